@@ -1,0 +1,90 @@
+/** One thing that falls due at an instant. `position` is its place in the heap, -1 once it has left. */
+export interface Due {
+  readonly instant: number
+  readonly order: number
+  readonly run: () => void | Promise<void>
+  position: number
+}
+
+/**
+ * What falls due, earliest first; equal instants in the order they were added.
+ *
+ * A binary heap that knows each item's position: a parked call that is woken early leaves at once,
+ * so a busy server does not keep a minute's worth of finished calls in memory.
+ */
+export class DueQueue {
+  readonly #heap: Due[] = []
+  #added = 0
+
+  get size(): number {
+    return this.#heap.length
+  }
+
+  /** The earliest item, left in place. */
+  peek(): Due | undefined {
+    return this.#heap[0]
+  }
+
+  /** Removes and returns the earliest item if it is due at `instant`. */
+  take(instant: number): Due | undefined {
+    const due = this.#heap[0]
+    if (due === undefined || due.instant > instant) return undefined
+    this.remove(due)
+    return due
+  }
+
+  /** @param instant milliseconds since the epoch */
+  add(instant: number, run: Due['run']): Due {
+    const due: Due = { instant, order: this.#added++, run, position: this.#heap.length }
+    this.#heap.push(due)
+    this.#up(due)
+    return due
+  }
+
+  /** Takes an item out; one that has already left is ignored. */
+  remove(due: Due): void {
+    const at = due.position
+    if (at < 0) return
+    due.position = -1
+    const last = this.#heap.pop()
+    if (last === undefined || last === due) return
+    this.#place(last, at)
+    this.#up(last)
+    this.#down(last)
+  }
+
+  #place(due: Due, at: number): void {
+    this.#heap[at] = due
+    due.position = at
+  }
+
+  #up(due: Due): void {
+    let at = due.position
+    while (at > 0) {
+      const parentAt = (at - 1) >> 1
+      const parent = this.#heap[parentAt]
+      if (parent === undefined || !before(due, parent)) break
+      this.#place(parent, at)
+      at = parentAt
+    }
+    this.#place(due, at)
+  }
+
+  #down(due: Due): void {
+    let at = due.position
+    for (;;) {
+      const left = this.#heap[2 * at + 1]
+      const right = this.#heap[2 * at + 2]
+      const child = right !== undefined && left !== undefined && before(right, left) ? right : left
+      if (child === undefined || !before(child, due)) break
+      const childAt = child.position
+      this.#place(child, at)
+      at = childAt
+    }
+    this.#place(due, at)
+  }
+}
+
+function before(a: Due, b: Due): boolean {
+  return a.instant < b.instant || (a.instant === b.instant && a.order < b.order)
+}

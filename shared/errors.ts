@@ -1,0 +1,25 @@
+/**
+ * A request the product turns down, in words its reader can act on: what failed with which value, and what to do.
+ * Its message is safe to show to the caller; any other error is a fault of ours and is not.
+ */
+export class Refusal extends Error {
+  override readonly name: string = 'Refusal'
+
+  /**
+   * @param code stable, `snake_case`
+   * @param message what failed, and the value it failed on
+   * @param hint what to do next
+   */
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message)
+  }
+
+  /** Message and hint as one line. */
+  get sentence(): string {
+    return this.hint === undefined ? this.message : `${this.message}: ${this.hint}`
+  }
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Every test owns its clock, ids and ports, so files may share a process; forks keep signal and stdio tests honest.
+    pool: 'forks',
+    testTimeout: 20_000,
+  },
+})
