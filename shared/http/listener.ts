@@ -1,0 +1,99 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Refusal } from '../errors.js'
+import type { Guard } from './guard.js'
+
+/** What answers for one part of a listener. */
+export interface HttpFace {
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** Answers 403, in this face's own form of error. */
+  forbid(request: IncomingMessage, response: ServerResponse, why: string): void
+}
+
+export interface ListenerOptions {
+  /** Address to bind to. */
+  host: string
+  /** 0 picks a free port. */
+  port: number
+  /** How the listener is called in an error, e.g. `safebot`. */
+  name: string
+  guard: Guard
+  /** Makes the faces, once the URL is known that they may have to name. */
+  faces(url: string): Promise<Faces>
+}
+
+export interface Faces {
+  /** The MCP endpoint, at `/mcp`; dispatched first, since a web framework costs more than the call itself. */
+  mcp: HttpFace
+  /** Everything else. */
+  rest: HttpFace
+}
+
+/** One HTTP port of a server. */
+export class Listener {
+  readonly #server: Server
+
+  private constructor(
+    server: Server,
+    /** `http://host:port`, as a client on this machine reaches it. */
+    readonly url: string,
+  ) {
+    this.#server = server
+  }
+
+  /** @throws Refusal `port_busy` or `cannot_listen` */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const { host, port, name, guard } = options
+    const server = createServer()
+    // Longer than the idle time of common proxies, so that it is they who close first.
+    server.keepAliveTimeout = 120_000
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', error => reject(listenError(error, name, host, port)))
+      server.listen({ host, port }, resolve)
+    })
+    const url = urlOf(server.address())
+    const making = options.faces(url)
+    server.on('request', async (request, response) => {
+      const { mcp, rest } = await making
+      const face = isMcp(request.url) ? mcp : rest
+      const refusal = guard.refusal(request.headers)
+      if (refusal === undefined) face.handle(request, response)
+      else face.forbid(request, response, refusal)
+    })
+    await making
+    return new Listener(server, url)
+  }
+
+  /** Stops listening, lets the answers that have been written leave, and drops what is still connected. */
+  close(): Promise<void> {
+    return new Promise(resolve => {
+      this.#server.close(() => resolve())
+      setImmediate(() => this.#server.closeAllConnections())
+    })
+  }
+}
+
+function isMcp(url: string | undefined): boolean {
+  return url === '/mcp' || url?.startsWith('/mcp?') === true
+}
+
+function urlOf(address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') throw new TypeError('the listener has no TCP address')
+  if (address.address === '0.0.0.0' || address.address === '::') return `http://127.0.0.1:${address.port}`
+  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
+}
+
+function listenError(error: NodeJS.ErrnoException, name: string, host: string, port: number): Refusal {
+  if (error.code === 'EADDRINUSE') {
+    return new Refusal(
+      'port_busy',
+      `port ${port} on ${host} is in use`,
+      `stop what listens there, or choose another with --${name}-port (0 picks a free one)`,
+    )
+  }
+  return new Refusal(
+    'cannot_listen',
+    `cannot listen on ${host}:${port} (${error.message})`,
+    'check --host and the port',
+  )
+}

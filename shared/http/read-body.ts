@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http'
+import { Refusal } from '../errors.js'
+
+/**
+ * The whole body of a request.
+ *
+ * @param limit the most bytes to take, inclusive
+ * @throws Refusal `body_too_large` past the limit, `body_aborted` if the caller hung up
+ */
+export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limit) {
+        request.removeAllListeners('data')
+        reject(
+          new Refusal('body_too_large', `the body is larger than ${limit} bytes`, 'send less in one request'),
+        )
+        return
+      }
+      chunks.push(chunk)
+    })
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+    request.on('aborted', () =>
+      reject(new Refusal('body_aborted', 'the caller hung up before the body was complete')),
+    )
+    request.on('error', reject)
+  })
+}

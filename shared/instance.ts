@@ -1,0 +1,58 @@
+import { Clock } from './clock/clock.js'
+import { readClockSpec } from './clock/spec.js'
+import { IdSource } from './ids.js'
+import { JournalFile } from './journal/file.js'
+import { Journal } from './journal/journal.js'
+import { type Log, silentLog } from './log.js'
+
+export interface InstanceOptions {
+  /** `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default `real`. */
+  clock?: string
+  /** Seeds every id, token and key. Default: all random. */
+  seed?: string
+  /** Also append the journal here, as JSON lines. */
+  journalFile?: string
+  /** Default: silent. */
+  log?: Log
+}
+
+/** What the servers of one instance share: its time, its ids, its record, its log. */
+export interface Instance {
+  readonly name: string
+  readonly clock: Clock
+  /** The machine's time, for what concerns connections: a jump of the instance's clock must not disturb them. */
+  readonly machine: Clock
+  readonly ids: IdSource
+  readonly journal: Journal
+  readonly log: Log
+  /** Stops time and closes the journal. To be called once the servers are closed. */
+  close(): Promise<void>
+}
+
+/** @throws Refusal for a clock or a journal file that cannot be */
+export async function createInstance(options: InstanceOptions = {}): Promise<Instance> {
+  const log = options.log ?? silentLog
+  const onError = (error: unknown) => log.error('a wake-up failed', error)
+  const clock = new Clock({ ...readClockSpec(options.clock ?? 'real'), onError })
+  const machine = new Clock({ onError })
+  const ids = new IdSource(options.seed)
+  const name = `understudy-${ids.stream('instance').hex(8)}`
+  const file =
+    options.journalFile === undefined
+      ? undefined
+      : await JournalFile.open(options.journalFile, error => log.error('the journal file failed', error))
+  const journal = new Journal({ clock, instance: name, ...(file && { file }) })
+  return {
+    name,
+    clock,
+    machine,
+    ids,
+    journal,
+    log,
+    async close() {
+      clock.close()
+      machine.close()
+      await file?.close()
+    },
+  }
+}

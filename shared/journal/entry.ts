@@ -1,0 +1,122 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { argsHash } from './args-hash.js'
+import { maskHeaders } from './mask.js'
+
+/** How a request ended; `undefined` while it is still under way. */
+export type Outcome = 'ok' | 'tool_error' | 'protocol_error' | 'aborted' | 'fault'
+
+/** By which way a request came in. */
+export type TransportKind = 'stdio' | 'http' | 'memory'
+
+/** What is known when a request arrives. */
+export interface Arrival {
+  server: string
+  transport: TransportKind
+  /** The MCP session, if there is one. */
+  session: string | null
+  /** Who calls, by the server's own notion: a handle, an account. */
+  caller: string
+  /** The JSON-RPC method; `GET /mcp` and the like for a request that carries no message; null if there is none to name. */
+  method: string | null
+  tool: string | null
+  arguments: unknown
+  headers: IncomingHttpHeaders
+  /** The exact request body. A batch gives each of its messages the whole of it. */
+  raw: string
+}
+
+/** One request that reached a server, from its arrival to how it ended. */
+export class JournalEntry {
+  readonly server: string
+  readonly transport: TransportKind
+  readonly session: string | null
+  readonly caller: string
+  readonly method: string | null
+  readonly tool: string | null
+  readonly arguments: unknown
+  readonly headers: IncomingHttpHeaders
+  readonly raw: string
+  readonly requestBytes: number
+  #outcome: Outcome | undefined
+  #durationMs: number | undefined
+  #responseBytes = 0
+  #hash: string | undefined
+
+  /**
+   * @param seq 1 for the first request of the instance
+   * @param at the instance's clock, ISO 8601
+   * @param wall the machine's time, ISO 8601
+   */
+  constructor(
+    readonly seq: number,
+    readonly instance: string,
+    readonly at: string,
+    readonly wall: string,
+    arrival: Arrival,
+    readonly startedMs: number,
+  ) {
+    this.server = arrival.server
+    this.transport = arrival.transport
+    this.session = arrival.session
+    this.caller = arrival.caller
+    this.method = arrival.method
+    this.tool = arrival.tool
+    this.arguments = arrival.arguments
+    this.headers = maskHeaders(arrival.headers)
+    this.raw = arrival.raw
+    this.requestBytes = Buffer.byteLength(arrival.raw)
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome
+  }
+
+  /** Machine milliseconds from arrival to answer; undefined while under way. */
+  get durationMs(): number | undefined {
+    return this.#durationMs
+  }
+
+  get responseBytes(): number {
+    return this.#responseBytes
+  }
+
+  /** See {@link argsHash}; reckoned when first asked for. Null where the request has no arguments to hash. */
+  get argsHash(): string | null {
+    if (this.tool === null) return null
+    this.#hash ??= argsHash(this.arguments)
+    return this.#hash
+  }
+
+  /** Ends the entry; only the first end counts. Returns whether this was it. */
+  end(outcome: Outcome, durationMs: number, responseBytes: number): boolean {
+    if (this.#outcome !== undefined) return false
+    this.#outcome = outcome
+    this.#durationMs = durationMs
+    this.#responseBytes = responseBytes
+    return true
+  }
+
+  /** The documented shape of an entry, in its documented order. */
+  toJSON(): Record<string, unknown> {
+    return {
+      seq: this.seq,
+      at: this.at,
+      wall: this.wall,
+      server: this.server,
+      instance: this.instance,
+      transport: this.transport,
+      session: this.session,
+      caller: this.caller,
+      method: this.method,
+      tool: this.tool,
+      arguments: this.arguments ?? null,
+      argsHash: this.argsHash,
+      headers: this.headers,
+      outcome: this.#outcome ?? null,
+      durationMs: this.#durationMs ?? null,
+      requestBytes: this.requestBytes,
+      responseBytes: this.#responseBytes,
+      raw: this.raw,
+    }
+  }
+}

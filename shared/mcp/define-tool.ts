@@ -1,0 +1,90 @@
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
+import { z } from 'zod'
+import { explainIssues } from './argument-errors.js'
+
+/** The four hints of the specification, each written out: a policy author reads them. */
+export interface ToolHints {
+  readOnlyHint: boolean
+  destructiveHint: boolean
+  idempotentHint: boolean
+  openWorldHint: boolean
+}
+
+/** What a handler is given beside its arguments. */
+export interface ToolContext<Caller> {
+  readonly caller: Caller
+  /** Aborted when the caller cancels, hangs up or ends its session. */
+  readonly signal: AbortSignal
+  /** Reports progress in seconds; undefined if the caller did not ask for it. */
+  readonly progress: ((done: number, total: number, message: string) => void) | undefined
+}
+
+/** A tool as `tools/list` shows it. */
+export interface ToolListing {
+  name: string
+  title: string
+  description: string
+  inputSchema: JsonObjectSchema
+  outputSchema: JsonObjectSchema
+  annotations: ToolHints & { title: string }
+}
+
+type JsonObjectSchema = { type: 'object' } & Record<string, unknown>
+
+export interface Tool<Caller> {
+  readonly name: string
+  readonly listing: ToolListing
+  /** Checks the arguments and runs the tool; rejects with what the handler throws. */
+  call(args: Record<string, unknown>, context: ToolContext<Caller>): Promise<CallToolResult>
+}
+
+export interface ToolSpec<Caller, Input extends z.ZodObject, Output extends z.ZodObject> {
+  name: string
+  title: string
+  description: string
+  /** Strict: an argument it does not name is refused. */
+  input: Input
+  output: Output
+  hints: ToolHints
+  run(args: z.output<Input>, context: ToolContext<Caller>): Promise<z.output<Output>>
+  /** The result as the text a model reads; `structuredContent` is the result itself. */
+  render(result: z.output<Output>): string
+}
+
+/** Makes a tool of its one definition: schema, hints, handler, wording. */
+export function defineTool<Caller, Input extends z.ZodObject, Output extends z.ZodObject>(
+  spec: ToolSpec<Caller, Input, Output>,
+): Tool<Caller> {
+  const { name, title, description, input, output, hints } = spec
+  return {
+    name,
+    listing: {
+      name,
+      title,
+      description,
+      inputSchema: jsonSchema(input, 'input'),
+      outputSchema: jsonSchema(output, 'output'),
+      annotations: { title, ...hints },
+    },
+    async call(args, context) {
+      const parsed = input.safeParse(args)
+      if (!parsed.success) {
+        return toolError(
+          `${name} failed: ${explainIssues(parsed.error.issues, args, Object.keys(input.shape))}`,
+        )
+      }
+      const result = await spec.run(parsed.data, context)
+      return { content: [{ type: 'text', text: spec.render(result) }], structuredContent: result }
+    },
+  }
+}
+
+/** A failed call as MCP has it: an ordinary result, marked as an error. */
+export function toolError(text: string): CallToolResult {
+  return { content: [{ type: 'text', text }], isError: true }
+}
+
+/** Draft 7, named in `$schema`: the one dialect that every published client validates with. */
+function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSchema {
+  return { ...z.toJSONSchema(schema, { target: 'draft-7', io }), type: 'object' }
+}

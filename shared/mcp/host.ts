@@ -1,0 +1,255 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
+import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Arrival, JournalEntry } from '../journal/entry.js'
+import type { Journal } from '../journal/journal.js'
+import type { Call, CallerClues, Conversation, Reply } from './conversation.js'
+import {
+  anonymousError,
+  errorResponse,
+  isNotification,
+  isObject,
+  isRequest,
+  isRequestId,
+  isResponse,
+  type JsonRpcResponse,
+  RpcCode,
+} from './messages.js'
+
+export interface HostOptions<Caller> {
+  /** The server's name in the journal. */
+  name: string
+  journal: Journal
+  /**
+   * Who is calling.
+   *
+   * @throws Refusal if what the caller says of itself cannot be right
+   */
+  identify(clues: CallerClues): Caller
+  /** The caller as the journal names it. */
+  nameOf(caller: Caller): string
+  /** A conversation is over: what is kept for it may go. */
+  forget?(session: string): void
+  onError(error: Error): void
+}
+
+/** A message as it came in. */
+export interface Incoming<Caller> {
+  message: unknown
+  /** The exact body it stood in. */
+  raw: string
+  caller: Caller
+  headers: IncomingHttpHeaders
+  conversation: Conversation
+  reply: Reply
+}
+
+/**
+ * The one transport behind which every conversation with one SDK `Server` stands.
+ *
+ * Request ids are remapped to numbers of its own, so that two callers may both use id 1 and a cancellation
+ * reaches the call it means. A long-lived `Server` keeps its schemas and handlers; building one per request
+ * costs ten times the call itself.
+ */
+export class McpHost<Caller> implements Transport {
+  onmessage?: NonNullable<Transport['onmessage']>
+  onclose?: NonNullable<Transport['onclose']>
+  onerror?: NonNullable<Transport['onerror']>
+  readonly identify: (clues: CallerClues) => Caller
+  readonly #options: HostOptions<Caller>
+  readonly #calls = new Map<RequestId, Call<Caller>>()
+  readonly #conversations = new Set<Conversation>()
+  /** Requests to clients, each with the one conversation that may answer it. */
+  readonly #asked = new Map<RequestId, Conversation>()
+  #lastId = 0
+  /** Set by the SDK, while it is handed a message, if it cannot read it. */
+  #unreadable = false
+
+  constructor(options: HostOptions<Caller>) {
+    this.#options = options
+    this.identify = clues => options.identify(clues)
+  }
+
+  /** Puts `server` behind this host; it serves every conversation from then on. */
+  async mount(server: Server): Promise<void> {
+    server.onerror = error => {
+      this.#unreadable = true
+      this.#options.onError(error)
+    }
+    await server.connect(this)
+  }
+
+  async start(): Promise<void> {}
+
+  async close(): Promise<void> {
+    for (const call of [...this.#calls.values()]) this.#cancel(call, 'the server is shutting down')
+    this.onclose?.()
+  }
+
+  /** Lets a lasting conversation hear what the server says to all. */
+  join(conversation: Conversation): void {
+    this.#conversations.add(conversation)
+  }
+
+  /** Ends a conversation: what it still has under way is cancelled. */
+  leave(conversation: Conversation, reason: string): void {
+    this.#conversations.delete(conversation)
+    this.cancelAll(conversation, reason)
+    for (const [id, asked] of this.#asked) if (asked === conversation) this.#asked.delete(id)
+    if (conversation.session !== null) this.#options.forget?.(conversation.session)
+  }
+
+  /** Cancels what a conversation has under way: all of it, or only what would be answered through `reply`. */
+  cancelAll(conversation: Conversation, reason: string, reply?: Reply): void {
+    for (const { id } of [...conversation.inflight.values()]) {
+      const call = this.#calls.get(id)
+      if (call !== undefined && (reply === undefined || call.reply === reply)) this.#cancel(call, reason)
+    }
+  }
+
+  /** The call that the SDK knows by `id`; a handler finds its caller through it. */
+  call(id: RequestId): Call<Caller> | undefined {
+    return this.#calls.get(id)
+  }
+
+  /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
+  note(arrival: Omit<Arrival, 'server' | 'tool' | 'arguments'>): JournalEntry {
+    return this.#options.journal.open({
+      ...arrival,
+      server: this.#options.name,
+      tool: null,
+      arguments: undefined,
+    })
+  }
+
+  /** Ends an entry that {@link note} opened. */
+  noteEnd(entry: JournalEntry, outcome: 'ok' | 'protocol_error' | 'aborted', responseBytes: number): void {
+    this.#options.journal.close(entry, outcome, responseBytes)
+  }
+
+  /** Takes in one message; the answer, if there is one, goes to its reply. */
+  receive(incoming: Incoming<Caller>): void {
+    const { message, reply } = incoming
+    const entry = this.#open(incoming)
+    if (isRequest(message)) this.#request(message, incoming, entry)
+    else if (isNotification(message)) {
+      this.#options.journal.close(entry, 'ok')
+      if (message.method === 'notifications/cancelled') this.#cancelled(message.params, incoming)
+      else this.onmessage?.(message)
+    } else if (isResponse(message)) {
+      this.#options.journal.close(entry, 'ok')
+      this.#answered(message, incoming.conversation)
+    } else {
+      const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
+      this.#refuse(entry, reply, id, 'not a JSON-RPC 2.0 request, notification or response')
+    }
+  }
+
+  /** What the SDK sends: answers go back under the caller's own id, the rest where it belongs. */
+  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if ('method' in message) {
+      const related = options?.relatedRequestId
+      if (related === undefined) {
+        for (const conversation of this.#conversations) conversation.notify(message)
+        return
+      }
+      const call = this.#calls.get(related)
+      if (call === undefined) return
+      if ('id' in message) this.#asked.set(message.id, call.conversation)
+      call.reply.notify(message)
+      return
+    }
+    const call = message.id === undefined ? undefined : this.#calls.get(message.id)
+    if (call !== undefined) this.#answer(call, { ...message, id: call.callerId })
+  }
+
+  #open({ message, raw, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
+    const method = isObject(message) && typeof message.method === 'string' ? message.method : null
+    const params = isObject(message) && isObject(message.params) ? message.params : {}
+    const isCall = method === 'tools/call'
+    return this.#options.journal.open({
+      server: this.#options.name,
+      transport: conversation.transport,
+      session: conversation.session,
+      caller: this.#options.nameOf(caller),
+      method,
+      tool: isCall && typeof params.name === 'string' ? params.name : null,
+      arguments: isCall ? params.arguments : undefined,
+      headers,
+      raw,
+    })
+  }
+
+  #request(request: JSONRPCRequest, incoming: Incoming<Caller>, entry: JournalEntry): void {
+    const { caller, conversation, reply } = incoming
+    if (conversation.inflight.has(request.id)) {
+      this.#refuse(entry, reply, request.id, `request id ${JSON.stringify(request.id)} is still in use`)
+      return
+    }
+    const id = ++this.#lastId
+    const call = { id, callerId: request.id, method: request.method, caller, conversation, reply, entry }
+    this.#calls.set(id, call)
+    conversation.inflight.set(request.id, call)
+    this.#unreadable = false
+    this.onmessage?.({ ...request, id }, { requestInfo: { headers: incoming.headers } })
+    if (!this.#unreadable) return
+    this.#unreadable = false
+    this.#answer(
+      call,
+      errorResponse(request.id, RpcCode.invalidRequest, `not a valid ${request.method} request`),
+    )
+  }
+
+  #answer(call: Call<Caller>, response: JsonRpcResponse): void {
+    this.#drop(call)
+    if (call.method === 'initialize' && 'result' in response) {
+      call.conversation.version = String(response.result.protocolVersion)
+    }
+    const bytes = call.reply.answer(response)
+    const outcome =
+      'error' in response ? 'protocol_error' : response.result.isError === true ? 'tool_error' : 'ok'
+    this.#options.journal.close(call.entry, outcome, bytes)
+  }
+
+  #refuse(entry: JournalEntry, reply: Reply, id: RequestId | undefined, why: string): void {
+    const message = `invalid request: ${why}`
+    const bytes = reply.answer(
+      id === undefined
+        ? anonymousError(RpcCode.invalidRequest, message)
+        : errorResponse(id, RpcCode.invalidRequest, message),
+    )
+    this.#options.journal.close(entry, 'protocol_error', bytes)
+  }
+
+  #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {
+    if (!isObject(params) || !isRequestId(params.requestId)) return
+    const inflight = conversation.inflight.get(params.requestId)
+    const call = inflight && this.#calls.get(inflight.id)
+    // The specification forbids cancelling `initialize`; what is not under way was answered already.
+    if (call === undefined || call.method === 'initialize') return
+    this.#cancel(call, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
+  }
+
+  #cancel(call: Call<Caller>, reason: string): void {
+    this.#drop(call)
+    this.onmessage?.({
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: call.id, reason },
+    })
+    call.reply.abandon()
+    this.#options.journal.close(call.entry, 'aborted')
+  }
+
+  #answered(response: JsonRpcResponse, conversation: Conversation): void {
+    if (response.id === undefined || this.#asked.get(response.id) !== conversation) return
+    this.#asked.delete(response.id)
+    this.onmessage?.(response)
+  }
+
+  #drop(call: Call<Caller>): void {
+    this.#calls.delete(call.id)
+    call.conversation.inflight.delete(call.callerId)
+  }
+}

@@ -1,0 +1,290 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Clock } from '../../clock/clock.js'
+import { Refusal } from '../../errors.js'
+import type { HttpFace } from '../../http/listener.js'
+import { readBody } from '../../http/read-body.js'
+import type { IdSource } from '../../ids.js'
+import type { JournalEntry } from '../../journal/entry.js'
+import type { Log } from '../../log.js'
+import type { Call, Conversation, Reply } from '../conversation.js'
+import type { McpHost } from '../host.js'
+import { anonymousError, isNotification, isObject, isRequest, isResponse, RpcCode } from '../messages.js'
+import { type Accepted, accepted } from './negotiate.js'
+import { PostReply } from './post-reply.js'
+import {
+  bodyTooLarge,
+  HttpRejection,
+  invalidRequest,
+  isInitialize,
+  methodNotAllowed,
+  notAcceptable,
+  parseError,
+  requireBatchAllowed,
+  requireJson,
+  requireLoneInitialize,
+  requireVersion,
+  sessionMissing,
+  sessionNotFound,
+} from './rejection.js'
+import { type HttpSession, Sessions } from './sessions.js'
+import { SseStream } from './sse.js'
+
+/** What the SDK's own transport takes; a sealed message of 192 KiB fits many times over. */
+export const MAX_BODY_BYTES = 4 * 1024 * 1024
+
+const NO_QUERY = new URLSearchParams()
+
+export interface EndpointOptions<Caller> {
+  host: McpHost<Caller>
+  /** The machine's time, for what concerns connections. */
+  machine: Clock
+  /** For session ids. */
+  ids: IdSource
+  log: Log
+  /** Default {@link MAX_BODY_BYTES}. */
+  maxBodyBytes?: number
+  /** How long a session may go unused, in milliseconds. */
+  sessionIdleMs?: number
+}
+
+/** One HTTP request and its response; `raw` is the body once it has been read. */
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  raw: string
+}
+
+/** The body of a POST, understood. */
+interface Post {
+  messages: unknown[]
+  batch: boolean
+  session: HttpSession | undefined
+  accepts: Accepted
+}
+
+/**
+ * Streamable HTTP for one server: sessions for the clients that initialize, and a stateless answer, on the
+ * same URL, for those that carry no session id.
+ */
+export class McpEndpoint<Caller> implements HttpFace {
+  readonly #options: EndpointOptions<Caller>
+  readonly #host: McpHost<Caller>
+  readonly #sessions: Sessions
+
+  constructor(options: EndpointOptions<Caller>) {
+    this.#options = options
+    this.#host = options.host
+    this.#sessions = new Sessions({
+      machine: options.machine,
+      ids: options.ids,
+      ...(options.sessionIdleMs !== undefined && { idleMs: options.sessionIdleMs }),
+      onExpired: session => this.#host.leave(session, 'the session was idle for too long'),
+    })
+  }
+
+  /** How many sessions are open. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    const exchange = { request, response, raw: '' }
+    this.#answer(exchange).catch(error => this.#reject(exchange, error))
+  }
+
+  forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
+    this.#reject({ request, response, raw: '' }, new HttpRejection(403, RpcCode.transport, why))
+  }
+
+  /** Ends every session. */
+  close(): void {
+    for (const session of this.#sessions.close()) this.#end(session, 'the server is shutting down')
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
+    const { method } = exchange.request
+    if (method === 'POST') {
+      const post = await this.#read(exchange)
+      if (post !== undefined) this.#dispatch(exchange, post)
+    } else if (method === 'GET') this.#get(exchange)
+    else if (method === 'DELETE') this.#delete(exchange)
+    else throw methodNotAllowed(method)
+  }
+
+  /** @returns undefined if the caller hung up meanwhile */
+  async #read(exchange: Exchange): Promise<Post | undefined> {
+    const { headers } = exchange.request
+    const accepts = accepted(headers)
+    requireJson(headers)
+    if (!accepts.json && !accepts.sse) throw notAcceptable('application/json, text/event-stream')
+    requireVersion(headers)
+    const raw = await this.#readRaw(exchange.request)
+    if (raw === undefined) return undefined
+    exchange.raw = raw
+    const body = parse(raw)
+    const session = this.#session(exchange.request)
+    const batch = Array.isArray(body)
+    const messages: unknown[] = batch ? body : [body]
+    if (batch) requireBatchAllowed(messages, headers, session)
+    requireLoneInitialize(messages, session)
+    return { messages, batch, session, accepts }
+  }
+
+  async #readRaw(request: IncomingMessage): Promise<string | undefined> {
+    try {
+      return (await readBody(request, this.#options.maxBodyBytes ?? MAX_BODY_BYTES)).toString('utf8')
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'body_too_large') throw bodyTooLarge(error.sentence)
+      return undefined
+    }
+  }
+
+  #dispatch({ request, response, raw }: Exchange, { messages, batch, session, accepts }: Post): void {
+    const opening = session === undefined && isInitialize(messages[0]) ? this.#sessions.draft() : undefined
+    const conversation = session ?? opening ?? sessionless()
+    const caller = this.#identify(request, conversation)
+    const expected = messages.filter(message => !isNotification(message) && !isResponse(message)).length
+    const { machine } = this.#options
+    const posted = new PostReply({ response, machine, accepted: accepts, expected, batch })
+    const reply = opening === undefined ? posted : this.#openOnSuccess(opening, posted)
+    for (const message of messages) {
+      this.#host.receive({ message, raw, caller, headers: request.headers, conversation, reply })
+    }
+    if (expected === 0) {
+      response.writeHead(202).end()
+      return
+    }
+    response.on('close', () => {
+      if (!response.writableFinished) this.#host.cancelAll(conversation, 'the caller hung up', reply)
+    })
+    if (opening === undefined && (!accepts.json || messages.some(wantsProgress))) posted.stream()
+  }
+
+  #identify(request: IncomingMessage, { session }: Conversation): Caller {
+    try {
+      return this.#host.identify({
+        transport: 'http',
+        session,
+        headers: request.headers,
+        query: queryOf(request),
+      })
+    } catch (error) {
+      throw error instanceof Refusal ? invalidRequest(error.sentence) : error
+    }
+  }
+
+  /** A session exists from the moment its `initialize` is answered well. */
+  #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
+    return {
+      answer: response => {
+        if ('result' in response) {
+          this.#sessions.add(session)
+          this.#host.join(session)
+          posted.header('Mcp-Session-Id', session.session)
+        } else this.#host.leave(session, 'initialize failed')
+        return posted.answer(response)
+      },
+      notify: message => posted.notify(message),
+      abandon: () => posted.abandon(),
+    }
+  }
+
+  #get(exchange: Exchange): void {
+    const { request, response } = exchange
+    const session = this.#requireSession(request)
+    if (!accepted(request.headers).sse) throw notAcceptable('text/event-stream')
+    const entry = this.#note(exchange, session)
+    const stream = new SseStream(response, this.#options.machine, { 'Mcp-Session-Id': session.session })
+    session.streams.add(stream)
+    response.on('close', () => {
+      session.streams.delete(stream)
+      this.#host.noteEnd(entry, 'ok', 0)
+    })
+  }
+
+  #delete(exchange: Exchange): void {
+    const session = this.#requireSession(exchange.request)
+    const entry = this.#note(exchange, session)
+    this.#sessions.remove(session)
+    this.#end(session, 'the session was ended')
+    exchange.response.writeHead(200).end()
+    this.#host.noteEnd(entry, 'ok', 0)
+  }
+
+  #end(session: HttpSession, reason: string): void {
+    this.#host.leave(session, reason)
+    for (const stream of session.streams) stream.end()
+  }
+
+  /** @throws HttpRejection 404 if the session id names no open session */
+  #session({ headers }: IncomingMessage): HttpSession | undefined {
+    const id = headers['mcp-session-id']
+    if (id === undefined) return undefined
+    const session = this.#sessions.use(String(id))
+    if (session === undefined) throw sessionNotFound(String(id))
+    return session
+  }
+
+  #requireSession(request: IncomingMessage): HttpSession {
+    const session = this.#session(request)
+    if (session === undefined) throw sessionMissing(request.method)
+    requireVersion(request.headers)
+    return session
+  }
+
+  #reject(exchange: Exchange, error: unknown): void {
+    const entry = this.#note(exchange)
+    const rejection = error instanceof HttpRejection ? error : this.#internalError(error)
+    const body = JSON.stringify(anonymousError(rejection.code, rejection.message))
+    exchange.response.writeHead(rejection.status, {
+      'Content-Type': 'application/json',
+      ...rejection.headers,
+    })
+    exchange.response.end(body)
+    this.#host.noteEnd(entry, 'protocol_error', Buffer.byteLength(body))
+  }
+
+  #internalError(error: unknown): HttpRejection {
+    this.#options.log.error('a request could not be answered', error)
+    return new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the server has it')
+  }
+
+  #note({ request, raw }: Exchange, session?: HttpSession): JournalEntry {
+    return this.#host.note({
+      transport: 'http',
+      session: session?.session ?? null,
+      caller: '',
+      method: `${request.method} /mcp`,
+      headers: request.headers,
+      raw,
+    })
+  }
+}
+
+/** @throws HttpRejection -32700 */
+function parse(raw: string): unknown {
+  try {
+    return JSON.parse(raw)
+  } catch {
+    throw parseError()
+  }
+}
+
+function wantsProgress(message: unknown): boolean {
+  return isRequest(message) && isObject(message.params?._meta) && 'progressToken' in message.params._meta
+}
+
+function sessionless(): Conversation {
+  return {
+    transport: 'http',
+    session: null,
+    inflight: new Map<RequestId, Call<unknown>>(),
+    notify: () => undefined,
+  }
+}
+
+function queryOf({ url }: IncomingMessage): URLSearchParams {
+  const mark = url?.indexOf('?') ?? -1
+  return url === undefined || mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark))
+}

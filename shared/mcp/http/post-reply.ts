@@ -1,0 +1,95 @@
+import type { ServerResponse } from 'node:http'
+import type { Clock } from '../../clock/clock.js'
+import type { Reply, ServerMessage } from '../conversation.js'
+import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
+import type { Accepted } from './negotiate.js'
+import { SseStream } from './sse.js'
+
+export interface PostReplyOptions {
+  response: ServerResponse
+  machine: Clock
+  accepted: Accepted
+  /** How many requests of the body want an answer. */
+  expected: number
+  /** Whether the body was a batch: a JSON answer is then an array. */
+  batch: boolean
+}
+
+/**
+ * The answer to one POST.
+ *
+ * JSON unless something has to precede the answer or the caller takes only a stream: a gateway that reads events
+ * line by line loses long ones, and a plain body has no such limit.
+ */
+export class PostReply implements Reply {
+  readonly #options: PostReplyOptions
+  readonly #headers: Record<string, string> = {}
+  readonly #answers: string[] = []
+  #stream: SseStream | undefined
+  #waiting: number
+  /** Whether the body was no request at all: HTTP calls that 400. */
+  #malformed = false
+
+  constructor(options: PostReplyOptions) {
+    this.#options = options
+    this.#waiting = options.expected
+  }
+
+  /** Sets a header; to be called before anything is sent. */
+  header(name: string, value: string): void {
+    this.#headers[name] = value
+  }
+
+  /** Answers as a stream from here on, if the caller takes one and nothing has been sent. */
+  stream(): void {
+    const { response, machine, accepted } = this.#options
+    if (accepted.sse && !response.headersSent)
+      this.#stream ??= new SseStream(response, machine, this.#headers)
+  }
+
+  answer(response: JsonRpcResponse | AnonymousError): number {
+    if (!this.#options.accepted.json) this.stream()
+    if (this.#stream !== undefined) {
+      const bytes = this.#stream.send(response)
+      this.#settle()
+      return bytes
+    }
+    const json = JSON.stringify(response)
+    this.#answers.push(json)
+    if ('error' in response && response.error.code === RpcCode.invalidRequest) this.#malformed = true
+    this.#settle()
+    return Buffer.byteLength(json)
+  }
+
+  notify(message: ServerMessage): void {
+    this.stream()
+    this.#stream?.send(message)
+  }
+
+  abandon(): void {
+    this.#settle()
+  }
+
+  #settle(): void {
+    this.#waiting--
+    if (this.#waiting > 0) return
+    if (this.#stream !== undefined) this.#stream.end()
+    else this.#endAsJson()
+  }
+
+  #endAsJson(): void {
+    const { response, batch } = this.#options
+    if (this.#answers.length === 0) {
+      // All were cancelled: the specification forbids an answer to those, HTTP wants one.
+      response.writeHead(202, this.#headers).end()
+      return
+    }
+    const body = Buffer.from(batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? ''))
+    response.writeHead(this.#malformed && !batch ? 400 : 200, {
+      'Content-Type': 'application/json',
+      'Content-Length': body.length,
+      ...this.#headers,
+    })
+    response.end(body)
+  }
+}

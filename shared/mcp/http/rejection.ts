@@ -1,0 +1,95 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { isRequest, RpcCode } from '../messages.js'
+import { batchRefusal, versionRefusal } from '../revisions.js'
+import { isJson } from './negotiate.js'
+import type { HttpSession } from './sessions.js'
+
+/** A request that is answered without reaching the server. */
+export class HttpRejection extends Error {
+  override readonly name = 'HttpRejection'
+
+  /**
+   * @param status of the HTTP answer
+   * @param code of the JSON-RPC error in its body
+   */
+  constructor(
+    readonly status: number,
+    readonly code: number,
+    message: string,
+    readonly headers: Record<string, string> = {},
+  ) {
+    super(message)
+  }
+}
+
+export function methodNotAllowed(method: string | undefined): HttpRejection {
+  const message = `${method} is not allowed here: POST a message, GET the notification stream, DELETE the session`
+  return new HttpRejection(405, RpcCode.transport, message, { Allow: 'GET, POST, DELETE' })
+}
+
+export function parseError(): HttpRejection {
+  return new HttpRejection(400, RpcCode.parseError, 'Parse error: the body is not JSON')
+}
+
+export function bodyTooLarge(message: string): HttpRejection {
+  // The rest of the body is not read, so the connection cannot be used again.
+  return new HttpRejection(413, RpcCode.transport, message, { Connection: 'close' })
+}
+
+export function invalidRequest(message: string): HttpRejection {
+  return new HttpRejection(400, RpcCode.invalidRequest, message)
+}
+
+export function notAcceptable(needed: string): HttpRejection {
+  return new HttpRejection(406, RpcCode.transport, `Not Acceptable: the Accept header must allow ${needed}`)
+}
+
+export function sessionMissing(method: string | undefined): HttpRejection {
+  const message = `${method} needs the Mcp-Session-Id header that initialize was answered with`
+  return new HttpRejection(400, RpcCode.transport, message)
+}
+
+export function sessionNotFound(id: string): HttpRejection {
+  const message = `Session not found: ${JSON.stringify(id)} has ended or never was; initialize again`
+  return new HttpRejection(404, RpcCode.sessionNotFound, message)
+}
+
+/** @throws HttpRejection 415 */
+export function requireJson(headers: IncomingHttpHeaders): void {
+  if (isJson(headers)) return
+  const type = JSON.stringify(headers['content-type'] ?? '')
+  throw new HttpRejection(415, RpcCode.transport, `Content-Type is ${type}: send application/json`)
+}
+
+/** @throws HttpRejection 400 for a protocol revision that is not spoken here */
+export function requireVersion(headers: IncomingHttpHeaders): void {
+  const message = versionRefusal(versionOf(headers))
+  if (message !== undefined) throw new HttpRejection(400, RpcCode.transport, message)
+}
+
+/** @throws HttpRejection 400 for a batch where the revision has none, an empty or an oversized one */
+export function requireBatchAllowed(
+  messages: unknown[],
+  headers: IncomingHttpHeaders,
+  session: HttpSession | undefined,
+): void {
+  const refusal = batchRefusal(messages.length, versionOf(headers) ?? session?.version)
+  if (refusal !== undefined) throw invalidRequest(refusal)
+}
+
+/** @throws HttpRejection 400 for an `initialize` in a batch or in a session */
+export function requireLoneInitialize(messages: unknown[], session: HttpSession | undefined): void {
+  if (!messages.some(isInitialize)) return
+  if (messages.length > 1) throw invalidRequest('initialize may not stand in a batch')
+  if (session === undefined) return
+  throw invalidRequest('the session is initialized already: leave Mcp-Session-Id out for a new one')
+}
+
+export function isInitialize(message: unknown): boolean {
+  return isRequest(message) && message.method === 'initialize'
+}
+
+function versionOf(headers: IncomingHttpHeaders): string | undefined {
+  const version = headers['mcp-protocol-version']
+  return version === undefined ? undefined : String(version)
+}

@@ -1,0 +1,80 @@
+import {
+  ErrorCode,
+  type JSONRPCErrorResponse,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type JSONRPCResultResponse,
+  type RequestId,
+} from '@modelcontextprotocol/sdk/types.js'
+
+export type JsonRpcResponse = JSONRPCResultResponse | JSONRPCErrorResponse
+
+/** The JSON-RPC and MCP error codes this project answers with. */
+export const RpcCode = {
+  parseError: ErrorCode.ParseError,
+  invalidRequest: ErrorCode.InvalidRequest,
+  invalidParams: ErrorCode.InvalidParams,
+  internalError: ErrorCode.InternalError,
+  /** The SDK's own code for a request that its transport turns down. */
+  transport: -32000,
+  /** Likewise, for a session that is not (or no longer) there. */
+  sessionNotFound: -32001,
+} as const
+
+/** An error with no request to answer to: its id could not be made out (JSON-RPC 2.0, section 5). */
+export interface AnonymousError {
+  jsonrpc: '2.0'
+  error: { code: number; message: string }
+  id: null
+}
+
+export function anonymousError(code: number, message: string): AnonymousError {
+  return { jsonrpc: '2.0', error: { code, message }, id: null }
+}
+
+export function errorResponse(id: RequestId, code: number, message: string): JSONRPCErrorResponse {
+  return { jsonrpc: '2.0', id, error: { code, message } }
+}
+
+/** A JSON object: not null, not an array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function isRequestId(value: unknown): value is RequestId {
+  return typeof value === 'string' || Number.isSafeInteger(value)
+}
+
+/** An object that may stand as `params`. */
+function mayBeParams(value: unknown): boolean {
+  return value === undefined || isObject(value)
+}
+
+export function isRequest(message: unknown): message is JSONRPCRequest {
+  return (
+    isObject(message) &&
+    message.jsonrpc === '2.0' &&
+    typeof message.method === 'string' &&
+    isRequestId(message.id) &&
+    mayBeParams(message.params)
+  )
+}
+
+export function isNotification(message: unknown): message is JSONRPCNotification {
+  return (
+    isObject(message) &&
+    message.jsonrpc === '2.0' &&
+    typeof message.method === 'string' &&
+    !('id' in message) &&
+    mayBeParams(message.params)
+  )
+}
+
+export function isResponse(message: unknown): message is JsonRpcResponse {
+  return (
+    isObject(message) &&
+    message.jsonrpc === '2.0' &&
+    isRequestId(message.id) &&
+    (isObject(message.result) || isObject(message.error))
+  )
+}
