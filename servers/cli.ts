@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { Refusal } from '../shared/errors.js'
+import { readCommandLine, UsageError } from './cli/options.js'
+
+/** Each command is loaded when it is asked for: a stdio server has to start fast. */
+async function main(args: string[]): Promise<void> {
+  const given = readCommandLine(args, process.env)
+  const { COMMANDS, help } = await import('./cli/help.js')
+  if (given.flag('version')) {
+    const { VERSION } = await import('../shared/version.js')
+    process.stdout.write(`${VERSION}\n`)
+  } else if (given.flag('help')) process.stdout.write(help())
+  else if (given.command === 'up') await (await import('./cli/up.js')).up(given)
+  else if (given.command === 'safebot') await (await import('./cli/safebot.js')).safebot(given)
+  else {
+    const known = `there are ${Object.keys(COMMANDS).join(', ')}; --help tells more`
+    throw new UsageError(
+      given.command === undefined ? 'no command' : `"${given.command}" is no command`,
+      known,
+    )
+  }
+}
+
+main(process.argv.slice(2)).then(
+  // What a client left open must not keep a server alive that has said all it had to say.
+  () => process.exit(0),
+  error => {
+    const sentence = error instanceof Refusal ? error.sentence : String(error)
+    process.stderr.write(`understudy: ${sentence}\n`)
+    process.exit(error instanceof UsageError ? 2 : 1)
+  },
+)

@@ -1,0 +1,136 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { Refusal } from '../../shared/errors.js'
+
+/** One option of the command: how it is given, what it means, and what it is if it is not given. */
+interface Option {
+  /** Shown in the help behind the name; none for a switch. */
+  value?: string
+  multiple?: true
+  fallback?: string
+  about: string
+}
+
+/** The options, by name; each may also be set as `UNDERSTUDY_<NAME>`. */
+export const OPTIONS = {
+  host: { value: 'ADDRESS', fallback: '127.0.0.1', about: 'address of every listener' },
+  'allow-host': { value: 'NAME', multiple: true, about: 'further Host name to accept; may be repeated' },
+  'safebot-port': { value: 'PORT', fallback: '4802', about: 'port of Safebot; 0 picks a free one' },
+  http: { value: 'PORT', about: 'serve HTTP on this port instead of stdio' },
+  clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
+  seed: { value: 'TEXT', about: 'seeds every id, token and key; default: random' },
+  contract: { value: 'NAME', fallback: 'documented', about: 'documented, or observed' },
+  journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
+  json: { about: 'machine-readable output' },
+  help: { about: 'this text' },
+  version: { about: 'the version' },
+} as const satisfies Record<string, Option>
+
+export type OptionName = keyof typeof OPTIONS
+
+/** What the command line and the environment say. */
+export interface Given {
+  command: string | undefined
+  text(name: OptionName): string | undefined
+  texts(name: OptionName): string[]
+  flag(name: OptionName): boolean
+}
+
+/** A command line that cannot be carried out as it stands: exit code 2. */
+export class UsageError extends Refusal {
+  override readonly name = 'UsageError'
+
+  constructor(message: string, hint = 'understudy --help lists what there is') {
+    super('usage', message, hint)
+  }
+}
+
+/** Runs a reader of an option's value: what it refuses is a matter of usage. */
+export function asUsage<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Refusal ? new UsageError(error.message, error.hint) : error
+  }
+}
+
+/**
+ * Reads the command line; what it does not say is taken from `UNDERSTUDY_<NAME>`, then from the option's default.
+ *
+ * @throws UsageError for an unknown option or one without its value
+ */
+export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
+  const { values, positionals } = parse(args)
+  const [command, ...rest] = positionals
+  if (rest.length > 0) throw new UsageError(`"${rest.join(' ')}" is one word too many behind "${command}"`)
+
+  const find = (name: OptionName): string | undefined => {
+    const option: Option = OPTIONS[name]
+    const given = values[name]
+    const last = Array.isArray(given) ? given.at(-1) : given
+    if (typeof last === 'string') return last
+    return env[variableOf(name)] ?? option.fallback
+  }
+  return {
+    command,
+    text: find,
+    texts(name) {
+      const given = values[name]
+      if (Array.isArray(given)) return given.map(String)
+      return env[variableOf(name)]?.split(',') ?? []
+    },
+    flag: name => values[name] === true || ['1', 'true'].includes(env[variableOf(name)] ?? ''),
+  }
+}
+
+/** `UNDERSTUDY_SAFEBOT_PORT` of `safebot-port`. */
+export function variableOf(name: OptionName): string {
+  return `UNDERSTUDY_${name.replaceAll('-', '_').toUpperCase()}`
+}
+
+/**
+ * A port number.
+ *
+ * @throws UsageError
+ */
+export function readPort(given: Given, name: OptionName): number {
+  const text = given.text(name) ?? ''
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port <= 65_535) return port
+  throw new UsageError(
+    `--${name} is ${JSON.stringify(text)}`,
+    'a port is a number from 0 to 65535; 0 picks a free one',
+  )
+}
+
+/**
+ * One of several words.
+ *
+ * @throws UsageError
+ */
+export function readChoice<Word extends string>(
+  given: Given,
+  name: OptionName,
+  words: readonly Word[],
+): Word {
+  const text = given.text(name)
+  const word = words.find(known => known === text)
+  if (word !== undefined) return word
+  throw new UsageError(`--${name} is ${JSON.stringify(text)}`, `it is one of ${words.join(', ')}`)
+}
+
+function parse(args: string[]) {
+  const options: NonNullable<ParseArgsConfig['options']> = {}
+  for (const [name, option] of Object.entries<Option>(OPTIONS)) {
+    options[name] = {
+      type: option.value === undefined ? 'boolean' : 'string',
+      multiple: option.multiple ?? false,
+    }
+  }
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true })
+  } catch (error) {
+    // Node's own sentence, without its advice on passing the word as a positional.
+    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('. ')
+    throw new UsageError(sentence)
+  }
+}

@@ -1,0 +1,6 @@
+export type { Clock } from '../shared/clock/clock.js'
+export { Refusal } from '../shared/errors.js'
+export type { JournalEntry, Outcome } from '../shared/journal/entry.js'
+export type { Journal, JournalFilter } from '../shared/journal/journal.js'
+export type { Log } from '../shared/log.js'
+export { createUnderstudy, type Understudy, type UnderstudyOptions } from './understudy.js'

@@ -1,0 +1,38 @@
+/** A room as the service knows it: it holds ciphertext, and never the key. */
+export interface Room {
+  readonly id: string
+  /** Instant of its creation, milliseconds since the epoch. */
+  readonly createdAt: number
+  /** Last instant at which something kept it from falling idle. */
+  readonly activeAt: number
+  /** Of its latest message; 0 before the first. */
+  readonly lastSeq: number
+}
+
+/** A sealed message in a room's buffer. */
+export interface StoredMessage {
+  readonly seq: number
+  /** UUID. */
+  readonly id: string
+  /** The label it was sent under; nothing vouches for it unless `senderVerified`. */
+  readonly sender: string
+  readonly senderVerified: boolean
+  /** Standard base64. */
+  readonly ciphertext: string
+  /** Standard base64 of 24 bytes. */
+  readonly nonce: string
+  /** Instant of its arrival. */
+  readonly ts: number
+}
+
+/** What the buffer of a room keeps: whichever bound is reached first. */
+export const BUFFER = { messages: 2000, ageMs: 24 * 60 * 60_000 } as const
+
+/** Characters of base64 in one message: 98,288 bytes of UTF-8 once sealed. */
+export const MAX_CIPHERTEXT_CHARS = 131_072
+
+/** UTF-16 units of a sender's label. */
+export const MAX_SENDER_CHARS = 64
+
+/** What a room id looks like, everywhere. */
+export const ROOM_ID = /^[A-Za-z0-9_-]{4,64}$/

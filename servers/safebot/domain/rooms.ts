@@ -1,0 +1,110 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { Contract } from '../contract.js'
+import type { RoomTransaction, SafebotStore } from '../store/store.js'
+import type { RoomHolders } from './holders.js'
+import { badRoomId } from './refusals.js'
+import { BUFFER, ROOM_ID, type Room } from './room.js'
+
+/** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
+const IDLE_MS = 30_000
+const JANITOR_MS = 15_000
+
+/** The life of rooms: they begin with their first message, and end some time after they fall idle. */
+export class Rooms {
+  readonly #store: SafebotStore
+  readonly #clock: Clock
+  readonly #contract: Contract
+  readonly #holders: RoomHolders
+  /** The janitor's rounds are counted from here. */
+  readonly #startedAt: number
+  #sweptAt: number
+
+  constructor(store: SafebotStore, clock: Clock, contract: Contract, holders: RoomHolders) {
+    this.#store = store
+    this.#clock = clock
+    this.#contract = contract
+    this.#holders = holders
+    this.#startedAt = clock.now()
+    this.#sweptAt = this.#startedAt
+  }
+
+  /**
+   * Runs `work` alone in the room, which is undefined if there is none (any more).
+   *
+   * @throws ServiceRefusal 400 for an id that names no room
+   */
+  async enter<T>(
+    roomId: string,
+    work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (!ROOM_ID.test(roomId)) throw badRoomId(roomId)
+    return this.#store.transaction(roomId, async tx => work(tx, await this.#open(tx)))
+  }
+
+  /** A room that is about to get its first message. */
+  async create(tx: RoomTransaction, id: string): Promise<Room> {
+    const now = this.#clock.now()
+    // A courtesy: what it could not do, the next one will.
+    this.#sweep(now).catch(() => undefined)
+    const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0 }
+    await tx.saveRoom(room)
+    return room
+  }
+
+  /** The seq of a room's next message: its creation in milliseconds, then one more each. */
+  async nextSeq(tx: RoomTransaction, room: Room): Promise<number> {
+    if (room.lastSeq > 0) return room.lastSeq + 1
+    // Cursors outlive rooms. A room that took more than one message a millisecond has run ahead of the clock,
+    // and its successor must not begin behind them, or its messages would pass for acknowledged.
+    const cursors = (await tx.consumers()).map(consumer => consumer.cursor)
+    return Math.max(room.createdAt, ...cursors.map(cursor => cursor + 1))
+  }
+
+  /** Keeps a room from falling idle. */
+  async touch(tx: RoomTransaction, room: Room): Promise<void> {
+    await tx.saveRoom({ ...room, activeAt: this.#clock.now() })
+  }
+
+  async #open(tx: RoomTransaction): Promise<Room | undefined> {
+    const room = await tx.room()
+    if (room === undefined) return undefined
+    await tx.prune(this.#clock.now() - BUFFER.ageMs, BUFFER.messages)
+    if (!(await this.#evicted(tx, room))) return room
+    await tx.removeRoom()
+    this.#holders.forget(room.id)
+    return undefined
+  }
+
+  async #evicted(tx: RoomTransaction, room: Room): Promise<boolean> {
+    const now = this.#clock.now()
+    if (now - room.activeAt <= IDLE_MS) return false
+    const freeSince = this.#holders.freeSince(room.id)
+    if (freeSince === undefined) return false
+    if (this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, freeSince)) > now) return false
+    return !(this.#contract.keepsUnacknowledged && (await hasUnacknowledged(tx)))
+  }
+
+  /** The janitor's first round at or after an instant. */
+  #janitorAfter(instant: number): number {
+    return this.#startedAt + Math.ceil((instant - this.#startedAt) / JANITOR_MS) * JANITOR_MS
+  }
+
+  /** Rooms are judged when somebody looks; this looks at those nobody comes back to, so that they do not pile up. */
+  async #sweep(now: number): Promise<void> {
+    if (now - this.#sweptAt < JANITOR_MS) return
+    this.#sweptAt = now
+    for (const id of await this.#store.roomIds()) {
+      await this.#store.transaction(id, async tx => void (await this.#open(tx)))
+    }
+  }
+}
+
+/** Whether some consumer, or the first one yet to come, still has a message of the buffer to acknowledge. */
+async function hasUnacknowledged(tx: RoomTransaction): Promise<boolean> {
+  const consumers = await tx.consumers()
+  if (consumers.length === 0) return (await tx.count()) > 0
+  for (const consumer of consumers) {
+    if ((await tx.next(consumer.cursor, consumer.ownSenders)) !== undefined) return true
+  }
+  return false
+}

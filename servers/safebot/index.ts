@@ -1,0 +1,175 @@
+import type { Readable, Writable } from 'node:stream'
+import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { Guard } from '../../shared/http/guard.js'
+import { Listener } from '../../shared/http/listener.js'
+import { notFound } from '../../shared/http/not-found.js'
+import type { Instance } from '../../shared/instance.js'
+import { McpHost } from '../../shared/mcp/host.js'
+import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { StdioConversation } from '../../shared/mcp/stdio.js'
+import { mountTools } from '../../shared/mcp/tool-server.js'
+import { VERSION } from '../../shared/version.js'
+import { Agent } from './agent.js'
+import { Agents, readHandle } from './agents.js'
+import { type ContractName, contractOf } from './contract.js'
+import { Relay } from './domain/relay.js'
+import { RoomUrls } from './room-url.js'
+import type { SafebotService } from './service.js'
+import { MemoryStore } from './store/memory.js'
+import { createTools } from './tools/index.js'
+import { refusalText } from './tools/refusal-text.js'
+
+/** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */
+export const DEFAULT_BASE = 'http://127.0.0.1:4802'
+
+/** `serverInfo.name` of the real service. */
+const SERVER_NAME = 'safebot-chat'
+
+export interface SafebotOptions {
+  /** Default `documented`. */
+  contract?: ContractName
+  /** Origin of the rooms made here. Default: where it listens, else {@link DEFAULT_BASE}. */
+  base?: string
+  /** Further origins a room URL may name. */
+  allowedBases?: readonly string[]
+}
+
+export interface ListenOptions {
+  /** Default `127.0.0.1`. */
+  host?: string
+  /** Default 0: a free port. */
+  port?: number
+  /** Host names to accept beside the loopback ones and `host`. */
+  allowedHosts?: readonly string[]
+}
+
+/** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
+export class Safebot {
+  readonly #instance: Instance
+  readonly #service: SafebotService
+  readonly #agents: Agents
+  readonly #host: McpHost<Agent>
+  readonly #onClose: (() => Promise<void> | void)[] = []
+  #connections = 0
+
+  private constructor(instance: Instance, options: SafebotOptions) {
+    const contract = contractOf(options.contract ?? 'documented')
+    const ids = instance.ids.stream('safebot')
+    this.#instance = instance
+    this.#service = new Relay({ store: new MemoryStore(), clock: instance.clock, ids, contract })
+    this.#agents = new Agents(ids.stream('handles'))
+    this.#host = new McpHost({
+      name: 'safebot',
+      journal: instance.journal,
+      identify: clues => this.#agents.identify(clues),
+      nameOf: agent => agent.handle,
+      forget: session => this.#agents.forget(session),
+      onError: error => instance.log.warn('a message could not be handled', error),
+    })
+  }
+
+  /** A server that listens nowhere yet. */
+  static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
+    const safebot = new Safebot(instance, options)
+    await safebot.#mount(options)
+    return safebot
+  }
+
+  /**
+   * A server on an HTTP port.
+   *
+   * @throws Refusal if it cannot listen there
+   */
+  static async listen(
+    instance: Instance,
+    { host = '127.0.0.1', port = 0, allowedHosts = [] }: ListenOptions = {},
+    options: SafebotOptions = {},
+  ): Promise<{ safebot: Safebot; url: string }> {
+    const safebot = new Safebot(instance, options)
+    const { machine, log } = instance
+    const endpoint = new McpEndpoint({
+      host: safebot.#host,
+      machine,
+      ids: instance.ids.stream('sessions'),
+      log,
+    })
+    const listener = await Listener.open({
+      host,
+      port,
+      name: 'safebot',
+      guard: new Guard([host, ...allowedHosts]),
+      faces: async url => {
+        await safebot.#mount({ base: url, ...options })
+        return { mcp: endpoint, rest: notFound }
+      },
+    })
+    safebot.#onClose.push(
+      () => endpoint.close(),
+      () => listener.close(),
+    )
+    return { safebot, url: listener.url }
+  }
+
+  /** An SDK client in this process, initialized. */
+  async connect({ handle }: { handle?: string } = {}): Promise<Client> {
+    // The client half of the SDK is of no use to a stdio server, which has to start fast.
+    const { connectInMemory } = await import('../../shared/mcp/memory.js')
+    const headers: Record<string, string> = handle === undefined ? {} : { 'x-safebot-handle': handle }
+    return connectInMemory(this.#host, `memory-${++this.#connections}`, headers)
+  }
+
+  /**
+   * Serves one client over a pipe.
+   *
+   * @param identity handle and room label the client brings; a handle the service would not take is passed over, as
+   *   the real client does
+   * @param onEnd the client has closed its end
+   */
+  serveStdio(
+    input: Readable,
+    output: Writable,
+    identity: { handle?: string | undefined; label?: string | undefined },
+    onEnd: () => void,
+  ): { flush(): Promise<void> } {
+    const agent = new Agent(this.#handleOrOwn(identity.handle), true, identity.label)
+    return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
+  }
+
+  /** Answers what is parked, then ends every conversation. */
+  async close(): Promise<void> {
+    await this.#service.close()
+    // The answers of what was parked are on their way through the microtask queue; this lets them pass first.
+    await new Promise(resolve => setImmediate(resolve))
+    for (const close of this.#onClose) await close()
+    await this.#host.close()
+  }
+
+  async #mount(options: SafebotOptions): Promise<void> {
+    const { clock, ids, log } = this.#instance
+    const tools = createTools({
+      service: this.#service,
+      urls: new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases),
+      clock,
+      ids: ids.stream('rooms'),
+      contract: contractOf(options.contract ?? 'documented'),
+    })
+    await mountTools({
+      name: SERVER_NAME,
+      version: VERSION,
+      tools,
+      host: this.#host,
+      log,
+      refusal: refusalText,
+    })
+  }
+
+  #handleOrOwn(handle: string | undefined): string {
+    try {
+      return handle === undefined ? this.#agents.generateHandle() : readHandle(handle)
+    } catch (error) {
+      const own = this.#agents.generateHandle()
+      this.#instance.log.warn(`SAFEBOT_MCP_HANDLE is passed over, the handle is ${own}`, error)
+      return own
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { Refusal } from '../../shared/errors.js'
+import type { IdSource } from '../../shared/ids.js'
+import { KEY_BYTES } from './sealing.js'
+
+/** Ids that can be read out loud: A-Z without I and O, 2-9. */
+const ID_ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+const ID_CHARS = 6
+
+const PATH = /^\/room\/([A-Za-z0-9_-]{4,64})\/?$/
+const LOOPBACK = ['localhost', '127.0.0.1']
+
+/** A room as its URL names it. The key stands in the fragment, which no client sends to the service. */
+export interface RoomAddress {
+  base: string
+  roomId: string
+  key: Uint8Array
+  /** The URL in its one canonical spelling. */
+  url: string
+}
+
+/** Which services a room URL may name: the guard against being sent elsewhere with a crafted URL (SSRF). */
+export class RoomUrls {
+  readonly #base: string
+  readonly #allowed: Set<string>
+
+  /**
+   * @param base of the rooms made here, and of those served here
+   * @param allowed further origins that may be named
+   */
+  constructor(base: string, allowed: readonly string[] = []) {
+    this.#base = new URL(base).origin
+    this.#allowed = new Set([this.#base, ...allowed.map(origin => new URL(origin).origin)])
+  }
+
+  /**
+   * A room that nobody knows yet: an id and a key, nothing more; the service hears of it with its first message.
+   *
+   * @param base where it is to be; default: here
+   * @throws Refusal if the base is none, or not allowed
+   */
+  create(base: string | undefined, ids: IdSource): RoomAddress {
+    const origin = base ? this.#checkBase(base) : this.#base
+    const roomId = ids.text(ID_ALPHABET, ID_CHARS)
+    return address(origin, roomId, ids.bytes(KEY_BYTES))
+  }
+
+  /** @throws Refusal for a URL that names no room, lacks its key, or leads elsewhere; checked in that order */
+  parse(text: string): RoomAddress {
+    if (!URL.canParse(text)) throw new Refusal('bad_url', `Invalid URL ${shown(text)}`, HOW)
+    const url = new URL(text)
+    const roomId = PATH.exec(url.pathname)?.[1]
+    if (roomId === undefined) {
+      throw new Refusal(
+        'bad_url',
+        `not a SafeBot.Chat room URL (path must be /room/<id>): ${shown(text)}`,
+        HOW,
+      )
+    }
+    const encoded = new URLSearchParams(url.hash.slice(1)).get('k')
+    if (!encoded) throw new Refusal('bad_url', 'URL is missing the #k=<key> fragment', HOW)
+    const key = Buffer.from(encoded, 'base64url')
+    if (key.length !== KEY_BYTES) {
+      throw new Refusal('bad_url', `room key must decode to ${KEY_BYTES} bytes, got ${key.length}`, HOW)
+    }
+    const origin = url.origin
+    this.#checkAllowed(url)
+    if (!this.#servedHere(url)) {
+      throw new Refusal(
+        'not_served_here',
+        `rooms at '${origin}' are not served here`,
+        `this server has the rooms at ${this.#base}; start it with --connect ${origin} to reach those`,
+      )
+    }
+    return address(origin, roomId, key)
+  }
+
+  #checkBase(base: string): string {
+    if (!URL.canParse(base)) throw new Refusal('bad_base', `bad base URL: ${base}`, HOW_BASE)
+    const url = new URL(base)
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+      throw new Refusal('bad_base', `base URL must be http(s): ${base}`, HOW_BASE)
+    }
+    this.#checkAllowed(url)
+    return url.origin
+  }
+
+  #checkAllowed(url: URL): void {
+    if (this.#allowed.has(url.origin)) return
+    if (url.protocol === 'http:' && LOOPBACK.includes(url.hostname)) return
+    throw new Refusal(
+      'base_not_allowed',
+      `base URL '${url.origin}' not in allowlist (DEFAULT_BASE or SAFEBOT_MCP_ALLOWED_BASES)`,
+      'name the origin in SAFEBOT_MCP_ALLOWED_BASES if it is to be trusted',
+    )
+  }
+
+  /** The same port under any name of this machine is the same service. */
+  #servedHere(url: URL): boolean {
+    if (url.origin === this.#base) return true
+    const here = new URL(this.#base)
+    return (
+      url.protocol === here.protocol &&
+      url.port === here.port &&
+      LOOPBACK.includes(url.hostname) &&
+      LOOPBACK.includes(here.hostname)
+    )
+  }
+}
+
+const HOW = 'give the whole URL that create_room returned, <base>/room/<id>#k=<key>'
+const HOW_BASE = 'give an origin such as http://127.0.0.1:4802, or leave it out'
+const SHOWN_CHARS = 200
+
+function address(base: string, roomId: string, key: Buffer): RoomAddress {
+  return { base, roomId, key, url: `${base}/room/${roomId}#k=${key.toString('base64url')}` }
+}
+
+/** A URL as an error may show it: what stands behind the # may be a key. */
+function shown(text: string): string {
+  const cut = text.replace(/#.*$/s, '#…')
+  return JSON.stringify(cut.length > SHOWN_CHARS ? `${cut.slice(0, SHOWN_CHARS)}…` : cut)
+}
