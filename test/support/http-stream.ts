@@ -22,17 +22,20 @@ export class HttpStream {
     })
   }
 
+  /** @param sent is given the request once it has been sent; its answer may be long in coming */
   static open(
     url: string,
     method: string,
     headers: Record<string, string>,
     body?: unknown,
+    sent?: (request: ClientRequest) => void,
   ): Promise<HttpStream> {
     return new Promise((resolve, reject) => {
       const options = { method, headers: { 'content-type': 'application/json', accept: BOTH, ...headers } }
       const request = httpRequest(url, options, response => resolve(new HttpStream(request, response)))
       request.on('error', reject)
       request.end(body === undefined ? undefined : JSON.stringify(body))
+      sent?.(request)
     })
   }
 

@@ -152,3 +152,19 @@ it('a handle that is none is refused with the rule', async () => {
     { error: { message: expect.stringContaining('2 to 32 of a-z 0-9 _ -') } },
   ])
 })
+
+it('arguments nested too deeply to be written again are refused like any others, and the journal stays whole', async () => {
+  const { safebot, journal } = await startUnderstudy()
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+  const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"room_status","arguments":{"url":${deep}}}}`
+  const { json } = await send(safebot.mcpUrl, { body })
+  expect(json).toMatchObject({
+    result: {
+      isError: true,
+      content: [{ text: expect.stringContaining('url is a value nested too deeply') }],
+    },
+  })
+  expect(JSON.parse(JSON.stringify(journal.entries()))).toMatchObject([
+    { tool: 'room_status', arguments: null, raw: body },
+  ])
+})

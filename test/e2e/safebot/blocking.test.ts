@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { UnderstudyOptions } from '../../../servers/index.js'
+import { HttpStream } from '../../support/http-stream.js'
+import { rpc } from '../../support/raw-http.js'
 import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
 import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
 
@@ -114,6 +116,24 @@ describe('a cancelled call', () => {
       expect(await ack(worker, url, task)).toBe(true)
     },
   )
+
+  it('next_task claims nothing for a caller whose connection dropped', async () => {
+    const { clock, safebot, boss, worker, url, journal } = await workplace()
+    const body = rpc('tools/call', { name: 'next_task', arguments: { url } })
+    const stream = HttpStream.open(
+      safebot.mcpUrl,
+      'POST',
+      { 'x-safebot-handle': 'worker' },
+      body,
+      request => {
+        void clock.whenPending(1).then(() => request.destroy())
+      },
+    )
+    await expect(stream).rejects.toThrow()
+    await vi.waitUntil(() => journal.entries({ tool: 'next_task', outcome: 'aborted' }).length === 1)
+    await say(boss, url, 'work')
+    expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
+  })
 
   it('next_task loses the message under the observed contract', async () => {
     const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
