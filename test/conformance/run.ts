@@ -34,7 +34,7 @@ async function main(): Promise<number> {
   const missing = GENERIC.length + ALL - results.length
   if (missing > 0) say(`${missing} scenarios did not run`)
   say(
-    `conformance ${REVISION}: ${results.length - failed} passed, ${failed + missing} failed (${checks} checks)`,
+    `\n${results.length - failed} passed, ${failed + missing} failed (scenarios at ${REVISION}; ${checks} checks)`,
   )
   return failed + missing === 0 ? 0 : 1
 }
