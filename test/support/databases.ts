@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import pg from 'pg'
 import type { DatabaseLimits, DatabaseSpec } from '../../servers/instanode/databases/provider.js'
+import type { Clock } from '../../shared/clock/clock.js'
 import { IdSource } from '../../shared/ids.js'
 
 export const MB = 1024 * 1024
@@ -67,4 +68,19 @@ export async function cancel(client: pg.Client): Promise<void> {
   socket.end(request)
   socket.resume()
   await once(socket, 'close')
+}
+
+/** Moves a manual clock on, step by step, until `work` has settled: for what falls due a while after it began. */
+export async function advanceUntil<T>(machine: Clock, stepMs: number, work: Promise<T>): Promise<T> {
+  let settled = false
+  const done = () => {
+    settled = true
+  }
+  work.then(done, done)
+  while (!settled) {
+    await machine.advance(stepMs)
+    // Sockets and threads get their turn.
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return await work
 }

@@ -2,7 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { cancel, codeOf, connected, freshSpec, MB, type TestClient } from '../../support/databases.js'
+import {
+  advanceUntil,
+  cancel,
+  codeOf,
+  connected,
+  freshSpec,
+  MB,
+  type TestClient,
+} from '../../support/databases.js'
 
 /** What is the embedded engine's own: one session behind many connections, its limits and how it is stopped. */
 describe('embedded databases', () => {
@@ -47,15 +55,10 @@ describe('embedded databases', () => {
   it('answers 55P03 to who waits too long for another’s transaction', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)')
-    const before = machine.pending
     const waiting = codeOf(b.query('SELECT count(*) FROM t'))
     const named = codeOf(b.query({ name: 'later', text: 'SELECT $1::int', values: [1] }))
-    await machine.whenPending(before + 1)
-    await machine.advance(5_000)
-    expect(await waiting).toBe('55P03')
-    await machine.whenPending(before + 1)
-    await machine.advance(5_000)
-    expect(await named).toBe('55P03')
+    expect(await advanceUntil(machine, 5_000, waiting)).toBe('55P03')
+    expect(await advanceUntil(machine, 5_000, named)).toBe('55P03')
     await a.query('COMMIT')
     expect(await b.value('SELECT count(*)::int FROM t')).toBe(1)
     expect(await b.value('SELECT $1::int', [2])).toBe(2)
@@ -105,13 +108,9 @@ describe('embedded databases', () => {
   it('ends an engine that does not notice a cancel; committed data stays', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)')
-    const before = machine.pending
     const running = codeOf(a.query('DO $$ BEGIN LOOP END LOOP; END $$'))
-    await machine.whenPending(before + 1)
-    // Its statement_timeout, and then the time Postgres is given to notice.
-    await machine.advance(30_000)
-    await machine.advance(3_000)
-    expect(await running).toBe('57P02')
+    // Through its statement_timeout, and then the time Postgres is given to notice.
+    expect(await advanceUntil(machine, 3_000, running)).toBe('57P02')
     expect(await b.ended).toBe('57P02')
     expect(await (await connect()).value('SELECT n FROM kept')).toBe(7)
   })
@@ -162,7 +161,7 @@ describe('embedded databases', () => {
     const client = await connect()
     await client.query(`CREATE TABLE t AS SELECT n, repeat('x', 500) AS body FROM generate_series(1, 2000) n`)
     await client.query('CREATE INDEX ON t (body)')
-    for (let i = 0; i < 40; i++) await client.query(`UPDATE t SET body = repeat('y', 500) || $1`, [String(i)])
+    for (let i = 0; i < 25; i++) await client.query(`UPDATE t SET body = repeat('y', 500) || $1`, [String(i)])
     expect((await provider.stats(name)).usedBytes).toBeLessThan(10.2 * MB)
   })
 
