@@ -99,6 +99,11 @@ export class EmbeddedDatabases implements DatabaseProvider {
     }
   }
 
+  /** Where it listens. */
+  get port(): number {
+    return this.#port
+  }
+
   /** Loads the engine and prepares an empty database in the background, so that the first one is quick. */
   warm(): void {
     this.#spares.prepare()
