@@ -109,6 +109,11 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#spares.prepare()
   }
 
+  /** Resolves when the next database will be quick to make. */
+  async spareReady(): Promise<void> {
+    await this.#spares.ready()
+  }
+
   /** The gateway's certificate, for a client that wants to check it; PEM. */
   async certificate(): Promise<string> {
     return (await this.#gateway.certificate()).pem
