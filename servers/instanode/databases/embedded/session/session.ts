@@ -60,6 +60,8 @@ export class Session {
   #current: Guest | undefined
   #running: { guest: Guest; interruption: Interruption } | undefined
   #later: Wakeup | undefined
+  /** The last client has left and its traces are still there. */
+  #discarding = false
   #shut = false
 
   constructor(options: SessionOptions) {
@@ -132,6 +134,8 @@ export class Session {
   /** A client's socket has gone: what it left open is rolled back. */
   async leave(guest: Guest): Promise<void> {
     if (!this.#guests.delete(guest)) return
+    // Decided now: who comes in while this waits for its turn finds a clean session.
+    this.#discarding ||= this.#guests.size === 0
     this.#channels.leave(guest)
     this.#turn.forget(guest, new Cancelled())
     if (this.#running?.guest === guest) {
@@ -266,9 +270,11 @@ export class Session {
     })
     if (this.#current === guest) await this.#exit()
     // With the last client go temporary tables, SQL-level PREPARE and session advisory locks, which they all shared.
-    if (this.#guests.size === 0) {
+    if (this.#discarding) {
+      this.#discarding = false
       await this.#room.ask('DISCARD ALL')
       await this.#room.resetSession()
+      await this.#room.ask(this.#fresh())
     }
     return false
   }
