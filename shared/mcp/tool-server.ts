@@ -57,7 +57,7 @@ function readParams(params: unknown): { name: string; args: Record<string, unkno
   if (!isObject(params) || typeof params.name !== 'string') {
     throw new McpError(ErrorCode.InvalidParams, 'tools/call needs params.name, the name of a tool')
   }
-  const args = params.arguments ?? {}
+  const { arguments: args = {} } = params
   if (!isObject(args)) {
     const kind = Array.isArray(args) ? 'an array' : `a ${typeof args}`
     throw new McpError(

@@ -79,6 +79,17 @@ describe('embedded databases', () => {
     await a.query('ROLLBACK')
   })
 
+  it('goes on for others when a client leaves as soon as it is answered', async () => {
+    const client = await connect()
+    for (let round = 0; round < 30; round++) {
+      const hasty = await connected(url)
+      // The time-out is read back from the engine after the answer has left.
+      await hasty.query('SET statement_timeout = 1000; RESET statement_timeout')
+      hasty.connection.stream.destroy()
+      expect(await client.value('SELECT 1')).toBe(1)
+    }
+  })
+
   it('cancels a statement that waits for its turn', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('BEGIN')

@@ -37,9 +37,9 @@ export class Input {
   }
 
   #wait(): void {
-    const seen = Atomics.load(this.cells, CELL.fed)
     this.hungry()
     for (;;) {
+      const seen = Atomics.load(this.cells, CELL.fed)
       const received: { message: EngineOrder } | undefined = receiveMessageOnPort(this.port)
       if (received?.message.kind === 'feed') {
         this.#pending = received.message.bytes

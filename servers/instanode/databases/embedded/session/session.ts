@@ -59,6 +59,8 @@ export class Session {
   /** Whose settings are in force; undefined: a fresh session's. */
   #current: Guest | undefined
   #running: { guest: Guest; interruption: Interruption } | undefined
+  /** Whose batch is under way, from waiting for the turn to passing it on. */
+  readonly #executing = new Set<Guest>()
   #later: Wakeup | undefined
   /** The last client has left and its traces are still there. */
   #discarding = false
@@ -106,6 +108,13 @@ export class Session {
 
   /** Runs a client's batch in its turn. Never rejects: the client is told. */
   async execute(guest: Guest, batch: readonly Frame[]): Promise<void> {
+    this.#executing.add(guest)
+    await this.#inTurn(guest, batch)
+    this.#executing.delete(guest)
+    if (!this.#guests.has(guest)) await this.#depart(guest)
+  }
+
+  async #inTurn(guest: Guest, batch: readonly Frame[]): Promise<void> {
     try {
       await this.#turn.take(guest, this.#options.times.waitLimitMs)
     } catch (error) {
@@ -138,10 +147,13 @@ export class Session {
     this.#discarding ||= this.#guests.size === 0
     this.#channels.leave(guest)
     this.#turn.forget(guest, new Cancelled())
-    if (this.#running?.guest === guest) {
-      this.#running.interruption.ask()
-      return
-    }
+    // A client may go as soon as it is answered, while its batch still has work for the engine, which does one thing
+    // at a time: then that batch sees to the departure when it is over.
+    if (!this.#executing.has(guest)) await this.#depart(guest)
+    else if (this.#running?.guest === guest) this.#running.interruption.ask()
+  }
+
+  async #depart(guest: Guest): Promise<void> {
     try {
       await this.#turn.take(guest)
       if (this.awake && !this.#shut) await this.#abandon(guest)
@@ -162,6 +174,7 @@ export class Session {
   /** Puts a client's settings in force. @returns false if they are impossible: the client is gone then */
   async #enter(guest: Guest): Promise<boolean> {
     if (this.#current === guest) return true
+    await this.#discard()
     guest.statements.lostUnnamed()
     const { restoring, untried } = guest.settings
     await this.#keep()
@@ -278,14 +291,17 @@ export class Session {
       hungry: () => engine.feed(frame('f', 'the client has gone')),
     })
     if (this.#current === guest) await this.#exit()
-    // With the last client go temporary tables, SQL-level PREPARE and session advisory locks, which they all shared.
-    if (this.#discarding) {
-      this.#discarding = false
-      await this.#room.ask('DISCARD ALL')
-      await this.#room.resetSession()
-      await this.#room.ask(this.#fresh())
-    }
+    await this.#discard()
     return false
+  }
+
+  /** With the last client go temporary tables, SQL-level PREPARE and session advisory locks, which they all shared. */
+  async #discard(): Promise<void> {
+    if (!this.#discarding) return
+    this.#discarding = false
+    await this.#room.ask('DISCARD ALL')
+    await this.#room.resetSession()
+    await this.#room.ask(this.#fresh())
   }
 
   async #pass(who: Guest | Session): Promise<void> {
