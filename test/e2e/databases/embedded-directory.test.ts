@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -71,12 +72,11 @@ describe('the embedded databases’ directory', () => {
     })()
     await expect(inserting).rejects.toThrow()
     await exited
-    const provider = await start()
-    const url2 = moved(url, provider)
-    const again = await connect(url2)
+    await start()
+    const again = await connect(url)
     expect(await again.value('SELECT count(*)::int FROM acknowledged')).toBeGreaterThanOrEqual(acknowledged)
     expect(await again.value(`SELECT '[1,2]'::vector <-> '[1,2]'`)).toBe(0)
-    const limited = Array.from({ length: 4 }, () => codeOf(connect(url2)))
+    const limited = Array.from({ length: 4 }, () => codeOf(connect(url)))
     expect((await Promise.all(limited)).filter(code => code === '53300')).toHaveLength(1)
   })
 
@@ -100,11 +100,23 @@ describe('the embedded databases’ directory', () => {
     expect(readdirSync(dataDirectory).filter(entry => entry.startsWith('data_'))).toHaveLength(1)
     expect(await codeOf(second.stats(dropped.name))).toBe('unknown_database')
     expect(await second.stats(kept.name)).toMatchObject({ state: 'asleep', connections: 0 })
-    const client = await connect(moved(url, second))
+    const client = await connect(url)
     expect(await client.value('SELECT n FROM t')).toBe(5)
     expect(await codeOf(client.query('CREATE TABLE big AS SELECT generate_series(1, 100000) n'))).toBe(
       '53100',
     )
+  })
+
+  it('listens where it did before, so that its URLs stay good, or elsewhere if that is taken', async () => {
+    const first = await start()
+    const { url } = await first.provision(freshSpec())
+    await first.close()
+    const squatter = createServer().listen(first.port, '127.0.0.1')
+    await once(squatter, 'listening')
+    const second = await start()
+    expect(second.port).not.toBe(first.port)
+    expect(await (await connect(moved(url, second))).value('SELECT 1')).toBe(1)
+    squatter.close()
   })
 
   it('refuses a directory whose list it cannot read', async () => {

@@ -70,7 +70,6 @@ export class EmbeddedDatabases implements DatabaseProvider {
       machine: options.machine,
       ids: options.ids,
       host: options.host ?? '127.0.0.1',
-      port: options.port ?? 0,
       statementTimeoutMs,
       hall: {
         verifier: user => this.#ofUser(user)?.record.verifier,
@@ -90,8 +89,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
   static async start(options: EmbeddedOptions): Promise<EmbeddedDatabases> {
     const provider = new EmbeddedDatabases(options)
     try {
-      await provider.#restore()
-      provider.#port = await provider.#gateway.listen()
+      const { port } = await provider.#restore()
+      provider.#port = await provider.#gateway.listen(options.port ?? 0, port)
       return provider
     } catch (error) {
       provider.#lock.release()
@@ -196,11 +195,14 @@ export class EmbeddedDatabases implements DatabaseProvider {
     if (this.#temporary) await rm(this.#root, { recursive: true, force: true })
   }
 
-  async #restore(): Promise<void> {
-    for (const record of await this.#index.read()) this.#databases.set(record.name, this.#open(record))
+  /** @returns where the databases were reached before */
+  async #restore(): Promise<{ port: number }> {
+    const { port, databases } = await this.#index.read()
+    for (const record of databases) this.#databases.set(record.name, this.#open(record))
     const kept = new Set([...this.#databases.values()].map(({ record }) => record.directory))
     for (const entry of await readdir(this.#root))
       if (DATABASE_DIRECTORY.test(entry) && !kept.has(entry)) await this.#removeFiles(entry)
+    return { port }
   }
 
   #open(record: DatabaseRecord): Database {
@@ -234,7 +236,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   #save(): Promise<void> {
-    return this.#index.write([...this.#databases.values()].map(({ record }) => record))
+    const databases = [...this.#databases.values()].map(({ record }) => record)
+    return this.#index.write({ port: this.#port, databases })
   }
 
   async #removeFiles(directory: string): Promise<void> {

@@ -3,9 +3,17 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { Refusal } from '../../../../shared/errors.js'
 import { ENGINE_VERSION } from './engine/template-path.js'
-import { type DatabaseRecord, databaseRecord } from './record.js'
+import { databaseRecord } from './record.js'
 
-const contents = z.strictObject({ engine: z.string(), databases: z.array(databaseRecord) })
+const contents = z.strictObject({
+  engine: z.string(),
+  /** Where the gateway listened: URLs that have been handed out name it. */
+  port: z.number(),
+  databases: z.array(databaseRecord),
+})
+
+/** What a data directory holds, and where it was reached. */
+export type Contents = Pick<z.infer<typeof contents>, 'port' | 'databases'>
 
 /** The list of a data directory's databases. Written whole, aside, and renamed: it is always one state or the next. */
 export class IndexFile {
@@ -18,12 +26,12 @@ export class IndexFile {
   }
 
   /** @throws Refusal `bad_data_directory` for a list that cannot be read, or of another engine's databases */
-  async read(): Promise<DatabaseRecord[]> {
+  async read(): Promise<Contents> {
     const text = await readFile(this.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined
       throw error
     })
-    if (text === undefined) return []
+    if (text === undefined) return { port: 0, databases: [] }
     const parsed = contents.safeParse(parseJson(text))
     if (!parsed.success)
       throw new Refusal(
@@ -37,12 +45,12 @@ export class IndexFile {
         `${this.#path} belongs to engine ${parsed.data.engine}, this is ${ENGINE_VERSION}`,
         'start with another --data-dir',
       )
-    return parsed.data.databases
+    return parsed.data
   }
 
-  /** Resolves when these records are on disk; writes are done in the order they were asked for. */
-  async write(records: Iterable<DatabaseRecord>): Promise<void> {
-    const text = JSON.stringify({ engine: ENGINE_VERSION, databases: [...records] }, undefined, 1)
+  /** Resolves when this is on disk; writes are done in the order they were asked for. */
+  async write({ port, databases }: Contents): Promise<void> {
+    const text = JSON.stringify({ engine: ENGINE_VERSION, port, databases }, undefined, 1)
     const write = this.#writing.then(async () => {
       await writeFile(`${this.#path}.new`, text, { mode: 0o600 })
       await rename(`${this.#path}.new`, this.#path)

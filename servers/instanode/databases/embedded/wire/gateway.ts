@@ -25,7 +25,6 @@ export interface GatewayOptions {
   machine: Clock
   ids: IdSource
   host: string
-  port: number
   statementTimeoutMs: number
   hall: Hall
 }
@@ -48,12 +47,28 @@ export class Gateway {
     this.#server = createServer(socket => this.#accept(socket))
   }
 
-  /** @returns the port, once it is open. @throws Error of the system's if it cannot be opened */
-  listen(): Promise<number> {
-    const { host, port } = this.#options
+  /**
+   * Opens the port.
+   *
+   * @param port 0: any free one
+   * @param before where it listened before, to be taken again if any will do and that one is free
+   * @returns the port it is
+   * @throws Error of the system's if it cannot be opened
+   */
+  async listen(port: number, before = 0): Promise<number> {
+    if (port !== 0 || before === 0) return this.#open(port)
+    try {
+      return await this.#open(before)
+    } catch {
+      return this.#open(0)
+    }
+  }
+
+  #open(port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
+      this.#server.listen(port, this.#options.host, () => {
+        this.#server.off('error', reject)
         const address = this.#server.address()
         if (typeof address === 'object' && address !== null) resolve(address.port)
         else reject(new Error('the gateway has no port'))
