@@ -1,0 +1,95 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Refusal } from '../../../../shared/errors.js'
+
+/** Directories this process holds: a lock with our own id that is not among them is a namesake's, before a restart. */
+const held = new Set<string>()
+
+/**
+ * Keeps a data directory to one process: two engines on the same files would silently diverge.
+ *
+ * The file holds the process's id and when it started, since ids come round again (in a container, at once).
+ */
+export class DirectoryLock {
+  readonly #path: string
+
+  private constructor(path: string) {
+    this.#path = path
+  }
+
+  /** @throws Refusal `data_directory_in_use` naming the process that has it */
+  static take(directory: string): DirectoryLock {
+    const path = join(directory, 'lock')
+    // A lock left by a dead process is moved away, which only one of several heirs can do; then all try again.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      if (create(path)) {
+        held.add(path)
+        return new DirectoryLock(path)
+      }
+      const owner = readFileSync(path, { encoding: 'utf8', flag: 'a+' }).trim()
+      if (isAlive(owner, path)) throw inUse(directory, owner)
+      bury(path)
+    }
+    throw inUse(directory, 'unknown')
+  }
+
+  release(): void {
+    held.delete(this.#path)
+    rmSync(this.#path, { force: true })
+  }
+}
+
+function inUse(directory: string, owner: string): Refusal {
+  return new Refusal(
+    'data_directory_in_use',
+    `the data directory ${directory} is in use by process ${owner.split(' ')[0]}`,
+    'stop that process, or start with another --data-dir',
+  )
+}
+
+function create(path: string): boolean {
+  try {
+    writeFileSync(path, `${process.pid} ${startOf(process.pid)}\n`, { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+function bury(path: string): void {
+  const grave = `${path}.${process.pid}`
+  try {
+    renameSync(path, grave)
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error
+  }
+  rmSync(grave, { force: true })
+}
+
+function isAlive(owner: string, path: string): boolean {
+  const [pid = '', start = ''] = owner.split(' ')
+  if (Number(pid) === process.pid) return held.has(path)
+  if (!/^\d+$/.test(pid)) return false
+  try {
+    process.kill(Number(pid), 0)
+  } catch (error) {
+    return isCode(error, 'EPERM')
+  }
+  return start === '' || start === startOf(Number(pid))
+}
+
+/** When a process started, in the kernel's ticks; empty where the system does not say (it is Linux that does). */
+function startOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name, in brackets, may hold spaces; start time is the 20th field after it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

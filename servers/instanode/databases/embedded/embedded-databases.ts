@@ -1,0 +1,232 @@
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Refusal } from '../../../../shared/errors.js'
+import { checkLimits, checkSpec } from '../check-spec.js'
+import type {
+  DatabaseLimits,
+  DatabaseProvider,
+  DatabaseSpec,
+  DatabaseStats,
+  ProviderInfo,
+} from '../provider.js'
+import { christen } from './christen.js'
+import { DirectoryLock } from './directory-lock.js'
+import { directorySize } from './directory-size.js'
+import { DEFAULT_MEMORY_LIMIT, DEFAULT_TIMES, type EmbeddedOptions } from './embedded-options.js'
+import { Engine } from './engine/engine.js'
+import { IndexFile } from './index-file.js'
+import type { DatabaseRecord } from './record.js'
+import { Session, type SessionTimes } from './session/session.js'
+import { Spares } from './spare.js'
+import { Gateway } from './wire/gateway.js'
+import { makeVerifier } from './wire/verifier.js'
+
+interface Database {
+  record: DatabaseRecord
+  session: Session
+}
+
+const DROPPED = { code: '57P01', message: 'terminating connection due to administrator command' }
+
+/** Directories of databases under the data directory; others there are not touched. */
+const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
+
+/**
+ * Live databases from npm alone: PGlite in a worker thread per database, behind one port that speaks PostgreSQL.
+ * See README.md for what that cannot do.
+ */
+export class EmbeddedDatabases implements DatabaseProvider {
+  readonly info: ProviderInfo = {
+    kind: 'embedded',
+    notes: ['One session per database: while a connection holds a transaction open, its others wait.'],
+  }
+  readonly #options: EmbeddedOptions
+  readonly #times: SessionTimes
+  readonly #root: string
+  readonly #temporary: boolean
+  readonly #lock: DirectoryLock
+  readonly #index: IndexFile
+  readonly #spares: Spares
+  readonly #gateway: Gateway
+  readonly #databases = new Map<string, Database>()
+  /** Names being made: neither free nor there. */
+  readonly #making = new Set<string>()
+  #port = 0
+  #closed = false
+
+  private constructor(options: EmbeddedOptions) {
+    this.#options = options
+    this.#times = { ...DEFAULT_TIMES, ...options.times }
+    this.#temporary = options.dataDirectory === undefined
+    this.#root = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'understudy-databases-'))
+    mkdirSync(this.#root, { recursive: true, mode: 0o700 })
+    this.#lock = DirectoryLock.take(this.#root)
+    this.#index = new IndexFile(this.#root)
+    const { statementTimeoutMs } = this.#times
+    this.#spares = new Spares(this.#root, () => `data_${options.ids.hex(16)}`, statementTimeoutMs)
+    this.#gateway = new Gateway({
+      machine: options.machine,
+      ids: options.ids,
+      host: options.host ?? '127.0.0.1',
+      port: options.port ?? 0,
+      statementTimeoutMs,
+      hall: {
+        verifier: user => this.#ofUser(user)?.record.verifier,
+        database: name => {
+          const found = this.#databases.get(name)
+          return found && { ...found.record, session: found.session }
+        },
+      },
+    })
+  }
+
+  /**
+   * Opens the port and the data directory. No engine is loaded yet.
+   *
+   * @throws Refusal `data_directory_in_use`, `bad_data_directory`; the system's error for a port that is taken
+   */
+  static async start(options: EmbeddedOptions): Promise<EmbeddedDatabases> {
+    const provider = new EmbeddedDatabases(options)
+    try {
+      await provider.#restore()
+      provider.#port = await provider.#gateway.listen()
+      return provider
+    } catch (error) {
+      provider.#lock.release()
+      throw error
+    }
+  }
+
+  /** Loads the engine and prepares an empty database in the background, so that the first one is quick. */
+  warm(): void {
+    this.#spares.prepare()
+  }
+
+  /** The gateway's certificate, for a client that wants to check it; PEM. */
+  async certificate(): Promise<string> {
+    return (await this.#gateway.certificate()).pem
+  }
+
+  async provision(spec: DatabaseSpec): Promise<{ url: string }> {
+    checkSpec(spec)
+    const { name, user, password, limits } = spec
+    if (this.#databases.has(name) || this.#making.has(name) || this.#ofUser(user) !== undefined)
+      throw new Refusal('database_exists', `there is a database ${name} or a user ${user} already`)
+    this.#making.add(name)
+    try {
+      const verifier = await makeVerifier(password, this.#options.ids.bytes(16))
+      const { engine, directory } = await this.#spares.take()
+      try {
+        await christen(engine, name, user)
+        const record = { name, user, verifier, ...limits, directory, emptySize: engine.state.size }
+        const database = this.#open(record)
+        await database.session.adopt(engine)
+        this.#databases.set(name, database)
+        await this.#save()
+      } catch (error) {
+        this.#databases.delete(name)
+        await engine.kill()
+        await this.#removeFiles(directory)
+        throw error
+      }
+    } finally {
+      this.#making.delete(name)
+    }
+    this.#spares.prepare()
+    const host = this.#options.host ?? '127.0.0.1'
+    // node-postgres reads sslmode=require as verify-full, which no self-made certificate passes; TLS is there for who asks.
+    return {
+      url: `postgres://${user}:${encodeURIComponent(password)}@${host}:${this.#port}/${name}?sslmode=disable`,
+    }
+  }
+
+  async setLimits(name: string, limits: DatabaseLimits): Promise<void> {
+    checkLimits(limits)
+    const { record, session } = this.#find(name)
+    Object.assign(record, { storageBytes: limits.storageBytes, connections: limits.connections })
+    session.most = record.emptySize + record.storageBytes
+    await this.#save()
+  }
+
+  async drop(name: string): Promise<void> {
+    const database = this.#databases.get(name)
+    if (database === undefined) return
+    this.#databases.delete(name)
+    await this.#save()
+    await database.session.shut(DROPPED)
+    await this.#removeFiles(database.record.directory)
+  }
+
+  async stats(name: string): Promise<DatabaseStats> {
+    const { record, session } = this.#find(name)
+    const sizeBytes = await directorySize(join(this.#root, record.directory, 'base', '5'))
+    return {
+      sizeBytes,
+      usedBytes: Math.max(0, sizeBytes - record.emptySize),
+      connections: session.connections,
+      state: session.awake ? 'awake' : 'asleep',
+    }
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closed || !this.#gateway.listening)
+      throw new Error('the gateway of the embedded databases is closed')
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const ended = [...this.#databases.values()].map(({ session }) => session.shut(DROPPED))
+    await Promise.all([...ended, this.#spares.close()])
+    await this.#gateway.close()
+    this.#lock.release()
+    if (this.#temporary) await rm(this.#root, { recursive: true, force: true })
+  }
+
+  async #restore(): Promise<void> {
+    for (const record of await this.#index.read()) this.#databases.set(record.name, this.#open(record))
+    const kept = new Set([...this.#databases.values()].map(({ record }) => record.directory))
+    for (const entry of await readdir(this.#root))
+      if (DATABASE_DIRECTORY.test(entry) && !kept.has(entry)) await this.#removeFiles(entry)
+  }
+
+  #open(record: DatabaseRecord): Database {
+    const { statementTimeoutMs } = this.#times
+    const session = new Session({
+      machine: this.#options.machine,
+      times: this.#times,
+      user: record.user,
+      memoryLimit: this.#options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
+      open: () =>
+        Engine.open({
+          directory: join(this.#root, record.directory),
+          database: record.name,
+          statementTimeoutMs,
+        }),
+    })
+    session.most = record.emptySize + record.storageBytes
+    return { record, session }
+  }
+
+  #find(name: string): Database {
+    const database = this.#databases.get(name)
+    if (database === undefined)
+      throw new Refusal('unknown_database', `there is no database ${JSON.stringify(name)}`)
+    return database
+  }
+
+  #ofUser(user: string): Database | undefined {
+    for (const database of this.#databases.values()) if (database.record.user === user) return database
+    return undefined
+  }
+
+  #save(): Promise<void> {
+    return this.#index.write([...this.#databases.values()].map(({ record }) => record))
+  }
+
+  async #removeFiles(directory: string): Promise<void> {
+    await rm(join(this.#root, directory), { recursive: true, force: true, maxRetries: 3 })
+  }
+}

@@ -1,0 +1,132 @@
+import { CELL } from './channel.js'
+
+/** Imports a statement calls now and then while it runs; each call is a moment to look at the cancel cell. */
+const WATCHED = [
+  ['wasi_snapshot_preview1', 'clock_time_get'],
+  ['wasi_snapshot_preview1', 'fd_pread'],
+  ['wasi_snapshot_preview1', 'fd_pwrite'],
+  ['env', 'emscripten_date_now'],
+] as const
+
+/** `pg_sleep` spins on the clock; after so many readings in a row it is made to nap instead of burning a core. */
+const READINGS_BEFORE_NAP = 1000
+const NAP_MS = 1
+
+type Call = (...values: unknown[]) => unknown
+
+function isCall(value: unknown): value is Call {
+  return typeof value === 'function'
+}
+
+/** A year in nanoseconds: a cancelled sleep sees its end go by. */
+const LEAP = 365n * 86_400n * 1_000_000_000n
+
+/**
+ * Cancelling, for an engine without signals.
+ *
+ * The engine exports the addresses of the two flags that Postgres checks at its own safe points; the worker's thread
+ * sets them from within calls that a running statement makes anyway. It leans on names inside the engine's module, so it
+ * does nothing when they are missing; and a statement that calls nothing (a tight PL/pgSQL loop) does not notice.
+ * For both, the session ends the worker after a while.
+ */
+export class Interrupts {
+  readonly #cells: Int32Array
+  #memory: WebAssembly.Memory | undefined
+  #flags: number[] = []
+  #readings = 0
+
+  constructor(cells: Int32Array) {
+    this.#cells = cells
+  }
+
+  /** True while a cancel is asked for; passes it on to Postgres. */
+  poll(): boolean {
+    if (Atomics.load(this.#cells, CELL.cancel) === 0) return false
+    this.#raise(1)
+    return true
+  }
+
+  /** A statement has ended: a cancel that came too late must not hit the next one. */
+  clear(): void {
+    this.#raise(0)
+  }
+
+  /** Runs `open` with the engine's imports watched; other modules pass untouched. */
+  async during<T>(open: () => Promise<T>): Promise<T> {
+    const instantiate = WebAssembly.instantiate
+    const watch = (imports: WebAssembly.Imports) => this.#watch(imports)
+    const found = (instance: WebAssembly.Instance) => this.#find(instance)
+    async function watched(
+      module: WebAssembly.Module,
+      imports: WebAssembly.Imports = {},
+    ): Promise<WebAssembly.Instance> {
+      if (!watch(imports)) return instantiate(module, imports)
+      const instance = await instantiate(module, imports)
+      found(instance)
+      return instance
+    }
+    Object.defineProperty(WebAssembly, 'instantiate', { value: watched, configurable: true, writable: true })
+    try {
+      return await open()
+    } finally {
+      Object.defineProperty(WebAssembly, 'instantiate', {
+        value: instantiate,
+        configurable: true,
+        writable: true,
+      })
+    }
+  }
+
+  /** Only the first module with a memory and all the watched imports is the engine; extensions come later. */
+  #watch(imports: WebAssembly.Imports): boolean {
+    const memory = imports.env?.memory
+    if (this.#memory !== undefined || !(memory instanceof WebAssembly.Memory)) return false
+    for (const [space, name] of WATCHED) {
+      if (!isCall(imports[space]?.[name])) return false
+    }
+    this.#memory = memory
+    for (const [space, name] of WATCHED) {
+      const group = imports[space]
+      const original = group?.[name]
+      if (group === undefined || !isCall(original)) continue
+      group[name] = name === 'clock_time_get' ? this.#watchedClock(original) : this.#watchedCall(original)
+    }
+    return true
+  }
+
+  #watchedCall(original: Call): Call {
+    return (...values) => {
+      this.#readings = 0
+      this.poll()
+      return original(...values)
+    }
+  }
+
+  #watchedClock(original: Call): Call {
+    return (...values) => {
+      const result = original(...values)
+      if (this.poll()) this.#leap(values[2])
+      else if (++this.#readings > READINGS_BEFORE_NAP) Atomics.wait(this.#cells, CELL.cancel, 0, NAP_MS)
+      return result
+    }
+  }
+
+  /** @param address where `clock_time_get` has put its answer */
+  #leap(address: unknown): void {
+    if (this.#memory === undefined || typeof address !== 'number') return
+    const view = new DataView(this.#memory.buffer)
+    view.setBigInt64(address, view.getBigInt64(address, true) + LEAP, true)
+  }
+
+  #find(instance: WebAssembly.Instance): void {
+    const { QueryCancelPending, InterruptPending } = instance.exports
+    if (QueryCancelPending instanceof WebAssembly.Global && InterruptPending instanceof WebAssembly.Global)
+      this.#flags = [Number(QueryCancelPending.value), Number(InterruptPending.value)]
+  }
+
+  #raise(value: 0 | 1): void {
+    if (this.#memory === undefined || this.#flags.length === 0) return
+    const view = new DataView(this.#memory.buffer)
+    for (const flag of this.#flags) view.setInt32(flag, value, true)
+  }
+}

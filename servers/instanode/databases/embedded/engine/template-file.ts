@@ -1,0 +1,53 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+
+/**
+ * A data directory in one file: brotli over the length of a JSON table of contents, the table, and the files' bytes.
+ *
+ * Not a tar, because a package registry's tarball drops empty directories and Postgres needs its own.
+ */
+interface Contents {
+  directories: string[]
+  files: { path: string; size: number }[]
+}
+
+/** Packs a closed data directory. */
+export function packTemplate(directory: string): Buffer {
+  const contents: Contents = { directories: [], files: [] }
+  const bodies: Buffer[] = []
+  for (const path of readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (statSync(join(directory, path)).isDirectory()) contents.directories.push(path)
+    else {
+      const body = readFileSync(join(directory, path))
+      contents.files.push({ path, size: body.length })
+      bodies.push(body)
+    }
+  }
+  const table = Buffer.from(JSON.stringify(contents))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(table.length)
+  return brotliCompressSync(Buffer.concat([length, table, ...bodies]), {
+    // Quality 9 packs as well as 11 here to within a tenth, in a fifteenth of the time; a window of 16 MB spans the lot.
+    params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
+  })
+}
+
+/** Fills `directory`, which is made, from a packed template. Runs in a worker: it blocks for about 60 ms. */
+export function unpackTemplate(template: string, directory: string): void {
+  const packed = brotliDecompressSync(readFileSync(template))
+  const length = packed.readUInt32BE(0)
+  const contents = readContents(packed.subarray(4, 4 + length).toString())
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const path of contents.directories) mkdirSync(join(directory, path), { mode: 0o700 })
+  let at = 4 + length
+  for (const { path, size } of contents.files) {
+    writeFileSync(join(directory, path), packed.subarray(at, at + size), { mode: 0o600 })
+    at += size
+  }
+}
+
+function readContents(text: string): Contents {
+  const contents: Contents = JSON.parse(text)
+  return contents
+}

@@ -1,0 +1,18 @@
+/** The part of WebAssembly's JavaScript interface that is used here: without the DOM's types, TypeScript knows none. */
+declare namespace WebAssembly {
+  class Module {
+    readonly [Symbol.toStringTag]: 'WebAssembly.Module'
+  }
+  class Memory {
+    readonly buffer: ArrayBuffer
+  }
+  class Global {
+    value: unknown
+  }
+  class Instance {
+    readonly exports: Record<string, unknown>
+  }
+  type Imports = Record<string, Record<string, unknown>>
+  function compile(bytes: Uint8Array): Promise<Module>
+  function instantiate(module: Module, imports?: Imports): Promise<Instance>
+}

@@ -1,0 +1,69 @@
+import { BODY, type Frame, frame, int32, readCstring } from '../wire/frames.js'
+
+const NAME = String.raw`("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
+const LISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
+
+/** Which client listens where: the engine has one set of channels for all of them. */
+export class Channels<Client> {
+  readonly #listeners = new Map<string, Set<Client>>()
+
+  /** Every channel somebody listens on. */
+  get names(): string[] {
+    return [...this.#listeners.keys()]
+  }
+
+  listeners(channel: string): Iterable<Client> {
+    return this.#listeners.get(channel) ?? []
+  }
+
+  /**
+   * Takes note of LISTEN and UNLISTEN commands that have succeeded.
+   *
+   * @returns true if the engine may have stopped listening for others too
+   */
+  follow(client: Client, sql: string): boolean {
+    let left = false
+    for (const [, un, name, all] of sql.matchAll(LISTEN)) {
+      if (un === undefined && name !== undefined) this.#join(client, fold(name))
+      else if (all !== undefined) this.leave(client)
+      else if (name !== undefined) this.#part(client, fold(name))
+      left ||= un !== undefined
+    }
+    return left
+  }
+
+  leave(client: Client): void {
+    for (const channel of this.names) this.#part(client, channel)
+  }
+
+  /** SQL that makes the engine listen for everybody. */
+  get listening(): string {
+    return this.names.map(name => `LISTEN "${name.replaceAll('"', '""')}"`).join(';')
+  }
+
+  #join(client: Client, channel: string): void {
+    const listeners = this.#listeners.get(channel) ?? new Set()
+    this.#listeners.set(channel, listeners.add(client))
+  }
+
+  #part(client: Client, channel: string): void {
+    const listeners = this.#listeners.get(channel)
+    listeners?.delete(client)
+    if (listeners?.size === 0) this.#listeners.delete(channel)
+  }
+}
+
+/** An unquoted name is folded to lower case, as in PostgreSQL. */
+function fold(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
+}
+
+/** The channel of a NotificationResponse. */
+export function channelOf({ bytes }: Frame): string {
+  return readCstring(bytes, BODY + 4).text
+}
+
+/** The same notification, from the client that sent it: the engine would name itself. */
+export function from(pid: number, { bytes }: Frame): Buffer {
+  return frame('A', int32(pid), bytes.subarray(BODY + 4))
+}

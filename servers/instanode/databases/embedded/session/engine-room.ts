@@ -1,0 +1,156 @@
+import type { EngineState } from '../engine/channel.js'
+import type { Engine } from '../engine/engine.js'
+import { type Frame, frame } from '../wire/frames.js'
+import { HiddenAnswers } from './hidden-answers.js'
+import { Housekeeping } from './housekeeping.js'
+
+/** The engine's own superuser; a client's role is put on for every batch of a client's. */
+const ENGINE_USER = 'postgres'
+
+export interface RoomKeeper {
+  /** Opens the engine on the database's directory. */
+  open(): Promise<Engine>
+  /** The owner's role. */
+  user: string
+  notified(notification: Frame): void
+  /** The engine is gone without having been asked to. */
+  lost(error: Error): void
+  /** A fresh engine is about to be used: SQL to run first, if any. */
+  prepare(): string
+}
+
+/** Opens and closes a session's engine, and runs the gateway's own statements in it. Only for who has the turn. */
+export class EngineRoom {
+  readonly #keeper: RoomKeeper
+  readonly #housekeeping = new Housekeeping()
+  #engine: Engine | undefined
+  #opening: Promise<Engine> | undefined
+  #closing: Promise<void> = Promise.resolve()
+  #lastState: EngineState | undefined
+
+  constructor(keeper: RoomKeeper) {
+    this.#keeper = keeper
+  }
+
+  get engine(): Engine | undefined {
+    return this.#engine
+  }
+
+  get state(): EngineState | undefined {
+    return this.#engine?.state ?? this.#lastState
+  }
+
+  /** The engine, opened if need be. */
+  async awake(): Promise<Engine> {
+    if (this.#engine !== undefined) return this.#engine
+    this.#opening ??= this.#open()
+    try {
+      return await this.#opening
+    } finally {
+      this.#opening = undefined
+    }
+  }
+
+  async #open(): Promise<Engine> {
+    // Two engines on one directory would not notice each other.
+    await this.#closing
+    return await this.adopt(await this.#keeper.open())
+  }
+
+  /** Takes over an engine that is open already. */
+  async adopt(engine: Engine): Promise<Engine> {
+    this.#housekeeping.reset()
+    engine.onLost = error => {
+      if (this.#engine === engine) this.#engine = undefined
+      this.#keeper.lost(error)
+    }
+    await this.#ask(engine, this.#becomeOwner, this.#keeper.prepare())
+    this.#engine = engine
+    return engine
+  }
+
+  /** Runs statements as whoever the session is now, one message each; their answers together. */
+  async ask(...sql: string[]): Promise<HiddenAnswers> {
+    return await this.#ask(await this.awake(), ...sql)
+  }
+
+  /** Back to a fresh session of the owner's. */
+  async resetSession(): Promise<HiddenAnswers> {
+    return await this.ask(`RESET ALL;${this.#becomeOwner}`)
+  }
+
+  /** Statements as superuser; the session is a fresh one of the owner's afterwards. */
+  async asSuperuser(...sql: string[]): Promise<HiddenAnswers> {
+    return await this.ask(
+      `RESET ALL; SET SESSION AUTHORIZATION ${ENGINE_USER}; SET statement_timeout = 0`,
+      ...sql,
+      `RESET ALL;${this.#becomeOwner}`,
+    )
+  }
+
+  /**
+   * Is there work for the background processes that the engine does not have?
+   *
+   * @param most how large the files may become
+   * @param idle nobody waits: the time for what can be put off
+   */
+  cleaningDue(most: number, idle: boolean): boolean {
+    const state = this.#engine?.state
+    return (
+      state !== undefined && (this.#vacuumDue(state, most, idle) || this.#housekeeping.checkpointDue(state))
+    )
+  }
+
+  /** Does that work. The session is a fresh one afterwards. */
+  async clean(most: number, idle: boolean): Promise<void> {
+    const engine = this.#engine
+    if (engine === undefined) return
+    const vacuum = this.#vacuumDue(engine.state, most, idle)
+    await this.asSuperuser(...(vacuum ? ['VACUUM (ANALYZE)'] : []), 'CHECKPOINT')
+    if (vacuum) this.#housekeeping.vacuumed(engine.state)
+    this.#housekeeping.checkpointed(engine.state)
+  }
+
+  #vacuumDue(state: EngineState, most: number, idle: boolean): boolean {
+    return this.#housekeeping.vacuumUrgent(state, most) || (idle && this.#housekeeping.vacuumDue(state))
+  }
+
+  /** Closes the database; its files stay. */
+  async sleep(): Promise<void> {
+    const engine = this.#release()
+    if (engine !== undefined) this.#closing = engine.end()
+    await this.#closing
+  }
+
+  /** Ends the engine whatever it does. */
+  async kill(): Promise<void> {
+    const opening = this.#opening
+    const engine = this.#release() ?? (await opening?.catch(() => undefined))
+    this.#release()
+    await engine?.kill()
+  }
+
+  #release(): Engine | undefined {
+    const engine = this.#engine
+    if (engine !== undefined) {
+      this.#lastState = engine.state
+      engine.onLost = () => {}
+    }
+    this.#engine = undefined
+    return engine
+  }
+
+  async #ask(engine: Engine, ...sql: string[]): Promise<HiddenAnswers> {
+    const answers = new HiddenAnswers(
+      size => engine.taken(size),
+      notification => this.#keeper.notified(notification),
+    )
+    const messages = sql.filter(text => text !== '').map(text => frame('Q', text))
+    await engine.run(Buffer.concat(messages), Number.POSITIVE_INFINITY, answers)
+    return answers
+  }
+
+  get #becomeOwner(): string {
+    return `SET SESSION AUTHORIZATION ${this.#keeper.user}`
+  }
+}

@@ -1,0 +1,354 @@
+import type { Clock, Wakeup } from '../../../../../shared/clock/clock.js'
+import type { Engine } from '../engine/engine.js'
+import type { Complaint } from '../wire/answers.js'
+import { type Frame, frame } from '../wire/frames.js'
+import { BatchAnswers } from './batch-answers.js'
+import { Channels, channelOf, from } from './channels.js'
+import { EngineRoom } from './engine-room.js'
+import type { Guest } from './guest.js'
+import { Interruption } from './interruption.js'
+import { onlyFrees, withoutPromotion } from './policy.js'
+import { Turn, WaitedTooLong } from './turn.js'
+
+export interface SessionTimes {
+  /** How long a client waits for another's transaction before it gets 55P03, in milliseconds. */
+  waitLimitMs: number
+  /** What a client starts with as `statement_timeout`. */
+  statementTimeoutMs: number
+  /** How long Postgres has to notice a cancel before its engine is ended. */
+  cancelGraceMs: number
+  /** Vacuuming waits until nothing has run for so long. */
+  idleMs: number
+  /** Without a client for so long, the engine ends; its directory stays. */
+  hibernateAfterMs: number
+}
+
+export interface SessionOptions {
+  machine: Clock
+  times: SessionTimes
+  user: string
+  open(): Promise<Engine>
+  /** An engine whose memory has grown past this is replaced between two transactions: it never shrinks. Bytes. */
+  memoryLimit: number
+}
+
+/** The engine was ended under its clients. */
+const RESTARTED: Complaint = {
+  code: '57P02',
+  message: 'terminating connection because the database was restarted',
+  detail:
+    'A statement could not be stopped in any other way, or the engine failed. What was committed is kept.',
+  hint: 'Connect again.',
+}
+
+/**
+ * One database's session, shared by its clients in turns.
+ *
+ * The engine has a single session. A client has the turn for one batch (up to Sync, or one simple query), and keeps it
+ * while a transaction is open; when the turn comes to another client, that client's settings are put in place of the
+ * last one's. README.md says what this cannot do.
+ */
+export class Session {
+  /** How large the database's files may become, in bytes. */
+  most = Number.POSITIVE_INFINITY
+  readonly #options: SessionOptions
+  readonly #room: EngineRoom
+  readonly #turn: Turn<Guest | Session>
+  readonly #guests = new Set<Guest>()
+  readonly #channels = new Channels<Guest>()
+  /** Whose settings are in force; undefined: a fresh session's. */
+  #current: Guest | undefined
+  #running: { guest: Guest; interruption: Interruption } | undefined
+  #later: Wakeup | undefined
+  #shut = false
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#turn = new Turn(options.machine)
+    this.#room = new EngineRoom({
+      open: () => (this.#shut ? Promise.reject(new Error('the database is gone')) : options.open()),
+      user: options.user,
+      notified: notification => this.#notify(notification, undefined),
+      lost: () => this.#lost(),
+      prepare: () => this.#fresh(),
+    })
+  }
+
+  get connections(): number {
+    return this.#guests.size
+  }
+
+  get awake(): boolean {
+    return this.#room.engine !== undefined
+  }
+
+  /** Upper bound of the files' size in bytes, as last known. */
+  get size(): number | undefined {
+    return this.#room.state?.size
+  }
+
+  /** Takes over an engine that is open on the database. */
+  async adopt(engine: Engine): Promise<void> {
+    await this.#room.adopt(engine)
+    this.#rest()
+  }
+
+  /** @returns the engine's introduction, for the client to be told; wakes the engine */
+  async welcome(guest: Guest): Promise<Buffer> {
+    this.#guests.add(guest)
+    this.#later?.cancel()
+    // Without the turn: a pool opens its second connection while the first is in a transaction.
+    const { greeting } = await this.#room.awake()
+    return greeting
+  }
+
+  /** Runs a client's batch in its turn. Never rejects: the client is told. */
+  async execute(guest: Guest, batch: readonly Frame[]): Promise<void> {
+    try {
+      await this.#turn.take(guest, this.#options.times.waitLimitMs)
+    } catch (error) {
+      guest.refuse(this.#waitedInVain(error))
+      return
+    }
+    let open = true
+    try {
+      this.#later?.cancel()
+      const engine = await this.#room.awake()
+      open = (await this.#enter(guest)) && (await this.#run(engine, guest, batch.map(withoutPromotion)))
+      if (guest.gone) open = await this.#abandon(guest)
+    } catch {
+      // Only a lost engine throws here, and its clients have been told.
+      open = false
+    }
+    if (!open) await this.#pass(guest)
+  }
+
+  /** Stops what a client is doing or waiting for. */
+  cancel(guest: Guest): void {
+    if (this.#running?.guest === guest) this.#running.interruption.stop()
+    else this.#turn.forget(guest, new Cancelled())
+  }
+
+  /** A client's socket has gone: what it left open is rolled back. */
+  async leave(guest: Guest): Promise<void> {
+    if (!this.#guests.delete(guest)) return
+    this.#channels.leave(guest)
+    this.#turn.forget(guest, new Cancelled())
+    if (this.#running?.guest === guest) {
+      this.#running.interruption.ask()
+      return
+    }
+    try {
+      await this.#turn.take(guest)
+      if (this.awake && !this.#shut) await this.#abandon(guest)
+    } catch {
+      // The engine went too; there is nothing to roll back.
+    }
+    await this.#pass(guest)
+  }
+
+  /** Ends every connection and the engine. */
+  async shut(complaint: Complaint): Promise<void> {
+    this.#shut = true
+    this.#later?.cancel()
+    this.#farewell(complaint)
+    await this.#room.kill()
+  }
+
+  /** Puts a client's settings in force. @returns false if they are impossible: the client is gone then */
+  async #enter(guest: Guest): Promise<boolean> {
+    if (this.#current === guest) return true
+    await this.#exit()
+    guest.statements.lostUnnamed()
+    this.#current = guest
+    const { restoring } = guest.settings
+    if (restoring === undefined) return true
+    const { error, reported } = await this.#room.ask(restoring)
+    for (const [name, value] of reported) guest.learn(name, value)
+    if (error !== undefined && guest.settings.untried) {
+      guest.fatal(error)
+      return false
+    }
+    guest.settings.tried()
+    await this.#readTimeout(guest)
+    return true
+  }
+
+  /** Keeps the current client's settings and makes the session a fresh one. */
+  async #exit(): Promise<void> {
+    const left = this.#current
+    if (left === undefined) return
+    if (left.settings.changed && !left.gone)
+      left.settings.keep((await this.#room.ask(left.settings.listing)).rows)
+    if (!left.settings.plain || left.gone) await this.#room.resetSession()
+    this.#current = undefined
+  }
+
+  /** @returns whether the client keeps the turn: its transaction or its batch is still open */
+  async #run(engine: Engine, guest: Guest, batch: readonly Frame[]): Promise<boolean> {
+    const { messages, restored, sql } = guest.statements.rewrite(batch)
+    for (const text of sql) guest.settings.mentions(text)
+    const { machine, times } = this.#options
+    const interruption = new Interruption(machine, engine, guest.statementTimeoutMs, times.cancelGraceMs)
+    const answers = new BatchAnswers({
+      guest,
+      restored: restored.length,
+      taken: size => engine.taken(size),
+      hungry: () => {
+        interruption.waiting(bytes => engine.feed(bytes))
+        guest.hungry(bytes => interruption.feed(bytes))
+      },
+      notified: notification => this.#notify(notification, guest),
+      cancelReason: () => interruption.reason,
+    })
+    this.#running = { guest, interruption }
+    try {
+      const most = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.most
+      await engine.run(Buffer.concat(messages), most, answers)
+    } finally {
+      interruption.over()
+      this.#running = undefined
+    }
+    if (answers.failed) guest.statements.failed(batch, restored)
+    await this.#follow(guest, sql, answers)
+    return answers.status !== 'I'
+  }
+
+  /** What a batch has changed beyond its own answers. */
+  async #follow(guest: Guest, sql: readonly string[], answers: BatchAnswers): Promise<void> {
+    if (answers.failed && answers.status === undefined) guest.skipToSync()
+    if (answers.superuser) {
+      guest.fatal({ code: '42501', message: 'permission denied to become a superuser' })
+      return
+    }
+    for (const tag of answers.tags) guest.settings.completed(tag)
+    if (answers.tags.some(tag => tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL')) {
+      guest.statements.forgetAll()
+      for (const other of this.#guests) other.statements.lostAll()
+    }
+    await this.#followListening(guest, sql, answers)
+    if (answers.status !== 'E' && sql.some(text => /statement_timeout/i.test(text)))
+      await this.#readTimeout(guest)
+  }
+
+  async #followListening(
+    guest: Guest,
+    sql: readonly string[],
+    { tags, status }: BatchAnswers,
+  ): Promise<void> {
+    let others = false
+    if (tags.some(tag => tag === 'LISTEN' || tag === 'UNLISTEN'))
+      for (const text of sql) others = this.#channels.follow(guest, text) || others
+    if (tags.includes('DISCARD ALL')) {
+      this.#channels.leave(guest)
+      others = true
+    }
+    if (others && status === 'I' && this.#channels.names.length > 0)
+      await this.#room.ask(this.#channels.listening)
+  }
+
+  /** The engine has no timers: `statement_timeout` is read from it and kept here. */
+  async #readTimeout(guest: Guest): Promise<void> {
+    const { rows } = await this.#room.ask(`SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`)
+    guest.statements.lostUnnamed()
+    const value = Number(rows[0]?.[0])
+    if (Number.isFinite(value)) guest.statementTimeoutMs = value
+  }
+
+  /** Rolls back and removes what a client that has gone has left in the session. */
+  async #abandon(guest: Guest): Promise<boolean> {
+    const engine = await this.#room.awake()
+    const rollback = [frame('S'), frame('Q', 'ROLLBACK'), ...guest.statements.closeAll(), frame('S')]
+    await engine.run(Buffer.concat(rollback), Number.POSITIVE_INFINITY, {
+      output: bytes => engine.taken(bytes.length),
+      hungry: () => engine.feed(frame('f', 'the client has gone')),
+    })
+    if (this.#current === guest) await this.#exit()
+    // With the last client go temporary tables, SQL-level PREPARE and session advisory locks, which they all shared.
+    if (this.#guests.size === 0) {
+      await this.#room.ask('DISCARD ALL')
+      await this.#room.resetSession()
+    }
+    return false
+  }
+
+  async #pass(who: Guest | Session): Promise<void> {
+    if (this.#turn.holder !== who) return
+    try {
+      if (!this.#shut) await this.#tidy(false)
+    } catch {
+      // A lost engine: the next client finds a new one.
+    }
+    this.#turn.pass()
+    this.#rest()
+  }
+
+  async #tidy(idle: boolean): Promise<void> {
+    const { engine } = this.#room
+    if (engine === undefined) return
+    if (engine.state.memory > this.#options.memoryLimit) {
+      await this.#exit()
+      await this.#room.sleep()
+      return
+    }
+    if (!this.#room.cleaningDue(this.most, idle)) return
+    await this.#exit()
+    await this.#room.clean(this.most, idle)
+  }
+
+  /** Nobody has the turn: in a while, clean up, and without clients go to sleep. */
+  #rest(): void {
+    this.#later?.cancel()
+    if (this.#shut || !this.#turn.free || !this.awake) return
+    const { idleMs, hibernateAfterMs } = this.#options.times
+    const sleepy = this.#guests.size === 0
+    if (!sleepy && !this.#room.cleaningDue(this.most, true)) return
+    const { machine } = this.#options
+    this.#later = machine.wakeAt(machine.now() + (sleepy ? hibernateAfterMs : idleMs), async () => {
+      if (!this.#turn.free || this.#shut) return
+      await this.#turn.take(this)
+      await this.#tidy(true).catch(() => {})
+      if (this.#guests.size === 0) await this.#room.sleep()
+      await this.#pass(this)
+    })
+  }
+
+  #notify(notification: Frame, sender: Guest | undefined): Buffer | undefined {
+    const message = from(sender?.pid ?? 0, notification)
+    let own: Buffer | undefined
+    for (const listener of this.#channels.listeners(channelOf(notification)))
+      if (listener === sender) own = message
+      else listener.send(message)
+    return own
+  }
+
+  /** A new engine knows nothing of the clients. @returns SQL that makes it listen for them */
+  #fresh(): string {
+    this.#current = undefined
+    for (const guest of this.#guests) guest.statements.lostAll()
+    return this.#channels.listening
+  }
+
+  #lost(): void {
+    this.#current = undefined
+    this.#farewell(RESTARTED)
+  }
+
+  #farewell(complaint: Complaint): void {
+    for (const guest of this.#guests) guest.fatal(complaint)
+  }
+
+  #waitedInVain(error: unknown): Complaint {
+    if (!(error instanceof WaitedTooLong))
+      return { code: '57014', message: 'canceling statement due to user request' }
+    return {
+      code: '55P03',
+      message: `another connection has held a transaction open for more than ${this.#options.times.waitLimitMs} ms`,
+      detail:
+        'An embedded database has one session: while a transaction is open, other connections wait for it.',
+      hint: 'End the transaction first, use its own connection for this statement, or run against a real PostgreSQL server.',
+    }
+  }
+}
+
+class Cancelled extends Error {}

@@ -1,0 +1,127 @@
+import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js'
+
+/** `DEALLOCATE name`, which some drivers send in place of a Close message. */
+const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
+
+/**
+ * One client's prepared statements, in a session that it shares.
+ *
+ * Every name becomes the client's own by a prefix. What was parsed is kept, so that a statement the session has lost
+ * (an unnamed one overwritten by another client, all of them after DISCARD ALL or a new engine) is parsed again, unseen,
+ * before the next message that refers to it.
+ */
+export class Statements {
+  /** By the client's own name, '' being the unnamed one: the rewritten Parse message and what it says. */
+  readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
+  /** Which of them the engine still has. */
+  readonly #present = new Set<string>()
+
+  /** @param prefix makes the names private; it must never occur in two clients */
+  constructor(readonly prefix: string) {}
+
+  /** The client has given them all up. */
+  forgetAll(): void {
+    this.#parsed.clear()
+    this.#present.clear()
+  }
+
+  /** The engine has lost them all. */
+  lostAll(): void {
+    this.#present.clear()
+  }
+
+  /** The unnamed one was overwritten by somebody else. */
+  lostUnnamed(): void {
+    this.#present.delete('')
+  }
+
+  /**
+   * Makes names private.
+   *
+   * @param frames one batch of messages
+   * @returns the messages to send, the names that are parsed again ahead of the client's own messages, the SQL concerned
+   */
+  rewrite(frames: readonly Frame[]): { messages: Buffer[]; restored: string[]; sql: string[] } {
+    const messages: Buffer[] = []
+    const restore: Buffer[] = []
+    const restored: string[] = []
+    const sql: string[] = []
+    const parsedHere = new Set<string>()
+    const needs = (name: string) => {
+      const kept = this.#parsed.get(name)
+      if (kept === undefined) return
+      sql.push(kept.sql)
+      if (this.#present.has(name) || parsedHere.has(name)) return
+      restore.push(kept.message)
+      restored.push(name)
+      this.#present.add(name)
+    }
+    for (const { type, bytes } of frames) {
+      if (type === 'P') {
+        const { text: name, next } = readCstring(bytes, BODY)
+        const { text, next: types } = readCstring(bytes, next)
+        const query = this.#ownDeallocate(text)
+        const message = frame('P', this.#private(name), query, bytes.subarray(types))
+        // A second Parse under a taken name is an error and must not replace the first.
+        if (name === '' || !this.#parsed.has(name)) this.#parsed.set(name, { message, sql: text })
+        parsedHere.add(name)
+        this.#present.add(name)
+        sql.push(text)
+        messages.push(message)
+      } else if (type === 'B') {
+        const portal = readCstring(bytes, BODY)
+        const statement = readCstring(bytes, portal.next)
+        needs(statement.text)
+        messages.push(frame('B', portal.text, this.#private(statement.text), bytes.subarray(statement.next)))
+      } else if ((type === 'D' || type === 'C') && bytes[BODY] === 0x53) {
+        const { text: name } = readCstring(bytes, BODY + 1)
+        if (type === 'D') needs(name)
+        else this.#forget(name)
+        messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
+      } else if (type === 'Q') {
+        const { text } = readCstring(bytes, BODY)
+        sql.push(text)
+        messages.push(frame('Q', this.#ownDeallocate(text)))
+        // As in PostgreSQL, where a simple query takes the unnamed statement's place.
+        this.#forget('')
+      } else messages.push(bytes)
+    }
+    return { messages: [...restore, ...messages], restored, sql }
+  }
+
+  /**
+   * A batch failed. What it parsed is there or not; either way the client is told as much by what follows, so nothing is
+   * kept. What was parsed again for it may have been skipped.
+   */
+  failed(frames: readonly Frame[], restored: readonly string[]): void {
+    for (const { type, bytes } of frames) if (type === 'P') this.#forget(readCstring(bytes, BODY).text)
+    for (const name of restored) this.#present.delete(name)
+  }
+
+  /** Takes the prefix out of a message about a statement. */
+  readable(text: string): string {
+    return text.replaceAll(this.prefix, '')
+  }
+
+  /** Messages that remove every statement this client has in the engine. */
+  closeAll(): Buffer[] {
+    return [...this.#present].map(name => frame('C', Buffer.from('S'), cstring(this.#private(name))))
+  }
+
+  #private(name: string): string {
+    return name === '' ? '' : this.prefix + name
+  }
+
+  #forget(name: string): void {
+    this.#parsed.delete(name)
+    this.#present.delete(name)
+  }
+
+  #ownDeallocate(sql: string): string {
+    const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []
+    const name = quoted?.replaceAll('""', '"') ?? plain?.toLowerCase()
+    if (name === undefined || !this.#parsed.has(name)) return sql
+    this.#forget(name)
+    return `DEALLOCATE "${this.#private(name).replaceAll('"', '""')}"`
+  }
+}

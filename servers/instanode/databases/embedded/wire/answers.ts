@@ -1,0 +1,64 @@
+import { BODY, cstring, type Frame, frame, int32, readCstring } from './frames.js'
+
+/** What PostgreSQL would report; the SQLSTATE says which. */
+export interface Complaint {
+  code: string
+  message: string
+  detail?: string
+  hint?: string
+}
+
+/** @param severity `FATAL` also ends the connection, which is up to the caller */
+export function errorResponse(severity: 'ERROR' | 'FATAL', complaint: Complaint): Buffer {
+  const fields: [string, string | undefined][] = [
+    ['S', severity],
+    ['V', severity],
+    ['C', complaint.code],
+    ['M', complaint.message],
+    ['D', complaint.detail],
+    ['H', complaint.hint],
+  ]
+  const body = fields.flatMap(([field, text]) => (text === undefined ? [] : [cstring(field + text)]))
+  return frame('E', ...body, Buffer.from([0]))
+}
+
+/** @param status `I` idle, `T` in a transaction, `E` in a failed one */
+export function readyForQuery(status: string): Buffer {
+  return frame('Z', Buffer.from(status, 'latin1'))
+}
+
+export function parameterStatus(name: string, value: string): Buffer {
+  return frame('S', name, value)
+}
+
+export function backendKeyData(pid: number, secret: number): Buffer {
+  return frame('K', int32(pid), int32(secret))
+}
+
+/** The fields of an ErrorResponse or NoticeResponse by their letter. */
+export function readFields(message: Buffer): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (let at = BODY; message[at] !== 0 && at < message.length; ) {
+    const { text, next } = readCstring(message, at)
+    fields.set(text.charAt(0), text.slice(1))
+    at = next
+  }
+  return fields
+}
+
+export function writeFields(type: string, fields: Map<string, string>): Buffer {
+  return frame(type, ...[...fields].map(([field, text]) => cstring(field + text)), Buffer.from([0]))
+}
+
+/** The values of a DataRow, as text. */
+export function readRow({ bytes }: Frame): (string | null)[] {
+  const values: (string | null)[] = []
+  let at = BODY + 2
+  for (let left = bytes.readInt16BE(BODY); left > 0; left--) {
+    const size = bytes.readInt32BE(at)
+    at += 4
+    values.push(size < 0 ? null : bytes.toString('utf8', at, at + size))
+    at += Math.max(0, size)
+  }
+  return values
+}

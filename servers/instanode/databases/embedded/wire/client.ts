@@ -1,0 +1,222 @@
+import type { Socket } from 'node:net'
+import type { Guest } from '../session/guest.js'
+import type { Session } from '../session/session.js'
+import { Settings } from '../session/settings.js'
+import { startupSettings } from '../session/startup-settings.js'
+import { Statements } from '../session/statements.js'
+import { backendKeyData, type Complaint, errorResponse, parameterStatus, readyForQuery } from './answers.js'
+import { BadFrame, BODY, type Frame, Framer, frame, int32, readCstring } from './frames.js'
+
+/** Longest message: PostgreSQL takes 1 GB; a database of 500 MB and a shared process need less. */
+const LONGEST_MESSAGE = 64 * 1024 * 1024
+
+/** Of what a client has sent ahead, so much is held before its socket is left to wait. */
+const MOST_HELD = 1024 * 1024
+
+/** A pipeline without Sync is passed on in parts of this size. */
+const BATCH = 256 * 1024
+
+/** The frontend messages there are after start-up. */
+const KNOWN = new Set('BCDEFHPQSXcdf')
+/** A batch ends with one of these: simple query, sync, function call, flush. */
+const ENDS = new Set('QSFH')
+/** What belongs to a COPY. */
+const COPYING = new Set('dcfSH')
+
+export interface ClientOptions {
+  pid: number
+  secret: number
+  user: string
+  startup: Map<string, string>
+  statementTimeoutMs: number
+}
+
+/** One connection after its password was accepted: cuts its messages into batches and sees them answered in order. */
+export class Client implements Guest {
+  readonly pid: number
+  readonly secret: number
+  readonly statements: Statements
+  readonly settings: Settings
+  statementTimeoutMs: number
+  readonly #socket: Socket
+  readonly #session: Session
+  readonly #framer = new Framer(LONGEST_MESSAGE)
+  readonly #reported = new Map<string, string>()
+  #queue: Frame[] = []
+  #held = 0
+  #pumping = false
+  /** Until Sync, messages are void; it is answered by the engine, or, if that was never asked, here. */
+  #skipping: 'for the engine' | 'for us' | undefined
+  #feed: ((bytes: Buffer) => boolean) | undefined
+  #batch: readonly Frame[] = []
+  #gone = false
+
+  constructor(socket: Socket, session: Session, options: ClientOptions) {
+    this.#socket = socket
+    this.#session = session
+    this.pid = options.pid
+    this.secret = options.secret
+    this.statementTimeoutMs = options.statementTimeoutMs
+    this.statements = new Statements(`understudy_${options.pid}_`)
+    this.settings = new Settings(startupSettings(options.startup))
+    this.#reported.set('session_authorization', options.user).set('is_superuser', 'off')
+    const name = options.startup.get('application_name')
+    if (name !== undefined) this.#reported.set('application_name', name)
+  }
+
+  /**
+   * Says hello and begins to listen.
+   *
+   * @param early what the client sent before it was let in
+   */
+  async start(early: Buffer): Promise<void> {
+    const left = () => {
+      this.#gone = true
+      this.#session.leave(this)
+    }
+    this.#socket.once('close', left)
+    this.#socket.setNoDelay(true)
+    const greeting = await this.#session.welcome(this)
+    if (this.#gone || this.#socket.destroyed) return this.#session.leave(this)
+    for (const { type, bytes } of new Framer(greeting.length).push(greeting)) {
+      if (type !== 'S') continue
+      const name = readCstring(bytes, BODY)
+      if (!this.#reported.has(name.text)) this.#reported.set(name.text, readCstring(bytes, name.next).text)
+    }
+    const statuses = [...this.#reported].map(([name, value]) => parameterStatus(name, value))
+    const hello = [
+      frame('R', int32(0)),
+      ...statuses,
+      backendKeyData(this.pid, this.secret),
+      readyForQuery('I'),
+    ]
+    this.send(Buffer.concat(hello))
+    this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes))
+    if (early.length > 0) this.#receive(early)
+    this.#socket.resume()
+  }
+
+  get gone(): boolean {
+    return this.#gone
+  }
+
+  send(bytes: Buffer, sent?: () => void): void {
+    if (this.#socket.writable) this.#socket.write(bytes, sent)
+    else sent?.()
+  }
+
+  learn(name: string, value: string): void {
+    if (this.#reported.get(name) === value) return
+    this.#reported.set(name, value)
+    this.send(parameterStatus(name, value))
+  }
+
+  hungry(feed: (bytes: Buffer) => boolean): void {
+    this.#feed = feed
+    this.#satisfy()
+  }
+
+  refuse(complaint: Complaint): void {
+    this.send(errorResponse('ERROR', complaint))
+    const end = this.#batch.at(-1)?.type
+    if (end === 'Q' || end === 'S' || end === 'F') this.send(readyForQuery('I'))
+    else this.#skipping = 'for us'
+  }
+
+  skipToSync(): void {
+    this.#skipping = 'for the engine'
+  }
+
+  fatal(complaint: Complaint): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#socket.end(errorResponse('FATAL', complaint))
+    // A client that does not read would keep the socket open for ever.
+    this.#socket.resume()
+  }
+
+  cancel(): void {
+    this.#session.cancel(this)
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#gone) return
+    try {
+      for (const message of this.#framer.push(bytes)) {
+        if (!KNOWN.has(message.type))
+          throw new BadFrame(`invalid frontend message type ${message.type.charCodeAt(0)}`)
+        if (message.type === 'X') {
+          this.#socket.end()
+          return
+        }
+        this.#queue.push(message)
+        this.#held += message.bytes.length
+      }
+    } catch (error) {
+      this.fatal({ code: '08P01', message: error instanceof Error ? error.message : String(error) })
+      return
+    }
+    if (this.#held > MOST_HELD) this.#socket.pause()
+    this.#satisfy()
+    this.#pump()
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return
+    this.#pumping = true
+    for (let batch = this.#next(); batch !== undefined && !this.#gone; batch = this.#next()) {
+      this.#batch = batch
+      await this.#session.execute(this, batch)
+      this.#feed = undefined
+    }
+    this.#pumping = false
+  }
+
+  /** Gives a COPY what has come in for it, up to its end. */
+  #satisfy(): void {
+    const feed = this.#feed
+    if (feed === undefined || this.#queue.length === 0) return
+    const end = this.#queue.findIndex(({ type }) => !COPYING.has(type) || type === 'c' || type === 'f')
+    const data = end < 0 ? this.#queue : this.#queue.slice(0, end + 1)
+    this.#feed = undefined
+    if (feed(Buffer.concat(data.map(({ bytes }) => bytes)))) this.#drop(data.length)
+  }
+
+  /** The next whole batch, or undefined until more has come in. */
+  #next(): readonly Frame[] | undefined {
+    for (;;) {
+      const first = this.#queue[0]
+      if (first === undefined) return undefined
+      // Data of a COPY that has failed or has ended.
+      if ('dcf'.includes(first.type)) this.#drop(1)
+      else if (this.#skipping !== undefined) {
+        const skipping = this.#skipping
+        this.#drop(1)
+        if (first.type !== 'S') continue
+        this.#skipping = undefined
+        if (skipping === 'for the engine') return [first]
+        this.send(readyForQuery('I'))
+      } else {
+        const size = this.#batchLength()
+        return size === 0 ? undefined : this.#drop(size)
+      }
+    }
+  }
+
+  #batchLength(): number {
+    let bytes = 0
+    for (const [at, message] of this.#queue.entries()) {
+      bytes += message.bytes.length
+      if (ENDS.has(message.type) || bytes > BATCH) return at + 1
+    }
+    return 0
+  }
+
+  #drop(count: number): Frame[] {
+    const dropped = this.#queue.slice(0, count)
+    this.#queue = this.#queue.slice(count)
+    for (const { bytes } of dropped) this.#held -= bytes.length
+    if (this.#held <= MOST_HELD && this.#socket.isPaused()) this.#socket.resume()
+    return dropped
+  }
+}

@@ -1,0 +1,187 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { IdSource } from '../../../../../shared/ids.js'
+import { type Complaint, errorResponse } from './answers.js'
+import type { ServerCertificate } from './certificate.js'
+import { BadFrame, BODY, frame, int32, readCstring } from './frames.js'
+import { BadExchange, BOUND, PLAIN, ScramExchange } from './scram.js'
+import { SocketReader } from './socket-reader.js'
+import { LONGEST_STARTUP, readStartup, type StartupMessage } from './startup-message.js'
+import type { Verifier } from './verifier.js'
+
+/** Longest message while a client proves who it is, as in PostgreSQL (`PG_MAX_AUTH_TOKEN_LENGTH`). */
+const LONGEST_PROOF = 65_535
+
+/** First byte of a TLS greeting: a client that skips the question (`sslnegotiation=direct`). */
+const TLS_GREETING = 0x16
+
+/** The connection cannot go on, and this is what the client is told. */
+export class Rejected extends Error {
+  constructor(readonly complaint: Complaint) {
+    super(complaint.message)
+  }
+}
+
+/** Who came in. */
+export type Arrival =
+  | { kind: 'cancel'; pid: number; secret: number }
+  | {
+      kind: 'session'
+      socket: Socket
+      early: Buffer
+      user: string
+      database: string
+      parameters: Map<string, string>
+    }
+
+export interface Doorkeeper {
+  ids: IdSource
+  certificate(): Promise<ServerCertificate>
+  /** For a user that does not exist a made-up one, which no password fits: the exchange must not tell. */
+  verifier(user: string): Verifier
+}
+
+/**
+ * Takes a fresh socket through encryption, start-up and SCRAM.
+ *
+ * The password is checked before the database is looked at, as in PostgreSQL, so that only who may log in learns which
+ * databases there are.
+ *
+ * @throws Rejected after the client was told why, Disconnected
+ */
+export async function handshake(socket: Socket, door: Doorkeeper): Promise<Arrival> {
+  const talk = new Handshake(socket, door)
+  try {
+    return await talk.run()
+  } catch (error) {
+    const rejected = asRejected(error)
+    if (rejected !== undefined) talk.refuse(rejected.complaint)
+    throw rejected ?? error
+  }
+}
+
+function asRejected(error: unknown): Rejected | undefined {
+  if (error instanceof Rejected) return error
+  if (error instanceof BadFrame || error instanceof BadExchange)
+    return new Rejected({ code: '08P01', message: error.message })
+  return undefined
+}
+
+class Handshake {
+  #socket: Socket
+  #reader: SocketReader
+  #endPoint: Buffer | undefined
+
+  constructor(
+    socket: Socket,
+    readonly door: Doorkeeper,
+  ) {
+    this.#socket = socket
+    this.#reader = new SocketReader(socket)
+  }
+
+  async run(): Promise<Arrival> {
+    const startup = await this.#startup()
+    if (startup.kind === 'cancel') return startup
+    const user = startup.parameters.get('user')
+    if (user === undefined)
+      throw new Rejected({ code: '28000', message: 'no PostgreSQL user name specified in startup packet' })
+    if (startup.parameters.has('replication') && startup.parameters.get('replication') !== 'false')
+      throw new Rejected({ code: '42501', message: 'replication is not offered here' })
+    if (startup.minor > 0 || startup.options.length > 0) this.#negotiate(startup.options)
+    await this.#authenticate(user)
+    return {
+      kind: 'session',
+      socket: this.#socket,
+      early: this.#reader.release(),
+      user,
+      database: startup.parameters.get('database') ?? user,
+      parameters: startup.parameters,
+    }
+  }
+
+  refuse(complaint: Complaint): void {
+    this.#socket.end(errorResponse('FATAL', complaint))
+  }
+
+  async #startup(): Promise<Extract<StartupMessage, { kind: 'cancel' | 'session' }>> {
+    // At most one question each for GSS and TLS: more would be a loop.
+    for (let turn = 0; turn < 3; turn++) {
+      const message = await this.#message()
+      if (message.kind === 'session' || message.kind === 'cancel') return message
+      if (message.kind === 'unsupported')
+        throw new Rejected({
+          code: '0A000',
+          message: `unsupported frontend protocol ${message.version}: server supports 3.0`,
+        })
+      if (message.kind === 'ssl' && this.#endPoint === undefined) await this.#encrypt()
+      else this.#socket.write('N')
+    }
+    throw new BadFrame('expected a startup message')
+  }
+
+  async #message(): Promise<StartupMessage> {
+    const head = await this.#reader.read(4)
+    if (head[0] === TLS_GREETING && this.#endPoint === undefined) {
+      await this.#encrypt(head)
+      return this.#message()
+    }
+    const size = head.readUInt32BE(0)
+    if (size < 8 || size > LONGEST_STARTUP) throw new BadFrame('invalid length of startup packet')
+    return readStartup(await this.#reader.read(size - 4))
+  }
+
+  /** @param greeting the first bytes of TLS, if the client did not ask first */
+  async #encrypt(greeting?: Buffer): Promise<void> {
+    // Made before the reader lets go: from there to the TLS socket nothing may be awaited, or bytes are lost.
+    const certificate = await this.door.certificate()
+    const early = this.#reader.release()
+    if (greeting === undefined) {
+      // Bytes sent before the encryption they belong behind were put there by somebody else (CVE-2021-23222).
+      if (early.length > 0)
+        throw new Rejected({ code: '08P01', message: 'received unencrypted data after SSL request' })
+      this.#socket.write('S')
+    } else this.#socket.unshift(Buffer.concat([greeting, early]))
+    const secured = new TLSSocket(this.#socket, {
+      isServer: true,
+      secureContext: certificate.context,
+      ALPNProtocols: ['postgresql'],
+    })
+    secured.on('error', () => secured.destroy())
+    this.#socket = secured
+    this.#reader = new SocketReader(secured)
+    this.#endPoint = certificate.endPoint
+  }
+
+  /** NegotiateProtocolVersion: 3.0 it is, and none of these options. */
+  #negotiate(options: string[]): void {
+    this.#socket.write(frame('v', int32(0), int32(options.length), ...options))
+  }
+
+  async #authenticate(user: string): Promise<void> {
+    const mechanisms = this.#endPoint === undefined ? [PLAIN] : [BOUND, PLAIN]
+    this.#socket.write(frame('R', int32(10), ...mechanisms, Buffer.from([0])))
+    const initial = await this.#proof()
+    const { text: mechanism, next } = readCstring(initial, BODY)
+    const exchange = new ScramExchange(
+      mechanism,
+      this.door.verifier(user),
+      this.door.ids.bytes(18).toString('base64'),
+      this.#endPoint,
+    )
+    const first = exchange.first(initial.toString('utf8', next + 4))
+    this.#socket.write(frame('R', int32(11), Buffer.from(first)))
+    const final = exchange.final((await this.#proof()).toString('utf8', BODY))
+    if (final === undefined)
+      throw new Rejected({ code: '28P01', message: `password authentication failed for user "${user}"` })
+    this.#socket.write(frame('R', int32(12), Buffer.from(final)))
+  }
+
+  async #proof(): Promise<Buffer> {
+    const head = await this.#reader.read(BODY)
+    const size = head.readUInt32BE(1)
+    if (head[0] !== 0x70 || size < 4 || size > LONGEST_PROOF)
+      throw new Rejected({ code: '08P01', message: `expected SASL response, got message type ${head[0]}` })
+    return Buffer.concat([head, await this.#reader.read(size - 4)])
+  }
+}

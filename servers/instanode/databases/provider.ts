@@ -1,0 +1,62 @@
+/** What a database may use. */
+export interface DatabaseLimits {
+  /** Bytes of data, beyond what an empty database takes; past it writes fail with SQLSTATE 53100. */
+  storageBytes: number
+  /** Sessions open at once; one more is refused with SQLSTATE 53300. */
+  connections: number
+}
+
+/** A database to be made. Names are checked by {@link checkSpec}: nothing else ever reaches SQL or a path. */
+export interface DatabaseSpec {
+  /** `db_` and 12 hexadecimal digits */
+  name: string
+  /** `usr_` and 12 hexadecimal digits: the owner, and the only role that may log in */
+  user: string
+  /** Printable ASCII, so that SCRAM and URLs need no preparation of it. */
+  password: string
+  limits: DatabaseLimits
+}
+
+/** `asleep`: only its files exist, the next connection wakes it. */
+export type DatabaseState = 'awake' | 'asleep'
+
+export interface DatabaseStats {
+  /** Bytes the whole database takes, as `pg_database_size` counts them. */
+  sizeBytes: number
+  /** Bytes that count against `storageBytes`: the growth over the empty database. */
+  usedBytes: number
+  connections: number
+  state: DatabaseState
+}
+
+/** What kind of server answers, for a status page. */
+export interface ProviderInfo {
+  kind: 'embedded' | 'server'
+  /** Sentences its operator should read: a missing extension, say. */
+  notes: readonly string[]
+}
+
+/**
+ * Where live databases come from.
+ *
+ * Every method that takes a name rejects with a `Refusal` `unknown_database` if there is no such database, save `drop`.
+ */
+export interface DatabaseProvider {
+  readonly info: ProviderInfo
+  /**
+   * Makes a database and its owner.
+   *
+   * @returns the URL, which answers at once
+   * @throws Refusal `bad_database_spec`, `database_exists`; any other error means that nothing was made
+   */
+  provision(spec: DatabaseSpec): Promise<{ url: string }>
+  /** Puts limits in force for a live database: new connections at once, storage from the next write. */
+  setLimits(name: string, limits: DatabaseLimits): Promise<void>
+  /** Ends its sessions (57P01) and removes it with its owner (later logins: 28P01). A name that is gone already is fine. */
+  drop(name: string): Promise<void>
+  stats(name: string): Promise<DatabaseStats>
+  /** @throws Error when the engine is down, in words for an operator */
+  ready(): Promise<void>
+  /** Ends every session and leaves nothing running. */
+  close(): Promise<void>
+}
