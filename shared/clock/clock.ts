@@ -152,7 +152,7 @@ export class Clock {
   #run(due: Due): void {
     try {
       const work = due.run()
-      if (work !== undefined) this.track(work.catch(this.#onError))
+      if (work instanceof Promise) this.track(work.catch(this.#onError))
     } catch (error) {
       this.#onError(error)
     }

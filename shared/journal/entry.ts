@@ -40,7 +40,7 @@ export class JournalEntry {
   #outcome: Outcome | undefined
   #durationMs: number | undefined
   #responseBytes = 0
-  #hash: string | undefined
+  #hash: string | null | undefined
 
   /**
    * @param seq 1 for the first request of the instance
@@ -80,10 +80,12 @@ export class JournalEntry {
     return this.#responseBytes
   }
 
-  /** See {@link argsHash}; reckoned when first asked for. Null where the request has no arguments to hash. */
+  /**
+   * See {@link argsHash}; reckoned when first asked for. Null where there is nothing to hash: no tool was called, or its
+   * arguments are nested so deeply (thousands of levels) that they can be read but not written again.
+   */
   get argsHash(): string | null {
-    if (this.tool === null) return null
-    this.#hash ??= argsHash(this.arguments)
+    if (this.#hash === undefined) this.#hash = this.tool === null ? null : hashOrNull(this.arguments)
     return this.#hash
   }
 
@@ -109,7 +111,7 @@ export class JournalEntry {
       caller: this.caller,
       method: this.method,
       tool: this.tool,
-      arguments: this.arguments ?? null,
+      arguments: this.argsHash === null ? null : (this.arguments ?? null),
       argsHash: this.argsHash,
       headers: this.headers,
       outcome: this.#outcome ?? null,
@@ -118,5 +120,14 @@ export class JournalEntry {
       responseBytes: this.#responseBytes,
       raw: this.raw,
     }
+  }
+}
+
+function hashOrNull(value: unknown): string | null {
+  try {
+    return argsHash(value)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
   }
 }

@@ -16,7 +16,7 @@ export class JournalFile {
    *
    * @throws Refusal `journal_file` if it cannot be written
    */
-  static async open(path: string, onError: (error: Error) => void): Promise<JournalFile> {
+  static async open(path: string, onError: (error: unknown) => void): Promise<JournalFile> {
     try {
       const handle = await open(path, 'a', 0o600)
       await handle.close()

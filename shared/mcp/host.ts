@@ -1,7 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
-import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type {
+  JSONRPCMessage,
+  JSONRPCRequest,
+  MessageExtraInfo,
+  RequestId,
+} from '@modelcontextprotocol/sdk/types.js'
 import type { Arrival, JournalEntry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
 import type { Call, CallerClues, Conversation, Reply } from './conversation.js'
@@ -63,8 +68,8 @@ export class McpHost<Caller> implements Transport {
   /** Requests to clients, each with the one conversation that may answer it. */
   readonly #asked = new Map<RequestId, Conversation>()
   #lastId = 0
-  /** Set by the SDK, while it is handed a message, if it cannot read it. */
-  #unreadable = false
+  /** While the SDK is handed a message: whether it could read it. */
+  #reading: { failed: boolean } | undefined
 
   constructor(options: HostOptions<Caller>) {
     this.#options = options
@@ -74,8 +79,9 @@ export class McpHost<Caller> implements Transport {
   /** Puts `server` behind this host; it serves every conversation from then on. */
   async mount(server: Server): Promise<void> {
     server.onerror = error => {
-      this.#unreadable = true
-      this.#options.onError(error)
+      // What the SDK says of a message it cannot read repeats the message, secrets and all; its sender is told instead.
+      if (this.#reading === undefined) this.#options.onError(error)
+      else this.#reading.failed = true
     }
     await server.connect(this)
   }
@@ -136,7 +142,7 @@ export class McpHost<Caller> implements Transport {
     else if (isNotification(message)) {
       this.#options.journal.close(entry, 'ok')
       if (message.method === 'notifications/cancelled') this.#cancelled(message.params, incoming)
-      else this.onmessage?.(message)
+      else this.#hand(message)
     } else if (isResponse(message)) {
       this.#options.journal.close(entry, 'ok')
       this.#answered(message, incoming.conversation)
@@ -191,14 +197,18 @@ export class McpHost<Caller> implements Transport {
     const call = { id, callerId: request.id, method: request.method, caller, conversation, reply, entry }
     this.#calls.set(id, call)
     conversation.inflight.set(request.id, call)
-    this.#unreadable = false
-    this.onmessage?.({ ...request, id }, { requestInfo: { headers: incoming.headers } })
-    if (!this.#unreadable) return
-    this.#unreadable = false
-    this.#answer(
-      call,
-      errorResponse(request.id, RpcCode.invalidRequest, `not a valid ${request.method} request`),
-    )
+    if (this.#hand({ ...request, id }, { requestInfo: { headers: incoming.headers } })) return
+    const why = `not a valid ${request.method} request`
+    this.#answer(call, errorResponse(request.id, RpcCode.invalidRequest, why))
+  }
+
+  /** Hands a message to the SDK; tells whether it could read it. */
+  #hand(message: JSONRPCMessage, extra?: MessageExtraInfo): boolean {
+    const reading = { failed: false }
+    this.#reading = reading
+    this.onmessage?.(message, extra)
+    this.#reading = undefined
+    return !reading.failed
   }
 
   #answer(call: Call<Caller>, response: JsonRpcResponse): void {
@@ -233,7 +243,7 @@ export class McpHost<Caller> implements Transport {
 
   #cancel(call: Call<Caller>, reason: string): void {
     this.#drop(call)
-    this.onmessage?.({
+    this.#hand({
       jsonrpc: '2.0',
       method: 'notifications/cancelled',
       params: { requestId: call.id, reason },
@@ -245,7 +255,7 @@ export class McpHost<Caller> implements Transport {
   #answered(response: JsonRpcResponse, conversation: Conversation): void {
     if (response.id === undefined || this.#asked.get(response.id) !== conversation) return
     this.#asked.delete(response.id)
-    this.onmessage?.(response)
+    this.#hand(response)
   }
 
   #drop(call: Call<Caller>): void {

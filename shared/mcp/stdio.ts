@@ -42,7 +42,7 @@ export class StdioConversation<Caller> implements Conversation {
     options.host.join(this)
     const lines = new LineReader(
       line => this.#line(line),
-      why => this.#write(anonymousError(RpcCode.parseError, why)),
+      why => this.#reject(RpcCode.parseError, why, ''),
     )
     options.input.on('data', (chunk: Buffer) => lines.push(chunk))
     options.input.on('end', () => options.onEnd())
@@ -65,7 +65,7 @@ export class StdioConversation<Caller> implements Conversation {
     try {
       body = JSON.parse(raw)
     } catch {
-      this.#write(anonymousError(RpcCode.parseError, 'Parse error: the line is not JSON'))
+      this.#reject(RpcCode.parseError, 'Parse error: the line is not JSON', raw)
       return
     }
     if (Array.isArray(body)) this.#batch(body, raw)
@@ -81,7 +81,7 @@ export class StdioConversation<Caller> implements Conversation {
   #batch(messages: unknown[], raw: string): void {
     const refusal = batchRefusal(messages.length, this.version)
     if (refusal !== undefined) {
-      this.#write(anonymousError(RpcCode.invalidRequest, refusal))
+      this.#reject(RpcCode.invalidRequest, refusal, raw)
       return
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
@@ -100,6 +100,13 @@ export class StdioConversation<Caller> implements Conversation {
       abandon: settle,
     }
     for (const message of messages) this.#receive(message, raw, reply)
+  }
+
+  /** Answers what never became a message. */
+  #reject(code: number, why: string, raw: string): void {
+    const { host } = this.#options
+    const entry = host.note({ transport: 'stdio', session: null, caller: '', method: null, headers: {}, raw })
+    host.noteEnd(entry, 'protocol_error', this.#write(anonymousError(code, why)))
   }
 
   /** What is written in one turn of the event loop leaves as one write. */

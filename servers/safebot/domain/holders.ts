@@ -6,7 +6,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
  */
 export class RoomHolders {
   readonly #clock: Clock
-  readonly #held = new Map<string, number>()
+  readonly #held = new Map<string, { count: number; since: number }>()
   /** When the last holder of a room left it. */
   readonly #released = new Map<string, number>()
 
@@ -16,7 +16,9 @@ export class RoomHolders {
 
   /** Holds a room until the returned function is called; calling it again does nothing. */
   hold(roomId: string): () => void {
-    this.#held.set(roomId, (this.#held.get(roomId) ?? 0) + 1)
+    const held = this.#held.get(roomId)
+    if (held === undefined) this.#held.set(roomId, { count: 1, since: this.#clock.now() })
+    else held.count++
     let holding = true
     return () => {
       if (!holding) return
@@ -25,23 +27,28 @@ export class RoomHolders {
     }
   }
 
-  /** The instant from which on nothing has held the room: -Infinity if nothing ever did, undefined while something does. */
-  freeSince(roomId: string): number | undefined {
-    if (this.#held.has(roomId)) return undefined
-    return this.#released.get(roomId) ?? Number.NEGATIVE_INFINITY
+  /**
+   * The last stretch of time in which nothing held the room, as instants: it began when the last holder left
+   * (-Infinity if there never was one), and ended when the present one came (Infinity if there is none).
+   */
+  unheld(roomId: string): { from: number; until: number } {
+    return {
+      from: this.#released.get(roomId) ?? Number.NEGATIVE_INFINITY,
+      until: this.#held.get(roomId)?.since ?? Number.POSITIVE_INFINITY,
+    }
   }
 
-  /** Forgets a room that is no more. */
+  /** Forgets when a room was left that is no more. */
   forget(roomId: string): void {
     this.#released.delete(roomId)
   }
 
   #release(roomId: string): void {
-    const left = (this.#held.get(roomId) ?? 1) - 1
-    if (left > 0) this.#held.set(roomId, left)
-    else {
-      this.#held.delete(roomId)
-      this.#released.set(roomId, this.#clock.now())
-    }
+    const held = this.#held.get(roomId)
+    if (held === undefined) return
+    held.count--
+    if (held.count > 0) return
+    this.#held.delete(roomId)
+    this.#released.set(roomId, this.#clock.now())
   }
 }

@@ -38,7 +38,7 @@ export class Rooms {
     work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
   ): Promise<T> {
     if (!ROOM_ID.test(roomId)) throw badRoomId(roomId)
-    return this.#store.transaction(roomId, async tx => work(tx, await this.#open(tx)))
+    return this.#store.transaction(roomId, async tx => work(tx, await this.#open(tx, roomId)))
   }
 
   /** A room that is about to get its first message. */
@@ -65,22 +65,26 @@ export class Rooms {
     await tx.saveRoom({ ...room, activeAt: this.#clock.now() })
   }
 
-  async #open(tx: RoomTransaction): Promise<Room | undefined> {
+  async #open(tx: RoomTransaction, roomId: string): Promise<Room | undefined> {
     const room = await tx.room()
-    if (room === undefined) return undefined
+    if (room === undefined) {
+      this.#holders.forget(roomId)
+      return undefined
+    }
     await tx.prune(this.#clock.now() - BUFFER.ageMs, BUFFER.messages)
     if (!(await this.#evicted(tx, room))) return room
     await tx.removeRoom()
-    this.#holders.forget(room.id)
+    this.#holders.forget(roomId)
     return undefined
   }
 
   async #evicted(tx: RoomTransaction, room: Room): Promise<boolean> {
     const now = this.#clock.now()
     if (now - room.activeAt <= IDLE_MS) return false
-    const freeSince = this.#holders.freeSince(room.id)
-    if (freeSince === undefined) return false
-    if (this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, freeSince)) > now) return false
+    const { from, until } = this.#holders.unheld(room.id)
+    // Who holds it now may have come too late: the janitor was there before.
+    const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
+    if (round > Math.min(now, until)) return false
     return !(this.#contract.keepsUnacknowledged && (await hasUnacknowledged(tx)))
   }
 
@@ -94,7 +98,7 @@ export class Rooms {
     if (now - this.#sweptAt < JANITOR_MS) return
     this.#sweptAt = now
     for (const id of await this.#store.roomIds()) {
-      await this.#store.transaction(id, async tx => void (await this.#open(tx)))
+      await this.#store.transaction(id, async tx => void (await this.#open(tx, id)))
     }
   }
 }

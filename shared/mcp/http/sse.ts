@@ -25,8 +25,9 @@ export class SseStream {
     this.#arm()
   }
 
-  /** Sends one message; returns the size of its JSON in bytes. */
+  /** Sends one message; returns the size of its JSON in bytes. Once the stream has ended, nothing is sent. */
   send(message: object): number {
+    if (this.#response.writableEnded) return 0
     const json = JSON.stringify(message)
     this.#response.write(`event: message\ndata: ${json}\n\n`)
     return Buffer.byteLength(json)

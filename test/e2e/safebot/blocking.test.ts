@@ -1,0 +1,206 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { UnderstudyOptions } from '../../../servers/index.js'
+import { HttpStream } from '../../support/http-stream.js'
+import { rpc } from '../../support/raw-http.js'
+import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
+import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
+
+async function workplace(options: UnderstudyOptions = {}) {
+  const understudy = await startUnderstudy(options)
+  const boss = await understudy.safebot.connect({ handle: 'boss' })
+  const worker = await understudy.safebot.connect({ handle: 'worker' })
+  return { ...understudy, boss, worker, url: await createRoom(boss) }
+}
+
+describe('a parked claim', () => {
+  it('wakes with the message that comes, in a room nobody had opened', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    const claiming = claim(worker, url, 60)
+    await clock.whenPending(1)
+    await say(boss, url, 'work')
+    expect(await claiming).toMatchObject({ text: 'work' })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('ends empty when its time is over, and not a millisecond before', async () => {
+    const { clock, worker, url } = await workplace()
+    let ended = false
+    const calling = call(worker, 'claim_task', { url, timeout_seconds: 90 }).finally(() => {
+      ended = true
+    })
+    await clock.whenPending(1)
+    await clock.advance(89_999)
+    expect(ended).toBe(false)
+    await clock.advance(1)
+    expect(textOf(await calling)).toMatch(
+      /^\(no new messages — blocked 90s as "worker" via auth @worker, cursor=0; call claim_task again to keep listening\)/,
+    )
+  })
+
+  it('goes on waiting when a message of its own comes, for as long as it has', async () => {
+    const { clock, safebot, boss, worker, url } = await workplace()
+    const twin = await safebot.connect({ handle: 'worker' })
+    const claiming = claim(worker, url, 60)
+    await clock.whenPending(1)
+    await say(twin, url, 'my own')
+    await clock.whenPending(1)
+    await clock.advance(30_000)
+    await say(boss, url, 'work')
+    expect(await claiming).toMatchObject({ text: 'work' })
+  })
+
+  it('ends early and empty when a message of its own comes, under the observed contract', async () => {
+    const { clock, safebot, boss, worker, url } = await workplace({ contract: 'observed' })
+    const twin = await safebot.connect({ handle: 'worker' })
+    await say(boss, url, 'first')
+    await ack(worker, url, await claimNow(worker, url))
+    const claiming = claim(worker, url, 60)
+    await clock.whenPending(1)
+    await say(twin, url, 'my own')
+    expect(await claiming).toBeUndefined()
+  })
+
+  it('is one of many of its handle: a message gives all of them the same claim', async () => {
+    const { clock, safebot, boss, worker, url } = await workplace()
+    const twin = await safebot.connect({ handle: 'worker' })
+    const claims = [claim(worker, url), claim(twin, url)]
+    await clock.whenPending(2)
+    await say(boss, url, 'work')
+    const [one, other] = await Promise.all(claims)
+    expect(one).toBeDefined()
+    expect(other).toEqual(one)
+  })
+
+  it('reports progress every ten seconds to a caller that asked, and to no other', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    const reports: number[] = []
+    const calling = call(
+      worker,
+      'claim_task',
+      { url },
+      { onprogress: ({ progress }) => reports.push(progress) },
+    )
+    await clock.whenPending(2)
+    await clock.advance(25_000)
+    await say(boss, url, 'work')
+    await calling
+    expect(reports).toEqual([0, 10, 20])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is answered when the server stops', async () => {
+    const understudy = await startUnderstudy()
+    const worker = await understudy.safebot.connect({ handle: 'worker' })
+    const calling = call(worker, 'claim_task', { url: await createRoom(worker) })
+    await understudy.clock.whenPending(1)
+    await understudy.close()
+    expect(textOf(await calling)).toMatch(/^claim_task failed: the server is shutting down/)
+  })
+})
+
+describe('a cancelled call', () => {
+  it.each(['next_task', 'claim_task', 'wait_for_messages'])(
+    '%s claims nothing for the caller that left',
+    async tool => {
+      const { clock, boss, worker, url, journal } = await workplace()
+      const controller = new AbortController()
+      const calling = call(worker, tool, { url }, { signal: controller.signal })
+      await clock.whenPending(1)
+      controller.abort()
+      await expect(calling).rejects.toThrow()
+      await say(boss, url, 'work')
+      expect(clock.pending).toBe(0)
+      expect(journal.entries({ tool })).toMatchObject([{ outcome: 'aborted' }])
+      const task = await claimNow(worker, url)
+      expect(task.text).toBe('work')
+      expect(await ack(worker, url, task)).toBe(true)
+    },
+  )
+
+  it('next_task claims nothing for a caller whose connection dropped', async () => {
+    const { clock, safebot, boss, worker, url, journal } = await workplace()
+    const body = rpc('tools/call', { name: 'next_task', arguments: { url } })
+    const stream = HttpStream.open(
+      safebot.mcpUrl,
+      'POST',
+      { 'x-safebot-handle': 'worker' },
+      body,
+      request => {
+        void clock.whenPending(1).then(() => request.destroy())
+      },
+    )
+    await expect(stream).rejects.toThrow()
+    await vi.waitUntil(() => journal.entries({ tool: 'next_task', outcome: 'aborted' }).length === 1)
+    await say(boss, url, 'work')
+    expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
+  })
+
+  it('next_task loses the message under the observed contract', async () => {
+    const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
+    await say(boss, url, 'first')
+    await ok(worker, 'next_task', { url })
+    const controller = new AbortController()
+    const calling = call(worker, 'next_task', { url }, { signal: controller.signal })
+    await clock.whenPending(1)
+    controller.abort()
+    await expect(calling).rejects.toThrow()
+    await say(boss, url, 'lost')
+    await say(boss, url, 'next')
+    expect(await claimNow(worker, url)).toMatchObject({ text: 'next' })
+  })
+})
+
+describe('wait_for_messages', () => {
+  it('returns at once with what is behind after_seq', async () => {
+    const { boss, worker, url } = await workplace()
+    const seq = await say(boss, url, 'one')
+    await say(boss, url, 'two')
+    expect(textOf(await call(worker, 'wait_for_messages', { url, after_seq: seq }))).toBe(
+      `[seq=${seq + 1}] boss: two\n\n(last_seq=${seq + 1} — pass this as next after_seq)\n\n` +
+        `(active room set to ${/room\/(.{6})/.exec(url)?.[1]} — stay with it until you are asked to change rooms)`,
+    )
+  })
+
+  it('passes over its own messages, waits for another’s, and counts both in last_seq', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    const own = await say(worker, url, 'my own')
+    const waiting = ok(worker, 'wait_for_messages', { url, timeout_seconds: 20 })
+    await clock.whenPending(1)
+    await clock.advance(10_000)
+    await say(boss, url, 'hello')
+    expect(await waiting).toMatchObject({ messages: [{ text: 'hello' }], last_seq: own + 1 })
+  })
+
+  it('shows its own messages when asked to', async () => {
+    const { worker, url } = await workplace()
+    await say(worker, url, 'my own')
+    expect(await ok(worker, 'wait_for_messages', { url, include_self: true })).toMatchObject({
+      messages: [{ text: 'my own' }],
+    })
+  })
+
+  it('says when nothing came, how long it waited, and where to go on', async () => {
+    const { clock, worker, url } = await workplace()
+    const seq = await say(worker, url, 'my own')
+    const calling = call(worker, 'wait_for_messages', { url, timeout_seconds: 5 })
+    await clock.whenPending(1)
+    await clock.advance(5_000)
+    expect(textOf(await calling)).toBe(
+      `(no new messages — timed out after 5s, latest server seq ${seq})\n\n(last_seq=${seq} — pass this as next after_seq)`,
+    )
+  })
+
+  it('takes nothing away: the same message can be claimed afterwards', async () => {
+    const { boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    await ok(worker, 'wait_for_messages', { url })
+    expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
+  })
+
+  it('renames the agent when given a name', async () => {
+    const { boss, worker, url } = await workplace()
+    await say(boss, url, 'hi')
+    await ok(worker, 'wait_for_messages', { url, name: 'Walter' })
+    expect(textOf(await call(worker, 'send_message', { url, text: 'hi' }))).toContain('sent as "Walter"')
+  })
+})

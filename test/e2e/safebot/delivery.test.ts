@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest'
+import type { UnderstudyOptions } from '../../../servers/index.js'
+import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+
+/** A room in which `boss` posts and `worker` works. */
+async function workplace(options: UnderstudyOptions = {}) {
+  const understudy = await startUnderstudy(options)
+  const boss = await understudy.safebot.connect({ handle: 'boss' })
+  const worker = await understudy.safebot.connect({ handle: 'worker' })
+  return { ...understudy, boss, worker, url: await createRoom(boss) }
+}
+
+describe('a claimed task', () => {
+  it('comes back, the same, until its 60,000 ms are over, and under a new claim after', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    const first = await claimNow(worker, url)
+    await clock.advance(60_000)
+    expect(await claimNow(worker, url)).toEqual(first)
+    await clock.advance(1)
+    const second = await claimNow(worker, url)
+    expect(second).toMatchObject({ seq: first.seq, text: 'work' })
+    expect(second.claimId).not.toBe(first.claimId)
+  })
+
+  it('can be acknowledged up to 60,000 ms, and not one later', async () => {
+    for (const [late, accepted] of [
+      [60_000, true],
+      [60_001, false],
+    ] as const) {
+      const { clock, boss, worker, url } = await workplace()
+      await say(boss, url, 'work')
+      const task = await claimNow(worker, url)
+      await clock.advance(late)
+      if (accepted) expect(await ack(worker, url, task)).toBe(true)
+      else await refused(worker, 'ack_task', { url, claim_id: task.claimId, seq: task.seq })
+    }
+  })
+
+  it('is not extended by claiming it again', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    const first = await claimNow(worker, url)
+    await clock.advance(50_000)
+    await claimNow(worker, url)
+    await clock.advance(10_001)
+    expect((await claimNow(worker, url)).claimId).not.toBe(first.claimId)
+  })
+
+  it('that was delivered again cannot be acknowledged under its old claim, but under the new one', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    const lost = await claimNow(worker, url)
+    await clock.advance(60_001)
+    const again = await claimNow(worker, url)
+    expect(await refused(worker, 'ack_task', { url, claim_id: lost.claimId, seq: lost.seq })).toContain('409')
+    expect(await ack(worker, url, again)).toBe(true)
+    expect(await ack(worker, url, again)).toBe(false)
+  })
+
+  it('survives the crash of its worker, whose successor gets it', async () => {
+    const { safebot, clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    await claimNow(worker, url)
+    await worker.close()
+    await boss.close()
+    await clock.advance(60_001)
+    const successor = await safebot.connect({ handle: 'worker' })
+    expect(await claimNow(successor, url)).toMatchObject({ text: 'work' })
+  })
+
+  it('tells what to do with it', async () => {
+    const { boss, worker, url } = await workplace()
+    const seq = await say(boss, url, 'work')
+    const said = textOf(await call(worker, 'claim_task', { url }))
+    expect(said).toMatch(
+      new RegExp(
+        `^\\[seq=${seq}\\] boss: work\\n\\n\\(claim_id=[0-9a-f-]{36} seq=${seq} — .*; claim expires in 60s and re-delivers if you never ack\\)`,
+      ),
+    )
+  })
+})
+
+describe('tasks', () => {
+  it('come in the order they were sent, each once', async () => {
+    const { boss, worker, url } = await workplace()
+    for (const text of ['a', 'b', 'c']) await say(boss, url, text)
+    const got: (string | null)[] = []
+    for (let count = 0; count < 3; count++) {
+      const task = await claimNow(worker, url)
+      got.push(task.text)
+      expect(await ack(worker, url, task)).toBe(true)
+    }
+    expect(got).toEqual(['a', 'b', 'c'])
+    expect(textOf(await call(worker, 'ack_task', { url, claim_id: 'x', seq: 1 }))).toMatch(
+      /^ack ok — no change \(cursor already at \d+; /,
+    )
+  })
+
+  it('go to every handle: handles are independent', async () => {
+    const { safebot, boss, worker, url } = await workplace()
+    const other = await safebot.connect({ handle: 'other' })
+    await say(boss, url, 'for all')
+    expect(await ack(worker, url, await claimNow(worker, url))).toBe(true)
+    expect(await claimNow(other, url)).toMatchObject({ text: 'for all' })
+  })
+
+  it('are shared by workers of one handle: they are one consumer', async () => {
+    const { safebot, boss, worker, url } = await workplace()
+    const twin = await safebot.connect({ handle: 'worker' })
+    await say(boss, url, 'work')
+    const task = await claimNow(worker, url)
+    expect(await claimNow(twin, url)).toEqual(task)
+    expect(await ack(twin, url, task)).toBe(true)
+    expect(await ack(worker, url, task)).toBe(false)
+  })
+
+  it('are given to a new handle from the beginning of the buffer', async () => {
+    const { safebot, clock, boss, url } = await workplace()
+    await say(boss, url, 'old')
+    await clock.advance(3600_000)
+    expect(await claimNow(await safebot.connect({ handle: 'late' }), url)).toMatchObject({ text: 'old' })
+  })
+
+  it('are never one’s own, under whichever label they were sent', async () => {
+    const { boss, worker, url } = await workplace()
+    await say(worker, url, 'as worker')
+    await say(worker, url, 'as alias', 'alias')
+    await say(worker, url, 'as alias two', 'alias2')
+    await say(boss, url, 'from the boss')
+    expect(await claimNow(worker, url)).toMatchObject({ text: 'from the boss' })
+  })
+
+  it('fall out of the buffer past 2000 messages, and an idle consumer goes on with the oldest left', async () => {
+    const { boss, worker, url } = await workplace()
+    const first = await say(boss, url, 'first')
+    const lost = await claimNow(worker, url)
+    for (let count = 0; count < 2000; count++) await say(boss, url, `${count}`)
+    const task = await claimNow(worker, url)
+    expect([lost.seq, task.seq, task.text]).toEqual([first, first + 1, '0'])
+    expect(await ack(worker, url, lost)).toBe(false)
+  })
+
+  it('fall out of the buffer after 24 hours', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'old')
+    await clock.advance(24 * 3600_000)
+    expect(await claim(worker, url, 1)).toMatchObject({ text: 'old' })
+    await clock.advance(1)
+    expect(await ok(boss, 'room_status', { url })).toMatchObject({ status: { recent_count: 0 } })
+  })
+})
+
+describe('next_task', () => {
+  it('acknowledges at once: the task does not come again', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'one')
+    await say(boss, url, 'two')
+    const said = textOf(await call(worker, 'next_task', { url }))
+    expect(said).toMatch(/^\[seq=\d+\] boss: one\n\n\(listening in-room as "worker" via auth @worker; /)
+    expect(said).not.toContain('warning')
+    await clock.advance(120_000)
+    expect(await ok(worker, 'next_task', { url })).toMatchObject({ task: { text: 'two' }, warning: null })
+  })
+})
+
+describe('a room under the documented contract', () => {
+  it('is evicted 30 to 45 s after it falls idle, once all is acknowledged', async () => {
+    const { safebot, clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    await ack(worker, url, await claimNow(worker, url))
+    await boss.close()
+    await worker.close()
+    const watcher = await safebot.connect({ handle: 'watcher' })
+    await clock.advance(30_000)
+    expect(await ok(watcher, 'room_status', { url })).toMatchObject({ exists: true })
+    await clock.advance(15_000)
+    expect(await ok(watcher, 'room_status', { url })).toMatchObject({ exists: false })
+  })
+
+  it('is kept while the buffer holds a message its consumer has not acknowledged', async () => {
+    const { safebot, clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    await claimNow(worker, url)
+    await boss.close()
+    await worker.close()
+    const watcher = await safebot.connect({ handle: 'watcher' })
+    await clock.advance(23 * 3600_000)
+    expect(await ok(watcher, 'room_status', { url })).toMatchObject({ exists: true })
+    await clock.advance(3600_000 + 45_000)
+    expect(await ok(watcher, 'room_status', { url })).toMatchObject({ exists: false })
+  })
+
+  it('is kept while an agent is present in it', async () => {
+    const { clock, boss, worker, url } = await workplace()
+    await say(boss, url, 'work')
+    await ack(worker, url, await claimNow(worker, url))
+    await clock.advance(3600_000)
+    expect(await ok(boss, 'room_status', { url })).toMatchObject({ exists: true })
+  })
+
+  it('that was evicted and is opened again loses nothing of what is sent then', async () => {
+    const { clock, safebot, boss, worker, url } = await workplace()
+    for (let count = 0; count < 100; count++) await say(boss, url, `${count}`)
+    for (let count = 0; count < 100; count++) await ok(worker, 'next_task', { url })
+    await boss.close()
+    await worker.close()
+    await clock.advance(45_000)
+    const [again, successor] = [
+      await safebot.connect({ handle: 'boss' }),
+      await safebot.connect({ handle: 'worker' }),
+    ]
+    await say(again, url, 'after')
+    expect(await claimNow(successor, url)).toMatchObject({ text: 'after' })
+  })
+})
+
+describe('a room under the observed contract', () => {
+  it('is evicted although a task is unacknowledged, and the task is lost', async () => {
+    const { safebot, clock, boss, worker, url } = await workplace({ contract: 'observed' })
+    await say(boss, url, 'work')
+    await claimNow(worker, url)
+    await boss.close()
+    await worker.close()
+    await clock.advance(60_001)
+    const successor = await safebot.connect({ handle: 'worker' })
+    expect(await claim(successor, url, 1)).toBeUndefined()
+  })
+
+  it('is not waited for before somebody has opened it', async () => {
+    const { worker, url } = await workplace({ contract: 'observed' })
+    expect(await claim(worker, url, 60)).toBeUndefined()
+  })
+})

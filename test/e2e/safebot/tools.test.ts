@@ -1,0 +1,170 @@
+import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { describe, expect, it } from 'vitest'
+import { createRoom, say, transcript } from '../../support/room.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+
+const EIGHT = [
+  'create_room',
+  'send_message',
+  'wait_for_messages',
+  'get_transcript',
+  'room_status',
+  'next_task',
+  'claim_task',
+  'ack_task',
+]
+
+async function alice(): Promise<Client> {
+  return (await startUnderstudy()).safebot.connect({ handle: 'alice' })
+}
+
+/** The text of a call that succeeds. */
+async function text(client: Client, name: string, args: Record<string, unknown>): Promise<string> {
+  return textOf(await call(client, name, args))
+}
+
+describe('the list of tools', () => {
+  it('has exactly the eight, in order, each with title, strict schemas and all four hints', async () => {
+    const { tools } = await (await alice()).listTools()
+    expect(tools.map(tool => tool.name)).toEqual(EIGHT)
+    for (const tool of tools) {
+      expect(tool.inputSchema).toMatchObject({ type: 'object', additionalProperties: false })
+      expect(tool.outputSchema).toMatchObject({ type: 'object', additionalProperties: false })
+      expect(Object.keys(tool.annotations ?? {}).sort()).toEqual([
+        'destructiveHint',
+        'idempotentHint',
+        'openWorldHint',
+        'readOnlyHint',
+        'title',
+      ])
+    }
+  })
+
+  it('has one page', async () => {
+    await expect((await alice()).listTools({ cursor: 'x' })).rejects.toMatchObject({ code: -32602 })
+  })
+})
+
+describe('create_room', () => {
+  it('makes a URL and nothing on the server', async () => {
+    const client = await alice()
+    const said = await text(client, 'create_room', {})
+    expect(said).toMatch(
+      /^Created room [A-Z2-9]{6}\.\n\nJoin URL \(.*\):\nhttp:\/\/127\.0\.0\.1:\d+\/room\/.{6}#k=.{43}\n/,
+    )
+    expect(said).toContain('(active room set to ')
+    expect(await ok(client, 'room_status', { url: await createRoom(client) })).toMatchObject({
+      exists: false,
+    })
+  })
+})
+
+describe('send_message', () => {
+  it('opens the room and tells the label, id and seq', async () => {
+    const client = await alice()
+    const url = await createRoom(client)
+    expect(await text(client, 'send_message', { url, text: 'hi' })).toMatch(
+      /^sent as "alice"\. server_id=[0-9a-f-]{36} seq=1767225600000$/,
+    )
+    expect(await say(client, url, 'again')).toBe(1767225600001)
+    expect(await transcript(client, url)).toEqual(['hi', 'again'])
+  })
+
+  it('keeps a new label for the rest of the session, without a leading @', async () => {
+    const client = await alice()
+    const url = await createRoom(client)
+    expect(await text(client, 'send_message', { url, text: 'a', name: ' @@Bob ' })).toContain('sent as "Bob"')
+    expect(await text(client, 'send_message', { url, text: 'b' })).toContain('sent as "Bob"')
+    expect(await text(client, 'send_message', { url, text: 'c', name: 'x'.repeat(80) })).toContain(
+      `sent as "${'x'.repeat(64)}"`,
+    )
+  })
+
+  it('takes a text of 98,288 bytes and refuses one more, losing nothing', async () => {
+    const client = await alice()
+    const url = await createRoom(client)
+    await say(client, url, 'é'.repeat(98_288 / 2))
+    const refusal = await refused(client, 'send_message', { url, text: 'x'.repeat(98_289) })
+    expect(refusal).toMatch(
+      /^send_message failed: send failed: 400 \{"error":"bad message"\} — .*98,288 bytes/,
+    )
+    expect(await transcript(client, url)).toHaveLength(1)
+  })
+
+  it('stores ciphertext only', async () => {
+    const { safebot, journal } = await startUnderstudy()
+    const client = await safebot.connect({ handle: 'alice' })
+    const url = await createRoom(client)
+    await say(client, url, 'meet at noon')
+    const other = url.replace(/k=.*$/, `k=${Buffer.alloc(32).toString('base64url')}`)
+    expect(await text(client, 'get_transcript', { url: other })).toContain('alice: [undecryptable]')
+    expect(journal.entries({ tool: 'send_message' })).toHaveLength(1)
+  })
+})
+
+describe('get_transcript', () => {
+  it('gives the oldest messages behind after_seq, and the last seq of the room', async () => {
+    const client = await alice()
+    const url = await createRoom(client)
+    const seqs = [
+      await say(client, url, 'one'),
+      await say(client, url, 'two'),
+      await say(client, url, 'three'),
+    ]
+    expect(await text(client, 'get_transcript', { url, after_seq: seqs[0], limit: 1 })).toBe(
+      `[seq=${seqs[1]}] alice: two\n\n(last_seq=${seqs[2]}; 1 of 1 returned)`,
+    )
+    expect(await text(client, 'get_transcript', { url, after_seq: seqs[2] })).toBe(
+      `(empty — no messages in the buffer after seq ${seqs[2]})`,
+    )
+  })
+
+  it('marks what the key does not open, and drops nothing', async () => {
+    const client = await alice()
+    const url = await createRoom(client)
+    await say(client, url, 'mine')
+    const wrong = url.replace(/k=.*$/, `k=${Buffer.alloc(32, 1).toString('base64url')}`)
+    await say(client, wrong, 'with another key')
+    expect(await transcript(client, url)).toEqual(['mine', null])
+    expect(await transcript(client, wrong)).toEqual([null, 'with another key'])
+    expect(await text(client, 'wait_for_messages', { url: wrong, include_self: true })).toContain(
+      'undecryptable — wrong key or different room',
+    )
+  })
+})
+
+describe('room_status', () => {
+  it('tells who is there, how much there is, how old and how idle the room is', async () => {
+    const { safebot, clock } = await startUnderstudy()
+    const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
+    const url = await createRoom(a)
+    await say(a, url, 'hi')
+    await clock.advance(5_500)
+    await say(b, url, 'hello')
+    await clock.advance(2_000)
+    expect(await text(a, 'room_status', { url })).toMatch(
+      /^Room .{6}\n {2}participants: 2\n {2}recent_count: 2\n {2}last_seq: {5}1767225600001\n {2}age: {10}7s\n {2}idle: {9}2s$/,
+    )
+    await b.close()
+    expect(await ok(a, 'room_status', { url })).toMatchObject({ status: { participants: 1 } })
+  })
+
+  it('says of a room nobody opened that it does not exist', async () => {
+    const client = await alice()
+    const said = await text(client, 'room_status', { url: await createRoom(client) })
+    expect(said).toMatch(/^Room .{6} does not currently exist on the server \(.*evicted after 30s/)
+  })
+})
+
+describe('the active room', () => {
+  it('is announced when it changes, and only then', async () => {
+    const client = await alice()
+    const first = await createRoom(client)
+    expect(await text(client, 'get_transcript', { url: first })).not.toContain('active room')
+    const second = await createRoom(client)
+    expect(await text(client, 'get_transcript', { url: second })).not.toContain('active room')
+    expect(await text(client, 'get_transcript', { url: first })).toContain('active room set to')
+    expect(await text(client, 'send_message', { url: second, text: 'hi' })).not.toContain('active room')
+    expect(await text(client, 'get_transcript', { url: second })).not.toContain('active room')
+  })
+})

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { VERSION } from '../../shared/version.js'
+
+const root = join(import.meta.dirname, '../..')
+
+function sources(folder: string): { path: string; text: string }[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => ({ path: join(folder, name), text: readFileSync(join(root, folder, name), 'utf8') }))
+}
+
+/** `path:line` of every match. */
+function findings(pattern: RegExp, files: { path: string; text: string }[]): string[] {
+  return files.flatMap(({ path, text }) =>
+    text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}`] : [])),
+  )
+}
+
+const BYPASSES = /\bDate\.now\b|new Date\(\)|performance\.now|\bset(Timeout|Interval)\b|timers\/promises/
+const code = [...sources('servers'), ...sources('shared')]
+
+describe('the house', () => {
+  it('takes time from nowhere but the clock', () => {
+    expect(
+      findings(
+        BYPASSES,
+        code.filter(({ path }) => !path.startsWith('shared/clock/')),
+      ),
+    ).toEqual([])
+  })
+
+  it('would notice time that bypasses the clock', () => {
+    for (const stray of [
+      'Date.now()',
+      'new Date()',
+      'performance.now()',
+      'setTimeout(f, 1)',
+      'setInterval(f, 1)',
+    ]) {
+      expect(findings(BYPASSES, [{ path: 'x', text: stray }])).toEqual(['x:1'])
+    }
+    expect(findings(BYPASSES, [{ path: 'x', text: 'new Date(instant)' }])).toEqual([])
+  })
+
+  it('takes randomness from nowhere but the id source', () => {
+    const random = /Math\.random|randomBytes|randomUUID|getRandomValues/
+    expect(
+      findings(
+        random,
+        code.filter(({ path }) => path !== 'shared/ids.ts'),
+      ),
+    ).toEqual([])
+  })
+
+  it('has shared/ import nothing from servers/', () => {
+    expect(findings(/from '[^']*\/servers\//, sources('shared'))).toEqual([])
+  })
+
+  it('keeps domains free of transport', () => {
+    const domain = code.filter(({ path }) => path.includes('/domain/'))
+    expect(domain.length).toBeGreaterThan(0)
+    expect(findings(/from '[^']*(shared\/mcp|shared\/http|node:http|modelcontextprotocol)/, domain)).toEqual(
+      [],
+    )
+  })
+
+  it('has one version', () => {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    expect(VERSION).toBe(manifest.version)
+  })
+})

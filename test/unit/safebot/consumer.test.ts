@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { Consumer, LEASE_MS } from '../../../servers/safebot/domain/consumer.js'
+
+const free = new Consumer('alice', 'room', 10)
+const leased = free.take(11, 'claim', 1000)
+
+describe('a lease', () => {
+  it('is valid up to and including 60,000 ms, and expired after', () => {
+    expect(leased.held(1000 + LEASE_MS)).toMatchObject({ claimId: 'claim', seq: 11 })
+    expect(leased.held(1000 + LEASE_MS + 1)).toBeNull()
+  })
+
+  it('may have another length', () => {
+    expect(free.take(11, 'claim', 0, 90_000).held(90_000)).not.toBeNull()
+    expect(free.take(11, 'claim', 0, 90_000).held(90_001)).toBeNull()
+  })
+})
+
+describe('an acknowledgement', () => {
+  it('of the lease it holds moves the cursor and frees it', () => {
+    const { consumer, advanced } = leased.ack('claim', 11, 61_000)
+    expect(advanced).toBe(true)
+    expect(consumer).toMatchObject({ cursor: 11, lease: null })
+  })
+
+  it.each([
+    ['one millisecond late', 'claim', 11, 61_001],
+    ['with another claim id', 'other', 11, 1000],
+    ['with another seq', 'claim', 12, 1000],
+    ['of seq 0', 'claim', 0, 1000],
+  ])('%s is stale and says where the cursor is', (_, claimId, seq, now) => {
+    expect(() => leased.ack(claimId, seq, now)).toThrow(
+      expect.objectContaining({ status: 409, body: { error: 'stale or unknown claim', cursor: 10 } }),
+    )
+  })
+
+  it('without a lease is stale', () => {
+    expect(() => free.ack('claim', 11, 0)).toThrow(expect.objectContaining({ status: 409 }))
+  })
+
+  it('at or below the cursor changes nothing, whatever the claim id', () => {
+    expect(leased.ack('anything', 10, 1000)).toEqual({ consumer: leased, advanced: false })
+    expect(leased.ack('anything', 3, 999_999)).toEqual({ consumer: leased, advanced: false })
+  })
+})
+
+describe('a release', () => {
+  it('frees the lease and leaves the cursor', () => {
+    expect(leased.release('claim')).toMatchObject({ cursor: 10, lease: null })
+  })
+
+  it('of another claim is passed over', () => {
+    expect(leased.release('other')).toBe(leased)
+  })
+})
+
+it('passes over what the buffer has let go, and never goes back', () => {
+  expect(free.from(20).cursor).toBe(19)
+  expect(free.from(11)).toBe(free)
+  expect(free.from(5)).toBe(free)
+})
+
+it('knows its own messages by its handle, in both spellings, and by its labels', () => {
+  expect(free.named(['worker']).ownSenders).toEqual(['alice', '@alice', 'worker'])
+})

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest'
+import { RoomUrls } from '../../../servers/safebot/room-url.js'
+import { IdSource } from '../../../shared/ids.js'
+
+const BASE = 'http://127.0.0.1:4802'
+const KEY = Buffer.alloc(32, 7).toString('base64url')
+const urls = new RoomUrls(BASE, ['https://relay.example'])
+
+const refusal = (url: string) => {
+  try {
+    urls.parse(url)
+  } catch (error) {
+    return String(error)
+  }
+  throw new Error(`${url} was accepted`)
+}
+
+describe('a new room', () => {
+  it('has six characters that can be read out loud, and a key of 32 bytes', () => {
+    const room = urls.create(undefined, new IdSource('a'))
+    expect(room.roomId).toMatch(/^[A-HJ-NP-Z2-9]{6}$/)
+    expect(room.url).toBe(`${BASE}/room/${room.roomId}#k=${Buffer.from(room.key).toString('base64url')}`)
+    expect(urls.parse(room.url)).toEqual(room)
+  })
+
+  it('may be on another service that is allowed', () => {
+    expect(urls.create('https://relay.example/', new IdSource('a')).base).toBe('https://relay.example')
+    expect(urls.create('', new IdSource('a')).base).toBe(BASE)
+  })
+
+  it.each([
+    ['nonsense', 'bad base URL: nonsense'],
+    ['ftp://127.0.0.1', 'base URL must be http(s): ftp://127.0.0.1'],
+    ['https://evil.invalid', "base URL 'https://evil.invalid' not in allowlist"],
+    ['http://[::1]:4802', "base URL 'http://[::1]:4802' not in allowlist"],
+    ['https://localhost', "base URL 'https://localhost' not in allowlist"],
+  ])('cannot be at %s', (base, message) => {
+    expect(() => urls.create(base, new IdSource('a'))).toThrow(message)
+  })
+})
+
+describe('a room URL', () => {
+  it('is the same room under every name of this machine, with a slash or a query', () => {
+    for (const url of [
+      `${BASE}/room/ABCD#k=${KEY}`,
+      `${BASE}/room/ABCD/#k=${KEY}`,
+      `${BASE}/room/ABCD?x=1#a=b&k=${KEY}`,
+      `http://localhost:4802/room/ABCD#k=${KEY}`,
+    ]) {
+      expect(urls.parse(url).roomId).toBe('ABCD')
+    }
+  })
+
+  it('is refused in the order path, key, length of key, allowlist', () => {
+    expect(refusal('garbage')).toContain('Invalid URL')
+    expect(refusal('https://evil.invalid/rooms/ABCD')).toContain('path must be /room/<id>')
+    expect(refusal('https://evil.invalid/room/ABC')).toContain('path must be /room/<id>')
+    expect(refusal('https://evil.invalid/room/ABCD')).toContain('missing the #k=<key> fragment')
+    expect(refusal('https://evil.invalid/room/ABCD#k=')).toContain('missing the #k=<key> fragment')
+    expect(refusal('https://evil.invalid/room/ABCD#k=AAAA')).toContain('must decode to 32 bytes, got 3')
+    expect(refusal(`https://evil.invalid/room/ABCD#k=${KEY}`)).toContain('not in allowlist')
+  })
+
+  it('of another service on this machine names the way to get there', () => {
+    expect(() => urls.parse(`http://127.0.0.1:9999/room/ABCD#k=${KEY}`)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('--connect http://127.0.0.1:9999') }),
+    )
+  })
+
+  it('does not get its key into an error', () => {
+    expect(refusal(`http://127.0.0.1:4802/rooms/ABCD#k=${KEY}`)).not.toContain(KEY)
+    expect(refusal(`not a url #k=${KEY}`)).not.toContain(KEY)
+  })
+})
