@@ -11,6 +11,7 @@ import type {
   DatabaseStats,
   ProviderInfo,
 } from '../provider.js'
+import { makeVerifier } from '../scram-verifier.js'
 import { christen } from './christen.js'
 import { DirectoryLock } from './directory-lock.js'
 import { directorySize } from './directory-size.js'
@@ -21,7 +22,6 @@ import type { DatabaseRecord } from './record.js'
 import { Session, type SessionTimes } from './session/session.js'
 import { Spares } from './spare.js'
 import { Gateway } from './wire/gateway.js'
-import { makeVerifier } from './wire/verifier.js'
 
 interface Database {
   record: DatabaseRecord

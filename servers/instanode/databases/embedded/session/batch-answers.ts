@@ -24,17 +24,16 @@ export class BatchAnswers implements RunListener {
   /** From the last ReadyForQuery: `I`, `T` or `E`; undefined if the batch did not get that far. */
   status: string | undefined
   failed = false
+  /** Answers to Parse messages, those that were not for the client included. */
+  parsed = 0
   /** SQLSTATE of the last error. */
   code: string | undefined
   readonly tags: string[] = []
   /** The engine says that the session has become a superuser's. */
   superuser = false
   readonly #framer = new Framer(ANY_LENGTH)
-  #skip: number
 
-  constructor(readonly context: BatchContext) {
-    this.#skip = context.restored
-  }
+  constructor(readonly context: BatchContext) {}
 
   output(bytes: Buffer): void {
     const passed: Buffer[] = []
@@ -55,10 +54,7 @@ export class BatchAnswers implements RunListener {
   #message(message: Frame): Buffer | undefined {
     const { type, bytes } = message
     if (type === 'D' || type === 'd' || type === 'T') return bytes
-    if (type === '1' && this.#skip > 0) {
-      this.#skip--
-      return undefined
-    }
+    if (type === '1') return ++this.parsed > this.context.restored ? bytes : undefined
     if (type === 'Z') {
       this.status = bytes.toString('latin1', BODY, BODY + 1)
       return bytes

@@ -186,7 +186,8 @@ export class Session {
 
   /** @returns whether the client keeps the turn: its transaction or its batch is still open */
   async #run(engine: Engine, guest: Guest, batch: readonly Frame[]): Promise<boolean> {
-    const { messages, restored, sql } = guest.statements.rewrite(batch)
+    const rewritten = guest.statements.rewrite(batch)
+    const { messages, restored, sql } = rewritten
     for (const text of sql) guest.settings.mentions(text)
     const { machine, times } = this.#options
     const interruption = new Interruption(machine, engine, guest.statementTimeoutMs, times.cancelGraceMs)
@@ -209,7 +210,7 @@ export class Session {
       interruption.over()
       this.#running = undefined
     }
-    if (answers.failed) guest.statements.failed(batch, restored)
+    if (answers.failed) guest.statements.failed(rewritten, answers.parsed)
     await this.#follow(guest, sql, answers)
     return answers.status !== 'I'
   }

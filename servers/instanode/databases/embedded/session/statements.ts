@@ -3,6 +3,17 @@ import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js
 /** `DEALLOCATE name`, which some drivers send in place of a Close message. */
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 
+/** A batch with private names. */
+export interface PrivateBatch {
+  messages: Buffer[]
+  /** Names that are parsed again, ahead of the client's own messages. */
+  restored: string[]
+  /** Names the client's own Parse messages give, in order; `fresh` unless the name was taken. */
+  parsed: { name: string; fresh: boolean }[]
+  /** Of all statements concerned. */
+  sql: string[]
+}
+
 /**
  * One client's prepared statements, in a session that it shares.
  *
@@ -35,23 +46,18 @@ export class Statements {
     this.#present.delete('')
   }
 
-  /**
-   * Makes names private.
-   *
-   * @param frames one batch of messages
-   * @returns the messages to send, the names that are parsed again ahead of the client's own messages, the SQL concerned
-   */
-  rewrite(frames: readonly Frame[]): { messages: Buffer[]; restored: string[]; sql: string[] } {
+  /** Makes the names in a batch of messages private. */
+  rewrite(frames: readonly Frame[]): PrivateBatch {
     const messages: Buffer[] = []
     const restore: Buffer[] = []
     const restored: string[] = []
     const sql: string[] = []
-    const parsedHere = new Set<string>()
+    const parsed: PrivateBatch['parsed'] = []
     const needs = (name: string) => {
       const kept = this.#parsed.get(name)
       if (kept === undefined) return
       sql.push(kept.sql)
-      if (this.#present.has(name) || parsedHere.has(name)) return
+      if (this.#present.has(name)) return
       restore.push(kept.message)
       restored.push(name)
       this.#present.add(name)
@@ -63,8 +69,9 @@ export class Statements {
         const query = this.#ownDeallocate(text)
         const message = frame('P', this.#private(name), query, bytes.subarray(types))
         // A second Parse under a taken name is an error and must not replace the first.
-        if (name === '' || !this.#parsed.has(name)) this.#parsed.set(name, { message, sql: text })
-        parsedHere.add(name)
+        const fresh = name === '' || !this.#parsed.has(name)
+        if (fresh) this.#parsed.set(name, { message, sql: text })
+        parsed.push({ name, fresh })
         this.#present.add(name)
         sql.push(text)
         messages.push(message)
@@ -86,16 +93,18 @@ export class Statements {
         this.#forget('')
       } else messages.push(bytes)
     }
-    return { messages: [...restore, ...messages], restored, sql }
+    return { messages: [...restore, ...messages], restored, parsed, sql }
   }
 
   /**
-   * A batch failed. What it parsed is there or not; either way the client is told as much by what follows, so nothing is
-   * kept. What was parsed again for it may have been skipped.
+   * A batch failed.
+   *
+   * @param completed how many of its Parse messages were answered before that, restored ones included
    */
-  failed(frames: readonly Frame[], restored: readonly string[]): void {
-    for (const { type, bytes } of frames) if (type === 'P') this.#forget(readCstring(bytes, BODY).text)
-    for (const name of restored) this.#present.delete(name)
+  failed({ restored, parsed }: PrivateBatch, completed: number): void {
+    for (const name of restored.slice(completed)) this.#present.delete(name)
+    for (const { name, fresh } of parsed.slice(Math.max(0, completed - restored.length)))
+      if (fresh) this.#forget(name)
   }
 
   /** Takes the prefix out of a message about a statement. */

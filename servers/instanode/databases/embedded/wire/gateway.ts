@@ -2,12 +2,12 @@ import { createHmac } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../../../../shared/clock/clock.js'
 import type { IdSource } from '../../../../../shared/ids.js'
+import type { Verifier } from '../../scram-verifier.js'
 import type { Session } from '../session/session.js'
 import { type Complaint, errorResponse } from './answers.js'
 import { makeCertificate, type ServerCertificate } from './certificate.js'
 import { Client } from './client.js'
 import { type Arrival, handshake } from './handshake.js'
-import type { Verifier } from './verifier.js'
 
 /** How long a client may take to prove who it is. PostgreSQL allows a minute; on one machine a tenth will do. */
 const HANDSHAKE_MS = 6_000

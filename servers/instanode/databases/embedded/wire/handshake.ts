@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { IdSource } from '../../../../../shared/ids.js'
+import type { Verifier } from '../../scram-verifier.js'
 import { type Complaint, errorResponse } from './answers.js'
 import type { ServerCertificate } from './certificate.js'
 import { BadFrame, BODY, frame, int32, readCstring } from './frames.js'
 import { BadExchange, BOUND, PLAIN, ScramExchange } from './scram.js'
 import { SocketReader } from './socket-reader.js'
 import { LONGEST_STARTUP, readStartup, type StartupMessage } from './startup-message.js'
-import type { Verifier } from './verifier.js'
 
 /** Longest message while a client proves who it is, as in PostgreSQL (`PG_MAX_AUTH_TOKEN_LENGTH`). */
 const LONGEST_PROOF = 65_535

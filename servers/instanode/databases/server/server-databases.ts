@@ -1,0 +1,161 @@
+import type { Wakeup } from '../../../../shared/clock/clock.js'
+import { Refusal } from '../../../../shared/errors.js'
+import { checkLimits, checkName, checkSpec } from '../check-spec.js'
+import type {
+  DatabaseLimits,
+  DatabaseProvider,
+  DatabaseSpec,
+  DatabaseStats,
+  ProviderInfo,
+} from '../provider.js'
+import { makeVerifier } from '../scram-verifier.js'
+import { Admin, name, text } from './admin.js'
+import type { ServerOptions } from './server-options.js'
+import { TemplateClones } from './template-clones.js'
+import { findTenant, findTenants, judge, limit, remember } from './tenant.js'
+
+/** PostgreSQL's code for a name that is taken. */
+const TAKEN = new Set(['42710', '42P04'])
+
+/** Live databases on a real PostgreSQL server: a role and a database each, the limits the server's own where it has them. */
+export class ServerDatabases implements DatabaseProvider {
+  readonly #options: ServerOptions
+  readonly #admin: Admin
+  readonly #clones: TemplateClones
+  readonly #notes: string[] = [
+    'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
+  ]
+  /** Made by this instance, for it to remove. */
+  readonly #made = new Set<string>()
+  #poll: Wakeup | undefined
+  #judging: Promise<void> = Promise.resolve()
+  #closed = false
+
+  private constructor(options: ServerOptions) {
+    this.#options = options
+    this.#admin = new Admin(options.adminUrl)
+    this.#clones = new TemplateClones(this.#admin, options.ids, options.spares ?? 2)
+  }
+
+  /**
+   * Connects, looks for pgvector and prepares spare databases in the background.
+   *
+   * @throws Refusal `bad_database_url`, `database_server_down`; Error when the role may not create databases
+   */
+  static async start(options: ServerOptions): Promise<ServerDatabases> {
+    const provider = new ServerDatabases(options)
+    try {
+      await provider.#admin.check()
+      if (!(await provider.#clones.start()))
+        provider.#notes.push(
+          'pgvector is not available on this server: databases come without the vector type.',
+        )
+    } catch (error) {
+      await provider.#admin.close()
+      throw error
+    }
+    provider.#clones.refill()
+    provider.#watch()
+    return provider
+  }
+
+  get info(): ProviderInfo {
+    return { kind: 'server', notes: this.#notes }
+  }
+
+  async provision(spec: DatabaseSpec): Promise<{ url: string }> {
+    checkSpec(spec)
+    const { user, password, limits } = spec
+    // As a verifier, the password is in no log of the server's.
+    const { salt, iterations, storedKey, serverKey } = await makeVerifier(
+      password,
+      this.#options.ids.bytes(16),
+    )
+    const secret = `SCRAM-SHA-256$${iterations}:${salt}$${storedKey}:${serverKey}`
+    const clone = await this.#clones.take()
+    try {
+      // One message, so one transaction: all of it or nothing. The membership lets an administrator that is no
+      // superuser hand the database over.
+      await this.#admin.run(
+        `CREATE ROLE ${name(user)} LOGIN PASSWORD ${text(secret)} CONNECTION LIMIT ${limits.connections};
+         ALTER ROLE ${name(user)} SET statement_timeout = '30s';
+         GRANT ${name(user)} TO CURRENT_USER;
+         ALTER DATABASE ${name(clone.name)} RENAME TO ${name(spec.name)};
+         ALTER DATABASE ${name(spec.name)} OWNER TO ${name(user)};
+         ${remember(spec.name, limits.storageBytes, clone.size)}`,
+      )
+    } catch (error) {
+      await this.#clones.discard(clone.name)
+      if (error instanceof Error && 'code' in error && TAKEN.has(String(error.code)))
+        throw new Refusal('database_exists', `there is a database ${spec.name} or a user ${user} already`)
+      throw error
+    }
+    this.#made.add(spec.name)
+    return { url: this.#admin.urlFor(spec.name, { user, password }) }
+  }
+
+  async setLimits(database: string, limits: DatabaseLimits): Promise<void> {
+    checkLimits(limits)
+    checkName(database)
+    await limit(this.#admin, await findTenant(this.#admin, database), limits)
+    await judge(this.#admin, await findTenant(this.#admin, database))
+  }
+
+  async drop(database: string): Promise<void> {
+    checkName(database)
+    const [tenant] = await findTenants(this.#admin, database)
+    this.#made.delete(database)
+    if (tenant === undefined) return
+    // First no new sessions, then none at all: a client that reconnects at once must not get in between.
+    await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
+    await this.#clones.discard(database)
+    await this.#admin.run(`DROP ROLE IF EXISTS ${name(tenant.user)}`)
+  }
+
+  async stats(database: string): Promise<DatabaseStats> {
+    checkName(database)
+    const { size, emptySize } = await findTenant(this.#admin, database)
+    const [row] = await this.#admin.run(
+      `SELECT count(*)::int AS connections FROM pg_stat_activity
+       WHERE datname = $1 AND backend_type = 'client backend'`,
+      [database],
+    )
+    return {
+      sizeBytes: size,
+      usedBytes: Math.max(0, size - emptySize),
+      connections: Number(row?.connections),
+      state: 'awake',
+    }
+  }
+
+  async ready(): Promise<void> {
+    await this.#admin.check()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#poll?.cancel()
+    await this.#judging
+    if (this.#options.keep !== true) for (const database of [...this.#made]) await this.drop(database)
+    await this.#clones.close()
+    await this.#admin.close()
+  }
+
+  #watch(): void {
+    const { machine, quotaPollMs = 2_000 } = this.#options
+    this.#poll = machine.wakeAt(machine.now() + quotaPollMs, () => {
+      this.#judging = this.#judgeAll().then(() => {
+        if (!this.#closed) this.#watch()
+      })
+    })
+  }
+
+  async #judgeAll(): Promise<void> {
+    try {
+      for (const tenant of await findTenants(this.#admin)) await judge(this.#admin, tenant)
+    } catch {
+      // A server that is down for a while, or a database dropped meanwhile: looked at again next time.
+    }
+  }
+}

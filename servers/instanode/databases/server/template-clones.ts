@@ -1,0 +1,90 @@
+import type { IdSource } from '../../../../shared/ids.js'
+import { type Admin, name } from './admin.js'
+
+/** An empty database that belongs to nobody yet. */
+export interface Clone {
+  name: string
+  /** In bytes. */
+  size: number
+}
+
+/**
+ * Keeps empty databases ready on the server: cloning takes 30 to 70 ms, handing one out by renaming it 3 to 4.
+ *
+ * The template is this instance's own, made from `template0`, so that nothing of the server's users leaks in.
+ */
+export class TemplateClones {
+  readonly #template: string
+  readonly #ready: Clone[] = []
+  /** Cloning one at a time: the template may not be in use meanwhile. */
+  #making: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  /** @param wanted how many to keep ready */
+  constructor(
+    readonly admin: Admin,
+    readonly ids: IdSource,
+    readonly wanted: number,
+  ) {
+    this.#template = `understudy_template_${ids.hex(12)}`
+  }
+
+  /** Makes the template. @returns whether it has pgvector */
+  async start(): Promise<boolean> {
+    await this.admin.run(`CREATE DATABASE ${name(this.#template)} TEMPLATE template0`)
+    const available = await this.admin.run(`SELECT 1 FROM pg_available_extensions WHERE name = 'vector'`)
+    if (available.length === 0) return false
+    return await this.admin.runIn(this.#template, 'CREATE EXTENSION vector').then(
+      () => true,
+      // An extension may want a superuser; without it databases still work.
+      () => false,
+    )
+  }
+
+  /** Begins to make what is missing. */
+  refill(): void {
+    if (this.#closed || this.#ready.length >= this.wanted) return
+    this.#clone().then(
+      clone => {
+        this.#ready.push(clone)
+        this.refill()
+      },
+      // Told to who asks for a database next, and has to make one at once.
+      () => {},
+    )
+  }
+
+  async take(): Promise<Clone> {
+    const clone = this.#ready.shift() ?? (await this.#clone())
+    this.refill()
+    return clone
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#making.catch(() => {})
+    // The last clone's own continuation adds it to the list first.
+    await Promise.resolve()
+    for (const clone of this.#ready) await this.discard(clone.name)
+    await this.discard(this.#template)
+  }
+
+  async discard(database: string): Promise<void> {
+    await this.admin.run(`DROP DATABASE IF EXISTS ${name(database)} WITH (FORCE)`)
+  }
+
+  #clone(): Promise<Clone> {
+    const made = this.#making
+      .catch(() => {})
+      .then(async () => {
+        const clone = `understudy_spare_${this.ids.hex(12)}`
+        await this.admin.run(`CREATE DATABASE ${name(clone)} TEMPLATE ${name(this.#template)}`)
+        // By default everybody may connect; what is handed out is its owner's alone.
+        await this.admin.run(`REVOKE CONNECT, TEMPORARY ON DATABASE ${name(clone)} FROM PUBLIC`)
+        const [row] = await this.admin.run('SELECT pg_database_size($1::name)::float8 AS size', [clone])
+        return { name: clone, size: Number(row?.size) }
+      })
+    this.#making = made
+    return made
+  }
+}

@@ -1,0 +1,86 @@
+import * as z from 'zod'
+import { Refusal } from '../../../../shared/errors.js'
+import type { DatabaseLimits } from '../provider.js'
+import { type Admin, name, text } from './admin.js'
+
+/** Marks a database as ours, and keeps what the server has no place for: its comment. */
+const MARK = 'mcp-understudy '
+const kept = z.object({ storageBytes: z.number(), emptySize: z.number() })
+
+/** A database that was handed out. The server is asked each time: instances may share it. */
+export interface Tenant {
+  name: string
+  user: string
+  storageBytes: number
+  emptySize: number
+  size: number
+  /** Made read-only for its size. */
+  full: boolean
+}
+
+/** SQL for the comment. */
+export function remember(database: string, storageBytes: number, emptySize: number): string {
+  const comment = MARK + JSON.stringify({ storageBytes, emptySize })
+  return `COMMENT ON DATABASE ${name(database)} IS ${text(comment)}`
+}
+
+/** @param only a name, or undefined for all */
+export async function findTenants(admin: Admin, only?: string): Promise<Tenant[]> {
+  const rows = await admin.run(
+    `SELECT d.datname, r.rolname, pg_database_size(d.oid)::float8 AS size,
+            shobj_description(d.oid, 'pg_database') AS comment,
+            EXISTS (SELECT FROM pg_db_role_setting s WHERE s.setdatabase = d.oid AND s.setrole = r.oid
+                    AND 'default_transaction_read_only=on' = ANY (s.setconfig)) AS read_only
+     FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+     WHERE d.datname ~ '^db_[0-9a-f]{12}$' AND ($1::text IS NULL OR d.datname = $1)`,
+    [only ?? null],
+  )
+  return rows.flatMap(row => {
+    const comment = String(row.comment ?? '')
+    if (!comment.startsWith(MARK)) return []
+    const { storageBytes, emptySize } = kept.parse(JSON.parse(comment.slice(MARK.length)))
+    return {
+      name: String(row.datname),
+      user: String(row.rolname),
+      storageBytes,
+      emptySize,
+      size: Number(row.size),
+      full: row.read_only === true,
+    }
+  })
+}
+
+/** @throws Refusal `unknown_database` */
+export async function findTenant(admin: Admin, database: string): Promise<Tenant> {
+  const [tenant] = await findTenants(admin, database)
+  if (tenant === undefined)
+    throw new Refusal('unknown_database', `there is no database ${JSON.stringify(database)}`)
+  return tenant
+}
+
+/** Puts new limits in force. */
+export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
+  await admin.run(
+    `ALTER ROLE ${name(tenant.user)} CONNECTION LIMIT ${limits.connections};
+     ${remember(tenant.name, limits.storageBytes, tenant.emptySize)}`,
+  )
+}
+
+/**
+ * Judges a database by its size: past its storage it is made read-only, within it again writable.
+ *
+ * PostgreSQL has no quota. This one is soft: it acts when sizes are looked at, writes fail with 25006, and an owner can
+ * still ask for a read-write transaction, which is also how to free space.
+ */
+export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
+  const full = tenant.size - tenant.emptySize > tenant.storageBytes
+  if (full === tenant.full) return
+  const setting = `ALTER ROLE ${name(tenant.user)} IN DATABASE ${name(tenant.name)}`
+  if (!full) {
+    await admin.run(`${setting} RESET default_transaction_read_only`)
+    return
+  }
+  await admin.run(`${setting} SET default_transaction_read_only = on`)
+  // Sessions read the setting when they begin.
+  await admin.run('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [tenant.name])
+}

@@ -1,0 +1,205 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
+import { Clock } from '../../../shared/clock/clock.js'
+import { IdSource } from '../../../shared/ids.js'
+import {
+  advanceUntil,
+  cancel,
+  codeOf,
+  connected,
+  freshSpec,
+  MB,
+  type TestClient,
+} from '../../support/databases.js'
+
+/** What is the embedded engine's own: one session behind many connections, its limits and how it is stopped. */
+describe('embedded databases', () => {
+  // Moved by hand: waits and time-outs take no time, and nothing falls due that a test has not asked for.
+  const machine = new Clock({ mode: 'manual' })
+  let provider: EmbeddedDatabases
+  let url: string
+  let name: string
+  const clients: TestClient[] = []
+  const connect = async (to = url) => {
+    const client = await connected(to)
+    clients.push(client)
+    return client
+  }
+
+  beforeAll(async () => {
+    provider = await EmbeddedDatabases.start({ machine, ids: new IdSource('embedded') })
+  })
+  beforeEach(async () => {
+    const spec = freshSpec({ connections: 5 })
+    name = spec.name
+    url = (await provider.provision(spec)).url
+  })
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map(client => client.end()))
+    await provider.drop(name)
+  })
+  afterAll(async () => {
+    await provider.close()
+    machine.close()
+  })
+
+  it('has pgvector without asking for it', async () => {
+    const client = await connect()
+    await client.query('CREATE EXTENSION IF NOT EXISTS vector')
+    await client.query('CREATE TABLE items (id int, embedding vector(3))')
+    await client.query('CREATE INDEX ON items USING hnsw (embedding vector_l2_ops)')
+    await client.query(`INSERT INTO items VALUES (1, '[1,1,1]'), (2, '[5,5,5]')`)
+    expect(await client.value(`SELECT id FROM items ORDER BY embedding <-> '[4,4,4]' LIMIT 1`)).toBe(2)
+  })
+
+  it('answers 55P03 to who waits too long for another’s transaction', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)')
+    const waiting = codeOf(b.query('SELECT count(*) FROM t'))
+    const named = codeOf(b.query({ name: 'later', text: 'SELECT $1::int', values: [1] }))
+    expect(await advanceUntil(machine, 5_000, waiting)).toBe('55P03')
+    expect(await advanceUntil(machine, 5_000, named)).toBe('55P03')
+    await a.query('COMMIT')
+    expect(await b.value('SELECT count(*)::int FROM t')).toBe(1)
+    expect(await b.value('SELECT $1::int', [2])).toBe(2)
+  })
+
+  it('lets who waits in time go on after the transaction', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query('CREATE TABLE t (n int); BEGIN; INSERT INTO t VALUES (1)')
+    const waiting = b.value('SELECT count(*)::int FROM t')
+    await a.query('COMMIT')
+    expect(await waiting).toBe(1)
+  })
+
+  it('opens a second connection while the first holds a transaction', async () => {
+    const a = await connect()
+    await a.query('BEGIN')
+    await connect()
+    await a.query('ROLLBACK')
+  })
+
+  it('cancels a statement that waits for its turn', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query('BEGIN')
+    const before = machine.pending
+    const waiting = codeOf(b.query('SELECT 1'))
+    await machine.whenPending(before + 1)
+    await cancel(b)
+    expect(await waiting).toBe('57014')
+    await a.query('ROLLBACK')
+    expect(await b.value('SELECT 2')).toBe(2)
+  })
+
+  it('adds up what two connections do at the same time', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query('CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)')
+    const increment = async (client: TestClient) => {
+      for (let i = 0; i < 50; i++) {
+        await client.query('BEGIN')
+        await client.query('UPDATE counter SET n = n + $1', [1])
+        await client.query('COMMIT')
+      }
+    }
+    await Promise.all([increment(a), increment(b)])
+    expect(await a.value('SELECT n FROM counter')).toBe(100)
+  })
+
+  it('ends an engine that does not notice a cancel; committed data stays', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query('CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)')
+    const running = codeOf(a.query('DO $$ BEGIN LOOP END LOOP; END $$'))
+    // Through its statement_timeout, and then the time Postgres is given to notice.
+    expect(await advanceUntil(machine, 3_000, running)).toBe('57P02')
+    expect(await b.ended).toBe('57P02')
+    expect(await (await connect()).value('SELECT n FROM kept')).toBe(7)
+  })
+
+  it('keeps a runaway query in one database from another', async () => {
+    const other = await provider.provision(freshSpec())
+    const [a, b] = [await connect(), await connect(other.url)]
+    const running = codeOf(a.query('DO $$ BEGIN LOOP END LOOP; END $$'))
+    for (let i = 0; i < 20; i++) expect(await b.value('SELECT $1::int', [i])).toBe(i)
+    await provider.drop(name)
+    expect(await running).toBe('57P01')
+  })
+
+  it('refuses growth beyond the quota with 53100; reads, deletes and vacuum free it again', async () => {
+    const client = await connect()
+    await client.query('CREATE TABLE bulk (body text)')
+    const insert = () =>
+      client.query(`INSERT INTO bulk SELECT repeat(md5(n::text), 31) FROM generate_series(1, 500) n`)
+    await expect(
+      (async () => {
+        for (;;) await insert()
+      })(),
+    ).rejects.toMatchObject({ code: '53100' })
+    const { usedBytes } = await provider.stats(name)
+    expect(usedBytes).toBeGreaterThan(9 * MB)
+    expect(usedBytes).toBeLessThan(10.2 * MB)
+    expect(await codeOf(insert())).toBe('53100')
+    expect(await client.value('SELECT count(*)::int FROM bulk')).toBeGreaterThan(4500)
+    await client.query('DELETE FROM bulk WHERE ctid IN (SELECT ctid FROM bulk LIMIT 4000)')
+    await client.query('VACUUM FULL bulk')
+    await insert()
+    await provider.setLimits(name, { storageBytes: MB, connections: 5 })
+    expect(await codeOf(insert())).toBe('53100')
+    await client.query('TRUNCATE bulk')
+    await insert()
+  })
+
+  it('stops one huge statement at the quota', async () => {
+    const client = await connect()
+    expect(await codeOf(client.query('CREATE TABLE t AS SELECT generate_series(1, 100000000) n'))).toBe(
+      '53100',
+    )
+    expect((await provider.stats(name)).usedBytes).toBeLessThan(10.2 * MB)
+    expect(await client.value(`SELECT to_regclass('t')`)).toBeNull()
+  })
+
+  it('does not fill up by updates: dead rows are vacuumed', async () => {
+    const client = await connect()
+    await client.query(`CREATE TABLE t AS SELECT n, repeat('x', 500) AS body FROM generate_series(1, 2000) n`)
+    await client.query('CREATE INDEX ON t (body)')
+    for (let i = 0; i < 25; i++) await client.query(`UPDATE t SET body = repeat('y', 500) || $1`, [String(i)])
+    expect((await provider.stats(name)).usedBytes).toBeLessThan(10.2 * MB)
+  })
+
+  it('answers 54001 to endless recursion and stays healthy', async () => {
+    const client = await connect()
+    await client.query(
+      `CREATE FUNCTION deep(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN deep(n + 1); END $$`,
+    )
+    expect(await codeOf(client.query('SELECT deep(1)'))).toBe('54001')
+    expect(await client.value('SELECT 1')).toBe(1)
+  })
+
+  it('does not let a client become the engine’s superuser', async () => {
+    const client = await connect()
+    await client.query('BEGIN')
+    expect(await codeOf(client.query(`SET SESSION AUTHORIZATION postgres`))).toBe('42501')
+    expect(await codeOf(client.query('SELECT 1'))).toBe('25P02')
+    await client.query('ROLLBACK')
+    await client
+      .query(`DO $$ BEGIN EXECUTE 'SET SESSION AUTHOR' || 'IZATION postgres'; END $$`)
+      .catch(() => {})
+    expect(await client.ended).toBe('42501')
+    const next = await connect()
+    expect(await next.value('SELECT rolsuper FROM pg_roles WHERE rolname = current_user')).toBe(false)
+  })
+
+  it('gives start-up settings and options, and refuses bad ones', async () => {
+    const client = await connect(`${url}&options=-c%20work_mem%3D2MB%20-c%20TimeZone%3DAsia/Tokyo`)
+    expect(await client.value('SHOW work_mem')).toBe('2MB')
+    expect(await client.value('SHOW TimeZone')).toBe('Asia/Tokyo')
+    const bad = await connect(`${url}&options=-c%20nonsense%3D1`)
+    expect(await codeOf(bad.query('SELECT 1'))).toBe('42704')
+  })
+
+  it('keeps temporary tables only as long as somebody is connected', async () => {
+    const a = await connect()
+    await a.query('CREATE TEMP TABLE scratch (n int)')
+    await a.end()
+    expect(await (await connect()).value(`SELECT to_regclass('scratch')`)).toBeNull()
+  })
+})
