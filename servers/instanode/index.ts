@@ -29,8 +29,6 @@ const SERVER_NAME = 'instanode.dev'
 export interface InstanodeOptions extends DatabasesOptions {
   /** Default `documented`. */
   contract?: ContractName
-  /** Where live databases come from; whoever gives it closes it. Default: embedded ones, of this server's own. */
-  databases?: DatabaseProvider
 }
 
 export interface ListenOptions {
@@ -78,9 +76,9 @@ export class Instanode {
    * @throws Refusal if there can be no databases
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
-    const databases = options.databases ?? (await openDatabases(instance, options))
+    const { databases, close } = await openDatabases(instance, options)
     const instanode = new Instanode(instance, options, databases)
-    if (options.databases === undefined) instanode.#onClose.push(() => databases.close())
+    instanode.#onClose.push(close)
     await instanode.#start()
     return instanode
   }
@@ -95,7 +93,8 @@ export class Instanode {
     listen: ListenOptions = {},
     options: InstanodeOptions = {},
   ): Promise<{ instanode: Instanode; url: string }> {
-    const instanode = await Instanode.create(instance, options)
+    const { host: databaseHost } = listen
+    const instanode = await Instanode.create(instance, { ...(databaseHost && { databaseHost }), ...options })
     try {
       return { instanode, url: await instanode.#listen(listen) }
     } catch (error) {
