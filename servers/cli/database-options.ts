@@ -1,12 +1,14 @@
-import type { DatabasesOptions } from '../instanode/open-databases.js'
-import type { Given } from './options.js'
+import { checkSource, type DatabasesOptions } from '../instanode/open-databases.js'
+import { asUsage, type Given } from './options.js'
 
-/** Where live databases come from, and where embedded ones stay. */
+/**
+ * Where live databases come from, and where embedded ones stay.
+ *
+ * @throws UsageError
+ */
 export function databaseOptions(given: Given): DatabasesOptions {
-  const databases = given.text('databases')
+  const databases = given.text('databases') ?? 'embedded'
   const dataDirectory = given.text('data-dir')
-  return {
-    ...(databases !== undefined && { databases }),
-    ...(dataDirectory !== undefined && { dataDirectory }),
-  }
+  asUsage(() => checkSource(databases))
+  return { databases, ...(dataDirectory !== undefined && { dataDirectory }) }
 }

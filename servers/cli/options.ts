@@ -137,7 +137,7 @@ function parse(args: string[]) {
     return parseArgs({ args, options, allowPositionals: true, strict: true })
   } catch (error) {
     // Node's own sentence, without its advice on passing the word as a positional.
-    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('. ')
+    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s/)
     throw new UsageError(sentence)
   }
 }

@@ -27,10 +27,25 @@ interface OpenedDatabases {
 export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
   const { databases = 'embedded', dataDirectory } = options
   if (typeof databases !== 'string') return { databases, close: async () => undefined }
+  checkSource(databases)
   if (databases !== 'embedded') return owned(await openServer(instance, databases))
   // What is kept in a directory has to be there from the start, and what is wrong with it has to be said then.
   if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
   return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+}
+
+/**
+ * Whether databases can come from there, going by its form.
+ *
+ * @throws Refusal `bad_databases`
+ */
+export function checkSource(source: string): void {
+  if (source === 'embedded' || /^postgres(ql)?:\/\//.test(source)) return
+  throw new Refusal(
+    'bad_databases',
+    `${JSON.stringify(source)} is nothing that databases come from`,
+    'it is embedded, or the URL of a PostgreSQL administrator: postgres://USER:PASSWORD@HOST/DATABASE',
+  )
 }
 
 function owned(databases: DatabaseProvider): OpenedDatabases {
@@ -51,13 +66,6 @@ async function openEmbedded(
 }
 
 async function openServer({ machine, ids, log }: Instance, adminUrl: string): Promise<DatabaseProvider> {
-  if (!/^postgres(ql)?:\/\//.test(adminUrl)) {
-    throw new Refusal(
-      'bad_databases',
-      `${JSON.stringify(adminUrl)} is nothing that databases come from`,
-      'it is embedded, or the URL of a PostgreSQL administrator: postgres://USER:PASSWORD@HOST/DATABASE',
-    )
-  }
   const { ServerDatabases } = await import('./databases/server/server-databases.js')
   const server = await ServerDatabases.start({ machine, ids: ids.stream('databases'), adminUrl })
   for (const note of server.info.notes) log.warn(note)
