@@ -107,6 +107,6 @@ it('would fail if two claims at once could both win', async () => {
     if (changed !== undefined) await this.insert(changed)
     return changed
   })
-  const outcome = await fc.check(ownershipHolds, { numRuns: 300 })
+  const outcome = await fc.check(ownershipHolds, { numRuns: 600, endOnFailure: true })
   expect(outcome.failed).toBe(true)
 }, 120_000)
