@@ -9,19 +9,24 @@ const ID_CHARS = 6
 const PATH = /^\/room\/([A-Za-z0-9_-]{4,64})\/?$/
 const LOOPBACK = ['localhost', '127.0.0.1']
 
+/** URLs remembered; at some 300 bytes each they take no memory to speak of. */
+const MAX_READ = 1000
+
 /** A room as its URL names it. The key stands in the fragment, which no client sends to the service. */
 export interface RoomAddress {
-  base: string
-  roomId: string
-  key: Uint8Array
+  readonly base: string
+  readonly roomId: string
+  readonly key: Uint8Array
   /** The URL in its one canonical spelling. */
-  url: string
+  readonly url: string
 }
 
 /** Which services a room URL may name: the guard against being sent elsewhere with a crafted URL (SSRF). */
 export class RoomUrls {
   readonly #base: string
   readonly #allowed: Set<string>
+  /** What was read lately, by its URL: agents name the same room in call after call, and reading a URL is dear. */
+  readonly #read = new Map<string, RoomAddress>()
 
   /**
    * @param base of the rooms made here, and of those served here
@@ -46,6 +51,20 @@ export class RoomUrls {
 
   /** @throws Refusal for a URL that names no room, lacks its key, or leads elsewhere; checked in that order */
   parse(text: string): RoomAddress {
+    const known = this.#read.get(text)
+    if (known !== undefined) return known
+    const address = this.#parse(text)
+    // Only the canonical spelling: another may be of any length.
+    if (text === address.url) this.#remember(address)
+    return address
+  }
+
+  #remember(address: RoomAddress): void {
+    if (this.#read.size >= MAX_READ) this.#read.clear()
+    this.#read.set(address.url, address)
+  }
+
+  #parse(text: string): RoomAddress {
     if (!URL.canParse(text)) throw new Refusal('bad_url', `Invalid URL ${shown(text)}`, HOW)
     const url = new URL(text)
     const roomId = PATH.exec(url.pathname)?.[1]

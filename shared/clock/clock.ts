@@ -43,6 +43,8 @@ export class Clock {
   /** What a real clock is ahead of the machine. */
   #offset = 0
   #timer: NodeJS.Timeout | undefined
+  /** Whether an `advance` is under way. */
+  #walking = false
   #advancing: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -78,8 +80,9 @@ export class Clock {
     return { cancel: () => this.#cancel(due) }
   }
 
-  /** Makes a running `advance` wait for `work`: for what a wake-up set going beyond its own promise. */
+  /** Makes a running `advance` wait for `work`: for what a wake-up set going beyond its own promise. Without one, does nothing. */
   track(work: Promise<unknown>): void {
+    if (!this.#walking) return
     this.#tracked.add(work)
     const forget = () => this.#tracked.delete(work)
     work.then(forget, forget)
@@ -132,6 +135,7 @@ export class Clock {
       throw new Refusal('clock_closed', 'the clock is closed: its instance has been shut down')
     const target = this.now() + ms
     this.#held = this.now()
+    this.#walking = true
     try {
       for (let due = this.#queue.take(target); due !== undefined; due = this.#queue.take(target)) {
         this.#held = Math.max(this.#held, due.instant)
@@ -139,6 +143,7 @@ export class Clock {
         await this.#settle()
       }
     } finally {
+      this.#walking = false
       if (this.mode === 'manual') this.#held = target
       else {
         this.#held = undefined
@@ -184,8 +189,8 @@ export class Clock {
   }
 
   #tick(): void {
-    // While an advance holds the time, it runs what is due itself, and arms the timer when it is done.
-    if (this.#held !== undefined) return
+    // An advance under way runs what is due itself, and arms the timer when it is done.
+    if (this.#walking) return
     const now = this.now()
     for (let due = this.#queue.take(now); due !== undefined; due = this.#queue.take(now)) this.#run(due)
     this.#arm()

@@ -10,6 +10,8 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
  */
 export class Guard {
   readonly #names: Set<string>
+  /** The last Host that was let in: as good as every request has the same. */
+  #lastHost: string | undefined
 
   /** @param names host names to accept beside the loopback ones, e.g. the address the listener is bound to */
   constructor(names: readonly string[] = []) {
@@ -19,13 +21,20 @@ export class Guard {
   /** Why the request is turned down, or undefined if it may pass. */
   refusal(headers: IncomingHttpHeaders): string | undefined {
     const { host, origin } = headers
-    if (host === undefined || !this.#accepts(`http://${host}`)) {
+    if (host === undefined || !this.#acceptsHost(host)) {
       return `Host ${JSON.stringify(host ?? '')} is not served here: use 127.0.0.1 or localhost, or start with --allow-host`
     }
     if (origin !== undefined && !this.#accepts(origin)) {
       return `Origin ${JSON.stringify(origin)} may not call this server: pages of other sites are kept out`
     }
     return undefined
+  }
+
+  #acceptsHost(host: string): boolean {
+    if (host === this.#lastHost) return true
+    if (!this.#accepts(`http://${host}`)) return false
+    this.#lastHost = host
+    return true
   }
 
   #accepts(origin: string): boolean {

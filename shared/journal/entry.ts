@@ -44,16 +44,15 @@ export class JournalEntry {
 
   /**
    * @param seq 1 for the first request of the instance
-   * @param at the instance's clock, ISO 8601
-   * @param wall the machine's time, ISO 8601
+   * @param atMs the instance's clock, milliseconds since the epoch
+   * @param startedMs the machine's time, likewise
    */
   constructor(
     readonly seq: number,
     readonly instance: string,
-    readonly at: string,
-    readonly wall: string,
-    arrival: Arrival,
+    readonly atMs: number,
     readonly startedMs: number,
+    arrival: Arrival,
   ) {
     this.server = arrival.server
     this.transport = arrival.transport
@@ -65,6 +64,16 @@ export class JournalEntry {
     this.headers = maskHeaders(arrival.headers)
     this.raw = arrival.raw
     this.requestBytes = Buffer.byteLength(arrival.raw)
+  }
+
+  /** The instance's clock, ISO 8601: written out when asked for, since most entries are never read. */
+  get at(): string {
+    return new Date(this.atMs).toISOString()
+  }
+
+  /** The machine's time, ISO 8601. */
+  get wall(): string {
+    return new Date(this.startedMs).toISOString()
   }
 
   get outcome(): Outcome | undefined {

@@ -52,8 +52,7 @@ export class Journal {
   /** Opens the entry of a request that has just arrived. */
   open(arrival: Arrival): JournalEntry {
     const { clock, instance } = this.#options
-    const machine = machineNow()
-    const entry = new JournalEntry(++this.#seq, instance, iso(clock.now()), iso(machine), arrival, machine)
+    const entry = new JournalEntry(++this.#seq, instance, clock.now(), machineNow(), arrival)
     this.#kept.push(entry)
     this.#bytes += entry.requestBytes
     this.#trim()
@@ -88,8 +87,4 @@ export class Journal {
       this.#first = 0
     }
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

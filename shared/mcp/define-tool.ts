@@ -87,5 +87,11 @@ export function toolError(text: string): CallToolResult {
 
 /** Draft 7, named in `$schema`: the one dialect that every published client validates with. */
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSchema {
-  return { ...z.toJSONSchema(schema, { target: 'draft-7', io }), type: 'object' }
+  return { ...z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeBounds }), type: 'object' }
+}
+
+/** zod bounds every integer by what a double can hold: true, and no news to a reader. */
+function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }

@@ -84,12 +84,13 @@ export class PostReply implements Reply {
       response.writeHead(202, this.#headers).end()
       return
     }
-    const body = Buffer.from(batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? ''))
+    const body = batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? '')
     response.writeHead(this.#malformed && !batch ? 400 : 200, {
       'Content-Type': 'application/json',
-      'Content-Length': body.length,
+      'Content-Length': Buffer.byteLength(body),
       ...this.#headers,
     })
+    // As text: Node sends that in one piece with the head, bytes in a second one.
     response.end(body)
   }
 }

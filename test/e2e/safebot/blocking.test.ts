@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { UnderstudyOptions } from '../../../servers/index.js'
 import { HttpStream } from '../../support/http-stream.js'
-import { rpc } from '../../support/raw-http.js'
+import { rpc, send } from '../../support/raw-http.js'
 import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
 import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
 
@@ -96,6 +96,21 @@ describe('a parked claim', () => {
     await understudy.close()
     expect(textOf(await calling)).toMatch(/^claim_task failed: the server is shutting down/)
   })
+})
+
+describe('a call parked over HTTP', () => {
+  it.each(['application/json', 'text/event-stream'])(
+    'is answered when the server stops (%s)',
+    async accept => {
+      const understudy = await startUnderstudy()
+      const url = await createRoom(await understudy.safebot.connect({ handle: 'boss' }))
+      const body = rpc('tools/call', { name: 'next_task', arguments: { url } })
+      const answer = send(understudy.safebot.mcpUrl, { body, headers: { accept } })
+      await understudy.clock.whenPending(1)
+      await understudy.close()
+      expect((await answer).body).toContain('next_task failed: the server is shutting down')
+    },
+  )
 })
 
 describe('a cancelled call', () => {

@@ -1,0 +1,71 @@
+import { HttpConnection } from './http-connection.js'
+import { type HttpResponse, header } from './http-response.js'
+
+const INITIALIZE = {
+  method: 'initialize',
+  params: {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'bench', version: '1.0.0' },
+  },
+}
+
+export interface ToolResult {
+  content: { text: string }[]
+  structuredContent?: Record<string, unknown>
+}
+
+/** One caller of tools over one connection. */
+export class McpCaller {
+  readonly #connection: HttpConnection
+  readonly #headers: string
+  #lastId = 0
+
+  private constructor(connection: HttpConnection, headers: string) {
+    this.#connection = connection
+    this.#headers = headers
+  }
+
+  /** A caller in a session of its own, as an SDK client is. */
+  static async inSession(url: string): Promise<McpCaller> {
+    const connection = await HttpConnection.open(url)
+    const { head } = await connection.post('', message(0, INITIALIZE.method, INITIALIZE.params))
+    const session = header(head, 'mcp-session-id')
+    if (session === undefined) throw new Error(`no session was opened:\n${head}`)
+    const headers = `Mcp-Session-Id: ${session}\r\nMcp-Protocol-Version: 2025-11-25\r\n`
+    await connection.post(headers, '{"jsonrpc":"2.0","method":"notifications/initialized"}')
+    return new McpCaller(connection, headers)
+  }
+
+  /** A caller without a session, known by its handle. */
+  static async asHandle(url: string, handle: string): Promise<McpCaller> {
+    const connection = await HttpConnection.open(url)
+    return new McpCaller(connection, `X-Safebot-Handle: ${handle}\r\n`)
+  }
+
+  /** Calls a tool; the answer is checked to be a good one, and left unread. */
+  async call(tool: string, args: object): Promise<HttpResponse> {
+    const body = message(++this.#lastId, 'tools/call', { name: tool, arguments: args })
+    const response = await this.#connection.post(this.#headers, body)
+    const { status, body: text } = response
+    if (status === 200 && text.includes('"result"') && !text.includes('"isError":true')) return response
+    throw new Error(`${tool} was answered ${status}: ${text}`)
+  }
+
+  /** Calls a tool and reads its result. */
+  async read(tool: string, args: object): Promise<ToolResult> {
+    const { body } = await this.call(tool, args)
+    const answer: { result: ToolResult } = JSON.parse(
+      body.startsWith('{') ? body : (/^data: (.*)$/m.exec(body)?.[1] ?? ''),
+    )
+    return answer.result
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+}
+
+function message(id: number, method: string, params: object): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, method, params })
+}

@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { type StartedServer, startServer } from '../support/started-server.js'
+
+/** The command, as built. */
+export const UNDERSTUDY = 'dist/servers/cli.js'
+
+/** The reference server of the protocol's own project: the peer. */
+export const PEER = 'node_modules/@modelcontextprotocol/server-everything/dist/index.js'
+
+export interface HttpProgram {
+  /** Of its MCP endpoint. */
+  readonly url: string
+  readonly pid: number | undefined
+  stop(): Promise<void>
+}
+
+export async function startSafebot(nodeArgs: string[] = []): Promise<HttpProgram> {
+  const server = await startServer(UNDERSTUDY, ['safebot', '--http', '0'], { ready: /^http/, nodeArgs })
+  return httpProgram(server, server.line)
+}
+
+export async function startPeer(): Promise<HttpProgram> {
+  const port = await freePort()
+  const server = await startServer(PEER, ['streamableHttp'], {
+    ready: /listening on port/,
+    stream: 'stderr',
+    env: { PORT: String(port) },
+  })
+  return httpProgram(server, `http://127.0.0.1:${port}/mcp`)
+}
+
+/** Runs `use` with both programs up, and stops them whatever comes of it. */
+export async function withBoth<T>(use: (safebot: HttpProgram, peer: HttpProgram) => Promise<T>): Promise<T> {
+  return withProgram(startSafebot, safebot => withProgram(startPeer, peer => use(safebot, peer)))
+}
+
+export async function withProgram<T>(
+  start: () => Promise<HttpProgram>,
+  use: (program: HttpProgram) => Promise<T>,
+): Promise<T> {
+  const program = await start()
+  try {
+    return await use(program)
+  } finally {
+    await program.stop()
+  }
+}
+
+function httpProgram(server: StartedServer, url: string): HttpProgram {
+  return { url, pid: server.process.pid, stop: () => server.stop() }
+}
+
+/** The peer takes a port and does not tell which one it picked. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0)
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port was given')
+  return address.port
+}

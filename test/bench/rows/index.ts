@@ -1,0 +1,19 @@
+import type { Row } from '../row.js'
+import { httpCalls } from './http-calls.js'
+import { memoryGrowth } from './memory-growth.js'
+import { parkedClaims } from './parked-claims.js'
+import { stdioCalls } from './stdio-calls.js'
+import { stdioStart } from './stdio-start.js'
+import { taskCycles } from './task-cycles.js'
+import { wakeUp } from './wake-up.js'
+
+/** Every row, in the order of the table. */
+export const ROWS: readonly Row[] = [
+  httpCalls,
+  stdioCalls,
+  taskCycles,
+  wakeUp,
+  parkedClaims,
+  stdioStart,
+  memoryGrowth,
+]
