@@ -1,8 +1,9 @@
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ServerDatabases } from '../../../servers/instanode/databases/server/server-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { describeDatabaseProvider } from '../../contract/database-provider.js'
+import { codeOf, connected, freshSpec, MB } from '../../support/databases.js'
 import { startPostgres, type TestServer } from '../../support/postgres-server.js'
 
 let postgres: TestServer
@@ -19,3 +20,95 @@ afterAll(async () => {
 describeDatabaseProvider('server', () =>
   ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource() }),
 )
+
+describe('databases on a real server', () => {
+  const start = (options = {}) =>
+    ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource(), ...options })
+  const databases = async () => {
+    const admin = await connected(postgres.adminUrl)
+    const { rows } = await admin.query(
+      `SELECT datname AS name FROM pg_database WHERE datname ~ '^(db_|understudy_)'
+       UNION SELECT rolname FROM pg_roles WHERE rolname ~ '^usr_'`,
+    )
+    await admin.end()
+    return rows.map(({ name }) => name)
+  }
+
+  it('makes a database read-only past its storage, and writable again', async () => {
+    const provider = await start({ quotaPollMs: 20 })
+    try {
+      const spec = freshSpec({ storageBytes: MB })
+      const { url } = await provider.provision(spec)
+      const writer = await connected(url)
+      await writer.query(`CREATE TABLE t AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)`)
+      expect(await writer.ended).toBe('57P01')
+      const reader = await connected(url)
+      expect(await codeOf(reader.query('CREATE TABLE more (n int)'))).toBe('25006')
+      expect(await reader.value('SELECT count(*)::int FROM t')).toBe(3000)
+      await reader.query('BEGIN READ WRITE; TRUNCATE t; COMMIT')
+      await reader.end()
+      await vi.waitFor(async () => {
+        const client = await connected(url)
+        const refused = await codeOf(client.query('CREATE TABLE more (n int)'))
+        await client.end()
+        expect(refused).toBeUndefined()
+      })
+    } finally {
+      await provider.close()
+    }
+  })
+
+  it('says what the server cannot do', async () => {
+    const admin = await connected(postgres.adminUrl)
+    const vector = await admin.value(
+      `SELECT count(*)::int FROM pg_available_extensions WHERE name = 'vector'`,
+    )
+    await admin.end()
+    const provider = await start({ spares: 0 })
+    expect(provider.info.kind).toBe('server')
+    expect(provider.info.notes.some(note => note.includes('pgvector'))).toBe(vector === 0)
+    await provider.close()
+  })
+
+  it('leaves nothing behind, or its databases if asked to', async () => {
+    const before = await databases()
+    const [gone, kept] = [freshSpec(), freshSpec()]
+    const first = await start()
+    await first.provision(gone)
+    await first.close()
+    expect(await databases()).toEqual(before)
+    const second = await start({ keep: true })
+    const { url } = await second.provision(kept)
+    await second.close()
+    expect((await databases()).filter(name => !before.includes(name)).sort()).toEqual([kept.name, kept.user])
+    const third = await start()
+    const client = await connected(url)
+    expect(await third.stats(kept.name)).toMatchObject({ connections: 1 })
+    await third.drop(kept.name)
+    expect(await client.ended).toBe('57P01')
+    await third.close()
+    expect(await databases()).toEqual(before)
+  })
+
+  it('does not touch a database that is not its own', async () => {
+    const admin = await connected(postgres.adminUrl)
+    await admin.query('CREATE DATABASE db_0123456789ab')
+    const provider = await start({ spares: 0 })
+    await provider.drop('db_0123456789ab')
+    expect(await codeOf(provider.stats('db_0123456789ab'))).toBe('unknown_database')
+    expect(await admin.value(`SELECT count(*)::int FROM pg_database WHERE datname = 'db_0123456789ab'`)).toBe(
+      1,
+    )
+    await provider.close()
+    await admin.query('DROP DATABASE db_0123456789ab')
+    await admin.end()
+  })
+
+  it('refuses an address it cannot read, and one where nobody answers, without showing the password', async () => {
+    expect(await codeOf(start({ adminUrl: 'mysql://root@localhost' }))).toBe('bad_database_url')
+    await expect(start({ adminUrl: 'postgres://admin:hunter2@127.0.0.1:1/postgres' })).rejects.toMatchObject({
+      code: 'database_server_down',
+      message: expect.not.stringContaining('hunter2'),
+    })
+  })
+})

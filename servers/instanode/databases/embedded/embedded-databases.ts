@@ -99,9 +99,19 @@ export class EmbeddedDatabases implements DatabaseProvider {
     }
   }
 
+  /** Where it listens. */
+  get port(): number {
+    return this.#port
+  }
+
   /** Loads the engine and prepares an empty database in the background, so that the first one is quick. */
   warm(): void {
     this.#spares.prepare()
+  }
+
+  /** Resolves when the next database will be quick to make. */
+  async spareReady(): Promise<void> {
+    await this.#spares.ready()
   }
 
   /** The gateway's certificate, for a client that wants to check it; PEM. */

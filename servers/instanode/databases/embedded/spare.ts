@@ -37,6 +37,12 @@ export class Spares {
     this.#ready.catch(() => {})
   }
 
+  /** Resolves when one is ready to be taken. @throws Error when the engine does not start */
+  async ready(): Promise<void> {
+    this.prepare()
+    await this.#ready
+  }
+
   /** Hands one over, as soon as there is one. @throws Error when the engine does not start */
   async take(): Promise<Spare> {
     this.prepare()

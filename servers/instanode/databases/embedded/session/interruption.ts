@@ -11,6 +11,7 @@ export class Interruption {
   reason: string | undefined
   #timer: Wakeup | undefined
   #feed: ((bytes: Buffer) => void) | undefined
+  #asked = false
   #over = false
 
   /**
@@ -32,6 +33,7 @@ export class Interruption {
   /** The batch waits for its client's data. @param feed answers it */
   waiting(feed: (bytes: Buffer) => void): void {
     this.#feed = feed
+    if (this.#asked) this.#failCopy()
   }
 
   /** Passes data on. @returns false if the batch no longer waits for any: it was stopped meanwhile */
@@ -53,7 +55,12 @@ export class Interruption {
 
   /** Asks Postgres to stop, and leaves it at that: nobody waits for the answer, but others share the engine. */
   ask(): void {
+    this.#asked = true
     this.engine.cancel()
+    this.#failCopy()
+  }
+
+  #failCopy(): void {
     this.feed(frame('f', this.reason ?? 'canceling statement due to user request'))
   }
 

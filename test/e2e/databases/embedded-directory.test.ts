@@ -1,0 +1,168 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
+import type { EmbeddedOptions } from '../../../servers/instanode/databases/embedded/embedded-options.js'
+import { Clock } from '../../../shared/clock/clock.js'
+import { IdSource } from '../../../shared/ids.js'
+import { codeOf, connected, freshSpec, MB, type TestClient } from '../../support/databases.js'
+
+const HOST = fileURLToPath(new URL('../../support/embedded-host.mjs', import.meta.url))
+
+/** What is on disk: what survives, and who may have it. */
+describe('the embedded databases’ directory', () => {
+  const machine = new Clock({ mode: 'manual' })
+  let dataDirectory: string
+  const started: EmbeddedDatabases[] = []
+  const clients: TestClient[] = []
+
+  beforeEach(() => {
+    dataDirectory = mkdtempSync(join(tmpdir(), 'understudy-test-'))
+  })
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map(client => client.end()))
+    await Promise.all(started.splice(0).map(provider => provider.close()))
+    await rm(dataDirectory, { recursive: true, force: true })
+  })
+
+  const start = async (options: Partial<EmbeddedOptions> = {}) => {
+    const provider = await EmbeddedDatabases.start({
+      machine,
+      ids: new IdSource(),
+      dataDirectory,
+      ...options,
+    })
+    started.push(provider)
+    return provider
+  }
+  const connect = async (url: string) => {
+    const client = await connected(url)
+    clients.push(client)
+    return client
+  }
+  const asleep = (provider: EmbeddedDatabases, name: string) =>
+    vi.waitFor(async () => {
+      await machine.advance(60_000)
+      expect((await provider.stats(name)).state).toBe('asleep')
+    })
+
+  it('has every acknowledged row after kill -9, and is refused to a second process before', async () => {
+    const spec = freshSpec({ connections: 4 })
+    const host = fork(HOST, [dataDirectory, JSON.stringify(spec)])
+    const exited = once(host, 'exit')
+    const [{ url }] = await once(host, 'message')
+    const client = await connect(url)
+    await client.query('CREATE TABLE acknowledged (n int PRIMARY KEY, body text)')
+    await expect(start()).rejects.toMatchObject({
+      code: 'data_directory_in_use',
+      message: expect.stringContaining(`process ${host.pid}`),
+    })
+    let acknowledged = 0
+    const inserting = (async () => {
+      for (;;) {
+        await client.query(`INSERT INTO acknowledged VALUES ($1, repeat('x', 500))`, [acknowledged])
+        if (++acknowledged === 300) host.kill('SIGKILL')
+      }
+    })()
+    await expect(inserting).rejects.toThrow()
+    await exited
+    const provider = await start()
+    const url2 = moved(url, provider)
+    const again = await connect(url2)
+    expect(await again.value('SELECT count(*)::int FROM acknowledged')).toBeGreaterThanOrEqual(acknowledged)
+    expect(await again.value(`SELECT '[1,2]'::vector <-> '[1,2]'`)).toBe(0)
+    const limited = Array.from({ length: 4 }, () => codeOf(connect(url2)))
+    expect((await Promise.all(limited)).filter(code => code === '53300')).toHaveLength(1)
+  })
+
+  it('takes a lock over from a process that is no more', async () => {
+    writeFileSync(join(dataDirectory, 'lock'), '4194305 1\n')
+    const provider = await start()
+    await expect(provider.ready()).resolves.toBeUndefined()
+    await expect(start()).rejects.toMatchObject({ code: 'data_directory_in_use' })
+  })
+
+  it('keeps databases from one start to the next, and forgets dropped ones', async () => {
+    const [kept, dropped] = [freshSpec(), freshSpec()]
+    const first = await start()
+    const { url } = await first.provision(kept)
+    await first.provision(dropped)
+    await (await connect(url)).query('CREATE TABLE t AS SELECT 5 AS n')
+    await first.setLimits(kept.name, { storageBytes: MB, connections: 5 })
+    await first.drop(dropped.name)
+    await first.close()
+    const second = await start()
+    expect(readdirSync(dataDirectory).filter(entry => entry.startsWith('data_'))).toHaveLength(1)
+    expect(await codeOf(second.stats(dropped.name))).toBe('unknown_database')
+    expect(await second.stats(kept.name)).toMatchObject({ state: 'asleep', connections: 0 })
+    const client = await connect(moved(url, second))
+    expect(await client.value('SELECT n FROM t')).toBe(5)
+    expect(await codeOf(client.query('CREATE TABLE big AS SELECT generate_series(1, 100000) n'))).toBe(
+      '53100',
+    )
+  })
+
+  it('refuses a directory whose list it cannot read', async () => {
+    writeFileSync(join(dataDirectory, 'databases.json'), '{"engine":"0.0.1","databases":[]}')
+    expect(await codeOf(start())).toBe('bad_data_directory')
+    writeFileSync(join(dataDirectory, 'databases.json'), 'nothing')
+    expect(await codeOf(start())).toBe('bad_data_directory')
+  })
+
+  it('lets an idle database sleep, and wakes it for the next client', async () => {
+    const spec = freshSpec()
+    const provider = await start()
+    const { url } = await provider.provision(spec)
+    const client = await connect(url)
+    await client.query('CREATE TABLE t AS SELECT 6 AS n')
+    expect((await provider.stats(spec.name)).state).toBe('awake')
+    await client.end()
+    await asleep(provider, spec.name)
+    expect((await provider.stats(spec.name)).usedBytes).toBeGreaterThan(0)
+    const [a, b] = await Promise.all([connect(url), connect(url)])
+    expect(await a.value('SELECT n FROM t')).toBe(6)
+    expect(await b.value('SELECT current_user')).toBe(spec.user)
+    await provider.drop(spec.name)
+    expect(await a.ended).toBe('57P01')
+  })
+
+  it('replaces an engine whose memory has grown, unnoticed by its clients', async () => {
+    const provider = await start({ memoryLimit: 200 * MB })
+    const { url } = await provider.provision(freshSpec())
+    const [a, b] = [await connect(url), await connect(url)]
+    await a.query(`SET TimeZone = 'Asia/Tokyo'`)
+    await a.query('LISTEN news')
+    const named = { name: 'n', text: 'SELECT $1::int * 2 AS n', values: [4] }
+    await a.query(named)
+    await b.query('CREATE TEMP TABLE witness (n int)')
+    expect(await b.value(`SELECT length(repeat('x', 300000000))`)).toBe(300_000_000)
+    expect(await b.value(`SELECT to_regclass('witness')`)).toBeNull()
+    expect((await a.query(named)).rows).toEqual([{ n: 8 }])
+    expect(await a.value('SHOW TimeZone')).toBe('Asia/Tokyo')
+    const heard = once(a, 'notification')
+    await b.query(`NOTIFY news, 'still here'`)
+    expect(await heard).toMatchObject([{ payload: 'still here' }])
+  })
+
+  it('loads no engine before the first database, and leaves nothing behind', async () => {
+    const provider = await EmbeddedDatabases.start({ machine, ids: new IdSource() })
+    const { url } = await provider.provision(freshSpec())
+    const client = await connect(url)
+    await provider.close()
+    expect(await client.ended).toBe('57P01')
+    expect(await codeOf(connect(url))).toBe('ECONNREFUSED')
+    await expect(provider.ready()).rejects.toThrow()
+  })
+})
+
+/** The same database, served by another process: on another port. */
+function moved(url: string, provider: EmbeddedDatabases): string {
+  const address = new URL(url)
+  address.port = String(provider.port)
+  return address.href
+}
