@@ -87,11 +87,16 @@ export class Provisioning {
     const made = await store.madeFrom(subnet, type)
     const newest = made.find(resource => isLive(resource, clock.now()))
     if (newest === undefined) throw rateLimited()
-    const { id, token, url } = newest
-    const limits = limitsOf('anonymous', contract)
     return {
-      ...{ id, token, url, limits, tier: 'anonymous', name: null },
-      ...{ expiresIn: LIFETIME.text, expiresAt: null, note: existingNote(newest) },
+      id: newest.id,
+      token: newest.token,
+      name: null,
+      tier: 'anonymous',
+      url: newest.url,
+      limits: limitsOf('anonymous', contract),
+      expiresIn: LIFETIME.text,
+      expiresAt: null,
+      note: existingNote(newest),
     }
   }
 
@@ -124,11 +129,15 @@ export class Provisioning {
   }
 
   #provisioned(resource: Resource): Provisioned {
-    const { id, token, name, tier, url, expiresAt } = resource
     return {
-      ...{ id, token, name, tier, url, expiresAt },
-      limits: limitsOf(tier, this.#options.contract),
-      expiresIn: expiresAt === null ? null : LIFETIME.text,
+      id: resource.id,
+      token: resource.token,
+      name: resource.name,
+      tier: resource.tier,
+      url: resource.url,
+      limits: limitsOf(resource.tier, this.#options.contract),
+      expiresIn: resource.expiresAt === null ? null : LIFETIME.text,
+      expiresAt: resource.expiresAt,
       note: creationNote(resource),
     }
   }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
@@ -6,16 +5,12 @@ import ipaddr from 'ipaddr.js'
 const PREFIX = { ipv4: 24, ipv6: 48 } as const
 
 /**
- * What the daily cap counts by: 16 hex digits that stand for the caller's network. An IPv4 address is the same in its IPv6
+ * What the daily cap counts by: the caller's network, e.g. `203.0.113.0/24`. An IPv4 address is the same in its IPv6
  * spelling; what is no address stands for itself.
  *
  * @param address as the socket or a proxy in front gives it
  */
 export function subnetOf(address: string): string {
-  return createHash('sha256').update(networkOf(address)).digest('hex').slice(0, 16)
-}
-
-function networkOf(address: string): string {
   // ipaddr alone would take "1" for an address, too.
   if (isIP(address) === 0) return address
   const parsed = ipaddr.process(address)

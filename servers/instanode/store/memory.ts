@@ -4,6 +4,12 @@ import type { Delivery } from '../domain/delivery.js'
 import type { Resource, ResourceType } from '../domain/resource.js'
 import type { InstanodeStore } from './store.js'
 
+interface Row {
+  resource: Resource
+  /** Tells which of two resources of one instant was made later. */
+  readonly position: number
+}
+
 /** The store of one process: gone with it. */
 export class MemoryStore implements InstanodeStore {
   readonly #accounts = new Map<string, Account>()
@@ -11,14 +17,11 @@ export class MemoryStore implements InstanodeStore {
   readonly #accountsByUser = new Map<string, Account>()
   /** Provisions by day, then by subnet. */
   readonly #provisions = new Map<string, Map<string, number>>()
-  readonly #resources = new Map<string, Resource>()
-  /** Tells which of two resources of one instant was made later. */
-  readonly #position = new Map<string, number>()
+  /** By token, in the order of their creation. */
+  readonly #rows = new Map<string, Row>()
   /** When each resource that the reaper is to take is due. */
   readonly #reapAt = new Map<string, number>()
   readonly #owned = new Map<string, Set<string>>()
-  /** Tokens by subnet and type. */
-  readonly #made = new Map<string, string[]>()
   readonly #logs = new Map<string, Set<Delivery>>()
   readonly #changes = new OneAtATime()
 
@@ -55,16 +58,12 @@ export class MemoryStore implements InstanodeStore {
   }
 
   async insert(resource: Resource): Promise<void> {
-    this.#position.set(resource.token, this.#position.size)
-    this.#put(resource)
-    const place = placeOf(resource.subnet, resource.type)
-    const made = this.#made.get(place)
-    if (made === undefined) this.#made.set(place, [resource.token])
-    else made.push(resource.token)
+    this.#rows.set(resource.token, { resource, position: this.#rows.size })
+    this.#index(resource)
   }
 
   async find(token: string): Promise<Resource | undefined> {
-    return this.#resources.get(token)
+    return this.#rows.get(token)?.resource
   }
 
   alter(
@@ -72,20 +71,27 @@ export class MemoryStore implements InstanodeStore {
     change: (resource: Resource | undefined) => Promise<Resource | undefined>,
   ): Promise<Resource | undefined> {
     return this.#changes.run(token, async () => {
-      const changed = await change(this.#resources.get(token))
-      if (changed !== undefined) this.#put(changed)
+      const row = this.#rows.get(token)
+      const changed = await change(row?.resource)
+      if (row === undefined || changed === undefined) return undefined
+      row.resource = changed
+      this.#index(changed)
       return changed
     })
   }
 
   async ownedBy(accountId: string): Promise<Resource[]> {
-    const owned = this.#all(this.#owned.get(accountId) ?? [])
-    const position = ({ token }: Resource) => this.#position.get(token) ?? 0
-    return owned.sort((a, b) => b.createdAt - a.createdAt || position(b) - position(a))
+    return [...(this.#owned.get(accountId) ?? [])]
+      .flatMap(token => this.#rows.get(token) ?? [])
+      .sort((a, b) => b.resource.createdAt - a.resource.createdAt || b.position - a.position)
+      .map(({ resource }) => resource)
   }
 
   async madeFrom(subnet: string, type: ResourceType): Promise<Resource[]> {
-    return this.#all(this.#made.get(placeOf(subnet, type)) ?? []).reverse()
+    return [...this.#rows.values()]
+      .map(({ resource }) => resource)
+      .filter(resource => resource.subnet === subnet && resource.type === type)
+      .reverse()
   }
 
   async due(instant: number): Promise<string[]> {
@@ -117,13 +123,10 @@ export class MemoryStore implements InstanodeStore {
   }
 
   async close(): Promise<void> {
-    for (const table of [this.#resources, this.#position, this.#reapAt, this.#owned, this.#made, this.#logs])
-      table.clear()
+    for (const table of [this.#rows, this.#reapAt, this.#owned, this.#logs]) table.clear()
   }
 
-  #put(resource: Resource): void {
-    const { token, owner, reapAt } = resource
-    this.#resources.set(token, resource)
+  #index({ token, owner, reapAt }: Resource): void {
     if (reapAt === null) this.#reapAt.delete(token)
     else this.#reapAt.set(token, reapAt)
     if (owner === null) return
@@ -131,12 +134,4 @@ export class MemoryStore implements InstanodeStore {
     if (owned === undefined) this.#owned.set(owner, new Set([token]))
     else owned.add(token)
   }
-
-  #all(tokens: Iterable<string>): Resource[] {
-    return [...tokens].flatMap(token => this.#resources.get(token) ?? [])
-  }
-}
-
-function placeOf(subnet: string, type: ResourceType): string {
-  return `${type} ${subnet}`
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
-import { MemoryStore } from '../../../servers/instanode/store/memory.js'
+import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import { DAY, HOUR } from '../../support/instanode.js'
 import { CALLERS, type CallerName, OwnershipModel } from './ownership-model.js'
 import { OwnershipWorld } from './ownership-world.js'
@@ -95,18 +95,8 @@ it('who owns, sees, loses and may end what is as the model has it, whatever happ
 }, 120_000)
 
 it('would fail if two claims at once could both win', async () => {
-  // A store whose changes do not wait for one another, and read before they have to.
-  vi.spyOn(MemoryStore.prototype, 'alter').mockImplementation(async function (
-    this: MemoryStore,
-    token,
-    change,
-  ) {
-    const before = await this.find(token)
-    await new Promise(resolve => setImmediate(resolve))
-    const changed = await change(before)
-    if (changed !== undefined) await this.insert(changed)
-    return changed
-  })
+  // Changes of one resource that do not wait for one another.
+  vi.spyOn(OneAtATime.prototype, 'run').mockImplementation((_key, work) => work())
   const outcome = await fc.check(ownershipHolds, { numRuns: 600, endOnFailure: true })
   expect(outcome.failed).toBe(true)
 }, 120_000)
