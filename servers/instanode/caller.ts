@@ -1,13 +1,6 @@
 import type { CallerClues } from '../../shared/mcp/conversation.js'
 import { isLoopback } from './domain/subnet.js'
-
-/** Who is calling, as far as the call itself says. */
-export interface Caller {
-  /** What it proves its account with; undefined for an anonymous caller. */
-  readonly bearer: string | undefined
-  /** Where it calls from: the daily cap counts by it. */
-  readonly address: string
-}
+import type { Caller } from './service.js'
 
 /** A caller over a pipe or in memory calls from this machine. */
 export const LOCAL_ADDRESS = '127.0.0.1'

@@ -1,6 +1,13 @@
-import type { Caller } from './caller.js'
 import type { TierLimits } from './domain/limits.js'
 import type { Resource, Tier } from './domain/resource.js'
+
+/** Who is calling, as far as the call itself says. */
+export interface Caller {
+  /** What it proves its account with; undefined for an anonymous caller. */
+  readonly bearer: string | undefined
+  /** Where it calls from: the daily cap counts by it. */
+  readonly address: string
+}
 
 /** What a caller gets for asking for a database or a receiver. */
 export interface Provisioned {

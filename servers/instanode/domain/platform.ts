@@ -1,5 +1,4 @@
-import type { Caller } from '../caller.js'
-import type { AccountToken, InstanodeService, Provisioned, Removed } from '../service.js'
+import type { AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
 import type { Accounts } from './accounts.js'
 import { TOKEN_LIFETIME_SECONDS } from './credentials.js'
 import type { Ownership } from './ownership.js'

@@ -1,10 +1,9 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/log.js'
-import type { Caller } from '../caller.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
-import type { Provisioned } from '../service.js'
+import type { Caller, Provisioned } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
@@ -116,7 +115,20 @@ export class Provisioning {
     const createdAt = clock.now()
     const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
     const reapAt = expiresAt === null ? null : reaper.dueAt(expiresAt)
-    const resource: Resource = { ...draft, url, status: 'active', createdAt, expiresAt, reapAt }
+    const resource: Resource = {
+      id: draft.id,
+      token: draft.token,
+      type: draft.type,
+      name: draft.name,
+      tier: draft.tier,
+      status: 'active',
+      owner: draft.owner,
+      subnet: draft.subnet,
+      url,
+      createdAt,
+      expiresAt,
+      reapAt,
+    }
     try {
       await store.insert(resource)
     } catch (error) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
-import type { Caller } from '../caller.js'
+import type { Caller } from '../service.js'
 import type { ToolKit } from './kit.js'
 import { leadingLines, lifetimeLine, provisionedResult } from './provisioned.js'
 import { expiresIn, provisionedOutput, resourceName } from './schemas.js'

@@ -1,5 +1,5 @@
 import type { Tool } from '../../../shared/mcp/define-tool.js'
-import type { Caller } from '../caller.js'
+import type { Caller } from '../service.js'
 import { claimToken } from './claim-token.js'
 import { createPostgres } from './create-postgres.js'
 import { createWebhook } from './create-webhook.js'

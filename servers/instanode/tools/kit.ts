@@ -1,7 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
-import type { Caller } from '../caller.js'
 import type { Contract } from '../contract.js'
-import type { InstanodeService } from '../service.js'
+import type { Caller, InstanodeService } from '../service.js'
 
 /** What the tools work with. */
 export interface ToolKit {

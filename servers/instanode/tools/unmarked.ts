@@ -1,6 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
 import type { Tool } from '../../../shared/mcp/define-tool.js'
-import type { Caller } from '../caller.js'
+import type { Caller } from '../service.js'
 import { refusalText } from './refusal-text.js'
 
 /**
