@@ -47,7 +47,19 @@ export function isRequestId(value: unknown): value is RequestId {
 
 /** An object that may stand as `params`. */
 function mayBeParams(value: unknown): boolean {
-  return value === undefined || isObject(value)
+  return value === undefined || (isObject(value) && mayBeMeta(value._meta))
+}
+
+function mayBeMeta(value: unknown): boolean {
+  if (value === undefined) return true
+  return isObject(value) && (value.progressToken === undefined || isRequestId(value.progressToken))
+}
+
+const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
+
+function hasOnly(message: Record<string, unknown>, keys: readonly string[]): boolean {
+  for (const key in message) if (!keys.includes(key)) return false
+  return true
 }
 
 export function isRequest(message: unknown): message is JSONRPCRequest {
@@ -56,7 +68,8 @@ export function isRequest(message: unknown): message is JSONRPCRequest {
     message.jsonrpc === '2.0' &&
     typeof message.method === 'string' &&
     isRequestId(message.id) &&
-    mayBeParams(message.params)
+    mayBeParams(message.params) &&
+    hasOnly(message, REQUEST_KEYS)
   )
 }
 

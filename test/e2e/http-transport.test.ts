@@ -161,6 +161,9 @@ describe('a body that is no message', () => {
     ['a request whose params are a list', { jsonrpc: '2.0', id: 7, method: 'ping', params: [] }, 7],
     ['a request whose _meta is a text', rpc('tools/list', { _meta: 'x' }, 7), 7],
     ['a request with a key too many', { ...rpc('ping', undefined, 7), extra: 1 }, 7],
+    ['a tool call whose _meta is a text', rpc('tools/call', { name: 'x', _meta: 'x' }, 7), 7],
+    ['a tool call whose progressToken is a list', rpc('tools/call', { _meta: { progressToken: [] } }, 7), 7],
+    ['a tool call with a key too many', { ...rpc('tools/call', undefined, 7), extra: 1 }, 7],
   ])('%s gets 400 and -32600', async (_, body, id) => {
     const { status, json } = await send(await endpoint(), { body: body === null ? 'null' : body })
     expect([status, json]).toMatchObject([400, { error: { code: -32600 }, id }])

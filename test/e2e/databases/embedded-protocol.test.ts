@@ -9,7 +9,7 @@ import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded
 import { frame, int32 } from '../../../servers/instanode/databases/embedded/wire/frames.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { codeOf, connected, freshSpec, type TestClient } from '../../support/databases.js'
+import { codeOf, connected, freshSpec, TestClient } from '../../support/databases.js'
 
 /** The wire: what clients and strangers send, and what they get. */
 describe('the embedded databases’ gateway', () => {
@@ -66,10 +66,15 @@ describe('the embedded databases’ gateway', () => {
   })
 
   it('certifies itself for who wants to check', async () => {
-    const pem = await provider.certificate()
-    const client = await connect(`${url.replace('sslmode=disable', '')}`.replace(/\?$/, ''))
-    expect(await client.value('SELECT 1')).toBe(1)
-    expect(pem).toContain('BEGIN CERTIFICATE')
+    const [connectionString] = url.split('?')
+    const checking = async (ca: string | undefined) => {
+      const client = new TestClient({ connectionString, ssl: { ca } })
+      clients.push(client)
+      await client.connect()
+      return client.value('SELECT 1')
+    }
+    expect(await checking(await provider.certificate())).toBe(1)
+    expect(await codeOf(checking(undefined))).toBe('DEPTH_ZERO_SELF_SIGNED_CERT')
   })
 
   it.each([

@@ -145,10 +145,11 @@ export class EmbeddedDatabases implements DatabaseProvider {
       this.#making.delete(name)
     }
     this.#spares.prepare()
-    const host = this.#options.host ?? '127.0.0.1'
+    const { host = '127.0.0.1' } = this.#options
+    const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
     // node-postgres reads sslmode=require as verify-full, which no self-made certificate passes; TLS is there for who asks.
     return {
-      url: `postgres://${user}:${encodeURIComponent(password)}@${host}:${this.#port}/${name}?sslmode=disable`,
+      url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}?sslmode=disable`,
     }
   }
 

@@ -8,7 +8,7 @@ const WATCHED = [
   ['env', 'emscripten_date_now'],
 ] as const
 
-/** `pg_sleep` spins on the clock; after so many readings in a row it is made to nap instead of burning a core. */
+/** `pg_sleep` spins on the clock: a nap after every so many readings in a row (0.1 ms) keeps it from burning a core. */
 const READINGS_BEFORE_NAP = 1000
 const NAP_MS = 1
 
@@ -48,6 +48,7 @@ export class Interrupts {
 
   /** A statement has ended: a cancel that came too late must not hit the next one. */
   clear(): void {
+    this.#readings = 0
     this.#raise(0)
   }
 
@@ -106,7 +107,7 @@ export class Interrupts {
     return (...values) => {
       const result = original(...values)
       if (this.poll()) this.#leap(values[2])
-      else if (++this.#readings > READINGS_BEFORE_NAP) Atomics.wait(this.#cells, CELL.cancel, 0, NAP_MS)
+      else if (++this.#readings % READINGS_BEFORE_NAP === 0) Atomics.wait(this.#cells, CELL.cancel, 0, NAP_MS)
       return result
     }
   }

@@ -6,9 +6,11 @@ const LOG_BYTES = 4 * 1024 * 1024
 /** Data written since the last vacuum that make one worth its while when nothing else is going on. */
 const WRITTEN_BYTES = 1024 * 1024
 
-/** Near its quota a database is vacuumed sooner, or dead rows would fill it: here, from this share on. */
+/** Near its quota a database is vacuumed sooner, or dead rows would fill it: from this share of it on … */
 const NEAR_QUOTA = 0.8
+/** … whenever so much was written: the size of the leftovers of a few statements, or a share that grows with the work. */
 const WRITTEN_NEAR_QUOTA = 256 * 1024
+const WRITTEN_SHARE = 0.02
 
 /** What has piled up since the last cleaning. An engine without background processes leaves it all to its gateway. */
 export class Housekeeping {
@@ -21,7 +23,8 @@ export class Housekeeping {
 
   /** May not wait until the session is idle. */
   vacuumUrgent(state: EngineState, most: number): boolean {
-    return state.size > NEAR_QUOTA * most && state.written - this.#written > WRITTEN_NEAR_QUOTA
+    const enough = Math.max(WRITTEN_NEAR_QUOTA, WRITTEN_SHARE * most)
+    return state.size > NEAR_QUOTA * most && state.written - this.#written > enough
   }
 
   vacuumDue(state: EngineState): boolean {

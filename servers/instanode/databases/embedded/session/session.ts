@@ -60,6 +60,8 @@ export class Session {
   #current: Guest | undefined
   #running: { guest: Guest; interruption: Interruption } | undefined
   #later: Wakeup | undefined
+  /** The last client has left and its traces are still there. */
+  #discarding = false
   #shut = false
 
   constructor(options: SessionOptions) {
@@ -132,6 +134,8 @@ export class Session {
   /** A client's socket has gone: what it left open is rolled back. */
   async leave(guest: Guest): Promise<void> {
     if (!this.#guests.delete(guest)) return
+    // Decided now: who comes in while this waits for its turn finds a clean session.
+    this.#discarding ||= this.#guests.size === 0
     this.#channels.leave(guest)
     this.#turn.forget(guest, new Cancelled())
     if (this.#running?.guest === guest) {
@@ -158,11 +162,14 @@ export class Session {
   /** Puts a client's settings in force. @returns false if they are impossible: the client is gone then */
   async #enter(guest: Guest): Promise<boolean> {
     if (this.#current === guest) return true
-    await this.#exit()
     guest.statements.lostUnnamed()
+    const { restoring, untried } = guest.settings
+    await this.#keep()
+    // Connections of one pool are alike: nothing to do.
+    const alike = !untried && this.#current?.gone === false && this.#current.settings.restoring === restoring
+    if (!alike) await this.#exit()
     this.#current = guest
-    const { restoring } = guest.settings
-    if (restoring === undefined) return true
+    if (alike || restoring === undefined) return true
     const { error, reported } = await this.#room.ask(restoring)
     for (const [name, value] of reported) guest.learn(name, value)
     if (error !== undefined && guest.settings.untried) {
@@ -170,18 +177,24 @@ export class Session {
       return false
     }
     guest.settings.tried()
-    await this.#readTimeout(guest)
+    if (untried) await this.#readTimeout(guest)
     return true
   }
 
   /** Keeps the current client's settings and makes the session a fresh one. */
   async #exit(): Promise<void> {
+    await this.#keep()
     const left = this.#current
     if (left === undefined) return
-    if (left.settings.changed && !left.gone)
-      left.settings.keep((await this.#room.ask(left.settings.listing)).rows)
     if (!left.settings.plain || left.gone) await this.#room.resetSession()
     this.#current = undefined
+  }
+
+  /** Lists the current client's settings, if they may have changed. */
+  async #keep(): Promise<void> {
+    const current = this.#current
+    if (current === undefined || current.gone || !current.settings.changed) return
+    current.settings.keep((await this.#room.ask(current.settings.listing)).rows)
   }
 
   /** @returns whether the client keeps the turn: its transaction or its batch is still open */
@@ -266,9 +279,11 @@ export class Session {
     })
     if (this.#current === guest) await this.#exit()
     // With the last client go temporary tables, SQL-level PREPARE and session advisory locks, which they all shared.
-    if (this.#guests.size === 0) {
+    if (this.#discarding) {
+      this.#discarding = false
       await this.#room.ask('DISCARD ALL')
       await this.#room.resetSession()
+      await this.#room.ask(this.#fresh())
     }
     return false
   }

@@ -11,5 +11,7 @@ export function startupSettings(parameters: Map<string, string>): Map<string, st
     if (name !== undefined && value !== undefined)
       settings.set(name.replaceAll('-', '_').toLowerCase(), value.replaceAll(/\\(.)/g, '$1'))
   for (const [name, value] of parameters) if (!NOT_SETTINGS.has(name)) settings.set(name, value)
+  // What most drivers ask for, and what is anyway: not worth putting back at every turn.
+  if (/^utf-?8$/i.test(settings.get('client_encoding') ?? '')) settings.delete('client_encoding')
   return settings
 }

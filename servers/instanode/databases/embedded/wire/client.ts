@@ -70,11 +70,7 @@ export class Client implements Guest {
    * @param early what the client sent before it was let in
    */
   async start(early: Buffer): Promise<void> {
-    const left = () => {
-      this.#gone = true
-      this.#session.leave(this)
-    }
-    this.#socket.once('close', left)
+    this.#socket.once('close', () => this.#leave())
     this.#socket.setNoDelay(true)
     const greeting = await this.#session.welcome(this)
     if (this.#gone || this.#socket.destroyed) return this.#session.leave(this)
@@ -145,10 +141,6 @@ export class Client implements Guest {
       for (const message of this.#framer.push(bytes)) {
         if (!KNOWN.has(message.type))
           throw new BadFrame(`invalid frontend message type ${message.type.charCodeAt(0)}`)
-        if (message.type === 'X') {
-          this.#socket.end()
-          return
-        }
         this.#queue.push(message)
         this.#held += message.bytes.length
       }
@@ -172,12 +164,23 @@ export class Client implements Guest {
     this.#pumping = false
   }
 
+  #leave(): void {
+    this.#gone = true
+    this.#socket.end()
+    this.#session.leave(this)
+  }
+
   /** Gives a COPY what has come in for it, up to its end. */
   #satisfy(): void {
     const feed = this.#feed
     if (feed === undefined || this.#queue.length === 0) return
+    if (this.#queue[0]?.type === 'X') {
+      this.#leave()
+      return
+    }
     const end = this.#queue.findIndex(({ type }) => !COPYING.has(type) || type === 'c' || type === 'f')
-    const data = end < 0 ? this.#queue : this.#queue.slice(0, end + 1)
+    const size = end < 0 ? this.#queue.length : this.#queue[end]?.type === 'X' ? end : end + 1
+    const data = this.#queue.slice(0, size)
     this.#feed = undefined
     if (feed(Buffer.concat(data.map(({ bytes }) => bytes)))) this.#drop(data.length)
   }
@@ -187,6 +190,10 @@ export class Client implements Guest {
     for (;;) {
       const first = this.#queue[0]
       if (first === undefined) return undefined
+      if (first.type === 'X') {
+        this.#leave()
+        return undefined
+      }
       // Data of a COPY that has failed or has ended.
       if ('dcf'.includes(first.type)) this.#drop(1)
       else if (this.#skipping !== undefined) {
@@ -206,6 +213,7 @@ export class Client implements Guest {
   #batchLength(): number {
     let bytes = 0
     for (const [at, message] of this.#queue.entries()) {
+      if (message.type === 'X') return at
       bytes += message.bytes.length
       if (ENDS.has(message.type) || bytes > BATCH) return at + 1
     }
