@@ -94,7 +94,7 @@ export class Reaper {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#next?.wakeup.cancel()
-    await Promise.all(this.#rounds)
+    await Promise.allSettled(this.#rounds)
   }
 
   #comeRound(): Promise<void> {
