@@ -76,8 +76,8 @@ export class McpHost<Caller> implements Transport {
   readonly #handlers = new Map<string, RequestHandler<Caller>>()
   readonly #calls = new Map<RequestId, Call<Caller>>()
   readonly #conversations = new Set<Conversation>()
-  /** Requests to clients, each with the one conversation that may answer it. */
-  readonly #asked = new Map<RequestId, Conversation>()
+  /** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
+  readonly #asked = new Map<RequestId, Call<Caller>>()
   #lastId = 0
   /** While the SDK is handed a message: whether it could read it. */
   #reading: { failed: boolean } | undefined
@@ -121,7 +121,6 @@ export class McpHost<Caller> implements Transport {
   leave(conversation: Conversation, reason: string): void {
     this.#conversations.delete(conversation)
     this.cancelAll(conversation, reason)
-    for (const [id, asked] of this.#asked) if (asked === conversation) this.#asked.delete(id)
     if (conversation.session !== null) this.#options.forget?.(conversation.session)
   }
 
@@ -181,12 +180,21 @@ export class McpHost<Caller> implements Transport {
       }
       const call = this.#calls.get(related)
       if (call === undefined) return
-      if ('id' in message) this.#asked.set(message.id, call.conversation)
+      if ('id' in message) this.#ask(message.id, call)
       call.reply.notify(message)
       return
     }
     const call = message.id === undefined ? undefined : this.#calls.get(message.id)
     if (call !== undefined) this.#answer(call, { ...message, id: call.callerId })
+  }
+
+  #ask(id: RequestId, call: Call<Caller>): void {
+    const { transport, session } = call.conversation
+    // Its answer would come in a POST of its own, and nothing would tell whose it is.
+    if (transport === 'http' && session === null) {
+      throw new Error('the caller has no session, so it cannot be asked anything: initialize first')
+    }
+    this.#asked.set(id, call)
   }
 
   #open({ message, raw, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
@@ -307,7 +315,7 @@ export class McpHost<Caller> implements Transport {
   }
 
   #answered(response: JsonRpcResponse, conversation: Conversation): void {
-    if (response.id === undefined || this.#asked.get(response.id) !== conversation) return
+    if (response.id === undefined || this.#asked.get(response.id)?.conversation !== conversation) return
     this.#asked.delete(response.id)
     this.#hand(response)
   }
@@ -315,5 +323,6 @@ export class McpHost<Caller> implements Transport {
   #drop(call: Call<Caller>): void {
     this.#calls.delete(call.id)
     call.conversation.inflight.delete(call.callerId)
+    for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
   }
 }
