@@ -5,7 +5,16 @@ import { build } from 'esbuild'
 const OUT = 'dist/servers'
 
 /** Packages to put into the bundle; whatever else is imported is loaded when its import is reached. */
-const BUNDLED = ['@modelcontextprotocol/sdk', '@noble/ciphers', 'ajv', 'ajv-formats', 'nanoid', 'zod']
+const BUNDLED = [
+  '@modelcontextprotocol/sdk',
+  '@noble/ciphers',
+  'ajv',
+  'ajv-formats',
+  'ipaddr.js',
+  'jose',
+  'nanoid',
+  'zod',
+]
 
 /** What a bundled package imports is bundled with it. */
 const external = {

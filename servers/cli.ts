@@ -11,6 +11,7 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(`${VERSION}\n`)
   } else if (given.flag('help')) process.stdout.write(help())
   else if (given.command === 'up') await (await import('./cli/up.js')).up(given)
+  else if (given.command === 'instanode') await (await import('./cli/instanode.js')).instanode(given)
   else if (given.command === 'safebot') await (await import('./cli/safebot.js')).safebot(given)
   else {
     const known = `there are ${Object.keys(COMMANDS).join(', ')}; --help tells more`

@@ -1,14 +1,33 @@
 import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
 import type { Journal } from '../shared/journal/journal.js'
+import { Instanode, type InstanodeOptions } from './instanode/index.js'
 import { type ListenOptions, Safebot, type SafebotOptions } from './safebot/index.js'
 
-export interface UnderstudyOptions extends InstanceOptions, Pick<SafebotOptions, 'contract'> {
+export interface UnderstudyOptions
+  extends InstanceOptions,
+    Pick<SafebotOptions, 'contract'>,
+    Pick<InstanodeOptions, 'databases' | 'dataDirectory'> {
   /** Address of every listener. Default `127.0.0.1`. */
   host?: string
+  /** Default 0: a free port. */
+  instanodePort?: number
   /** Default 0: a free port. */
   safebotPort?: number
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
+}
+
+export interface RunningInstanode {
+  readonly mcpUrl: string
+  readonly apiUrl: string
+  /** An SDK client in this process, initialized. */
+  connect: Instanode['connect']
+  /** The accounts there are, with the tokens to call as them. */
+  accounts: Instanode['accounts']
+  /** What a receiver has taken, the newest first. */
+  deliveries: Instanode['deliveries']
+  /** Calls a listener for every delivery from now on, until the returned function is called. */
+  onDelivery: Instanode['onDelivery']
 }
 
 export interface RunningSafebot {
@@ -23,8 +42,15 @@ export interface Understudy {
   readonly instance: Instance
   readonly clock: Instance['clock']
   readonly journal: Journal
+  readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
+  close(): Promise<void>
+}
+
+/** A part that has been started. */
+interface Started<Running> {
+  running: Running
   close(): Promise<void>
 }
 
@@ -35,36 +61,70 @@ export interface Understudy {
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
   const instance = await createInstance(options)
+  const started: Started<unknown>[] = []
+  const close = async () => {
+    for (const part of started.reverse()) await part.close()
+    await instance.close()
+  }
   try {
+    const instanode = await startInstanode(instance, options)
+    started.push(instanode)
     const safebot = await startSafebot(instance, options)
+    started.push(safebot)
     return {
       instance,
       clock: instance.clock,
       journal: instance.journal,
+      instanode: instanode.running,
       safebot: safebot.running,
-      async close() {
-        await safebot.server.close()
-        await instance.close()
-      },
+      close,
     }
   } catch (error) {
-    await instance.close()
+    await close()
     throw error
+  }
+}
+
+async function startInstanode(
+  instance: Instance,
+  options: UnderstudyOptions,
+): Promise<Started<RunningInstanode>> {
+  const { contract, databases, dataDirectory, instanodePort } = options
+  const { instanode, url } = await Instanode.listen(instance, listenOptions(options, instanodePort), {
+    ...(contract !== undefined && { contract }),
+    ...(databases !== undefined && { databases }),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+  })
+  return {
+    running: {
+      mcpUrl: `${url}/mcp`,
+      apiUrl: url,
+      connect: identity => instanode.connect(identity),
+      accounts: () => instanode.accounts(),
+      deliveries: token => instanode.deliveries(token),
+      onDelivery: listener => instanode.onDelivery(listener),
+    },
+    close: () => instanode.close(),
   }
 }
 
 async function startSafebot(
   instance: Instance,
-  { host, safebotPort, allowedHosts, contract }: UnderstudyOptions,
-): Promise<{ server: Safebot; running: RunningSafebot }> {
-  const listen: ListenOptions = {
-    ...(host !== undefined && { host }),
-    ...(safebotPort !== undefined && { port: safebotPort }),
-    ...(allowedHosts !== undefined && { allowedHosts }),
-  }
+  options: UnderstudyOptions,
+): Promise<Started<RunningSafebot>> {
+  const { contract, safebotPort } = options
+  const listen = listenOptions(options, safebotPort)
   const { safebot, url } = await Safebot.listen(instance, listen, contract === undefined ? {} : { contract })
   return {
-    server: safebot,
     running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
+    close: () => safebot.close(),
+  }
+}
+
+function listenOptions({ host, allowedHosts }: UnderstudyOptions, port: number | undefined): ListenOptions {
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(allowedHosts !== undefined && { allowedHosts }),
   }
 }

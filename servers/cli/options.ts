@@ -14,11 +14,18 @@ interface Option {
 export const OPTIONS = {
   host: { value: 'ADDRESS', fallback: '127.0.0.1', about: 'address of every listener' },
   'allow-host': { value: 'NAME', multiple: true, about: 'further Host name to accept; may be repeated' },
+  'instanode-port': { value: 'PORT', fallback: '4801', about: 'port of Instanode; 0 picks a free one' },
   'safebot-port': { value: 'PORT', fallback: '4802', about: 'port of Safebot; 0 picks a free one' },
   http: { value: 'PORT', about: 'serve HTTP on this port instead of stdio' },
   clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
   seed: { value: 'TEXT', about: 'seeds every id, token and key; default: random' },
   contract: { value: 'NAME', fallback: 'documented', about: 'documented, or observed' },
+  databases: {
+    value: 'SOURCE',
+    fallback: 'embedded',
+    about: 'embedded, or the URL of a PostgreSQL administrator',
+  },
+  'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
   json: { about: 'machine-readable output' },
   help: { about: 'this text' },
@@ -130,7 +137,7 @@ function parse(args: string[]) {
     return parseArgs({ args, options, allowPositionals: true, strict: true })
   } catch (error) {
     // Node's own sentence, without its advice on passing the word as a positional.
-    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split('. ')
+    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s/)
     throw new UsageError(sentence)
   }
 }

@@ -1,5 +1,6 @@
 import { VERSION } from '../../shared/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy.js'
+import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readPort } from './options.js'
 import { answersToItself } from './self-call.js'
@@ -9,30 +10,50 @@ import { untilTold } from './until-told.js'
 export async function up(given: Given): Promise<void> {
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
+    ...databaseOptions(given),
     host: given.text('host') ?? '127.0.0.1',
     allowedHosts: given.texts('allow-host'),
+    instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
   }
   const understudy = await createUnderstudy(options)
   const told = untilTold()
+  await answersToItself(understudy.instanode.mcpUrl)
   await answersToItself(understudy.safebot.mcpUrl)
-  process.stdout.write(given.flag('json') ? readyLine(understudy) : readyText(understudy, options))
+  const accounts = await understudy.instanode.accounts()
+  const print = given.flag('json') ? readyLine : readyText
+  process.stdout.write(print(understudy, accounts, options))
   await told
   await understudy.close()
 }
 
-function readyLine({ safebot }: Understudy): string {
-  const ready = { ready: true, version: VERSION, safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl } }
+type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>
+
+function readyLine({ instanode, safebot }: Understudy, accounts: Accounts): string {
+  const ready = {
+    ready: true,
+    version: VERSION,
+    instanode: { mcp: instanode.mcpUrl, api: instanode.apiUrl },
+    safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
+    accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
+  }
   return `${JSON.stringify(ready)}\n`
 }
 
 /** What a shell can `eval`: all but the exports is comment. */
-function readyText({ safebot }: Understudy, { clock, contract }: UnderstudyOptions): string {
+function readyText(
+  { instanode, safebot }: Understudy,
+  accounts: Accounts,
+  { clock, contract }: UnderstudyOptions,
+): string {
   return [
     `# understudy ${VERSION} is up: clock ${clock}, contract ${contract}. Ctrl-C stops it.`,
     '#',
+    `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
+    ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
     '#',
+    `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
     `export UNDERSTUDY_SAFEBOT_MCP='${safebot.mcpUrl}'`,
     '',
   ].join('\n')

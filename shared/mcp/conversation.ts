@@ -37,6 +37,8 @@ export interface CallerClues {
   readonly transport: TransportKind
   readonly session: string | null
   readonly headers: IncomingHttpHeaders
+  /** The peer of the socket; undefined where there is none, or it has gone. */
+  readonly remoteAddress?: string | undefined
   /** Of the endpoint's URL. */
   readonly query: URLSearchParams
 }

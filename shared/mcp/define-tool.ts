@@ -25,7 +25,8 @@ export interface ToolListing {
   title: string
   description: string
   inputSchema: JsonObjectSchema
-  outputSchema: JsonObjectSchema
+  /** Without one, a client takes a result with or without structured content. */
+  outputSchema?: JsonObjectSchema
   annotations: ToolHints & { title: string }
 }
 

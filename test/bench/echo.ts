@@ -15,8 +15,9 @@ export async function callsPerSecond(
   inFlight: number,
   tool: string,
   args: object,
+  headers = '',
 ): Promise<number> {
-  const callers = await Promise.all(Array.from({ length: inFlight }, () => McpCaller.inSession(url)))
+  const callers = await Promise.all(Array.from({ length: inFlight }, () => McpCaller.inSession(url, headers)))
   const { perSecond } = await closedLoop(callers.map(caller => () => caller.call(tool, args)))
   for (const caller of callers) caller.close()
   return perSecond

@@ -20,6 +20,17 @@ export async function startSafebot(nodeArgs: string[] = []): Promise<HttpProgram
   return httpProgram(server, server.line)
 }
 
+export async function startInstanode(): Promise<HttpProgram> {
+  const server = await startServer(UNDERSTUDY, ['instanode', '--http', '0'], { ready: /^http/ })
+  return httpProgram(server, server.line)
+}
+
+/** What a receiver of deliveries is measured against. */
+export async function startExpressEcho(): Promise<HttpProgram> {
+  const server = await startServer('test/bench/express-echo.mjs', [])
+  return httpProgram(server, server.line)
+}
+
 export async function startPeer(): Promise<HttpProgram> {
   const port = await freePort()
   const server = await startServer(PEER, ['streamableHttp'], {

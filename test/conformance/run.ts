@@ -16,14 +16,16 @@ const ALL = 33
 
 /** A program: the official conformance suite against the stand-in, and against the suite's fixture on the same transport. */
 async function main(): Promise<number> {
-  const up = ['up', '--safebot-port', '0', '--json']
+  const up = ['up', '--instanode-port', '0', '--safebot-port', '0', '--json']
   const generic = await withServer('dist/servers/cli.js', up, async line => {
-    const ready: { safebot: { mcp: string } } = JSON.parse(line)
+    const ready: Record<'instanode' | 'safebot', { mcp: string }> = JSON.parse(line)
     const results: ScenarioResult[] = []
-    for (const scenario of GENERIC) results.push(...(await runSuite(ready.safebot.mcp, scenario)))
+    for (const { mcp } of [ready.instanode, ready.safebot]) {
+      for (const scenario of GENERIC) results.push(...(await runSuite(mcp, scenario)))
+    }
     return results
   })
-  report('understudy up, generic scenarios', generic)
+  report('understudy up, generic scenarios: Instanode, then Safebot', generic)
 
   const whole = await withServer('dist-test/test/conformance/fixture-server.js', [], url => runSuite(url))
   report("the suite's fixture on this transport, every scenario", whole)
@@ -31,7 +33,7 @@ async function main(): Promise<number> {
   const results = [...generic, ...whole]
   const failed = results.filter(result => result.failed > 0).length
   const checks = results.reduce((sum, result) => sum + result.passed, 0)
-  const missing = GENERIC.length + ALL - results.length
+  const missing = 2 * GENERIC.length + ALL - results.length
   if (missing > 0) say(`${missing} scenarios did not run`)
   say(
     `\n${results.length - failed} passed, ${failed + missing} failed (scenarios at ${REVISION}; ${checks} checks)`,

@@ -15,6 +15,11 @@ describe('understudy up', () => {
     expect(ready).toEqual({
       ready: true,
       version: VERSION,
+      instanode: { mcp: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/), api: expect.any(String) },
+      accounts: expect.arrayContaining([
+        { id: 'acct_paid', plan: 'paid', token: 'understudy-paid-token' },
+        { id: 'acct_free', plan: 'free', token: 'understudy-free-token' },
+      ]),
       safebot: { mcp: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/), api: expect.any(String) },
     })
     expect((await send(ready.safebot.mcp, { body: rpc('ping') })).status).toBe(200)
@@ -48,6 +53,7 @@ describe('understudy up', () => {
       .split('\n')
       .map(line => JSON.parse(line))
     expect(entries.map(({ method, tool, outcome }) => [method, tool, outcome])).toEqual([
+      ['tools/list', null, 'ok'],
       ['tools/list', null, 'ok'],
       ['tools/call', 'create_room', 'ok'],
     ])

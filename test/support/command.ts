@@ -20,7 +20,9 @@ export class Command {
   readonly exit: Promise<Exit>
 
   constructor(args: string[], env: Record<string, string> = {}) {
-    this.process = spawn(process.execPath, [COMMAND, ...args], { env: { ...process.env, ...env } })
+    // Two commands of two tests may run at once.
+    const ports = { UNDERSTUDY_INSTANODE_PORT: '0' }
+    this.process = spawn(process.execPath, [COMMAND, ...args], { env: { ...process.env, ...ports, ...env } })
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString('utf8')
       this.#watch?.()

@@ -167,6 +167,7 @@ export class McpEndpoint<Caller> implements HttpFace {
         transport: 'http',
         session,
         headers: request.headers,
+        remoteAddress: request.socket.remoteAddress,
         query: queryOf(request),
       })
     } catch (error) {

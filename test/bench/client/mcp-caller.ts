@@ -26,13 +26,17 @@ export class McpCaller {
     this.#headers = headers
   }
 
-  /** A caller in a session of its own, as an SDK client is. */
-  static async inSession(url: string): Promise<McpCaller> {
+  /**
+   * A caller in a session of its own, as an SDK client is.
+   *
+   * @param own header lines to send with each request, each with its line end
+   */
+  static async inSession(url: string, own = ''): Promise<McpCaller> {
     const connection = await HttpConnection.open(url)
-    const { head } = await connection.post('', message(0, INITIALIZE.method, INITIALIZE.params))
+    const { head } = await connection.post(own, message(0, INITIALIZE.method, INITIALIZE.params))
     const session = header(head, 'mcp-session-id')
     if (session === undefined) throw new Error(`no session was opened:\n${head}`)
-    const headers = `Mcp-Session-Id: ${session}\r\nMcp-Protocol-Version: 2025-11-25\r\n`
+    const headers = `${own}Mcp-Session-Id: ${session}\r\nMcp-Protocol-Version: 2025-11-25\r\n`
     await connection.post(headers, '{"jsonrpc":"2.0","method":"notifications/initialized"}')
     return new McpCaller(connection, headers)
   }

@@ -1,5 +1,7 @@
 import type { Row } from '../row.js'
+import { deliveries } from './deliveries.js'
 import { httpCalls } from './http-calls.js'
+import { instanodeCalls } from './instanode-calls.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
 import { stdioCalls } from './stdio-calls.js'
@@ -16,4 +18,6 @@ export const ROWS: readonly Row[] = [
   parkedClaims,
   stdioStart,
   memoryGrowth,
+  instanodeCalls,
+  deliveries,
 ]

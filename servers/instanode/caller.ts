@@ -1,0 +1,22 @@
+import type { CallerClues } from '../../shared/mcp/conversation.js'
+import { isLoopback } from './domain/subnet.js'
+import type { Caller } from './service.js'
+
+/** A caller over a pipe or in memory calls from this machine. */
+export const LOCAL_ADDRESS = '127.0.0.1'
+
+/** As the service reads it: this spelling, one space. */
+const SCHEME = 'Bearer '
+
+/** The caller of a request, by its Authorization header and the address it comes from. */
+export function identify({ headers, remoteAddress = LOCAL_ADDRESS }: CallerClues): Caller {
+  const { authorization } = headers
+  const bearer = authorization?.startsWith(SCHEME) ? authorization.slice(SCHEME.length) : undefined
+  return { bearer: bearer || undefined, address: clientAddress(remoteAddress, headers['x-forwarded-for']) }
+}
+
+/** Only a proxy on this machine is believed when it says for whom it calls. */
+function clientAddress(peer: string, forwardedFor: string | string[] | undefined): string {
+  const [first = ''] = String(forwardedFor ?? '').split(',')
+  return isLoopback(peer) && first.trim() !== '' ? first.trim() : peer
+}

@@ -1,0 +1,103 @@
+/**
+ * Where the published words and the running service disagree, row by row, and what the stand-in does under each of
+ * the two contracts. `source` says where either side is known from.
+ */
+export const CONTRACT_TABLE = {
+  raisesPaidLimits: {
+    about: 'the limits of a paid resource, and of a live database whose owner claims it with a paid account',
+    documented: { value: true, means: '500 MB, 5 connections, 1000 stored requests, in force at once' },
+    observed: {
+      value: false,
+      means: 'stay at 10 MB, 2 connections, 100 stored requests; only expiry and cap differ',
+    },
+    source: 'its prices as published; the limits and the claim as its code has them',
+  },
+  readsBackOnGet: {
+    about: 'GET on a receive URL',
+    documented: { value: true, means: 'reads the log back, newest first' },
+    observed: { value: false, means: 'is one more delivery' },
+    source: 'the tool text of its MCP client; the routes of its code',
+  },
+  receivesAnyMethod: {
+    about: 'the methods a receiver takes',
+    documented: { value: true, means: 'any' },
+    observed: { value: false, means: 'POST, GET and HEAD; 405 for others' },
+    source: 'its docs and the requests of its users; the routes of its code',
+  },
+  returnsExistingOverCap: {
+    about: 'the sixth anonymous provision of a day',
+    documented: { value: false, means: 'is refused: 429 rate_limited' },
+    observed: {
+      value: true,
+      means: 'returns the newest active resource of that type in the subnet; 429 if there is none',
+    },
+    source: 'its docs; its code',
+  },
+  refusesInvalidBearer: {
+    about: 'a bearer that proves nothing, on create_postgres and create_webhook',
+    documented: { value: true, means: 'is refused: 401 unauthorized' },
+    observed: { value: false, means: 'is passed over: the caller is anonymous' },
+    source: 'a later generation of the service; its code of April 2026',
+  },
+  linksFreeAccounts: {
+    about: 'what a free account creates',
+    documented: {
+      value: true,
+      means: 'is linked to it and not capped; tier and expiry are the anonymous ones',
+    },
+    observed: { value: false, means: 'is capped, and not linked until it is claimed' },
+    source: 'its code of 25 April 2026; its code of 19 April 2026',
+  },
+  namesResourceType: {
+    about: 'the type of a listed resource',
+    documented: { value: true, means: 'is in resource_type and in type' },
+    observed: { value: false, means: 'is in type only' },
+    source: 'its docs; its code',
+  },
+  reapsAtOnce: {
+    about: 'what is deleted, and what has reached its expires_at',
+    documented: {
+      value: true,
+      means: 'is gone at once: sessions ended, database dropped, receiver answers 410',
+    },
+    observed: {
+      value: false,
+      means: 'is gone at the next five-minute tick; an overdue resource works till then',
+    },
+    source: 'its docs; the reaper of its code',
+  },
+  marksFailedCalls: {
+    about: 'a tool call that the service refuses',
+    documented: { value: true, means: 'is marked isError' },
+    observed: { value: false, means: 'is plain text; only what the schema refuses is marked' },
+    source: 'the MCP specification and the requests of its users; its MCP client 0.7',
+  },
+} as const satisfies Record<string, ContractRow>
+
+interface ContractRow {
+  about: string
+  documented: { value: boolean; means: string }
+  observed: { value: boolean; means: string }
+  source: string
+}
+
+export type ContractName = 'documented' | 'observed'
+
+/** One contract: a switch per row of the table. */
+export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>
+
+/** The switches of the contract of that name. */
+export function contractOf(name: ContractName): Contract {
+  const row = (key: keyof typeof CONTRACT_TABLE): boolean => CONTRACT_TABLE[key][name].value
+  return {
+    raisesPaidLimits: row('raisesPaidLimits'),
+    readsBackOnGet: row('readsBackOnGet'),
+    receivesAnyMethod: row('receivesAnyMethod'),
+    returnsExistingOverCap: row('returnsExistingOverCap'),
+    refusesInvalidBearer: row('refusesInvalidBearer'),
+    linksFreeAccounts: row('linksFreeAccounts'),
+    namesResourceType: row('namesResourceType'),
+    reapsAtOnce: row('reapsAtOnce'),
+    marksFailedCalls: row('marksFailedCalls'),
+  }
+}

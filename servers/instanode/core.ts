@@ -1,0 +1,53 @@
+import type { Instance } from '../../shared/instance.js'
+import type { Contract } from './contract.js'
+import type { DatabaseProvider } from './databases/provider.js'
+import { Accounts } from './domain/accounts.js'
+import { Credentials } from './domain/credentials.js'
+import { Ownership } from './domain/ownership.js'
+import { Platform } from './domain/platform.js'
+import { Provisioning } from './domain/provisioning.js'
+import { Reaper } from './domain/reaper.js'
+import { Receivers } from './domain/receivers.js'
+import type { InstanodeService } from './service.js'
+import { MemoryStore } from './store/memory.js'
+import type { InstanodeStore } from './store/store.js'
+import { DEFAULT_ACCOUNTS } from './world.js'
+
+/** The service without any way to reach it. */
+export interface Core {
+  readonly store: InstanodeStore
+  readonly accounts: Accounts
+  readonly reaper: Reaper
+  readonly receivers: Receivers
+  readonly service: InstanodeService
+  /** Puts the accounts of the world in place. */
+  settle(): Promise<void>
+}
+
+/** Puts the parts of the service together. */
+export function createCore(
+  { clock, ids: all, log }: Instance,
+  contract: Contract,
+  databases: DatabaseProvider,
+  receiveUrl: (token: string) => string,
+): Core {
+  const ids = all.stream('instanode')
+  const store = new MemoryStore()
+  const accounts = new Accounts(store, new Credentials(clock, ids.stream('jwt').bytes(32)), clock)
+  const reaper = new Reaper({ store, databases, clock, contract, log })
+  const shared = { store, accounts, databases, reaper, clock, contract, log }
+  return {
+    store,
+    accounts,
+    reaper,
+    receivers: new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log }),
+    service: new Platform(
+      accounts,
+      new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl }),
+      new Ownership(shared),
+    ),
+    async settle() {
+      for (const account of DEFAULT_ACCOUNTS) await accounts.save(account)
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { InstanodeStore } from '../store/store.js'
+import type { Account } from './account.js'
+import type { Credentials, Proof } from './credentials.js'
+import { unauthorized } from './refusals.js'
+
+/** Verified tokens remembered; past it the earliest is verified anew. */
+const MAX_KNOWN = 1000
+
+/** A token that has been verified, and the account it turned out to be. */
+interface Known extends Proof {
+  accountId: string
+}
+
+/** Who a bearer is: by the fixed tokens of the world, or by a token the service has minted. */
+export class Accounts {
+  readonly #store: InstanodeStore
+  readonly #credentials: Credentials
+  readonly #clock: Clock
+  readonly #known = new Map<string, Known>()
+  /** Account ids by fixed token. */
+  readonly #fixed = new Map<string, string>()
+
+  constructor(store: InstanodeStore, credentials: Credentials, clock: Clock) {
+    this.#store = store
+    this.#credentials = credentials
+    this.#clock = clock
+  }
+
+  /** Adds an account, or changes the one of the same id. */
+  async save(account: Account): Promise<void> {
+    await this.#store.saveAccount(account)
+    if (account.fixedToken !== null) this.#fixed.set(account.fixedToken, account.id)
+  }
+
+  all(): Promise<Account[]> {
+    return this.#store.accounts()
+  }
+
+  /** The account of a bearer, with the plan it has now; undefined if the bearer proves nothing. */
+  async find(bearer: string): Promise<Account | undefined> {
+    const fixed = await this.#store.accountByToken(bearer)
+    if (fixed !== undefined) return fixed
+    const proof = this.#stillKnown(bearer) ?? (await this.#credentials.verify(bearer))
+    if (proof === undefined) return undefined
+    const account = await this.#store.accountByUser(proof.userId)
+    if (account !== undefined) this.#remember(bearer, account, proof)
+    return account
+  }
+
+  /**
+   * The account of a caller that has to have one.
+   *
+   * @throws ServiceRefusal 401 `unauthorized`
+   */
+  async require(bearer: string | undefined): Promise<Account> {
+    const account = bearer === undefined ? undefined : await this.find(bearer)
+    if (account === undefined) throw unauthorized()
+    return account
+  }
+
+  /** The caller as the journal names it. A bearer seen for the first time is not verified yet and proves nothing. */
+  nameOf(bearer: string | undefined): string {
+    if (bearer === undefined) return 'anonymous'
+    return this.#fixed.get(bearer) ?? this.#stillKnown(bearer)?.accountId ?? 'unverified'
+  }
+
+  /** A fresh token for an account. */
+  async mint(account: Account): Promise<string> {
+    const token = await this.#credentials.mint(account.userId)
+    await this.find(token)
+    return token
+  }
+
+  #stillKnown(bearer: string): Known | undefined {
+    const known = this.#known.get(bearer)
+    return known !== undefined && this.#clock.now() < known.until ? known : undefined
+  }
+
+  #remember(bearer: string, { id }: Account, { userId, until }: Proof): void {
+    if (this.#known.has(bearer)) return
+    this.#known.set(bearer, { accountId: id, userId, until })
+    if (this.#known.size <= MAX_KNOWN) return
+    const [earliest] = this.#known.keys()
+    if (earliest !== undefined) this.#known.delete(earliest)
+  }
+}

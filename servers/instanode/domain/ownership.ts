@@ -1,0 +1,108 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { Log } from '../../../shared/log.js'
+import type { Contract } from '../contract.js'
+import type { DatabaseProvider } from '../databases/provider.js'
+import type { Caller, Removed } from '../service.js'
+import type { InstanodeStore } from '../store/store.js'
+import type { Account } from './account.js'
+import type { Accounts } from './accounts.js'
+import { databaseName } from './database.js'
+import { databaseLimits, limitsOf } from './limits.js'
+import type { Reaper } from './reaper.js'
+import { internalError, notFound, paidTierOnly, resourceExpired } from './refusals.js'
+import { isLive, type Resource } from './resource.js'
+import { readToken } from './token.js'
+
+export interface OwnershipOptions {
+  store: InstanodeStore
+  accounts: Accounts
+  databases: DatabaseProvider
+  reaper: Reaper
+  clock: Clock
+  contract: Contract
+  log: Log
+}
+
+/** What accounts do with resources: claim them, list them, end them. */
+export class Ownership {
+  readonly #options: OwnershipOptions
+
+  constructor(options: OwnershipOptions) {
+    this.#options = options
+  }
+
+  /**
+   * What the caller's account owns and can use, the last created first.
+   *
+   * @throws ServiceRefusal 401
+   */
+  async list({ bearer }: Caller): Promise<Resource[]> {
+    const { accounts, store, clock } = this.#options
+    const account = await accounts.require(bearer)
+    const owned = await store.ownedBy(account.id)
+    return owned.filter(resource => isLive(resource, clock.now()))
+  }
+
+  /**
+   * Makes the caller's account the owner; again, for its own, is fine.
+   *
+   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for another's
+   */
+  async claim({ bearer }: Caller, text: string): Promise<Resource> {
+    const { accounts, store, clock } = this.#options
+    const account = await accounts.require(bearer)
+    const claimed = await store.alter(readToken(text.trim()), async resource => {
+      if (resource === undefined) throw notFound()
+      if (!isLive(resource, clock.now())) throw resourceExpired()
+      if (resource.owner !== null && resource.owner !== account.id) throw notFound()
+      return this.#handOver(resource, account)
+    })
+    if (claimed === undefined) throw notFound()
+    return claimed
+  }
+
+  /**
+   * Ends one of the caller's own: what it was is gone for good.
+   *
+   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for anything not its own and live
+   */
+  async remove({ bearer }: Caller, text: string): Promise<Removed> {
+    const { accounts, store, clock, reaper, contract } = this.#options
+    const account = await accounts.require(bearer)
+    const token = readToken(text)
+    if (account.plan !== 'paid') throw paidTierOnly(token)
+    const reapAt = reaper.dueAt(clock.now())
+    const deleted = await store.alter(token, async resource => {
+      if (resource?.owner !== account.id || !isLive(resource, clock.now())) throw notFound()
+      return { ...resource, status: 'deleted', reapAt }
+    })
+    if (deleted === undefined) throw notFound()
+    if (contract.reapsAtOnce) await this.#reap(token)
+    else reaper.watch(reapAt)
+    const message = contract.reapsAtOnce
+      ? 'Removed: nothing of it is left.'
+      : 'Queued: it will be removed within 5 minutes.'
+    return { id: deleted.id, token, message }
+  }
+
+  async #handOver(resource: Resource, { id, plan }: Account): Promise<Resource> {
+    const owned = { ...resource, owner: id }
+    if (plan !== 'paid') return owned
+    const { databases, contract } = this.#options
+    if (resource.type === 'postgres' && resource.tier !== 'paid' && contract.raisesPaidLimits) {
+      await databases.setLimits(databaseName(resource.token), databaseLimits(limitsOf('paid', contract)))
+    }
+    return { ...owned, tier: 'paid', expiresAt: null, reapAt: null }
+  }
+
+  async #reap(token: string): Promise<void> {
+    try {
+      await this.#options.reaper.reap(token)
+    } catch (error) {
+      this.#options.log.error('a deleted resource could not be removed', error)
+      throw internalError(
+        'it is deleted, but what it held could not be removed yet: that is tried again by itself',
+      )
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { IdSource } from '../../../shared/ids.js'
+import type { Log } from '../../../shared/log.js'
+import type { Contract } from '../contract.js'
+import type { DatabaseProvider } from '../databases/provider.js'
+import type { Caller, Provisioned } from '../service.js'
+import type { InstanodeStore } from '../store/store.js'
+import type { Account } from './account.js'
+import type { Accounts } from './accounts.js'
+import { databaseIdentity, databaseName } from './database.js'
+import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf } from './limits.js'
+import { readName } from './name.js'
+import { creationNote, existingNote } from './notes.js'
+import type { Reaper } from './reaper.js'
+import { internalError, provisionFailed, rateLimited, unauthorized } from './refusals.js'
+import { isLive, type Resource, type ResourceType } from './resource.js'
+import { subnetOf } from './subnet.js'
+
+export interface ProvisioningOptions {
+  store: InstanodeStore
+  accounts: Accounts
+  databases: DatabaseProvider
+  reaper: Reaper
+  clock: Clock
+  ids: IdSource
+  contract: Contract
+  log: Log
+  /** Where a receiver takes deliveries. */
+  receiveUrl(token: string): string
+}
+
+/** What is known of a resource before it is made. */
+type Draft = Pick<Resource, 'id' | 'token' | 'type' | 'name' | 'tier' | 'owner' | 'subnet'>
+
+/** Makes databases and receivers. */
+export class Provisioning {
+  readonly #options: ProvisioningOptions
+
+  constructor(options: ProvisioningOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Checks the name, then the caller, then the day's cap; then makes the thing, and keeps it.
+   *
+   * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot be made
+   */
+  async create(type: ResourceType, caller: Caller, requested: string): Promise<Provisioned> {
+    const { ids } = this.#options
+    const name = readName(requested)
+    const account = await this.#account(caller.bearer)
+    const subnet = subnetOf(caller.address)
+    if (account === undefined && !(await this.#underCap(subnet))) return this.#overCap(subnet, type)
+    const tier = account?.plan === 'paid' ? 'paid' : 'anonymous'
+    const draft: Draft = {
+      id: ids.uuid(),
+      token: ids.uuid(),
+      type,
+      name,
+      tier,
+      owner: account?.id ?? null,
+      subnet,
+    }
+    const url = type === 'postgres' ? await this.#makeDatabase(draft) : this.#options.receiveUrl(draft.token)
+    return this.#provisioned(await this.#keep(draft, url))
+  }
+
+  /** The account that the resource is linked to, and that frees its caller from the cap. */
+  async #account(bearer: string | undefined): Promise<Account | undefined> {
+    const { accounts, contract } = this.#options
+    if (bearer === undefined) return undefined
+    const account = await accounts.find(bearer)
+    if (account === undefined && contract.refusesInvalidBearer) throw unauthorized()
+    return account?.plan === 'paid' || contract.linksFreeAccounts ? account : undefined
+  }
+
+  /** Counts before anything is made, so that what fails later has counted, as it does at the service. */
+  #underCap(subnet: string): Promise<boolean> {
+    const day = new Date(this.#options.clock.now()).toISOString().slice(0, 'yyyy-mm-dd'.length)
+    return this.#options.store.countProvision(subnet, day, DAILY_CAP)
+  }
+
+  async #overCap(subnet: string, type: ResourceType): Promise<Provisioned> {
+    const { store, clock, contract } = this.#options
+    if (!contract.returnsExistingOverCap) throw rateLimited()
+    const made = await store.madeFrom(subnet, type)
+    const newest = made.find(resource => isLive(resource, clock.now()))
+    if (newest === undefined) throw rateLimited()
+    return {
+      id: newest.id,
+      token: newest.token,
+      name: null,
+      tier: 'anonymous',
+      url: newest.url,
+      limits: limitsOf('anonymous', contract),
+      expiresIn: LIFETIME.text,
+      expiresAt: null,
+      note: existingNote(newest),
+    }
+  }
+
+  async #makeDatabase({ token, tier }: Draft): Promise<string> {
+    const { databases, contract, ids, log } = this.#options
+    const limits = databaseLimits(limitsOf(tier, contract))
+    try {
+      return (await databases.provision({ ...databaseIdentity(token, ids), limits })).url
+    } catch (error) {
+      log.error('a database could not be created', error)
+      throw provisionFailed()
+    }
+  }
+
+  async #keep(draft: Draft, url: string): Promise<Resource> {
+    const { store, databases, reaper, clock, log } = this.#options
+    const createdAt = clock.now()
+    const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
+    const reapAt = expiresAt === null ? null : reaper.dueAt(expiresAt)
+    const resource: Resource = {
+      id: draft.id,
+      token: draft.token,
+      type: draft.type,
+      name: draft.name,
+      tier: draft.tier,
+      status: 'active',
+      owner: draft.owner,
+      subnet: draft.subnet,
+      url,
+      createdAt,
+      expiresAt,
+      reapAt,
+    }
+    try {
+      await store.insert(resource)
+    } catch (error) {
+      log.error('a resource could not be kept', error)
+      if (draft.type === 'postgres') await databases.drop(databaseName(draft.token))
+      throw internalError('the resource could not be recorded and nothing is left of it: try again')
+    }
+    reaper.watch(reapAt)
+    return resource
+  }
+
+  #provisioned(resource: Resource): Provisioned {
+    return {
+      id: resource.id,
+      token: resource.token,
+      name: resource.name,
+      tier: resource.tier,
+      url: resource.url,
+      limits: limitsOf(resource.tier, this.#options.contract),
+      expiresIn: resource.expiresAt === null ? null : LIFETIME.text,
+      expiresAt: resource.expiresAt,
+      note: creationNote(resource),
+    }
+  }
+}

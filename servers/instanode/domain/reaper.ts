@@ -1,0 +1,122 @@
+import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
+import type { Log } from '../../../shared/log.js'
+import type { Contract } from '../contract.js'
+import type { DatabaseProvider } from '../databases/provider.js'
+import type { InstanodeStore } from '../store/store.js'
+import { databaseName } from './database.js'
+import type { Resource } from './resource.js'
+
+/** How often the service's own reaper comes round, under the observed contract. */
+const TICK_MS = 5 * 60_000
+
+/** A database that could not be dropped is tried again after this long. */
+const RETRY_MS = 60_000
+
+export interface ReaperOptions {
+  store: InstanodeStore
+  databases: DatabaseProvider
+  clock: Clock
+  contract: Contract
+  log: Log
+}
+
+/**
+ * Takes what is over: drops its database, empties its receiver's log.
+ *
+ * Each resource says by its `reapAt` when it is due, and is judged by that whenever it is read; the reaper only
+ * clears up behind. One wake-up, for the earliest, is all it asks of the clock.
+ */
+export class Reaper {
+  readonly #options: ReaperOptions
+  /** The ticks of the observed contract are counted from here. */
+  readonly #startedAt: number
+  readonly #rounds = new Set<Promise<void>>()
+  #next: { instant: number; wakeup: Wakeup } | undefined
+  #stopped = false
+
+  constructor(options: ReaperOptions) {
+    this.#options = options
+    this.#startedAt = options.clock.now()
+  }
+
+  /** When what is over at `instant` is taken. */
+  dueAt(instant: number): number {
+    if (this.#options.contract.reapsAtOnce) return instant
+    const ticks = Math.max(1, Math.ceil((instant - this.#startedAt) / TICK_MS))
+    return this.#startedAt + ticks * TICK_MS
+  }
+
+  /** Comes round by `instant` at the latest; null: no need to. */
+  watch(instant: number | null): void {
+    if (instant === null || this.#stopped) return
+    if (this.#next !== undefined && this.#next.instant <= instant) return
+    this.#next?.wakeup.cancel()
+    this.#next = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#comeRound()) }
+  }
+
+  /** Comes round for what the store holds from before. */
+  async resume(): Promise<void> {
+    this.watch((await this.#options.store.nextReap()) ?? null)
+  }
+
+  /**
+   * Takes one resource, if it is due. Of several that try at once one does the work.
+   *
+   * @throws whatever the database provider could not do; it is tried again later
+   */
+  async reap(token: string): Promise<void> {
+    const { store, clock } = this.#options
+    const taken = await store.alter(token, async resource => {
+      const now = clock.now()
+      if (resource === undefined || resource.reapAt === null || resource.reapAt > now) return undefined
+      const status = resource.status === 'active' ? 'expired' : resource.status
+      return { ...resource, status, reapAt: now + RETRY_MS }
+    })
+    if (taken === undefined) return
+    try {
+      await this.#clear(taken)
+    } catch (error) {
+      this.watch(taken.reapAt)
+      throw error
+    }
+    await store.alter(
+      token,
+      async resource =>
+        resource && {
+          ...resource,
+          status: resource.status === 'deleted' ? 'reaped' : resource.status,
+          reapAt: null,
+        },
+    )
+  }
+
+  /** Takes no more; resolves when the round under way is over. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#next?.wakeup.cancel()
+    await Promise.allSettled(this.#rounds)
+  }
+
+  #comeRound(): Promise<void> {
+    this.#next = undefined
+    const round = this.#reapDue().finally(() => this.#rounds.delete(round))
+    this.#rounds.add(round)
+    return round
+  }
+
+  async #reapDue(): Promise<void> {
+    const { store, clock, log } = this.#options
+    const due = await store.due(clock.now())
+    await Promise.all(
+      due.map(token =>
+        this.reap(token).catch(error => log.error('an expired resource could not be removed', error)),
+      ),
+    )
+    await this.resume()
+  }
+
+  async #clear({ type, token }: Resource): Promise<void> {
+    if (type === 'postgres') await this.#options.databases.drop(databaseName(token))
+    else await this.#options.store.forgetDeliveries(token)
+  }
+}

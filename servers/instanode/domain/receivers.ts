@@ -1,0 +1,75 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { IdSource } from '../../../shared/ids.js'
+import type { Log } from '../../../shared/log.js'
+import type { Contract } from '../contract.js'
+import type { InstanodeStore } from '../store/store.js'
+import type { Delivery } from './delivery.js'
+import { limitsOf } from './limits.js'
+import { isLive, type Resource } from './resource.js'
+
+export interface ReceiversOptions {
+  store: InstanodeStore
+  clock: Clock
+  ids: IdSource
+  contract: Contract
+  log: Log
+}
+
+/** Whether a token is that of a receiver, and of one that still takes deliveries. */
+export type ReceiverState = 'active' | 'inactive' | 'unknown'
+
+export type DeliveryListener = (token: string, delivery: Delivery) => void
+
+/** Webhook receivers: they take what is sent to them, and give it back. */
+export class Receivers {
+  readonly #options: ReceiversOptions
+  readonly #listeners = new Set<DeliveryListener>()
+
+  constructor(options: ReceiversOptions) {
+    this.#options = options
+  }
+
+  async state(token: string): Promise<ReceiverState> {
+    const receiver = await this.#find(token)
+    if (receiver === undefined) return 'unknown'
+    return isLive(receiver, this.#options.clock.now()) ? 'active' : 'inactive'
+  }
+
+  /** Keeps a delivery, if the receiver (still) takes it. @returns its id, undefined if it was not taken */
+  async take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+    const { store, clock, ids, contract } = this.#options
+    const receiver = await this.#find(token)
+    const receivedAt = clock.now()
+    if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
+    const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
+    await store.pushDelivery(token, delivery, limitsOf(receiver.tier, contract).requestsStored)
+    this.#tell(token, delivery)
+    return delivery.id
+  }
+
+  /** What a receiver has taken, the newest first. */
+  deliveries(token: string): Promise<Delivery[]> {
+    return this.#options.store.deliveries(token)
+  }
+
+  /** Calls `listener` for every delivery from now on, until the returned function is called. */
+  onDelivery(listener: DeliveryListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async #find(token: string): Promise<Resource | undefined> {
+    const resource = await this.#options.store.find(token)
+    return resource?.type === 'webhook' ? resource : undefined
+  }
+
+  #tell(token: string, delivery: Delivery): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(token, delivery)
+      } catch (error) {
+        this.#options.log.warn('a listener for deliveries failed', error)
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { Refusal } from '../../../shared/errors.js'
+import { DAILY_CAP } from './limits.js'
+import { pricingUrl, startUrl } from './links.js'
+
+/** A refusal of the service: the status, code and message its HTTP API answers with, which its tools quote. */
+export class ServiceRefusal extends Refusal {
+  override readonly name = 'ServiceRefusal'
+
+  /**
+   * @param status HTTP
+   * @param upgradeUrl where the caller could buy what it was refused
+   */
+  constructor(
+    readonly status: number,
+    code: string,
+    message: string,
+    readonly upgradeUrl?: string,
+  ) {
+    super(code, message)
+  }
+}
+
+/** Missing, malformed, expired and forged credentials are not told apart. */
+export function unauthorized(): ServiceRefusal {
+  return new ServiceRefusal(
+    401,
+    'unauthorized',
+    'this needs an account: send a valid token as Authorization: Bearer TOKEN',
+  )
+}
+
+export function nameRefused(why: string): ServiceRefusal {
+  return new ServiceRefusal(400, 'name_required', why)
+}
+
+export function invalidToken(text: string): ServiceRefusal {
+  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return new ServiceRefusal(
+    400,
+    'invalid_token',
+    `${JSON.stringify(shown)} is not a resource token: that is a UUID`,
+  )
+}
+
+/** Unknown and foreign are one answer: it must not reveal what exists. It leaves out the token, which is a key. */
+export function notFound(): ServiceRefusal {
+  return new ServiceRefusal(
+    404,
+    'not_found',
+    'no such resource on this account: list_resources shows what there is',
+  )
+}
+
+export function resourceExpired(): ServiceRefusal {
+  return new ServiceRefusal(
+    410,
+    'resource_expired',
+    'the resource has expired or was deleted: create a new one',
+  )
+}
+
+export function paidTierOnly(token: string): ServiceRefusal {
+  return new ServiceRefusal(
+    403,
+    'paid_tier_only',
+    'only a paid account can delete; what a free account has goes by itself when its 24 hours are over',
+    pricingUrl(token),
+  )
+}
+
+export function rateLimited(): ServiceRefusal {
+  return new ServiceRefusal(
+    429,
+    'rate_limited',
+    `this subnet has had its ${DAILY_CAP}/day of anonymous provisions; it gets new ones at UTC midnight, an account at ${startUrl()}`,
+  )
+}
+
+export function provisionFailed(): ServiceRefusal {
+  return new ServiceRefusal(
+    503,
+    'provision_failed',
+    'the database could not be created and nothing is left of it: try again',
+  )
+}
+
+export function internalError(what: string): ServiceRefusal {
+  return new ServiceRefusal(503, 'internal_error', what)
+}

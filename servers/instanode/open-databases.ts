@@ -1,0 +1,73 @@
+import { Refusal } from '../../shared/errors.js'
+import type { Instance } from '../../shared/instance.js'
+import type { DatabaseProvider } from './databases/provider.js'
+import { LazyDatabases } from './lazy-databases.js'
+
+export interface DatabasesOptions {
+  /** `embedded` (the default), the URL of an administrator of a PostgreSQL server, or a provider, which its giver closes. */
+  databases?: string | DatabaseProvider
+  /** Where embedded databases live and stay. Default: a temporary directory, removed at the end. */
+  dataDirectory?: string
+  /** Address of their port. Default `127.0.0.1`. */
+  databaseHost?: string
+}
+
+/** What databases come from, and how to be rid of it. */
+interface OpenedDatabases {
+  databases: DatabaseProvider
+  close(): Promise<void>
+}
+
+/**
+ * Opens what live databases come from. Embedded ones load their engine, and without a directory open at all, only when
+ * the first one is made.
+ *
+ * @throws Refusal `bad_databases`, or the provider's own if it cannot start
+ */
+export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
+  const { databases = 'embedded', dataDirectory } = options
+  if (typeof databases !== 'string') return { databases, close: async () => undefined }
+  checkSource(databases)
+  if (databases !== 'embedded') return owned(await openServer(instance, databases))
+  // What is kept in a directory has to be there from the start, and what is wrong with it has to be said then.
+  if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
+  return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+}
+
+/**
+ * Whether databases can come from there, going by its form.
+ *
+ * @throws Refusal `bad_databases`
+ */
+export function checkSource(source: string): void {
+  if (source === 'embedded' || /^postgres(ql)?:\/\//.test(source)) return
+  throw new Refusal(
+    'bad_databases',
+    `${JSON.stringify(source)} is nothing that databases come from`,
+    'it is embedded, or the URL of a PostgreSQL administrator: postgres://USER:PASSWORD@HOST/DATABASE',
+  )
+}
+
+function owned(databases: DatabaseProvider): OpenedDatabases {
+  return { databases, close: () => databases.close() }
+}
+
+async function openEmbedded(
+  { machine, ids }: Instance,
+  { dataDirectory, databaseHost }: DatabasesOptions,
+): Promise<DatabaseProvider> {
+  const { EmbeddedDatabases } = await import('./databases/embedded/embedded-databases.js')
+  return EmbeddedDatabases.start({
+    machine,
+    ids: ids.stream('databases'),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+    ...(databaseHost !== undefined && { host: databaseHost }),
+  })
+}
+
+async function openServer({ machine, ids, log }: Instance, adminUrl: string): Promise<DatabaseProvider> {
+  const { ServerDatabases } = await import('./databases/server/server-databases.js')
+  const server = await ServerDatabases.start({ machine, ids: ids.stream('databases'), adminUrl })
+  for (const note of server.info.notes) log.warn(note)
+  return server
+}

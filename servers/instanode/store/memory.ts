@@ -1,0 +1,137 @@
+import { OneAtATime } from '../../../shared/one-at-a-time.js'
+import type { Account } from '../domain/account.js'
+import type { Delivery } from '../domain/delivery.js'
+import type { Resource, ResourceType } from '../domain/resource.js'
+import type { InstanodeStore } from './store.js'
+
+interface Row {
+  resource: Resource
+  /** Tells which of two resources of one instant was made later. */
+  readonly position: number
+}
+
+/** The store of one process: gone with it. */
+export class MemoryStore implements InstanodeStore {
+  readonly #accounts = new Map<string, Account>()
+  readonly #accountsByToken = new Map<string, Account>()
+  readonly #accountsByUser = new Map<string, Account>()
+  /** Provisions by day, then by subnet. */
+  readonly #provisions = new Map<string, Map<string, number>>()
+  /** By token, in the order of their creation. */
+  readonly #rows = new Map<string, Row>()
+  /** When each resource that the reaper is to take is due. */
+  readonly #reapAt = new Map<string, number>()
+  readonly #owned = new Map<string, Set<string>>()
+  readonly #logs = new Map<string, Set<Delivery>>()
+  readonly #changes = new OneAtATime()
+
+  async saveAccount(account: Account): Promise<void> {
+    this.#accounts.set(account.id, account)
+    this.#accountsByUser.set(account.userId, account)
+    if (account.fixedToken !== null) this.#accountsByToken.set(account.fixedToken, account)
+  }
+
+  async accounts(): Promise<Account[]> {
+    return [...this.#accounts.values()]
+  }
+
+  async accountByToken(fixedToken: string): Promise<Account | undefined> {
+    return this.#accountsByToken.get(fixedToken)
+  }
+
+  async accountByUser(userId: string): Promise<Account | undefined> {
+    return this.#accountsByUser.get(userId)
+  }
+
+  async countProvision(subnet: string, day: string, cap: number): Promise<boolean> {
+    let counts = this.#provisions.get(day)
+    if (counts === undefined) {
+      // Nobody asks for a day that is over.
+      this.#provisions.clear()
+      counts = new Map()
+      this.#provisions.set(day, counts)
+    }
+    const count = counts.get(subnet) ?? 0
+    if (count >= cap) return false
+    counts.set(subnet, count + 1)
+    return true
+  }
+
+  async insert(resource: Resource): Promise<void> {
+    this.#rows.set(resource.token, { resource, position: this.#rows.size })
+    this.#index(resource)
+  }
+
+  async find(token: string): Promise<Resource | undefined> {
+    return this.#rows.get(token)?.resource
+  }
+
+  alter(
+    token: string,
+    change: (resource: Resource | undefined) => Promise<Resource | undefined>,
+  ): Promise<Resource | undefined> {
+    return this.#changes.run(token, async () => {
+      const row = this.#rows.get(token)
+      const changed = await change(row?.resource)
+      if (row === undefined || changed === undefined) return undefined
+      row.resource = changed
+      this.#index(changed)
+      return changed
+    })
+  }
+
+  async ownedBy(accountId: string): Promise<Resource[]> {
+    return [...(this.#owned.get(accountId) ?? [])]
+      .flatMap(token => this.#rows.get(token) ?? [])
+      .sort((a, b) => b.resource.createdAt - a.resource.createdAt || b.position - a.position)
+      .map(({ resource }) => resource)
+  }
+
+  async madeFrom(subnet: string, type: ResourceType): Promise<Resource[]> {
+    return [...this.#rows.values()]
+      .map(({ resource }) => resource)
+      .filter(resource => resource.subnet === subnet && resource.type === type)
+      .reverse()
+  }
+
+  async due(instant: number): Promise<string[]> {
+    return [...this.#reapAt].filter(([, reapAt]) => reapAt <= instant).map(([token]) => token)
+  }
+
+  async nextReap(): Promise<number | undefined> {
+    let next: number | undefined
+    for (const reapAt of this.#reapAt.values()) if (next === undefined || reapAt < next) next = reapAt
+    return next
+  }
+
+  async pushDelivery(token: string, delivery: Delivery, keep: number): Promise<void> {
+    const log = this.#logs.get(token) ?? new Set()
+    this.#logs.set(token, log)
+    log.add(delivery)
+    for (const oldest of log) {
+      if (log.size <= keep) break
+      log.delete(oldest)
+    }
+  }
+
+  async deliveries(token: string): Promise<Delivery[]> {
+    return [...(this.#logs.get(token) ?? [])].reverse()
+  }
+
+  async forgetDeliveries(token: string): Promise<void> {
+    this.#logs.delete(token)
+  }
+
+  async close(): Promise<void> {
+    for (const table of [this.#rows, this.#reapAt, this.#owned, this.#logs]) table.clear()
+  }
+
+  #index({ token, owner, reapAt }: Resource): void {
+    if (reapAt === null) this.#reapAt.delete(token)
+    else this.#reapAt.set(token, reapAt)
+    if (owner === null) return
+    const owned = this.#owned.get(owner)
+    if (owned === undefined) this.#owned.set(owner, new Set([token]))
+    else owned.add(token)
+  }
+}

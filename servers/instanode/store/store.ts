@@ -1,0 +1,48 @@
+import type { Account } from '../domain/account.js'
+import type { Delivery } from '../domain/delivery.js'
+import type { Resource, ResourceType } from '../domain/resource.js'
+
+/**
+ * Where accounts, resources and what receivers took are kept.
+ *
+ * Rules are the domain's: a store keeps what it is given and finds what it is asked for.
+ */
+export interface InstanodeStore {
+  /** Keeps an account, in place of one of the same id. */
+  saveAccount(account: Account): Promise<void>
+  accounts(): Promise<Account[]>
+  accountByToken(fixedToken: string): Promise<Account | undefined>
+  accountByUser(userId: string): Promise<Account | undefined>
+
+  /** Counts one provision, unless there were `cap` that day already; in one step. @returns whether it was counted */
+  countProvision(subnet: string, day: string, cap: number): Promise<boolean>
+
+  insert(resource: Resource): Promise<void>
+  find(token: string): Promise<Resource | undefined>
+  /**
+   * Changes one resource, alone: no other change of it, from whichever process, runs meanwhile.
+   *
+   * @param change is given the resource as it is and returns it as it is to be; undefined, or a throw, leaves it
+   * @returns the resource as it was written; undefined if nothing was
+   */
+  alter(
+    token: string,
+    change: (resource: Resource | undefined) => Promise<Resource | undefined>,
+  ): Promise<Resource | undefined>
+  /** The last created first. */
+  ownedBy(accountId: string): Promise<Resource[]>
+  /** Those of a type made from a subnet, the last created first. */
+  madeFrom(subnet: string, type: ResourceType): Promise<Resource[]>
+  /** The tokens of those with a `reapAt` up to `instant`. */
+  due(instant: number): Promise<string[]>
+  /** The earliest `reapAt`. */
+  nextReap(): Promise<number | undefined>
+
+  /** Puts a delivery in front of a receiver's log, and lets go of the oldest beyond `keep`. */
+  pushDelivery(token: string, delivery: Delivery, keep: number): Promise<void>
+  /** A receiver's log, the newest first. */
+  deliveries(token: string): Promise<Delivery[]>
+  forgetDeliveries(token: string): Promise<void>
+
+  close(): Promise<void>
+}

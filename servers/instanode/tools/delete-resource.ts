@@ -1,0 +1,34 @@
+import { z } from 'zod'
+import { defineTool } from '../../../shared/mcp/define-tool.js'
+import type { Caller } from '../service.js'
+import { requireToken, type ToolKit } from './kit.js'
+import { resourceToken } from './schemas.js'
+
+export const deleteResource = (kit: ToolKit) =>
+  defineTool({
+    name: 'delete_resource',
+    title: 'Delete a resource',
+    description:
+      'Deletes a database or receiver that the account owns, with all that is in it. Cannot be undone. Paid accounts only.',
+    input: z.strictObject({ token: resourceToken }),
+    output: z.strictObject({
+      id: z.string(),
+      token: z.string(),
+      status: z.literal('deleted'),
+      message: z.string(),
+    }),
+    hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
+    async run(args, { caller }: { caller: Caller }) {
+      requireToken(caller)
+      const { id, token, message } = await kit.service.remove(caller, args.token)
+      return { id, token, status: 'deleted' as const, message }
+    },
+    render: result =>
+      [
+        'Deleted.',
+        '',
+        `Token: ${result.token}`,
+        `Status: ${result.status}`,
+        `Message: ${result.message}`,
+      ].join('\n'),
+  })

@@ -1,0 +1,126 @@
+import { decodeJwt, decodeProtectedHeader, SignJWT, UnsecuredJWT } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_ACCOUNTS } from '../../../servers/instanode/world.js'
+import { IdSource } from '../../../shared/ids.js'
+import {
+  createWebhook,
+  DAY,
+  FREE,
+  listed,
+  listedTokens,
+  PAID,
+  type RunningInstanode,
+  startInstanode,
+} from '../../support/instanode.js'
+import { ok, refused } from '../../support/understudy.js'
+
+const SEED = 'tokens'
+/** The secret of an instance with that seed: what a forger would have to know. */
+const SECRET = new IdSource(SEED).stream('instanode').stream('jwt').bytes(32)
+const PAID_USER = DEFAULT_ACCOUNTS.find(({ id }) => id === 'acct_paid')?.userId ?? ''
+const START = Date.parse('2026-01-01T00:00:00Z') / 1000
+
+async function mint({ client }: RunningInstanode, token = PAID): Promise<string> {
+  return String((await ok(await client(token), 'get_api_token')).token)
+}
+
+/** A token as the service would sign it, or nearly so. */
+function signed(
+  claims: Record<string, unknown>,
+  alg = 'HS256',
+  secret: Uint8Array = SECRET,
+): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg }).sign(secret)
+}
+
+describe('a token of get_api_token', () => {
+  it('holds exactly the user, its time and its end, signed with HS256', async () => {
+    const token = await mint(await startInstanode({ seed: SEED }))
+    expect(decodeProtectedHeader(token)).toEqual({ alg: 'HS256', typ: 'JWT' })
+    expect(decodeJwt(token)).toEqual({ user_id: PAID_USER, iat: START, exp: START + 2_592_000 })
+  })
+
+  it('speaks for the account that asked for it, for 30 days of the clock of the instance', async () => {
+    const running = await startInstanode()
+    const caller = await running.client(await mint(running, FREE))
+    const { token } = await createWebhook(await running.client(PAID))
+    expect(await listed(caller)).toEqual([])
+    const own = await createWebhook(caller)
+    expect(await listedTokens(caller)).toEqual([own.token])
+    expect(await refused(caller, 'delete_resource', { token })).toContain('paid')
+    await running.instance.clock.advance(30 * DAY - 1)
+    await ok(caller, 'list_resources')
+    await running.instance.clock.advance(1)
+    expect(await refused(caller, 'list_resources')).toContain('INSTANODE_TOKEN')
+  })
+
+  it('mints further ones, and stays good beside them', async () => {
+    const running = await startInstanode()
+    const first = await mint(running)
+    await running.instance.clock.advance(1000)
+    const second = await mint(running, first)
+    expect(second).not.toBe(first)
+    for (const token of [first, second]) await ok(await running.client(token), 'list_resources')
+  })
+
+  it('is good at another instance of the same seed, and at no other', async () => {
+    const token = await mint(await startInstanode({ seed: SEED }))
+    await ok(await (await startInstanode({ seed: SEED })).client(token), 'list_resources')
+    const stranger = await (await startInstanode({ seed: 'another' })).client(token)
+    expect(await refused(stranger, 'list_resources')).toContain('INSTANODE_TOKEN')
+  })
+
+  it('is named by its account in the journal, and shown nowhere', async () => {
+    const running = await startInstanode()
+    const token = await mint(running)
+    await ok(await running.client(token), 'list_resources')
+    const [entry] = running.instance.journal.entries({ tool: 'list_resources' })
+    expect(entry?.caller).toBe('acct_paid')
+    expect(entry?.headers.authorization).toBe('Bearer [masked]')
+    expect(JSON.stringify(entry)).not.toContain(token)
+  })
+})
+
+describe('a token that is no good', () => {
+  it.each<[string, () => Promise<string>]>([
+    [
+      'is signed with another secret',
+      () => signed({ user_id: PAID_USER, exp: START + 60 }, 'HS256', Buffer.alloc(32)),
+    ],
+    ['has run out', () => signed({ user_id: PAID_USER, exp: START })],
+    ['is of alg none', async () => new UnsecuredJWT({ user_id: PAID_USER, exp: START + 60 }).encode()],
+    ['names nobody', () => signed({ exp: START + 60 })],
+    ['names a stranger', () => signed({ user_id: '00000000-0000-4000-8000-000000000000', exp: START + 60 })],
+    ['has a user that is no text', () => signed({ user_id: 7, exp: START + 60 })],
+    ['has lost its end', async () => (await signed({ user_id: PAID_USER })).slice(0, -1)],
+    ['is no token at all', async () => 'nonsense'],
+    ['is the name of an account', async () => 'acct_paid'],
+    ['is a fixed token in capitals', async () => PAID.toUpperCase()],
+  ])('because it %s is refused by every tool, creation included', async (_why, make) => {
+    const { client, databases, instance } = await startInstanode({ seed: SEED })
+    const token = await make()
+    const caller = await client(token)
+    const texts = [
+      await refused(caller, 'list_resources'),
+      await refused(caller, 'get_api_token'),
+      await refused(caller, 'create_postgres', { name: 'x' }),
+      await refused(caller, 'create_webhook', { name: 'x' }),
+    ]
+    // One sentence for all: it does not tell which of these was the matter.
+    expect(new Set(texts.map(text => text.replace(/^\w+/, ''))).size).toBe(1)
+    expect(texts[0]).toContain('INSTANODE_TOKEN')
+    expect(texts.join()).not.toContain(token)
+    expect(databases.live.size).toBe(0)
+    expect(instance.journal.entries({ tool: 'list_resources' }).map(entry => entry.caller)).toEqual([
+      'unverified',
+    ])
+  })
+
+  it('would be good with the right signature, user and time: the tests above refuse for their reason', async () => {
+    const { client } = await startInstanode({ seed: SEED })
+    for (const alg of ['HS256', 'HS384', 'HS512']) {
+      await ok(await client(await signed({ user_id: PAID_USER, exp: START + 60 }, alg)), 'list_resources')
+    }
+    await ok(await client(await signed({ user_id: PAID_USER })), 'list_resources')
+  })
+})

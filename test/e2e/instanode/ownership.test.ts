@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest'
+import { concurrently } from '../../support/concurrently.js'
+import {
+  createPostgres,
+  createWebhook,
+  DAY,
+  databaseOf,
+  FREE,
+  listed,
+  listedTokens,
+  PAID,
+  PAID_2,
+  startInstanode,
+} from '../../support/instanode.js'
+import { ok, refused } from '../../support/understudy.js'
+
+const NOBODYS = '00000000-0000-4000-8000-000000000000'
+
+describe('claim_token', () => {
+  it('by a free account makes it the owner, and changes neither tier nor expiry nor limits', async () => {
+    const { client, databases } = await startInstanode()
+    const made = await createPostgres(await client())
+    const free = await client(FREE)
+    expect(await listed(free)).toEqual([])
+    expect(await ok(free, 'claim_token', { token: made.token })).toMatchObject({ tier: 'anonymous' })
+    expect(await listed(free)).toMatchObject([{ token: made.token, expires_at: made.expires_at }])
+    expect(databases.live.get(databaseOf(made.token))?.limits.connections).toBe(2)
+  })
+
+  it('by a paid account clears the expiry and raises the limits of the live database', async () => {
+    const { client, databases, instance } = await startInstanode()
+    const { token } = await createPostgres(await client())
+    const paid = await client(PAID)
+    expect(await ok(paid, 'claim_token', { token })).toMatchObject({ tier: 'paid' })
+    expect(databases.live.get(databaseOf(token))?.limits).toEqual({
+      storageBytes: 500 * 1024 * 1024,
+      connections: 5,
+    })
+    await instance.clock.advance(30 * DAY)
+    expect(await listed(paid)).toMatchObject([{ token, expires_at: null }])
+    expect(databases.dropped).toEqual([])
+  })
+
+  it('is idempotent for the owner', async () => {
+    const { client } = await startInstanode()
+    const { token } = await createPostgres(await client())
+    const paid = await client(PAID)
+    const first = await ok(paid, 'claim_token', { token })
+    expect(await ok(paid, 'claim_token', { token })).toEqual(first)
+    expect(await listedTokens(paid)).toEqual([token])
+  })
+
+  it('of two accounts at once, exactly one wins; the other learns nothing', async () => {
+    const { client, databases } = await startInstanode()
+    const anonymous = await client()
+    const [paid, second, free] = [await client(PAID), await client(PAID_2), await client(FREE)]
+    for (let round = 0; round < 5; round++) {
+      const { token } = await createPostgres(anonymous)
+      const claims = [second, free, paid].map(who => ({ client: who, tool: 'claim_token', args: { token } }))
+      const outcomes = await concurrently(claims)
+      expect(outcomes.filter(({ refused }) => !refused)).toHaveLength(1)
+      const unknown = await refused(free, 'claim_token', { token: NOBODYS })
+      for (const { text } of outcomes.filter(({ refused }) => refused)) expect(text).toBe(unknown)
+      const owners = await Promise.all([paid, second, free].map(who => listedTokens(who)))
+      expect(owners.filter(tokens => tokens.includes(token))).toHaveLength(1)
+    }
+    expect(databases.live.size).toBe(5)
+  })
+
+  it('refuses in the order of the service: no account, no UUID, unknown, dead, foreign', async () => {
+    const { client, instance } = await startInstanode()
+    const anonymous = await client()
+    const [paid, second] = [await client(PAID), await client(PAID_2)]
+    const { token: dead } = await createPostgres(anonymous)
+    const { token: foreignDead } = await createPostgres(second)
+    await ok(second, 'delete_resource', { token: foreignDead })
+    await instance.clock.advance(DAY)
+    const { token: foreign } = await createPostgres(second)
+
+    expect(await refused(anonymous, 'claim_token', { token: 'no uuid' })).toContain('INSTANODE_TOKEN')
+    expect(await refused(await client('nonsense'), 'claim_token', { token: 'no uuid' })).toContain(
+      'INSTANODE_TOKEN',
+    )
+    expect(await refused(paid, 'claim_token', { token: 'no uuid' })).toContain('(400 invalid_token)')
+    expect(await refused(paid, 'claim_token', { token: NOBODYS })).toContain('(404 not_found)')
+    expect(await refused(paid, 'claim_token', { token: dead })).toContain('(410 resource_expired)')
+    expect(await refused(paid, 'claim_token', { token: foreignDead })).toContain('(410 resource_expired)')
+    expect(await refused(paid, 'claim_token', { token: foreign })).toContain('(404 not_found)')
+  })
+})
+
+describe('delete_resource', () => {
+  it('has dropped the database when it answers', async () => {
+    const { client, databases } = await startInstanode()
+    const paid = await client(PAID)
+    const { token } = await createPostgres(paid)
+    await ok(paid, 'delete_resource', { token })
+    expect(databases.dropped).toEqual([databaseOf(token)])
+    expect(await listed(paid)).toEqual([])
+    expect(await refused(paid, 'delete_resource', { token })).toContain('(404 not_found)')
+    expect(await refused(paid, 'claim_token', { token })).toContain('(410 resource_expired)')
+  })
+
+  it('is for paid accounts: a free one gets a link, and what it owns stays', async () => {
+    const { client, databases } = await startInstanode()
+    const free = await client(FREE)
+    const { token } = await createPostgres(free)
+    expect(await refused(free, 'delete_resource', { token })).toContain(
+      `https://instanode.dev/pricing.html?token=${token}`,
+    )
+    expect(await refused(free, 'delete_resource', { token: 'no uuid' })).toContain('(400 invalid_token)')
+    expect(await listedTokens(free)).toEqual([token])
+    expect(databases.dropped).toEqual([])
+  })
+
+  it('answers for unknown, foreign, unclaimed, expired and deleted alike', async () => {
+    const { client, instance, databases } = await startInstanode()
+    const anonymous = await client()
+    const [paid, second] = [await client(PAID), await client(PAID_2)]
+    const { token: expired } = await createWebhook(anonymous)
+    await instance.clock.advance(DAY)
+    const { token: unclaimed } = await createWebhook(anonymous)
+    const { token: foreign } = await createWebhook(second)
+    const { token: deleted } = await createWebhook(paid)
+    await ok(paid, 'delete_resource', { token: deleted })
+
+    const unknown = await refused(paid, 'delete_resource', { token: NOBODYS })
+    expect(unknown).toContain('(404 not_found)')
+    for (const token of [foreign, unclaimed, expired, deleted]) {
+      expect(await refused(paid, 'delete_resource', { token })).toBe(unknown)
+    }
+    expect(await listedTokens(second)).toEqual([foreign])
+    expect(databases.dropped).toEqual([])
+  })
+
+  it('of two at once for one resource, one succeeds', async () => {
+    const { client, databases } = await startInstanode()
+    const paid = await client(PAID)
+    const { token } = await createPostgres(paid)
+    const twice = [0, 1].map(() => ({ client: paid, tool: 'delete_resource', args: { token } }))
+    const outcomes = await concurrently(twice)
+    expect(outcomes.map(({ refused }) => refused).sort()).toEqual([false, true])
+    expect(databases.dropped).toEqual([databaseOf(token)])
+  })
+})
+
+it('the four account tools name INSTANODE_TOKEN to a caller without one', async () => {
+  const { client } = await startInstanode()
+  const anonymous = await client()
+  const token = NOBODYS
+  for (const [tool, args] of [
+    ['list_resources', {}],
+    ['claim_token', { token }],
+    ['delete_resource', { token }],
+    ['get_api_token', {}],
+  ] as const) {
+    expect(await refused(anonymous, tool, args)).toMatch(new RegExp(`^${tool} failed: .*INSTANODE_TOKEN`))
+  }
+})
+
+it('two sessions of one account see the same list; another account sees none of it', async () => {
+  const { client } = await startInstanode()
+  const { token } = await createPostgres(await client(PAID))
+  expect(await listedTokens(await client(PAID))).toEqual([token])
+  expect(await listedTokens(await client(PAID_2))).toEqual([])
+})

@@ -1,0 +1,278 @@
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { MAX_DELIVERY_BYTES } from '../../../servers/instanode/rest/receive.js'
+import { createPostgres, createWebhook, PAID, startInstanode } from '../../support/instanode.js'
+import { send } from '../../support/raw-http.js'
+import { ok } from '../../support/understudy.js'
+
+const entry = z.strictObject({
+  body: z.string(),
+  encoding: z.enum(['utf8', 'base64']),
+  headers: z.record(z.string(), z.string()),
+  id: z.uuid(),
+  method: z.string(),
+  path: z.string(),
+  query: z.string(),
+  received_at: z.string(),
+})
+const log = z.strictObject({ ok: z.literal(true), requests: z.array(entry), total: z.int() })
+
+async function readBack(url: string): Promise<z.infer<typeof log>> {
+  const { status, json, headers } = await send(url, { method: 'GET' })
+  expect([status, headers['content-type']]).toEqual([200, 'application/json; charset=utf-8'])
+  return log.parse(json)
+}
+
+async function startReceiver(token?: string) {
+  const running = await startInstanode()
+  return { ...running, hook: await createWebhook(await running.client(token)) }
+}
+
+/** What a socket answers to bytes that need not be HTTP. */
+function sendBytes(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () => socket.end(bytes))
+    let answer = ''
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString('latin1')
+    })
+    socket.on('close', () => resolve(answer))
+    socket.on('error', reject)
+  })
+}
+
+describe('a receiver', () => {
+  it('takes a request and gives all of it back', async () => {
+    const { hook } = await startReceiver()
+    const headers = { 'x-event': 'push', 'content-type': 'text/plain', authorization: 'Bearer s' }
+    const taken = await send(`${hook.receive_url}?a=1&b=%20`, { headers, body: 'héllo <&>' })
+    expect([taken.status, taken.json]).toEqual([200, { id: expect.any(String), ok: true }])
+    const { requests, total } = await readBack(hook.receive_url)
+    expect(total).toBe(1)
+    expect(requests).toEqual([
+      {
+        body: 'héllo <&>',
+        encoding: 'utf8',
+        headers: expect.objectContaining({
+          'X-Event': 'push',
+          'Content-Type': 'text/plain',
+          'Content-Length': '10',
+          Authorization: 'Bearer s',
+        }),
+        id: z.object({ id: z.string() }).parse(taken.json).id,
+        method: 'POST',
+        path: new URL(hook.receive_url).pathname,
+        query: 'a=1&b=%20',
+        received_at: '2026-01-01T00:00:00Z',
+      },
+    ])
+    expect(requests[0]?.headers).not.toHaveProperty('Host')
+  })
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PROPFIND', 'REPORT'])(
+    'takes %s',
+    async method => {
+      const { hook, instanode } = await startReceiver()
+      expect((await send(hook.receive_url, { method })).status).toBe(200)
+      expect(await instanode.deliveries(hook.token)).toMatchObject([{ method }])
+    },
+  )
+
+  it('reading back is no delivery', async () => {
+    const { hook } = await startReceiver()
+    expect(await readBack(hook.receive_url)).toEqual({ ok: true, requests: [], total: 0 })
+    expect((await readBack(hook.receive_url)).total).toBe(0)
+  })
+
+  it('joins headers that come twice', async () => {
+    const { hook } = await startReceiver()
+    await new Promise(resolve => {
+      const headers = [
+        'X-Tag',
+        'a',
+        'Host',
+        new URL(hook.receive_url).host,
+        'x-tag',
+        'b',
+        'Content-Length',
+        '0',
+      ]
+      httpRequest(hook.receive_url, { method: 'POST', headers }, response => {
+        response.resume().on('end', resolve)
+      }).end()
+    })
+    expect((await readBack(hook.receive_url)).requests[0]?.headers['X-Tag']).toBe('a, b')
+  })
+
+  it('keeps a binary body to the byte', async () => {
+    const { hook, instanode } = await startReceiver()
+    const body = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+    await send(hook.receive_url, { body })
+    const { requests } = await readBack(hook.receive_url)
+    expect(requests[0]?.encoding).toBe('base64')
+    expect(Buffer.from(requests[0]?.body ?? '', 'base64').equals(body)).toBe(true)
+    expect((await instanode.deliveries(hook.token))[0]?.body.equals(body)).toBe(true)
+  })
+
+  it('takes 1 MiB, and one byte more not', async () => {
+    const { hook } = await startReceiver()
+    expect((await send(hook.receive_url, { body: Buffer.alloc(MAX_DELIVERY_BYTES, 'a') })).status).toBe(200)
+    const refused = await send(hook.receive_url, { body: Buffer.alloc(MAX_DELIVERY_BYTES + 1, 'a') })
+    expect([refused.status, refused.json]).toEqual([
+      413,
+      { error: 'payload_too_large', message: expect.stringContaining('1048576'), ok: false },
+    ])
+    const { requests, total } = await readBack(hook.receive_url)
+    expect([total, requests[0]?.body.length]).toEqual([1, MAX_DELIVERY_BYTES])
+  })
+
+  it.each([
+    [undefined, 100],
+    [PAID, 1000],
+  ])('of the account %s keeps the last %i, the newest first', async (token, keep) => {
+    const { hook } = await startReceiver(token)
+    for (let nth = 1; nth <= keep + 2; nth++) await send(hook.receive_url, { body: String(nth) })
+    const { requests, total } = await readBack(hook.receive_url)
+    expect([total, requests[0]?.body, requests.at(-1)?.body]).toEqual([keep, String(keep + 2), '3'])
+  })
+
+  it('keeps more from the moment a paid account claims it', async () => {
+    const { hook, client } = await startReceiver()
+    for (let nth = 1; nth <= 100; nth++) await send(hook.receive_url)
+    await ok(await client(PAID), 'claim_token', { token: hook.token })
+    await send(hook.receive_url)
+    expect((await readBack(hook.receive_url)).total).toBe(101)
+  })
+
+  it('is told apart by its address in any spelling of the token', async () => {
+    const { hook, url, instanode } = await startReceiver()
+    const spellings = [hook.token.toUpperCase(), hook.token.replaceAll('-', ''), `%7B${hook.token}%7D`]
+    for (const spelling of spellings) {
+      expect((await send(`${url}/webhook/receive/${spelling}`)).status).toBe(200)
+    }
+    expect(await instanode.deliveries(hook.token)).toHaveLength(3)
+  })
+
+  it('tells in-process code of every delivery, until that has heard enough', async () => {
+    const { hook, instanode } = await startReceiver()
+    const heard: string[] = []
+    instanode.onDelivery(() => {
+      throw new Error('a listener that fails is its own affair')
+    })
+    const stop = instanode.onDelivery((token, { body }) => heard.push(`${token} ${body}`))
+    await send(hook.receive_url, { body: 'one' })
+    stop()
+    expect((await send(hook.receive_url, { body: 'two' })).status).toBe(200)
+    expect(heard).toEqual([`${hook.token} one`])
+  })
+
+  it('deleted while a body is on its way does not take it', async () => {
+    const { hook, client, instanode } = await startReceiver(PAID)
+    const status = await new Promise(resolve => {
+      const request = httpRequest(hook.receive_url, { method: 'POST' }, response => {
+        response.resume()
+        resolve(response.statusCode)
+      })
+      request.write('first half')
+      void client(PAID)
+        .then(paid => ok(paid, 'delete_resource', { token: hook.token }))
+        .then(() => request.end('second half'))
+    })
+    expect(status).toBe(410)
+    expect(await instanode.deliveries(hook.token)).toEqual([])
+  })
+})
+
+describe('a receive URL that is none', () => {
+  it.each([
+    ['abc', 400, 'invalid_token'],
+    ['%E0%A4%A', 400, 'invalid_token'],
+    ['%00', 400, 'invalid_token'],
+    ['00000000-0000-4000-8000-000000000000', 404, 'not_found'],
+    ['', 404, 'not_found'],
+    ['00000000-0000-4000-8000-000000000000/more', 404, 'not_found'],
+  ])('…/%s is answered with %i %s, in JSON', async (text, status, error) => {
+    const { url } = await startInstanode()
+    for (const method of ['POST', 'GET']) {
+      const answer = await send(`${url}/webhook/receive/${text}`, { method })
+      expect([answer.status, answer.json]).toEqual([status, expect.objectContaining({ error, ok: false })])
+    }
+  })
+
+  it('because it is the token of a database is unknown', async () => {
+    const { client, url } = await startInstanode()
+    const { token } = await createPostgres(await client())
+    expect(await send(`${url}/webhook/receive/${token}`)).toMatchObject({
+      status: 404,
+      json: { error: 'not_found', ok: false },
+    })
+  })
+
+  it('because it was deleted is gone', async () => {
+    const { hook, client } = await startReceiver(PAID)
+    await ok(await client(PAID), 'delete_resource', { token: hook.token })
+    for (const method of ['POST', 'GET']) {
+      expect(await send(hook.receive_url, { method })).toMatchObject({
+        status: 410,
+        json: { error: 'webhook_inactive', ok: false },
+      })
+    }
+  })
+})
+
+describe('a request that is not in order', () => {
+  it.each([
+    ['an unknown method', 'NONSENSE / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\r\n\r\n'],
+    [
+      'two lengths',
+      'POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+    ],
+    [
+      'a length and chunks',
+      'POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    [
+      'a broken chunk',
+      'POST /webhook/receive/TOKEN HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    ],
+    ['a header too long', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+    ['no Host', 'GET /webhook/receive/TOKEN HTTP/1.0\r\n\r\n'],
+    ['a foreign Host', 'GET /webhook/receive/TOKEN HTTP/1.1\r\nHost: evil.invalid\r\n\r\n'],
+    ['a URL that is a star', 'OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
+    ['a tunnel', 'CONNECT example.invalid:443 HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    [
+      'an upgrade',
+      'GET /webhook/receive/TOKEN HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n',
+    ],
+  ])('(%s) gets no 5xx and no HTML', async (_what, bytes) => {
+    const { hook } = await startReceiver()
+    const answer = await sendBytes(hook.receive_url, bytes.replace('TOKEN', hook.token))
+    expect(answer).not.toMatch(/^HTTP\/1\.1 5/)
+    expect(answer.toLowerCase()).not.toContain('<html')
+  })
+
+  it('that comes from a page of another site is kept out', async () => {
+    const { hook, instanode } = await startReceiver()
+    const answer = await send(hook.receive_url, { headers: { origin: 'https://evil.invalid' } })
+    expect([answer.status, answer.json]).toEqual([
+      403,
+      expect.objectContaining({ error: 'forbidden', ok: false }),
+    ])
+    expect(await instanode.deliveries(hook.token)).toEqual([])
+  })
+
+  it('that hangs up halfway leaves no delivery', async () => {
+    const { hook, instanode } = await startReceiver()
+    await new Promise<void>(resolve => {
+      const request = httpRequest(hook.receive_url, { method: 'POST', headers: { 'content-length': '10' } })
+      request.on('error', () => resolve())
+      request.write('half', () => request.destroy())
+    })
+    await send(hook.receive_url, { body: 'whole' })
+    expect(await instanode.deliveries(hook.token)).toHaveLength(1)
+  })
+})

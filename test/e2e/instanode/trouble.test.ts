@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest'
+import {
+  createPostgres,
+  databaseOf,
+  listed,
+  listedTokens,
+  PAID,
+  startInstanode,
+} from '../../support/instanode.js'
+import { ok, refused } from '../../support/understudy.js'
+
+it('a database that cannot be made leaves nothing behind, and does not say why to the caller', async () => {
+  const { client, databases } = await startInstanode()
+  const paid = await client(PAID)
+  databases.failing.provision = new Error('password is hunter2')
+  const text = await refused(paid, 'create_postgres', { name: 'x' })
+  expect(text).toContain('(503 provision_failed)')
+  expect(text).not.toContain('hunter2')
+  expect(await listed(paid)).toEqual([])
+  await createPostgres(paid)
+})
+
+it('a claim whose limits cannot be raised does not happen; it can be made again', async () => {
+  const { client, databases } = await startInstanode()
+  const { token } = await createPostgres(await client())
+  const paid = await client(PAID)
+  databases.failing.setLimits = new Error('down')
+  await refused(paid, 'claim_token', { token })
+  expect(await listed(paid)).toEqual([])
+  await ok(paid, 'claim_token', { token })
+  expect(await listedTokens(paid)).toEqual([token])
+})
+
+it('a deletion whose database cannot be dropped yet says so, and is made good by itself', async () => {
+  const { client, databases, instance } = await startInstanode()
+  const paid = await client(PAID)
+  const { token } = await createPostgres(paid)
+  databases.failing.drop = new Error('down')
+  expect(await refused(paid, 'delete_resource', { token })).toContain('tried again')
+  expect(await listed(paid)).toEqual([])
+  await instance.clock.advance(60_000)
+  expect(databases.dropped).toEqual([databaseOf(token)])
+})

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { identify } from '../../../servers/instanode/caller.js'
+
+function caller(headers: Record<string, string>, remoteAddress?: string) {
+  return identify({ transport: 'http', session: null, headers, remoteAddress, query: new URLSearchParams() })
+}
+
+describe('where a caller calls from', () => {
+  const forwarded = { 'x-forwarded-for': '203.0.113.1, 10.0.0.1' }
+
+  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])('is what a proxy at %s says', proxy => {
+    expect(caller(forwarded, proxy).address).toBe('203.0.113.1')
+  })
+
+  it.each(['198.51.100.1', '2001:db8::1'])('is the socket at %s, whatever that says', peer => {
+    expect(caller(forwarded, peer).address).toBe(peer)
+  })
+
+  it('is this machine for a pipe, and for a proxy that says nothing', () => {
+    expect(caller({}).address).toBe('127.0.0.1')
+    expect(caller({ 'x-forwarded-for': ' , ' }, '::1').address).toBe('::1')
+  })
+})
+
+describe('what a caller proves itself with', () => {
+  it.each([
+    ['Bearer abc', 'abc'],
+    ['Bearer  abc', ' abc'],
+    ['bearer abc', undefined],
+    ['Basic abc', undefined],
+    ['Bearer', undefined],
+    ['Bearer ', undefined],
+  ])('of %j is %j', (authorization, bearer) => {
+    expect(caller({ authorization }).bearer).toBe(bearer)
+  })
+})

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest'
+import { CONTRACT_TABLE, contractOf } from '../../../servers/instanode/contract.js'
+
+it.each(['documented', 'observed'] as const)('%s is the column of that name', name => {
+  const column = Object.entries(CONTRACT_TABLE).map(([row, sides]) => [row, sides[name].value])
+  expect(contractOf(name)).toEqual(Object.fromEntries(column))
+})
+
+it('has no row in which both contracts agree, and a source in each', () => {
+  for (const [row, { documented, observed, source }] of Object.entries(CONTRACT_TABLE)) {
+    expect([row, documented.value]).not.toEqual([row, observed.value])
+    expect(source).not.toBe('')
+  }
+})

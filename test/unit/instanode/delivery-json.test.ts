@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { encode } from '../../../servers/instanode/rest/answer.js'
+import { deliveryEntry } from '../../../servers/instanode/rest/delivery-json.js'
+
+function entryOf(rawHeaders: string[], body: Buffer = Buffer.alloc(0)) {
+  const request = { id: 'i', method: 'POST', path: '/p', query: 'a=1' }
+  return deliveryEntry({ ...request, rawHeaders, body, receivedAt: Date.parse('2026-01-01T00:00:07.999Z') })
+}
+
+describe('a delivery in the log', () => {
+  it('has its headers in canonical spelling, repeated ones joined, without Host', () => {
+    const raw = ['x-REQUEST-id', '1', 'HOST', 'h', 'X-Tag', 'a', 'x-tag', 'b', 'content-length', '0']
+    expect(entryOf(raw).headers).toEqual({ 'X-Request-Id': '1', 'X-Tag': 'a, b', 'Content-Length': '0' })
+  })
+
+  it('keeps a header that is named like a part of every object', () => {
+    expect(encode(entryOf(['__proto__', 'x']).headers)).toBe('{"__proto__":"x"}')
+  })
+
+  it('shows a text as it is, NUL included, and anything else in base64', () => {
+    expect(entryOf([], Buffer.from('é\0'))).toMatchObject({ body: 'é\0', encoding: 'utf8' })
+    expect(entryOf([], Buffer.from([0xff, 0, 1]))).toMatchObject({ body: '/wAB', encoding: 'base64' })
+    expect(entryOf([])).toMatchObject({ body: '', encoding: 'utf8' })
+  })
+
+  it('is stamped in whole seconds', () => {
+    expect(entryOf([]).received_at).toBe('2026-01-01T00:00:07Z')
+  })
+})
+
+describe('JSON as the service writes it', () => {
+  it('has its keys in alphabetical order, all the way down', () => {
+    expect(encode({ b: 1, a: { d: [{ z: 1, y: 2 }], c: null } })).toBe(
+      '{"a":{"c":null,"d":[{"y":2,"z":1}]},"b":1}',
+    )
+  })
+
+  it('escapes what could end a script', () => {
+    const text = '<script>&'
+    expect(encode({ text })).toBe('{"text":"\\u003cscript\\u003e\\u0026"}')
+    expect(JSON.parse(encode({ text }))).toEqual({ text })
+  })
+})

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { isLoopback, subnetOf } from '../../../servers/instanode/domain/subnet.js'
+
+describe('the subnet of an address', () => {
+  it.each([
+    ['203.0.113.1', '203.0.113.254'],
+    ['::ffff:203.0.113.7', '203.0.113.8'],
+    ['::ffff:cb00:7107', '203.0.113.8'],
+    ['2001:db8:1::1', '2001:db8:1:ffff:ffff::9'],
+    ['2001:0db8:0001:0000::1', '2001:db8:1::2'],
+    ['not an address', 'not an address'],
+  ])('%s and %s share one', (a, b) => {
+    expect(subnetOf(a)).toBe(subnetOf(b))
+  })
+
+  it.each([
+    ['203.0.113.1', '203.0.112.1'],
+    ['203.0.113.1', '203.0.114.1'],
+    ['2001:db8:1::1', '2001:db8:2::1'],
+    ['::1', '127.0.0.1'],
+    ['1', '0.0.0.1'],
+    ['not an address', 'another'],
+  ])('%s and %s do not', (a, b) => {
+    expect(subnetOf(a)).not.toBe(subnetOf(b))
+  })
+
+  it('is written as a network', () => {
+    expect(subnetOf('203.0.113.77')).toBe('203.0.113.0/24')
+    expect(subnetOf('2001:db8:7:abcd::2')).toBe('2001:db8:7::/48')
+  })
+})
+
+it.each([
+  ['127.0.0.1', true],
+  ['127.9.9.9', true],
+  ['::1', true],
+  ['::ffff:127.0.0.1', true],
+  ['10.0.0.1', false],
+  ['203.0.113.1', false],
+  ['localhost', false],
+])('%s is this machine: %s', (address, own) => {
+  expect(isLoopback(address)).toBe(own)
+})
