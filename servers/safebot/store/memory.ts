@@ -1,3 +1,4 @@
+import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import type { Consumer } from '../domain/consumer.js'
 import type { Room, StoredMessage } from '../domain/room.js'
 import type { RoomTransaction, SafebotStore } from './store.js'
@@ -19,20 +20,10 @@ export class MemoryStore implements SafebotStore {
     consumers: new Map(),
     claims: new Map(),
   }
-  /** The last transaction under way in each busy room. */
-  readonly #busy = new Map<string, Promise<void>>()
+  readonly #rooms = new OneAtATime()
 
-  async transaction<T>(roomId: string, work: (tx: RoomTransaction) => Promise<T>): Promise<T> {
-    const tx = new MemoryTransaction(this.#tables, roomId)
-    const before = this.#busy.get(roomId)
-    const run = before === undefined ? work(tx) : before.then(() => work(tx))
-    const done = run.then(nothing, nothing)
-    this.#busy.set(roomId, done)
-    try {
-      return await run
-    } finally {
-      if (this.#busy.get(roomId) === done) this.#busy.delete(roomId)
-    }
+  transaction<T>(roomId: string, work: (tx: RoomTransaction) => Promise<T>): Promise<T> {
+    return this.#rooms.run(roomId, () => work(new MemoryTransaction(this.#tables, roomId)))
   }
 
   async roomIds(): Promise<string[]> {
@@ -158,5 +149,3 @@ class MemoryTransaction implements RoomTransaction {
     return low
   }
 }
-
-function nothing(): void {}
