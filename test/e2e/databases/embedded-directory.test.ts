@@ -88,16 +88,19 @@ describe('the embedded databases’ directory', () => {
   })
 
   it('keeps databases from one start to the next, and forgets dropped ones', async () => {
-    const [kept, dropped] = [freshSpec(), freshSpec()]
+    const [kept, dropped, blocked] = [freshSpec(), freshSpec(), freshSpec()]
     const first = await start()
     const { url } = await first.provision(kept)
     await first.provision(dropped)
+    const { url: blockedUrl } = await first.provision(blocked)
+    await first.block(blocked.name)
     await (await connect(url)).query('CREATE TABLE t AS SELECT 5 AS n')
     await first.setLimits(kept.name, { storageBytes: MB, connections: 5 })
     await first.drop(dropped.name)
     await first.close()
     const second = await start()
-    expect(readdirSync(dataDirectory).filter(entry => entry.startsWith('data_'))).toHaveLength(1)
+    expect(readdirSync(dataDirectory).filter(entry => entry.startsWith('data_'))).toHaveLength(2)
+    expect(await codeOf(connect(blockedUrl))).toBe('42501')
     expect(await codeOf(second.stats(dropped.name))).toBe('unknown_database')
     expect(await second.stats(kept.name)).toMatchObject({ state: 'asleep', connections: 0 })
     const client = await connect(url)

@@ -163,6 +163,14 @@ export class Session {
     await this.#pass(guest)
   }
 
+  /** Ends every connection, and what it does; the database stays. */
+  dismiss(complaint: Complaint): void {
+    for (const guest of this.#guests) {
+      guest.fatal(complaint)
+      this.cancel(guest)
+    }
+  }
+
   /** Ends every connection and the engine. */
   async shut(complaint: Complaint): Promise<void> {
     this.#shut = true
