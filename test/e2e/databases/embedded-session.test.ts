@@ -102,6 +102,24 @@ describe('embedded databases', () => {
     expect(await b.value('SELECT 2')).toBe(2)
   })
 
+  it('cancels a statement whose settings are being put in force, and stops for who leaves then', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query(`CREATE TABLE t (n int); SET TimeZone = 'Asia/Tokyo'`)
+    for (let round = 0; round < 10; round++) {
+      await b.query(`SET work_mem = '${round + 1}MB'`)
+      await a.query('SELECT 1')
+      const running = codeOf(b.query('SELECT pg_sleep(60)'))
+      await cancel(b)
+      expect(await running).toBe('57014')
+      const hasty = await connect(`${url}&options=-c%20work_mem%3D2MB`)
+      hasty.connection.query('COPY t FROM STDIN')
+      await new Promise(resolve => hasty.connection.stream.write('', resolve))
+      hasty.connection.stream.destroy()
+      expect(await a.value('SELECT count(*)::int FROM t')).toBe(0)
+    }
+    expect(await b.value('SHOW work_mem')).toBe('10MB')
+  })
+
   it('adds up what two connections do at the same time', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)')

@@ -74,10 +74,11 @@ export class Engine {
    *
    * @param bytes whole messages
    * @param most how large the database's files may become, in bytes
-   * @throws Error when the thread goes away meanwhile
+   * @throws Error when the thread goes away meanwhile, or when another batch is under way: the two would mix
    */
   run(bytes: Buffer, most: number, listener: RunListener): Promise<EngineState> {
     if (this.#gone) return Promise.reject(new Error('the engine is gone'))
+    if (this.#run !== undefined) return Promise.reject(new Error('the engine is busy with another batch'))
     Atomics.store(this.#cells, CELL.cancel, 0)
     return new Promise((resolve, reject) => {
       this.#run = {
