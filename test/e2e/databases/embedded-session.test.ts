@@ -120,6 +120,23 @@ describe('embedded databases', () => {
     expect(await b.value('SHOW work_mem')).toBe('10MB')
   })
 
+  it('answers at length while another client does not read', async () => {
+    const [deaf, client] = [await connect(), await connect()]
+    const elsewhere = await connect((await provider.provision(freshSpec())).url)
+    await client.query('SET statement_timeout = 0')
+    deaf.connection.stream.pause()
+    const before = machine.pending
+    const unread = codeOf(deaf.query(`SELECT repeat('x', 100000) FROM generate_series(1, 500)`))
+    await machine.whenPending(before + 1)
+    // Time for buffers to fill up.
+    for (let i = 0; i < 100; i++) await elsewhere.query('SELECT 1')
+    await machine.advance(30_000)
+    expect(await client.value(`SELECT length(repeat('y', 300000))`)).toBe(300_000)
+    expect(await client.value(`SELECT repeat('y', 300000)`)).toHaveLength(300_000)
+    deaf.connection.stream.resume()
+    expect(await unread).toBe('57014')
+  })
+
   it('adds up what two connections do at the same time', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)')

@@ -234,10 +234,13 @@ export class Session {
     for (const text of sql) guest.settings.mentions(text)
     const { machine, times } = this.#options
     const interruption = new Interruption(machine, engine, guest.statementTimeoutMs, times.cancelGraceMs)
+    const running = { guest, interruption }
     const answers = new BatchAnswers({
       guest,
       restored: restored.length,
-      taken: size => engine.taken(size),
+      taken: size => {
+        if (this.#running === running) engine.taken(size)
+      },
       hungry: () => {
         interruption.waiting(bytes => engine.feed(bytes))
         guest.hungry(bytes => interruption.feed(bytes))
@@ -245,7 +248,7 @@ export class Session {
       notified: notification => this.#notify(notification, guest),
       cancelReason: () => interruption.reason,
     })
-    this.#running = { guest, interruption }
+    this.#running = running
     try {
       const most = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.most
       await engine.run(Buffer.concat(messages), most, answers)
