@@ -153,6 +153,7 @@ export class ServerDatabases implements DatabaseProvider {
       this.#judging = this.#judgeAll().then(() => {
         if (!this.#closed) this.#watch()
       })
+      return this.#judging
     })
   }
 
