@@ -59,6 +59,28 @@ describe('databases on a real server', () => {
     }
   })
 
+  it('can be an administrator’s that is no superuser, who still sees what it has locked', async () => {
+    const admin = await connected(postgres.adminUrl)
+    await admin.query(`CREATE ROLE steward LOGIN CREATEDB CREATEROLE PASSWORD 'secret'`)
+    const adminUrl = new URL(postgres.adminUrl)
+    Object.assign(adminUrl, { username: 'steward', password: 'secret' })
+    const provider = await start({ adminUrl: adminUrl.href, spares: 0 })
+    try {
+      const { name, ...rest } = freshSpec()
+      const { url } = await provider.provision({ name, ...rest })
+      const client = await connected(url)
+      await provider.block(name)
+      expect(await client.ended).toBe('57P01')
+      expect(await codeOf(connected(url))).toBe('42501')
+      expect((await provider.stats(name)).sizeBytes).toBeGreaterThan(5 * MB)
+      await provider.drop(name)
+    } finally {
+      await provider.close()
+      await admin.query('DROP ROLE steward')
+      await admin.end()
+    }
+  })
+
   it('says what the server cannot do', async () => {
     const admin = await connected(postgres.adminUrl)
     const vector = await admin.value(
