@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Every test owns its clock, ids and ports, so files may share a process; forks keep signal and stdio tests honest.
     pool: 'forks',
+    // The default leaves one for itself, which on two is half.
+    maxWorkers: '100%',
     testTimeout: 20_000,
   },
 })

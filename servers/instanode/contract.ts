@@ -66,6 +66,19 @@ export const CONTRACT_TABLE = {
     },
     source: 'its docs; the reaper of its code',
   },
+  locksOverQuota: {
+    about: 'a database that has outgrown its storage',
+    documented: {
+      value: false,
+      means: 'its growth over the empty database counts: writes fail with 53100 until space is freed',
+    },
+    observed: {
+      value: true,
+      means:
+        'its whole size counts, at each five-minute tick: past 10 MB its owner is locked out, and it is quota_exceeded for good',
+    },
+    source: 'its limits as published; the reaper of its code',
+  },
   marksFailedCalls: {
     about: 'a tool call that the service refuses',
     documented: { value: true, means: 'is marked isError' },
@@ -98,6 +111,7 @@ export function contractOf(name: ContractName): Contract {
     linksFreeAccounts: row('linksFreeAccounts'),
     namesResourceType: row('namesResourceType'),
     reapsAtOnce: row('reapsAtOnce'),
+    locksOverQuota: row('locksOverQuota'),
     marksFailedCalls: row('marksFailedCalls'),
   }
 }

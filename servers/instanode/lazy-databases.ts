@@ -30,6 +30,10 @@ export class LazyDatabases implements DatabaseProvider {
     await (await this.#opened()).setLimits(name, limits)
   }
 
+  async block(name: string): Promise<void> {
+    await (await this.#opened()).block(name)
+  }
+
   async drop(name: string): Promise<void> {
     await (await this.#opening)?.drop(name)
   }

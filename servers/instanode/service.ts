@@ -46,7 +46,7 @@ export interface AccountToken {
 export interface InstanodeService {
   createPostgres(caller: Caller, name: string): Promise<Provisioned>
   createWebhook(caller: Caller, name: string): Promise<Provisioned>
-  /** What the caller's account owns and can use, the last created first. */
+  /** What the caller's account owns, the last created first: what it can use, and what it is locked out of. */
   list(caller: Caller): Promise<Resource[]>
   /** Makes the caller's account the owner; a paid account's resource is paid from then on. Idempotent. */
   claim(caller: Caller, token: string): Promise<Resource>

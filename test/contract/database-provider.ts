@@ -105,6 +105,42 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       expect(await running).toBe('57P01')
     })
 
+    it('locks its owner out for good when it is blocked: sessions end with 57P01, later logins get 42501', async () => {
+      const { spec, url } = await provisioned()
+      const [idle, busy] = [await connect(url), await connect(url)]
+      await busy.query('BEGIN; CREATE TABLE half (n int)')
+      const running = codeOf(busy.query('SELECT pg_sleep(60)'))
+      await provider.block(spec.name)
+      expect(await idle.ended).toBe('57P01')
+      expect(await running).toBe('57P01')
+      await expect(connect(url)).rejects.toMatchObject({
+        severity: 'FATAL',
+        code: '42501',
+        message: `permission denied for database "${spec.name}"`,
+        detail: 'User does not have CONNECT privilege.',
+      })
+      expect(await codeOf(connect(url.replace(spec.password, 'wrong')))).toBe('28P01')
+      await provider.block(spec.name)
+      await provider.setLimits(spec.name, { storageBytes: 500 * MB, connections: 5 })
+      expect(await codeOf(connect(url))).toBe('42501')
+      expect((await provider.stats(spec.name)).sizeBytes).toBeGreaterThan(5 * MB)
+      await provider.drop(spec.name)
+      expect(await codeOf(connect(url))).toBe('28P01')
+    })
+
+    it('lets a database without a limit grow', async () => {
+      const { spec, url } = await provisioned({
+        ...freshSpec(),
+        limits: { storageBytes: null, connections: 2 },
+      })
+      const client = await connect(url)
+      await client.query(
+        `CREATE TABLE bulk AS SELECT repeat('x', 1000) AS body FROM generate_series(1, 12000)`,
+      )
+      await client.query('INSERT INTO bulk SELECT body FROM bulk LIMIT 1000')
+      expect((await provider.stats(spec.name)).usedBytes).toBeGreaterThan(12 * MB)
+    })
+
     it('counts connections and growth', async () => {
       const { spec, url } = await provisioned()
       const empty = await provider.stats(spec.name)
@@ -207,6 +243,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
         expect(await codeOf(provider.provision(bad)), JSON.stringify(bad)).toBe('bad_database_spec')
       const unknown = 'db_ffffffffffff'
       expect(await codeOf(provider.stats(unknown))).toBe('unknown_database')
+      expect(await codeOf(provider.block(unknown))).toBe('unknown_database')
       expect(await codeOf(provider.setLimits(unknown, freshSpec().limits))).toBe('unknown_database')
     })
 

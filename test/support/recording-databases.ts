@@ -11,8 +11,11 @@ export class RecordingDatabases implements DatabaseProvider {
   /** What exists, by name. */
   readonly live = new Map<string, DatabaseSpec>()
   readonly dropped: string[] = []
+  readonly blocked: string[] = []
+  /** How large each is said to be, in bytes; those not named take nothing. */
+  readonly sizes = new Map<string, number>()
   /** Set, the next call of that method fails with it. */
-  readonly failing: { provision?: Error; drop?: Error; setLimits?: Error } = {}
+  readonly failing: { provision?: Error; drop?: Error; setLimits?: Error; block?: Error } = {}
 
   async provision(spec: DatabaseSpec): Promise<{ url: string }> {
     this.#failOnce('provision')
@@ -27,14 +30,20 @@ export class RecordingDatabases implements DatabaseProvider {
     this.live.set(name, { ...spec, limits })
   }
 
+  async block(name: string): Promise<void> {
+    this.#failOnce('block')
+    this.blocked.push(name)
+  }
+
   async drop(name: string): Promise<void> {
     this.#failOnce('drop')
     this.live.delete(name)
     this.dropped.push(name)
   }
 
-  async stats(): Promise<DatabaseStats> {
-    return { sizeBytes: 0, usedBytes: 0, connections: 0, state: 'awake' }
+  async stats(name: string): Promise<DatabaseStats> {
+    const sizeBytes = this.sizes.get(name) ?? 0
+    return { sizeBytes, usedBytes: sizeBytes, connections: 0, state: 'awake' }
   }
 
   async ready(): Promise<void> {}

@@ -11,13 +11,13 @@ export function checkName(name: string): void {
     throw bad(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
 }
 
-/** @throws Refusal `bad_database_spec` unless both are whole numbers, 1 or more */
+/** @throws Refusal `bad_database_spec` unless both are whole numbers, 1 or more, or storage has no limit */
 export function checkLimits(limits: DatabaseLimits): void {
   for (const [what, value] of [
     ['storageBytes', limits.storageBytes],
     ['connections', limits.connections],
   ] as const)
-    if (!Number.isSafeInteger(value) || value < 1)
+    if (value !== null && (!Number.isSafeInteger(value) || value < 1))
       throw bad(`${what} cannot be ${value}`, 'use a whole number, 1 or more')
 }
 

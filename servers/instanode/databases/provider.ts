@@ -1,7 +1,7 @@
 /** What a database may use. */
 export interface DatabaseLimits {
-  /** Bytes of data, beyond what an empty database takes; past it writes fail with SQLSTATE 53100. */
-  storageBytes: number
+  /** Bytes of data, beyond what an empty database takes; past it writes fail with SQLSTATE 53100. Null: as many as fit. */
+  storageBytes: number | null
   /** Sessions open at once; one more is refused with SQLSTATE 53300. */
   connections: number
 }
@@ -52,6 +52,11 @@ export interface DatabaseProvider {
   provision(spec: DatabaseSpec): Promise<{ url: string }>
   /** Puts limits in force for a live database: new connections at once, storage from the next write. */
   setLimits(name: string, limits: DatabaseLimits): Promise<void>
+  /**
+   * Locks its owner out for good: new logins are refused (42501), then its sessions are ended (57P01). Its data stay, and
+   * nothing but `drop` is left to be done with it. Once more is fine.
+   */
+  block(name: string): Promise<void>
   /** Ends its sessions (57P01) and removes it with its owner (later logins: 28P01). A name that is gone already is fine. */
   drop(name: string): Promise<void>
   stats(name: string): Promise<DatabaseStats>

@@ -24,7 +24,13 @@ export function limitsOf(tier: Tier, contract: Contract): TierLimits {
   return LIMITS[contract.raisesPaidLimits ? tier : 'anonymous']
 }
 
-/** The part of them that a database keeps. */
-export function databaseLimits({ storageMb, connections }: TierLimits): DatabaseLimits {
-  return { storageBytes: storageMb * 1024 * 1024, connections }
+/** The part of them that a database keeps by itself: under the observed contract its size is the reaper's business. */
+export function databaseLimits(tier: Tier, contract: Contract): DatabaseLimits {
+  const { connections } = limitsOf(tier, contract)
+  return { storageBytes: contract.locksOverQuota ? null : storageBytesOf(tier, contract), connections }
+}
+
+/** What a database may take, in bytes. */
+export function storageBytesOf(tier: Tier, contract: Contract): number {
+  return limitsOf(tier, contract).storageMb * 1024 * 1024
 }

@@ -7,7 +7,7 @@ import type { InstanodeStore } from '../store/store.js'
 import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
 import { databaseName } from './database.js'
-import { databaseLimits, limitsOf } from './limits.js'
+import { databaseLimits } from './limits.js'
 import type { Reaper } from './reaper.js'
 import { internalError, notFound, paidTierOnly, resourceExpired } from './refusals.js'
 import { isLive, type Resource } from './resource.js'
@@ -32,7 +32,7 @@ export class Ownership {
   }
 
   /**
-   * What the caller's account owns and can use, the last created first.
+   * What the caller's account owns, the last created first: what it can use, and what it is locked out of.
    *
    * @throws ServiceRefusal 401
    */
@@ -40,7 +40,7 @@ export class Ownership {
     const { accounts, store, clock } = this.#options
     const account = await accounts.require(bearer)
     const owned = await store.ownedBy(account.id)
-    return owned.filter(resource => isLive(resource, clock.now()))
+    return owned.filter(resource => isLive(resource, clock.now()) || resource.status === 'quota_exceeded')
   }
 
   /**
@@ -74,7 +74,7 @@ export class Ownership {
     const reapAt = reaper.dueAt(clock.now())
     const deleted = await store.alter(token, async resource => {
       if (resource?.owner !== account.id || !isLive(resource, clock.now())) throw notFound()
-      return { ...resource, status: 'deleted', reapAt }
+      return { ...resource, status: 'deleted', reapAt, measureAt: null }
     })
     if (deleted === undefined) throw notFound()
     if (contract.reapsAtOnce) await this.#reap(token)
@@ -90,7 +90,7 @@ export class Ownership {
     if (plan !== 'paid') return owned
     const { databases, contract } = this.#options
     if (resource.type === 'postgres' && resource.tier !== 'paid' && contract.raisesPaidLimits) {
-      await databases.setLimits(databaseName(resource.token), databaseLimits(limitsOf('paid', contract)))
+      await databases.setLimits(databaseName(resource.token), databaseLimits('paid', contract))
     }
     return { ...owned, tier: 'paid', expiresAt: null, reapAt: null }
   }

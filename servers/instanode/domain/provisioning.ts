@@ -13,7 +13,7 @@ import { readName } from './name.js'
 import { creationNote, existingNote } from './notes.js'
 import type { Reaper } from './reaper.js'
 import { internalError, provisionFailed, rateLimited, unauthorized } from './refusals.js'
-import { isLive, type Resource, type ResourceType } from './resource.js'
+import { isLive, nextVisit, type Resource, type ResourceType } from './resource.js'
 import { subnetOf } from './subnet.js'
 
 export interface ProvisioningOptions {
@@ -101,7 +101,7 @@ export class Provisioning {
 
   async #makeDatabase({ token, tier }: Draft): Promise<string> {
     const { databases, contract, ids, log } = this.#options
-    const limits = databaseLimits(limitsOf(tier, contract))
+    const limits = databaseLimits(tier, contract)
     try {
       return (await databases.provision({ ...databaseIdentity(token, ids), limits })).url
     } catch (error) {
@@ -128,6 +128,7 @@ export class Provisioning {
       createdAt,
       expiresAt,
       reapAt,
+      measureAt: draft.type === 'postgres' ? reaper.nextMeasure() : null,
     }
     try {
       await store.insert(resource)
@@ -136,7 +137,7 @@ export class Provisioning {
       if (draft.type === 'postgres') await databases.drop(databaseName(draft.token))
       throw internalError('the resource could not be recorded and nothing is left of it: try again')
     }
-    reaper.watch(reapAt)
+    reaper.watch(nextVisit(resource))
     return resource
   }
 

@@ -4,6 +4,7 @@ import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from '../store/store.js'
 import { databaseName } from './database.js'
+import { storageBytesOf } from './limits.js'
 import type { Resource } from './resource.js'
 
 /** How often the service's own reaper comes round, under the observed contract. */
@@ -21,10 +22,12 @@ export interface ReaperOptions {
 }
 
 /**
- * Takes what is over: drops its database, empties its receiver's log.
+ * Takes what is over: drops its database, empties its receiver's log. Under the observed contract it also looks at the
+ * sizes of databases, and locks the owner out of one that takes too much.
  *
  * Each resource says by its `reapAt` when it is due, and is judged by that whenever it is read; the reaper only
- * clears up behind. One wake-up, for the earliest, is all it asks of the clock.
+ * clears up behind. `measureAt` says when its size is looked at next. One wake-up, for the earliest, is all it asks of
+ * the clock.
  */
 export class Reaper {
   readonly #options: ReaperOptions
@@ -42,8 +45,19 @@ export class Reaper {
   /** When what is over at `instant` is taken. */
   dueAt(instant: number): number {
     if (this.#options.contract.reapsAtOnce) return instant
+    return this.#tickFrom(instant)
+  }
+
+  /** The first tick that is not before `instant`. */
+  #tickFrom(instant: number): number {
     const ticks = Math.max(1, Math.ceil((instant - this.#startedAt) / TICK_MS))
     return this.#startedAt + ticks * TICK_MS
+  }
+
+  /** When the size of a database is looked at next; null: never. */
+  nextMeasure(): number | null {
+    const { contract, clock } = this.#options
+    return contract.locksOverQuota ? this.#tickFrom(clock.now() + 1) : null
   }
 
   /** Comes round by `instant` at the latest; null: no need to. */
@@ -56,7 +70,7 @@ export class Reaper {
 
   /** Comes round for what the store holds from before. */
   async resume(): Promise<void> {
-    this.watch((await this.#options.store.nextReap()) ?? null)
+    this.watch((await this.#options.store.nextDue()) ?? null)
   }
 
   /**
@@ -70,7 +84,7 @@ export class Reaper {
       const now = clock.now()
       if (resource === undefined || resource.reapAt === null || resource.reapAt > now) return undefined
       const status = resource.status === 'active' ? 'expired' : resource.status
-      return { ...resource, status, reapAt: now + RETRY_MS }
+      return { ...resource, status, reapAt: now + RETRY_MS, measureAt: null }
     })
     if (taken === undefined) return
     try {
@@ -109,10 +123,32 @@ export class Reaper {
     const due = await store.due(clock.now())
     await Promise.all(
       due.map(token =>
-        this.reap(token).catch(error => log.error('an expired resource could not be removed', error)),
+        this.reap(token)
+          .catch(error => log.error('an expired resource could not be removed', error))
+          .then(() => this.#measure(token)),
       ),
     )
     await this.resume()
+  }
+
+  /** Looks at a database's size, if it is time to. One that cannot be judged is looked at again at the next tick. */
+  async #measure(token: string): Promise<void> {
+    const { store, clock, databases, contract, log } = this.#options
+    const name = databaseName(token)
+    await store.alter(token, async resource => {
+      if (resource === undefined || resource.measureAt === null || resource.measureAt > clock.now())
+        return undefined
+      try {
+        const { sizeBytes } = await databases.stats(name)
+        if (sizeBytes > storageBytesOf(resource.tier, contract)) {
+          await databases.block(name)
+          return { ...resource, status: 'quota_exceeded', reapAt: null, measureAt: null }
+        }
+      } catch (error) {
+        log.error('a database could not be held to its quota', error)
+      }
+      return { ...resource, measureAt: this.nextMeasure() }
+    })
   }
 
   async #clear({ type, token }: Resource): Promise<void> {

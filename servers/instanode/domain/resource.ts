@@ -3,8 +3,11 @@ export type ResourceType = 'postgres' | 'webhook'
 /** There is no free tier of resources: a free account's are anonymous ones that it owns. */
 export type Tier = 'anonymous' | 'paid'
 
-/** `expired` has outlived its time; `deleted` is so by its owner, and `reaped` once nothing is left of it. */
-export type Status = 'active' | 'expired' | 'deleted' | 'reaped'
+/**
+ * `expired` has outlived its time; `deleted` is so by its owner, and `reaped` once nothing is left of it; the owner of
+ * what is `quota_exceeded` is locked out of it, for good.
+ */
+export type Status = 'active' | 'expired' | 'deleted' | 'reaped' | 'quota_exceeded'
 
 /** A database or a receiver, as the service keeps it: the row stays when the thing itself is gone. */
 export interface Resource {
@@ -28,6 +31,14 @@ export interface Resource {
   readonly expiresAt: number | null
   /** When the reaper takes it; null: there is nothing to take. */
   readonly reapAt: number | null
+  /** When the reaper looks at its size; null: it does not. */
+  readonly measureAt: number | null
+}
+
+/** When the reaper has something to do with it; null: never. */
+export function nextVisit({ reapAt, measureAt }: Resource): number | null {
+  if (reapAt === null || measureAt === null) return reapAt ?? measureAt
+  return Math.min(reapAt, measureAt)
 }
 
 /** Whether it is of use at `now`: not deleted, and its time not up, whether or not the reaper has come round. */

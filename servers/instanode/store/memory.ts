@@ -1,7 +1,7 @@
 import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import type { Account } from '../domain/account.js'
 import type { Delivery } from '../domain/delivery.js'
-import type { Resource, ResourceType } from '../domain/resource.js'
+import { nextVisit, type Resource, type ResourceType } from '../domain/resource.js'
 import type { InstanodeStore } from './store.js'
 
 interface Row {
@@ -19,8 +19,8 @@ export class MemoryStore implements InstanodeStore {
   readonly #provisions = new Map<string, Map<string, number>>()
   /** By token, in the order of their creation. */
   readonly #rows = new Map<string, Row>()
-  /** When each resource that the reaper is to take is due. */
-  readonly #reapAt = new Map<string, number>()
+  /** When the reaper is to visit each resource, if it is. */
+  readonly #visits = new Map<string, number>()
   readonly #owned = new Map<string, Set<string>>()
   readonly #logs = new Map<string, Set<Delivery>>()
   readonly #changes = new OneAtATime()
@@ -95,12 +95,12 @@ export class MemoryStore implements InstanodeStore {
   }
 
   async due(instant: number): Promise<string[]> {
-    return [...this.#reapAt].filter(([, reapAt]) => reapAt <= instant).map(([token]) => token)
+    return [...this.#visits].filter(([, visit]) => visit <= instant).map(([token]) => token)
   }
 
-  async nextReap(): Promise<number | undefined> {
+  async nextDue(): Promise<number | undefined> {
     let next: number | undefined
-    for (const reapAt of this.#reapAt.values()) if (next === undefined || reapAt < next) next = reapAt
+    for (const visit of this.#visits.values()) if (next === undefined || visit < next) next = visit
     return next
   }
 
@@ -123,12 +123,14 @@ export class MemoryStore implements InstanodeStore {
   }
 
   async close(): Promise<void> {
-    for (const table of [this.#rows, this.#reapAt, this.#owned, this.#logs]) table.clear()
+    for (const table of [this.#rows, this.#visits, this.#owned, this.#logs]) table.clear()
   }
 
-  #index({ token, owner, reapAt }: Resource): void {
-    if (reapAt === null) this.#reapAt.delete(token)
-    else this.#reapAt.set(token, reapAt)
+  #index(resource: Resource): void {
+    const { token, owner } = resource
+    const visit = nextVisit(resource)
+    if (visit === null) this.#visits.delete(token)
+    else this.#visits.set(token, visit)
     if (owner === null) return
     const owned = this.#owned.get(owner)
     if (owned === undefined) this.#owned.set(owner, new Set([token]))

@@ -33,10 +33,10 @@ export interface InstanodeStore {
   ownedBy(accountId: string): Promise<Resource[]>
   /** Those of a type made from a subnet, the last created first. */
   madeFrom(subnet: string, type: ResourceType): Promise<Resource[]>
-  /** The tokens of those with a `reapAt` up to `instant`. */
+  /** The tokens of those with a `nextVisit` up to `instant`. */
   due(instant: number): Promise<string[]>
-  /** The earliest `reapAt`. */
-  nextReap(): Promise<number | undefined>
+  /** The earliest `nextVisit`. */
+  nextDue(): Promise<number | undefined>
 
   /** Puts a delivery in front of a receiver's log, and lets go of the oldest beyond `keep`. */
   pushDelivery(token: string, delivery: Delivery, keep: number): Promise<void>

@@ -10,7 +10,7 @@ export const listResources = (kit: ToolKit) =>
     name: 'list_resources',
     title: 'List the resources of the account',
     description:
-      'Lists the databases and receivers that the account owns and that still work, the last created first. The result ' +
+      'Lists the databases and receivers of the account that have not ended, the last created first. The result ' +
       'carries their tokens, but no connection URLs: those are shown once, at creation.',
     input: z.strictObject({}),
     output: z.strictObject({ resources: z.array(ownedResource) }),

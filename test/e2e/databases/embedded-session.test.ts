@@ -102,6 +102,41 @@ describe('embedded databases', () => {
     expect(await b.value('SELECT 2')).toBe(2)
   })
 
+  it('cancels a statement whose settings are being put in force, and stops for who leaves then', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query(`CREATE TABLE t (n int); SET TimeZone = 'Asia/Tokyo'`)
+    for (let round = 0; round < 10; round++) {
+      await b.query(`SET work_mem = '${round + 1}MB'`)
+      await a.query('SELECT 1')
+      const running = codeOf(b.query('SELECT pg_sleep(60)'))
+      await cancel(b)
+      expect(await running).toBe('57014')
+      const hasty = await connect(`${url}&options=-c%20work_mem%3D2MB`)
+      hasty.connection.query('COPY t FROM STDIN')
+      await new Promise(resolve => hasty.connection.stream.write('', resolve))
+      hasty.connection.stream.destroy()
+      expect(await a.value('SELECT count(*)::int FROM t')).toBe(0)
+    }
+    expect(await b.value('SHOW work_mem')).toBe('10MB')
+  })
+
+  it('answers at length while another client does not read', async () => {
+    const [deaf, client] = [await connect(), await connect()]
+    const elsewhere = await connect((await provider.provision(freshSpec())).url)
+    await client.query('SET statement_timeout = 0')
+    deaf.connection.stream.pause()
+    const before = machine.pending
+    const unread = codeOf(deaf.query(`SELECT repeat('x', 100000) FROM generate_series(1, 500)`))
+    await machine.whenPending(before + 1)
+    // Time for buffers to fill up.
+    for (let i = 0; i < 100; i++) await elsewhere.query('SELECT 1')
+    await machine.advance(30_000)
+    expect(await client.value(`SELECT length(repeat('y', 300000))`)).toBe(300_000)
+    expect(await client.value(`SELECT repeat('y', 300000)`)).toHaveLength(300_000)
+    deaf.connection.stream.resume()
+    expect(await unread).toBe('57014')
+  })
+
   it('adds up what two connections do at the same time', async () => {
     const [a, b] = [await connect(), await connect()]
     await a.query('CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)')
@@ -172,7 +207,7 @@ describe('embedded databases', () => {
     const client = await connect()
     await client.query(`CREATE TABLE t AS SELECT n, repeat('x', 500) AS body FROM generate_series(1, 2000) n`)
     await client.query('CREATE INDEX ON t (body)')
-    for (let i = 0; i < 25; i++) await client.query(`UPDATE t SET body = repeat('y', 500) || $1`, [String(i)])
+    for (let i = 0; i < 12; i++) await client.query(`UPDATE t SET body = repeat('y', 500) || $1`, [String(i)])
     expect((await provider.stats(name)).usedBytes).toBeLessThan(10.2 * MB)
   })
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ServerDatabases } from '../../../servers/instanode/databases/server/server-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
@@ -35,26 +35,49 @@ describe('databases on a real server', () => {
   }
 
   it('makes a database read-only past its storage, and writable again', async () => {
-    const provider = await start({ quotaPollMs: 20 })
+    // By hand: a look while the table is being made would end its maker, and leave none.
+    const manual = new Clock({ mode: 'manual' })
+    const provider = await start({ machine: manual, quotaPollMs: 2_000 })
     try {
       const spec = freshSpec({ storageBytes: MB })
       const { url } = await provider.provision(spec)
       const writer = await connected(url)
       await writer.query(`CREATE TABLE t AS SELECT repeat('x', 1000) FROM generate_series(1, 3000)`)
+      await manual.advance(2_000)
       expect(await writer.ended).toBe('57P01')
       const reader = await connected(url)
       expect(await codeOf(reader.query('CREATE TABLE more (n int)'))).toBe('25006')
       expect(await reader.value('SELECT count(*)::int FROM t')).toBe(3000)
       await reader.query('BEGIN READ WRITE; TRUNCATE t; COMMIT')
       await reader.end()
-      await vi.waitFor(async () => {
-        const client = await connected(url)
-        const refused = await codeOf(client.query('CREATE TABLE more (n int)'))
-        await client.end()
-        expect(refused).toBeUndefined()
-      })
+      await manual.advance(2_000)
+      const client = await connected(url)
+      await client.query('CREATE TABLE more (n int)')
+      await client.end()
     } finally {
       await provider.close()
+    }
+  })
+
+  it('can be an administrator’s that is no superuser, who still sees what it has locked', async () => {
+    const admin = await connected(postgres.adminUrl)
+    await admin.query(`CREATE ROLE steward LOGIN CREATEDB CREATEROLE PASSWORD 'secret'`)
+    const adminUrl = new URL(postgres.adminUrl)
+    Object.assign(adminUrl, { username: 'steward', password: 'secret' })
+    const provider = await start({ adminUrl: adminUrl.href, spares: 0 })
+    try {
+      const { name, ...rest } = freshSpec()
+      const { url } = await provider.provision({ name, ...rest })
+      const client = await connected(url)
+      await provider.block(name)
+      expect(await client.ended).toBe('57P01')
+      expect(await codeOf(connected(url))).toBe('42501')
+      expect((await provider.stats(name)).sizeBytes).toBeGreaterThan(5 * MB)
+      await provider.drop(name)
+    } finally {
+      await provider.close()
+      await admin.query('DROP ROLE steward')
+      await admin.end()
     }
   })
 

@@ -28,7 +28,7 @@ interface Database {
   session: Session
 }
 
-const DROPPED = { code: '57P01', message: 'terminating connection due to administrator command' }
+const TERMINATED = { code: '57P01', message: 'terminating connection due to administrator command' }
 
 /** Directories of databases under the data directory; others there are not touched. */
 const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
@@ -129,7 +129,18 @@ export class EmbeddedDatabases implements DatabaseProvider {
       const { engine, directory } = await this.#spares.take()
       try {
         await christen(engine, name, user)
-        const record = { name, user, verifier, ...limits, directory, emptySize: engine.state.size }
+        const { storageBytes, connections } = limits
+        const emptySize = engine.state.size
+        const record = {
+          name,
+          user,
+          verifier,
+          storageBytes,
+          connections,
+          blocked: false,
+          directory,
+          emptySize,
+        }
         const database = this.#open(record)
         await database.session.adopt(engine)
         this.#databases.set(name, database)
@@ -156,8 +167,15 @@ export class EmbeddedDatabases implements DatabaseProvider {
     checkLimits(limits)
     const { record, session } = this.#find(name)
     Object.assign(record, { storageBytes: limits.storageBytes, connections: limits.connections })
-    session.most = record.emptySize + record.storageBytes
+    session.most = mostOf(record)
     await this.#save()
+  }
+
+  async block(name: string): Promise<void> {
+    const { record, session } = this.#find(name)
+    record.blocked = true
+    await this.#save()
+    session.dismiss(TERMINATED)
   }
 
   async drop(name: string): Promise<void> {
@@ -165,7 +183,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     if (database === undefined) return
     this.#databases.delete(name)
     await this.#save()
-    await database.session.shut(DROPPED)
+    await database.session.shut(TERMINATED)
     await this.#removeFiles(database.record.directory)
   }
 
@@ -188,7 +206,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    const ended = [...this.#databases.values()].map(({ session }) => session.shut(DROPPED))
+    const ended = [...this.#databases.values()].map(({ session }) => session.shut(TERMINATED))
     await Promise.all([...ended, this.#spares.close()])
     await this.#gateway.close()
     this.#lock.release()
@@ -219,7 +237,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
           statementTimeoutMs,
         }),
     })
-    session.most = record.emptySize + record.storageBytes
+    session.most = mostOf(record)
     return { record, session }
   }
 
@@ -243,4 +261,9 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async #removeFiles(directory: string): Promise<void> {
     await rm(join(this.#root, directory), { recursive: true, force: true, maxRetries: 3 })
   }
+}
+
+/** How large the files of a database may become, in bytes. */
+function mostOf({ emptySize, storageBytes }: DatabaseRecord): number {
+  return storageBytes === null ? Number.POSITIVE_INFINITY : emptySize + storageBytes
 }

@@ -10,8 +10,10 @@ export const databaseRecord = z.strictObject({
     storedKey: z.string(),
     serverKey: z.string(),
   }),
-  storageBytes: z.number(),
+  storageBytes: z.number().nullable(),
   connections: z.number(),
+  /** Its owner is locked out for good. */
+  blocked: z.boolean().default(false),
   /** Under the data directory. */
   directory: z.string(),
   /** Bytes of its files when it was made. */

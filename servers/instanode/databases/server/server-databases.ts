@@ -12,7 +12,7 @@ import { makeVerifier } from '../scram-verifier.js'
 import { Admin, name, text } from './admin.js'
 import type { ServerOptions } from './server-options.js'
 import { TemplateClones } from './template-clones.js'
-import { findTenant, findTenants, judge, limit, remember } from './tenant.js'
+import { findTenant, findTenants, judge, limit, lockOut, remember } from './tenant.js'
 
 /** PostgreSQL's code for a name that is taken. */
 const TAKEN = new Set(['42710', '42P04'])
@@ -101,6 +101,11 @@ export class ServerDatabases implements DatabaseProvider {
     await judge(this.#admin, await findTenant(this.#admin, database))
   }
 
+  async block(database: string): Promise<void> {
+    checkName(database)
+    await lockOut(this.#admin, await findTenant(this.#admin, database))
+  }
+
   async drop(database: string): Promise<void> {
     checkName(database)
     const [tenant] = await findTenants(this.#admin, database)
@@ -148,6 +153,7 @@ export class ServerDatabases implements DatabaseProvider {
       this.#judging = this.#judgeAll().then(() => {
         if (!this.#closed) this.#watch()
       })
+      return this.#judging
     })
   }
 

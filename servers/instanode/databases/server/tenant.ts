@@ -5,13 +5,13 @@ import { type Admin, name, text } from './admin.js'
 
 /** Marks a database as ours, and keeps what the server has no place for: its comment. */
 const MARK = 'mcp-understudy '
-const kept = z.object({ storageBytes: z.number(), emptySize: z.number() })
+const kept = z.object({ storageBytes: z.number().nullable(), emptySize: z.number() })
 
 /** A database that was handed out. The server is asked each time: instances may share it. */
 export interface Tenant {
   name: string
   user: string
-  storageBytes: number
+  storageBytes: number | null
   emptySize: number
   size: number
   /** Made read-only for its size. */
@@ -19,7 +19,7 @@ export interface Tenant {
 }
 
 /** SQL for the comment. */
-export function remember(database: string, storageBytes: number, emptySize: number): string {
+export function remember(database: string, storageBytes: number | null, emptySize: number): string {
   const comment = MARK + JSON.stringify({ storageBytes, emptySize })
   return `COMMENT ON DATABASE ${name(database)} IS ${text(comment)}`
 }
@@ -73,7 +73,7 @@ export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits
  * still ask for a read-write transaction, which is also how to free space.
  */
 export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
-  const full = tenant.size - tenant.emptySize > tenant.storageBytes
+  const full = tenant.storageBytes !== null && tenant.size - tenant.emptySize > tenant.storageBytes
   if (full === tenant.full) return
   const setting = `ALTER ROLE ${name(tenant.user)} IN DATABASE ${name(tenant.name)}`
   if (!full) {
@@ -82,5 +82,19 @@ export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
   }
   await admin.run(`${setting} SET default_transaction_read_only = on`)
   // Sessions read the setting when they begin.
+  await endSessions(admin, tenant)
+}
+
+/** Locks the owner out of its database. */
+export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
+  // An administrator that is no superuser may ask for the size by the same privilege, and has had it through the owner.
+  await admin.run(
+    `GRANT CONNECT ON DATABASE ${name(tenant.name)} TO CURRENT_USER;
+     REVOKE CONNECT ON DATABASE ${name(tenant.name)} FROM PUBLIC, ${name(tenant.user)}`,
+  )
+  await endSessions(admin, tenant)
+}
+
+async function endSessions(admin: Admin, tenant: Tenant): Promise<void> {
   await admin.run('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [tenant.name])
 }

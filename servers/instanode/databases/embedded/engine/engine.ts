@@ -74,11 +74,14 @@ export class Engine {
    *
    * @param bytes whole messages
    * @param most how large the database's files may become, in bytes
-   * @throws Error when the thread goes away meanwhile
+   * @throws Error when the thread goes away meanwhile, or when another batch is under way: the two would mix
    */
   run(bytes: Buffer, most: number, listener: RunListener): Promise<EngineState> {
     if (this.#gone) return Promise.reject(new Error('the engine is gone'))
+    if (this.#run !== undefined) return Promise.reject(new Error('the engine is busy with another batch'))
     Atomics.store(this.#cells, CELL.cancel, 0)
+    // What an earlier client has not read yet must not hold back the answers to this one.
+    Atomics.store(this.#cells, CELL.inFlight, 0)
     return new Promise((resolve, reject) => {
       this.#run = {
         output: listener.output.bind(listener),
@@ -97,7 +100,7 @@ export class Engine {
     Atomics.notify(this.#cells, CELL.fed)
   }
 
-  /** Output that has left for the client, in bytes: lets Postgres write on. */
+  /** Output of the run under way that has left for the client, in bytes: lets Postgres write on. */
   taken(size: number): void {
     Atomics.sub(this.#cells, CELL.inFlight, size)
     Atomics.notify(this.#cells, CELL.inFlight)

@@ -4,11 +4,12 @@ import type { Complaint } from '../wire/answers.js'
 import { type Frame, frame } from '../wire/frames.js'
 import { BatchAnswers } from './batch-answers.js'
 import { Channels, channelOf, from } from './channels.js'
+import { Cancelled, RESTARTED, waitedInVain } from './complaints.js'
 import { EngineRoom } from './engine-room.js'
 import type { Guest } from './guest.js'
 import { Interruption } from './interruption.js'
 import { onlyFrees, withoutPromotion } from './policy.js'
-import { Turn, WaitedTooLong } from './turn.js'
+import { Turn } from './turn.js'
 
 export interface SessionTimes {
   /** How long a client waits for another's transaction before it gets 55P03, in milliseconds. */
@@ -32,15 +33,6 @@ export interface SessionOptions {
   memoryLimit: number
 }
 
-/** The engine was ended under its clients. */
-const RESTARTED: Complaint = {
-  code: '57P02',
-  message: 'terminating connection because the database was restarted',
-  detail:
-    'A statement could not be stopped in any other way, or the engine failed. What was committed is kept.',
-  hint: 'Connect again.',
-}
-
 /**
  * One database's session, shared by its clients in turns.
  *
@@ -61,6 +53,8 @@ export class Session {
   #running: { guest: Guest; interruption: Interruption } | undefined
   /** Whose batch is under way, from waiting for the turn to passing it on. */
   readonly #executing = new Set<Guest>()
+  /** Whose batch is to be stopped before the engine has been given it. */
+  readonly #cancelled = new Set<Guest>()
   #later: Wakeup | undefined
   /** The last client has left and its traces are still there. */
   #discarding = false
@@ -111,6 +105,7 @@ export class Session {
     this.#executing.add(guest)
     await this.#inTurn(guest, batch)
     this.#executing.delete(guest)
+    this.#cancelled.delete(guest)
     if (!this.#guests.has(guest)) await this.#depart(guest)
   }
 
@@ -118,17 +113,23 @@ export class Session {
     try {
       await this.#turn.take(guest, this.#options.times.waitLimitMs)
     } catch (error) {
-      guest.refuse(this.#waitedInVain(error))
+      guest.refuse(waitedInVain(error, this.#options.times.waitLimitMs))
       return
     }
     let open = true
     try {
       this.#later?.cancel()
       const engine = await this.#room.awake()
-      open = (await this.#enter(guest)) && (await this.#run(engine, guest, batch.map(withoutPromotion)))
+      open = await this.#enter(guest)
+      if (this.#cancelled.delete(guest)) {
+        guest.refuse(waitedInVain(new Cancelled(), this.#options.times.waitLimitMs))
+        open = false
+      }
+      // Who has gone meanwhile is not run for: a COPY would wait for its data for ever.
+      if (open && !guest.gone) open = await this.#run(engine, guest, batch.map(withoutPromotion))
       if (guest.gone) open = await this.#abandon(guest)
     } catch {
-      // Only a lost engine throws here, and its clients have been told.
+      this.#giveUp(guest)
       open = false
     }
     if (!open) await this.#pass(guest)
@@ -137,7 +138,8 @@ export class Session {
   /** Stops what a client is doing or waiting for. */
   cancel(guest: Guest): void {
     if (this.#running?.guest === guest) this.#running.interruption.stop()
-    else this.#turn.forget(guest, new Cancelled())
+    else if (!this.#turn.forget(guest, new Cancelled()) && this.#executing.has(guest))
+      this.#cancelled.add(guest)
   }
 
   /** A client's socket has gone: what it left open is rolled back. */
@@ -158,9 +160,24 @@ export class Session {
       await this.#turn.take(guest)
       if (this.awake && !this.#shut) await this.#abandon(guest)
     } catch {
-      // The engine went too; there is nothing to roll back.
+      this.#giveUp(guest)
     }
     await this.#pass(guest)
+  }
+
+  /** What the engine was to do for a client has failed, for another reason than its SQL. Nobody is left waiting. */
+  #giveUp(guest: Guest): void {
+    guest.fatal(RESTARTED)
+    // One that is still there is in a state that nobody knows: its other clients are told when it has ended.
+    this.#room.engine?.abort()
+  }
+
+  /** Ends every connection, and what it does; the database stays. */
+  dismiss(complaint: Complaint): void {
+    for (const guest of this.#guests) {
+      guest.fatal(complaint)
+      this.cancel(guest)
+    }
   }
 
   /** Ends every connection and the engine. */
@@ -217,10 +234,13 @@ export class Session {
     for (const text of sql) guest.settings.mentions(text)
     const { machine, times } = this.#options
     const interruption = new Interruption(machine, engine, guest.statementTimeoutMs, times.cancelGraceMs)
+    const running = { guest, interruption }
     const answers = new BatchAnswers({
       guest,
       restored: restored.length,
-      taken: size => engine.taken(size),
+      taken: size => {
+        if (this.#running === running) engine.taken(size)
+      },
       hungry: () => {
         interruption.waiting(bytes => engine.feed(bytes))
         guest.hungry(bytes => interruption.feed(bytes))
@@ -228,7 +248,7 @@ export class Session {
       notified: notification => this.#notify(notification, guest),
       cancelReason: () => interruption.reason,
     })
-    this.#running = { guest, interruption }
+    this.#running = running
     try {
       const most = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.most
       await engine.run(Buffer.concat(messages), most, answers)
@@ -369,18 +389,4 @@ export class Session {
   #farewell(complaint: Complaint): void {
     for (const guest of this.#guests) guest.fatal(complaint)
   }
-
-  #waitedInVain(error: unknown): Complaint {
-    if (!(error instanceof WaitedTooLong))
-      return { code: '57014', message: 'canceling statement due to user request' }
-    return {
-      code: '55P03',
-      message: `another connection has held a transaction open for more than ${this.#options.times.waitLimitMs} ms`,
-      detail:
-        'An embedded database has one session: while a transaction is open, other connections wait for it.',
-      hint: 'End the transaction first, use its own connection for this statement, or run against a real PostgreSQL server.',
-    }
-  }
 }
-
-class Cancelled extends Error {}

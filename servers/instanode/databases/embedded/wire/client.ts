@@ -13,6 +13,9 @@ const LONGEST_MESSAGE = 64 * 1024 * 1024
 /** Of what a client has sent ahead, so much is held before its socket is left to wait. */
 const MOST_HELD = 1024 * 1024
 
+/** Of what it was answered, so much may wait for a client to read it before its next batch is begun. */
+const MOST_UNREAD = 4 * 1024 * 1024
+
 /** A pipeline without Sync is passed on in parts of this size. */
 const BATCH = 256 * 1024
 
@@ -160,8 +163,20 @@ export class Client implements Guest {
       this.#batch = batch
       await this.#session.execute(this, batch)
       this.#feed = undefined
+      if (!this.#gone && this.#socket.writableLength > MOST_UNREAD) await this.#read()
     }
     this.#pumping = false
+  }
+
+  /** Resolves when the client has read what it was sent, or is gone. */
+  #read(): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        this.#socket.off('drain', done).off('close', done)
+        resolve()
+      }
+      this.#socket.on('drain', done).on('close', done)
+    })
   }
 
   #leave(): void {

@@ -18,7 +18,9 @@ const MOST_HANDSHAKES = 200
 /** What the gateway serves. */
 export interface Hall {
   verifier(user: string): Verifier | undefined
-  database(name: string): { user: string; connections: number; session: Session } | undefined
+  database(
+    name: string,
+  ): { user: string; connections: number; blocked: boolean; session: Session } | undefined
 }
 
 export interface GatewayOptions {
@@ -153,7 +155,7 @@ export class Gateway {
     found: ReturnType<Hall['database']>,
   ): Complaint | undefined {
     if (found === undefined) return { code: '3D000', message: `database "${database}" does not exist` }
-    if (found.user !== user)
+    if (found.user !== user || found.blocked)
       return {
         code: '42501',
         message: `permission denied for database "${database}"`,
