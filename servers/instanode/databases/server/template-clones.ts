@@ -18,6 +18,7 @@ export class TemplateClones {
   readonly #ready: Clone[] = []
   /** Cloning one at a time: the template may not be in use meanwhile. */
   #making: Promise<unknown> = Promise.resolve()
+  #filling = false
   #closed = false
 
   /** @param wanted how many to keep ready */
@@ -43,21 +44,24 @@ export class TemplateClones {
 
   /** Begins to make what is missing. */
   refill(): void {
-    if (this.#closed || this.#ready.length >= this.wanted) return
+    if (this.#closed || this.#filling || this.#ready.length >= this.wanted) return
+    this.#filling = true
     this.#clone().then(
       clone => {
         this.#ready.push(clone)
+        this.#filling = false
         this.refill()
       },
       // Told to who asks for a database next, and has to make one at once.
-      () => {},
+      () => {
+        this.#filling = false
+      },
     )
   }
 
+  /** Hands over one that is ready, else a new one. What is missing then is for its taker to refill. */
   async take(): Promise<Clone> {
-    const clone = this.#ready.shift() ?? (await this.#clone())
-    this.refill()
-    return clone
+    return this.#ready.shift() ?? (await this.#clone())
   }
 
   async close(): Promise<void> {
