@@ -16,3 +16,10 @@ export async function createReceiver(mcpUrl: string): Promise<{ token: string; u
   const { token, receive_url } = Object(structuredContent)
   return { token: String(token), url: String(receive_url) }
 }
+
+/** A live database of the account that things pile up on: paid, so no cap applies. */
+export async function createPostgres(caller: McpCaller): Promise<{ token: string; url: string }> {
+  const { structuredContent } = await caller.read('create_postgres', { name: 'bench' })
+  const { token, connection_url } = Object(structuredContent)
+  return { token: String(token), url: String(connection_url) }
+}

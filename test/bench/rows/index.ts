@@ -1,12 +1,18 @@
 import type { Row } from '../row.js'
+import { createPostgres } from './create-postgres.js'
 import { deliveries } from './deliveries.js'
+import { expiry } from './expiry.js'
 import { httpCalls } from './http-calls.js'
 import { instanodeCalls } from './instanode-calls.js'
+import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
+import { serverDatabases } from './server-databases.js'
+import { sleepingDatabases } from './sleeping-databases.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
 import { taskCycles } from './task-cycles.js'
+import { upStart } from './up-start.js'
 import { wakeUp } from './wake-up.js'
 
 /** Every row, in the order of the table. */
@@ -20,4 +26,10 @@ export const ROWS: readonly Row[] = [
   memoryGrowth,
   instanodeCalls,
   deliveries,
+  createPostgres,
+  liveDatabases,
+  sleepingDatabases,
+  serverDatabases,
+  expiry,
+  upStart,
 ]

@@ -17,6 +17,9 @@ import { findTenant, findTenants, judge, limit, lockOut, remember } from './tena
 /** PostgreSQL's code for a name that is taken. */
 const TAKEN = new Set(['42710', '42P04'])
 
+/** Longer than it takes to open a connection: cloning at once would take the server's time from the caller's first. */
+const REFILL_MS = 200
+
 /** Live databases on a real PostgreSQL server: a role and a database each, the limits the server's own where it has them. */
 export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
@@ -28,6 +31,7 @@ export class ServerDatabases implements DatabaseProvider {
   /** Made by this instance, for it to remove. */
   readonly #made = new Set<string>()
   #poll: Wakeup | undefined
+  #refill: Wakeup | undefined
   #judging: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -73,6 +77,7 @@ export class ServerDatabases implements DatabaseProvider {
     )
     const secret = `SCRAM-SHA-256$${iterations}:${salt}$${storedKey}:${serverKey}`
     const clone = await this.#clones.take()
+    this.#refillSoon()
     try {
       // One message, so one transaction: all of it or nothing. The membership lets an administrator that is no
       // superuser hand the database over.
@@ -141,10 +146,19 @@ export class ServerDatabases implements DatabaseProvider {
     if (this.#closed) return
     this.#closed = true
     this.#poll?.cancel()
+    this.#refill?.cancel()
     await this.#judging
     if (this.#options.keep !== true) for (const database of [...this.#made]) await this.drop(database)
     await this.#clones.close()
     await this.#admin.close()
+  }
+
+  #refillSoon(): void {
+    const { machine } = this.#options
+    this.#refill ??= machine.wakeAt(machine.now() + REFILL_MS, () => {
+      this.#refill = undefined
+      this.#clones.refill()
+    })
   }
 
   #watch(): void {

@@ -12,6 +12,12 @@ interface Contents {
   files: { path: string; size: number }[]
 }
 
+/**
+ * Above 32 MB, the most that glibc keeps to a thread once it is freed. Unpacked in zlib's usual pieces of 16 KB, the
+ * template's 12 MB stay with every thread, twice: ten databases took 795 MB instead of 680. Untouched pages cost nothing.
+ */
+const CHUNK_BYTES = 48 * 1024 * 1024
+
 /** Packs a closed data directory. */
 export function packTemplate(directory: string): Buffer {
   const contents: Contents = { directories: [], files: [] }
@@ -38,7 +44,7 @@ export function packTemplate(directory: string): Buffer {
  * writes through Node's thread pool take three times as long.
  */
 export function unpackTemplate(template: string, directory: string): void {
-  const packed = brotliDecompressSync(readFileSync(template))
+  const packed = brotliDecompressSync(readFileSync(template), { chunkSize: CHUNK_BYTES })
   const length = packed.readUInt32BE(0)
   const contents = readContents(packed.subarray(4, 4 + length).toString())
   mkdirSync(directory, { recursive: true, mode: 0o700 })

@@ -1,0 +1,13 @@
+/** How many databases are asleep when memory is looked at. */
+export const FEW = 10
+export const MANY = 30
+
+/** What the host of sleeping databases prints. */
+export interface Slept {
+  /** Resident with `FEW` asleep. */
+  fewMb: number
+  /** Resident with `MANY` asleep. */
+  manyMb: number
+  /** From connecting to a sleeping database to its first answer, median. */
+  wakeMs: number
+}
