@@ -1,6 +1,8 @@
+import type { ContractName, ContractRow } from '../../shared/contract.js'
+
 /**
  * Where the published words and the running service disagree, row by row, and what the stand-in does under each of
- * the two contracts. `source` says where either side is known from.
+ * the two contracts.
  */
 export const CONTRACT_TABLE = {
   raisesPaidLimits: {
@@ -86,15 +88,6 @@ export const CONTRACT_TABLE = {
     source: 'the MCP specification and the requests of its users; its MCP client 0.7',
   },
 } as const satisfies Record<string, ContractRow>
-
-interface ContractRow {
-  about: string
-  documented: { value: boolean; means: string }
-  observed: { value: boolean; means: string }
-  source: string
-}
-
-export type ContractName = 'documented' | 'observed'
 
 /** One contract: a switch per row of the table. */
 export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>

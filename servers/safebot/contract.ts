@@ -1,62 +1,53 @@
+import type { ContractName, ContractRow } from '../../shared/contract.js'
+
 /**
  * Where the published words and the running service disagree, row by row, and what the stand-in does under
- * each of the two contracts. `source` is how the observed side is known: `run` was measured on the real
- * service, `read` follows from its public sources.
+ * each of the two contracts.
  */
 export const CONTRACT_TABLE = {
   keepsUnacknowledged: {
     about: 'a room with an unacknowledged message in its buffer',
     documented: { value: true, means: 'is kept as long as the buffer keeps the message' },
     observed: { value: false, means: 'is evicted 30 to 45 s after it falls idle, and the message with it' },
-    source: 'run',
+    source: 'measured on the running service',
   },
   claimsKeepRoomAlive: {
     about: 'claims and acknowledgements that return at once',
     documented: { value: true, means: 'keep their room from falling idle' },
     observed: { value: false, means: 'do not: a steady consumer loses its backlog after about 40 s' },
-    source: 'run',
+    source: 'measured on the running service',
   },
   anyMessageEndsBlock: {
     about: 'an own or excluded message that arrives while a call is parked',
     documented: { value: false, means: 'leaves the call waiting' },
     observed: { value: true, means: 'ends the call early, empty' },
-    source: 'run',
+    source: 'measured on the running service',
   },
   waitsForMissingRoom: {
     about: 'a tool call that claims or waits in a room nobody has opened yet',
     documented: { value: true, means: 'waits out its timeout; the room is not created by waiting' },
     observed: { value: false, means: 'returns at once' },
-    source: 'run',
+    source: 'measured on the running service',
   },
   cancelledNextTaskGivesBack: {
     about: 'a next_task whose caller has gone',
     documented: { value: true, means: 'claims nothing for it' },
     observed: { value: false, means: 'claims and acknowledges later, and the message is lost' },
-    source: 'run',
+    source: 'measured on the running service',
   },
 } as const satisfies Record<string, ContractRow>
-
-interface ContractRow {
-  about: string
-  documented: { value: boolean; means: string }
-  observed: { value: boolean; means: string }
-  source: 'run' | 'read'
-}
-
-export type ContractName = 'documented' | 'observed'
 
 /** One contract: a switch per row of the table. */
 export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>
 
 /** The switches of the contract of that name. */
 export function contractOf(name: ContractName): Contract {
-  const { keepsUnacknowledged, claimsKeepRoomAlive, anyMessageEndsBlock, waitsForMissingRoom } =
-    CONTRACT_TABLE
+  const row = (key: keyof typeof CONTRACT_TABLE): boolean => CONTRACT_TABLE[key][name].value
   return {
-    keepsUnacknowledged: keepsUnacknowledged[name].value,
-    claimsKeepRoomAlive: claimsKeepRoomAlive[name].value,
-    anyMessageEndsBlock: anyMessageEndsBlock[name].value,
-    waitsForMissingRoom: waitsForMissingRoom[name].value,
-    cancelledNextTaskGivesBack: CONTRACT_TABLE.cancelledNextTaskGivesBack[name].value,
+    keepsUnacknowledged: row('keepsUnacknowledged'),
+    claimsKeepRoomAlive: row('claimsKeepRoomAlive'),
+    anyMessageEndsBlock: row('anyMessageEndsBlock'),
+    waitsForMissingRoom: row('waitsForMissingRoom'),
+    cancelledNextTaskGivesBack: row('cancelledNextTaskGivesBack'),
   }
 }
