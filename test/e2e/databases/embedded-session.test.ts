@@ -194,6 +194,16 @@ describe('embedded databases', () => {
     await insert()
   })
 
+  it('keeps an insert that breaks its quota from another database', async () => {
+    const other = await provider.provision(freshSpec())
+    const [a, b] = [await connect(), await connect(other.url)]
+    await b.query('CREATE TABLE kept (n int)')
+    const breaking = codeOf(a.query('CREATE TABLE t AS SELECT generate_series(1, 100000000) n'))
+    for (let n = 0; n < 20; n++) await b.query('INSERT INTO kept VALUES ($1)', [n])
+    expect(await breaking).toBe('53100')
+    expect(await b.value('SELECT count(*)::int FROM kept')).toBe(20)
+  })
+
   it('stops one huge statement at the quota', async () => {
     const client = await connect()
     expect(await codeOf(client.query('CREATE TABLE t AS SELECT generate_series(1, 100000000) n'))).toBe(
