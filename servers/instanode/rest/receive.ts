@@ -2,13 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Refusal } from '../../../shared/errors.js'
+import { goJson } from '../../../shared/go-json.js'
 import { readBody } from '../../../shared/http/read-body.js'
 import type { Contract } from '../contract.js'
 import type { Delivery } from '../domain/delivery.js'
 import type { ReceiverState, Receivers } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { readToken } from '../domain/token.js'
-import { answer, encode, send, startJson } from './answer.js'
+import { answer, send, startJson } from './answer.js'
 import { deliveryEntry } from './delivery-json.js'
 
 /** The most bytes a delivery may have, inclusive. */
@@ -94,7 +95,7 @@ export class ReceiveRoute {
 function* logJson(deliveries: readonly Delivery[]): Generator<string> {
   yield '{"ok":true,"requests":['
   for (const [at, delivery] of deliveries.entries()) {
-    yield `${at === 0 ? '' : ','}${encode(deliveryEntry(delivery))}`
+    yield `${at === 0 ? '' : ','}${goJson(deliveryEntry(delivery))}`
   }
   yield `],"total":${deliveries.length}}\n`
 }

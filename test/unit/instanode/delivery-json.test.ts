@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { encode } from '../../../servers/instanode/rest/answer.js'
 import { deliveryEntry } from '../../../servers/instanode/rest/delivery-json.js'
+import { goJson } from '../../../shared/go-json.js'
 
 function entryOf(rawHeaders: string[], body: Buffer = Buffer.alloc(0)) {
   const request = { id: 'i', method: 'POST', path: '/p', query: 'a=1' }
@@ -14,7 +14,7 @@ describe('a delivery in the log', () => {
   })
 
   it('keeps a header that is named like a part of every object', () => {
-    expect(encode(entryOf(['__proto__', 'x']).headers)).toBe('{"__proto__":"x"}')
+    expect(goJson(entryOf(['__proto__', 'x']).headers)).toBe('{"__proto__":"x"}')
   })
 
   it('shows a text as it is, NUL included, and anything else in base64', () => {
@@ -30,14 +30,14 @@ describe('a delivery in the log', () => {
 
 describe('JSON as the service writes it', () => {
   it('has its keys in alphabetical order, all the way down', () => {
-    expect(encode({ b: 1, a: { d: [{ z: 1, y: 2 }], c: null } })).toBe(
+    expect(goJson({ b: 1, a: { d: [{ z: 1, y: 2 }], c: null } })).toBe(
       '{"a":{"c":null,"d":[{"y":2,"z":1}]},"b":1}',
     )
   })
 
   it('escapes what could end a script', () => {
     const text = '<script>&'
-    expect(encode({ text })).toBe('{"text":"\\u003cscript\\u003e\\u0026"}')
-    expect(JSON.parse(encode({ text }))).toEqual({ text })
+    expect(goJson({ text })).toBe('{"text":"\\u003cscript\\u003e\\u0026"}')
+    expect(JSON.parse(goJson({ text }))).toEqual({ text })
   })
 })
