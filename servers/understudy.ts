@@ -1,7 +1,8 @@
 import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
 import type { Journal } from '../shared/journal/journal.js'
+import type { ListenOptions } from '../shared/mcp/http/serve.js'
 import { Instanode, type InstanodeOptions } from './instanode/index.js'
-import { type ListenOptions, Safebot, type SafebotOptions } from './safebot/index.js'
+import { Safebot, type SafebotOptions } from './safebot/index.js'
 
 export interface UnderstudyOptions
   extends InstanceOptions,
@@ -63,7 +64,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
   const instance = await createInstance(options)
   const started: Started<unknown>[] = []
   const close = async () => {
-    for (const part of started.reverse()) await part.close()
+    for (const part of started.toReversed()) await part.close()
     await instance.close()
   }
   try {

@@ -4,6 +4,7 @@ import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readPort } from './options.js'
 import { answersToItself } from './self-call.js'
+import { address } from './serve.js'
 import { untilTold } from './until-told.js'
 
 /** `understudy up`: everything over HTTP, until told to stop. */
@@ -11,8 +12,7 @@ export async function up(given: Given): Promise<void> {
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
     ...databaseOptions(given),
-    host: given.text('host') ?? '127.0.0.1',
-    allowedHosts: given.texts('allow-host'),
+    ...address(given),
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
   }

@@ -1,11 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
-import { Guard } from '../../shared/http/guard.js'
-import { Listener } from '../../shared/http/listener.js'
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
-import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { type ListenOptions, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/version.js'
@@ -33,13 +31,7 @@ export interface InstanodeOptions extends DatabasesOptions {
   contract?: ContractName
 }
 
-export interface ListenOptions {
-  /** Default `127.0.0.1`. */
-  host?: string
-  /** Default 0: a free port. */
-  port?: number
-  /** Host names to accept beside the loopback ones and `host`. */
-  allowedHosts?: readonly string[]
+export interface InstanodeListenOptions extends ListenOptions {
   /** Whether MCP is served there too, beside the receivers. Default true. */
   mcp?: boolean
 }
@@ -92,7 +84,7 @@ export class Instanode {
    */
   static async listen(
     instance: Instance,
-    listen: ListenOptions = {},
+    listen: InstanodeListenOptions = {},
     options: InstanodeOptions = {},
   ): Promise<{ instanode: Instanode; url: string }> {
     const { host: databaseHost } = listen
@@ -149,7 +141,7 @@ export class Instanode {
   /** Ends every conversation, and the databases with it that are this server's own. */
   async close(): Promise<void> {
     await this.#core.reaper.stop()
-    for (const close of this.#onClose.reverse()) await close()
+    for (const close of this.#onClose.toReversed()) await close()
     await this.#host.close()
     await this.#core.store.close()
   }
@@ -168,34 +160,21 @@ export class Instanode {
     })
   }
 
-  async #listen({
-    host = '127.0.0.1',
-    port = 0,
-    allowedHosts = [],
-    mcp = true,
-  }: ListenOptions): Promise<string> {
-    const { machine, ids, log } = this.#instance
-    const endpoint = new McpEndpoint({
-      host: this.#host,
-      machine,
-      ids: ids.stream('instanode sessions'),
-      log,
-    })
+  async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
+    const { ids, log } = this.#instance
     const rest = new RestFace(new ReceiveRoute(this.#core.receivers, this.#contract), log)
-    const listener = await Listener.open({
-      host,
-      port,
+    const serving = await serveHttp({
+      instance: this.#instance,
+      host: this.#host,
       name: 'instanode',
-      guard: new Guard([host, ...allowedHosts]),
-      faces: async url => {
+      ids: ids.stream('instanode sessions'),
+      listen,
+      faces: async (url, endpoint) => {
         this.#base = url
         return { mcp: mcp ? endpoint : rest, rest }
       },
     })
-    this.#onClose.push(
-      () => listener.close(),
-      () => endpoint.close(),
-    )
-    return listener.url
+    this.#onClose.push(() => serving.close())
+    return serving.url
   }
 }

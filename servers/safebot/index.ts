@@ -1,12 +1,10 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
-import { Guard } from '../../shared/http/guard.js'
-import { Listener } from '../../shared/http/listener.js'
 import { notFound } from '../../shared/http/not-found.js'
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
-import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/version.js'
@@ -35,22 +33,13 @@ export interface SafebotOptions {
   allowedBases?: readonly string[]
 }
 
-export interface ListenOptions {
-  /** Default `127.0.0.1`. */
-  host?: string
-  /** Default 0: a free port. */
-  port?: number
-  /** Host names to accept beside the loopback ones and `host`. */
-  allowedHosts?: readonly string[]
-}
-
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Safebot {
   readonly #instance: Instance
   readonly #service: SafebotService
   readonly #agents: Agents
   readonly #host: McpHost<Agent>
-  readonly #onClose: (() => Promise<void> | void)[] = []
+  #serving: Serving | undefined
   #connections = 0
 
   private constructor(instance: Instance, options: SafebotOptions) {
@@ -83,32 +72,23 @@ export class Safebot {
    */
   static async listen(
     instance: Instance,
-    { host = '127.0.0.1', port = 0, allowedHosts = [] }: ListenOptions = {},
+    listen: ListenOptions = {},
     options: SafebotOptions = {},
   ): Promise<{ safebot: Safebot; url: string }> {
     const safebot = new Safebot(instance, options)
-    const { machine, log } = instance
-    const endpoint = new McpEndpoint({
+    const serving = await serveHttp({
+      instance,
       host: safebot.#host,
-      machine,
-      ids: instance.ids.stream('sessions'),
-      log,
-    })
-    const listener = await Listener.open({
-      host,
-      port,
       name: 'safebot',
-      guard: new Guard([host, ...allowedHosts]),
-      faces: async url => {
+      ids: instance.ids.stream('sessions'),
+      listen,
+      faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
         return { mcp: endpoint, rest: notFound }
       },
     })
-    safebot.#onClose.push(
-      () => endpoint.close(),
-      () => listener.close(),
-    )
-    return { safebot, url: listener.url }
+    safebot.#serving = serving
+    return { safebot, url: serving.url }
   }
 
   /** An SDK client in this process, initialized. */
@@ -141,7 +121,7 @@ export class Safebot {
     await this.#service.close()
     // The answers of what was parked are on their way through the microtask queue; this lets them pass first.
     await new Promise(resolve => setImmediate(resolve))
-    for (const close of this.#onClose) await close()
+    await this.#serving?.close()
     await this.#host.close()
   }
 

@@ -91,3 +91,8 @@ export function isResponse(message: unknown): message is JsonRpcResponse {
     (isObject(message.result) || isObject(message.error))
   )
 }
+
+/** Whether a message is to be answered: a request is, and so is what is no message at all. */
+export function expectsAnswer(message: unknown): boolean {
+  return !isNotification(message) && !isResponse(message)
+}

@@ -6,8 +6,7 @@ import { LineReader } from './line-reader.js'
 import {
   type AnonymousError,
   anonymousError,
-  isNotification,
-  isResponse,
+  expectsAnswer,
   type JsonRpcResponse,
   RpcCode,
 } from './messages.js'
@@ -85,7 +84,7 @@ export class StdioConversation<Caller> implements Conversation {
       return
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
-    let waiting = messages.filter(message => !isNotification(message) && !isResponse(message)).length
+    let waiting = messages.filter(expectsAnswer).length
     const settle = () => {
       waiting--
       if (waiting === 0 && answers.length > 0) this.#write(answers)

@@ -9,7 +9,7 @@ import type { JournalEntry } from '../../journal/entry.js'
 import type { Log } from '../../log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
 import type { McpHost } from '../host.js'
-import { anonymousError, isNotification, isObject, isRequest, isResponse, RpcCode } from '../messages.js'
+import { anonymousError, expectsAnswer, isObject, isRequest, RpcCode } from '../messages.js'
 import { type Accepted, accepted } from './negotiate.js'
 import { PostReply } from './post-reply.js'
 import {
@@ -144,7 +144,7 @@ export class McpEndpoint<Caller> implements HttpFace {
     const opening = session === undefined && isInitialize(messages[0]) ? this.#sessions.draft() : undefined
     const conversation = session ?? opening ?? sessionless()
     const caller = this.#identify(request, conversation)
-    const expected = messages.filter(message => !isNotification(message) && !isResponse(message)).length
+    const expected = messages.filter(expectsAnswer).length
     const { machine } = this.#options
     const posted = new PostReply({ response, machine, accepted: accepts, expected, batch })
     const reply = opening === undefined ? posted : this.#openOnSuccess(opening, posted)

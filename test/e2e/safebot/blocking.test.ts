@@ -1,16 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { UnderstudyOptions } from '../../../servers/index.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
 import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
-
-async function workplace(options: UnderstudyOptions = {}) {
-  const understudy = await startUnderstudy(options)
-  const boss = await understudy.safebot.connect({ handle: 'boss' })
-  const worker = await understudy.safebot.connect({ handle: 'worker' })
-  return { ...understudy, boss, worker, url: await createRoom(boss) }
-}
+import { workplace } from '../../support/workplace.js'
 
 describe('a parked claim', () => {
   it('wakes with the message that comes, in a room nobody had opened', async () => {

@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { UnderstudyOptions } from '../../../servers/index.js'
-import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
-import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
-
-/** A room in which `boss` posts and `worker` works. */
-async function workplace(options: UnderstudyOptions = {}) {
-  const understudy = await startUnderstudy(options)
-  const boss = await understudy.safebot.connect({ handle: 'boss' })
-  const worker = await understudy.safebot.connect({ handle: 'worker' })
-  return { ...understudy, boss, worker, url: await createRoom(boss) }
-}
+import { ack, claim, claimNow, say } from '../../support/room.js'
+import { call, ok, refused, textOf } from '../../support/understudy.js'
+import { workplace } from '../../support/workplace.js'
 
 describe('a claimed task', () => {
   it('comes back, the same, until its 60,000 ms are over, and under a new claim after', async () => {

@@ -103,11 +103,6 @@ export class EmbeddedDatabases implements DatabaseProvider {
     return this.#port
   }
 
-  /** Loads the engine and prepares an empty database in the background, so that the first one is quick. */
-  warm(): void {
-    this.#spares.prepare()
-  }
-
   /** Resolves when the next database will be quick to make. */
   async spareReady(): Promise<void> {
     await this.#spares.ready()

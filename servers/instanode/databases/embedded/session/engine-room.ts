@@ -26,7 +26,6 @@ export class EngineRoom {
   #engine: Engine | undefined
   #opening: Promise<Engine> | undefined
   #closing: Promise<void> = Promise.resolve()
-  #lastState: EngineState | undefined
 
   constructor(keeper: RoomKeeper) {
     this.#keeper = keeper
@@ -34,10 +33,6 @@ export class EngineRoom {
 
   get engine(): Engine | undefined {
     return this.#engine
-  }
-
-  get state(): EngineState | undefined {
-    return this.#engine?.state ?? this.#lastState
   }
 
   /** The engine, opened if need be. */
@@ -132,10 +127,7 @@ export class EngineRoom {
 
   #release(): Engine | undefined {
     const engine = this.#engine
-    if (engine !== undefined) {
-      this.#lastState = engine.state
-      engine.onLost = () => {}
-    }
+    if (engine !== undefined) engine.onLost = () => {}
     this.#engine = undefined
     return engine
   }

@@ -80,11 +80,6 @@ export class Session {
     return this.#room.engine !== undefined
   }
 
-  /** Upper bound of the files' size in bytes, as last known. */
-  get size(): number | undefined {
-    return this.#room.state?.size
-  }
-
   /** Takes over an engine that is open on the database. */
   async adopt(engine: Engine): Promise<void> {
     await this.#room.adopt(engine)

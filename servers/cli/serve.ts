@@ -1,0 +1,52 @@
+import type { Instance } from '../../shared/instance.js'
+import type { Given } from './options.js'
+import { untilTold } from './until-told.js'
+
+/** A server that a command runs. */
+interface Server {
+  close(): Promise<void>
+}
+
+/** One client on a pipe. */
+interface Conversation {
+  /** Resolves when all that was answered has left. */
+  flush(): Promise<void>
+}
+
+/** Where `--host` and `--allow-host` say that a server listens, and for whom. */
+export function address(given: Given): { host: string; allowedHosts: string[] } {
+  return { host: given.text('host') ?? '127.0.0.1', allowedHosts: given.texts('allow-host') }
+}
+
+/** Says where a server is reached, and runs it until told to stop. */
+export async function runHttp(server: Server, url: string): Promise<void> {
+  const told = untilTold()
+  process.stdout.write(`${url}/mcp\n`)
+  await told
+  await server.close()
+}
+
+/**
+ * Runs a server on stdio until its client closes its end, or until told to stop. What is parked is answered first.
+ *
+ * @param serve begins the conversation; is to call `onEnd` when the client has closed its end
+ */
+export async function runStdio(server: Server, serve: (onEnd: () => void) => Conversation): Promise<void> {
+  const told = untilTold()
+  let conversation: Conversation | undefined
+  const ended = new Promise<void>(resolve => {
+    conversation = serve(resolve)
+  })
+  await Promise.race([ended, told])
+  await server.close()
+  await conversation?.flush()
+}
+
+/** Runs what lives in an instance, and closes that whatever comes of it. */
+export async function within(instance: Instance, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } finally {
+    await instance.close()
+  }
+}

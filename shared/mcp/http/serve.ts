@@ -1,0 +1,63 @@
+import { Guard } from '../../http/guard.js'
+import { type Faces, Listener } from '../../http/listener.js'
+import type { IdSource } from '../../ids.js'
+import type { Instance } from '../../instance.js'
+import type { McpHost } from '../host.js'
+import { McpEndpoint } from './endpoint.js'
+
+/** Where a server listens, and for whom. */
+export interface ListenOptions {
+  /** Default `127.0.0.1`. */
+  host?: string
+  /** Default 0: a free port. */
+  port?: number
+  /** Host names to accept beside the loopback ones and `host`. */
+  allowedHosts?: readonly string[]
+}
+
+export interface ServeOptions<Caller> {
+  instance: Instance
+  /** What serves the endpoint's conversations. */
+  host: McpHost<Caller>
+  /** How the listener is called in an error, e.g. `safebot`. */
+  name: string
+  /** For session ids. */
+  ids: IdSource
+  listen: ListenOptions
+  /** Makes the faces, of the MCP endpoint among others, once the URL is known that they may have to name. */
+  faces(url: string, endpoint: McpEndpoint<Caller>): Promise<Faces>
+}
+
+/** A server on its port. */
+export interface Serving {
+  /** `http://host:port`. */
+  readonly url: string
+  /** Ends every session, then stops listening. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts a server on an HTTP port.
+ *
+ * @throws Refusal `port_busy` or `cannot_listen`
+ */
+export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<Serving> {
+  const { instance, host: mcpHost, name, ids, listen, faces } = options
+  const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
+  const { machine, log } = instance
+  const endpoint = new McpEndpoint({ host: mcpHost, machine, ids, log })
+  const listener = await Listener.open({
+    host,
+    port,
+    name,
+    guard: new Guard([host, ...allowedHosts]),
+    faces: url => faces(url, endpoint),
+  })
+  return {
+    url: listener.url,
+    async close() {
+      endpoint.close()
+      await listener.close()
+    },
+  }
+}

@@ -1,0 +1,11 @@
+import type { UnderstudyOptions } from '../../servers/index.js'
+import { createRoom } from './room.js'
+import { startUnderstudy } from './understudy.js'
+
+/** An instance, and a room in which `boss` posts and `worker` works. */
+export async function workplace(options: UnderstudyOptions = {}) {
+  const understudy = await startUnderstudy(options)
+  const boss = await understudy.safebot.connect({ handle: 'boss' })
+  const worker = await understudy.safebot.connect({ handle: 'worker' })
+  return { ...understudy, boss, worker, url: await createRoom(boss) }
+}
