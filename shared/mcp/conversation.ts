@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Cancellation } from '../cancellation.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
-import type { Cancellation } from './cancellation.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
 /** A message the server sends of its own accord: a notification, or a request to the client. */

@@ -9,9 +9,9 @@ import {
   type RequestId,
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
+import { Cancellation } from '../cancellation.js'
 import type { Arrival, JournalEntry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
-import { Cancellation } from './cancellation.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
 import {
   anonymousError,

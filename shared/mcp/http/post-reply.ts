@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../clock/clock.js'
+import { SseStream } from '../../http/sse.js'
 import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
 import type { Accepted } from './negotiate.js'
-import { SseStream } from './sse.js'
 
 export interface PostReplyOptions {
   response: ServerResponse

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Clock, Wakeup } from '../../clock/clock.js'
+import type { Clock, Wakeup } from '../clock/clock.js'
 
 /** Proxies cut a connection on which nothing passes; 15 s is what the SDK's own transport keeps to. */
 export const KEEP_ALIVE_MS = 15_000
@@ -25,17 +25,26 @@ export class SseStream {
     this.#arm()
   }
 
-  /** Sends one message; returns the size of its JSON in bytes. Once the stream has ended, nothing is sent. */
+  /** Sends one message of MCP; returns the size of its JSON in bytes. Once the stream has ended, nothing is sent. */
   send(message: object): number {
-    if (this.#response.writableEnded) return 0
-    const json = JSON.stringify(message)
-    this.#response.write(`event: message\ndata: ${json}\n\n`)
-    return Buffer.byteLength(json)
+    return this.#write('event: message\n', message)
+  }
+
+  /** Sends one event without a name; otherwise like {@link send}. */
+  sendBare(message: object): number {
+    return this.#write('', message)
   }
 
   end(): void {
     this.#keepAlive?.cancel()
     this.#response.end()
+  }
+
+  #write(head: string, message: object): number {
+    if (this.#response.writableEnded) return 0
+    const json = JSON.stringify(message)
+    this.#response.write(`${head}data: ${json}\n\n`)
+    return Buffer.byteLength(json)
   }
 
   #arm(): void {
