@@ -14,7 +14,6 @@ const segment = fc.constantFrom(
   'claim',
   'ack',
   'listening',
-  'wait',
   'nothing',
 )
 const path = fc.oneof(
