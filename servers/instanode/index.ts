@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
+import type { HttpFace } from '../../shared/http/listener.js'
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../shared/mcp/http/serve.js'
@@ -14,8 +15,8 @@ import type { DatabaseProvider } from './databases/provider.js'
 import type { Account } from './domain/account.js'
 import type { Delivery } from './domain/delivery.js'
 import { type DatabasesOptions, openDatabases } from './open-databases.js'
-import { RestFace } from './rest/face.js'
-import { ReceiveRoute } from './rest/receive.js'
+import { createRestFace, type RequestLimit } from './rest/face.js'
+import { REQUEST_LIMIT } from './rest/limits.js'
 import type { Caller } from './service.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
@@ -29,10 +30,12 @@ const SERVER_NAME = 'instanode.dev'
 export interface InstanodeOptions extends DatabasesOptions {
   /** Default `documented`. */
   contract?: ContractName
+  /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
+  requestLimit?: RequestLimit | 'none'
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
-  /** Whether MCP is served there too, beside the receivers. Default true. */
+  /** Whether MCP is served there too, beside the HTTP API. Default true. */
   mcp?: boolean
 }
 
@@ -40,6 +43,7 @@ export interface InstanodeListenOptions extends ListenOptions {
 export class Instanode {
   readonly #instance: Instance
   readonly #contract: Contract
+  readonly #requestLimit: RequestLimit | undefined
   readonly #core: Core
   readonly #host: McpHost<Caller>
   readonly #onClose: (() => Promise<void> | void)[] = []
@@ -49,6 +53,8 @@ export class Instanode {
   private constructor(instance: Instance, options: InstanodeOptions, databases: DatabaseProvider) {
     this.#instance = instance
     this.#contract = contractOf(options.contract ?? 'documented')
+    const { requestLimit = this.#contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
+    this.#requestLimit = requestLimit === 'none' ? undefined : requestLimit
     this.#core = createCore(
       instance,
       this.#contract,
@@ -161,20 +167,28 @@ export class Instanode {
   }
 
   async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
-    const { ids, log } = this.#instance
-    const rest = new RestFace(new ReceiveRoute(this.#core.receivers, this.#contract), log)
     const serving = await serveHttp({
       instance: this.#instance,
       host: this.#host,
       name: 'instanode',
-      ids: ids.stream('instanode sessions'),
+      ids: this.#instance.ids.stream('instanode sessions'),
       listen,
       faces: async (url, endpoint) => {
         this.#base = url
+        const rest = this.#createRest(url)
         return { mcp: mcp ? endpoint : rest, rest }
       },
     })
     this.#onClose.push(() => serving.close())
     return serving.url
+  }
+  #createRest(url: string): HttpFace {
+    return createRestFace({
+      instance: this.#instance,
+      core: this.#core,
+      contract: this.#contract,
+      requestLimit: this.#requestLimit,
+      url,
+    })
   }
 }

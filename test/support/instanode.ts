@@ -3,7 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { Instanode, type InstanodeOptions } from '../../servers/instanode/index.js'
-import { ownedResource } from '../../servers/instanode/tools/schemas.js'
+import { ownedResource } from '../../servers/instanode/owned.js'
 import { createInstance, type Instance, type InstanceOptions } from '../../shared/instance.js'
 import { RecordingDatabases } from './recording-databases.js'
 import { ok } from './understudy.js'
