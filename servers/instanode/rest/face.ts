@@ -70,9 +70,18 @@ function createRoutes({ instance, core, contract, url }: RestOptions, callers: C
   ]
 }
 
-/** The request's id is the service's clock, in nanoseconds. */
+/** The request's id is the service's clock, in nanoseconds. Written out once a millisecond: there may be many in one. */
 function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, string> {
-  return call => ({ ...corsHeaders(call), 'X-Request-ID': `${clock.now()}000000` })
+  let instant = Number.NaN
+  let id = ''
+  return call => {
+    const now = clock.now()
+    if (now !== instant) {
+      instant = now
+      id = `${now}000000`
+    }
+    return { ...corsHeaders(call), 'X-Request-ID': id }
+  }
 }
 
 function limiter(
