@@ -5,7 +5,8 @@ import { emptyAnswer, textAnswer } from './answer.js'
 /** Where the addresses that people type in lead: the pages are on the service's own site. */
 const PAGES = { '/': '/', '/start': '/start', '/dashboard': '/dashboard.html', '/pricing': '/pricing.html' }
 
-const FOR_MODELS = `# Instanode (a local stand-in)
+/** What `GET /llms.txt` says. */
+export const FOR_MODELS = `# Instanode (a local stand-in)
 
 Postgres databases and webhook receivers for agents. Without an account: 5 a day, each for 24 hours.
 

@@ -1,4 +1,5 @@
 import * as schema from '../../../servers/instanode/rest/schemas.js'
+import { FOR_MODELS } from '../../../servers/instanode/rest/site.js'
 import type { Case } from './case.js'
 import type { World } from './world.js'
 
@@ -55,6 +56,24 @@ export const open: Case[] = [
     answers: { location: 'https://instanode.dev/start?token=7' },
   },
 
+  { what: 'the page for models', request: 'GET /llms.txt', status: 200, text: `${FOR_MODELS}\n` },
+  ...[
+    'GET /auth/me',
+    'GET /auth/github/login',
+    'GET /auth/github/callback',
+    `GET /webhook/${NOBODYS}/requests`,
+    `GET /api/v1/webhooks/${NOBODYS}/requests`,
+  ].map(
+    (request): Case => ({ what: 'not stood in for', request, status: 404, text: '404 page not found\n' }),
+  ),
+  ...[
+    'POST /auth/logout',
+    'POST /billing/create-order',
+    'POST /billing/migrate?token=7',
+    'POST /webhooks/razorpay',
+  ].map(
+    (request): Case => ({ what: 'not stood in for', request, status: 405, text: 'Method Not Allowed\n' }),
+  ),
   ...[
     'GET /nowhere',
     'GET //healthz',

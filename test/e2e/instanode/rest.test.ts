@@ -90,6 +90,65 @@ describe('HTTP and MCP are two faces of one service', () => {
   })
 })
 
+describe('the list of an account', () => {
+  it('has its fields in the order of the service', async () => {
+    for (const [contract, type] of [
+      ['documented', '"type":"webhook","resource_type":"webhook"'],
+      ['observed', '"type":"webhook"'],
+    ] as const) {
+      const { api, make } = await start({ contract })
+      const token = await make('/webhook/new', bearer(PAID))
+      const { body } = await api('/api/me/resources', { method: 'GET', headers: bearer(PAID) })
+      expect(body.replace(/"id":"[^"]*"/, '"id":ID')).toBe(
+        `[{"id":ID,"token":"${token}",${type},"name":"made","tier":"paid","status":"active",` +
+          '"created_at":"2026-01-01T00:00:00.000Z","expires_at":null}]\n',
+      )
+    }
+  })
+
+  it('an empty list is [] or null, by the contract', async () => {
+    for (const [contract, body] of [
+      ['documented', '[]\n'],
+      ['observed', 'null\n'],
+    ] as const) {
+      const { api } = await start({ contract })
+      expect((await api('/api/me/resources', { method: 'GET', headers: bearer(PAID) })).body).toBe(body)
+    }
+  })
+})
+
+describe('what the service had on other days, and this one has not', () => {
+  it('the same name again, by the same account, makes another', async () => {
+    const { make } = await start()
+    expect(await make('/db/new', bearer(PAID))).not.toBe(await make('/db/new', bearer(PAID)))
+  })
+
+  it('an Idempotency-Key makes no difference', async () => {
+    const { make } = await start()
+    const headers = { 'idempotency-key': 'one' }
+    expect(await make('/db/new', headers)).not.toBe(await make('/db/new', headers))
+  })
+
+  it('addresses in other headers than X-Forwarded-For are not looked at', async () => {
+    const { api, make } = await start()
+    const headers = {
+      'cf-connecting-ip': '203.0.113.7',
+      'true-client-ip': '203.0.113.7',
+      'x-real-ip': '203.0.113.7',
+    }
+    for (let nth = 1; nth <= 5; nth++) await make('/webhook/new', headers)
+    expect((await api('/webhook/new', { body: { name: 'x' } })).status).toBe(429)
+  })
+
+  it('the log of a receiver stays as long as it does, however long nothing comes', async () => {
+    const { api, make, instance } = await start()
+    const token = await make('/webhook/new', bearer(PAID))
+    await api(`/webhook/receive/${token}`, { body: 'x' })
+    await instance.clock.advance(30 * 24 * 3_600_000)
+    expect((await api(`/webhook/receive/${token}`, { method: 'GET' })).json).toMatchObject({ total: 1 })
+  })
+})
+
 describe('the journal', () => {
   it('has every request over HTTP, by whom and with what end', async () => {
     const { api, make, instance } = await start()
