@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 const root = join(import.meta.dirname, '../..')
 const HEADING = '| behaviour | here | test |'
 const HERE = /^(same|differs|not there)(: .+)?$/
-const PROOF = /^`T\/([\w./-]+)` "(.+)"$/
+const PROOF = /^`test\/([\w./-]+)` "(.+)"$/
 
 /** The rows of every table of the page. */
 function rowsOf(page: string): string[] {
@@ -22,6 +22,13 @@ function faultOf(row: string): string | undefined {
   const [, word, reason] = HERE.exec(here) ?? []
   if (word === undefined) return 'says neither same, nor differs, nor not there'
   if (word !== 'same' && reason === undefined) return 'gives no reason'
+  return proof
+    .split(/; (?=`)/)
+    .map(faultOfProof)
+    .find(fault => fault !== undefined)
+}
+
+function faultOfProof(proof: string): string | undefined {
   const [, path = '', title = ''] = PROOF.exec(proof) ?? []
   const file = join(root, 'test', path)
   if (path === '' || !existsSync(file)) return 'names no test'
@@ -42,16 +49,16 @@ describe('the fidelity page', () => {
 
   it.each([
     ['| it works | same | |', 'names no test'],
-    ['| it works | same | `T/unit/nothing.test.ts` "x" |', 'names no test'],
-    ['| it works | same | `T/unit/ids.test.ts` "no such title" |', 'does not have'],
-    ['| it works | differs | `T/unit/ids.test.ts` "describe" |', 'gives no reason'],
-    ['| it works | perhaps | `T/unit/ids.test.ts` "describe" |', 'says neither'],
-    ['| it works | `T/unit/ids.test.ts` "describe" |', 'is no row of three'],
+    ['| it works | same | `test/unit/nothing.test.ts` "x" |', 'names no test'],
+    ['| it works | same | `test/unit/ids.test.ts` "no such title" |', 'does not have'],
+    ['| it works | differs | `test/unit/ids.test.ts` "describe" |', 'gives no reason'],
+    ['| it works | perhaps | `test/unit/ids.test.ts` "describe" |', 'says neither'],
+    ['| it works | `test/unit/ids.test.ts` "describe" |', 'is no row of three'],
   ])('would not have %s', (row, fault) => {
     expect(faultOf(row)).toContain(fault)
   })
 
   it('would have a row that is in order', () => {
-    expect(faultOf('| a row | same | `T/unit/fidelity.test.ts` "would not have" |')).toBeUndefined()
+    expect(faultOf('| a row | same | `test/unit/fidelity.test.ts` "would not have" |')).toBeUndefined()
   })
 })
