@@ -12,6 +12,8 @@ export interface InstanceOptions {
   seed?: string
   /** Also append the journal here, as JSON lines. */
   journalFile?: string
+  /** Default true; false measures what the journal costs, and has it refuse to prove anything. */
+  journal?: boolean
   /** Default: silent. */
   log?: Log
 }
@@ -41,7 +43,14 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     options.journalFile === undefined
       ? undefined
       : await JournalFile.open(options.journalFile, error => log.error('the journal file failed', error))
-  const journal = new Journal({ clock, instance: name, ...(file && { file }) })
+  const journal = new Journal({
+    clock,
+    machine,
+    instance: name,
+    enabled: options.journal ?? true,
+    onError: error => log.error('a listener of the journal failed', error),
+    ...(file && { file }),
+  })
   return {
     name,
     clock,
@@ -50,6 +59,7 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     journal,
     log,
     async close() {
+      journal.stop()
       clock.close()
       machine.close()
       await file?.close()

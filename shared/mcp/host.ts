@@ -201,6 +201,7 @@ export class McpHost<Caller> implements Transport {
     const method = isObject(message) && typeof message.method === 'string' ? message.method : null
     const params = isObject(message) && isObject(message.params) ? message.params : {}
     const isCall = method === 'tools/call'
+    const meta = isObject(params._meta) ? params._meta : undefined
     return this.#options.journal.open({
       server: this.#options.name,
       transport: conversation.transport,
@@ -210,6 +211,7 @@ export class McpHost<Caller> implements Transport {
       tool: isCall && typeof params.name === 'string' ? params.name : null,
       arguments: isCall ? params.arguments : undefined,
       headers,
+      traceparent: meta?.traceparent,
       raw,
     })
   }
