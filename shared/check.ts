@@ -55,7 +55,15 @@ export function checked<Schema extends z.ZodType>(
 
 function sentence({ path, message }: z.core.$ZodIssue): string {
   const text = message.charAt(0).toLowerCase() + message.slice(1)
-  return path.length === 0 ? text : `${path.join('.')} ${text}`
+  return path.length === 0 ? text : `${inWords(path)} ${text}`
+}
+
+/** `faults[0].do` of what zod has as a list. */
+function inWords(path: readonly PropertyKey[]): string {
+  return path
+    .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+    .join('')
+    .replace(/^\./, '')
 }
 
 function quoted(names: readonly string[]): string {

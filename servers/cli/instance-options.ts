@@ -14,6 +14,8 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
     clock,
     contract: readChoice(given, 'contract', CONTRACT_NAMES),
     log: stderrLog(),
+    // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
+    onCrash: () => process.exit(70),
     ...(seed !== undefined && { seed }),
     ...(journalFile !== undefined && { journalFile }),
   }

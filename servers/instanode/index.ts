@@ -57,7 +57,7 @@ export class Instanode {
     )
     this.#host = new McpHost({
       name: 'instanode',
-      journal: instance.journal,
+      instance,
       identify,
       nameOf: caller => this.#core.accounts.nameOf(caller.bearer),
       onError: error => instance.log.warn('a message could not be handled', error),

@@ -50,7 +50,7 @@ export class Safebot {
     this.#agents = new Agents(ids.stream('handles'))
     this.#host = new McpHost({
       name: 'safebot',
-      journal: instance.journal,
+      instance,
       identify: clues => this.#agents.identify(clues),
       nameOf: agent => agent.handle,
       forget: session => this.#agents.forget(session),
