@@ -126,13 +126,14 @@ export class Safebot {
   }
 
   async #mount(options: SafebotOptions): Promise<void> {
-    const { clock, ids, log } = this.#instance
+    const { clock, ids, log, faults } = this.#instance
     const tools = createTools({
       service: this.#service,
       urls: new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases),
       clock,
       ids: ids.stream('rooms'),
       contract: contractOf(options.contract ?? 'documented'),
+      faults,
     })
     await mountTools({
       name: SERVER_NAME,

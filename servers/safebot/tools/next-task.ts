@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import { ServiceRefusal } from '../domain/refusals.js'
+import { ackFault } from './ack-fault.js'
 import { type Claimed, claimFor, claimInput, claimOutput, renderEmpty } from './claiming.js'
 import type { ToolKit } from './kit.js'
 import { notice, taskLine } from './reading.js'
@@ -45,7 +46,7 @@ export const nextTask = (kit: ToolKit) =>
 
 /** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
 async function acknowledge(
-  { service }: ToolKit,
+  { service, faults }: ToolKit,
   { room, claim }: Claimed,
   { handle }: Agent,
   signal: AbortSignal,
@@ -56,6 +57,8 @@ async function acknowledge(
     await service.release(room.roomId, handle, claimId)
     return null
   }
+  const fault = ackFault(faults)
+  if (fault !== undefined) return fault
   try {
     await service.ack(room.roomId, handle, claimId, message.seq)
     return null
