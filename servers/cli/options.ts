@@ -27,6 +27,7 @@ export const OPTIONS = {
   },
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
+  stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   json: { about: 'machine-readable output' },
   help: { about: 'this text' },
   version: { about: 'the version' },

@@ -4,7 +4,7 @@ import { type Answer, callEcho, messageOf, WAYS, type Way } from '../support/fau
 import { HttpStream } from '../support/http-stream.js'
 import { openSession, rpc, send } from '../support/raw-http.js'
 import { startToyServer, type ToyServer } from '../support/toy-server.js'
-import { call, textOf } from '../support/understudy.js'
+import { call, startUnderstudy, textOf } from '../support/understudy.js'
 
 /** A server on which the next call of `echo` meets a fault. */
 async function faulty(action: FaultAction): Promise<ToyServer> {
@@ -229,6 +229,16 @@ describe('after a crash', () => {
   })
 })
 
+it('a crash is that of one server: the other goes on, and the instance can be closed', async () => {
+  const { faults, safebot, instanode, close } = await startUnderstudy()
+  faults.set([{ server: 'safebot', tool: '*', when: { always: true }, do: { crash: true } }])
+  const agent = await safebot.connect()
+  await expect(call(agent, 'create_room')).rejects.toThrow('Connection closed')
+  await expect(send(safebot.mcpUrl, { body: rpc('ping') })).rejects.toThrow('ECONNREFUSED')
+  expect((await send(instanode.mcpUrl, { body: rpc('ping') })).status).toBe(200)
+  await close()
+})
+
 describe('in memory, where there are no bytes to spoil', () => {
   it.each([
     [{ toolError: 'no' }, 'no'],
@@ -271,6 +281,30 @@ it('a fault in a batch spoils the one body of it', async () => {
   const { json, body } = await send(toy.url, { body: batch })
   expect([json, body.slice(0, 2)]).toEqual([undefined, '{['])
   expect(outcomes(toy)).toEqual(['fault', 'ok'])
+})
+
+it('a batch on a pipe is one line, and spoilt as one', async () => {
+  const toy = await faulty({ malformed: 'sse' })
+  const { input, output } = toy.pipe()
+  const batch = ['a', 'b'].map(id => rpc('tools/call', { name: 'echo', arguments: { text: id } }, id))
+  input.write(`${JSON.stringify(batch)}\n`)
+  await toy.instance.journal.waitFor({ outcome: 'ok' })
+  await new Promise(setImmediate)
+  const lines = String(output.read()).trim().split('\n')
+  expect(lines).toHaveLength(2)
+  const answers: { id: string }[] = JSON.parse(lines.join(''))
+  expect(answers.map(({ id }) => id).sort()).toEqual(['a', 'b'])
+})
+
+it('a batch on a stream loses its last event', async () => {
+  const toy = await faulty({ malformed: 'truncated' })
+  const batch = ['a', 'b'].map(id => rpc('tools/call', { name: 'echo', arguments: { text: id } }, id))
+  const stream = await HttpStream.open(toy.url, 'POST', { accept: 'text/event-stream' }, batch)
+  await stream.ended
+  const [first, second, ...more] = stream.text.split('\n\n')
+  expect([first, second]).toEqual([expect.stringMatching(/"\}+$/), expect.not.stringMatching(/\}$/)])
+  expect(more).toEqual([])
+  expect(stream.response.complete).toBe(false)
 })
 
 it('an answer larger than the size asked for gives way to one that fits', async () => {

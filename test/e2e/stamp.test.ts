@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { Command } from '../support/command.js'
 import { HttpStream } from '../support/http-stream.js'
 import { openSession, rpc, send } from '../support/raw-http.js'
 import { startUnderstudy } from '../support/understudy.js'
@@ -25,6 +26,16 @@ it('a stamped answer names its instance and the entry of its request, refused an
   expect(stamps).toEqual(['2', '3', '4, 5', '6', '7', '8', '9'])
   for (const { headers } of answers) expect(headers['x-understudy-instance']).toBe(instance.name)
   expect(journal.entries({ method: 'tools/list' })[0]?.seq).toBe(5)
+})
+
+it('the command stamps its answers with --stamp', async () => {
+  const command = new Command(['safebot', '--http', '0', '--stamp'])
+  const [url = ''] = await command.lines(1)
+  const { headers } = await send(url, { body: rpc('ping') })
+  expect(headers).toMatchObject({
+    'x-understudy-instance': expect.stringMatching(/^understudy-[0-9a-f]{8}$/),
+    'x-understudy-entry': '1',
+  })
 })
 
 it('the trace that a request belongs to is recorded, from its header or its _meta', async () => {
