@@ -1,5 +1,5 @@
+import { clientAddress } from '../../shared/http/client-address.js'
 import type { CallerClues } from '../../shared/mcp/conversation.js'
-import { isLoopback } from './domain/subnet.js'
 import type { Caller } from './service.js'
 
 /** A caller over a pipe or in memory calls from this machine. */
@@ -12,11 +12,8 @@ const SCHEME = 'Bearer '
 export function identify({ headers, remoteAddress = LOCAL_ADDRESS }: CallerClues): Caller {
   const { authorization } = headers
   const bearer = authorization?.startsWith(SCHEME) ? authorization.slice(SCHEME.length) : undefined
-  return { bearer: bearer || undefined, address: clientAddress(remoteAddress, headers['x-forwarded-for']) }
-}
-
-/** Only a proxy on this machine is believed when it says for whom it calls. */
-function clientAddress(peer: string, forwardedFor: string | string[] | undefined): string {
-  const [first = ''] = String(forwardedFor ?? '').split(',')
-  return isLoopback(peer) && first.trim() !== '' ? first.trim() : peer
+  return {
+    bearer: bearer || undefined,
+    address: clientAddress(remoteAddress, headers['x-forwarded-for'], 'first'),
+  }
 }

@@ -1,6 +1,6 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Cancellation } from '../cancellation.js'
 import type { Clock } from '../clock/clock.js'
-import type { Cancellation } from '../mcp/cancellation.js'
 import type { Reply } from '../mcp/conversation.js'
 import type { JsonRpcResponse } from '../mcp/messages.js'
 import type { FaultAction } from './fault.js'

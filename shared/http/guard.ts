@@ -18,13 +18,17 @@ export class Guard {
     this.#names = new Set([...LOOPBACK, ...names.map(bracketed)])
   }
 
-  /** Why the request is turned down, or undefined if it may pass. */
-  refusal(headers: IncomingHttpHeaders): string | undefined {
+  /**
+   * Why the request is turned down, or undefined if it may pass.
+   *
+   * @param origins foreign origins that may call all the same
+   */
+  refusal(headers: IncomingHttpHeaders, origins: readonly string[] = []): string | undefined {
     const { host, origin } = headers
     if (host === undefined || !this.#acceptsHost(host)) {
       return `Host ${JSON.stringify(host ?? '')} is not served here: use 127.0.0.1 or localhost, or start with --allow-host`
     }
-    if (origin !== undefined && !this.#accepts(origin)) {
+    if (origin !== undefined && !this.#accepts(origin) && !origins.includes(origin)) {
       return `Origin ${JSON.stringify(origin)} may not call this server: pages of other sites are kept out`
     }
     return undefined

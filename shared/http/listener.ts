@@ -5,6 +5,8 @@ import type { Guard } from './guard.js'
 
 /** What answers for one part of a listener. */
 export interface HttpFace {
+  /** Foreign origins whose pages may call this part. Default: none. */
+  readonly origins?: readonly string[]
   handle(request: IncomingMessage, response: ServerResponse): void
   /** Answers 403, in this face's own form of error. */
   forbid(request: IncomingMessage, response: ServerResponse, why: string): void
@@ -56,7 +58,7 @@ export class Listener {
     server.on('request', async (request, response) => {
       const { mcp, rest } = await making
       const face = isMcp(request.url) ? mcp : rest
-      const refusal = guard.refusal(request.headers)
+      const refusal = guard.refusal(request.headers, face.origins)
       if (refusal === undefined) face.handle(request, response)
       else face.forbid(request, response, refusal)
     })

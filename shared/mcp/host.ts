@@ -9,18 +9,18 @@ import {
   type RequestId,
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
+import { Cancellation } from '../cancellation.js'
 import { meet } from '../faults/meet.js'
 import { sized } from '../faults/sized.js'
 import type { Due } from '../faults/table.js'
 import type { Instance } from '../instance.js'
+import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
-import { Cancellation } from './cancellation.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
 import {
   anonymousError,
   errorResponse,
   isNotification,
-  isObject,
   isRequest,
   isRequestId,
   isResponse,

@@ -18,8 +18,3 @@ export function subnetOf(address: string): string {
   const bytes = parsed.toByteArray().map((byte, at) => (at < prefix / 8 ? byte : 0))
   return `${ipaddr.fromByteArray(bytes)}/${prefix}`
 }
-
-/** Whether an address is this machine's own. */
-export function isLoopback(address: string): boolean {
-  return isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback'
-}

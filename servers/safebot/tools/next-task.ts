@@ -46,8 +46,8 @@ export const nextTask = (kit: ToolKit) =>
 
 /** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
 async function acknowledge(
-  { service, faults }: ToolKit,
-  { room, claim }: Claimed,
+  { faults }: ToolKit,
+  { room, service, claim }: Claimed,
   { handle }: Agent,
   signal: AbortSignal,
 ): Promise<string | null> {

@@ -4,12 +4,14 @@ import type { Clock } from '../../clock/clock.js'
 import { Refusal } from '../../errors.js'
 import type { HttpFace } from '../../http/listener.js'
 import { readBody } from '../../http/read-body.js'
+import { SseStream } from '../../http/sse.js'
 import type { IdSource } from '../../ids.js'
+import { isObject } from '../../is-object.js'
 import type { JournalEntry } from '../../journal/entry.js'
 import type { Log } from '../../log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
 import type { McpHost } from '../host.js'
-import { anonymousError, expectsAnswer, isObject, isRequest, RpcCode } from '../messages.js'
+import { anonymousError, expectsAnswer, isRequest, RpcCode } from '../messages.js'
 import { type Accepted, accepted } from './negotiate.js'
 import { PostReply } from './post-reply.js'
 import {
@@ -28,7 +30,6 @@ import {
   sessionNotFound,
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
-import { SseStream } from './sse.js'
 
 /** What the SDK's own transport takes; a sealed message of 192 KiB fits many times over. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { type Garbling, halves, notJson } from '../../faults/garbling.js'
-import { framed, type SseStream } from './sse.js'
+import { framed, type SseStream } from '../../http/sse.js'
 
 /** A JSON answer ready to leave: its status, its headers but the length, its body. */
 export interface JsonAnswer {

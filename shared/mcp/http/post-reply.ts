@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../clock/clock.js'
 import type { Garbling } from '../../faults/garbling.js'
+import { SseStream } from '../../http/sse.js'
 import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
 import { sendGarbled, streamGarbled } from './garbled-post.js'
 import type { Accepted } from './negotiate.js'
-import { SseStream } from './sse.js'
 
 export interface PostReplyOptions {
   response: ServerResponse

@@ -1,8 +1,8 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock, Wakeup } from '../../clock/clock.js'
+import type { SseStream } from '../../http/sse.js'
 import type { IdSource } from '../../ids.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
-import type { SseStream } from './sse.js'
 
 /** How long a session may go unused: clients are free to leave without a DELETE, and each holds memory. */
 export const SESSION_IDLE_MS = 30 * 60_000

@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import { constants, createGzip } from 'node:zlib'
-import type { Clock, Wakeup } from '../../clock/clock.js'
+import type { Clock, Wakeup } from '../clock/clock.js'
 
 /** Proxies cut a connection on which nothing passes; 15 s is what the SDK's own transport keeps to. */
 export const KEEP_ALIVE_MS = 15_000
+
+/** The head of an event that is a message of MCP. */
+const MESSAGE = 'event: message\n'
 
 /** A stream of server-sent events on one HTTP response, with comments to keep it open. */
 export class SseStream {
@@ -34,12 +37,14 @@ export class SseStream {
     this.#arm()
   }
 
-  /** Sends one message; returns the size of its JSON in bytes. Once the stream has ended, nothing is sent. */
+  /** Sends one message of MCP; returns the size of its JSON in bytes. Once the stream has ended, nothing is sent. */
   send(message: object): number {
-    if (this.#body.writableEnded) return 0
-    const json = JSON.stringify(message)
-    this.#body.write(framed(json))
-    return Buffer.byteLength(json)
+    return this.#write(MESSAGE, message)
+  }
+
+  /** Sends one event without a name; otherwise like {@link send}. */
+  sendBare(message: object): number {
+    return this.#write('', message)
   }
 
   /** Sends text as it stands, well-framed or not, and ends. */
@@ -59,6 +64,13 @@ export class SseStream {
     this.#body.end()
   }
 
+  #write(head: string, message: object): number {
+    if (this.#body.writableEnded) return 0
+    const json = JSON.stringify(message)
+    this.#body.write(`${head}data: ${json}\n\n`)
+    return Buffer.byteLength(json)
+  }
+
   #arm(): void {
     this.#keepAlive = this.#machine.wakeAt(this.#machine.now() + KEEP_ALIVE_MS, () => {
       this.#body.write(': keep-alive\n\n')
@@ -67,9 +79,9 @@ export class SseStream {
   }
 }
 
-/** One message as an event. */
+/** A message of MCP as an event. */
 export function framed(json: string): string {
-  return `event: message\ndata: ${json}\n\n`
+  return `${MESSAGE}data: ${json}\n\n`
 }
 
 /** Each write leaves at once: an event that waits for the next is no event. */
