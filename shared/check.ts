@@ -19,20 +19,16 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
  * @param kinds by the field that tells them
  */
 export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string, kinds: Kinds) {
-  const known = Object.keys(kinds)
-  // zod would tell what is wrong with the value as each of the kinds in turn.
-  const explain = (input: unknown): string => {
-    const given = typeof input === 'object' && input !== null ? Object.keys(input) : []
-    const kind = given.find(key => known.includes(key))
-    if (kind !== undefined) {
-      const issues = kinds[kind]?.safeParse(input).error?.issues ?? []
-      return issues.map(issue => sentence(issue)).join('; ')
-    }
-    const is = given.length === 0 ? shown(input) : quoted(given)
-    return `is ${is}, which is no kind of ${what}: there are ${known.join(', ')}`
-  }
+  const known = Object.keys(kinds).join(', ')
+  // Object.values forgets which kinds they are.
   const schemas = Object.values(kinds) as Kinds[keyof Kinds][]
-  return z.union(schemas, { error: issue => explain(issue.input) })
+  return z.union(schemas, {
+    error: ({ input }) => {
+      const given = typeof input === 'object' && input !== null ? Object.keys(input) : []
+      const is = given.length === 0 ? shown(input) : quoted(given)
+      return `is ${is}, which is no kind of ${what}: there are ${known}`
+    },
+  })
 }
 
 /**
@@ -40,7 +36,7 @@ export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string,
  *
  * @param code of the refusal
  * @param what the value is, e.g. `faults`
- * @throws Refusal that names every field at fault
+ * @throws Refusal that names every field at fault, with its value and what it takes
  */
 export function checked<Schema extends z.ZodType>(
   schema: Schema,
@@ -50,20 +46,39 @@ export function checked<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new Refusal(code, `${what}: ${parsed.error.issues.map(issue => sentence(issue)).join('; ')}`)
+  throw new Refusal(code, parsed.error.issues.flatMap(issue => sentences(issue, value, what)).join('; '))
 }
 
-function sentence({ path, message }: z.core.$ZodIssue): string {
-  const text = message.charAt(0).toLowerCase() + message.slice(1)
-  return path.length === 0 ? text : `${inWords(path)} ${text}`
+/** @param value what the issue's path begins at, which the reader knows as `name` */
+function sentences(issue: z.core.$ZodIssue, value: unknown, name: string): string[] {
+  const here = at(value, issue.path)
+  const path = `${name}${issue.path.map(step).join('')}`
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.find(errors => errors.every(error => isMeant(error, here)))
+    if (meant !== undefined) return meant.flatMap(error => sentences(error, here, path))
+    return [`${path} ${issue.message}`]
+  }
+  if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]
+  // zod's "Invalid input: expected string, received undefined", without what the value shows by itself.
+  const takes = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
+  return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}`]
 }
 
-/** `faults[0].do` of what zod has as a list. */
-function inWords(path: readonly PropertyKey[]): string {
-  return path
-    .map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
-    .join('')
-    .replace(/^\./, '')
+/** Whether what is wrong with a value as one of several kinds is not just that it is of another. */
+function isMeant({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
+  if (path.length === 0) return code === 'unrecognized_keys'
+  return path.length > 1 || at(value, path) !== undefined
+}
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (part, key) => (typeof part === 'object' && part !== null ? Reflect.get(part, key) : undefined),
+    value,
+  )
+}
+
+function step(key: PropertyKey): string {
+  return typeof key === 'number' ? `[${key}]` : `.${String(key)}`
 }
 
 function quoted(names: readonly string[]): string {
