@@ -7,16 +7,7 @@ import { createInstance } from '../../shared/instance.js'
 import { registeredAgent } from '../support/safebot-agent.js'
 
 const room = fc.oneof(fc.constantFrom('room-1', 'room-2', 'abc', '%00', '..', '%2e%2e'), fc.string())
-const segment = fc.constantFrom(
-  'messages',
-  'status',
-  'transcript',
-  'claim',
-  'ack',
-  'listening',
-  'wait',
-  'nothing',
-)
+const segment = fc.constantFrom('messages', 'status', 'transcript', 'claim', 'ack', 'listening', 'nothing')
 const path = fc.oneof(
   fc.tuple(room, segment).map(([id, name]) => `/api/rooms/${encodeURI(id)}/${name}`),
   fc.constantFrom(
