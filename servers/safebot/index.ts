@@ -1,6 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
+import type { ControlledServer } from '../../shared/control/controlled.js'
+import type { SafebotState } from '../../shared/control/schemas/safebot-state.js'
 import { Refusal } from '../../shared/errors.js'
 import type { ApiFace } from '../../shared/http/api-face.js'
 import type { Instance } from '../../shared/instance.js'
@@ -12,6 +14,7 @@ import { VERSION } from '../../shared/version.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
+import { controlled } from './control/controlled.js'
 import { Relay } from './domain/relay.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
 import { createRest } from './rest/index.js'
@@ -42,6 +45,7 @@ export interface SafebotOptions {
 export class Safebot {
   readonly #instance: Instance
   readonly #relay: Relay
+  readonly #contractName: ContractName
   readonly #contract: Contract
   readonly #limits: SafebotLimits
   readonly #agents: Agents
@@ -53,6 +57,7 @@ export class Safebot {
     const { contract = 'documented' } = options
     const ids = instance.ids.stream('safebot')
     this.#instance = instance
+    this.#contractName = contract
     this.#contract = contractOf(contract)
     this.#limits = { ...LIMITS[contract], ...options.limits }
     this.#relay = new Relay({
@@ -129,6 +134,17 @@ export class Safebot {
   ): { flush(): Promise<void> } {
     const agent = new Agent(this.#handleOrOwn(identity.handle), true, identity.label)
     return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
+  }
+
+  /** As a control plane shows it. */
+  controlled(): ControlledServer<SafebotState> {
+    return controlled({
+      relay: this.#relay,
+      host: this.#host,
+      clock: this.#instance.clock,
+      contract: this.#contractName,
+      listening: () => this.#serving?.listening,
+    })
   }
 
   /** Answers what is parked, then ends every conversation. */

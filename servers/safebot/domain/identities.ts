@@ -47,6 +47,11 @@ export class Identities {
     this.#cap = cap
   }
 
+  /** How many handles are registered. */
+  count(): Promise<number> {
+    return this.#store.identityCount()
+  }
+
   find(handle: string): Promise<Identity | undefined> {
     return this.#store.identity(handle)
   }
