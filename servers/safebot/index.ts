@@ -99,7 +99,7 @@ export class Safebot {
       listen,
       faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
-        return { mcp: endpoint, rest: safebot.#rest() }
+        return { mcp: endpoint, rest: safebot.#rest(url) }
       },
     })
     safebot.#serving = serving
@@ -169,9 +169,10 @@ export class Safebot {
     )
   }
 
-  #rest(): ApiFace {
+  #rest(url: string): ApiFace {
     const { journal, clock, machine, log } = this.#instance
     return createRest({
+      url,
       relay: this.#relay,
       contract: this.#contract,
       limits: this.#limits,
