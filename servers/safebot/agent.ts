@@ -4,10 +4,10 @@ const MAX_LABEL_CHARS = 64
 
 /** What one agent goes by in one room. */
 interface Appearance {
-  label: string
+  readonly label: string
   /** Every label it has sent under here. */
   readonly used: Set<string>
-  leave: (() => void) | undefined
+  readonly leave: (() => void) | undefined
 }
 
 /**
@@ -32,13 +32,13 @@ export class Agent {
     this.#defaultLabel = cleanLabel(label) ?? handle
   }
 
-  label(roomId: string): string {
-    return this.#rooms.get(roomId)?.label ?? this.#defaultLabel
+  label(room: RoomAddress): string {
+    return this.#rooms.get(placeOf(room))?.label ?? this.#defaultLabel
   }
 
   /** The labels whose messages are its own in a room. */
-  labels(roomId: string): string[] {
-    const appearance = this.#rooms.get(roomId)
+  labels(room: RoomAddress): string[] {
+    const appearance = this.#rooms.get(placeOf(room))
     return appearance === undefined
       ? [this.#defaultLabel]
       : [...new Set([appearance.label, ...appearance.used])]
@@ -47,21 +47,21 @@ export class Agent {
   /**
    * Appears in a room, under a new label if one is given; that label stays.
    *
-   * @param join makes it present there; called once a room
+   * @param join makes it present there under a label; called once for each label it takes
    */
-  enter(roomId: string, join: (roomId: string) => () => void, name?: string): void {
-    const appearance = this.#rooms.get(roomId) ?? {
-      label: this.#defaultLabel,
-      used: new Set(),
-      leave: this.lasting ? join(roomId) : undefined,
-    }
-    appearance.label = cleanLabel(name) ?? appearance.label
-    this.#rooms.set(roomId, appearance)
+  enter(room: RoomAddress, join: (label: string) => () => void, name?: string): void {
+    const known = this.#rooms.get(placeOf(room))
+    const label = cleanLabel(name) ?? known?.label ?? this.#defaultLabel
+    if (known?.label === label) return
+    // Present anew before it leaves, so that the room is not left alone in between.
+    const leave = this.lasting ? join(label) : undefined
+    known?.leave?.()
+    this.#rooms.set(placeOf(room), { label, used: known?.used ?? new Set(), leave })
   }
 
   /** Notes that it has sent under its present label. */
-  sent(roomId: string): void {
-    this.#rooms.get(roomId)?.used.add(this.label(roomId))
+  sent(room: RoomAddress): void {
+    this.#rooms.get(placeOf(room))?.used.add(this.label(room))
   }
 
   /** Makes a room the active one; tells whether that is a change. */
@@ -76,6 +76,11 @@ export class Agent {
     for (const appearance of this.#rooms.values()) appearance.leave?.()
     this.#rooms.clear()
   }
+}
+
+/** What tells one room from another: all names of this machine are one place. */
+function placeOf({ here, base, roomId }: RoomAddress): string {
+  return here ? roomId : `${base} ${roomId}`
 }
 
 /** A label as the client writes it: trimmed, cut, without a leading @, which is for verified senders. */

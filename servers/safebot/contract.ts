@@ -35,6 +35,12 @@ export const CONTRACT_TABLE = {
     observed: { value: false, means: 'claims and acknowledges later, and the message is lost' },
     source: 'measured on the running service',
   },
+  answersErrorsInJson: {
+    about: 'malformed JSON, a body that is too large, a route that is none',
+    documented: { value: true, means: 'get an error in JSON, like all others' },
+    observed: { value: false, means: 'get a page of HTML; here without the stack that the service shows' },
+    source: 'measured on the running service',
+  },
 } as const satisfies Record<string, ContractRow>
 
 /** One contract: a switch per row of the table. */
@@ -49,5 +55,6 @@ export function contractOf(name: ContractName): Contract {
     anyMessageEndsBlock: row('anyMessageEndsBlock'),
     waitsForMissingRoom: row('waitsForMissingRoom'),
     cancelledNextTaskGivesBack: row('cancelledNextTaskGivesBack'),
+    answersErrorsInJson: row('answersErrorsInJson'),
   }
 }

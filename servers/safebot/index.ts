@@ -1,7 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
-import { notFound } from '../../shared/http/not-found.js'
+import { Refusal } from '../../shared/errors.js'
+import type { ApiFace } from '../../shared/http/api-face.js'
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
@@ -10,9 +11,11 @@ import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/version.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
-import { contractOf } from './contract.js'
+import { type Contract, contractOf } from './contract.js'
 import { Relay } from './domain/relay.js'
-import { RoomUrls } from './room-url.js'
+import { LIMITS, type SafebotLimits } from './limits.js'
+import { createRest } from './rest/index.js'
+import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
 import { MemoryStore } from './store/memory.js'
 import { createTools } from './tools/index.js'
@@ -31,22 +34,34 @@ export interface SafebotOptions {
   base?: string
   /** Further origins a room URL may name. */
   allowedBases?: readonly string[]
+  /** What is to differ from the limits of the contract. */
+  limits?: Partial<SafebotLimits>
 }
 
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Safebot {
   readonly #instance: Instance
-  readonly #service: SafebotService
+  readonly #relay: Relay
+  readonly #contract: Contract
+  readonly #limits: SafebotLimits
   readonly #agents: Agents
   readonly #host: McpHost<Agent>
   #serving: Serving | undefined
   #connections = 0
 
   private constructor(instance: Instance, options: SafebotOptions) {
-    const contract = contractOf(options.contract ?? 'documented')
+    const { contract = 'documented' } = options
     const ids = instance.ids.stream('safebot')
     this.#instance = instance
-    this.#service = new Relay({ store: new MemoryStore(), clock: instance.clock, ids, contract })
+    this.#contract = contractOf(contract)
+    this.#limits = { ...LIMITS[contract], ...options.limits }
+    this.#relay = new Relay({
+      store: new MemoryStore(),
+      clock: instance.clock,
+      ids,
+      contract: this.#contract,
+      limits: this.#limits,
+    })
     this.#agents = new Agents(ids.stream('handles'))
     this.#host = new McpHost({
       name: 'safebot',
@@ -84,7 +99,7 @@ export class Safebot {
       listen,
       faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
-        return { mcp: endpoint, rest: notFound }
+        return { mcp: endpoint, rest: safebot.#rest() }
       },
     })
     safebot.#serving = serving
@@ -118,7 +133,7 @@ export class Safebot {
 
   /** Answers what is parked, then ends every conversation. */
   async close(): Promise<void> {
-    await this.#service.close()
+    await this.#relay.close()
     // The answers of what was parked are on their way through the microtask queue; this lets them pass first.
     await new Promise(resolve => setImmediate(resolve))
     await this.#serving?.close()
@@ -128,11 +143,11 @@ export class Safebot {
   async #mount(options: SafebotOptions): Promise<void> {
     const { clock, ids, log } = this.#instance
     const tools = createTools({
-      service: this.#service,
+      serviceOf: room => this.#serviceOf(room),
       urls: new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases),
       clock,
       ids: ids.stream('rooms'),
-      contract: contractOf(options.contract ?? 'documented'),
+      contract: this.#contract,
     })
     await mountTools({
       name: SERVER_NAME,
@@ -141,6 +156,25 @@ export class Safebot {
       host: this.#host,
       log,
       refusal: refusalText,
+    })
+  }
+
+  async #serviceOf({ here, base }: RoomAddress): Promise<SafebotService> {
+    if (here) return this.#relay
+    throw new Refusal(
+      'not_served_here',
+      `rooms at '${base}' are not served here`,
+      `start this server with --connect ${base} to reach those`,
+    )
+  }
+
+  #rest(): ApiFace {
+    const { journal, clock, machine, log } = this.#instance
+    return createRest({
+      relay: this.#relay,
+      contract: this.#contract,
+      limits: this.#limits,
+      ...{ journal, clock, machine, log },
     })
   }
 

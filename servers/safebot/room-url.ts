@@ -19,21 +19,26 @@ export interface RoomAddress {
   readonly key: Uint8Array
   /** The URL in its one canonical spelling. */
   readonly url: string
+  /** Whether this process has the room, and not a service far away. */
+  readonly here: boolean
 }
 
 /** Which services a room URL may name: the guard against being sent elsewhere with a crafted URL (SSRF). */
 export class RoomUrls {
   readonly #base: string
+  readonly #serves: boolean
   readonly #allowed: Set<string>
   /** What was read lately, by its URL: agents name the same room in call after call, and reading a URL is dear. */
   readonly #read = new Map<string, RoomAddress>()
 
   /**
-   * @param base of the rooms made here, and of those served here
+   * @param base of the rooms made here
    * @param allowed further origins that may be named
+   * @param serves whether the rooms at `base` are this process's own
    */
-  constructor(base: string, allowed: readonly string[] = []) {
+  constructor(base: string, allowed: readonly string[] = [], serves = true) {
     this.#base = new URL(base).origin
+    this.#serves = serves
     this.#allowed = new Set([this.#base, ...allowed.map(origin => new URL(origin).origin)])
   }
 
@@ -44,9 +49,9 @@ export class RoomUrls {
    * @throws Refusal if the base is none, or not allowed
    */
   create(base: string | undefined, ids: IdSource): RoomAddress {
-    const origin = base ? this.#checkBase(base) : this.#base
+    const origin = new URL(base ? this.#checkBase(base) : this.#base)
     const roomId = ids.text(ID_ALPHABET, ID_CHARS)
-    return address(origin, roomId, ids.bytes(KEY_BYTES))
+    return this.#address(origin, roomId, ids.bytes(KEY_BYTES))
   }
 
   /** @throws Refusal for a URL that names no room, lacks its key, or leads elsewhere; checked in that order */
@@ -81,16 +86,8 @@ export class RoomUrls {
     if (key.length !== KEY_BYTES) {
       throw new Refusal('bad_url', `room key must decode to ${KEY_BYTES} bytes, got ${key.length}`, HOW)
     }
-    const origin = url.origin
     this.#checkAllowed(url)
-    if (!this.#servedHere(url)) {
-      throw new Refusal(
-        'not_served_here',
-        `rooms at '${origin}' are not served here`,
-        `this server has the rooms at ${this.#base}; start it with --connect ${origin} to reach those`,
-      )
-    }
-    return address(origin, roomId, key)
+    return this.#address(url, roomId, key)
   }
 
   #checkBase(base: string): string {
@@ -113,8 +110,15 @@ export class RoomUrls {
     )
   }
 
+  #address(service: URL, roomId: string, key: Buffer): RoomAddress {
+    const base = service.origin
+    const url = `${base}/room/${roomId}#k=${key.toString('base64url')}`
+    return { base, roomId, key, url, here: this.#servedHere(service) }
+  }
+
   /** The same port under any name of this machine is the same service. */
   #servedHere(url: URL): boolean {
+    if (!this.#serves) return false
     if (url.origin === this.#base) return true
     const here = new URL(this.#base)
     return (
@@ -129,10 +133,6 @@ export class RoomUrls {
 const HOW = 'give the whole URL that create_room returned, <base>/room/<id>#k=<key>'
 const HOW_BASE = 'give an origin such as http://127.0.0.1:4802, or leave it out'
 const SHOWN_CHARS = 200
-
-function address(base: string, roomId: string, key: Buffer): RoomAddress {
-  return { base, roomId, key, url: `${base}/room/${roomId}#k=${key.toString('base64url')}` }
-}
 
 /** A URL as an error may show it: what stands behind the # may be a key. */
 function shown(text: string): string {

@@ -10,6 +10,7 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
 import { Cancellation } from '../cancellation.js'
+import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
@@ -17,7 +18,6 @@ import {
   anonymousError,
   errorResponse,
   isNotification,
-  isObject,
   isRequest,
   isRequestId,
   isResponse,

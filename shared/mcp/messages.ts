@@ -6,6 +6,7 @@ import {
   type JSONRPCResultResponse,
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
+import { isObject } from '../is-object.js'
 
 export type JsonRpcResponse = JSONRPCResultResponse | JSONRPCErrorResponse
 
@@ -34,11 +35,6 @@ export function anonymousError(code: number, message: string): AnonymousError {
 
 export function errorResponse(id: RequestId, code: number, message: string): JSONRPCErrorResponse {
   return { jsonrpc: '2.0', id, error: { code, message } }
-}
-
-/** A JSON object: not null, not an array. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function isRequestId(value: unknown): value is RequestId {

@@ -7,11 +7,11 @@ import {
   type ProgressToken,
 } from '@modelcontextprotocol/sdk/types.js'
 import { Refusal } from '../errors.js'
+import { isObject } from '../is-object.js'
 import type { Log } from '../log.js'
 import type { Call } from './conversation.js'
 import { type Tool, type ToolContext, toolError } from './define-tool.js'
 import type { McpHost } from './host.js'
-import { isObject } from './messages.js'
 
 export interface ToolServerOptions<Caller> {
   /** `serverInfo.name`. */

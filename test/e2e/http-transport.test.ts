@@ -252,14 +252,10 @@ it('has the exact body of every request in the journal', async () => {
   ])
 })
 
-it('has nothing but MCP on its port yet, and says where that is', async () => {
+it('says where MCP is to whoever asks for what is not there', async () => {
   const { safebot } = await startUnderstudy()
-  const { status, json } = await send(`${safebot.apiUrl}/api/health`, { method: 'GET' })
-  expect([status, json]).toMatchObject([
-    404,
-    { error: { code: 'not_found', message: expect.stringContaining('/mcp') } },
-  ])
-  expect(
-    (await send(`${safebot.apiUrl}/x`, { method: 'GET', headers: { host: 'evil.invalid' } })).status,
-  ).toBe(403)
+  const { status, json } = await send(`${safebot.apiUrl}/x`, { method: 'GET' })
+  expect([status, json]).toEqual([404, { error: expect.stringContaining('MCP is at /mcp') }])
+  const foreign = { method: 'GET', headers: { host: 'evil.invalid' } }
+  expect((await send(`${safebot.apiUrl}/api/health`, foreign)).status).toBe(403)
 })

@@ -3,6 +3,18 @@ import { staleClaim } from './refusals.js'
 /** How long a claimed message is kept from being delivered again. Valid up to and including this. */
 export const LEASE_MS = 60_000
 
+/** What a claim may ask for instead, at most. */
+const MAX_LEASE_MS = 300_000
+
+/**
+ * How long a lease lasts for a claim that asks for `ms`.
+ *
+ * @param ms milliseconds; NaN, 0 or less: it asks for nothing
+ */
+export function leaseMs(ms: number): number {
+  return ms > 0 ? Math.min(Math.max(ms, LEASE_MS), MAX_LEASE_MS) : LEASE_MS
+}
+
 /** A message in the hands of a consumer that has not acknowledged it. */
 export interface Lease {
   readonly claimId: string

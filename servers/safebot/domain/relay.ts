@@ -1,85 +1,144 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Contract } from '../contract.js'
+import type { SafebotLimits } from '../limits.js'
 import type {
   Acknowledgement,
+  Appearance,
   Claim,
-  ClaimRequest,
   Page,
   Post,
   RoomStatus,
   SafebotService,
+  WaitRequest,
 } from '../service.js'
 import type { RoomTransaction, SafebotStore } from '../store/store.js'
-import { Consumer } from './consumer.js'
+import { type Arrival, type FeedEvent, Feeds } from './feeds.js'
 import { RoomHolders } from './holders.js'
+import { Identities } from './identities.js'
+import type { Identity } from './identity.js'
+import { Keys } from './keys.js'
+import { Parking } from './parking.js'
 import { checkPost } from './post.js'
-import { shuttingDown } from './refusals.js'
-import type { Room, StoredMessage } from './room.js'
-import { Rooms } from './rooms.js'
+import { Presence } from './presence.js'
+import { Rates } from './rates.js'
+import { signatureMissing, signatureRefused, signedOnly } from './refusals.js'
+import type { Room } from './room.js'
+import { checkRoomId, Rooms } from './rooms.js'
+import { type Signature, Signatures } from './signatures.js'
+import { type LocalClaimRequest, Tasks } from './tasks.js'
 import { RoomWaiters } from './waiters.js'
 
 /** Messages in one answer of `wait`. */
 const WAIT_PAGE = 500
-
-/** Rooms a handle has a cursor in; past it the least recently claimed is let go. */
-const ROOMS_PER_HANDLE = 64
 
 export interface RelayOptions {
   store: SafebotStore
   clock: Clock
   ids: IdSource
   contract: Contract
+  limits: SafebotLimits
 }
 
-/** The service in this process: rooms, buffers, and the delivery of tasks at least once. */
+/** Who vouches for a message, and how a reader of it can know. */
+export interface Vouching {
+  handle: string
+  signature: Signature
+}
+
+/** How a message reaches the service from outside. */
+export interface Posting {
+  address: string
+  vouching: Vouching | undefined
+  /** From this message on the room takes signed ones only. */
+  lock: boolean
+}
+
+/** A wait as it reaches the service itself. */
+export interface LocalWaitRequest extends WaitRequest {
+  /** Where the call comes from, if those are to be counted. */
+  address?: string
+}
+
+/** The service in this process: rooms, buffers, who is there, and the delivery of tasks at least once. */
 export class Relay implements SafebotService {
+  readonly identities: Identities
+  readonly signatures: Signatures
+  readonly presence: Presence
+  readonly rates: Rates
   readonly #store: SafebotStore
   readonly #clock: Clock
   readonly #ids: IdSource
-  readonly #contract: Contract
   readonly #rooms: Rooms
-  readonly #presence: RoomHolders
-  readonly #participants = new Map<string, number>()
   readonly #waiters: RoomWaiters
+  readonly #parking: Parking
+  readonly #tasks: Tasks
+  readonly #feeds: Feeds
 
-  constructor({ store, clock, ids, contract }: RelayOptions) {
+  constructor({ store, clock, ids, contract, limits }: RelayOptions) {
     this.#store = store
     this.#clock = clock
     this.#ids = ids
-    this.#contract = contract
-    this.#presence = new RoomHolders(clock)
-    this.#rooms = new Rooms(store, clock, contract, this.#presence)
-    this.#waiters = new RoomWaiters(clock, this.#presence)
+    const keys = new Keys()
+    this.signatures = new Signatures(clock, keys, limits.signaturesPerHandle)
+    this.rates = new Rates(clock, limits)
+    this.identities = new Identities(store, clock, keys, this.signatures, limits.identities)
+    const holders = new RoomHolders(clock)
+    this.presence = new Presence(clock, holders)
+    this.#rooms = new Rooms(store, clock, contract, holders, limits)
+    this.#waiters = new RoomWaiters(clock, holders, limits)
+    this.#parking = new Parking(clock, this.#waiters, contract)
+    this.#tasks = new Tasks(this.#rooms, this.#parking, this.#waiters, clock, ids, contract)
+    this.#feeds = new Feeds(this.#rooms, this.#waiters, this.presence)
   }
 
-  async post(roomId: string, post: Post): Promise<{ id: string; seq: number }> {
+  async post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
     checkPost(post)
-    const id = this.#ids.uuid()
-    const seq = await this.#rooms.enter(roomId, async (tx, existing) => {
-      const room = existing ?? (await this.#rooms.create(tx, roomId))
-      const seq = await this.#rooms.nextSeq(tx, room)
-      const now = this.#clock.now()
-      await tx.append({ seq, id, ...post, senderVerified: false, ts: now })
-      await tx.saveRoom({ ...room, lastSeq: seq, activeAt: now })
-      return seq
-    })
-    this.#waiters.wake(roomId)
-    return { id, seq }
+    if (signAs === undefined) return this.#keep(roomId, post, false)
+    // A handle with a key is its key's alone to sign for.
+    if ((await this.#store.identity(signAs)) !== undefined) throw signedOnly()
+    return this.#keep(roomId, { ...post, sender: `@${signAs}` }, true)
+  }
+
+  /**
+   * Posts a message that somebody may vouch for, as the HTTP API takes it.
+   *
+   * @throws ServiceRefusal 400, 401, 403, 429 or 503; past the rate limit the room is open all the same
+   */
+  async postFrom(
+    roomId: string,
+    post: Post,
+    { address, vouching, lock }: Posting,
+  ): Promise<{ id: string; seq: number }> {
+    checkRoomId(roomId)
+    checkPost(post)
+    this.rates.spend(address, roomId, 1)
+    if (vouching === undefined && !lock) return this.#keep(roomId, post, false)
+    await this.#rooms.open(roomId)
+    if (vouching === undefined) throw signatureMissing()
+    await this.#checkVouching(roomId, post, vouching)
+    return this.#keep(roomId, { ...post, sender: `@${vouching.handle}` }, true, lock)
   }
 
   transcript(roomId: string, after: number, limit: number): Promise<Page> {
-    return this.#rooms.enter(roomId, (tx, room) => readPage(tx, room, after, limit))
+    return this.#rooms.enter(roomId, (tx, room) => readPage(tx, room, after, limit, false))
   }
 
-  async wait(roomId: string, after: number, timeoutMs: number, signal: AbortSignal): Promise<Page> {
-    const look = (parking: boolean) =>
+  /** Whoever is ahead of the room gets whatever comes next. Who was parked gets one message, the rest with the next call. */
+  wait(roomId: string, request: LocalWaitRequest, signal: AbortSignal): Promise<Page> {
+    let { after } = request
+    return this.#parking.until({ ...request, roomId }, signal, moment =>
       this.#rooms.enter(roomId, async (tx, room) => {
-        if (parking && room !== undefined) await this.#rooms.touch(tx, room)
-        const page = await readPage(tx, room, after, WAIT_PAGE)
-        return { found: page.messages.length > 0 || this.#leaves(room), result: page }
-      })
-    return this.#until(roomId, timeoutMs, signal, look)
+        if (moment === 'parking' && room !== undefined) {
+          await this.#rooms.touch(tx, room)
+          after = Math.min(after, room.lastSeq)
+        }
+        const woken = moment === 'woken'
+        const result = await readPage(tx, room, after, woken ? 1 : WAIT_PAGE, woken)
+        const leaves = room === undefined && request.ifMissing === 'return'
+        return { found: result.messages.length > 0 || leaves, result }
+      }),
+    )
   }
 
   status(roomId: string): Promise<RoomStatus | undefined> {
@@ -87,58 +146,56 @@ export class Relay implements SafebotService {
       if (room === undefined) return undefined
       const now = this.#clock.now()
       return {
-        participants: this.#participants.get(roomId) ?? 0,
+        participants: this.presence.count(roomId),
         recentCount: await tx.count(),
         lastSeq: room.lastSeq,
         ageSeconds: Math.floor((now - room.createdAt) / 1000),
         idleSeconds: Math.floor((now - room.activeAt) / 1000),
+        signedOnly: room.signedOnly,
       }
     })
   }
 
-  claim(roomId: string, request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
-    const look = (parking: boolean) =>
-      this.#rooms.enter(roomId, async (tx, room) => {
-        if (room === undefined) {
-          return { found: this.#leaves(room), result: { held: undefined, cursor: 0, lastSeq: 0 } }
-        }
-        if (parking || this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
-        const result = await this.#claimOldest(tx, room, request)
-        return { found: result.held !== undefined, result }
-      })
-    return this.#until(roomId, request.timeoutMs, signal, look)
+  claim(roomId: string, request: LocalClaimRequest, signal: AbortSignal): Promise<Claim> {
+    return this.#tasks.claim(roomId, request, signal)
   }
 
   ack(roomId: string, handle: string, claimId: string, seq: number): Promise<Acknowledgement> {
+    return this.#tasks.ack(roomId, handle, claimId, seq)
+  }
+
+  release(roomId: string, handle: string, claimId: string): Promise<void> {
+    return this.#tasks.release(roomId, handle, claimId)
+  }
+
+  join(roomId: string, { label }: Appearance): () => void {
+    const leave = this.presence.join(roomId, { name: label })
+    this.presence.announce(roomId)
+    return leave
+  }
+
+  /** Somebody says that it listens: the room does not fall idle, and shows it. Tells whether there is such a room. */
+  listening(roomId: string, name: string, boxPub: string | undefined): Promise<boolean> {
     return this.#rooms.enter(roomId, async (tx, room) => {
-      const consumer = await tx.consumer(handle)
-      if (consumer === undefined) return { advanced: false, cursor: 0 }
-      const { consumer: after, advanced } = consumer.ack(claimId, seq, this.#clock.now())
-      if (advanced) await tx.saveConsumer(after)
-      if (room !== undefined && this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
-      return { advanced, cursor: after.cursor }
+      if (room === undefined) return false
+      await this.#rooms.touch(tx, room)
+      this.presence.listening(roomId, name, boxPub)
+      return true
     })
   }
 
-  async release(roomId: string, handle: string, claimId: string): Promise<void> {
-    await this.#rooms.enter(roomId, async tx => {
-      const consumer = await tx.consumer(handle)
-      if (consumer !== undefined) await tx.saveConsumer(consumer.release(claimId))
-    })
-    // Another worker of the same handle may be parked: the message is there for it now.
-    this.#waiters.wake(roomId)
+  /**
+   * What happens in a room, from the messages behind `after` on, until `signal` fires.
+   *
+   * @throws ServiceRefusal 400, or 503 if the room cannot be opened
+   */
+  feed(roomId: string, arrival: Arrival, signal: AbortSignal): AsyncGenerator<FeedEvent> {
+    return this.#feeds.follow(roomId, arrival, signal)
   }
 
-  join(roomId: string): () => void {
-    const release = this.#presence.hold(roomId)
-    this.#count(roomId, 1)
-    let present = true
-    return () => {
-      if (!present) return
-      present = false
-      this.#count(roomId, -1)
-      release()
-    }
+  /** How many rooms there are. */
+  roomCount(): Promise<number> {
+    return this.#rooms.count()
   }
 
   async close(): Promise<void> {
@@ -146,86 +203,45 @@ export class Relay implements SafebotService {
     await this.#store.close()
   }
 
-  /** Claims for `handle` in a room: the lease it holds if that is still good, else the oldest message it has not had. */
-  async #claimOldest(tx: RoomTransaction, room: Room, { handle, labels }: ClaimRequest): Promise<Claim> {
-    const now = this.#clock.now()
-    const oldest = await tx.oldest()
-    const known = (await tx.consumer(handle)) ?? new Consumer(handle, room.id)
-    const consumer = oldest === undefined ? known.named(labels) : known.named(labels).from(oldest.seq)
-    const held = await heldMessage(tx, consumer, now)
-    if (held !== undefined) {
-      await tx.saveClaim(consumer, ROOMS_PER_HANDLE)
-      return { held, cursor: consumer.cursor, lastSeq: room.lastSeq }
-    }
-    const message = await tx.next(consumer.cursor, consumer.ownSenders)
-    if (message === undefined) {
-      await tx.saveClaim(consumer, ROOMS_PER_HANDLE)
-      return { held: undefined, cursor: consumer.cursor, lastSeq: room.lastSeq }
-    }
-    const claimId = this.#ids.uuid()
-    await tx.saveClaim(consumer.take(message.seq, claimId, now), ROOMS_PER_HANDLE)
-    return { held: { claimId, message }, cursor: consumer.cursor, lastSeq: room.lastSeq }
-  }
-
-  /** Whether a call leaves at once because nobody has opened the room yet. */
-  #leaves(room: Room | undefined): boolean {
-    return room === undefined && !this.#contract.waitsForMissingRoom
-  }
-
-  /**
-   * Looks, and parks until there is something to see: a message, the deadline, the caller's departure.
-   *
-   * Having entered the waiters it looks once more, so that nothing that came in between is missed. What it sees
-   * after waking counts as work of the clock's `advance`, if that is what woke it.
-   *
-   * @throws Refusal `shutting_down` if the service closes meanwhile
-   */
-  async #until<T>(
+  async #checkVouching(
     roomId: string,
-    timeoutMs: number,
-    signal: AbortSignal,
-    look: (parking: boolean) => Promise<{ found: boolean; result: T }>,
-  ): Promise<T> {
-    const deadline = this.#clock.now() + timeoutMs
-    const first = await look(false)
-    if (first.found) return first.result
-    const waiter = this.#waiters.enter(roomId)
-    try {
-      for (let parking = true; ; parking = false) {
-        const seen = await this.#tracked(look(parking))
-        if (seen.found) return seen.result
-        const reason = await waiter.next(deadline, signal)
-        if (reason === 'closing') throw shuttingDown()
-        if (reason === 'aborted') return seen.result
-        if (reason === 'due' || this.#contract.anyMessageEndsBlock)
-          return (await this.#tracked(look(false))).result
-      }
-    } finally {
-      waiter.leave()
-    }
+    { ciphertext }: Post,
+    { handle, signature }: Vouching,
+  ): Promise<Identity> {
+    const identity = await this.#store.identity(handle)
+    if (identity === undefined) throw signatureRefused(`nobody has registered "${handle}"`)
+    if (this.signatures.coversMessage(identity, signature, roomId, ciphertext)) return identity
+    throw signatureRefused(
+      'sign "room-msg <room> <ts> <nonce> <sha256 of the ciphertext>" anew, with the present time',
+    )
   }
 
-  #tracked<T>(work: Promise<T>): Promise<T> {
-    this.#clock.track(work)
-    return work
+  async #keep(
+    roomId: string,
+    post: Post,
+    senderVerified: boolean,
+    lock = false,
+  ): Promise<{ id: string; seq: number }> {
+    const { ciphertext, nonce, sender, replyTo, ttlMs } = post
+    const id = this.#ids.uuid()
+    const seq = await this.#rooms.enter(roomId, async (tx, existing) => {
+      if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
+      await this.#rooms.checkSpace(ciphertext)
+      const room = existing ?? (await this.#rooms.create(tx, roomId))
+      const seq = await this.#rooms.nextSeq(tx, room)
+      const now = this.#clock.now()
+      await tx.append({
+        ...{ seq, id, sender, senderVerified, ciphertext, nonce, ts: now },
+        ...(replyTo !== undefined && { replyTo }),
+        ...(ttlMs !== undefined && { ttlMs }),
+      })
+      await tx.saveRoom({ ...room, lastSeq: seq, activeAt: now, signedOnly: room.signedOnly || lock })
+      return seq
+    })
+    if (lock) this.#feeds.locked(roomId)
+    this.#waiters.wake(roomId)
+    return { id, seq }
   }
-
-  #count(roomId: string, by: number): void {
-    const participants = (this.#participants.get(roomId) ?? 0) + by
-    if (participants > 0) this.#participants.set(roomId, participants)
-    else this.#participants.delete(roomId)
-  }
-}
-
-async function heldMessage(
-  tx: RoomTransaction,
-  consumer: Consumer,
-  now: number,
-): Promise<{ claimId: string; message: StoredMessage } | undefined> {
-  const lease = consumer.held(now)
-  if (lease === null) return undefined
-  const message = await tx.message(lease.seq)
-  return message === undefined ? undefined : { claimId: lease.claimId, message }
 }
 
 async function readPage(
@@ -233,7 +249,8 @@ async function readPage(
   room: Room | undefined,
   after: number,
   limit: number,
+  woken: boolean,
 ): Promise<Page> {
-  if (room === undefined) return { exists: false, messages: [], lastSeq: 0 }
-  return { exists: true, messages: await tx.messages(after, limit), lastSeq: room.lastSeq }
+  if (room === undefined) return { exists: false, messages: [], lastSeq: 0, woken }
+  return { exists: true, messages: await tx.messages(after, limit), lastSeq: room.lastSeq, woken }
 }

@@ -7,6 +7,8 @@ export interface Room {
   readonly activeAt: number
   /** Of its latest message; 0 before the first. */
   readonly lastSeq: number
+  /** Whether it takes signed messages only; once it does, for good. */
+  readonly signedOnly: boolean
 }
 
 /** A sealed message in a room's buffer. */
@@ -23,6 +25,15 @@ export interface StoredMessage {
   readonly nonce: string
   /** Instant of its arrival. */
   readonly ts: number
+  /** Id of the message it answers. */
+  readonly replyTo?: string
+  /** How long the buffer keeps it, in milliseconds; none or 0: as long as any. */
+  readonly ttlMs?: number
+}
+
+/** The instant from which the buffer keeps a message no longer, by its own wish; Infinity if it has none. */
+export function expiryOf({ ts, ttlMs }: StoredMessage): number {
+  return ttlMs === undefined || ttlMs === 0 ? Number.POSITIVE_INFINITY : ts + ttlMs
 }
 
 /** What the buffer of a room keeps: whichever bound is reached first. */

@@ -1,29 +1,43 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { Contract } from '../contract.js'
+import type { SafebotLimits } from '../limits.js'
 import type { RoomTransaction, SafebotStore } from '../store/store.js'
 import type { RoomHolders } from './holders.js'
-import { badRoomId } from './refusals.js'
+import { badRoomId, bufferFull, roomCapReached } from './refusals.js'
 import { BUFFER, ROOM_ID, type Room } from './room.js'
 
 /** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
 const IDLE_MS = 30_000
 const JANITOR_MS = 15_000
 
-/** The life of rooms: they begin with their first message, and end some time after they fall idle. */
+/** What a message takes of the common buffer beside its ciphertext, as the service reckons. */
+export const MESSAGE_OVERHEAD = 512
+
+type RoomLimits = Pick<SafebotLimits, 'rooms' | 'bufferBytes'>
+
+/** The life of rooms: they begin with the first who posts or listens there, and end some time after they fall idle. */
 export class Rooms {
   readonly #store: SafebotStore
   readonly #clock: Clock
   readonly #contract: Contract
   readonly #holders: RoomHolders
+  readonly #limits: RoomLimits
   /** The janitor's rounds are counted from here. */
   readonly #startedAt: number
   #sweptAt: number
 
-  constructor(store: SafebotStore, clock: Clock, contract: Contract, holders: RoomHolders) {
+  constructor(
+    store: SafebotStore,
+    clock: Clock,
+    contract: Contract,
+    holders: RoomHolders,
+    limits: RoomLimits,
+  ) {
     this.#store = store
     this.#clock = clock
     this.#contract = contract
     this.#holders = holders
+    this.#limits = limits
     this.#startedAt = clock.now()
     this.#sweptAt = this.#startedAt
   }
@@ -37,18 +51,45 @@ export class Rooms {
     roomId: string,
     work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
   ): Promise<T> {
-    if (!ROOM_ID.test(roomId)) throw badRoomId(roomId)
-    return this.#store.transaction(roomId, async tx => work(tx, await this.#open(tx, roomId)))
+    checkRoomId(roomId)
+    return this.#store.transaction(roomId, async tx => work(tx, await this.#present(tx, roomId)))
   }
 
-  /** A room that is about to get its first message. */
+  /**
+   * Opens a room.
+   *
+   * @throws ServiceRefusal 503 if there are too many
+   */
   async create(tx: RoomTransaction, id: string): Promise<Room> {
     const now = this.#clock.now()
-    // A courtesy: what it could not do, the next one will.
-    this.#sweep(now).catch(() => undefined)
-    const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0 }
+    const sweeping = this.#sweep(now)
+    // Mostly it is a courtesy: what it could not do, the next one will.
+    sweeping.catch(() => undefined)
+    if ((await this.count()) >= this.#limits.rooms) {
+      await sweeping
+      if ((await this.count()) >= this.#limits.rooms) throw roomCapReached(this.#limits.rooms)
+    }
+    const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     await tx.saveRoom(room)
     return room
+  }
+
+  /** Opens a room unless it is open. @throws ServiceRefusal 400 or 503 */
+  open(roomId: string): Promise<Room> {
+    return this.enter(roomId, async (tx, room) => room ?? this.create(tx, roomId))
+  }
+
+  /** @throws ServiceRefusal 503 if the rooms together cannot hold another message */
+  async checkSpace(ciphertext: string): Promise<void> {
+    const { messages, ciphertextChars } = await this.#store.usage()
+    const held = ciphertextChars + messages * MESSAGE_OVERHEAD
+    const { bufferBytes } = this.#limits
+    if (held + ciphertext.length + MESSAGE_OVERHEAD > bufferBytes) throw bufferFull(bufferBytes)
+  }
+
+  /** How many rooms there are. */
+  async count(): Promise<number> {
+    return (await this.#store.usage()).rooms
   }
 
   /** The seq of a room's next message: its creation in milliseconds, then one more each. */
@@ -65,13 +106,14 @@ export class Rooms {
     await tx.saveRoom({ ...room, activeAt: this.#clock.now() })
   }
 
-  async #open(tx: RoomTransaction, roomId: string): Promise<Room | undefined> {
+  async #present(tx: RoomTransaction, roomId: string): Promise<Room | undefined> {
     const room = await tx.room()
     if (room === undefined) {
       this.#holders.forget(roomId)
       return undefined
     }
-    await tx.prune(this.#clock.now() - BUFFER.ageMs, BUFFER.messages)
+    const now = this.#clock.now()
+    await tx.prune(now, now - BUFFER.ageMs, BUFFER.messages)
     if (!(await this.#evicted(tx, room))) return room
     await tx.removeRoom()
     this.#holders.forget(roomId)
@@ -98,9 +140,14 @@ export class Rooms {
     if (now - this.#sweptAt < JANITOR_MS) return
     this.#sweptAt = now
     for (const id of await this.#store.roomIds()) {
-      await this.#store.transaction(id, async tx => void (await this.#open(tx, id)))
+      await this.#store.transaction(id, async tx => void (await this.#present(tx, id)))
     }
   }
+}
+
+/** @throws ServiceRefusal 400 for an id that names no room */
+export function checkRoomId(roomId: string): void {
+  if (!ROOM_ID.test(roomId)) throw badRoomId(roomId)
 }
 
 /** Whether some consumer, or the first one yet to come, still has a message of the buffer to acknowledge. */

@@ -1,29 +1,46 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { SafebotLimits } from '../limits.js'
 import type { RoomHolders } from './holders.js'
+import { tooManyWaiters } from './refusals.js'
 
 /** Why a parked call goes on. */
 export type WakeReason = 'message' | 'due' | 'aborted' | 'closing'
+
+/** How many may wait at once. */
+type WaiterLimits = Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
 
 /** The calls parked in rooms, waiting for a message. Parked, a call holds one wake-up on the clock and nothing else. */
 export class RoomWaiters {
   readonly #clock: Clock
   readonly #holders: RoomHolders
+  readonly #limits: WaiterLimits
   readonly #rooms = new Map<string, Set<Waiter>>()
+  /** How many there are by room and by address, of the calls that are counted. */
+  readonly #counts = new Map<string, number>()
   #closing = false
 
-  constructor(clock: Clock, holders: RoomHolders) {
+  constructor(clock: Clock, holders: RoomHolders, limits: WaiterLimits) {
     this.#clock = clock
     this.#holders = holders
+    this.#limits = limits
   }
 
-  /** Enters a room's waiters: from here on no message is missed. The caller must leave. */
-  enter(roomId: string): Waiter {
+  /**
+   * Enters a room's waiters: from here on no message is missed. The caller must leave.
+   *
+   * @param address where the call comes from, if those are to be counted
+   * @throws ServiceRefusal 429 past a limit
+   */
+  enter(roomId: string, address?: string): Waiter {
     const waiters = this.#rooms.get(roomId) ?? new Set()
+    if (address !== undefined) this.#checkLimits(roomId, address)
     this.#rooms.set(roomId, waiters)
+    this.#count(roomId, address, 1)
     const release = this.#holders.hold(roomId)
     const waiter = new Waiter(this.#clock, this.#closing, () => {
-      waiters.delete(waiter)
+      if (!waiters.delete(waiter)) return
       if (waiters.size === 0 && this.#rooms.get(roomId) === waiters) this.#rooms.delete(roomId)
+      this.#count(roomId, address, -1)
       release()
     })
     waiters.add(waiter)
@@ -40,6 +57,29 @@ export class RoomWaiters {
     this.#closing = true
     for (const waiters of this.#rooms.values()) for (const waiter of waiters) waiter.wake('closing')
   }
+
+  #checkLimits(roomId: string, address: string): void {
+    const { waitersPerRoom, waitersPerAddress } = this.#limits
+    if (reaches(this.#counts.get(roomKey(roomId)), waitersPerRoom)) throw tooManyWaiters('for this room')
+    if (reaches(this.#counts.get(addressKey(address)), waitersPerAddress))
+      throw tooManyWaiters('from this IP')
+  }
+
+  #count(roomId: string, address: string | undefined, by: number): void {
+    if (address === undefined) return
+    for (const key of [roomKey(roomId), addressKey(address)]) {
+      const count = (this.#counts.get(key) ?? 0) + by
+      if (count > 0) this.#counts.set(key, count)
+      else this.#counts.delete(key)
+    }
+  }
+}
+
+const roomKey = (roomId: string) => `room ${roomId}`
+const addressKey = (address: string) => `address ${address}`
+
+function reaches(count = 0, limit: number | null): boolean {
+  return limit !== null && count >= limit
 }
 
 /** One call's place among a room's waiters. */
@@ -59,7 +99,7 @@ export class Waiter {
   /**
    * Parks until there is news; news that came since the last call returns at once.
    *
-   * @param deadline instant at which to go on with `due`
+   * @param deadline instant at which to go on with `due`; Infinity: never
    */
   async next(deadline: number, signal: AbortSignal): Promise<WakeReason> {
     const news = signal.aborted ? 'aborted' : this.#news
@@ -70,11 +110,12 @@ export class Waiter {
     const parked = new Promise<WakeReason>(resolve => {
       this.#resume = resolve
     })
-    const wakeup = this.#clock.wakeAt(deadline, () => this.wake('due'))
+    const wakeup =
+      deadline === Number.POSITIVE_INFINITY ? undefined : this.#clock.wakeAt(deadline, () => this.wake('due'))
     const onAbort = () => this.wake('aborted')
     signal.addEventListener('abort', onAbort)
     const reason = await parked
-    wakeup.cancel()
+    wakeup?.cancel()
     signal.removeEventListener('abort', onAbort)
     // Between the waking and this line the caller may have left: it must not be given anything then.
     return signal.aborted && reason === 'message' ? 'aborted' : reason

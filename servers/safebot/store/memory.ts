@@ -1,33 +1,57 @@
 import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import type { Consumer } from '../domain/consumer.js'
+import type { Identity } from '../domain/identity.js'
 import type { Room, StoredMessage } from '../domain/room.js'
-import type { RoomTransaction, SafebotStore } from './store.js'
+import { RoomBuffer } from './room-buffer.js'
+import type { RoomTransaction, SafebotStore, Usage } from './store.js'
 
 interface Tables {
   readonly rooms: Map<string, Room>
-  readonly messages: Map<string, StoredMessage[]>
+  readonly buffers: Map<string, RoomBuffer>
   /** By room, then by handle. */
   readonly consumers: Map<string, Map<string, Consumer>>
   /** The rooms each handle has claimed in, least recently claimed first. */
   readonly claims: Map<string, Set<string>>
+  /** By handle. */
+  readonly identities: Map<string, Identity>
 }
 
 /** The store of one process: gone with it. */
 export class MemoryStore implements SafebotStore {
   readonly #tables: Tables = {
     rooms: new Map(),
-    messages: new Map(),
+    buffers: new Map(),
     consumers: new Map(),
     claims: new Map(),
+    identities: new Map(),
   }
+  readonly #usage: Usage = { rooms: 0, messages: 0, ciphertextChars: 0 }
   readonly #rooms = new OneAtATime()
 
   transaction<T>(roomId: string, work: (tx: RoomTransaction) => Promise<T>): Promise<T> {
-    return this.#rooms.run(roomId, () => work(new MemoryTransaction(this.#tables, roomId)))
+    return this.#rooms.run(roomId, () => work(new MemoryTransaction(this.#tables, this.#usage, roomId)))
   }
 
   async roomIds(): Promise<string[]> {
     return [...this.#tables.rooms.keys()]
+  }
+
+  async usage(): Promise<Usage> {
+    return { ...this.#usage, rooms: this.#tables.rooms.size }
+  }
+
+  async identity(handle: string): Promise<Identity | undefined> {
+    return this.#tables.identities.get(handle)
+  }
+
+  async addIdentity(identity: Identity): Promise<boolean> {
+    if (this.#tables.identities.has(identity.handle)) return false
+    this.#tables.identities.set(identity.handle, identity)
+    return true
+  }
+
+  async identityCount(): Promise<number> {
+    return this.#tables.identities.size
   }
 
   async close(): Promise<void> {
@@ -37,10 +61,12 @@ export class MemoryStore implements SafebotStore {
 
 class MemoryTransaction implements RoomTransaction {
   readonly #tables: Tables
+  readonly #usage: Usage
   readonly #roomId: string
 
-  constructor(tables: Tables, roomId: string) {
+  constructor(tables: Tables, usage: Usage, roomId: string) {
     this.#tables = tables
+    this.#usage = usage
     this.#roomId = roomId
   }
 
@@ -53,48 +79,45 @@ class MemoryTransaction implements RoomTransaction {
   }
 
   async removeRoom(): Promise<void> {
+    const buffer = this.#buffer
+    if (buffer !== undefined) this.#count(-buffer.size, -buffer.ciphertextChars)
     this.#tables.rooms.delete(this.#roomId)
-    this.#tables.messages.delete(this.#roomId)
+    this.#tables.buffers.delete(this.#roomId)
   }
 
   async append(message: StoredMessage): Promise<void> {
-    const buffer = this.#tables.messages.get(this.#roomId)
-    if (buffer === undefined) this.#tables.messages.set(this.#roomId, [message])
-    else buffer.push(message)
+    const buffer = this.#buffer ?? new RoomBuffer()
+    this.#tables.buffers.set(this.#roomId, buffer)
+    buffer.append(message)
+    this.#count(1, message.ciphertext.length)
   }
 
-  async prune(instant: number, keep: number): Promise<void> {
+  async prune(now: number, instant: number, keep: number): Promise<void> {
     const buffer = this.#buffer
-    let gone = Math.max(0, buffer.length - keep)
-    for (let oldest = buffer[gone]; oldest !== undefined && oldest.ts < instant; oldest = buffer[gone]) gone++
-    if (gone > 0) buffer.splice(0, gone)
+    if (buffer === undefined) return
+    const { size, ciphertextChars } = buffer
+    buffer.prune(now, instant, keep)
+    this.#count(buffer.size - size, buffer.ciphertextChars - ciphertextChars)
   }
 
   async count(): Promise<number> {
-    return this.#buffer.length
+    return this.#buffer?.size ?? 0
   }
 
   async oldest(): Promise<StoredMessage | undefined> {
-    return this.#buffer[0]
+    return this.#buffer?.oldest
   }
 
   async message(seq: number): Promise<StoredMessage | undefined> {
-    const found = this.#buffer[this.#indexAfter(seq - 1)]
-    return found?.seq === seq ? found : undefined
+    return this.#buffer?.at(seq)
   }
 
   async messages(after: number, limit: number): Promise<StoredMessage[]> {
-    const from = this.#indexAfter(after)
-    return this.#buffer.slice(from, from + limit)
+    return this.#buffer?.after(after, limit) ?? []
   }
 
   async next(after: number, senders: readonly string[]): Promise<StoredMessage | undefined> {
-    const buffer = this.#buffer
-    for (let at = this.#indexAfter(after); at < buffer.length; at++) {
-      const message = buffer[at]
-      if (message !== undefined && !senders.includes(message.sender)) return message
-    }
-    return undefined
+    return this.#buffer?.next(after, senders)
   }
 
   async consumer(handle: string): Promise<Consumer | undefined> {
@@ -132,20 +155,12 @@ class MemoryTransaction implements RoomTransaction {
     if (consumers?.size === 0) this.#tables.consumers.delete(roomId)
   }
 
-  get #buffer(): StoredMessage[] {
-    return this.#tables.messages.get(this.#roomId) ?? []
+  get #buffer(): RoomBuffer | undefined {
+    return this.#tables.buffers.get(this.#roomId)
   }
 
-  /** Where the first message behind `after` stands: binary search, for buffers may have gaps. */
-  #indexAfter(after: number): number {
-    const buffer = this.#buffer
-    let low = 0
-    let high = buffer.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((buffer[middle]?.seq ?? 0) <= after) low = middle + 1
-      else high = middle
-    }
-    return low
+  #count(messages: number, ciphertextChars: number): void {
+    this.#usage.messages += messages
+    this.#usage.ciphertextChars += ciphertextChars
   }
 }

@@ -1,8 +1,9 @@
 import type { Consumer } from '../domain/consumer.js'
+import type { Identity } from '../domain/identity.js'
 import type { Room, StoredMessage } from '../domain/room.js'
 
 /**
- * Where rooms, their buffers and their consumers are kept.
+ * Where rooms, their buffers and their consumers are kept, and who has registered.
  *
  * Rules are the domain's: a store keeps what it is given and finds what it is asked for.
  */
@@ -15,7 +16,21 @@ export interface SafebotStore {
   transaction<T>(roomId: string, work: (tx: RoomTransaction) => Promise<T>): Promise<T>
   /** The ids of all rooms. */
   roomIds(): Promise<string[]>
+  /** How much there is in all rooms together. */
+  usage(): Promise<Usage>
+
+  identity(handle: string): Promise<Identity | undefined>
+  /** Adds an identity; tells whether its handle was free. */
+  addIdentity(identity: Identity): Promise<boolean>
+  identityCount(): Promise<number>
   close(): Promise<void>
+}
+
+export interface Usage {
+  rooms: number
+  messages: number
+  /** Characters of ciphertext. */
+  ciphertextChars: number
 }
 
 /** What may be done within one room. Messages come in the order of their `seq`. */
@@ -26,8 +41,8 @@ export interface RoomTransaction {
   removeRoom(): Promise<void>
 
   append(message: StoredMessage): Promise<void>
-  /** Lets go of what arrived before `instant`, and of the oldest beyond `keep`. */
-  prune(instant: number, keep: number): Promise<void>
+  /** Lets go of what arrived before `instant`, of the oldest beyond `keep`, and of what did not want to be kept until `now`. */
+  prune(now: number, instant: number, keep: number): Promise<void>
   count(): Promise<number>
   oldest(): Promise<StoredMessage | undefined>
   message(seq: number): Promise<StoredMessage | undefined>

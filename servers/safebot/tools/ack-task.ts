@@ -27,8 +27,8 @@ export const ackTask = (kit: ToolKit) =>
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ url, claim_id, seq }, { caller }: { caller: Agent }) {
       const room = kit.urls.parse(url)
-      enterRoom(kit, caller, room)
-      const acknowledged = await kit.service.ack(room.roomId, caller.handle, claim_id, seq)
+      const service = await enterRoom(kit, caller, room)
+      const acknowledged = await service.ack(room.roomId, caller.handle, claim_id, seq)
       caller.activate(room)
       return acknowledged
     },

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import type { RoomAddress } from '../room-url.js'
-import type { Claim } from '../service.js'
-import { enterRoom, type ToolKit } from './kit.js'
+import type { Claim, SafebotService } from '../service.js'
+import { enterRoom, patience, type ToolKit } from './kit.js'
 import { reporting } from './progress.js'
 import { notice, read } from './reading.js'
 import { activeRoomChanged, readMessage, roomUrl, timeoutSeconds } from './schemas.js'
@@ -27,6 +27,7 @@ type ClaimOutput = z.infer<typeof claimOutput>
 
 export interface Claimed {
   room: RoomAddress
+  service: SafebotService
   claim: Claim
   result: ClaimOutput
 }
@@ -43,23 +44,23 @@ export async function claimFor(
   signal: AbortSignal,
 ): Promise<Claimed> {
   const room = kit.urls.parse(args.url)
-  enterRoom(kit, caller, room)
+  const service = await enterRoom(kit, caller, room)
   const { roomId, key } = room
   const { handle } = caller
-  const timeoutMs = args.timeout_seconds * 1000
-  const claiming = kit.service.claim(roomId, { handle, labels: caller.labels(roomId), timeoutMs }, signal)
+  const request = { handle, labels: caller.labels(room), ...patience(kit, args.timeout_seconds) }
+  const claiming = service.claim(roomId, request, signal)
   const claim = await reporting(kit.clock, progress, args.timeout_seconds, claiming)
   const result = {
     room_id: roomId,
     task: claim.held === undefined ? null : read(claim.held.message, key),
-    label: caller.label(roomId),
+    label: caller.label(room),
     handle,
     cursor: claim.cursor,
     last_seq: claim.lastSeq,
     timeout_seconds: args.timeout_seconds,
     active_room_changed: caller.activate(room),
   }
-  return { room, claim, result }
+  return { room, service, claim, result }
 }
 
 /** The text of a claim that found nothing. */

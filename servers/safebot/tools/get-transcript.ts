@@ -30,7 +30,8 @@ export const getTranscript = (kit: ToolKit) =>
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ url, after_seq, limit }, { caller }: { caller: Agent }) {
       const room = kit.urls.parse(url)
-      const page = await kit.service.transcript(room.roomId, after_seq, limit)
+      const service = await kit.serviceOf(room)
+      const page = await service.transcript(room.roomId, after_seq, limit)
       return {
         room_id: room.roomId,
         messages: page.messages.map(message => read(message, room.key)),

@@ -3,11 +3,12 @@ import type { IdSource } from '../../../shared/ids.js'
 import type { Agent } from '../agent.js'
 import type { Contract } from '../contract.js'
 import type { RoomAddress, RoomUrls } from '../room-url.js'
-import type { SafebotService } from '../service.js'
+import type { Patience, SafebotService } from '../service.js'
 
 /** What the tools work with. */
 export interface ToolKit {
-  service: SafebotService
+  /** The service that has a room: this one, or one far away. */
+  serviceOf(room: RoomAddress): Promise<SafebotService>
   urls: RoomUrls
   clock: Clock
   /** For room ids, keys and nonces. */
@@ -15,7 +16,22 @@ export interface ToolKit {
   contract: Contract
 }
 
-/** Lets an agent appear in the room it is about to work in. */
-export function enterRoom(kit: ToolKit, agent: Agent, room: RoomAddress, name?: string): void {
-  agent.enter(room.roomId, roomId => kit.service.join(roomId), name)
+/** Lets an agent appear in the room it is about to work in; returns the service that has it. */
+export async function enterRoom(
+  kit: ToolKit,
+  agent: Agent,
+  room: RoomAddress,
+  name?: string,
+): Promise<SafebotService> {
+  const service = await kit.serviceOf(room)
+  agent.enter(room, label => service.join(room.roomId, { handle: agent.handle, label }), name)
+  return service
+}
+
+/** How long a tool waits, and what it does about a room that nobody has opened yet. */
+export function patience({ contract }: ToolKit, timeoutSeconds: number): Patience {
+  return {
+    timeoutMs: timeoutSeconds * 1000,
+    ifMissing: contract.waitsForMissingRoom ? 'wait' : 'return',
+  }
 }

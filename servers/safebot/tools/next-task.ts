@@ -28,7 +28,7 @@ export const nextTask = (kit: ToolKit) =>
     async run(args, context: ToolContext<Agent>) {
       const signal = kit.contract.cancelledNextTaskGivesBack ? context.signal : NEVER
       const claimed = await claimFor(kit, args, context, signal)
-      return { ...claimed.result, warning: await acknowledge(kit, claimed, context.caller, signal) }
+      return { ...claimed.result, warning: await acknowledge(claimed, context.caller, signal) }
     },
     render(result) {
       if (result.task === null) return renderEmpty('next_task', result)
@@ -45,8 +45,7 @@ export const nextTask = (kit: ToolKit) =>
 
 /** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
 async function acknowledge(
-  { service }: ToolKit,
-  { room, claim }: Claimed,
+  { room, service, claim }: Claimed,
   { handle }: Agent,
   signal: AbortSignal,
 ): Promise<string | null> {

@@ -22,8 +22,10 @@ export const roomStatus = (kit: ToolKit) =>
     output: z.strictObject({ room_id: z.string(), exists: z.boolean(), status: status.nullable() }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ url }, _: { caller: Agent }) {
-      const { roomId } = kit.urls.parse(url)
-      const found = await kit.service.status(roomId)
+      const room = kit.urls.parse(url)
+      const { roomId } = room
+      const service = await kit.serviceOf(room)
+      const found = await service.status(roomId)
       if (found === undefined) return { room_id: roomId, exists: false, status: null }
       return {
         room_id: roomId,

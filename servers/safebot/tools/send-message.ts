@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
+import { ServiceRefusal } from '../domain/refusals.js'
 import { seal } from '../sealing.js'
+import type { Post, SafebotService } from '../service.js'
 import { enterRoom, type ToolKit } from './kit.js'
 import { label, roomUrl } from './schemas.js'
 
@@ -25,12 +27,28 @@ export const sendMessage = (kit: ToolKit) =>
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ url, text, name }, { caller }: { caller: Agent }) {
       const room = kit.urls.parse(url)
-      enterRoom(kit, caller, room, name)
-      const sender = caller.label(room.roomId)
-      const { id, seq } = await kit.service.post(room.roomId, { ...seal(room.key, text, kit.ids), sender })
-      caller.sent(room.roomId)
+      const service = await enterRoom(kit, caller, room, name)
+      const sender = caller.label(room)
+      const post = { ...seal(room.key, text, kit.ids), sender }
+      const { id, seq } = await postTo(service, room.roomId, post, caller.handle)
+      caller.sent(room)
       caller.activate(room)
       return { room_id: room.roomId, label: sender, server_id: id, seq }
     },
     render: result => `sent as "${result.label}". server_id=${result.server_id} seq=${result.seq}`,
   })
+
+/** Posts unsigned, as long as the room takes that: a signed message shows more of who has sent it than its label does. */
+async function postTo(
+  service: SafebotService,
+  roomId: string,
+  post: Post,
+  handle: string,
+): Promise<{ id: string; seq: number }> {
+  try {
+    return await service.post(roomId, post)
+  } catch (error) {
+    if (error instanceof ServiceRefusal && error.status === 403) return service.post(roomId, post, handle)
+    throw error
+  }
+}

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import type { RoomAddress } from '../room-url.js'
-import type { Page } from '../service.js'
-import { enterRoom, type ToolKit } from './kit.js'
+import type { Page, SafebotService, WaitRequest } from '../service.js'
+import { enterRoom, patience, type ToolKit } from './kit.js'
 import { reporting } from './progress.js'
 import { line, notice, read } from './reading.js'
 import { activeRoomChanged, afterSeq, label, readMessage, roomUrl, timeoutSeconds } from './schemas.js'
@@ -37,9 +37,10 @@ export const waitForMessages = (kit: ToolKit) =>
     async run(args, context: ToolContext<Agent>) {
       const room = kit.urls.parse(args.url)
       const { caller } = context
-      enterRoom(kit, caller, room, args.name)
-      const hidden = args.include_self ? [] : [caller.label(room.roomId)]
-      const listening = listen(kit, room, args.after_seq, args.timeout_seconds, hidden, context.signal)
+      const service = await enterRoom(kit, caller, room, args.name)
+      const hidden = args.include_self ? [] : [caller.label(room)]
+      const request = { after: args.after_seq, ...patience(kit, args.timeout_seconds) }
+      const listening = listen(kit, service, room, request, hidden, context.signal)
       const page = await reporting(kit.clock, context.progress, args.timeout_seconds, listening)
       return {
         room_id: room.roomId,
@@ -69,19 +70,20 @@ export const waitForMessages = (kit: ToolKit) =>
 /** Waits until there is a message from somebody else; the own ones on the way are part of what is returned. */
 async function listen(
   kit: ToolKit,
-  room: RoomAddress,
-  after: number,
-  timeoutSeconds: number,
+  service: SafebotService,
+  { roomId }: RoomAddress,
+  request: WaitRequest,
   hidden: readonly string[],
   signal: AbortSignal,
 ): Promise<Page> {
-  const deadline = kit.clock.now() + timeoutSeconds * 1000
-  let page = await kit.service.wait(room.roomId, after, timeoutSeconds * 1000, signal)
+  const deadline = kit.clock.now() + request.timeoutMs
+  let page = await service.wait(roomId, request, signal)
   while (page.messages.length > 0 && page.messages.every(message => hidden.includes(message.sender))) {
     const remaining = deadline - kit.clock.now()
     if (kit.contract.anyMessageEndsBlock || remaining <= 0 || signal.aborted) break
     const seen = page.messages
-    const more = await kit.service.wait(room.roomId, seen.at(-1)?.seq ?? after, remaining, signal)
+    const after = seen.at(-1)?.seq ?? request.after
+    const more = await service.wait(roomId, { ...request, after, timeoutMs: remaining }, signal)
     page = { ...more, messages: [...seen, ...more.messages] }
     if (more.messages.length === 0) break
   }

@@ -61,10 +61,12 @@ describe('a room URL', () => {
     expect(refusal(`https://evil.invalid/room/ABCD#k=${KEY}`)).toContain('not in allowlist')
   })
 
-  it('of another service on this machine names the way to get there', () => {
-    expect(() => urls.parse(`http://127.0.0.1:9999/room/ABCD#k=${KEY}`)).toThrow(
-      expect.objectContaining({ hint: expect.stringContaining('--connect http://127.0.0.1:9999') }),
-    )
+  it('is known for one of this process, or for one of another', () => {
+    expect(urls.parse(`${BASE}/room/ABCD#k=${KEY}`).here).toBe(true)
+    expect(urls.parse(`http://localhost:4802/room/ABCD#k=${KEY}`).here).toBe(true)
+    expect(urls.parse(`http://127.0.0.1:9999/room/ABCD#k=${KEY}`).here).toBe(false)
+    const client = new RoomUrls(BASE, [], false)
+    expect(client.parse(`${BASE}/room/ABCD#k=${KEY}`).here).toBe(false)
   })
 
   it('does not get its key into an error', () => {

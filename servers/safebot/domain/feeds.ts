@@ -1,0 +1,114 @@
+import type { Gathering, Guise, Presence } from './presence.js'
+import type { StoredMessage } from './room.js'
+import type { Rooms } from './rooms.js'
+import type { RoomWaiters, Waiter } from './waiters.js'
+
+/** Messages read at once. */
+const PAGE = 500
+
+/** Something that happens in a room. */
+export type FeedEvent =
+  | { type: 'message'; message: StoredMessage }
+  | { type: 'ready'; lastSeq: number; gathering: Gathering }
+  | { type: 'presence'; gathering: Gathering }
+  | { type: 'locked' }
+
+/** Who begins to follow a room, and from where on. */
+export interface Arrival extends Guise {
+  /** The messages behind this seq come first. */
+  after: number
+}
+
+interface Follower {
+  readonly waiter: Waiter
+  /** What has happened beside messages. */
+  readonly news: FeedEvent[]
+}
+
+/** The event streams of rooms. Messages are read from the buffer, each follower at its own pace: a slow one misses none. */
+export class Feeds {
+  readonly #rooms: Rooms
+  readonly #waiters: RoomWaiters
+  readonly #presence: Presence
+  readonly #followers = new Map<string, Set<Follower>>()
+
+  constructor(rooms: Rooms, waiters: RoomWaiters, presence: Presence) {
+    this.#rooms = rooms
+    this.#waiters = waiters
+    this.#presence = presence
+  }
+
+  /** A room has begun to take signed messages only. */
+  locked(roomId: string): void {
+    for (const follower of this.#followers.get(roomId) ?? []) tell(follower, { type: 'locked' })
+  }
+
+  /**
+   * What happens in a room: the messages behind `after`, that the follower is up to date, and then what comes. Who
+   * follows is present, and the room is opened by that.
+   *
+   * @throws ServiceRefusal 400, or 503 if the room cannot be opened
+   */
+  async *follow(
+    roomId: string,
+    { after, ...guise }: Arrival,
+    signal: AbortSignal,
+  ): AsyncGenerator<FeedEvent> {
+    await this.#rooms.open(roomId)
+    const follower: Follower = { waiter: this.#waiters.enter(roomId), news: [] }
+    const forget = this.#remember(roomId, follower)
+    const leave = this.#presence.join(roomId, guise, gathering =>
+      tell(follower, { type: 'presence', gathering }),
+    )
+    try {
+      let seen = yield* this.#messages(roomId, after)
+      yield {
+        type: 'ready',
+        lastSeq: await this.#lastSeq(roomId),
+        gathering: this.#presence.gathering(roomId),
+      }
+      this.#presence.announce(roomId)
+      for (;;) {
+        for (let event = follower.news.shift(); event !== undefined; event = follower.news.shift())
+          yield event
+        seen = yield* this.#messages(roomId, seen)
+        if (follower.news.length > 0) continue
+        const reason = await follower.waiter.next(Number.POSITIVE_INFINITY, signal)
+        if (reason === 'aborted' || reason === 'closing') return
+      }
+    } finally {
+      follower.waiter.leave()
+      forget()
+      leave()
+    }
+  }
+
+  /** Yields what the buffer has behind `after`; returns the seq of the last. */
+  async *#messages(roomId: string, after: number): AsyncGenerator<FeedEvent, number> {
+    for (let seen = after; ; ) {
+      const page = await this.#rooms.enter(roomId, tx => tx.messages(seen, PAGE))
+      for (const message of page) yield { type: 'message', message }
+      seen = page.at(-1)?.seq ?? seen
+      if (page.length < PAGE) return seen
+    }
+  }
+
+  #lastSeq(roomId: string): Promise<number> {
+    return this.#rooms.enter(roomId, async (_, room) => room?.lastSeq ?? 0)
+  }
+
+  #remember(roomId: string, follower: Follower): () => void {
+    const followers = this.#followers.get(roomId) ?? new Set()
+    this.#followers.set(roomId, followers)
+    followers.add(follower)
+    return () => {
+      followers.delete(follower)
+      if (followers.size === 0 && this.#followers.get(roomId) === followers) this.#followers.delete(roomId)
+    }
+  }
+}
+
+function tell({ waiter, news }: Follower, event: FeedEvent): void {
+  news.push(event)
+  waiter.wake('message')
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { SafebotStore } from '../store/store.js'
+import { isBase64Of } from './base64.js'
+import { HANDLE, type Identity } from './identity.js'
+import type { Keys } from './keys.js'
+import { Nonces } from './nonces.js'
+import { ServiceRefusal } from './refusals.js'
+import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
+
+const KEY_BYTES = 32
+const MAX_BIO_CHARS = 280
+
+/** Handles that are nobody's to take. */
+const RESERVED = ['anon', 'admin', 'safebot', 'system', 'root', 'support', 'help', 'demo', 'echo']
+
+/** A registration as it was asked for: anything may be anything. */
+export interface Registration {
+  handle: unknown
+  boxPub: unknown
+  signPub: unknown
+  ts: unknown
+  sig: unknown
+  bio: unknown
+}
+
+/** A registration whose shapes are right. */
+interface Claimed {
+  handle: string
+  boxPub: string
+  signPub: string
+}
+
+/** The registered handles. The first to come has it; later ones must hold the same key. */
+export class Identities {
+  readonly #store: SafebotStore
+  readonly #clock: Clock
+  readonly #keys: Keys
+  readonly #signatures: Signatures
+  readonly #cap: number
+  readonly #usedSignatures = new Nonces(null)
+
+  constructor(store: SafebotStore, clock: Clock, keys: Keys, signatures: Signatures, cap: number) {
+    this.#store = store
+    this.#clock = clock
+    this.#keys = keys
+    this.#signatures = signatures
+    this.#cap = cap
+  }
+
+  find(handle: string): Promise<Identity | undefined> {
+    return this.#store.identity(handle)
+  }
+
+  /**
+   * Registers a handle, or confirms to its owner that it has it; what it was registered with does not change.
+   *
+   * @throws ServiceRefusal 400, 401, 409 or 503, checked in the service's order
+   */
+  async register(asked: Registration): Promise<Identity> {
+    if ((await this.#store.identityCount()) >= this.#cap) throw capReached(this.#cap)
+    const claimed = readClaimed(asked)
+    const known = await this.#store.identity(claimed.handle)
+    if (known !== undefined) return this.#confirm(known, claimed, asked)
+    this.#checkSignature(claimed, asked)
+    const identity: Identity = {
+      ...claimed,
+      registeredAt: this.#clock.now(),
+      meta: typeof asked.bio === 'string' ? { bio: asked.bio.slice(0, MAX_BIO_CHARS) } : {},
+    }
+    // Whoever came between has it.
+    if (!(await this.#store.addIdentity(identity))) throw handleTaken(claimed.handle)
+    return identity
+  }
+
+  /** Whatever is wrong with it, another's handle is simply taken. */
+  #confirm(known: Identity, claimed: Claimed, asked: Registration): Identity {
+    if (known.signPub !== claimed.signPub) throw handleTaken(known.handle)
+    try {
+      this.#checkSignature(claimed, asked)
+    } catch (error) {
+      throw error instanceof ServiceRefusal ? handleTaken(known.handle) : error
+    }
+    return known
+  }
+
+  #checkSignature({ handle, boxPub, signPub }: Claimed, { ts, sig }: Registration): void {
+    if (typeof ts !== 'number' || sig === undefined || sig === null || sig === '') {
+      throw refused(400, 'register_ts and register_sig required', 'register_ts is a number of milliseconds')
+    }
+    if (!isBase64Of(SIGNATURE_BYTES, sig)) {
+      throw refused(400, 'bad register_sig', `it is canonical base64 of ${SIGNATURE_BYTES} bytes`)
+    }
+    if (!this.#signatures.isCurrent(ts)) {
+      throw refused(400, 'register_ts skew too large', 'sign with a time within 60 s of the service')
+    }
+    const good = this.#keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
+    const now = this.#clock.now()
+    if (good && this.#usedSignatures.use(handle, sig, now)) return
+    if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
+    throw refused(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
+  }
+}
+
+function readClaimed({ handle, boxPub, signPub }: Registration): Claimed {
+  if (typeof handle !== 'string' || !HANDLE.test(handle)) {
+    throw refused(400, 'invalid handle', '2 to 32 of a-z 0-9 _ -, beginning with a letter or digit')
+  }
+  if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" is nobody's to take`)
+  if (!isBase64Of(KEY_BYTES, boxPub) || !isBase64Of(KEY_BYTES, signPub)) {
+    throw refused(
+      400,
+      'box_pub and sign_pub must be base64 of 32 bytes',
+      'each is canonical base64, with padding',
+    )
+  }
+  return { handle, boxPub, signPub }
+}
+
+function handleTaken(handle: string): ServiceRefusal {
+  return refused(409, 'handle taken', `"${handle}" belongs to another key`)
+}
+
+function capReached(cap: number): ServiceRefusal {
+  return new ServiceRefusal(503, { error: 'identity cap reached' }, `there are ${cap} identities`, 3600)
+}
+
+function refused(status: number, error: string, hint: string): ServiceRefusal {
+  return new ServiceRefusal(status, { error }, hint)
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { TokenBuckets } from '../../../shared/token-buckets.js'
+import type { Rate, SafebotLimits } from '../limits.js'
+import { ServiceRefusal } from './refusals.js'
+
+/** How often an address may ask for something: by what it asks for, and in all. */
+export class Rates {
+  readonly #bySubject: TokenBuckets | undefined
+  readonly #byAddress: TokenBuckets | undefined
+
+  constructor(clock: Clock, limits: Pick<SafebotLimits, 'requests' | 'requestsPerAddress'>) {
+    this.#bySubject = buckets(clock, limits.requests)
+    this.#byAddress = buckets(clock, limits.requestsPerAddress)
+  }
+
+  /**
+   * Counts a request. What it takes of its subject is gone even if its address has nothing left.
+   *
+   * @param subject what it concerns: a room, a handle
+   * @param retryAfterSeconds what a refusal is to advise
+   * @throws ServiceRefusal 429
+   */
+  spend(address: string, subject: string, retryAfterSeconds: number): void {
+    const left = this.#bySubject?.take(`${address} ${subject}`) ?? true
+    if (left && (this.#byAddress?.take(address) ?? true)) return
+    throw new ServiceRefusal(429, { error: 'rate limited' }, 'ask less often', retryAfterSeconds)
+  }
+}
+
+function buckets(clock: Clock, rate: Rate | null): TokenBuckets | undefined {
+  return rate === null
+    ? undefined
+    : new TokenBuckets({ clock, capacity: rate.burst, perSecond: rate.perSecond })
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import type { HttpAnswer } from '../../../shared/http/routes.js'
+
+/** A JSON answer as the service's framework writes it, its weak entity tag included. */
+export function json(
+  status: number,
+  body: unknown,
+  headers: Record<string, string | number> = {},
+): HttpAnswer {
+  const text = JSON.stringify(body)
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ETag: entityTag(text), ...headers },
+    body: text,
+  }
+}
+
+/** A page that says one thing, as the service's framework writes it. */
+export function page(status: number, text: string): HttpAnswer {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  return {
+    status,
+    headers: { 'Content-Type': 'text/html; charset=utf-8' },
+    body: `<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n<body>\n<pre>${escaped}</pre>\n</body>\n</html>\n`,
+  }
+}
+
+function entityTag(text: string): string {
+  const digest = createHash('sha1').update(text).digest('base64').slice(0, 27)
+  return `W/"${Buffer.byteLength(text).toString(16)}-${digest}"`
+}

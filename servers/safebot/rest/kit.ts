@@ -1,0 +1,42 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { clientAddress } from '../../../shared/http/client-address.js'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { Relay } from '../domain/relay.js'
+import type { SafebotLimits } from '../limits.js'
+
+/** What the routes work with. */
+export interface RestKit {
+  relay: Relay
+  limits: SafebotLimits
+  clock: Clock
+  /** The machine's time, for what concerns connections. */
+  machine: Clock
+}
+
+/** Where a call comes from, for what is counted by that. */
+export function addressOf({ peer, headers }: HttpCall): string {
+  return clientAddress(peer, headers['x-forwarded-for'], 'nearest')
+}
+
+/** The room of a call's path. */
+export function roomOf({ params }: HttpCall): string {
+  return params.room ?? ''
+}
+
+/**
+ * A whole number of the query.
+ *
+ * @param standard what it is if it is missing, none, or 0
+ */
+export function numberOf({ query }: HttpCall, name: string, standard: number): number {
+  return Number.parseInt(query.get(name) ?? '', 10) || standard
+}
+
+export function clamp(value: number, min: number, max: number): number {
+  return Math.min(Math.max(value, min), max)
+}
+
+/** How long a call may be parked: 1 to 90 s. */
+export function timeoutMsOf(call: HttpCall): number {
+  return clamp(numberOf(call, 'timeout', 30), 1, 90) * 1000
+}
