@@ -65,7 +65,7 @@ export class Safebot {
     this.#agents = new Agents(ids.stream('handles'))
     this.#host = new McpHost({
       name: 'safebot',
-      journal: instance.journal,
+      instance,
       identify: clues => this.#agents.identify(clues),
       nameOf: agent => agent.handle,
       forget: session => this.#agents.forget(session),
@@ -141,13 +141,14 @@ export class Safebot {
   }
 
   async #mount(options: SafebotOptions): Promise<void> {
-    const { clock, ids, log } = this.#instance
+    const { clock, ids, log, faults } = this.#instance
     const tools = createTools({
       serviceOf: room => this.#serviceOf(room),
       urls: new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases),
       clock,
       ids: ids.stream('rooms'),
       contract: this.#contract,
+      faults,
     })
     await mountTools({
       name: SERVER_NAME,

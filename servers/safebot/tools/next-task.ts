@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import { ServiceRefusal } from '../domain/refusals.js'
+import { ackFault } from './ack-fault.js'
 import { type Claimed, claimFor, claimInput, claimOutput, renderEmpty } from './claiming.js'
 import type { ToolKit } from './kit.js'
 import { notice, taskLine } from './reading.js'
@@ -28,7 +29,7 @@ export const nextTask = (kit: ToolKit) =>
     async run(args, context: ToolContext<Agent>) {
       const signal = kit.contract.cancelledNextTaskGivesBack ? context.signal : NEVER
       const claimed = await claimFor(kit, args, context, signal)
-      return { ...claimed.result, warning: await acknowledge(claimed, context.caller, signal) }
+      return { ...claimed.result, warning: await acknowledge(kit, claimed, context.caller, signal) }
     },
     render(result) {
       if (result.task === null) return renderEmpty('next_task', result)
@@ -45,6 +46,7 @@ export const nextTask = (kit: ToolKit) =>
 
 /** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
 async function acknowledge(
+  { faults }: ToolKit,
   { room, service, claim }: Claimed,
   { handle }: Agent,
   signal: AbortSignal,
@@ -55,6 +57,8 @@ async function acknowledge(
     await service.release(room.roomId, handle, claimId)
     return null
   }
+  const fault = ackFault(faults)
+  if (fault !== undefined) return fault
   try {
     await service.ack(room.roomId, handle, claimId, message.seq)
     return null
