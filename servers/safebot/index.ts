@@ -9,6 +9,8 @@ import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/ht
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/version.js'
+import { DEFAULT_WORLD } from '../world/default-world.js'
+import type { World } from '../world/world.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
@@ -17,6 +19,7 @@ import { LIMITS, type SafebotLimits } from './limits.js'
 import { createRest } from './rest/index.js'
 import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
+import { SafebotState } from './state.js'
 import { MemoryStore } from './store/memory.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
@@ -36,6 +39,8 @@ export interface SafebotOptions {
   allowedBases?: readonly string[]
   /** What is to differ from the limits of the contract. */
   limits?: Partial<SafebotLimits>
+  /** What it begins with. Default: the world `default`. */
+  world?: World
 }
 
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
@@ -45,6 +50,8 @@ export class Safebot {
   readonly #contract: Contract
   readonly #limits: SafebotLimits
   readonly #agents: Agents
+  /** All there is, to be taken as a whole and put back. */
+  readonly state: SafebotState
   readonly #host: McpHost<Agent>
   #serving: Serving | undefined
   #connections = 0
@@ -63,6 +70,10 @@ export class Safebot {
       limits: this.#limits,
     })
     this.#agents = new Agents(ids.stream('handles'))
+    this.state = new SafebotState({
+      ...{ instance, contract: this.#contract, limits: this.#limits },
+      ...{ relay: this.#relay, agents: this.#agents },
+    })
     this.#host = new McpHost({
       name: 'safebot',
       instance,
@@ -77,6 +88,7 @@ export class Safebot {
   static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
     const safebot = new Safebot(instance, options)
     await safebot.#mount(options)
+    await safebot.state.alone(() => safebot.#place(options.world))
     return safebot
   }
 
@@ -91,6 +103,8 @@ export class Safebot {
     options: SafebotOptions = {},
   ): Promise<{ safebot: Safebot; url: string }> {
     const safebot = new Safebot(instance, options)
+    // Made before it listens: a world that cannot be is no reason to have opened a port.
+    await safebot.state.alone(() => safebot.#place(options.world))
     const serving = await serveHttp({
       instance,
       host: safebot.#host,
@@ -128,6 +142,7 @@ export class Safebot {
     onEnd: () => void,
   ): { flush(): Promise<void> } {
     const agent = new Agent(this.#handleOrOwn(identity.handle), true, identity.label)
+    this.#agents.admit('stdio', agent)
     return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
   }
 
@@ -138,6 +153,12 @@ export class Safebot {
     await new Promise(resolve => setImmediate(resolve))
     await this.#serving?.close()
     await this.#host.close()
+  }
+
+  async #place(world = DEFAULT_WORLD): Promise<void> {
+    const kept = await this.state.begin(world, this.#instance.clock.now())
+    await kept.prepare()
+    await kept.place()
   }
 
   async #mount(options: SafebotOptions): Promise<void> {
