@@ -2,6 +2,11 @@ import { openControlPlane } from '../shared/control/control-plane.js'
 import type { Controlled } from '../shared/control/controlled.js'
 import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
+import type { StatefulPart } from './state/part.js'
+import type { Snapshot } from './state/snapshot.js'
+import { State } from './state/state.js'
+import { checkWorld, readWorld } from './world/read-world.js'
+import type { World } from './world/world.js'
 
 /** What may be said of an instance, whichever servers it has. */
 export interface CommonOptions extends InstanceOptions {
@@ -9,6 +14,8 @@ export interface CommonOptions extends InstanceOptions {
   host?: string
   /** Of the control plane. Default 0: a free port. */
   controlPort?: number
+  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  world?: string | World
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
 }
@@ -24,6 +31,12 @@ export interface Handles {
   readonly catalogue: Instance['catalogue']
   /** The same over HTTP. */
   readonly control: { readonly url: string }
+  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  reset(to?: { world?: string | World }): Promise<void>
+  /** All there is now, to come back to. See {@link State.snapshot}. */
+  snapshot(): Promise<Snapshot>
+  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  restore(snapshot: Snapshot): Promise<void>
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
   close(): Promise<void>
 }
@@ -32,11 +45,14 @@ export interface Handles {
 export interface Started<Running, Control> {
   running: Running
   controlled: Control
+  state: StatefulPart
   close(): Promise<void>
 }
 
-/** Starts a part, and has it closed with all else. */
-export type Begin = <Part extends { close(): Promise<void> }>(starting: Promise<Part>) => Promise<Part>
+/** Starts a server, and has its state kept and its end come with all else. */
+export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> }>(
+  starting: Promise<Part>,
+) => Promise<Part>
 
 /**
  * Starts an instance with the servers that `start` starts, and its control plane.
@@ -47,14 +63,18 @@ export async function withHandles<Running>(
   options: CommonOptions,
   start: (
     instance: Instance,
+    world: World,
     begin: Begin,
   ) => Promise<{ running: Running; controlled: Pick<Controlled<unknown>, 'instanode' | 'safebot'> }>,
 ): Promise<Handles & Running> {
+  const world = await readWorld(options.world ?? 'default')
   const instance = await createInstance(options)
+  const parts: StatefulPart[] = []
   const started: { close(): Promise<void> }[] = []
   const begin: Begin = async starting => {
     const part = await starting
     started.push(part)
+    parts.push(part.state)
     return part
   }
   let closing: Promise<void> | undefined
@@ -63,9 +83,21 @@ export async function withHandles<Running>(
     return closing
   }
   try {
-    const { running, controlled } = await start(instance, begin)
+    const { running, controlled } = await start(instance, world, begin)
+    const state = new State(instance, parts, world)
+    const handles = {
+      reset: (to?: { world?: string | World }) => state.reset(to),
+      snapshot: () => state.snapshot(),
+      restore: (snapshot: Snapshot) => state.restore(snapshot),
+    }
     const control = await openControlPlane(
-      { instance, ...controlled, ...notYet },
+      {
+        instance,
+        ...controlled,
+        ...handles,
+        reset: ({ world: to }) => state.reset(to === undefined ? {} : { world: given(to) }),
+        forget: snapshot => state.forget(snapshot),
+      },
       listenOptions(options, options.controlPort),
     )
     // First in the list is last to go: who waits for something is told that it will not come.
@@ -76,17 +108,12 @@ export async function withHandles<Running>(
       },
     })
     const { clock, journal, faults, catalogue } = instance
-    return { ...running, instance, clock, journal, faults, catalogue, control: { url: control.url }, close }
+    const shared = { instance, clock, journal, faults, catalogue, control: { url: control.url } }
+    return { ...running, ...shared, ...handles, close }
   } catch (error) {
     await close()
     throw error
   }
-}
-
-const notYet = {
-  reset: () => Promise.reject(new Error('not yet')),
-  snapshot: () => Promise.reject(new Error('not yet')),
-  restore: () => Promise.reject(new Error('not yet')),
 }
 
 export function listenOptions(
@@ -98,6 +125,10 @@ export function listenOptions(
     ...(port !== undefined && { port }),
     ...(allowedHosts !== undefined && { allowedHosts }),
   }
+}
+
+function given(world: string | Record<string, unknown>): string | World {
+  return typeof world === 'string' ? world : checkWorld(world, 'world')
 }
 
 async function closeAll(instance: Instance, started: readonly { close(): Promise<void> }[]): Promise<void> {

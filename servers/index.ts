@@ -14,6 +14,7 @@ export type { Account, Plan } from './instanode/domain/account.js'
 export type { Delivery } from './instanode/domain/delivery.js'
 export type { RunningInstanode } from './start-instanode.js'
 export type { RunningSafebot } from './start-safebot.js'
+export { Snapshot } from './state/snapshot.js'
 export {
   createInstanode,
   createSafebot,
@@ -25,3 +26,4 @@ export {
   type Understudy,
   type UnderstudyOptions,
 } from './understudy.js'
+export type { World } from './world/world.js'

@@ -2,6 +2,7 @@ import type { ControlledInstanode } from '../shared/control/controlled.js'
 import type { Instance } from '../shared/instance.js'
 import { type CommonOptions, listenOptions, type Started } from './handles.js'
 import { Instanode, type InstanodeOptions } from './instanode/index.js'
+import type { World } from './world/world.js'
 
 export interface RunningInstanode {
   readonly mcpUrl: string
@@ -16,14 +17,18 @@ export interface RunningInstanode {
   onDelivery: Instanode['onDelivery']
 }
 
-/** @param port 0: a free one */
+export type InstanodeStartOptions = Pick<InstanodeOptions, 'contract' | 'databases' | 'dataDirectory'>
+
+/** @param port default 0: a free one */
 export async function startInstanode(
   instance: Instance,
-  common: CommonOptions,
-  { contract, databases, dataDirectory }: InstanodeOptions,
+  world: World,
+  options: CommonOptions & InstanodeStartOptions,
   port: number | undefined,
 ): Promise<Started<RunningInstanode, ControlledInstanode>> {
-  const { instanode, url } = await Instanode.listen(instance, listenOptions(common, port), {
+  const { contract, databases, dataDirectory } = options
+  const { instanode, url } = await Instanode.listen(instance, listenOptions(options, port), {
+    world,
     ...(contract !== undefined && { contract }),
     ...(databases !== undefined && { databases }),
     ...(dataDirectory !== undefined && { dataDirectory }),
@@ -38,6 +43,7 @@ export async function startInstanode(
       onDelivery: listener => instanode.onDelivery(listener),
     },
     controlled: instanode.controlled(),
+    state: instanode.state,
     close: () => instanode.close(),
   }
 }

@@ -1,8 +1,9 @@
 import type { ControlledServer } from '../shared/control/controlled.js'
-import type { SafebotState } from '../shared/control/schemas/safebot-state.js'
+import type { SafebotView } from '../shared/control/schemas/safebot-view.js'
 import type { Instance } from '../shared/instance.js'
 import { type CommonOptions, listenOptions, type Started } from './handles.js'
 import { Safebot, type SafebotOptions } from './safebot/index.js'
+import type { World } from './world/world.js'
 
 export interface RunningSafebot {
   readonly mcpUrl: string
@@ -11,18 +12,24 @@ export interface RunningSafebot {
   connect: Safebot['connect']
 }
 
-/** @param port 0: a free one */
+export type SafebotStartOptions = Pick<SafebotOptions, 'contract'>
+
+/** @param port default 0: a free one */
 export async function startSafebot(
   instance: Instance,
-  common: CommonOptions,
-  { contract }: Pick<SafebotOptions, 'contract'>,
+  world: World,
+  options: CommonOptions & SafebotStartOptions,
   port: number | undefined,
-): Promise<Started<RunningSafebot, ControlledServer<SafebotState>>> {
-  const listen = listenOptions(common, port)
-  const { safebot, url } = await Safebot.listen(instance, listen, contract === undefined ? {} : { contract })
+): Promise<Started<RunningSafebot, ControlledServer<SafebotView>>> {
+  const { contract } = options
+  const { safebot, url } = await Safebot.listen(instance, listenOptions(options, port), {
+    world,
+    ...(contract !== undefined && { contract }),
+  })
   return {
     running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
     controlled: safebot.controlled(),
+    state: safebot.state,
     close: () => safebot.close(),
   }
 }

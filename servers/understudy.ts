@@ -1,13 +1,8 @@
 import { type CommonOptions, type Handles, withHandles } from './handles.js'
-import type { InstanodeOptions } from './instanode/index.js'
-import type { SafebotOptions } from './safebot/index.js'
-import { type RunningInstanode, startInstanode } from './start-instanode.js'
-import { type RunningSafebot, startSafebot } from './start-safebot.js'
+import { type InstanodeStartOptions, type RunningInstanode, startInstanode } from './start-instanode.js'
+import { type RunningSafebot, type SafebotStartOptions, startSafebot } from './start-safebot.js'
 
-export interface UnderstudyOptions
-  extends CommonOptions,
-    Pick<SafebotOptions, 'contract'>,
-    Pick<InstanodeOptions, 'databases' | 'dataDirectory'> {
+export interface UnderstudyOptions extends CommonOptions, SafebotStartOptions, InstanodeStartOptions {
   /** Default 0: a free port. */
   instanodePort?: number
   /** Default 0: a free port. */
@@ -21,9 +16,7 @@ export interface Understudy extends Handles {
 }
 
 /** One server alone; `port` is its own. */
-export interface InstanodeAloneOptions
-  extends CommonOptions,
-    Pick<InstanodeOptions, 'contract' | 'databases' | 'dataDirectory'> {
+export interface InstanodeAloneOptions extends CommonOptions, InstanodeStartOptions {
   /** Default 0: a free port. */
   port?: number
 }
@@ -31,7 +24,7 @@ export interface InstanodeAloneOptions
 export interface InstanodeAlone extends Handles, RunningInstanode {}
 
 /** One server alone; `port` is its own. */
-export interface SafebotAloneOptions extends CommonOptions, Pick<SafebotOptions, 'contract'> {
+export interface SafebotAloneOptions extends CommonOptions, SafebotStartOptions {
   /** Default 0: a free port. */
   port?: number
 }
@@ -41,12 +34,13 @@ export interface SafebotAlone extends Handles, RunningSafebot {}
 /**
  * Starts the stand-ins; resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a journal that cannot be written
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, a journal that
+ *   cannot be written
  */
 export function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
-  return withHandles(options, async (instance, begin) => {
-    const instanode = await begin(startInstanode(instance, options, options, options.instanodePort))
-    const safebot = await begin(startSafebot(instance, options, options, options.safebotPort))
+  return withHandles(options, async (instance, world, begin) => {
+    const instanode = await begin(startInstanode(instance, world, options, options.instanodePort))
+    const safebot = await begin(startSafebot(instance, world, options, options.safebotPort))
     return {
       running: { instanode: instanode.running, safebot: safebot.running },
       controlled: { instanode: instanode.controlled, safebot: safebot.controlled },
@@ -56,16 +50,16 @@ export function createUnderstudy(options: UnderstudyOptions = {}): Promise<Under
 
 /** Starts Instanode alone, with a clock, a journal and a control plane of its own; see {@link createUnderstudy}. */
 export function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
-  return withHandles(options, async (instance, begin) => {
-    const { running, controlled } = await begin(startInstanode(instance, options, options, options.port))
+  return withHandles(options, async (instance, world, begin) => {
+    const { running, controlled } = await begin(startInstanode(instance, world, options, options.port))
     return { running, controlled: { instanode: controlled } }
   })
 }
 
 /** Starts Safebot alone; likewise. */
 export function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
-  return withHandles(options, async (instance, begin) => {
-    const { running, controlled } = await begin(startSafebot(instance, options, options, options.port))
+  return withHandles(options, async (instance, world, begin) => {
+    const { running, controlled } = await begin(startSafebot(instance, world, options, options.port))
     return { running, controlled: { safebot: controlled } }
   })
 }

@@ -10,6 +10,17 @@ interface Appearance {
   readonly leave: (() => void) | undefined
 }
 
+/** What an agent remembers, as plain data. */
+export interface AgentMemory {
+  readonly handle: string
+  readonly activeUrl: string | undefined
+  readonly rooms: readonly {
+    readonly place: string
+    readonly label: string
+    readonly used: readonly string[]
+  }[]
+}
+
 /**
  * One agent as its MCP client would remember it: the handle it claims under, the label it has in each room, the
  * room it was last busy in. It lasts as long as its session.
@@ -69,6 +80,26 @@ export class Agent {
     const changed = url !== this.#activeUrl
     this.#activeUrl = url
     return changed
+  }
+
+  remember(): AgentMemory {
+    const rooms = [...this.#rooms].map(([place, { label, used }]) => ({ place, label, used: [...used] }))
+    return { handle: this.handle, activeUrl: this.#activeUrl, rooms }
+  }
+
+  /**
+   * Remembers that and nothing else, and is in those rooms again.
+   *
+   * @param memory default: nothing
+   * @param join makes it present in a room of this service under a label
+   */
+  recall(memory: AgentMemory | undefined, join: (roomId: string, label: string) => () => void): void {
+    this.leave()
+    this.#activeUrl = memory?.activeUrl
+    for (const { place, label, used } of memory?.rooms ?? []) {
+      const leave = this.lasting ? join(place, label) : undefined
+      this.#rooms.set(place, { label, used: new Set(used), leave })
+    }
   }
 
   /** Leaves every room. */

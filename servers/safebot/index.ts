@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
 import type { ControlledServer } from '../../shared/control/controlled.js'
-import type { SafebotState } from '../../shared/control/schemas/safebot-state.js'
+import type { SafebotView } from '../../shared/control/schemas/safebot-view.js'
 import { Refusal } from '../../shared/errors.js'
 import type { ApiFace } from '../../shared/http/api-face.js'
 import type { Instance } from '../../shared/instance.js'
@@ -11,6 +11,8 @@ import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/ht
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/version.js'
+import { DEFAULT_WORLD } from '../world/default-world.js'
+import type { World } from '../world/world.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
@@ -20,6 +22,7 @@ import { LIMITS, type SafebotLimits } from './limits.js'
 import { createRest } from './rest/index.js'
 import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
+import { SafebotState } from './state.js'
 import { MemoryStore } from './store/memory.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
@@ -39,6 +42,8 @@ export interface SafebotOptions {
   allowedBases?: readonly string[]
   /** What is to differ from the limits of the contract. */
   limits?: Partial<SafebotLimits>
+  /** What it begins with. Default: the world `default`. */
+  world?: World
 }
 
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
@@ -49,6 +54,8 @@ export class Safebot {
   readonly #contract: Contract
   readonly #limits: SafebotLimits
   readonly #agents: Agents
+  /** All there is, to be taken as a whole and put back. */
+  readonly state: SafebotState
   readonly #host: McpHost<Agent>
   #serving: Serving | undefined
   #connections = 0
@@ -68,6 +75,10 @@ export class Safebot {
       limits: this.#limits,
     })
     this.#agents = new Agents(ids.stream('handles'))
+    this.state = new SafebotState({
+      ...{ instance, contract: this.#contract, limits: this.#limits },
+      ...{ relay: this.#relay, agents: this.#agents },
+    })
     this.#host = new McpHost({
       name: 'safebot',
       instance,
@@ -82,6 +93,7 @@ export class Safebot {
   static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
     const safebot = new Safebot(instance, options)
     await safebot.#mount(options)
+    await safebot.state.alone(() => safebot.#place(options.world))
     return safebot
   }
 
@@ -96,6 +108,8 @@ export class Safebot {
     options: SafebotOptions = {},
   ): Promise<{ safebot: Safebot; url: string }> {
     const safebot = new Safebot(instance, options)
+    // Made before it listens: a world that cannot be is no reason to have opened a port.
+    await safebot.state.alone(() => safebot.#place(options.world))
     const serving = await serveHttp({
       instance,
       host: safebot.#host,
@@ -104,7 +118,7 @@ export class Safebot {
       listen,
       faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
-        return { mcp: endpoint, rest: safebot.#rest() }
+        return { mcp: endpoint, rest: safebot.#rest(url) }
       },
     })
     safebot.#serving = serving
@@ -133,11 +147,12 @@ export class Safebot {
     onEnd: () => void,
   ): { flush(): Promise<void> } {
     const agent = new Agent(this.#handleOrOwn(identity.handle), true, identity.label)
+    this.#agents.admit('stdio', agent)
     return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
   }
 
   /** As a control plane shows it. */
-  controlled(): ControlledServer<SafebotState> {
+  controlled(): ControlledServer<SafebotView> {
     return controlled({
       relay: this.#relay,
       host: this.#host,
@@ -154,6 +169,12 @@ export class Safebot {
     await new Promise(resolve => setImmediate(resolve))
     await this.#serving?.close()
     await this.#host.close()
+  }
+
+  async #place(world = DEFAULT_WORLD): Promise<void> {
+    const kept = await this.state.begin(world, this.#instance.clock.now())
+    await kept.prepare()
+    await kept.place()
   }
 
   async #mount(options: SafebotOptions): Promise<void> {
@@ -185,9 +206,10 @@ export class Safebot {
     )
   }
 
-  #rest(): ApiFace {
+  #rest(url: string): ApiFace {
     const { journal, clock, machine, log } = this.#instance
     return createRest({
+      url,
       relay: this.#relay,
       contract: this.#contract,
       limits: this.#limits,

@@ -165,6 +165,16 @@ export class Clock {
     await this.#inTurn(() => this.#show(snapshot))
   }
 
+  /**
+   * Runs `work` while nobody moves time: after what is under way, before what is asked for meanwhile. A real clock ticks on.
+   *
+   * @param work may have time shown as a snapshot has it, as with {@link restore}
+   * @throws Refusal `clock_closed`, and what `work` throws
+   */
+  betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => void) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(snapshot => void this.#show(snapshot)))
+  }
+
   /** Drops every pending wake-up and stops ticking. */
   close(): void {
     this.#closed = true
@@ -173,7 +183,7 @@ export class Clock {
   }
 
   /** One movement of time at a time. */
-  #inTurn(move: () => number | Promise<number>): Promise<number> {
+  #inTurn<T>(move: () => T | Promise<T>): Promise<T> {
     const step = this.#advancing.then(() => {
       if (this.#closed) throw closed()
       return move()

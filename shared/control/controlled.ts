@@ -1,8 +1,8 @@
 import type { Instance } from '../instance.js'
 import type { Gauge } from './metrics/gauge.js'
 import type { AccountState, PLANS } from './schemas/account.js'
-import type { InstanodeState } from './schemas/instanode-state.js'
-import type { SafebotState } from './schemas/safebot-state.js'
+import type { InstanodeView } from './schemas/instanode-view.js'
+import type { SafebotView } from './schemas/safebot-view.js'
 
 /** How much of what exists is to be shown. */
 export interface StateRequest {
@@ -25,7 +25,7 @@ export interface ControlledServer<State> {
   gauges(): Promise<Gauge[]>
 }
 
-export interface ControlledInstanode extends ControlledServer<InstanodeState> {
+export interface ControlledInstanode extends ControlledServer<InstanodeView> {
   /**
    * Upgrades or downgrades an account.
    *
@@ -38,13 +38,15 @@ export interface ControlledInstanode extends ControlledServer<InstanodeState> {
 export interface Controlled<Snapshot> {
   readonly instance: Instance
   readonly instanode?: ControlledInstanode
-  readonly safebot?: ControlledServer<SafebotState>
+  readonly safebot?: ControlledServer<SafebotView>
   /**
    * Begins anew.
    *
-   * @param options `world`: the starting state to begin with; default: the one it began with
+   * @param options `world`: the starting state, by its name or as data; default: the one it began with
    */
-  reset(options: { world?: string }): Promise<void>
+  reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>
   restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of a snapshot. */
+  forget(snapshot: Snapshot): Promise<void>
 }

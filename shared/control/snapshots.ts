@@ -51,9 +51,10 @@ export class Snapshots<Snapshot> {
     )
   }
 
-  /** @throws Refusal `unknown_snapshot` */
-  remove(id: string): void {
-    this.get(id)
+  /** Keeps it no longer. @throws Refusal `unknown_snapshot` */
+  remove(id: string): Snapshot {
+    const { snapshot } = this.get(id)
     this.#kept.delete(id)
+    return snapshot
   }
 }

@@ -7,6 +7,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   no_such_server: 404,
   journal_wait: 408,
   body_too_large: 413,
+  unreadable_world: 400,
   internal_error: 500,
   not_ready: 503,
   clock_closed: 503,

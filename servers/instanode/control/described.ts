@@ -1,9 +1,9 @@
-import type { InstanodeState } from '../../../shared/control/schemas/instanode-state.js'
+import type { InstanodeView } from '../../../shared/control/schemas/instanode-view.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
 import { maskHeaders } from '../../../shared/journal/mask.js'
 import type { Delivery } from '../domain/delivery.js'
 
-type DeliveryState = NonNullable<InstanodeState['resources'][number]['deliveries']>['latest'][number]
+type DeliveryState = NonNullable<InstanodeView['resources'][number]['deliveries']>['latest'][number]
 
 /** Characters of a body that a state shows. */
 const SHOWN_BODY_CHARS = 2000

@@ -2,7 +2,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { ContractName } from '../../../shared/contract.js'
 import { callsUnderWay } from '../../../shared/control/calls-under-way.js'
 import type { StateRequest } from '../../../shared/control/controlled.js'
-import type { InstanodeState } from '../../../shared/control/schemas/instanode-state.js'
+import type { InstanodeView } from '../../../shared/control/schemas/instanode-view.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type Contract, contractOf } from '../contract.js'
@@ -15,7 +15,7 @@ import type { Caller } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
 import { describeDelivery, maskedToken, maskedUrl } from './described.js'
 
-type ResourceState = InstanodeState['resources'][number]
+type ResourceState = InstanodeView['resources'][number]
 
 export interface StateSources {
   store: InstanodeStore
@@ -26,7 +26,7 @@ export interface StateSources {
 }
 
 /** What exists now, as plain data. */
-export async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeState> {
+export async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeView> {
   const { store, databases, host, clock, contract } = sources
   const now = clock.now()
   const existing = (await store.resources()).filter(

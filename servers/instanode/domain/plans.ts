@@ -1,5 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
+import type { Gate } from '../../../shared/gate.js'
 import type { Log } from '../../../shared/log.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Account, Plan } from './account.js'
@@ -15,6 +16,7 @@ export interface PlansOptions {
   reaper: Reaper
   clock: Clock
   log: Log
+  gate: Gate
 }
 
 /** What becomes of an account, and of what it owns, when it begins to pay or ceases to. */
@@ -33,7 +35,11 @@ export class Plans {
    * @throws Refusal `unknown_account`
    * @throws ServiceRefusal 500 if a database could not follow; the account and all it owns are as before then
    */
-  async change(accountId: string, plan: Plan): Promise<Account> {
+  change(accountId: string, plan: Plan): Promise<Account> {
+    return this.#options.gate.pass(() => this.#change(accountId, plan))
+  }
+
+  async #change(accountId: string, plan: Plan): Promise<Account> {
     const before = await this.#account(accountId)
     const account: Account = { ...before, plan }
     // First, so that what it makes meanwhile is made under the new plan.

@@ -1,18 +1,18 @@
 import { ApiFace } from '../../../shared/http/api-face.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
+import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Instance } from '../../../shared/instance.js'
-import { TokenBuckets } from '../../../shared/token-buckets.js'
+import type { TokenBuckets } from '../../../shared/token-buckets.js'
 import type { Contract } from '../contract.js'
 import type { Core } from '../core.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { planRoute, tokenRoute } from './account.js'
-import { failure } from './answer.js'
+import { encoded, failure } from './answer.js'
 import { addressOf, Callers } from './callers.js'
 import { claimRoute, previewRoute } from './claim.js'
 import { corsHeaders, SITE_ORIGIN } from './cors.js'
 import { healthRoutes } from './health.js'
-import { openApiRoute } from './openapi-route.js'
 import { provisionRoutes } from './provision.js'
 import { receiveRoutes } from './receive.js'
 import { resourceRoutes } from './resources.js'
@@ -31,20 +31,22 @@ export interface RestOptions {
   contract: Contract
   /** Undefined: as many as they like. */
   requestLimit: RequestLimit | undefined
+  /** How much of that each address has used up. */
+  requests: TokenBuckets | undefined
   /** `http://host:port`, as a client reaches it. */
   url: string
 }
 
 /** The service's HTTP API. */
 export function createRestFace(options: RestOptions): ApiFace {
-  const { instance, core, requestLimit } = options
+  const { instance, core, requestLimit, requests } = options
   const callers = new Callers(core.accounts)
   return new ApiFace({
     name: 'instanode',
     journal: instance.journal,
     routes: createRoutes(options, callers),
     origins: [SITE_ORIGIN],
-    turnAway: limiter(instance, requestLimit),
+    turnAway: limiter(requestLimit, requests),
     nameOf: call => callers.nameOf(call),
     refuse: (error, call) => refuse(error, call, instance),
     unrouted,
@@ -65,7 +67,11 @@ function createRoutes({ instance, core, contract, url }: RestOptions, callers: C
     tokenRoute(service, callers),
     planRoute(accounts, callers),
     ...healthRoutes(readiness),
-    openApiRoute(contract, url),
+    openApiRoute(
+      '/openapi.json',
+      async () => (await import('./openapi.js')).openApi(contract, url),
+      json => encoded(200, json, { 'Cache-Control': 'public, max-age=3600' }),
+    ),
     ...siteRoutes(),
   ]
 }
@@ -85,11 +91,10 @@ function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, 
 }
 
 function limiter(
-  { clock }: Instance,
   limit: RequestLimit | undefined,
+  buckets: TokenBuckets | undefined,
 ): (call: HttpCall) => HttpAnswer | undefined {
-  if (limit === undefined) return () => undefined
-  const buckets = new TokenBuckets({ clock, capacity: limit.atOnce, perSecond: limit.perSecond })
+  if (limit === undefined || buckets === undefined) return () => undefined
   const refused = failure(
     429,
     'too_many_requests',

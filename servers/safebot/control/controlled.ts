@@ -1,7 +1,7 @@
 import type { ControlledServer } from '../../../shared/control/controlled.js'
 import type { Gauge } from '../../../shared/control/metrics/gauge.js'
 import { busyGauge, reached } from '../../../shared/control/reached.js'
-import type { SafebotState } from '../../../shared/control/schemas/safebot-state.js'
+import type { SafebotView } from '../../../shared/control/schemas/safebot-view.js'
 import { type StateSources, stateOf } from './state.js'
 
 /** A room that nobody opens. */
@@ -13,7 +13,7 @@ export interface ControlledOptions extends StateSources {
 }
 
 /** The server as a control plane shows it. */
-export function controlled({ listening, ...sources }: ControlledOptions): ControlledServer<SafebotState> {
+export function controlled({ listening, ...sources }: ControlledOptions): ControlledServer<SafebotView> {
   const { relay, host } = sources
   return {
     state: request => stateOf(sources, request),

@@ -3,7 +3,7 @@ import type { ContractName } from '../../../shared/contract.js'
 import { callsUnderWay } from '../../../shared/control/calls-under-way.js'
 import type { StateRequest } from '../../../shared/control/controlled.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
-import type { SafebotState } from '../../../shared/control/schemas/safebot-state.js'
+import type { SafebotView } from '../../../shared/control/schemas/safebot-view.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import type { Agent } from '../agent.js'
 import type { Consumer } from '../domain/consumer.js'
@@ -11,7 +11,7 @@ import type { RoomOverview } from '../domain/overview.js'
 import type { Relay } from '../domain/relay.js'
 import type { StoredMessage } from '../domain/room.js'
 
-type RoomState = SafebotState['rooms'][number]
+type RoomState = SafebotView['rooms'][number]
 
 export interface StateSources {
   relay: Relay
@@ -24,7 +24,7 @@ export interface StateSources {
 export async function stateOf(
   { relay, host, clock, contract }: StateSources,
   { latest }: StateRequest,
-): Promise<SafebotState> {
+): Promise<SafebotView> {
   const now = clock.now()
   return {
     contract,

@@ -51,7 +51,7 @@ export class ControlClient {
   }
 
   /** Begins anew. @param options `world`: default: the one it began with */
-  async reset(options: { world?: string } = {}): Promise<ClockState> {
+  async reset(options: { world?: string | Record<string, unknown> } = {}): Promise<ClockState> {
     return (await this.#exchange.read({ method: 'POST', path: '/reset', body: options }, resetAnswer)).clock
   }
 

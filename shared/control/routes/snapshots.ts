@@ -68,8 +68,8 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
       summary: 'Keep a snapshot no longer',
       answer: snapshotsAnswer,
       refusals: [404],
-      run({ call }) {
-        snapshots.remove(named(call))
+      async run({ call }) {
+        await controlled.forget(snapshots.remove(named(call)))
         return listed()
       },
     }),

@@ -3,8 +3,8 @@ import type { Controlled, ControlledServer } from '../controlled.js'
 import { type Operation, operation } from '../operation.js'
 import { account, planRequest } from '../schemas/account.js'
 import { clockStateOf } from '../schemas/clock.js'
-import { instanodeState } from '../schemas/instanode-state.js'
-import { safebotState } from '../schemas/safebot-state.js'
+import { instanodeView } from '../schemas/instanode-view.js'
+import { safebotView } from '../schemas/safebot-view.js'
 import { LATEST, stateAnswer, stateQuery } from '../schemas/state.js'
 
 /** What exists now. */
@@ -32,7 +32,7 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       path: '/state/instanode',
       summary: 'Resources, receivers, accounts, calls under way',
       query: stateQuery,
-      answer: instanodeState,
+      answer: instanodeView,
       refusals: [400, 404],
       run: ({ query }) => present('instanode', instanode).state(stateRequest(query)),
     }),
@@ -41,7 +41,7 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       path: '/state/safebot',
       summary: 'Rooms with their messages, cursors and leases; calls under way',
       query: stateQuery,
-      answer: safebotState,
+      answer: safebotView,
       refusals: [400, 404],
       run: ({ query }) => present('safebot', safebot).state(stateRequest(query)),
     }),

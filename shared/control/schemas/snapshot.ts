@@ -3,7 +3,10 @@ import { strict } from '../../check.js'
 import { clockState } from './clock.js'
 
 export const resetRequest = strict({
-  world: z.string().exactOptional().describe('the starting state; the one it began with if not given'),
+  world: z
+    .union([z.string(), z.record(z.string(), z.unknown())], { error: 'expected a name, a file, or a world' })
+    .exactOptional()
+    .describe('the starting state, by its name or as data; the one it began with if not given'),
 }).meta({ id: 'ResetRequest' })
 
 export const resetAnswer = z.strictObject({ clock: clockState }).meta({ id: 'Begun' })

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { strict } from '../../check.js'
 import { wholeNumber, yesOrNo } from '../query.js'
 import { clockState } from './clock.js'
-import { instanodeState } from './instanode-state.js'
-import { safebotState } from './safebot-state.js'
+import { instanodeView } from './instanode-view.js'
+import { safebotView } from './safebot-view.js'
 
 /** How many messages of a room, and deliveries of a receiver, if nobody says. */
 export const LATEST = 20
@@ -20,7 +20,7 @@ export const stateAnswer = z
   .strictObject({
     instance: z.string(),
     clock: clockState,
-    instanode: instanodeState.exactOptional(),
-    safebot: safebotState.exactOptional(),
+    instanode: instanodeView.exactOptional(),
+    safebot: safebotView.exactOptional(),
   })
   .meta({ id: 'State' })

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkSpec } from '../check-spec.js'
+import { copyNothing } from '../no-copies.js'
 import type {
+  DatabaseCopies,
   DatabaseLimits,
   DatabaseProvider,
   DatabaseSpec,
@@ -192,6 +194,16 @@ export class EmbeddedDatabases implements DatabaseProvider {
       state: session.awake ? 'awake' : 'asleep',
     }
   }
+
+  async copy(names: readonly string[]): Promise<DatabaseCopies> {
+    return copyNothing(names, 'embedded ones are not copied yet')
+  }
+
+  async putBack(copies: DatabaseCopies): Promise<void> {
+    copyNothing(copies.names, 'embedded ones are not copied yet')
+  }
+
+  async forget(): Promise<void> {}
 
   async ready(): Promise<void> {
     if (this.#closed || !this.#gateway.listening)

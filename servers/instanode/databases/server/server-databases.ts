@@ -1,7 +1,9 @@
 import type { Wakeup } from '../../../../shared/clock/clock.js'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkName, checkSpec } from '../check-spec.js'
+import { copyNothing } from '../no-copies.js'
 import type {
+  DatabaseCopies,
   DatabaseLimits,
   DatabaseProvider,
   DatabaseSpec,
@@ -137,6 +139,16 @@ export class ServerDatabases implements DatabaseProvider {
       state: 'awake',
     }
   }
+
+  async copy(names: readonly string[]): Promise<DatabaseCopies> {
+    return copyNothing(names, 'those of a real server are not copied yet')
+  }
+
+  async putBack(copies: DatabaseCopies): Promise<void> {
+    copyNothing(copies.names, 'those of a real server are not copied yet')
+  }
+
+  async forget(): Promise<void> {}
 
   async ready(): Promise<void> {
     await this.#admin.check()

@@ -57,7 +57,7 @@ const resource = z
   .meta({ id: 'Resource' })
 
 /** What exists of Instanode. */
-export const instanodeState = z
+export const instanodeView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
     databases: z.strictObject({
@@ -70,6 +70,6 @@ export const instanodeState = z
       .describe('what can be used, and what is still to be removed; the first created first'),
     calls: z.array(callUnderWay),
   })
-  .meta({ id: 'InstanodeState' })
+  .meta({ id: 'InstanodeView' })
 
-export type InstanodeState = z.infer<typeof instanodeState>
+export type InstanodeView = z.infer<typeof instanodeView>

@@ -52,13 +52,13 @@ const room = z
   .meta({ id: 'Room' })
 
 /** What exists of Safebot. */
-export const safebotState = z
+export const safebotView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
     rooms: z.array(room),
     identities: z.int().describe('how many handles are registered'),
     calls: z.array(callUnderWay),
   })
-  .meta({ id: 'SafebotState' })
+  .meta({ id: 'SafebotView' })
 
-export type SafebotState = z.infer<typeof safebotState>
+export type SafebotView = z.infer<typeof safebotView>

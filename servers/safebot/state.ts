@@ -1,0 +1,78 @@
+import type { IdPositions } from '../../shared/ids.js'
+import type { Instance } from '../../shared/instance.js'
+import type { Kept, StatefulPart } from '../state/part.js'
+import type { World } from '../world/world.js'
+import type { AgentMemories, Agents } from './agents.js'
+import type { Contract } from './contract.js'
+import type { Relay, RelayState } from './domain/relay.js'
+import type { SafebotLimits } from './limits.js'
+import { beginSafebot } from './world/begin.js'
+
+export interface SafebotStateOptions {
+  instance: Instance
+  contract: Contract
+  limits: SafebotLimits
+  relay: Relay
+  agents: Agents
+}
+
+/** All that SafeBot knows. */
+interface Memory {
+  readonly relay: RelayState
+  readonly agents: AgentMemories
+  /** Of the service, and of what its tools make: rooms, keys, nonces. */
+  readonly ids: { readonly service: IdPositions; readonly rooms: IdPositions }
+}
+
+/** SafeBot's state: rooms, buffers, consumers, identities, and what agents remember of the rooms they are in. */
+export class SafebotState implements StatefulPart {
+  readonly #options: SafebotStateOptions
+
+  constructor(options: SafebotStateOptions) {
+    this.#options = options
+  }
+
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#options.relay.alone(work)
+  }
+
+  async keep(): Promise<Kept> {
+    const { relay, agents, instance } = this.#options
+    return this.#kept({
+      relay: await relay.snapshot(),
+      agents: agents.snapshot(),
+      ids: {
+        service: instance.ids.stream('safebot').positions(),
+        rooms: instance.ids.stream('rooms').positions(),
+      },
+    })
+  }
+
+  async begin(world: World, now: number): Promise<Kept> {
+    const { instance, contract, limits } = this.#options
+    const ids = instance.ids.fromBeginning()
+    const { relay } = await beginSafebot(world, now, { ids, contract, limits })
+    return this.#kept({
+      relay,
+      agents: { sessions: [], sessionless: [] },
+      ids: { service: ids.stream('safebot').positions(), rooms: ids.stream('rooms').positions() },
+    })
+  }
+
+  #kept(memory: Memory): Kept {
+    return {
+      data: memory,
+      prepare: async () => {},
+      place: () => this.#place(memory),
+      discard: async () => {},
+    }
+  }
+
+  async #place({ relay: state, agents: memories, ids }: Memory): Promise<void> {
+    const { relay, agents, instance } = this.#options
+    const join = (roomId: string, handle: string, label: string) => relay.join(roomId, { handle, label })
+    await relay.restore(state, () => agents.restore(memories, join))
+    instance.ids.stream('safebot').moveTo(ids.service)
+    instance.ids.stream('rooms').moveTo(ids.rooms)
+  }
+}
