@@ -21,6 +21,8 @@ export class JournalFeed {
   #place: number
   /** How many entries it has told of that they are gone. */
   #toldDropped = 0
+  /** What it has read from the journal and not sent yet. */
+  #batch: { entry: JournalEntry; change: number }[] = []
   /** Whether it waits for room, or has not begun. */
   #behind = true
   #stream: SseStream | undefined
@@ -54,21 +56,27 @@ export class JournalFeed {
   }
 
   #cleared(): void {
+    this.#batch = []
     this.#place = this.#journal.changes
     this.#event('cleared', '{}')
   }
 
   #catchUp(): void {
     this.#behind = false
-    for (;;) {
-      const { entries, complete } = this.#journal.changesAfter(this.#place, BATCH)
-      if (!complete) this.#gap()
-      for (const entry of entries) {
-        this.#send(entry)
-        if (this.#behind) return
-      }
-      if (entries.length < BATCH) return
+    while (!this.#behind) {
+      const next = this.#batch.shift()
+      // What has changed once more since comes when it is its turn by that.
+      if (next !== undefined && next.entry.changed === next.change) this.#send(next.entry)
+      else if (next === undefined && !this.#readOn()) return
     }
+  }
+
+  /** Reads what has changed behind the place it has; tells whether there is any. */
+  #readOn(): boolean {
+    const { entries, complete } = this.#journal.changesAfter(this.#place, BATCH)
+    if (!complete) this.#gap()
+    this.#batch = entries.map(entry => ({ entry, change: entry.changed }))
+    return entries.length > 0
   }
 
   #gap(): void {
