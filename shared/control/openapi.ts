@@ -59,7 +59,7 @@ function described({
       requestParams: { ...(names.length > 0 && { path: params }), ...(query && { query }) },
     }),
     ...(body !== undefined && { requestBody: { content: json(body) } }),
-    responses: responsesOf(answers, body !== undefined),
+    responses: responsesOf(answers, method === 'GET' ? [400] : [400, 413]),
   }
 }
 
@@ -70,12 +70,12 @@ function responsesOf(
     refusals = [],
     others = {},
   }: Pick<OperationDescription, 'answer' | 'status' | 'refusals' | 'others'>,
-  takesBody: boolean,
+  common: readonly number[],
 ): ZodOpenApiResponsesObject {
   const responses: [status: number, ZodOpenApiResponseObject][] = [
     [status, { description: 'It', content: typeof answer === 'string' ? { [answer]: {} } : json(answer) }],
   ]
-  for (const refusal of [...refusals, ...(takesBody ? [413] : [])]) {
+  for (const refusal of [...common, ...refusals]) {
     responses.push([refusal, { description: WHY[refusal] ?? 'It was refused', content: json(errorAnswer) }])
   }
   for (const [other, schema] of Object.entries(others)) {

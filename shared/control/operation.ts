@@ -22,7 +22,7 @@ export interface OperationDescription {
   answer: z.ZodType | string
   /** The status of a good answer. Default 200. */
   status?: number
-  /** Those of what it may refuse. */
+  /** The statuses of what it may refuse, beside 400 and 413, which all may. */
   refusals?: readonly number[]
   /** Answers of other statuses that are no plain errors. */
   others?: Readonly<Record<number, z.ZodType>>
@@ -63,7 +63,7 @@ export function operation<
   return {
     method: spec.method,
     path: spec.path,
-    bodyLimit: BODY_LIMIT,
+    ...(spec.method !== 'GET' && { bodyLimit: BODY_LIMIT }),
     description: { ...description, ...(query && { query }), ...(body && { body }) },
     async run(call) {
       // Where a schema is left out, its type parameter is the default, and that is the schema it is read by.

@@ -20,7 +20,7 @@ export function clockRoutes(clock: Clock): Operation[] {
       body: changeSchema,
       bodyCode: 'bad_clock',
       answer: clockState,
-      refusals: [400, 409, 503],
+      refusals: [409, 503],
       async run({ body }) {
         await clock.set(body)
         return clockStateOf(clock)
@@ -33,7 +33,7 @@ export function clockRoutes(clock: Clock): Operation[] {
       body: advanceRequest,
       bodyCode: 'bad_advance',
       answer: clockState,
-      refusals: [400, 503],
+      refusals: [503],
       async run({ body }) {
         await clock.advance(body.ms)
         return clockStateOf(clock)

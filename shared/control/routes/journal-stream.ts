@@ -16,7 +16,6 @@ export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal
     summary: 'What arrives, as events: opened, ended, cleared, and gap where some are no longer kept',
     query: streamQuery,
     answer: TYPE,
-    refusals: [400],
     async run({ after, ...where }, call) {
       const resume = resumed(call.headers['last-event-id'])
       if (call.method === 'HEAD') return text(200, TYPE, '')

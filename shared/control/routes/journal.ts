@@ -11,7 +11,6 @@ export function journalRoutes(journal: Journal): Operation[] {
       summary: 'What arrived, the oldest first',
       query: pageQuery,
       answer: pageAnswer,
-      refusals: [400],
       run({ query }) {
         const { entries, next, dropped } = journal.page(query)
         return { entries: entries.map(entry => entry.toJSON()), next, dropped }
@@ -34,7 +33,7 @@ export function journalRoutes(journal: Journal): Operation[] {
       body: waitRequest,
       bodyCode: 'bad_wait',
       answer: waitAnswer,
-      refusals: [400, 408, 409, 503],
+      refusals: [408, 409, 503],
       async run({ body: { where, ...options }, call }) {
         const entries = await journal.waitFor(where, { ...options, signal: call.signal })
         return { entries: entries.map(entry => entry.toJSON()) }
@@ -47,7 +46,7 @@ export function journalRoutes(journal: Journal): Operation[] {
       body: nothingRequest,
       bodyCode: 'bad_where',
       answer: proven,
-      refusals: [400, 409],
+      refusals: [409],
       run({ body }) {
         journal.expectNothing(body.where)
         return { ok: true } as const

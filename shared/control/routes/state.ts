@@ -16,7 +16,6 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       summary: 'What exists now',
       query: stateQuery,
       answer: stateAnswer,
-      refusals: [400],
       async run({ query }) {
         const request = stateRequest(query)
         return {
@@ -33,7 +32,7 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       summary: 'Resources, receivers, accounts, calls under way',
       query: stateQuery,
       answer: instanodeView,
-      refusals: [400, 404],
+      refusals: [404],
       run: ({ query }) => present('instanode', instanode).state(stateRequest(query)),
     }),
     operation({
@@ -42,7 +41,7 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       summary: 'Rooms with their messages, cursors and leases; calls under way',
       query: stateQuery,
       answer: safebotView,
-      refusals: [400, 404],
+      refusals: [404],
       run: ({ query }) => present('safebot', safebot).state(stateRequest(query)),
     }),
   ]
@@ -58,7 +57,7 @@ export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanod
       body: planRequest,
       bodyCode: 'bad_plan',
       answer: account,
-      refusals: [400, 404],
+      refusals: [404],
       run: ({ body, call }) => present('instanode', instanode).setPlan(call.params.id ?? '', body.plan),
     }),
   ]

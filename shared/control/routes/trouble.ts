@@ -18,7 +18,6 @@ export function faultRoutes(table: FaultTable): Operation[] {
       body: faultsRequest,
       bodyCode: 'bad_fault',
       answer,
-      refusals: [400],
       run({ body }) {
         table.set(body.faults.map(({ hits, ...fault }) => fault))
         return listed()
@@ -62,7 +61,7 @@ export function catalogueRoutes(catalogue: Catalogue): Operation[] {
       body: overlaysRequest,
       bodyCode: 'bad_overlay',
       answer,
-      refusals: [400, 409],
+      refusals: [409],
       run({ body }) {
         catalogue.set(body.overlays.map(({ lists, inEffect, ...overlay }) => overlay))
         return listed()

@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import { strict } from '../../check.js'
+import { shown } from '../../shown.js'
 import { clockState } from './clock.js'
 
 export const resetRequest = strict({
   world: z
-    .union([z.string(), z.record(z.string(), z.unknown())], { error: 'expected a name, a file, or a world' })
+    .union([z.string(), z.record(z.string(), z.unknown())], {
+      error: ({ input }) => `is ${shown(input)}: expected the name of a world, its file, or the world itself`,
+    })
     .exactOptional()
     .describe('the starting state, by its name or as data; the one it began with if not given'),
 }).meta({ id: 'ResetRequest' })
