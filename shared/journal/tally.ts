@@ -31,8 +31,8 @@ export class Tally {
     const counts = this.#counts.get(server)?.get(tool) ?? this.#add(server, tool)
     if (outcome !== undefined) counts.outcomes[outcome] = (counts.outcomes[outcome] ?? 0) + 1
     counts.totalMs += durationMs
-    const at = DURATION_BOUNDS_MS.findIndex(bound => durationMs <= bound)
-    const bucket = at < 0 ? DURATION_BOUNDS_MS.length : at
+    let bucket = 0
+    while (durationMs > (DURATION_BOUNDS_MS[bucket] ?? Number.POSITIVE_INFINITY)) bucket++
     counts.durations[bucket] = (counts.durations[bucket] ?? 0) + 1
   }
 
