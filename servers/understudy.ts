@@ -43,6 +43,8 @@ export interface RunningSafebot {
   readonly apiUrl: string
   /** An SDK client in this process, initialized. */
   connect: Safebot['connect']
+  /** The URL, key included, of a room of the world. */
+  roomUrl: Safebot['roomUrl']
 }
 
 /** A running instance: servers that listen, the clock they live by, the record of what reached them. */
@@ -150,7 +152,12 @@ async function startSafebot(
     ...(contract !== undefined && { contract }),
   })
   return {
-    running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
+    running: {
+      mcpUrl: `${url}/mcp`,
+      apiUrl: url,
+      connect: identity => safebot.connect(identity),
+      roomUrl: id => safebot.roomUrl(id),
+    },
     state: safebot.state,
     close: () => safebot.close(),
   }
