@@ -57,7 +57,7 @@ export class InstanodeState implements StatefulPart {
     }
     const copies = await this.#copy(namesOf(tables.resources))
     return {
-      data: { ...memory, databases: copies?.names ?? [] },
+      data: { ...memory, databases: copies?.names.toSorted() ?? [] },
       prepare: () => this.#putBack(copies),
       place: () => this.#place(memory),
       discard: async () => {
@@ -74,7 +74,7 @@ export class InstanodeState implements StatefulPart {
     const memory: Memory = { tables, known: [], requests: [], ids: positions }
     let urls = new Map<string, string>()
     return {
-      data: { ...memory, databases: planned.map(({ spec }) => spec.name) },
+      data: { ...memory, databases: planned.map(({ spec }) => spec.name).toSorted() },
       prepare: async () => {
         urls = await this.#anew(
           planned.map(({ spec }) => spec.name),

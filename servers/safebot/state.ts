@@ -44,7 +44,7 @@ export class SafebotState implements StatefulPart {
    * @throws Refusal `unknown_room`
    */
   keyOf(roomId: string): Buffer {
-    const key = this.#keys[roomId]
+    const key = Object.hasOwn(this.#keys, roomId) ? this.#keys[roomId] : undefined
     if (key !== undefined) return Buffer.from(key, 'base64url')
     const known = Object.keys(this.#keys).join(', ') || 'none'
     throw new Refusal('unknown_room', `the world has no room ${JSON.stringify(roomId)}`, `it has ${known}`)
