@@ -64,6 +64,8 @@ export interface Understudy {
   snapshot(): Promise<Snapshot>
   /** Back to what there was, the journal excepted. See {@link State.restore}. */
   restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  discard(snapshot: Snapshot): Promise<void>
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
   close(): Promise<void>
 }
@@ -106,6 +108,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
       reset: to => state.reset(to),
       snapshot: () => state.snapshot(),
       restore: snapshot => state.restore(snapshot),
+      discard: snapshot => state.discard(snapshot),
       close,
     }
   } catch (error) {
