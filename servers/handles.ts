@@ -37,6 +37,8 @@ export interface Handles {
   snapshot(): Promise<Snapshot>
   /** Back to what there was, the journal excepted. See {@link State.restore}. */
   restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  discard(snapshot: Snapshot): Promise<void>
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
   close(): Promise<void>
 }
@@ -89,6 +91,7 @@ export async function withHandles<Running>(
       reset: (to?: { world?: string | World }) => state.reset(to),
       snapshot: () => state.snapshot(),
       restore: (snapshot: Snapshot) => state.restore(snapshot),
+      discard: (snapshot: Snapshot) => state.discard(snapshot),
     }
     const control = await openControlPlane(
       {
@@ -96,7 +99,6 @@ export async function withHandles<Running>(
         ...controlled,
         ...handles,
         reset: ({ world: to }) => state.reset(to === undefined ? {} : { world: given(to) }),
-        forget: snapshot => state.forget(snapshot),
       },
       listenOptions(options, options.controlPort),
     )

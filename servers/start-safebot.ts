@@ -10,6 +10,8 @@ export interface RunningSafebot {
   readonly apiUrl: string
   /** An SDK client in this process, initialized. */
   connect: Safebot['connect']
+  /** The URL, key included, of a room of the world. */
+  roomUrl: Safebot['roomUrl']
 }
 
 export type SafebotStartOptions = Pick<SafebotOptions, 'contract'>
@@ -27,7 +29,12 @@ export async function startSafebot(
     ...(contract !== undefined && { contract }),
   })
   return {
-    running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
+    running: {
+      mcpUrl: `${url}/mcp`,
+      apiUrl: url,
+      connect: identity => safebot.connect(identity),
+      roomUrl: id => safebot.roomUrl(id),
+    },
     controlled: safebot.controlled(),
     state: safebot.state,
     close: () => safebot.close(),

@@ -3,11 +3,12 @@ import { Safebot } from '../safebot/index.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readPort } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
+import { worldOption } from './world-option.js'
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function safebot(given: Given): Promise<void> {
   const common = instanceOptions(given)
-  const options = { contract: common.contract, ...bases() }
+  const options = { contract: common.contract, world: await worldOption(given), ...bases() }
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const instance = await createInstance(common)
   await within(instance, async () => {

@@ -112,7 +112,10 @@ export class Instanode {
     const limit = requestLimit === 'none' ? undefined : requestLimit
     const requests =
       limit && new TokenBuckets({ clock: instance.clock, capacity: limit.atOnce, perSecond: limit.perSecond })
-    const state = new InstanodeState({ instance, contract, core, databases, requests, receiveUrl })
+    const state = new InstanodeState({
+      ...{ instance, contract, core, databases, requests, receiveUrl },
+      releaseHeld: refusal => host.releaseHeld(refusal),
+    })
     const instanode = new Instanode({
       ...{ instance, contractName, contract, core, host, base, requests, state },
       requestLimit: limit,

@@ -1,3 +1,4 @@
+import { type Refusal, wasReset } from '../../shared/errors.js'
 import type { IdPositions } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
 import type { BucketLevels, TokenBuckets } from '../../shared/token-buckets.js'
@@ -21,6 +22,8 @@ export interface InstanodeStateOptions {
   /** How often addresses have called, if that is limited. */
   requests: TokenBuckets | undefined
   receiveUrl(token: string): string
+  /** Answers what waits elsewhere than in the service. */
+  releaseHeld(refusal: Refusal): void
 }
 
 /** All that Instanode knows, but for its databases. */
@@ -54,7 +57,7 @@ export class InstanodeState implements StatefulPart {
     }
     const copies = await this.#copy(namesOf(tables.resources))
     return {
-      data: { ...memory, databases: copies?.names ?? [] },
+      data: { ...memory, databases: copies?.names.toSorted() ?? [] },
       prepare: () => this.#putBack(copies),
       place: () => this.#place(memory),
       discard: async () => {
@@ -71,7 +74,7 @@ export class InstanodeState implements StatefulPart {
     const memory: Memory = { tables, known: [], requests: [], ids: positions }
     let urls = new Map<string, string>()
     return {
-      data: { ...memory, databases: planned.map(({ spec }) => spec.name) },
+      data: { ...memory, databases: planned.map(({ spec }) => spec.name).toSorted() },
       prepare: async () => {
         urls = await this.#anew(
           planned.map(({ spec }) => spec.name),
@@ -84,7 +87,8 @@ export class InstanodeState implements StatefulPart {
   }
 
   async #place({ tables, known, requests, ids }: Memory): Promise<void> {
-    const { core, instance, requests: buckets } = this.#options
+    const { core, instance, requests: buckets, releaseHeld } = this.#options
+    releaseHeld(wasReset())
     await core.store.load(tables)
     await core.accounts.restore(known)
     buckets?.restore(requests)

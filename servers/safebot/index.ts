@@ -57,6 +57,7 @@ export class Safebot {
   /** All there is, to be taken as a whole and put back. */
   readonly state: SafebotState
   readonly #host: McpHost<Agent>
+  #urls: RoomUrls | undefined
   #serving: Serving | undefined
   #connections = 0
 
@@ -78,6 +79,7 @@ export class Safebot {
     this.state = new SafebotState({
       ...{ instance, contract: this.#contract, limits: this.#limits },
       ...{ relay: this.#relay, agents: this.#agents },
+      releaseHeld: refusal => this.#host.releaseHeld(refusal),
     })
     this.#host = new McpHost({
       name: 'safebot',
@@ -162,6 +164,17 @@ export class Safebot {
     })
   }
 
+  /**
+   * The URL, key included, of a room of the world it began with, or was reset to.
+   *
+   * @throws Refusal `unknown_room`
+   */
+  roomUrl(roomId: string): string {
+    const key = this.state.keyOf(roomId)
+    // Mounted by whichever way it was made.
+    return (this.#urls ?? new RoomUrls(DEFAULT_BASE)).of(roomId, key).url
+  }
+
   /** Answers what is parked, then ends every conversation. */
   async close(): Promise<void> {
     await this.#relay.close()
@@ -179,9 +192,11 @@ export class Safebot {
 
   async #mount(options: SafebotOptions): Promise<void> {
     const { clock, ids, log, faults } = this.#instance
+    const urls = new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases)
+    this.#urls = urls
     const tools = createTools({
       serviceOf: room => this.#serviceOf(room),
-      urls: new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases),
+      urls,
       clock,
       ids: ids.stream('rooms'),
       contract: this.#contract,

@@ -32,6 +32,11 @@ export class Snapshot {
   }
 }
 
+/** Has a snapshot hold nothing any more. */
+export function empty(snapshot: Snapshot): void {
+  CONTENTS.delete(snapshot)
+}
+
 /**
  * What a snapshot of an instance holds.
  *
@@ -39,8 +44,11 @@ export class Snapshot {
  */
 export function contentsOf(snapshot: unknown, instance: string): Contents {
   const contents = snapshot instanceof Snapshot ? CONTENTS.get(snapshot) : undefined
-  if (!(snapshot instanceof Snapshot) || contents === undefined) {
+  if (!(snapshot instanceof Snapshot)) {
     throw new Refusal('no_snapshot', `${shownKind(snapshot)} is no snapshot`, 'give what snapshot() returned')
+  }
+  if (contents === undefined) {
+    throw new Refusal('no_snapshot', 'the snapshot has been discarded', 'make another one')
   }
   if (snapshot.instance === instance) return contents
   throw new Refusal(

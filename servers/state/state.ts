@@ -3,7 +3,7 @@ import type { Instance } from '../../shared/instance.js'
 import { readWorld } from '../world/read-world.js'
 import type { World } from '../world/world.js'
 import type { Kept, StatefulPart } from './part.js'
-import { contentsOf, Snapshot } from './snapshot.js'
+import { contentsOf, empty, Snapshot } from './snapshot.js'
 
 /** The state of an instance as a whole: its servers', its time, the trouble asked for. One thing is done to it at a time. */
 export class State {
@@ -72,9 +72,17 @@ export class State {
     })
   }
 
-  /** Lets go of what a snapshot takes outside of this process's memory: it is good for nothing from then on. */
-  async forget(snapshot: Snapshot): Promise<void> {
-    for (const one of contentsOf(snapshot, this.#instance.name).kept) await one.discard()
+  /**
+   * Lets go of what a snapshot takes outside of this process's memory.
+   *
+   * @throws Refusal `no_snapshot`, `foreign_snapshot`
+   */
+  async discard(snapshot: Snapshot): Promise<void> {
+    const { kept } = contentsOf(snapshot, this.#instance.name)
+    empty(snapshot)
+    await this.#alone(async () => {
+      for (const { discard } of kept) await discard()
+    })
   }
 
   /** What the clock would show if nobody had touched it. */

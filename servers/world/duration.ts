@@ -15,7 +15,7 @@ const LONGEST_MS = 366 * DAY
 export const duration = z
   .string()
   .refine(text => (durationMs(text) ?? Number.POSITIVE_INFINITY) <= LONGEST_MS, {
-    error: 'expected a duration of ISO 8601, a year at most: PT30S, PT10M, PT23H59M, P2D',
+    error: 'expected a duration of ISO 8601 of a year at most, such as PT30S, PT10M, PT23H59M or P2D',
   })
 
 /** @returns milliseconds; undefined if it is no duration */

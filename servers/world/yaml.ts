@@ -8,6 +8,7 @@ import { parseDocument } from 'yaml'
 export function parseYaml(text: string): unknown {
   const document = parseDocument(text, { schema: 'core', customTags: [], strict: true, uniqueKeys: true })
   const [problem] = [...document.errors, ...document.warnings]
-  if (problem !== undefined) throw new Error(problem.message)
+  // Below its first line it draws the place.
+  if (problem !== undefined) throw new Error(problem.message.split('\n', 1)[0]?.replace(/:$/, ''))
   return document.toJS({ maxAliasCount: 100 })
 }

@@ -48,5 +48,5 @@ export interface Controlled<Snapshot> {
   snapshot(): Promise<Snapshot>
   restore(snapshot: Snapshot): Promise<void>
   /** Lets go of a snapshot. */
-  forget(snapshot: Snapshot): Promise<void>
+  discard(snapshot: Snapshot): Promise<void>
 }

@@ -50,10 +50,9 @@ export class RoomHolders {
   }
 
   snapshot(): Holdings {
-    return {
-      held: [...this.#held].map(([roomId, { since }]) => [roomId, since]),
-      released: [...this.#released],
-    }
+    const held = [...this.#held].map(([roomId, { since }]): [string, number] => [roomId, since])
+    // Who came first matters nowhere, and two that hold the same are to look the same.
+    return { held: held.toSorted(byRoom), released: [...this.#released].toSorted(byRoom) }
   }
 
   /** Who held a room then and does no longer counts as having left it now. */
@@ -77,4 +76,8 @@ export class RoomHolders {
     this.#held.delete(roomId)
     this.#released.set(roomId, this.#clock.now())
   }
+}
+
+function byRoom([one]: readonly [string, number], [other]: readonly [string, number]): number {
+  return one < other ? -1 : 1
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
-import { shuttingDown, wasReset } from './refusals.js'
+import { shuttingDown } from './refusals.js'
 import type { RoomWaiters } from './waiters.js'
 
 /** At which moment a call looks: on arrival, on going to wait, or because there is news. */

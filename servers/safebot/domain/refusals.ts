@@ -102,15 +102,6 @@ export function tooManyWaiters(where: 'for this room' | 'from this IP'): Service
   )
 }
 
-/** A parked call is answered with this when the instance is reset, or a snapshot restored. */
-export function wasReset(): Refusal {
-  return new Refusal(
-    'reset',
-    'the server was put back to another state while the call was waiting',
-    'nothing was claimed; look at what there is now, and call again',
-  )
-}
-
 /** A parked call is answered with this when the server stops. */
 export function shuttingDown(): Refusal {
   return new Refusal(

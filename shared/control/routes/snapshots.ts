@@ -69,7 +69,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
       answer: snapshotsAnswer,
       refusals: [404],
       async run({ call }) {
-        await controlled.forget(snapshots.remove(named(call)))
+        await controlled.discard(snapshots.remove(named(call)))
         return listed()
       },
     }),

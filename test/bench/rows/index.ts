@@ -11,9 +11,11 @@ import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
 import { postedMessages } from './posted-messages.js'
+import { reset } from './reset.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
 import { sleepingDatabases } from './sleeping-databases.js'
+import { snapshot } from './snapshot.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
 import { taskCycles } from './task-cycles.js'
@@ -44,4 +46,6 @@ export const ROWS: readonly Row[] = [
   inProcess,
   timeTravel,
   upStart,
+  reset,
+  snapshot,
 ]

@@ -1,7 +1,6 @@
 import type { Wakeup } from '../../../../shared/clock/clock.js'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkName, checkSpec } from '../check-spec.js'
-import { copyNothing } from '../no-copies.js'
 import type {
   DatabaseCopies,
   DatabaseLimits,
@@ -12,6 +11,7 @@ import type {
 } from '../provider.js'
 import { makeVerifier } from '../scram-verifier.js'
 import { Admin, name, text } from './admin.js'
+import { ServerCopies } from './copies.js'
 import type { ServerOptions } from './server-options.js'
 import { TemplateClones } from './template-clones.js'
 import { findTenant, findTenants, judge, limit, lockOut, remember } from './tenant.js'
@@ -27,6 +27,7 @@ export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
   readonly #admin: Admin
   readonly #clones: TemplateClones
+  readonly #copies: ServerCopies
   readonly #notes: string[] = [
     'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
   ]
@@ -41,6 +42,7 @@ export class ServerDatabases implements DatabaseProvider {
     this.#options = options
     this.#admin = new Admin(options.adminUrl)
     this.#clones = new TemplateClones(this.#admin, options.ids, options.spares ?? 2)
+    this.#copies = new ServerCopies(this.#admin, options.ids)
   }
 
   /**
@@ -121,7 +123,7 @@ export class ServerDatabases implements DatabaseProvider {
     // First no new sessions, then none at all: a client that reconnects at once must not get in between.
     await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
     await this.#clones.discard(database)
-    await this.#admin.run(`DROP ROLE IF EXISTS ${name(tenant.user)}`)
+    await this.#copies.dropOwner(tenant.user)
   }
 
   async stats(database: string): Promise<DatabaseStats> {
@@ -141,14 +143,18 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   async copy(names: readonly string[]): Promise<DatabaseCopies> {
-    return copyNothing(names, 'those of a real server are not copied yet')
+    for (const database of names) checkName(database)
+    return await this.#copies.keep(names)
   }
 
-  async putBack(copies: DatabaseCopies): Promise<void> {
-    copyNothing(copies.names, 'those of a real server are not copied yet')
+  async putBack({ id, names }: DatabaseCopies): Promise<void> {
+    await this.#copies.putBack(id)
+    for (const database of names) this.#made.add(database)
   }
 
-  async forget(): Promise<void> {}
+  async forget({ id }: DatabaseCopies): Promise<void> {
+    await this.#copies.forget(id)
+  }
 
   async ready(): Promise<void> {
     await this.#admin.check()
@@ -160,6 +166,7 @@ export class ServerDatabases implements DatabaseProvider {
     this.#poll?.cancel()
     this.#refill?.cancel()
     await this.#judging
+    await this.#copies.forgetAll()
     if (this.#options.keep !== true) for (const database of [...this.#made]) await this.drop(database)
     await this.#clones.close()
     await this.#admin.close()
