@@ -27,6 +27,7 @@ export const OPTIONS = {
   },
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
+  connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
   json: { about: 'machine-readable output' },
   help: { about: 'this text' },
   version: { about: 'the version' },
@@ -40,6 +41,8 @@ export interface Given {
   text(name: OptionName): string | undefined
   texts(name: OptionName): string[]
   flag(name: OptionName): boolean
+  /** Whether the command line or the environment says anything of it. */
+  has(name: OptionName): boolean
 }
 
 /** A command line that cannot be carried out as it stands: exit code 2. */
@@ -86,6 +89,7 @@ export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
       return env[variableOf(name)]?.split(',') ?? []
     },
     flag: name => values[name] === true || ['1', 'true'].includes(env[variableOf(name)] ?? ''),
+    has: name => values[name] !== undefined || env[variableOf(name)] !== undefined,
   }
 }
 
@@ -123,6 +127,36 @@ export function readChoice<Word extends string>(
   const word = words.find(known => known === text)
   if (word !== undefined) return word
   throw new UsageError(`--${name} is ${JSON.stringify(text)}`, `it is one of ${words.join(', ')}`)
+}
+
+/**
+ * The base URL of a service, without the slash at its end; undefined if there is none.
+ *
+ * @param text what the option says
+ * @param name how it is called in an error
+ * @throws UsageError for what is no http or https URL, or has more in it than where the service is
+ */
+export function readBaseUrl(text: string | undefined, name = '--connect'): string | undefined {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url !== undefined && /^https?:$/.test(url.protocol) && !/[?#]/.test(text) && !text.includes('@')) {
+    return url.href.replace(/\/+$/, '')
+  }
+  throw new UsageError(
+    `${name} is ${JSON.stringify(text)}`,
+    'it is the base of the service, with no query in it and no password: http://127.0.0.1:4801, say',
+  )
+}
+
+/**
+ * Turns down options that mean nothing beside what the command is to do.
+ *
+ * @param beside what that is, e.g. `up`
+ * @throws UsageError that names the first of them
+ */
+export function refuseOptions(given: Given, names: readonly OptionName[], beside: string): void {
+  const name = names.find(given.has)
+  if (name !== undefined) throw new UsageError(`--${name} means nothing with ${beside}`, 'leave one out')
 }
 
 function parse(args: string[]) {

@@ -2,13 +2,14 @@ import { VERSION } from '../../shared/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy.js'
 import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
-import { type Given, readPort } from './options.js'
+import { type Given, readPort, refuseOptions } from './options.js'
 import { answersToItself } from './self-call.js'
 import { address } from './serve.js'
 import { untilTold } from './until-told.js'
 
 /** `understudy up`: everything over HTTP, until told to stop. */
 export async function up(given: Given): Promise<void> {
+  refuseOptions(given, ['connect'], 'up')
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
     ...databaseOptions(given),

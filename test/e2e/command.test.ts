@@ -86,6 +86,7 @@ describe('a command line that cannot be carried out', () => {
     [['up', '--safebot-port', '99999'], '"99999"'],
     [['up', '--safebot-port', '4802x'], '"4802x"'],
     [['up', '--safebot-port'], "'--safebot-port"],
+    [['up', '--connect', 'http://127.0.0.1:4801'], '--connect means nothing with up'],
     [['down'], '"down" is no command'],
     [['up', 'and', 'away'], '"and away"'],
     [[], 'no command'],
