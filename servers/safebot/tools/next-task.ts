@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Refusal } from '../../../shared/errors.js'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import { ServiceRefusal } from '../domain/refusals.js'
@@ -60,6 +61,8 @@ async function acknowledge(
     return null
   } catch (error) {
     if (error instanceof ServiceRefusal) return serviceSentence('ack', error)
+    // A service that has gone meanwhile: what it has handed out must not be lost with its answer.
+    if (error instanceof Refusal) return error.sentence
     throw error
   }
 }
