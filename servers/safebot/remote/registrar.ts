@@ -1,3 +1,4 @@
+import { Refusal } from '../../../shared/errors.js'
 import type { Log } from '../../../shared/log.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { anything } from './answers.js'
@@ -52,9 +53,15 @@ export class Registrar {
       if (second instanceof ServiceRefusal) throw second
       return second
     } catch (error) {
-      this.#log.warn(`@${handle} could not be registered at ${this.#http.base}`, error)
+      this.#warn(handle, error)
       return 'failed'
     }
+  }
+
+  #warn(handle: string, error: unknown): void {
+    const what = `@${handle} could not be registered at ${this.#http.base}`
+    if (!(error instanceof Refusal)) this.#log.warn(what, error)
+    else if (error.code !== 'shutting_down') this.#log.warn(`${what}: ${error.sentence}`)
   }
 
   /** Returns a refusal that may be due to the stamp. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openIdentity } from '../../../servers/safebot/remote/identity-files.js'
 import { IdSource } from '../../../shared/ids.js'
+import { fakeService, roomAt } from '../../support/fake-service.js'
 import { remoteSafebot, stdioAgent, temporaryFolder } from '../../support/remote.js'
 import { claim, createRoom, say } from '../../support/room.js'
 import { registeredAgent } from '../../support/safebot-agent.js'
@@ -152,5 +153,23 @@ describe('a handle', () => {
       .entries()
       .filter(({ method, outcome }) => method?.includes('register') && outcome === 'ok')
     expect(registrations.map(({ caller }) => caller).sort()).toEqual(['boss', 'worker'])
+  })
+
+  it('that could not be registered is a warning, and is registered when it is needed', async () => {
+    let refusing = true
+    const { safebot: service } = await startUnderstudy()
+    const base = await fakeService((request, response) => {
+      if (!refusing) response.writeHead(307, { Location: `${service.apiUrl}${request.url}` }).end()
+      else if (request.url?.includes('register')) response.writeHead(500).end('{"error":"disk full"}')
+      else response.end('{"ok":true,"id":"id","seq":1}')
+    })
+    const { safebot, warnings } = await remoteSafebot(base)
+    const agent = await safebot.connect({ handle: 'alice' })
+    await ok(agent, 'send_message', { url: roomAt(base), text: 'hi' })
+    while (warnings.length === 0) await new Promise(resolve => setImmediate(resolve))
+    expect(warnings[0]).toBe(`@alice could not be registered at ${base}: disk full: try again later`)
+    refusing = false
+    await refused(agent, 'claim_task', { url: roomAt(base) })
+    expect(warnings.at(-1)).toContain('answered with a redirect')
   })
 })
