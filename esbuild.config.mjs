@@ -14,6 +14,7 @@ const BUNDLED = [
   'jose',
   'nanoid',
   'zod',
+  'zod-openapi',
 ]
 
 /** What a bundled package imports is bundled with it. */

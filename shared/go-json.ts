@@ -8,10 +8,16 @@ const ESCAPED = /[<>&\u2028\u2029]/g
  * @throws RangeError for a value nested too deeply to be written
  */
 export function goJson(value: unknown): string {
-  return JSON.stringify(value, sorted).replace(
-    ESCAPED,
-    char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return escaped(JSON.stringify(value, sorted))
+}
+
+/** The same, the way Go writes a struct: keys stay in the order they are in. */
+export function goStructJson(value: unknown): string {
+  return escaped(JSON.stringify(value))
+}
+
+function escaped(json: string): string {
+  return json.replace(ESCAPED, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function sorted(_key: string, value: unknown): unknown {

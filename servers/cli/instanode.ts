@@ -1,25 +1,70 @@
-import { createInstance } from '../../shared/instance.js'
-import { Instanode } from '../instanode/index.js'
+import { createInstance, type Instance } from '../../shared/instance.js'
+import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
-import { type Given, readPort } from './options.js'
+import { type Given, readBaseUrl, readPort, refuseOptions } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
 
 /** `understudy instanode`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function instanode(given: Given): Promise<void> {
   const common = instanceOptions(given)
-  const options = { contract: common.contract, ...databaseOptions(given) }
-  const mcp = given.text('http') !== undefined
+  const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
+  const base = serviceElsewhere(given)
+  if (base === undefined) {
+    const options = { contract: common.contract, ...databaseOptions(given) }
+    const instance = await createInstance(common)
+    await within(instance, () => runHere(given, instance, port, options))
+  } else {
+    const instance = await createInstance(common)
+    await within(instance, () => runAsClient(given, instance, port, { base, contract: common.contract }))
+  }
+}
+
+/**
+ * The service to be a client of; undefined: be the service. The real client's variable counts on stdio alone: whoever serves
+ * HTTP may have it set for those that are to call there.
+ */
+function serviceElsewhere(given: Given): string | undefined {
+  const onStdio = given.text('http') === undefined
+  const named = given.text('connect')
+  const base =
+    named === undefined && onStdio
+      ? readBaseUrl(process.env.INSTANODE_API_URL || undefined, 'INSTANODE_API_URL')
+      : readBaseUrl(named)
+  if (base !== undefined) {
+    const beside = named === undefined ? 'INSTANODE_API_URL' : '--connect'
+    refuseOptions(given, ['databases', 'data-dir'], beside)
+  }
+  return base
+}
+
+async function runHere(
+  given: Given,
+  instance: Instance,
+  port: number | undefined,
+  options: InstanodeOptions,
+): Promise<void> {
+  const mcp = port !== undefined
   // On stdio MCP is the pipe's alone, but receivers need a port to be reached at.
-  const listen = { ...address(given), port: mcp ? readPort(given, 'http') : 0, mcp }
-  const instance = await createInstance(common)
-  await within(instance, async () => {
-    const { instanode, url } = await Instanode.listen(instance, listen, options)
-    if (mcp) {
-      await runHttp(instanode, url)
-      return
-    }
-    const identity = { token: process.env.INSTANODE_TOKEN }
-    await runStdio(instanode, onEnd => instanode.serveStdio(process.stdin, process.stdout, identity, onEnd))
-  })
+  const listen = { ...address(given), port: port ?? 0, mcp }
+  const { instanode, url } = await Instanode.listen(instance, listen, options)
+  if (mcp) await runHttp(instanode, url)
+  else await runPipe(instanode)
+}
+
+async function runAsClient(
+  given: Given,
+  instance: Instance,
+  port: number | undefined,
+  options: { base: string; contract: InstanodeOptions['contract'] & string },
+): Promise<void> {
+  const { RemoteInstanode } = await import('../instanode/remote/index.js')
+  const instanode = await RemoteInstanode.create(instance, options)
+  if (port === undefined) await runPipe(instanode)
+  else await runHttp(instanode, await instanode.listen({ ...address(given), port }))
+}
+
+function runPipe(server: Pick<Instanode, 'serveStdio' | 'close'>): Promise<void> {
+  const identity = { token: process.env.INSTANODE_TOKEN }
+  return runStdio(server, onEnd => server.serveStdio(process.stdin, process.stdout, identity, onEnd))
 }

@@ -51,20 +51,22 @@ export const CONTRACT_TABLE = {
     source: 'its code of 25 April 2026; its code of 19 April 2026',
   },
   namesResourceType: {
-    about: 'the type of a listed resource',
-    documented: { value: true, means: 'is in resource_type and in type' },
-    observed: { value: false, means: 'is in type only' },
+    about: 'the list of resources',
+    documented: { value: true, means: 'has the type in resource_type and in type; an empty one is []' },
+    observed: { value: false, means: 'has the type in type only; an empty one, over HTTP, is null' },
     source: 'its docs; its code',
   },
   reapsAtOnce: {
     about: 'what is deleted, and what has reached its expires_at',
     documented: {
       value: true,
-      means: 'is gone at once: sessions ended, database dropped, receiver answers 410',
+      means:
+        'is gone at once: sessions ended, database dropped, receiver answers 410; a deletion is answered 200',
     },
     observed: {
       value: false,
-      means: 'is gone at the next five-minute tick; an overdue resource works till then',
+      means:
+        'is gone at the next five-minute tick; an overdue resource works till then; a deletion is answered 202',
     },
     source: 'its docs; the reaper of its code',
   },
@@ -80,6 +82,12 @@ export const CONTRACT_TABLE = {
         'its whole size counts, at each five-minute tick: past 10 MB its owner is locked out, and it is quota_exceeded for good',
     },
     source: 'its limits as published; the reaper of its code',
+  },
+  limitsRequests: {
+    about: 'requests to the HTTP API, by address',
+    documented: { value: false, means: 'are not limited' },
+    observed: { value: true, means: '20 at once and 10 a second; past that 429 too_many_requests' },
+    source: 'nothing in its docs; its code',
   },
   marksFailedCalls: {
     about: 'a tool call that the service refuses',
@@ -105,6 +113,7 @@ export function contractOf(name: ContractName): Contract {
     namesResourceType: row('namesResourceType'),
     reapsAtOnce: row('reapsAtOnce'),
     locksOverQuota: row('locksOverQuota'),
+    limitsRequests: row('limitsRequests'),
     marksFailedCalls: row('marksFailedCalls'),
   }
 }

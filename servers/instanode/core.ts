@@ -6,6 +6,7 @@ import { Credentials } from './domain/credentials.js'
 import { Ownership } from './domain/ownership.js'
 import { Platform } from './domain/platform.js'
 import { Provisioning } from './domain/provisioning.js'
+import { Readiness } from './domain/readiness.js'
 import { Reaper } from './domain/reaper.js'
 import { Receivers } from './domain/receivers.js'
 import type { InstanodeService } from './service.js'
@@ -19,6 +20,8 @@ export interface Core {
   readonly accounts: Accounts
   readonly reaper: Reaper
   readonly receivers: Receivers
+  readonly ownership: Ownership
+  readonly readiness: Readiness
   readonly service: InstanodeService
   /** Puts the accounts of the world in place. */
   settle(): Promise<void>
@@ -26,7 +29,7 @@ export interface Core {
 
 /** Puts the parts of the service together. */
 export function createCore(
-  { clock, ids: all, log }: Instance,
+  { clock, machine, ids: all, log }: Instance,
   contract: Contract,
   databases: DatabaseProvider,
   receiveUrl: (token: string) => string,
@@ -36,15 +39,18 @@ export function createCore(
   const accounts = new Accounts(store, new Credentials(clock, ids.stream('jwt').bytes(32)), clock)
   const reaper = new Reaper({ store, databases, clock, contract, log })
   const shared = { store, accounts, databases, reaper, clock, contract, log }
+  const ownership = new Ownership(shared)
   return {
     store,
     accounts,
     reaper,
     receivers: new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log }),
+    ownership,
+    readiness: new Readiness({ store, databases, machine, log }),
     service: new Platform(
       accounts,
       new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl }),
-      new Ownership(shared),
+      ownership,
     ),
     async settle() {
       for (const account of DEFAULT_ACCOUNTS) await accounts.save(account)

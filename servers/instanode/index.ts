@@ -1,67 +1,66 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
+import type { HttpFace } from '../../shared/http/listener.js'
 import type { Instance } from '../../shared/instance.js'
-import { McpHost } from '../../shared/mcp/host.js'
+import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
-import { mountTools } from '../../shared/mcp/tool-server.js'
-import { VERSION } from '../../shared/version.js'
-import { identify, LOCAL_ADDRESS } from './caller.js'
+import { LOCAL_ADDRESS } from './caller.js'
 import { type Contract, contractOf } from './contract.js'
 import { type Core, createCore } from './core.js'
-import type { DatabaseProvider } from './databases/provider.js'
 import type { Account } from './domain/account.js'
 import type { Delivery } from './domain/delivery.js'
+import { createMcp } from './mcp.js'
 import { type DatabasesOptions, openDatabases } from './open-databases.js'
-import { RestFace } from './rest/face.js'
-import { ReceiveRoute } from './rest/receive.js'
+import { createRestFace, type RequestLimit } from './rest/face.js'
+import { REQUEST_LIMIT } from './rest/limits.js'
 import type { Caller } from './service.js'
-import { createTools } from './tools/index.js'
-import { refusalText } from './tools/refusal-text.js'
 
 /** The base of receive URLs of a server that listens nowhere: where `understudy up` has Instanode. */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
 
-/** `serverInfo.name` of the real service. */
-const SERVER_NAME = 'instanode.dev'
-
 export interface InstanodeOptions extends DatabasesOptions {
   /** Default `documented`. */
   contract?: ContractName
+  /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
+  requestLimit?: RequestLimit | 'none'
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
-  /** Whether MCP is served there too, beside the receivers. Default true. */
+  /** Whether MCP is served there too, beside the HTTP API. Default true. */
   mcp?: boolean
+}
+
+/** What a server is put together from. */
+interface Parts {
+  instance: Instance
+  contract: Contract
+  core: Core
+  host: McpHost<Caller>
+  requestLimit: RequestLimit | undefined
+  /** The base of receive URLs: changes once, when the server listens. */
+  base: { url: string }
 }
 
 /** The Instanode stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Instanode {
   readonly #instance: Instance
   readonly #contract: Contract
+  readonly #requestLimit: RequestLimit | undefined
   readonly #core: Core
   readonly #host: McpHost<Caller>
   readonly #onClose: (() => Promise<void> | void)[] = []
-  #base = DEFAULT_BASE
+  readonly #base: Parts['base']
   #connections = 0
 
-  private constructor(instance: Instance, options: InstanodeOptions, databases: DatabaseProvider) {
+  private constructor({ instance, contract, requestLimit, core, host, base }: Parts) {
     this.#instance = instance
-    this.#contract = contractOf(options.contract ?? 'documented')
-    this.#core = createCore(
-      instance,
-      this.#contract,
-      databases,
-      token => `${this.#base}/webhook/receive/${token}`,
-    )
-    this.#host = new McpHost({
-      name: 'instanode',
-      journal: instance.journal,
-      identify,
-      nameOf: caller => this.#core.accounts.nameOf(caller.bearer),
-      onError: error => instance.log.warn('a message could not be handled', error),
-    })
+    this.#contract = contract
+    this.#requestLimit = requestLimit
+    this.#core = core
+    this.#host = host
+    this.#base = base
   }
 
   /**
@@ -71,9 +70,24 @@ export class Instanode {
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
     const { databases, close } = await openDatabases(instance, options)
-    const instanode = new Instanode(instance, options, databases)
+    const contract = contractOf(options.contract ?? 'documented')
+    const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
+    // What creates receivers is made before it is known where they can be reached.
+    const base = { url: DEFAULT_BASE }
+    const core = createCore(instance, contract, databases, token => `${base.url}/webhook/receive/${token}`)
+    await core.settle()
+    await core.reaper.resume()
+    const { service, accounts } = core
+    const host = await createMcp(instance, {
+      service,
+      contract,
+      nameOf: ({ bearer }) => accounts.nameOf(bearer),
+    })
+    const instanode = new Instanode({
+      ...{ instance, contract, core, host, base },
+      requestLimit: requestLimit === 'none' ? undefined : requestLimit,
+    })
     instanode.#onClose.push(close)
-    await instanode.#start()
     return instanode
   }
 
@@ -146,35 +160,29 @@ export class Instanode {
     await this.#core.store.close()
   }
 
-  async #start(): Promise<void> {
-    const { service, reaper } = this.#core
-    await this.#core.settle()
-    await reaper.resume()
-    await mountTools({
-      name: SERVER_NAME,
-      version: VERSION,
-      tools: createTools({ service, contract: this.#contract }),
-      host: this.#host,
-      log: this.#instance.log,
-      refusal: refusalText,
-    })
-  }
-
   async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
-    const { ids, log } = this.#instance
-    const rest = new RestFace(new ReceiveRoute(this.#core.receivers, this.#contract), log)
     const serving = await serveHttp({
       instance: this.#instance,
       host: this.#host,
       name: 'instanode',
-      ids: ids.stream('instanode sessions'),
+      ids: this.#instance.ids.stream('instanode sessions'),
       listen,
       faces: async (url, endpoint) => {
-        this.#base = url
+        this.#base.url = url
+        const rest = this.#createRest(url)
         return { mcp: mcp ? endpoint : rest, rest }
       },
     })
     this.#onClose.push(() => serving.close())
     return serving.url
+  }
+  #createRest(url: string): HttpFace {
+    return createRestFace({
+      instance: this.#instance,
+      core: this.#core,
+      contract: this.#contract,
+      requestLimit: this.#requestLimit,
+      url,
+    })
   }
 }

@@ -14,8 +14,10 @@ export interface ApiOptions {
   routes: readonly Route[]
   /** Foreign origins whose pages may call, e.g. `https://instanode.dev`. Default: none. */
   origins?: readonly string[]
+  /** The answer to a caller that is not to be heard at all now: it gets no common headers, and its body is not read. */
+  turnAway?(call: HttpCall): HttpAnswer | undefined
   /** The caller, as the journal names it; the body has been read. */
-  nameOf(call: HttpCall): string
+  nameOf(call: HttpCall): string | Promise<string>
   /** The answer to what a route has thrown. */
   refuse(error: unknown, call: HttpCall): HttpAnswer
   /** The answer where no route is: `methods` are those that the path does have. */
@@ -48,18 +50,25 @@ export class ApiFace implements HttpFace {
 
   forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
     const call = new HttpCall(request, response)
-    this.#send(call, this.#open(call), this.#options.forbidden(why))
+    this.#open(call)
+      .then(entry => this.#send(call, entry, this.#options.forbidden(why)))
+      .catch(() => response.destroy())
   }
 
   async #answer(call: HttpCall): Promise<void> {
+    const turnedAway = this.#options.turnAway?.(call)
+    if (turnedAway !== undefined) {
+      this.#send(call, await this.#open(call), turnedAway, {})
+      return
+    }
     const { route, params, methods } = this.#routes.find(call.method, call.path)
     call.params = params
     if (route === undefined) {
-      this.#send(call, this.#open(call), this.#options.unrouted(call, methods))
+      this.#send(call, await this.#open(call), this.#options.unrouted(call, methods))
       return
     }
     const complete = route.bodyLimit === undefined || (await readInto(call, route.bodyLimit))
-    const entry = this.#open(call)
+    const entry = await this.#open(call)
     if (!complete) {
       this.#options.journal.close(entry, 'aborted')
       return
@@ -77,12 +86,12 @@ export class ApiFace implements HttpFace {
     }
   }
 
-  #open(call: HttpCall): JournalEntry {
+  async #open(call: HttpCall): Promise<JournalEntry> {
     return this.#options.journal.open({
       server: this.#options.name,
       transport: 'http',
       session: null,
-      caller: this.#options.nameOf(call),
+      caller: await this.#options.nameOf(call),
       method: `${call.method} ${call.path}`,
       tool: null,
       arguments: undefined,
@@ -98,7 +107,12 @@ export class ApiFace implements HttpFace {
     else response.on('close', end)
   }
 
-  #send(call: HttpCall, entry: JournalEntry, { status, headers, body }: HttpAnswer): void {
+  #send(
+    call: HttpCall,
+    entry: JournalEntry,
+    { status, headers, body }: HttpAnswer,
+    common = this.#options.headers?.(call),
+  ): void {
     const { response } = call
     const { journal } = this.#options
     if (response.headersSent || response.destroyed) {
@@ -109,7 +123,7 @@ export class ApiFace implements HttpFace {
     }
     const bytes = Buffer.byteLength(body)
     response.writeHead(status, {
-      ...this.#options.headers?.(call),
+      ...common,
       ...(call.tooLarge && { Connection: 'close' }),
       'Content-Length': bytes,
       ...headers,

@@ -23,7 +23,8 @@ export class HttpCall {
     readonly request: IncomingMessage,
     readonly response: ServerResponse,
   ) {
-    const { method = 'GET', url = '/' } = request
+    const { method = 'GET', url: target = '/' } = request
+    const url = target.startsWith('/') ? target : originForm(target)
     const mark = url.indexOf('?')
     this.method = method
     this.path = mark < 0 ? url : url.slice(0, mark)
@@ -58,4 +59,10 @@ export class HttpCall {
     }
     return this.#leaving.signal
   }
+}
+
+/** `/path` of `http://host/path`, which is how a proxy may ask. */
+function originForm(target: string): string {
+  const rest = target.replace(/^https?:\/\/[^/?]*/i, '')
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest
 }

@@ -4,11 +4,11 @@ import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { expect, it, onTestFinished } from 'vitest'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
+import { notFound } from '../../shared/http/not-found.js'
 import { createInstance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
 import { fixtureServer } from '../conformance/fixture/server.js'
-import { notFound } from '../support/not-found.js'
 import { rpc, send } from '../support/raw-http.js'
 
 /** A server with tools that ask their caller something, from the fixture of the conformance suite. */

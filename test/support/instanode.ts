@@ -3,7 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { Instanode, type InstanodeOptions } from '../../servers/instanode/index.js'
-import { ownedResource } from '../../servers/instanode/tools/schemas.js'
+import { ownedResource } from '../../servers/instanode/owned.js'
 import { createInstance, type Instance, type InstanceOptions } from '../../shared/instance.js'
 import { RecordingDatabases } from './recording-databases.js'
 import { ok } from './understudy.js'
@@ -30,7 +30,7 @@ export interface RunningInstanode {
 export async function startInstanode(
   options: InstanodeOptions & InstanceOptions = {},
 ): Promise<RunningInstanode> {
-  const { contract, databases, dataDirectory, ...instanceOptions } = options
+  const { contract, databases, dataDirectory, requestLimit, ...instanceOptions } = options
   const instance = await createInstance({ clock: 'manual', seed: 'test', ...instanceOptions })
   const recording = new RecordingDatabases()
   const { instanode, url } = await Instanode.listen(
@@ -40,6 +40,7 @@ export async function startInstanode(
       databases: databases ?? recording,
       ...(contract !== undefined && { contract }),
       ...(dataDirectory !== undefined && { dataDirectory }),
+      ...(requestLimit !== undefined && { requestLimit }),
     },
   )
   onTestFinished(async () => {

@@ -15,7 +15,7 @@ export class RecordingDatabases implements DatabaseProvider {
   /** How large each is said to be, in bytes; those not named take nothing. */
   readonly sizes = new Map<string, number>()
   /** Set, the next call of that method fails with it. */
-  readonly failing: { provision?: Error; drop?: Error; setLimits?: Error; block?: Error } = {}
+  readonly failing: { provision?: Error; drop?: Error; setLimits?: Error; block?: Error; ready?: Error } = {}
 
   async provision(spec: DatabaseSpec): Promise<{ url: string }> {
     this.#failOnce('provision')
@@ -46,7 +46,9 @@ export class RecordingDatabases implements DatabaseProvider {
     return { sizeBytes, usedBytes: sizeBytes, connections: 0, state: 'awake' }
   }
 
-  async ready(): Promise<void> {}
+  async ready(): Promise<void> {
+    this.#failOnce('ready')
+  }
 
   async close(): Promise<void> {}
 

@@ -4,12 +4,12 @@ import { z } from 'zod'
 import { Clock } from '../../shared/clock/clock.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
+import { notFound } from '../../shared/http/not-found.js'
 import { createInstance, type Instance } from '../../shared/instance.js'
 import { defineTool, type ToolContext } from '../../shared/mcp/define-tool.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
-import { notFound } from './not-found.js'
 
 export interface ToyServer {
   url: string

@@ -14,3 +14,8 @@ export function pricingUrl(token?: string): string {
 export function dashboardUrl(): string {
   return `${SITE}/dashboard.html`
 }
+
+/** @param path with its slash */
+export function siteUrl(path: string): string {
+  return `${SITE}${path}`
+}

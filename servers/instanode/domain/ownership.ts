@@ -9,9 +9,17 @@ import type { Accounts } from './accounts.js'
 import { databaseName } from './database.js'
 import { databaseLimits } from './limits.js'
 import type { Reaper } from './reaper.js'
-import { internalError, notFound, paidTierOnly, resourceExpired } from './refusals.js'
+import {
+  internalError,
+  missingToken,
+  notFound,
+  paidTierOnly,
+  resourceExpired,
+  unknownToken,
+} from './refusals.js'
 import { isLive, type Resource } from './resource.js'
 import { readToken } from './token.js'
+import { trimSpace } from './trim-space.js'
 
 export interface OwnershipOptions {
   store: InstanodeStore
@@ -51,7 +59,7 @@ export class Ownership {
   async claim({ bearer }: Caller, text: string): Promise<Resource> {
     const { accounts, store, clock } = this.#options
     const account = await accounts.require(bearer)
-    const claimed = await store.alter(readToken(text.trim()), async resource => {
+    const claimed = await store.alter(readToken(trimSpace(text)), async resource => {
       if (resource === undefined) throw notFound()
       if (!isLive(resource, clock.now())) throw resourceExpired()
       if (resource.owner !== null && resource.owner !== account.id) throw notFound()
@@ -59,6 +67,21 @@ export class Ownership {
     })
     if (claimed === undefined) throw notFound()
     return claimed
+  }
+
+  /**
+   * What a claim would get, for anyone who has the token.
+   *
+   * @throws ServiceRefusal in this order: 400 for none, 400 for no UUID, 404 for unknown, 410 for dead
+   */
+  async preview(text: string): Promise<Resource> {
+    const { store, clock } = this.#options
+    const trimmed = trimSpace(text)
+    if (trimmed === '') throw missingToken()
+    const resource = await store.find(readToken(trimmed))
+    if (resource === undefined) throw unknownToken()
+    if (!isLive(resource, clock.now())) throw resourceExpired()
+    return resource
   }
 
   /**
@@ -88,11 +111,21 @@ export class Ownership {
   async #handOver(resource: Resource, { id, plan }: Account): Promise<Resource> {
     const owned = { ...resource, owner: id }
     if (plan !== 'paid') return owned
-    const { databases, contract } = this.#options
+    const { contract } = this.#options
     if (resource.type === 'postgres' && resource.tier !== 'paid' && contract.raisesPaidLimits) {
-      await databases.setLimits(databaseName(resource.token), databaseLimits('paid', contract))
+      await this.#raiseLimits(resource)
     }
     return { ...owned, tier: 'paid', expiresAt: null, reapAt: null }
+  }
+
+  async #raiseLimits({ token }: Resource): Promise<void> {
+    const { databases, contract, log } = this.#options
+    try {
+      await databases.setLimits(databaseName(token), databaseLimits('paid', contract))
+    } catch (error) {
+      log.error('the limits of a claimed database could not be raised', error)
+      throw internalError('its limits could not be raised, so it is not claimed: try again', 500)
+    }
   }
 
   async #reap(token: string): Promise<void> {

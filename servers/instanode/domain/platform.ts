@@ -1,6 +1,7 @@
 import type { AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
 import type { Accounts } from './accounts.js'
 import { TOKEN_LIFETIME_SECONDS } from './credentials.js'
+import type { TierLimits } from './limits.js'
 import type { Ownership } from './ownership.js'
 import type { Provisioning } from './provisioning.js'
 import type { Resource } from './resource.js'
@@ -17,11 +18,11 @@ export class Platform implements InstanodeService {
     this.#ownership = ownership
   }
 
-  createPostgres(caller: Caller, name: string): Promise<Provisioned> {
+  createPostgres(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
     return this.#provisioning.create('postgres', caller, name)
   }
 
-  createWebhook(caller: Caller, name: string): Promise<Provisioned> {
+  createWebhook(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
     return this.#provisioning.create('webhook', caller, name)
   }
 

@@ -8,7 +8,7 @@ import type { InstanodeStore } from '../store/store.js'
 import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
 import { databaseIdentity, databaseName } from './database.js'
-import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf } from './limits.js'
+import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf, type TierLimits } from './limits.js'
 import { readName } from './name.js'
 import { creationNote, existingNote } from './notes.js'
 import type { Reaper } from './reaper.js'
@@ -45,7 +45,7 @@ export class Provisioning {
    *
    * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot be made
    */
-  async create(type: ResourceType, caller: Caller, requested: string): Promise<Provisioned> {
+  async create(type: ResourceType, caller: Caller, requested: string): Promise<Provisioned<TierLimits>> {
     const { ids } = this.#options
     const name = readName(requested)
     const account = await this.#account(caller.bearer)
@@ -80,7 +80,7 @@ export class Provisioning {
     return this.#options.store.countProvision(subnet, day, DAILY_CAP)
   }
 
-  async #overCap(subnet: string, type: ResourceType): Promise<Provisioned> {
+  async #overCap(subnet: string, type: ResourceType): Promise<Provisioned<TierLimits>> {
     const { store, clock, contract } = this.#options
     if (!contract.returnsExistingOverCap) throw rateLimited()
     const made = await store.madeFrom(subnet, type)
@@ -141,7 +141,7 @@ export class Provisioning {
     return resource
   }
 
-  #provisioned(resource: Resource): Provisioned {
+  #provisioned(resource: Resource): Provisioned<TierLimits> {
     return {
       id: resource.id,
       token: resource.token,

@@ -37,12 +37,18 @@ export class Receivers {
 
   /** Keeps a delivery, if the receiver (still) takes it. @returns its id, undefined if it was not taken */
   async take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
-    const { store, clock, ids, contract } = this.#options
+    const { store, clock, ids, contract, log } = this.#options
     const receiver = await this.#find(token)
     const receivedAt = clock.now()
     if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
     const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
-    await store.pushDelivery(token, delivery, limitsOf(receiver.tier, contract).requestsStored)
+    try {
+      await store.pushDelivery(token, delivery, limitsOf(receiver.tier, contract).requestsStored)
+    } catch (error) {
+      // Its sender could do nothing about it: the service, too, takes what it then cannot keep.
+      log.error('a delivery was taken and could not be kept', error)
+      return delivery.id
+    }
     this.#tell(token, delivery)
     return delivery.id
   }

@@ -51,6 +51,19 @@ export function notFound(): ServiceRefusal {
   )
 }
 
+/** To whoever asks without an account: there is no list to look at. */
+export function unknownToken(): ServiceRefusal {
+  return new ServiceRefusal(
+    404,
+    'not_found',
+    'no such resource: compare the token with the one it was made with',
+  )
+}
+
+export function missingToken(): ServiceRefusal {
+  return new ServiceRefusal(400, 'missing_token', 'which resource? give its token: ?token=UUID')
+}
+
 export function resourceExpired(): ServiceRefusal {
   return new ServiceRefusal(
     410,
@@ -84,6 +97,7 @@ export function provisionFailed(): ServiceRefusal {
   )
 }
 
-export function internalError(what: string): ServiceRefusal {
-  return new ServiceRefusal(503, 'internal_error', what)
+/** @param status 503 where the service says that; 500 where it does */
+export function internalError(what: string, status: 500 | 503 = 503): ServiceRefusal {
+  return new ServiceRefusal(status, 'internal_error', what)
 }

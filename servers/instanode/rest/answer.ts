@@ -1,36 +1,53 @@
-import type { ServerResponse } from 'node:http'
-import { goJson } from '../../../shared/go-json.js'
+import { goJson, goStructJson } from '../../../shared/go-json.js'
+import type { HttpAnswer } from '../../../shared/http/routes.js'
 
 /** As the service writes it. */
-const JSON_TYPE = 'application/json; charset=utf-8'
+export const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** Sends a JSON answer, with the line feed that the service ends it with. */
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+
+/** An answer as nearly every route gives it: keys in alphabetical order, a line feed at the end. */
 export function answer(
-  response: ServerResponse,
   status: number,
   body: Record<string, unknown>,
   headers: Record<string, string> = {},
-): void {
-  send(response, status, goJson(body), headers)
+): HttpAnswer {
+  return encoded(status, goJson(body), headers)
 }
 
-/** Sends a JSON answer that is encoded already. */
-export function send(
-  response: ServerResponse,
+/** The same, of JSON that is written already. */
+export function encoded(status: number, json: string, headers: Record<string, string> = {}): HttpAnswer {
+  return { status, headers: { 'Content-Type': JSON_TYPE, ...headers }, body: `${json}\n` }
+}
+
+/** The one answer that is a list: fields in the order given, and no charset. */
+export function listAnswer(items: readonly object[] | null): HttpAnswer {
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'application/json' },
+    body: `${goStructJson(items)}\n`,
+  }
+}
+
+/** An error in the form that all but the receivers have. */
+export function failure(
   status: number,
-  json: string,
-  headers: Record<string, string> = {},
-): void {
-  const body = `${json}\n`
-  response.writeHead(status, {
-    'Content-Type': JSON_TYPE,
-    'Content-Length': Buffer.byteLength(body),
-    ...headers,
-  })
-  response.end(body)
+  error: string,
+  message: string,
+  more: Record<string, string> = {},
+): HttpAnswer {
+  return answer(status, { error, message, ok: false, ...more })
 }
 
-/** Sends a JSON answer piece by piece: the log of a receiver can be longer than any one string. */
-export function startJson(response: ServerResponse): void {
-  response.writeHead(200, { 'Content-Type': JSON_TYPE })
+/** An answer in words: where nothing of the API is. */
+export function textAnswer(status: number, text: string, headers: Record<string, string> = {}): HttpAnswer {
+  return {
+    status,
+    headers: { 'Content-Type': TEXT_TYPE, 'X-Content-Type-Options': 'nosniff', ...headers },
+    body: `${text}\n`,
+  }
+}
+
+export function emptyAnswer(status: number, headers: Record<string, string> = {}): HttpAnswer {
+  return { status, headers, body: '' }
 }

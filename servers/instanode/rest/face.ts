@@ -1,36 +1,108 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpFace } from '../../../shared/http/listener.js'
-import type { Log } from '../../../shared/log.js'
-import { answer } from './answer.js'
-import type { ReceiveRoute } from './receive.js'
+import { ApiFace } from '../../../shared/http/api-face.js'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import type { Instance } from '../../../shared/instance.js'
+import { TokenBuckets } from '../../../shared/token-buckets.js'
+import type { Contract } from '../contract.js'
+import type { Core } from '../core.js'
+import { ServiceRefusal } from '../domain/refusals.js'
+import { planRoute, tokenRoute } from './account.js'
+import { failure } from './answer.js'
+import { addressOf, Callers } from './callers.js'
+import { claimRoute, previewRoute } from './claim.js'
+import { corsHeaders, SITE_ORIGIN } from './cors.js'
+import { healthRoutes } from './health.js'
+import { openApiRoute } from './openapi-route.js'
+import { provisionRoutes } from './provision.js'
+import { receiveRoutes } from './receive.js'
+import { resourceRoutes } from './resources.js'
+import { siteRoutes } from './site.js'
+import { unrouted } from './unrouted.js'
 
-/** The service's HTTP API, as far as it goes beside MCP: the receivers. */
-export class RestFace implements HttpFace {
-  readonly #receive: ReceiveRoute
-  readonly #log: Log
+/** How many requests one address may make. */
+export interface RequestLimit {
+  atOnce: number
+  perSecond: number
+}
 
-  constructor(receive: ReceiveRoute, log: Log) {
-    this.#receive = receive
-    this.#log = log
-  }
+export interface RestOptions {
+  instance: Instance
+  core: Core
+  contract: Contract
+  /** Undefined: as many as they like. */
+  requestLimit: RequestLimit | undefined
+  /** `http://host:port`, as a client reaches it. */
+  url: string
+}
 
-  handle(request: IncomingMessage, response: ServerResponse): void {
-    const target = this.#receive.target(request.url ?? '')
-    if (target === undefined) {
-      const message = `${request.method} ${request.url} is not served here: MCP is at /mcp, a receiver at its receive_url`
-      answer(response, 404, { error: 'not_found', message, ok: false })
-      return
+/** The service's HTTP API. */
+export function createRestFace(options: RestOptions): ApiFace {
+  const { instance, core, requestLimit } = options
+  const callers = new Callers(core.accounts)
+  return new ApiFace({
+    name: 'instanode',
+    journal: instance.journal,
+    routes: createRoutes(options, callers),
+    origins: [SITE_ORIGIN],
+    turnAway: limiter(instance, requestLimit),
+    nameOf: call => callers.nameOf(call),
+    refuse: (error, call) => refuse(error, call, instance),
+    unrouted,
+    forbidden: why => failure(403, 'forbidden', why),
+    headers: commonHeaders(instance),
+  })
+}
+
+function createRoutes({ instance, core, contract, url }: RestOptions, callers: Callers): Route[] {
+  const { clock, log } = instance
+  const { service, accounts, ownership, receivers, readiness } = core
+  return [
+    ...receiveRoutes({ receivers, contract, log, headers: commonHeaders(instance) }),
+    ...provisionRoutes(service, callers),
+    ...resourceRoutes(service, callers, contract),
+    claimRoute(service, accounts, callers),
+    previewRoute(ownership, () => clock.now()),
+    tokenRoute(service, callers),
+    planRoute(accounts, callers),
+    ...healthRoutes(readiness),
+    openApiRoute(contract, url),
+    ...siteRoutes(),
+  ]
+}
+
+/** The request's id is the service's clock, in nanoseconds. Written out once a millisecond: there may be many in one. */
+function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, string> {
+  let instant = Number.NaN
+  let id = ''
+  return call => {
+    const now = clock.now()
+    if (now !== instant) {
+      instant = now
+      id = `${now}000000`
     }
-    this.#receive.handle(request, response, target).catch(error => this.#fail(response, error))
+    return { ...corsHeaders(call), 'X-Request-ID': id }
   }
+}
 
-  forbid(_request: IncomingMessage, response: ServerResponse, why: string): void {
-    answer(response, 403, { error: 'forbidden', message: why, ok: false })
-  }
+function limiter(
+  { clock }: Instance,
+  limit: RequestLimit | undefined,
+): (call: HttpCall) => HttpAnswer | undefined {
+  if (limit === undefined) return () => undefined
+  const buckets = new TokenBuckets({ clock, capacity: limit.atOnce, perSecond: limit.perSecond })
+  const refused = failure(
+    429,
+    'too_many_requests',
+    `one address may make ${limit.atOnce} requests at once and ${limit.perSecond} a second: wait a moment`,
+  )
+  return call => (buckets.take(addressOf(call)) ? undefined : refused)
+}
 
-  #fail(response: ServerResponse, error: unknown): void {
-    this.#log.error('a request to a receiver could not be answered', error)
-    if (response.headersSent) response.destroy()
-    else answer(response, 503, { error: 'lookup_failed', ok: false })
+function refuse(error: unknown, { method, path }: HttpCall, { log }: Instance): HttpAnswer {
+  if (error instanceof ServiceRefusal) {
+    const { status, code, message, upgradeUrl } = error
+    return failure(status, code, message, upgradeUrl === undefined ? {} : { upgrade_url: upgradeUrl })
   }
+  log.error(`${method} ${path} failed`, error)
+  return failure(500, 'internal_error', 'the request could not be carried out; the log of the server has it')
 }

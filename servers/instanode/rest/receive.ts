@@ -1,95 +1,96 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { Refusal } from '../../../shared/errors.js'
 import { goJson } from '../../../shared/go-json.js'
-import { readBody } from '../../../shared/http/read-body.js'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
 import type { Delivery } from '../domain/delivery.js'
 import type { ReceiverState, Receivers } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { readToken } from '../domain/token.js'
-import { answer, send, startJson } from './answer.js'
+import { answer, emptyAnswer, encoded, failure, JSON_TYPE } from './answer.js'
 import { deliveryEntry } from './delivery-json.js'
+import { BODY_LIMIT } from './limits.js'
 
-/** The most bytes a delivery may have, inclusive. */
-export const MAX_DELIVERY_BYTES = 1024 * 1024
+const PATH = '/webhook/receive/:token'
 
-const RECEIVE = '/webhook/receive/'
-
-/** What a receiver takes under the observed contract. */
-const OBSERVED_METHODS = ['POST', 'GET', 'HEAD']
-
-/** A request to the URL of a receiver. */
-interface Target {
-  token: string
-  path: string
-  query: string
+export interface ReceiveOptions {
+  receivers: Receivers
+  contract: Contract
+  log: Log
+  /** Headers of every answer, which one in pieces has to bring itself. */
+  headers(call: HttpCall): Record<string, string>
 }
 
 /** The HTTP side of the receivers: each has a URL that takes requests, and gives them back. */
-export class ReceiveRoute {
-  readonly #receivers: Receivers
-  readonly #contract: Contract
+export function receiveRoutes(options: ReceiveOptions): Route[] {
+  const route = new ReceiveRoute(options)
+  const run = (call: HttpCall) => route.run(call)
+  // HEAD goes where GET goes.
+  const methods = options.contract.receivesAnyMethod ? ['*'] : ['POST', 'GET']
+  return methods.map(method => ({ method, path: PATH, bodyLimit: BODY_LIMIT, run }))
+}
 
-  constructor(receivers: Receivers, contract: Contract) {
-    this.#receivers = receivers
-    this.#contract = contract
+class ReceiveRoute {
+  readonly #options: ReceiveOptions
+
+  constructor(options: ReceiveOptions) {
+    this.#options = options
   }
 
-  /** What a request to a receiver's URL is aimed at; undefined if it is aimed elsewhere. */
-  target(url: string): { text: string; path: string; query: string } | undefined {
-    const mark = url.indexOf('?')
-    const path = mark < 0 ? url : url.slice(0, mark)
-    if (!path.startsWith(RECEIVE)) return undefined
-    const text = path.slice(RECEIVE.length)
-    if (text === '' || text.includes('/')) return undefined
-    return { text, path, query: mark < 0 ? '' : url.slice(mark + 1) }
-  }
-
-  /** Takes a delivery, or reads the log back. */
-  async handle(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { text, path, query }: { text: string; path: string; query: string },
-  ): Promise<void> {
-    const { method = 'GET' } = request
-    if (!this.#contract.receivesAnyMethod && !OBSERVED_METHODS.includes(method)) {
-      fail(response, 405, 'method_not_allowed', { Allow: OBSERVED_METHODS.join(', ') })
-      return
+  async run(call: HttpCall): Promise<HttpAnswer | undefined> {
+    if (isPreflight(call)) return emptyAnswer(200)
+    try {
+      return await this.#takeOrReadBack(call)
+    } catch (error) {
+      this.#options.log.error('a request to a receiver could not be answered', error)
+      return fail(503, 'lookup_failed')
     }
-    const token = tokenOf(text)
-    if (token === undefined) {
-      fail(response, 400, 'invalid_token')
-      return
-    }
-    const state = await this.#receivers.state(token)
-    if (state !== 'active') refuse(response, state)
-    else if (method === 'GET' && this.#contract.readsBackOnGet) await this.#readBack(token, response)
-    else await this.#take(request, response, { token, path, query })
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse, target: Target): Promise<void> {
-    const body = await bodyOf(request)
-    if (body === 'aborted') return
-    if (body === 'too_large') {
-      const message = `the body is larger than ${MAX_DELIVERY_BYTES} bytes: nothing of it was kept`
-      answer(response, 413, { error: 'payload_too_large', message, ok: false })
-      return
-    }
-    const { token, path, query } = target
-    const { method = 'GET', rawHeaders } = request
-    const id = await this.#receivers.take(token, { method, path, query, rawHeaders, body })
-    if (id === undefined) refuse(response, 'inactive')
-    else send(response, 200, `{"id":"${id}","ok":true}`)
+  async #takeOrReadBack(call: HttpCall): Promise<HttpAnswer | undefined> {
+    const { receivers, contract } = this.#options
+    const token = tokenOf(call.params.token ?? '')
+    if (token === undefined) return fail(400, 'invalid_token')
+    if (call.method === 'GET' && contract.readsBackOnGet) return this.#readBack(token, call)
+    if (call.tooLarge) return this.#tooLarge(token)
+    const { method, path, search, body, request } = call
+    const { rawHeaders } = request
+    const id = await receivers.take(token, { method, path, query: search, rawHeaders, body })
+    return id === undefined ? this.#refuse(token) : encoded(200, `{"id":"${id}","ok":true}`)
   }
 
-  async #readBack(token: string, response: ServerResponse): Promise<void> {
-    const deliveries = await this.#receivers.deliveries(token)
-    startJson(response)
+  async #tooLarge(token: string): Promise<HttpAnswer> {
+    if ((await this.#options.receivers.state(token)) !== 'active') return this.#refuse(token)
+    return failure(
+      413,
+      'payload_too_large',
+      `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`,
+    )
+  }
+
+  async #readBack(token: string, call: HttpCall): Promise<HttpAnswer | undefined> {
+    const { receivers, headers } = this.#options
+    if ((await receivers.state(token)) !== 'active') return this.#refuse(token)
+    const deliveries = await receivers.deliveries(token)
+    const { response } = call
+    // Piece by piece: the log of a receiver can be longer than any one string.
+    response.writeHead(200, { ...headers(call), 'Content-Type': JSON_TYPE })
     // A caller that hangs up meanwhile has nobody left to tell.
     await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
+    return undefined
   }
+
+  async #refuse(token: string): Promise<HttpAnswer> {
+    const state: ReceiverState = await this.#options.receivers.state(token)
+    return state === 'unknown' ? fail(404, 'not_found') : fail(410, 'webhook_inactive')
+  }
+}
+
+/** A browser's question whether it may send: no delivery, even where every method is one. */
+function isPreflight({ method, headers }: HttpCall): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
 
 function* logJson(deliveries: readonly Delivery[]): Generator<string> {
@@ -102,32 +103,14 @@ function* logJson(deliveries: readonly Delivery[]): Generator<string> {
 
 function tokenOf(text: string): string | undefined {
   try {
-    return readToken(decodeURIComponent(text))
+    return readToken(text)
   } catch (error) {
-    if (error instanceof ServiceRefusal || error instanceof URIError) return undefined
+    if (error instanceof ServiceRefusal) return undefined
     throw error
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer | 'too_large' | 'aborted'> {
-  try {
-    return await readBody(request, MAX_DELIVERY_BYTES)
-  } catch (error) {
-    return error instanceof Refusal && error.code === 'body_too_large' ? 'too_large' : 'aborted'
-  }
-}
-
-function refuse(response: ServerResponse, state: Exclude<ReceiverState, 'active'>): void {
-  if (state === 'unknown') fail(response, 404, 'not_found')
-  else fail(response, 410, 'webhook_inactive')
-}
-
 /** Here, and only here, the service's errors carry no message. */
-function fail(
-  response: ServerResponse,
-  status: number,
-  error: string,
-  headers: Record<string, string> = {},
-): void {
-  answer(response, status, { error, ok: false }, headers)
+function fail(status: number, error: string): HttpAnswer {
+  return answer(status, { error, ok: false })
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTool } from '../../../shared/mcp/define-tool.js'
+import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
 import { requireToken, type ToolKit } from './kit.js'
 import { resourceToken } from './schemas.js'
@@ -21,9 +21,9 @@ export const claimToken = (kit: ToolKit) =>
       status: z.string(),
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    async run(args, { caller }: { caller: Caller }) {
-      requireToken(caller)
-      const { id, token, type, name, tier, status } = await kit.service.claim(caller, args.token)
+    async run(args, call: ToolContext<Caller>) {
+      requireToken(call.caller)
+      const { id, token, type, name, tier, status } = await kit.service.claim(call.caller, args.token, call)
       return { id, token, resource_type: type, name, tier, status }
     },
     render: result =>

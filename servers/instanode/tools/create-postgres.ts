@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTool } from '../../../shared/mcp/define-tool.js'
+import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
 import type { ToolKit } from './kit.js'
 import { leadingLines, lifetimeLine, provisionedResult } from './provisioned.js'
@@ -23,8 +23,8 @@ export const createPostgres = (kit: ToolKit) =>
       }),
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    async run({ name }, { caller }: { caller: Caller }) {
-      const made = await kit.service.createPostgres(caller, name)
+    async run({ name }, call: ToolContext<Caller>) {
+      const made = await kit.service.createPostgres(call.caller, name, call)
       const { limits, url, expiresIn } = made
       return {
         ...provisionedResult(made),

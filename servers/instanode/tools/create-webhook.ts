@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTool } from '../../../shared/mcp/define-tool.js'
+import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
 import type { ToolKit } from './kit.js'
 import { leadingLines, lifetimeLine, provisionedResult } from './provisioned.js'
@@ -19,8 +19,8 @@ export const createWebhook = (kit: ToolKit) =>
       limits: z.strictObject({ requests_stored: z.int(), expires_in: expiresIn }),
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    async run({ name }, { caller }: { caller: Caller }) {
-      const made = await kit.service.createWebhook(caller, name)
+    async run({ name }, call: ToolContext<Caller>) {
+      const made = await kit.service.createWebhook(call.caller, name, call)
       const { limits, url, expiresIn } = made
       return {
         ...provisionedResult(made),

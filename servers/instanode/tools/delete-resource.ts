@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTool } from '../../../shared/mcp/define-tool.js'
+import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
 import { requireToken, type ToolKit } from './kit.js'
 import { resourceToken } from './schemas.js'
@@ -18,9 +18,9 @@ export const deleteResource = (kit: ToolKit) =>
       message: z.string(),
     }),
     hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
-    async run(args, { caller }: { caller: Caller }) {
-      requireToken(caller)
-      const { id, token, message } = await kit.service.remove(caller, args.token)
+    async run(args, call: ToolContext<Caller>) {
+      requireToken(call.caller)
+      const { id, token, message } = await kit.service.remove(call.caller, args.token, call)
       return { id, token, status: 'deleted' as const, message }
     },
     render: result =>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineTool } from '../../../shared/mcp/define-tool.js'
+import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
 import { requireToken, type ToolKit } from './kit.js'
 
@@ -17,9 +17,9 @@ export const getApiToken = (kit: ToolKit) =>
     }),
     // The service answers a GET here, yet every call leaves one more credential in the world: this is no read.
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
-    async run(_args, { caller }: { caller: Caller }) {
-      requireToken(caller)
-      const { token, expiresInSeconds } = await kit.service.mintToken(caller)
+    async run(_args, call: ToolContext<Caller>) {
+      requireToken(call.caller)
+      const { token, expiresInSeconds } = await kit.service.mintToken(call.caller, call)
       return { token, expires_in: expiresInSeconds }
     },
     render: ({ token, expires_in }) =>

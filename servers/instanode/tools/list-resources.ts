@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { defineTool } from '../../../shared/mcp/define-tool.js'
+import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
+import { describeOwned, ownedResource } from '../owned.js'
 import type { Caller } from '../service.js'
 import { requireToken, type ToolKit } from './kit.js'
-import { describeOwned } from './owned.js'
-import { ownedResource } from './schemas.js'
 
 export const listResources = (kit: ToolKit) =>
   defineTool({
@@ -15,9 +14,9 @@ export const listResources = (kit: ToolKit) =>
     input: z.strictObject({}),
     output: z.strictObject({ resources: z.array(ownedResource) }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-    async run(_args, { caller }: { caller: Caller }) {
-      requireToken(caller)
-      const owned = await kit.service.list(caller)
+    async run(_args, call: ToolContext<Caller>) {
+      requireToken(call.caller)
+      const owned = await kit.service.list(call.caller, call)
       return { resources: owned.map(resource => describeOwned(resource, kit.contract)) }
     },
     render({ resources }) {

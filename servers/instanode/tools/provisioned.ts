@@ -2,7 +2,7 @@ import type { Provisioned } from '../service.js'
 import { timestamp } from '../timestamp.js'
 
 /** The part of the result that a database and a receiver have in common. */
-export function provisionedResult({ id, token, name, tier, expiresAt, note }: Provisioned) {
+export function provisionedResult({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>) {
   return { id, token, name, tier, expires_at: timestamp(expiresAt), note }
 }
 

@@ -26,16 +26,3 @@ export const provisionedOutput = {
 }
 
 export const expiresIn = z.string().nullable().describe('How long such a resource lasts; null: for good')
-
-/** A resource, as the account that owns it sees it. */
-export const ownedResource = z.strictObject({
-  id: z.string(),
-  token,
-  type: z.enum(['postgres', 'webhook']),
-  resource_type: z.enum(['postgres', 'webhook']).optional(),
-  name: z.string(),
-  tier: resourceTier,
-  status: z.string(),
-  created_at: timestamp,
-  expires_at: timestamp.nullable().describe('null: never'),
-})

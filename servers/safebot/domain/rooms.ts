@@ -62,9 +62,13 @@ export class Rooms {
    */
   async create(tx: RoomTransaction, id: string): Promise<Room> {
     const now = this.#clock.now()
-    // A courtesy: what it could not do, the next one will.
-    this.#sweep(now).catch(() => undefined)
-    if ((await this.#store.usage()).rooms >= this.#limits.rooms) throw roomCapReached(this.#limits.rooms)
+    const sweeping = this.#sweep(now)
+    // Mostly it is a courtesy: what it could not do, the next one will.
+    sweeping.catch(() => undefined)
+    if ((await this.count()) >= this.#limits.rooms) {
+      await sweeping
+      if ((await this.count()) >= this.#limits.rooms) throw roomCapReached(this.#limits.rooms)
+    }
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     await tx.saveRoom(room)
     return room
@@ -83,8 +87,9 @@ export class Rooms {
     if (held + ciphertext.length + MESSAGE_OVERHEAD > bufferBytes) throw bufferFull(bufferBytes)
   }
 
-  count(): Promise<number> {
-    return this.#store.usage().then(({ rooms }) => rooms)
+  /** How many rooms there are. */
+  async count(): Promise<number> {
+    return (await this.#store.usage()).rooms
   }
 
   /** The seq of a room's next message: its creation in milliseconds, then one more each. */

@@ -26,10 +26,13 @@ export class HttpConnection {
     return new HttpConnection(socket, target)
   }
 
-  /** @param headers lines, each with its line end */
-  post(headers: string, body: string): Promise<HttpResponse> {
+  /**
+   * @param headers lines, each with its line end
+   * @param path default: that of the URL
+   */
+  post(headers: string, body: string, path = this.#path): Promise<HttpResponse> {
     const head =
-      `POST ${this.#path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\n` +
+      `POST ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Type: application/json\r\n` +
       `Accept: application/json, text/event-stream\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${headers}\r\n`
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }

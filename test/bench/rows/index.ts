@@ -1,4 +1,5 @@
 import type { Row } from '../row.js'
+import { apiParking } from './api-parking.js'
 import { createPostgres } from './create-postgres.js'
 import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
@@ -7,7 +8,9 @@ import { instanodeCalls } from './instanode-calls.js'
 import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
+import { postedMessages } from './posted-messages.js'
 import { serverDatabases } from './server-databases.js'
+import { signedCycles } from './signed-cycles.js'
 import { sleepingDatabases } from './sleeping-databases.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
@@ -22,6 +25,9 @@ export const ROWS: readonly Row[] = [
   taskCycles,
   wakeUp,
   parkedClaims,
+  signedCycles,
+  postedMessages,
+  apiParking,
   stdioStart,
   memoryGrowth,
   instanodeCalls,

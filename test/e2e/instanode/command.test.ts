@@ -43,7 +43,7 @@ describe('understudy instanode, on stdio', () => {
     const { receive_url } = await createWebhook(client)
     expect((await send(receive_url, { body: 'x' })).status).toBe(200)
     expect((await send(receive_url, { method: 'GET' })).json).toMatchObject({ total: 1 })
-    expect((await send(new URL('/mcp', receive_url).href, { body: {} })).status).toBe(404)
+    expect((await send(new URL('/mcp', receive_url).href, { body: {} })).status).toBe(405)
   })
 
   it('hands out databases that answer, and ends with exit code 0 when its client leaves', async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpFace } from '../../shared/http/listener.js'
+import type { HttpFace } from './listener.js'
 
 /** Answers for a listener that has nothing beside its MCP endpoint. */
 export const notFound: HttpFace = {

@@ -1,0 +1,65 @@
+import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
+import type { Log } from '../../../shared/log.js'
+import type { DatabaseProvider } from '../databases/provider.js'
+import type { InstanodeStore } from '../store/store.js'
+
+/** As long as the service gives each of its parts to answer. */
+const PROBE_MS = 500
+
+/** Nobody has it: looking for it asks the store and finds nothing. */
+const NOBODYS = '00000000-0000-0000-0000-000000000000'
+
+export interface ReadinessOptions {
+  store: InstanodeStore
+  databases: DatabaseProvider
+  /** The machine's time: a part that hangs does so by that. */
+  machine: Clock
+  log: Log
+}
+
+/** The parts the service stands on, under its names for them. */
+export interface Checks {
+  customer_db: Check
+  platform_db: Check
+  redis: Check
+}
+
+export type Check = 'ok' | 'ping_failed'
+
+/** Whether the service could do its work now. Databases that are not started yet count as well: they start when needed. */
+export class Readiness {
+  readonly #options: ReadinessOptions
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options
+  }
+
+  /** Asks all parts at once. */
+  async check(): Promise<Checks> {
+    const { store, databases } = this.#options
+    const [platform_db, customer_db, redis] = await Promise.all([
+      this.#probe('the store', () => store.find(NOBODYS)),
+      this.#probe('the source of databases', () => databases.ready()),
+      this.#probe('the log of deliveries', () => store.deliveries(NOBODYS)),
+    ])
+    return { customer_db, platform_db, redis }
+  }
+
+  async #probe(what: string, ask: () => Promise<unknown>): Promise<Check> {
+    const { machine, log } = this.#options
+    let alarm: Wakeup | undefined
+    const tooLate = new Promise<never>((_, reject) => {
+      const giveUp = () => reject(new Error(`no answer within ${PROBE_MS} ms`))
+      alarm = machine.wakeAt(machine.now() + PROBE_MS, giveUp)
+    })
+    try {
+      await Promise.race([ask(), tooLate])
+      return 'ok'
+    } catch (error) {
+      log.warn(`${what} did not answer that it is ready`, error)
+      return 'ping_failed'
+    } finally {
+      alarm?.cancel()
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod'
+import type { Contract } from './contract.js'
+import type { Owned } from './service.js'
+import { timestamp } from './timestamp.js'
+
+const instant = z.string().describe('RFC 3339, UTC')
+
+/** A resource, as the account that owns it sees it, over MCP and HTTP alike. */
+export const ownedResource = z.strictObject({
+  id: z.string(),
+  token: z.string().describe('Whoever has it may claim the resource: keep it secret'),
+  type: z.enum(['postgres', 'webhook']),
+  resource_type: z.enum(['postgres', 'webhook']).optional(),
+  name: z.string(),
+  tier: z.enum(['anonymous', 'paid']),
+  status: z.enum(['active', 'expired', 'deleted', 'reaped', 'quota_exceeded']),
+  created_at: instant,
+  expires_at: instant.nullable().describe('null: never'),
+})
+
+/** The fields of an owned resource, in the order in which the service gives them. */
+export function describeOwned(resource: Owned, contract: Contract): z.infer<typeof ownedResource> {
+  const { id, token, type, name, tier, status, createdAt, expiresAt } = resource
+  return {
+    ...{ id, token, type },
+    ...(contract.namesResourceType && { resource_type: type }),
+    ...{ name, tier, status },
+    created_at: timestamp(createdAt),
+    expires_at: timestamp(expiresAt),
+  }
+}

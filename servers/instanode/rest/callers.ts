@@ -1,0 +1,48 @@
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import { identify } from '../caller.js'
+import type { Accounts } from '../domain/accounts.js'
+import type { Caller } from '../service.js'
+
+const SESSION = /(?:^|;)\s*session=([^;\s]+)/
+
+/** Who is calling over HTTP: by the cookie of a browser's session, else by the bearer. */
+export class Callers {
+  readonly #accounts: Accounts
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts
+  }
+
+  /** The caller. A cookie that proves nothing is passed over, as the service does. */
+  async of(call: HttpCall): Promise<Caller> {
+    const caller = callerOf(call)
+    const cookie = sessionOf(call)
+    if (cookie === undefined || (await this.#accounts.find(cookie)) === undefined) return caller
+    return { ...caller, bearer: cookie }
+  }
+
+  /** The caller as the journal names it. A token it has not seen yet is verified for that. */
+  nameOf(call: HttpCall): string | Promise<string> {
+    const { authorization, cookie } = call.headers
+    return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(call)
+  }
+
+  async #nameOf(call: HttpCall): Promise<string> {
+    const { bearer } = await this.of(call)
+    if (bearer !== undefined) await this.#accounts.find(bearer)
+    return this.#accounts.nameOf(bearer)
+  }
+}
+
+/** Where a request comes from: the daily cap and the limiter count by it. */
+export function addressOf(call: HttpCall): string {
+  return callerOf(call).address
+}
+
+function callerOf({ headers, peer, query }: HttpCall): Caller {
+  return identify({ transport: 'http', session: null, headers, remoteAddress: peer, query })
+}
+
+function sessionOf({ headers }: HttpCall): string | undefined {
+  return SESSION.exec(headers.cookie ?? '')?.[1]
+}

@@ -1,0 +1,98 @@
+import { goText } from './go-text.js'
+
+/** Go's decoder refuses what is nested deeper. */
+const MAX_DEPTH = 10_000
+
+const SPACE = /[ \t\r\n]*/y
+const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+
+/** What Go's decoder makes of one text field. */
+export interface Field {
+  /** Empty if it is not there. */
+  text: string
+  /** Whether the body could be decoded: most routes of the service do not look. */
+  decoded: boolean
+}
+
+/**
+ * Reads one text field of a JSON body the way Go's decoder fills it in: capitals do not matter, the last of several
+ * counts, null leaves it as it is, and whatever follows the first JSON value is not read.
+ */
+export function readField(body: Buffer, name: string): Field {
+  const text = goText(body)
+  const start = skip(SPACE, text, 0)
+  const end = valueEnd(text, start)
+  if (end === undefined || !isJson(text.slice(start, end))) return { text: '', decoded: false }
+  if (text.slice(start, end) === 'null') return { text: '', decoded: true }
+  if (text[start] !== '{') return { text: '', decoded: false }
+  const field: Field = { text: '', decoded: true }
+  // Unicode's case folding, as Go has it: a Kelvin sign is a k.
+  const wanted = new RegExp(`^${name}$`, 'iu')
+  for (const { key, value } of members(text, start)) {
+    if (!wanted.test(key)) continue
+    const given: unknown = JSON.parse(value)
+    if (typeof given === 'string') field.text = given
+    else if (given !== null) field.decoded = false
+  }
+  return field
+}
+
+/** The members of the object at `at`, which has been checked already. */
+function* members(text: string, at: number): Generator<{ key: string; value: string }> {
+  let from = skip(SPACE, text, at + 1)
+  while (text[from] === '"') {
+    const keyEnd = stringEnd(text, from) ?? text.length
+    const key = String(JSON.parse(text.slice(from, keyEnd)))
+    const valueStart = skip(SPACE, text, skip(SPACE, text, keyEnd) + 1)
+    const end = valueEnd(text, valueStart) ?? text.length
+    yield { key, value: text.slice(valueStart, end) }
+    // Past the comma, or the brace that ends it all.
+    from = skip(SPACE, text, skip(SPACE, text, end) + 1)
+    if (text[skip(SPACE, text, end)] !== ',') return
+  }
+}
+
+/** Where the JSON value at `at` ends, by its brackets alone; undefined if it does not. */
+function valueEnd(text: string, at: number): number | undefined {
+  if (text[at] === '"') return stringEnd(text, at)
+  if (text[at] !== '{' && text[at] !== '[') {
+    const end = skip(LITERAL, text, at)
+    return end > at ? end : undefined
+  }
+  let depth = 0
+  for (let from = at; from < text.length; from++) {
+    const char = text[from]
+    if (char === '"') {
+      const end = stringEnd(text, from)
+      if (end === undefined) return undefined
+      from = end - 1
+    } else if (char === '{' || char === '[') {
+      if (++depth > MAX_DEPTH) return undefined
+    } else if ((char === '}' || char === ']') && --depth === 0) return from + 1
+  }
+  return undefined
+}
+
+/** Where the string at `at` ends. Not by a pattern: a long string would overflow its stack. */
+function stringEnd(text: string, at: number): number | undefined {
+  for (let from = at + 1; from < text.length; from++) {
+    if (text[from] === '"') return from + 1
+    if (text[from] === '\\') from++
+  }
+  return undefined
+}
+
+/** Past what the pattern finds at `at`; `at` itself if that is nothing. */
+function skip(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at
+  return pattern.test(text) ? pattern.lastIndex : at
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod'
+import { ownedResource } from '../owned.js'
+
+/** Objects here take what they do not name: a service that has grown a field is the same service to a client. */
+const ok = z.literal(true)
+const token = z.uuid().describe('Whoever has it may claim the resource: keep it secret')
+const instant = z.iso.datetime().describe('RFC 3339, UTC')
+const expiresIn = z.string().optional().describe('How long it lasts, in words; absent: for good')
+
+export const tier = z.enum(['anonymous', 'paid']).meta({ id: 'Tier' })
+
+export const resourceType = z.enum(['postgres', 'webhook'])
+
+export const provisionRequest = z
+  .object({
+    name: z.string().min(1).max(64).describe('1 to 64 bytes of UTF-8 once trimmed, no control characters'),
+  })
+  .meta({ id: 'ProvisionRequest' })
+
+export const tokenRequest = z.object({ token: z.string() }).meta({ id: 'ClaimRequest' })
+
+const provisioned = {
+  id: z.uuid(),
+  name: z.string().optional().describe('Absent: an existing resource was returned instead of a new one'),
+  note: z.string(),
+  ok,
+  tier,
+  token,
+  expires_at: instant.optional(),
+}
+
+export const provisionedDatabase = z
+  .object({
+    connection_url: z.string().describe('postgres:// URL, password included: keep it secret'),
+    limits: z
+      .object({ connections: z.int(), expires_in: expiresIn, storage_mb: z.int() })
+      .meta({ id: 'PostgresLimits' }),
+    ...provisioned,
+  })
+  .meta({ id: 'ProvisionResponse' })
+
+export const provisionedReceiver = z
+  .object({
+    limits: z.object({ expires_in: expiresIn, requests_stored: z.int() }).meta({ id: 'WebhookLimits' }),
+    receive_url: z.url(),
+    ...provisioned,
+  })
+  .meta({ id: 'WebhookProvisionResponse' })
+
+export const listedResource = z.object(ownedResource.shape).meta({ id: 'Resource' })
+
+export const resourceList = z.array(listedResource)
+
+export const claimed = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    ok,
+    resource_type: resourceType,
+    status: z.literal('active'),
+    tier,
+    token,
+  })
+  .meta({ id: 'ClaimResponse' })
+
+export const previewed = z
+  .object({
+    already_claimed: z.boolean(),
+    created_at: instant,
+    expires_at: instant.optional(),
+    expires_in_seconds: z.int().optional(),
+    name: z.string(),
+    ok,
+    resource_type: resourceType,
+    status: z.literal('active'),
+    tier,
+  })
+  .meta({ id: 'ClaimPreviewResponse' })
+
+export const removed = z
+  .object({ id: z.uuid(), message: z.string(), ok, status: z.literal('deleted'), token })
+  .meta({ id: 'DeleteResponse' })
+
+export const minted = z
+  .object({ expires_in: z.int().describe('Seconds'), ok, token: z.jwt() })
+  .meta({ id: 'TokenResponse' })
+
+export const plan = z
+  .object({
+    available_upgrades: z.array(z.enum(['monthly', 'annual'])),
+    current_period_end: instant.nullable(),
+    human_label: z.string(),
+    ok,
+    plan_paid_at: instant.nullable(),
+    plan_period: z.enum(['monthly', 'annual']).nullable(),
+    plan_tier: z.enum(['free', 'paid']),
+    subscription_status: z.string(),
+  })
+  .meta({ id: 'PlanResponse' })
+
+export const taken = z.object({ id: z.uuid(), ok }).meta({ id: 'DeliveryResponse' })
+
+const delivery = z
+  .object({
+    body: z.string(),
+    encoding: z.enum(['utf8', 'base64']).describe('How body is to be read'),
+    headers: z.record(z.string(), z.string()),
+    id: z.uuid(),
+    method: z.string(),
+    path: z.string(),
+    query: z.string(),
+    received_at: instant,
+  })
+  .meta({ id: 'Delivery' })
+
+export const deliveryLog = z
+  .object({ ok, requests: z.array(delivery), total: z.int() })
+  .meta({ id: 'DeliveryLog' })
+
+const check = z.enum(['ok', 'ping_failed'])
+
+export const health = z.object({ ok, service: z.literal('instant-lite') }).meta({ id: 'Health' })
+
+export const readiness = z
+  .object({
+    checks: z.object({ customer_db: check, platform_db: check, redis: check }),
+    error: z.string().optional(),
+    ok: z.boolean(),
+  })
+  .meta({ id: 'Readiness' })
+
+/** What every error has; those of receivers, save one, have no message. */
+export const failed = z
+  .object({
+    error: z.string(),
+    message: z.string().optional(),
+    ok: z.literal(false),
+    upgrade_url: z.url().optional(),
+  })
+  .meta({ id: 'Error' })
+
+export const rateLimitedError = z
+  .object({ error: z.enum(['rate_limited', 'too_many_requests']), message: z.string(), ok: z.literal(false) })
+  .meta({ id: 'RateLimitedError' })

@@ -1,0 +1,135 @@
+import * as schema from '../../../servers/instanode/rest/schemas.js'
+import { FOR_MODELS } from '../../../servers/instanode/rest/site.js'
+import type { Case } from './case.js'
+import type { World } from './world.js'
+
+const NOBODYS = '00000000-0000-4000-8000-000000000000'
+const preview = (which: 'hook' | 'own' | 'database' | 'deleted' | 'expired') => (world: World) =>
+  `GET /claim/preview?token=${world[which]}`
+
+/** What needs no account, and what is not there. */
+export const open: Case[] = [
+  {
+    ...{ what: 'preview', request: preview('hook'), status: 200, answer: schema.previewed },
+    has: { already_claimed: false, expires_in_seconds: 86_400, tier: 'anonymous' },
+  },
+  {
+    ...{ what: 'preview of what is claimed', request: preview('own'), status: 200, answer: schema.previewed },
+    has: { already_claimed: true, expires_at: undefined, expires_in_seconds: undefined },
+  },
+  { what: 'preview of nothing', request: 'GET /claim/preview', status: 400, error: 'missing_token' },
+  {
+    what: 'preview of an empty token',
+    request: 'GET /claim/preview?token=',
+    status: 400,
+    error: 'missing_token',
+  },
+  { what: 'preview: no UUID', request: 'GET /claim/preview?token=abc', status: 400, error: 'invalid_token' },
+  {
+    what: 'preview: unknown',
+    request: `GET /claim/preview?token=${NOBODYS}`,
+    status: 404,
+    error: 'not_found',
+  },
+  { what: 'preview: deleted', request: preview('deleted'), status: 410, error: 'resource_expired' },
+  { what: 'preview: expired', request: preview('expired'), status: 410, error: 'resource_expired' },
+
+  { what: 'health', request: 'GET /healthz', status: 200, answer: schema.health },
+  { what: 'health', request: 'HEAD /healthz', status: 200, text: '' },
+  { what: 'readiness', request: 'GET /readyz', status: 200, answer: schema.readiness, has: { ok: true } },
+  {
+    ...{ what: 'readiness without databases', request: 'GET /readyz', status: 503, answer: schema.readiness },
+    async before({ databases }) {
+      databases.failing.ready = new Error('down')
+    },
+    has: { ok: false, error: 'customer_db_ping_failed', checks: expectChecks('ping_failed') },
+  },
+  {
+    what: 'the site',
+    request: 'GET /',
+    status: 302,
+    text: '',
+    answers: { location: 'https://instanode.dev/' },
+  },
+  {
+    ...{ what: 'the start page', request: 'GET /start?token=7', status: 302, text: '' },
+    answers: { location: 'https://instanode.dev/start?token=7' },
+  },
+
+  { what: 'the page for models', request: 'GET /llms.txt', status: 200, text: `${FOR_MODELS}\n` },
+  ...[
+    'GET /auth/me',
+    'GET /auth/github/login',
+    'GET /auth/github/callback',
+    `GET /webhook/${NOBODYS}/requests`,
+    `GET /api/v1/webhooks/${NOBODYS}/requests`,
+  ].map(
+    (request): Case => ({ what: 'not stood in for', request, status: 404, text: '404 page not found\n' }),
+  ),
+  ...[
+    'POST /auth/logout',
+    'POST /billing/create-order',
+    'POST /billing/migrate?token=7',
+    'POST /webhooks/razorpay',
+  ].map(
+    (request): Case => ({ what: 'not stood in for', request, status: 405, text: 'Method Not Allowed\n' }),
+  ),
+  ...[
+    'GET /nowhere',
+    'GET //healthz',
+    'GET /healthz/',
+    'GET /API/me/plan',
+    'GET /api/me/resources/abc',
+    'HEAD /nowhere',
+  ].map(
+    (request): Case => ({
+      ...{ what: 'no route', request, status: 404 },
+      text: request.startsWith('HEAD') ? '' : '404 page not found\n',
+    }),
+  ),
+  { what: 'half an escape', request: 'GET /%zz', status: 400, text: '400 Bad Request\n' },
+  ...[
+    ['POST /cache/new', 'GET, HEAD'],
+    ['POST /', 'GET, HEAD'],
+    ['POST /healthz', 'GET, HEAD'],
+    ['DELETE /api/me/claim', 'GET, HEAD, POST'],
+    ['PATCH /api/me/resources/abc', 'DELETE, GET, HEAD'],
+  ].map(
+    ([request = '', allow = '']): Case => ({
+      ...{ what: 'no such method', request, status: 405, text: 'Method Not Allowed\n', answers: { allow } },
+    }),
+  ),
+  ...['OPTIONS /nowhere', 'OPTIONS /db/new', 'OPTIONS /api/me/resources'].map(
+    (request): Case => ({ what: 'a browser that asks first', request, status: 200, text: '' }),
+  ),
+
+  ...['https://instanode.dev', 'http://localhost:5173', 'http://localhost:3000'].map(
+    (origin): Case => ({
+      ...{ what: `a page of ${origin}`, request: 'GET /healthz', headers: { origin }, status: 200 },
+      answers: {
+        'access-control-allow-origin': origin,
+        'access-control-allow-credentials': 'true',
+        vary: 'Origin',
+      },
+    }),
+  ),
+  {
+    what: 'a page of another port of this machine',
+    ...{ request: 'GET /healthz', headers: { origin: 'http://localhost:8080' }, status: 200 },
+    answers: { 'access-control-allow-origin': null, 'access-control-allow-credentials': null },
+  },
+  ...['https://evil.invalid', 'https://instanode.dev.evil.invalid', 'http://instanode.dev', 'null'].map(
+    (origin): Case => ({
+      ...{ what: `a page of ${origin}`, request: 'GET /healthz', headers: { origin }, status: 403 },
+      ...{ error: 'forbidden', answers: { 'access-control-allow-origin': null } },
+    }),
+  ),
+  {
+    ...{ what: 'another host', request: 'GET /healthz', headers: { host: 'evil.invalid' }, status: 403 },
+    error: 'forbidden',
+  },
+]
+
+function expectChecks(database: 'ok' | 'ping_failed') {
+  return { customer_db: database, platform_db: 'ok', redis: 'ok' }
+}

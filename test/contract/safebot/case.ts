@@ -1,0 +1,27 @@
+import type { RawAnswer } from '../../support/raw-http.js'
+import type { RunningSafebot } from '../../support/safebot.js'
+import type { SafebotAgent } from '../../support/safebot-agent.js'
+
+/** Where each request is made: two that are registered, one that is not, and a room nobody has opened. */
+export interface World extends RunningSafebot {
+  alice: SafebotAgent
+  bob: SafebotAgent
+  carol: SafebotAgent
+  room: string
+}
+
+/** One request, and what is to come back. */
+export interface Case {
+  /** The request, in words. */
+  request: string
+  send(world: World): Promise<RawAnswer>
+  status: number
+  /** The whole body; what is not known beforehand as a matcher. */
+  body: unknown
+  headers?: Record<string, unknown>
+}
+
+/** An answer that says what is wrong. */
+export function refused(request: string, status: number, error: string, send: Case['send']): Case {
+  return { request, status, body: { error }, send }
+}

@@ -1,0 +1,106 @@
+import { expect } from 'vitest'
+import { anyCipher } from '../../support/safebot-agent.js'
+import { type Case, refused, type World } from './case.js'
+
+const posted = { ok: true, id: expect.stringMatching(/^[0-9a-f-]{36}$/), seq: expect.any(Number) }
+const SIGNED_ONLY = 'signed_only: this room requires sender_sig from a registered @handle'
+
+const say = (world: World, more: object) => world.alice.say(world.room, anyCipher(), more)
+const saySigned = (world: World, more: object) => world.alice.saySigned(world.room, anyCipher(), more)
+
+const taken = (request: string, send: Case['send']): Case => ({ request, status: 200, body: posted, send })
+const bad = (request: string, send: Case['send']): Case => refused(request, 400, 'bad message', send)
+
+/** Base64 of that many characters. */
+const chars = (length: number) => anyCipher((length / 4) * 3).ciphertext
+
+export const messages: Case[] = [
+  taken('a message', world => say(world, {})),
+  taken('a message with a reply and a time of its own', world =>
+    say(world, { reply_to: 'abcdefgh', ttl_ms: 30_000 }),
+  ),
+  ...[undefined, null, '', 'x'.repeat(64), '\u{1f600}'.repeat(32), '@alice', 'a b\n'].map(sender =>
+    taken(`a message from ${JSON.stringify(sender)}`, world => say(world, { sender })),
+  ),
+  ...['x'.repeat(65), 7, [], {}, true].map(sender =>
+    bad(`a message from ${JSON.stringify(sender)}`, world => say(world, { sender })),
+  ),
+  taken('131,072 characters of ciphertext', world => say(world, { ciphertext: chars(131_072) })),
+  bad('131,076 characters of ciphertext', world => say(world, { ciphertext: chars(131_076) })),
+  ...['', 'AAA', 'AAA=A', 'AAB=', 'A A=', '====', 'AA+_', 'ÄÄÄÄ', null, 7, ['AAAA']].map(ciphertext =>
+    bad(`the ciphertext ${JSON.stringify(ciphertext)}`, world => say(world, { ciphertext })),
+  ),
+  taken('a ciphertext in the URL-safe alphabet', world => say(world, { ciphertext: '-_-_' })),
+  ...[23, 25].map(bytes =>
+    bad(`a nonce of ${bytes} bytes`, world => say(world, { nonce: Buffer.alloc(bytes).toString('base64') })),
+  ),
+  bad('no nonce', world => say(world, { nonce: undefined })),
+  ...['short', 'x'.repeat(65), 'not an id!', 7].map(reply_to =>
+    bad(`a reply to ${JSON.stringify(reply_to)}`, world => say(world, { reply_to })),
+  ),
+  ...[0, 30_000, 366 * 86_400_000].map(ttl_ms =>
+    taken(`a message to be kept for ${ttl_ms} ms`, world => say(world, { ttl_ms })),
+  ),
+  ...[29_999, 366 * 86_400_000 + 1, -1, '30000', true].map(ttl_ms =>
+    bad(`a message to be kept for ${JSON.stringify(ttl_ms)} ms`, world => say(world, { ttl_ms })),
+  ),
+  bad('nothing', ({ alice, room }) => alice.post(`/api/rooms/${room}/messages`, {})),
+  ...['abc', 'x'.repeat(65), 'ro.om', 'ro%20om', 'r%C3%B6%C3%B6m'].map(room =>
+    refused(`a message in ${room}`, 400, 'bad roomId', ({ alice }) => alice.say(room)),
+  ),
+  taken('a signed message', world => saySigned(world, {})),
+  taken('a signed message of Alice in capitals', world => saySigned(world, { sender_handle: 'ALICE' })),
+  ...[-60_000, 60_000].map(skew =>
+    taken(`a message signed ${skew} ms off`, ({ alice, room }) => {
+      const cipher = anyCipher()
+      const ts = alice.now() + skew
+      return alice.say(room, cipher, alice.vouching(room, cipher.ciphertext, { ts }))
+    }),
+  ),
+  ...[-60_001, 60_001].map(skew =>
+    refused(`a message signed ${skew} ms off`, 401, 'bad sender_sig', ({ alice, room }) => {
+      const cipher = anyCipher()
+      const ts = alice.now() + skew
+      return alice.say(room, cipher, alice.vouching(room, cipher.ciphertext, { ts }))
+    }),
+  ),
+  refused('a signed message again', 401, 'bad sender_sig', async ({ alice, room }) => {
+    const cipher = anyCipher()
+    const vouching = alice.vouching(room, cipher.ciphertext)
+    expect((await alice.say(room, cipher, vouching)).status).toBe(200)
+    return alice.say(room, cipher, vouching)
+  }),
+  refused('a message signed for another room', 401, 'bad sender_sig', ({ alice, room }) => {
+    const cipher = anyCipher()
+    return alice.say(room, cipher, alice.vouching('another', cipher.ciphertext))
+  }),
+  refused('a message signed for another text', 401, 'bad sender_sig', ({ alice, room }) =>
+    alice.say(room, anyCipher(), alice.vouching(room, anyCipher().ciphertext)),
+  ),
+  ...['short', 'x'.repeat(65), 'x'.repeat(15), 'nonce with blanks', undefined, 7].map(nonce =>
+    refused(`a message signed with the nonce ${nonce}`, 401, 'bad sender_sig', world =>
+      saySigned(world, { sender_nonce: nonce }),
+    ),
+  ),
+  refused('a message signed by a stranger', 401, 'bad sender_sig', ({ carol, room }) =>
+    carol.saySigned(room),
+  ),
+  refused("a message signed with one's own key for another", 401, 'bad sender_sig', world =>
+    saySigned(world, { sender_handle: 'bob' }),
+  ),
+  refused('a signature that is no base64', 401, 'bad sender_sig', world =>
+    saySigned(world, { sender_sig: '!' }),
+  ),
+  refused('an unsigned message that locks the room', 400, 'signed_only requires sender_sig', world =>
+    say(world, { signed_only: true }),
+  ),
+  taken('a signed message that locks the room', world => saySigned(world, { signed_only: true })),
+  refused('an unsigned message to a locked room', 403, SIGNED_ONLY, async world => {
+    await saySigned(world, { signed_only: true })
+    return say(world, {})
+  }),
+  taken('a signed message to a locked room, with signed_only false', async world => {
+    await saySigned(world, { signed_only: true })
+    return saySigned(world, { signed_only: false })
+  }),
+]

@@ -1,0 +1,72 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { contractOf } from '../../../servers/instanode/contract.js'
+import { createCore } from '../../../servers/instanode/core.js'
+import { createRestFace } from '../../../servers/instanode/rest/face.js'
+import { Guard } from '../../../shared/http/guard.js'
+import { Listener } from '../../../shared/http/listener.js'
+import { createInstance } from '../../../shared/instance.js'
+import { PAID } from '../../support/instanode.js'
+import { send } from '../../support/raw-http.js'
+import { RecordingDatabases } from '../../support/recording-databases.js'
+
+/** The HTTP API on a store that can be made to fail, as one in a database may. */
+async function start() {
+  const instance = await createInstance({ clock: 'manual' })
+  const databases = new RecordingDatabases()
+  const contract = contractOf('documented')
+  const core = createCore(instance, contract, databases, token => `http://localhost/webhook/receive/${token}`)
+  await core.settle()
+  const listener = await Listener.open({
+    host: '127.0.0.1',
+    port: 0,
+    name: 'instanode',
+    guard: new Guard(),
+    faces: async url => {
+      const rest = createRestFace({ instance, core, contract, requestLimit: undefined, url })
+      return { mcp: rest, rest }
+    },
+  })
+  onTestFinished(async () => {
+    await core.reaper.stop()
+    await listener.close()
+    await instance.close()
+  })
+  const api = (path: string, method = 'POST', body?: unknown) =>
+    send(`${listener.url}${path}`, { method, headers: { authorization: `Bearer ${PAID}` }, body })
+  return { api, databases, store: core.store }
+}
+
+const down = () => Promise.reject(new Error('relation "secret" at /home/somebody'))
+
+it('a database whose row cannot be kept is dropped again: 503 internal_error', async () => {
+  const { api, databases, store } = await start()
+  store.insert = down
+  const { status, json, body } = await api('/db/new', 'POST', { name: 'x' })
+  expect([status, json]).toEqual([503, expect.objectContaining({ error: 'internal_error', ok: false })])
+  expect(body).not.toContain('secret')
+  expect([databases.live.size, databases.dropped.length]).toEqual([0, 1])
+})
+
+it('a receiver that cannot be looked up is 503 lookup_failed, without a message', async () => {
+  const { api, store } = await start()
+  store.find = down
+  for (const method of ['POST', 'GET']) {
+    const { status, json } = await api('/webhook/receive/00000000-0000-4000-8000-000000000000', method)
+    expect([status, json]).toEqual([503, { error: 'lookup_failed', ok: false }])
+  }
+})
+
+it('a list that cannot be read is 500 internal_error, without a word about the cause', async () => {
+  const { api, store } = await start()
+  store.ownedBy = down
+  const { status, json, body } = await api('/api/me/resources', 'GET')
+  expect([status, json]).toEqual([500, expect.objectContaining({ error: 'internal_error', ok: false })])
+  expect(body).not.toContain('secret')
+})
+
+it('/readyz names the store that is down', async () => {
+  const { api, store } = await start()
+  store.find = down
+  const { status, json } = await api('/readyz', 'GET')
+  expect([status, json]).toMatchObject([503, { error: 'platform_db_ping_failed', ok: false }])
+})

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import { CONTRACT_NAMES } from '../../../../shared/contract.js'
+import { send } from '../../../support/raw-http.js'
+import { startSafebot } from '../../../support/safebot.js'
+
+const LIMIT = 196_608
+const MESSAGES = '/api/rooms/room-1/messages'
+
+/** A JSON object of exactly that many bytes, of which no message can be made. */
+function objectOf(bytes: number): string {
+  const frame = JSON.stringify({ filler: '' })
+  return JSON.stringify({ filler: 'x'.repeat(bytes - frame.length) })
+}
+
+describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
+  const post = async (body: string | Buffer, headers: Record<string, string> = {}) => {
+    const { url } = await startSafebot({ contract })
+    return send(url + MESSAGES, { body, headers })
+  }
+
+  it.each([
+    ['null', 400],
+    ['7', 400],
+    ['"text"', 400],
+    ['{"ciphertext":"AAAA"', 400],
+    ['{', 400],
+    ['not json', 400],
+    ['{"a":1}{"b":2}', 400],
+    [objectOf(LIMIT + 1), 413],
+    [`[${'['.repeat(LIMIT)}`, 413],
+  ])('%.30s is refused by what reads it, with %i and no stack', async (body, status) => {
+    const answer = await post(body)
+    expect(answer.status).toBe(status)
+    expect(answer.body).not.toMatch(/\bat .*[:(]\d+|node:|\.ts|\.js/)
+    const inJson = contract === 'documented'
+    expect(answer.headers['content-type']).toBe(
+      inJson ? 'application/json; charset=utf-8' : 'text/html; charset=utf-8',
+    )
+    if (inJson) expect(answer.json).toEqual({ error: expect.stringMatching(/^the body is/) })
+    else expect(answer.body).toContain('<pre>')
+  })
+
+  it.each([
+    ['a list', '[1]', {}],
+    ['an object of 196,608 bytes', objectOf(LIMIT), {}],
+    ['a list nested 90,000 deep', '['.repeat(90_000) + ']'.repeat(90_000), {}],
+    ['nothing', '', {}],
+    ['text', '{"ciphertext":"AAAA"}', { 'content-type': 'text/plain' }],
+    ['a form', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['text past the limit', 'x'.repeat(LIMIT + 1), { 'content-type': 'text/plain' }],
+    ['JSON of another kind', '{}', { 'content-type': 'application/vnd.api+json' }],
+  ])('that is %s is one without what a message needs', async (_, body, headers) => {
+    const answer = await post(body, headers)
+    expect([answer.status, answer.json]).toEqual([400, { error: 'bad message' }])
+  })
+
+  it('may say of what charset it is', async () => {
+    const answer = await post('{}', { 'content-type': 'Application/JSON ; charset=utf-8' })
+    expect(answer.json).toEqual({ error: 'bad message' })
+  })
+
+  it('that is encoded is refused with 415', async () => {
+    expect((await post('{}', { 'content-encoding': 'gzip' })).status).toBe(415)
+  })
+})
+
+describe('what is not there', () => {
+  it.each([
+    ['GET', '/'],
+    ['GET', '/api'],
+    ['GET', '/api/rooms/room-1'],
+    ['GET', '/api/rooms/room-1/messages'],
+    ['DELETE', '/api/health'],
+    ['POST', '/api/rooms//claim'],
+    ['POST', '/api/rooms/%E0%A4/claim'],
+    ['POST', '/api/dm/bob'],
+    ['OPTIONS', '/nothing'],
+  ])('%s %s gets 404, in JSON or as the page that the service shows', async (method, path) => {
+    const documented = await startSafebot()
+    expect(await send(documented.url + path, { method })).toMatchObject({
+      status: 404,
+      json: { error: expect.stringContaining(`Cannot ${method} ${path}`) },
+    })
+    const observed = await startSafebot({ contract: 'observed' })
+    const page = await send(observed.url + path, { method })
+    expect([page.status, page.body]).toEqual([404, expect.stringContaining(`Cannot ${method} ${path}`)])
+  })
+
+  it('shows no markup of a path in its page', async () => {
+    const { url } = await startSafebot({ contract: 'observed' })
+    const { body } = await send(`${url}/<script>alert(1)</script>`, { method: 'GET' })
+    expect(body).not.toContain('<script>')
+  })
+
+  it.each([
+    ['/api/health', 'GET,HEAD'],
+    ['/api/rooms/room-1/claim', 'POST'],
+  ])('but OPTIONS of %s names what is: %s', async (path, verbs) => {
+    const { url } = await startSafebot()
+    const { status, body, headers } = await send(url + path, { method: 'OPTIONS' })
+    expect([status, body, headers.allow]).toEqual([200, verbs, verbs])
+  })
+
+  it('and HEAD answers as GET does, without the body', async () => {
+    const { url } = await startSafebot()
+    const { status, body, headers } = await send(`${url}/api/health`, { method: 'HEAD' })
+    expect([status, body, Number(headers['content-length']) > 0]).toEqual([200, '', true])
+  })
+})
+
+it.each([
+  ['host', 'evil.invalid'],
+  ['origin', 'https://evil.invalid'],
+])('a foreign %s is turned away, and noted', async (name, value) => {
+  const { url, instance } = await startSafebot()
+  const { status, json } = await send(`${url}/api/health`, { method: 'GET', headers: { [name]: value } })
+  expect([status, json]).toEqual([403, { error: expect.stringContaining(value) }])
+  expect(instance.journal.entries({ method: 'GET /api/health' })).toMatchObject([
+    { outcome: 'protocol_error' },
+  ])
+})

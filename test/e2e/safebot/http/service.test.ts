@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest'
+import type { RawAnswer } from '../../../support/raw-http.js'
+import { startSafebot } from '../../../support/safebot.js'
+import type { SafebotAgent } from '../../../support/safebot-agent.js'
+
+const ROOM = 'room-1'
+const JANITOR_AND_GRACE = 45_001
+
+const seqOf = ({ json }: RawAnswer) => Number(Object(json).seq)
+
+async function statusOf(agent: SafebotAgent, room = ROOM): Promise<Record<string, unknown>> {
+  return Object((await agent.get(`/api/rooms/${room}/status`)).json)
+}
+
+/** Claims and acknowledges the next task; tells whether there was one. */
+async function workOff(agent: SafebotAgent, room = ROOM): Promise<boolean> {
+  const { json } = await agent.claim(room, '?timeout=1')
+  const { claim_id, message } = Object(json)
+  if (message === undefined) return false
+  expect((await agent.ack(room, { claim_id, seq: message.seq })).json).toMatchObject({ advanced: true })
+  return true
+}
+
+describe('a room', () => {
+  it('counts its messages from the milliseconds of its creation', async () => {
+    const { agent, instance } = await startSafebot()
+    const alice = await agent('alice')
+    const opened = instance.clock.now()
+    expect(seqOf(await alice.say(ROOM))).toBe(opened)
+    await instance.clock.advance(5000)
+    expect(seqOf(await alice.say(ROOM))).toBe(opened + 1)
+    expect(await statusOf(alice)).toMatchObject({ last_seq: opened + 1, age_seconds: 5, idle_seconds: 0 })
+  })
+
+  it('is opened by a message whose signature is refused, and by none that is malformed', async () => {
+    const { agent, stranger } = await startSafebot()
+    const alice = await agent('alice')
+    expect((await alice.say(ROOM, { ciphertext: '!', nonce: '' })).status).toBe(400)
+    expect(await statusOf(alice)).toMatchObject({ exists: false })
+    expect((await stranger('nobody').saySigned(ROOM)).status).toBe(401)
+    expect(await statusOf(alice)).toMatchObject({ exists: true, last_seq: 0, recent_count: 0 })
+  })
+
+  it('is not kept by reading it', async () => {
+    const { agent, instance } = await startSafebot({ contract: 'observed' })
+    const alice = await agent('alice')
+    await alice.say(ROOM)
+    for (let looks = 0; looks < 5; looks++) {
+      await instance.clock.advance(10_000)
+      await alice.get(`/api/rooms/${ROOM}/transcript`)
+    }
+    expect(await statusOf(alice)).toMatchObject({ exists: false })
+  })
+})
+
+describe('a consumer that works steadily and is not connected otherwise', () => {
+  const work = async (contract: 'documented' | 'observed') => {
+    const { agent, instance } = await startSafebot({ contract })
+    const [alice, bob] = [await agent('alice'), await agent('bob')]
+    for (let sent = 0; sent < 20; sent++) await bob.say(ROOM)
+    let done = 0
+    while (done < 20 && (await workOff(alice))) {
+      done++
+      await instance.clock.advance(4000)
+    }
+    return done
+  }
+
+  it('gets all of a backlog under the documented contract', async () => {
+    expect(await work('documented')).toBe(20)
+  })
+
+  it('loses the rest of a backlog after about 40 s under the observed one', async () => {
+    const done = await work('observed')
+    expect(done).toBeGreaterThanOrEqual(8)
+    expect(done).toBeLessThanOrEqual(12)
+  })
+})
+
+describe('a handle', () => {
+  it('keeps the cursors of 64 rooms: what it claimed in longest ago begins anew', async () => {
+    const { agent } = await startSafebot()
+    const [alice, bob] = [await agent('alice'), await agent('bob')]
+    for (let at = 0; at <= 64; at++) {
+      await bob.say(`room-${at}`)
+      expect(await workOff(alice, `room-${at}`)).toBe(true)
+    }
+    expect((await alice.claim('room-0')).json).toMatchObject({ message: { sender: 'bob' } })
+    const second = seqOf(await bob.say('room-2'))
+    expect((await alice.claim('room-2')).json).toMatchObject({ message: { seq: second } })
+  })
+
+  it('keeps cursor and claim when its room is evicted and opened again', async () => {
+    const { agent, instance } = await startSafebot({ contract: 'observed' })
+    const [alice, bob] = [await agent('alice'), await agent('bob')]
+    await bob.say(ROOM)
+    const { json } = await alice.claim(ROOM)
+    const { claim_id, message } = Object(json)
+    await instance.clock.advance(JANITOR_AND_GRACE)
+    expect(await statusOf(alice)).toMatchObject({ exists: false })
+    expect((await alice.ack(ROOM, { claim_id, seq: message.seq })).json).toEqual({
+      ok: true,
+      advanced: true,
+      cursor: message.seq,
+    })
+    const again = seqOf(await bob.say(ROOM))
+    expect((await alice.claim(ROOM)).json).toMatchObject({ message: { seq: again } })
+  })
+})
+
+it('a service that has been started anew begins with nothing', async () => {
+  const first = await startSafebot()
+  const alice = await first.agent('alice')
+  await alice.say(ROOM)
+  await first.safebot.close()
+  const second = await startSafebot()
+  const reader = second.stranger('reader')
+  expect((await reader.get('/api/identity/alice')).status).toBe(404)
+  expect(await statusOf(reader)).toEqual({ exists: false, roomId: ROOM })
+})

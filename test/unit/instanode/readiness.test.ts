@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { Readiness } from '../../../servers/instanode/domain/readiness.js'
+import { MemoryStore } from '../../../servers/instanode/store/memory.js'
+import { Clock } from '../../../shared/clock/clock.js'
+import { silentLog } from '../../../shared/log.js'
+import { RecordingDatabases } from '../../support/recording-databases.js'
+
+const OK = { customer_db: 'ok', platform_db: 'ok', redis: 'ok' }
+
+function start() {
+  const machine = new Clock({ mode: 'manual' })
+  const [store, databases] = [new MemoryStore(), new RecordingDatabases()]
+  const readiness = new Readiness({ store, databases, machine, log: silentLog })
+  return { machine, store, databases, readiness }
+}
+
+it('all parts that answer are ok, and leave no alarm behind', async () => {
+  const { readiness, machine } = start()
+  expect(await readiness.check()).toEqual(OK)
+  expect(machine.pending).toBe(0)
+})
+
+it('each part that fails is named by itself', async () => {
+  const { readiness, store, databases } = start()
+  databases.failing.ready = new Error('down')
+  expect(await readiness.check()).toEqual({ ...OK, customer_db: 'ping_failed' })
+  store.find = () => Promise.reject(new Error('down'))
+  expect(await readiness.check()).toEqual({ ...OK, platform_db: 'ping_failed' })
+  store.deliveries = () => Promise.reject(new Error('down'))
+  expect(await readiness.check()).toEqual({ ...OK, platform_db: 'ping_failed', redis: 'ping_failed' })
+})
+
+it('a part that hangs has half a second', async () => {
+  const { readiness, databases, machine } = start()
+  databases.ready = () => new Promise(() => {})
+  const checking = readiness.check()
+  await machine.whenPending(1)
+  await machine.advance(500)
+  expect(await checking).toEqual({ ...OK, customer_db: 'ping_failed' })
+})

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import { contractOf } from '../../../servers/instanode/contract.js'
+import { Receivers } from '../../../servers/instanode/domain/receivers.js'
+import { MemoryStore } from '../../../servers/instanode/store/memory.js'
+import { Clock } from '../../../shared/clock/clock.js'
+import { IdSource } from '../../../shared/ids.js'
+
+const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
+const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }
+
+it('a delivery that cannot be kept is taken all the same, and the log of the server has why', async () => {
+  const store = new MemoryStore()
+  await store.insert({
+    ...{ id: TOKEN, token: TOKEN, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
+    ...{ owner: null, subnet: '', url: '', createdAt: 0, expiresAt: null, reapAt: null, measureAt: null },
+  })
+  const errors: string[] = []
+  const receivers = new Receivers({
+    store,
+    clock: new Clock({ mode: 'manual' }),
+    ids: new IdSource('test'),
+    contract: contractOf('documented'),
+    log: { warn: () => undefined, error: message => errors.push(message) },
+  })
+  const heard: unknown[] = []
+  receivers.onDelivery((...told) => heard.push(told))
+  store.pushDelivery = () => Promise.reject(new Error('down'))
+  expect(await receivers.take(TOKEN, REQUEST)).toMatch(/^[0-9a-f-]{36}$/)
+  expect([errors.length, heard.length]).toEqual([1, 0])
+})
