@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
+import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { shuttingDown } from '../domain/refusals.js'
 import { refusedBy } from './refused.js'
 
@@ -128,7 +129,7 @@ export class ServiceHttp {
   }
 
   #unreachable(error: unknown): Refusal {
-    const why = reasonOf(error)
+    const why = fetchFailure(error)
     if (why.includes('redirect')) {
       return new Refusal(
         'unreachable',
@@ -142,14 +143,6 @@ export class ServiceHttp {
       'start the stand-in there (understudy up), or connect to where it is, and call again',
     )
   }
-}
-
-/** What lies behind fetch's "fetch failed". */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { cause } = error
-  if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message
-  return cause instanceof Error && cause.message !== '' ? cause.message : error.message
 }
 
 function parse(text: string): unknown {

@@ -179,6 +179,15 @@ describe('wait_for_messages', () => {
     expect(await waiting).toMatchObject({ messages: [{ text: 'hello' }], last_seq: own + 1 })
   })
 
+  it('shows what it sent under an earlier label: only its present one is its own', async () => {
+    const { worker, url } = await workplace()
+    await say(worker, url, 'as worker')
+    await say(worker, url, 'as Walter', 'Walter')
+    expect(await ok(worker, 'wait_for_messages', { url })).toMatchObject({
+      messages: [{ text: 'as worker' }],
+    })
+  })
+
   it('shows its own messages when asked to', async () => {
     const { worker, url } = await workplace()
     await say(worker, url, 'my own')

@@ -8,6 +8,7 @@ import { remoteSafebot, stdioAgent, temporaryFolder } from '../../support/remote
 import { claim, createRoom, say } from '../../support/room.js'
 import { registeredAgent } from '../../support/safebot-agent.js'
 import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
 
 const KEY = 'mcp_identity.key'
 const HANDLE = 'mcp_identity.json'
@@ -166,7 +167,7 @@ describe('a handle', () => {
     const { safebot, warnings } = await remoteSafebot(base)
     const agent = await safebot.connect({ handle: 'alice' })
     await ok(agent, 'send_message', { url: roomAt(base), text: 'hi' })
-    while (warnings.length === 0) await new Promise(resolve => setImmediate(resolve))
+    await until(() => warnings.length > 0)
     expect(warnings[0]).toBe(`@alice could not be registered at ${base}: disk full: try again later`)
     refusing = false
     await refused(agent, 'claim_task', { url: roomAt(base) })

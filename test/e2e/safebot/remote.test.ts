@@ -7,6 +7,7 @@ import { remoteSafebot, remoteSafebotOverHttp, stdioAgent, temporaryFolder } fro
 import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/room.js'
 import { anyCipher, registeredAgent } from '../../support/safebot-agent.js'
 import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
 
 /** A running stand-in, and two agents of another process that is connected to it. */
 async function connected() {
@@ -205,7 +206,7 @@ describe('a connected agent', () => {
       await clock.whenPending(1)
       controller.abort()
       await expect(calling).rejects.toThrow()
-      while (clock.pending > 0) await new Promise(resolve => setImmediate(resolve))
+      await until(() => clock.pending === 0)
       await say(boss, url, 'work')
       expect((await claimNow(worker, url)).text).toBe('work')
     },

@@ -8,6 +8,7 @@ import { ServiceTime } from '../../../servers/safebot/remote/service-time.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { fakeService } from '../../support/fake-service.js'
+import { until } from '../../support/until.js'
 
 const NEVER = new AbortController().signal
 
@@ -62,7 +63,7 @@ describe('an agent whose event stream breaks off', () => {
     const presences = new Presences(new ServiceHttp(base, machine), machine)
     const leave = presences.join('ABCDEF', { name: 'agent', boxPub: '' })
     const gone = async (count: number) => {
-      while (arrivals < count || machine.pending !== 1) await new Promise(resolve => setImmediate(resolve))
+      await until(() => arrivals >= count && machine.pending === 1)
     }
     for (const [index, ms] of [300, 600, 1_200, 2_400, 4_800, 5_000, 5_000].entries()) {
       await gone(index + 1)
@@ -87,7 +88,7 @@ describe('an agent whose event stream breaks off', () => {
     const presences = new Presences(new ServiceHttp(base, machine), machine)
     presences.join('ABCDEF')
     for (let count = 1; count < 5; count++) {
-      while (arrivals < count || machine.pending !== 1) await new Promise(resolve => setImmediate(resolve))
+      await until(() => arrivals >= count && machine.pending === 1)
       await machine.advance(300)
     }
     presences.close()
