@@ -197,6 +197,31 @@ describe('a connected agent', () => {
     expect(await ok(worker, 'next_task', { url })).toMatchObject({ task: { text: 'two' }, warning: null })
   })
 
+  it('shows an envelope of adoption like any other message', async () => {
+    const { boss, worker, url } = await connected()
+    const envelope = JSON.stringify({ safebot_adopt_v1: true, adopt_id: 'a', target_name: 'worker' })
+    await say(boss, url, envelope)
+    expect(await ok(worker, 'wait_for_messages', { url })).toMatchObject({ messages: [{ text: envelope }] })
+    expect((await claimNow(worker, url)).text).toBe(envelope)
+  })
+
+  it('registers once at each of two services, however often it goes from one to the other', async () => {
+    const { here, journal, worker, url } = await connected()
+    const other = await startUnderstudy({ seed: 'other' })
+    const away = await createRoom(await other.safebot.connect({ handle: 'host' }))
+    for (const room of [url, away, url, away]) {
+      await say(worker, room, 'hello')
+      await ok(worker, 'ack_task', { url: room, claim_id: 'x', seq: 1 })
+    }
+    for (const record of [journal, other.journal]) {
+      const registered = record
+        .entries({ caller: 'worker' })
+        .filter(({ method, outcome }) => method === 'POST /api/identity/register' && outcome === 'ok')
+      expect(registered).toHaveLength(1)
+    }
+    expect(here.apiUrl).not.toBe(other.safebot.apiUrl)
+  })
+
   it.each(['next_task', 'claim_task', 'wait_for_messages'])(
     'that cancels %s is waited for by nobody, and claims nothing',
     async tool => {

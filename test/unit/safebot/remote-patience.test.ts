@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { ServiceRefusal } from '../../../servers/safebot/domain/refusals.js'
+import { Keyring } from '../../../servers/safebot/remote/keyring.js'
 import { Presences } from '../../../servers/safebot/remote/presences.js'
+import { RemoteService } from '../../../servers/safebot/remote/remote-service.js'
 import { retrying } from '../../../servers/safebot/remote/retry.js'
 import { ServiceHttp } from '../../../servers/safebot/remote/service-http.js'
 import { ServiceTime } from '../../../servers/safebot/remote/service-time.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
+import { IdSource } from '../../../shared/ids.js'
+import { silentLog } from '../../../shared/log.js'
 import { fakeService } from '../../support/fake-service.js'
 import { until } from '../../support/until.js'
 
@@ -50,6 +54,25 @@ describe('a question that could not be answered', () => {
     await expect(asking).rejects.toMatchObject({ status: 503 })
     expect(machine.pending).toBe(0)
   })
+})
+
+it('a wait that is asked again has what is left of its time', async () => {
+  const machine = new Clock({ mode: 'manual' })
+  const asked: string[] = []
+  const base = await fakeService((request, response) => {
+    asked.push(request.url ?? '')
+    if (asked.length > 2) response.end('{"messages":[],"last_seq":0}')
+    else machine.advance(10_000).then(() => response.writeHead(503).end())
+  })
+  const ids = new IdSource('test')
+  const service = new RemoteService(base, { machine, ids, keyring: new Keyring(ids), log: silentLog })
+  const waiting = service.wait('ABCDEF', { after: 7, timeoutMs: 60_000, ifMissing: 'return' }, NEVER)
+  for (const ms of [200, 500]) {
+    await until(() => machine.pending === 1)
+    await machine.advance(ms)
+  }
+  expect(await waiting).toMatchObject({ messages: [] })
+  expect(asked.map(target => /timeout=(\d+)/.exec(target)?.[1])).toEqual(['60', '50', '40'])
 })
 
 describe('an agent whose event stream breaks off', () => {
