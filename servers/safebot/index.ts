@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import type { ContractName } from '../../shared/contract.js'
 import type { ApiFace } from '../../shared/http/api-face.js'
+import { notFound } from '../../shared/http/not-found.js'
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
@@ -13,6 +13,7 @@ import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
 import { Relay } from './domain/relay.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
+import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
 import type { RemoteServices } from './remote/services.js'
 import { createRest } from './rest/index.js'
 import { type RoomAddress, RoomUrls } from './room-url.js'
@@ -21,36 +22,10 @@ import { MemoryStore } from './store/memory.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
 
-/** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */
-export const DEFAULT_BASE = 'http://127.0.0.1:4802'
-
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'safebot-chat'
 
-/** What the one client on a pipe brings. */
-export interface StdioIdentity {
-  handle?: string | undefined
-  /** Its label in rooms. Default: the handle. */
-  label?: string | undefined
-  /** Where its handle and keys are kept, and made if they are missing: `~/.config/safebot`, say. Default: nowhere. */
-  folder?: string | undefined
-}
-
-export interface SafebotOptions {
-  /** Default `documented`. */
-  contract?: ContractName
-  /** Origin of the rooms made here. Default: where it listens, else {@link DEFAULT_BASE}. */
-  base?: string
-  /**
-   * Origin of a running service to be a client of: this server then has no rooms of its own. Default: it has, and is a client
-   * only where a room URL names another service that may be named.
-   */
-  connect?: string
-  /** Further origins a room URL may name. */
-  allowedBases?: readonly string[]
-  /** What is to differ from the limits of the contract. */
-  limits?: Partial<SafebotLimits>
-}
+export type { SafebotOptions } from './options.js'
 
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Safebot {
@@ -114,7 +89,7 @@ export class Safebot {
       listen,
       faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
-        return { mcp: endpoint, rest: safebot.#rest() }
+        return { mcp: endpoint, rest: options.connect === undefined ? safebot.#rest() : notFound }
       },
     })
     safebot.#serving = serving

@@ -50,6 +50,8 @@ describe('understudy safebot --connect', () => {
     await say(local, url, 'hello')
     expect((await claiming).body).toContain('local: hello')
     expect(await readdir(home)).toEqual([])
+    // It has no rooms of its own that an HTTP API could be about.
+    expect((await send(mcpUrl.replace('/mcp', '/api/health'), { method: 'GET' })).status).toBe(404)
     command.process.kill('SIGTERM')
     expect((await command.exit).code).toBe(0)
   })

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openIdentity } from '../../../servers/safebot/remote/identity-files.js'
+import { Keyring } from '../../../servers/safebot/remote/keyring.js'
 import { IdSource } from '../../../shared/ids.js'
 import { fakeService, roomAt } from '../../support/fake-service.js'
 import { remoteSafebot, stdioAgent, temporaryFolder } from '../../support/remote.js'
@@ -62,6 +63,12 @@ describe('the identity of a connected stdio agent', () => {
     expect(JSON.parse(await readFile(join(folder, HANDLE), 'utf8'))).toMatchObject({
       handle: expect.stringMatching(/^mcp-[0-9a-f]{6}$/),
     })
+  })
+
+  it('that no file keeps is the same again with the same seed, and another for each handle', () => {
+    const keys = (seed: string, handle: string) => new Keyring(new IdSource(seed)).of(handle).signPub
+    expect(keys('a', 'alice')).toBe(keys('a', 'alice'))
+    expect(new Set([keys('a', 'alice'), keys('b', 'alice'), keys('a', 'bob')]).size).toBe(3)
   })
 
   it('is one, if many processes need it for the first time at once', async () => {
