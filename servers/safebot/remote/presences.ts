@@ -37,12 +37,9 @@ export class Presences {
     const stays = [...(this.#rooms.get(roomId) ?? [])]
     if (stays.every(stay => stay.connected)) return
     const enough = new AbortController()
-    const stop = () => enough.abort()
-    signal.addEventListener('abort', stop)
-    const patience = pause(this.#machine, SETTLE_MS, enough.signal)
+    const patience = pause(this.#machine, SETTLE_MS, signal, enough.signal)
     await Promise.race([Promise.all(stays.map(stay => stay.settled())), patience])
-    signal.removeEventListener('abort', stop)
-    stop()
+    enough.abort()
   }
 
   close(): void {

@@ -87,7 +87,7 @@ export class RemoteService implements SafebotService {
   wait(roomId: string, request: WaitRequest, signal: AbortSignal): Promise<Page> {
     return this.#inOpenRoom(roomId, request, signal, () => {
       const begun = this.#machine.now()
-      return retrying(this.#machine, RETRIES.wait, signal, () => {
+      return retrying(this.#machine, RETRIES.wait, [signal, this.#closing.signal], () => {
         const timeout = seconds(request.timeoutMs - (this.#machine.now() - begun))
         const target = `/api/rooms/${roomId}/wait?after=${request.after}&timeout=${timeout}`
         return this.#http.send({ method: 'GET', target, answer: answers.page, signal })
@@ -137,7 +137,7 @@ export class RemoteService implements SafebotService {
   }
 
   #read<T>(target: string, answer: z.ZodType<T>): Promise<T> {
-    return retrying(this.#machine, RETRIES.read, this.#closing.signal, () =>
+    return retrying(this.#machine, RETRIES.read, [this.#closing.signal], () =>
       this.#http.send({ method: 'GET', target, answer }),
     )
   }

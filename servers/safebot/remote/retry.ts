@@ -12,20 +12,20 @@ const PAUSES_MS = [200, 500, 1_000]
  *
  * @param machine the machine's time
  * @param times how often to ask again, at most
- * @param signal ends the asking
+ * @param signals each of them ends the asking
  */
 export async function retrying<T>(
   machine: Clock,
   times: number,
-  signal: AbortSignal,
+  signals: readonly AbortSignal[],
   ask: () => Promise<T>,
 ): Promise<T> {
   for (const ms of PAUSES_MS.slice(0, times)) {
     try {
       return await ask()
     } catch (error) {
-      if (!mayPass(error) || signal.aborted) throw error
-      await pause(machine, ms, signal)
+      if (!mayPass(error) || signals.some(({ aborted }) => aborted)) throw error
+      await pause(machine, ms, ...signals)
     }
   }
   return ask()

@@ -59,6 +59,19 @@ describe('a service that cannot be reached', () => {
     expect(await ok(boss, 'room_status', { url })).toMatchObject({ status: { recent_count: 1 } })
   })
 
+  it('is not waited for by a server that stops: who was about to ask again is answered', async () => {
+    const { safebot, close } = await remoteSafebot(await deadBase())
+    const agent = await safebot.connect({ handle: 'agent' })
+    const url = roomAt(await deadBase())
+    const calls = ['wait_for_messages', 'room_status', 'claim_task'].map(tool =>
+      refused(agent, tool, { url }),
+    )
+    // By now they have been turned away once, or are about to be.
+    for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+    await close()
+    for (const text of await Promise.all(calls)) expect(text).toMatch(/cannot be reached|is shutting down/)
+  })
+
   it('holds next_task’s message with a warning, if it has gone before the acknowledgement', async () => {
     const message = { seq: 7, id: 'id', sender: 'boss', ciphertext: 'AAAA', nonce: 'AAAA', ts: 1 }
     const { agent, url } = await facing((response, target) => {

@@ -23,7 +23,7 @@ describe('a question that could not be answered', () => {
   ])('is asked again %i times, later each time', async (times, waits) => {
     const machine = new Clock({ mode: 'manual' })
     let asked = 0
-    const asking = retrying(machine, times, NEVER, async () => {
+    const asking = retrying(machine, times, [NEVER], async () => {
       asked++
       throw new Refusal('unreachable', 'nobody there')
     })
@@ -44,9 +44,9 @@ describe('a question that could not be answered', () => {
     const refuse = async () => {
       throw new ServiceRefusal(404, { error: 'no such room' }, '')
     }
-    await expect(retrying(machine, 3, NEVER, refuse)).rejects.toMatchObject({ status: 404 })
+    await expect(retrying(machine, 3, [NEVER], refuse)).rejects.toMatchObject({ status: 404 })
     const leaver = new AbortController()
-    const asking = retrying(machine, 3, leaver.signal, async () => {
+    const asking = retrying(machine, 3, [leaver.signal], async () => {
       throw new ServiceRefusal(503, { error: 'busy' }, '')
     })
     await machine.whenPending(1)
