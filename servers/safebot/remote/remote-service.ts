@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
@@ -51,6 +52,8 @@ export class RemoteService implements SafebotService {
 
   /** @param base origin of the service */
   constructor(base: string, { keyring, machine, ids, log }: RemoteOptions) {
+    // Every question that is about to be asked again listens to it: there may be more of those than look right to Node.
+    setMaxListeners(0, this.#closing.signal)
     const http = new ServiceHttp(base, machine)
     const time = new ServiceTime(machine, async () => {
       const { ts } = await http.send({ method: 'GET', target: '/api/health', answer: answers.health })

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
@@ -10,6 +11,8 @@ import { serviceSentence } from './refusal-text.js'
 
 /** For the observed contract, under which a call goes on after its caller has gone. */
 const NEVER = new AbortController().signal
+// All calls that are parked listen to it: more than look right to Node.
+setMaxListeners(0, NEVER)
 
 export const nextTask = (kit: ToolKit) =>
   defineTool({

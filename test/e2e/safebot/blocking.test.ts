@@ -143,6 +143,21 @@ describe('a cancelled call', () => {
     expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
   })
 
+  it('next_task is parked by many at once under the observed contract, without a warning', async () => {
+    const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    await say(boss, url, 'first')
+    await ok(worker, 'next_task', { url })
+    const calls = Array.from({ length: 20 }, () => call(worker, 'next_task', { url, timeout_seconds: 1 }))
+    await clock.whenPending(20)
+    await clock.advance(1_000)
+    await Promise.all(calls)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   it('next_task loses the message under the observed contract', async () => {
     const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
     await say(boss, url, 'first')

@@ -59,6 +59,18 @@ describe('a service that cannot be reached', () => {
     expect(await ok(boss, 'room_status', { url })).toMatchObject({ status: { recent_count: 1 } })
   })
 
+  it('may be asked by many at once, without a warning', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    const { safebot } = await remoteSafebot(await deadBase())
+    const agent = await safebot.connect({ handle: 'agent' })
+    const url = roomAt(await deadBase())
+    await Promise.all(Array.from({ length: 20 }, () => refused(agent, 'room_status', { url })))
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   it('is not waited for by a server that stops: who was about to ask again is answered', async () => {
     const { safebot, close } = await remoteSafebot(await deadBase())
     const agent = await safebot.connect({ handle: 'agent' })
