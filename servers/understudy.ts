@@ -43,6 +43,10 @@ export interface Understudy {
   readonly instance: Instance
   readonly clock: Instance['clock']
   readonly journal: Journal
+  /** Trouble on demand: what goes wrong, on which calls. */
+  readonly faults: Instance['faults']
+  /** What the lists of tools show instead of the genuine ones. */
+  readonly catalogue: Instance['catalogue']
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
@@ -76,6 +80,8 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
       instance,
       clock: instance.clock,
       journal: instance.journal,
+      faults: instance.faults,
+      catalogue: instance.catalogue,
       instanode: instanode.running,
       safebot: safebot.running,
       close,

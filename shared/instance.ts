@@ -1,8 +1,11 @@
+import { Catalogue } from './catalogue/catalogue.js'
 import { Clock } from './clock/clock.js'
 import { readClockSpec } from './clock/spec.js'
+import { FaultTable } from './faults/table.js'
 import { IdSource } from './ids.js'
 import { JournalFile } from './journal/file.js'
 import { Journal } from './journal/journal.js'
+import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
 
 export interface InstanceOptions {
@@ -12,6 +15,12 @@ export interface InstanceOptions {
   seed?: string
   /** Also append the journal here, as JSON lines. */
   journalFile?: string
+  /** Default true; false measures what the journal costs, and has it refuse to prove anything. */
+  journal?: boolean
+  /** Whether HTTP answers name this instance and their entry in the journal. Default false: the genuine ones do not. */
+  stamp?: boolean
+  /** What a `crash` fault comes to once every connection has been cut. Default: nothing more, for the process is not ours. */
+  onCrash?: () => void
   /** Default: silent. */
   log?: Log
 }
@@ -24,7 +33,17 @@ export interface Instance {
   readonly machine: Clock
   readonly ids: IdSource
   readonly journal: Journal
+  /** Trouble that has been asked for. */
+  readonly faults: FaultTable
+  /** What the lists of tools show instead of the genuine ones. */
+  readonly catalogue: Catalogue
+  /** The servers and tools of this instance, as far as they have been started. */
+  readonly knownTools: KnownTools
+  /** Whether HTTP answers name this instance and their entry in the journal. */
+  readonly stamp: boolean
   readonly log: Log
+  /** One of its servers has broken off. */
+  crashed(): void
   /** Stops time and closes the journal. To be called once the servers are closed. */
   close(): Promise<void>
 }
@@ -41,15 +60,33 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     options.journalFile === undefined
       ? undefined
       : await JournalFile.open(options.journalFile, error => log.error('the journal file failed', error))
-  const journal = new Journal({ clock, instance: name, ...(file && { file }) })
+  const journal = new Journal({
+    clock,
+    machine,
+    instance: name,
+    enabled: options.journal ?? true,
+    onError: error => log.error('a listener of the journal failed', error),
+    ...(file && { file }),
+  })
+  const knownTools = new KnownTools()
   return {
     name,
     clock,
     machine,
     ids,
     journal,
+    faults: new FaultTable(knownTools),
+    catalogue: new Catalogue(knownTools),
+    knownTools,
+    stamp: options.stamp ?? false,
     log,
+    crashed() {
+      // The journal is the proof of what came before, so it is safe before the process goes.
+      if (file === undefined) options.onCrash?.()
+      else void file.flush().then(() => options.onCrash?.())
+    },
     async close() {
+      journal.stop()
       clock.close()
       machine.close()
       await file?.close()

@@ -4,7 +4,7 @@ import type { UnderstudyOptions } from '../understudy.js'
 import { stderrLog } from './log.js'
 import { asUsage, type Given, readChoice } from './options.js'
 
-/** What every command takes: clock, seed, contract, journal. */
+/** What every command takes: clock, seed, contract, journal, stamp. */
 export function instanceOptions(given: Given): UnderstudyOptions & { contract: ContractName } {
   const seed = given.text('seed')
   const journalFile = given.text('journal')
@@ -14,6 +14,9 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
     clock,
     contract: readChoice(given, 'contract', CONTRACT_NAMES),
     log: stderrLog(),
+    stamp: given.flag('stamp'),
+    // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
+    onCrash: () => process.exit(70),
     ...(seed !== undefined && { seed }),
     ...(journalFile !== undefined && { journalFile }),
   }

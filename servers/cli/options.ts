@@ -28,6 +28,7 @@ export const OPTIONS = {
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
+  stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   json: { about: 'machine-readable output' },
   help: { about: 'this text' },
   version: { about: 'the version' },

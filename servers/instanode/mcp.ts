@@ -18,12 +18,13 @@ export interface McpOptions extends ToolKit {
 
 /** The MCP side of the service: the host of its conversations, with the six tools behind it. */
 export async function createMcp(
-  { journal, log }: Instance,
+  instance: Instance,
   { nameOf, service, contract }: McpOptions,
 ): Promise<McpHost<Caller>> {
+  const { log } = instance
   const host = new McpHost({
     name: 'instanode',
-    journal,
+    instance,
     identify,
     nameOf,
     onError: error => log.warn('a message could not be handled', error),

@@ -55,7 +55,7 @@ export class Safebot {
     this.#agents = new Agents(ids.stream('handles'))
     this.#host = new McpHost({
       name: 'safebot',
-      journal: instance.journal,
+      instance,
       identify: clues => this.#agents.identify(clues),
       nameOf: agent => agent.handle,
       forget: session => this.#agents.forget(session),
@@ -89,7 +89,7 @@ export class Safebot {
       listen,
       faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
-        return { mcp: endpoint, rest: options.connect === undefined ? safebot.#rest() : notFound }
+        return { mcp: endpoint, rest: options.connect === undefined ? safebot.#rest(url) : notFound }
       },
     })
     safebot.#serving = serving
@@ -133,7 +133,7 @@ export class Safebot {
   }
 
   async #mount(options: SafebotOptions): Promise<void> {
-    const { clock, ids, log } = this.#instance
+    const { clock, ids, log, faults } = this.#instance
     const tools = createTools({
       serviceOf: room => this.#serviceOf(room),
       urls: new RoomUrls(
@@ -144,6 +144,7 @@ export class Safebot {
       clock,
       ids: ids.stream('rooms'),
       contract: this.#contract,
+      faults,
     })
     await mountTools({
       name: SERVER_NAME,
@@ -168,9 +169,10 @@ export class Safebot {
     return this.#remote
   }
 
-  #rest(): ApiFace {
+  #rest(url: string): ApiFace {
     const { journal, clock, machine, log } = this.#instance
     return createRest({
+      url,
       relay: this.#relay,
       contract: this.#contract,
       limits: this.#limits,

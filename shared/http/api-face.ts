@@ -50,9 +50,11 @@ export class ApiFace implements HttpFace {
 
   forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
     const call = new HttpCall(request, response)
-    this.#open(call)
-      .then(entry => this.#send(call, entry, this.#options.forbidden(why)))
-      .catch(() => response.destroy())
+    this.#forbid(call, why).catch(() => response.destroy())
+  }
+
+  async #forbid(call: HttpCall, why: string): Promise<void> {
+    this.#send(call, await this.#open(call), this.#options.forbidden(why))
   }
 
   async #answer(call: HttpCall): Promise<void> {
@@ -86,12 +88,18 @@ export class ApiFace implements HttpFace {
     }
   }
 
-  async #open(call: HttpCall): Promise<JournalEntry> {
+  /** A caller that is known at once costs no wait. */
+  #open(call: HttpCall): JournalEntry | Promise<JournalEntry> {
+    const caller = this.#options.nameOf(call)
+    return typeof caller === 'string' ? this.#note(call, caller) : caller.then(name => this.#note(call, name))
+  }
+
+  #note(call: HttpCall, caller: string): JournalEntry {
     return this.#options.journal.open({
       server: this.#options.name,
       transport: 'http',
       session: null,
-      caller: await this.#options.nameOf(call),
+      caller,
       method: `${call.method} ${call.path}`,
       tool: null,
       arguments: undefined,
@@ -124,7 +132,6 @@ export class ApiFace implements HttpFace {
     const bytes = Buffer.byteLength(body)
     response.writeHead(status, {
       ...common,
-      ...(call.tooLarge && { Connection: 'close' }),
       'Content-Length': bytes,
       ...headers,
     })

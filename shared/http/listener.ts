@@ -66,6 +66,12 @@ export class Listener {
     return new Listener(server, url)
   }
 
+  /** Stops listening and drops what is connected, as a process does that dies. */
+  cut(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
   /** Stops listening, lets the answers that have been written leave, and drops what is still connected. */
   close(): Promise<void> {
     return new Promise(resolve => {

@@ -25,11 +25,13 @@ interface Found {
   route: Route | undefined
   params: Record<string, string>
   /** The methods that the path has; none: there is nothing there. */
-  methods: string[]
+  methods: readonly string[]
 }
 
 interface Pattern {
   readonly segments: readonly string[]
+  /** Those of `routes`, in the order they came in. */
+  readonly methods: string[]
   /** By method. */
   readonly routes: Map<string, Route>
 }
@@ -46,12 +48,12 @@ export class RouteTable {
   /** @param path as it was requested, without the query */
   find(method: string, path: string): Found {
     const segments = path.split('/')
-    for (const { segments: wanted, routes } of this.#patterns.get(segments.length) ?? []) {
+    for (const { segments: wanted, methods, routes } of this.#patterns.get(segments.length) ?? []) {
       const params = matched(wanted, segments)
       if (params === undefined) continue
       const route =
         routes.get(method) ?? (method === 'HEAD' ? routes.get('GET') : undefined) ?? routes.get('*')
-      return { route, params, methods: [...routes.keys()] }
+      return { route, params, methods }
     }
     return { route: undefined, params: {}, methods: [] }
   }
@@ -61,8 +63,12 @@ export class RouteTable {
     const alike = this.#patterns.get(segments.length) ?? []
     this.#patterns.set(segments.length, alike)
     const known = alike.find(pattern => pattern.segments.join('/') === route.path)
-    if (known === undefined) alike.push({ segments, routes: new Map([[route.method, route]]) })
-    else known.routes.set(route.method, route)
+    const { method } = route
+    if (known === undefined) alike.push({ segments, methods: [method], routes: new Map([[method, route]]) })
+    else {
+      known.methods.push(method)
+      known.routes.set(method, route)
+    }
   }
 }
 

@@ -1,12 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { argsHash } from './args-hash.js'
 import { maskHeaders } from './mask.js'
+import { traceId } from './trace.js'
+
+/** How a request may end; `fault` is trouble that was asked for. */
+export const OUTCOMES = ['ok', 'tool_error', 'protocol_error', 'aborted', 'fault'] as const
 
 /** How a request ended; `undefined` while it is still under way. */
-export type Outcome = 'ok' | 'tool_error' | 'protocol_error' | 'aborted' | 'fault'
+export type Outcome = (typeof OUTCOMES)[number]
+
+export const TRANSPORTS = ['stdio', 'http', 'memory'] as const
 
 /** By which way a request came in. */
-export type TransportKind = 'stdio' | 'http' | 'memory'
+export type TransportKind = (typeof TRANSPORTS)[number]
 
 /** What is known when a request arrives. */
 export interface Arrival {
@@ -21,6 +27,8 @@ export interface Arrival {
   tool: string | null
   arguments: unknown
   headers: IncomingHttpHeaders
+  /** `params._meta.traceparent`, if the message has one: it goes before the header, which a whole batch shares. */
+  traceparent?: unknown
   /** The exact request body. A batch gives each of its messages the whole of it. */
   raw: string
 }
@@ -37,6 +45,7 @@ export class JournalEntry {
   readonly headers: IncomingHttpHeaders
   readonly raw: string
   readonly requestBytes: number
+  readonly #traceparent: unknown
   #outcome: Outcome | undefined
   #durationMs: number | undefined
   #responseBytes = 0
@@ -62,6 +71,7 @@ export class JournalEntry {
     this.tool = arrival.tool
     this.arguments = arrival.arguments
     this.headers = maskHeaders(arrival.headers)
+    this.#traceparent = arrival.traceparent ?? arrival.headers.traceparent
     this.raw = arrival.raw
     this.requestBytes = Buffer.byteLength(arrival.raw)
   }
@@ -98,6 +108,11 @@ export class JournalEntry {
     return this.#hash
   }
 
+  /** The trace id of the W3C `traceparent` it came with; null without one. */
+  get trace(): string | null {
+    return traceId(this.#traceparent)
+  }
+
   /** Ends the entry; only the first end counts. Returns whether this was it. */
   end(outcome: Outcome, durationMs: number, responseBytes: number): boolean {
     if (this.#outcome !== undefined) return false
@@ -128,6 +143,7 @@ export class JournalEntry {
       requestBytes: this.requestBytes,
       responseBytes: this.#responseBytes,
       raw: this.raw,
+      trace: this.trace,
     }
   }
 }

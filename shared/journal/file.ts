@@ -37,7 +37,12 @@ export class JournalFile {
     this.#stream.write(`${JSON.stringify(entry)}\n`)
   }
 
-  /** Resolves when all that was appended is in the file. */
+  /** Resolves when all that was appended is in the file; it can be appended to further. */
+  flush(): Promise<void> {
+    return new Promise(resolve => this.#stream.write('', () => resolve()))
+  }
+
+  /** Likewise, and closes it. */
   close(): Promise<void> {
     return new Promise(resolve => this.#stream.end(resolve))
   }

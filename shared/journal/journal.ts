@@ -1,9 +1,17 @@
+import { checked } from '../check.js'
 import { type Clock, machineNow } from '../clock/clock.js'
+import { Refusal } from '../errors.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import type { JournalFile } from './file.js'
+import { asLine, inWords } from './nearest.js'
+import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
+import { Waiter, type Watcher } from './waiter.js'
+import { expectedOf, type JournalFilter, matches, readWhere } from './where.js'
 
 export interface JournalOptions {
   clock: Clock
+  /** The machine's time, by which waiting times out. */
+  machine: Clock
   /** Names this instance in every entry. */
   instance: string
   /** Entries kept in memory before the oldest go. Default 10,000. */
@@ -12,12 +20,28 @@ export interface JournalOptions {
   maxBytes?: number
   /** Also append every ended entry here. */
   file?: JournalFile
+  /** Default true. Off, nothing is kept, and what would have to be proved by it is refused: only to measure its cost. */
+  enabled?: boolean
+  /** Told of a listener that threw. Default: nobody. */
+  onError?: (error: unknown) => void
 }
 
-/** What an entry must equal to be picked. */
-export type JournalFilter = Partial<
-  Pick<JournalEntry, 'server' | 'tool' | 'caller' | 'outcome' | 'method' | 'session'>
->
+export interface JournalPage {
+  entries: JournalEntry[]
+  /**
+   * To be given as `after` for what comes next. An entry under way is judged as it stands: to learn of its end,
+   * subscribe or wait.
+   */
+  next: number
+  /** How many entries the ring has let go since the beginning, or since it was cleared. */
+  dropped: number
+}
+
+/** Told of an entry when it is opened, and again when it has ended. */
+export type JournalListener = (entry: JournalEntry) => void
+
+/** How many offending entries a refusal lists. */
+const LISTED = 20
 
 /**
  * The record of what reached the servers: every request, whatever became of it.
@@ -25,23 +49,27 @@ export type JournalFilter = Partial<
  * A ring: past either bound the oldest entries go and `dropped` says how many went.
  */
 export class Journal {
-  readonly #options: Required<Pick<JournalOptions, 'clock' | 'instance' | 'maxEntries' | 'maxBytes'>>
+  readonly #options: Required<Omit<JournalOptions, 'file' | 'onError'>>
   readonly #file: JournalFile | undefined
+  readonly #onError: (error: unknown) => void
+  readonly #watchers = new Set<Watcher>()
+  /** Stands in for every entry while the journal is off. */
+  readonly #unkept: JournalEntry
   #kept: JournalEntry[] = []
   /** Where the ring begins in `#kept`: moving this is cheap, shifting an array for every request is not. */
   #first = 0
   #bytes = 0
   #seq = 0
   #dropped = 0
+  /** The seq up to which the journal has been cleared: what ends of that is no longer told. */
+  #cleared = 0
 
-  constructor(options: JournalOptions) {
-    this.#options = {
-      clock: options.clock,
-      instance: options.instance,
-      maxEntries: options.maxEntries ?? 10_000,
-      maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
-    }
-    this.#file = options.file
+  constructor({ file, onError, ...options }: JournalOptions) {
+    this.#options = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, enabled: true, ...options }
+    this.#file = file
+    this.#onError = onError ?? (() => undefined)
+    this.#unkept = new JournalEntry(0, options.instance, 0, 0, NOTHING)
+    this.#unkept.end('ok', 0, 0)
   }
 
   /** How many entries the ring has let go. */
@@ -51,26 +79,146 @@ export class Journal {
 
   /** Opens the entry of a request that has just arrived. */
   open(arrival: Arrival): JournalEntry {
-    const { clock, instance } = this.#options
+    const { clock, instance, enabled } = this.#options
+    if (!enabled) return this.#unkept
     const entry = new JournalEntry(++this.#seq, instance, clock.now(), machineNow(), arrival)
     this.#kept.push(entry)
     this.#bytes += entry.requestBytes
     this.#trim()
+    if (this.#watchers.size > 0) this.#tell(entry)
     return entry
   }
 
   /** Closes an entry with how its request ended; a second close is ignored. */
   close(entry: JournalEntry, outcome: Outcome, responseBytes = 0): void {
+    if (entry === this.#unkept) return
     const durationMs = Math.round((machineNow() - entry.startedMs) * 1000) / 1000
-    if (entry.end(outcome, durationMs, responseBytes)) this.#file?.append(entry)
+    if (!entry.end(outcome, durationMs, responseBytes)) return
+    this.#file?.append(entry)
+    if (this.#watchers.size > 0 && entry.seq > this.#cleared) this.#tell(entry)
   }
 
-  /** The entries still kept that equal `filter` in every field it names, oldest first. */
-  entries(filter: JournalFilter = {}): JournalEntry[] {
-    const wanted = Object.entries(filter)
-    return this.#kept
-      .slice(this.#first)
-      .filter(entry => wanted.every(([field, value]) => Reflect.get(entry, field) === value))
+  /**
+   * The entries still kept that `where` picks, oldest first.
+   *
+   * @throws Refusal `bad_where`
+   */
+  entries(where: JournalFilter = {}): JournalEntry[] {
+    const expected = expectedOf(readWhere(where))
+    return this.#held().filter(entry => matches(entry, expected))
+  }
+
+  /**
+   * The entries that `where` picks behind a cursor, oldest first.
+   *
+   * @throws Refusal `bad_where`
+   */
+  page(request: PageRequest = {}): JournalPage {
+    const { after = 0, limit = 1000, ...where } = checked(pageSchema, request, 'bad_where', 'where')
+    const expected = expectedOf(where)
+    const entries: JournalEntry[] = []
+    let next = after
+    for (const entry of this.#held()) {
+      if (entry.seq <= after) continue
+      if (entries.length === limit) break
+      next = entry.seq
+      if (matches(entry, expected)) entries.push(entry)
+    }
+    return { entries, next, dropped: this.#dropped }
+  }
+
+  /** Forgets everything so far; `seq` goes on. What is still under way is forgotten with it, and waiting begins anew. */
+  clear(): void {
+    this.#kept = []
+    this.#first = 0
+    this.#bytes = 0
+    this.#dropped = 0
+    this.#cleared = this.#seq
+    for (const watcher of this.#watchers) watcher.cleared?.()
+  }
+
+  /** Calls `listener` for every entry from now on, until the returned function is called; what it throws does no harm. */
+  subscribe(listener: JournalListener): () => void {
+    return this.#watch({ entry: listener })
+  }
+
+  /**
+   * Resolves with the entries that `where` picks once there are `count` of them, past ones included.
+   *
+   * Without an `outcome` in it an entry counts as soon as it is opened.
+   *
+   * @throws Refusal `journal_wait`, with the nearest miss, if they have not arrived in time; `bad_where`; `bad_wait`
+   */
+  async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<JournalEntry[]> {
+    this.#requireEnabled()
+    const { machine } = this.#options
+    const { count = 1, timeoutMs = 5000 } = checked(waitSchema, options, 'bad_wait', 'waitFor')
+    const waiter = new Waiter({
+      expected: expectedOf(readWhere(where)),
+      count,
+      timeoutMs,
+      signal,
+      machine,
+      held: () => this.#held(),
+      watch: watcher => this.#watch(watcher),
+    })
+    return waiter.wait()
+  }
+
+  /**
+   * Proves that nothing arrived that `where` picks, be it under way or ended.
+   *
+   * @throws Refusal `journal_unexpected` with what did; `journal_incomplete` if the ring has let entries go, among
+   *   which there may have been one; `bad_where`
+   */
+  expectNothing(where: JournalFilter = {}): void {
+    this.#requireEnabled()
+    const arrived = this.entries(where)
+    const what = inWords(expectedOf(where))
+    if (arrived.length > 0) {
+      const lines = arrived.slice(0, LISTED).map(entry => `\n  ${asLine(entry)}`)
+      if (arrived.length > LISTED) lines.push(`\n  and ${arrived.length - LISTED} more`)
+      throw new Refusal(
+        'journal_unexpected',
+        `${what} was not to arrive, but did, ${arrived.length} ${arrived.length === 1 ? 'time' : 'times'}:${lines.join('')}`,
+      )
+    }
+    if (this.#dropped === 0) return
+    throw new Refusal(
+      'journal_incomplete',
+      `whether ${what} arrived cannot be told: ${this.#dropped} of the oldest entries are no longer kept`,
+      'clear the journal before what is to be proved begins',
+    )
+  }
+
+  /** Ends every wait. To be called when nothing more will arrive. */
+  stop(): void {
+    for (const watcher of [...this.#watchers]) watcher.stopped?.()
+    this.#watchers.clear()
+  }
+
+  #held(): JournalEntry[] {
+    return this.#kept.slice(this.#first)
+  }
+
+  #watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  #tell(entry: JournalEntry): void {
+    for (const watcher of this.#watchers) {
+      try {
+        watcher.entry(entry)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+  }
+
+  #requireEnabled(): void {
+    if (this.#options.enabled) return
+    throw new Refusal('journal_off', 'the journal is off, so nothing can be told by it', 'leave it on')
   }
 
   #trim(): void {
@@ -87,4 +235,16 @@ export class Journal {
       this.#first = 0
     }
   }
+}
+
+const NOTHING: Arrival = {
+  server: '',
+  transport: 'memory',
+  session: null,
+  caller: '',
+  method: null,
+  tool: null,
+  arguments: undefined,
+  headers: {},
+  raw: '',
 }

@@ -1,6 +1,5 @@
 import type { z } from 'zod'
-
-const SHOWN_CHARS = 60
+import { shown } from '../shown.js'
 
 /**
  * What is wrong with the arguments of a call, in one sentence: every argument at fault, the value it had, what it takes.
@@ -38,19 +37,6 @@ function at(args: unknown, path: PropertyKey[]): unknown {
     (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
     args,
   )
-}
-
-function shown(value: unknown): string {
-  const text = written(value)
-  return text.length <= SHOWN_CHARS ? text : `${text.slice(0, SHOWN_CHARS)}… (${text.length} characters)`
-}
-
-function written(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    return 'a value nested too deeply to be shown'
-  }
 }
 
 function lowerFirst(text: string): string {

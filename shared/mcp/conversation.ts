@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
-import type { Cancellation } from '../cancellation.js'
+import type { Garbling } from '../faults/garbling.js'
+import type { Troubled } from '../faults/meet.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
@@ -20,6 +21,8 @@ export interface Conversation {
   readonly inflight: Map<RequestId, Call<unknown>>
   /** Sends what belongs to no request in particular; without a way to do so the message is dropped. */
   notify(message: ServerMessage): void
+  /** Breaks off as if this process had died; without a way to do so the transport has another. */
+  cut?(): void
 }
 
 /** Where the answer to one request goes. */
@@ -30,6 +33,8 @@ export interface Reply {
   notify(message: ServerMessage): void
   /** No answer will come: the call was cancelled. */
   abandon(): void
+  /** A reply to the same place whose answer comes out spoilt; of a batch, the last answer, or the list of all. */
+  garbled(how: Garbling): Reply
 }
 
 /** What tells who is calling. */
@@ -44,15 +49,11 @@ export interface CallerClues {
 }
 
 /** One request under way. */
-export interface Call<Caller> {
+export interface Call<Caller> extends Troubled {
   /** The id the SDK knows it by: unique among all conversations. */
   readonly id: number
-  /** The id its caller gave it. */
-  readonly callerId: RequestId
   readonly method: string
   readonly caller: Caller
   readonly conversation: Conversation
-  readonly reply: Reply
   readonly entry: JournalEntry
-  readonly cancellation: Cancellation
 }

@@ -10,9 +10,12 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
 import { Cancellation } from '../cancellation.js'
+import { meet } from '../faults/meet.js'
+import { sized } from '../faults/sized.js'
+import type { Due } from '../faults/table.js'
+import type { Instance } from '../instance.js'
 import { isObject } from '../is-object.js'
-import type { Arrival, JournalEntry } from '../journal/entry.js'
-import type { Journal } from '../journal/journal.js'
+import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
 import {
   anonymousError,
@@ -26,9 +29,9 @@ import {
 } from './messages.js'
 
 export interface HostOptions<Caller> {
-  /** The server's name in the journal. */
+  /** The server's name in the journal, and where faults and overlays are set. */
   name: string
-  journal: Journal
+  instance: Pick<Instance, 'clock' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed'>
   /**
    * Who is calling.
    *
@@ -51,6 +54,8 @@ export interface Incoming<Caller> {
   headers: IncomingHttpHeaders
   conversation: Conversation
   reply: Reply
+  /** Given the message's entry in the journal before anything comes of it. */
+  opened?(entry: JournalEntry): void
 }
 
 /**
@@ -78,6 +83,8 @@ export class McpHost<Caller> implements Transport {
   readonly #conversations = new Set<Conversation>()
   /** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
   readonly #asked = new Map<RequestId, Call<Caller>>()
+  /** Each cuts what no lasting conversation stands for, without a word: a listener's sockets. */
+  readonly #cuts = new Set<() => void>()
   #lastId = 0
   /** While the SDK is handed a message: whether it could read it. */
   #reading: { failed: boolean } | undefined
@@ -85,6 +92,14 @@ export class McpHost<Caller> implements Transport {
   constructor(options: HostOptions<Caller>) {
     this.#options = options
     this.identify = clues => options.identify(clues)
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
+  get instance(): HostOptions<Caller>['instance'] {
+    return this.#options.instance
   }
 
   /** Puts `server` behind this host; it serves every conversation from then on. */
@@ -110,6 +125,17 @@ export class McpHost<Caller> implements Transport {
   async close(): Promise<void> {
     for (const call of [...this.#calls.values()]) this.#cancel(call, 'the server is shutting down')
     this.onclose?.()
+  }
+
+  /** Has `cut` called, beside those of the lasting conversations, when this server is to break off. */
+  onCrash(cut: () => void): void {
+    this.#cuts.add(cut)
+  }
+
+  /** The journal's name for who made the request that the SDK knows by this id; empty once that is over. */
+  callerOf(id: RequestId): string {
+    const call = this.#calls.get(id)
+    return call === undefined ? '' : this.#options.nameOf(call.caller)
   }
 
   /** Lets a lasting conversation hear what the server says to all. */
@@ -139,7 +165,7 @@ export class McpHost<Caller> implements Transport {
 
   /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
   note(arrival: Omit<Arrival, 'server' | 'tool' | 'arguments'>): JournalEntry {
-    return this.#options.journal.open({
+    return this.#options.instance.journal.open({
       ...arrival,
       server: this.#options.name,
       tool: null,
@@ -149,20 +175,21 @@ export class McpHost<Caller> implements Transport {
 
   /** Ends an entry that {@link note} opened. */
   noteEnd(entry: JournalEntry, outcome: 'ok' | 'protocol_error' | 'aborted', responseBytes: number): void {
-    this.#options.journal.close(entry, outcome, responseBytes)
+    this.#options.instance.journal.close(entry, outcome, responseBytes)
   }
 
   /** Takes in one message; the answer, if there is one, goes to its reply. */
   receive(incoming: Incoming<Caller>): void {
     const { message, reply } = incoming
     const entry = this.#open(incoming)
+    incoming.opened?.(entry)
     if (isRequest(message)) this.#request(message, incoming, entry)
     else if (isNotification(message)) {
-      this.#options.journal.close(entry, 'ok')
+      this.#options.instance.journal.close(entry, 'ok')
       if (message.method === 'notifications/cancelled') this.#cancelled(message.params, incoming)
       else this.#hand(message)
     } else if (isResponse(message)) {
-      this.#options.journal.close(entry, 'ok')
+      this.#options.instance.journal.close(entry, 'ok')
       this.#answered(message, incoming.conversation)
     } else {
       const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
@@ -201,7 +228,8 @@ export class McpHost<Caller> implements Transport {
     const method = isObject(message) && typeof message.method === 'string' ? message.method : null
     const params = isObject(message) && isObject(message.params) ? message.params : {}
     const isCall = method === 'tools/call'
-    return this.#options.journal.open({
+    const meta = isObject(params._meta) ? params._meta : undefined
+    return this.#options.instance.journal.open({
       server: this.#options.name,
       transport: conversation.transport,
       session: conversation.session,
@@ -210,6 +238,7 @@ export class McpHost<Caller> implements Transport {
       tool: isCall && typeof params.name === 'string' ? params.name : null,
       arguments: isCall ? params.arguments : undefined,
       headers,
+      traceparent: meta?.traceparent,
       raw,
     })
   }
@@ -235,12 +264,38 @@ export class McpHost<Caller> implements Transport {
     conversation.inflight.set(request.id, call)
     const handler = this.#handlers.get(request.method)
     if (handler !== undefined) {
-      void this.#run(handler, call, request.params)
+      const due = this.#due(call, request.params)
+      if (due === undefined) void this.#run(handler, call, request.params)
+      else {
+        meet(call, due, this.#options.instance.clock, {
+          run: () => void this.#run(handler, call, request.params),
+          answer: response => this.#answer(call, response),
+          crash: () => this.#crash(call),
+        })
+      }
       return
     }
     if (this.#hand({ ...request, id }, { requestInfo: { headers: incoming.headers } })) return
     const why = `not a valid ${request.method} request`
     this.#answer(call, errorResponse(request.id, RpcCode.invalidRequest, why))
+  }
+
+  /** The faults set for a call of a tool, by that tool's genuine name. */
+  #due(call: Call<Caller>, params: JSONRPCRequest['params']): Due | undefined {
+    const { faults, catalogue } = this.#options.instance
+    if (!faults.any || call.method !== 'tools/call' || typeof params?.name !== 'string') return undefined
+    const caller = this.#options.nameOf(call.caller)
+    return faults.due(this.name, catalogue.genuineName(this.name, caller, params.name))
+  }
+
+  /** Breaks off as a process does that dies: nobody is answered, nothing is said. */
+  #crash(call: Call<Caller>): void {
+    this.#drop(call)
+    this.#options.instance.journal.close(call.entry, 'fault')
+    for (const cut of this.#cuts) cut()
+    for (const conversation of [...this.#conversations]) conversation.cut?.()
+    void this.close()
+    this.#options.instance.crashed()
   }
 
   async #run(
@@ -275,10 +330,10 @@ export class McpHost<Caller> implements Transport {
     if (call.method === 'initialize' && 'result' in response) {
       call.conversation.version = String(response.result.protocolVersion)
     }
-    const bytes = call.reply.answer(response)
-    const outcome =
-      'error' in response ? 'protocol_error' : response.result.isError === true ? 'tool_error' : 'ok'
-    this.#options.journal.close(call.entry, outcome, bytes)
+    const { fault } = call
+    const sent = typeof fault === 'object' && 'bytes' in fault ? sized(response, fault.bytes) : response
+    const bytes = call.reply.answer(sent)
+    this.#options.instance.journal.close(call.entry, fault ? 'fault' : outcomeOf(response), bytes)
   }
 
   #refuse(entry: JournalEntry, reply: Reply, id: RequestId | undefined, why: string): void {
@@ -288,7 +343,7 @@ export class McpHost<Caller> implements Transport {
         ? anonymousError(RpcCode.invalidRequest, message)
         : errorResponse(id, RpcCode.invalidRequest, message),
     )
-    this.#options.journal.close(entry, 'protocol_error', bytes)
+    this.#options.instance.journal.close(entry, 'protocol_error', bytes)
   }
 
   #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {
@@ -311,7 +366,7 @@ export class McpHost<Caller> implements Transport {
       })
     }
     call.reply.abandon()
-    this.#options.journal.close(call.entry, 'aborted')
+    this.#options.instance.journal.close(call.entry, 'aborted')
   }
 
   #answered(response: JsonRpcResponse, conversation: Conversation): void {
@@ -325,4 +380,9 @@ export class McpHost<Caller> implements Transport {
     call.conversation.inflight.delete(call.callerId)
     for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
   }
+}
+
+function outcomeOf(response: JsonRpcResponse): Outcome {
+  if ('error' in response) return 'protocol_error'
+  return response.result.isError === true ? 'tool_error' : 'ok'
 }

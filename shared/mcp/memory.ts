@@ -1,9 +1,10 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import type { Call, Conversation } from './conversation.js'
+import type { Garbling } from '../faults/garbling.js'
+import type { Call, Conversation, Reply } from './conversation.js'
 import type { McpHost } from './host.js'
-import { isResponse } from './messages.js'
+import { errorResponse, isResponse, RpcCode } from './messages.js'
 
 /**
  * An SDK `Client`, initialized, in this process: no socket, the same way through the host as any other caller.
@@ -23,6 +24,16 @@ export async function connectInMemory<Caller>(
     session,
     inflight: new Map<RequestId, Call<unknown>>(),
     notify: message => void far.send(message),
+    cut: () => void far.close(),
+  }
+  const reply: Reply = {
+    answer: response => {
+      if (isResponse(response)) void far.send(response)
+      return Buffer.byteLength(JSON.stringify(response))
+    },
+    notify: message => void far.send(message),
+    abandon: () => undefined,
+    garbled: how => garbled(reply, how, () => void far.close()),
   }
   far.onmessage = message => {
     host.receive({
@@ -31,14 +42,7 @@ export async function connectInMemory<Caller>(
       caller,
       headers,
       conversation,
-      reply: {
-        answer: response => {
-          if (isResponse(response)) void far.send(response)
-          return Buffer.byteLength(JSON.stringify(response))
-        },
-        notify: message => void far.send(message),
-        abandon: () => undefined,
-      },
+      reply,
     })
   }
   far.onclose = () => host.leave(conversation, 'the caller closed the connection')
@@ -47,4 +51,21 @@ export async function connectInMemory<Caller>(
   const client = new Client({ name: 'understudy-client', version: '0.1.0' })
   await client.connect(near)
   return client
+}
+
+/** No bytes pass here that could be spoilt: what its client could not have read comes as the error it would have made of it. */
+function garbled(reply: Reply, { kind }: Garbling, cut: () => void): Reply {
+  // The answer is already what stands for a status.
+  if (kind === 'status') return reply
+  return {
+    ...reply,
+    answer(response) {
+      if (kind === 'drop' || kind === 'truncated') cut()
+      else if (isResponse(response) && response.id !== undefined) {
+        const why = `Parse error: the answer is spoilt on its way (${kind})`
+        return reply.answer(errorResponse(response.id, RpcCode.parseError, why))
+      }
+      return 0
+    },
+  }
 }

@@ -1,5 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { type Garbling, halves, notJson } from '../faults/garbling.js'
 import type { Call, Conversation, Reply, ServerMessage } from './conversation.js'
 import type { McpHost } from './host.js'
 import { LineReader } from './line-reader.js'
@@ -30,6 +32,8 @@ export class StdioConversation<Caller> implements Conversation {
   readonly #options: StdioOptions<Caller>
   readonly #reply: Reply
   #pending = ''
+  /** Nothing is read or written any more. */
+  #cut = false
 
   constructor(options: StdioOptions<Caller>) {
     this.#options = options
@@ -37,13 +41,16 @@ export class StdioConversation<Caller> implements Conversation {
       answer: response => this.#write(response),
       notify: message => this.#write(message),
       abandon: () => undefined,
+      garbled: how => ({ ...this.#reply, answer: response => this.#spoil(response, how) }),
     }
     options.host.join(this)
     const lines = new LineReader(
       line => this.#line(line),
       why => this.#reject(RpcCode.parseError, why, ''),
     )
-    options.input.on('data', (chunk: Buffer) => lines.push(chunk))
+    options.input.on('data', (chunk: Buffer) => {
+      if (!this.#cut) lines.push(chunk)
+    })
     options.input.on('end', () => options.onEnd())
     // A client that is gone closes both ends; what it says of the second is of no more interest.
     options.output.on('error', () => options.onEnd())
@@ -51,6 +58,12 @@ export class StdioConversation<Caller> implements Conversation {
 
   notify(message: ServerMessage): void {
     this.#write(message)
+  }
+
+  cut(): void {
+    this.#flush()
+    this.#cut = true
+    this.#options.output.end()
   }
 
   /** Resolves when all that was answered has been handed to the pipe. */
@@ -85,9 +98,12 @@ export class StdioConversation<Caller> implements Conversation {
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
     let waiting = messages.filter(expectsAnswer).length
+    let garbling: Garbling | undefined
     const settle = () => {
       waiting--
-      if (waiting === 0 && answers.length > 0) this.#write(answers)
+      if (waiting > 0 || answers.length === 0) return
+      if (garbling === undefined) this.#write(answers)
+      else this.#spoil(answers, garbling)
     }
     const reply: Reply = {
       answer: response => {
@@ -97,6 +113,10 @@ export class StdioConversation<Caller> implements Conversation {
       },
       notify: message => this.#write(message),
       abandon: settle,
+      garbled(how) {
+        garbling = how
+        return reply
+      },
     }
     for (const message of messages) this.#receive(message, raw, reply)
   }
@@ -111,9 +131,41 @@ export class StdioConversation<Caller> implements Conversation {
   /** What is written in one turn of the event loop leaves as one write. */
   #write(message: object): number {
     const json = JSON.stringify(message)
-    if (this.#pending === '') setImmediate(() => this.#flush())
-    this.#pending += `${json}\n`
+    this.#writeText(`${json}\n`)
     return Buffer.byteLength(json)
+  }
+
+  #writeText(text: string): void {
+    if (this.#cut) return
+    if (this.#pending === '') setImmediate(() => this.#flush())
+    this.#pending += text
+  }
+
+  /** Writes an answer spoilt: the nearest a pipe has to what is done to it over HTTP. */
+  #spoil(message: object, { kind }: Garbling): number {
+    const json = JSON.stringify(message)
+    const [first, second] = halves(json)
+    // The answer is already what stands for a status.
+    if (kind === 'status') return this.#write(message)
+    if (kind === 'json') this.#writeText(`${notJson(json)}\n`)
+    // A line is the frame here.
+    else if (kind === 'sse') this.#writeText(`${first}\n${second}\n`)
+    else if (kind === 'gzip') this.#writeCompressed(json)
+    else this.#cutOff(kind === 'truncated' ? first : '')
+    return Buffer.byteLength(json)
+  }
+
+  #writeCompressed(json: string): void {
+    this.#flush()
+    if (!this.#cut) this.#options.output.write(Buffer.concat([gzipSync(json), Buffer.from('\n')]))
+  }
+
+  /** The connection of a pipe is the whole conversation: this end closes, and the server has nobody left to serve. */
+  #cutOff(last: string): void {
+    this.#writeText(last)
+    this.cut()
+    this.#options.host.leave(this, 'the connection was cut')
+    this.#options.onEnd()
   }
 
   #flush(): void {

@@ -27,13 +27,22 @@ export interface ToolServerOptions<Caller> {
 
 /** One SDK `Server` with the given tools, mounted behind `host`. */
 export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Promise<Server> {
-  const { name, version, host } = options
+  const { name, version, host, log } = options
   const tools = new Map(options.tools.map(tool => [tool.name, tool]))
   const listed = { tools: options.tools.map(tool => tool.listing) }
-  const server = new Server({ name, version }, { capabilities: { tools: {} } })
+  const { catalogue, knownTools } = host.instance
+  // An overlay may be set at any time, so every session is told that its list may change, as most SDKs tell it anyway.
+  const server = new Server({ name, version }, { capabilities: { tools: { listChanged: true } } })
+  knownTools.add(host.name, {
+    tools: listed.tools,
+    announce() {
+      server.sendToolListChanged().catch(error => log.warn('a change of tools was not announced', error))
+    },
+  })
 
-  server.setRequestHandler(ListToolsRequestSchema, request => {
+  server.setRequestHandler(ListToolsRequestSchema, (request, { requestId }) => {
     const cursor = request.params?.cursor
+    if (catalogue.has(host.name)) return overlaidPage(host, host.callerOf(requestId), cursor)
     if (cursor === undefined) return listed
     throw new McpError(
       ErrorCode.InvalidParams,
@@ -43,13 +52,41 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
 
   host.handle('tools/call', async (call, params) => {
     const { name: wanted, args } = readParams(params)
+    const context = () => contextOf(host, call, params?._meta?.progressToken)
+    if (catalogue.has(host.name)) {
+      const caller = host.callerOf(call.id)
+      const overlaid = catalogue.find(host.name, caller, wanted)
+      if (overlaid === undefined) return unknownTool(wanted, catalogue.names(host.name, caller))
+      const genuine = overlaid.genuine === undefined ? undefined : tools.get(overlaid.genuine)
+      if (genuine === undefined) return { content: [{ type: 'text', text: overlaid.answer }] }
+      return run(genuine, without(args, overlaid.extra), context(), options)
+    }
     const tool = tools.get(wanted)
     if (tool === undefined) return unknownTool(wanted, [...tools.keys()])
-    return run(tool, args, contextOf(host, call, params?._meta?.progressToken), options)
+    return run(tool, args, context(), options)
   })
 
   await host.mount(server)
   return server
+}
+
+/** @throws McpError -32602 for a cursor that no page gave */
+function overlaidPage<Caller>(
+  { instance, name }: McpHost<Caller>,
+  caller: string,
+  cursor: string | undefined,
+) {
+  try {
+    return instance.catalogue.page(name, caller, cursor)
+  } catch (error) {
+    if (error instanceof Refusal) throw new McpError(ErrorCode.InvalidParams, error.sentence)
+    throw error
+  }
+}
+
+function without(args: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
+  if (names.length === 0) return args
+  return Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)))
 }
 
 /** @throws McpError -32602: this is the shape of the request, not the tool's arguments */

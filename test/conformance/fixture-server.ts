@@ -18,7 +18,7 @@ const instance = await createInstance({
 })
 const host = new McpHost({
   name: 'conformance-fixture',
-  journal: instance.journal,
+  instance,
   identify: ({ session }) => session ?? 'sessionless',
   nameOf: caller => caller,
   onError: error => process.stderr.write(`${error}\n`),

@@ -13,10 +13,11 @@ import { rpc, send } from '../support/raw-http.js'
 
 /** A server with tools that ask their caller something, from the fixture of the conformance suite. */
 async function askingServer(): Promise<string> {
-  const { journal, machine, ids, log, close } = await createInstance()
+  const instance = await createInstance()
+  const { machine, ids, log } = instance
   const host = new McpHost({
     name: 'asking',
-    journal,
+    instance,
     identify: () => 'anybody',
     nameOf: caller => caller,
     onError: () => undefined,
@@ -34,7 +35,7 @@ async function askingServer(): Promise<string> {
     endpoint.close()
     await listener.close()
     await host.close()
-    await close()
+    await instance.close()
   })
   return `${listener.url}/mcp`
 }

@@ -54,3 +54,14 @@ expect 'GET reads the log back' "$(grep -oE '"total":[0-9]+' <<<"$log")" '"total
 expect 'the newest comes first' "$(grep -oE '"body":"[^"]+' <<<"$log" | head -1)" '"body":"by OPTIONS'
 head -c 1048577 /dev/zero >"$ready"
 expect 'a megabyte and a byte is too much' "$(curl -sS -o /dev/null -w '%{http_code}' --data-binary @"$ready" "$hook")" 413
+
+api=${mcp%/mcp}
+expect 'the service is ready' "$(curl -sS "$api/readyz")" '{"checks":{"customer_db":"ok","platform_db":"ok","redis":"ok"},"ok":true}'
+made=$(curl -sS "$api/db/new" -d '{"name":"over HTTP"}')
+url=$(grep -oE '"connection_url":"[^"]+' <<<"$made" | grep -oE 'postgres://.*')
+token=$(grep -oE '"token":"[^"]+' <<<"$made" | grep -oE '[0-9a-f-]{36}')
+expect 'a database made over HTTP answers' "$(sql -c 'SELECT 1 + 1')" 2
+curl -sS "$api/api/me/claim" -H 'Authorization: Bearer understudy-paid-token' -d '{"token":"'"$token"'"}' >/dev/null
+expect 'and is claimed there' "$(call list_resources '{}' understudy-paid-token | grep -c "$token")" 1
+status=$(curl -sS -o /dev/null -w '%{http_code}' -X DELETE "$api/api/me/resources/$token" -H 'Authorization: Bearer understudy-free-token')
+expect 'a free account cannot end it' "$status" 403

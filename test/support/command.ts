@@ -19,10 +19,11 @@ export class Command {
   #watch: (() => void) | undefined
   readonly exit: Promise<Exit>
 
-  constructor(args: string[], env: Record<string, string> = {}) {
+  /** @param program what is run; by default the command itself */
+  constructor(args: string[], env: Record<string, string> = {}, program = COMMAND) {
     // Two commands of two tests may run at once.
     const ports = { UNDERSTUDY_INSTANODE_PORT: '0' }
-    this.process = spawn(process.execPath, [COMMAND, ...args], { env: { ...process.env, ...ports, ...env } })
+    this.process = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...ports, ...env } })
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString('utf8')
       this.#watch?.()

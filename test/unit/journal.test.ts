@@ -4,27 +4,14 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../shared/clock/clock.js'
 import { argsHash } from '../../shared/journal/args-hash.js'
-import type { Arrival } from '../../shared/journal/entry.js'
 import { JournalFile } from '../../shared/journal/file.js'
 import { Journal } from '../../shared/journal/journal.js'
+import { arrival } from '../support/arrival.js'
 
 const clock = () => new Clock({ mode: 'manual' })
 
-const arrival = (change: Partial<Arrival> = {}): Arrival => ({
-  server: 'safebot',
-  transport: 'http',
-  session: null,
-  caller: 'alice',
-  method: 'tools/call',
-  tool: 'room_status',
-  arguments: { url: 'u' },
-  headers: {},
-  raw: '{"x":1}',
-  ...change,
-})
-
 it('keeps what came in, in order, with the instance’s time and how it ended', () => {
-  const journal = new Journal({ clock: clock(), instance: 'i' })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const entry = journal.open(arrival())
   expect(entry.outcome).toBeUndefined()
   journal.close(entry, 'ok', 12)
@@ -37,7 +24,7 @@ it('keeps what came in, in order, with the instance’s time and how it ended', 
 })
 
 it('ends an entry once', () => {
-  const journal = new Journal({ clock: clock(), instance: 'i' })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const entry = journal.open(arrival())
   journal.close(entry, 'aborted')
   journal.close(entry, 'ok', 99)
@@ -45,7 +32,7 @@ it('ends an entry once', () => {
 })
 
 it('filters by every field that is named', () => {
-  const journal = new Journal({ clock: clock(), instance: 'i' })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   journal.close(journal.open(arrival()), 'ok')
   journal.close(journal.open(arrival({ tool: 'ack_task' })), 'tool_error')
   expect(journal.entries({ tool: 'ack_task' })).toHaveLength(1)
@@ -53,7 +40,7 @@ it('filters by every field that is named', () => {
 })
 
 it('lets go of the oldest past its bounds and counts them', () => {
-  const journal = new Journal({ clock: clock(), instance: 'i', maxEntries: 100 })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 100 })
   for (let count = 0; count < 1000; count++) journal.open(arrival())
   expect(journal.entries()).toHaveLength(100)
   expect(journal.entries()[0]?.seq).toBe(901)
@@ -61,7 +48,7 @@ it('lets go of the oldest past its bounds and counts them', () => {
 })
 
 it('bounds the bytes it keeps, but always keeps the latest', () => {
-  const journal = new Journal({ clock: clock(), instance: 'i', maxBytes: 1000 })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxBytes: 1000 })
   for (let count = 0; count < 10; count++) journal.open(arrival({ raw: 'x'.repeat(400) }))
   expect(journal.entries()).toHaveLength(2)
   journal.open(arrival({ raw: 'x'.repeat(5000) }))
@@ -69,7 +56,7 @@ it('bounds the bytes it keeps, but always keeps the latest', () => {
 })
 
 it('masks secret headers but shows that they were there', () => {
-  const journal = new Journal({ clock: clock(), instance: 'i' })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const headers = { authorization: 'Bearer sesame', cookie: 'session=sesame', 'x-safebot-handle': 'alice' }
   const entry = journal.open(arrival({ headers }))
   expect(entry.headers).toEqual({
@@ -92,7 +79,7 @@ it('appends ended entries to a file that only its owner may read', async () => {
   onTestFinished(() => rm(dir, { recursive: true }))
   const path = join(dir, 'journal.jsonl')
   const file = await JournalFile.open(path, () => undefined)
-  const journal = new Journal({ clock: clock(), instance: 'i', file })
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', file })
   journal.close(journal.open(arrival()), 'ok', 5)
   journal.open(arrival({ tool: 'never_ends' }))
   await file.close()
@@ -117,8 +104,80 @@ it('appends ended entries to a file that only its owner may read', async () => {
     'requestBytes',
     'responseBytes',
     'raw',
+    'trace',
   ])
   expect((await stat(path)).mode & 0o777).toBe(0o600)
+})
+
+it('gives itself out in pages, each with where the next begins', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  for (const caller of ['alice', 'bob', 'alice', 'alice']) journal.open(arrival({ caller }))
+  const first = journal.page({ caller: 'alice', limit: 2 })
+  expect(first.entries.map(({ seq }) => seq)).toEqual([1, 3])
+  const second = journal.page({ caller: 'alice', limit: 2, after: first.next })
+  expect([second.entries.map(({ seq }) => seq), second.next, second.dropped]).toEqual([[4], 4, 0])
+  expect(journal.page({ after: second.next })).toEqual({ entries: [], next: 4, dropped: 0 })
+})
+
+it('refuses to be asked for what it does not know', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  // As a caller without types might.
+  const ask = (where: object) => () => journal.page(where)
+  expect(ask({ tol: 'x' })).toThrow(/does not know "tol": there are server, tool, .*arguments/)
+  expect(ask({ outcome: 'fine' })).toThrow(
+    /outcome .*"ok"\|"tool_error"\|"protocol_error"\|"aborted"\|"fault"/,
+  )
+  expect(ask({ limit: 0 })).toThrow(/limit/)
+  expect(() => journal.entries(Object({ tool: undefined }))).toThrow(/tool/)
+})
+
+it('forgets when it is cleared, and counts on', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 1 })
+  journal.open(arrival())
+  journal.open(arrival())
+  journal.clear()
+  expect(journal.page()).toEqual({ entries: [], next: 0, dropped: 0 })
+  expect(journal.open(arrival()).seq).toBe(3)
+})
+
+it('tells its listeners of each entry as it opens and as it ends, and one that throws does no harm', () => {
+  const failures: unknown[] = []
+  const onError = (error: unknown) => void failures.push(error)
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', onError })
+  const told: unknown[] = []
+  journal.subscribe(() => {
+    throw new Error('of the listener')
+  })
+  const leave = journal.subscribe(({ seq, outcome }) => void told.push([seq, outcome]))
+  const entry = journal.open(arrival())
+  journal.close(entry, 'ok')
+  leave()
+  journal.open(arrival())
+  expect(told).toEqual([
+    [1, undefined],
+    [1, 'ok'],
+  ])
+  expect(failures).toHaveLength(3)
+})
+
+it('knows the trace a request belongs to, by its message or its header', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  const id = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const traceparent = `00-${id}-00f067aa0ba902b7-01`
+  const other = traceparent.replaceAll('4b', '5c')
+  expect(journal.open(arrival({ headers: { traceparent } })).trace).toBe(id)
+  expect(journal.open(arrival({ headers: { traceparent: other }, traceparent })).trace).toBe(id)
+  for (const bad of ['', 'x', `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`, `ff${traceparent.slice(2)}`, 7]) {
+    expect(journal.open(arrival({ traceparent: bad })).trace).toBeNull()
+  }
+})
+
+it('keeps nothing while it is off, and does not pretend to prove anything', async () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', enabled: false })
+  journal.close(journal.open(arrival()), 'ok')
+  expect(journal.entries()).toEqual([])
+  expect(() => journal.expectNothing()).toThrow('the journal is off')
+  await expect(journal.waitFor({})).rejects.toMatchObject({ code: 'journal_off' })
 })
 
 it('says which file it cannot write', async () => {

@@ -1,5 +1,6 @@
 import { ApiFace } from '../../../shared/http/api-face.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
+import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Instance } from '../../../shared/instance.js'
 import { TokenBuckets } from '../../../shared/token-buckets.js'
@@ -7,12 +8,11 @@ import type { Contract } from '../contract.js'
 import type { Core } from '../core.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { planRoute, tokenRoute } from './account.js'
-import { failure } from './answer.js'
+import { encoded, failure } from './answer.js'
 import { addressOf, Callers } from './callers.js'
 import { claimRoute, previewRoute } from './claim.js'
 import { corsHeaders, SITE_ORIGIN } from './cors.js'
 import { healthRoutes } from './health.js'
-import { openApiRoute } from './openapi-route.js'
 import { provisionRoutes } from './provision.js'
 import { receiveRoutes } from './receive.js'
 import { resourceRoutes } from './resources.js'
@@ -65,7 +65,11 @@ function createRoutes({ instance, core, contract, url }: RestOptions, callers: C
     tokenRoute(service, callers),
     planRoute(accounts, callers),
     ...healthRoutes(readiness),
-    openApiRoute(contract, url),
+    openApiRoute(
+      '/openapi.json',
+      async () => (await import('./openapi.js')).openApi(contract, url),
+      json => encoded(200, json, { 'Cache-Control': 'public, max-age=3600' }),
+    ),
     ...siteRoutes(),
   ]
 }
@@ -80,7 +84,12 @@ function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, 
       instant = now
       id = `${now}000000`
     }
-    return { ...corsHeaders(call), 'X-Request-ID': id }
+    return {
+      ...corsHeaders(call),
+      'X-Request-ID': id,
+      // The service reads no more of it.
+      ...(call.tooLarge && { Connection: 'close' }),
+    }
   }
 }
 

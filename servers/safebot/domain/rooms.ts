@@ -84,7 +84,10 @@ export class Rooms {
     const { messages, ciphertextChars } = await this.#store.usage()
     const held = ciphertextChars + messages * MESSAGE_OVERHEAD
     const { bufferBytes } = this.#limits
-    if (held + ciphertext.length + MESSAGE_OVERHEAD > bufferBytes) throw bufferFull(bufferBytes)
+    if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
+    // Not waited for: the room that asks is busy with this, and would wait for itself.
+    this.#sweep(this.#clock.now()).catch(() => undefined)
+    throw bufferFull(bufferBytes)
   }
 
   /** How many rooms there are. */

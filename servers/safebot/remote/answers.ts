@@ -1,31 +1,22 @@
 import { z } from 'zod'
 import type { StoredMessage } from '../domain/room.js'
-import type { Acknowledgement, Claim, Page, RoomStatus } from '../service.js'
+import * as schema from '../rest/schemas.js'
+import type { Claim, Page, RoomStatus } from '../service.js'
 
-/** The answers of the service's HTTP API, as far as the tools need them; what else is in them is passed over. */
+/** What the answers of the service's HTTP API, as they are described, are to the tools; what else is in them is passed over. */
 
-const message = z
-  .object({
-    seq: z.int(),
-    id: z.string(),
-    sender: z.string(),
-    sender_verified: z.boolean().default(false),
-    ciphertext: z.string(),
-    nonce: z.string(),
-    ts: z.number(),
-    ttl_ms: z.number().optional(),
-    reply_to: z.string().optional(),
-  })
-  .transform(
-    ({ seq, id, sender, sender_verified, ciphertext, nonce, ts, ttl_ms, reply_to }): StoredMessage => ({
-      ...{ seq, id, sender, senderVerified: sender_verified, ciphertext, nonce, ts: Math.floor(ts) },
-      ...(ttl_ms !== undefined && { ttlMs: ttl_ms }),
-      ...(reply_to !== undefined && { replyTo: reply_to }),
-    }),
-  )
+export { acknowledged, health, posted } from '../rest/schemas.js'
 
-export const posted = z.object({ id: z.string(), seq: z.int() })
+/** As a claim has it: what a reader is told beside that is of no use here. */
+const message = schema.claimedMessage.transform(
+  ({ sender_verified, ttl_ms, reply_to, ...same }): StoredMessage => ({
+    ...{ ...same, ts: Math.floor(same.ts), senderVerified: sender_verified },
+    ...(ttl_ms !== undefined && { ttlMs: ttl_ms }),
+    ...(reply_to !== undefined && { replyTo: reply_to }),
+  }),
+)
 
+/** Of a transcript, and of a wait. */
 export const page = z
   .object({ messages: z.array(message), last_seq: z.int(), exists: z.boolean().default(true) })
   .transform(
@@ -34,53 +25,30 @@ export const page = z
 
 export const status = z
   .union([
-    z.object({ exists: z.literal(false) }),
-    z.object({
-      participants: z.int(),
-      recent_count: z.int(),
-      last_seq: z.int(),
-      age_seconds: z.int(),
-      idle_seconds: z.int(),
-      signed_only: z.boolean().default(false),
-    }),
+    schema.roomStatus.extend({ exists: z.literal(false) }),
+    schema.roomStatus.required().extend({ exists: z.literal(true) }),
   ])
   .transform((answer): RoomStatus | undefined =>
-    'exists' in answer
-      ? undefined
-      : {
+    answer.exists
+      ? {
           participants: answer.participants,
           recentCount: answer.recent_count,
           lastSeq: answer.last_seq,
           ageSeconds: answer.age_seconds,
           idleSeconds: answer.idle_seconds,
           signedOnly: answer.signed_only,
-        },
+        }
+      : undefined,
   )
 
-export const claim = z
-  .object({
-    exists: z.boolean().default(true),
-    claim_id: z.string().optional(),
-    message: message.optional(),
-    cursor: z.int().default(0),
-    last_seq: z.int().default(0),
-  })
-  .transform(
-    ({ exists, claim_id, message, cursor, last_seq }): Claim => ({
-      exists,
-      held: claim_id === undefined || message === undefined ? undefined : { claimId: claim_id, message },
-      cursor,
-      lastSeq: last_seq,
-    }),
-  )
-
-export const acknowledgement: z.ZodType<Acknowledgement> = z.object({
-  advanced: z.boolean(),
-  cursor: z.int(),
-})
-
-/** Of `/api/health`. */
-export const health = z.object({ ts: z.number() })
+export const claim = schema.claim.extend({ message: message.optional() }).transform(
+  ({ exists = true, claim_id, message, cursor, last_seq }): Claim => ({
+    exists,
+    held: claim_id === undefined || message === undefined ? undefined : { claimId: claim_id, message },
+    cursor,
+    lastSeq: last_seq,
+  }),
+)
 
 /** Of whatever is only to have been done. */
 export const anything = z.unknown()

@@ -1,10 +1,9 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { ServiceRefusal, staleClaim } from '../domain/refusals.js'
+import { failed } from '../rest/schemas.js'
 
 /** What an error says in which nothing of use can be found. */
 const MAX_QUOTED_CHARS = 200
-
-const errorBody = z.object({ error: z.string(), cursor: z.number().optional() })
 
 /** What to do about an answer, by its status. */
 const HINTS: Readonly<Record<number, string>> = {
@@ -39,9 +38,9 @@ export function isPassing(status: number): boolean {
   return status === 429 || status >= 500
 }
 
-function bodyOf(text: string): z.infer<typeof errorBody> | undefined {
+function bodyOf(text: string): z.infer<typeof failed> | undefined {
   try {
-    return errorBody.parse(JSON.parse(text))
+    return failed.parse(JSON.parse(text))
   } catch {
     return undefined
   }

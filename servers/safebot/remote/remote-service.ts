@@ -119,7 +119,7 @@ export class RemoteService implements SafebotService {
     const body = { handle, claim_id: claimId, seq }
     return this.#credentials.signed(handle, signer => {
       const headers = { Authorization: signer.authorization('POST', target) }
-      return this.#http.send({ method: 'POST', target, headers, body, answer: answers.acknowledgement })
+      return this.#http.send({ method: 'POST', target, headers, body, answer: answers.acknowledged })
     })
   }
 

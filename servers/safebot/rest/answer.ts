@@ -7,10 +7,15 @@ export function json(
   body: unknown,
   headers: Record<string, string | number> = {},
 ): HttpAnswer {
-  const text = JSON.stringify(body)
+  const { headers: own, body: text } = encoded(JSON.stringify(body))
+  return { status, headers: { ...own, ...headers }, body: text }
+}
+
+/** A JSON answer that all is well, of JSON that is written already. */
+export function encoded(text: string): HttpAnswer {
   return {
-    status,
-    headers: { 'Content-Type': 'application/json; charset=utf-8', ETag: entityTag(text), ...headers },
+    status: 200,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ETag: entityTag(text) },
     body: text,
   }
 }

@@ -1,6 +1,7 @@
 import { Refusal } from '../../../shared/errors.js'
 import { ApiFace } from '../../../shared/http/api-face.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
+import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer } from '../../../shared/http/routes.js'
 import type { Journal } from '../../../shared/journal/journal.js'
 import type { Log } from '../../../shared/log.js'
@@ -8,7 +9,7 @@ import type { Contract } from '../contract.js'
 import { looseHandle } from '../domain/identity.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { aboutRoutes } from './about.js'
-import { json, page } from './answer.js'
+import { encoded, json, page } from './answer.js'
 import { claimingRoutes } from './claiming.js'
 import { identityRoutes } from './identity.js'
 import { type Fields, readFields, UnreadableBody } from './json-body.js'
@@ -27,13 +28,15 @@ const SECURITY_HEADERS = {
 }
 
 export interface RestOptions extends RestKit {
+  /** Where it is reached. */
+  url: string
   contract: Contract
   journal: Journal
   log: Log
 }
 
 /** The service's own HTTP API. */
-export function createRest({ contract, journal, log, ...kit }: RestOptions): ApiFace {
+export function createRest({ contract, journal, log, url, ...kit }: RestOptions): ApiFace {
   const fail = (status: number, message: string, hint?: string): HttpAnswer => {
     if (!contract.answersErrorsInJson) return page(status, message)
     return json(status, { error: hint === undefined ? message : `${message}: ${hint}` })
@@ -48,6 +51,7 @@ export function createRest({ contract, journal, log, ...kit }: RestOptions): Api
       ...presenceRoutes(kit),
       ...claimingRoutes(kit),
       ...aboutRoutes(kit),
+      openApiRoute('/api/openapi.json', async () => (await import('./openapi.js')).openApi(url), encoded),
     ],
     nameOf,
     headers: () => SECURITY_HEADERS,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { FaultTable } from '../../../shared/faults/table.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Agent } from '../agent.js'
 import type { Contract } from '../contract.js'
@@ -14,6 +15,8 @@ export interface ToolKit {
   /** For room ids, keys and nonces. */
   ids: IdSource
   contract: Contract
+  /** Trouble for what a tool does inside; what the calls themselves meet is none of their business. */
+  faults: FaultTable
 }
 
 /**

@@ -4,6 +4,7 @@ import { Refusal } from '../../../shared/errors.js'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import { ServiceRefusal } from '../domain/refusals.js'
+import { ackFault } from './ack-fault.js'
 import { type Claimed, claimFor, claimInput, claimOutput, renderEmpty } from './claiming.js'
 import type { ToolKit } from './kit.js'
 import { notice, taskLine } from './reading.js'
@@ -32,7 +33,7 @@ export const nextTask = (kit: ToolKit) =>
     async run(args, context: ToolContext<Agent>) {
       const signal = kit.contract.cancelledNextTaskGivesBack ? context.signal : NEVER
       const claimed = await claimFor(kit, args, context, signal)
-      return { ...claimed.result, warning: await acknowledge(claimed, context.caller, signal) }
+      return { ...claimed.result, warning: await acknowledge(kit, claimed, context.caller, signal) }
     },
     render(result) {
       if (result.task === null) return renderEmpty('next_task', result)
@@ -49,6 +50,7 @@ export const nextTask = (kit: ToolKit) =>
 
 /** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
 async function acknowledge(
+  { faults }: ToolKit,
   { room, service, claim }: Claimed,
   { handle }: Agent,
   signal: AbortSignal,
@@ -59,6 +61,8 @@ async function acknowledge(
     await service.release(room.roomId, handle, claimId)
     return null
   }
+  const fault = ackFault(faults)
+  if (fault !== undefined) return fault
   try {
     await service.ack(room.roomId, handle, claimId, message.seq)
     return null

@@ -47,6 +47,8 @@ export interface EndpointOptions<Caller> {
   maxBodyBytes?: number
   /** How long a session may go unused, in milliseconds. */
   sessionIdleMs?: number
+  /** Stamps every answer with this name of the instance, and with the entries of its requests. Default: neither. */
+  stamp?: string
 }
 
 /** One HTTP request and its response; `raw` is the body once it has been read. */
@@ -149,8 +151,18 @@ export class McpEndpoint<Caller> implements HttpFace {
     const { machine } = this.#options
     const posted = new PostReply({ response, machine, accepted: accepts, expected, batch })
     const reply = opening === undefined ? posted : this.#openOnSuccess(opening, posted)
+    const { stamp } = this.#options
+    const opened = stamp === undefined ? undefined : (entry: JournalEntry) => addStamp(response, stamp, entry)
     for (const message of messages) {
-      this.#host.receive({ message, raw, caller, headers: request.headers, conversation, reply })
+      this.#host.receive({
+        message,
+        raw,
+        caller,
+        headers: request.headers,
+        conversation,
+        reply,
+        ...(opened && { opened }),
+      })
     }
     if (expected === 0) {
       response.writeHead(202).end()
@@ -189,6 +201,7 @@ export class McpEndpoint<Caller> implements HttpFace {
       },
       notify: message => posted.notify(message),
       abandon: () => posted.abandon(),
+      garbled: how => posted.garbled(how),
     }
   }
 
@@ -252,8 +265,9 @@ export class McpEndpoint<Caller> implements HttpFace {
     return new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the server has it')
   }
 
-  #note({ request, raw }: Exchange, session?: HttpSession): JournalEntry {
-    return this.#host.note({
+  #note({ request, response, raw }: Exchange, session?: HttpSession): JournalEntry {
+    const { stamp } = this.#options
+    const entry = this.#host.note({
       transport: 'http',
       session: session?.session ?? null,
       caller: '',
@@ -261,7 +275,16 @@ export class McpEndpoint<Caller> implements HttpFace {
       headers: request.headers,
       raw,
     })
+    if (stamp !== undefined) addStamp(response, stamp, entry)
+    return entry
   }
+}
+
+/** Says in the answer which instance it is from, and where the journal has its request; a batch has several entries. */
+function addStamp(response: ServerResponse, instance: string, { seq }: JournalEntry): void {
+  response.setHeader('X-Understudy-Instance', instance)
+  const before = response.getHeader('X-Understudy-Entry')
+  response.setHeader('X-Understudy-Entry', before === undefined ? String(seq) : `${before}, ${seq}`)
 }
 
 /** @throws HttpRejection -32700 */

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../clock/clock.js'
+import type { Garbling } from '../../faults/garbling.js'
 import { SseStream } from '../../http/sse.js'
 import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
+import { sendGarbled, streamGarbled } from './garbled-post.js'
 import type { Accepted } from './negotiate.js'
 
 export interface PostReplyOptions {
@@ -29,6 +31,7 @@ export class PostReply implements Reply {
   #waiting: number
   /** Whether the body was no request at all: HTTP calls that 400. */
   #malformed = false
+  #garbling: Garbling | undefined
 
   constructor(options: PostReplyOptions) {
     this.#options = options
@@ -43,13 +46,15 @@ export class PostReply implements Reply {
   /** Answers as a stream from here on, if the caller takes one and nothing has been sent. */
   stream(): void {
     const { response, machine, accepted } = this.#options
-    if (accepted.sse && !response.headersSent)
-      this.#stream ??= new SseStream(response, machine, this.#headers)
+    // A stream would have its status settled.
+    if (!accepted.sse || response.headersSent || this.#garbling?.kind === 'status') return
+    this.#stream ??= new SseStream(response, machine, this.#headers, this.#garbling?.kind === 'gzip')
   }
 
   answer(response: JsonRpcResponse | AnonymousError): number {
     if (!this.#options.accepted.json) this.stream()
     if (this.#stream !== undefined) {
+      if (this.#waiting === 1 && this.#garbling !== undefined) return this.#streamGarbled(response)
       const bytes = this.#stream.send(response)
       this.#settle()
       return bytes
@@ -70,6 +75,19 @@ export class PostReply implements Reply {
     this.#settle()
   }
 
+  /** There is one body for all of a batch, so this reply is itself the spoilt one. */
+  garbled(how: Garbling): Reply {
+    this.#garbling = how
+    return this
+  }
+
+  #streamGarbled(response: object): number {
+    const json = JSON.stringify(response)
+    this.#waiting = 0
+    if (this.#stream && this.#garbling) streamGarbled(this.#stream, json, this.#garbling)
+    return Buffer.byteLength(json)
+  }
+
   #settle(): void {
     this.#waiting--
     if (this.#waiting > 0) return
@@ -85,7 +103,13 @@ export class PostReply implements Reply {
       return
     }
     const body = batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? '')
-    response.writeHead(this.#malformed && !batch ? 400 : 200, {
+    const status = this.#malformed && !batch ? 400 : 200
+    if (this.#garbling !== undefined) {
+      const headers = { 'Content-Type': 'application/json', ...this.#headers }
+      sendGarbled(response, { status, headers, body }, this.#garbling)
+      return
+    }
+    response.writeHead(status, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),
       ...this.#headers,

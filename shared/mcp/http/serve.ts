@@ -45,7 +45,13 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
   const { instance, host: mcpHost, name, ids, listen, faces } = options
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
   const { machine, log } = instance
-  const endpoint = new McpEndpoint({ host: mcpHost, machine, ids, log })
+  const endpoint = new McpEndpoint({
+    host: mcpHost,
+    machine,
+    ids,
+    log,
+    ...(instance.stamp && { stamp: instance.name }),
+  })
   const listener = await Listener.open({
     host,
     port,
@@ -53,6 +59,7 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
     guard: new Guard([host, ...allowedHosts]),
     faces: url => faces(url, endpoint),
   })
+  mcpHost.onCrash(() => listener.cut())
   return {
     url: listener.url,
     async close() {

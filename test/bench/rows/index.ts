@@ -5,6 +5,7 @@ import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
 import { httpCalls } from './http-calls.js'
 import { instanodeCalls } from './instanode-calls.js'
+import { journalCost } from './journal-cost.js'
 import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
@@ -30,6 +31,7 @@ export const ROWS: readonly Row[] = [
   apiParking,
   stdioStart,
   memoryGrowth,
+  journalCost,
   instanodeCalls,
   deliveries,
   createPostgres,

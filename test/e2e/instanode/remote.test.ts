@@ -224,6 +224,16 @@ describe('understudy instanode --connect', () => {
     expect(instance.journal.entries({ method: 'POST /webhook/new' })).toHaveLength(2)
   })
 
+  it('leaves INSTANODE_API_URL to the clients of a server on HTTP; UNDERSTUDY_CONNECT counts there, too', async () => {
+    const { url, client } = await startInstanode()
+    const alone = new Command(['instanode', '--http', '0'], { INSTANODE_API_URL: url })
+    await createWebhook(await connectOverHttp((await alone.lines(1))[0] ?? '', PAID))
+    expect(await listed(await client(PAID))).toEqual([])
+    const told = new Command(['instanode', '--http', '0'], { UNDERSTUDY_CONNECT: url })
+    const { token } = await createWebhook(await connectOverHttp((await told.lines(1))[0] ?? '', PAID))
+    expect(await listedTokens(await client(PAID))).toEqual([token])
+  })
+
   it('serves MCP and nothing else with --http', async () => {
     const { url, client } = await startInstanode()
     const command = new Command(['instanode', '--connect', url, '--http', '0'])

@@ -169,7 +169,7 @@ describe('a handle', () => {
     const base = await fakeService((request, response) => {
       if (!refusing) response.writeHead(307, { Location: `${service.apiUrl}${request.url}` }).end()
       else if (request.url?.includes('register')) response.writeHead(500).end('{"error":"disk full"}')
-      else response.end('{"ok":true,"id":"id","seq":1}')
+      else response.end('{"ok":true,"id":"c01f7112-0c43-41fa-a6c6-6da2ee14b8db","seq":1}')
     })
     const { safebot, warnings } = await remoteSafebot(base)
     const agent = await safebot.connect({ handle: 'alice' })

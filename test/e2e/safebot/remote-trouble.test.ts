@@ -6,6 +6,8 @@ import { remoteSafebot } from '../../support/remote.js'
 import { createRoom, say } from '../../support/room.js'
 import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
 
+const UUID = 'c01f7112-0c43-41fa-a6c6-6da2ee14b8db'
+
 function json(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'Content-Type': 'application/json' })
   response.end(JSON.stringify(body))
@@ -85,11 +87,19 @@ describe('a service that cannot be reached', () => {
   })
 
   it('holds next_task’s message with a warning, if it has gone before the acknowledgement', async () => {
-    const message = { seq: 7, id: 'id', sender: 'boss', ciphertext: 'AAAA', nonce: 'AAAA', ts: 1 }
+    const message = {
+      seq: 7,
+      id: UUID,
+      sender: 'boss',
+      sender_verified: false,
+      ciphertext: 'AAAA',
+      nonce: 'AAAA',
+      ts: 1,
+    }
     const { agent, url } = await facing((response, target) => {
       if (target.includes('/ack')) response.destroy()
       else if (target.includes('/claim'))
-        json(response, 200, { claim_id: 'c', message, cursor: 0, last_seq: 7 })
+        json(response, 200, { ok: true, claim_id: UUID, message, cursor: 0, last_seq: 7 })
       else json(response, 201, {})
     })
     const said = textOf(await call(agent, 'next_task', { url }))
@@ -105,7 +115,7 @@ describe('what is no service', () => {
     const strangers: string[] = []
     const elsewhere = await fakeService((request, response) => {
       strangers.push(request.url ?? '')
-      json(response, 200, { ok: true, id: 'id', seq: 1 })
+      json(response, 200, { ok: true, id: UUID, seq: 1 })
     })
     const { agent, base, url } = await facing((response, target) => {
       response.writeHead(307, { Location: `${elsewhere}${target}` })
@@ -149,7 +159,7 @@ describe('a refusal', () => {
     const { agent, url } = await facing((response, target) => {
       const route = target.replace(/.*\/|\?.*/g, '')
       asked.push(route)
-      if (route === 'status' && asked.length > 2) json(response, 200, { exists: false })
+      if (route === 'status' && asked.length > 2) json(response, 200, { exists: false, roomId: 'ABCDEF' })
       else {
         response.setHeader('Retry-After', '5')
         json(response, 429, { error: 'rate limited' })

@@ -242,8 +242,8 @@ describe('what the service can hold', () => {
     ])
   })
 
-  it('is so much ciphertext, 512 reckoned on top of each message', async () => {
-    const { stranger } = await startSafebot({ limits: { bufferBytes: 2 * (512 + 40) } })
+  it('is so much ciphertext, 512 reckoned on top of each message; idle rooms make room', async () => {
+    const { stranger, instance } = await startSafebot({ limits: { bufferBytes: 2 * (512 + 40) } })
     const agent = stranger('alice')
     const message = { ciphertext: anyCipher(30).ciphertext, nonce: anyCipher().nonce }
     expect(tally([await agent.say('room-1', message), await agent.say('room-2', message)])).toEqual({
@@ -254,5 +254,8 @@ describe('what the service can hold', () => {
       503,
       { error: expect.stringMatching(/^global room buffer full/) },
     ])
+    await instance.clock.advance(24 * 3_600_000 + 1)
+    await agent.say('room-3', message)
+    expect((await agent.say('room-3', message)).status).toBe(200)
   })
 })

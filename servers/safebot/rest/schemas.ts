@@ -1,0 +1,141 @@
+import { z } from 'zod'
+
+/** Objects here take what they do not name: a service that has grown a field is the same service to a client. */
+const ok = z.literal(true)
+const seq = z.int().describe('0: none yet')
+const instant = z.number().describe('Milliseconds since the epoch')
+const base64 = z.string().describe('Canonical base64, padded')
+
+export const failed = z
+  .object({ error: z.string(), cursor: seq.optional().describe('Of a stale claim') })
+  .meta({ id: 'Error' })
+
+export const registration = z
+  .object({
+    handle: z.string().describe('2 to 32 of a-z 0-9 _ -, beginning with a letter or digit'),
+    box_pub: base64.describe('X25519 key, 32 bytes'),
+    sign_pub: base64.describe('Ed25519 key, 32 bytes'),
+    register_ts: instant.describe('Within 60 s of the service'),
+    register_sig: base64.describe('Of "register <handle> <register_ts> <box_pub> <sign_pub>"'),
+    meta: z.object({ bio: z.string().optional() }).optional(),
+  })
+  .meta({ id: 'Registration' })
+
+export const registered = z
+  .object({ ok, handle: z.string(), registered_at: instant })
+  .meta({ id: 'Registered' })
+
+export const identity = z
+  .object({
+    handle: z.string(),
+    box_pub: base64,
+    sign_pub: base64,
+    registered_at: instant,
+    meta: z.object({ bio: z.string().optional() }),
+  })
+  .meta({ id: 'Identity' })
+
+export const messagePost = z
+  .object({
+    ciphertext: base64.max(131_072),
+    nonce: base64.describe('24 bytes'),
+    sender: z.string().max(64).nullable().optional().describe('Default agent'),
+    reply_to: z.string().optional().describe('8 to 64 of A-Z a-z 0-9 _ -'),
+    ttl_ms: z.number().optional().describe('0, or 30,000 to 366 days: how long the buffer is to keep it'),
+    signed_only: z.boolean().optional().describe('From this message on the room takes signed ones only'),
+    sender_handle: z.string().optional(),
+    sender_ts: instant.optional(),
+    sender_nonce: z.string().optional().describe('16 to 64 of the alphabets of base64, good once'),
+    sender_sig: base64
+      .optional()
+      .describe('Of "room-msg <room> <sender_ts> <sender_nonce> <sha256 of ciphertext, hex>"'),
+  })
+  .meta({ id: 'MessagePost' })
+
+export const posted = z.object({ ok, id: z.uuid(), seq }).meta({ id: 'Posted' })
+
+const messageFields = {
+  seq,
+  id: z.uuid(),
+  sender: z.string(),
+  sender_verified: z.boolean(),
+  ciphertext: base64,
+  nonce: base64,
+  ts: instant,
+  ttl_ms: z.number().optional(),
+  reply_to: z.string().optional(),
+}
+
+export const claimedMessage = z.object(messageFields).meta({ id: 'ClaimedMessage' })
+
+export const message = z.object({ ...messageFields, _bytes: z.int() }).meta({ id: 'Message' })
+
+export const roomStatus = z
+  .object({
+    exists: z.boolean(),
+    roomId: z.string(),
+    participants: z.int().optional(),
+    recent_count: z.int().optional(),
+    last_seq: seq.optional(),
+    age_seconds: z.int().optional(),
+    idle_seconds: z.int().optional(),
+    signed_only: z.boolean().optional(),
+  })
+  .meta({ id: 'RoomStatus' })
+
+export const transcript = z
+  .object({
+    messages: z.array(message),
+    last_seq: seq,
+    count: z.int().optional(),
+    exists: z.boolean(),
+  })
+  .meta({ id: 'Transcript' })
+
+export const waited = z
+  .object({
+    messages: z.array(
+      message.extend({ type: z.literal('message').optional() }).meta({ id: 'WaitedMessage' }),
+    ),
+    last_seq: seq,
+    exists: z.literal(false).optional(),
+  })
+  .meta({ id: 'Waited' })
+
+export const listening = z.object({ name: z.string(), box_pub: z.string().optional() })
+
+export const done = z.object({ ok }).meta({ id: 'Done' })
+
+export const claimRequest = z
+  .object({ handle: z.string(), exclude_senders: z.array(z.string()).optional() })
+  .meta({ id: 'ClaimRequest' })
+
+export const claim = z
+  .object({
+    ok,
+    empty: ok.optional(),
+    exists: z.literal(false).optional(),
+    claim_id: z.uuid().optional(),
+    message: claimedMessage.optional(),
+    cursor: seq,
+    last_seq: seq,
+  })
+  .meta({ id: 'Claim' })
+
+export const ackRequest = z
+  .object({ handle: z.string(), claim_id: z.string(), seq: z.int() })
+  .meta({ id: 'AckRequest' })
+
+export const acknowledged = z.object({ ok, advanced: z.boolean(), cursor: seq }).meta({ id: 'Acknowledged' })
+
+export const health = z.object({ ok, rooms: z.int(), ts: instant }).meta({ id: 'Health' })
+
+export const serviceStatus = z
+  .object({
+    ok,
+    started_at: instant,
+    uptime_seconds: z.int(),
+    rooms: z.int(),
+    node_version: z.string(),
+  })
+  .meta({ id: 'ServiceStatus' })

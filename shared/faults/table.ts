@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { checked } from '../check.js'
+import { Refusal } from '../errors.js'
+import type { KnownTools } from '../known-tools.js'
+import { type Fault, type FaultAction, faultSchema, isDue } from './fault.js'
+
+/** A fault, and how often it has been carried out. */
+export type FaultStatus = Fault & { hits: number }
+
+/** A table of faults as plain data. */
+export type FaultSnapshot = readonly { fault: Fault; seen: number; hits: number }[]
+
+/** What is to be done to one call. */
+export interface Due {
+  /** Of the instance's clock, before anything else. */
+  delayMs: number
+  act: FaultAction | undefined
+}
+
+/** A fault in the table. `seen` is the number of calls that matched it, due or not. */
+interface Row {
+  readonly fault: Fault
+  seen: number
+  hits: number
+}
+
+/**
+ * The faults of an instance. Deterministic: each counts the calls that match it, and comes on those its `when` says.
+ *
+ * Where several are due on one call their delays add up, and of the others the first in the table is carried out.
+ */
+export class FaultTable {
+  readonly #known: KnownTools
+  #rows: Row[] = []
+
+  constructor(known: KnownTools) {
+    this.#known = known
+  }
+
+  /** Whether there are any. */
+  get any(): boolean {
+    return this.#rows.length > 0
+  }
+
+  /**
+   * Replaces all faults, their counts at 0; if one cannot be, all stays as it was.
+   *
+   * @throws Refusal `bad_fault`, `unknown_server` or `unknown_tool`
+   */
+  set(faults: readonly Fault[]): void {
+    const read = checked(z.array(faultSchema), faults, 'bad_fault', 'faults')
+    for (const { server, tool } of read) {
+      if (tool === '*') this.#known.server(server)
+      else this.#known.requireTool(server, tool)
+    }
+    this.#rows = read.map(fault => ({ fault, seen: 0, hits: 0 }))
+  }
+
+  list(): FaultStatus[] {
+    return this.#rows.map(({ fault, hits }) => ({ ...structuredClone(fault), hits }))
+  }
+
+  clear(): void {
+    this.#rows = []
+  }
+
+  /** @throws Refusal `faults_not_hit`, with those that were never carried out */
+  expectAllHit(): void {
+    const missed = this.#rows.filter(({ hits }) => hits === 0)
+    if (missed.length === 0) return
+    throw new Refusal(
+      'faults_not_hit',
+      `${missed.length} of ${this.#rows.length} faults never came:${missed.map(inWords).join('')}`,
+    )
+  }
+
+  snapshot(): FaultSnapshot {
+    return structuredClone(this.#rows)
+  }
+
+  /** Puts the table back as it was when the snapshot was made, counts included. */
+  restore(snapshot: FaultSnapshot): void {
+    this.#rows = structuredClone([...snapshot])
+  }
+
+  /** What is to be done to a call that has just arrived; it is counted. */
+  due(server: string, tool: string): Due | undefined {
+    return this.#due(this.#matching(server, tool))
+  }
+
+  /**
+   * What is to be done to a call of `tool` that another tool makes by itself: only an error in its stead is possible
+   * there, so other faults neither come nor count it, and nor do those for every call, which it is not.
+   */
+  dueInside(server: string, tool: string): FaultAction | undefined {
+    if (!this.any) return undefined
+    const rows = this.#matching(server, tool).filter(
+      ({ fault }) => fault.tool === tool && ('toolError' in fault.do || 'httpStatus' in fault.do),
+    )
+    return this.#due(rows)?.act
+  }
+
+  #matching(server: string, tool: string): Row[] {
+    return this.#rows.filter(
+      ({ fault }) => fault.server === server && (fault.tool === tool || fault.tool === '*'),
+    )
+  }
+
+  #due(rows: readonly Row[]): Due | undefined {
+    let delayMs: number | undefined
+    let act: FaultAction | undefined
+    for (const row of rows) {
+      const { fault } = row
+      if (!isDue(fault.when, ++row.seen)) continue
+      if ('delayMs' in fault.do) delayMs = (delayMs ?? 0) + fault.do.delayMs
+      else if (act === undefined) act = fault.do
+      else continue
+      row.hits++
+    }
+    return delayMs === undefined && act === undefined ? undefined : { delayMs: delayMs ?? 0, act }
+  }
+}
+
+function inWords({ fault, seen }: Row): string {
+  const { server, tool, when, do: act } = fault
+  const calls = `${seen} ${seen === 1 ? 'call' : 'calls'} matched`
+  return `\n  ${server} ${tool} ${JSON.stringify(when)} ${JSON.stringify(act)}: ${calls}`
+}

@@ -1,0 +1,104 @@
+import type { Clock, Wakeup } from '../clock/clock.js'
+import { Refusal } from '../errors.js'
+import type { JournalEntry } from './entry.js'
+import { inWords, nearestMiss } from './nearest.js'
+import { type Expected, matches } from './where.js'
+
+/** What is told of the journal's entries. */
+export interface Watcher {
+  /** An entry was opened, or ended. */
+  entry(entry: JournalEntry): void
+  /** The journal was cleared: what it held counts no more. */
+  cleared?(): void
+  /** No more entries will come. */
+  stopped?(): void
+}
+
+export interface WaiterOptions {
+  expected: Expected
+  count: number
+  timeoutMs: number
+  signal: AbortSignal | undefined
+  /** The machine's time: the instance's may stand still. */
+  machine: Clock
+  /** What the journal holds, for the past and for the nearest miss. */
+  held(): readonly JournalEntry[]
+  /** Adds the waiter to those that are told; returns what takes it out again. */
+  watch(watcher: Watcher): () => void
+}
+
+/**
+ * Somebody who waits for entries, those that are there and those to come.
+ *
+ * It keeps the entries themselves, so that one which is opened and then ends counts once.
+ */
+export class Waiter implements Watcher {
+  readonly #options: WaiterOptions
+  readonly #found = new Set<JournalEntry>()
+  #settle: { resolve(entries: JournalEntry[]): void; reject(reason: unknown): void } | undefined
+  #leave: (() => void) | undefined
+  #timeout: Wakeup | undefined
+
+  constructor(options: WaiterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @throws Refusal `journal_wait` when the time is up, `journal_stopped` when the instance closes
+   * @throws the reason of `signal`
+   */
+  async wait(): Promise<JournalEntry[]> {
+    const { held, watch, machine, timeoutMs, signal, count } = this.#options
+    signal?.throwIfAborted()
+    for (const entry of held()) this.#take(entry)
+    if (this.#found.size >= count) return this.#inOrder()
+    const settled = new Promise<JournalEntry[]>((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+    const aborted = () => this.#settle?.reject(signal?.reason)
+    signal?.addEventListener('abort', aborted)
+    this.#leave = watch(this)
+    try {
+      this.#timeout = machine.wakeAt(machine.now() + timeoutMs, () => this.#settle?.reject(this.#tooLate()))
+      return await settled
+    } finally {
+      this.#leave()
+      this.#timeout?.cancel()
+      signal?.removeEventListener('abort', aborted)
+    }
+  }
+
+  entry(entry: JournalEntry): void {
+    this.#take(entry)
+    if (this.#found.size >= this.#options.count) this.#settle?.resolve(this.#inOrder())
+  }
+
+  cleared(): void {
+    this.#found.clear()
+  }
+
+  stopped(): void {
+    const { expected } = this.#options
+    this.#settle?.reject(
+      new Refusal('journal_stopped', `the instance was closed while ${inWords(expected)} was waited for`),
+    )
+  }
+
+  #take(entry: JournalEntry): void {
+    if (matches(entry, this.#options.expected)) this.#found.add(entry)
+  }
+
+  #inOrder(): JournalEntry[] {
+    return [...this.#found].sort((one, other) => one.seq - other.seq)
+  }
+
+  #tooLate(): Refusal {
+    const { expected, count, timeoutMs, held } = this.#options
+    const got = count === 1 ? '' : ` ${count} times, but ${this.#found.size}`
+    return new Refusal(
+      'journal_wait',
+      `${inWords(expected)} did not arrive${got} within ${timeoutMs} ms; ${nearestMiss(held(), expected)}`,
+      'mend what is waited for, or give it more time with timeoutMs',
+    )
+  }
+}

@@ -1,0 +1,86 @@
+import { z } from 'zod'
+import { checked, strict } from '../check.js'
+import { type JournalEntry, OUTCOMES, TRANSPORTS } from './entry.js'
+
+const text = z.string().exactOptional()
+const textOrNull = z.string().nullable().exactOptional()
+
+/** The fields an entry may be picked by. */
+export const whereSchema = strict({
+  server: text.describe('safebot or instanode'),
+  tool: textOrNull.describe('as it was called; null: no tool was'),
+  caller: text,
+  outcome: z.enum(OUTCOMES).exactOptional().describe('an entry that is under way has none yet'),
+  method: textOrNull,
+  session: textOrNull,
+  transport: z.enum(TRANSPORTS).exactOptional(),
+  argsHash: textOrNull.describe('sha256: and hex, as in the log of a gateway'),
+  trace: textOrNull.describe('the trace id of the W3C traceparent'),
+  arguments: z
+    .record(z.string(), z.unknown())
+    .exactOptional()
+    .describe('what the arguments contain, at any depth; lists must be as long'),
+})
+
+/** What an entry must equal to be picked, field by field; `arguments` must contain what is given. */
+export type JournalFilter = z.input<typeof whereSchema>
+
+/** @throws Refusal `bad_where` for a field or an outcome there is not; a field that is undefined would pick nothing, or all */
+export function readWhere(where: JournalFilter): JournalFilter {
+  return checked(whereSchema, where, 'bad_where', 'where')
+}
+
+/** What to expect of an entry: its leaves, each with the path to it. */
+export type Expected = readonly (readonly [field: keyof JournalFilter, value: unknown])[]
+
+export function expectedOf(where: JournalFilter): Expected {
+  // The schema has let no other fields pass.
+  return Object.entries(where) as [keyof JournalFilter, unknown][]
+}
+
+export function matches(entry: JournalEntry, expected: Expected): boolean {
+  for (const [field, value] of expected) {
+    if (field === 'arguments' ? !contains(fieldOf(entry, field), value) : entry[field] !== value) return false
+  }
+  return true
+}
+
+/** A field of an entry; to call a tool without arguments is to call it with none. */
+export function fieldOf(entry: JournalEntry, field: keyof JournalFilter): unknown {
+  return field === 'arguments' ? (entry.arguments ?? {}) : entry[field]
+}
+
+/** Whether `actual` has everything that `expected` names. */
+function contains(actual: unknown, expected: unknown): boolean {
+  for (const _ of differences(actual, expected, '')) return false
+  return true
+}
+
+/**
+ * Where `actual` is not as `expected` says, each as a path and the two values.
+ *
+ * @param path of the two, for the reader
+ */
+export function* differences(
+  actual: unknown,
+  expected: unknown,
+  path: string,
+): Generator<{ path: string; actual: unknown; expected: unknown }> {
+  if (typeof expected !== 'object' || expected === null) {
+    if (actual !== expected) yield { path, actual, expected }
+    return
+  }
+  const alike =
+    typeof actual === 'object' &&
+    actual !== null &&
+    Array.isArray(actual) === Array.isArray(expected) &&
+    !(Array.isArray(expected) && Array.isArray(actual) && actual.length !== expected.length)
+  if (!alike) {
+    yield { path, actual, expected }
+    return
+  }
+  for (const [key, value] of Object.entries(expected)) {
+    const own = Object.hasOwn(actual, key) ? Reflect.get(actual, key) : undefined
+    yield* differences(own, value, `${path}.${key}`)
+  }
+}

@@ -1,0 +1,41 @@
+import { Refusal } from './errors.js'
+import type { ToolListing } from './mcp/define-tool.js'
+
+/** One server of an instance, as trouble needs to know it. */
+export interface KnownServer {
+  /** The genuine tools, in the order they are listed. */
+  readonly tools: readonly ToolListing[]
+  /** Says on every open session that the list of tools has changed. */
+  announce(): void
+}
+
+/** Which servers an instance has, and which tools: what may be named where a fault or an overlay is set. */
+export class KnownTools {
+  readonly #servers = new Map<string, KnownServer>()
+
+  add(name: string, server: KnownServer): void {
+    this.#servers.set(name, server)
+  }
+
+  /** @throws Refusal `unknown_server`, with those there are */
+  server(name: string): KnownServer {
+    const server = this.#servers.get(name)
+    if (server !== undefined) return server
+    throw new Refusal(
+      'unknown_server',
+      `there is no server ${JSON.stringify(name)}`,
+      `there are ${[...this.#servers.keys()].join(', ')}`,
+    )
+  }
+
+  /** @throws Refusal `unknown_server` or `unknown_tool`, with those there are */
+  requireTool(server: string, tool: string): void {
+    const names = this.server(server).tools.map(({ name }) => name)
+    if (names.includes(tool)) return
+    throw new Refusal(
+      'unknown_tool',
+      `${server} has no tool ${JSON.stringify(tool)}`,
+      `it has ${names.join(', ')}`,
+    )
+  }
+}
