@@ -6,6 +6,7 @@ import { rpc, send } from '../../support/raw-http.js'
 import { stdioAgent, temporaryFolder } from '../../support/remote.js'
 import { claimNow, createRoom, say } from '../../support/room.js'
 import { ok, startUnderstudy } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
 
 describe('understudy safebot --connect', () => {
   it.each([
@@ -66,7 +67,9 @@ describe('understudy safebot --connect', () => {
     command.process.stdin.end()
     const { code, stderr } = await command.exit
     expect([code, stderr]).toEqual([0, ''])
-    while (!JSON.stringify(await ok(local, 'room_status', { url })).includes('"participants":0'));
+    await until(async () =>
+      JSON.stringify(await ok(local, 'room_status', { url })).includes('"participants":0'),
+    )
   })
 
   it('means nothing to understudy up', async () => {

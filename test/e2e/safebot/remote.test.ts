@@ -24,12 +24,11 @@ function roomOf(url: string): string {
 
 /** The names of those who are shown as present, once there are that many. */
 async function participants(client: Client, url: string, count: number): Promise<void> {
-  for (;;) {
-    const { status } = z
-      .object({ status: z.object({ participants: z.number() }).nullable() })
-      .parse(await ok(client, 'room_status', { url }))
-    if (status?.participants === count) return
-  }
+  const answer = z.object({ status: z.object({ participants: z.number() }).nullable() })
+  await until(async () => {
+    const { status } = answer.parse(await ok(client, 'room_status', { url }))
+    return status?.participants === count
+  })
 }
 
 describe('a conversation', () => {
