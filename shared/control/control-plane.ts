@@ -66,11 +66,14 @@ function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): Ap
     journal: new Journal({ clock, machine, instance: name, enabled: false }),
     routes: operations,
     nameOf: () => '',
-    refuse: error => refused(error, log),
+    refuse: (error, call) => (call.response.destroyed ? unheard : refused(error, log)),
     unrouted,
     forbidden: why => failure(403, 'forbidden', why, null),
   })
 }
+
+/** Whoever has hung up is told nothing, and there is nothing to log about it. */
+const unheard: HttpAnswer = { status: 408, headers: {}, body: '' }
 
 function unrouted({ method, path }: HttpCall, methods: readonly string[]): HttpAnswer {
   if (methods.length === 0) {

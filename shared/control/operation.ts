@@ -4,6 +4,7 @@ import { Refusal } from '../errors.js'
 import type { HttpCall } from '../http/http-call.js'
 import type { HttpAnswer, Route } from '../http/routes.js'
 import { json } from './answers.js'
+import { parseBody } from './json-body.js'
 import { queryOf } from './query.js'
 
 /** Enough for any table of faults or overlays. */
@@ -104,14 +105,5 @@ function bodyOf(call: HttpCall, schema: z.ZodType, code: string): unknown {
   }
   // What needs nothing need not be sent an empty object.
   const text = call.body.toString('utf8').trim()
-  return checked(schema, text === '' ? {} : parsed(text), code, 'body')
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new Refusal('bad_json', `the body is no JSON: ${why}`, 'send JSON, e.g. with curl -d')
-  }
+  return checked(schema, text === '' ? {} : parseBody(text), code, 'body')
 }

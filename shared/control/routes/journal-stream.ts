@@ -26,7 +26,8 @@ export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal
         afterSeq: after ?? 0,
         afterChange: resume ?? (after === undefined ? journal.changes : 0),
       })
-      feed.run(new SseStream(call.response, machine, {}), call.response)
+      // Of one that has hung up already nothing would tell that it has.
+      if (!call.response.closed) feed.run(new SseStream(call.response, machine, {}), call.response)
       return undefined
     },
   })

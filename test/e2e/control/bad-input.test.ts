@@ -4,6 +4,9 @@ import { startControlled } from '../../support/control.js'
 const FAULT = { server: 'safebot', tool: 'room_status', when: { nth: 1 }, do: { hang: true } }
 const OVERLAY = { server: 'safebot', tool: 'room_status', do: { hide: true } }
 
+/** A fault that could be read, and neither copied nor listed. */
+const DEEP = `{"faults":[{"server":"safebot","tool":"*","when":{"nth":1},"do":{"httpStatus":500,"body":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}}]}`
+
 /** A request that is refused: with which status and code, and words of the message or the hint. */
 const REFUSED: [method: string, path: string, body: unknown, status: number, code: string, words: string][] =
   [
@@ -93,6 +96,7 @@ const REFUSED: [method: string, path: string, body: unknown, status: number, cod
     ['POST', '/faults', {}, 405, 'method_not_allowed', 'GET, PUT, DELETE'],
     ['OPTIONS', '/reset', undefined, 405, 'method_not_allowed', 'it takes POST'],
     ['PUT', '/faults', 'x'.repeat(1024 * 1024 + 1), 413, 'body_too_large', '1048576'],
+    ['PUT', '/faults', DEEP, 400, 'bad_json', 'nested more than 100 levels deep'],
     ['PUT', '/faults', '{', 400, 'bad_json', 'no JSON'],
   ]
 

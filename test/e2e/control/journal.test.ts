@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startControlled } from '../../support/control.js'
 import { call, ok } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
 
 describe('the journal, over HTTP', () => {
   it('gives pages, picked and turned as asked', async () => {
@@ -55,11 +56,19 @@ describe('the journal, over HTTP', () => {
   })
 
   it('is waited for no longer than its caller waits', async () => {
-    const { control } = await startControlled()
+    const logged: string[] = []
+    const log = {
+      warn: (text: string) => void logged.push(text),
+      error: (text: string) => void logged.push(text),
+    }
+    const { control, u } = await startControlled({ log })
     const leaving = new AbortController()
     const waiting = control.journal.waitFor({ tool: 'never' }, { signal: leaving.signal, timeoutMs: 600_000 })
+    await until(() => u.instance.machine.pending > 0)
     leaving.abort(new Error('enough'))
     await expect(waiting).rejects.toThrow('enough')
+    await until(() => u.instance.machine.pending === 0)
+    expect(logged).toEqual([])
   })
 
   it('answers who waits when the instance is closed', async () => {
