@@ -27,20 +27,51 @@ export interface AgentMemory {
  */
 export class Agent {
   readonly #rooms = new Map<string, Appearance>()
-  readonly #defaultLabel: string
+  readonly #label: string | undefined
+  readonly #takeUp: (() => Promise<string>) | undefined
+  #handle: string
+  #takingUp: Promise<string> | undefined
   #activeUrl: string | undefined
 
   /**
    * @param handle what it claims and acknowledges under
    * @param lasting whether it is present in the rooms it is busy in; a caller without a session is not
    * @param label its default label in rooms; default: the handle
+   * @param takeUp gets the handle that it has for good, if that is not known before it is needed
    */
   constructor(
-    readonly handle: string,
+    handle: string,
     readonly lasting: boolean,
     label?: string,
+    takeUp?: () => Promise<string>,
   ) {
-    this.#defaultLabel = cleanLabel(label) ?? handle
+    this.#handle = handle
+    this.#label = cleanLabel(label)
+    this.#takeUp = takeUp
+  }
+
+  get handle(): string {
+    return this.#handle
+  }
+
+  get #defaultLabel(): string {
+    return this.#label ?? this.#handle
+  }
+
+  /**
+   * To be called before it does anything under its handle.
+   *
+   * @throws what kept it from getting that; the next call tries again
+   */
+  async beSomebody(): Promise<void> {
+    if (this.#takeUp === undefined) return
+    this.#takingUp ??= this.#takeUp()
+    try {
+      this.#handle = await this.#takingUp
+    } catch (error) {
+      this.#takingUp = undefined
+      throw error
+    }
   }
 
   label(room: RoomAddress): string {
@@ -88,15 +119,21 @@ export class Agent {
   }
 
   /**
-   * Remembers that and nothing else, and is in those rooms again.
+   * Remembers that and nothing else of this service's rooms, and is in those again. What it does elsewhere is not for this
+   * service to put back.
    *
    * @param memory default: nothing
    * @param join makes it present in a room of this service under a label
    */
   recall(memory: AgentMemory | undefined, join: (roomId: string, label: string) => () => void): void {
-    this.leave()
+    for (const [place, { leave }] of this.#rooms) {
+      if (!isHere(place)) continue
+      leave?.()
+      this.#rooms.delete(place)
+    }
     this.#activeUrl = memory?.activeUrl
     for (const { place, label, used } of memory?.rooms ?? []) {
+      if (!isHere(place)) continue
       const leave = this.lasting ? join(place, label) : undefined
       this.#rooms.set(place, { label, used: new Set(used), leave })
     }
@@ -112,6 +149,11 @@ export class Agent {
 /** What tells one room from another: all names of this machine are one place. */
 function placeOf({ here, base, roomId }: RoomAddress): string {
   return here ? roomId : `${base} ${roomId}`
+}
+
+/** No room's id has a space in it. */
+function isHere(place: string): boolean {
+  return !place.includes(' ')
 }
 
 /** A label as the client writes it: trimmed, cut, without a leading @, which is for verified senders. */

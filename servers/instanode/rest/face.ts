@@ -44,6 +44,7 @@ export function createRestFace(options: RestOptions): ApiFace {
   return new ApiFace({
     name: 'instanode',
     journal: instance.journal,
+    stamp: instance.stamp ? instance.name : undefined,
     routes: createRoutes(options, callers),
     origins: [SITE_ORIGIN],
     turnAway: limiter(requestLimit, requests),
@@ -86,7 +87,12 @@ function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, 
       instant = now
       id = `${now}000000`
     }
-    return { ...corsHeaders(call), 'X-Request-ID': id }
+    return {
+      ...corsHeaders(call),
+      'X-Request-ID': id,
+      // The service reads no more of it.
+      ...(call.tooLarge && { Connection: 'close' }),
+    }
   }
 }
 
