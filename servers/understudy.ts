@@ -87,7 +87,9 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
   const world = await readWorld(options.world ?? 'default')
   const instance = await createInstance(options)
   const started: Started<unknown>[] = []
+  let state: State | undefined
   const close = async () => {
+    await state?.close()
     for (const part of started.toReversed()) await part.close()
     await instance.close()
   }
@@ -96,7 +98,8 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
     started.push(instanode)
     const safebot = await startSafebot(instance, options, world)
     started.push(safebot)
-    const state = new State(instance, [instanode.state, safebot.state], world)
+    const whole = new State(instance, [instanode.state, safebot.state], world)
+    state = whole
     return {
       instance,
       clock: instance.clock,
@@ -105,10 +108,10 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
       catalogue: instance.catalogue,
       instanode: instanode.running,
       safebot: safebot.running,
-      reset: to => state.reset(to),
-      snapshot: () => state.snapshot(),
-      restore: snapshot => state.restore(snapshot),
-      discard: snapshot => state.discard(snapshot),
+      reset: to => whole.reset(to),
+      snapshot: () => whole.snapshot(),
+      restore: snapshot => whole.restore(snapshot),
+      discard: snapshot => whole.discard(snapshot),
       close,
     }
   } catch (error) {
