@@ -10,6 +10,7 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
 import { Cancellation } from '../cancellation.js'
+import type { Refusal } from '../errors.js'
 import { meet } from '../faults/meet.js'
 import { sized } from '../faults/sized.js'
 import type { Due } from '../faults/table.js'
@@ -80,6 +81,8 @@ export class McpHost<Caller> implements Transport {
   readonly #options: HostOptions<Caller>
   readonly #handlers = new Map<string, RequestHandler<Caller>>()
   readonly #calls = new Map<RequestId, Call<Caller>>()
+  /** The calls that a fault delays, or leaves hanging. */
+  readonly #held = new Set<Call<Caller>>()
   readonly #conversations = new Set<Conversation>()
   /** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
   readonly #asked = new Map<RequestId, Call<Caller>>()
@@ -155,6 +158,15 @@ export class McpHost<Caller> implements Transport {
     for (const { id } of [...conversation.inflight.values()]) {
       const call = this.#calls.get(id)
       if (call !== undefined && (reply === undefined || call.reply === reply)) this.#cancel(call, reason)
+    }
+  }
+
+  /** Answers the calls that a fault delays, or leaves hanging, with a refusal: what they wait for is not to come any more. */
+  releaseHeld(refusal: Refusal): void {
+    for (const call of [...this.#held]) {
+      call.cancellation.cancel(refusal.message)
+      const content = [{ type: 'text', text: refusal.sentence }]
+      this.#answer(call, { jsonrpc: '2.0', id: call.callerId, result: { content, isError: true } })
     }
   }
 
@@ -267,8 +279,12 @@ export class McpHost<Caller> implements Transport {
       const due = this.#due(call, request.params)
       if (due === undefined) void this.#run(handler, call, request.params)
       else {
+        this.#held.add(call)
         meet(call, due, this.#options.instance.clock, {
-          run: () => void this.#run(handler, call, request.params),
+          run: () => {
+            this.#held.delete(call)
+            void this.#run(handler, call, request.params)
+          },
           answer: response => this.#answer(call, response),
           crash: () => this.#crash(call),
         })
@@ -377,6 +393,7 @@ export class McpHost<Caller> implements Transport {
 
   #drop(call: Call<Caller>): void {
     this.#calls.delete(call.id)
+    this.#held.delete(call)
     call.conversation.inflight.delete(call.callerId)
     for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
   }
