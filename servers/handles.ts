@@ -87,6 +87,7 @@ export async function withHandles<Running>(
   try {
     const { running, controlled } = await start(instance, world, begin)
     const state = new State(instance, parts, world)
+    started.push(state)
     const handles = {
       reset: (to?: { world?: string | World }) => state.reset(to),
       snapshot: () => state.snapshot(),

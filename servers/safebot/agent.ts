@@ -119,15 +119,21 @@ export class Agent {
   }
 
   /**
-   * Remembers that and nothing else, and is in those rooms again.
+   * Remembers that and nothing else of this service's rooms, and is in those again. What it does elsewhere is not for this
+   * service to put back.
    *
    * @param memory default: nothing
    * @param join makes it present in a room of this service under a label
    */
   recall(memory: AgentMemory | undefined, join: (roomId: string, label: string) => () => void): void {
-    this.leave()
+    for (const [place, { leave }] of this.#rooms) {
+      if (!isHere(place)) continue
+      leave?.()
+      this.#rooms.delete(place)
+    }
     this.#activeUrl = memory?.activeUrl
     for (const { place, label, used } of memory?.rooms ?? []) {
+      if (!isHere(place)) continue
       const leave = this.lasting ? join(place, label) : undefined
       this.#rooms.set(place, { label, used: new Set(used), leave })
     }
@@ -143,6 +149,11 @@ export class Agent {
 /** What tells one room from another: all names of this machine are one place. */
 function placeOf({ here, base, roomId }: RoomAddress): string {
   return here ? roomId : `${base} ${roomId}`
+}
+
+/** No room's id has a space in it. */
+function isHere(place: string): boolean {
+  return !place.includes(' ')
 }
 
 /** A label as the client writes it: trimmed, cut, without a leading @, which is for verified senders. */

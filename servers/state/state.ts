@@ -1,4 +1,5 @@
 import type { ClockSnapshot } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
 import { readWorld } from '../world/read-world.js'
 import type { World } from '../world/world.js'
@@ -12,6 +13,9 @@ export class State {
   readonly #world: World
   /** What the clock showed at the start, and what the machine's did. */
   readonly #start: ClockSnapshot & { readonly machine: number }
+  /** What is being done to it now, however that ends. */
+  #working: Promise<unknown> = Promise.resolve()
+  #closed = false
 
   /** @param world the one the instance was started with */
   constructor(instance: Instance, parts: readonly StatefulPart[], world: World) {
@@ -27,12 +31,12 @@ export class State {
    * sessions stay open.
    *
    * @param world default: the one the instance was started with
-   * @throws Refusal `unknown_world`, `bad_world`, `clock_closed`; all is as before then
+   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`; all is as before then
    */
   async reset({ world }: { world?: string | World } = {}): Promise<void> {
     const wanted = world === undefined ? this.#world : await readWorld(world)
-    const { clock, faults, catalogue, journal } = this.#instance
-    await clock.betweenSteps(async show => {
+    const { faults, catalogue, journal } = this.#instance
+    await this.#work(async show => {
       const time = this.#beginning()
       const kept: Kept[] = []
       for (const part of this.#parts) kept.push(await part.begin(wanted, time.now))
@@ -43,10 +47,10 @@ export class State {
     })
   }
 
-  /** All there is now. What is parked goes on waiting. @throws Refusal `clock_closed`, `database_busy` */
+  /** All there is now. What is parked goes on waiting. @throws Refusal `instance_closed`, `database_busy` */
   snapshot(): Promise<Snapshot> {
     const { clock, faults, catalogue, name } = this.#instance
-    return clock.betweenSteps(() =>
+    return this.#work(() =>
       this.#alone(async () => {
         const kept: Kept[] = []
         for (const part of this.#parts) kept.push(await part.keep())
@@ -60,12 +64,12 @@ export class State {
    * Back to what there was. The journal goes on: it is a record, and what it has recorded has happened. What is parked is
    * refused; sessions stay open.
    *
-   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `clock_closed`; all is as before then
+   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`; all is as before then
    */
   async restore(snapshot: Snapshot): Promise<void> {
-    const { clock, faults, catalogue, name } = this.#instance
+    const { faults, catalogue, name } = this.#instance
     const { kept, ...shared } = contentsOf(snapshot, name)
-    await clock.betweenSteps(async show => {
+    await this.#work(async show => {
       await this.#replace(kept, () => show(shared.clock))
       faults.restore(shared.faults)
       catalogue.restore(shared.catalogue)
@@ -83,6 +87,27 @@ export class State {
     await this.#alone(async () => {
       for (const { discard } of kept) await discard()
     })
+  }
+
+  /** Does nothing more; resolves when what is under way is done. To be called before the servers are closed. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#working
+  }
+
+  async #work<T>(work: (show: (snapshot: ClockSnapshot) => void) => Promise<T>): Promise<T> {
+    this.#requireOpen()
+    return this.#instance.clock.betweenSteps(show => {
+      this.#requireOpen()
+      const working = work(show)
+      this.#working = working.catch(() => undefined)
+      return working
+    })
+  }
+
+  #requireOpen(): void {
+    if (this.#closed)
+      throw new Refusal('instance_closed', 'the instance has been shut down', 'start another one')
   }
 
   /** What the clock would show if nobody had touched it. */

@@ -93,7 +93,7 @@ describe('an instance', () => {
     await Promise.all([u.close(), u.close()])
     await expect(u.clock.advance(1)).rejects.toMatchObject({ code: 'clock_closed' })
     await expect(u.clock.set({ now: 1 })).rejects.toMatchObject({ code: 'clock_closed' })
-    await expect(u.reset()).rejects.toMatchObject({ code: 'clock_closed' })
+    await expect(u.reset()).rejects.toMatchObject({ code: 'instance_closed' })
     await expect(new ControlClient(u.control.url).clock.get()).rejects.toMatchObject({
       ...{ status: 0, code: 'unreachable', hint: expect.stringContaining('understudy up') },
     })

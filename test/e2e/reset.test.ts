@@ -63,6 +63,20 @@ describe('reset', () => {
     expect((await understudy.instanode.accounts()).map(({ fixedToken }) => fixedToken)).toContain(FREE)
   })
 
+  it('that is under way when the instance is closed is done first; one that comes later is refused', async () => {
+    const understudy = await startUnderstudy()
+    const resets = [understudy.reset(), understudy.reset()].map(reset =>
+      reset.then(
+        () => 'done',
+        error => error.code,
+      ),
+    )
+    await new Promise(resolve => setImmediate(resolve))
+    await understudy.close()
+    await expect(understudy.reset()).rejects.toMatchObject({ code: 'instance_closed' })
+    expect((await Promise.all(resets))[0]).toBe('done')
+  })
+
   it('stays flat: the last of many leaves what the first did', async () => {
     const understudy = await startUnderstudy()
     const agent = await understudy.safebot.connect({ handle: 'agent' })

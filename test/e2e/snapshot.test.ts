@@ -295,7 +295,7 @@ describe('bad input', () => {
     const snapshot = await understudy.snapshot()
     await understudy.close()
     for (const work of [understudy.restore(snapshot), understudy.reset(), understudy.snapshot()]) {
-      await expect(work).rejects.toMatchObject({ code: 'clock_closed' })
+      await expect(work).rejects.toMatchObject({ code: 'instance_closed' })
     }
   })
 

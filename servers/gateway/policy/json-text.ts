@@ -1,0 +1,94 @@
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import type { Located } from './located.js'
+import type { Findings } from './problems.js'
+
+/** Why a parser of JSON stops, and what to do; whatever else it says is a matter of JSON in general. */
+const REMEDIES: Record<string, [what: string, remedy: string]> = {
+  CommaExpected: ['lacks a comma', 'put one between the values'],
+  ColonExpected: ['lacks a colon', 'put one between key and value'],
+  CloseBraceExpected: ['ends before its object does', 'close it with }'],
+  CloseBracketExpected: ['ends before its list does', 'close it with ]'],
+  EndOfFileExpected: ['goes on behind its end', 'one file is one policy: leave out the rest'],
+  InvalidCommentToken: ['has a comment', 'JSON takes none: leave it out'],
+  InvalidSymbol: ['has a word that JSON does not know', 'texts and keys stand in double quotes'],
+  UnexpectedEndOfString: ['has a text without its end', 'close it with a double quote'],
+}
+
+/** Reads JSON, and nothing that merely looks like it. @returns undefined if it is not, which is noted */
+export function readJsonText(text: string, findings: Findings): Located | undefined {
+  const errors: ParseError[] = []
+  const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
+  const lineAt = lines(text)
+  const trailing = new Map(errors.flatMap(error => trailingComma(text, error)))
+  for (const [offset, closing] of trailing) {
+    const remedy = 'JSON takes none behind the last value: leave it out'
+    findings.refuse(lineAt(offset), '', `has a comma before its ${closing}`, remedy)
+  }
+  // What follows the first real error is mostly its consequence; commas too many leave the rest as it is.
+  const first = errors.find(error => !trailing.has(error.offset))
+  if (first !== undefined) {
+    const [what, remedy] = explain(text, first)
+    return findings.refuse(lineAt(first.offset), '', what, remedy)
+  }
+  if (tree === undefined) return findings.refuse(1, '', 'the text is empty', 'a policy is a JSON object')
+  return located(tree, lineAt, findings)
+}
+
+/** The offset of the bracket, and the bracket, if the error is the comma before it. */
+function trailingComma(text: string, { offset }: ParseError): [number, string][] {
+  const closing = text[offset]
+  const before = text.slice(0, offset).trimEnd().at(-1)
+  return before === ',' && (closing === '}' || closing === ']') ? [[offset, closing]] : []
+}
+
+function explain(text: string, { error }: ParseError): [what: string, remedy: string] {
+  if (text.trim() === '') return ['the text is empty', 'a policy is a JSON object']
+  const code = printParseErrorCode(error)
+  return REMEDIES[code] ?? [`is no JSON (${code})`, 'look at the value before it, too']
+}
+
+function located(node: Node, lineAt: (offset: number) => number, findings: Findings): Located {
+  const line = lineAt(node.offset)
+  if (node.type === 'array') {
+    return { kind: 'list', line, items: (node.children ?? []).map(item => located(item, lineAt, findings)) }
+  }
+  if (node.type !== 'object') {
+    const value: unknown = node.value
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      findings.refuse(line, '', 'has a number too large to be kept', 'write a smaller one')
+    }
+    return { kind: 'scalar', line, value: isScalar(value) ? value : null }
+  }
+  const seen = new Set<string>()
+  const entries = (node.children ?? []).flatMap(({ children }) => {
+    const [key, value] = children ?? []
+    if (key === undefined || value === undefined) return []
+    const name = String(key.value)
+    if (seen.has(name)) {
+      const remedy = 'a parser would keep the last: leave one'
+      findings.refuse(lineAt(key.offset), '', `has the key ${JSON.stringify(name)} twice`, remedy)
+    }
+    seen.add(name)
+    return [{ key: name, line: lineAt(key.offset), value: located(value, lineAt, findings) }]
+  })
+  return { kind: 'map', line, entries }
+}
+
+function isScalar(value: unknown): value is string | number | boolean | null {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value)
+}
+
+/** The line of an offset, from 1. */
+function lines(text: string): (offset: number) => number {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return offset => {
+    let [low, high] = [0, starts.length]
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if ((starts[middle] ?? 0) <= offset) low = middle
+      else high = middle
+    }
+    return low + 1
+  }
+}
