@@ -103,7 +103,7 @@ const REFUSED: [method: string, path: string, body: unknown, status: number, cod
 describe('the control plane', () => {
   it.each(REFUSED)('refuses %s %s %j', async (method, path, body, status, code, words) => {
     const { ask, control, u } = await startControlled()
-    await control.faults.set([FAULT as never])
+    await ask('PUT', '/faults', { faults: [FAULT] })
     const before = await control.state({ secrets: true })
     const answer = await ask(method, path, body)
     const { error } = Object(answer.json)
