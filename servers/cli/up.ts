@@ -18,11 +18,11 @@ export async function up(given: Given): Promise<void> {
     world: await worldOption(given),
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
+    controlPort: readPort(given, 'control-port'),
   }
   const understudy = await createUnderstudy(options)
   const told = untilTold()
-  await answersToItself(understudy.instanode.mcpUrl)
-  await answersToItself(understudy.safebot.mcpUrl)
+  await answersToItself(understudy.control.url)
   const accounts = await understudy.instanode.accounts()
   const print = given.flag('json') ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
@@ -32,12 +32,13 @@ export async function up(given: Given): Promise<void> {
 
 type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>
 
-function readyLine({ instanode, safebot }: Understudy, accounts: Accounts): string {
+function readyLine({ instanode, safebot, control }: Understudy, accounts: Accounts): string {
   const ready = {
     ready: true,
     version: VERSION,
     instanode: { mcp: instanode.mcpUrl, api: instanode.apiUrl },
     safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
+    control: { url: control.url },
     accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
   }
   return `${JSON.stringify(ready)}\n`
@@ -45,7 +46,7 @@ function readyLine({ instanode, safebot }: Understudy, accounts: Accounts): stri
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot }: Understudy,
+  { instanode, safebot, control }: Understudy,
   accounts: Accounts,
   { clock, contract }: UnderstudyOptions,
 ): string {
@@ -55,9 +56,11 @@ function readyText(
     `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
+    `#   Control   ${control.url}   (clock, journal, faults, state, snapshots: open it, or curl it)`,
     '#',
     `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
     `export UNDERSTUDY_SAFEBOT_MCP='${safebot.mcpUrl}'`,
+    `export UNDERSTUDY_CONTROL='${control.url}'`,
     '',
   ].join('\n')
 }

@@ -4,6 +4,7 @@ import { createPostgres } from './create-postgres.js'
 import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
 import { httpCalls } from './http-calls.js'
+import { inProcess } from './in-process.js'
 import { instanodeCalls } from './instanode-calls.js'
 import { journalCost } from './journal-cost.js'
 import { liveDatabases } from './live-databases.js'
@@ -19,6 +20,7 @@ import { snapshot } from './snapshot.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
 import { taskCycles } from './task-cycles.js'
+import { timeTravel } from './time-travel.js'
 import { upStart } from './up-start.js'
 import { wakeUp } from './wake-up.js'
 
@@ -43,6 +45,8 @@ export const ROWS: readonly Row[] = [
   sleepingDatabases,
   serverDatabases,
   expiry,
+  inProcess,
+  timeTravel,
   upStart,
   reset,
   snapshot,
