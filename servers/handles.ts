@@ -88,7 +88,7 @@ export async function withHandles<Running>(
     const { running, controlled } = await start(instance, world, begin)
     const state = new State(instance, parts, world)
     // The first to go: a reset under way ends before what it resets.
-    started.push({ close: () => state.close() })
+    started.push(state)
     const handles = {
       reset: (to?: { world?: string | World }) => state.reset(to),
       snapshot: () => state.snapshot(),

@@ -11,6 +11,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   internal_error: 500,
   not_ready: 503,
   clock_closed: 503,
+  instance_closed: 503,
   journal_stopped: 503,
 }
 

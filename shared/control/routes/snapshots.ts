@@ -25,7 +25,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
       body: resetRequest,
       bodyCode: 'bad_world',
       answer: resetAnswer,
-      refusals: [409],
+      refusals: [409, 503],
       async run({ body }) {
         await controlled.reset(body)
         return { clock: clockStateOf(instance.clock) }
@@ -44,7 +44,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
       summary: 'Take a snapshot of everything; it is kept in this process',
       answer: snapshotAnswer,
       status: 201,
-      refusals: [409],
+      refusals: [409, 503],
       async run() {
         snapshots.requireRoom()
         const at = instance.clock.now()
@@ -56,7 +56,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
       path: '/snapshots/:id/restore',
       summary: 'Go back to a snapshot; it is kept, and may be gone back to again',
       answer: resetAnswer,
-      refusals: [404, 409],
+      refusals: [404, 409, 503],
       async run({ call }) {
         await controlled.restore(snapshots.get(named(call)).snapshot)
         return { clock: clockStateOf(instance.clock) }
