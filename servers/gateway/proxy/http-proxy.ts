@@ -73,6 +73,7 @@ interface Judged {
 export class HttpProxy implements HttpFace {
   readonly #options: HttpProxyOptions
   readonly #open = new OpenCalls()
+  readonly #posts = new Set<ProxiedPost>()
 
   constructor(options: HttpProxyOptions) {
     this.#options = options
@@ -84,6 +85,11 @@ export class HttpProxy implements HttpFace {
 
   forbid(_request: IncomingMessage, response: ServerResponse, why: string): void {
     this.#reject(response, new HttpRejection(403, RpcCode.transport, why))
+  }
+
+  /** Answers what is open. */
+  letGo(): void {
+    for (const post of this.#posts) post.fail(503, 'the gateway is shutting down')
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -203,6 +209,8 @@ export class HttpProxy implements HttpFace {
         if (status === 404 && session !== null) owners.ended(session)
       },
     })
+    this.#posts.add(post)
+    response.on('close', () => this.#posts.delete(post))
     const all = judged.onward.length === messages.length
     const sent = upstream.send(
       {

@@ -67,7 +67,7 @@ export class ProxiedPost {
       return
     }
     readAnswer(body, read => {
-      if (this.#options.response.destroyed) return
+      if (this.#options.response.destroyed || this.#options.response.writableEnded) return
       if (!read.ok) this.fail(502, `the upstream ${read.why}`)
       else if (status === 401 || status === 407) {
         this.fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
@@ -79,6 +79,7 @@ export class ProxiedPost {
   /** Answers whatever is still waiting with an error of this gateway. */
   fail(status: number, why: string): void {
     const { response, batch, own } = this.#options
+    if (response.writableEnded) return
     for (const call of this.#options.silent) call.end('lost', this.#status)
     const errors = this.#errors(why)
     if (response.headersSent) {

@@ -3,7 +3,14 @@ import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelconte
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import type { Log } from '../../../shared/log.js'
 import type { Conversation } from '../../../shared/mcp/conversation.js'
-import { errorResponse, isNotification, isRequest, isResponse, type JsonRpcResponse, RpcCode } from '../../../shared/mcp/messages.js'
+import {
+  errorResponse,
+  isNotification,
+  isRequest,
+  isResponse,
+  type JsonRpcResponse,
+  RpcCode,
+} from '../../../shared/mcp/messages.js'
 import type { HttpUpstream, Sent } from '../upstream/http-upstream.js'
 import type { Link, RequestSink } from './link.js'
 import { readMessages } from './read-messages.js'
@@ -62,7 +69,9 @@ export class HttpLink implements Link {
     this.#open.delete(id)
     if (sent === undefined) return
     // A dropped connection is a cancellation to some servers, the notification to others; it must get there before the drop.
-    this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () => sent.abort())
+    this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
+      sent.abort(),
+    )
   }
 
   notify(message: JSONRPCNotification): void {
@@ -134,7 +143,10 @@ export class HttpLink implements Link {
             },
             ended: why => {
               if (status === 404) this.#lost()
-              lose(`the upstream ${why ?? 'ended its answer too soon'}`, status === 404 ? RpcCode.sessionNotFound : undefined)
+              lose(
+                `the upstream ${why ?? 'ended its answer too soon'}`,
+                status === 404 ? RpcCode.sessionNotFound : undefined,
+              )
             },
           })
         },

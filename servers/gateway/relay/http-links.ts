@@ -33,4 +33,3 @@ export class HttpLinks implements Upstream {
 
   async close(): Promise<void> {}
 }
-

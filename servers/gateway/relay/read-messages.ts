@@ -20,7 +20,8 @@ export function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
   }
   readAnswer(body, read => {
     if (!read.ok) sink.ended(read.why)
-    else if (status === 401 || status === 407) sink.ended(`did not take this gateway's credential (HTTP ${status})`)
+    else if (status === 401 || status === 407)
+      sink.ended(`did not take this gateway's credential (HTTP ${status})`)
     else if (status >= 300) sink.ended(`answered HTTP ${status}${excerpt(read.text)}`)
     else {
       const messages = parsed(read.text)
