@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { Clock } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
 import { Guard } from '../../shared/http/guard.js'
 import { type HttpFace, Listener } from '../../shared/http/listener.js'
 import { notFound } from '../../shared/http/not-found.js'
@@ -90,9 +91,10 @@ export class Gateway {
     return gateway
   }
 
-  /** Where agents connect over HTTP; undefined without it. */
-  get url(): string | undefined {
-    return this.#listener === undefined ? undefined : `${this.#listener.url}/mcp`
+  /** Where agents connect over HTTP. @throws Refusal `no_http` if the gateway was told not to listen */
+  get url(): string {
+    if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
+    throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
   }
 
   /**
