@@ -1,14 +1,16 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { createInstance } from '../../shared/instance.js'
-import { Safebot } from '../safebot/index.js'
+import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { instanceOptions } from './instance-options.js'
-import { type Given, readPort } from './options.js'
+import { type Given, readBaseUrl, readPort, UsageError } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function safebot(given: Given): Promise<void> {
   const common = instanceOptions(given)
-  const options = { contract: common.contract, ...bases() }
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
+  const options = { contract: common.contract, ...bases(given) }
   const instance = await createInstance(common)
   await within(instance, async () => {
     if (port !== undefined) {
@@ -17,14 +19,41 @@ export async function safebot(given: Given): Promise<void> {
       return
     }
     const safebot = await Safebot.create(instance, options)
-    const identity = { handle: process.env.SAFEBOT_MCP_HANDLE, label: process.env.SAFEBOT_MCP_ROOM_NAME }
+    const identity = {
+      handle: process.env.SAFEBOT_MCP_HANDLE,
+      label: process.env.SAFEBOT_MCP_ROOM_NAME,
+      // Where the real client keeps it: a client of a service is the same agent again when it is started again.
+      ...('connect' in options && { folder: join(homedir(), '.config', 'safebot') }),
+    }
     await runStdio(safebot, onEnd => safebot.serveStdio(process.stdin, process.stdout, identity, onEnd))
   })
 }
 
-/** The environment of the real client: its service, and which others a room URL may name. */
-function bases(): { base?: string; allowedBases: string[] } {
+/**
+ * Which service the rooms are at, from `--connect` and the environment of the real client, and which others a room URL may name.
+ *
+ * `SAFEBOT_BASE` is the service that the real client talks to. On stdio an http: one is taken for a running stand-in, and
+ * connected to; an https: one is a public service, which is stood in for unless `--connect` says otherwise.
+ *
+ * @throws UsageError
+ */
+function bases(given: Given): Pick<SafebotOptions, 'base' | 'connect' | 'allowedBases'> {
   const { SAFEBOT_BASE, SAFEBOT_MCP_ALLOWED_BASES = '' } = process.env
   const allowedBases = SAFEBOT_MCP_ALLOWED_BASES.split(',').filter(origin => URL.canParse(origin))
-  return { ...(SAFEBOT_BASE && { base: SAFEBOT_BASE }), allowedBases }
+  const connect = readOrigin(given.text('connect'), '--connect')
+  if (connect !== undefined) return { connect, allowedBases }
+  const base = readOrigin(SAFEBOT_BASE || undefined, 'SAFEBOT_BASE')
+  if (base === undefined) return { allowedBases }
+  const runs = base.startsWith('http:') && given.text('http') === undefined
+  return { ...(runs ? { connect: base } : { base }), allowedBases }
+}
+
+/** @throws UsageError for what is no base URL, or has a path: room URLs have no place for one */
+function readOrigin(text: string | undefined, name: string): string | undefined {
+  const base = readBaseUrl(text, name)
+  if (base === undefined || new URL(base).pathname === '/') return base
+  throw new UsageError(
+    `${name} is ${JSON.stringify(text)}`,
+    `a room's URL has no place for a path; leave it at ${new URL(base).origin}`,
+  )
 }

@@ -16,20 +16,51 @@ interface Appearance {
  */
 export class Agent {
   readonly #rooms = new Map<string, Appearance>()
-  readonly #defaultLabel: string
+  readonly #label: string | undefined
+  readonly #takeUp: (() => Promise<string>) | undefined
+  #handle: string
+  #takingUp: Promise<string> | undefined
   #activeUrl: string | undefined
 
   /**
    * @param handle what it claims and acknowledges under
    * @param lasting whether it is present in the rooms it is busy in; a caller without a session is not
    * @param label its default label in rooms; default: the handle
+   * @param takeUp gets the handle that it has for good, if that is not known before it is needed
    */
   constructor(
-    readonly handle: string,
+    handle: string,
     readonly lasting: boolean,
     label?: string,
+    takeUp?: () => Promise<string>,
   ) {
-    this.#defaultLabel = cleanLabel(label) ?? handle
+    this.#handle = handle
+    this.#label = cleanLabel(label)
+    this.#takeUp = takeUp
+  }
+
+  get handle(): string {
+    return this.#handle
+  }
+
+  get #defaultLabel(): string {
+    return this.#label ?? this.#handle
+  }
+
+  /**
+   * To be called before it does anything under its handle.
+   *
+   * @throws what kept it from getting that; the next call tries again
+   */
+  async beSomebody(): Promise<void> {
+    if (this.#takeUp === undefined) return
+    this.#takingUp ??= this.#takeUp()
+    try {
+      this.#handle = await this.#takingUp
+    } catch (error) {
+      this.#takingUp = undefined
+      throw error
+    }
   }
 
   label(room: RoomAddress): string {

@@ -1,8 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import type { ContractName } from '../../shared/contract.js'
-import { Refusal } from '../../shared/errors.js'
 import type { ApiFace } from '../../shared/http/api-face.js'
+import { notFound } from '../../shared/http/not-found.js'
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
@@ -14,6 +13,8 @@ import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
 import { Relay } from './domain/relay.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
+import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
+import type { RemoteServices } from './remote/services.js'
 import { createRest } from './rest/index.js'
 import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
@@ -21,22 +22,10 @@ import { MemoryStore } from './store/memory.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
 
-/** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */
-export const DEFAULT_BASE = 'http://127.0.0.1:4802'
-
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'safebot-chat'
 
-export interface SafebotOptions {
-  /** Default `documented`. */
-  contract?: ContractName
-  /** Origin of the rooms made here. Default: where it listens, else {@link DEFAULT_BASE}. */
-  base?: string
-  /** Further origins a room URL may name. */
-  allowedBases?: readonly string[]
-  /** What is to differ from the limits of the contract. */
-  limits?: Partial<SafebotLimits>
-}
+export type { SafebotOptions } from './options.js'
 
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Safebot {
@@ -47,6 +36,7 @@ export class Safebot {
   readonly #agents: Agents
   readonly #host: McpHost<Agent>
   #serving: Serving | undefined
+  #remote: Promise<RemoteServices> | undefined
   #connections = 0
 
   private constructor(instance: Instance, options: SafebotOptions) {
@@ -99,7 +89,7 @@ export class Safebot {
       listen,
       faces: async (url, endpoint) => {
         await safebot.#mount({ base: url, ...options })
-        return { mcp: endpoint, rest: safebot.#rest(url) }
+        return { mcp: endpoint, rest: options.connect === undefined ? safebot.#rest(url) : notFound }
       },
     })
     safebot.#serving = serving
@@ -117,23 +107,25 @@ export class Safebot {
   /**
    * Serves one client over a pipe.
    *
-   * @param identity handle and room label the client brings; a handle the service would not take is passed over, as
-   *   the real client does
+   * @param identity a handle the service would not take is passed over, as the real client does
    * @param onEnd the client has closed its end
    */
   serveStdio(
     input: Readable,
     output: Writable,
-    identity: { handle?: string | undefined; label?: string | undefined },
+    { handle, label, folder }: StdioIdentity,
     onEnd: () => void,
   ): { flush(): Promise<void> } {
-    const agent = new Agent(this.#handleOrOwn(identity.handle), true, identity.label)
+    const wanted = this.#handleOrOwn(handle)
+    const takeUp = async (from: string) => (await this.#reachRemote()).takeUp(from, wanted)
+    const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => takeUp(folder))
     return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
   }
 
   /** Answers what is parked, then ends every conversation. */
   async close(): Promise<void> {
     await this.#relay.close()
+    await (await this.#remote)?.close()
     // The answers of what was parked are on their way through the microtask queue; this lets them pass first.
     await new Promise(resolve => setImmediate(resolve))
     await this.#serving?.close()
@@ -144,7 +136,11 @@ export class Safebot {
     const { clock, ids, log, faults } = this.#instance
     const tools = createTools({
       serviceOf: room => this.#serviceOf(room),
-      urls: new RoomUrls(options.base ?? DEFAULT_BASE, options.allowedBases),
+      urls: new RoomUrls(
+        options.connect ?? options.base ?? DEFAULT_BASE,
+        options.allowedBases,
+        options.connect === undefined,
+      ),
       clock,
       ids: ids.stream('rooms'),
       contract: this.#contract,
@@ -161,12 +157,16 @@ export class Safebot {
   }
 
   async #serviceOf({ here, base }: RoomAddress): Promise<SafebotService> {
-    if (here) return this.#relay
-    throw new Refusal(
-      'not_served_here',
-      `rooms at '${base}' are not served here`,
-      `start this server with --connect ${base} to reach those`,
+    return here ? this.#relay : (await this.#reachRemote()).at(base)
+  }
+
+  /** What it takes to be a client is loaded with the first need of it: a stdio server has to start fast. */
+  #reachRemote(): Promise<RemoteServices> {
+    const { machine, ids, log } = this.#instance
+    this.#remote ??= import('./remote/services.js').then(
+      ({ RemoteServices }) => new RemoteServices({ machine, ids: ids.stream('remote'), log }),
     )
+    return this.#remote
   }
 
   #rest(url: string): ApiFace {

@@ -132,7 +132,6 @@ export class ApiFace implements HttpFace {
     const bytes = Buffer.byteLength(body)
     response.writeHead(status, {
       ...common,
-      ...(call.tooLarge && { Connection: 'close' }),
       'Content-Length': bytes,
       ...headers,
     })

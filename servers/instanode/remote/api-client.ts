@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
+import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { failed } from '../rest/schemas.js'
 import type { Abortable, Caller } from '../service.js'
@@ -83,7 +84,7 @@ export class ApiClient {
     return new ServiceRefusal(
       0,
       'unreachable',
-      `${this.#base} cannot be reached (${reasonOf(error)}): start it (understudy up), or name another with --connect`,
+      `${this.#base} cannot be reached (${fetchFailure(error)}): start it (understudy up), or name another with --connect`,
     )
   }
 }
@@ -102,12 +103,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** fetch hides why it failed in the cause of its error, and that may be several at once. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { cause } = error
-  if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0])
-  return cause === undefined ? error.message : reasonOf(cause)
 }

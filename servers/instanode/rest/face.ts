@@ -84,7 +84,12 @@ function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, 
       instant = now
       id = `${now}000000`
     }
-    return { ...corsHeaders(call), 'X-Request-ID': id }
+    return {
+      ...corsHeaders(call),
+      'X-Request-ID': id,
+      // The service reads no more of it.
+      ...(call.tooLarge && { Connection: 'close' }),
+    }
   }
 }
 

@@ -19,7 +19,11 @@ export interface ToolKit {
   faults: FaultTable
 }
 
-/** Lets an agent appear in the room it is about to work in; returns the service that has it. */
+/**
+ * Lets an agent appear in the room it is about to work in; returns the service that has it.
+ *
+ * @throws Refusal if the agent's identity cannot be had
+ */
 export async function enterRoom(
   kit: ToolKit,
   agent: Agent,
@@ -27,6 +31,7 @@ export async function enterRoom(
   name?: string,
 ): Promise<SafebotService> {
   const service = await kit.serviceOf(room)
+  await agent.beSomebody()
   agent.enter(room, label => service.join(room.roomId, { handle: agent.handle, label }), name)
   return service
 }

@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
+import { Refusal } from '../../../shared/errors.js'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import { ServiceRefusal } from '../domain/refusals.js'
@@ -10,6 +12,8 @@ import { serviceSentence } from './refusal-text.js'
 
 /** For the observed contract, under which a call goes on after its caller has gone. */
 const NEVER = new AbortController().signal
+// All calls that are parked listen to it: more than look right to Node.
+setMaxListeners(0, NEVER)
 
 export const nextTask = (kit: ToolKit) =>
   defineTool({
@@ -64,6 +68,8 @@ async function acknowledge(
     return null
   } catch (error) {
     if (error instanceof ServiceRefusal) return serviceSentence('ack', error)
+    // A service that has gone meanwhile: what it has handed out must not be lost with its answer.
+    if (error instanceof Refusal) return error.sentence
     throw error
   }
 }

@@ -143,6 +143,21 @@ describe('a cancelled call', () => {
     expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
   })
 
+  it('next_task is parked by many at once under the observed contract, without a warning', async () => {
+    const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    await say(boss, url, 'first')
+    await ok(worker, 'next_task', { url })
+    const calls = Array.from({ length: 20 }, () => call(worker, 'next_task', { url, timeout_seconds: 1 }))
+    await clock.whenPending(20)
+    await clock.advance(1_000)
+    await Promise.all(calls)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   it('next_task loses the message under the observed contract', async () => {
     const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
     await say(boss, url, 'first')
@@ -177,6 +192,15 @@ describe('wait_for_messages', () => {
     await clock.advance(10_000)
     await say(boss, url, 'hello')
     expect(await waiting).toMatchObject({ messages: [{ text: 'hello' }], last_seq: own + 1 })
+  })
+
+  it('shows what it sent under an earlier label: only its present one is its own', async () => {
+    const { worker, url } = await workplace()
+    await say(worker, url, 'as worker')
+    await say(worker, url, 'as Walter', 'Walter')
+    expect(await ok(worker, 'wait_for_messages', { url })).toMatchObject({
+      messages: [{ text: 'as worker' }],
+    })
   })
 
   it('shows its own messages when asked to', async () => {

@@ -40,6 +40,42 @@ describe('the list of tools', () => {
     }
   })
 
+  it('has the arguments of the real client, the same of them required, and no others', async () => {
+    const { tools } = await (await alice()).listTools()
+    const args = tools.map(({ name, inputSchema: { properties = {}, required = [] } }) => [
+      name,
+      Object.keys(properties).map(key => (required.includes(key) ? key : `${key}?`)),
+    ])
+    expect(Object.fromEntries(args)).toEqual({
+      create_room: ['base?'],
+      send_message: ['url', 'text', 'name?'],
+      wait_for_messages: ['url', 'after_seq?', 'timeout_seconds?', 'include_self?', 'name?'],
+      get_transcript: ['url', 'after_seq?', 'limit?'],
+      room_status: ['url'],
+      next_task: ['url', 'timeout_seconds?'],
+      claim_task: ['url', 'timeout_seconds?'],
+      ack_task: ['url', 'claim_id', 'seq'],
+    })
+  })
+
+  it('has the defaults of the real client: 20 s to wait, 60 s to claim, 100 messages, from the beginning', async () => {
+    const { tools } = await (await alice()).listTools()
+    const defaults = tools.flatMap(({ name, inputSchema }) =>
+      Object.entries(inputSchema.properties ?? {}).flatMap(([key, schema]) =>
+        'default' in schema ? [`${name} ${key} ${schema.default}`] : [],
+      ),
+    )
+    expect(defaults).toEqual([
+      'wait_for_messages after_seq 0',
+      'wait_for_messages timeout_seconds 20',
+      'wait_for_messages include_self false',
+      'get_transcript after_seq 0',
+      'get_transcript limit 100',
+      'next_task timeout_seconds 60',
+      'claim_task timeout_seconds 60',
+    ])
+  })
+
   it('has one page', async () => {
     await expect((await alice()).listTools({ cursor: 'x' })).rejects.toMatchObject({ code: -32602 })
   })
@@ -131,6 +167,16 @@ describe('get_transcript', () => {
       'undecryptable — wrong key or different room',
     )
   })
+
+  it('and so do claims: what the key does not open is a task all the same', async () => {
+    const { safebot } = await startUnderstudy()
+    const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
+    const url = await createRoom(a)
+    await say(a, url, 'mine')
+    const wrong = url.replace(/k=.*$/, `k=${Buffer.alloc(32, 1).toString('base64url')}`)
+    expect(await text(b, 'claim_task', { url: wrong })).toContain('alice: [undecryptable — wrong room key]')
+    expect(await text(b, 'next_task', { url: wrong })).toContain('alice: [undecryptable — wrong room key]')
+  })
 })
 
 describe('room_status', () => {
@@ -166,5 +212,14 @@ describe('the active room', () => {
     expect(await text(client, 'get_transcript', { url: first })).toContain('active room set to')
     expect(await text(client, 'send_message', { url: second, text: 'hi' })).not.toContain('active room')
     expect(await text(client, 'get_transcript', { url: second })).not.toContain('active room')
+  })
+
+  it('changes with the key, and without a word with an acknowledgement', async () => {
+    const client = await alice()
+    const url = await createRoom(client)
+    const other = url.replace(/k=.*$/, `k=${Buffer.alloc(32, 1).toString('base64url')}`)
+    expect(await text(client, 'get_transcript', { url: other })).toContain('active room set to')
+    expect(await text(client, 'ack_task', { url, claim_id: 'x', seq: 1 })).not.toContain('active room')
+    expect(await text(client, 'get_transcript', { url })).not.toContain('active room')
   })
 })

@@ -59,6 +59,11 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     expect(answer.json).toEqual({ error: 'bad message' })
   })
 
+  it('of ten megabytes is refused in words that reach whoever still sends', async () => {
+    const answer = await post(objectOf(10 * 1024 * 1024))
+    expect(answer.status).toBe(413)
+  })
+
   it('that is encoded is refused with 415', async () => {
     expect((await post('{}', { 'content-encoding': 'gzip' })).status).toBe(415)
   })

@@ -1,0 +1,37 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
+import { ServiceRefusal } from '../domain/refusals.js'
+import { pause } from './pause.js'
+import { isPassing } from './refused.js'
+
+/** Before the first, second and third repetition. */
+const PAUSES_MS = [200, 500, 1_000]
+
+/**
+ * Asks, and asks again if the answer is that the service cannot answer just now. Only for what changes nothing.
+ *
+ * @param machine the machine's time
+ * @param times how often to ask again, at most
+ * @param signals each of them ends the asking
+ */
+export async function retrying<T>(
+  machine: Clock,
+  times: number,
+  signals: readonly AbortSignal[],
+  ask: () => Promise<T>,
+): Promise<T> {
+  for (const ms of PAUSES_MS.slice(0, times)) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!mayPass(error) || signals.some(({ aborted }) => aborted)) throw error
+      await pause(machine, ms, ...signals)
+    }
+  }
+  return ask()
+}
+
+function mayPass(error: unknown): boolean {
+  if (error instanceof ServiceRefusal) return isPassing(error.status)
+  return error instanceof Refusal && error.code === 'unreachable'
+}

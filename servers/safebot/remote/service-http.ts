@@ -1,0 +1,158 @@
+import type { z } from 'zod'
+import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
+import { fetchFailure } from '../../../shared/http/fetch-failure.js'
+import { shuttingDown } from '../domain/refusals.js'
+import { refusedBy } from './refused.js'
+
+/** How long an answer may take that nothing has to be waited for. */
+const ANSWER_MS = 15_000
+
+export interface ServiceRequest<T> {
+  method: 'GET' | 'POST'
+  /** Path and query. */
+  target: string
+  /** Sent as JSON. */
+  body?: unknown
+  headers?: Record<string, string>
+  /** What the answer has to be. */
+  answer: z.ZodType<T>
+  /** Ends the request when its caller leaves; for one that may park, which is then given all the time it takes. */
+  signal?: AbortSignal
+}
+
+/** Requests to a service far away. Redirects are not followed: a signed request is meant for this service alone. */
+export class ServiceHttp {
+  readonly #machine: Clock
+  readonly #running = new Set<AbortController>()
+  #closed = false
+
+  /**
+   * @param base origin of the service
+   * @param machine the machine's time
+   */
+  constructor(
+    readonly base: string,
+    machine: Clock,
+  ) {
+    this.#machine = machine
+  }
+
+  /**
+   * Sends a request; returns its checked answer.
+   *
+   * @throws ServiceRefusal for an answer other than 2xx
+   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`; `cancelled` once the caller has left; `shutting_down` after `close`
+   */
+  async send<T>({ method, target, body, headers, answer, signal }: ServiceRequest<T>): Promise<T> {
+    const init = {
+      method,
+      headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }
+    const text = await this.#run(signal, async controller => {
+      const response = await this.#fetch(target, init, controller.signal)
+      const text = await response.text()
+      if (!response.ok) throw refusedBy(response.status, text, response.headers.get('retry-after'))
+      return text
+    })
+    const parsed = answer.safeParse(parse(text))
+    if (parsed.success) return parsed.data
+    throw new Refusal(
+      'bad_answer',
+      `${this.base} answered ${method} ${withoutQuery(target)} with something else than the service would`,
+      'check that a stand-in, or SafeBot itself, is what listens there',
+    )
+  }
+
+  /**
+   * Opens a stream, and hands its chunks on until it ends or `signal` fires.
+   *
+   * @throws Refusal if it cannot be opened or breaks off
+   */
+  async stream(target: string, signal: AbortSignal, onChunk: (chunk: Uint8Array) => void): Promise<void> {
+    await this.#run(signal, async controller => {
+      const response = await this.#fetch(
+        target,
+        { headers: { Accept: 'text/event-stream' } },
+        controller.signal,
+      )
+      if (!response.ok) throw refusedBy(response.status, await response.text(), null)
+      for await (const chunk of response.body ?? []) onChunk(chunk)
+    })
+  }
+
+  /** Ends what is under way, with the answer that the server is shutting down; nothing is sent any more. */
+  close(): void {
+    this.#closed = true
+    for (const controller of this.#running) controller.abort(shuttingDown())
+  }
+
+  /** Runs work that can be ended: by its caller, by `close`, and by time unless it may park. */
+  async #run<T>(
+    signal: AbortSignal | undefined,
+    work: (controller: AbortController) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed) throw shuttingDown()
+    const controller = new AbortController()
+    const leave = () => controller.abort(new Refusal('cancelled', 'the caller has left'))
+    const overdue =
+      signal === undefined
+        ? this.#machine.wakeAt(this.#machine.now() + ANSWER_MS, () => controller.abort(this.#noAnswer()))
+        : undefined
+    signal?.addEventListener('abort', leave)
+    if (signal?.aborted) leave()
+    this.#running.add(controller)
+    try {
+      return await work(controller)
+    } catch (error) {
+      const { aborted, reason } = controller.signal
+      if (aborted && reason instanceof Refusal) throw reason
+      throw error instanceof Refusal ? error : this.#unreachable(error)
+    } finally {
+      this.#running.delete(controller)
+      signal?.removeEventListener('abort', leave)
+      overdue?.cancel()
+    }
+  }
+
+  #fetch(target: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+    return fetch(this.base + target, { ...init, signal, redirect: 'error' })
+  }
+
+  #noAnswer(): Refusal {
+    return new Refusal(
+      'no_answer',
+      `${this.base} has not answered in ${ANSWER_MS / 1000} s`,
+      'see whether it is stuck, and call again',
+    )
+  }
+
+  #unreachable(error: unknown): Refusal {
+    const why = fetchFailure(error)
+    if (why.includes('redirect')) {
+      return new Refusal(
+        'unreachable',
+        `${this.base} answered with a redirect, which is not followed`,
+        'connect to the address it leads to, if that is to be trusted',
+      )
+    }
+    return new Refusal(
+      'unreachable',
+      `${this.base} cannot be reached (${why})`,
+      'start the stand-in there (understudy up), or connect to where it is, and call again',
+    )
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function withoutQuery(target: string): string {
+  return target.replace(/\?.*$/s, '')
+}

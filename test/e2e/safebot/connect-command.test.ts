@@ -1,0 +1,127 @@
+import { readdir } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { Command } from '../../support/command.js'
+import { deadBase } from '../../support/fake-service.js'
+import { rpc, send } from '../../support/raw-http.js'
+import { stdioAgent, temporaryFolder } from '../../support/remote.js'
+import { claimNow, createRoom, say } from '../../support/room.js'
+import { ok, startUnderstudy } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
+
+describe('understudy safebot --connect', () => {
+  it.each([
+    ['localhost:4802', 'it is the base of the service'],
+    ['ftp://127.0.0.1', 'it is the base of the service'],
+    ['http://me:secret@127.0.0.1', 'it is the base of the service'],
+    ['', 'it is the base of the service'],
+    ['http://127.0.0.1:4802/mcp', "a room's URL has no place for a path; leave it at http://127.0.0.1:4802"],
+    ['http://127.0.0.1:4802/api/', "a room's URL has no place for a path; leave it at http://127.0.0.1:4802"],
+  ])('%s is refused in one sentence', async (base, why) => {
+    const { code, stdout, stderr } = await new Command(['safebot', '--connect', base]).exit
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(`understudy: --connect is ${JSON.stringify(base)}: ${why}`)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+
+  it('takes a base with a slash behind it', async () => {
+    const { safebot } = await startUnderstudy()
+    const home = await temporaryFolder()
+    const { client } = await stdioAgent(safebot.apiUrl, { home, args: ['--connect', `${safebot.apiUrl}/`] })
+    expect(await createRoom(client)).toMatch(new RegExp(`^${safebot.apiUrl}/room/`))
+  })
+
+  it('starts though nothing listens there yet', async () => {
+    const base = await deadBase()
+    const { client } = await stdioAgent(base, { home: await temporaryFolder() })
+    expect((await client.listTools()).tools).toHaveLength(8)
+  })
+
+  it('serves over HTTP with --http, to agents whose keys are kept nowhere', async () => {
+    const { safebot, clock } = await startUnderstudy()
+    const home = await temporaryFolder()
+    const command = new Command(['safebot', '--connect', safebot.apiUrl, '--http', '0'], { HOME: home })
+    const [mcpUrl = ''] = await command.lines(1)
+    const headers = { 'x-safebot-handle': 'far' }
+    const tool = (name: string, args: object) =>
+      send(mcpUrl, { headers, body: rpc('tools/call', { name, arguments: args }) })
+    const url = /http\S+#k=[\w-]+/.exec((await tool('create_room', {})).body)?.[0] ?? ''
+    const local = await safebot.connect({ handle: 'local' })
+    const claiming = tool('claim_task', { url })
+    await clock.whenPending(1)
+    await say(local, url, 'hello')
+    expect((await claiming).body).toContain('local: hello')
+    expect(await readdir(home)).toEqual([])
+    // It has no rooms of its own that an HTTP API could be about.
+    expect((await send(mcpUrl.replace('/mcp', '/api/health'), { method: 'GET' })).status).toBe(404)
+    command.process.kill('SIGTERM')
+    expect((await command.exit).code).toBe(0)
+  })
+
+  it('ends with stdin though it is present in a room, which it leaves', async () => {
+    const { safebot } = await startUnderstudy()
+    const command = new Command(['safebot', '--connect', safebot.apiUrl], { HOME: await temporaryFolder() })
+    const local = await safebot.connect({ handle: 'local' })
+    const url = await createRoom(local)
+    command.say(rpc('tools/call', { name: 'send_message', arguments: { url, text: 'hi' } }))
+    await command.lines(1)
+    command.process.stdin.end()
+    const { code, stderr } = await command.exit
+    expect([code, stderr]).toEqual([0, ''])
+    await until(async () =>
+      JSON.stringify(await ok(local, 'room_status', { url })).includes('"participants":0'),
+    )
+  })
+
+  it('means nothing to understudy up', async () => {
+    const { code, stderr } = await new Command(['up', '--connect', 'http://127.0.0.1:1']).exit
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--connect means nothing with up')])
+  })
+})
+
+describe('a host config that was written for the real client', () => {
+  it('meets other agents at the stand-in that SAFEBOT_BASE names', async () => {
+    const { safebot } = await startUnderstudy()
+    const env = {
+      SAFEBOT_BASE: `${safebot.apiUrl}/`,
+      SAFEBOT_MCP_HANDLE: 'alice',
+      SAFEBOT_MCP_ROOM_NAME: 'Al',
+    }
+    const { client } = await stdioAgent(safebot.apiUrl, { home: await temporaryFolder(), env, args: [] })
+    const local = await safebot.connect({ handle: 'local' })
+    const url = await createRoom(client)
+    await say(client, url, 'hello')
+    expect(await ok(local, 'claim_task', { url })).toMatchObject({ task: { text: 'hello', sender: 'Al' } })
+    await say(local, url, 'welcome')
+    expect((await claimNow(client, url)).text).toBe('welcome')
+  })
+
+  it('goes nowhere if SAFEBOT_BASE names a public service: that is stood in for', async () => {
+    const env = { SAFEBOT_BASE: 'https://safebot.invalid' }
+    const home = await temporaryFolder()
+    const { client } = await stdioAgent('', { home, env, args: [] })
+    const url = await createRoom(client)
+    expect(url).toMatch(/^https:\/\/safebot\.invalid\/room\//)
+    await say(client, url, 'hello')
+    expect(await readdir(home)).toEqual([])
+  })
+
+  it('with a SAFEBOT_BASE that is none is refused in one sentence', async () => {
+    const { code, stderr } = await new Command(['safebot'], { SAFEBOT_BASE: 'safebot' }).exit
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('SAFEBOT_BASE is "safebot": it is the base of'),
+    ])
+  })
+
+  it('reaches the origins of SAFEBOT_MCP_ALLOWED_BASES, and no others', async () => {
+    const { safebot } = await startUnderstudy()
+    const env = { SAFEBOT_MCP_ALLOWED_BASES: 'https://one.invalid,nonsense,https://two.invalid/path' }
+    const { client } = await stdioAgent(safebot.apiUrl, { home: await temporaryFolder(), env, args: [] })
+    for (const base of ['https://one.invalid', 'https://two.invalid']) {
+      expect(await ok(client, 'create_room', { base })).toMatchObject({ url: expect.stringContaining(base) })
+    }
+    await expect(ok(client, 'create_room', { base: 'https://three.invalid' })).rejects.toThrow(
+      'not in allowlist',
+    )
+  })
+})

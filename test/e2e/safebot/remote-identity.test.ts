@@ -1,0 +1,183 @@
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openIdentity } from '../../../servers/safebot/remote/identity-files.js'
+import { Keyring } from '../../../servers/safebot/remote/keyring.js'
+import { IdSource } from '../../../shared/ids.js'
+import { fakeService, roomAt } from '../../support/fake-service.js'
+import { remoteSafebot, stdioAgent, temporaryFolder } from '../../support/remote.js'
+import { claim, createRoom, say } from '../../support/room.js'
+import { registeredAgent } from '../../support/safebot-agent.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
+
+const KEY = 'mcp_identity.key'
+const HANDLE = 'mcp_identity.json'
+
+/** A running stand-in, and a home in which no identity is kept yet. */
+async function atHome() {
+  const { safebot, clock } = await startUnderstudy()
+  const home = await temporaryFolder()
+  const agent = async (env: Record<string, string> = {}) =>
+    (await stdioAgent(safebot.apiUrl, { home, env })).client
+  return { safebot, clock, home, agent, folder: join(home, '.config/safebot') }
+}
+
+describe('the identity of a connected stdio agent', () => {
+  it('is kept for its user alone, and made when it is first needed', async () => {
+    const { home, folder, agent } = await atHome()
+    const client = await agent({ SAFEBOT_MCP_HANDLE: 'Alice' })
+    await client.listTools()
+    const url = await createRoom(client)
+    await ok(client, 'room_status', { url })
+    expect(await readdir(home)).toEqual([])
+
+    await say(client, url, 'hello')
+    expect((await readdir(folder)).sort()).toEqual([HANDLE, KEY])
+    const mode = async (path: string) => (await stat(path)).mode & 0o777
+    expect(await mode(folder)).toBe(0o700)
+    expect([await mode(join(folder, KEY)), await mode(join(folder, HANDLE))]).toEqual([0o600, 0o600])
+    expect(await readFile(join(folder, KEY))).toHaveLength(64)
+    expect(JSON.parse(await readFile(join(folder, HANDLE), 'utf8'))).toEqual({
+      handle: 'alice',
+      created: expect.any(Number),
+    })
+  })
+
+  it('is the same again when it is started again, whatever its environment says then', async () => {
+    const { agent, clock } = await atHome()
+    const first = await agent({ SAFEBOT_MCP_HANDLE: 'alice' })
+    const url = await createRoom(first)
+    await say(first, url, 'mine')
+    const again = await agent({ SAFEBOT_MCP_HANDLE: 'bob' })
+    const claiming = call(again, 'claim_task', { url, timeout_seconds: 1 })
+    await clock.whenPending(1)
+    await clock.advance(1_000)
+    expect(textOf(await claiming)).toContain('blocked 1s as "alice" via auth @alice')
+  })
+
+  it('has a handle of its own if it is given none', async () => {
+    const { agent, folder } = await atHome()
+    const client = await agent()
+    await say(client, await createRoom(client), 'hello')
+    expect(JSON.parse(await readFile(join(folder, HANDLE), 'utf8'))).toMatchObject({
+      handle: expect.stringMatching(/^mcp-[0-9a-f]{6}$/),
+    })
+  })
+
+  it('that no file keeps is the same again with the same seed, and another for each handle', () => {
+    const keys = (seed: string, handle: string) => new Keyring(new IdSource(seed)).of(handle).signPub
+    expect(keys('a', 'alice')).toBe(keys('a', 'alice'))
+    expect(new Set([keys('a', 'alice'), keys('b', 'alice'), keys('a', 'bob')]).size).toBe(3)
+  })
+
+  it('is one, if many processes need it for the first time at once', async () => {
+    const folder = join(await temporaryFolder(), 'a/b')
+    const open = (handle: string) => openIdentity({ folder, ids: new IdSource(), now: () => 0 }, handle)
+    const opened = await Promise.all(Array.from({ length: 20 }, (_, index) => open(`agent-${index}`)))
+    expect(new Set(opened.map(({ handle, signPub, boxPub }) => `${handle} ${signPub} ${boxPub}`)).size).toBe(
+      1,
+    )
+    expect((await readdir(folder)).sort()).toEqual([HANDLE, KEY])
+  })
+
+  it('that was begun and not finished is finished, under the handle it has', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, HANDLE), '{"handle":"half-done"}')
+    const keys = await openIdentity({ folder, ids: new IdSource(), now: () => 0 }, 'other')
+    expect(keys.handle).toBe('half-done')
+    expect(await readFile(join(folder, KEY))).toHaveLength(64)
+  })
+
+  it.each([
+    [KEY, 'too short', 'it has 9 bytes, not 64'],
+    [HANDLE, '{"handle":', 'it holds no {"handle": …}'],
+    [HANDLE, '{"handle":"not a handle"}', 'it holds no {"handle": …}'],
+  ])('whose %s is damaged is left alone, and the tool says what to do (%s)', async (name, content, why) => {
+    const { agent, folder } = await atHome()
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, HANDLE), '{"handle":"alice"}')
+    await writeFile(join(folder, name), content)
+    const client = await agent()
+    const url = await createRoom(client)
+    expect(await refused(client, 'send_message', { url, text: 'hi' })).toBe(
+      `send_message failed: the identity file ${join(folder, name)} is damaged: ${why}: put back a copy of it, or move ` +
+        'mcp_identity.json and mcp_identity.key away to begin anew under another handle',
+    )
+    expect(await readFile(join(folder, name), 'utf8')).toBe(content)
+    expect(await ok(client, 'room_status', { url })).toMatchObject({ exists: false })
+  })
+
+  it('that cannot be kept is an error that says where, and is tried again', async () => {
+    const { agent, home } = await atHome()
+    await writeFile(join(home, '.config'), 'in the way')
+    const client = await agent()
+    const url = await createRoom(client)
+    expect(await refused(client, 'claim_task', { url, timeout_seconds: 1 })).toMatch(
+      /^claim_task failed: the identity in .*safebot cannot be read or made \(ENOTDIR.*\): set HOME to a folder/,
+    )
+  })
+})
+
+describe('a handle', () => {
+  it('that belongs to somebody else can send, and is told so when it claims', async () => {
+    const { safebot, clock } = await startUnderstudy()
+    await registeredAgent(safebot.apiUrl, 'alice', () => clock.now())
+    const { safebot: remote, warnings } = await remoteSafebot(safebot.apiUrl)
+    const impostor = await remote.connect({ handle: 'alice' })
+    const url = await createRoom(impostor)
+    await say(impostor, url, 'hello')
+    expect(await refused(impostor, 'claim_task', { url })).toMatch(
+      /^claim_task failed: claim failed: 401 \{"error":"bad or missing signature"\} — the handle belongs to another key/,
+    )
+    expect(warnings).toEqual([])
+  })
+
+  it('that the service gives to nobody can send, and is told so when it claims', async () => {
+    const { safebot } = await startUnderstudy()
+    const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
+    const echo = await remote.connect({ handle: 'echo' })
+    const url = await createRoom(echo)
+    await say(echo, url, 'hello')
+    expect(await refused(echo, 'claim_task', { url })).toMatch(
+      /^claim_task failed: claim failed: 404 \{"error":"no such handle"\} — the service does not know this handle/,
+    )
+  })
+
+  it('is registered once, whatever it does afterwards', async () => {
+    const { safebot, journal } = await startUnderstudy()
+    const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
+    const [boss, worker] = [
+      await remote.connect({ handle: 'boss' }),
+      await remote.connect({ handle: 'worker' }),
+    ]
+    const url = await createRoom(boss)
+    for (const text of ['one', 'two', 'three']) await say(boss, url, text)
+    for (let count = 0; count < 3; count++) await ok(worker, 'next_task', { url })
+    expect(
+      await claim(worker, await createRoom(worker).then(room => say(boss, room, 'x').then(() => room))),
+    ).toBeDefined()
+    const registrations = journal
+      .entries()
+      .filter(({ method, outcome }) => method?.includes('register') && outcome === 'ok')
+    expect(registrations.map(({ caller }) => caller).sort()).toEqual(['boss', 'worker'])
+  })
+
+  it('that could not be registered is a warning, and is registered when it is needed', async () => {
+    let refusing = true
+    const { safebot: service } = await startUnderstudy()
+    const base = await fakeService((request, response) => {
+      if (!refusing) response.writeHead(307, { Location: `${service.apiUrl}${request.url}` }).end()
+      else if (request.url?.includes('register')) response.writeHead(500).end('{"error":"disk full"}')
+      else response.end('{"ok":true,"id":"c01f7112-0c43-41fa-a6c6-6da2ee14b8db","seq":1}')
+    })
+    const { safebot, warnings } = await remoteSafebot(base)
+    const agent = await safebot.connect({ handle: 'alice' })
+    await ok(agent, 'send_message', { url: roomAt(base), text: 'hi' })
+    await until(() => warnings.length > 0)
+    expect(warnings[0]).toBe(`@alice could not be registered at ${base}: disk full: try again later`)
+    refusing = false
+    await refused(agent, 'claim_task', { url: roomAt(base) })
+    expect(warnings.at(-1)).toContain('answered with a redirect')
+  })
+})
