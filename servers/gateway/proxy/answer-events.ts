@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import type { AnswerBody } from '../upstream/answer-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from '../upstream/event-reader.js'
 
 export interface RelayedEvents {
@@ -15,7 +15,7 @@ export interface RelayedEvents {
 }
 
 /** Passes on the upstream's events one by one, each as soon as it is whole. */
-export function relayEvents(body: Readable, response: ServerResponse, relayed: RelayedEvents): void {
+export function relayEvents(body: AnswerBody, response: ServerResponse, relayed: RelayedEvents): void {
   let resumable = false
   let over = false
   const end = (why?: string) => {
@@ -57,10 +57,11 @@ export function relayEvents(body: Readable, response: ServerResponse, relayed: R
     },
   }
   const reader = new EventReader(sink)
-  body.on('data', (chunk: Buffer) => {
-    if (!over) reader.push(chunk)
+  body.read({
+    data: piece => {
+      if (!over) reader.push(piece)
+    },
+    end: () => end(),
+    broken: () => end('broke off in the middle of its answer'),
   })
-  body.on('end', () => end())
-  body.on('error', () => end('broke off in the middle of its answer'))
-  body.on('close', () => end('broke off in the middle of its answer'))
 }

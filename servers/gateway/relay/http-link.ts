@@ -11,7 +11,7 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
-import type { HttpUpstream, Sent } from '../upstream/http-upstream.js'
+import type { HttpUpstream, Sent, UpstreamAnswer } from '../upstream/http-upstream.js'
 import type { Link, RequestSink } from './link.js'
 import { readMessages } from './read-messages.js'
 
@@ -100,7 +100,7 @@ export class HttpLink implements Link {
     for (const sent of this.#open.values()) sent.abort()
     if (this.#session === undefined) return
     const { upstream } = this.#options
-    const nothing = { answer: () => undefined, fail: () => undefined }
+    const nothing = { answer: ({ body }: UpstreamAnswer) => body.discard(), fail: () => undefined }
     upstream.send({ method: 'DELETE', ...this.#addressed() }, nothing)
   }
 
@@ -166,7 +166,7 @@ export class HttpLink implements Link {
           done()
         },
         answer: ({ body }) => {
-          body.resume()
+          body.discard()
           done()
         },
       },
@@ -185,7 +185,7 @@ export class HttpLink implements Link {
         answer: answer => {
           // 405: the upstream has no such stream.
           if (answer.status >= 300) {
-            answer.body.resume()
+            answer.body.discard()
             return
           }
           readMessages(answer, {

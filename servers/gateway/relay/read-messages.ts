@@ -50,12 +50,13 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
       for (const message of messages ?? []) sink.message(message)
     },
   })
-  body.on('data', (chunk: Buffer) => {
-    if (!over) reader.push(chunk)
+  body.read({
+    data: piece => {
+      if (!over) reader.push(piece)
+    },
+    end: () => end(),
+    broken: () => end('broke off in the middle of its answer'),
   })
-  body.on('end', () => end())
-  body.on('error', () => end('broke off in the middle of its answer'))
-  body.on('close', () => end('broke off in the middle of its answer'))
 }
 
 /** @returns undefined for what is not JSON */
