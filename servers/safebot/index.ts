@@ -170,9 +170,10 @@ export class Safebot {
   }
 
   #rest(url: string): ApiFace {
-    const { journal, clock, machine, log } = this.#instance
+    const { name, stamp, journal, clock, machine, log } = this.#instance
     return createRest({
       url,
+      stamp: stamp ? name : undefined,
       relay: this.#relay,
       contract: this.#contract,
       limits: this.#limits,

@@ -6,11 +6,14 @@ import { HttpCall } from './http-call.js'
 import type { HttpFace } from './listener.js'
 import { readBody } from './read-body.js'
 import { type HttpAnswer, type Route, RouteTable } from './routes.js'
+import { addStamp } from './stamp.js'
 
 export interface ApiOptions {
   /** The server's name in the journal. */
   name: string
   journal: Journal
+  /** Names the instance, and the journal's entry, in the headers of answers. */
+  stamp?: string | undefined
   routes: readonly Route[]
   /** Foreign origins whose pages may call, e.g. `https://instanode.dev`. Default: none. */
   origins?: readonly string[]
@@ -95,7 +98,8 @@ export class ApiFace implements HttpFace {
   }
 
   #note(call: HttpCall, caller: string): JournalEntry {
-    return this.#options.journal.open({
+    const { journal, stamp } = this.#options
+    const entry = journal.open({
       server: this.#options.name,
       transport: 'http',
       session: null,
@@ -106,6 +110,8 @@ export class ApiFace implements HttpFace {
       headers: call.headers,
       raw: call.body.toString('utf8'),
     })
+    if (stamp !== undefined) addStamp(call.response, stamp, entry)
+    return entry
   }
 
   /** The answer is a stream: it ends when its connection does. */

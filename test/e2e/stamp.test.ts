@@ -28,6 +28,25 @@ it('a stamped answer names its instance and the entry of its request, refused an
   expect(journal.entries({ method: 'tools/list' })[0]?.seq).toBe(5)
 })
 
+it('answers of the services’ own APIs are stamped likewise, event streams among them', async () => {
+  const { safebot, instanode, instance, journal } = await startUnderstudy({ stamp: true })
+  const events = await HttpStream.open(`${safebot.apiUrl}/api/rooms/room-1/events`, 'GET', {})
+  const answers = [
+    events.response,
+    await send(`${safebot.apiUrl}/api/health`, { method: 'GET' }),
+    await send(`${safebot.apiUrl}/nothing`, { method: 'GET' }),
+    await send(`${instanode.apiUrl}/db/new`, { body: '{}' }),
+  ]
+  events.drop()
+  for (const [at, { headers }] of answers.entries()) {
+    expect(headers).toMatchObject({
+      'x-understudy-instance': instance.name,
+      'x-understudy-entry': String(at + 1),
+    })
+  }
+  expect(journal.entries({ method: 'POST /db/new' })[0]?.seq).toBe(4)
+})
+
 it('the command stamps its answers with --stamp', async () => {
   const command = new Command(['safebot', '--http', '0', '--stamp'])
   const [url = ''] = await command.lines(1)

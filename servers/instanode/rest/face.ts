@@ -42,6 +42,7 @@ export function createRestFace(options: RestOptions): ApiFace {
   return new ApiFace({
     name: 'instanode',
     journal: instance.journal,
+    stamp: instance.stamp ? instance.name : undefined,
     routes: createRoutes(options, callers),
     origins: [SITE_ORIGIN],
     turnAway: limiter(instance, requestLimit),

@@ -32,11 +32,13 @@ export interface RestOptions extends RestKit {
   url: string
   contract: Contract
   journal: Journal
+  /** Names the instance in the headers of answers. */
+  stamp: string | undefined
   log: Log
 }
 
 /** The service's own HTTP API. */
-export function createRest({ contract, journal, log, url, ...kit }: RestOptions): ApiFace {
+export function createRest({ contract, journal, stamp, log, url, ...kit }: RestOptions): ApiFace {
   const fail = (status: number, message: string, hint?: string): HttpAnswer => {
     if (!contract.answersErrorsInJson) return page(status, message)
     return json(status, { error: hint === undefined ? message : `${message}: ${hint}` })
@@ -44,6 +46,7 @@ export function createRest({ contract, journal, log, url, ...kit }: RestOptions)
   return new ApiFace({
     name: 'safebot',
     journal,
+    stamp,
     routes: [
       ...identityRoutes(kit),
       ...messageRoutes(kit),

@@ -5,6 +5,7 @@ import { Refusal } from '../../errors.js'
 import type { HttpFace } from '../../http/listener.js'
 import { readBody } from '../../http/read-body.js'
 import { SseStream } from '../../http/sse.js'
+import { addStamp } from '../../http/stamp.js'
 import type { IdSource } from '../../ids.js'
 import { isObject } from '../../is-object.js'
 import type { JournalEntry } from '../../journal/entry.js'
@@ -278,13 +279,6 @@ export class McpEndpoint<Caller> implements HttpFace {
     if (stamp !== undefined) addStamp(response, stamp, entry)
     return entry
   }
-}
-
-/** Says in the answer which instance it is from, and where the journal has its request; a batch has several entries. */
-function addStamp(response: ServerResponse, instance: string, { seq }: JournalEntry): void {
-  response.setHeader('X-Understudy-Instance', instance)
-  const before = response.getHeader('X-Understudy-Entry')
-  response.setHeader('X-Understudy-Entry', before === undefined ? String(seq) : `${before}, ${seq}`)
 }
 
 /** @throws HttpRejection -32700 */

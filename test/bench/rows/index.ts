@@ -10,6 +10,7 @@ import { journalCost } from './journal-cost.js'
 import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
+import { policyDecisions } from './policy-decisions.js'
 import { postedMessages } from './posted-messages.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
@@ -33,6 +34,7 @@ export const ROWS: readonly Row[] = [
   stdioStart,
   memoryGrowth,
   journalCost,
+  policyDecisions,
   instanodeCalls,
   deliveries,
   createPostgres,
