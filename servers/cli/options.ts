@@ -59,6 +59,10 @@ export const OPTIONS = {
     fallback: '0',
     about: 'of gateway: how long a call waits for its approval; 0 refuses it at once',
   },
+  'approval-port': {
+    value: 'PORT',
+    about: 'of gateway: where approvals are decided: GET /approvals, POST /approvals/ID; not for agents',
+  },
   audit: { value: 'FILE', about: 'of gateway: append what was made of each call, as JSON lines' },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },

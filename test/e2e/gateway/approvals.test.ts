@@ -19,11 +19,11 @@ const ASKING: PolicyEngine = {
 }
 const CALL = rpc('tools/call', { name: 'create_room', arguments: {} }, 1)
 
-async function asking(approvalHoldMs = 0) {
+async function asking(approvalHoldMs = 0, more: { approvalPort?: number } = {}) {
   const understudy = await startUnderstudy()
   const { clock } = understudy
   const upstream = understudy.safebot.mcpUrl
-  const gateway = await startGateway({ policy: ASKING, upstream, clock, approvalHoldMs })
+  const gateway = await startGateway({ policy: ASKING, upstream, clock, approvalHoldMs, ...more })
   const reached = () => understudy.journal.entries({ tool: 'create_room' }).length
   return { understudy, gateway, reached }
 }
@@ -116,6 +116,27 @@ describe('a call that needs an approval', () => {
     expect(() => gateway.approvals.decide('apr_nothing', 'approve')).toThrow(/there is no approval/)
     expect((await send(gateway.url, { body: CALL })).json).toMatchObject({
       result: { _meta: { 'mcp-understudy/policy': { outcome: 'refused', approval: id } } },
+    })
+  })
+
+  it('is decided over HTTP, on a port that is not the agents’', async () => {
+    const { gateway } = await asking(0, { approvalPort: 0 })
+    const { approvalsUrl = '' } = gateway
+    await send(gateway.url, { body: CALL })
+    const { json } = await send(approvalsUrl, { method: 'GET' })
+    expect(json).toMatchObject({ approvals: [{ state: 'pending', tool: 'create_room', argumentKeys: [] }] })
+    const one = `${approvalsUrl}/${onlyOne(gateway).id}`
+    const decide = async (url: string, body: unknown, headers = {}) =>
+      (await send(url, { body, headers })).status
+    expect(await decide(one, '{')).toBe(400)
+    expect(await decide(one, { decision: 'maybe' })).toBe(400)
+    expect(await decide(one, { decision: 'approve' }, { origin: 'https://evil.invalid' })).toBe(403)
+    expect(await decide(`${approvalsUrl}/apr_nothing`, { decision: 'approve' })).toBe(404)
+    expect(await decide(one, { decision: 'approve' })).toBe(200)
+    expect(await decide(one, { decision: 'approve' })).toBe(409)
+    expect((await send(gateway.url.replace('/mcp', '/approvals'), { method: 'GET' })).status).toBe(404)
+    expect((await send(gateway.url, { body: CALL })).json).toMatchObject({
+      result: { structuredContent: {} },
     })
   })
 })
