@@ -3,8 +3,8 @@ import type { Framing } from './answer-head.js'
 /** What a piece of a body comes to. */
 export interface FramedSink {
   data(piece: Buffer): void
-  /** The body is over; what came behind it is not part of it. */
-  end(): void
+  /** The body is over. @param clean whether nothing came behind it, which nobody has asked for */
+  end(clean: boolean): void
   broken(): void
 }
 
@@ -29,7 +29,7 @@ export class BodyFraming {
 
   /** An empty body is over at once. */
   begin(): void {
-    if (this.#framing.by === 'length' && this.#left === 0) this.#end()
+    if (this.#framing.by === 'length' && this.#left === 0) this.#end(true)
   }
 
   push(bytes: Buffer): void {
@@ -39,14 +39,14 @@ export class BodyFraming {
       const piece = bytes.length <= this.#left ? bytes : bytes.subarray(0, this.#left)
       this.#left -= piece.length
       this.#sink.data(piece)
-      if (this.#left === 0) this.#end()
+      if (this.#left === 0) this.#end(piece.length === bytes.length)
     }
   }
 
   /** The connection has ended. */
   closed(): void {
     if (this.#state === 'over') return
-    if (this.#framing.by === 'close') this.#end()
+    if (this.#framing.by === 'close') this.#end(false)
     else this.#fail()
   }
 
@@ -66,18 +66,18 @@ export class BodyFraming {
       this.#line += bytes.toString('latin1', at, end)
       at = end + 1
       if (this.#line.length > MAX_SIZE_LINE) this.#fail()
-      else if (feed >= 0) this.#takeLine()
+      else if (feed >= 0) this.#takeLine(at >= bytes.length)
     }
   }
 
-  #takeLine(): void {
+  #takeLine(last: boolean): void {
     const line = this.#line.replace(/\r$/, '')
     this.#line = ''
     if (this.#state === 'chunk-end') {
       if (line === '') this.#state = 'size'
       else this.#fail()
     } else if (this.#state === 'trailer') {
-      if (line === '') this.#end()
+      if (line === '') this.#end(last)
     } else {
       const [, size] = /^([0-9a-fA-F]{1,8})\s*(?:;|$)/.exec(line) ?? []
       if (size === undefined) this.#fail()
@@ -88,9 +88,9 @@ export class BodyFraming {
     }
   }
 
-  #end(): void {
+  #end(clean: boolean): void {
     this.#state = 'over'
-    this.#sink.end()
+    this.#sink.end(clean)
   }
 
   #fail(): void {

@@ -98,8 +98,8 @@ export class Connection {
     )
     const framing = new BodyFraming(head.framing, {
       data: piece => body.push(piece),
-      end: () => {
-        this.#release(head)
+      end: clean => {
+        this.#release(head, clean)
         body.finish()
       },
       broken: () => {
@@ -113,12 +113,14 @@ export class Connection {
     this.#sink = undefined
     sink?.head(head, body)
     framing.begin()
-    if (rest.length > 0 && this.#body !== undefined) framing.push(rest)
+    if (rest.length === 0) return
+    if (this.#body === undefined) socket.destroy()
+    else framing.push(rest)
   }
 
-  #release({ keepAlive, headers }: AnswerHead): void {
+  #release({ keepAlive, headers }: AnswerHead, clean: boolean): void {
     this.#body = undefined
-    if (!keepAlive || this.#socket.destroyed) {
+    if (!keepAlive || !clean || this.#socket.destroyed) {
       this.#socket.destroy()
       return
     }
