@@ -57,6 +57,7 @@ export class AnswerBody {
 
   /** What is still to come is of no interest. */
   destroy(): void {
+    if (this.#over) return
     this.#over = true
     this.#decoder?.destroy()
     this.#source.destroy()

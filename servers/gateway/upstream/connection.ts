@@ -24,7 +24,10 @@ export class Connection {
   /** The connection is free for another request. */
   readonly #onFree: (connection: Connection) => void
   readonly #onClose: (connection: Connection) => void
+  /** Until the head has come. */
   #sink: ConnectionSink | undefined
+  /** Until the end of the body has. */
+  #current: ConnectionSink | undefined
   #received: Buffer | undefined
   #body: { body: AnswerBody; framing: BodyFraming; head: AnswerHead } | undefined
   #idleUntil = 0
@@ -54,11 +57,16 @@ export class Connection {
   /** @param request head and body, ready to leave */
   send(request: string, sink: ConnectionSink): void {
     this.#sink = sink
+    this.#current = sink
     // In one piece: a system call is most of what this costs.
     this.#socket.write(request)
   }
 
-  /** Drops it: the upstream sees that its caller has gone. */
+  /** Drops it, unless the request that `sink` was given for is over: the upstream sees that its caller has gone. */
+  abort(sink: ConnectionSink): void {
+    if (this.#current === sink) this.destroy()
+  }
+
   destroy(): void {
     this.#sink = undefined
     this.#socket.destroy()
@@ -92,8 +100,16 @@ export class Connection {
 
   #begin(head: AnswerHead, rest: Buffer): void {
     const socket = this.#socket
-    const body = new AnswerBody(
-      { pause: () => socket.pause(), resume: () => socket.resume(), destroy: () => socket.destroy() },
+    // Whoever reads slowly, or leaves late, has no say any more once the connection is another's.
+    const ifOurs = (act: () => void) => () => {
+      if (this.#body?.body === body) act()
+    }
+    const body: AnswerBody = new AnswerBody(
+      {
+        pause: ifOurs(() => socket.pause()),
+        resume: ifOurs(() => socket.resume()),
+        destroy: ifOurs(() => socket.destroy()),
+      },
       head.headers['content-encoding'],
     )
     const framing = new BodyFraming(head.framing, {
@@ -120,6 +136,8 @@ export class Connection {
 
   #release({ keepAlive, headers }: AnswerHead, clean: boolean): void {
     this.#body = undefined
+    this.#current = undefined
+    this.#socket.resume()
     if (!keepAlive || !clean || this.#socket.destroyed) {
       this.#socket.destroy()
       return

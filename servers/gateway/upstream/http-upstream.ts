@@ -3,7 +3,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectSecurely } from 'node:tls'
 import { Refusal } from '../../../shared/errors.js'
 import type { AnswerBody } from './answer-body.js'
-import { Connection } from './connection.js'
+import { Connection, type ConnectionSink } from './connection.js'
 
 export interface UpstreamRequest {
   method: string
@@ -80,18 +80,19 @@ export class HttpUpstream {
   send(request: UpstreamRequest, sink: AnswerSink): Sent {
     const connection = this.#take()
     let over = false
-    connection.send(this.#written(request), {
+    const own: ConnectionSink = {
       head: ({ status, headers }, body) => {
         if (!over) sink.answer({ status, headers, body })
       },
       fail: why => {
         if (!over) sink.fail(`the upstream ${this.name} ${why}`)
       },
-    })
+    }
+    connection.send(this.#written(request), own)
     return {
       abort() {
         over = true
-        connection.destroy()
+        connection.abort(own)
       },
     }
   }

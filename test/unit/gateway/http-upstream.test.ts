@@ -157,4 +157,30 @@ describe('the gateway’s own HTTP client', () => {
     expect(await ask(upstream)).toEqual([200, 'one'])
     expect(connections()).toBe(2)
   })
+
+  it('drops nobody else’s request when one that is over is aborted, and holds nobody up for a slow reader', async () => {
+    const { upstream, connections } = await upstreamOf((socket, request) => {
+      if (!request.includes('second')) socket.write(good('one'))
+      else setImmediate(() => setImmediate(() => void socket.write(good('two'))))
+    })
+    const sent = await new Promise<{ abort(): void; resume(): void }>(resolve => {
+      const first = upstream.send(
+        { method: 'POST', query: '', headers: {}, body: 'first' },
+        {
+          fail: () => undefined,
+          answer: ({ body }) =>
+            body.read({
+              data: () => body.pause(),
+              end: () => resolve({ abort: () => first.abort(), resume: () => body.resume() }),
+              broken: () => undefined,
+            }),
+        },
+      )
+    })
+    const second = ask(upstream, { which: 'second' })
+    sent.abort()
+    sent.resume()
+    expect(await second).toEqual([200, 'two'])
+    expect(connections()).toBe(1)
+  })
 })
