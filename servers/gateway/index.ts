@@ -79,7 +79,7 @@ export class Gateway {
       auditFile === undefined
         ? undefined
         : await AuditFile.open(auditFile, error => log.error('the audit file failed', error))
-    const audit = new Audit(file)
+    const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })
     const behind = await openUpstream(options, { gate, grants, clock, machine, ids, log })

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { written } from '../messages/written.js'
 import type { AnswerBody } from '../upstream/answer-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from '../upstream/event-reader.js'
 
@@ -53,7 +54,9 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
         return
       }
       const shown = relayed.message(message)
-      write(eventText(shown === message ? event : { ...event, data: JSON.stringify(shown) }))
+      const text = shown === message ? event.data : written(shown)
+      if (text === undefined) breakOff('sent an event that is nested too deeply')
+      else write(eventText({ ...event, data: text }))
     },
   }
   const reader = new EventReader(sink)

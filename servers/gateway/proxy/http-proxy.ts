@@ -31,6 +31,7 @@ import type { SessionOwners } from '../grants/session-owners.js'
 import type { JudgedCall } from '../judged-call.js'
 import { type ReadableBody, readableBody } from '../messages/body.js'
 import { callOf, unsound } from '../messages/readable.js'
+import { written } from '../messages/written.js'
 import type { CallerHeaders } from '../upstream/caller-headers.js'
 import type { HttpUpstream } from '../upstream/http-upstream.js'
 import { requireSameNames } from './named-in-headers.js'
@@ -127,7 +128,11 @@ export class HttpProxy implements HttpFace {
       }
     }
     if (response.destroyed) {
-      for (const { call } of judged.waiting.values()) call?.end('cancelled', null)
+      for (const { call, over } of judged.waiting.values()) {
+        call?.end('cancelled', null)
+        over()
+      }
+      for (const call of judged.silent) call.end('cancelled', null)
       return
     }
     if (judged.onward.length === 0) ownAnswer(exchange, judged.own, batch)
@@ -212,11 +217,16 @@ export class HttpProxy implements HttpFace {
     this.#posts.add(post)
     response.on('close', () => this.#posts.delete(post))
     const all = judged.onward.length === messages.length
+    const sentText = all ? text : written(judged.onward)
+    if (sentText === undefined) {
+      post.fail(400, 'the batch is nested too deeply to be taken apart: send its calls one by one')
+      return
+    }
     const sent = upstream.send(
       {
         method: 'POST',
         ...this.#addressed(exchange),
-        body: all ? text : JSON.stringify(judged.onward),
+        body: sentText,
       },
       { answer: answer => post.answer(answer), fail: why => post.fail(502, why) },
     )

@@ -5,6 +5,7 @@ import { anonymousError, errorResponse, isResponse, RpcCode } from '../../../sha
 import type { Grant } from '../grants/grant.js'
 import type { JudgedCall } from '../judged-call.js'
 import { withoutHidden } from '../messages/tool-list.js'
+import { written } from '../messages/written.js'
 import type { Sent, UpstreamAnswer } from '../upstream/http-upstream.js'
 import { readAnswer } from '../upstream/read-answer.js'
 import { relayEvents } from './answer-events.js'
@@ -108,7 +109,8 @@ export class ProxiedPost {
     const { response, waiting, own } = this.#options
     const message = parsed(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
-      this.fail(status, `the upstream answered HTTP ${status}${excerpt(text)}`)
+      // A redirect without its target would be one to nowhere.
+      this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
       return
     }
     if (isResponse(message)) this.#settle(message)
@@ -144,7 +146,9 @@ export class ProxiedPost {
     }
     const same = own.length === 0 && shown.every((answer, at) => answer === answers[at])
     const changed = batch ? this.#inOrder([...own, ...shown.filter(isObject)]) : shown[0]
-    sendJson(response, status, passedHeaders(headers), same ? text : JSON.stringify(changed))
+    const sent = same ? text : written(changed)
+    if (sent === undefined) this.fail(502, 'the upstream answered what is nested too deeply to be looked at')
+    else sendJson(response, status, passedHeaders(headers), sent)
   }
 
   #stream({ headers, body }: UpstreamAnswer): void {

@@ -33,6 +33,8 @@ export interface HttpLinkOptions {
 export class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, Sent>()
+  /** Requests that wait for the greeting. */
+  readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
   /** What has to have arrived before anything further is sent: the greeting, in its two parts. */
@@ -47,7 +49,10 @@ export class HttpLink implements Link {
 
   request(message: JSONRPCRequest, sink: RequestSink): void {
     if (message.method !== 'initialize') {
-      this.#afterFirst(() => this.#ask(message, sink))
+      this.#unsent.add(message.id)
+      this.#afterFirst(() => {
+        if (this.#unsent.delete(message.id)) this.#ask(message, sink)
+      })
       return
     }
     this.#session = undefined
@@ -65,6 +70,8 @@ export class HttpLink implements Link {
   }
 
   cancel(id: RequestId, reason: string): void {
+    // The upstream need not hear of what it has not heard of.
+    if (this.#unsent.delete(id)) return
     const sent = this.#open.get(id)
     this.#open.delete(id)
     if (sent === undefined) return

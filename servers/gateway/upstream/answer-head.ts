@@ -17,6 +17,9 @@ const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/
 /** Characters of a header name (RFC 9110, section 5.6.2). */
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
+/** What a header may be passed on with: no control characters. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
 /**
  * Reads a head, without the blank line behind it.
  *
@@ -30,14 +33,16 @@ export function readHead(text: string): AnswerHead | undefined {
   for (const line of lines) {
     const colon = line.indexOf(':')
     const name = line.slice(0, Math.max(colon, 0))
-    if (!NAME.test(name)) return undefined
-    const key = name.toLowerCase()
     const value = line.slice(colon + 1).trim()
+    if (!NAME.test(name) || !VALUE.test(value)) return undefined
+    const key = name.toLowerCase()
     const before = headers[key]
     if (before !== undefined && key === 'content-length' && before !== value) return undefined
     headers[key] = before === undefined || key === 'content-length' ? value : `${before}, ${value}`
   }
   const status = Number(digits)
+  // Nobody has asked for another protocol.
+  if (status < 100 || status === 101) return undefined
   const framing = framingOf(status, headers)
   if (framing === undefined) return undefined
   const connection = (headers.connection ?? '').toLowerCase()
