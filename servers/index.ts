@@ -22,4 +22,6 @@ export {
 } from './gateway/index.js'
 export type { Account, Plan } from './instanode/domain/account.js'
 export type { Delivery } from './instanode/domain/delivery.js'
+export { Snapshot } from './state/snapshot.js'
 export { createUnderstudy, type Understudy, type UnderstudyOptions } from './understudy.js'
+export type { World } from './world/world.js'

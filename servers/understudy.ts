@@ -3,6 +3,11 @@ import type { Journal } from '../shared/journal/journal.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
 import { Instanode, type InstanodeOptions } from './instanode/index.js'
 import { Safebot, type SafebotOptions } from './safebot/index.js'
+import type { StatefulPart } from './state/part.js'
+import type { Snapshot } from './state/snapshot.js'
+import { State } from './state/state.js'
+import { readWorld } from './world/read-world.js'
+import type { World } from './world/world.js'
 
 export interface UnderstudyOptions
   extends InstanceOptions,
@@ -14,6 +19,8 @@ export interface UnderstudyOptions
   instanodePort?: number
   /** Default 0: a free port. */
   safebotPort?: number
+  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  world?: string | World
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
 }
@@ -36,6 +43,8 @@ export interface RunningSafebot {
   readonly apiUrl: string
   /** An SDK client in this process, initialized. */
   connect: Safebot['connect']
+  /** The URL, key included, of a room of the world. */
+  roomUrl: Safebot['roomUrl']
 }
 
 /** A running instance: servers that listen, the clock they live by, the record of what reached them. */
@@ -49,6 +58,14 @@ export interface Understudy {
   readonly catalogue: Instance['catalogue']
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
+  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  reset(to?: { world?: string | World }): Promise<void>
+  /** All there is now, to come back to. See {@link State.snapshot}. */
+  snapshot(): Promise<Snapshot>
+  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  discard(snapshot: Snapshot): Promise<void>
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
   close(): Promise<void>
 }
@@ -56,26 +73,33 @@ export interface Understudy {
 /** A part that has been started. */
 interface Started<Running> {
   running: Running
+  state: StatefulPart
   close(): Promise<void>
 }
 
 /**
  * Starts the stand-ins; resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a journal that cannot be written
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, a journal that
+ *   cannot be written
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
+  const world = await readWorld(options.world ?? 'default')
   const instance = await createInstance(options)
   const started: Started<unknown>[] = []
+  let state: State | undefined
   const close = async () => {
+    await state?.close()
     for (const part of started.toReversed()) await part.close()
     await instance.close()
   }
   try {
-    const instanode = await startInstanode(instance, options)
+    const instanode = await startInstanode(instance, options, world)
     started.push(instanode)
-    const safebot = await startSafebot(instance, options)
+    const safebot = await startSafebot(instance, options, world)
     started.push(safebot)
+    const whole = new State(instance, [instanode.state, safebot.state], world)
+    state = whole
     return {
       instance,
       clock: instance.clock,
@@ -84,6 +108,10 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
       catalogue: instance.catalogue,
       instanode: instanode.running,
       safebot: safebot.running,
+      reset: to => whole.reset(to),
+      snapshot: () => whole.snapshot(),
+      restore: snapshot => whole.restore(snapshot),
+      discard: snapshot => whole.discard(snapshot),
       close,
     }
   } catch (error) {
@@ -95,9 +123,11 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 async function startInstanode(
   instance: Instance,
   options: UnderstudyOptions,
+  world: World,
 ): Promise<Started<RunningInstanode>> {
   const { contract, databases, dataDirectory, instanodePort } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, instanodePort), {
+    world,
     ...(contract !== undefined && { contract }),
     ...(databases !== undefined && { databases }),
     ...(dataDirectory !== undefined && { dataDirectory }),
@@ -111,6 +141,7 @@ async function startInstanode(
       deliveries: token => instanode.deliveries(token),
       onDelivery: listener => instanode.onDelivery(listener),
     },
+    state: instanode.state,
     close: () => instanode.close(),
   }
 }
@@ -118,12 +149,22 @@ async function startInstanode(
 async function startSafebot(
   instance: Instance,
   options: UnderstudyOptions,
+  world: World,
 ): Promise<Started<RunningSafebot>> {
   const { contract, safebotPort } = options
   const listen = listenOptions(options, safebotPort)
-  const { safebot, url } = await Safebot.listen(instance, listen, contract === undefined ? {} : { contract })
+  const { safebot, url } = await Safebot.listen(instance, listen, {
+    world,
+    ...(contract !== undefined && { contract }),
+  })
   return {
-    running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
+    running: {
+      mcpUrl: `${url}/mcp`,
+      apiUrl: url,
+      connect: identity => safebot.connect(identity),
+      roomUrl: id => safebot.roomUrl(id),
+    },
+    state: safebot.state,
     close: () => safebot.close(),
   }
 }

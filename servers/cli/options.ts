@@ -22,6 +22,11 @@ export const OPTIONS = {
   clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
   seed: { value: 'TEXT', about: 'seeds every id, token and key; default: random' },
   contract: { value: 'NAME', fallback: 'documented', about: 'documented, or observed' },
+  world: {
+    value: 'WORLD',
+    fallback: 'default',
+    about: 'starting state: default, empty, busy, multi-tenant, near-limits, or a file',
+  },
   databases: {
     value: 'SOURCE',
     fallback: 'embedded',

@@ -6,6 +6,9 @@ import type { Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
+import { TokenBuckets } from '../../shared/token-buckets.js'
+import { DEFAULT_WORLD } from '../world/default-world.js'
+import type { World } from '../world/world.js'
 import { LOCAL_ADDRESS } from './caller.js'
 import { type Contract, contractOf } from './contract.js'
 import { type Core, createCore } from './core.js'
@@ -16,6 +19,7 @@ import { type DatabasesOptions, openDatabases } from './open-databases.js'
 import { createRestFace, type RequestLimit } from './rest/face.js'
 import { REQUEST_LIMIT } from './rest/limits.js'
 import type { Caller } from './service.js'
+import { InstanodeState } from './state.js'
 
 /** The base of receive URLs of a server that listens nowhere: where `understudy up` has Instanode. */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
@@ -25,6 +29,8 @@ export interface InstanodeOptions extends DatabasesOptions {
   contract?: ContractName
   /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
   requestLimit?: RequestLimit | 'none'
+  /** What it begins with. Default: the world `default`. */
+  world?: World
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
@@ -39,6 +45,8 @@ interface Parts {
   core: Core
   host: McpHost<Caller>
   requestLimit: RequestLimit | undefined
+  requests: TokenBuckets | undefined
+  state: InstanodeState
   /** The base of receive URLs: changes once, when the server listens. */
   base: { url: string }
 }
@@ -48,16 +56,21 @@ export class Instanode {
   readonly #instance: Instance
   readonly #contract: Contract
   readonly #requestLimit: RequestLimit | undefined
+  readonly #requests: TokenBuckets | undefined
+  /** All there is, to be taken as a whole and put back. */
+  readonly state: InstanodeState
   readonly #core: Core
   readonly #host: McpHost<Caller>
   readonly #onClose: (() => Promise<void> | void)[] = []
   readonly #base: Parts['base']
   #connections = 0
 
-  private constructor({ instance, contract, requestLimit, core, host, base }: Parts) {
+  private constructor({ instance, contract, requestLimit, requests, core, host, state, base }: Parts) {
     this.#instance = instance
     this.#contract = contract
     this.#requestLimit = requestLimit
+    this.#requests = requests
+    this.state = state
     this.#core = core
     this.#host = host
     this.#base = base
@@ -66,26 +79,38 @@ export class Instanode {
   /**
    * A server that listens nowhere yet.
    *
-   * @throws Refusal if there can be no databases
+   * @throws Refusal if there can be no databases, or no such world
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
+    const instanode = await Instanode.#assemble(instance, options)
+    await instanode.#begin(options.world)
+    return instanode
+  }
+
+  static async #assemble(instance: Instance, options: InstanodeOptions): Promise<Instanode> {
     const { databases, close } = await openDatabases(instance, options)
     const contract = contractOf(options.contract ?? 'documented')
     const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
     // What creates receivers is made before it is known where they can be reached.
     const base = { url: DEFAULT_BASE }
-    const core = createCore(instance, contract, databases, token => `${base.url}/webhook/receive/${token}`)
-    await core.settle()
-    await core.reaper.resume()
+    const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
+    const core = createCore(instance, contract, databases, receiveUrl)
     const { service, accounts } = core
     const host = await createMcp(instance, {
       service,
       contract,
       nameOf: ({ bearer }) => accounts.nameOf(bearer),
     })
+    const limit = requestLimit === 'none' ? undefined : requestLimit
+    const requests =
+      limit && new TokenBuckets({ clock: instance.clock, capacity: limit.atOnce, perSecond: limit.perSecond })
+    const state = new InstanodeState({
+      ...{ instance, contract, core, databases, requests, receiveUrl },
+      releaseHeld: refusal => host.releaseHeld(refusal),
+    })
     const instanode = new Instanode({
-      ...{ instance, contract, core, host, base },
-      requestLimit: requestLimit === 'none' ? undefined : requestLimit,
+      ...{ instance, contract, core, host, base, requests, state },
+      requestLimit: limit,
     })
     instanode.#onClose.push(close)
     return instanode
@@ -94,7 +119,7 @@ export class Instanode {
   /**
    * A server on an HTTP port.
    *
-   * @throws Refusal if it cannot listen there, or if there can be no databases
+   * @throws Refusal if it cannot listen there, if there can be no databases, or no such world
    */
   static async listen(
     instance: Instance,
@@ -102,9 +127,18 @@ export class Instanode {
     options: InstanodeOptions = {},
   ): Promise<{ instanode: Instanode; url: string }> {
     const { host: databaseHost } = listen
-    const instanode = await Instanode.create(instance, { ...(databaseHost && { databaseHost }), ...options })
+    const instanode = await Instanode.#assemble(instance, {
+      ...(databaseHost && { databaseHost }),
+      ...options,
+    })
     try {
-      return { instanode, url: await instanode.#listen(listen) }
+      // Where receivers are reached is known once it listens. Who calls sooner than the world is in place waits for it.
+      const url = await instanode.state.alone(async () => {
+        const url = await instanode.#listen(listen)
+        await instanode.#place(options.world)
+        return url
+      })
+      return { instanode, url }
     } catch (error) {
       await instanode.close()
       throw error
@@ -160,6 +194,21 @@ export class Instanode {
     await this.#core.store.close()
   }
 
+  async #begin(world: World | undefined): Promise<void> {
+    try {
+      await this.state.alone(() => this.#place(world))
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async #place(world = DEFAULT_WORLD): Promise<void> {
+    const kept = await this.state.begin(world, this.#instance.clock.now())
+    await kept.prepare()
+    await kept.place()
+  }
+
   async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
     const serving = await serveHttp({
       instance: this.#instance,
@@ -182,6 +231,7 @@ export class Instanode {
       core: this.#core,
       contract: this.#contract,
       requestLimit: this.#requestLimit,
+      requests: this.#requests,
       url,
     })
   }

@@ -12,9 +12,11 @@ import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
 import { policyDecisions } from './policy-decisions.js'
 import { postedMessages } from './posted-messages.js'
+import { reset } from './reset.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
 import { sleepingDatabases } from './sleeping-databases.js'
+import { snapshot } from './snapshot.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
 import { taskCycles } from './task-cycles.js'
@@ -44,4 +46,6 @@ export const ROWS: readonly Row[] = [
   expiry,
   upStart,
   gatewayCalls,
+  reset,
+  snapshot,
 ]
