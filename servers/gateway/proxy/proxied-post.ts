@@ -10,9 +10,7 @@ import type { Sent, UpstreamAnswer } from '../upstream/http-upstream.js'
 import { readAnswer } from '../upstream/read-answer.js'
 import { relayEvents } from './answer-events.js'
 import { passedHeaders } from './passed-headers.js'
-
-/** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
-const SHOWN_CHARS = 200
+import { excerpt, framed, isEventStream, STREAM, sendJson } from './send-answer.js'
 
 /** A request of a POST that the upstream has to answer. */
 export interface Waiting {
@@ -214,40 +212,6 @@ export class ProxiedPost {
     }
     return answers.sort((a, b) => place(a) - place(b))
   }
-}
-
-export const STREAM = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-} as const
-
-export function framed(message: object): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`
-}
-
-export function sendJson(
-  response: ServerResponse,
-  status: number,
-  headers: Record<string, string>,
-  json: string,
-): void {
-  response.writeHead(status, {
-    ...headers,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(json),
-  })
-  // As text: Node sends that in one piece with the head.
-  response.end(json)
-}
-
-export function isEventStream({ headers }: UpstreamAnswer): boolean {
-  return /^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')
-}
-
-export function excerpt(text: string): string {
-  const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
-  return short === '' ? '' : `: ${short}`
 }
 
 function parsed(text: string): unknown {
