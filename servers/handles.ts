@@ -87,6 +87,7 @@ export async function withHandles<Running>(
   try {
     const { running, controlled } = await start(instance, world, begin)
     const state = new State(instance, parts, world)
+    // The first to go: a reset under way ends before what it resets.
     started.push(state)
     const handles = {
       reset: (to?: { world?: string | World }) => state.reset(to),

@@ -9,6 +9,17 @@ export type { Journal, JournalListener, JournalPage } from '../shared/journal/jo
 export type { PageRequest, WaitOptions } from '../shared/journal/requests.js'
 export type { JournalFilter } from '../shared/journal/where.js'
 export type { Log } from '../shared/log.js'
+export {
+  type Approval,
+  type ApprovalDecision,
+  type Approvals,
+  type Audit,
+  type AuditEntry,
+  createGateway,
+  Gateway,
+  type GatewayOptions,
+  type GrantOptions,
+} from './gateway/index.js'
 export type { Handles } from './handles.js'
 export type { Account, Plan } from './instanode/domain/account.js'
 export type { Delivery } from './instanode/domain/delivery.js'

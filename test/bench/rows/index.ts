@@ -3,6 +3,7 @@ import { apiParking } from './api-parking.js'
 import { createPostgres } from './create-postgres.js'
 import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
+import { gatewayCalls } from './gateway-calls.js'
 import { httpCalls } from './http-calls.js'
 import { inProcess } from './in-process.js'
 import { instanodeCalls } from './instanode-calls.js'
@@ -48,6 +49,7 @@ export const ROWS: readonly Row[] = [
   inProcess,
   timeTravel,
   upStart,
+  gatewayCalls,
   reset,
   snapshot,
 ]
