@@ -33,10 +33,14 @@ export function failure(
   return json(status, { error: { code, message, hint } }, headers)
 }
 
+/** What is wrong with a body or a query says where and why by itself. */
+const WHERE_TO_LOOK = 'GET /openapi.json has what each route takes'
+
 /** The answer to what a route has thrown: a refusal in its own words; of anything else only that it is ours. */
 export function refused(error: unknown, log: Log): HttpAnswer {
   if (error instanceof Refusal) {
-    return failure(statusOf(error), error.code, error.message, error.hint ?? null)
+    const status = statusOf(error)
+    return failure(status, error.code, error.message, error.hint ?? (status === 400 ? WHERE_TO_LOOK : null))
   }
   log.error('a request to the control plane failed', error)
   return failure(500, 'internal_error', 'something failed that the request could not mend', 'the log has it')
