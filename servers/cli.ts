@@ -2,8 +2,8 @@
 import { Refusal } from '../shared/errors.js'
 import { readCommandLine, UsageError } from './cli/options.js'
 
-/** Each command is loaded when it is asked for: a stdio server has to start fast. */
-async function main(args: string[]): Promise<void> {
+/** Each command is loaded when it is asked for: a stdio server has to start fast. @returns the exit code */
+async function main(args: string[]): Promise<number> {
   const given = readCommandLine(args, process.env)
   const { COMMANDS, help } = await import('./cli/help.js')
   if (given.flag('version')) {
@@ -13,6 +13,7 @@ async function main(args: string[]): Promise<void> {
   else if (given.command === 'up') await (await import('./cli/up.js')).up(given)
   else if (given.command === 'instanode') await (await import('./cli/instanode.js')).instanode(given)
   else if (given.command === 'safebot') await (await import('./cli/safebot.js')).safebot(given)
+  else if (given.command === 'check') return (await import('./cli/check.js')).check(given)
   else {
     const known = `there are ${Object.keys(COMMANDS).join(', ')}; --help tells more`
     throw new UsageError(
@@ -20,11 +21,12 @@ async function main(args: string[]): Promise<void> {
       known,
     )
   }
+  return 0
 }
 
 main(process.argv.slice(2)).then(
   // What a client left open must not keep a server alive that has said all it had to say.
-  () => process.exit(0),
+  code => process.exit(code),
   error => {
     const sentence = error instanceof Refusal ? error.sentence : String(error)
     process.stderr.write(`understudy: ${sentence}\n`)

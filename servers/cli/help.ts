@@ -5,6 +5,7 @@ export const COMMANDS = {
   up: 'the servers over HTTP',
   instanode: 'Instanode on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
   safebot: 'Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
+  check: 'FILE: how a policy is read, tool by tool, and what looks wrong with it',
 } as const
 
 /** The text of `--help`. */

@@ -30,15 +30,21 @@ export const OPTIONS = {
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
   stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   json: { about: 'machine-readable output' },
+  strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },
   version: { about: 'the version' },
 } as const satisfies Record<string, Option>
+
+/** How many words a command takes behind its name; the others take none. */
+const OPERANDS: Readonly<Record<string, number>> = { check: 1 }
 
 export type OptionName = keyof typeof OPTIONS
 
 /** What the command line and the environment say. */
 export interface Given {
   command: string | undefined
+  /** The words behind the command. */
+  operands: readonly string[]
   text(name: OptionName): string | undefined
   texts(name: OptionName): string[]
   flag(name: OptionName): boolean
@@ -71,8 +77,10 @@ export function asUsage<T>(read: () => T): T {
  */
 export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
   const { values, positionals } = parse(args)
-  const [command, ...rest] = positionals
-  if (rest.length > 0) throw new UsageError(`"${rest.join(' ')}" is one word too many behind "${command}"`)
+  const [command, ...operands] = positionals
+  const tooMany = operands.slice(OPERANDS[command ?? ''] ?? 0)
+  if (tooMany.length > 0)
+    throw new UsageError(`"${tooMany.join(' ')}" is one word too many behind "${command}"`)
 
   const find = (name: OptionName): string | undefined => {
     const option: Option = OPTIONS[name]
@@ -83,6 +91,7 @@ export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
   }
   return {
     command,
+    operands,
     text: find,
     texts(name) {
       const given = values[name]

@@ -17,8 +17,8 @@ export interface Conversation {
   readonly session: string | null
   /** The protocol revision that `initialize` agreed on; undefined before it. */
   version?: string
-  /** The calls not yet answered, by the id their caller gave them. */
-  readonly inflight: Map<RequestId, Call<unknown>>
+  /** The calls not yet answered, by the id their caller gave them; each with the one it has here. */
+  readonly inflight: Map<RequestId, { readonly id: number }>
   /** Sends what belongs to no request in particular; without a way to do so the message is dropped. */
   notify(message: ServerMessage): void
   /** Breaks off as if this process had died; without a way to do so the transport has another. */

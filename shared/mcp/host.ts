@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
@@ -17,6 +16,7 @@ import type { Instance } from '../instance.js'
 import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
+import type { Incoming, MessageHost } from './message-host.js'
 import {
   anonymousError,
   errorResponse,
@@ -45,19 +45,6 @@ export interface HostOptions<Caller> {
   onError(error: Error): void
 }
 
-/** A message as it came in. */
-export interface Incoming<Caller> {
-  message: unknown
-  /** The exact body it stood in. */
-  raw: string
-  caller: Caller
-  headers: IncomingHttpHeaders
-  conversation: Conversation
-  reply: Reply
-  /** Given the message's entry in the journal before anything comes of it. */
-  opened?(entry: JournalEntry): void
-}
-
 /**
  * Runs the requests of one method.
  *
@@ -72,7 +59,7 @@ export type RequestHandler<Caller> = (call: Call<Caller>, params: JSONRPCRequest
  * reaches the call it means. A long-lived `Server` keeps its schemas and handlers; building one per request
  * costs ten times the call itself.
  */
-export class McpHost<Caller> implements Transport {
+export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   onmessage?: NonNullable<Transport['onmessage']>
   onclose?: NonNullable<Transport['onclose']>
   onerror?: NonNullable<Transport['onerror']>

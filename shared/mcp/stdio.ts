@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { type Garbling, halves, notJson } from '../faults/garbling.js'
 import type { Call, Conversation, Reply, ServerMessage } from './conversation.js'
-import type { McpHost } from './host.js'
 import { LineReader } from './line-reader.js'
+import type { MessageHost } from './message-host.js'
 import {
   type AnonymousError,
   anonymousError,
@@ -15,7 +15,7 @@ import {
 import { batchRefusal } from './revisions.js'
 
 export interface StdioOptions<Caller> {
-  host: McpHost<Caller>
+  host: MessageHost<Caller>
   caller: Caller
   input: Readable
   output: Writable

@@ -11,7 +11,7 @@ import { isObject } from '../../is-object.js'
 import type { JournalEntry } from '../../journal/entry.js'
 import type { Log } from '../../log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
-import type { McpHost } from '../host.js'
+import type { MessageHost } from '../message-host.js'
 import { anonymousError, expectsAnswer, isRequest, RpcCode } from '../messages.js'
 import { type Accepted, accepted } from './negotiate.js'
 import { PostReply } from './post-reply.js'
@@ -38,7 +38,7 @@ export const MAX_BODY_BYTES = 4 * 1024 * 1024
 const NO_QUERY = new URLSearchParams()
 
 export interface EndpointOptions<Caller> {
-  host: McpHost<Caller>
+  host: MessageHost<Caller>
   /** The machine's time, for what concerns connections. */
   machine: Clock
   /** For session ids. */
@@ -73,7 +73,7 @@ interface Post {
  */
 export class McpEndpoint<Caller> implements HttpFace {
   readonly #options: EndpointOptions<Caller>
-  readonly #host: McpHost<Caller>
+  readonly #host: MessageHost<Caller>
   readonly #sessions: Sessions
 
   constructor(options: EndpointOptions<Caller>) {

@@ -1,0 +1,45 @@
+import type { AuditEntry } from './audit-entry.js'
+import type { AuditFile } from './audit-file.js'
+
+/** Entries kept in memory; the file has them all. */
+const MAX_ENTRIES = 10_000
+
+export type AuditListener = (entry: AuditEntry) => void
+
+/** The record of what a gateway let through and what it did not, in the order in which the calls ended. */
+export class Audit {
+  readonly #listeners = new Set<AuditListener>()
+  readonly #file: AuditFile | undefined
+  #entries: AuditEntry[] = []
+  #seq = 0
+
+  constructor(file?: AuditFile) {
+    this.#file = file
+  }
+
+  /** The last entries, oldest first: 10,000 at most. */
+  entries(): readonly AuditEntry[] {
+    return this.#entries.slice(-MAX_ENTRIES)
+  }
+
+  /** Calls `listener` with every entry from now on, until the returned function is called. */
+  subscribe(listener: AuditListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  append(entry: Omit<AuditEntry, 'seq'>): void {
+    const numbered = { seq: ++this.#seq, ...entry }
+    this.#entries.push(numbered)
+    // Not with each entry: moving ten thousand costs more than noting one.
+    if (this.#entries.length >= 2 * MAX_ENTRIES) this.#entries = this.#entries.slice(-MAX_ENTRIES)
+    this.#file?.append(numbered)
+    for (const listener of this.#listeners) listener(numbered)
+  }
+
+  /** Resolves when all of it is in the file, which is closed. */
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    await this.#file?.close()
+  }
+}

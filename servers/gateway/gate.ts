@@ -1,0 +1,174 @@
+import type { CallToolResult, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Clock } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import { isObject } from '../../shared/is-object.js'
+import { argsHash } from '../../shared/journal/args-hash.js'
+import type { Log } from '../../shared/log.js'
+import type { Approval } from './approval/approval.js'
+import type { Approvals } from './approval/approvals.js'
+import type { Audit } from './audit/audit.js'
+import { type Denial, denialResult } from './denial.js'
+import type { Grant } from './grants/grant.js'
+import { type CallFacts, JudgedCall } from './judged-call.js'
+import type { ToolCall } from './messages/readable.js'
+import type { Decision, Settlement } from './policy/model.js'
+
+/** What an audit shows of names that a caller is free to make up. */
+const SHOWN_KEYS = 50
+const SHOWN_CHARS = 200
+
+/** Who calls, and which of its requests it is. */
+export interface Asker {
+  readonly grant: Grant
+  readonly session: string | null
+  /** Null for a notification. */
+  readonly requestId: RequestId | null
+  /** Whether it may be held for an approval; one of a batch would hold the others up. */
+  readonly patient: boolean
+}
+
+/** What becomes of a call. */
+export type Verdict =
+  | { kind: 'pass'; call: JudgedCall }
+  | { kind: 'deny'; result: CallToolResult }
+  /** Somebody is asked; `withdraw` takes the call back, since its caller has. */
+  | { kind: 'hold'; decided: Promise<Settled>; withdraw(): void }
+
+export type Settled = Exclude<Verdict, { kind: 'hold' }>
+
+type Allowed = Extract<Decision, { outcome: 'allow' }>
+
+/** Why a call needs an approval. */
+interface Reason {
+  rule: string
+  message: string
+}
+
+export interface GateOptions {
+  clock: Clock
+  audit: Audit
+  approvals: Approvals
+  /** How long a call is held for its approval, by the clock; 0 refuses it at once, with the approval's id. */
+  holdMs: number
+  log: Log
+}
+
+/** Where every call is held to its policy. What cannot be judged does not pass. */
+export class Gate {
+  readonly #options: GateOptions
+
+  constructor(options: GateOptions) {
+    this.#options = options
+  }
+
+  judge(call: ToolCall, asker: Asker): Verdict {
+    const facts = this.#factsOf(call, asker)
+    const decision = this.#decide(call, asker.grant, false)
+    if (decision.outcome === 'allow') return this.#pass(facts, decision)
+    const { rule, message } = decision
+    if (decision.outcome === 'deny') return this.#deny(facts, { outcome: 'denied', rule, message })
+    return this.#approve(call, facts, { rule, message }, asker)
+  }
+
+  #decide({ tool, args }: ToolCall, grant: Grant, approved: boolean): Decision {
+    try {
+      return grant.engine.decide({ tool, args, grant: grant.label, approved })
+    } catch (error) {
+      this.#options.log.error('the policy could not judge a call, which is denied', error)
+      return {
+        outcome: 'deny',
+        rule: '(internal error)',
+        message: 'the policy could not be applied to this call',
+      }
+    }
+  }
+
+  #pass(facts: CallFacts, decision: Allowed, reason?: Reason & { approval: string }): Settled {
+    const { audit } = this.#options
+    const outcome = reason === undefined ? 'allowed' : 'approved'
+    const settle = (answer: Settlement) => decision.settle(answer)
+    return { kind: 'pass', call: new JudgedCall({ facts, audit, outcome, settle, ...reason }) }
+  }
+
+  #approve(call: ToolCall, facts: CallFacts, { rule, message }: Reason, asker: Asker): Verdict {
+    const { approvals, holdMs } = this.#options
+    const { grant, tool, argumentKeys } = facts
+    const request = { grant, tool, argumentKeys, argsHash: facts.argsHash, rule, message }
+    const settle = (approval: Approval): Settled => {
+      const { id, state } = approval
+      if (state === 'used')
+        return this.#passApproved(call, facts, { rule, message, approval: id }, asker.grant)
+      const refused = state !== 'pending'
+      const why = refused ? `${message} Approval ${id} was ${state}.` : `${message} ${pendingText(approval)}`
+      return this.#deny(facts, {
+        outcome: refused ? 'refused' : 'approval_required',
+        rule,
+        message: why,
+        approval: id,
+      })
+    }
+    const before = approvals.decided(request)
+    if (before !== undefined) return settle(before)
+    let approval: Approval
+    try {
+      approval = approvals.request(request)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      return this.#deny(facts, { outcome: 'denied', rule, message: error.sentence })
+    }
+    if (holdMs === 0 || !asker.patient) return settle(approval)
+    const { id } = approval
+    const decided = approvals.wait(id, holdMs).then(() => settle(approvals.find(id) ?? approval))
+    return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
+  }
+
+  /** The other rules hold for an approved call, too: by now its quota may be spent. */
+  #passApproved(
+    call: ToolCall,
+    facts: CallFacts,
+    reason: Reason & { approval: string },
+    grant: Grant,
+  ): Settled {
+    const decision = this.#decide(call, grant, true)
+    if (decision.outcome === 'allow') return this.#pass(facts, decision, reason)
+    const { rule, message } = decision
+    return this.#deny(facts, { outcome: 'denied', rule, message, approval: reason.approval })
+  }
+
+  #deny(facts: CallFacts, denial: Omit<Denial, 'tool' | 'grant'>): Settled {
+    const { rule, message, approval = null } = denial
+    const outcome = denial.outcome === 'refused' ? 'refused' : 'denied'
+    this.#options.audit.append({ ...facts, outcome, rule, message, approval, upstream: null })
+    return { kind: 'deny', result: denialResult({ tool: facts.tool, grant: facts.grant, ...denial }) }
+  }
+
+  #factsOf({ tool, args }: ToolCall, { grant, session, requestId }: Asker): CallFacts {
+    return {
+      at: new Date(this.#options.clock.now()).toISOString(),
+      grant: grant.label,
+      session,
+      requestId: typeof requestId === 'string' ? requestId.slice(0, SHOWN_CHARS) : requestId,
+      tool: tool.slice(0, SHOWN_CHARS),
+      argumentKeys: isObject(args)
+        ? Object.keys(args)
+            .slice(0, SHOWN_KEYS)
+            .map(key => key.slice(0, SHOWN_CHARS))
+        : [],
+      argsHash: hashOrNull(args),
+    }
+  }
+}
+
+function pendingText({ id, expiresAt }: Approval): string {
+  return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
+}
+
+/** Null for arguments nested so deeply (thousands of levels) that they can be read but not written again. */
+function hashOrNull(args: unknown): string | null {
+  try {
+    return argsHash(args)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}

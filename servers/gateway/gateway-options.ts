@@ -1,0 +1,50 @@
+import type { Clock } from '../../shared/clock/clock.js'
+import type { IdSource } from '../../shared/ids.js'
+import type { Log } from '../../shared/log.js'
+import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import type { PolicyEngine } from './policy/model.js'
+import type { HandlePolicy } from './upstream/caller-headers.js'
+
+/** A policy: the file that it stands in, or what decides by it. */
+export type PolicySource = string | PolicyEngine
+
+/** Somebody who may call, by the bearer it shows. Without a policy, every call of it is denied. */
+export interface GrantOptions {
+  label: string
+  token: string
+  policy?: PolicySource
+}
+
+/** A program to start, which speaks MCP on its pipes. */
+export interface CommandUpstream {
+  command: readonly [program: string, ...args: string[]]
+  /** Default: that of this process. */
+  env?: NodeJS.ProcessEnv
+}
+
+export interface GatewayOptions extends ListenOptions {
+  /** What calls are held to; of no use, and needless, where `grants` have their own. */
+  policy?: PolicySource
+  /** The URL of an MCP endpoint, or a program to start. */
+  upstream: string | CommandUpstream
+  /** False serves no HTTP: for a client on stdio alone. Default true. */
+  http?: boolean
+  /** Those who may call. Default: everybody, as one grant called `default`. */
+  grants?: readonly GrantOptions[]
+  /** `Name: value`: what the upstream gets with each request, its credential above all. */
+  upstreamHeaders?: readonly string[]
+  /** Names of further headers of a caller to pass on. */
+  passHeaders?: readonly string[]
+  /** What becomes of `X-Safebot-Handle` and `?handle=`. Default `pass`. */
+  handle?: HandlePolicy
+  /** How long a call that needs an approval is held for it, by the clock. Default 0: it is refused at once, with the approval's id. */
+  approvalHoldMs?: number
+  /** Appends the audit here, as JSON lines. */
+  auditFile?: string
+  /** What rate windows, approvals and stamps go by: the instance's, where the upstream is in this process. Default: a real one. */
+  clock?: Clock
+  /** Default: random. */
+  ids?: IdSource
+  /** Default: silent. */
+  log?: Log
+}

@@ -1,0 +1,152 @@
+import type { Readable, Writable } from 'node:stream'
+import { Clock } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import { Guard } from '../../shared/http/guard.js'
+import { type HttpFace, Listener } from '../../shared/http/listener.js'
+import { notFound } from '../../shared/http/not-found.js'
+import { IdSource } from '../../shared/ids.js'
+import { silentLog } from '../../shared/log.js'
+import { StdioConversation } from '../../shared/mcp/stdio.js'
+import { Approvals } from './approval/approvals.js'
+import { Audit } from './audit/audit.js'
+import { AuditFile } from './audit/audit-file.js'
+import { Gate } from './gate.js'
+import type { GatewayOptions } from './gateway-options.js'
+import type { Grants } from './grants/grants.js'
+import { openGrants } from './grants/open-grants.js'
+import type { Behind } from './upstream/behind.js'
+import { openUpstream } from './upstream/open-upstream.js'
+
+export type { Approval, ApprovalDecision, ApprovalState } from './approval/approval.js'
+export type { Approvals } from './approval/approvals.js'
+export type { Audit, AuditListener } from './audit/audit.js'
+export type { AuditEntry, AuditOutcome, UpstreamEnd, UpstreamTrip } from './audit/audit-entry.js'
+export { DENIED, POLICY_META } from './denial.js'
+export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './gateway-options.js'
+
+/** How a client on a pipe is served. */
+export interface PipeOptions {
+  input: Readable
+  output: Writable
+  /** The label of the grant that the client is, where grants are configured. */
+  grant?: string | undefined
+  /** The client has closed its end. */
+  onEnd(): void
+}
+
+/** What a gateway needs all its life. */
+interface Parts {
+  readonly audit: Audit
+  readonly approvals: Approvals
+  readonly grants: Grants
+  readonly behind: Behind
+  readonly own: readonly Clock[]
+}
+
+/** A policy in front of an MCP server: agents connect here, and what the policy denies never gets there. */
+export class Gateway {
+  /** What was let through, and what was not. */
+  readonly audit: Audit
+  /** The calls that wait for somebody's approval. */
+  readonly approvals: Approvals
+  /** Resolves, with its exit code, when the program behind it has ended by itself; never for an upstream with a URL. */
+  readonly ended: Promise<number>
+  readonly #parts: Parts
+  #listener: Listener | undefined
+  #pipes: { flush(): Promise<void> }[] = []
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+    this.audit = parts.audit
+    this.approvals = parts.approvals
+    this.ended = parts.behind.ended
+  }
+
+  /**
+   * A gateway with its upstream at hand.
+   *
+   * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or started, a port that is taken
+   */
+  static async create(options: GatewayOptions): Promise<Gateway> {
+    const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, auditFile } = options
+    const onError = (error: unknown) => log.error('a wake-up failed', error)
+    const machine = new Clock({ onError })
+    const clock = options.clock ?? machine
+    const grants = await openGrants(options, clock)
+    const file =
+      auditFile === undefined
+        ? undefined
+        : await AuditFile.open(auditFile, error => log.error('the audit file failed', error))
+    const audit = new Audit(file)
+    const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
+    const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })
+    const behind = await openUpstream(options, { gate, grants, clock, machine, ids, log })
+    const gateway = new Gateway({ audit, approvals, grants, behind, own: [machine] })
+    try {
+      if (options.http !== false) gateway.#listener = await listen(options, behind.face)
+    } catch (error) {
+      await gateway.close()
+      throw error
+    }
+    return gateway
+  }
+
+  /** Where agents connect over HTTP. @throws Refusal `no_http` if the gateway was told not to listen */
+  get url(): string {
+    if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
+    throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
+  }
+
+  /**
+   * Serves one client over a pipe.
+   *
+   * @throws Refusal `bad_grant` if it is not said which grant the client is, and that has to be
+   */
+  serveStdio({ input, output, grant: label, onEnd }: PipeOptions): { flush(): Promise<void> } {
+    const { grants, behind } = this.#parts
+    const grant = grants.labelled(label)
+    const conversation = new StdioConversation({
+      host: behind.pipeHost(grant),
+      caller: grant,
+      ...{ input, output, onEnd },
+    })
+    this.#pipes.push(conversation)
+    return conversation
+  }
+
+  /** Answers what is open, lets the upstream go, and leaves nothing running. */
+  async close(): Promise<void> {
+    const { behind, approvals, audit, own } = this.#parts
+    approvals.close()
+    behind.letGo()
+    // What was held is answered on the microtask queue.
+    await new Promise(resolve => setImmediate(resolve))
+    for (const pipe of this.#pipes) await pipe.flush()
+    await this.#listener?.close()
+    await behind.close()
+    await audit.close()
+    for (const clock of own) clock.close()
+  }
+}
+
+/**
+ * Starts a gateway; resolves when it listens.
+ *
+ * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or started, a port that is taken
+ */
+export function createGateway(options: GatewayOptions): Promise<Gateway> {
+  return Gateway.create(options)
+}
+
+function listen(
+  { host = '127.0.0.1', port = 0, allowedHosts = [] }: GatewayOptions,
+  mcp: HttpFace,
+): Promise<Listener> {
+  return Listener.open({
+    host,
+    port,
+    name: 'gateway',
+    guard: new Guard([host, ...allowedHosts]),
+    faces: async () => ({ mcp, rest: notFound }),
+  })
+}

@@ -1,0 +1,85 @@
+import { type Condition, OPERATORS, type Operator, type Plain, type Subject } from './model.js'
+import { patternProblem } from './pattern.js'
+import type { Fields, Place } from './place.js'
+
+export const CONDITION_KEYS = ['path', 'op', 'value'] as const
+
+/** Finds the counter that a `state.` path names, and notes it if there is none. */
+export type CounterFinder = (path: string, place: Place) => string | undefined
+
+/** @param counters undefined: the dialect has no `state.` paths */
+export function readConditions(place: Place, counters?: CounterFinder): Condition[] {
+  return (place.items('it takes a list of conditions') ?? []).flatMap(item => {
+    const fields = item.fields(CONDITION_KEYS)
+    return fields === undefined ? [] : readCondition(fields, counters)
+  })
+}
+
+/** One condition: none or one, so that a wrong one leaves no gap. */
+export function readCondition(
+  fields: Fields<(typeof CONDITION_KEYS)[number]>,
+  counters?: CounterFinder,
+): Condition[] {
+  const pathPlace = fields.require('path', 'name an argument, e.g. args.name')
+  const path = pathPlace?.text()
+  const op = fields.require('op', `it is one of ${OPERATORS.join(', ')}`)?.oneOf(OPERATORS)
+  const valuePlace = fields.require('value', 'say what the argument is held against')
+  const subject =
+    pathPlace === undefined || path === undefined ? undefined : readSubject(path, pathPlace, counters)
+  if (op === undefined || valuePlace === undefined || path === undefined || subject === undefined) return []
+  const value = valuePlace.plain()
+  if (!takes(op, value, valuePlace)) return []
+  return [{ subject, path, op, value }]
+}
+
+function readSubject(path: string, place: Place, counters: CounterFinder | undefined): Subject | undefined {
+  if (path.startsWith('args.')) {
+    const keys = path.slice('args.'.length).split('.')
+    if (keys.includes('')) return place.mismatch('keys joined by dots, e.g. args.name or args.options.name')
+    if (/[[\]*]/.test(path)) {
+      place.warn(
+        'odd_path',
+        `is ${JSON.stringify(path)}: brackets and stars are read as part of a key, and no list has keys`,
+      )
+    }
+    return { from: 'args', keys }
+  }
+  if (path.startsWith('state.') && counters !== undefined) {
+    const counter = counters(path, place)
+    return counter === undefined ? undefined : { from: 'state', counter }
+  }
+  return place.mismatch(counters === undefined ? 'it begins with args.' : 'it begins with args. or state.')
+}
+
+/** Whether an operator takes a value; what it does not is noted. */
+function takes(op: Operator, value: Plain, place: Place): boolean {
+  const remedy = remedyFor(op, value)
+  if (remedy !== undefined) place.mismatch(remedy)
+  else if (op === 'regex') {
+    const problem = patternProblem(String(value))
+    if (problem === undefined) return true
+    place.refuse(`is no pattern of RE2 (${problem})`, 'RE2 has no look-around and no back-references')
+    return false
+  }
+  return remedy === undefined
+}
+
+/** What an operator would take instead; undefined if it takes the value. */
+function remedyFor(op: Operator, value: Plain): string | undefined {
+  switch (op) {
+    case 'in':
+    case 'not_in':
+      return Array.isArray(value) && value.length > 0 ? undefined : `${op} takes a list, not empty`
+    case 'lt':
+    case 'lte':
+    case 'gt':
+    case 'gte':
+      return typeof value === 'number' ? undefined : `${op} takes a number`
+    case 'exists':
+      return typeof value === 'boolean' ? undefined : 'exists takes true or false'
+    case 'regex':
+      return typeof value === 'string' ? undefined : 'regex takes a text'
+    default:
+      return undefined
+  }
+}

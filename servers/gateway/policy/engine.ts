@@ -1,0 +1,178 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { isObject } from '../../../shared/is-object.js'
+import { argumentAt } from './arguments.js'
+import { Counters, type Reservation } from './counters.js'
+import type {
+  Condition,
+  Decision,
+  Limit,
+  Policy,
+  PolicyCall,
+  PolicyEngine,
+  Rule,
+  Settlement,
+} from './model.js'
+import { testOf } from './operators.js'
+
+type Arguments = Readonly<Record<string, unknown>>
+type Denial = Extract<Decision, { outcome: 'deny' }>
+
+/** A limit with the rule it stands in. */
+interface Quota {
+  readonly rule: Rule
+  readonly limit: Limit
+}
+
+/** What a tool's rules come to, made once. */
+interface Compiled {
+  /** In order: why the call is denied, or undefined. */
+  readonly checks: readonly ((args: Arguments, grant: string) => Denial | undefined)[]
+  readonly approval: Rule | undefined
+  readonly quotas: readonly Quota[]
+}
+
+const NO_ARGUMENTS: Arguments = {}
+const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
+
+/**
+ * Makes the engine of a policy. It decides in this order, and the first that denies is told:
+ * hidden; not named where the default denies; arguments that are no object; what rules demand of the arguments, the tool's own
+ * before those for every tool; quota, in the same order; approval.
+ *
+ * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it: nothing in a decision waits.
+ *
+ * @param clock whose minutes, hours and days count
+ */
+export function createEngine(policy: Policy, clock: Clock): PolicyEngine {
+  return new Engine(policy, clock)
+}
+
+class Engine implements PolicyEngine {
+  readonly #policy: Policy
+  readonly #hidden: ReadonlySet<string>
+  readonly #counters: Counters
+  readonly #tools = new Map<string, Compiled>()
+  readonly #unnamed: Compiled
+
+  constructor(policy: Policy, clock: Clock) {
+    this.#policy = policy
+    this.#hidden = new Set(policy.hide)
+    const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
+    this.#counters = new Counters(
+      quotasOf(rules).map(({ limit }) => limit),
+      clock,
+    )
+    for (const [tool, own] of policy.tools)
+      this.#tools.set(tool, this.#compile([...own, ...policy.everyTool]))
+    this.#unnamed = this.#compile(policy.everyTool)
+  }
+
+  hides(tool: string): boolean {
+    return this.#hidden.has('*') || this.#hidden.has(tool)
+  }
+
+  decide(call: PolicyCall): Decision {
+    const { tool, grant } = call
+    if (this.hides(tool)) return denied('(hidden)', `Tool ${JSON.stringify(tool)} is hidden by policy`)
+    const own = this.#tools.get(tool)
+    if (own === undefined && this.#policy.default === 'deny') {
+      return denied('(default deny)', `Tool ${JSON.stringify(tool)} is not permitted by policy`)
+    }
+    const args = call.args ?? NO_ARGUMENTS
+    // Whoever looks into them would find nothing to object to.
+    if (!isObject(args))
+      return denied('(arguments)', 'The arguments of a call are an object, so these are not let through')
+    const { checks, approval, quotas } = own ?? this.#unnamed
+    for (const check of checks) {
+      const denial = check(args, grant)
+      if (denial !== undefined) return denial
+    }
+    if (approval === undefined || call.approved === true) return this.#reserve(quotas, args, grant)
+    const reserved = this.#reserve(quotas, args, grant)
+    if (reserved.outcome !== 'allow') return reserved
+    // Somebody is asked only for what quota would let through, and it is taken when the call goes.
+    reserved.settle('refunded')
+    return { outcome: 'approve', rule: approval.name, message: approval.message }
+  }
+
+  snapshot(): unknown {
+    return this.#counters.snapshot()
+  }
+
+  restore(snapshot: unknown): void {
+    this.#counters.restore(snapshot)
+  }
+
+  #compile(rules: readonly Rule[]): Compiled {
+    return {
+      checks: rules.flatMap(rule => this.#check(rule)),
+      approval: rules.find(({ demand }) => demand.kind === 'approve'),
+      quotas: quotasOf(rules),
+    }
+  }
+
+  #check({ name, message, demand }: Rule): Compiled['checks'] {
+    const denial = denied(name, message)
+    if (demand.kind === 'deny') return [() => denial]
+    if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
+    const denies = demand.kind === 'forbid'
+    const tests = demand.conditions.map(condition => this.#test(condition))
+    return [(args, grant) => (tests.every(test => test(args, grant)) === denies ? denial : undefined)]
+  }
+
+  #test({ subject, op, value }: Condition): (args: Arguments, grant: string) => boolean {
+    const test = testOf(op, value)
+    if (subject.from === 'args') return args => test(argumentAt(args, subject.keys))
+    return (_args, grant) => test(this.#counters.spent(subject.counter, grant))
+  }
+
+  #reserve(quotas: readonly Quota[], args: Arguments, grant: string): Decision {
+    if (quotas.length === 0) return KEPT
+    const reserved: Reservation[] = []
+    for (const { rule, limit } of quotas) {
+      const amount = amountOf(limit, args)
+      const reservation =
+        amount === undefined ? undefined : this.#counters.reserve(limit.counter, grant, amount)
+      if (reservation === undefined) {
+        giveBack(reserved)
+        return denied(rule.name, amount === undefined ? INCALCULABLE : rule.message)
+      }
+      reserved.push(reservation)
+    }
+    let settled = false
+    return {
+      outcome: 'allow',
+      settle(answer: Settlement) {
+        if (!settled && answer === 'refunded') giveBack(reserved)
+        settled = true
+      },
+    }
+  }
+}
+
+/** Intercept says no more than that where an amount cannot be had from the arguments. */
+const INCALCULABLE = 'Internal policy error'
+
+/**
+ * How much the call costs, cut to a whole number; undefined if the arguments do not tell. Less than nothing is no amount: it would
+ * give the caller back what others have spent.
+ */
+function amountOf({ amount }: Limit, args: Arguments): number | undefined {
+  if (typeof amount === 'number') return amount
+  const given = argumentAt(args, amount.keys)
+  if (typeof given !== 'number') return undefined
+  const whole = Math.trunc(given)
+  return Number.isSafeInteger(whole) && whole >= 0 ? whole : undefined
+}
+
+function giveBack(reserved: readonly Reservation[]): void {
+  for (const reservation of reserved) reservation.giveBack()
+}
+
+function quotasOf(rules: readonly Rule[]): Quota[] {
+  return rules.flatMap(rule => (rule.demand.kind === 'limit' ? [{ rule, limit: rule.demand.limit }] : []))
+}
+
+function denied(rule: string, message: string): Denial {
+  return { outcome: 'deny', rule, message }
+}

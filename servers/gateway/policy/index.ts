@@ -1,0 +1,13 @@
+export { createEngine } from './engine.js'
+export type {
+  Decision,
+  Dialect,
+  Policy,
+  PolicyCall,
+  PolicyEngine,
+  PolicyReading,
+  Settlement,
+  Warning,
+} from './model.js'
+export { PolicyRefusal, type Problem } from './problems.js'
+export { readPolicy } from './read.js'

@@ -1,0 +1,111 @@
+/** What a policy's author should know of a tool. A test holds it to the genuine tools. */
+export interface KnownTool {
+  readonly server: 'instanode' | 'safebot'
+  /** Arguments that every call has. */
+  readonly required: readonly string[]
+  /** Arguments that a call may leave out. */
+  readonly optional: readonly string[]
+  /** What it looks like by its name, and really does: it is treated as a read where tools are sorted by name. */
+  readonly seemsRead?: string
+  /** A secret that its arguments carry, or its results. */
+  readonly secretIn?: { readonly arguments?: string; readonly results?: string }
+}
+
+const ROOM_KEY = 'the key of the room, behind # in url'
+
+/** The fourteen, in the order their servers list them. */
+export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
+  create_postgres: {
+    server: 'instanode',
+    required: ['name'],
+    optional: [],
+    secretIn: { results: 'a connection URL with its password' },
+  },
+  create_webhook: {
+    server: 'instanode',
+    required: ['name'],
+    optional: [],
+    secretIn: { results: 'a URL that whoever has it can read' },
+  },
+  list_resources: {
+    server: 'instanode',
+    required: [],
+    optional: [],
+    secretIn: { results: 'the tokens of all resources' },
+  },
+  claim_token: {
+    server: 'instanode',
+    required: ['token'],
+    optional: [],
+    secretIn: { arguments: 'the token of a resource', results: 'the token of a resource' },
+  },
+  delete_resource: {
+    server: 'instanode',
+    required: ['token'],
+    optional: [],
+    secretIn: { arguments: 'the token of a resource' },
+  },
+  get_api_token: {
+    server: 'instanode',
+    required: [],
+    optional: [],
+    seemsRead: 'mints a credential for the whole account that is good for 30 days and cannot be revoked',
+    secretIn: { results: 'a credential for the whole account' },
+  },
+  create_room: {
+    server: 'safebot',
+    required: [],
+    optional: ['base'],
+    secretIn: { results: ROOM_KEY },
+  },
+  send_message: {
+    server: 'safebot',
+    required: ['url', 'text'],
+    optional: ['name'],
+    secretIn: { arguments: ROOM_KEY },
+  },
+  wait_for_messages: {
+    server: 'safebot',
+    required: ['url'],
+    optional: ['after_seq', 'timeout_seconds', 'include_self', 'name'],
+    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+  },
+  get_transcript: {
+    server: 'safebot',
+    required: ['url'],
+    optional: ['after_seq', 'limit'],
+    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+  },
+  room_status: {
+    server: 'safebot',
+    required: ['url'],
+    optional: [],
+    secretIn: { arguments: ROOM_KEY },
+  },
+  next_task: {
+    server: 'safebot',
+    required: ['url'],
+    optional: ['timeout_seconds'],
+    seemsRead: 'takes a message away for good, done or not',
+    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+  },
+  claim_task: {
+    server: 'safebot',
+    required: ['url'],
+    optional: ['timeout_seconds'],
+    seemsRead: 'holds a message for 60 seconds, and blocks for up to 90',
+    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+  },
+  ack_task: {
+    server: 'safebot',
+    required: ['url', 'claim_id', 'seq'],
+    optional: [],
+    seemsRead: 'moves the cursor: the message does not come again',
+    secretIn: { arguments: ROOM_KEY },
+  },
+}
+
+/** The tool of that name; undefined for another server's. */
+export function knownTool(name: string): KnownTool | undefined {
+  return Object.hasOwn(KNOWN_TOOLS, name) ? KNOWN_TOOLS[name] : undefined
+}

@@ -1,0 +1,103 @@
+import { shown } from '../../../shared/shown.js'
+import { type Located, plain } from './located.js'
+import type { Plain, Warning } from './model.js'
+import { nearest } from './nearest.js'
+import type { Findings } from './problems.js'
+
+/** A value of the text with the keys that lead to it. What it turns out not to be is noted, and read as undefined. */
+export class Place {
+  constructor(
+    readonly node: Located,
+    readonly path: string,
+    readonly findings: Findings,
+    /** Where a reader finds it: the line of its key, if it has one. */
+    readonly line = node.line,
+  ) {}
+
+  /** Notes what is wrong here, and what would be right. */
+  refuse(message: string, remedy: string): undefined {
+    return this.findings.refuse(this.line, this.path, message, remedy)
+  }
+
+  /** Notes that this is not what it should be. */
+  mismatch(remedy: string): undefined {
+    return this.refuse(`is ${shown(this.plain())}`, remedy)
+  }
+
+  warn(code: string, message: string, level: Warning['level'] = 'warning'): void {
+    const at = this.path === '' ? message : `${this.path} ${message}`
+    this.findings.warn({ code, level, message: at, line: this.line })
+  }
+
+  plain(): Plain {
+    return plain(this.node)
+  }
+
+  /** The values of a map, whatever its keys. */
+  entries(remedy = 'it takes keys and values'): [string, Place][] | undefined {
+    if (this.node.kind !== 'map') return this.mismatch(remedy)
+    return this.node.entries.map(({ key, value, line }) => [
+      key,
+      new Place(value, this.path === '' ? key : `${this.path}.${key}`, this.findings, line),
+    ])
+  }
+
+  /** The values of a map that has no other keys than these. */
+  fields<Key extends string>(known: readonly Key[]): Fields<Key> | undefined {
+    const entries = this.entries(`it takes the keys ${known.join(', ')}`)
+    if (entries === undefined) return undefined
+    const found = new Map<string, Place>()
+    for (const [key, place] of entries) {
+      if (known.some(name => name === key)) found.set(key, place)
+      else this.findings.refuse(place.line, this.path, `does not know ${shown(key)}`, meant(key, known))
+    }
+    return new Fields(this, found)
+  }
+
+  items(remedy = 'it takes a list'): Place[] | undefined {
+    if (this.node.kind !== 'list') return this.mismatch(remedy)
+    return this.node.items.map((item, at) => new Place(item, `${this.path}[${at}]`, this.findings))
+  }
+
+  /** A text that is not blank. */
+  text(remedy = 'a text, not blank'): string | undefined {
+    const value = this.plain()
+    return typeof value === 'string' && value.trim() !== '' ? value : this.mismatch(remedy)
+  }
+
+  wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
+    const value = this.plain()
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value
+    const most = max === Number.MAX_SAFE_INTEGER ? 'or more' : `to ${max}`
+    return this.mismatch(`a whole number, ${min} ${most}`)
+  }
+
+  oneOf<Word extends string | boolean>(words: readonly Word[], remedy?: string): Word | undefined {
+    const value = this.plain()
+    const word = words.find(known => known === value)
+    return word ?? this.mismatch(remedy ?? meant(value, words))
+  }
+}
+
+/** The fields of a map. */
+export class Fields<Key extends string> {
+  constructor(
+    readonly place: Place,
+    readonly found: ReadonlyMap<string, Place>,
+  ) {}
+
+  get(key: Key): Place | undefined {
+    return this.found.get(key)
+  }
+
+  require(key: Key, remedy: string): Place | undefined {
+    return this.get(key) ?? this.place.refuse(`has no ${key}`, remedy)
+  }
+}
+
+function meant(given: Plain, known: readonly (string | boolean)[]): string {
+  const words = known.filter(word => typeof word === 'string')
+  const near = typeof given === 'string' ? nearest(given, words) : undefined
+  const all = `it is one of ${known.join(', ')}`
+  return near === undefined ? all : `${JSON.stringify(near)} is probably meant; ${all}`
+}

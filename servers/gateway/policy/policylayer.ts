@@ -1,0 +1,144 @@
+import { readHead, readTools, readVersion, refuseDoubles } from './common.js'
+import { CONDITION_KEYS, readCondition, readConditions } from './conditions.js'
+import { entryOf } from './located.js'
+import type { Condition, Demand, Policy, Rule } from './model.js'
+import type { Place } from './place.js'
+import { limitReached, WINDOW_NAMES, WINDOWS } from './windows.js'
+
+const ROOT_KEYS = ['version', 'default', 'hide', 'all_tools', 'tools'] as const
+/** `approve` is not PolicyLayer's: nobody has published a format for approvals. */
+const TOOL_KEYS = ['require', 'deny_if', 'limits', 'approve'] as const
+const LIMIT_KEYS = ['counter', 'window', 'max', 'scope'] as const
+
+/** A `policy.json` of PolicyLayer. Rules are named by where they stand, as its log has them. */
+export function readPolicyLayer(root: Place): Policy | undefined {
+  const fields = root.fields(ROOT_KEYS)
+  if (fields === undefined) return undefined
+  readVersion(fields.require('version', 'write "version": "1"'), false)
+  fields.require('default', 'write "default": "deny", or "allow" to let tools through that it does not name')
+  const head = readHead(fields)
+  const every = fields.get('all_tools')?.fields(['limits'])?.get('limits')
+  const { tools } = readTools(
+    fields.get('tools'),
+    readTool,
+    'for every tool there is all_tools, and "*" in hide',
+  )
+  return {
+    dialect: 'policylayer',
+    description: undefined,
+    default: head.default ?? 'deny',
+    defaultWritten: true,
+    hide: head.hide,
+    tools,
+    everyTool: readLimits(every, '/all_tools', 'all_tools'),
+  }
+}
+
+/** In the order in which they are judged; the product does not publish one. */
+function readTool(tool: string, place: Place): Rule[] {
+  const fields = place.fields(TOOL_KEYS)
+  if (fields === undefined) return []
+  const name = `/tools/${tool}`
+  return [
+    ...readJudged(fields.get('require'), name, 'require'),
+    ...readJudged(fields.get('deny_if'), name, 'deny_if'),
+    ...readApproval(fields.get('approve'), name),
+    ...readLimits(fields.get('limits'), name, `tools.${tool}`),
+  ]
+}
+
+/** Entries of `require` and `deny_if`: conditions, and what to say. */
+function readJudged(place: Place | undefined, tool: string, list: 'require' | 'deny_if'): Rule[] {
+  return (place?.items('a list of objects with conditions') ?? []).flatMap((item, at) => {
+    const read = readEntry(item, list)
+    if (read === undefined) return []
+    const { conditions, onDeny } = read
+    const tests = conditions.map(({ path, op }) => `${path}-${op}`)
+    // Where there is no condition to name it by, its place does.
+    const name = `${tool}/${list}/${tests.length > 0 ? tests.join(',') : at}`
+    const demand: Demand = { kind: list === 'require' ? 'require' : 'forbid', conditions }
+    return [{ name, message: onDeny ?? `Denied by rule ${JSON.stringify(name)}`, line: item.line, demand }]
+  })
+}
+
+interface Judged {
+  conditions: Condition[]
+  onDeny: string | undefined
+}
+
+function readEntry(item: Place, list: 'require' | 'deny_if'): Judged | undefined {
+  // One condition by itself is taken, too: what an entry of `require` looks like is not published.
+  if (entryOf(item.node, 'path') !== undefined) {
+    const fields = item.fields([...CONDITION_KEYS, 'on_deny'])
+    return fields && { conditions: readCondition(fields), onDeny: fields.get('on_deny')?.text() }
+  }
+  const fields = item.fields(['conditions', 'on_deny'])
+  const place = fields?.require(
+    'conditions',
+    list === 'deny_if' ? 'a list; [] denies every call' : 'a list of conditions',
+  )
+  if (fields === undefined || place === undefined) return undefined
+  if (list === 'require' && place.node.kind === 'list' && place.node.items.length === 0) {
+    place.mismatch('what is required is at least one condition')
+  }
+  return { conditions: readConditions(place), onDeny: fields.get('on_deny')?.text() }
+}
+
+function readApproval(place: Place | undefined, tool: string): Rule[] {
+  if (place === undefined || place.oneOf([true, false]) !== true) return []
+  place.warn(
+    'own_approval',
+    "asks for approval in a form of this project's own: PolicyLayer publishes none",
+    'note',
+  )
+  const name = `${tool}/approve`
+  return [
+    {
+      name,
+      message: `Needs approval by rule ${JSON.stringify(name)}`,
+      line: place.line,
+      demand: { kind: 'approve' },
+    },
+  ]
+}
+
+/** @param scope under which its counters are counted: two tools that name one counter have one each */
+function readLimits(place: Place | undefined, owner: string, scope: string): Rule[] {
+  const limits = (place?.items('a list of limits') ?? []).flatMap(item => {
+    const rule = readLimit(item, owner, scope)
+    return rule === undefined ? [] : [{ place: item, rule }]
+  })
+  refuseDoubles(limits)
+  return limits.map(({ rule }) => rule)
+}
+
+function readLimit(item: Place, owner: string, scope: string): Rule | undefined {
+  const fields = item.fields(LIMIT_KEYS)
+  if (fields === undefined) return undefined
+  const counter = fields.require('counter', 'name it: denials tell it')?.text()
+  const windowPlace = fields.require('window', `it is one of ${WINDOW_NAMES.join(', ')}`)
+  const window = windowPlace?.oneOf(WINDOW_NAMES)
+  const max = fields.require('max', 'say how many calls a window has')?.wholeNumber(1)
+  const each = fields.require('scope', SCOPE_REMEDY)?.oneOf(['grant'], SCOPE_REMEDY)
+  if (counter === undefined || window === undefined || max === undefined || each === undefined)
+    return undefined
+  if (window === 'day') {
+    windowPlace?.warn(
+      'unpublished_window',
+      'is "day", which is read as a UTC day: published are minute and hour',
+      'note',
+    )
+  }
+  const windowMs = WINDOWS[window]
+  return {
+    name: `${owner}/limits/${counter}`,
+    message: limitReached(max, windowMs),
+    line: item.line,
+    demand: {
+      kind: 'limit',
+      limit: { counter: `${scope}.${counter}`, windowMs, max, amount: 1, perGrant: true },
+    },
+  }
+}
+
+const SCOPE_REMEDY = '"grant" is the only scope that is published'

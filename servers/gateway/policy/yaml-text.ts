@@ -1,0 +1,110 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseAllDocuments,
+} from 'yaml'
+import type { Entry, Located } from './located.js'
+import type { Findings } from './problems.js'
+
+/**
+ * Reads YAML without what makes one line mean another: no anchors, aliases, merge keys, tags or directives. So nothing in it can
+ * grow, and what stands there is what is enforced.
+ *
+ * @returns undefined if it is not that, which is noted
+ */
+export function readYamlText(text: string, findings: Findings): Located | undefined {
+  const counter = new LineCounter()
+  const documents = parseAllDocuments(text, {
+    lineCounter: counter,
+    prettyErrors: false,
+    logLevel: 'silent',
+    // Told by the reader below, by name.
+    uniqueKeys: false,
+  })
+  const [document] = documents
+  if (document === undefined || !('contents' in document) || document.contents === null) {
+    return findings.refuse(1, '', 'the text is empty', 'a policy is a map, beginning with version: "1"')
+  }
+  const second = documents[1]
+  if (second !== undefined) {
+    const line = lineOf(second.range[0])
+    return findings.refuse(line, '', 'holds a second document', 'one file is one policy: leave out the rest')
+  }
+  const before = findings.problems.length
+  if (document.directives?.yaml.explicit) {
+    findings.refuse(1, '', 'has a %YAML directive', 'leave it out: YAML 1.2 is read')
+  }
+  noteErrors(document)
+  const read = located(document.contents)
+  return findings.problems.length === before ? read : undefined
+
+  function lineOf(offset: number): number {
+    return counter.linePos(offset).line
+  }
+
+  /** What the parser says itself; past the first it is mostly the consequence. */
+  function noteErrors({ errors }: Document.Parsed): void {
+    const [first] = errors
+    if (first === undefined) return
+    const line = lineOf(first.pos[0])
+    findings.refuse(line, '', `is no YAML (${first.message})`, 'look at indentation, quotes and brackets')
+  }
+
+  function located(node: ParsedNode | null): Located {
+    if (node === null) return { kind: 'scalar', line: 1, value: null }
+    const line = lineOf(node.range[0])
+    refuseMagic(node, line)
+    if (isMap(node)) {
+      const seen = new Set<string>()
+      return { kind: 'map', line, entries: node.items.flatMap(pair => entry(pair.key, pair.value, seen)) }
+    }
+    if (isSeq(node)) return { kind: 'list', line, items: node.items.map(item => located(item)) }
+    return { kind: 'scalar', line, value: isScalar(node) ? scalarValue(node.value, line) : null }
+  }
+
+  function entry(key: ParsedNode | null, value: ParsedNode | null, seen: Set<string>): Entry[] {
+    const line = key === null ? 1 : lineOf(key.range[0])
+    if (key !== null) refuseMagic(key, line)
+    if (!isScalar(key) || key.value === null) {
+      findings.refuse(line, '', 'has a key that is no text', 'keys of a policy are plain words')
+      return []
+    }
+    const name = isScalar(key) ? (key.source ?? String(key.value)) : ''
+    if (name === '<<') {
+      findings.refuse(line, '', 'has the merge key <<', 'write out what it would bring in')
+    } else if (seen.has(name)) {
+      findings.refuse(line, '', `has the key ${JSON.stringify(name)} twice`, 'leave one')
+    }
+    seen.add(name)
+    // An empty value has no line of its own.
+    const inner = located(value)
+    return [{ key: name, line, value: value === null ? { ...inner, line } : inner }]
+  }
+
+  function refuseMagic(node: Node & { anchor?: string; tag?: string }, line: number): void {
+    if (isAlias(node)) {
+      findings.refuse(line, '', `has the alias *${node.source}`, 'write out what it stands for')
+    } else if (node.anchor !== undefined) {
+      findings.refuse(line, '', `has the anchor &${node.anchor}`, 'leave it out: aliases are not read')
+    }
+    if (node.tag !== undefined) {
+      const remedy = 'leave it out; a text is told by its quotes'
+      findings.refuse(line, '', `has the tag ${node.tag}`, remedy)
+    }
+  }
+
+  function scalarValue(value: unknown, line: number): string | number | boolean | null {
+    if (typeof value === 'string' || typeof value === 'boolean') return value
+    if (typeof value === 'number') {
+      if (!Number.isFinite(value)) findings.refuse(line, '', `has the number ${value}`, 'write a finite one')
+      return value
+    }
+    return null
+  }
+}

@@ -1,0 +1,29 @@
+import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Conversation, ServerMessage } from '../../../shared/mcp/conversation.js'
+import type { JsonRpcResponse } from '../../../shared/mcp/messages.js'
+
+/** Where what comes of one request goes. */
+export interface RequestSink {
+  /** @param status of HTTP; null on a pipe. `lost`: no answer came, and the gateway gives this one */
+  answered(response: JsonRpcResponse, status: number | null, lost?: 'lost'): void
+  /** Something that precedes the answer. */
+  preceded(message: ServerMessage): void
+}
+
+/** One client's line to the upstream. Ids are those of the client, in both directions. */
+export interface Link {
+  request(message: JSONRPCRequest, sink: RequestSink): void
+  /** The client has taken a request back; its sink is not called any more. */
+  cancel(id: RequestId, reason: string): void
+  notify(message: JSONRPCNotification): void
+  /** The client's answer to a request of the upstream. */
+  respond(message: JsonRpcResponse): void
+  /** The client is gone. */
+  close(): void
+}
+
+/** What a message-by-message relay has behind it. */
+export interface Upstream {
+  open(conversation: Conversation): Link
+  close(): Promise<void>
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { connectOver, inFrontOf } from '../../support/gateway.js'
+import { call, startUnderstudy, textOf } from '../../support/understudy.js'
+
+const PUBLISHED = {
+  default: 'deny',
+  tools: {
+    claim_token: { limits: [{ counter: 'claim_token_rate', window: 'minute', max: 30, scope: 'grant' }] },
+  },
+}
+const NOBODYS = '00000000-0000-4000-8000-000000000000'
+
+describe('a limit of thirty in a minute', () => {
+  it('denies the thirty-first, which never reaches the upstream, and lets it pass a minute later', async () => {
+    const understudy = await startUnderstudy()
+    const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
+    const client = await connectOver(gateway.url)
+    for (let made = 0; made < 30; made++) await call(client, 'claim_token', { token: NOBODYS })
+    const denied = await call(client, 'claim_token', { token: NOBODYS })
+    expect(denied.isError).toBe(true)
+    expect(textOf(denied)).toMatch(/^\[UNDERSTUDY POLICY DENIED\] claim_token: /)
+    expect(denied._meta).toEqual({
+      'mcp-understudy/policy': {
+        outcome: 'denied',
+        rule: '/tools/claim_token/limits/claim_token_rate',
+        grant: 'default',
+      },
+    })
+    const reached = () => understudy.journal.entries({ tool: 'claim_token' }).length
+    expect(reached()).toBe(30)
+    await understudy.clock.advance(60_000)
+    expect(textOf(await call(client, 'claim_token', { token: NOBODYS }))).not.toContain('POLICY DENIED')
+    expect(reached()).toBe(31)
+  })
+
+  it('denies what the policy does not name, by default', async () => {
+    const understudy = await startUnderstudy()
+    const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
+    const client = await connectOver(gateway.url)
+    expect(textOf(await call(client, 'list_resources'))).toContain('list_resources')
+    understudy.journal.expectNothing({ tool: 'list_resources' })
+    expect(gateway.audit.entries()).toMatchObject([
+      { grant: 'default', tool: 'list_resources', outcome: 'denied', rule: '(default deny)', upstream: null },
+    ])
+  })
+})
