@@ -13,6 +13,7 @@ async function main(args: string[]): Promise<number> {
   else if (given.command === 'up') await (await import('./cli/up.js')).up(given)
   else if (given.command === 'instanode') await (await import('./cli/instanode.js')).instanode(given)
   else if (given.command === 'safebot') await (await import('./cli/safebot.js')).safebot(given)
+  else if (given.command === 'gateway') return (await import('./cli/gateway.js')).gateway(given)
   else if (given.command === 'check') return (await import('./cli/check.js')).check(given)
   else {
     const known = `there are ${Object.keys(COMMANDS).join(', ')}; --help tells more`

@@ -5,6 +5,8 @@ export const COMMANDS = {
   up: 'the servers over HTTP',
   instanode: 'Instanode on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
   safebot: 'Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
+  gateway:
+    'POLICY --upstream URL [--port PORT], or POLICY -- COMMAND: enforces a policy in front of an MCP server',
   check: 'FILE: how a policy is read, tool by tool, and what looks wrong with it',
 } as const
 

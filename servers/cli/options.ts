@@ -6,6 +6,8 @@ interface Option {
   /** Shown in the help behind the name; none for a switch. */
   value?: string
   multiple?: true
+  /** What stands between several of them in the environment. Default: a comma. */
+  separator?: string
   fallback?: string
   about: string
 }
@@ -29,6 +31,35 @@ export const OPTIONS = {
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
   stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
+  upstream: { value: 'URL', about: 'of gateway: the MCP endpoint behind it; or -- COMMAND to start one' },
+  port: { value: 'PORT', about: 'of gateway: serve HTTP on this port instead of stdio; 0 picks a free one' },
+  'upstream-header': {
+    value: '"NAME: VALUE"',
+    multiple: true,
+    separator: '\n',
+    about: 'of gateway: sent with each request, e.g. a credential; may be repeated',
+  },
+  'pass-header': {
+    value: 'NAME',
+    multiple: true,
+    about: 'of gateway: a further header of callers to pass on; may be repeated',
+  },
+  handle: {
+    value: 'WAY',
+    fallback: 'pass',
+    about: 'of gateway: pass or drop the handle a caller of Safebot names, or set it by grant',
+  },
+  grants: {
+    value: 'FILE',
+    about: 'of gateway: who may call, each by a bearer and under a policy of its own',
+  },
+  grant: { value: 'LABEL', about: 'of gateway: which of them the client on stdio is' },
+  'approval-hold': {
+    value: 'SECONDS',
+    fallback: '0',
+    about: 'of gateway: how long a call waits for its approval; 0 refuses it at once',
+  },
+  audit: { value: 'FILE', about: 'of gateway: append what was made of each call, as JSON lines' },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },
@@ -36,7 +67,7 @@ export const OPTIONS = {
 } as const satisfies Record<string, Option>
 
 /** How many words a command takes behind its name; the others take none. */
-const OPERANDS: Readonly<Record<string, number>> = { check: 1 }
+const OPERANDS: Readonly<Record<string, number>> = { check: 1, gateway: 1 }
 
 export type OptionName = keyof typeof OPTIONS
 
@@ -45,6 +76,8 @@ export interface Given {
   command: string | undefined
   /** The words behind the command. */
   operands: readonly string[]
+  /** Those behind `--`: a command to start. */
+  behind: readonly string[]
   text(name: OptionName): string | undefined
   texts(name: OptionName): string[]
   flag(name: OptionName): boolean
@@ -76,11 +109,16 @@ export function asUsage<T>(read: () => T): T {
  * @throws UsageError for an unknown option or one without its value
  */
 export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
-  const { values, positionals } = parse(args)
+  const cut = args.includes('--') ? args.indexOf('--') : args.length
+  const behind = args.slice(cut + 1)
+  const { values, positionals } = parse(args.slice(0, cut))
   const [command, ...operands] = positionals
   const tooMany = operands.slice(OPERANDS[command ?? ''] ?? 0)
   if (tooMany.length > 0)
     throw new UsageError(`"${tooMany.join(' ')}" is one word too many behind "${command}"`)
+  if (behind.length > 0 && command !== 'gateway') {
+    throw new UsageError(`"-- ${behind.join(' ')}" means nothing to ${command ?? 'understudy'}`)
+  }
 
   const find = (name: OptionName): string | undefined => {
     const option: Option = OPTIONS[name]
@@ -92,11 +130,13 @@ export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
   return {
     command,
     operands,
+    behind,
     text: find,
     texts(name) {
       const given = values[name]
       if (Array.isArray(given)) return given.map(String)
-      return env[variableOf(name)]?.split(',') ?? []
+      const option: Option = OPTIONS[name]
+      return env[variableOf(name)]?.split(option.separator ?? ',') ?? []
     },
     flag: name => values[name] === true || ['1', 'true'].includes(env[variableOf(name)] ?? ''),
     has: name => values[name] !== undefined || env[variableOf(name)] !== undefined,

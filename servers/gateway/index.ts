@@ -146,6 +146,7 @@ function listen(
     host,
     port,
     name: 'gateway',
+    portOption: '--port',
     guard: new Guard([host, ...allowedHosts]),
     faces: async () => ({ mcp, rest: notFound }),
   })

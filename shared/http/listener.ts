@@ -19,6 +19,8 @@ export interface ListenerOptions {
   port: number
   /** How the listener is called in an error, e.g. `safebot`. */
   name: string
+  /** The option that sets its port. Default: that of its name. */
+  portOption?: string
   guard: Guard
   /** Makes the faces, once the URL is known that they may have to name. */
   faces(url: string): Promise<Faces>
@@ -45,12 +47,12 @@ export class Listener {
 
   /** @throws Refusal `port_busy` or `cannot_listen` */
   static async open(options: ListenerOptions): Promise<Listener> {
-    const { host, port, name, guard } = options
+    const { host, port, name, portOption = `--${name}-port`, guard } = options
     const server = createServer()
     // Longer than the idle time of common proxies, so that it is they who close first.
     server.keepAliveTimeout = 120_000
     await new Promise<void>((resolve, reject) => {
-      server.once('error', error => reject(listenError(error, name, host, port)))
+      server.once('error', error => reject(listenError(error, portOption, host, port)))
       server.listen({ host, port }, resolve)
     })
     const url = urlOf(server.address())
@@ -91,12 +93,12 @@ function urlOf(address: AddressInfo | string | null): string {
   return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
 }
 
-function listenError(error: NodeJS.ErrnoException, name: string, host: string, port: number): Refusal {
+function listenError(error: NodeJS.ErrnoException, option: string, host: string, port: number): Refusal {
   if (error.code === 'EADDRINUSE') {
     return new Refusal(
       'port_busy',
       `port ${port} on ${host} is in use`,
-      `stop what listens there, or choose another with --${name}-port (0 picks a free one)`,
+      `stop what listens there, or choose another with ${option} (0 picks a free one)`,
     )
   }
   return new Refusal(

@@ -25,6 +25,13 @@ export async function startInstanode(): Promise<HttpProgram> {
   return httpProgram(server, server.line)
 }
 
+/** A gateway in front of an MCP endpoint. */
+export async function startGateway(policy: string, upstream: string): Promise<HttpProgram> {
+  const args = ['gateway', policy, '--upstream', upstream, '--port', '0']
+  const server = await startServer(UNDERSTUDY, args, { ready: /^http/ })
+  return httpProgram(server, server.line)
+}
+
 /** What a receiver of deliveries is measured against. */
 export async function startExpressEcho(): Promise<HttpProgram> {
   const server = await startServer('test/bench/express-echo.mjs', [])

@@ -1,6 +1,6 @@
 import type { Rule } from './model.js'
 import type { Fields, Place } from './place.js'
-import { windowName } from './windows.js'
+import { rate } from './windows.js'
 
 /** What all dialects write in the same way. */
 export interface Head {
@@ -80,7 +80,7 @@ export function refuseDoubles(rules: readonly { place: Place; rule: Rule }[]): v
     if (counters.has(counter)) {
       place.refuse(`uses the counter ${counter} once more`, 'leave one limit, or name another counter')
     } else if (other !== undefined) {
-      const message = `limits to ${max} a ${windowName(windowMs)} what line ${other.line} limits to ${other.max}`
+      const message = `limits to ${rate({ max, windowMs })} what line ${other.line} limits to ${other.max}`
       place.refuse(message, 'only the smaller would ever count: leave one')
     } else windows.set(counted, { max, line: place.line })
     counters.add(counter)

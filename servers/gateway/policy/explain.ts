@@ -1,7 +1,7 @@
 import { shown } from '../../../shared/shown.js'
 import { KNOWN_TOOLS, knownTool } from './known-tools.js'
-import type { Condition, Limit, Policy, Rule } from './model.js'
-import { windowName } from './windows.js'
+import type { Condition, Policy, Rule } from './model.js'
+import { rate } from './windows.js'
 
 export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limited' | 'allowed'
 
@@ -101,10 +101,4 @@ function limitWords({ demand }: Rule, over: string): string[] {
         : `, each call counted as ${amount}`
       : `, in ${amount.path}`
   return [`at most ${rate(demand.limit)}${over}${unit}${perGrant ? ', for each grant' : ''}`]
-}
-
-/** `30 a minute`. */
-export function rate({ max, windowMs }: Limit): string {
-  const name = windowName(windowMs)
-  return name.includes(' ') ? `${max} in ${name}` : `${max} ${name === 'hour' ? 'an' : 'a'} ${name}`
 }

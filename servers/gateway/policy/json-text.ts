@@ -19,9 +19,14 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
   const errors: ParseError[] = []
   const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
   const lineAt = lines(text)
-  const [first] = errors
+  const trailing = new Map(errors.flatMap(error => trailingComma(text, error)))
+  for (const [offset, closing] of trailing) {
+    const remedy = 'JSON takes none behind the last value: leave it out'
+    findings.refuse(lineAt(offset), '', `has a comma before its ${closing}`, remedy)
+  }
+  // What follows the first real error is mostly its consequence; commas too many leave the rest as it is.
+  const first = errors.find(error => !trailing.has(error.offset))
   if (first !== undefined) {
-    // What follows the first error is mostly its consequence.
     const [what, remedy] = explain(text, first)
     return findings.refuse(lineAt(first.offset), '', what, remedy)
   }
@@ -29,14 +34,16 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
   return located(tree, lineAt, findings)
 }
 
-function explain(text: string, { error, offset }: ParseError): [what: string, remedy: string] {
-  const code = printParseErrorCode(error)
+/** The offset of the bracket, and the bracket, if the error is the comma before it. */
+function trailingComma(text: string, { offset }: ParseError): [number, string][] {
+  const closing = text[offset]
   const before = text.slice(0, offset).trimEnd().at(-1)
-  const here = text[offset]
-  if (before === ',' && (here === '}' || here === ']')) {
-    return [`has a comma before its ${here}`, 'JSON takes none behind the last value: leave it out']
-  }
+  return before === ',' && (closing === '}' || closing === ']') ? [[offset, closing]] : []
+}
+
+function explain(text: string, { error }: ParseError): [what: string, remedy: string] {
   if (text.trim() === '') return ['the text is empty', 'a policy is a JSON object']
+  const code = printParseErrorCode(error)
   return REMEDIES[code] ?? [`is no JSON (${code})`, 'look at the value before it, too']
 }
 

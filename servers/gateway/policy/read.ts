@@ -27,12 +27,11 @@ export function readPolicy(text: string, fileName: string): PolicyReading {
   const isJson = isMeantAsJson(source, fileName)
   const parse = isJson ? readJsonText : readYamlText
   const root = passesGuard(source, findings) ? parse(source, findings) : undefined
-  findings.settle(fileName)
   if (root?.kind !== 'map') {
-    const line = root?.line ?? 1
+    findings.settle(fileName)
     throw new PolicyRefusal(fileName, [
       {
-        line,
+        line: root?.line ?? 1,
         key: '',
         message: 'the text is no map',
         remedy: 'a policy has keys such as version, default and tools',

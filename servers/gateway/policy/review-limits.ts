@@ -1,5 +1,5 @@
-import { rate } from './explain.js'
 import type { Limit, Policy, Rule, Warning } from './model.js'
+import { rate } from './windows.js'
 
 /** Of the service itself, for all that has no account: see Instanode's limits. A test holds them together. */
 export const DAILY_PROVISIONS = 5

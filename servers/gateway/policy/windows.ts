@@ -15,3 +15,9 @@ export function windowName(ms: number): string {
 export function limitReached(max: number, windowMs: number): string {
   return `Rate limit of ${max} per ${windowName(windowMs)} reached. Try again later.`
 }
+
+/** `30 a minute`. */
+export function rate({ max, windowMs }: { max: number; windowMs: number }): string {
+  const name = windowName(windowMs)
+  return name.includes(' ') ? `${max} in ${name}` : `${max} ${name === 'hour' ? 'an' : 'a'} ${name}`
+}

@@ -3,6 +3,7 @@ import { apiParking } from './api-parking.js'
 import { createPostgres } from './create-postgres.js'
 import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
+import { gatewayCalls } from './gateway-calls.js'
 import { httpCalls } from './http-calls.js'
 import { instanodeCalls } from './instanode-calls.js'
 import { journalCost } from './journal-cost.js'
@@ -40,4 +41,5 @@ export const ROWS: readonly Row[] = [
   serverDatabases,
   expiry,
   upStart,
+  gatewayCalls,
 ]
