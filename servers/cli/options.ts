@@ -60,6 +60,18 @@ export const OPTIONS = {
     about: 'of gateway: how long a call waits for its approval; 0 refuses it at once',
   },
   audit: { value: 'FILE', about: 'of gateway: append what was made of each call, as JSON lines' },
+  via: {
+    value: 'GATEWAY',
+    about:
+      'of rehearse: builtin, or the URL of a gateway; or -- COMMAND to start one, stdio -- for its pipes',
+  },
+  scenario: { value: 'FILE', about: 'of rehearse: what to do; default: all that the policy speaks of' },
+  server: { value: 'NAME', about: 'of rehearse: instanode, safebot or both; default: by the policy' },
+  bearer: {
+    value: 'TOKEN',
+    multiple: true,
+    about: 'of rehearse: what a gateway that is not the builtin one knows a caller by; may be repeated',
+  },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },
@@ -67,7 +79,7 @@ export const OPTIONS = {
 } as const satisfies Record<string, Option>
 
 /** How many words a command takes behind its name; the others take none. */
-const OPERANDS: Readonly<Record<string, number>> = { check: 1, gateway: 1 }
+const OPERANDS: Readonly<Record<string, number>> = { check: 1, gateway: 1, rehearse: 1 }
 
 export type OptionName = keyof typeof OPTIONS
 
@@ -111,12 +123,14 @@ export function asUsage<T>(read: () => T): T {
 export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
   const cut = args.includes('--') ? args.indexOf('--') : args.length
   const behind = args.slice(cut + 1)
-  const { values, positionals } = parse(args.slice(0, cut))
+  // `--via -- COMMAND` reads well, and says no more than `-- COMMAND`.
+  const own = args.slice(0, args[cut - 1] === '--via' && behind.length > 0 ? cut - 1 : cut)
+  const { values, positionals } = parse(own)
   const [command, ...operands] = positionals
   const tooMany = operands.slice(OPERANDS[command ?? ''] ?? 0)
   if (tooMany.length > 0)
     throw new UsageError(`"${tooMany.join(' ')}" is one word too many behind "${command}"`)
-  if (behind.length > 0 && command !== 'gateway') {
+  if (behind.length > 0 && command !== 'gateway' && command !== 'rehearse') {
     throw new UsageError(`"-- ${behind.join(' ')}" means nothing to ${command ?? 'understudy'}`)
   }
 
