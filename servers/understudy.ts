@@ -1,6 +1,8 @@
 import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
 import type { Journal } from '../shared/journal/journal.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
+import type { RunningAttack } from './attack/carry-out.js'
+import type { HostileOptions } from './attack/hostile-options.js'
 import { Instanode, type InstanodeOptions } from './instanode/index.js'
 import { Safebot, type SafebotOptions } from './safebot/index.js'
 
@@ -16,6 +18,8 @@ export interface UnderstudyOptions
   safebotPort?: number
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
+  /** Names of fixtures/attacks: what is to turn hostile. Default: nothing does. */
+  attack?: string | readonly string[]
 }
 
 export interface RunningInstanode {
@@ -49,6 +53,8 @@ export interface Understudy {
   readonly catalogue: Instance['catalogue']
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
+  /** The attacks that were asked for, with what they have planted. */
+  readonly attacks: readonly RunningAttack[]
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
   close(): Promise<void>
 }
@@ -62,9 +68,26 @@ interface Started<Running> {
 /**
  * Starts the stand-ins; resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a journal that cannot be written
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, an attack that is not known, a journal that
+ *   cannot be written
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
+  const names = typeof options.attack === 'string' ? [options.attack] : (options.attack ?? [])
+  if (names.length === 0) return start(options, NO_HOSTILITY, async () => [])
+  const { attack } = await import('./attack/index.js')
+  return attack(names, (hostile, carryOut) => start(options, hostile, carryOut), options.log)
+}
+
+const NO_HOSTILITY: HostileOptions = { hostility: {}, safebot: {} }
+
+/** An instance without its attacks, which are carried out once its servers listen. */
+export type Stage = Omit<Understudy, 'attacks' | 'close'>
+
+async function start(
+  options: UnderstudyOptions,
+  hostile: HostileOptions,
+  carryOut: (stage: Stage) => Promise<RunningAttack[]>,
+): Promise<Understudy> {
   const instance = await createInstance(options)
   const started: Started<unknown>[] = []
   const close = async () => {
@@ -72,11 +95,11 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
     await instance.close()
   }
   try {
-    const instanode = await startInstanode(instance, options)
+    const instanode = await startInstanode(instance, options, hostile)
     started.push(instanode)
-    const safebot = await startSafebot(instance, options)
+    const safebot = await startSafebot(instance, options, hostile)
     started.push(safebot)
-    return {
+    const stage = {
       instance,
       clock: instance.clock,
       journal: instance.journal,
@@ -84,8 +107,8 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
       catalogue: instance.catalogue,
       instanode: instanode.running,
       safebot: safebot.running,
-      close,
     }
+    return { ...stage, attacks: await carryOut(stage), close }
   } catch (error) {
     await close()
     throw error
@@ -95,12 +118,14 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 async function startInstanode(
   instance: Instance,
   options: UnderstudyOptions,
+  { hostility }: HostileOptions,
 ): Promise<Started<RunningInstanode>> {
   const { contract, databases, dataDirectory, instanodePort } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, instanodePort), {
     ...(contract !== undefined && { contract }),
     ...(databases !== undefined && { databases }),
     ...(dataDirectory !== undefined && { dataDirectory }),
+    hostility,
   })
   return {
     running: {
@@ -118,10 +143,14 @@ async function startInstanode(
 async function startSafebot(
   instance: Instance,
   options: UnderstudyOptions,
+  { safebot: hostile }: HostileOptions,
 ): Promise<Started<RunningSafebot>> {
   const { contract, safebotPort } = options
   const listen = listenOptions(options, safebotPort)
-  const { safebot, url } = await Safebot.listen(instance, listen, contract === undefined ? {} : { contract })
+  const { safebot, url } = await Safebot.listen(instance, listen, {
+    ...hostile,
+    ...(contract !== undefined && { contract }),
+  })
   return {
     running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
     close: () => safebot.close(),

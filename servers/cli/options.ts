@@ -30,6 +30,11 @@ export const OPTIONS = {
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
+  attack: {
+    value: 'NAME',
+    multiple: true,
+    about: 'of up: turn hostile, in the way that fixtures/attacks says; may be repeated',
+  },
   stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   upstream: { value: 'URL', about: 'of gateway: the MCP endpoint behind it; or -- COMMAND to start one' },
   port: { value: 'PORT', about: 'of gateway: serve HTTP on this port instead of stdio; 0 picks a free one' },

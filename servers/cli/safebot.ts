@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { createInstance } from '../../shared/instance.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { instanceOptions } from './instance-options.js'
-import { type Given, readBaseUrl, readPort, UsageError } from './options.js'
+import { type Given, readBaseUrl, readPort, refuseOptions, UsageError } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function safebot(given: Given): Promise<void> {
+  refuseOptions(given, ['attack'], 'safebot')
   const common = instanceOptions(given)
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const options = { contract: common.contract, ...bases(given) }

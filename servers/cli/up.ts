@@ -16,6 +16,7 @@ export async function up(given: Given): Promise<void> {
     ...address(given),
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
+    attack: given.texts('attack'),
   }
   const understudy = await createUnderstudy(options)
   const told = untilTold()
@@ -30,20 +31,21 @@ export async function up(given: Given): Promise<void> {
 
 type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>
 
-function readyLine({ instanode, safebot }: Understudy, accounts: Accounts): string {
+function readyLine({ instanode, safebot, attacks }: Understudy, accounts: Accounts): string {
   const ready = {
     ready: true,
     version: VERSION,
     instanode: { mcp: instanode.mcpUrl, api: instanode.apiUrl },
     safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
     accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
+    ...(attacks.length > 0 && { attacks }),
   }
   return `${JSON.stringify(ready)}\n`
 }
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot }: Understudy,
+  { instanode, safebot, attacks }: Understudy,
   accounts: Accounts,
   { clock, contract }: UnderstudyOptions,
 ): string {
@@ -53,9 +55,20 @@ function readyText(
     `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
+    ...attacks.flatMap(attackText),
     '#',
     `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
     `export UNDERSTUDY_SAFEBOT_MCP='${safebot.mcpUrl}'`,
     '',
   ].join('\n')
+}
+
+function attackText({ name, about, rooms, receivers }: Understudy['attacks'][number]): string[] {
+  return [
+    '#',
+    `#   HOSTILE: ${name} is on. ${about}`,
+    ...Object.entries({ ...rooms, ...receivers }).map(
+      ([planted, where]) => `#             ${planted}: ${where}`,
+    ),
+  ]
 }

@@ -9,6 +9,7 @@ import { Provisioning } from './domain/provisioning.js'
 import { Readiness } from './domain/readiness.js'
 import { Reaper } from './domain/reaper.js'
 import { Receivers } from './domain/receivers.js'
+import { hostileService, type InstanodeHostility, tokenSecret } from './hostile/hostility.js'
 import type { InstanodeService } from './service.js'
 import { MemoryStore } from './store/memory.js'
 import type { InstanodeStore } from './store/store.js'
@@ -29,14 +30,16 @@ export interface Core {
 
 /** Puts the parts of the service together. */
 export function createCore(
-  { clock, machine, ids: all, log }: Instance,
+  instance: Instance,
   contract: Contract,
   databases: DatabaseProvider,
   receiveUrl: (token: string) => string,
+  hostility: InstanodeHostility = {},
 ): Core {
+  const { clock, machine, ids: all, log } = instance
   const ids = all.stream('instanode')
   const store = new MemoryStore()
-  const accounts = new Accounts(store, new Credentials(clock, ids.stream('jwt').bytes(32)), clock)
+  const accounts = new Accounts(store, new Credentials(clock, tokenSecret(instance, hostility)), clock)
   const reaper = new Reaper({ store, databases, clock, contract, log })
   const shared = { store, accounts, databases, reaper, clock, contract, log }
   const ownership = new Ownership(shared)
@@ -47,10 +50,13 @@ export function createCore(
     receivers: new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log }),
     ownership,
     readiness: new Readiness({ store, databases, machine, log }),
-    service: new Platform(
-      accounts,
-      new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl }),
-      ownership,
+    service: hostileService(
+      new Platform(
+        accounts,
+        new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl }),
+        ownership,
+      ),
+      hostility,
     ),
     async settle() {
       for (const account of DEFAULT_ACCOUNTS) await accounts.save(account)

@@ -11,6 +11,7 @@ import { type Contract, contractOf } from './contract.js'
 import { type Core, createCore } from './core.js'
 import type { Account } from './domain/account.js'
 import type { Delivery } from './domain/delivery.js'
+import type { InstanodeHostility } from './hostile/hostility.js'
 import { createMcp } from './mcp.js'
 import { type DatabasesOptions, openDatabases } from './open-databases.js'
 import { createRestFace, type RequestLimit } from './rest/face.js'
@@ -25,6 +26,8 @@ export interface InstanodeOptions extends DatabasesOptions {
   contract?: ContractName
   /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
   requestLimit?: RequestLimit | 'none'
+  /** What an attack profile has it do wrong. Default: nothing. */
+  hostility?: InstanodeHostility
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
@@ -74,7 +77,8 @@ export class Instanode {
     const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
     // What creates receivers is made before it is known where they can be reached.
     const base = { url: DEFAULT_BASE }
-    const core = createCore(instance, contract, databases, token => `${base.url}/webhook/receive/${token}`)
+    const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
+    const core = createCore(instance, contract, databases, receiveUrl, options.hostility)
     await core.settle()
     await core.reaper.resume()
     const { service, accounts } = core

@@ -12,6 +12,7 @@ import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
 import { Relay } from './domain/relay.js'
+import { copying } from './hostile/copied-messages.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
 import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
 import type { RemoteServices } from './remote/services.js'
@@ -134,18 +135,19 @@ export class Safebot {
 
   async #mount(options: SafebotOptions): Promise<void> {
     const { clock, ids, log, faults } = this.#instance
-    const tools = createTools({
+    const { copiedMessages: copies, connect, base = DEFAULT_BASE } = options
+    const genuine = createTools({
       serviceOf: room => this.#serviceOf(room),
-      urls: new RoomUrls(
-        options.connect ?? options.base ?? DEFAULT_BASE,
-        options.allowedBases,
-        options.connect === undefined,
-      ),
+      urls: new RoomUrls(connect ?? base, options.allowedBases, connect === undefined),
       clock,
       ids: ids.stream('rooms'),
       contract: this.#contract,
       faults,
     })
+    const tools =
+      copies === undefined
+        ? genuine
+        : genuine.map(tool => (tool.name === 'send_message' ? copying(tool, copies, base) : tool))
     await mountTools({
       name: SERVER_NAME,
       version: VERSION,

@@ -1,4 +1,5 @@
 import type { ContractName } from '../../shared/contract.js'
+import type { CopiedMessages } from './hostile/copied-messages.js'
 import type { SafebotLimits } from './limits.js'
 
 /** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */
@@ -27,4 +28,6 @@ export interface SafebotOptions {
   allowedBases?: readonly string[]
   /** What is to differ from the limits of the contract. */
   limits?: Partial<SafebotLimits>
+  /** What an attack profile has `send_message` do beside sending. Default: nothing. */
+  copiedMessages?: CopiedMessages
 }

@@ -105,7 +105,9 @@ export class Performer {
       if (tool === 'create_postgres' && succeeded(answer)) stage.databaseMade()
     }
     if (step.keep !== undefined) stage.keep(step.keep, structured(answer, tool, step.keep))
-    if (this.#turned) return unchecked(decision.outcome, TURNED)
+    if (this.#turned) {
+      return { ...unchecked(decision.outcome, TURNED), reached: reached.map(({ seq }) => seq) }
+    }
     return judge({
       ...{ decision, answer, reached, namesRules: way.namesRules },
       sent: { tool, argsHash: argsHash(args) },

@@ -37,7 +37,24 @@ export async function run(planned: readonly Planned[], options: RunOptions): Pro
     }
     rows.push(...(await runGroup(group, performer, options)))
   }
-  return rows
+  // What a gateway lets on behind its caller's back has arrived by now.
+  await new Promise(resolve => setImmediate(resolve))
+  return [...rows, ...strayRows(rows, stage)]
+}
+
+/** Calls that reached the upstream, and that none of the rows has made. */
+function strayRows(rows: readonly Row[], stage: Stage): Row[] {
+  const made = new Set(rows.flatMap(({ calls }) => calls.flatMap(({ reached }) => reached)))
+  const strays = stage.reached(0).filter(({ seq }) => !made.has(seq))
+  if (strays.length === 0) return []
+  const tools = counted(strays.map(({ tool }) => String(tool)))
+  return [
+    {
+      ...uncheckedRow('the upstream', 'calls that nobody was answered for', `reached the upstream: ${tools}`),
+      upstream: `reached ${strays.length} ×`,
+      mark: 'wrong',
+    },
+  ]
 }
 
 async function runGroup(group: Group, performer: Performer, options: RunOptions): Promise<Row[]> {
