@@ -29,7 +29,7 @@ export async function run(planned: readonly Planned[], options: RunOptions): Pro
   const rows: Row[] = []
   for (const group of planned) {
     if ('why' in group) {
-      rows.push(uncheckedRow(group.title, 'the limit', group.why))
+      rows.push(uncheckedRow(group.title, group.step, group.why))
       continue
     }
     if (group.fresh && way.advances) {

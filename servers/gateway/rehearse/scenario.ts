@@ -6,7 +6,7 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const name = z.string().min(1)
 /** Who calls: each name is a grant of its own. */
 const as = name.exactOptional()
-/** Where a text in it begins with `$`, see {@link ../rehearse/references.ts}. */
+/** A text in it that begins with `$` stands for something prepared or kept: see stage/props.ts. */
 const args = z.unknown()
 
 const duration = z.union(
@@ -17,7 +17,7 @@ const duration = z.union(
       .regex(/^\d+(ms|s|m|h|d)$/)
       .transform(text => Number.parseInt(text, 10) * unitOf(text)),
   ],
-  { error: 'takes milliseconds, or a number with ms, s, m, h or d behind it: 60s' },
+  { error: 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s' },
 )
 
 export const stepSchema = oneKind('step', {

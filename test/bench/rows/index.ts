@@ -11,6 +11,7 @@ import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
 import { postedMessages } from './posted-messages.js'
+import { rehearse } from './rehearse.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
 import { sleepingDatabases } from './sleeping-databases.js'
@@ -42,4 +43,5 @@ export const ROWS: readonly Row[] = [
   expiry,
   upStart,
   gatewayCalls,
+  rehearse,
 ]

@@ -1,3 +1,4 @@
+import { shown } from '../../../../shared/shown.js'
 import { argumentAt } from '../../policy/arguments.js'
 import type { Condition, Policy, Rule } from '../../policy/model.js'
 import type { CallStep } from '../scenario.js'
@@ -14,6 +15,23 @@ export function conditionSteps(policy: Policy, tool: string, sample: Sample): Ca
     // Only with all others holding does what is forbidden hang on this one.
     const base = demand.kind === 'forbid' ? allHolding(demand, passing, sample, tool) : passing
     return demand.conditions.flatMap(condition => stepsOf(tool, condition, base, sample))
+  })
+}
+
+/** The conditions for which no value was found, on one side or on both: nobody but the policy's author knows one. */
+export function withoutValues(policy: Policy, tool: string, sample: Sample): string[] {
+  const passing = passingArguments(policy, tool, sample)
+  return rulesOf(policy, tool).flatMap(({ demand }) => {
+    if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
+    return demand.conditions.flatMap(condition => {
+      if (condition.subject.from !== 'args' || condition.op === 'exists') return []
+      const { holding, failing } = valuesFor(condition, passing, sample, tool)
+      const sides = [
+        ...(holding === undefined ? ['holds'] : []),
+        ...(failing === undefined ? ['does not hold'] : []),
+      ]
+      return sides.map(side => `${condition.path} ${condition.op} ${shown(condition.value)} ${side}`)
+    })
   })
 }
 

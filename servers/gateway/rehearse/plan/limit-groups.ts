@@ -4,7 +4,7 @@ import type { Group, Step } from '../scenario.js'
 import { exhaust, type Spending } from './exhaust.js'
 
 /** A group, or why there is none. */
-export type Planned = Group | { readonly title: string; readonly why: string }
+export type Planned = Group | { readonly title: string; readonly step: string; readonly why: string }
 
 interface Limited {
   readonly rule: Rule
@@ -27,7 +27,7 @@ export async function limitGroups(
     const title = titleOf(rule, limit)
     const exhausted = await exhaust(policy, { rule, limit }, spendings, startOf(undefined))
     if ('why' in exhausted) {
-      planned.push({ title, why: exhausted.why })
+      planned.push({ title, step: 'the limit', why: exhausted.why })
       continue
     }
     const { tool: call, args } = exhausted.spending

@@ -4,13 +4,15 @@ import type { Policy, Rule } from '../../policy/model.js'
 import type { Group, Step } from '../scenario.js'
 import { resolved } from '../stage/references.js'
 import type { ServerName } from '../stage/stage.js'
-import { conditionSteps } from './condition-steps.js'
+import { conditionSteps, withoutValues } from './condition-steps.js'
 import { limitsOf, type Spending } from './exhaust.js'
 import { limitGroups, type Planned } from './limit-groups.js'
 import { passingArguments, rulesOf, type Sample } from './passing.js'
 
 /** Whatever a policy says, no window is waited out for longer than it lasts. */
 const SHORTEST_MS = 60_000
+
+const NO_VALUE = 'no value was found for it: give one in a scenario'
 
 export interface PlanOptions {
   policy: Policy
@@ -51,6 +53,9 @@ export async function plan({ policy, servers, examples, start }: PlanOptions): P
   )
   for (const tool of tools) {
     planned.push(add({ title: tool, fresh: true, steps: callSteps(policy, tool, sample) }))
+    for (const step of withoutValues(policy, tool, sample)) {
+      planned.push({ title: tool, step: `${tool}, ${step}`, why: NO_VALUE })
+    }
     const rules = policy.tools.get(tool) ?? []
     planned.push(...(await limitGroups(policy, rules, [spendingOf(policy, tool, sample)], startOf)))
   }

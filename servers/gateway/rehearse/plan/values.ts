@@ -53,16 +53,20 @@ function nearValues(op: Condition['op'], value: Condition['value'], sample: unkn
   return [value, `${String(value)}-not`]
 }
 
-/** What a pattern is made of that stands for itself: its alternatives, without what is special in them. */
+/** What a pattern is made of that stands for itself: its alternatives, the first of each group, without what is special in them. */
 function literals(pattern: string): string[] {
-  const plain = pattern
+  let plain = pattern
     .replace(/\(\?[a-z]*:?/g, '(')
     .replace(/\\[bBAz]/g, '')
-    .replace(/[\^$()]/g, '')
     .replace(/\\d/g, '1')
     .replace(/\\w/g, 'a')
     .replace(/\\s/g, ' ')
+    .replace(/[$^](?![^[]*\])/g, '')
     .replace(/\\(.)/g, '$1')
+  for (let before = ''; before !== plain; ) {
+    before = plain
+    plain = plain.replace(/\(([^()|]*)(\|[^()]*)?\)/g, '$1')
+  }
   return plain
     .split('|')
     .map(text => text.replace(/\[\^?([^\]])[^\]]*\]/g, '$1').replace(/[+*?]|\{[^}]*\}/g, ''))
