@@ -46,7 +46,7 @@ export class Performer {
   async call(step: CallStep): Promise<JudgedCall> {
     const { stage } = this.#options
     const { call: tool, as = 'agent' } = step
-    const args = await stage.resolve(step.args ?? {}, as)
+    const args = await stage.resolve(tool, step.args ?? {}, as)
     this.#last = { tool, args, as }
     return this.#make(this.#last, step, false)
   }
@@ -63,7 +63,7 @@ export class Performer {
   async batch({ batch, as = 'agent' }: Extract<Step, { batch: unknown }>): Promise<JudgedCall[]> {
     const { stage, way, engine } = this.#options
     const calls = await Promise.all(
-      batch.map(async ({ call: tool, args = {} }) => ({ tool, args: await stage.resolve(args, as) })),
+      batch.map(async ({ call: tool, args = {} }) => ({ tool, args: await stage.resolve(tool, args, as) })),
     )
     const server = stage.serverOf(batch[0]?.call ?? '')
     const decided = calls.map(call => ({ call, decision: engine.decide({ ...call, grant: as }) }))

@@ -10,13 +10,25 @@ export const ACCOUNT_TOKEN = 'understudy-paid-token'
 /** Whoever left the messages that wait in prepared rooms. */
 const SOMEBODY = 'somebody-else'
 
+/** After one call of these, what it was about is no longer what it was. */
+const USING_UP = ['delete_resource', 'next_task', 'claim_task', 'ack_task']
+
+const SHARED_MS = 60_000
+
+/** A call that needs something. */
+interface Preparing {
+  tool: string
+  args: unknown
+  caller: string
+}
+
 /** The handle that a caller goes by in rooms. */
 export function handleOf(caller: string): string {
   return `rehearsal-${caller.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
 }
 
 /**
- * What makes arguments mean something, prepared past the gateway, anew for each call:
+ * What makes arguments mean something, prepared past the gateway; anew for each call of a tool that uses it up:
  *
  * - `$room`: the URL of a room in which a message waits
  * - `$token`: the token of a receiver that the account owns
@@ -27,27 +39,41 @@ export class Props {
   static readonly names = ['room', 'token', 'claim_id', 'seq', 'base'] as const
   readonly #understudy: Understudy
   readonly #clients = new Map<string, Promise<Client>>()
+  #shared: { room: string; at: number } | undefined
+  #sharedToken: string | undefined
 
   constructor(understudy: Understudy) {
     this.#understudy = understudy
   }
 
-  /** Prepares what the arguments refer to. */
-  async prepare(args: unknown, caller: string): Promise<ReadonlyMap<string, unknown>> {
+  /** Prepares what the arguments of a call refer to. */
+  async prepare({ tool, args, caller }: Preparing): Promise<ReadonlyMap<string, unknown>> {
     const wanted = new Set(referencesIn(args))
     const props = new Map<string, unknown>([['base', this.#understudy.safebot.apiUrl]])
     const claims = wanted.has('claim_id') || wanted.has('seq')
     if (wanted.has('room') || claims) {
-      const room = await this.#room()
+      const room = USING_UP.includes(tool) ? await this.#room() : await this.#sharedRoom()
       props.set('room', room)
       if (claims) await this.#claim(room, caller, props)
     }
-    if (wanted.has('token')) props.set('token', await this.#token())
+    if (wanted.has('token')) {
+      if (!USING_UP.includes(tool)) this.#sharedToken ??= await this.#token()
+      props.set('token', USING_UP.includes(tool) ? await this.#token() : this.#sharedToken)
+    }
     return props
   }
 
   async close(): Promise<void> {
     for (const client of this.#clients.values()) await (await client).close()
+  }
+
+  /** The same for a while: left alone for a day, a room is no more. */
+  async #sharedRoom(): Promise<string> {
+    const now = this.#understudy.clock.now()
+    if (this.#shared === undefined || now - this.#shared.at > SHARED_MS) {
+      this.#shared = { room: await this.#room(), at: now }
+    }
+    return this.#shared.room
   }
 
   async #room(): Promise<string> {

@@ -81,8 +81,8 @@ export class Stage {
    *
    * @throws Refusal `unknown_reference`
    */
-  async resolve(args: unknown, caller: string): Promise<unknown> {
-    const prepared = await this.#props.prepare(args, caller)
+  async resolve(tool: string, args: unknown, caller: string): Promise<unknown> {
+    const prepared = await this.#props.prepare({ tool, args, caller })
     return resolved(
       args,
       name => this.#kept.get(name) ?? prepared.get(name),
@@ -95,10 +95,8 @@ export class Stage {
 
   /** What references stand for, as examples for whoever plans by them. */
   examples(): Promise<ReadonlyMap<string, unknown>> {
-    return this.#props.prepare(
-      Props.names.map(name => `$${name}`),
-      'agent',
-    )
+    const args = Props.names.map(name => `$${name}`)
+    return this.#props.prepare({ tool: 'ack_task', args, caller: 'agent' })
   }
 
   /** Where the record of calls stands: what comes later is behind it. */
