@@ -10,6 +10,19 @@ export type { PageRequest, WaitOptions } from '../shared/journal/requests.js'
 export type { JournalFilter } from '../shared/journal/where.js'
 export type { Log } from '../shared/log.js'
 export type { RunningAttack } from './attack/carry-out.js'
+export {
+  type Approval,
+  type ApprovalDecision,
+  type Approvals,
+  type Audit,
+  type AuditEntry,
+  createGateway,
+  Gateway,
+  type GatewayOptions,
+  type GrantOptions,
+} from './gateway/index.js'
 export type { Account, Plan } from './instanode/domain/account.js'
 export type { Delivery } from './instanode/domain/delivery.js'
+export { Snapshot } from './state/snapshot.js'
 export { createUnderstudy, type Understudy, type UnderstudyOptions } from './understudy.js'
+export type { World } from './world/world.js'

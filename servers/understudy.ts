@@ -5,6 +5,11 @@ import type { RunningAttack } from './attack/carry-out.js'
 import type { HostileOptions } from './attack/hostile-options.js'
 import { Instanode, type InstanodeOptions } from './instanode/index.js'
 import { Safebot, type SafebotOptions } from './safebot/index.js'
+import type { StatefulPart } from './state/part.js'
+import type { Snapshot } from './state/snapshot.js'
+import { State } from './state/state.js'
+import { readWorld } from './world/read-world.js'
+import type { World } from './world/world.js'
 
 export interface UnderstudyOptions
   extends InstanceOptions,
@@ -16,6 +21,8 @@ export interface UnderstudyOptions
   instanodePort?: number
   /** Default 0: a free port. */
   safebotPort?: number
+  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  world?: string | World
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
   /** Names of fixtures/attacks: what is to turn hostile. Default: nothing does. */
@@ -40,6 +47,8 @@ export interface RunningSafebot {
   readonly apiUrl: string
   /** An SDK client in this process, initialized. */
   connect: Safebot['connect']
+  /** The URL, key included, of a room of the world. */
+  roomUrl: Safebot['roomUrl']
 }
 
 /** A running instance: servers that listen, the clock they live by, the record of what reached them. */
@@ -55,6 +64,14 @@ export interface Understudy {
   readonly safebot: RunningSafebot
   /** The attacks that were asked for, with what they have planted. */
   readonly attacks: readonly RunningAttack[]
+  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  reset(to?: { world?: string | World }): Promise<void>
+  /** All there is now, to come back to. See {@link State.snapshot}. */
+  snapshot(): Promise<Snapshot>
+  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  discard(snapshot: Snapshot): Promise<void>
   /** Answers what is parked, ends every conversation, and leaves nothing running. */
   close(): Promise<void>
 }
@@ -62,14 +79,15 @@ export interface Understudy {
 /** A part that has been started. */
 interface Started<Running> {
   running: Running
+  state: StatefulPart
   close(): Promise<void>
 }
 
 /**
  * Starts the stand-ins; resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, an attack that is not known, a journal that
- *   cannot be written
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, an attack that is not
+ *   known, a journal that cannot be written
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
   const names = typeof options.attack === 'string' ? [options.attack] : (options.attack ?? [])
@@ -88,17 +106,22 @@ async function start(
   hostile: HostileOptions,
   carryOut: (stage: Stage) => Promise<RunningAttack[]>,
 ): Promise<Understudy> {
+  const world = await readWorld(options.world ?? 'default')
   const instance = await createInstance(options)
   const started: Started<unknown>[] = []
+  let state: State | undefined
   const close = async () => {
+    await state?.close()
     for (const part of started.toReversed()) await part.close()
     await instance.close()
   }
   try {
-    const instanode = await startInstanode(instance, options, hostile)
+    const instanode = await startInstanode(instance, options, world, hostile)
     started.push(instanode)
-    const safebot = await startSafebot(instance, options, hostile)
+    const safebot = await startSafebot(instance, options, world, hostile)
     started.push(safebot)
+    const whole = new State(instance, [instanode.state, safebot.state], world)
+    state = whole
     const stage = {
       instance,
       clock: instance.clock,
@@ -107,6 +130,10 @@ async function start(
       catalogue: instance.catalogue,
       instanode: instanode.running,
       safebot: safebot.running,
+      reset: (to?: { world?: string | World }) => whole.reset(to),
+      snapshot: () => whole.snapshot(),
+      restore: (snapshot: Snapshot) => whole.restore(snapshot),
+      discard: (snapshot: Snapshot) => whole.discard(snapshot),
     }
     return { ...stage, attacks: await carryOut(stage), close }
   } catch (error) {
@@ -118,10 +145,12 @@ async function start(
 async function startInstanode(
   instance: Instance,
   options: UnderstudyOptions,
+  world: World,
   { hostility }: HostileOptions,
 ): Promise<Started<RunningInstanode>> {
   const { contract, databases, dataDirectory, instanodePort } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, instanodePort), {
+    world,
     ...(contract !== undefined && { contract }),
     ...(databases !== undefined && { databases }),
     ...(dataDirectory !== undefined && { dataDirectory }),
@@ -136,6 +165,7 @@ async function startInstanode(
       deliveries: token => instanode.deliveries(token),
       onDelivery: listener => instanode.onDelivery(listener),
     },
+    state: instanode.state,
     close: () => instanode.close(),
   }
 }
@@ -143,16 +173,24 @@ async function startInstanode(
 async function startSafebot(
   instance: Instance,
   options: UnderstudyOptions,
+  world: World,
   { safebot: hostile }: HostileOptions,
 ): Promise<Started<RunningSafebot>> {
   const { contract, safebotPort } = options
   const listen = listenOptions(options, safebotPort)
   const { safebot, url } = await Safebot.listen(instance, listen, {
     ...hostile,
+    world,
     ...(contract !== undefined && { contract }),
   })
   return {
-    running: { mcpUrl: `${url}/mcp`, apiUrl: url, connect: identity => safebot.connect(identity) },
+    running: {
+      mcpUrl: `${url}/mcp`,
+      apiUrl: url,
+      connect: identity => safebot.connect(identity),
+      roomUrl: id => safebot.roomUrl(id),
+    },
+    state: safebot.state,
     close: () => safebot.close(),
   }
 }

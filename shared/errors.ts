@@ -23,3 +23,12 @@ export class Refusal extends Error {
     return this.hint === undefined ? this.message : `${this.message}: ${this.hint}`
   }
 }
+
+/** A call that waits is answered with this when the instance is reset, or a snapshot restored. */
+export function wasReset(): Refusal {
+  return new Refusal(
+    'reset',
+    'the server was put back to another state while the call was waiting',
+    'it has changed nothing; look at what there is now, and call again',
+  )
+}

@@ -3,6 +3,19 @@ import { customRandom } from 'nanoid'
 
 const BLOCK = 4096
 
+/** Bytes of a block of AES: what its counter counts. */
+const COUNTED = 16
+
+/** How far a source and those split off from it have been drawn, as plain data. */
+export interface IdPositions {
+  /** In bytes. */
+  readonly drawn: number
+  /** By name; one that is not here is at its beginning. */
+  readonly streams: Readonly<Record<string, IdPositions>>
+}
+
+const BEGINNING: IdPositions = { drawn: 0, streams: {} }
+
 /**
  * Where every id, token, key and nonce of an instance comes from.
  *
@@ -11,20 +24,48 @@ const BLOCK = 4096
  * source by name, so that what one part draws (session ids, say) does not shift what another gets.
  */
 export class IdSource {
+  readonly #seed: string | Buffer
   readonly #key: Buffer
-  readonly #keystream: ReturnType<typeof createCipheriv>
+  readonly #streams = new Map<string, IdSource>()
+  #keystream: ReturnType<typeof createCipheriv>
   #block = Buffer.alloc(0)
   #used = 0
+  #drawn = 0
 
   /** @param seed any text; omitted, every instance draws differently */
-  constructor(seed?: string | Buffer) {
-    this.#key = seed === undefined ? randomBytes(32) : createHash('sha256').update(seed).digest()
-    this.#keystream = createCipheriv('aes-256-ctr', this.#key, Buffer.alloc(16))
+  constructor(seed: string | Buffer = randomBytes(32)) {
+    this.#seed = seed
+    this.#key = createHash('sha256').update(seed).digest()
+    this.#keystream = keystream(this.#key, 0)
   }
 
-  /** An independent source; the same seed and name give the same one. */
+  /** An independent source. The same name gives the same one, wherever it has got to. */
   stream(name: string): IdSource {
-    return new IdSource(Buffer.concat([this.#key, Buffer.from(name)]))
+    const known = this.#streams.get(name)
+    if (known !== undefined) return known
+    const made = new IdSource(Buffer.concat([this.#key, Buffer.from(name)]))
+    this.#streams.set(name, made)
+    return made
+  }
+
+  /** A source that draws what this one drew from its beginning on, streams included; neither shifts the other. */
+  fromBeginning(): IdSource {
+    return new IdSource(this.#seed)
+  }
+
+  positions(): IdPositions {
+    const streams = [...this.#streams].map(([name, source]) => [name, source.positions()] as const)
+    return { drawn: this.#drawn, streams: Object.fromEntries(streams) }
+  }
+
+  /** Goes back, or forward, to where this source and its streams were: from there on they draw the same again. */
+  moveTo({ drawn, streams }: IdPositions): void {
+    this.#keystream = keystream(this.#key, drawn)
+    this.#block = Buffer.alloc(0)
+    this.#used = 0
+    this.#drawn = drawn
+    for (const name of Object.keys(streams)) this.stream(name)
+    for (const [name, source] of this.#streams) source.moveTo(streams[name] ?? BEGINNING)
   }
 
   /** The next `size` bytes. */
@@ -37,6 +78,7 @@ export class IdSource {
     }
     const drawn = Buffer.from(this.#block.subarray(this.#used, this.#used + size))
     this.#used += size
+    this.#drawn += size
     return drawn
   }
 
@@ -60,4 +102,13 @@ export class IdSource {
     // Joined, not pasted: V8 keeps a pasted string as a tree of its pieces, five times the size, and ids are kept long.
     return parts.join('-')
   }
+}
+
+/** @param from how many bytes of it have gone by */
+function keystream(key: Buffer, from: number): ReturnType<typeof createCipheriv> {
+  const counter = Buffer.alloc(COUNTED)
+  counter.writeBigUInt64BE(BigInt(Math.floor(from / COUNTED)), COUNTED / 2)
+  const cipher = createCipheriv('aes-256-ctr', key, counter)
+  cipher.update(Buffer.alloc(from % COUNTED))
+  return cipher
 }

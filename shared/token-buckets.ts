@@ -10,6 +10,9 @@ export interface TokenBucketsOptions {
   maxBuckets?: number
 }
 
+/** When each bucket that is not full will be, the one that has rested longest first. Instants. */
+export type BucketLevels = readonly (readonly [key: string, fullAt: number])[]
+
 /**
  * Limits how often each of many may do something: so many at once, and so many a second from then on.
  *
@@ -45,6 +48,15 @@ export class TokenBuckets {
     this.#fullAt.set(key, fullAt)
     this.#forget(now)
     return true
+  }
+
+  snapshot(): BucketLevels {
+    return [...this.#fullAt]
+  }
+
+  restore(levels: BucketLevels): void {
+    this.#fullAt.clear()
+    for (const [key, fullAt] of levels) this.#fullAt.set(key, fullAt)
   }
 
   /** From the front, so that no call looks at more than it lets go. */

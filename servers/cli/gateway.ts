@@ -30,7 +30,7 @@ export async function gateway(given: Given): Promise<number> {
     const stopped = told.then(() => 0)
     if (port === undefined)
       return await Promise.race([stopped, running.ended, untilClientLeaves(running, given)])
-    process.stdout.write(given.flag('json') ? readyLine(running) : `${running.url}\n`)
+    process.stdout.write(given.flag('json') ? readyLine(running) : readyText(running))
     return await Promise.race([stopped, running.ended])
   } finally {
     await running.close()
@@ -64,6 +64,7 @@ async function optionsOf(given: Given): Promise<GatewayOptions> {
     passHeaders: given.texts('pass-header'),
     handle: readChoice(given, 'handle', HANDLE_POLICIES),
     approvalHoldMs: holdOf(given),
+    ...(given.has('approval-port') && { approvalPort: readPort(given, 'approval-port') }),
     ...(auditFile !== undefined && { auditFile }),
     ids: new IdSource(seed),
     log: stderrLog(),
@@ -92,6 +93,10 @@ function holdOf(given: Given): number {
   throw new UsageError(`--approval-hold is ${JSON.stringify(text)}`, 'give whole seconds, 0 to 3600')
 }
 
-function readyLine({ url }: Gateway): string {
-  return `${JSON.stringify({ ready: true, gateway: { mcp: url } })}\n`
+function readyLine({ url, approvalsUrl: approvals }: Gateway): string {
+  return `${JSON.stringify({ ready: true, gateway: { mcp: url, ...(approvals !== undefined && { approvals }) } })}\n`
+}
+
+function readyText({ url, approvalsUrl }: Gateway): string {
+  return approvalsUrl === undefined ? `${url}\n` : `${url}\napprovals at ${approvalsUrl}\n`
 }

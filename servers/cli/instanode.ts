@@ -4,6 +4,7 @@ import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
+import { worldOption } from './world-option.js'
 
 /** `understudy instanode`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function instanode(given: Given): Promise<void> {
@@ -12,7 +13,8 @@ export async function instanode(given: Given): Promise<void> {
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const base = serviceElsewhere(given)
   if (base === undefined) {
-    const options = { contract: common.contract, ...databaseOptions(given) }
+    const world = await worldOption(given)
+    const options = { contract: common.contract, world, ...databaseOptions(given) }
     const instance = await createInstance(common)
     await within(instance, () => runHere(given, instance, port, options))
   } else {
@@ -34,7 +36,7 @@ function serviceElsewhere(given: Given): string | undefined {
       : readBaseUrl(named)
   if (base !== undefined) {
     const beside = named === undefined ? 'INSTANODE_API_URL' : '--connect'
-    refuseOptions(given, ['databases', 'data-dir'], beside)
+    refuseOptions(given, ['databases', 'data-dir', 'world'], beside)
   }
   return base
 }

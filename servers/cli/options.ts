@@ -22,6 +22,11 @@ export const OPTIONS = {
   clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
   seed: { value: 'TEXT', about: 'seeds every id, token and key; default: random' },
   contract: { value: 'NAME', fallback: 'documented', about: 'documented, or observed' },
+  world: {
+    value: 'WORLD',
+    fallback: 'default',
+    about: 'starting state: default, empty, busy, multi-tenant, near-limits, or a file',
+  },
   databases: {
     value: 'SOURCE',
     fallback: 'embedded',
@@ -63,6 +68,10 @@ export const OPTIONS = {
     value: 'SECONDS',
     fallback: '0',
     about: 'of gateway: how long a call waits for its approval; 0 refuses it at once',
+  },
+  'approval-port': {
+    value: 'PORT',
+    about: 'of gateway: where approvals are decided: GET /approvals, POST /approvals/ID; not for agents',
   },
   audit: { value: 'FILE', about: 'of gateway: append what was made of each call, as JSON lines' },
   via: {

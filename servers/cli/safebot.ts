@@ -5,13 +5,16 @@ import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions, UsageError } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
+import { worldOption } from './world-option.js'
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function safebot(given: Given): Promise<void> {
   refuseOptions(given, ['attack'], 'safebot')
   const common = instanceOptions(given)
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
-  const options = { contract: common.contract, ...bases(given) }
+  const where = bases(given)
+  if (where.connect !== undefined) refuseOptions(given, ['world'], 'a service that runs elsewhere')
+  const options = { contract: common.contract, world: await worldOption(given), ...where }
   const instance = await createInstance(common)
   await within(instance, async () => {
     if (port !== undefined) {

@@ -6,6 +6,7 @@ import { type Given, readPort, refuseOptions } from './options.js'
 import { answersToItself } from './self-call.js'
 import { address } from './serve.js'
 import { untilTold } from './until-told.js'
+import { worldOption } from './world-option.js'
 
 /** `understudy up`: everything over HTTP, until told to stop. */
 export async function up(given: Given): Promise<void> {
@@ -14,6 +15,7 @@ export async function up(given: Given): Promise<void> {
     ...instanceOptions(given),
     ...databaseOptions(given),
     ...address(given),
+    world: await worldOption(given),
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
     attack: given.texts('attack'),

@@ -17,10 +17,11 @@ export interface Denial {
 }
 
 /** What the caller of a denied call gets: a tool error, which its model reads, and not a JSON-RPC error, which may end a client. */
-export function denialResult({ tool, message, ...rest }: Denial): CallToolResult {
+export function denialResult({ tool, message, outcome, rule, grant, approval }: Denial): CallToolResult {
+  const meta = { outcome, rule, grant, ...(approval !== undefined && { approval }) }
   return {
     content: [{ type: 'text', text: `${DENIED} ${tool.slice(0, 200)}: ${message}` }],
     isError: true,
-    _meta: { [POLICY_META]: rest },
+    _meta: { [POLICY_META]: meta },
   }
 }

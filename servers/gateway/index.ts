@@ -8,6 +8,7 @@ import { IdSource } from '../../shared/ids.js'
 import { silentLog } from '../../shared/log.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { Approvals } from './approval/approvals.js'
+import { listenForDecisions } from './approval/listen-for-decisions.js'
 import { Audit } from './audit/audit.js'
 import { AuditFile } from './audit/audit-file.js'
 import { Gate } from './gate.js'
@@ -53,6 +54,7 @@ export class Gateway {
   readonly ended: Promise<number>
   readonly #parts: Parts
   #listener: Listener | undefined
+  #decisions: Listener | undefined
   #pipes: { flush(): Promise<void> }[] = []
 
   private constructor(parts: Parts) {
@@ -77,13 +79,22 @@ export class Gateway {
       auditFile === undefined
         ? undefined
         : await AuditFile.open(auditFile, error => log.error('the audit file failed', error))
-    const audit = new Audit(file)
+    const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })
     const behind = await openUpstream(options, { gate, grants, clock, machine, ids, log })
     const gateway = new Gateway({ audit, approvals, grants, behind, own: [machine] })
     try {
       if (options.http !== false) gateway.#listener = await listen(options, behind.face)
+      const { host, allowedHosts, approvalPort } = options
+      if (approvalPort !== undefined) {
+        const listen = {
+          port: approvalPort,
+          ...(host !== undefined && { host }),
+          ...(allowedHosts !== undefined && { allowedHosts }),
+        }
+        gateway.#decisions = await listenForDecisions({ approvals, clock, machine, listen, log })
+      }
     } catch (error) {
       await gateway.close()
       throw error
@@ -95,6 +106,11 @@ export class Gateway {
   get url(): string {
     if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
     throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
+  }
+
+  /** Where approvals are decided over HTTP; undefined without `approvalPort`. */
+  get approvalsUrl(): string | undefined {
+    return this.#decisions === undefined ? undefined : `${this.#decisions.url}/approvals`
   }
 
   /**
@@ -123,6 +139,7 @@ export class Gateway {
     await new Promise(resolve => setImmediate(resolve))
     for (const pipe of this.#pipes) await pipe.flush()
     await this.#listener?.close()
+    await this.#decisions?.close()
     await behind.close()
     await audit.close()
     for (const clock of own) clock.close()

@@ -1,3 +1,4 @@
+import { Gate } from '../../shared/gate.js'
 import type { Instance } from '../../shared/instance.js'
 import type { Contract } from './contract.js'
 import type { DatabaseProvider } from './databases/provider.js'
@@ -13,7 +14,6 @@ import { hostileService, type InstanodeHostility, tokenSecret } from './hostile/
 import type { InstanodeService } from './service.js'
 import { MemoryStore } from './store/memory.js'
 import type { InstanodeStore } from './store/store.js'
-import { DEFAULT_ACCOUNTS } from './world.js'
 
 /** The service without any way to reach it. */
 export interface Core {
@@ -23,14 +23,15 @@ export interface Core {
   readonly receivers: Receivers
   readonly ownership: Ownership
   readonly readiness: Readiness
+  readonly provisioning: Provisioning
   readonly service: InstanodeService
-  /** Puts the accounts of the world in place. */
-  settle(): Promise<void>
+  /** All that changes anything goes through here; who is alone behind it has the service to itself. */
+  readonly gate: Gate
 }
 
 /** Puts the parts of the service together. */
 export function createCore(
-  instance: Instance,
+  instance: Pick<Instance, 'clock' | 'machine' | 'ids' | 'log'>,
   contract: Contract,
   databases: DatabaseProvider,
   receiveUrl: (token: string) => string,
@@ -40,26 +41,20 @@ export function createCore(
   const ids = all.stream('instanode')
   const store = new MemoryStore()
   const accounts = new Accounts(store, new Credentials(clock, tokenSecret(instance, hostility)), clock)
-  const reaper = new Reaper({ store, databases, clock, contract, log })
+  const gate = new Gate()
+  const reaper = new Reaper({ store, databases, clock, contract, log, gate })
   const shared = { store, accounts, databases, reaper, clock, contract, log }
   const ownership = new Ownership(shared)
+  const provisioning = new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl })
   return {
     store,
     accounts,
     reaper,
-    receivers: new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log }),
+    receivers: new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, gate }),
     ownership,
     readiness: new Readiness({ store, databases, machine, log }),
-    service: hostileService(
-      new Platform(
-        accounts,
-        new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl }),
-        ownership,
-      ),
-      hostility,
-    ),
-    async settle() {
-      for (const account of DEFAULT_ACCOUNTS) await accounts.save(account)
-    },
+    provisioning,
+    service: hostileService(new Platform(accounts, provisioning, ownership, gate), hostility),
+    gate,
   }
 }

@@ -6,6 +6,9 @@ import type { Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
+import { TokenBuckets } from '../../shared/token-buckets.js'
+import { DEFAULT_WORLD } from '../world/default-world.js'
+import type { World } from '../world/world.js'
 import { LOCAL_ADDRESS } from './caller.js'
 import { type Contract, contractOf } from './contract.js'
 import { type Core, createCore } from './core.js'
@@ -17,6 +20,7 @@ import { type DatabasesOptions, openDatabases } from './open-databases.js'
 import { createRestFace, type RequestLimit } from './rest/face.js'
 import { REQUEST_LIMIT } from './rest/limits.js'
 import type { Caller } from './service.js'
+import { InstanodeState } from './state.js'
 
 /** The base of receive URLs of a server that listens nowhere: where `understudy up` has Instanode. */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
@@ -28,6 +32,8 @@ export interface InstanodeOptions extends DatabasesOptions {
   requestLimit?: RequestLimit | 'none'
   /** What an attack profile has it do wrong. Default: nothing. */
   hostility?: InstanodeHostility
+  /** What it begins with. Default: the world `default`. */
+  world?: World
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
@@ -42,6 +48,8 @@ interface Parts {
   core: Core
   host: McpHost<Caller>
   requestLimit: RequestLimit | undefined
+  requests: TokenBuckets | undefined
+  state: InstanodeState
   /** The base of receive URLs: changes once, when the server listens. */
   base: { url: string }
 }
@@ -51,16 +59,21 @@ export class Instanode {
   readonly #instance: Instance
   readonly #contract: Contract
   readonly #requestLimit: RequestLimit | undefined
+  readonly #requests: TokenBuckets | undefined
+  /** All there is, to be taken as a whole and put back. */
+  readonly state: InstanodeState
   readonly #core: Core
   readonly #host: McpHost<Caller>
   readonly #onClose: (() => Promise<void> | void)[] = []
   readonly #base: Parts['base']
   #connections = 0
 
-  private constructor({ instance, contract, requestLimit, core, host, base }: Parts) {
+  private constructor({ instance, contract, requestLimit, requests, core, host, state, base }: Parts) {
     this.#instance = instance
     this.#contract = contract
     this.#requestLimit = requestLimit
+    this.#requests = requests
+    this.state = state
     this.#core = core
     this.#host = host
     this.#base = base
@@ -69,9 +82,15 @@ export class Instanode {
   /**
    * A server that listens nowhere yet.
    *
-   * @throws Refusal if there can be no databases
+   * @throws Refusal if there can be no databases, or no such world
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
+    const instanode = await Instanode.#assemble(instance, options)
+    await instanode.#begin(options.world)
+    return instanode
+  }
+
+  static async #assemble(instance: Instance, options: InstanodeOptions): Promise<Instanode> {
     const { databases, close } = await openDatabases(instance, options)
     const contract = contractOf(options.contract ?? 'documented')
     const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
@@ -79,17 +98,22 @@ export class Instanode {
     const base = { url: DEFAULT_BASE }
     const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
     const core = createCore(instance, contract, databases, receiveUrl, options.hostility)
-    await core.settle()
-    await core.reaper.resume()
     const { service, accounts } = core
     const host = await createMcp(instance, {
       service,
       contract,
       nameOf: ({ bearer }) => accounts.nameOf(bearer),
     })
+    const limit = requestLimit === 'none' ? undefined : requestLimit
+    const requests =
+      limit && new TokenBuckets({ clock: instance.clock, capacity: limit.atOnce, perSecond: limit.perSecond })
+    const state = new InstanodeState({
+      ...{ instance, contract, core, databases, requests, receiveUrl },
+      releaseHeld: refusal => host.releaseHeld(refusal),
+    })
     const instanode = new Instanode({
-      ...{ instance, contract, core, host, base },
-      requestLimit: requestLimit === 'none' ? undefined : requestLimit,
+      ...{ instance, contract, core, host, base, requests, state },
+      requestLimit: limit,
     })
     instanode.#onClose.push(close)
     return instanode
@@ -98,7 +122,7 @@ export class Instanode {
   /**
    * A server on an HTTP port.
    *
-   * @throws Refusal if it cannot listen there, or if there can be no databases
+   * @throws Refusal if it cannot listen there, if there can be no databases, or no such world
    */
   static async listen(
     instance: Instance,
@@ -106,9 +130,18 @@ export class Instanode {
     options: InstanodeOptions = {},
   ): Promise<{ instanode: Instanode; url: string }> {
     const { host: databaseHost } = listen
-    const instanode = await Instanode.create(instance, { ...(databaseHost && { databaseHost }), ...options })
+    const instanode = await Instanode.#assemble(instance, {
+      ...(databaseHost && { databaseHost }),
+      ...options,
+    })
     try {
-      return { instanode, url: await instanode.#listen(listen) }
+      // Where receivers are reached is known once it listens. Who calls sooner than the world is in place waits for it.
+      const url = await instanode.state.alone(async () => {
+        const url = await instanode.#listen(listen)
+        await instanode.#place(options.world)
+        return url
+      })
+      return { instanode, url }
     } catch (error) {
       await instanode.close()
       throw error
@@ -164,6 +197,21 @@ export class Instanode {
     await this.#core.store.close()
   }
 
+  async #begin(world: World | undefined): Promise<void> {
+    try {
+      await this.state.alone(() => this.#place(world))
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async #place(world = DEFAULT_WORLD): Promise<void> {
+    const kept = await this.state.begin(world, this.#instance.clock.now())
+    await kept.prepare()
+    await kept.place()
+  }
+
   async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
     const serving = await serveHttp({
       instance: this.#instance,
@@ -186,6 +234,7 @@ export class Instanode {
       core: this.#core,
       contract: this.#contract,
       requestLimit: this.#requestLimit,
+      requests: this.#requests,
       url,
     })
   }

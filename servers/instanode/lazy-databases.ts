@@ -1,4 +1,5 @@
 import type {
+  DatabaseCopies,
   DatabaseLimits,
   DatabaseProvider,
   DatabaseSpec,
@@ -40,6 +41,18 @@ export class LazyDatabases implements DatabaseProvider {
 
   async stats(name: string): Promise<DatabaseStats> {
     return (await this.#opened()).stats(name)
+  }
+
+  async copy(names: readonly string[]): Promise<DatabaseCopies> {
+    return (await this.#opening)?.copy(names) ?? { id: 'none', names: [] }
+  }
+
+  async putBack(copies: DatabaseCopies): Promise<void> {
+    if (copies.names.length > 0) await (await this.#opened()).putBack(copies)
+  }
+
+  async forget(copies: DatabaseCopies): Promise<void> {
+    await (await this.#opening)?.forget(copies)
   }
 
   /** One that is not open yet is ready: it opens when it has to. */

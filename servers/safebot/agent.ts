@@ -10,6 +10,17 @@ interface Appearance {
   readonly leave: (() => void) | undefined
 }
 
+/** What an agent remembers, as plain data. */
+export interface AgentMemory {
+  readonly handle: string
+  readonly activeUrl: string | undefined
+  readonly rooms: readonly {
+    readonly place: string
+    readonly label: string
+    readonly used: readonly string[]
+  }[]
+}
+
 /**
  * One agent as its MCP client would remember it: the handle it claims under, the label it has in each room, the
  * room it was last busy in. It lasts as long as its session.
@@ -102,6 +113,32 @@ export class Agent {
     return changed
   }
 
+  remember(): AgentMemory {
+    const rooms = [...this.#rooms].map(([place, { label, used }]) => ({ place, label, used: [...used] }))
+    return { handle: this.handle, activeUrl: this.#activeUrl, rooms }
+  }
+
+  /**
+   * Remembers that and nothing else of this service's rooms, and is in those again. What it does elsewhere is not for this
+   * service to put back.
+   *
+   * @param memory default: nothing
+   * @param join makes it present in a room of this service under a label
+   */
+  recall(memory: AgentMemory | undefined, join: (roomId: string, label: string) => () => void): void {
+    for (const [place, { leave }] of this.#rooms) {
+      if (!isHere(place)) continue
+      leave?.()
+      this.#rooms.delete(place)
+    }
+    this.#activeUrl = memory?.activeUrl
+    for (const { place, label, used } of memory?.rooms ?? []) {
+      if (!isHere(place)) continue
+      const leave = this.lasting ? join(place, label) : undefined
+      this.#rooms.set(place, { label, used: new Set(used), leave })
+    }
+  }
+
   /** Leaves every room. */
   leave(): void {
     for (const appearance of this.#rooms.values()) appearance.leave?.()
@@ -112,6 +149,11 @@ export class Agent {
 /** What tells one room from another: all names of this machine are one place. */
 function placeOf({ here, base, roomId }: RoomAddress): string {
   return here ? roomId : `${base} ${roomId}`
+}
+
+/** No room's id has a space in it. */
+function isHere(place: string): boolean {
+  return !place.includes(' ')
 }
 
 /** A label as the client writes it: trimmed, cut, without a leading @, which is for verified senders. */

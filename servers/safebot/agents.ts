@@ -1,7 +1,7 @@
 import { Refusal } from '../../shared/errors.js'
 import type { IdSource } from '../../shared/ids.js'
 import type { CallerClues } from '../../shared/mcp/conversation.js'
-import { Agent } from './agent.js'
+import { Agent, type AgentMemory } from './agent.js'
 
 /** What the service takes as a handle. */
 const HANDLE = /^[a-z0-9][a-z0-9_-]{1,31}$/
@@ -12,11 +12,20 @@ export const SHARED_HANDLE = 'mcp-local'
 /** Agents without a session that are remembered; past it the least recently seen is forgotten. */
 const MAX_SESSIONLESS = 10_000
 
+/** What the agents remember, as plain data. */
+export interface AgentMemories {
+  readonly sessions: readonly { readonly session: string; readonly agents: readonly AgentMemory[] }[]
+  /** The least recently seen first. */
+  readonly sessionless: readonly AgentMemory[]
+}
+
 /** Who is calling: the agents of one server, by session and by handle. */
 export class Agents {
   readonly #ids: IdSource
   readonly #bySession = new Map<string, SessionAgents>()
   readonly #sessionless = new Map<string, Agent>()
+  /** Handles that were made up and are in use. */
+  readonly #generated = new Set<string>()
 
   /** @param ids for the handles of sessions that bring none */
   constructor(ids: IdSource) {
@@ -36,7 +45,9 @@ export class Agents {
 
   /** A session is over: its agents leave their rooms. */
   forget(session: string): void {
-    for (const agent of this.#bySession.get(session)?.agents.values() ?? []) agent.leave()
+    const { agents, ownHandle } = this.#bySession.get(session) ?? { agents: new Map<string, Agent>() }
+    for (const agent of agents.values()) agent.leave()
+    if (ownHandle !== undefined) this.#generated.delete(ownHandle)
     this.#bySession.delete(session)
   }
 
@@ -55,7 +66,51 @@ export class Agents {
 
   /** A handle for an agent that brings none. */
   generateHandle(): string {
-    return `mcp-${this.#ids.hex(6)}`
+    // Once its source has been put back, it comes upon what somebody has by now.
+    for (;;) {
+      const handle = `mcp-${this.#ids.hex(6)}`
+      if (this.#generated.has(handle)) continue
+      this.#generated.add(handle)
+      return handle
+    }
+  }
+
+  /** Takes in an agent that was made elsewhere. */
+  admit(session: string, agent: Agent): void {
+    this.#bySession.set(session, { agents: new Map([[agent.handle, agent]]), ownHandle: undefined })
+  }
+
+  snapshot(): AgentMemories {
+    const sessions = [...this.#bySession].map(([session, { agents }]) => ({
+      session,
+      agents: [...agents.values()].map(agent => agent.remember()),
+    }))
+    return { sessions, sessionless: [...this.#sessionless.values()].map(agent => agent.remember()) }
+  }
+
+  /**
+   * Has every agent remember what it did then. One that was not there yet remembers nothing; one whose session is over
+   * does not come back.
+   *
+   * @param join makes a handle present in a room under a label
+   */
+  restore(
+    { sessions, sessionless }: AgentMemories,
+    join: (roomId: string, handle: string, label: string) => () => void,
+  ): void {
+    const joining = (handle: string) => (roomId: string, label: string) => join(roomId, handle, label)
+    for (const [session, { agents }] of this.#bySession) {
+      const memories = sessions.find(known => known.session === session)?.agents ?? []
+      for (const [handle, agent] of agents) {
+        agent.recall(
+          memories.find(memory => memory.handle === handle),
+          joining(handle),
+        )
+      }
+    }
+    this.#sessionless.clear()
+    for (const memory of sessionless)
+      this.#bySessionless(memory.handle).recall(memory, joining(memory.handle))
   }
 
   #bySessionless(handle: string): Agent {

@@ -8,6 +8,7 @@ import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/ht
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/version.js'
+import { DEFAULT_WORLD } from '../world/default-world.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
@@ -19,6 +20,7 @@ import type { RemoteServices } from './remote/services.js'
 import { createRest } from './rest/index.js'
 import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
+import { SafebotState } from './state.js'
 import { MemoryStore } from './store/memory.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
@@ -35,7 +37,10 @@ export class Safebot {
   readonly #contract: Contract
   readonly #limits: SafebotLimits
   readonly #agents: Agents
+  /** All there is, to be taken as a whole and put back. */
+  readonly state: SafebotState
   readonly #host: McpHost<Agent>
+  #urls: RoomUrls | undefined
   #serving: Serving | undefined
   #remote: Promise<RemoteServices> | undefined
   #connections = 0
@@ -54,6 +59,11 @@ export class Safebot {
       limits: this.#limits,
     })
     this.#agents = new Agents(ids.stream('handles'))
+    this.state = new SafebotState({
+      ...{ instance, contract: this.#contract, limits: this.#limits },
+      ...{ relay: this.#relay, agents: this.#agents },
+      releaseHeld: refusal => this.#host.releaseHeld(refusal),
+    })
     this.#host = new McpHost({
       name: 'safebot',
       instance,
@@ -68,6 +78,7 @@ export class Safebot {
   static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
     const safebot = new Safebot(instance, options)
     await safebot.#mount(options)
+    await safebot.state.alone(() => safebot.#place(options.world))
     return safebot
   }
 
@@ -82,6 +93,8 @@ export class Safebot {
     options: SafebotOptions = {},
   ): Promise<{ safebot: Safebot; url: string }> {
     const safebot = new Safebot(instance, options)
+    // Made before it listens: a world that cannot be is no reason to have opened a port.
+    await safebot.state.alone(() => safebot.#place(options.world))
     const serving = await serveHttp({
       instance,
       host: safebot.#host,
@@ -120,7 +133,19 @@ export class Safebot {
     const wanted = this.#handleOrOwn(handle)
     const takeUp = async (from: string) => (await this.#reachRemote()).takeUp(from, wanted)
     const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => takeUp(folder))
+    this.#agents.admit('stdio', agent)
     return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
+  }
+
+  /**
+   * The URL, key included, of a room of the world it began with, or was reset to.
+   *
+   * @throws Refusal `unknown_room`
+   */
+  roomUrl(roomId: string): string {
+    const key = this.state.keyOf(roomId)
+    // Mounted by whichever way it was made.
+    return (this.#urls ?? new RoomUrls(DEFAULT_BASE)).of(roomId, key).url
   }
 
   /** Answers what is parked, then ends every conversation. */
@@ -133,12 +158,20 @@ export class Safebot {
     await this.#host.close()
   }
 
+  async #place(world = DEFAULT_WORLD): Promise<void> {
+    const kept = await this.state.begin(world, this.#instance.clock.now())
+    await kept.prepare()
+    await kept.place()
+  }
+
   async #mount(options: SafebotOptions): Promise<void> {
     const { clock, ids, log, faults } = this.#instance
     const { copiedMessages: copies, connect, base = DEFAULT_BASE } = options
+    const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined)
+    this.#urls = urls
     const genuine = createTools({
       serviceOf: room => this.#serviceOf(room),
-      urls: new RoomUrls(connect ?? base, options.allowedBases, connect === undefined),
+      urls,
       clock,
       ids: ids.stream('rooms'),
       contract: this.#contract,

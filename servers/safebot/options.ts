@@ -1,4 +1,5 @@
 import type { ContractName } from '../../shared/contract.js'
+import type { World } from '../world/world.js'
 import type { CopiedMessages } from './hostile/copied-messages.js'
 import type { SafebotLimits } from './limits.js'
 
@@ -30,4 +31,6 @@ export interface SafebotOptions {
   limits?: Partial<SafebotLimits>
   /** What an attack profile has `send_message` do beside sending. Default: nothing. */
   copiedMessages?: CopiedMessages
+  /** What it begins with. Default: the world `default`. */
+  world?: World
 }

@@ -54,6 +54,11 @@ export class RoomUrls {
     return this.#address(origin, roomId, ids.bytes(KEY_BYTES))
   }
 
+  /** A room that is here. */
+  of(roomId: string, key: Buffer): RoomAddress {
+    return this.#address(new URL(this.#base), roomId, key)
+  }
+
   /** @throws Refusal for a URL that names no room, lacks its key, or leads elsewhere; checked in that order */
   parse(text: string): RoomAddress {
     const known = this.#read.get(text)

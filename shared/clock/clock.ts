@@ -1,8 +1,9 @@
 import { Refusal } from '../errors.js'
+import { type ClockChange, readChange } from './change.js'
 import { type Due, DueQueue } from './due-queue.js'
+import { type ClockMode, LATEST_INSTANT } from './spec.js'
 
-/** `real` ticks with the machine and can be jumped forward; `manual` moves only by `advance`. */
-export type ClockMode = 'real' | 'manual'
+export type { ClockMode } from './spec.js'
 
 export interface ClockOptions {
   /** Default `real`. */
@@ -19,6 +20,12 @@ export const MANUAL_START = Date.parse('2026-01-01T00:00:00Z')
 /** setTimeout counts in a signed 32-bit integer; a longer wait is taken in pieces. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
+/** What a clock shows, as plain data. `now` in milliseconds since the epoch. */
+export interface ClockSnapshot {
+  readonly mode: ClockMode
+  readonly now: number
+}
+
 /** A pending wake-up. */
 export interface Wakeup {
   /** Takes it back; one that has fired is ignored. */
@@ -33,11 +40,11 @@ export interface Wakeup {
  * it runs, so a wake-up never sees a time later than the one it asked for.
  */
 export class Clock {
-  readonly mode: ClockMode
   readonly #queue = new DueQueue()
   readonly #tracked = new Set<Promise<unknown>>()
   readonly #watchers = new Set<() => void>()
   readonly #onError: (error: unknown) => void
+  #mode: ClockMode
   /** A manual clock stands here; a real one only while it is being advanced. */
   #held: number | undefined
   /** What a real clock is ahead of the machine. */
@@ -49,13 +56,17 @@ export class Clock {
   #closed = false
 
   constructor(options: ClockOptions = {}) {
-    this.mode = options.mode ?? 'real'
+    this.#mode = options.mode ?? 'real'
     this.#onError = options.onError ?? (error => process.emitWarning(String(error), 'ClockWarning'))
-    if (this.mode === 'manual') this.#held = options.start ?? MANUAL_START
+    if (this.#mode === 'manual') this.#held = options.start ?? MANUAL_START
     else if (options.start !== undefined) this.#offset = options.start - machineNow()
   }
 
-  /** Milliseconds since the epoch; never goes backwards. */
+  get mode(): ClockMode {
+    return this.#mode
+  }
+
+  /** Milliseconds since the epoch; goes backwards only if it is {@link set} or {@link restore}d so. */
   now(): number {
     return this.#held ?? Math.floor(machineNow() + this.#offset)
   }
@@ -72,8 +83,7 @@ export class Clock {
    * @param wake what it returns is waited for by `advance`
    */
   wakeAt(instant: number, wake: () => void | Promise<void>): Wakeup {
-    if (this.#closed)
-      throw new Refusal('clock_closed', 'the clock is closed: its instance has been shut down')
+    if (this.#closed) throw closed()
     const due = this.#queue.add(instant, wake)
     if (this.#queue.peek() === due) this.#arm()
     for (const watch of this.#watchers) watch()
@@ -105,7 +115,7 @@ export class Clock {
    * Moves time forward and resolves, with the new time, when all that fell due has settled.
    *
    * @param ms how far, in whole milliseconds, 0 or more
-   * @throws Refusal `bad_advance` for anything else; `clock_closed` after `close`
+   * @throws Refusal `bad_advance` for anything else, or past the year 9999; `clock_closed` after `close`
    */
   advance(ms: number): Promise<number> {
     if (!Number.isSafeInteger(ms) || ms < 0) {
@@ -118,9 +128,51 @@ export class Clock {
         ),
       )
     }
-    const step = this.#advancing.then(() => this.#advanceBy(ms))
-    this.#advancing = step.catch(() => undefined)
-    return step
+    return this.#inTurn(() => this.#walkTo(this.now() + ms))
+  }
+
+  /**
+   * Sets the mode, the time, or both, and resolves, with the new time, when all that has fallen due by it has settled.
+   * Behind the present only a clock may be set that is manual then: what waits for the instants in between waits anew.
+   *
+   * @throws Refusal `bad_clock` for what it cannot be set to, `clock_backwards`, `clock_closed`; nothing has changed then
+   */
+  async set(change: ClockChange): Promise<number> {
+    const { mode, now } = readChange(change)
+    return this.#inTurn(() => {
+      const present = this.now()
+      const next = { mode: mode ?? this.#mode, now: now ?? present }
+      if (next.now >= present) return this.#walkTo(next.now, next.mode)
+      if (next.mode === 'manual') return this.#show(next)
+      throw new Refusal(
+        'clock_backwards',
+        `a real clock cannot be set from ${iso(present)} back to ${iso(next.now)}`,
+        'set its mode to manual along with it',
+      )
+    })
+  }
+
+  /** What it shows now. */
+  snapshot(): ClockSnapshot {
+    return { mode: this.#mode, now: this.now() }
+  }
+
+  /**
+   * Shows what it showed when the snapshot was made, whichever way that is, and runs nothing: for whoever puts back all
+   * that the instants in between have changed. Pending wake-ups stay, and those that are past are due at the next step.
+   */
+  async restore(snapshot: ClockSnapshot): Promise<void> {
+    await this.#inTurn(() => this.#show(snapshot))
+  }
+
+  /**
+   * Runs `work` while nobody moves time: after what is under way, before what is asked for meanwhile. A real clock ticks on.
+   *
+   * @param work may have time shown as a snapshot has it, as with {@link restore}
+   * @throws Refusal `clock_closed`, and what `work` throws
+   */
+  betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => void) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(snapshot => void this.#show(snapshot)))
   }
 
   /** Drops every pending wake-up and stops ticking. */
@@ -130,10 +182,19 @@ export class Clock {
     while (this.#queue.take(Number.POSITIVE_INFINITY) !== undefined);
   }
 
-  async #advanceBy(ms: number): Promise<number> {
-    if (this.#closed)
-      throw new Refusal('clock_closed', 'the clock is closed: its instance has been shut down')
-    const target = this.now() + ms
+  /** One movement of time at a time. */
+  #inTurn<T>(move: () => T | Promise<T>): Promise<T> {
+    const step = this.#advancing.then(() => {
+      if (this.#closed) throw closed()
+      return move()
+    })
+    this.#advancing = step.catch(() => undefined)
+    return step
+  }
+
+  /** @param mode of the clock once it is there */
+  async #walkTo(target: number, mode = this.#mode): Promise<number> {
+    if (target > LATEST_INSTANT) throw tooFar(target)
     this.#held = this.now()
     this.#walking = true
     try {
@@ -144,14 +205,18 @@ export class Clock {
       }
     } finally {
       this.#walking = false
-      if (this.mode === 'manual') this.#held = target
-      else {
-        this.#held = undefined
-        this.#offset = target - machineNow()
-        this.#arm()
-      }
+      this.#show({ mode, now: target })
     }
     return target
+  }
+
+  #show({ mode, now }: ClockSnapshot): number {
+    this.#mode = mode
+    this.#held = mode === 'manual' ? now : undefined
+    this.#offset = now - machineNow()
+    clearTimeout(this.#timer)
+    this.#arm()
+    return now
   }
 
   #run(due: Due): void {
@@ -180,7 +245,7 @@ export class Clock {
 
   /** Sets the one timer of a real clock to the earliest due item. */
   #arm(): void {
-    if (this.mode === 'manual' || this.#closed) return
+    if (this.#mode === 'manual' || this.#closed) return
     clearTimeout(this.#timer)
     const next = this.#queue.peek()
     if (next === undefined) return
@@ -200,6 +265,22 @@ export class Clock {
 /** The machine's time, free of its leaps: one wall-clock reading, then the monotonic clock. */
 export function machineNow(): number {
   return performance.timeOrigin + performance.now()
+}
+
+function closed(): Refusal {
+  return new Refusal('clock_closed', 'the clock is closed: its instance has been shut down')
+}
+
+function tooFar(instant: number): Refusal {
+  return new Refusal(
+    'bad_advance',
+    `cannot advance the clock to ${instant}`,
+    `it goes no further than ${iso(LATEST_INSTANT)}`,
+  )
+}
+
+function iso(instant: number): string {
+  return new Date(instant).toISOString()
 }
 
 function turn(): Promise<void> {

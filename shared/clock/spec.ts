@@ -1,5 +1,12 @@
 import { Refusal } from '../errors.js'
-import type { ClockMode } from './clock.js'
+
+export const CLOCK_MODES = ['real', 'manual'] as const
+
+/** `real` ticks with the machine and can be jumped forward; `manual` moves only when it is told to. */
+export type ClockMode = (typeof CLOCK_MODES)[number]
+
+/** No clock goes further: ISO 8601 has four digits for the year, and whoever reads stamps expects those. */
+export const LATEST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z')
 
 export interface ClockSpec {
   mode: ClockMode
@@ -15,7 +22,7 @@ export interface ClockSpec {
 export function readClockSpec(text: string): ClockSpec {
   if (text === 'real' || text === 'manual') return { mode: text }
   const start = text.startsWith('manual@') ? Date.parse(text.slice('manual@'.length)) : Number.NaN
-  if (!Number.isNaN(start)) return { mode: 'manual', start }
+  if (start >= 0 && start <= LATEST_INSTANT) return { mode: 'manual', start }
   throw new Refusal(
     'bad_clock',
     `${JSON.stringify(text)} is no clock`,

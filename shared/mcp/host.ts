@@ -9,6 +9,7 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
 import { Cancellation } from '../cancellation.js'
+import type { Refusal } from '../errors.js'
 import { meet } from '../faults/meet.js'
 import { sized } from '../faults/sized.js'
 import type { Due } from '../faults/table.js'
@@ -67,6 +68,8 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   readonly #options: HostOptions<Caller>
   readonly #handlers = new Map<string, RequestHandler<Caller>>()
   readonly #calls = new Map<RequestId, Call<Caller>>()
+  /** The calls that a fault delays, or leaves hanging. */
+  readonly #held = new Set<Call<Caller>>()
   readonly #conversations = new Set<Conversation>()
   /** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
   readonly #asked = new Map<RequestId, Call<Caller>>()
@@ -142,6 +145,15 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
     for (const { id } of [...conversation.inflight.values()]) {
       const call = this.#calls.get(id)
       if (call !== undefined && (reply === undefined || call.reply === reply)) this.#cancel(call, reason)
+    }
+  }
+
+  /** Answers the calls that a fault delays, or leaves hanging, with a refusal: what they wait for is not to come any more. */
+  releaseHeld(refusal: Refusal): void {
+    for (const call of [...this.#held]) {
+      call.cancellation.cancel(refusal.message)
+      const content = [{ type: 'text', text: refusal.sentence }]
+      this.#answer(call, { jsonrpc: '2.0', id: call.callerId, result: { content, isError: true } })
     }
   }
 
@@ -254,8 +266,12 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
       const due = this.#due(call, request.params)
       if (due === undefined) void this.#run(handler, call, request.params)
       else {
+        this.#held.add(call)
         meet(call, due, this.#options.instance.clock, {
-          run: () => void this.#run(handler, call, request.params),
+          run: () => {
+            this.#held.delete(call)
+            void this.#run(handler, call, request.params)
+          },
           answer: response => this.#answer(call, response),
           crash: () => this.#crash(call),
         })
@@ -364,6 +380,7 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
 
   #drop(call: Call<Caller>): void {
     this.#calls.delete(call.id)
+    this.#held.delete(call)
     call.conversation.inflight.delete(call.callerId)
     for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
   }

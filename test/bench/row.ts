@@ -1,7 +1,7 @@
 /** One figure of ours beside its target, and beside the peer's where the peer has one. */
 export interface Measurement {
   what: string
-  unit: 'calls/s' | 'cycles/s' | 'ms' | 'MB' | 'calls'
+  unit: 'calls/s' | 'cycles/s' | 'decisions/s' | 'ms' | 'MB' | 'calls'
   ours: number
   peer?: number
   /** In words, for the table. */

@@ -1,4 +1,5 @@
 import type {
+  DatabaseCopies,
   DatabaseLimits,
   DatabaseProvider,
   DatabaseSpec,
@@ -15,7 +16,12 @@ export class RecordingDatabases implements DatabaseProvider {
   /** How large each is said to be, in bytes; those not named take nothing. */
   readonly sizes = new Map<string, number>()
   /** Set, the next call of that method fails with it. */
-  readonly failing: { provision?: Error; drop?: Error; setLimits?: Error; block?: Error; ready?: Error } = {}
+  readonly failing: Partial<
+    Record<'provision' | 'drop' | 'setLimits' | 'block' | 'putBack' | 'ready', Error>
+  > = {}
+  /** By id, what was live. */
+  readonly copies = new Map<string, Map<string, DatabaseSpec>>()
+  #copied = 0
 
   async provision(spec: DatabaseSpec): Promise<{ url: string }> {
     this.#failOnce('provision')
@@ -44,6 +50,22 @@ export class RecordingDatabases implements DatabaseProvider {
   async stats(name: string): Promise<DatabaseStats> {
     const sizeBytes = this.sizes.get(name) ?? 0
     return { sizeBytes, usedBytes: sizeBytes, connections: 0, state: 'awake' }
+  }
+
+  async copy(names: readonly string[]): Promise<DatabaseCopies> {
+    const there = [...this.live].filter(([name]) => names.includes(name))
+    const copies = { id: String(++this.#copied), names: there.map(([name]) => name) }
+    this.copies.set(copies.id, new Map(there))
+    return copies
+  }
+
+  async putBack({ id }: DatabaseCopies): Promise<void> {
+    this.#failOnce('putBack')
+    for (const [name, spec] of this.copies.get(id) ?? []) this.live.set(name, spec)
+  }
+
+  async forget({ id }: DatabaseCopies): Promise<void> {
+    this.copies.delete(id)
   }
 
   async ready(): Promise<void> {

@@ -10,6 +10,90 @@ function real(): Clock {
   return clock
 }
 
+describe('a clock that is set', () => {
+  it('stands still once it is manual, and ticks on from there once it is real', async () => {
+    const clock = real()
+    await clock.set({ mode: 'manual', now: '2026-01-01T00:00:00Z' })
+    expect(clock.snapshot()).toEqual({ mode: 'manual', now: MANUAL_START })
+    await clock.set({ now: MANUAL_START + 5 })
+    expect(clock.now()).toBe(MANUAL_START + 5)
+    const rung = new Promise<void>(resolve => clock.wakeAt(MANUAL_START + 10, resolve))
+    await clock.set({ mode: 'real' })
+    await rung
+    expect(clock.now()).toBeGreaterThanOrEqual(MANUAL_START + 10)
+    expect(clock.now()).toBeLessThan(MANUAL_START + 60_000)
+  })
+
+  it('wakes what falls due on the way, each at its own time', async () => {
+    const clock = manual()
+    const seen: number[] = []
+    clock.wakeAt(200, () => void seen.push(clock.now()))
+    clock.wakeAt(100, () => void seen.push(clock.now()))
+    expect(await clock.set({ nowMs: 150 })).toBe(150)
+    expect(seen).toEqual([100])
+    await clock.set({ mode: 'manual', now: 200 })
+    expect(seen).toEqual([100, 200])
+  })
+
+  it('goes back if it is manual: what waited for the instants in between waits anew', async () => {
+    const clock = manual()
+    await clock.advance(1000)
+    const wake = vi.fn()
+    clock.wakeAt(1500, wake)
+    await clock.set({ now: 400 })
+    await clock.advance(1000)
+    expect([clock.now(), wake.mock.calls.length]).toEqual([1400, 0])
+    await clock.advance(100)
+    expect(wake).toHaveBeenCalledOnce()
+  })
+
+  it('goes back as a real one only by becoming manual', async () => {
+    const clock = real()
+    const before = clock.now()
+    await expect(clock.set({ now: 0 })).rejects.toMatchObject({ code: 'clock_backwards' })
+    expect([clock.mode, clock.now() >= before]).toEqual(['real', true])
+    await clock.set({ mode: 'manual', now: 0 })
+    expect([clock.mode, clock.now()]).toEqual(['manual', 0])
+  })
+
+  it('takes back what it showed, in either mode, and runs nothing by that', async () => {
+    const clock = real()
+    await clock.set({ mode: 'manual', now: 1000 })
+    const wake = vi.fn()
+    clock.wakeAt(1500, wake)
+    await clock.restore({ mode: 'manual', now: 2000 })
+    expect([clock.now(), wake.mock.calls.length]).toEqual([2000, 0])
+    await clock.restore({ mode: 'real', now: 500 })
+    expect([clock.mode, clock.now() - 500 < 60_000]).toEqual(['real', true])
+  })
+
+  it.each([
+    [{ mode: 'sundial' }, 'bad_clock', 'clock.mode is "sundial"'],
+    [{ now: 'yesterday' }, 'bad_clock', 'clock.now is "yesterday"'],
+    [{ now: '2026-02-30T00:00:00Z' }, 'bad_clock', '2026-02-30'],
+    [{ now: -1 }, 'bad_clock', 'clock.now is -1'],
+    [{ now: '1969-12-31T23:59:59Z' }, 'bad_clock', '1969'],
+    [{ now: Number.NaN }, 'bad_clock', 'clock.now'],
+    [{ now: 1, nowMs: 2 }, 'bad_clock', 'give one'],
+    [{ instant: 1 }, 'bad_clock', 'does not know "instant"'],
+    ['manual', 'bad_clock', 'clock is "manual"'],
+  ])('cannot be set to %j', async (change, code, words) => {
+    const clock = manual()
+    const setting = clock.set(change as Parameters<Clock['set']>[0])
+    await expect(setting).rejects.toMatchObject({ code })
+    await expect(setting.catch(error => error.sentence)).resolves.toContain(words)
+    expect(clock.snapshot()).toEqual({ mode: 'manual', now: 0 })
+  })
+
+  it('goes no further than the year 9999, and nowhere once it is closed', async () => {
+    const clock = manual()
+    await expect(clock.advance(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'bad_advance' })
+    expect(clock.now()).toBe(0)
+    clock.close()
+    await expect(clock.set({ now: 1 })).rejects.toMatchObject({ code: 'clock_closed' })
+  })
+})
+
 describe('a manual clock', () => {
   it('begins at the same instant in every run', () => {
     expect(new Clock({ mode: 'manual' }).now()).toBe(MANUAL_START)

@@ -34,3 +34,26 @@ it('gives one unbroken stream of bytes, however it is drawn', () => {
   const parts = Array.from({ length: 10 }, () => ids.bytes(1000))
   expect(Buffer.concat(parts).equals(whole)).toBe(true)
 })
+
+it('goes back to any position, streams included, and draws the same again from there', () => {
+  for (const drawn of [0, 1, 15, 16, 17, 4095, 4096, 9001]) {
+    const ids = new IdSource('a')
+    const stream = ids.stream('rooms').stream('keys')
+    ids.bytes(drawn)
+    stream.bytes(drawn + 3)
+    const positions = ids.positions()
+    const [next, ofStream] = [ids.bytes(5000).toString('hex'), stream.bytes(50).toString('hex')]
+    ids.stream('made later').uuid()
+    ids.moveTo(positions)
+    expect([ids.bytes(5000).toString('hex'), stream.bytes(50).toString('hex')]).toEqual([next, ofStream])
+    expect(ids.stream('made later').uuid()).toBe(new IdSource('a').stream('made later').uuid())
+  }
+})
+
+it('gives a source that begins anew and shifts nothing', () => {
+  const ids = new IdSource('a')
+  const first = [ids.uuid(), ids.stream('rooms').uuid()]
+  const anew = ids.fromBeginning()
+  expect([anew.uuid(), anew.stream('rooms').uuid()]).toEqual(first)
+  expect(ids.uuid()).toBe(anew.uuid())
+})

@@ -9,11 +9,14 @@ export type AuditListener = (entry: AuditEntry) => void
 /** The record of what a gateway let through and what it did not, in the order in which the calls ended. */
 export class Audit {
   readonly #listeners = new Set<AuditListener>()
+  readonly #onError: (error: unknown) => void
   readonly #file: AuditFile | undefined
   #entries: AuditEntry[] = []
   #seq = 0
 
-  constructor(file?: AuditFile) {
+  /** @param onError told of a listener that threw */
+  constructor(onError: (error: unknown) => void, file?: AuditFile) {
+    this.#onError = onError
     this.#file = file
   }
 
@@ -34,7 +37,13 @@ export class Audit {
     // Not with each entry: moving ten thousand costs more than noting one.
     if (this.#entries.length >= 2 * MAX_ENTRIES) this.#entries = this.#entries.slice(-MAX_ENTRIES)
     this.#file?.append(numbered)
-    for (const listener of this.#listeners) listener(numbered)
+    for (const listener of this.#listeners) {
+      try {
+        listener(numbered)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
   }
 
   /** Resolves when all of it is in the file, which is closed. */

@@ -70,19 +70,23 @@ export function readTools(
 
 /** Turns down limits of one tool that share a counter, or count the same over the same window. */
 export function refuseDoubles(rules: readonly { place: Place; rule: Rule }[]): void {
-  const counters = new Set<string>()
+  const counters = new Map<string, number>()
   const windows = new Map<string, { max: number; line: number }>()
   for (const { place, rule } of rules) {
     if (rule.demand.kind !== 'limit') continue
     const { counter, windowMs, amount, max } = rule.demand.limit
     const counted = `${windowMs} ${typeof amount === 'number' ? '' : amount.path}`
     const other = windows.get(counted)
-    if (counters.has(counter)) {
-      place.refuse(`uses the counter ${counter} once more`, 'leave one limit, or name another counter')
+    const sharing = counters.get(counter)
+    if (sharing !== undefined) {
+      place.refuse(
+        `uses the counter of line ${sharing} once more`,
+        'leave one limit, or name another counter',
+      )
     } else if (other !== undefined) {
       const message = `limits to ${rate({ max, windowMs })} what line ${other.line} limits to ${other.max}`
       place.refuse(message, 'only the smaller would ever count: leave one')
     } else windows.set(counted, { max, line: place.line })
-    counters.add(counter)
+    counters.set(counter, sharing ?? place.line)
   }
 }

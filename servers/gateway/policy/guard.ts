@@ -1,7 +1,7 @@
 import type { Findings } from './problems.js'
 
 /** Far more than a policy needs; what a parser is given at all. */
-const MOST_BYTES = 256 * 1024
+const MOST_CHARS = 256 * 1024
 const DEEPEST = 64
 /** Each level of YAML's blocks takes a column. */
 const WIDEST_INDENT = 128
@@ -11,8 +11,8 @@ const WIDEST_INDENT = 128
  * too deeply. Brackets in texts count, too: nobody writes that many into a policy.
  */
 export function passesGuard(text: string, findings: Findings): boolean {
-  if (text.length > MOST_BYTES) {
-    findings.refuse(1, '', `the text has ${text.length} characters`, `a policy has at most ${MOST_BYTES}`)
+  if (text.length > MOST_CHARS) {
+    findings.refuse(1, '', `the text has ${text.length} characters`, `a policy has at most ${MOST_CHARS}`)
     return false
   }
   let depth = 0

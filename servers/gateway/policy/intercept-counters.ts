@@ -2,7 +2,7 @@ import type { CounterFinder } from './conditions.js'
 import { entryOf, type Located, plain } from './located.js'
 
 /** What a path calls the counters of `*`. */
-const GLOBAL = '_global'
+export const GLOBAL = '_global'
 
 /** The scope of a tool's counters as a path has it. */
 export function scopeOf(tool: string): string {

@@ -1,5 +1,5 @@
 import { type CounterFinder, readConditions } from './conditions.js'
-import { scopeOf } from './intercept-counters.js'
+import { GLOBAL, scopeOf } from './intercept-counters.js'
 import { type Counting, limitAmong, readShorthand, readState } from './intercept-state.js'
 import type { Demand, Rule } from './model.js'
 import type { Fields, Place } from './place.js'
@@ -82,7 +82,7 @@ function shorthand(
   }
   const place = fields.get('rate_limit')
   const read = place === undefined ? undefined : readShorthand(place)
-  if (place === undefined || read === undefined || hasDot(tool, place)) return []
+  if (place === undefined || read === undefined || isUncountable(tool, place)) return []
   const windowMs = WINDOWS[read.window]
   const counter = `state.${scopeOf(tool)}._rate_${read.window}`
   const limit = { counter, windowMs, max: read.max, amount: 1, perGrant: false }
@@ -90,16 +90,21 @@ function shorthand(
 }
 
 function readCounting(place: Place, tool: string): Counting | undefined {
-  return hasDot(tool, place) ? undefined : readState(place, scopeOf(tool))
+  return isUncountable(tool, place) ? undefined : readState(place, scopeOf(tool))
 }
 
-function hasDot(tool: string, place: Place): boolean {
-  if (!tool.includes('.')) return false
-  place.refuse(
-    `counts calls of ${JSON.stringify(tool)}`,
-    'Intercept cannot count a tool with a dot in its name: its path would be cut at the dot',
-  )
-  return true
+/** Whether a tool can be counted; one that cannot is noted. */
+function isUncountable(tool: string, place: Place): boolean {
+  const remedy = uncountable(tool)
+  if (remedy !== undefined) place.refuse(`counts calls of ${JSON.stringify(tool)}`, remedy)
+  return remedy !== undefined
+}
+
+function uncountable(tool: string): string | undefined {
+  if (tool.includes('.')) {
+    return 'Intercept cannot count a tool with a dot in its name: its path would be cut at the dot'
+  }
+  return tool === GLOBAL ? 'Intercept counts the calls of every tool under that name' : undefined
 }
 
 function remedyForAction(place: Place | undefined): string | undefined {

@@ -30,7 +30,7 @@ export function readPolicyLayer(root: Place): Policy | undefined {
     defaultWritten: true,
     hide: head.hide,
     tools,
-    everyTool: readLimits(every, '/all_tools', 'all_tools'),
+    everyTool: readLimits(every, '/all_tools', '*'),
   }
 }
 
@@ -43,7 +43,7 @@ function readTool(tool: string, place: Place): Rule[] {
     ...readJudged(fields.get('require'), name, 'require'),
     ...readJudged(fields.get('deny_if'), name, 'deny_if'),
     ...readApproval(fields.get('approve'), name),
-    ...readLimits(fields.get('limits'), name, `tools.${tool}`),
+    ...readLimits(fields.get('limits'), name, tool),
   ]
 }
 
@@ -136,7 +136,7 @@ function readLimit(item: Place, owner: string, scope: string): Rule | undefined 
     line: item.line,
     demand: {
       kind: 'limit',
-      limit: { counter: `${scope}.${counter}`, windowMs, max, amount: 1, perGrant: true },
+      limit: { counter: JSON.stringify([scope, counter]), windowMs, max, amount: 1, perGrant: true },
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import { written } from '../messages/written.js'
+import type { AnswerBody } from '../upstream/answer-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from '../upstream/event-reader.js'
 
 export interface RelayedEvents {
@@ -15,7 +16,7 @@ export interface RelayedEvents {
 }
 
 /** Passes on the upstream's events one by one, each as soon as it is whole. */
-export function relayEvents(body: Readable, response: ServerResponse, relayed: RelayedEvents): void {
+export function relayEvents(body: AnswerBody, response: ServerResponse, relayed: RelayedEvents): void {
   let resumable = false
   let over = false
   const end = (why?: string) => {
@@ -53,14 +54,17 @@ export function relayEvents(body: Readable, response: ServerResponse, relayed: R
         return
       }
       const shown = relayed.message(message)
-      write(eventText(shown === message ? event : { ...event, data: JSON.stringify(shown) }))
+      const text = shown === message ? event.data : written(shown)
+      if (text === undefined) breakOff('sent an event that is nested too deeply')
+      else write(eventText({ ...event, data: text }))
     },
   }
   const reader = new EventReader(sink)
-  body.on('data', (chunk: Buffer) => {
-    if (!over) reader.push(chunk)
+  body.read({
+    data: piece => {
+      if (!over) reader.push(piece)
+    },
+    end: () => end(),
+    broken: () => end('broke off in the middle of its answer'),
   })
-  body.on('end', () => end())
-  body.on('error', () => end('broke off in the middle of its answer'))
-  body.on('close', () => end('broke off in the middle of its answer'))
 }

@@ -1,9 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { Refusal } from '../../../shared/errors.js'
 import type { HttpFace } from '../../../shared/http/listener.js'
 import { readBody } from '../../../shared/http/read-body.js'
-import { isObject } from '../../../shared/is-object.js'
 import type { Log } from '../../../shared/log.js'
 import { MAX_BODY_BYTES } from '../../../shared/mcp/http/endpoint.js'
 import { accepted } from '../../../shared/mcp/http/negotiate.js'
@@ -15,28 +13,23 @@ import {
   methodNotAllowed,
   requireJson,
 } from '../../../shared/mcp/http/rejection.js'
-import {
-  anonymousError,
-  isNotification,
-  isRequest,
-  isRequestId,
-  RpcCode,
-} from '../../../shared/mcp/messages.js'
+import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
 import { batchRefusal } from '../../../shared/mcp/revisions.js'
-import type { Gate, Settled, Verdict } from '../gate.js'
+import type { Gate } from '../gate.js'
 import { checkBearer } from '../grants/check-bearer.js'
 import type { Grant } from '../grants/grant.js'
 import type { Grants } from '../grants/grants.js'
 import type { SessionOwners } from '../grants/session-owners.js'
-import type { JudgedCall } from '../judged-call.js'
 import { type ReadableBody, readableBody } from '../messages/body.js'
-import { callOf, unsound } from '../messages/readable.js'
+import { written } from '../messages/written.js'
 import type { CallerHeaders } from '../upstream/caller-headers.js'
 import type { HttpUpstream } from '../upstream/http-upstream.js'
+import { JudgedPost } from './judged-post.js'
 import { requireSameNames } from './named-in-headers.js'
 import { OpenCalls } from './open-calls.js'
-import { framed, ProxiedPost, STREAM, sendJson, type Waiting } from './proxied-post.js'
+import { ProxiedPost } from './proxied-post.js'
 import { relayOther } from './relay-other.js'
+import { framed, STREAM, sendJson } from './send-answer.js'
 
 export interface HttpProxyOptions {
   upstream: HttpUpstream
@@ -53,17 +46,6 @@ interface Exchange {
   readonly response: ServerResponse
   readonly grant: Grant
   readonly session: string | null
-}
-
-/** The messages of one POST, judged. */
-interface Judged {
-  /** What goes on to the upstream. */
-  readonly onward: unknown[]
-  /** What the gateway answers by itself. */
-  readonly own: object[]
-  readonly waiting: Map<RequestId, Waiting>
-  readonly silent: JudgedCall[]
-  readonly order: Map<RequestId, number>
 }
 
 /**
@@ -115,86 +97,17 @@ export class HttpProxy implements HttpFace {
       if (refusal !== undefined) throw invalidRequest(refusal)
     }
     requireSameNames(request.headers, body)
-    const judged: Judged = { onward: [], own: [], waiting: new Map(), silent: [], order: orderOf(messages) }
-    for (const message of messages) {
-      const wrong = unsound(message)
-      if (wrong !== undefined && !batch) throw invalidRequest(`invalid request: ${wrong}`)
-      if (wrong !== undefined)
-        judged.own.push(anonymousError(RpcCode.invalidRequest, `invalid request: ${wrong}`))
-      else {
-        const held = this.#judge(message, exchange, judged, batch)
-        if (held !== undefined) await held
-      }
-    }
+    const judged = new JudgedPost({ gate: this.#options.gate, open: this.#open, ...exchange, batch })
+    await judged.take(messages)
     if (response.destroyed) {
-      for (const { call } of judged.waiting.values()) call?.end('cancelled', null)
+      judged.drop()
       return
     }
     if (judged.onward.length === 0) ownAnswer(exchange, judged.own, batch)
     else this.#forward(exchange, body, judged, session)
   }
 
-  /** Sorts one message by what becomes of it. @returns a promise if it has to wait for its approval */
-  #judge(message: unknown, exchange: Exchange, judged: Judged, batch: boolean): Promise<void> | undefined {
-    const { gate } = this.#options
-    const { grant, session } = exchange
-    if (!isRequest(message) && !isNotification(message)) {
-      judged.onward.push(message)
-      return undefined
-    }
-    if (message.method === 'notifications/cancelled') this.#cancelled(message.params, session)
-    const call = callOf(message)
-    const requestId = isRequest(message) ? message.id : null
-    if (call === undefined) {
-      this.#letOn(message, undefined, session, judged)
-      return undefined
-    }
-    const verdict = gate.judge(call, { grant, session, requestId, patient: !batch && requestId !== null })
-    if (verdict.kind !== 'hold') {
-      this.#carryOut(verdict, message, session, judged)
-      return undefined
-    }
-    return this.#hold(verdict, message, exchange, judged)
-  }
-
-  async #hold(
-    verdict: Extract<Verdict, { kind: 'hold' }>,
-    message: unknown,
-    { response, session }: Exchange,
-    judged: Judged,
-  ): Promise<void> {
-    response.on('close', verdict.withdraw)
-    const done = isRequest(message) ? this.#open.add(session, message.id, verdict.withdraw) : () => undefined
-    const settled = await verdict.decided
-    done()
-    response.off('close', verdict.withdraw)
-    this.#carryOut(settled, message, session, judged)
-  }
-
-  #carryOut(verdict: Settled, message: unknown, session: string | null, judged: Judged): void {
-    if (verdict.kind === 'pass') this.#letOn(message, verdict.call, session, judged)
-    // Nobody waits for the answer to a notification.
-    else if (isRequest(message)) judged.own.push({ jsonrpc: '2.0', id: message.id, result: verdict.result })
-  }
-
-  #letOn(message: unknown, call: JudgedCall | undefined, session: string | null, judged: Judged): void {
-    judged.onward.push(message)
-    if (!isRequest(message)) {
-      if (call !== undefined) judged.silent.push(call)
-      return
-    }
-    const waiting: Waiting = { call, cancelled: false, over: () => undefined }
-    waiting.over = this.#open.add(session, message.id, () => {
-      waiting.cancelled = true
-    })
-    judged.waiting.set(message.id, waiting)
-  }
-
-  #cancelled(params: unknown, session: string | null): void {
-    if (isObject(params) && isRequestId(params.requestId)) this.#open.cancel(session, params.requestId)
-  }
-
-  #forward(exchange: Exchange, body: ReadableBody, judged: Judged, session: string | null): void {
+  #forward(exchange: Exchange, body: ReadableBody, judged: JudgedPost, session: string | null): void {
     const { upstream, owners } = this.#options
     const { response, grant } = exchange
     const { batch, messages, text } = body
@@ -203,7 +116,10 @@ export class HttpProxy implements HttpFace {
       response,
       grant,
       batch,
-      ...judged,
+      order: judged.order,
+      waiting: judged.waiting,
+      silent: judged.silent,
+      own: judged.own,
       answered(status, opened) {
         if (opening && opened !== undefined && status < 300) owners.opened(opened, grant.label)
         if (status === 404 && session !== null) owners.ended(session)
@@ -212,11 +128,16 @@ export class HttpProxy implements HttpFace {
     this.#posts.add(post)
     response.on('close', () => this.#posts.delete(post))
     const all = judged.onward.length === messages.length
+    const sentText = all ? text : written(judged.onward)
+    if (sentText === undefined) {
+      post.fail(400, 'the batch is nested too deeply to be taken apart: send its calls one by one')
+      return
+    }
     const sent = upstream.send(
       {
         method: 'POST',
         ...this.#addressed(exchange),
-        body: all ? text : JSON.stringify(judged.onward),
+        body: sentText,
       },
       { answer: answer => post.answer(answer), fail: why => post.fail(502, why) },
     )
@@ -278,19 +199,6 @@ function ownAnswer({ request, response }: Exchange, own: object[], batch: boolea
   }
   response.writeHead(200, STREAM)
   response.end(own.map(framed).join(''))
-}
-
-/** @throws HttpRejection 400 for two requests of one id: an answer could be to either */
-function orderOf(messages: unknown[]): Map<RequestId, number> {
-  const order = new Map<RequestId, number>()
-  for (const [at, message] of messages.entries()) {
-    if (!isRequest(message)) continue
-    if (order.has(message.id)) {
-      throw invalidRequest(`two requests of the batch have the id ${JSON.stringify(message.id)}`)
-    }
-    order.set(message.id, at)
-  }
-  return order
 }
 
 function searchOf(url: string | undefined, mark: number): string {

@@ -5,13 +5,12 @@ import { anonymousError, errorResponse, isResponse, RpcCode } from '../../../sha
 import type { Grant } from '../grants/grant.js'
 import type { JudgedCall } from '../judged-call.js'
 import { withoutHidden } from '../messages/tool-list.js'
+import { written } from '../messages/written.js'
 import type { Sent, UpstreamAnswer } from '../upstream/http-upstream.js'
 import { readAnswer } from '../upstream/read-answer.js'
 import { relayEvents } from './answer-events.js'
 import { passedHeaders } from './passed-headers.js'
-
-/** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
-const SHOWN_CHARS = 200
+import { excerpt, framed, isEventStream, STREAM, sendJson } from './send-answer.js'
 
 /** A request of a POST that the upstream has to answer. */
 export interface Waiting {
@@ -108,7 +107,8 @@ export class ProxiedPost {
     const { response, waiting, own } = this.#options
     const message = parsed(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
-      this.fail(status, `the upstream answered HTTP ${status}${excerpt(text)}`)
+      // A redirect without its target would be one to nowhere.
+      this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
       return
     }
     if (isResponse(message)) this.#settle(message)
@@ -144,7 +144,9 @@ export class ProxiedPost {
     }
     const same = own.length === 0 && shown.every((answer, at) => answer === answers[at])
     const changed = batch ? this.#inOrder([...own, ...shown.filter(isObject)]) : shown[0]
-    sendJson(response, status, passedHeaders(headers), same ? text : JSON.stringify(changed))
+    const sent = same ? text : written(changed)
+    if (sent === undefined) this.fail(502, 'the upstream answered what is nested too deeply to be looked at')
+    else sendJson(response, status, passedHeaders(headers), sent)
   }
 
   #stream({ headers, body }: UpstreamAnswer): void {
@@ -210,40 +212,6 @@ export class ProxiedPost {
     }
     return answers.sort((a, b) => place(a) - place(b))
   }
-}
-
-export const STREAM = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-} as const
-
-export function framed(message: object): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`
-}
-
-export function sendJson(
-  response: ServerResponse,
-  status: number,
-  headers: Record<string, string>,
-  json: string,
-): void {
-  response.writeHead(status, {
-    ...headers,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(json),
-  })
-  // As text: Node sends that in one piece with the head.
-  response.end(json)
-}
-
-export function isEventStream({ headers }: UpstreamAnswer): boolean {
-  return /^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')
-}
-
-export function excerpt(text: string): string {
-  const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
-  return short === '' ? '' : `: ${short}`
 }
 
 function parsed(text: string): unknown {

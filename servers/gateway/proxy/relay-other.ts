@@ -7,7 +7,7 @@ import type { HttpUpstream, UpstreamAnswer, UpstreamRequest } from '../upstream/
 import { readAnswer } from '../upstream/read-answer.js'
 import { relayEvents } from './answer-events.js'
 import { passedHeaders } from './passed-headers.js'
-import { excerpt, isEventStream, STREAM, sendJson } from './proxied-post.js'
+import { excerpt, isEventStream, STREAM, sendJson } from './send-answer.js'
 
 /** Passes on a request that carries no message: GET for a stream, DELETE for the end of a session. */
 export function relayOther(

@@ -21,9 +21,10 @@ import {
 } from '../../../shared/mcp/messages.js'
 import { VERSION } from '../../../shared/version.js'
 import type { CommandUpstream } from '../gateway-options.js'
+import { ChildLink, type SharedPipe } from './child-link.js'
 import { Child } from './child-process.js'
 import { damagedIds } from './damaged-line.js'
-import type { Link, RequestSink, Upstream } from './link.js'
+import type { RequestSink, Upstream } from './link.js'
 
 /** A request that the child has not answered yet, under the id that it knows it by. */
 interface Asked {
@@ -46,7 +47,7 @@ export interface ChildUpstreamOptions {
  * One program behind all conversations: it has one pipe, so it sees one client. Ids and progress tokens are remapped, for two clients
  * may use the same; the first `initialize` reaches it, and its answer stands for all later ones.
  */
-export class ChildUpstream implements Upstream {
+export class ChildUpstream implements Upstream, SharedPipe {
   readonly #log: Log
   readonly #asked = new Map<number, Asked>()
   readonly #links = new Set<ChildLink>()
@@ -289,38 +290,4 @@ const NOBODY: Conversation = {
   session: null,
   inflight: new Map(),
   notify: (_message: ServerMessage) => undefined,
-}
-
-/** One client's share of the pipe. */
-class ChildLink implements Link {
-  closed = false
-  readonly #upstream: ChildUpstream
-
-  constructor(
-    upstream: ChildUpstream,
-    readonly conversation: Conversation,
-  ) {
-    this.#upstream = upstream
-  }
-
-  request(message: JSONRPCRequest, sink: RequestSink): void {
-    this.#upstream.request(this, message, sink)
-  }
-
-  cancel(id: RequestId, reason: string): void {
-    this.#upstream.cancel(this, id, reason)
-  }
-
-  notify(message: JSONRPCNotification): void {
-    this.#upstream.notify(message)
-  }
-
-  respond(message: JsonRpcResponse): void {
-    this.#upstream.respond(this, message)
-  }
-
-  close(): void {
-    this.closed = true
-    this.#upstream.leave(this)
-  }
 }

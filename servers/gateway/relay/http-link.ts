@@ -11,7 +11,7 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
-import type { HttpUpstream, Sent } from '../upstream/http-upstream.js'
+import type { HttpUpstream, Sent, UpstreamAnswer } from '../upstream/http-upstream.js'
 import type { Link, RequestSink } from './link.js'
 import { readMessages } from './read-messages.js'
 
@@ -33,6 +33,8 @@ export interface HttpLinkOptions {
 export class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, Sent>()
+  /** Requests that wait for the greeting. */
+  readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
   /** What has to have arrived before anything further is sent: the greeting, in its two parts. */
@@ -47,7 +49,10 @@ export class HttpLink implements Link {
 
   request(message: JSONRPCRequest, sink: RequestSink): void {
     if (message.method !== 'initialize') {
-      this.#afterFirst(() => this.#ask(message, sink))
+      this.#unsent.add(message.id)
+      this.#afterFirst(() => {
+        if (this.#unsent.delete(message.id)) this.#ask(message, sink)
+      })
       return
     }
     this.#session = undefined
@@ -65,6 +70,8 @@ export class HttpLink implements Link {
   }
 
   cancel(id: RequestId, reason: string): void {
+    // The upstream need not hear of what it has not heard of.
+    if (this.#unsent.delete(id)) return
     const sent = this.#open.get(id)
     this.#open.delete(id)
     if (sent === undefined) return
@@ -100,7 +107,7 @@ export class HttpLink implements Link {
     for (const sent of this.#open.values()) sent.abort()
     if (this.#session === undefined) return
     const { upstream } = this.#options
-    const nothing = { answer: () => undefined, fail: () => undefined }
+    const nothing = { answer: ({ body }: UpstreamAnswer) => body.discard(), fail: () => undefined }
     upstream.send({ method: 'DELETE', ...this.#addressed() }, nothing)
   }
 
@@ -166,7 +173,7 @@ export class HttpLink implements Link {
           done()
         },
         answer: ({ body }) => {
-          body.resume()
+          body.discard()
           done()
         },
       },
@@ -185,7 +192,7 @@ export class HttpLink implements Link {
         answer: answer => {
           // 405: the upstream has no such stream.
           if (answer.status >= 300) {
-            answer.body.resume()
+            answer.body.discard()
             return
           }
           readMessages(answer, {

@@ -1,3 +1,4 @@
+import { excerpt, isEventStream } from '../proxy/send-answer.js'
 import { EventReader } from '../upstream/event-reader.js'
 import type { UpstreamAnswer } from '../upstream/http-upstream.js'
 import { readAnswer } from '../upstream/read-answer.js'
@@ -8,13 +9,10 @@ export interface MessageSink {
   ended(why: string | undefined): void
 }
 
-/** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
-const SHOWN_CHARS = 200
-
 /** The messages of an answer, whether it is one body or a stream. */
 export function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
-  const { status, headers, body } = answer
-  if (status < 300 && /^text\/event-stream\b/i.test(headers['content-type'] ?? '')) {
+  const { status, body } = answer
+  if (status < 300 && isEventStream(answer)) {
     readEvents(answer, sink)
     return
   }
@@ -50,12 +48,13 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
       for (const message of messages ?? []) sink.message(message)
     },
   })
-  body.on('data', (chunk: Buffer) => {
-    if (!over) reader.push(chunk)
+  body.read({
+    data: piece => {
+      if (!over) reader.push(piece)
+    },
+    end: () => end(),
+    broken: () => end('broke off in the middle of its answer'),
   })
-  body.on('end', () => end())
-  body.on('error', () => end('broke off in the middle of its answer'))
-  body.on('close', () => end('broke off in the middle of its answer'))
 }
 
 /** @returns undefined for what is not JSON */
@@ -66,9 +65,4 @@ function parsed(text: string): unknown[] | undefined {
   } catch {
     return undefined
   }
-}
-
-function excerpt(text: string): string {
-  const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
-  return short === '' ? '' : `: ${short}`
 }

@@ -23,6 +23,7 @@ import { repeatedText } from '../messages/body.js'
 import { callOf, unsound } from '../messages/readable.js'
 import { repeatedKey } from '../messages/repeated-key.js'
 import { withoutHidden } from '../messages/tool-list.js'
+import { written } from '../messages/written.js'
 import type { Link, Upstream } from './link.js'
 
 export interface RelayHostOptions {
@@ -104,7 +105,9 @@ export class RelayHost implements MessageHost<Grant> {
 
   receive(incoming: Incoming<Grant>): void {
     const { message, raw, conversation, reply } = incoming
-    const wrong = this.#wrong(message, raw)
+    // It is written anew on its way.
+    const wrong =
+      this.#wrong(message, raw) ?? (written(message) === undefined ? 'it is nested too deeply' : undefined)
     if (wrong !== undefined) {
       // A notification has no answer, not even this one.
       if (expectsAnswer(message)) reply.answer(refusalOf(message, wrong))
@@ -216,6 +219,11 @@ export class RelayHost implements MessageHost<Grant> {
     if (method === 'initialize' && 'result' in response) {
       conversation.version = String(response.result.protocolVersion)
       if (conversation.session !== null) this.#options.opened(conversation.session, grant)
+    }
+    if (written(response) === undefined) {
+      const why = 'the upstream answered what is nested too deeply to be passed on'
+      reply.answer(errorResponse(pending.callerId, RpcCode.transport, why))
+      return
     }
     const shown = withoutHidden(response, grant.engine)
     reply.answer(isResponse(shown) ? shown : response)

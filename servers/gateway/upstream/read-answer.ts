@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { AnswerBody } from './answer-body.js'
 
 /** The most bytes of one JSON answer, decompressed: what is larger is no answer but an attack. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -15,7 +15,7 @@ export interface BrokenBody {
 }
 
 /** Reads an answer to its end; calls back once. */
-export function readAnswer(body: Readable, done: (read: WholeBody | BrokenBody) => void): void {
+export function readAnswer(body: AnswerBody, done: (read: WholeBody | BrokenBody) => void): void {
   const chunks: Buffer[] = []
   let size = 0
   let over = false
@@ -24,18 +24,19 @@ export function readAnswer(body: Readable, done: (read: WholeBody | BrokenBody) 
     over = true
     done(read)
   }
-  body.on('data', (chunk: Buffer) => {
-    size += chunk.length
-    if (size > MAX_ANSWER_BYTES) {
-      body.destroy()
-      end({ ok: false, why: `answered with more than ${MAX_ANSWER_BYTES} bytes` })
-    } else chunks.push(chunk)
+  body.read({
+    data(piece) {
+      size += piece.length
+      if (size <= MAX_ANSWER_BYTES) chunks.push(piece)
+      else if (!over) {
+        body.destroy()
+        end({ ok: false, why: `answered with more than ${MAX_ANSWER_BYTES} bytes` })
+      }
+    },
+    end() {
+      const whole = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+      end({ ok: true, text: whole.toString('utf8') })
+    },
+    broken: () => end({ ok: false, why: 'broke off in the middle of its answer' }),
   })
-  body.on('end', () => {
-    const whole = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
-    end({ ok: true, text: whole.toString('utf8') })
-  })
-  const broken = () => end({ ok: false, why: 'broke off in the middle of its answer' })
-  body.on('error', broken)
-  body.on('close', broken)
 }

@@ -29,6 +29,13 @@ export interface DatabaseStats {
   state: DatabaseState
 }
 
+/** Copies of databases, as their provider knows them. */
+export interface DatabaseCopies {
+  readonly id: string
+  /** Of the databases. */
+  readonly names: readonly string[]
+}
+
 /** What kind of server answers, for a status page. */
 export interface ProviderInfo {
   kind: 'embedded' | 'server'
@@ -60,6 +67,22 @@ export interface DatabaseProvider {
   /** Ends its sessions (57P01) and removes it with its owner (later logins: 28P01). A name that is gone already is fine. */
   drop(name: string): Promise<void>
   stats(name: string): Promise<DatabaseStats>
+  /**
+   * Keeps a copy of each of those databases that exists, as it is while no statement runs in it, with its owner and limits.
+   * The copies go when the provider is closed.
+   *
+   * @throws Refusal `database_busy` for one that does not come to rest; no copies are kept then
+   */
+  copy(names: readonly string[]): Promise<DatabaseCopies>
+  /**
+   * Puts databases back as they were copied, whether they are still there or not; the sessions of those that are end
+   * (57P01). The copies stay. If it fails nothing has changed.
+   *
+   * @throws Refusal `unknown_copies`
+   */
+  putBack(copies: DatabaseCopies): Promise<void>
+  /** Lets copies go; those that are gone already are fine. */
+  forget(copies: DatabaseCopies): Promise<void>
   /** @throws Error when the engine is down, in words for an operator */
   ready(): Promise<void>
   /** Ends every session and leaves nothing running. */

@@ -12,12 +12,15 @@ interface Known extends Proof {
   accountId: string
 }
 
+/** The verified tokens that are remembered, the earliest first. */
+export type KnownTokens = readonly (readonly [bearer: string, known: Readonly<Known>])[]
+
 /** Who a bearer is: by the fixed tokens of the world, or by a token the service has minted. */
 export class Accounts {
   readonly #store: InstanodeStore
   readonly #credentials: Credentials
   readonly #clock: Clock
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<string, Readonly<Known>>()
   /** Account ids by fixed token. */
   readonly #fixed = new Map<string, string>()
 
@@ -65,6 +68,19 @@ export class Accounts {
     return this.#fixed.get(bearer) ?? this.#stillKnown(bearer)?.accountId ?? 'unverified'
   }
 
+  snapshot(): KnownTokens {
+    return [...this.#known]
+  }
+
+  /** To be called when the store has been put back. */
+  async restore(known: KnownTokens): Promise<void> {
+    this.#known.clear()
+    for (const [bearer, one] of known) this.#known.set(bearer, one)
+    this.#fixed.clear()
+    for (const { id, fixedToken } of await this.all())
+      if (fixedToken !== null) this.#fixed.set(fixedToken, id)
+  }
+
   /** A fresh token for an account. */
   async mint(account: Account): Promise<string> {
     const token = await this.#credentials.mint(account.userId)
@@ -72,7 +88,7 @@ export class Accounts {
     return token
   }
 
-  #stillKnown(bearer: string): Known | undefined {
+  #stillKnown(bearer: string): Readonly<Known> | undefined {
     const known = this.#known.get(bearer)
     return known !== undefined && this.#clock.now() < known.until ? known : undefined
   }

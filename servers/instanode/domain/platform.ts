@@ -1,3 +1,4 @@
+import type { Gate } from '../../../shared/gate.js'
 import type { AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
 import type { Accounts } from './accounts.js'
 import { TOKEN_LIFETIME_SECONDS } from './credentials.js'
@@ -11,35 +12,39 @@ export class Platform implements InstanodeService {
   readonly #accounts: Accounts
   readonly #provisioning: Provisioning
   readonly #ownership: Ownership
+  readonly #gate: Gate
 
-  constructor(accounts: Accounts, provisioning: Provisioning, ownership: Ownership) {
+  constructor(accounts: Accounts, provisioning: Provisioning, ownership: Ownership, gate: Gate) {
     this.#accounts = accounts
     this.#provisioning = provisioning
     this.#ownership = ownership
+    this.#gate = gate
   }
 
   createPostgres(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
-    return this.#provisioning.create('postgres', caller, name)
+    return this.#gate.pass(() => this.#provisioning.create('postgres', caller, name))
   }
 
   createWebhook(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
-    return this.#provisioning.create('webhook', caller, name)
+    return this.#gate.pass(() => this.#provisioning.create('webhook', caller, name))
   }
 
   list(caller: Caller): Promise<Resource[]> {
-    return this.#ownership.list(caller)
+    return this.#gate.pass(() => this.#ownership.list(caller))
   }
 
   claim(caller: Caller, token: string): Promise<Resource> {
-    return this.#ownership.claim(caller, token)
+    return this.#gate.pass(() => this.#ownership.claim(caller, token))
   }
 
   remove(caller: Caller, token: string): Promise<Removed> {
-    return this.#ownership.remove(caller, token)
+    return this.#gate.pass(() => this.#ownership.remove(caller, token))
   }
 
-  async mintToken({ bearer }: Caller): Promise<AccountToken> {
-    const account = await this.#accounts.require(bearer)
-    return { token: await this.#accounts.mint(account), expiresInSeconds: TOKEN_LIFETIME_SECONDS }
+  mintToken({ bearer }: Caller): Promise<AccountToken> {
+    return this.#gate.pass(async () => {
+      const account = await this.#accounts.require(bearer)
+      return { token: await this.#accounts.mint(account), expiresInSeconds: TOKEN_LIFETIME_SECONDS }
+    })
   }
 }

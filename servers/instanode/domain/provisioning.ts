@@ -43,9 +43,15 @@ export class Provisioning {
   /**
    * Checks the name, then the caller, then the day's cap; then makes the thing, and keeps it.
    *
+   * @param wantedToken nobody has it; default: drawn
    * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot be made
    */
-  async create(type: ResourceType, caller: Caller, requested: string): Promise<Provisioned<TierLimits>> {
+  async create(
+    type: ResourceType,
+    caller: Caller,
+    requested: string,
+    wantedToken?: string,
+  ): Promise<Provisioned<TierLimits>> {
     const { ids } = this.#options
     const name = readName(requested)
     const account = await this.#account(caller.bearer)
@@ -54,7 +60,7 @@ export class Provisioning {
     const tier = account?.plan === 'paid' ? 'paid' : 'anonymous'
     const draft: Draft = {
       id: ids.uuid(),
-      token: ids.uuid(),
+      token: wantedToken ?? ids.uuid(),
       type,
       name,
       tier,
@@ -63,6 +69,11 @@ export class Provisioning {
     }
     const url = type === 'postgres' ? await this.#makeDatabase(draft) : this.#options.receiveUrl(draft.token)
     return this.#provisioned(await this.#keep(draft, url))
+  }
+
+  /** Counts an anonymous provision of which nothing is left. @throws ServiceRefusal 429 past the day's cap */
+  async spend(address: string): Promise<void> {
+    if (!(await this.#underCap(subnetOf(address)))) throw rateLimited()
   }
 
   /** The account that the resource is linked to, and that frees its caller from the cap. */

@@ -1,4 +1,5 @@
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
+import type { Gate } from '../../../shared/gate.js'
 import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
@@ -19,6 +20,8 @@ export interface ReaperOptions {
   clock: Clock
   contract: Contract
   log: Log
+  /** A round is work like any other. */
+  gate: Gate
 }
 
 /**
@@ -104,6 +107,13 @@ export class Reaper {
     )
   }
 
+  /** Comes round for what the store holds now, and for nothing else. */
+  async rearm(): Promise<void> {
+    this.#next?.wakeup.cancel()
+    this.#next = undefined
+    await this.resume()
+  }
+
   /** Takes no more; resolves when the round under way is over. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -113,7 +123,7 @@ export class Reaper {
 
   #comeRound(): Promise<void> {
     this.#next = undefined
-    const round = this.#reapDue().finally(() => this.#rounds.delete(round))
+    const round = this.#options.gate.pass(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
     this.#rounds.add(round)
     return round
   }

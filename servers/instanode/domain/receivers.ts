@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { Gate } from '../../../shared/gate.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
@@ -13,6 +14,7 @@ export interface ReceiversOptions {
   ids: IdSource
   contract: Contract
   log: Log
+  gate: Gate
 }
 
 /** Whether a token is that of a receiver, and of one that still takes deliveries. */
@@ -36,7 +38,11 @@ export class Receivers {
   }
 
   /** Keeps a delivery, if the receiver (still) takes it. @returns its id, undefined if it was not taken */
-  async take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+  take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+    return this.#options.gate.pass(() => this.#take(token, request))
+  }
+
+  async #take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
     const { store, clock, ids, contract, log } = this.#options
     const receiver = await this.#find(token)
     const receivedAt = clock.now()

@@ -3,7 +3,7 @@ import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Instance } from '../../../shared/instance.js'
-import { TokenBuckets } from '../../../shared/token-buckets.js'
+import type { TokenBuckets } from '../../../shared/token-buckets.js'
 import type { Contract } from '../contract.js'
 import type { Core } from '../core.js'
 import { ServiceRefusal } from '../domain/refusals.js'
@@ -31,13 +31,15 @@ export interface RestOptions {
   contract: Contract
   /** Undefined: as many as they like. */
   requestLimit: RequestLimit | undefined
+  /** How much of that each address has used up. */
+  requests: TokenBuckets | undefined
   /** `http://host:port`, as a client reaches it. */
   url: string
 }
 
 /** The service's HTTP API. */
 export function createRestFace(options: RestOptions): ApiFace {
-  const { instance, core, requestLimit } = options
+  const { instance, core, requestLimit, requests } = options
   const callers = new Callers(core.accounts)
   return new ApiFace({
     name: 'instanode',
@@ -45,7 +47,7 @@ export function createRestFace(options: RestOptions): ApiFace {
     stamp: instance.stamp ? instance.name : undefined,
     routes: createRoutes(options, callers),
     origins: [SITE_ORIGIN],
-    turnAway: limiter(instance, requestLimit),
+    turnAway: limiter(requestLimit, requests),
     nameOf: call => callers.nameOf(call),
     refuse: (error, call) => refuse(error, call, instance),
     unrouted,
@@ -95,11 +97,10 @@ function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, 
 }
 
 function limiter(
-  { clock }: Instance,
   limit: RequestLimit | undefined,
+  buckets: TokenBuckets | undefined,
 ): (call: HttpCall) => HttpAnswer | undefined {
-  if (limit === undefined) return () => undefined
-  const buckets = new TokenBuckets({ clock, capacity: limit.atOnce, perSecond: limit.perSecond })
+  if (limit === undefined || buckets === undefined) return () => undefined
   const refused = failure(
     429,
     'too_many_requests',

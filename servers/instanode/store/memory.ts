@@ -2,7 +2,7 @@ import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import type { Account } from '../domain/account.js'
 import type { Delivery } from '../domain/delivery.js'
 import { nextVisit, type Resource, type ResourceType } from '../domain/resource.js'
-import type { InstanodeStore } from './store.js'
+import type { InstanodeStore, InstanodeTables } from './store.js'
 
 interface Row {
   resource: Resource
@@ -26,9 +26,7 @@ export class MemoryStore implements InstanodeStore {
   readonly #changes = new OneAtATime()
 
   async saveAccount(account: Account): Promise<void> {
-    this.#accounts.set(account.id, account)
-    this.#accountsByUser.set(account.userId, account)
-    if (account.fixedToken !== null) this.#accountsByToken.set(account.fixedToken, account)
+    this.#keepAccount(account)
   }
 
   async accounts(): Promise<Account[]> {
@@ -58,8 +56,7 @@ export class MemoryStore implements InstanodeStore {
   }
 
   async insert(resource: Resource): Promise<void> {
-    this.#rows.set(resource.token, { resource, position: this.#rows.size })
-    this.#index(resource)
+    this.#keep(resource)
   }
 
   async find(token: string): Promise<Resource | undefined> {
@@ -122,8 +119,48 @@ export class MemoryStore implements InstanodeStore {
     this.#logs.delete(token)
   }
 
+  async dump(): Promise<InstanodeTables> {
+    return {
+      accounts: [...this.#accounts.values()],
+      provisions: [...this.#provisions].flatMap(([day, counts]) =>
+        [...counts].map(([subnet, count]) => ({ day, subnet, count })),
+      ),
+      resources: [...this.#rows.values()].map(({ resource }) => resource),
+      deliveries: [...this.#logs].flatMap(([token, log]) => [...log].map(delivery => ({ token, delivery }))),
+    }
+  }
+
+  async load({ accounts, provisions, resources, deliveries }: InstanodeTables): Promise<void> {
+    this.#clear()
+    for (const account of accounts) this.#keepAccount(account)
+    for (const { day, subnet, count } of provisions) {
+      this.#provisions.set(day, (this.#provisions.get(day) ?? new Map()).set(subnet, count))
+    }
+    for (const resource of resources) this.#keep(resource)
+    for (const { token, delivery } of deliveries) {
+      this.#logs.set(token, (this.#logs.get(token) ?? new Set()).add(delivery))
+    }
+  }
+
   async close(): Promise<void> {
-    for (const table of [this.#rows, this.#visits, this.#owned, this.#logs]) table.clear()
+    this.#clear()
+  }
+
+  #clear(): void {
+    const accounts = [this.#accounts, this.#accountsByToken, this.#accountsByUser]
+    const rest = [this.#provisions, this.#rows, this.#visits, this.#owned, this.#logs]
+    for (const table of [...accounts, ...rest]) table.clear()
+  }
+
+  #keepAccount(account: Account): void {
+    this.#accounts.set(account.id, account)
+    this.#accountsByUser.set(account.userId, account)
+    if (account.fixedToken !== null) this.#accountsByToken.set(account.fixedToken, account)
+  }
+
+  #keep(resource: Resource): void {
+    this.#rows.set(resource.token, { resource, position: this.#rows.size })
+    this.#index(resource)
   }
 
   #index(resource: Resource): void {

@@ -2,6 +2,17 @@ import type { Account } from '../domain/account.js'
 import type { Delivery } from '../domain/delivery.js'
 import type { Resource, ResourceType } from '../domain/resource.js'
 
+/** All that a store keeps, as plain data. */
+export interface InstanodeTables {
+  readonly accounts: readonly Account[]
+  /** Today's. */
+  readonly provisions: readonly { readonly day: string; readonly subnet: string; readonly count: number }[]
+  /** In the order of their creation. */
+  readonly resources: readonly Resource[]
+  /** Each receiver's in the order of their arrival. */
+  readonly deliveries: readonly { readonly token: string; readonly delivery: Delivery }[]
+}
+
 /**
  * Where accounts, resources and what receivers took are kept.
  *
@@ -44,5 +55,9 @@ export interface InstanodeStore {
   deliveries(token: string): Promise<Delivery[]>
   forgetDeliveries(token: string): Promise<void>
 
+  /** All there is, at one moment. */
+  dump(): Promise<InstanodeTables>
+  /** Keeps that and nothing else, in one step. */
+  load(tables: InstanodeTables): Promise<void>
   close(): Promise<void>
 }

@@ -74,7 +74,7 @@ export class Feeds {
         seen = yield* this.#messages(roomId, seen)
         if (follower.news.length > 0) continue
         const reason = await follower.waiter.next(Number.POSITIVE_INFINITY, signal)
-        if (reason === 'aborted' || reason === 'closing') return
+        if (reason === 'aborted' || reason === 'closing' || reason === 'reset') return
       }
     } finally {
       follower.waiter.leave()

@@ -1,5 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 
+/** Which rooms are held, and which were left: by id, with the instants. */
+export interface Holdings {
+  readonly held: readonly (readonly [roomId: string, since: number])[]
+  readonly released: readonly (readonly [roomId: string, at: number])[]
+}
+
 /**
  * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it.
  * Known to this process alone; a room is held by whichever process holds it.
@@ -43,6 +49,25 @@ export class RoomHolders {
     this.#released.delete(roomId)
   }
 
+  snapshot(): Holdings {
+    const held = [...this.#held].map(([roomId, { since }]): [string, number] => [roomId, since])
+    // Who came first matters nowhere, and two that hold the same are to look the same.
+    return { held: held.toSorted(byRoom), released: [...this.#released].toSorted(byRoom) }
+  }
+
+  /** Who held a room then and does no longer counts as having left it now. */
+  restore({ held, released }: Holdings): void {
+    const now = this.#clock.now()
+    this.#released.clear()
+    for (const [roomId, at] of released) this.#released.set(roomId, at)
+    for (const holding of this.#held.values()) holding.since = now
+    for (const [roomId, since] of held) {
+      const holding = this.#held.get(roomId)
+      if (holding === undefined) this.#released.set(roomId, now)
+      else holding.since = since
+    }
+  }
+
   #release(roomId: string): void {
     const held = this.#held.get(roomId)
     if (held === undefined) return
@@ -51,4 +76,8 @@ export class RoomHolders {
     this.#held.delete(roomId)
     this.#released.set(roomId, this.#clock.now())
   }
+}
+
+function byRoom([one]: readonly [string, number], [other]: readonly [string, number]): number {
+  return one < other ? -1 : 1
 }

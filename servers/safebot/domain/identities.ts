@@ -1,9 +1,10 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { Gate } from '../../../shared/gate.js'
 import type { SafebotStore } from '../store/store.js'
 import { isBase64Of } from './base64.js'
 import { HANDLE, type Identity } from './identity.js'
 import type { Keys } from './keys.js'
-import { Nonces } from './nonces.js'
+import { Nonces, type UsedNonces } from './nonces.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
 
@@ -37,14 +38,31 @@ export class Identities {
   readonly #keys: Keys
   readonly #signatures: Signatures
   readonly #cap: number
+  readonly #gate: Gate
   readonly #usedSignatures = new Nonces(null)
 
-  constructor(store: SafebotStore, clock: Clock, keys: Keys, signatures: Signatures, cap: number) {
+  constructor(
+    store: SafebotStore,
+    clock: Clock,
+    keys: Keys,
+    signatures: Signatures,
+    cap: number,
+    gate: Gate,
+  ) {
     this.#store = store
     this.#clock = clock
     this.#keys = keys
     this.#signatures = signatures
     this.#cap = cap
+    this.#gate = gate
+  }
+
+  snapshot(): UsedNonces {
+    return this.#usedSignatures.snapshot()
+  }
+
+  restore(used: UsedNonces): void {
+    this.#usedSignatures.restore(used)
   }
 
   find(handle: string): Promise<Identity | undefined> {
@@ -56,7 +74,11 @@ export class Identities {
    *
    * @throws ServiceRefusal 400, 401, 409 or 503, checked in the service's order
    */
-  async register(asked: Registration): Promise<Identity> {
+  register(asked: Registration): Promise<Identity> {
+    return this.#gate.pass(() => this.#register(asked))
+  }
+
+  async #register(asked: Registration): Promise<Identity> {
     if ((await this.#store.identityCount()) >= this.#cap) throw capReached(this.#cap)
     const claimed = readClaimed(asked)
     const known = await this.#store.identity(claimed.handle)

@@ -1,6 +1,12 @@
 /** A stamp may be 60 s ahead and is good for 60 s after that: so long a nonce must be remembered. */
 const REMEMBERED_MS = 120_000
 
+/** What has been used, as plain data. */
+export interface UsedNonces {
+  readonly used: readonly { readonly owner: string; readonly nonce: string; readonly at: number }[]
+  readonly sweptAt: number
+}
+
 /** What has been used once, by whom: within the time in which it could be used again. */
 export class Nonces {
   readonly #capacity: number
@@ -16,7 +22,7 @@ export class Nonces {
   /**
    * Takes note of a nonce; tells whether it may be used: it is new, and there is room to remember it.
    *
-   * @param now milliseconds since the epoch, never less than before
+   * @param now milliseconds since the epoch
    */
   use(owner: string, nonce: string, now: number): boolean {
     this.#sweep(now)
@@ -26,6 +32,21 @@ export class Nonces {
     known.set(nonce, now)
     this.#owners.set(owner, known)
     return true
+  }
+
+  snapshot(): UsedNonces {
+    const used = [...this.#owners].flatMap(([owner, known]) =>
+      [...known].map(([nonce, at]) => ({ owner, nonce, at })),
+    )
+    return { used, sweptAt: this.#sweptAt }
+  }
+
+  restore({ used, sweptAt }: UsedNonces): void {
+    this.#sweptAt = sweptAt
+    this.#owners.clear()
+    for (const { owner, nonce, at } of used) {
+      this.#owners.set(owner, (this.#owners.get(owner) ?? new Map()).set(nonce, at))
+    }
   }
 
   /** Lets go of those who have not been heard of for a while. */

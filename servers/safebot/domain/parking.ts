@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
 import { shuttingDown } from './refusals.js'
 import type { RoomWaiters } from './waiters.js'
@@ -38,13 +39,14 @@ export class Parking {
    * after waking counts as work of the clock's `advance`, if that is what woke it.
    *
    * @throws ServiceRefusal 429 if too many wait already
-   * @throws Refusal `shutting_down` if the service closes meanwhile
+   * @throws Refusal `shutting_down` if the service closes meanwhile, `reset` if it is put back to another state
    */
   async until<T>(
     { roomId, timeoutMs, address }: Stay,
     signal: AbortSignal,
     look: (moment: Moment) => Promise<Sight<T>>,
   ): Promise<T> {
+    const { resets } = this.#waiters
     const deadline = this.#clock.now() + timeoutMs
     const first = await look('arriving')
     if (first.found) return first.result
@@ -52,8 +54,11 @@ export class Parking {
     try {
       let seen = await this.#tracked(look('parking'))
       while (!seen.found) {
+        // It may have gone by between two looks, when nobody could be woken: the deadline is of a time that is over.
+        if (this.#waiters.resets !== resets) throw wasReset()
         const reason = await waiter.next(deadline, signal)
         if (reason === 'closing') throw shuttingDown()
+        if (reason === 'reset') throw wasReset()
         if (reason === 'aborted') break
         seen = await this.#tracked(look('woken'))
         if (reason === 'due' || this.#contract.anyMessageEndsBlock) break

@@ -24,8 +24,19 @@ export interface Gathering {
   participants: Participant[]
 }
 
+/** Who has said that it listens, as plain data; who is connected is known by its connection. */
+export interface Listening {
+  readonly listening: readonly (Guise & { roomId: string; name: string; seenAt: number })[]
+  readonly sweptAt: number
+}
+
+interface Present extends Guise {
+  readonly onChange: ((gathering: Gathering) => void) | undefined
+  readonly release: () => void
+}
+
 interface Room {
-  readonly present: Map<object, Guise & { onChange: ((gathering: Gathering) => void) | undefined }>
+  readonly present: Map<object, Present>
   /** By name: who has said that it listens, and when. */
   readonly listening: Map<string, { boxPub: string | undefined; seenAt: number }>
 }
@@ -51,7 +62,7 @@ export class Presence {
     const room = this.#of(roomId)
     const release = this.#holders.hold(roomId)
     const key = {}
-    room.present.set(key, { ...guise, onChange })
+    room.present.set(key, { ...guise, onChange, release })
     return () => {
       if (!room.present.delete(key)) return
       release()
@@ -65,6 +76,26 @@ export class Presence {
     this.#sweep()
     this.#of(roomId).listening.set(name, { boxPub, seenAt: this.#clock.now() })
     this.announce(roomId)
+  }
+
+  snapshot(): Listening {
+    const listening = [...this.#rooms].flatMap(([roomId, room]) =>
+      [...room.listening].map(([name, { boxPub, seenAt }]) => ({ roomId, name, boxPub, seenAt })),
+    )
+    return { listening, sweptAt: this.#sweptAt }
+  }
+
+  /** Nobody is connected any more, without a word to the others; those listen who did then. */
+  restore({ listening, sweptAt }: Listening): void {
+    for (const { present } of this.#rooms.values()) {
+      for (const { release } of present.values()) release()
+      present.clear()
+    }
+    this.#rooms.clear()
+    this.#sweptAt = sweptAt
+    for (const { roomId, name, boxPub, seenAt } of listening) {
+      this.#of(roomId).listening.set(name, { boxPub, seenAt })
+    }
   }
 
   /** How many are connected. */

@@ -1,7 +1,13 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { TokenBuckets } from '../../../shared/token-buckets.js'
+import { type BucketLevels, TokenBuckets } from '../../../shared/token-buckets.js'
 import type { Rate, SafebotLimits } from '../limits.js'
 import { ServiceRefusal } from './refusals.js'
+
+/** What has been spent, as plain data. */
+export interface SpentRates {
+  readonly bySubject: BucketLevels
+  readonly byAddress: BucketLevels
+}
 
 /** How often an address may ask for something: by what it asks for, and in all. */
 export class Rates {
@@ -24,6 +30,15 @@ export class Rates {
     const left = this.#bySubject?.take(`${address} ${subject}`) ?? true
     if (left && (this.#byAddress?.take(address) ?? true)) return
     throw new ServiceRefusal(429, { error: 'rate limited' }, 'ask less often', retryAfterSeconds)
+  }
+
+  snapshot(): SpentRates {
+    return { bySubject: this.#bySubject?.snapshot() ?? [], byAddress: this.#byAddress?.snapshot() ?? [] }
+  }
+
+  restore({ bySubject, byAddress }: SpentRates): void {
+    this.#bySubject?.restore(bySubject)
+    this.#byAddress?.restore(byAddress)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { Gate } from '../../../shared/gate.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
@@ -12,20 +13,21 @@ import type {
   SafebotService,
   WaitRequest,
 } from '../service.js'
-import type { RoomTransaction, SafebotStore } from '../store/store.js'
+import type { RoomTransaction, SafebotStore, SafebotTables } from '../store/store.js'
 import { type Arrival, type FeedEvent, Feeds } from './feeds.js'
-import { RoomHolders } from './holders.js'
+import { type Holdings, RoomHolders } from './holders.js'
 import { Identities } from './identities.js'
 import type { Identity } from './identity.js'
 import { Keys } from './keys.js'
+import type { UsedNonces } from './nonces.js'
 import { Parking } from './parking.js'
 import { checkPost } from './post.js'
-import { Presence } from './presence.js'
-import { Rates } from './rates.js'
+import { type Listening, Presence } from './presence.js'
+import { Rates, type SpentRates } from './rates.js'
 import { signatureMissing, signatureRefused, signedOnly } from './refusals.js'
 import type { Room } from './room.js'
 import { checkRoomId, Rooms } from './rooms.js'
-import { type Signature, Signatures } from './signatures.js'
+import { type Signature, Signatures, type SpentSignatures } from './signatures.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
 import { RoomWaiters } from './waiters.js'
 
@@ -60,6 +62,17 @@ export interface LocalWaitRequest extends WaitRequest {
   address?: string
 }
 
+/** All that the service knows, but for who is connected and what is parked. */
+export interface RelayState {
+  readonly tables: SafebotTables
+  readonly holdings: Holdings
+  readonly listening: Listening
+  readonly registrations: UsedNonces
+  readonly signatures: SpentSignatures
+  readonly rates: SpentRates
+  readonly sweptAt: number
+}
+
 /** The service in this process: rooms, buffers, who is there, and the delivery of tasks at least once. */
 export class Relay implements SafebotService {
   readonly identities: Identities
@@ -74,6 +87,8 @@ export class Relay implements SafebotService {
   readonly #parking: Parking
   readonly #tasks: Tasks
   readonly #feeds: Feeds
+  readonly #holders: RoomHolders
+  readonly #gate = new Gate()
 
   constructor({ store, clock, ids, contract, limits }: RelayOptions) {
     this.#store = store
@@ -82,10 +97,11 @@ export class Relay implements SafebotService {
     const keys = new Keys()
     this.signatures = new Signatures(clock, keys, limits.signaturesPerHandle)
     this.rates = new Rates(clock, limits)
-    this.identities = new Identities(store, clock, keys, this.signatures, limits.identities)
+    this.identities = new Identities(store, clock, keys, this.signatures, limits.identities, this.#gate)
     const holders = new RoomHolders(clock)
+    this.#holders = holders
     this.presence = new Presence(clock, holders)
-    this.#rooms = new Rooms(store, clock, contract, holders, limits)
+    this.#rooms = new Rooms(store, clock, contract, holders, limits, this.#gate)
     this.#waiters = new RoomWaiters(clock, holders, limits)
     this.#parking = new Parking(clock, this.#waiters, contract)
     this.#tasks = new Tasks(this.#rooms, this.#parking, this.#waiters, clock, ids, contract)
@@ -198,6 +214,47 @@ export class Relay implements SafebotService {
     return this.#rooms.count()
   }
 
+  /** Opens a room, unless it is open. @throws ServiceRefusal 400 or 503 */
+  async open(roomId: string): Promise<void> {
+    await this.#rooms.open(roomId)
+  }
+
+  /** Runs `work` while nothing changes; what is parked stays so. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#gate.alone(work)
+  }
+
+  /** Only for who is {@link alone}. */
+  async snapshot(): Promise<RelayState> {
+    return {
+      tables: await this.#store.dump(),
+      holdings: this.#holders.snapshot(),
+      listening: this.presence.snapshot(),
+      registrations: this.identities.snapshot(),
+      signatures: this.signatures.snapshot(),
+      rates: this.rates.snapshot(),
+      sweptAt: this.#rooms.sweptAt,
+    }
+  }
+
+  /**
+   * Knows that and nothing else. What is parked is refused, event streams end, and nobody is present. Only for who is
+   * {@link alone}.
+   *
+   * @param rejoin lets those be present again who were and still are there
+   */
+  async restore(state: RelayState, rejoin: () => void): Promise<void> {
+    this.#waiters.reset()
+    await this.#store.load(state.tables)
+    this.presence.restore(state.listening)
+    this.identities.restore(state.registrations)
+    this.signatures.restore(state.signatures)
+    this.rates.restore(state.rates)
+    this.#rooms.restore(state.sweptAt)
+    rejoin()
+    this.#holders.restore(state.holdings)
+  }
+
   async close(): Promise<void> {
     this.#waiters.close()
     await this.#store.close()
@@ -223,24 +280,24 @@ export class Relay implements SafebotService {
     lock = false,
   ): Promise<{ id: string; seq: number }> {
     const { ciphertext, nonce, sender, replyTo, ttlMs } = post
-    const id = this.#ids.uuid()
-    const seq = await this.#rooms.enter(roomId, async (tx, existing) => {
+    const kept = await this.#rooms.enter(roomId, async (tx, existing) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
       await this.#rooms.checkSpace(ciphertext)
       const room = existing ?? (await this.#rooms.create(tx, roomId))
       const seq = await this.#rooms.nextSeq(tx, room)
       const now = this.#clock.now()
+      const id = this.#ids.uuid()
       await tx.append({
         ...{ seq, id, sender, senderVerified, ciphertext, nonce, ts: now },
         ...(replyTo !== undefined && { replyTo }),
         ...(ttlMs !== undefined && { ttlMs }),
       })
       await tx.saveRoom({ ...room, lastSeq: seq, activeAt: now, signedOnly: room.signedOnly || lock })
-      return seq
+      return { id, seq }
     })
     if (lock) this.#feeds.locked(roomId)
     this.#waiters.wake(roomId)
-    return { id, seq }
+    return kept
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { Gate } from '../../../shared/gate.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import type { RoomTransaction, SafebotStore } from '../store/store.js'
@@ -22,6 +23,7 @@ export class Rooms {
   readonly #contract: Contract
   readonly #holders: RoomHolders
   readonly #limits: RoomLimits
+  readonly #gate: Gate
   /** The janitor's rounds are counted from here. */
   readonly #startedAt: number
   #sweptAt: number
@@ -32,12 +34,14 @@ export class Rooms {
     contract: Contract,
     holders: RoomHolders,
     limits: RoomLimits,
+    gate: Gate,
   ) {
     this.#store = store
     this.#clock = clock
     this.#contract = contract
     this.#holders = holders
     this.#limits = limits
+    this.#gate = gate
     this.#startedAt = clock.now()
     this.#sweptAt = this.#startedAt
   }
@@ -52,7 +56,18 @@ export class Rooms {
     work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
   ): Promise<T> {
     checkRoomId(roomId)
-    return this.#store.transaction(roomId, async tx => work(tx, await this.#present(tx, roomId)))
+    return this.#gate.pass(() =>
+      this.#store.transaction(roomId, async tx => work(tx, await this.#present(tx, roomId))),
+    )
+  }
+
+  /** When those were last looked at whom nobody comes back to. */
+  get sweptAt(): number {
+    return this.#sweptAt
+  }
+
+  restore(sweptAt: number): void {
+    this.#sweptAt = sweptAt
   }
 
   /**
@@ -62,9 +77,9 @@ export class Rooms {
    */
   async create(tx: RoomTransaction, id: string): Promise<Room> {
     const now = this.#clock.now()
-    const sweeping = this.#sweep(now)
     // Mostly it is a courtesy: what it could not do, the next one will.
-    sweeping.catch(() => undefined)
+    const sweeping = this.#sweep(now)
+    this.#gate.extend(sweeping)
     if ((await this.count()) >= this.#limits.rooms) {
       await sweeping
       if ((await this.count()) >= this.#limits.rooms) throw roomCapReached(this.#limits.rooms)
@@ -86,7 +101,7 @@ export class Rooms {
     const { bufferBytes } = this.#limits
     if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
     // Not waited for: the room that asks is busy with this, and would wait for itself.
-    this.#sweep(this.#clock.now()).catch(() => undefined)
+    this.#gate.extend(this.#sweep(this.#clock.now()))
     throw bufferFull(bufferBytes)
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { isBase64Of } from './base64.js'
 import type { Identity } from './identity.js'
 import type { Keys } from './keys.js'
-import { Nonces } from './nonces.js'
+import { Nonces, type UsedNonces } from './nonces.js'
 
 /** How far a signature's stamp may be from the service's time, either way, inclusive. */
 const SKEW_MS = 60_000
@@ -19,6 +19,12 @@ export interface Signature {
   nonce: string
   /** Base64 of 64 bytes. */
   sig: string
+}
+
+/** The nonces that have been spent, on requests and on messages. */
+export interface SpentSignatures {
+  readonly requests: UsedNonces
+  readonly messages: UsedNonces
 }
 
 /** Whether signatures are good: the right key, about this time, and not seen before. */
@@ -51,6 +57,15 @@ export class Signatures {
     const { ts, nonce } = signature
     const digest = createHash('sha256').update(ciphertext).digest('hex')
     return this.#covers(identity, signature, `room-msg ${roomId} ${ts} ${nonce} ${digest}`, this.#messages)
+  }
+
+  snapshot(): SpentSignatures {
+    return { requests: this.#requests.snapshot(), messages: this.#messages.snapshot() }
+  }
+
+  restore({ requests, messages }: SpentSignatures): void {
+    this.#requests.restore(requests)
+    this.#messages.restore(messages)
   }
 
   #covers(identity: Identity, { ts, nonce, sig }: Signature, text: string, nonces: Nonces): boolean {

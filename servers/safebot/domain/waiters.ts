@@ -4,7 +4,7 @@ import type { RoomHolders } from './holders.js'
 import { tooManyWaiters } from './refusals.js'
 
 /** Why a parked call goes on. */
-export type WakeReason = 'message' | 'due' | 'aborted' | 'closing'
+export type WakeReason = 'message' | 'due' | 'aborted' | 'closing' | 'reset'
 
 /** How many may wait at once. */
 type WaiterLimits = Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
@@ -18,6 +18,7 @@ export class RoomWaiters {
   /** How many there are by room and by address, of the calls that are counted. */
   readonly #counts = new Map<string, number>()
   #closing = false
+  #resets = 0
 
   constructor(clock: Clock, holders: RoomHolders, limits: WaiterLimits) {
     this.#clock = clock
@@ -50,6 +51,22 @@ export class RoomWaiters {
   /** A message has come into a room. */
   wake(roomId: string): void {
     for (const waiter of this.#rooms.get(roomId) ?? []) waiter.wake('message')
+  }
+
+  /** How often all has been put back: who began to wait before that waits for what will not come. */
+  get resets(): number {
+    return this.#resets
+  }
+
+  /** Lets every parked call go on with `reset`; none of them holds its room any more. */
+  reset(): void {
+    this.#resets++
+    for (const waiters of [...this.#rooms.values()]) {
+      for (const waiter of [...waiters]) {
+        waiter.wake('reset')
+        waiter.leave()
+      }
+    }
   }
 
   /** Lets every parked call go on with `closing`, and every later one. */
@@ -124,6 +141,8 @@ export class Waiter {
   wake(reason: WakeReason): void {
     const resume = this.#resume
     this.#resume = undefined
+    // What ends the waiting is not to be forgotten over a message.
+    if (this.#news === 'closing' || this.#news === 'reset') return
     if (resume === undefined) this.#news = reason
     else resume(reason)
   }

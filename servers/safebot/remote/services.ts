@@ -30,7 +30,8 @@ export class RemoteServices {
     const { ids, machine, keyring } = this.#options
     const files: IdentityFiles = {
       folder,
-      ids: ids.stream('identity').stream(handle),
+      // From its beginning each time: a handle has one key.
+      ids: ids.stream('identity').fromBeginning().stream(handle),
       now: () => machine.now(),
     }
     const keys = await openIdentity(files, handle)

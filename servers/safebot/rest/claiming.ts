@@ -1,9 +1,10 @@
+import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { Route } from '../../../shared/http/routes.js'
 import { leaseMs } from '../domain/consumer.js'
 import { checkRoomId } from '../domain/rooms.js'
 import { json } from './answer.js'
 import { requireSigned } from './authorization.js'
-import { MAX_BODY_BYTES, readFields } from './json-body.js'
+import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
 import { addressOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './kit.js'
 import { claimedMessage } from './message-json.js'
 
@@ -19,10 +20,7 @@ export function claimingRoutes(kit: RestKit): Route[] {
       path: '/api/rooms/:room/claim',
       bodyLimit: MAX_BODY_BYTES,
       async run(call) {
-        const roomId = roomOf(call)
-        const fields = readFields(call)
-        checkRoomId(roomId)
-        const { handle } = await requireSigned(kit, call, fields.handle)
+        const { roomId, fields, handle } = await readSigned(kit, call)
         const request = {
           handle,
           labels: readSenders(fields.exclude_senders),
@@ -43,10 +41,7 @@ export function claimingRoutes(kit: RestKit): Route[] {
       path: '/api/rooms/:room/ack',
       bodyLimit: MAX_BODY_BYTES,
       async run(call) {
-        const roomId = roomOf(call)
-        const fields = readFields(call)
-        checkRoomId(roomId)
-        const { handle } = await requireSigned(kit, call, fields.handle)
+        const { roomId, fields, handle } = await readSigned(kit, call)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
         // Digits at its beginning are enough; nothing of the kind is 0, which no message has.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
@@ -55,6 +50,18 @@ export function claimingRoutes(kit: RestKit): Route[] {
       },
     },
   ]
+}
+
+/** @throws ServiceRefusal 400 for the room or the handle, 404, 429 or 401, checked in that order */
+async function readSigned(
+  kit: RestKit,
+  call: HttpCall,
+): Promise<{ roomId: string; fields: Fields; handle: string }> {
+  const roomId = roomOf(call)
+  const fields = readFields(call)
+  checkRoomId(roomId)
+  const { handle } = await requireSigned(kit, call, fields.handle)
+  return { roomId, fields, handle }
 }
 
 /** The senders whose messages are not for this consumer, beside its own. */

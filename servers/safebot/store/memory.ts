@@ -1,9 +1,9 @@
 import { OneAtATime } from '../../../shared/one-at-a-time.js'
-import type { Consumer } from '../domain/consumer.js'
+import { Consumer } from '../domain/consumer.js'
 import type { Identity } from '../domain/identity.js'
 import type { Room, StoredMessage } from '../domain/room.js'
 import { RoomBuffer } from './room-buffer.js'
-import type { RoomTransaction, SafebotStore, Usage } from './store.js'
+import type { RoomTransaction, SafebotStore, SafebotTables, Usage } from './store.js'
 
 interface Tables {
   readonly rooms: Map<string, Room>
@@ -52,6 +52,36 @@ export class MemoryStore implements SafebotStore {
 
   async identityCount(): Promise<number> {
     return this.#tables.identities.size
+  }
+
+  /** Whoever asks sees to it that no transaction is under way: see `Rooms.alone`. */
+  async dump(): Promise<SafebotTables> {
+    const { rooms, buffers, consumers, claims, identities } = this.#tables
+    return {
+      rooms: [...rooms].map(([id, room]) => ({ room, messages: buffers.get(id)?.all() ?? [] })),
+      consumers: [...claims].flatMap(([handle, claimed]) =>
+        [...claimed].flatMap(roomId => {
+          const consumer = consumers.get(roomId)?.get(handle)
+          return consumer === undefined ? [] : { ...consumer }
+        }),
+      ),
+      identities: [...identities.values()],
+    }
+  }
+
+  async load({ rooms, consumers, identities }: SafebotTables): Promise<void> {
+    for (const table of Object.values(this.#tables)) table.clear()
+    Object.assign(this.#usage, { messages: 0, ciphertextChars: 0 } satisfies Partial<Usage>)
+    for (const { room, messages } of rooms) {
+      const tx = new MemoryTransaction(this.#tables, this.#usage, room.id)
+      await tx.saveRoom(room)
+      for (const message of messages) await tx.append(message)
+    }
+    for (const { handle, roomId, cursor, lease, labels } of consumers) {
+      const tx = new MemoryTransaction(this.#tables, this.#usage, roomId)
+      await tx.saveClaim(new Consumer(handle, roomId, cursor, lease, labels), Number.POSITIVE_INFINITY)
+    }
+    for (const identity of identities) await this.addIdentity(identity)
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,11 @@ export class RoomBuffer {
     return this.#messages[0]
   }
 
+  /** Every one of them. */
+  all(): StoredMessage[] {
+    return [...this.#messages]
+  }
+
   append(message: StoredMessage): void {
     this.#messages.push(message)
     this.#ciphertextChars += message.ciphertext.length

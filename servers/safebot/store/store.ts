@@ -2,6 +2,18 @@ import type { Consumer } from '../domain/consumer.js'
 import type { Identity } from '../domain/identity.js'
 import type { Room, StoredMessage } from '../domain/room.js'
 
+/** All that a store keeps, as plain data. */
+export interface SafebotTables {
+  /** With their buffers, in the order of the messages' `seq`. */
+  readonly rooms: readonly { readonly room: Room; readonly messages: readonly StoredMessage[] }[]
+  /** Each handle's in the order in which it last claimed there. */
+  readonly consumers: readonly ConsumerRow[]
+  readonly identities: readonly Identity[]
+}
+
+/** The fields of a {@link Consumer}. */
+export type ConsumerRow = Pick<Consumer, 'handle' | 'roomId' | 'cursor' | 'lease' | 'labels'>
+
 /**
  * Where rooms, their buffers and their consumers are kept, and who has registered.
  *
@@ -23,6 +35,11 @@ export interface SafebotStore {
   /** Adds an identity; tells whether its handle was free. */
   addIdentity(identity: Identity): Promise<boolean>
   identityCount(): Promise<number>
+
+  /** All there is, at one moment between transactions. */
+  dump(): Promise<SafebotTables>
+  /** Keeps that and nothing else, in one step. */
+  load(tables: SafebotTables): Promise<void>
   close(): Promise<void>
 }
 

@@ -10,11 +10,14 @@ import { journalCost } from './journal-cost.js'
 import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
+import { policyDecisions } from './policy-decisions.js'
 import { postedMessages } from './posted-messages.js'
 import { rehearse } from './rehearse.js'
+import { reset } from './reset.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
 import { sleepingDatabases } from './sleeping-databases.js'
+import { snapshot } from './snapshot.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
 import { taskCycles } from './task-cycles.js'
@@ -34,6 +37,7 @@ export const ROWS: readonly Row[] = [
   stdioStart,
   memoryGrowth,
   journalCost,
+  policyDecisions,
   instanodeCalls,
   deliveries,
   createPostgres,
@@ -44,4 +48,6 @@ export const ROWS: readonly Row[] = [
   upStart,
   gatewayCalls,
   rehearse,
+  reset,
+  snapshot,
 ]

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ServerDatabases } from '../../../servers/instanode/databases/server/server-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
+import { describeDatabaseCopies } from '../../contract/database-copies.js'
 import { describeDatabaseProvider } from '../../contract/database-provider.js'
 import { codeOf, connected, freshSpec, MB } from '../../support/databases.js'
 import { startPostgres, type TestServer } from '../../support/postgres-server.js'
@@ -17,9 +18,10 @@ afterAll(async () => {
   await postgres.close()
 })
 
-describeDatabaseProvider('server', () =>
-  ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource() }),
-)
+const start = () => ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource() })
+
+describeDatabaseProvider('server', start)
+describeDatabaseCopies('server', start)
 
 describe('databases on a real server', () => {
   const start = (options = {}) =>

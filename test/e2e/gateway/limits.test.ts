@@ -33,6 +33,16 @@ describe('a limit of thirty in a minute', () => {
     expect(reached()).toBe(31)
   })
 
+  it('lets exactly thirty of two hundred pass that come at once', async () => {
+    const understudy = await startUnderstudy()
+    const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
+    const client = await connectOver(gateway.url)
+    const calls = Array.from({ length: 200 }, () => call(client, 'claim_token', { token: NOBODYS }))
+    const denied = (await Promise.all(calls)).filter(result => textOf(result).includes('POLICY DENIED'))
+    expect(denied).toHaveLength(170)
+    expect(understudy.journal.entries({ tool: 'claim_token' })).toHaveLength(30)
+  })
+
   it('denies what the policy does not name, by default', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)

@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_ACCOUNTS } from '../../../servers/instanode/world.js'
+import { DEFAULT_WORLD } from '../../../servers/world/default-world.js'
 import { IdSource } from '../../../shared/ids.js'
 import {
   createWebhook,
@@ -17,7 +17,7 @@ import { ok, refused } from '../../support/understudy.js'
 const SEED = 'tokens'
 /** The secret of an instance with that seed: what a forger would have to know. */
 const SECRET = new IdSource(SEED).stream('instanode').stream('jwt').bytes(32)
-const PAID_USER = DEFAULT_ACCOUNTS.find(({ id }) => id === 'acct_paid')?.userId ?? ''
+const PAID_USER = DEFAULT_WORLD.accounts?.find(({ id }) => id === 'acct_paid')?.userId ?? ''
 const START = Date.parse('2026-01-01T00:00:00Z') / 1000
 
 async function mint({ client }: RunningInstanode, token = PAID): Promise<string> {

@@ -15,14 +15,21 @@ async function start() {
   const databases = new RecordingDatabases()
   const contract = contractOf('documented')
   const core = createCore(instance, contract, databases, token => `http://localhost/webhook/receive/${token}`)
-  await core.settle()
+  await core.accounts.save({ id: 'acct_paid', userId: 'somebody', plan: 'paid', fixedToken: PAID })
   const listener = await Listener.open({
     host: '127.0.0.1',
     port: 0,
     name: 'instanode',
     guard: new Guard(),
     faces: async url => {
-      const rest = createRestFace({ instance, core, contract, requestLimit: undefined, url })
+      const rest = createRestFace({
+        instance,
+        core,
+        contract,
+        requestLimit: undefined,
+        requests: undefined,
+        url,
+      })
       return { mcp: rest, rest }
     },
   })

@@ -3,6 +3,7 @@ import { contractOf } from '../../../servers/instanode/contract.js'
 import { Receivers } from '../../../servers/instanode/domain/receivers.js'
 import { MemoryStore } from '../../../servers/instanode/store/memory.js'
 import { Clock } from '../../../shared/clock/clock.js'
+import { Gate } from '../../../shared/gate.js'
 import { IdSource } from '../../../shared/ids.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
@@ -20,6 +21,7 @@ it('a delivery that cannot be kept is taken all the same, and the log of the ser
     clock: new Clock({ mode: 'manual' }),
     ids: new IdSource('test'),
     contract: contractOf('documented'),
+    gate: new Gate(),
     log: { warn: () => undefined, error: message => errors.push(message) },
   })
   const heard: unknown[] = []

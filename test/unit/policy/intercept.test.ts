@@ -45,12 +45,16 @@ it.each([
   [inRule('{ name: n, rate_limit: 0/hour }'), ['5: tools.t.rules[0].rate_limit is "0/hour"']],
   [inRule('{ name: n, rate_limit: 5 }'), ['5: tools.t.rules[0].rate_limit is 5']],
   [
+    inRule('{ name: n, rate_limit: 5/hour }', '_global'),
+    ['5: tools._global.rules[0].rate_limit counts calls of "_global"'],
+  ],
+  [
     inRule('{ name: n, rate_limit: 5/hour }', 'files.read'),
     ['5: tools.files.read.rules[0].rate_limit counts calls of "files.read"'],
   ],
   [
     inRule('{ name: n, rate_limit: 5/hour }\n      - { name: m, rate_limit: 6/hour }'),
-    ['6: tools.t.rules[1] uses the counter state.t._rate_hour once more'],
+    ['6: tools.t.rules[1] uses the counter of line 5 once more'],
   ],
 ])('%j', (text, problems) => {
   expect(problemsOf(text)).toEqual(problems)

@@ -32,7 +32,7 @@ describe('a policy.json is refused', () => {
     [{ limits: [{ counter: 'c' }] }, expect.arrayContaining(['1: tools.t.limits[0] has no max'])],
     [
       { limits: [limit, { ...limit, window: 'hour' }] },
-      ['1: tools.t.limits[1] uses the counter tools.t.c once more'],
+      ['1: tools.t.limits[1] uses the counter of line 1 once more'],
     ],
     [
       { limits: [limit, { ...limit, counter: 'd', max: 5 }] },

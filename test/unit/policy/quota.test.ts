@@ -67,6 +67,12 @@ describe('a limit', () => {
     expect(['t', 'u', 't'].map(tool => everyTool(tool))).toEqual(['allow', 'allow', 'all'])
   })
 
+  it('is one for each tool, though names of tools and counters run into one another', () => {
+    const limit = (counter: string) => ({ limits: [{ counter, window: 'minute', max: 1, scope: 'grant' }] })
+    const { outcome } = engineOf(policyLayer({ a: limit('b.c'), 'a.b': limit('c') }), 'p.json')
+    expect(['a', 'a.b'].map(tool => outcome(tool))).toEqual(['allow', 'allow'])
+  })
+
   it('that refuses gives back what earlier ones have taken', () => {
     const rules = [
       { name: 'minute', rate_limit: '3/minute' },

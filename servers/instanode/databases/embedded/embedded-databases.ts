@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkSpec } from '../check-spec.js'
 import type {
+  DatabaseCopies,
   DatabaseLimits,
   DatabaseProvider,
   DatabaseSpec,
@@ -13,6 +14,7 @@ import type {
 } from '../provider.js'
 import { makeVerifier } from '../scram-verifier.js'
 import { christen } from './christen.js'
+import { COPIES_DIRECTORY, Copies } from './copies.js'
 import { DirectoryLock } from './directory-lock.js'
 import { directorySize } from './directory-size.js'
 import { DEFAULT_MEMORY_LIMIT, DEFAULT_TIMES, type EmbeddedOptions } from './embedded-options.js'
@@ -20,6 +22,7 @@ import { Engine } from './engine/engine.js'
 import { IndexFile } from './index-file.js'
 import type { DatabaseRecord } from './record.js'
 import { Session, type SessionTimes } from './session/session.js'
+import { WaitedTooLong } from './session/turn.js'
 import { Spares } from './spare.js'
 import { Gateway } from './wire/gateway.js'
 
@@ -49,6 +52,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
   readonly #lock: DirectoryLock
   readonly #index: IndexFile
   readonly #spares: Spares
+  readonly #copies: Copies
   readonly #gateway: Gateway
   readonly #databases = new Map<string, Database>()
   /** Names being made: neither free nor there. */
@@ -65,7 +69,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#lock = DirectoryLock.take(this.#root)
     this.#index = new IndexFile(this.#root)
     const { statementTimeoutMs } = this.#times
-    this.#spares = new Spares(this.#root, () => `data_${options.ids.hex(16)}`, statementTimeoutMs)
+    this.#copies = new Copies(this.#root)
+    this.#spares = new Spares(this.#root, () => this.#directoryName(), statementTimeoutMs)
     this.#gateway = new Gateway({
       machine: options.machine,
       ids: options.ids,
@@ -193,6 +198,40 @@ export class EmbeddedDatabases implements DatabaseProvider {
     }
   }
 
+  async copy(names: readonly string[]): Promise<DatabaseCopies> {
+    const there = names.flatMap(name => this.#databases.get(name) ?? [])
+    const id = `copies_${this.#options.ids.hex(16)}`
+    await this.#copies.keep(
+      id,
+      there.map(({ record, session }) => ({ record, still: work => still(record, session, work) })),
+    )
+    return { id, names: there.map(({ record }) => record.name) }
+  }
+
+  async putBack({ id }: DatabaseCopies): Promise<void> {
+    const records = await this.#copies.unfold(id, () => this.#directoryName())
+    const before = records.map(({ name }) => ({ name, database: this.#databases.get(name) }))
+    for (const record of records) this.#databases.set(record.name, this.#open(record))
+    try {
+      await this.#save()
+    } catch (error) {
+      for (const { name, database } of before) {
+        if (database === undefined) this.#databases.delete(name)
+        else this.#databases.set(name, database)
+      }
+      for (const { directory } of records) await this.#removeFiles(directory)
+      throw error
+    }
+    for (const { database } of before) {
+      await database?.session.shut(TERMINATED)
+      if (database !== undefined) await this.#removeFiles(database.record.directory)
+    }
+  }
+
+  async forget({ id }: DatabaseCopies): Promise<void> {
+    await this.#copies.forget(id)
+  }
+
   async ready(): Promise<void> {
     if (this.#closed || !this.#gateway.listening)
       throw new Error('the gateway of the embedded databases is closed')
@@ -202,7 +241,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     if (this.#closed) return
     this.#closed = true
     const ended = [...this.#databases.values()].map(({ session }) => session.shut(TERMINATED))
-    await Promise.all([...ended, this.#spares.close()])
+    await Promise.all([...ended, this.#spares.close(), this.#copies.forgetAll()])
     await this.#gateway.close()
     this.#lock.release()
     if (this.#temporary) await rm(this.#root, { recursive: true, force: true })
@@ -214,7 +253,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
     for (const record of databases) this.#databases.set(record.name, this.#open(record))
     const kept = new Set([...this.#databases.values()].map(({ record }) => record.directory))
     for (const entry of await readdir(this.#root))
-      if (DATABASE_DIRECTORY.test(entry) && !kept.has(entry)) await this.#removeFiles(entry)
+      if ((DATABASE_DIRECTORY.test(entry) && !kept.has(entry)) || COPIES_DIRECTORY.test(entry))
+        await this.#removeFiles(entry)
     return { port }
   }
 
@@ -234,6 +274,10 @@ export class EmbeddedDatabases implements DatabaseProvider {
     })
     session.most = mostOf(record)
     return { record, session }
+  }
+
+  #directoryName(): string {
+    return `data_${this.#options.ids.hex(16)}`
   }
 
   #find(name: string): Database {
@@ -261,4 +305,18 @@ export class EmbeddedDatabases implements DatabaseProvider {
 /** How large the files of a database may become, in bytes. */
 function mostOf({ emptySize, storageBytes }: DatabaseRecord): number {
   return storageBytes === null ? Number.POSITIVE_INFINITY : emptySize + storageBytes
+}
+
+/** @throws Refusal `database_busy` */
+async function still({ name }: DatabaseRecord, session: Session, work: () => Promise<void>): Promise<void> {
+  try {
+    await session.still(work)
+  } catch (error) {
+    if (!(error instanceof WaitedTooLong)) throw error
+    throw new Refusal(
+      'database_busy',
+      `a connection holds a transaction open in ${name}, which cannot be copied meanwhile`,
+      'end the transaction, or the connection, and try again',
+    )
+  }
 }

@@ -2,6 +2,7 @@ import type { Wakeup } from '../../../../shared/clock/clock.js'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkName, checkSpec } from '../check-spec.js'
 import type {
+  DatabaseCopies,
   DatabaseLimits,
   DatabaseProvider,
   DatabaseSpec,
@@ -10,6 +11,7 @@ import type {
 } from '../provider.js'
 import { makeVerifier } from '../scram-verifier.js'
 import { Admin, name, text } from './admin.js'
+import { ServerCopies } from './copies.js'
 import type { ServerOptions } from './server-options.js'
 import { TemplateClones } from './template-clones.js'
 import { findTenant, findTenants, judge, limit, lockOut, remember } from './tenant.js'
@@ -25,6 +27,7 @@ export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
   readonly #admin: Admin
   readonly #clones: TemplateClones
+  readonly #copies: ServerCopies
   readonly #notes: string[] = [
     'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
   ]
@@ -39,6 +42,7 @@ export class ServerDatabases implements DatabaseProvider {
     this.#options = options
     this.#admin = new Admin(options.adminUrl)
     this.#clones = new TemplateClones(this.#admin, options.ids, options.spares ?? 2)
+    this.#copies = new ServerCopies(this.#admin, options.ids)
   }
 
   /**
@@ -119,7 +123,7 @@ export class ServerDatabases implements DatabaseProvider {
     // First no new sessions, then none at all: a client that reconnects at once must not get in between.
     await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
     await this.#clones.discard(database)
-    await this.#admin.run(`DROP ROLE IF EXISTS ${name(tenant.user)}`)
+    await this.#copies.dropOwner(tenant.user)
   }
 
   async stats(database: string): Promise<DatabaseStats> {
@@ -138,6 +142,20 @@ export class ServerDatabases implements DatabaseProvider {
     }
   }
 
+  async copy(names: readonly string[]): Promise<DatabaseCopies> {
+    for (const database of names) checkName(database)
+    return await this.#copies.keep(names)
+  }
+
+  async putBack({ id, names }: DatabaseCopies): Promise<void> {
+    await this.#copies.putBack(id)
+    for (const database of names) this.#made.add(database)
+  }
+
+  async forget({ id }: DatabaseCopies): Promise<void> {
+    await this.#copies.forget(id)
+  }
+
   async ready(): Promise<void> {
     await this.#admin.check()
   }
@@ -148,6 +166,7 @@ export class ServerDatabases implements DatabaseProvider {
     this.#poll?.cancel()
     this.#refill?.cancel()
     await this.#judging
+    await this.#copies.forgetAll()
     if (this.#options.keep !== true) for (const database of [...this.#made]) await this.drop(database)
     await this.#clones.close()
     await this.#admin.close()

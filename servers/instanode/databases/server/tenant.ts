@@ -95,6 +95,7 @@ export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
   await endSessions(admin, tenant)
 }
 
-async function endSessions(admin: Admin, tenant: Tenant): Promise<void> {
+/** Ends the sessions of a database. */
+export async function endSessions(admin: Admin, tenant: Tenant): Promise<void> {
   await admin.run('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [tenant.name])
 }

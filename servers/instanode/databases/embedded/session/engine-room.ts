@@ -110,6 +110,24 @@ export class EngineRoom {
     return this.#housekeeping.vacuumUrgent(state, most) || (idle && this.#housekeeping.vacuumDue(state))
   }
 
+  /**
+   * Runs `work` while the files are complete and nobody writes to them. An engine that is open has written all it knows of
+   * and is not given anything to do; one that is closed is not opened.
+   *
+   * @param fresh makes the session a fresh one, which it is afterwards
+   */
+  async still<T>(work: () => Promise<T>, fresh: () => Promise<void>): Promise<T> {
+    if (this.#engine === undefined && this.#opening === undefined) {
+      const running = this.#closing.then(work)
+      this.#closing = running.then(nothing, nothing)
+      return await running
+    }
+    await this.awake()
+    await fresh()
+    await this.asSuperuser('CHECKPOINT')
+    return await work()
+  }
+
   /** Closes the database; its files stay. */
   async sleep(): Promise<void> {
     const engine = this.#release()
@@ -146,3 +164,5 @@ export class EngineRoom {
     return `SET SESSION AUTHORIZATION ${this.#keeper.user}`
   }
 }
+
+function nothing(): void {}

@@ -9,6 +9,7 @@ import { EngineRoom } from './engine-room.js'
 import type { Guest } from './guest.js'
 import { Interruption } from './interruption.js'
 import { onlyFrees, withoutPromotion } from './policy.js'
+import { SettingsInForce } from './settings-in-force.js'
 import { Turn } from './turn.js'
 
 export interface SessionTimes {
@@ -45,19 +46,16 @@ export class Session {
   most = Number.POSITIVE_INFINITY
   readonly #options: SessionOptions
   readonly #room: EngineRoom
-  readonly #turn: Turn<Guest | Session>
+  readonly #turn: Turn<object>
   readonly #guests = new Set<Guest>()
   readonly #channels = new Channels<Guest>()
-  /** Whose settings are in force; undefined: a fresh session's. */
-  #current: Guest | undefined
+  readonly #settings: SettingsInForce
   #running: { guest: Guest; interruption: Interruption } | undefined
   /** Whose batch is under way, from waiting for the turn to passing it on. */
   readonly #executing = new Set<Guest>()
   /** Whose batch is to be stopped before the engine has been given it. */
   readonly #cancelled = new Set<Guest>()
   #later: Wakeup | undefined
-  /** The last client has left and its traces are still there. */
-  #discarding = false
   #shut = false
 
   constructor(options: SessionOptions) {
@@ -70,6 +68,7 @@ export class Session {
       lost: () => this.#lost(),
       prepare: () => this.#fresh(),
     })
+    this.#settings = new SettingsInForce(this.#room, () => this.#fresh())
   }
 
   get connections(): number {
@@ -115,7 +114,7 @@ export class Session {
     try {
       this.#later?.cancel()
       const engine = await this.#room.awake()
-      open = await this.#enter(guest)
+      open = await this.#settings.enter(guest)
       if (this.#cancelled.delete(guest)) {
         guest.refuse(waitedInVain(new Cancelled(), this.#options.times.waitLimitMs))
         open = false
@@ -141,7 +140,7 @@ export class Session {
   async leave(guest: Guest): Promise<void> {
     if (!this.#guests.delete(guest)) return
     // Decided now: who comes in while this waits for its turn finds a clean session.
-    this.#discarding ||= this.#guests.size === 0
+    if (this.#guests.size === 0) this.#settings.discardSoon()
     this.#channels.leave(guest)
     this.#turn.forget(guest, new Cancelled())
     // A client may go as soon as it is answered, while its batch still has work for the engine, which does one thing
@@ -167,6 +166,23 @@ export class Session {
     this.#room.engine?.abort()
   }
 
+  /**
+   * Runs `work` while the files on disk are the database as it is: no statement runs, nobody's transaction is open, and
+   * what comes meanwhile waits.
+   *
+   * @throws WaitedTooLong if a transaction is not ended in the time that a client would wait for it
+   */
+  async still<T>(work: () => Promise<T>): Promise<T> {
+    const me = {}
+    await this.#turn.take(me, this.#options.times.waitLimitMs)
+    try {
+      this.#later?.cancel()
+      return await this.#room.still(work, () => this.#settings.exit())
+    } finally {
+      await this.#pass(me)
+    }
+  }
+
   /** Ends every connection, and what it does; the database stays. */
   dismiss(complaint: Complaint): void {
     for (const guest of this.#guests) {
@@ -181,45 +197,6 @@ export class Session {
     this.#later?.cancel()
     this.#farewell(complaint)
     await this.#room.kill()
-  }
-
-  /** Puts a client's settings in force. @returns false if they are impossible: the client is gone then */
-  async #enter(guest: Guest): Promise<boolean> {
-    if (this.#current === guest) return true
-    await this.#discard()
-    guest.statements.lostUnnamed()
-    const { restoring, untried } = guest.settings
-    await this.#keep()
-    // Connections of one pool are alike: nothing to do.
-    const alike = !untried && this.#current?.gone === false && this.#current.settings.restoring === restoring
-    if (!alike) await this.#exit()
-    this.#current = guest
-    if (alike || restoring === undefined) return true
-    const { error, reported } = await this.#room.ask(restoring)
-    for (const [name, value] of reported) guest.learn(name, value)
-    if (error !== undefined && guest.settings.untried) {
-      guest.fatal(error)
-      return false
-    }
-    guest.settings.tried()
-    if (untried) await this.#readTimeout(guest)
-    return true
-  }
-
-  /** Keeps the current client's settings and makes the session a fresh one. */
-  async #exit(): Promise<void> {
-    await this.#keep()
-    const left = this.#current
-    if (left === undefined) return
-    if (!left.settings.plain || left.gone) await this.#room.resetSession()
-    this.#current = undefined
-  }
-
-  /** Lists the current client's settings, if they may have changed. */
-  async #keep(): Promise<void> {
-    const current = this.#current
-    if (current === undefined || current.gone || !current.settings.changed) return
-    current.settings.keep((await this.#room.ask(current.settings.listing)).rows)
   }
 
   /** @returns whether the client keeps the turn: its transaction or its batch is still open */
@@ -270,7 +247,7 @@ export class Session {
     }
     await this.#followListening(guest, sql, answers)
     if (answers.status !== 'E' && sql.some(text => /statement_timeout/i.test(text)))
-      await this.#readTimeout(guest)
+      await this.#settings.readTimeout(guest)
   }
 
   async #followListening(
@@ -289,14 +266,6 @@ export class Session {
       await this.#room.ask(this.#channels.listening)
   }
 
-  /** The engine has no timers: `statement_timeout` is read from it and kept here. */
-  async #readTimeout(guest: Guest): Promise<void> {
-    const { rows } = await this.#room.ask(`SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`)
-    guest.statements.lostUnnamed()
-    const value = Number(rows[0]?.[0])
-    if (Number.isFinite(value)) guest.statementTimeoutMs = value
-  }
-
   /** Rolls back and removes what a client that has gone has left in the session. */
   async #abandon(guest: Guest): Promise<boolean> {
     const engine = await this.#room.awake()
@@ -305,21 +274,12 @@ export class Session {
       output: bytes => engine.taken(bytes.length),
       hungry: () => engine.feed(frame('f', 'the client has gone')),
     })
-    if (this.#current === guest) await this.#exit()
-    await this.#discard()
+    await this.#settings.exit(guest)
+    await this.#settings.discard()
     return false
   }
 
-  /** With the last client go temporary tables, SQL-level PREPARE and session advisory locks, which they all shared. */
-  async #discard(): Promise<void> {
-    if (!this.#discarding) return
-    this.#discarding = false
-    await this.#room.ask('DISCARD ALL')
-    await this.#room.resetSession()
-    await this.#room.ask(this.#fresh())
-  }
-
-  async #pass(who: Guest | Session): Promise<void> {
+  async #pass(who: object): Promise<void> {
     if (this.#turn.holder !== who) return
     try {
       if (!this.#shut) await this.#tidy(false)
@@ -334,12 +294,12 @@ export class Session {
     const { engine } = this.#room
     if (engine === undefined) return
     if (engine.state.memory > this.#options.memoryLimit) {
-      await this.#exit()
+      await this.#settings.exit()
       await this.#room.sleep()
       return
     }
     if (!this.#room.cleaningDue(this.most, idle)) return
-    await this.#exit()
+    await this.#settings.exit()
     await this.#room.clean(this.most, idle)
   }
 
@@ -371,13 +331,13 @@ export class Session {
 
   /** A new engine knows nothing of the clients. @returns SQL that makes it listen for them */
   #fresh(): string {
-    this.#current = undefined
+    this.#settings.forget()
     for (const guest of this.#guests) guest.statements.lostAll()
     return this.#channels.listening
   }
 
   #lost(): void {
-    this.#current = undefined
+    this.#settings.forget()
     this.#farewell(RESTARTED)
   }
 

@@ -1,0 +1,20 @@
+import { Refusal } from '../../shared/errors.js'
+import { readWorld } from '../world/read-world.js'
+import type { World } from '../world/world.js'
+import { type Given, UsageError } from './options.js'
+
+/**
+ * The world of `--world`. A name that is none is a matter of usage, a file that is none is not.
+ *
+ * @throws UsageError `unknown_world` in its words; Refusal `unreadable_world`, `bad_world`
+ */
+export async function worldOption(given: Given): Promise<World> {
+  try {
+    return await readWorld(given.text('world') ?? 'default')
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'unknown_world') {
+      throw new UsageError(`--world: ${error.message}`, error.hint)
+    }
+    throw error
+  }
+}

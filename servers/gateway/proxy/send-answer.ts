@@ -1,0 +1,44 @@
+import type { ServerResponse } from 'node:http'
+import type { UpstreamAnswer } from '../upstream/http-upstream.js'
+
+/** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
+const SHOWN_CHARS = 200
+
+/** The headers of a stream of events. */
+export const STREAM = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+/** A message as an event. */
+export function framed(message: object): string {
+  return `event: message\ndata: ${JSON.stringify(message)}\n\n`
+}
+
+/** Answers in one body. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  json: string,
+): void {
+  response.writeHead(status, {
+    ...headers,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(json),
+  })
+  // As text: Node sends that in one piece with the head.
+  response.end(json)
+}
+
+/** Whether the upstream answers with a stream of events. */
+export function isEventStream({ headers }: UpstreamAnswer): boolean {
+  return /^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')
+}
+
+/** `: ` and the beginning of a body, on one line; empty if the body is. */
+export function excerpt(text: string): string {
+  const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
+  return short === '' ? '' : `: ${short}`
+}

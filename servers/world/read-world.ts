@@ -1,0 +1,24 @@
+import { checked } from '../../shared/check.js'
+import { DEFAULT_WORLD } from './default-world.js'
+import { type World, worldSchema } from './world.js'
+
+/**
+ * A world by its name or file, or as data.
+ *
+ * @param given a name of fixtures/worlds, the path of a JSON or YAML file, or the world itself
+ * @throws Refusal `unknown_world`, `unreadable_world`, or `bad_world` with every field at fault
+ */
+export async function readWorld(given: string | World): Promise<World> {
+  if (given === 'default' || given === DEFAULT_WORLD) return DEFAULT_WORLD
+  if (typeof given !== 'string') return checkWorld(given, 'world')
+  const { readWorldFile } = await import('./world-file.js')
+  return readWorldFile(given)
+}
+
+/**
+ * @param what how the world is called where something is wrong with it
+ * @throws Refusal `bad_world`
+ */
+export function checkWorld(value: unknown, what: string): World {
+  return checked(worldSchema, value, 'bad_world', what)
+}

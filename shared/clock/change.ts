@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { checked, strict } from '../check.js'
+import { Refusal } from '../errors.js'
+import { CLOCK_MODES, type ClockMode, LATEST_INSTANT } from './spec.js'
+
+const milliseconds = z.int().min(0).max(LATEST_INSTANT)
+
+/** What a clock may be set to. */
+export const changeSchema = strict({
+  mode: z.enum(CLOCK_MODES).exactOptional().describe('unchanged if not given'),
+  now: z
+    .union([milliseconds, z.iso.datetime({ offset: true })], {
+      error: 'expected an instant such as 2026-01-01T00:00:00Z, or milliseconds since 1970',
+    })
+    .exactOptional()
+    .describe('ISO 8601, or milliseconds since the epoch'),
+  nowMs: milliseconds.exactOptional().describe('another way to say it'),
+})
+
+export type ClockChange = z.input<typeof changeSchema>
+
+/** @throws Refusal `bad_clock`; `now` is in milliseconds since the epoch */
+export function readChange(change: ClockChange): { mode: ClockMode | undefined; now: number | undefined } {
+  const { mode, now: given, nowMs } = checked(changeSchema, change, 'bad_clock', 'clock')
+  const said = typeof given === 'string' ? Date.parse(given) : given
+  if (said !== undefined && nowMs !== undefined && said !== nowMs) {
+    throw new Refusal('bad_clock', `clock.now is ${given} and clock.nowMs ${nowMs}`, 'give one of them')
+  }
+  const now = said ?? nowMs
+  if (now === undefined || (now >= 0 && now <= LATEST_INSTANT)) return { mode, now }
+  throw new Refusal('bad_clock', `clock.now is ${JSON.stringify(given)}`, 'give an instant from 1970 to 9999')
+}

@@ -1,0 +1,51 @@
+import { mkdtemp, readFile, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { createGateway } from '../../../servers/gateway/index.js'
+import { engineOf } from '../../support/gateway.js'
+import { rpc, send } from '../../support/raw-http.js'
+import { startUnderstudy } from '../../support/understudy.js'
+
+it('the audit has who called what and what came of it, with the names of arguments alone, here and in its file', async () => {
+  const understudy = await startUnderstudy()
+  const { clock, safebot, journal } = understudy
+  const auditFile = join(await mkdtemp(join(tmpdir(), 'audit-')), 'audit.jsonl')
+  const policy = engineOf({ default: 'deny', tools: { send_message: {} } }, clock)
+  const gateway = await createGateway({ policy, upstream: safebot.mcpUrl, clock, auditFile })
+  const heard: unknown[] = []
+  gateway.audit.subscribe(entry => heard.push(entry))
+  const room = 'http://127.0.0.1:4802/room/AAAAAA#k=secret-key'
+  const toolCall = (name: string) =>
+    rpc('tools/call', { name, arguments: { url: room, text: 'secret text' } }, 'r1')
+  await send(gateway.url, { body: toolCall('send_message') })
+  await send(gateway.url, { body: toolCall('next_task') })
+  const [reached] = journal.entries({ tool: 'send_message' })
+  const common = {
+    at: '2026-01-01T00:00:00.000Z',
+    ...{ grant: 'default', session: null, requestId: 'r1', argumentKeys: ['url', 'text'], approval: null },
+    argsHash: reached?.argsHash,
+  }
+  expect(gateway.audit.entries()).toEqual([
+    {
+      ...{ seq: 1, ...common, tool: 'send_message', outcome: 'allowed', rule: null, message: null },
+      upstream: { ended: 'tool_error', status: 200, latencyMs: expect.any(Number), quota: 'kept' },
+    },
+    {
+      ...{ seq: 2, ...common, tool: 'next_task', outcome: 'denied', rule: '(default deny)' },
+      ...{ message: expect.any(String), upstream: null },
+    },
+  ])
+  expect(heard).toEqual(gateway.audit.entries())
+  const entries = gateway.audit.entries()
+  await gateway.close()
+  const text = await readFile(auditFile, 'utf8')
+  expect(
+    text
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line)),
+  ).toEqual(entries)
+  expect(text).not.toContain('secret')
+  expect((await stat(auditFile)).mode & 0o077).toBe(0)
+})

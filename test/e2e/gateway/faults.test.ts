@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import type { Fault } from '../../../servers/index.js'
+import { inFrontOf } from '../../support/gateway.js'
+import { HttpStream } from '../../support/http-stream.js'
+import { BOTH, eventsOf, rpc, send } from '../../support/raw-http.js'
+import { startUnderstudy } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
+
+const ONE = {
+  default: 'allow',
+  tools: { create_room: { limits: [{ counter: 'rooms', window: 'minute', max: 1, scope: 'grant' }] } },
+}
+const CALL = rpc('tools/call', { name: 'create_room', arguments: {} }, 7)
+const ROOM = { id: 7, result: { structuredContent: { room_id: expect.any(String) } } }
+const failed = (message: string) => ({
+  id: 7,
+  error: { code: -32000, message: expect.stringContaining(message) },
+})
+
+type Do = Fault['do']
+
+/** What the caller sees of each fault, by HTTP status and body, and what becomes of the quota. */
+const JSON_ANSWERS: [name: string, Do, status: number, body: object, quota: 'kept' | 'refunded'][] = [
+  ['a tool error', { toolError: 'no' }, 200, { id: 7, result: { isError: true } }, 'kept'],
+  [
+    'a JSON-RPC error',
+    { rpcError: { code: -32050, message: 'no' } },
+    200,
+    { id: 7, error: { code: -32050 } },
+    'refunded',
+  ],
+  ['a status', { httpStatus: 503, body: 'in the cellar' }, 503, failed('HTTP 503: in the cellar'), 'kept'],
+  ['a status with JSON', { httpStatus: 429, body: { slow: 'down' } }, 429, failed('HTTP 429'), 'kept'],
+  ['a credential refused', { httpStatus: 401 }, 502, failed('did not take this gateway'), 'kept'],
+  ['a cut before', { drop: 'before' }, 502, failed('broke off without an answer'), 'kept'],
+  ['a cut behind', { drop: 'after' }, 502, failed('broke off without an answer'), 'kept'],
+  ['a crash', { crash: true }, 502, failed('broke off without an answer'), 'kept'],
+  ['no JSON', { malformed: 'json' }, 502, failed('what is no answer'), 'kept'],
+  ['an event for JSON', { malformed: 'sse' }, 502, failed('what is no answer'), 'kept'],
+  ['half an answer', { malformed: 'truncated' }, 502, failed('broke off in the middle'), 'kept'],
+  ['a compressed answer', { gzip: true }, 200, ROOM, 'kept'],
+  ['8 MiB', { bytes: 8 * 1024 * 1024 }, 200, ROOM, 'kept'],
+]
+
+const STREAMS: [name: string, Do, last: object, quota: 'kept' | 'refunded'][] = [
+  [
+    'a JSON-RPC error',
+    { rpcError: { code: -32050, message: 'no' } },
+    { id: 7, error: { code: -32050 } },
+    'refunded',
+  ],
+  ['a cut', { drop: 'after' }, failed('broke off in the middle'), 'kept'],
+  ['no JSON', { malformed: 'json' }, failed('not JSON'), 'kept'],
+  ['a broken event', { malformed: 'sse' }, failed('not JSON'), 'kept'],
+  ['half an event', { malformed: 'truncated' }, failed('broke off in the middle'), 'kept'],
+  ['compressed events', { gzip: true }, ROOM, 'kept'],
+  ['1 MiB', { bytes: 1024 * 1024 }, ROOM, 'kept'],
+  ['8 MiB', { bytes: 8 * 1024 * 1024 }, ROOM, 'kept'],
+]
+
+async function faulty(act: Do) {
+  const understudy = await startUnderstudy()
+  understudy.faults.set([{ server: 'safebot', tool: 'create_room', when: { nth: 1 }, do: act }])
+  const gateway = await inFrontOf(understudy, 'safebot', ONE)
+  return { understudy, gateway }
+}
+
+describe('through the gateway, of an answer in one body', () => {
+  it.each(JSON_ANSWERS)('%s', async (_, act, status, body, quota) => {
+    const { gateway } = await faulty(act)
+    const answer = await send(gateway.url, { body: CALL })
+    expect([answer.status, answer.json]).toMatchObject([status, body])
+    expect(gateway.audit.entries()).toMatchObject([{ requestId: 7, upstream: { quota } }])
+    if ('crash' in act) return
+    const next = JSON.stringify((await send(gateway.url, { body: CALL })).json)
+    expect(next.includes('POLICY DENIED')).toBe(quota === 'kept')
+  })
+})
+
+describe('through the gateway, of an answer as a stream', () => {
+  it.each(STREAMS)('%s', async (_, act, last, quota) => {
+    const { gateway } = await faulty(act)
+    const { status, body } = await send(gateway.url, { body: CALL, headers: { accept: 'text/event-stream' } })
+    expect(status).toBe(200)
+    expect(eventsOf(body)).toMatchObject([last])
+    expect(gateway.audit.entries()).toMatchObject([{ upstream: { status: 200, quota } }])
+  })
+})
+
+describe('through the gateway', () => {
+  it('a call that hangs is given up by its caller, and has spent its quota', async () => {
+    const { gateway, understudy } = await faulty({ hang: true })
+    const body = { ...CALL, params: { ...Object(CALL.params), _meta: { progressToken: 1 } } }
+    const stream = await HttpStream.open(gateway.url, 'POST', { accept: BOTH }, body)
+    stream.drop()
+    await understudy.journal.waitFor({ tool: 'create_room', outcome: 'aborted' })
+    await until(() => gateway.audit.entries().length === 1)
+    expect(gateway.audit.entries()).toMatchObject([{ upstream: { ended: 'cancelled', quota: 'kept' } }])
+  })
+
+  it('an upstream that is gone is one clear error, and its quota is spent', async () => {
+    const { gateway, understudy } = await faulty({ gzip: true })
+    await understudy.close()
+    const { status, json } = await send(gateway.url, { body: CALL })
+    expect([status, json]).toMatchObject([502, failed('cannot be reached (ECONNREFUSED)')])
+    expect((await send(gateway.url, { method: 'GET', headers: { 'mcp-session-id': 'x' } })).status).toBe(502)
+  })
+})
