@@ -21,8 +21,21 @@ export {
   type GatewayOptions,
   type GrantOptions,
 } from './gateway/index.js'
+export type { Handles } from './handles.js'
 export type { Account, Plan } from './instanode/domain/account.js'
 export type { Delivery } from './instanode/domain/delivery.js'
+export type { RunningInstanode } from './start-instanode.js'
+export type { RunningSafebot } from './start-safebot.js'
 export { Snapshot } from './state/snapshot.js'
-export { createUnderstudy, type Understudy, type UnderstudyOptions } from './understudy.js'
+export {
+  createInstanode,
+  createSafebot,
+  createUnderstudy,
+  type InstanodeAlone,
+  type InstanodeAloneOptions,
+  type SafebotAlone,
+  type SafebotAloneOptions,
+  type Understudy,
+  type UnderstudyOptions,
+} from './understudy.js'
 export type { World } from './world/world.js'

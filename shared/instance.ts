@@ -5,6 +5,7 @@ import { FaultTable } from './faults/table.js'
 import { IdSource } from './ids.js'
 import { JournalFile } from './journal/file.js'
 import { Journal } from './journal/journal.js'
+import { Tally } from './journal/tally.js'
 import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
 
@@ -33,6 +34,8 @@ export interface Instance {
   readonly machine: Clock
   readonly ids: IdSource
   readonly journal: Journal
+  /** How often what was called, from the beginning on. */
+  readonly tally: Tally
   /** Trouble that has been asked for. */
   readonly faults: FaultTable
   /** What the lists of tools show instead of the genuine ones. */
@@ -60,21 +63,24 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     options.journalFile === undefined
       ? undefined
       : await JournalFile.open(options.journalFile, error => log.error('the journal file failed', error))
+  const knownTools = new KnownTools()
+  const tally = new Tally(knownTools)
   const journal = new Journal({
     clock,
     machine,
     instance: name,
     enabled: options.journal ?? true,
+    tally,
     onError: error => log.error('a listener of the journal failed', error),
     ...(file && { file }),
   })
-  const knownTools = new KnownTools()
   return {
     name,
     clock,
     machine,
     ids,
     journal,
+    tally,
     faults: new FaultTable(knownTools),
     catalogue: new Catalogue(knownTools),
     knownTools,

@@ -17,6 +17,11 @@ export class KnownTools {
     this.#servers.set(name, server)
   }
 
+  /** Whether a server has such a tool, by its genuine name. */
+  has(server: string, tool: string): boolean {
+    return this.#servers.get(server)?.tools.some(({ name }) => name === tool) === true
+  }
+
   /** @throws Refusal `unknown_server`, with those there are */
   server(name: string): KnownServer {
     const server = this.#servers.get(name)

@@ -15,7 +15,8 @@ export interface RunningAttack {
   readonly receivers: Readonly<Record<string, string>>
 }
 
-type Target = Pick<Understudy, 'instanode' | 'safebot' | 'faults' | 'catalogue'>
+/** What attacks are carried out on. */
+export type Target = Pick<Understudy, 'instanode' | 'safebot' | 'faults' | 'catalogue'>
 
 /** Plants what attacks plant, as strangers would, then lays on what they change. The journal has it all. */
 export async function carryOut(attacks: readonly Attack[], target: Target): Promise<RunningAttack[]> {

@@ -2,7 +2,7 @@ import { OPTIONS, type OptionName, variableOf } from './options.js'
 
 /** Each command, in one line. */
 export const COMMANDS = {
-  up: 'the servers over HTTP',
+  up: 'the servers over HTTP, and the control plane',
   instanode: 'Instanode on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
   safebot: 'Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
   gateway:

@@ -18,6 +18,11 @@ export const OPTIONS = {
   'allow-host': { value: 'NAME', multiple: true, about: 'further Host name to accept; may be repeated' },
   'instanode-port': { value: 'PORT', fallback: '4801', about: 'port of Instanode; 0 picks a free one' },
   'safebot-port': { value: 'PORT', fallback: '4802', about: 'port of Safebot; 0 picks a free one' },
+  'control-port': {
+    value: 'PORT',
+    fallback: '4800',
+    about: 'port of the control plane of up; 0 picks a free one',
+  },
   http: { value: 'PORT', about: 'serve HTTP on this port instead of stdio' },
   clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
   seed: { value: 'TEXT', about: 'seeds every id, token and key; default: random' },

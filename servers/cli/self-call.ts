@@ -1,21 +1,13 @@
 import { Refusal } from '../../shared/errors.js'
 
 /**
- * Calls a server as a client would: it is ready once it answers.
+ * Has every server answer a call, as the control plane makes it: they are ready once they do, and no journal begins with it.
  *
- * @param mcpUrl its MCP endpoint
- * @throws Refusal `not_ready`
+ * @throws Refusal `not_ready`, with what did not answer
  */
-export async function answersToItself(mcpUrl: string): Promise<void> {
-  const response = await fetch(mcpUrl, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 'ready', method: 'tools/list' }),
-  })
+export async function answersToItself(controlUrl: string): Promise<void> {
+  const response = await fetch(`${controlUrl}/readyz`)
+  const answer = await response.text()
   if (response.ok) return
-  throw new Refusal(
-    'not_ready',
-    `${mcpUrl} answered ${response.status} to its own call`,
-    await response.text(),
-  )
+  throw new Refusal('not_ready', `the servers do not answer their own call (${response.status})`, answer)
 }

@@ -19,11 +19,11 @@ export async function up(given: Given): Promise<void> {
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
     attack: given.texts('attack'),
+    controlPort: readPort(given, 'control-port'),
   }
   const understudy = await createUnderstudy(options)
   const told = untilTold()
-  await answersToItself(understudy.instanode.mcpUrl)
-  await answersToItself(understudy.safebot.mcpUrl)
+  await answersToItself(understudy.control.url)
   const accounts = await understudy.instanode.accounts()
   const print = given.flag('json') ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
@@ -33,12 +33,13 @@ export async function up(given: Given): Promise<void> {
 
 type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>
 
-function readyLine({ instanode, safebot, attacks }: Understudy, accounts: Accounts): string {
+function readyLine({ instanode, safebot, control, attacks }: Understudy, accounts: Accounts): string {
   const ready = {
     ready: true,
     version: VERSION,
     instanode: { mcp: instanode.mcpUrl, api: instanode.apiUrl },
     safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
+    control: { url: control.url },
     accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
     ...(attacks.length > 0 && { attacks }),
   }
@@ -47,7 +48,7 @@ function readyLine({ instanode, safebot, attacks }: Understudy, accounts: Accoun
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot, attacks }: Understudy,
+  { instanode, safebot, control, attacks }: Understudy,
   accounts: Accounts,
   { clock, contract }: UnderstudyOptions,
 ): string {
@@ -57,10 +58,12 @@ function readyText(
     `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
+    `#   Control   ${control.url}   (clock, journal, faults, state, snapshots: open it, or curl it)`,
     ...attacks.flatMap(attackText),
     '#',
     `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
     `export UNDERSTUDY_SAFEBOT_MCP='${safebot.mcpUrl}'`,
+    `export UNDERSTUDY_CONTROL='${control.url}'`,
     '',
   ].join('\n')
 }

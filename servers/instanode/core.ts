@@ -5,6 +5,8 @@ import type { DatabaseProvider } from './databases/provider.js'
 import { Accounts } from './domain/accounts.js'
 import { Credentials } from './domain/credentials.js'
 import { Ownership } from './domain/ownership.js'
+import { Permanence } from './domain/permanence.js'
+import { Plans } from './domain/plans.js'
 import { Platform } from './domain/platform.js'
 import { Provisioning } from './domain/provisioning.js'
 import { Readiness } from './domain/readiness.js'
@@ -18,10 +20,12 @@ import type { InstanodeStore } from './store/store.js'
 /** The service without any way to reach it. */
 export interface Core {
   readonly store: InstanodeStore
+  readonly databases: DatabaseProvider
   readonly accounts: Accounts
   readonly reaper: Reaper
   readonly receivers: Receivers
   readonly ownership: Ownership
+  readonly plans: Plans
   readonly readiness: Readiness
   readonly provisioning: Provisioning
   readonly service: InstanodeService
@@ -43,15 +47,18 @@ export function createCore(
   const accounts = new Accounts(store, new Credentials(clock, tokenSecret(instance, hostility)), clock)
   const gate = new Gate()
   const reaper = new Reaper({ store, databases, clock, contract, log, gate })
-  const shared = { store, accounts, databases, reaper, clock, contract, log }
+  const permanence = new Permanence({ databases, reaper, clock, contract, log })
+  const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, gate }
   const ownership = new Ownership(shared)
   const provisioning = new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl })
   return {
     store,
+    databases,
     accounts,
     reaper,
     receivers: new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, gate }),
     ownership,
+    plans: new Plans(shared),
     readiness: new Readiness({ store, databases, machine, log }),
     provisioning,
     service: hostileService(new Platform(accounts, provisioning, ownership, gate), hostility),

@@ -1,16 +1,18 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
+import type { ControlledInstanode } from '../../shared/control/controlled.js'
 import type { HttpFace } from '../../shared/http/listener.js'
 import type { Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
-import { type ListenOptions, serveHttp } from '../../shared/mcp/http/serve.js'
+import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { TokenBuckets } from '../../shared/token-buckets.js'
 import { DEFAULT_WORLD } from '../world/default-world.js'
 import type { World } from '../world/world.js'
 import { LOCAL_ADDRESS } from './caller.js'
 import { type Contract, contractOf } from './contract.js'
+import { controlled } from './control/controlled.js'
 import { type Core, createCore } from './core.js'
 import type { Account } from './domain/account.js'
 import type { Delivery } from './domain/delivery.js'
@@ -44,6 +46,7 @@ export interface InstanodeListenOptions extends ListenOptions {
 /** What a server is put together from. */
 interface Parts {
   instance: Instance
+  contractName: ContractName
   contract: Contract
   core: Core
   host: McpHost<Caller>
@@ -57,6 +60,7 @@ interface Parts {
 /** The Instanode stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Instanode {
   readonly #instance: Instance
+  readonly #contractName: ContractName
   readonly #contract: Contract
   readonly #requestLimit: RequestLimit | undefined
   readonly #requests: TokenBuckets | undefined
@@ -66,10 +70,13 @@ export class Instanode {
   readonly #host: McpHost<Caller>
   readonly #onClose: (() => Promise<void> | void)[] = []
   readonly #base: Parts['base']
+  #serving: Serving | undefined
   #connections = 0
 
-  private constructor({ instance, contract, requestLimit, requests, core, host, state, base }: Parts) {
+  private constructor(parts: Parts) {
+    const { instance, contractName, contract, requestLimit, requests, core, host, state, base } = parts
     this.#instance = instance
+    this.#contractName = contractName
     this.#contract = contract
     this.#requestLimit = requestLimit
     this.#requests = requests
@@ -92,7 +99,8 @@ export class Instanode {
 
   static async #assemble(instance: Instance, options: InstanodeOptions): Promise<Instanode> {
     const { databases, close } = await openDatabases(instance, options)
-    const contract = contractOf(options.contract ?? 'documented')
+    const { contract: contractName = 'documented' } = options
+    const contract = contractOf(contractName)
     const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
     // What creates receivers is made before it is known where they can be reached.
     const base = { url: DEFAULT_BASE }
@@ -112,7 +120,7 @@ export class Instanode {
       releaseHeld: refusal => host.releaseHeld(refusal),
     })
     const instanode = new Instanode({
-      ...{ instance, contract, core, host, base, requests, state },
+      ...{ instance, contractName, contract, core, host, base, requests, state },
       requestLimit: limit,
     })
     instanode.#onClose.push(close)
@@ -189,6 +197,17 @@ export class Instanode {
     return this.#core.receivers.onDelivery(listener)
   }
 
+  /** As a control plane shows and changes it. */
+  controlled(): ControlledInstanode {
+    return controlled({
+      core: this.#core,
+      host: this.#host,
+      clock: this.#instance.clock,
+      contract: this.#contractName,
+      listening: () => this.#serving?.listening,
+    })
+  }
+
   /** Ends every conversation, and the databases with it that are this server's own. */
   async close(): Promise<void> {
     await this.#core.reaper.stop()
@@ -225,9 +244,11 @@ export class Instanode {
         return { mcp: mcp ? endpoint : rest, rest }
       },
     })
+    this.#serving = serving
     this.#onClose.push(() => serving.close())
     return serving.url
   }
+
   #createRest(url: string): HttpFace {
     return createRestFace({
       instance: this.#instance,

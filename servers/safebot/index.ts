@@ -1,5 +1,8 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import type { ContractName } from '../../shared/contract.js'
+import type { ControlledServer } from '../../shared/control/controlled.js'
+import type { SafebotView } from '../../shared/control/schemas/safebot-view.js'
 import type { ApiFace } from '../../shared/http/api-face.js'
 import { notFound } from '../../shared/http/not-found.js'
 import type { Instance } from '../../shared/instance.js'
@@ -12,6 +15,7 @@ import { DEFAULT_WORLD } from '../world/default-world.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
+import { controlled } from './control/controlled.js'
 import { Relay } from './domain/relay.js'
 import { copying } from './hostile/copied-messages.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
@@ -34,6 +38,7 @@ export type { SafebotOptions } from './options.js'
 export class Safebot {
   readonly #instance: Instance
   readonly #relay: Relay
+  readonly #contractName: ContractName
   readonly #contract: Contract
   readonly #limits: SafebotLimits
   readonly #agents: Agents
@@ -49,6 +54,7 @@ export class Safebot {
     const { contract = 'documented' } = options
     const ids = instance.ids.stream('safebot')
     this.#instance = instance
+    this.#contractName = contract
     this.#contract = contractOf(contract)
     this.#limits = { ...LIMITS[contract], ...options.limits }
     this.#relay = new Relay({
@@ -135,6 +141,17 @@ export class Safebot {
     const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => takeUp(folder))
     this.#agents.admit('stdio', agent)
     return new StdioConversation({ host: this.#host, caller: agent, input, output, onEnd })
+  }
+
+  /** As a control plane shows it. */
+  controlled(): ControlledServer<SafebotView> {
+    return controlled({
+      relay: this.#relay,
+      host: this.#host,
+      clock: this.#instance.clock,
+      contract: this.#contractName,
+      listening: () => this.#serving?.listening,
+    })
   }
 
   /**

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { checked, strict } from '../check.js'
 import { Refusal } from '../errors.js'
+import { shown } from '../shown.js'
 import { CLOCK_MODES, type ClockMode, LATEST_INSTANT } from './spec.js'
 
 const milliseconds = z.int().min(0).max(LATEST_INSTANT)
@@ -10,7 +11,8 @@ export const changeSchema = strict({
   mode: z.enum(CLOCK_MODES).exactOptional().describe('unchanged if not given'),
   now: z
     .union([milliseconds, z.iso.datetime({ offset: true })], {
-      error: 'expected an instant such as 2026-01-01T00:00:00Z, or milliseconds since 1970',
+      error: ({ input }) =>
+        `is ${shown(input)}: expected an instant such as 2026-01-01T00:00:00Z, or milliseconds since 1970`,
     })
     .exactOptional()
     .describe('ISO 8601, or milliseconds since the epoch'),

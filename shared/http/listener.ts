@@ -68,6 +68,11 @@ export class Listener {
     return new Listener(server, url)
   }
 
+  /** Whether it can be connected to. */
+  get listening(): boolean {
+    return this.#server.listening
+  }
+
   /** Stops listening and drops what is connected, as a process does that dies. */
   cut(): void {
     this.#server.close()

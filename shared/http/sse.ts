@@ -47,6 +47,19 @@ export class SseStream {
     return this.#write('', message)
   }
 
+  /**
+   * Sends one event under a name and an id.
+   *
+   * @param json on one line
+   * @returns whether it may be sent more at once; else `onDrain` is called when it may
+   */
+  sendNamed(name: string, id: string, json: string, onDrain: () => void): boolean {
+    if (this.#body.writableEnded || this.#body.destroyed) return true
+    const more = this.#body.write(`event: ${name}\nid: ${id}\ndata: ${json}\n\n`)
+    if (!more) this.#body.once('drain', onDrain)
+    return more
+  }
+
   /** Sends text as it stands, well-framed or not, and ends. */
   endWith(text: string): void {
     this.#keepAlive?.cancel()

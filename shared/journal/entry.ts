@@ -1,18 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { argsHash } from './args-hash.js'
+import type { EntryJson } from './entry-json.js'
 import { maskHeaders } from './mask.js'
+import { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind } from './outcome.js'
 import { traceId } from './trace.js'
 
-/** How a request may end; `fault` is trouble that was asked for. */
-export const OUTCOMES = ['ok', 'tool_error', 'protocol_error', 'aborted', 'fault'] as const
-
-/** How a request ended; `undefined` while it is still under way. */
-export type Outcome = (typeof OUTCOMES)[number]
-
-export const TRANSPORTS = ['stdio', 'http', 'memory'] as const
-
-/** By which way a request came in. */
-export type TransportKind = (typeof TRANSPORTS)[number]
+export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 
 /** What is known when a request arrives. */
 export interface Arrival {
@@ -45,6 +38,8 @@ export class JournalEntry {
   readonly headers: IncomingHttpHeaders
   readonly raw: string
   readonly requestBytes: number
+  /** The journal's count of changes when this one was opened or, later, ended. */
+  changed = 0
   readonly #traceparent: unknown
   #outcome: Outcome | undefined
   #durationMs: number | undefined
@@ -123,7 +118,7 @@ export class JournalEntry {
   }
 
   /** The documented shape of an entry, in its documented order. */
-  toJSON(): Record<string, unknown> {
+  toJSON(): EntryJson {
     return {
       seq: this.seq,
       at: this.at,
@@ -137,7 +132,7 @@ export class JournalEntry {
       tool: this.tool,
       arguments: this.argsHash === null ? null : (this.arguments ?? null),
       argsHash: this.argsHash,
-      headers: this.headers,
+      headers: present(this.headers),
       outcome: this.#outcome ?? null,
       durationMs: this.#durationMs ?? null,
       requestBytes: this.requestBytes,
@@ -146,6 +141,13 @@ export class JournalEntry {
       trace: this.trace,
     }
   }
+}
+
+/** A header that is not there is no header. */
+function present(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const given: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) given[name] = value
+  return given
 }
 
 function hashOrNull(value: unknown): string | null {

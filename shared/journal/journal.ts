@@ -5,6 +5,7 @@ import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import type { JournalFile } from './file.js'
 import { asLine, inWords } from './nearest.js'
 import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
+import type { Tally } from './tally.js'
 import { Waiter, type Watcher } from './waiter.js'
 import { expectedOf, type JournalFilter, matches, readWhere } from './where.js'
 
@@ -22,6 +23,8 @@ export interface JournalOptions {
   file?: JournalFile
   /** Default true. Off, nothing is kept, and what would have to be proved by it is refused: only to measure its cost. */
   enabled?: boolean
+  /** Counts what has ended. */
+  tally?: Tally
   /** Told of a listener that threw. Default: nobody. */
   onError?: (error: unknown) => void
 }
@@ -49,8 +52,9 @@ const LISTED = 20
  * A ring: past either bound the oldest entries go and `dropped` says how many went.
  */
 export class Journal {
-  readonly #options: Required<Omit<JournalOptions, 'file' | 'onError'>>
+  readonly #options: Required<Omit<JournalOptions, 'file' | 'tally' | 'onError'>>
   readonly #file: JournalFile | undefined
+  readonly #tally: Tally | undefined
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()
   /** Stands in for every entry while the journal is off. */
@@ -61,15 +65,30 @@ export class Journal {
   #bytes = 0
   #seq = 0
   #dropped = 0
+  /** How often entries were opened or ended. */
+  #changes = 0
+  /** The latest change of an entry that the ring has let go. */
+  #lost = 0
   /** The seq up to which the journal has been cleared: what ends of that is no longer told. */
   #cleared = 0
 
-  constructor({ file, onError, ...options }: JournalOptions) {
+  constructor({ file, tally, onError, ...options }: JournalOptions) {
     this.#options = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, enabled: true, ...options }
     this.#file = file
+    this.#tally = tally
     this.#onError = onError ?? (() => undefined)
     this.#unkept = new JournalEntry(0, options.instance, 0, 0, NOTHING)
     this.#unkept.end('ok', 0, 0)
+  }
+
+  /** How many entries are kept. */
+  get size(): number {
+    return this.#kept.length - this.#first
+  }
+
+  /** Bytes of request bodies kept. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** How many entries the ring has let go. */
@@ -82,6 +101,7 @@ export class Journal {
     const { clock, instance, enabled } = this.#options
     if (!enabled) return this.#unkept
     const entry = new JournalEntry(++this.#seq, instance, clock.now(), machineNow(), arrival)
+    entry.changed = ++this.#changes
     this.#kept.push(entry)
     this.#bytes += entry.requestBytes
     this.#trim()
@@ -94,6 +114,8 @@ export class Journal {
     if (entry === this.#unkept) return
     const durationMs = Math.round((machineNow() - entry.startedMs) * 1000) / 1000
     if (!entry.end(outcome, durationMs, responseBytes)) return
+    entry.changed = ++this.#changes
+    this.#tally?.count(entry)
     this.#file?.append(entry)
     if (this.#watchers.size > 0 && entry.seq > this.#cleared) this.#tell(entry)
   }
@@ -133,8 +155,32 @@ export class Journal {
     this.#first = 0
     this.#bytes = 0
     this.#dropped = 0
+    this.#lost = 0
     this.#cleared = this.#seq
     for (const watcher of this.#watchers) watcher.cleared?.()
+  }
+
+  /** How often entries were opened or ended, up to now: where {@link changesAfter} goes on from. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  /**
+   * The entries that have been opened or have ended since, in that order, each once and as it is now.
+   *
+   * @param change see {@link JournalEntry.changed}
+   * @param limit how many at most
+   * @returns `complete`: whether none of them has been let go
+   */
+  changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
+    const changed = this.#held().filter(entry => entry.changed > change)
+    changed.sort((one, other) => one.changed - other.changed)
+    return { entries: changed.slice(0, limit), complete: this.#lost <= change }
+  }
+
+  /** Tells `watcher` of everything from now on, until the returned function is called. */
+  watch(watcher: Watcher): () => void {
+    return this.#watch(watcher)
   }
 
   /** Calls `listener` for every entry from now on, until the returned function is called; what it throws does no harm. */
@@ -227,6 +273,7 @@ export class Journal {
       const oldest = this.#kept[this.#first]
       if (oldest === undefined || this.#first === this.#kept.length - 1) break
       this.#bytes -= oldest.requestBytes
+      this.#lost = Math.max(this.#lost, oldest.changed)
       this.#first++
       this.#dropped++
     }

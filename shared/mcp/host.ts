@@ -75,6 +75,9 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   readonly #asked = new Map<RequestId, Call<Caller>>()
   /** Each cuts what no lasting conversation stands for, without a word: a listener's sockets. */
   readonly #cuts = new Set<() => void>()
+  /** The pings of its own that the SDK has not answered, by their id. */
+  readonly #pings = new Map<RequestId, () => void>()
+  #closed = false
   #lastId = 0
   /** While the SDK is handed a message: whether it could read it. */
   #reading: { failed: boolean } | undefined
@@ -112,7 +115,21 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
 
   async start(): Promise<void> {}
 
+  /**
+   * Has the SDK's server answer a ping, as if a caller had sent it; the journal hears nothing of it.
+   *
+   * @throws Error if this has been closed
+   */
+  async ping(): Promise<void> {
+    if (this.#closed) throw new Error('it has been closed')
+    const id = ++this.#lastId
+    const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))
+    this.#hand({ jsonrpc: '2.0', id, method: 'ping' })
+    await answered
+  }
+
   async close(): Promise<void> {
+    this.#closed = true
     for (const call of [...this.#calls.values()]) this.#cancel(call, 'the server is shutting down')
     this.onclose?.()
   }
@@ -126,6 +143,20 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   callerOf(id: RequestId): string {
     const call = this.#calls.get(id)
     return call === undefined ? '' : this.#options.nameOf(call.caller)
+  }
+
+  /** The requests that have not been answered yet, in the order they came. */
+  underWay(): { entry: JournalEntry; caller: string; method: string }[] {
+    return [...this.#calls.values()].map(({ entry, caller, method }) => ({
+      entry,
+      caller: this.#options.nameOf(caller),
+      method,
+    }))
+  }
+
+  /** How many those are. */
+  get busy(): number {
+    return this.#calls.size
   }
 
   /** Lets a lasting conversation hear what the server says to all. */
@@ -212,6 +243,12 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
     }
     const call = message.id === undefined ? undefined : this.#calls.get(message.id)
     if (call !== undefined) this.#answer(call, { ...message, id: call.callerId })
+    else if (message.id !== undefined) this.#pinged(message.id)
+  }
+
+  #pinged(id: RequestId): void {
+    this.#pings.get(id)?.()
+    this.#pings.delete(id)
   }
 
   #ask(id: RequestId, call: Call<Caller>): void {

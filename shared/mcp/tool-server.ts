@@ -6,6 +6,8 @@ import {
   McpError,
   type ProgressToken,
 } from '@modelcontextprotocol/sdk/types.js'
+import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation'
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 import { Refusal } from '../errors.js'
 import { isObject } from '../is-object.js'
 import type { Log } from '../log.js'
@@ -25,6 +27,16 @@ export interface ToolServerOptions<Caller> {
   refusal?: (tool: string, refusal: Refusal) => string
 }
 
+let ajv: AjvJsonSchemaValidator | undefined
+
+/** The SDK makes one for each server, which takes milliseconds, and needs it only where a client is asked for a form. */
+const whenNeeded: jsonSchemaValidator = {
+  getValidator(schema) {
+    ajv ??= new AjvJsonSchemaValidator()
+    return ajv.getValidator(schema)
+  },
+}
+
 /** One SDK `Server` with the given tools, mounted behind `host`. */
 export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Promise<Server> {
   const { name, version, host, log } = options
@@ -32,7 +44,8 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
   const listed = { tools: options.tools.map(tool => tool.listing) }
   const { catalogue, knownTools } = host.instance
   // An overlay may be set at any time, so every session is told that its list may change, as most SDKs tell it anyway.
-  const server = new Server({ name, version }, { capabilities: { tools: { listChanged: true } } })
+  const capabilities = { tools: { listChanged: true } }
+  const server = new Server({ name, version }, { capabilities, jsonSchemaValidator: whenNeeded })
   knownTools.add(host.name, {
     tools: listed.tools,
     announce() {

@@ -16,7 +16,7 @@ const ALL = 33
 
 /** A program: the official conformance suite against the stand-in, and against the suite's fixture on the same transport. */
 async function main(): Promise<number> {
-  const up = ['up', '--instanode-port', '0', '--safebot-port', '0', '--json']
+  const up = ['up', '--instanode-port', '0', '--safebot-port', '0', '--control-port', '0', '--json']
   const generic = await withServer('dist/servers/cli.js', up, async line => {
     const ready: Record<'instanode' | 'safebot', { mcp: string }> = JSON.parse(line)
     const results: ScenarioResult[] = []

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 ready=$(mktemp)
-node dist/servers/cli.js up --instanode-port 0 --safebot-port 0 --json >"$ready" &
+node dist/servers/cli.js up --instanode-port 0 --safebot-port 0 --control-port 0 --json >"$ready" &
 server=$!
 trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -f "$ready"' EXIT
 for _ in $(seq 100); do [ -s "$ready" ] && break; sleep 0.1; done

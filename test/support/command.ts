@@ -22,7 +22,7 @@ export class Command {
   /** @param program what is run; by default the command itself */
   constructor(args: string[], env: Record<string, string> = {}, program = COMMAND) {
     // Two commands of two tests may run at once.
-    const ports = { UNDERSTUDY_INSTANODE_PORT: '0' }
+    const ports = { UNDERSTUDY_INSTANODE_PORT: '0', UNDERSTUDY_CONTROL_PORT: '0' }
     this.process = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...ports, ...env } })
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString('utf8')

@@ -1,13 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
-import type { DatabaseProvider } from '../databases/provider.js'
 import type { Caller, Removed } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
-import { databaseName } from './database.js'
-import { databaseLimits } from './limits.js'
+import type { Permanence } from './permanence.js'
 import type { Reaper } from './reaper.js'
 import {
   internalError,
@@ -24,7 +22,7 @@ import { trimSpace } from './trim-space.js'
 export interface OwnershipOptions {
   store: InstanodeStore
   accounts: Accounts
-  databases: DatabaseProvider
+  permanence: Permanence
   reaper: Reaper
   clock: Clock
   contract: Contract
@@ -110,22 +108,7 @@ export class Ownership {
 
   async #handOver(resource: Resource, { id, plan }: Account): Promise<Resource> {
     const owned = { ...resource, owner: id }
-    if (plan !== 'paid') return owned
-    const { contract } = this.#options
-    if (resource.type === 'postgres' && resource.tier !== 'paid' && contract.raisesPaidLimits) {
-      await this.#raiseLimits(resource)
-    }
-    return { ...owned, tier: 'paid', expiresAt: null, reapAt: null }
-  }
-
-  async #raiseLimits({ token }: Resource): Promise<void> {
-    const { databases, contract, log } = this.#options
-    try {
-      await databases.setLimits(databaseName(token), databaseLimits('paid', contract))
-    } catch (error) {
-      log.error('the limits of a claimed database could not be raised', error)
-      throw internalError('its limits could not be raised, so it is not claimed: try again', 500)
-    }
+    return plan === 'paid' ? this.#options.permanence.granted(owned) : owned
   }
 
   async #reap(token: string): Promise<void> {

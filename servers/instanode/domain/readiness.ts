@@ -1,4 +1,5 @@
-import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
+import type { Clock } from '../../../shared/clock/clock.js'
+import { inTime } from '../../../shared/clock/in-time.js'
 import type { Log } from '../../../shared/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from '../store/store.js'
@@ -36,6 +37,12 @@ export class Readiness {
 
   /** Asks all parts at once. */
   async check(): Promise<Checks> {
+    const { platform_db, customer_db, redis } = await this.reasons()
+    return { customer_db: check(customer_db), platform_db: check(platform_db), redis: check(redis) }
+  }
+
+  /** Likewise; says of each part `ok`, or why it is not. */
+  async reasons(): Promise<Record<keyof Checks, string>> {
     const { store, databases } = this.#options
     const [platform_db, customer_db, redis] = await Promise.all([
       this.#probe('the store', () => store.find(NOBODYS)),
@@ -45,21 +52,18 @@ export class Readiness {
     return { customer_db, platform_db, redis }
   }
 
-  async #probe(what: string, ask: () => Promise<unknown>): Promise<Check> {
+  async #probe(what: string, ask: () => Promise<unknown>): Promise<string> {
     const { machine, log } = this.#options
-    let alarm: Wakeup | undefined
-    const tooLate = new Promise<never>((_, reject) => {
-      const giveUp = () => reject(new Error(`no answer within ${PROBE_MS} ms`))
-      alarm = machine.wakeAt(machine.now() + PROBE_MS, giveUp)
-    })
     try {
-      await Promise.race([ask(), tooLate])
+      await inTime(machine, PROBE_MS, ask())
       return 'ok'
     } catch (error) {
       log.warn(`${what} did not answer that it is ready`, error)
-      return 'ping_failed'
-    } finally {
-      alarm?.cancel()
+      return error instanceof Error ? error.message : String(error)
     }
   }
+}
+
+function check(reason: string): Check {
+  return reason === 'ok' ? 'ok' : 'ping_failed'
 }

@@ -77,6 +77,10 @@ export class MemoryStore implements InstanodeStore {
     })
   }
 
+  async resources(): Promise<Resource[]> {
+    return [...this.#rows.values()].map(({ resource }) => resource)
+  }
+
   async ownedBy(accountId: string): Promise<Resource[]> {
     return [...(this.#owned.get(accountId) ?? [])]
       .flatMap(token => this.#rows.get(token) ?? [])

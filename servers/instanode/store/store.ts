@@ -40,6 +40,8 @@ export interface InstanodeStore {
     token: string,
     change: (resource: Resource | undefined) => Promise<Resource | undefined>,
   ): Promise<Resource | undefined>
+  /** All that have not been forgotten, the first created first. */
+  resources(): Promise<Resource[]>
   /** The last created first. */
   ownedBy(accountId: string): Promise<Resource[]>
   /** Those of a type made from a subnet, the last created first. */

@@ -65,6 +65,11 @@ export class Identities {
     this.#usedSignatures.restore(used)
   }
 
+  /** How many handles are registered. */
+  count(): Promise<number> {
+    return this.#store.identityCount()
+  }
+
   find(handle: string): Promise<Identity | undefined> {
     return this.#store.identity(handle)
   }

@@ -20,6 +20,7 @@ import { Identities } from './identities.js'
 import type { Identity } from './identity.js'
 import { Keys } from './keys.js'
 import type { UsedNonces } from './nonces.js'
+import { Overview } from './overview.js'
 import { Parking } from './parking.js'
 import { checkPost } from './post.js'
 import { type Listening, Presence } from './presence.js'
@@ -79,6 +80,7 @@ export class Relay implements SafebotService {
   readonly signatures: Signatures
   readonly presence: Presence
   readonly rates: Rates
+  readonly overview: Overview
   readonly #store: SafebotStore
   readonly #clock: Clock
   readonly #ids: IdSource
@@ -106,6 +108,7 @@ export class Relay implements SafebotService {
     this.#parking = new Parking(clock, this.#waiters, contract)
     this.#tasks = new Tasks(this.#rooms, this.#parking, this.#waiters, clock, ids, contract)
     this.#feeds = new Feeds(this.#rooms, this.#waiters, this.presence)
+    this.overview = new Overview(store, this.#rooms, this.presence, this.#waiters)
   }
 
   async post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {

@@ -48,6 +48,18 @@ export class RoomWaiters {
     return waiter
   }
 
+  /** How many wait in a room: parked calls, and open event streams. */
+  count(roomId: string): number {
+    return this.#rooms.get(roomId)?.size ?? 0
+  }
+
+  /** How many wait in all rooms together. */
+  get total(): number {
+    let total = 0
+    for (const waiters of this.#rooms.values()) total += waiters.size
+    return total
+  }
+
   /** A message has come into a room. */
   wake(roomId: string): void {
     for (const waiter of this.#rooms.get(roomId) ?? []) waiter.wake('message')

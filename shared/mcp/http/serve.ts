@@ -32,6 +32,8 @@ export interface ServeOptions<Caller> {
 export interface Serving {
   /** `http://host:port`. */
   readonly url: string
+  /** Whether it can be connected to: a server that has crashed cannot. */
+  readonly listening: boolean
   /** Ends every session, then stops listening. */
   close(): Promise<void>
 }
@@ -62,6 +64,9 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
   mcpHost.onCrash(() => listener.cut())
   return {
     url: listener.url,
+    get listening() {
+      return listener.listening
+    },
     async close() {
       endpoint.close()
       await listener.close()

@@ -5,6 +5,7 @@ import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
 import { gatewayCalls } from './gateway-calls.js'
 import { httpCalls } from './http-calls.js'
+import { inProcess } from './in-process.js'
 import { instanodeCalls } from './instanode-calls.js'
 import { journalCost } from './journal-cost.js'
 import { liveDatabases } from './live-databases.js'
@@ -21,6 +22,7 @@ import { snapshot } from './snapshot.js'
 import { stdioCalls } from './stdio-calls.js'
 import { stdioStart } from './stdio-start.js'
 import { taskCycles } from './task-cycles.js'
+import { timeTravel } from './time-travel.js'
 import { upStart } from './up-start.js'
 import { wakeUp } from './wake-up.js'
 
@@ -45,6 +47,8 @@ export const ROWS: readonly Row[] = [
   sleepingDatabases,
   serverDatabases,
   expiry,
+  inProcess,
+  timeTravel,
   upStart,
   gatewayCalls,
   rehearse,

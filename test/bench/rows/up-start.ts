@@ -6,7 +6,7 @@ import type { Row } from '../row.js'
 import { median } from '../statistics.js'
 
 const STARTS = 15
-const UP = ['up', '--json', '--instanode-port', '0', '--safebot-port', '0']
+const UP = ['up', '--json', '--instanode-port', '0', '--safebot-port', '0', '--control-port', '0']
 /** Of the same command, and with no databases to offer. */
 const WITHOUT_DATABASES = ['safebot', '--http', '0']
 

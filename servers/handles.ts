@@ -1,0 +1,141 @@
+import { openControlPlane } from '../shared/control/control-plane.js'
+import type { Controlled } from '../shared/control/controlled.js'
+import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
+import type { ListenOptions } from '../shared/mcp/http/serve.js'
+import type { StatefulPart } from './state/part.js'
+import type { Snapshot } from './state/snapshot.js'
+import { State } from './state/state.js'
+import { checkWorld, readWorld } from './world/read-world.js'
+import type { World } from './world/world.js'
+
+/** What may be said of an instance, whichever servers it has. */
+export interface CommonOptions extends InstanceOptions {
+  /** Address of every listener. Default `127.0.0.1`. */
+  host?: string
+  /** Of the control plane. Default 0: a free port. */
+  controlPort?: number
+  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  world?: string | World
+  /** Host names to accept beside the loopback ones and `host`. */
+  allowedHosts?: readonly string[]
+}
+
+/** What a test has in hand of a running instance, whichever servers it has. */
+export interface Handles {
+  readonly instance: Instance
+  readonly clock: Instance['clock']
+  readonly journal: Instance['journal']
+  /** Trouble on demand: what goes wrong, on which calls. */
+  readonly faults: Instance['faults']
+  /** What the lists of tools show instead of the genuine ones. */
+  readonly catalogue: Instance['catalogue']
+  /** The same over HTTP. */
+  readonly control: { readonly url: string }
+  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  reset(to?: { world?: string | World }): Promise<void>
+  /** All there is now, to come back to. See {@link State.snapshot}. */
+  snapshot(): Promise<Snapshot>
+  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  discard(snapshot: Snapshot): Promise<void>
+  /** Answers what is parked, ends every conversation, and leaves nothing running. */
+  close(): Promise<void>
+}
+
+/** A part that has been started. */
+export interface Started<Running, Control> {
+  running: Running
+  controlled: Control
+  state: StatefulPart
+  close(): Promise<void>
+}
+
+/** Starts a server, and has its state kept and its end come with all else. */
+export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> }>(
+  starting: Promise<Part>,
+) => Promise<Part>
+
+/**
+ * Starts an instance with the servers that `start` starts, and its control plane.
+ *
+ * @throws what could not be met of the options; nothing is left running then
+ */
+export async function withHandles<Running>(
+  options: CommonOptions,
+  start: (
+    instance: Instance,
+    world: World,
+    begin: Begin,
+  ) => Promise<{ running: Running; controlled: Pick<Controlled<unknown>, 'instanode' | 'safebot'> }>,
+): Promise<Handles & Running> {
+  const world = await readWorld(options.world ?? 'default')
+  const instance = await createInstance(options)
+  const parts: StatefulPart[] = []
+  const started: { close(): Promise<void> }[] = []
+  const begin: Begin = async starting => {
+    const part = await starting
+    started.push(part)
+    parts.push(part.state)
+    return part
+  }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= closeAll(instance, started)
+    return closing
+  }
+  try {
+    const { running, controlled } = await start(instance, world, begin)
+    const state = new State(instance, parts, world)
+    // The first to go: a reset under way ends before what it resets.
+    started.push(state)
+    const handles = {
+      reset: (to?: { world?: string | World }) => state.reset(to),
+      snapshot: () => state.snapshot(),
+      restore: (snapshot: Snapshot) => state.restore(snapshot),
+      discard: (snapshot: Snapshot) => state.discard(snapshot),
+    }
+    const control = await openControlPlane(
+      {
+        instance,
+        ...controlled,
+        ...handles,
+        reset: ({ world: to }) => state.reset(to === undefined ? {} : { world: given(to) }),
+      },
+      listenOptions(options, options.controlPort),
+    )
+    // First in the list is last to go: who waits for something is told that it will not come.
+    started.unshift({
+      close() {
+        instance.journal.stop()
+        return control.close()
+      },
+    })
+    const { clock, journal, faults, catalogue } = instance
+    const shared = { instance, clock, journal, faults, catalogue, control: { url: control.url } }
+    return { ...running, ...shared, ...handles, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+export function listenOptions(
+  { host, allowedHosts }: CommonOptions,
+  port: number | undefined,
+): ListenOptions {
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(allowedHosts !== undefined && { allowedHosts }),
+  }
+}
+
+function given(world: string | Record<string, unknown>): string | World {
+  return typeof world === 'string' ? world : checkWorld(world, 'world')
+}
+
+async function closeAll(instance: Instance, started: readonly { close(): Promise<void> }[]): Promise<void> {
+  for (const part of started.toReversed()) await part.close()
+  await instance.close()
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { Log } from '../../../shared/log.js'
+import type { Contract } from '../contract.js'
+import type { DatabaseProvider } from '../databases/provider.js'
+import { databaseName } from './database.js'
+import { databaseLimits } from './limits.js'
+import type { Reaper } from './reaper.js'
+import { internalError } from './refusals.js'
+import type { Resource, Tier } from './resource.js'
+
+/** What is left of what was permanent once it is paid for no longer: 168 hours, as the service gives it. */
+export const GRACE_MS = 168 * 60 * 60_000
+
+export interface PermanenceOptions {
+  databases: DatabaseProvider
+  reaper: Reaper
+  clock: Clock
+  contract: Contract
+  log: Log
+}
+
+/** What a paid plan does to resources, and its end. */
+export class Permanence {
+  readonly #options: PermanenceOptions
+
+  constructor(options: PermanenceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The resource as a paid account has it: of the paid tier, and for good. A database's limits rise at once, if the
+   * contract raises them.
+   *
+   * @throws ServiceRefusal 500 if they could not be raised
+   */
+  async granted(resource: Resource): Promise<Resource> {
+    try {
+      await this.#limit(resource, 'paid')
+    } catch (error) {
+      this.#options.log.error('the limits of a database could not be raised', error)
+      throw internalError('its limits could not be raised, so nothing is changed: try again', 500)
+    }
+    return { ...resource, tier: 'paid', expiresAt: null, reapAt: null }
+  }
+
+  /** Takes back what {@link granted} did to a database's limits. */
+  async revoke(resource: Resource): Promise<void> {
+    await this.#limit({ ...resource, tier: 'paid' }, resource.tier)
+  }
+
+  /** The resource once it is paid for no longer: it stays what it is for another 168 hours. One that ends anyway does so as before. */
+  ending(resource: Resource): Resource {
+    if (resource.expiresAt !== null) return resource
+    const { clock, reaper } = this.#options
+    const expiresAt = clock.now() + GRACE_MS
+    return { ...resource, expiresAt, reapAt: reaper.dueAt(expiresAt) }
+  }
+
+  async #limit({ type, tier, token }: Resource, to: Tier): Promise<void> {
+    const { databases, contract } = this.#options
+    if (type !== 'postgres' || tier === to || !contract.raisesPaidLimits) return
+    await databases.setLimits(databaseName(token), databaseLimits(to, contract))
+  }
+}

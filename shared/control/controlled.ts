@@ -1,0 +1,52 @@
+import type { Instance } from '../instance.js'
+import type { Gauge } from './metrics/gauge.js'
+import type { AccountState, PLANS } from './schemas/account.js'
+import type { InstanodeView } from './schemas/instanode-view.js'
+import type { SafebotView } from './schemas/safebot-view.js'
+
+/** How much of what exists is to be shown. */
+export interface StateRequest {
+  /** Whether passwords and tokens are shown as they are. */
+  secrets: boolean
+  /** How many messages of a room and deliveries of a receiver, at most. */
+  latest: number
+}
+
+/** What was looked at, and `ok` or what is wrong with it. */
+export type Checks = Record<string, string>
+
+/** A server, as far as the control plane shows it. */
+export interface ControlledServer<State> {
+  /** What exists now. */
+  state(request: StateRequest): Promise<State>
+  /** Whether it could answer a call, found out by making one of which its journal hears nothing. */
+  checks(): Promise<Checks>
+  /** Figures that are read off when somebody asks. */
+  gauges(): Promise<Gauge[]>
+}
+
+export interface ControlledInstanode extends ControlledServer<InstanodeView> {
+  /**
+   * Upgrades or downgrades an account.
+   *
+   * @throws Refusal `unknown_account`
+   */
+  setPlan(accountId: string, plan: (typeof PLANS)[number]): Promise<AccountState>
+}
+
+/** What a control plane controls. `Snapshot` is whatever its owner makes of it. */
+export interface Controlled<Snapshot> {
+  readonly instance: Instance
+  readonly instanode?: ControlledInstanode
+  readonly safebot?: ControlledServer<SafebotView>
+  /**
+   * Begins anew.
+   *
+   * @param options `world`: the starting state, by its name or as data; default: the one it began with
+   */
+  reset(options: { world?: string | Record<string, unknown> }): Promise<void>
+  snapshot(): Promise<Snapshot>
+  restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of a snapshot. */
+  discard(snapshot: Snapshot): Promise<void>
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '../clock/clock.js'
+import { inTime } from '../clock/in-time.js'
+import type { Checks, ControlledServer } from './controlled.js'
+
+/** Longer than a server gives its own parts to answer. */
+const PROBE_MS = 2000
+
+/** Looks at one thing. @returns `ok`, or what is wrong with it */
+export async function probe(machine: Clock, ask: () => Promise<unknown>): Promise<string> {
+  try {
+    await inTime(machine, PROBE_MS, ask())
+    return 'ok'
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Looks at every server at once. */
+export async function probeAll(
+  machine: Clock,
+  servers: Readonly<Record<string, ControlledServer<unknown> | undefined>>,
+): Promise<{ checks: Record<string, Checks>; failed: string[] }> {
+  const looked = await Promise.all(
+    Object.entries(servers).flatMap(([name, server]) =>
+      server === undefined ? [] : [look(machine, name, server)],
+    ),
+  )
+  const failed = looked.flatMap(([name, checks]) =>
+    Object.entries(checks).flatMap(([what, found]) => (found === 'ok' ? [] : [`${name} ${what}: ${found}`])),
+  )
+  return { checks: Object.fromEntries(looked), failed }
+}
+
+async function look(
+  machine: Clock,
+  name: string,
+  server: ControlledServer<unknown>,
+): Promise<[name: string, checks: Checks]> {
+  try {
+    return [name, await inTime(machine, PROBE_MS, server.checks())]
+  } catch (error) {
+    return [name, { server: error instanceof Error ? error.message : String(error) }]
+  }
+}

@@ -1,0 +1,70 @@
+import { VERSION } from '../../version.js'
+import { json, text } from '../answers.js'
+import type { Controlled } from '../controlled.js'
+import { front } from '../front.js'
+import { type Operation, type OperationDescription, operation, rawOperation } from '../operation.js'
+import { probeAll } from '../probe.js'
+import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
+
+export interface AboutOptions {
+  controlled: Controlled<unknown>
+  /** Of the control plane. */
+  url: string
+  /** Every operation there is, these included. */
+  all(): readonly OperationDescription[]
+}
+
+/** The instance itself: is it there, could it work, how is it doing, what may be asked of it. */
+export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[] {
+  const { instance, instanode, safebot } = controlled
+  let described: Promise<string> | undefined
+  return [
+    rawOperation({
+      method: 'GET',
+      path: '/',
+      summary: 'What there is',
+      answer: 'text/html',
+      run: async (_, call) => front(all(), instance.name, call.headers.accept),
+    }),
+    operation({
+      method: 'GET',
+      path: '/healthz',
+      summary: 'Is there a process?',
+      answer: healthAnswer,
+      run: () => ({ status: 'ok', version: VERSION, instance: instance.name }) as const,
+    }),
+    rawOperation({
+      method: 'GET',
+      path: '/readyz',
+      summary: 'Could every server answer a call? Each is made to, and no journal hears of it',
+      answer: readyAnswer,
+      others: { 503: notReadyAnswer },
+      async run() {
+        const { checks, failed } = await probeAll(instance.machine, { instanode, safebot })
+        if (failed.length === 0) return json(200, { ready: true, checks })
+        const error = { code: 'not_ready', message: failed.join('; '), hint: 'the log says more' }
+        return json(503, { ready: false, checks, error })
+      },
+    }),
+    rawOperation({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Figures for Prometheus',
+      answer: 'text/plain',
+      async run() {
+        const { exposed } = await import('../metrics/exposed.js')
+        return text(200, 'text/plain; version=0.0.4; charset=utf-8', await exposed(controlled))
+      },
+    }),
+    rawOperation({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This document',
+      answer: 'application/json',
+      async run() {
+        described ??= import('../openapi.js').then(({ openApi }) => JSON.stringify(openApi(all(), url)))
+        return text(200, 'application/json; charset=utf-8', `${await described}\n`)
+      },
+    }),
+  ]
+}

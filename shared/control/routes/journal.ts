@@ -1,0 +1,56 @@
+import type { Journal } from '../../journal/journal.js'
+import { type Operation, operation } from '../operation.js'
+import { nothingRequest, pageAnswer, pageQuery, proven, waitAnswer, waitRequest } from '../schemas/journal.js'
+
+/** What reached the servers. */
+export function journalRoutes(journal: Journal): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/journal',
+      summary: 'What arrived, the oldest first',
+      query: pageQuery,
+      answer: pageAnswer,
+      run({ query }) {
+        const { entries, next, dropped } = journal.page(query)
+        return { entries: entries.map(entry => entry.toJSON()), next, dropped }
+      },
+    }),
+    operation({
+      method: 'DELETE',
+      path: '/journal',
+      summary: 'Forget what arrived so far',
+      answer: pageAnswer,
+      run() {
+        journal.clear()
+        return { entries: [], next: 0, dropped: 0 }
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/journal/wait',
+      summary: 'Wait for what has arrived or will; 408 names the nearest miss',
+      body: waitRequest,
+      bodyCode: 'bad_wait',
+      answer: waitAnswer,
+      refusals: [408, 409, 503],
+      async run({ body: { where, ...options }, call }) {
+        const entries = await journal.waitFor(where, { ...options, signal: call.signal })
+        return { entries: entries.map(entry => entry.toJSON()) }
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/journal/expect-nothing',
+      summary: 'Prove that nothing of the kind arrived; 409 lists what did',
+      body: nothingRequest,
+      bodyCode: 'bad_where',
+      answer: proven,
+      refusals: [409],
+      run({ body }) {
+        journal.expectNothing(body.where)
+        return { ok: true } as const
+      },
+    }),
+  ]
+}

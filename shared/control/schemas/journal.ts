@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { strict } from '../../check.js'
+import { entryJson } from '../../journal/entry-json.js'
+import { OUTCOMES, TRANSPORTS } from '../../journal/outcome.js'
+import { waitSchema } from '../../journal/requests.js'
+import { whereSchema } from '../../journal/where.js'
+import { jsonObject, textOrNone, wholeNumber } from '../query.js'
+
+/** The fields an entry may be picked by, as they stand in a URL. */
+const where = {
+  server: z.string().exactOptional().describe('safebot or instanode'),
+  tool: textOrNone.exactOptional().describe('as it was called; empty: none was'),
+  caller: z.string().exactOptional(),
+  outcome: z.enum(OUTCOMES).exactOptional(),
+  method: textOrNone.exactOptional(),
+  session: textOrNone.exactOptional(),
+  transport: z.enum(TRANSPORTS).exactOptional(),
+  argsHash: textOrNone.exactOptional(),
+  trace: textOrNone.exactOptional(),
+  arguments: jsonObject.exactOptional().describe('what the arguments contain, as JSON'),
+}
+
+const after = wholeNumber(0).exactOptional().describe('only entries with a higher seq')
+
+export const pageQuery = strict({
+  ...where,
+  after,
+  limit: wholeNumber(1, 10_000).exactOptional().describe('how many at most; 1,000 if not given'),
+})
+
+export const streamQuery = strict({ ...where, after })
+
+export const pageAnswer = z
+  .strictObject({
+    entries: z.array(entryJson),
+    next: z.int().describe('to be given as after for what comes next'),
+    dropped: z.int().describe('how many of the oldest are no longer kept'),
+  })
+  .meta({ id: 'JournalPage' })
+
+export const waitRequest = strict({ where: whereSchema, ...waitSchema.shape }).meta({ id: 'WaitRequest' })
+
+export const waitAnswer = z.strictObject({ entries: z.array(entryJson) }).meta({ id: 'Awaited' })
+
+export const nothingRequest = strict({ where: whereSchema.exactOptional() }).meta({ id: 'NothingRequest' })
+
+export const proven = z.strictObject({ ok: z.literal(true) }).meta({ id: 'Proven' })

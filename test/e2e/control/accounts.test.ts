@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { startControlled } from '../../support/control.js'
+import {
+  createPostgres,
+  createWebhook,
+  DAY,
+  databaseOf,
+  FREE,
+  HOUR,
+  listed,
+} from '../../support/instanode.js'
+import { ok, refused } from '../../support/understudy.js'
+
+describe('an account that is upgraded', () => {
+  it('has what it owns for good, at paid limits, from then on', async () => {
+    const { control, u, databases } = await startControlled()
+    const agent = await u.instanode.connect({ token: FREE })
+    const database = await createPostgres(agent)
+    const hook = await createWebhook(agent)
+    expect(await control.setPlan('acct_free', 'paid')).toEqual({
+      id: 'acct_free',
+      plan: 'paid',
+      token: '[masked]',
+    })
+    expect((await listed(agent)).map(({ token, tier, expires_at }) => [token, tier, expires_at])).toEqual([
+      [hook.token, 'paid', null],
+      [database.token, 'paid', null],
+    ])
+    expect(databases.live.get(databaseOf(database.token))?.limits).toEqual({
+      storageBytes: 500 * 1024 * 1024,
+      connections: 5,
+    })
+    await control.clock.advance(30 * DAY)
+    expect(await listed(agent)).toHaveLength(2)
+    await ok(agent, 'delete_resource', { token: hook.token })
+    expect((await createPostgres(agent)).tier).toBe('paid')
+  })
+
+  it('has no more room under the observed contract, where only the expiry goes', async () => {
+    const { control, u, databases } = await startControlled({ contract: 'observed' })
+    const { token } = await createPostgres(await u.instanode.connect())
+    const agent = await u.instanode.connect({ token: FREE })
+    await ok(agent, 'claim_token', { token })
+    await control.setPlan('acct_free', 'paid')
+    expect(databases.live.get(databaseOf(token))?.limits.connections).toBe(2)
+    expect(await listed(agent)).toMatchObject([{ tier: 'paid', expires_at: null }])
+  })
+
+  it('is as before if a database cannot follow', async () => {
+    const { control, u, databases } = await startControlled()
+    const agent = await u.instanode.connect({ token: FREE })
+    const hook = await createWebhook(agent)
+    const database = await createPostgres(agent)
+    const before = await listed(agent)
+    databases.failing.setLimits = new Error('the engine is down')
+    await expect(control.setPlan('acct_free', 'paid')).rejects.toMatchObject({
+      status: 500,
+      code: 'internal_error',
+    })
+    expect(await listed(agent)).toEqual(before)
+    expect(await refused(agent, 'delete_resource', { token: hook.token })).toContain('paid')
+    await control.clock.advance(DAY)
+    expect(databases.dropped).toEqual([databaseOf(database.token)])
+  })
+})
+
+describe('an account that is downgraded', () => {
+  it('keeps what was for good another 168 hours, and its tier', async () => {
+    const { control, u, databases } = await startControlled()
+    const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
+    const { token } = await createPostgres(agent)
+    await control.setPlan('acct_paid', 'free')
+    expect(await listed(agent)).toMatchObject([
+      { tier: 'paid', expires_at: expect.stringMatching(/^2026-01-08T00:00:00/) },
+    ])
+    expect(await refused(agent, 'delete_resource', { token })).toContain('paid')
+    await control.clock.advance(168 * HOUR - 1)
+    expect(databases.dropped).toEqual([])
+    await control.clock.advance(1)
+    expect(databases.dropped).toEqual([databaseOf(token)])
+    expect(await listed(agent)).toEqual([])
+  })
+
+  it('has it all again if it is upgraded in time', async () => {
+    const { control, u, databases } = await startControlled()
+    const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
+    await createPostgres(agent)
+    await control.setPlan('acct_paid', 'free')
+    await control.clock.advance(100 * HOUR)
+    await control.setPlan('acct_paid', 'paid')
+    await control.clock.advance(100 * HOUR)
+    expect([databases.dropped, await listed(agent)]).toMatchObject([[], [{ expires_at: null }]])
+  })
+
+  it('loses nothing that it has had for a day only any later or sooner', async () => {
+    const { control, u } = await startControlled()
+    const agent = await u.instanode.connect({ token: FREE })
+    const { expires_at } = await createPostgres(agent)
+    await control.setPlan('acct_free', 'free')
+    expect((await listed(agent))[0]?.expires_at?.slice(0, 19)).toBe(expires_at?.slice(0, 19))
+  })
+})
+
+it('an account that there is not is named, with those there are', async () => {
+  const { control } = await startControlled()
+  await expect(control.setPlan('acct/none', 'paid')).rejects.toMatchObject({
+    ...{ status: 404, code: 'unknown_account', message: expect.stringContaining('"acct/none"') },
+    hint: expect.stringContaining('acct_paid_2'),
+  })
+})

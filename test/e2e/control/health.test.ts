@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest'
+import { startControlled } from '../../support/control.js'
+import { send } from '../../support/raw-http.js'
+import { call, ok } from '../../support/understudy.js'
+
+describe('readiness', () => {
+  it('is found out by asking every server', async () => {
+    const { ask } = await startControlled()
+    const { status, json } = await ask('GET', '/readyz')
+    expect([status, json]).toEqual([
+      200,
+      {
+        ready: true,
+        checks: {
+          instanode: { port: 'ok', mcp: 'ok', store: 'ok', databases: 'ok', deliveries: 'ok' },
+          safebot: { port: 'ok', mcp: 'ok', store: 'ok' },
+        },
+      },
+    ])
+  })
+
+  it('is over while a database engine is down, and comes back with it', async () => {
+    const { ask, control, databases } = await startControlled()
+    databases.failing.ready = new Error('the engine is down')
+    const { status, json } = await ask('GET', '/readyz')
+    expect([status, json]).toMatchObject([
+      503,
+      {
+        ready: false,
+        checks: { instanode: { databases: 'the engine is down' }, safebot: { store: 'ok' } },
+        error: { code: 'not_ready', message: 'instanode databases: the engine is down' },
+      },
+    ])
+    await control.requireReady()
+    databases.failing.ready = new Error('again')
+    await expect(control.requireReady()).rejects.toMatchObject({ status: 503, code: 'not_ready' })
+  })
+
+  it('is over when a server has crashed', async () => {
+    const { control, u, ask } = await startControlled()
+    await control.faults.set([
+      { server: 'safebot', tool: 'create_room', when: { nth: 1 }, do: { crash: true } },
+    ])
+    const crashed = call(await u.safebot.connect(), 'create_room').catch(() => undefined)
+    await control.journal.waitFor({ tool: 'create_room', outcome: 'fault' })
+    await crashed
+    expect(await ask('GET', '/readyz')).toMatchObject({
+      status: 503,
+      json: {
+        checks: { safebot: { port: 'it does not listen any more', mcp: 'it has been closed', store: 'ok' } },
+      },
+    })
+  })
+
+  it('does not count towards overlays and is not in the journal', async () => {
+    const { control, u } = await startControlled()
+    await control.catalogue.set([{ server: 'safebot', tool: 'room_status', after: 1, do: { hide: true } }])
+    await control.requireReady()
+    expect([(await control.catalogue.list())[0]?.lists, u.journal.entries()]).toEqual([0, []])
+  })
+
+  it('is another thing than being alive', async () => {
+    const { ask, databases, u } = await startControlled()
+    databases.failing.ready = new Error('the engine is down')
+    expect(await ask('GET', '/healthz')).toMatchObject({
+      status: 200,
+      json: { status: 'ok', version: '0.1.0', instance: u.instance.name },
+    })
+  })
+})
+
+describe('/metrics', () => {
+  it('counts calls by server, tool and outcome, from the beginning on', async () => {
+    const { control, u } = await startControlled()
+    const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
+    for (let count = 0; count < 3; count++) await ok(agent, 'list_resources')
+    await call(agent, 'claim_token', { token: 'nonsense' })
+    for (const made of ['up', 'of', '"air"\n']) await call(agent, made)
+    await control.journal.clear()
+    const metrics = await control.metrics()
+    expect(metrics).toContain(
+      'understudy_calls_total{server="instanode",tool="list_resources",outcome="ok"} 3\n',
+    )
+    expect(metrics).toContain(
+      'understudy_calls_total{server="instanode",tool="claim_token",outcome="tool_error"} 1\n',
+    )
+    expect(metrics).toContain(
+      'understudy_calls_total{server="instanode",tool="other",outcome="tool_error"} 3\n',
+    )
+    expect(metrics).toContain(
+      'understudy_call_duration_seconds_count{server="instanode",tool="list_resources"} 3\n',
+    )
+    expect(metrics).toMatch(/_bucket{server="instanode",tool="list_resources",le="\+Inf"} 3\n/)
+    expect(metrics).toContain('understudy_journal_entries 0\n')
+  })
+
+  it('reads off what there is', async () => {
+    const { control, u, databases } = await startControlled()
+    const agent = await u.instanode.connect()
+    await ok(agent, 'create_postgres', { name: 'db' })
+    await ok(agent, 'create_webhook', { name: 'hook' })
+    const chat = await u.safebot.connect()
+    const { url } = await ok(chat, 'create_room')
+    await ok(chat, 'send_message', { url, text: 'hello' })
+    const other = await u.safebot.connect()
+    const parked = call(other, 'wait_for_messages', { url, after_seq: 9e15, timeout_seconds: 30 })
+    await u.clock.whenPending(2)
+    const metrics = await control.metrics()
+    for (const line of [
+      'resources{type="postgres",tier="anonymous",status="active"} 1',
+      'resources{type="webhook",tier="anonymous",status="active"} 1',
+      'databases_live 1',
+      'rooms 1',
+      'messages_buffered 1',
+      'waiters 1',
+      'calls_under_way{server="safebot"} 1',
+      'journal_dropped_total 0',
+    ]) {
+      expect(metrics).toContain(`understudy_${line}\n`)
+    }
+    await control.clock.advance(30_000)
+    await parked
+    expect(databases.live.size).toBe(1)
+  })
+
+  it('is well-formed: a heading for each metric, once, and numbers behind every name', async () => {
+    const { ask } = await startControlled()
+    const { headers, body } = await ask('GET', '/metrics')
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+    const lines = body.trimEnd().split('\n')
+    const sample = /^[a-z_]+({[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*})? -?(\d[\d.e+-]*|\+Inf)$/
+    expect(lines.filter(line => !line.startsWith('# ') && !sample.test(line))).toEqual([])
+    const types = lines.filter(line => line.startsWith('# TYPE'))
+    expect(new Set(types).size).toBe(types.length)
+  })
+})
+
+describe('GET /', () => {
+  it('says what there is: in plain text, to a browser with links', async () => {
+    const { ask, u } = await startControlled()
+    const plain = await ask('GET', '/', undefined, { accept: '*/*' })
+    expect(plain.headers['content-type']).toContain('text/plain')
+    expect(plain.body).toContain('POST   /clock/advance')
+    const html = await ask('GET', '/', undefined, { accept: 'text/html,*/*' })
+    expect(html.body).toContain('<a href="/journal">')
+    expect((await send(`${u.control.url}/`, { method: 'HEAD' })).status).toBe(200)
+  })
+})

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { startControlled } from '../../support/control.js'
+import { call, ok } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
+
+describe('the journal, over HTTP', () => {
+  it('gives pages, picked and turned as asked', async () => {
+    const { control, u } = await startControlled()
+    const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
+    await ok(agent, 'create_webhook', { name: 'one' })
+    await ok(agent, 'create_webhook', { name: 'two' })
+    await call(agent, 'claim_token', { token: 'nonsense' })
+    const made = await control.journal.page({ tool: 'create_webhook', limit: 1 })
+    expect(made.entries.map(entry => entry.arguments)).toEqual([{ name: 'one' }])
+    const rest = await control.journal.page({ tool: 'create_webhook', after: made.next })
+    expect(rest.entries.map(entry => entry.arguments)).toEqual([{ name: 'two' }])
+    expect((await control.journal.page({ arguments: { name: 'two' } })).entries).toEqual(rest.entries)
+    expect((await control.journal.page({ outcome: 'tool_error' })).entries).toHaveLength(1)
+    expect((await control.journal.page({ tool: null })).entries.map(({ method }) => method)).toContain(
+      'initialize',
+    )
+    expect(rest.entries[0]).toEqual(
+      JSON.parse(JSON.stringify(u.journal.entries({ arguments: { name: 'two' } })[0])),
+    )
+  })
+
+  it('is cleared, and hears nothing of what the control plane is asked', async () => {
+    const { control, u } = await startControlled()
+    await u.safebot.connect()
+    await control.journal.clear()
+    await control.state()
+    await control.requireReady()
+    await control.metrics()
+    expect((await control.journal.page()).entries).toEqual([])
+  })
+
+  it('is waited for, for what has come and what will', async () => {
+    const { control, u } = await startControlled()
+    const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
+    await ok(agent, 'list_resources')
+    expect(await control.journal.waitFor({ tool: 'list_resources' }, { count: 1 })).toHaveLength(1)
+    const waiting = control.journal.waitFor({ tool: 'get_api_token', outcome: 'ok' })
+    await ok(agent, 'get_api_token')
+    expect((await waiting).map(({ caller, outcome }) => [caller, outcome])).toEqual([['acct_paid', 'ok']])
+  })
+
+  it('says when the time is up what came nearest', async () => {
+    const { control, u } = await startControlled()
+    await call(await u.instanode.connect(), 'claim_token', { token: 'nonsense' })
+    const waiting = control.journal.waitFor({ tool: 'claim_token', outcome: 'ok' }, { timeoutMs: 0 })
+    await expect(waiting).rejects.toMatchObject({
+      status: 408,
+      code: 'journal_wait',
+      message: expect.stringContaining('outcome is "tool_error", not "ok"'),
+    })
+  })
+
+  it('is waited for no longer than its caller waits', async () => {
+    const logged: string[] = []
+    const log = {
+      warn: (text: string) => void logged.push(text),
+      error: (text: string) => void logged.push(text),
+    }
+    const { control, u } = await startControlled({ log })
+    const leaving = new AbortController()
+    const waiting = control.journal.waitFor({ tool: 'never' }, { signal: leaving.signal, timeoutMs: 600_000 })
+    await until(() => u.instance.machine.pending > 0)
+    leaving.abort(new Error('enough'))
+    await expect(waiting).rejects.toThrow('enough')
+    await until(() => u.instance.machine.pending === 0)
+    expect(logged).toEqual([])
+  })
+
+  it('answers who waits when the instance is closed', async () => {
+    const { control, u, ask } = await startControlled()
+    const waiting = control.journal.waitFor({ tool: 'never' }, { timeoutMs: 600_000 })
+    // Another request's answer: the one before it has arrived by then.
+    await ask('GET', '/healthz')
+    await Promise.all([
+      expect(waiting).rejects.toMatchObject({ status: 503, code: 'journal_stopped' }),
+      u.close(),
+    ])
+  })
+
+  it('proves that nothing arrived, or lists what did', async () => {
+    const { control, u } = await startControlled()
+    await control.journal.expectNothing({ tool: 'delete_resource' })
+    await call(await u.instanode.connect(), 'delete_resource', { token: 'nonsense' })
+    await expect(control.journal.expectNothing({ tool: 'delete_resource' })).rejects.toMatchObject({
+      status: 409,
+      code: 'journal_unexpected',
+      message: expect.stringContaining('delete_resource tool_error'),
+    })
+  })
+})
