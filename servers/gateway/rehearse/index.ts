@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import { toolsOf } from '../policy/explain.js'
 import { createEngine, type PolicyReading, readPolicy } from '../policy/index.js'
 import { knownTool } from '../policy/known-tools.js'
 import { reviewPolicy } from '../policy/review.js'
@@ -101,18 +100,13 @@ function serversOf(
 ): ServerName[] {
   if (asked === 'both') return ['instanode', 'safebot']
   if (asked !== undefined) return [asked]
-  const called =
-    scenario?.steps.flatMap(step => ('call' in step ? [step.call] : 'list' in step ? [] : [])) ?? []
-  const names = [...policy.tools.keys(), ...policy.hide, ...called]
-  const servers = new Set(names.flatMap(name => knownTool(name)?.server ?? []))
+  const called = scenario?.steps.flatMap(step => ('call' in step ? [step.call] : [])) ?? []
+  const named = [...policy.tools.keys(), ...policy.hide].filter(name => name !== '*')
+  const servers = new Set([...named, ...called].flatMap(name => knownTool(name)?.server ?? []))
   if (servers.size > 0) return (['instanode', 'safebot'] as const).filter(server => servers.has(server))
-  const tools = toolsOf(policy).filter(name => knownTool(name) === undefined)
-  const names_ = tools.length === 0 ? 'names no tools' : `names ${tools.join(', ')}, of neither server`
-  throw new Refusal(
-    'which_server',
-    `the policy ${names_}`,
-    'say which it is for with --server instanode, safebot or both',
-  )
+  const names = named.length === 0 ? 'names no tools' : `names ${named.join(', ')}, of neither server`
+  const hint = 'say which it is for with --server instanode, safebot or both'
+  throw new Refusal('which_server', `the policy ${names}`, hint)
 }
 
 /** Those who call: each is to be a grant. */
