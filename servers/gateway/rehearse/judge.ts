@@ -55,6 +55,8 @@ function problem({ decision, answer, reached, sent, namesRules, meant }: Outcome
   const denied = outcome === 'deny' ? 'is denied' : 'needs approval'
   if (reached.length > 0) return `${denied}${by}, and reached the upstream all the same`
   if (succeeded(answer)) return `${denied}${by}, and its caller was answered as if it had been made`
+  // Nobody can tell a refusal that is not spoken from a gateway that hangs.
+  if (answer.kind === 'nothing') return `${denied}${by}, and its caller was not told: ${answer.why}`
   const named = namesRules ? ruleIn(answer) : undefined
   if (outcome === 'deny' && named !== undefined && named !== decision.rule)
     return `${denied}${by}, and ${named} denied it`

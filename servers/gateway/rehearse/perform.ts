@@ -37,6 +37,8 @@ export class Performer {
   #last: Made | undefined
   /** A window has turned under a call: what the gateway counts from then on is not known. */
   #turned = false
+  /** Answers in a row that did not come. */
+  #silent = 0
 
   constructor(options: PerformerOptions) {
     this.#options = options
@@ -73,10 +75,14 @@ export class Performer {
       calls.map(({ tool, args }) => ({ method: 'tools/call', params: { name: tool, arguments: args } })),
     )
     const entries = stage.reached(mark)
-    const whole = entries.length === 0 && !answers.some(succeeded)
+    const refused = entries.length === 0 && !answers.some(succeeded)
+    const whole = refused && answers.every(({ kind }) => kind !== 'nothing')
+    const left = [...entries]
     return decided.map(({ call, decision }, at) => {
       const answer: Answer = answers[at] ?? { kind: 'nothing', why: 'no answer' }
-      const reached = entries.filter(({ tool }) => tool === call.tool)
+      // One each: what is left over is told as a call that nobody made.
+      const found = left.findIndex(({ tool }) => tool === call.tool)
+      const reached = found < 0 ? [] : left.splice(found, 1)
       if (decision.outcome === 'allow') decision.settle(whole || refunds(answer) ? 'refunded' : 'kept')
       const judged = judge({
         ...{ decision, answer, reached, namesRules: way.namesRules },
@@ -96,6 +102,7 @@ export class Performer {
     const begun = this.#window()
     const decision = engine.decide({ tool, args, grant: as, approved })
     const answer = await caller.ask('tools/call', { name: tool, arguments: args })
+    this.#silent = answer.kind === 'nothing' ? this.#silent + 1 : 0
     const reached = stage.reached(mark)
     if (decision.outcome === 'allow') decision.settle(refunds(answer) ? 'refunded' : 'kept')
     if (!way.advances && begun !== this.#window() && limits(policy, tool)) this.#turned = true
@@ -117,6 +124,7 @@ export class Performer {
 
   #unchecked(tool: string, as: string): JudgedCall | undefined {
     const { way, policy } = this.#options
+    if (this.#silent >= MOST_SILENCE) return unchecked('allow', SILENT)
     if (this.#turned && limits(policy, tool)) return unchecked('allow', TURNED)
     if (as === 'agent' || way.grants > 1 || !countsGrants(policy, tool)) return undefined
     return unchecked('allow', 'this gateway was given one caller only; --bearer TOKEN names each')
@@ -128,6 +136,10 @@ export class Performer {
     return this.#windows.map(windowMs => Math.floor(now / windowMs)).join(' ')
   }
 }
+
+/** Each is waited for: a gateway that hangs must not hang whoever rehearses it. */
+const MOST_SILENCE = 3
+const SILENT = `the gateway gave no answer ${MOST_SILENCE} times in a row`
 
 const TURNED =
   'a window turned in the middle of a call, so that nobody can tell which one it counts in: run it again'

@@ -19,7 +19,7 @@ const KNOWN = [
   { what: 'a batch on a pipe passes unjudged', row: /^a batch: .*and reached the upstream all the same/ },
   {
     what: 'a batch over a bridge or proxy comes back in pieces',
-    row: /^a batch: .*(did not reach|no answer)/,
+    row: /^a batch: .*(did not reach|was not told)/,
   },
 ]
 

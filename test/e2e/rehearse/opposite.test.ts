@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { builtin, rehearse } from '../../../servers/gateway/rehearse/index.js'
+import { builtin, rehearse, url } from '../../../servers/gateway/rehearse/index.js'
 import type { OpenWay } from '../../../servers/gateway/rehearse/via/way.js'
 import { broken, policyFile, straightTo, wrongOf } from '../../support/rehearse.js'
 
@@ -87,6 +87,16 @@ describe('a rehearsal fails', () => {
     )
   })
 
+  it('of a gateway that does not answer, and soon gives up', async () => {
+    const { ok, counts, rows } = await rehearse({ policy: policyFile(YAML_POLICY), via: dead })
+    expect(ok).toBe(false)
+    expect(counts.ok).toBe(0)
+    expect(rows.at(-2)).toMatchObject({
+      mark: 'unchecked',
+      why: 'the gateway gave no answer 3 times in a row',
+    })
+  })
+
   it('of a gateway that calls on its own account', async () => {
     const rehearsal = await rehearse({
       policy: policyFile('policylayer/safebot.claim-task.json'),
@@ -97,6 +107,9 @@ describe('a rehearsal fails', () => {
     )
   })
 })
+
+/** Does not answer. */
+const dead: OpenWay = async (stage, names) => url('http://127.0.0.1:9/mcp')(stage, names)
 
 /** Denies as the policy says, and lets every call on before. */
 const twoFaced: OpenWay = async (stage, names) => {
