@@ -9,6 +9,7 @@ export type { Journal, JournalListener, JournalPage } from '../shared/journal/jo
 export type { PageRequest, WaitOptions } from '../shared/journal/requests.js'
 export type { JournalFilter } from '../shared/journal/where.js'
 export type { Log } from '../shared/log.js'
+export type { RunningAttack } from './attack/carry-out.js'
 export {
   type Approval,
   type ApprovalDecision,

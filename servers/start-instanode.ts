@@ -19,16 +19,21 @@ export interface RunningInstanode {
 
 export type InstanodeStartOptions = Pick<InstanodeOptions, 'contract' | 'databases' | 'dataDirectory'>
 
-/** @param port default 0: a free one */
+/**
+ * @param port default 0: a free one
+ * @param hostile what an attack has it do
+ */
 export async function startInstanode(
   instance: Instance,
   world: World,
   options: CommonOptions & InstanodeStartOptions,
   port: number | undefined,
+  hostile: Pick<InstanodeOptions, 'hostility'> = {},
 ): Promise<Started<RunningInstanode, ControlledInstanode>> {
   const { contract, databases, dataDirectory } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, port), {
     world,
+    ...hostile,
     ...(contract !== undefined && { contract }),
     ...(databases !== undefined && { databases }),
     ...(dataDirectory !== undefined && { dataDirectory }),

@@ -16,16 +16,21 @@ export interface RunningSafebot {
 
 export type SafebotStartOptions = Pick<SafebotOptions, 'contract'>
 
-/** @param port default 0: a free one */
+/**
+ * @param port default 0: a free one
+ * @param hostile what an attack has it do
+ */
 export async function startSafebot(
   instance: Instance,
   world: World,
   options: CommonOptions & SafebotStartOptions,
   port: number | undefined,
+  hostile: Pick<SafebotOptions, 'copiedMessages'> = {},
 ): Promise<Started<RunningSafebot, ControlledServer<SafebotView>>> {
   const { contract } = options
   const { safebot, url } = await Safebot.listen(instance, listenOptions(options, port), {
     world,
+    ...hostile,
     ...(contract !== undefined && { contract }),
   })
   return {

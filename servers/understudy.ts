@@ -1,3 +1,5 @@
+import type { RunningAttack } from './attack/carry-out.js'
+import type { HostileOptions } from './attack/index.js'
 import { type CommonOptions, type Handles, withHandles } from './handles.js'
 import { type InstanodeStartOptions, type RunningInstanode, startInstanode } from './start-instanode.js'
 import { type RunningSafebot, type SafebotStartOptions, startSafebot } from './start-safebot.js'
@@ -7,12 +9,16 @@ export interface UnderstudyOptions extends CommonOptions, SafebotStartOptions, I
   instanodePort?: number
   /** Default 0: a free port. */
   safebotPort?: number
+  /** Names of fixtures/attacks: what is to turn hostile. Default: nothing does. */
+  attack?: string | readonly string[]
 }
 
 /** A running instance: servers that listen, the clock they live by, the record of what reached them. */
 export interface Understudy extends Handles {
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
+  /** The attacks that were asked for, with what they have planted. */
+  readonly attacks: readonly RunningAttack[]
 }
 
 /** One server alone; `port` is its own. */
@@ -34,15 +40,20 @@ export interface SafebotAlone extends Handles, RunningSafebot {}
 /**
  * Starts the stand-ins; resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, a journal that
- *   cannot be written
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, an attack that is not
+ *   known, a journal that cannot be written
  */
-export function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
+export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
+  const { attack = [], instanodePort, safebotPort } = options
+  const names = typeof attack === 'string' ? [attack] : attack
+  const hostile = names.length === 0 ? undefined : await prepareAttacks(names, options)
   return withHandles(options, async (instance, world, begin) => {
-    const instanode = await begin(startInstanode(instance, world, options, options.instanodePort))
-    const safebot = await begin(startSafebot(instance, world, options, options.safebotPort))
+    const instanode = await begin(startInstanode(instance, world, options, instanodePort, hostile?.instanode))
+    const safebot = await begin(startSafebot(instance, world, options, safebotPort, hostile?.safebot))
+    const running = { instanode: instanode.running, safebot: safebot.running }
+    const attacks = (await hostile?.carryOut({ ...instance, ...running })) ?? []
     return {
-      running: { instanode: instanode.running, safebot: safebot.running },
+      running: { ...running, attacks },
       controlled: { instanode: instanode.controlled, safebot: safebot.controlled },
     }
   })
@@ -62,4 +73,10 @@ export function createSafebot(options: SafebotAloneOptions = {}): Promise<Safebo
     const { running, controlled } = await begin(startSafebot(instance, world, options, options.port))
     return { running, controlled: { safebot: controlled } }
   })
+}
+
+/** What it takes to be hostile is loaded when that is asked for. */
+async function prepareAttacks(names: readonly string[], { log }: UnderstudyOptions): Promise<HostileOptions> {
+  const { prepare } = await import('./attack/index.js')
+  return prepare(names, log)
 }

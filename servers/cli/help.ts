@@ -7,6 +7,7 @@ export const COMMANDS = {
   safebot: 'Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
   gateway:
     'POLICY --upstream URL [--port PORT], or POLICY -- COMMAND: enforces a policy in front of an MCP server',
+  rehearse: 'POLICY: carry it out in front of the stand-ins, and tell what got through',
   check: 'FILE: how a policy is read, tool by tool, and what looks wrong with it',
 } as const
 

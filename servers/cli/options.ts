@@ -40,6 +40,11 @@ export const OPTIONS = {
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
+  attack: {
+    value: 'NAME',
+    multiple: true,
+    about: 'of up: turn hostile, in the way that fixtures/attacks says; may be repeated',
+  },
   stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   upstream: { value: 'URL', about: 'of gateway: the MCP endpoint behind it; or -- COMMAND to start one' },
   port: { value: 'PORT', about: 'of gateway: serve HTTP on this port instead of stdio; 0 picks a free one' },
@@ -74,6 +79,18 @@ export const OPTIONS = {
     about: 'of gateway: where approvals are decided: GET /approvals, POST /approvals/ID; not for agents',
   },
   audit: { value: 'FILE', about: 'of gateway: append what was made of each call, as JSON lines' },
+  via: {
+    value: 'GATEWAY',
+    about:
+      'of rehearse: builtin, or the URL of a gateway; or -- COMMAND to start one, stdio -- for its pipes',
+  },
+  scenario: { value: 'FILE', about: 'of rehearse: what to do; default: all that the policy speaks of' },
+  server: { value: 'NAME', about: 'of rehearse: instanode, safebot or both; default: by the policy' },
+  bearer: {
+    value: 'TOKEN',
+    multiple: true,
+    about: 'of rehearse: what a gateway that is not the builtin one knows a caller by; may be repeated',
+  },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },
@@ -81,7 +98,7 @@ export const OPTIONS = {
 } as const satisfies Record<string, Option>
 
 /** How many words a command takes behind its name; the others take none. */
-const OPERANDS: Readonly<Record<string, number>> = { check: 1, gateway: 1 }
+const OPERANDS: Readonly<Record<string, number>> = { check: 1, gateway: 1, rehearse: 1 }
 
 export type OptionName = keyof typeof OPTIONS
 
@@ -125,12 +142,14 @@ export function asUsage<T>(read: () => T): T {
 export function readCommandLine(args: string[], env: NodeJS.ProcessEnv): Given {
   const cut = args.includes('--') ? args.indexOf('--') : args.length
   const behind = args.slice(cut + 1)
-  const { values, positionals } = parse(args.slice(0, cut))
+  // `--via -- COMMAND` reads well, and says no more than `-- COMMAND`.
+  const own = args.slice(0, args[cut - 1] === '--via' && behind.length > 0 ? cut - 1 : cut)
+  const { values, positionals } = parse(own)
   const [command, ...operands] = positionals
   const tooMany = operands.slice(OPERANDS[command ?? ''] ?? 0)
   if (tooMany.length > 0)
     throw new UsageError(`"${tooMany.join(' ')}" is one word too many behind "${command}"`)
-  if (behind.length > 0 && command !== 'gateway') {
+  if (behind.length > 0 && command !== 'gateway' && command !== 'rehearse') {
     throw new UsageError(`"-- ${behind.join(' ')}" means nothing to ${command ?? 'understudy'}`)
   }
 

@@ -18,6 +18,7 @@ export async function up(given: Given): Promise<void> {
     world: await worldOption(given),
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
+    attack: given.texts('attack'),
     controlPort: readPort(given, 'control-port'),
   }
   const understudy = await createUnderstudy(options)
@@ -32,7 +33,7 @@ export async function up(given: Given): Promise<void> {
 
 type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>
 
-function readyLine({ instanode, safebot, control }: Understudy, accounts: Accounts): string {
+function readyLine({ instanode, safebot, control, attacks }: Understudy, accounts: Accounts): string {
   const ready = {
     ready: true,
     version: VERSION,
@@ -40,13 +41,14 @@ function readyLine({ instanode, safebot, control }: Understudy, accounts: Accoun
     safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
     control: { url: control.url },
     accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
+    ...(attacks.length > 0 && { attacks }),
   }
   return `${JSON.stringify(ready)}\n`
 }
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot, control }: Understudy,
+  { instanode, safebot, control, attacks }: Understudy,
   accounts: Accounts,
   { clock, contract }: UnderstudyOptions,
 ): string {
@@ -57,10 +59,21 @@ function readyText(
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
     `#   Control   ${control.url}   (clock, journal, faults, state, snapshots: open it, or curl it)`,
+    ...attacks.flatMap(attackText),
     '#',
     `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
     `export UNDERSTUDY_SAFEBOT_MCP='${safebot.mcpUrl}'`,
     `export UNDERSTUDY_CONTROL='${control.url}'`,
     '',
   ].join('\n')
+}
+
+function attackText({ name, about, rooms, receivers }: Understudy['attacks'][number]): string[] {
+  return [
+    '#',
+    `#   HOSTILE: ${name} is on. ${about}`,
+    ...Object.entries({ ...rooms, ...receivers }).map(
+      ([planted, where]) => `#             ${planted}: ${where}`,
+    ),
+  ]
 }

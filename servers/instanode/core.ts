@@ -12,6 +12,7 @@ import { Provisioning } from './domain/provisioning.js'
 import { Readiness } from './domain/readiness.js'
 import { Reaper } from './domain/reaper.js'
 import { Receivers } from './domain/receivers.js'
+import { hostileService, type InstanodeHostility, tokenSecret } from './hostile/hostility.js'
 import type { InstanodeService } from './service.js'
 import { MemoryStore } from './store/memory.js'
 import type { InstanodeStore } from './store/store.js'
@@ -34,14 +35,16 @@ export interface Core {
 
 /** Puts the parts of the service together. */
 export function createCore(
-  { clock, machine, ids: all, log }: Pick<Instance, 'clock' | 'machine' | 'ids' | 'log'>,
+  instance: Pick<Instance, 'clock' | 'machine' | 'ids' | 'log'>,
   contract: Contract,
   databases: DatabaseProvider,
   receiveUrl: (token: string) => string,
+  hostility: InstanodeHostility = {},
 ): Core {
+  const { clock, machine, ids: all, log } = instance
   const ids = all.stream('instanode')
   const store = new MemoryStore()
-  const accounts = new Accounts(store, new Credentials(clock, ids.stream('jwt').bytes(32)), clock)
+  const accounts = new Accounts(store, new Credentials(clock, tokenSecret(instance, hostility)), clock)
   const gate = new Gate()
   const reaper = new Reaper({ store, databases, clock, contract, log, gate })
   const permanence = new Permanence({ databases, reaper, clock, contract, log })
@@ -58,7 +61,7 @@ export function createCore(
     plans: new Plans(shared),
     readiness: new Readiness({ store, databases, machine, log }),
     provisioning,
-    service: new Platform(accounts, provisioning, ownership, gate),
+    service: hostileService(new Platform(accounts, provisioning, ownership, gate), hostility),
     gate,
   }
 }

@@ -16,6 +16,7 @@ import { controlled } from './control/controlled.js'
 import { type Core, createCore } from './core.js'
 import type { Account } from './domain/account.js'
 import type { Delivery } from './domain/delivery.js'
+import type { InstanodeHostility } from './hostile/hostility.js'
 import { createMcp } from './mcp.js'
 import { type DatabasesOptions, openDatabases } from './open-databases.js'
 import { createRestFace, type RequestLimit } from './rest/face.js'
@@ -31,6 +32,8 @@ export interface InstanodeOptions extends DatabasesOptions {
   contract?: ContractName
   /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
   requestLimit?: RequestLimit | 'none'
+  /** What an attack profile has it do wrong. Default: nothing. */
+  hostility?: InstanodeHostility
   /** What it begins with. Default: the world `default`. */
   world?: World
 }
@@ -102,7 +105,7 @@ export class Instanode {
     // What creates receivers is made before it is known where they can be reached.
     const base = { url: DEFAULT_BASE }
     const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
-    const core = createCore(instance, contract, databases, receiveUrl)
+    const core = createCore(instance, contract, databases, receiveUrl, options.hostility)
     const { service, accounts } = core
     const host = await createMcp(instance, {
       service,

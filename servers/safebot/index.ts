@@ -17,6 +17,7 @@ import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled } from './control/controlled.js'
 import { Relay } from './domain/relay.js'
+import { copying } from './hostile/copied-messages.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
 import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
 import type { RemoteServices } from './remote/services.js'
@@ -182,13 +183,10 @@ export class Safebot {
 
   async #mount(options: SafebotOptions): Promise<void> {
     const { clock, ids, log, faults } = this.#instance
-    const urls = new RoomUrls(
-      options.connect ?? options.base ?? DEFAULT_BASE,
-      options.allowedBases,
-      options.connect === undefined,
-    )
+    const { copiedMessages: copies, connect, base = DEFAULT_BASE } = options
+    const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined)
     this.#urls = urls
-    const tools = createTools({
+    const genuine = createTools({
       serviceOf: room => this.#serviceOf(room),
       urls,
       clock,
@@ -196,6 +194,10 @@ export class Safebot {
       contract: this.#contract,
       faults,
     })
+    const tools =
+      copies === undefined
+        ? genuine
+        : genuine.map(tool => (tool.name === 'send_message' ? copying(tool, copies, base) : tool))
     await mountTools({
       name: SERVER_NAME,
       version: VERSION,

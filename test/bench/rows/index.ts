@@ -13,6 +13,7 @@ import { memoryGrowth } from './memory-growth.js'
 import { parkedClaims } from './parked-claims.js'
 import { policyDecisions } from './policy-decisions.js'
 import { postedMessages } from './posted-messages.js'
+import { rehearse } from './rehearse.js'
 import { reset } from './reset.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
@@ -50,6 +51,7 @@ export const ROWS: readonly Row[] = [
   timeTravel,
   upStart,
   gatewayCalls,
+  rehearse,
   reset,
   snapshot,
 ]

@@ -1,0 +1,39 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { checked } from '../../shared/check.js'
+import { Refusal } from '../../shared/errors.js'
+import { type Attack, attackSchema } from './attack.js'
+
+/** Beside `servers/`, and beside `dist/`. */
+const FIXTURES = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../fixtures/attacks' : '../../../fixtures/attacks',
+    import.meta.url,
+  ),
+)
+
+/** The names that attacks go by. */
+export async function attackNames(): Promise<string[]> {
+  const files = await readdir(FIXTURES)
+  return files.flatMap(file => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : [])).sort()
+}
+
+/**
+ * Attacks by their names.
+ *
+ * @throws Refusal `unknown_attack` with those there are; `bad_attack`
+ */
+export async function readAttacks(names: readonly string[]): Promise<Attack[]> {
+  const known = await attackNames()
+  return Promise.all(
+    names.map(async name => {
+      if (known.includes(name)) {
+        const text = await readFile(join(FIXTURES, `${name}.json`), 'utf8')
+        return checked(attackSchema, JSON.parse(text), 'bad_attack', `attack ${name}`)
+      }
+      const hint = `there are ${known.join(', ')}`
+      throw new Refusal('unknown_attack', `there is no attack ${JSON.stringify(name)}`, hint)
+    }),
+  )
+}

@@ -1,0 +1,80 @@
+import { Refusal } from '../../shared/errors.js'
+import {
+  command,
+  type Rehearsal,
+  type RehearseOptions,
+  rehearse as rehearsal,
+  reportText,
+  url,
+} from '../gateway/rehearse/index.js'
+import { type Given, readChoice, readPort, UsageError } from './options.js'
+
+const SERVERS = ['instanode', 'safebot', 'both'] as const
+
+/** What of it a better command line would mend. */
+const USAGE = ['which_server', 'one_url', 'no_command']
+
+/**
+ * `understudy rehearse POLICY`: carries a policy out, and prints what got through.
+ *
+ * @returns the exit code: 1 if the gateway does not do what the policy says, or nothing could be told
+ */
+export async function rehearse(given: Given): Promise<0 | 1> {
+  const result = await carriedOut(optionsOf(given))
+  process.stdout.write(given.flag('json') ? `${JSON.stringify(result)}\n` : reportText(result))
+  return result.ok ? 0 : 1
+}
+
+async function carriedOut(options: RehearseOptions): Promise<Rehearsal> {
+  try {
+    return await rehearsal(options)
+  } catch (error) {
+    if (error instanceof Refusal && USAGE.includes(error.code))
+      throw new UsageError(error.message, error.hint)
+    throw error
+  }
+}
+
+function optionsOf(given: Given): RehearseOptions {
+  const [policy] = given.operands
+  if (policy === undefined) {
+    throw new UsageError('rehearse has no policy', 'name one: understudy rehearse policy.json')
+  }
+  const scenario = given.text('scenario')
+  const way = wayOf(given, policy)
+  return {
+    policy,
+    ...(scenario !== undefined && { scenario }),
+    ...(given.has('server') && { server: readChoice(given, 'server', SERVERS) }),
+    ...way,
+  }
+}
+
+/** A gateway that runs already has to find the stand-ins, so they listen where they always do. */
+function wayOf(given: Given, policyFile: string): Pick<RehearseOptions, 'via' | 'ports'> {
+  const { behind: template } = given
+  const via = given.text('via')
+  const bearers = given.texts('bearer')
+  if (template.length > 0) {
+    if (via !== undefined && via !== 'stdio') {
+      throw new UsageError(
+        `--via is ${JSON.stringify(via)} beside a command`,
+        'leave it out; stdio is for one that speaks on its pipes',
+      )
+    }
+    return { via: command({ template, policyFile, bearers, pipes: via === 'stdio' }) }
+  }
+  if (via === undefined || via === 'builtin') {
+    if (bearers.length > 0)
+      throw new UsageError('--bearer means nothing to the builtin gateway', 'leave it out')
+    return {}
+  }
+  if (URL.canParse(via) && /^https?:$/.test(new URL(via).protocol)) {
+    const ports = { instanode: readPort(given, 'instanode-port'), safebot: readPort(given, 'safebot-port') }
+    return { via: url(via, bearers), ports }
+  }
+  throw new UsageError(
+    `--via is ${JSON.stringify(via)}`,
+    'it is builtin, the URL of a gateway that runs, or -- and a command that starts one',
+  )
+}

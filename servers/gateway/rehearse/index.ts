@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises'
+import { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
+import { createEngine, type PolicyReading, readPolicy } from '../policy/index.js'
+import { knownTool } from '../policy/known-tools.js'
+import { reviewPolicy } from '../policy/review.js'
+import type { Planned } from './plan/limit-groups.js'
+import { plan } from './plan/plan.js'
+import type { LeftOpen, Mark, Rehearsal, Row } from './rehearsal.js'
+import { run } from './run.js'
+import type { Scenario } from './scenario.js'
+import { readScenarioFile } from './scenario-file.js'
+import { SecretsSeen } from './secrets-seen.js'
+import { type ServerName, Stage } from './stage/stage.js'
+import { builtin } from './via/builtin.js'
+import type { OpenWay } from './via/way.js'
+
+export type { Rehearsal, Row } from './rehearsal.js'
+export { reportText } from './report-text.js'
+export { builtin } from './via/builtin.js'
+export { type CommandOptions, command } from './via/command.js'
+export { url } from './via/url.js'
+
+export interface RehearseOptions {
+  /** The file of the policy. */
+  policy: string
+  /** The file of a scenario. Default: one that touches everything the policy says. */
+  scenario?: string
+  /** Default: what the policy's tools tell. */
+  server?: ServerName | 'both'
+  /** The gateway to go through. Default: the builtin one, which enforces this policy. */
+  via?: OpenWay
+  /** Of the stand-ins. Default: free ones. */
+  ports?: { instanode: number; safebot: number }
+}
+
+/** What of a policy's review is about what it lets be. */
+const OPEN = ['tools_left_open', 'read_that_writes']
+
+/**
+ * Carries out a policy: calls go through a gateway to stand-ins that note what reaches them, and each is held against what the policy
+ * says of it.
+ *
+ * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a gateway that does not start
+ */
+export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
+  const { policy: file } = options
+  const reading = readPolicy(await textOf(file), file)
+  const { policy } = reading
+  const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
+  const servers = serversOf(reading, options.server ?? scenario?.server, scenario)
+  const stage = await Stage.open({ servers, ...(options.ports !== undefined && { ports: options.ports }) })
+  const machine = new Clock()
+  try {
+    const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario))
+    try {
+      const clock = way.advances ? stage.clock : machine
+      const secrets = new SecretsSeen()
+      const rows = await run(await planned(reading, servers, stage, scenario, options.scenario), {
+        ...{ stage, way, policy, secrets },
+        engine: createEngine(policy, clock),
+        now: () => clock.now(),
+      })
+      const counts = countsOf(rows)
+      return {
+        policy: { file, dialect: policy.dialect, default: policy.default },
+        via: way.name,
+        servers,
+        scenario: options.scenario ?? null,
+        rows,
+        open: leftOpen(reading, secrets),
+        counts,
+        ok: counts.wrong === 0 && counts.ok > 0,
+      }
+    } finally {
+      await way.close()
+    }
+  } finally {
+    machine.close()
+    await stage.close()
+  }
+}
+
+async function planned(
+  { policy }: PolicyReading,
+  servers: readonly ServerName[],
+  stage: Stage,
+  scenario: Scenario | undefined,
+  title: string | undefined,
+): Promise<Planned[]> {
+  if (scenario !== undefined) return [{ title: title ?? '', fresh: false, steps: scenario.steps }]
+  return plan({ policy, servers, examples: await stage.examples(), start: stage.clock.now() })
+}
+
+/** @throws Refusal `which_server` if nothing tells */
+function serversOf(
+  { policy }: PolicyReading,
+  asked: ServerName | 'both' | undefined,
+  scenario: Scenario | undefined,
+): ServerName[] {
+  if (asked === 'both') return ['instanode', 'safebot']
+  if (asked !== undefined) return [asked]
+  const called = scenario?.steps.flatMap(step => ('call' in step ? [step.call] : [])) ?? []
+  const named = [...policy.tools.keys(), ...policy.hide].filter(name => name !== '*')
+  const servers = new Set([...named, ...called].flatMap(name => knownTool(name)?.server ?? []))
+  if (servers.size > 0) return (['instanode', 'safebot'] as const).filter(server => servers.has(server))
+  const names = named.length === 0 ? 'names no tools' : `names ${named.join(', ')}, of neither server`
+  const hint = 'say which it is for with --server instanode, safebot or both'
+  throw new Refusal('which_server', `the policy ${names}`, hint)
+}
+
+/** Those who call: each is to be a grant. */
+function namesIn(scenario: Scenario | undefined): string[] {
+  const named =
+    scenario?.steps.flatMap(step => ('as' in step && step.as !== undefined ? [step.as] : [])) ?? []
+  return [...new Set(['agent', ...(scenario === undefined ? ['other'] : named)])]
+}
+
+function leftOpen(reading: PolicyReading, secrets: SecretsSeen): LeftOpen[] {
+  return [
+    ...reviewPolicy(reading)
+      .filter(({ code }) => OPEN.includes(code))
+      .map(({ code, message }) => ({ code, message })),
+    ...secrets.sentences().map(message => ({ code: 'secret', message })),
+  ]
+}
+
+function countsOf(rows: readonly Row[]): Record<Mark, number> {
+  const count = (mark: Mark) => rows.filter(row => row.mark === mark).length
+  return { ok: count('ok'), wrong: count('wrong'), unchecked: count('unchecked') }
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new Refusal('no_file', `cannot read ${JSON.stringify(file)} (${why})`, 'name a file that is there')
+  }
+}

@@ -1,0 +1,44 @@
+/** Arguments that make sense of each known tool, in the words of a scenario; every one that may be given is there. */
+const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  create_postgres: { name: 'rehearsal' },
+  create_webhook: { name: 'rehearsal' },
+  list_resources: {},
+  claim_token: { token: '$token' },
+  delete_resource: { token: '$token' },
+  get_api_token: {},
+  create_room: { base: '$base' },
+  send_message: { url: '$room', text: 'hello', name: 'rehearsal' },
+  wait_for_messages: {
+    url: '$room',
+    after_seq: 0,
+    timeout_seconds: 1,
+    include_self: false,
+    name: 'rehearsal',
+  },
+  get_transcript: { url: '$room', after_seq: 0, limit: 10 },
+  room_status: { url: '$room' },
+  next_task: { url: '$room', timeout_seconds: 1 },
+  claim_task: { url: '$room', timeout_seconds: 1 },
+  ack_task: { url: '$room', claim_id: '$claim_id', seq: '$seq' },
+}
+
+/** Those that a call is made with unless a policy asks for more. */
+const USUAL: Readonly<Record<string, readonly string[]>> = {
+  create_room: [],
+  send_message: ['url', 'text'],
+  wait_for_messages: ['url', 'timeout_seconds'],
+  get_transcript: ['url'],
+}
+
+/** What a tool is called with; a tool of another server with nothing. */
+export function usualArguments(tool: string): Record<string, unknown> {
+  const full = fullArguments(tool)
+  const usual = Object.hasOwn(USUAL, tool) ? USUAL[tool] : undefined
+  if (usual === undefined) return full
+  return Object.fromEntries(Object.entries(full).filter(([name]) => usual.includes(name)))
+}
+
+/** All arguments that a tool takes, each with a value that makes sense. */
+export function fullArguments(tool: string): Record<string, unknown> {
+  return { ...(Object.hasOwn(FULL, tool) ? FULL[tool] : {}) }
+}

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest'
+import { agentBehind, NAIVE, reached, underAttack } from '../../support/attack.js'
+import { connectOver, startGateway } from '../../support/gateway.js'
+import { PAID, PAID_2 } from '../../support/instanode.js'
+import { BOTH, rpc, send } from '../../support/raw-http.js'
+import { policyFile } from '../../support/rehearse.js'
+import { createRoom, say, transcript } from '../../support/room.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+
+const STRICT_ROOMS = 'policylayer/safebot-strict.json'
+const STRICT_RESOURCES = 'policylayer/instanode-strict.json'
+
+describe('credential-leak-via-errors', () => {
+  it('passes through any policy, since none looks at answers; a limit bounds how often', async () => {
+    const understudy = await underAttack('credential-leak-via-errors')
+    for (const policy of [NAIVE, STRICT_RESOURCES]) {
+      const agent = await agentBehind(understudy, 'instanode', policy)
+      expect(await refused(agent, 'create_postgres', { name: 'x' })).toContain('admin:CANARY-leak@db.invalid')
+      await expect(call(agent, 'create_webhook', { name: 'x' })).rejects.toThrow('CANARY-leak')
+    }
+    const strict = await agentBehind(understudy, 'instanode', STRICT_RESOURCES)
+    for (let calls = 0; calls < 5; calls++) await call(strict, 'create_postgres', { name: 'x' })
+    expect(reached(understudy, 'create_postgres')).toBe(2 + 3)
+  })
+})
+
+describe('confused-deputy', () => {
+  it('shows one tenant what another owns; a policy of its own without the list keeps it out', async () => {
+    const understudy = await underAttack('confused-deputy')
+    const a = await agentBehind(understudy, 'instanode', NAIVE, PAID)
+    expect(JSON.stringify(await ok(a, 'list_resources'))).toContain('CANARY-tenant-a')
+    const b = await agentBehind(understudy, 'instanode', NAIVE, PAID_2)
+    expect(JSON.stringify(await ok(b, 'list_resources'))).toContain('CANARY-tenant-a')
+    const narrow = await agentBehind(
+      understudy,
+      'instanode',
+      'policylayer/instanode.claim-token.json',
+      PAID_2,
+    )
+    expect(await refused(narrow, 'list_resources')).toContain('not permitted by policy')
+    const callers = understudy.journal.entries({ tool: 'list_resources', transport: 'http' })
+    expect(callers.map(({ caller }) => caller)).toEqual(['acct_paid', 'acct_paid_2'])
+  })
+
+  it('is not so without the attack', async () => {
+    const understudy = await startUnderstudy()
+    const [a, b] = [
+      await understudy.instanode.connect({ token: PAID }),
+      await understudy.instanode.connect({ token: PAID_2 }),
+    ]
+    await ok(a, 'create_webhook', { name: 'CANARY-tenant-a' })
+    expect(JSON.stringify(await ok(a, 'list_resources'))).toContain('CANARY-tenant-a')
+    expect(JSON.stringify(await ok(b, 'list_resources'))).not.toContain('CANARY-tenant-a')
+  })
+})
+
+describe('token-mis-redemption', () => {
+  const mintedElsewhere = async (attack: string | undefined) => {
+    const elsewhere = await startUnderstudy({ seed: 'elsewhere', ...(attack !== undefined && { attack }) })
+    const { token } = await ok(await elsewhere.instanode.connect({ token: PAID }), 'get_api_token')
+    return String(token)
+  }
+
+  it('is good for a whole account where bearers are passed on, and good for nothing at a gateway of grants', async () => {
+    const understudy = await underAttack('token-mis-redemption')
+    const token = await mintedElsewhere('token-mis-redemption')
+    const passing = await connectOver(understudy.instanode.mcpUrl, { Authorization: `Bearer ${token}` })
+    await ok(passing, 'list_resources')
+    expect(reached(understudy, 'list_resources')).toBe(1)
+    const gateway = await startGateway({
+      upstream: understudy.instanode.mcpUrl,
+      clock: understudy.clock,
+      grants: [{ label: 'agent', token: 'a-grant-of-its-own', policy: policyFile(STRICT_RESOURCES) }],
+      upstreamHeaders: [`Authorization: Bearer ${PAID}`],
+    })
+    const headers = { authorization: `Bearer ${token}` }
+    const { status } = await send(gateway.url, {
+      headers,
+      body: rpc('tools/call', { name: 'list_resources' }),
+    })
+    expect(status).toBe(401)
+    expect(reached(understudy, 'list_resources')).toBe(1)
+  })
+
+  it.each([
+    ['the server that mints', undefined, 'token-mis-redemption'],
+    ['the server that is asked', 'token-mis-redemption', undefined],
+  ])('needs the attack on %s, too', async (_, minting, asked) => {
+    const token = await mintedElsewhere(minting === undefined ? undefined : minting)
+    const understudy = await startUnderstudy(asked === undefined ? {} : { attack: asked })
+    expect(await refused(await understudy.instanode.connect({ token }), 'list_resources')).toContain(
+      'list_resources failed',
+    )
+  })
+})
+
+describe('compromised-mcp-package', () => {
+  it('copies what is sent after two honest calls; the journal of calls is clean, the room of copies is not', async () => {
+    const understudy = await underAttack('compromised-mcp-package')
+    const sink = understudy.attacks[0]?.rooms.sink ?? ''
+    const watcher = await understudy.safebot.connect({ handle: 'watcher' })
+    const naive = await agentBehind(understudy, 'safebot', NAIVE)
+    const url = await createRoom(naive)
+    for (const text of ['one', 'two', 'three CANARY', 'four CANARY']) await say(naive, url, text)
+    expect(await transcript(watcher, sink)).toEqual(['three CANARY', 'four CANARY'])
+    expect(reached(understudy, 'send_message')).toBe(4)
+  })
+
+  it('is not noticed by a stricter policy, which bounds what it gets', async () => {
+    const understudy = await underAttack('compromised-mcp-package')
+    const sink = understudy.attacks[0]?.rooms.sink ?? ''
+    const watcher = await understudy.safebot.connect({ handle: 'watcher' })
+    const strict = await agentBehind(understudy, 'safebot', STRICT_ROOMS)
+    const url = await createRoom(strict)
+    for (let sent = 0; sent < 30; sent++) await call(strict, 'send_message', { url, text: `m${sent}` })
+    expect(await transcript(watcher, sink)).toHaveLength(20 - 2)
+  })
+})
+
+describe('protocol-abuse', () => {
+  it('reaches a caller of its own as it is, and one behind the gateway as an error', async () => {
+    const understudy = await underAttack('protocol-abuse')
+    const direct = await send(understudy.safebot.mcpUrl, {
+      body: rpc('tools/call', { name: 'room_status', arguments: {} }),
+    })
+    expect(direct.json).toBe(undefined)
+    const agent = await agentBehind(understudy, 'safebot', NAIVE)
+    for (const name of ['room_status', 'get_transcript', 'wait_for_messages']) {
+      await expect(call(agent, name, {})).rejects.toThrow(/upstream/)
+    }
+    const resources = await agentBehind(understudy, 'instanode', NAIVE)
+    await expect(call(resources, 'list_resources')).rejects.toThrow("did not take this gateway's credential")
+  })
+})
+
+describe('resource-exhaustion', () => {
+  it('brings answers of any size through any policy; a limit bounds how many', async () => {
+    const understudy = await underAttack('resource-exhaustion')
+    const strict = await agentBehind(understudy, 'safebot', STRICT_ROOMS)
+    const result = await call(strict, 'get_transcript', { url: 'x' })
+    expect(textOf(result).length).toBeGreaterThan(8_000_000)
+    for (let calls = 0; calls < 15; calls++) await call(strict, 'get_transcript', { url: 'x' })
+    expect(reached(understudy, 'get_transcript')).toBe(10)
+  })
+
+  it('lists in many pages', async () => {
+    const understudy = await underAttack('resource-exhaustion')
+    const { json } = await send(understudy.safebot.mcpUrl, {
+      headers: { accept: BOTH },
+      body: rpc('tools/list'),
+    })
+    expect(json).toMatchObject({ result: { tools: [{ name: 'create_room' }], nextCursor: 'page-1' } })
+  })
+})
