@@ -5,6 +5,7 @@ import { EventReader } from '../../upstream/event-reader.js'
 import type { Answer, Caller } from './caller.js'
 import { deadline, PATIENCE_MS } from './deadline.js'
 import { INITIALIZE, REVISION } from './initialize.js'
+import { Poster } from './poster.js'
 
 export interface HttpCallerOptions {
   url: string
@@ -16,10 +17,12 @@ export interface HttpCallerOptions {
 export class HttpCaller implements Caller {
   readonly #options: HttpCallerOptions
   readonly #headers: Record<string, string>
+  readonly #poster: Poster
   #lastId = 0
 
   private constructor(options: HttpCallerOptions) {
     this.#options = options
+    this.#poster = new Poster(options.url)
     this.#headers = {
       'Content-Type': 'application/json',
       Accept: 'application/json, text/event-stream',
@@ -52,34 +55,29 @@ export class HttpCaller implements Caller {
   }
 
   async close(): Promise<void> {
-    const { url, machine } = this.#options
-    if (this.#headers['Mcp-Session-Id'] === undefined) return
-    const { signal, over } = deadline(machine)
-    // Whoever has gone already need not be told.
-    await fetch(url, { method: 'DELETE', headers: this.#headers, signal }).catch(() => undefined)
+    const { signal, over } = deadline(this.#options.machine)
+    if (this.#headers['Mcp-Session-Id'] !== undefined) {
+      // Whoever has gone already need not be told.
+      await this.#poster.send('DELETE', this.#headers, '', signal).catch(() => undefined)
+    }
     over()
+    this.#poster.close()
   }
 
   /** The messages that came, and what the answer is if none of them is one. */
   async #post(body: unknown): Promise<{ messages: unknown[]; answer: Answer }> {
-    const { url, machine } = this.#options
-    const { signal, over } = deadline(machine)
+    const { signal, over } = deadline(this.#options.machine)
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: this.#headers,
-        body: JSON.stringify(body),
-        signal,
-      })
-      const session = response.headers.get('mcp-session-id')
-      if (session !== null) {
+      const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal)
+      const { status, headers, text } = sent
+      const session = headers['mcp-session-id']?.toString()
+      if (session !== undefined) {
         this.#headers['Mcp-Session-Id'] = session
         this.#headers['MCP-Protocol-Version'] = REVISION
       }
-      const text = await response.text()
-      const streams = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+      const streams = headers['content-type']?.startsWith('text/event-stream') ?? false
       const messages = streams ? eventsOf(text) : messagesOf(text)
-      return { messages, answer: { kind: 'http', status: response.status, text: text.slice(0, 200) } }
+      return { messages, answer: { kind: 'http', status, text: text.slice(0, 200) } }
     } catch (error) {
       const why = signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
       return { messages: [], answer: { kind: 'nothing', why } }
