@@ -5,6 +5,8 @@ import { HttpConnection } from './http-connection.js'
 export class ApiCaller {
   readonly #connection: HttpConnection
   readonly #agent: SafebotAgent
+  /** By target: what has been signed for ahead of its request. */
+  readonly #signedAhead = new Map<string, string[]>()
 
   private constructor(connection: HttpConnection, agent: SafebotAgent) {
     this.#connection = connection
@@ -24,16 +26,24 @@ export class ApiCaller {
     await this.#post(`/api/rooms/${room}/messages`, MESSAGE, '')
   }
 
+  /** Signs for that many claims and acknowledgements to come, within the next minute: a signature does not cover the body. */
+  signAhead(room: string, cycles: number): void {
+    for (const target of [claimTarget(room), ackTarget(room)]) {
+      const signed = Array.from({ length: cycles }, () => this.#agent.authorization('POST', target))
+      this.#signedAhead.set(target, signed)
+    }
+  }
+
   /** Claims a task, waiting up to 90 s; returns what an acknowledgement needs. */
   async claim(room: string): Promise<{ claim_id: string; seq: number }> {
-    const target = `/api/rooms/${room}/claim?timeout=90`
+    const target = claimTarget(room)
     const answer = JSON.parse(await this.#signed(target, { handle: this.#agent.handle }))
     if (answer.message === undefined) throw new Error(`there was no task: ${JSON.stringify(answer)}`)
     return { claim_id: answer.claim_id, seq: answer.message.seq }
   }
 
   async ack(room: string, claimed: { claim_id: string; seq: number }): Promise<void> {
-    await this.#signed(`/api/rooms/${room}/ack`, { handle: this.#agent.handle, ...claimed })
+    await this.#signed(ackTarget(room), { handle: this.#agent.handle, ...claimed })
   }
 
   close(): void {
@@ -41,7 +51,8 @@ export class ApiCaller {
   }
 
   #signed(target: string, body: object): Promise<string> {
-    const authorization = this.#agent.authorization('POST', target)
+    const ahead = this.#signedAhead.get(target)?.pop()
+    const authorization = ahead ?? this.#agent.authorization('POST', target)
     return this.#post(target, JSON.stringify(body), `Authorization: ${authorization}\r\n`)
   }
 
@@ -51,5 +62,8 @@ export class ApiCaller {
     throw new Error(`${target} was answered ${status}: ${text}`)
   }
 }
+
+const claimTarget = (room: string) => `/api/rooms/${room}/claim?timeout=90`
+const ackTarget = (room: string) => `/api/rooms/${room}/ack`
 
 const MESSAGE = JSON.stringify({ ...anyCipher(116), sender: 'poster' })
