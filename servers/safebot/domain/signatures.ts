@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isBase64Of } from './base64.js'
 import type { Identity } from './identity.js'
@@ -55,7 +55,7 @@ export class Signatures {
   /** Whether a message is the identity's. */
   coversMessage(identity: Identity, signature: Signature, roomId: string, ciphertext: string): boolean {
     const { ts, nonce } = signature
-    const digest = createHash('sha256').update(ciphertext).digest('hex')
+    const digest = hash('sha256', ciphertext, 'hex')
     return this.#covers(identity, signature, `room-msg ${roomId} ${ts} ${nonce} ${digest}`, this.#messages)
   }
 

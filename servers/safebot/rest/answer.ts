@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { HttpAnswer } from '../../../shared/http/routes.js'
 
 /** A JSON answer as the service's framework writes it, its weak entity tag included. */
@@ -31,6 +31,6 @@ export function page(status: number, text: string): HttpAnswer {
 }
 
 function entityTag(text: string): string {
-  const digest = createHash('sha1').update(text).digest('base64').slice(0, 27)
+  const digest = hash('sha1', text, 'base64').slice(0, 27)
   return `W/"${Buffer.byteLength(text).toString(16)}-${digest}"`
 }
