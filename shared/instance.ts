@@ -3,9 +3,9 @@ import { Clock } from './clock/clock.js'
 import { readClockSpec } from './clock/spec.js'
 import { FaultTable } from './faults/table.js'
 import { IdSource } from './ids.js'
-import { JournalFile } from './journal/file.js'
 import { Journal } from './journal/journal.js'
 import { Tally } from './journal/tally.js'
+import { JsonLinesFile } from './json-lines-file.js'
 import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
 
@@ -62,7 +62,9 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
   const file =
     options.journalFile === undefined
       ? undefined
-      : await JournalFile.open(options.journalFile, error => log.error('the journal file failed', error))
+      : await JsonLinesFile.open('journal', options.journalFile, error =>
+          log.error('the journal file failed', error),
+        )
   const knownTools = new KnownTools()
   const tally = new Tally(knownTools)
   const journal = new Journal({

@@ -5,12 +5,12 @@ import { Guard } from '../../shared/http/guard.js'
 import { type HttpFace, Listener } from '../../shared/http/listener.js'
 import { notFound } from '../../shared/http/not-found.js'
 import { IdSource } from '../../shared/ids.js'
+import { JsonLinesFile } from '../../shared/json-lines-file.js'
 import { silentLog } from '../../shared/log.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { Approvals } from './approval/approvals.js'
 import { listenForDecisions } from './approval/listen-for-decisions.js'
 import { Audit } from './audit/audit.js'
-import { AuditFile } from './audit/audit-file.js'
 import { Gate } from './gate.js'
 import type { GatewayOptions } from './gateway-options.js'
 import type { Grants } from './grants/grants.js'
@@ -78,7 +78,7 @@ export class Gateway {
     const file =
       auditFile === undefined
         ? undefined
-        : await AuditFile.open(auditFile, error => log.error('the audit file failed', error))
+        : await JsonLinesFile.open('audit', auditFile, error => log.error('the audit file failed', error))
     const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })

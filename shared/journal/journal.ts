@@ -1,8 +1,8 @@
 import { checked } from '../check.js'
 import { type Clock, machineNow } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
+import type { JsonLinesFile } from '../json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
-import type { JournalFile } from './file.js'
 import { asLine, inWords } from './nearest.js'
 import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
 import type { Tally } from './tally.js'
@@ -20,7 +20,7 @@ export interface JournalOptions {
   /** Bytes of request bodies kept in memory before the oldest go. Default 64 MiB. */
   maxBytes?: number
   /** Also append every ended entry here. */
-  file?: JournalFile
+  file?: JsonLinesFile
   /** Default true. Off, nothing is kept, and what would have to be proved by it is refused: only to measure its cost. */
   enabled?: boolean
   /** Counts what has ended. */
@@ -53,7 +53,7 @@ const LISTED = 20
  */
 export class Journal {
   readonly #options: Required<Omit<JournalOptions, 'file' | 'tally' | 'onError'>>
-  readonly #file: JournalFile | undefined
+  readonly #file: JsonLinesFile | undefined
   readonly #tally: Tally | undefined
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../shared/clock/clock.js'
 import { argsHash } from '../../shared/journal/args-hash.js'
-import { JournalFile } from '../../shared/journal/file.js'
 import { Journal } from '../../shared/journal/journal.js'
+import { JsonLinesFile } from '../../shared/json-lines-file.js'
 import { arrival } from '../support/arrival.js'
 
 const clock = () => new Clock({ mode: 'manual' })
@@ -78,7 +78,7 @@ it('appends ended entries to a file that only its owner may read', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'journal-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   const path = join(dir, 'journal.jsonl')
-  const file = await JournalFile.open(path, () => undefined)
+  const file = await JsonLinesFile.open('journal', path, () => undefined)
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', file })
   journal.close(journal.open(arrival()), 'ok', 5)
   journal.open(arrival({ tool: 'never_ends' }))
@@ -181,7 +181,7 @@ it('keeps nothing while it is off, and does not pretend to prove anything', asyn
 })
 
 it('says which file it cannot write', async () => {
-  await expect(JournalFile.open('/nowhere/journal', () => undefined)).rejects.toMatchObject({
+  await expect(JsonLinesFile.open('journal', '/nowhere/journal', () => undefined)).rejects.toMatchObject({
     code: 'journal_file',
     message: expect.stringContaining('/nowhere/journal'),
   })

@@ -1,5 +1,5 @@
+import type { JsonLinesFile } from '../../../shared/json-lines-file.js'
 import type { AuditEntry } from './audit-entry.js'
-import type { AuditFile } from './audit-file.js'
 
 /** Entries kept in memory; the file has them all. */
 const MAX_ENTRIES = 10_000
@@ -10,12 +10,12 @@ export type AuditListener = (entry: AuditEntry) => void
 export class Audit {
   readonly #listeners = new Set<AuditListener>()
   readonly #onError: (error: unknown) => void
-  readonly #file: AuditFile | undefined
+  readonly #file: JsonLinesFile | undefined
   #entries: AuditEntry[] = []
   #seq = 0
 
   /** @param onError told of a listener that threw */
-  constructor(onError: (error: unknown) => void, file?: AuditFile) {
+  constructor(onError: (error: unknown) => void, file?: JsonLinesFile) {
     this.#onError = onError
     this.#file = file
   }

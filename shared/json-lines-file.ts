@@ -1,10 +1,9 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { Refusal } from '../errors.js'
-import type { JournalEntry } from './entry.js'
+import { Refusal } from './errors.js'
 
-/** The journal as a file of JSON lines, one per ended request. Readable by its owner alone: bodies hold secrets. */
-export class JournalFile {
+/** A record kept as JSON lines, one an entry. Readable by its owner alone: entries may hold secrets. */
+export class JsonLinesFile {
   readonly #stream: WriteStream
 
   private constructor(stream: WriteStream) {
@@ -14,26 +13,27 @@ export class JournalFile {
   /**
    * Opens `path` for appending, and makes it if need be.
    *
-   * @throws Refusal `journal_file` if it cannot be written
+   * @param what is kept in it, e.g. `journal`
+   * @throws Refusal `<what>_file` if it cannot be written
    */
-  static async open(path: string, onError: (error: unknown) => void): Promise<JournalFile> {
+  static async open(what: string, path: string, onError: (error: unknown) => void): Promise<JsonLinesFile> {
     try {
       const handle = await open(path, 'a', 0o600)
       await handle.close()
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new Refusal(
-        'journal_file',
-        `cannot write the journal to "${path}" (${reason})`,
+        `${what}_file`,
+        `cannot write the ${what} to "${path}" (${reason})`,
         'give a path in a folder that exists and that you may write to',
       )
     }
     const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
     stream.on('error', onError)
-    return new JournalFile(stream)
+    return new JsonLinesFile(stream)
   }
 
-  append(entry: JournalEntry): void {
+  append(entry: object): void {
     this.#stream.write(`${JSON.stringify(entry)}\n`)
   }
 
