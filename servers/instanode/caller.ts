@@ -5,6 +5,11 @@ import type { Caller } from './service.js'
 /** A caller over a pipe or in memory calls from this machine. */
 export const LOCAL_ADDRESS = '127.0.0.1'
 
+/** The caller behind a pipe. @param token of its account, if it brings one */
+export function callerOnPipe(token: string | undefined): Caller {
+  return { bearer: token?.trim() || undefined, address: LOCAL_ADDRESS }
+}
+
 /** As the service reads it: this spelling, one space. */
 const SCHEME = 'Bearer '
 

@@ -10,7 +10,7 @@ import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { TokenBuckets } from '../../shared/token-buckets.js'
 import { DEFAULT_WORLD } from '../world/default-world.js'
 import type { World } from '../world/world.js'
-import { LOCAL_ADDRESS } from './caller.js'
+import { callerOnPipe } from './caller.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled } from './control/controlled.js'
 import { type Core, createCore } from './core.js'
@@ -178,7 +178,7 @@ export class Instanode {
     { token }: { token?: string | undefined },
     onEnd: () => void,
   ): { flush(): Promise<void> } {
-    const caller: Caller = { bearer: token?.trim() || undefined, address: LOCAL_ADDRESS }
+    const caller = callerOnPipe(token)
     return new StdioConversation({ host: this.#host, caller, input, output, onEnd })
   }
 

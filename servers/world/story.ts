@@ -57,3 +57,9 @@ export async function liveThrough(
   }
   await clock.advance(now - clock.now())
 }
+
+/** The service in which things happen, once there is one: what is to happen is planned before it. */
+export function existing<Service>(service: Service | undefined): Service {
+  if (service === undefined) throw new Error('nothing can happen before there is a service')
+  return service
+}

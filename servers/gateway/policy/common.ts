@@ -1,4 +1,4 @@
-import type { Rule } from './model.js'
+import type { Policy, Rule } from './model.js'
 import type { Fields, Place } from './place.js'
 import { rate } from './windows.js'
 
@@ -88,5 +88,20 @@ export function refuseDoubles(rules: readonly { place: Place; rule: Rule }[]): v
       place.refuse(message, 'only the smaller would ever count: leave one')
     } else windows.set(counted, { max, line: place.line })
     counters.set(counter, sharing ?? place.line)
+  }
+}
+
+/** A policy of a dialect in which what is not named is let through unless the head says otherwise. */
+export function openPolicy(
+  dialect: Policy['dialect'],
+  { description, default: written, hide }: Head,
+  tools: Pick<Policy, 'tools' | 'everyTool'>,
+): Policy {
+  return {
+    ...{ dialect, description, hide },
+    default: written ?? 'allow',
+    defaultWritten: written !== undefined,
+    tools: tools.tools,
+    everyTool: tools.everyTool,
   }
 }

@@ -1,4 +1,4 @@
-import { readHead, readTools, readVersion, refuseDoubles } from './common.js'
+import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './common.js'
 import { counterFinder } from './intercept-counters.js'
 import { readRule } from './intercept-rule.js'
 import type { Policy, Rule } from './model.js'
@@ -14,20 +14,12 @@ export function readIntercept(root: Place): Policy | undefined {
   readVersion(fields.require('version', 'write version: "1"'), true)
   const head = readHead(fields)
   const counters = counterFinder(root.node)
-  const { tools, everyTool } = readTools(
+  const read = readTools(
     fields.get('tools'),
     (tool, place) => readRules(tool, place, (rule, name) => readRule(rule, name, counters)),
     true,
   )
-  return {
-    dialect: 'intercept',
-    description: head.description,
-    default: head.default ?? 'allow',
-    defaultWritten: head.default !== undefined,
-    hide: head.hide,
-    tools,
-    everyTool,
-  }
+  return openPolicy('intercept', head, read)
 }
 
 /** The rules of one tool; none if nothing is said. */

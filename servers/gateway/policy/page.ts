@@ -1,4 +1,4 @@
-import { readHead, readTools, refuseDoubles } from './common.js'
+import { openPolicy, readHead, readTools, refuseDoubles } from './common.js'
 import { entryOf, type Located, plain } from './located.js'
 import type { Plain, Policy, Rule } from './model.js'
 import type { Place } from './place.js'
@@ -24,16 +24,7 @@ export function readPage(root: Place): Policy | undefined {
     "This is the form printed on PolicyLayer's tool pages, which neither product takes: Intercept wants a version and names for " +
       'its rules, PolicyLayer limits in place of rules',
   )
-  const { tools, everyTool } = readTools(fields.get('tools'), readRules, true)
-  return {
-    dialect: 'policylayer-page',
-    description: head.description,
-    default: head.default ?? 'allow',
-    defaultWritten: head.default !== undefined,
-    hide: head.hide,
-    tools,
-    everyTool,
-  }
+  return openPolicy('policylayer-page', head, readTools(fields.get('tools'), readRules, true))
 }
 
 function readRules(tool: string, place: Place): Rule[] {

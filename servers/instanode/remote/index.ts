@@ -5,7 +5,7 @@ import type { Instance } from '../../../shared/instance.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../../shared/mcp/stdio.js'
-import { LOCAL_ADDRESS } from '../caller.js'
+import { callerOnPipe } from '../caller.js'
 import { contractOf } from '../contract.js'
 import { createMcp } from '../mcp.js'
 import type { Caller } from '../service.js'
@@ -48,7 +48,7 @@ export class RemoteInstanode {
     { token }: { token?: string | undefined },
     onEnd: () => void,
   ): { flush(): Promise<void> } {
-    const caller: Caller = { bearer: token?.trim() || undefined, address: LOCAL_ADDRESS }
+    const caller = callerOnPipe(token)
     return new StdioConversation({ host: this.#host, caller, input, output, onEnd })
   }
 

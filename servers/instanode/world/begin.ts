@@ -1,7 +1,7 @@
 import type { IdPositions, IdSource } from '../../../shared/ids.js'
 import type { Instance } from '../../../shared/instance.js'
 import { silentLog } from '../../../shared/log.js'
-import { agoMsOf, firstOf, type Happening, liveThrough, storyClock } from '../../world/story.js'
+import { agoMsOf, existing, firstOf, type Happening, liveThrough, storyClock } from '../../world/story.js'
 import type { World, WorldAccount, WorldDatabase, WorldReceiver } from '../../world/world.js'
 import { badWorld } from '../../world/world-error.js'
 import type { Contract } from '../contract.js'
@@ -68,7 +68,7 @@ class Past {
   async live(): Promise<Beginning> {
     const { machine, ids, contract, receiveUrl } = this.#options
     const core: { made?: Core } = {}
-    const happenings = this.#happenings(() => made(core))
+    const happenings = this.#happenings(() => existing(core.made))
     const clock = storyClock(this.#now, firstOf(happenings))
     core.made = createCore({ clock, machine, ids, log: silentLog }, contract, this.#databases, receiveUrl)
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
@@ -172,9 +172,4 @@ class Past {
     if (leftMs > LIFETIME.ms) throw badWorld(`${where}.left`, `no more than ${LIFETIME.text} can be left`)
     return LIFETIME.ms - leftMs
   }
-}
-
-function made({ made }: { made?: Core }): Core {
-  if (made === undefined) throw new Error('nothing can happen before there is a service')
-  return made
 }

@@ -1,7 +1,6 @@
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { Route } from '../../../shared/http/routes.js'
 import { leaseMs } from '../domain/consumer.js'
-import { checkRoomId } from '../domain/rooms.js'
 import { json } from './answer.js'
 import { requireSigned } from './authorization.js'
 import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
@@ -57,9 +56,8 @@ async function readSigned(
   kit: RestKit,
   call: HttpCall,
 ): Promise<{ roomId: string; fields: Fields; handle: string }> {
-  const roomId = roomOf(call)
   const fields = readFields(call)
-  checkRoomId(roomId)
+  const roomId = roomOf(call)
   const { handle } = await requireSigned(kit, call, fields.handle)
   return { roomId, fields, handle }
 }

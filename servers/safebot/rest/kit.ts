@@ -2,6 +2,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { clientAddress } from '../../../shared/http/client-address.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { Relay } from '../domain/relay.js'
+import { checkRoomId } from '../domain/rooms.js'
 import type { SafebotLimits } from '../limits.js'
 
 /** What the routes work with. */
@@ -18,9 +19,11 @@ export function addressOf({ peer, headers }: HttpCall): string {
   return clientAddress(peer, headers['x-forwarded-for'], 'nearest')
 }
 
-/** The room of a call's path. */
+/** The room of a call's path. @throws ServiceRefusal 400 */
 export function roomOf({ params }: HttpCall): string {
-  return params.room ?? ''
+  const { room = '' } = params
+  checkRoomId(room)
+  return room
 }
 
 /**

@@ -2,7 +2,6 @@ import type { Route } from '../../../shared/http/routes.js'
 import { looseHandle } from '../domain/identity.js'
 import { badMessage } from '../domain/refusals.js'
 import type { Vouching } from '../domain/relay.js'
-import { checkRoomId } from '../domain/rooms.js'
 import type { Post } from '../service.js'
 import { json } from './answer.js'
 import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
@@ -19,9 +18,8 @@ export function messageRoutes({ relay }: RestKit): Route[] {
       path: '/api/rooms/:room/messages',
       bodyLimit: MAX_BODY_BYTES,
       async run(call) {
-        const roomId = roomOf(call)
         const fields = readFields(call)
-        checkRoomId(roomId)
+        const roomId = roomOf(call)
         const { id, seq } = await relay.postFrom(roomId, readPost(fields), {
           address: addressOf(call),
           vouching: readVouching(fields),

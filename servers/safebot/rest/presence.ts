@@ -26,7 +26,7 @@ export function presenceRoutes(kit: RestKit): Route[] {
       method: 'GET',
       path: '/api/rooms/:room/events',
       async run(call) {
-        if (!ROOM_ID.test(roomOf(call))) return { status: 400, headers: {}, body: '' }
+        if (!ROOM_ID.test(call.params.room ?? '')) return { status: 400, headers: {}, body: '' }
         const leave = streams.enter(addressOf(call))
         try {
           await follow(kit, call)
@@ -42,11 +42,12 @@ export function presenceRoutes(kit: RestKit): Route[] {
       bodyLimit: MAX_BODY_BYTES,
       async run(call) {
         const { name, box_pub } = readFields(call)
-        const known = await relay.status(roomOf(call))
-        if (known === undefined) return json(404, { error: 'no such room' })
-        if (!isName(name)) return json(400, { error: 'bad name' })
-        await relay.listening(roomOf(call), name, readBoxPub(box_pub))
-        return json(200, { ok: true })
+        const roomId = roomOf(call)
+        const there = isName(name)
+          ? await relay.listening(roomId, name, readBoxPub(box_pub))
+          : (await relay.status(roomId)) !== undefined
+        if (!there) return json(404, { error: 'no such room' })
+        return isName(name) ? json(200, { ok: true }) : json(400, { error: 'bad name' })
       },
     },
   ]

@@ -1,5 +1,4 @@
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
-import { checkRoomId } from '../domain/rooms.js'
 import { json } from './answer.js'
 import { addressOf, clamp, numberOf, type RestKit, roomOf, timeoutMsOf } from './kit.js'
 import { readMessage } from './message-json.js'
@@ -35,7 +34,7 @@ export function readingRoutes({ relay }: RestKit): Route[] {
       async run(call) {
         const limit = clamp(numberOf(call, 'limit', 100), 1, MAX_TRANSCRIPT)
         const page = await relay.transcript(roomOf(call), numberOf(call, 'after', 0), limit)
-        if (!page.exists) return nowhere({})
+        if (!page.exists) return NOWHERE
         const messages = page.messages.map(readMessage)
         return json(200, { messages, last_seq: page.lastSeq, count: messages.length, exists: true })
       },
@@ -44,11 +43,10 @@ export function readingRoutes({ relay }: RestKit): Route[] {
       method: 'GET',
       path: '/api/rooms/:room/wait',
       async run(call) {
-        checkRoomId(roomOf(call))
         const after = numberOf(call, 'after', 0)
         const request = { after, timeoutMs: timeoutMsOf(call), address: addressOf(call) }
         const page = await relay.wait(roomOf(call), { ...request, ifMissing: 'return' }, call.signal)
-        if (!page.exists) return nowhere({})
+        if (!page.exists) return NOWHERE
         // Who had to wait gets the event itself.
         const messages = page.messages.map(message =>
           page.woken ? { type: 'message', ...readMessage(message) } : readMessage(message),
@@ -60,6 +58,4 @@ export function readingRoutes({ relay }: RestKit): Route[] {
 }
 
 /** There is no such room: that is no error, it has only not been opened. */
-function nowhere(more: Record<string, unknown>): HttpAnswer {
-  return json(200, { messages: [], last_seq: 0, ...more, exists: false })
-}
+const NOWHERE: HttpAnswer = json(200, { messages: [], last_seq: 0, exists: false })

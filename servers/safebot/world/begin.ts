@@ -1,5 +1,5 @@
 import type { IdSource } from '../../../shared/ids.js'
-import { agoMsOf, firstOf, type Happening, liveThrough, storyClock } from '../../world/story.js'
+import { agoMsOf, existing, firstOf, type Happening, liveThrough, storyClock } from '../../world/story.js'
 import type { World, WorldRoom } from '../../world/world.js'
 import { badWorld } from '../../world/world-error.js'
 import type { Contract } from '../contract.js'
@@ -129,9 +129,4 @@ async function consume(
     await relay.ack(roomId, handle, claimId, message.seq)
   }
   if (claims) await claim(acknowledged + 1)
-}
-
-function existing(relay: Relay | undefined): Relay {
-  if (relay === undefined) throw new Error('nothing can happen before there is a service')
-  return relay
 }
