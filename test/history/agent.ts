@@ -1,0 +1,101 @@
+import type { Cursor, HistoryEvent } from './event.js'
+import { monotonicMs } from './monotonic.js'
+
+/** Longer than any call may block here: who has no answer by then will not get one. */
+const PATIENCE_MS = 20_000
+
+/** What a tool said: its result, or its refusal in words. */
+type Answer = { result: Record<string, unknown> } | { refused: string }
+
+export interface AgentOptions {
+  handle: string
+  room: string
+  /** The room's key, base64url. */
+  key: string
+  /** Told of what is begun as what it will have been if no answer comes, and of what came of it. */
+  note(begun: HistoryEvent | undefined, seen: HistoryEvent | undefined): void
+}
+
+/** A user of the service over MCP, who may ask any of its replicas, and notes all that it sees. */
+export class HistoryAgent {
+  readonly #options: AgentOptions
+  readonly #cursor: Cursor
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#cursor = { room: options.room, handle: options.handle }
+  }
+
+  /** @param api the origin of a replica's Safebot */
+  async send(api: string, text: string): Promise<boolean> {
+    const { note, room } = this.#options
+    const begun = monotonicMs()
+    note({ kind: 'send unanswered', room, text }, undefined)
+    const answer = await this.#call(api, 'send_message', { text })
+    if (!('result' in answer)) return false
+    const span = { begun, ended: monotonicMs() }
+    note(undefined, { kind: 'sent', room, seq: Number(answer.result.seq), text, ...span })
+    return true
+  }
+
+  /** @returns what was claimed; undefined: there was nothing, or no answer */
+  async claim(
+    api: string,
+    seconds: number,
+  ): Promise<{ claimId: string; seq: number } | 'nothing' | 'unanswered'> {
+    const { note } = this.#options
+    const begun = monotonicMs()
+    note({ kind: 'claim unanswered', ...this.#cursor, begun }, undefined)
+    const answer = await this.#call(api, 'claim_task', { timeout_seconds: seconds })
+    if (!('result' in answer)) return 'unanswered'
+    const { task, claim_id: id } = answer.result
+    if (task === null) {
+      note(undefined, undefined)
+      return 'nothing'
+    }
+    const { seq, text } = Object(task)
+    const claimed = { claimId: String(id), seq: Number(seq) }
+    const span = { begun, ended: monotonicMs() }
+    note(undefined, { kind: 'claimed', ...this.#cursor, ...claimed, text: String(text), ...span })
+    return claimed
+  }
+
+  async ack(api: string, { claimId, seq }: { claimId: string; seq: number }): Promise<boolean> {
+    const { note } = this.#options
+    const begun = monotonicMs()
+    const claim = { ...this.#cursor, claimId, seq }
+    note({ kind: 'ack unanswered', ...claim, begun }, undefined)
+    const answer = await this.#call(api, 'ack_task', { claim_id: claimId, seq })
+    const span = { begun, ended: monotonicMs() }
+    if ('result' in answer) {
+      note(undefined, { kind: 'acked', ...claim, advanced: answer.result.advanced === true, ...span })
+      return true
+    }
+    if (!answer.refused.includes('409')) return false
+    note(undefined, { kind: 'ack refused', ...claim, ...span })
+    return true
+  }
+
+  async #call(api: string, name: string, args: Record<string, unknown>): Promise<Answer> {
+    const { room, key, handle } = this.#options
+    const params = { name, arguments: { url: `${api}/room/${room}#k=${key}`, ...args } }
+    try {
+      const response = await fetch(`${api}/mcp`, {
+        method: 'POST',
+        headers: {
+          'Content-Type': 'application/json',
+          Accept: 'application/json, text/event-stream',
+          'X-Safebot-Handle': handle,
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      })
+      const { result, error } = Object(await response.json())
+      if (error !== undefined) return { refused: JSON.stringify(error) }
+      if (result?.isError === true) return { refused: JSON.stringify(result.content) }
+      return { result: Object(result?.structuredContent) }
+    } catch (error) {
+      return { refused: String(error) }
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Advanced } from './event.js'
+
+/** What the service's clock can have shown at a moment of the machine's: an advance counts from somewhere within its call. */
+export class ServiceTime {
+  readonly #advances: readonly Advanced[]
+
+  constructor(advances: readonly Advanced[]) {
+    this.#advances = advances
+  }
+
+  /** The earliest it can have shown, in milliseconds. */
+  earliest(at: number): number {
+    return at + sum(this.#advances.filter(({ ended }) => ended <= at))
+  }
+
+  /** The latest it can have shown. */
+  latest(at: number): number {
+    return at + sum(this.#advances.filter(({ begun }) => begun <= at))
+  }
+}
+
+function sum(advances: readonly Advanced[]): number {
+  return advances.reduce((total, { byMs }) => total + byMs, 0)
+}

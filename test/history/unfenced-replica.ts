@@ -1,0 +1,32 @@
+import { parseArgs } from 'node:util'
+import { createUnderstudy } from '#built/servers/index.js'
+import { Consumer } from '#built/servers/safebot/domain/consumer.js'
+
+/**
+ * A program: a replica as the command has it, with one check taken out, so that it can be seen that the history checker finds what
+ * comes of that. Whoever names a message that its cursor has yet to pass may acknowledge it, whatever claim it holds.
+ */
+Consumer.prototype.ack = function ack(this: Consumer, _claimId: string, seq: number) {
+  if (seq <= this.cursor) return { consumer: this, advanced: false }
+  return { consumer: new Consumer(this.handle, this.roomId, seq, null, this.labels), advanced: true }
+}
+
+const text = { type: 'string', default: '0' } as const
+const { values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean' },
+    world: text,
+    store: text,
+    'instanode-port': text,
+    'safebot-port': text,
+    'control-port': text,
+  },
+})
+await createUnderstudy({
+  world: values.world,
+  store: values.store,
+  safebotPort: Number(values['safebot-port']),
+  controlPort: Number(values['control-port']),
+})
+process.stdout.write('{"ready":true}\n')

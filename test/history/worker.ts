@@ -1,0 +1,49 @@
+import { writeSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { HistoryAgent } from './agent.js'
+import { Dice } from './dice.js'
+import type { HistoryEvent } from './event.js'
+
+/** What a worker is started with, as JSON. */
+export interface WorkerTask {
+  readonly handle: string
+  readonly room: string
+  readonly key: string
+  /** Origins of the replicas' Safebots. */
+  readonly replicas: readonly string[]
+  readonly seed: string
+}
+
+/** A line of a worker's: what it has begun, as it will have been if nothing more is heard of it; and what it saw. */
+export interface WorkerLine {
+  readonly begun?: HistoryEvent
+  readonly seen?: HistoryEvent
+}
+
+/**
+ * A program that takes tasks until it is killed. Of a hundred it acknowledges most at once; some it keeps, and tries to
+ * acknowledge when its lease may have run out; some it leaves to whoever comes.
+ */
+async function work({ replicas, seed, ...who }: WorkerTask): Promise<never> {
+  const dice = new Dice(seed)
+  // Written at once: what was seen before a SIGKILL is to be known.
+  const note = (begun?: HistoryEvent, seen?: HistoryEvent) =>
+    void writeSync(
+      1,
+      `${JSON.stringify({ ...(begun && { begun }), ...(seen && { seen }) } satisfies WorkerLine)}\n`,
+    )
+  const agent = new HistoryAgent({ ...who, note })
+  for (;;) {
+    const claimed = await agent.claim(dice.pick(replicas), 1)
+    if (claimed === 'unanswered') await pause(20)
+    if (typeof claimed === 'string') continue
+    const fate = dice.below(100)
+    if (fate < 2) continue
+    if (fate < 5) await pause(200 + dice.below(1500))
+    else if (fate < 20) await pause(dice.below(20))
+    await agent.ack(dice.pick(replicas), claimed)
+    if (fate > 95) await agent.ack(dice.pick(replicas), claimed)
+  }
+}
+
+await work(JSON.parse(process.argv[2] ?? '{}'))
