@@ -14,6 +14,7 @@ import { parkedClaims } from './parked-claims.js'
 import { policyDecisions } from './policy-decisions.js'
 import { postedMessages } from './posted-messages.js'
 import { rehearse } from './rehearse.js'
+import { replicas } from './replicas.js'
 import { reset } from './reset.js'
 import { serverDatabases } from './server-databases.js'
 import { signedCycles } from './signed-cycles.js'
@@ -52,6 +53,7 @@ export const ROWS: readonly Row[] = [
   upStart,
   gatewayCalls,
   rehearse,
+  replicas,
   reset,
   snapshot,
 ]
