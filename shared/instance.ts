@@ -8,6 +8,8 @@ import { Tally } from './journal/tally.js'
 import { JsonLinesFile } from './json-lines-file.js'
 import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
+import type { Migration } from './postgres/migrations.js'
+import type { StoreDatabase } from './postgres/store-database.js'
 
 export interface InstanceOptions {
   /** `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default `real`. */
@@ -22,8 +24,18 @@ export interface InstanceOptions {
   stamp?: boolean
   /** What a `crash` fault comes to once every connection has been cut. Default: nothing more, for the process is not ours. */
   onCrash?: () => void
+  /** A PostgreSQL to keep all in, and to share with whichever instance names it as well. Default: this process's memory. */
+  store?: StoreOptions
   /** Default: silent. */
   log?: Log
+}
+
+/** Where an instance keeps what it knows, if not in memory. */
+export interface StoreOptions {
+  /** See {@link readStoreUrl}. */
+  url: string
+  /** Of what its servers keep. */
+  migrations: readonly Migration[]
 }
 
 /** What the servers of one instance share: its time, its ids, its record, its log. */
@@ -42,6 +54,8 @@ export interface Instance {
   readonly catalogue: Catalogue
   /** The servers and tools of this instance, as far as they have been started. */
   readonly knownTools: KnownTools
+  /** What is shared with the other instances that name it; undefined: there is none, and all is in memory. */
+  readonly store: StoreDatabase | undefined
   /** Whether HTTP answers name this instance and their entry in the journal. */
   readonly stamp: boolean
   readonly log: Log
@@ -51,14 +65,16 @@ export interface Instance {
   close(): Promise<void>
 }
 
-/** @throws Refusal for a clock or a journal file that cannot be */
+/** @throws Refusal for a clock, a journal file or a store that cannot be */
 export async function createInstance(options: InstanceOptions = {}): Promise<Instance> {
   const log = options.log ?? silentLog
   const onError = (error: unknown) => log.error('a wake-up failed', error)
   const clock = new Clock({ ...readClockSpec(options.clock ?? 'real'), onError })
   const machine = new Clock({ onError })
-  const ids = new IdSource(options.seed)
+  const store = options.store && (await openStore(options.store, machine, log))
+  const ids = new IdSource(seedOf(options.seed, store))
   const name = `understudy-${ids.stream('instance').hex(8)}`
+  await store?.introduce(name)
   const file =
     options.journalFile === undefined
       ? undefined
@@ -86,6 +102,7 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     faults: new FaultTable(knownTools),
     catalogue: new Catalogue(knownTools),
     knownTools,
+    store,
     stamp: options.stamp ?? false,
     log,
     crashed() {
@@ -96,8 +113,20 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     async close() {
       journal.stop()
       clock.close()
-      machine.close()
       await file?.close()
+      await store?.close()
+      machine.close()
     },
   }
+}
+
+/** What it takes is loaded when it is asked for. */
+async function openStore(options: StoreOptions, machine: Clock, log: Log): Promise<StoreDatabase> {
+  const { StoreDatabase } = await import('./postgres/store-database.js')
+  return StoreDatabase.open({ ...options, machine, log })
+}
+
+/** Two that share a store must not draw the same ids, nor one that is started again. */
+function seedOf(seed: string | undefined, store: StoreDatabase | undefined): string | undefined {
+  return seed === undefined || store === undefined ? seed : `${seed} of replica ${store.replica}`
 }

@@ -1,0 +1,177 @@
+import pg from 'pg'
+import type { Clock, Wakeup } from '../clock/clock.js'
+import type { StoreAddress } from './store-url.js'
+
+/** Between two attempts to come back, in milliseconds: at first, and at most. */
+const RETRY_MS = { first: 50, most: 2_000 }
+
+/** How often the connection is tried while nothing comes over it: one that was cut without a word looks like a quiet one. */
+const HEARTBEAT_MS = 5_000
+
+/** What a replica is told by another, or by itself. */
+export type NoticeListener = (payload: string, own: boolean) => void
+
+export interface NoticesOptions {
+  address: StoreAddress
+  machine: Clock
+  /** The number of this replica. */
+  replica: number
+}
+
+/**
+ * What replicas tell each other: LISTEN and NOTIFY on one connection, which comes back by itself.
+ *
+ * A notice is a hint. It may be lost with a connection, of which `onGap` tells; whoever waits for one looks for himself now and then.
+ * The connection holds the replica's advisory lock as well: by that the others know that it lives, for as long as it does.
+ */
+export class Notices {
+  readonly #options: NoticesOptions
+  readonly #listeners = new Map<string, Set<NoticeListener>>()
+  readonly #onGap = new Set<() => void>()
+  readonly #onChange = new Set<(available: boolean) => void>()
+  #client: pg.Client | undefined
+  #available = false
+  #attempts = 0
+  #wakeup: Wakeup | undefined
+  #closed = false
+
+  private constructor(options: NoticesOptions) {
+    this.#options = options
+  }
+
+  /** @throws what pg throws if the store cannot be reached */
+  static async open(options: NoticesOptions): Promise<Notices> {
+    const notices = new Notices(options)
+    await notices.#connect()
+    return notices
+  }
+
+  /** Whether the store is there, as far as this connection can tell. */
+  get available(): boolean {
+    return this.#available
+  }
+
+  /** Calls `listener` for every notice of a topic, until the returned function is called. */
+  on(topic: string, listener: NoticeListener): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set()
+    this.#listeners.set(topic, listeners)
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  /** Calls `listener` when notices may have been lost, and the store is there again. */
+  onGap(listener: () => void): () => void {
+    this.#onGap.add(listener)
+    return () => this.#onGap.delete(listener)
+  }
+
+  /** Calls `listener` when the store goes away, and when it is back. */
+  onAvailability(listener: (available: boolean) => void): () => void {
+    this.#onChange.add(listener)
+    return () => this.#onChange.delete(listener)
+  }
+
+  /** The parameters with which NOTIFY tells the others. */
+  noticeOf(topic: string, payload: string): string[] {
+    return [channelOf(this.#options.address), `${this.#options.replica} ${topic} ${payload}`]
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#wakeup?.cancel()
+    const client = this.#client
+    this.#client = undefined
+    await client?.end().catch(() => undefined)
+  }
+
+  async #connect(): Promise<void> {
+    const { address, replica } = this.#options
+    const client = new pg.Client({ ...address.config, query_timeout: HEARTBEAT_MS })
+    let gone = false
+    const onGone = () => {
+      if (gone) return
+      gone = true
+      if (this.#client === client) this.#lost()
+    }
+    client.on('error', onGone)
+    client.on('end', onGone)
+    client.on('notification', ({ payload = '' }) => this.#take(payload))
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${channelOf(address)}`)
+      // One of its own from before the connection broke may still hold the lock: the server has not noticed yet.
+      await client.query(TAKE_OVER, [replica])
+      await client.query('SELECT pg_advisory_lock(hashtext(current_schema()), $1)', [replica])
+    } catch (error) {
+      await client.end().catch(() => undefined)
+      throw error
+    }
+    if (gone || this.#closed) return void (await client.end().catch(() => undefined))
+    this.#client = client
+    this.#attempts = 0
+    this.#become(true)
+    this.#beatLater(client)
+  }
+
+  #take(payload: string): void {
+    const [, replica = '', topic = '', told = ''] = /^(\d+) (\S+) (.*)$/s.exec(payload) ?? []
+    for (const listener of this.#listeners.get(topic) ?? []) {
+      listener(told, Number(replica) === this.#options.replica)
+    }
+  }
+
+  #lost(): void {
+    const client = this.#client
+    this.#client = undefined
+    // A half-open connection is let go without waiting for an answer that will not come.
+    void client?.end().catch(() => undefined)
+    this.#wakeup?.cancel()
+    if (!this.#closed) void this.#comeBack()
+  }
+
+  async #comeBack(): Promise<void> {
+    try {
+      await this.#connect()
+    } catch {
+      if (this.#closed) return
+      this.#become(false)
+      const wait = Math.min(RETRY_MS.first * 2 ** this.#attempts++, RETRY_MS.most)
+      const { machine } = this.#options
+      this.#wakeup = machine.wakeAt(machine.now() + wait, () => void this.#comeBack())
+      return
+    }
+    if (this.#client === undefined) return
+    for (const listener of this.#onGap) listener()
+  }
+
+  #become(available: boolean): void {
+    if (this.#available === available) return
+    this.#available = available
+    for (const listener of this.#onChange) listener(available)
+  }
+
+  #beatLater(client: pg.Client): void {
+    const { machine } = this.#options
+    this.#wakeup = machine.wakeAt(machine.now() + HEARTBEAT_MS, () => {
+      client.query('SELECT 1').then(
+        () => {
+          if (this.#client === client) this.#beatLater(client)
+        },
+        () => {
+          if (this.#client === client) this.#lost()
+        },
+      )
+    })
+  }
+}
+
+function channelOf({ schema }: StoreAddress): string {
+  return `understudy_${schema}`
+}
+
+const TAKE_OVER = `
+  SELECT pg_terminate_backend(pid) FROM pg_locks
+  WHERE locktype = 'advisory' AND objsubid = 2 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid = (hashtext(current_schema())::bigint & 4294967295)::oid
+    AND objid = $1 AND pid <> pg_backend_pid()`

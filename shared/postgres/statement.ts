@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto'
+
+/** A statement that each connection parses once. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+/** A prepared statement. Parameters are `$1`, `$2` …; tables are found on the search path, which is the store's schema. */
+export function statement(text: string): Statement {
+  // PostgreSQL cuts names at 63 bytes, so the name is not the text.
+  return { name: createHash('sha256').update(text).digest('base64url'), text }
+}

@@ -1,0 +1,218 @@
+import pg from 'pg'
+import type { Clock } from '../clock/clock.js'
+import type { Log } from '../log.js'
+import { BASE_MIGRATIONS } from './base-migrations.js'
+import { type Migration, migrate } from './migrations.js'
+import { Notices } from './notices.js'
+import { type Statement, statement } from './statement.js'
+import { isOutage, isRefused, lostToAnother, StoreUnavailable } from './store-error.js'
+import { readStoreUrl, type StoreAddress } from './store-url.js'
+import { NOTIFY, Transaction } from './transaction.js'
+
+export interface StoreDatabaseOptions {
+  url: string
+  /** Those of the servers, behind the project's own. */
+  migrations: readonly Migration[]
+  machine: Clock
+  log: Log
+}
+
+/** How often a transaction is tried that lost its connection, or gave way to another, before it was committed. */
+const ATTEMPTS = 3
+
+const ADD_REPLICA = statement('INSERT INTO replicas DEFAULT VALUES RETURNING number')
+const NAME_REPLICA = statement('UPDATE replicas SET instance = $2 WHERE number = $1')
+const SETTING = statement('SELECT value FROM settings WHERE key = $1')
+const ADD_SETTING = statement('INSERT INTO settings (key, value) VALUES ($1, $2)')
+const CHANGE_SETTING = statement(
+  'INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+)
+const LOCK_SETTING = statement(
+  "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' setting ' || $1, 0))",
+)
+const PING = statement('SELECT 1')
+
+/**
+ * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and what they tell each other.
+ * Its tables are in a schema of their own.
+ */
+export class StoreDatabase {
+  /** What replicas tell each other. */
+  readonly notices: Notices
+  /** Of this replica: 1 for the first that ever used the store, and never used again. */
+  readonly replica: number
+  readonly #address: StoreAddress
+  readonly #pool: pg.Pool
+  #closing: Promise<void> | undefined
+
+  private constructor(address: StoreAddress, pool: pg.Pool, notices: Notices, replica: number) {
+    this.#address = address
+    this.#pool = pool
+    this.notices = notices
+    this.replica = replica
+  }
+
+  /**
+   * Opens a store, and brings its schema up to date.
+   *
+   * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_foreign`, `store_too_old`; nothing in the
+   *   database has changed then
+   */
+  static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
+    const address = readStoreUrl(url)
+    await migrate(address, [...BASE_MIGRATIONS, ...migrations])
+    const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
+    // One that breaks while nobody uses it is replaced by the pool.
+    pool.on('error', error => log.warn('a connection to the store broke', error.message))
+    try {
+      const { rows } = await pool.query<{ number: number }>(ADD_REPLICA)
+      const replica = rows[0]?.number ?? 0
+      const notices = await Notices.open({ address, machine, replica })
+      notices.onAvailability(there =>
+        there
+          ? log.warn(`the store at ${address.shown} is back`)
+          : log.error(`the store at ${address.shown} is gone`),
+      )
+      return new StoreDatabase(address, pool, notices, replica)
+    } catch (error) {
+      await pool.end()
+      throw isOutage(error) ? new StoreUnavailable(address.shown, false, error) : error
+    }
+  }
+
+  /** Says by which name people know this replica. */
+  async introduce(instance: string): Promise<void> {
+    await this.write(NAME_REPLICA, [this.replica, instance])
+  }
+
+  /** Where it is, for people to read. */
+  get shown(): string {
+    return this.#address.shown
+  }
+
+  /** The rows of a statement that changes nothing: it is asked again if its connection breaks. @throws StoreUnavailable */
+  async read<Row extends pg.QueryResultRow>(
+    asked: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#ask<Row>(asked, values)
+      } catch (error) {
+        if (!isOutage(error) || attempt === ATTEMPTS) throw this.#inWords(error, false)
+      }
+    }
+  }
+
+  /** Runs one statement that takes effect by itself, and returns its rows. @throws StoreUnavailable */
+  async write<Row extends pg.QueryResultRow>(
+    asked: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    try {
+      return await this.#ask<Row>(asked, values)
+    } catch (error) {
+      // Of one that was refused a connection it is known that nothing came of it; of any other it is not.
+      throw this.#inWords(error, !isRefused(error))
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction of its own. It may be run again: if its connection breaks before the end, or if it has to give way.
+   *
+   * @throws StoreUnavailable, and what `work` throws: nothing of it is kept then
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(work)
+      } catch (error) {
+        const again = lostToAnother(error) || (error instanceof StoreUnavailable && !error.unsure)
+        if (!again || attempt === ATTEMPTS) throw error
+      }
+    }
+  }
+
+  /** Tells the other replicas; see {@link Notices}. @throws StoreUnavailable */
+  async notify(topic: string, payload: string): Promise<void> {
+    await this.write(NOTIFY, this.notices.noticeOf(topic, payload))
+  }
+
+  /**
+   * What the replicas have agreed on under a name: what the first of them made, whoever asks. The others wait for it.
+   *
+   * @param make is called by the one that is first, with nothing kept if it throws
+   */
+  setting(key: string, make: () => Promise<unknown>): Promise<unknown> {
+    return this.transaction(async tx => {
+      tx.send(LOCK_SETTING, [key])
+      const [known] = await tx.query<{ value: unknown }>(SETTING, [key])
+      if (known !== undefined) return known.value
+      const value = await make()
+      tx.send(ADD_SETTING, [key, JSON.stringify(value)])
+      return value
+    })
+  }
+
+  /** Agrees on something else. */
+  async changeSetting(key: string, value: unknown): Promise<void> {
+    await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
+  }
+
+  /** @throws StoreUnavailable if it does not answer */
+  async ping(): Promise<void> {
+    await this.read(PING)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.notices.close().then(() => this.#pool.end())
+    return this.#closing
+  }
+
+  async #ask<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[]): Promise<Row[]> {
+    const { rows } = await this.#pool.query<Row>({ ...asked, values: [...values] })
+    return rows
+  }
+
+  async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.#connect()
+    let broken: Error | undefined
+    // A connection that breaks is told by what is asked on it; unheard, the event would end the process.
+    const onError = (error: Error) => {
+      broken = error
+    }
+    client.on('error', onError)
+    let committing = false
+    const tx = new Transaction(client, (topic, payload) => this.notices.noticeOf(topic, payload))
+    try {
+      const result = await work(tx)
+      committing = true
+      await tx.commit()
+      return result
+    } catch (error) {
+      broken ??= await tx.rollback()
+      throw this.#inWords(error, committing)
+    } finally {
+      client.off('error', onError)
+      client.release(broken)
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect()
+    } catch (error) {
+      throw this.#inWords(error, false)
+    }
+  }
+
+  #inWords(error: unknown, unsure: boolean): unknown {
+    return isOutage(error) ? new StoreUnavailable(this.#address.shown, unsure, error) : error
+  }
+}
+
+/** Instants are kept as bigint milliseconds, and counts are: all of them are exact as numbers. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
+  if (oid === pg.types.builtins.INT8) return Number
+  return pg.types.getTypeParser(oid, format)
+}

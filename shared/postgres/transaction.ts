@@ -1,0 +1,69 @@
+import type pg from 'pg'
+import { type Statement, statement } from './statement.js'
+
+const BEGIN = 'BEGIN'
+const COMMIT = 'COMMIT'
+const ROLLBACK = 'ROLLBACK'
+
+export const NOTIFY = statement('SELECT pg_notify($1, $2)')
+
+/**
+ * Statements that take effect together or not at all. What does not depend on an answer is sent without waiting for one, so a
+ * transaction takes as many round trips as it has questions, and one to end it.
+ *
+ * Work inside asks nothing of the store but through this: it would wait for a connection while it keeps one.
+ */
+export class Transaction {
+  readonly #client: pg.ClientBase
+  readonly #noticeOf: (topic: string, payload: string) => string[]
+  readonly #sent: Promise<unknown>[] = []
+
+  /** @param noticeOf the parameters of {@link NOTIFY} */
+  constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string[]) {
+    this.#client = client
+    this.#noticeOf = noticeOf
+    this.#keep(client.query(BEGIN))
+  }
+
+  /** The rows that a statement returns. */
+  async query<Row extends pg.QueryResultRow>(
+    asked: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
+    return rows
+  }
+
+  /** Sends a statement whose rows nobody needs; if it fails, the transaction does. */
+  send(asked: Statement, values: readonly unknown[] = []): void {
+    this.#keep(this.#client.query({ ...asked, values: [...values] }))
+  }
+
+  /** Tells the other replicas, once this is committed; see {@link Notices}. */
+  notify(topic: string, payload: string): void {
+    this.send(NOTIFY, this.#noticeOf(topic, payload))
+  }
+
+  /** @throws what a statement that was sent ahead failed with: nothing is kept then */
+  async commit(): Promise<void> {
+    // Behind a statement that failed, COMMIT is answered as if it had been asked to roll back.
+    this.#keep(this.#client.query(COMMIT))
+    await Promise.all(this.#sent)
+  }
+
+  /** Takes all of it back. @returns the error that makes the connection useless, if there is one */
+  async rollback(): Promise<Error | undefined> {
+    try {
+      await this.#client.query(ROLLBACK)
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
+  #keep(answer: Promise<unknown>): void {
+    // It is told by commit; until then nobody listens.
+    answer.catch(() => undefined)
+    this.#sent.push(answer)
+  }
+}

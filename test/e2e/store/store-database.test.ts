@@ -1,0 +1,231 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { Clock } from '../../../shared/clock/clock.js'
+import { silentLog } from '../../../shared/log.js'
+import type { Migration } from '../../../shared/postgres/migrations.js'
+import { statement } from '../../../shared/postgres/statement.js'
+import { StoreDatabase } from '../../../shared/postgres/store-database.js'
+import { readStoreUrl } from '../../../shared/postgres/store-url.js'
+import { type Stores, startStores } from '../../support/store.js'
+import { until } from '../../support/until.js'
+
+const MIGRATIONS: Migration[] = [
+  { name: 'test-1', sql: 'CREATE TABLE counters (name text PRIMARY KEY, value bigint NOT NULL)' },
+]
+const COUNTERS = statement('SELECT name, value FROM counters ORDER BY name')
+const ADD = statement(
+  'INSERT INTO counters VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value',
+)
+const LIVE = statement('SELECT number FROM live_replicas ORDER BY number')
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+async function open(url: string, migrations: readonly Migration[] = MIGRATIONS): Promise<StoreDatabase> {
+  const machine = new Clock()
+  const store = await StoreDatabase.open({ url, migrations, machine, log: silentLog })
+  onTestFinished(async () => {
+    await store.close()
+    machine.close()
+  })
+  return store
+}
+
+describe('opening a store', () => {
+  test('ten replicas may start at once on an empty database: each finds the schema whole', async () => {
+    const url = stores.freshUrl()
+    const opened = await Promise.all(Array.from({ length: 10 }, () => open(url)))
+    expect(opened.map(({ replica }) => replica).toSorted((a, b) => a - b)).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+    ])
+    await opened[3]?.write(ADD, ['one'])
+    expect(await opened[7]?.read(COUNTERS)).toEqual([{ name: 'one', value: 1 }])
+  })
+
+  test('a schema that a newer version has made is refused, and stays as it is', async () => {
+    const url = stores.freshUrl()
+    await open(url, [...MIGRATIONS, { name: 'test-2', sql: 'CREATE TABLE later (id int)' }])
+    await expect(open(url)).rejects.toMatchObject({
+      code: 'store_newer',
+      message: expect.stringContaining('test-2'),
+    })
+    expect(
+      await stores.run(`SELECT name FROM ${stores.schemaOf(url)}.migrations WHERE name LIKE 'test%'`),
+    ).toHaveLength(2)
+  })
+
+  test('a schema with something else in it is refused, and stays as it is', async () => {
+    const url = stores.freshUrl()
+    const schema = stores.schemaOf(url)
+    await stores.run(`CREATE SCHEMA ${schema}`)
+    await stores.run(`CREATE TABLE ${schema}.theirs (id int)`)
+    await expect(open(url)).rejects.toMatchObject({ code: 'store_foreign' })
+    const tables = await stores.run('SELECT tablename FROM pg_tables WHERE schemaname = $1', [schema])
+    expect(tables).toEqual([{ tablename: 'theirs' }])
+  })
+
+  test('a migration that fails leaves nothing of those before it', async () => {
+    const url = stores.freshUrl()
+    const broken = [...MIGRATIONS, { name: 'test-2', sql: 'CREATE TABLE counters (id int)' }]
+    await expect(open(url, broken)).rejects.toThrow()
+    expect(await stores.run('SELECT FROM pg_namespace WHERE nspname = $1', [stores.schemaOf(url)])).toEqual(
+      [],
+    )
+  })
+
+  test('a role without rights is told whose help it needs', async () => {
+    const url = new URL(stores.freshUrl())
+    const role = `poor_${stores.schemaOf(url.href)}`
+    await stores.run(`CREATE ROLE ${role} LOGIN PASSWORD 'poor'`)
+    url.username = role
+    url.password = 'poor'
+    await expect(open(url.href)).rejects.toMatchObject({
+      code: 'store_rights',
+      message: expect.stringContaining(stores.schemaOf(url.href)),
+    })
+    expect(
+      await stores.run('SELECT FROM pg_namespace WHERE nspname = $1', [stores.schemaOf(url.href)]),
+    ).toEqual([])
+    await stores.run(`DROP ROLE ${role}`)
+  })
+
+  test('where nobody listens, or the password is wrong, it says so without the password', async () => {
+    await expect(open('postgres://u:hunter2@127.0.0.1:1/db')).rejects.toMatchObject({
+      code: 'store_down',
+      message: expect.stringMatching(/^(?!.*hunter2).*127\.0\.0\.1:1\/db/),
+    })
+    const url = new URL(stores.freshUrl())
+    url.username = 'nobody_at_all'
+    url.password = 'hunter2'
+    await expect(open(url.href)).rejects.toMatchObject({ code: 'store_down' })
+  })
+
+  test.each([
+    ['mysql://host/db', 'no URL of a PostgreSQL'],
+    ['postgres://host:99999/db', 'no URL of a PostgreSQL'],
+    ['postgres://host/db?schema=Drop%20table', 'schema'],
+    ['postgres://host/db?pool=0', 'pool'],
+    ['postgres://host/db?pool=many', 'pool'],
+  ])('%s is no store', (url, why) => {
+    expect(() => readStoreUrl(url)).toThrow(why)
+  })
+
+  test('schema, pool and what libpq knows come from the URL', () => {
+    const { schema, pool, shown, config } = readStoreUrl(
+      'postgres://u:p@h:5/d?search_path=team&pool=3&sslmode=disable',
+    )
+    expect({ schema, pool, shown }).toEqual({ schema: 'team', pool: 3, shown: 'h:5/d' })
+    expect(config.connectionString).toContain('sslmode=disable')
+  })
+})
+
+describe('a transaction', () => {
+  test('keeps nothing if it throws, or if what it sent ahead fails', async () => {
+    const store = await open(stores.freshUrl())
+    const failing = store.transaction(async tx => {
+      await tx.query(ADD, ['one'])
+      throw new Error('changed my mind')
+    })
+    await expect(failing).rejects.toThrow('changed my mind')
+    const spoilt = store.transaction(async tx => {
+      tx.send(ADD, ['one'])
+      tx.send(statement('INSERT INTO counters VALUES (NULL, 1)'))
+    })
+    await expect(spoilt).rejects.toThrow('null value')
+    expect(await store.read(COUNTERS)).toEqual([])
+  })
+
+  test('whose connection is cut before the end is run again', async () => {
+    const url = stores.freshUrl()
+    const store = await open(url)
+    let runs = 0
+    await store.transaction(async tx => {
+      await tx.query(ADD, ['one'])
+      if (++runs === 1) await stores.cut(url)
+      await tx.query(ADD, ['one'])
+    })
+    expect(runs).toBe(2)
+    expect(await store.read(COUNTERS)).toEqual([{ name: 'one', value: 2 }])
+  })
+
+  test('that waits for its own turn in a deadlock is run again', async () => {
+    const store = await open(stores.freshUrl())
+    const both = ['one', 'two']
+    const has = new Set<number>()
+    await Promise.all(
+      [0, 1].map(nth =>
+        store.transaction(async tx => {
+          await tx.query(ADD, [both[nth]])
+          has.add(nth)
+          await until(() => has.size === 2)
+          await tx.query(ADD, [both[1 - nth]])
+        }),
+      ),
+    )
+    expect(await store.read(COUNTERS)).toEqual([
+      { name: 'one', value: 2 },
+      { name: 'two', value: 2 },
+    ])
+  })
+})
+
+describe('what replicas tell each other', () => {
+  test("arrives at all of them once the transaction is committed, and says whether it is one's own", async () => {
+    const url = stores.freshUrl()
+    const [one, two] = [await open(url), await open(url)]
+    const heard: [string, string, boolean][] = []
+    one.notices.on('rooms', (payload, own) => heard.push(['one', payload, own]))
+    two.notices.on('rooms', (payload, own) => heard.push(['two', payload, own]))
+    two.notices.on('other', payload => heard.push(['other', payload, true]))
+    await one.transaction(async tx => tx.notify('rooms', 'ABCD with spaces\nand lines'))
+    await until(() => heard.length === 2)
+    expect(heard.toSorted()).toEqual([
+      ['one', 'ABCD with spaces\nand lines', true],
+      ['two', 'ABCD with spaces\nand lines', false],
+    ])
+  })
+
+  test('goes on after every connection was cut, and that there was a gap is told', async () => {
+    const url = stores.freshUrl()
+    const store = await open(url)
+    let gaps = 0
+    const heard: string[] = []
+    store.notices.onGap(() => gaps++)
+    store.notices.on('rooms', payload => heard.push(payload))
+    await stores.cut(url)
+    await until(() => gaps === 1)
+    await store.notify('rooms', 'ABCD')
+    await until(() => heard.length === 1)
+  })
+
+  test('a replica is alive as long as its connection is, and keeps its number when that is cut', async () => {
+    const url = stores.freshUrl()
+    const [one, two] = [await open(url), await open(url)]
+    expect(await one.read(LIVE)).toEqual([{ number: 1 }, { number: 2 }])
+    await stores.cut(url)
+    await until(async () => (await one.read(LIVE)).length === 2)
+    await two.close()
+    await until(async () => (await one.read(LIVE)).length === 1)
+    expect(await one.read(LIVE)).toEqual([{ number: 1 }])
+  })
+})
+
+test('replicas agree on what the first of them makes; one that fails leaves it to the next', async () => {
+  const url = stores.freshUrl()
+  const [one, two] = [await open(url), await open(url)]
+  await expect(one.setting('secret', () => Promise.reject(new Error('no dice')))).rejects.toThrow('no dice')
+  let made = 0
+  const make = async () => {
+    await turn()
+    return { secret: ++made }
+  }
+  const settings = await Promise.all([
+    one.setting('secret', make),
+    two.setting('secret', make),
+    one.setting('secret', make),
+  ])
+  expect(settings).toEqual([{ secret: 1 }, { secret: 1 }, { secret: 1 }])
+})
