@@ -61,7 +61,10 @@ function introduce(
     'The clock stands still unless it is moved, so that nothing runs out while you read.',
     ...(fast
       ? []
-      : ['', `It begins in ten seconds. ${enter ? 'Enter goes on at once, ' : ''}Ctrl-C ends it.`]),
+      : [
+          '',
+          `It begins in ten seconds. ${enter ? 'Enter goes on at once, ' : ''}Ctrl-C ends it. Until it is over, leave the clock to it.`,
+        ]),
   )
 }
 

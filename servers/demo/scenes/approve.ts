@@ -17,7 +17,7 @@ export async function approve(stage: Stage, tell: Narrator, { inbox }: { inbox: 
   )
 
   const listed = await ben.instanode.tools()
-  same('whether the tool is listed', listed.includes(tool), false)
+  same(`whether ${tool} is listed`, listed.includes(tool), false)
   const hidden = await ben.instanode.call(tool, args)
   const rule = hidden.denied()
   understudy.journal.expectNothing({ tool })
