@@ -17,15 +17,31 @@ export async function gatewayOptions(given: Given): Promise<GatewaysOptions> {
   const upstreamHeaders = given.texts('upstream-header')
   asUsage(() => upstreamHeaders.map(readHeaderLine))
   const approvalHoldMs = readApprovalHold(given)
+  const files = await policyFiles(given)
   const gateways: GatewaysOptions = {}
-  for (const text of given.texts('policy')) {
-    const { server, policy } = await readAssignment(text)
-    if (gateways[server] !== undefined) {
-      throw new UsageError(`--policy names two policies for ${server}`, 'leave one out')
-    }
+  for (const server of SERVER_NAMES) {
+    const policy = files[server]
+    if (policy === undefined) continue
     gateways[server] = { policy, port: readPort(given, PORTS[server]), approvalHoldMs, upstreamHeaders }
   }
   return gateways
+}
+
+/**
+ * The files of `--policy`, by the server that each is for.
+ *
+ * @throws as {@link gatewayOptions}
+ */
+export async function policyFiles(given: Given): Promise<Partial<Record<ServerName, string>>> {
+  const files: Partial<Record<ServerName, string>> = {}
+  for (const text of given.texts('policy')) {
+    const { server, policy } = await readAssignment(text)
+    if (files[server] !== undefined) {
+      throw new UsageError(`--policy names two policies for ${server}`, 'leave one out')
+    }
+    files[server] = policy
+  }
+  return files
 }
 
 /** `instanode=policy.json`, or the file alone where its tools tell which server it is for. */

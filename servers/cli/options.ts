@@ -21,7 +21,7 @@ export const OPTIONS = {
   'control-port': {
     value: 'PORT',
     fallback: '4800',
-    about: 'port of the control plane of up; 0 picks a free one',
+    about: 'port of the control plane of up, demo; 0 picks a free one',
   },
   http: { value: 'PORT', about: 'serve HTTP on this port instead of stdio' },
   clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
@@ -48,7 +48,8 @@ export const OPTIONS = {
   policy: {
     value: '[SERVER=]FILE',
     multiple: true,
-    about: 'of up: a gateway in front of instanode or safebot that enforces this policy; may be repeated',
+    about:
+      'of up, demo: a gateway in front of instanode or safebot that enforces this policy; may be repeated',
   },
   'gateway-instanode-port': {
     value: 'PORT',
@@ -106,6 +107,7 @@ export const OPTIONS = {
     multiple: true,
     about: 'of rehearse: what a gateway that is not the builtin one knows a caller by; may be repeated',
   },
+  fast: { about: 'of demo: to the end without pauses; exit code 1 if anything did not go as narrated' },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },
