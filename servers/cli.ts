@@ -15,6 +15,7 @@ async function main(args: string[]): Promise<number> {
   else if (given.command === 'safebot') await (await import('./cli/safebot.js')).safebot(given)
   else if (given.command === 'gateway') return (await import('./cli/gateway.js')).gateway(given)
   else if (given.command === 'rehearse') return (await import('./cli/rehearse.js')).rehearse(given)
+  else if (given.command === 'demo') return (await import('./cli/demo.js')).demo(given)
   else if (given.command === 'check') return (await import('./cli/check.js')).check(given)
   else {
     const known = `there are ${Object.keys(COMMANDS).join(', ')}; --help tells more`

@@ -9,6 +9,7 @@ export const COMMANDS = {
     'POLICY --upstream URL [--port PORT], or POLICY -- COMMAND: enforces a policy in front of an MCP server',
   rehearse: 'POLICY: carry it out in front of the stand-ins, and tell what got through',
   check: 'FILE: how a policy is read, tool by tool, and what looks wrong with it',
+  demo: 'the servers, gateways in front of them and two agents, narrated; --fast runs to the end without pauses',
 } as const
 
 /** The text of `--help`. */

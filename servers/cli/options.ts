@@ -21,7 +21,7 @@ export const OPTIONS = {
   'control-port': {
     value: 'PORT',
     fallback: '4800',
-    about: 'port of the control plane of up; 0 picks a free one',
+    about: 'port of the control plane of up, demo; 0 picks a free one',
   },
   http: { value: 'PORT', about: 'serve HTTP on this port instead of stdio' },
   clock: { value: 'CLOCK', fallback: 'real', about: 'real, manual, or manual@2026-01-01T00:00:00Z' },
@@ -45,6 +45,22 @@ export const OPTIONS = {
     multiple: true,
     about: 'of up: turn hostile, in the way that fixtures/attacks says; may be repeated',
   },
+  policy: {
+    value: '[SERVER=]FILE',
+    multiple: true,
+    about:
+      'of up, demo: a gateway in front of instanode or safebot that enforces this policy; may be repeated',
+  },
+  'gateway-instanode-port': {
+    value: 'PORT',
+    fallback: '4803',
+    about: 'port of the gateway in front of Instanode; 0 picks a free one',
+  },
+  'gateway-safebot-port': {
+    value: 'PORT',
+    fallback: '4804',
+    about: 'port of the gateway in front of Safebot; 0 picks a free one',
+  },
   stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   upstream: { value: 'URL', about: 'of gateway: the MCP endpoint behind it; or -- COMMAND to start one' },
   port: { value: 'PORT', about: 'of gateway: serve HTTP on this port instead of stdio; 0 picks a free one' },
@@ -52,7 +68,7 @@ export const OPTIONS = {
     value: '"NAME: VALUE"',
     multiple: true,
     separator: '\n',
-    about: 'of gateway: sent with each request, e.g. a credential; may be repeated',
+    about: 'of gateway, up: sent with each request, e.g. a credential; may be repeated',
   },
   'pass-header': {
     value: 'NAME',
@@ -72,7 +88,7 @@ export const OPTIONS = {
   'approval-hold': {
     value: 'SECONDS',
     fallback: '0',
-    about: 'of gateway: how long a call waits for its approval; 0 refuses it at once',
+    about: 'of gateway, up: how long a call waits for its approval; 0 refuses it at once',
   },
   'approval-port': {
     value: 'PORT',
@@ -91,6 +107,7 @@ export const OPTIONS = {
     multiple: true,
     about: 'of rehearse: what a gateway that is not the builtin one knows a caller by; may be repeated',
   },
+  fast: { about: 'of demo: to the end without pauses; exit code 1 if anything did not go as narrated' },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },
