@@ -9,13 +9,14 @@ import { asUsage, type Given, readChoice } from './options.js'
 export function instanceOptions(given: Given): UnderstudyOptions & { contract: ContractName } {
   const seed = given.text('seed')
   const journalFile = given.text('journal')
-  const clock = given.text('clock') ?? 'real'
   const store = given.text('store') ?? 'memory'
+  const clock = given.text('clock') ?? 'real'
   asUsage(() => readClockSpec(clock))
   asUsage(() => checkStore(store))
   return {
-    clock,
     store,
+    // What nobody asks for is the store's to say.
+    ...(given.has('clock') && { clock }),
     contract: readChoice(given, 'contract', CONTRACT_NAMES),
     log: stderrLog(),
     stamp: given.flag('stamp'),

@@ -48,12 +48,12 @@ function readyLine({ instanode, safebot, control, attacks }: Understudy, account
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot, control, attacks }: Understudy,
+  { clock, instanode, safebot, control, attacks }: Understudy,
   accounts: Accounts,
-  { clock, contract }: UnderstudyOptions,
+  { contract }: UnderstudyOptions,
 ): string {
   return [
-    `# understudy ${VERSION} is up: clock ${clock}, contract ${contract}. Ctrl-C stops it.`,
+    `# understudy ${VERSION} is up: clock ${clock.mode}, contract ${contract}. Ctrl-C stops it.`,
     '#',
     `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),

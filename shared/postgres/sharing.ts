@@ -1,0 +1,31 @@
+import type { Clock } from '../clock/clock.js'
+import type { ClockMode } from '../clock/spec.js'
+import type { Log } from '../log.js'
+import { SharedClock } from './shared-clock.js'
+import type { StoreDatabase } from './store-database.js'
+
+export interface SharingOptions {
+  store: StoreDatabase
+  /** Of the instance, by which people know the replica. */
+  name: string
+  clock: Clock
+  machine: Clock
+  log: Log
+  /** Which clock this replica was to have; undefined: whichever the store has. */
+  asked: ClockMode | undefined
+}
+
+/** What an instance has in common with the other replicas of its store, beside what its servers keep. */
+export interface Sharing {
+  /** To be called before the clock and the store are closed. */
+  close(): Promise<void>
+}
+
+/** @throws Refusal `other_clock`, `store_unavailable` */
+export async function share(options: SharingOptions): Promise<Sharing> {
+  await options.store.introduce(options.name)
+  const clock = await SharedClock.join(options)
+  return {
+    close: () => clock.close(),
+  }
+}
