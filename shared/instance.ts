@@ -99,16 +99,23 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
   closing.push(() => clock.close())
   const knownTools = new KnownTools()
   const tally = new Tally(knownTools)
+  const journalOn = options.journal ?? true
   const journal = new Journal({
     clock,
     machine,
     instance: name,
-    enabled: options.journal ?? true,
+    enabled: journalOn,
     tally,
     onError: error => log.error('a listener of the journal failed', error),
     ...(file && { file }),
   })
-  const sharing = store && (await share({ store, name, clock, machine, log, asked: modeOf(options.clock) }))
+  const sharing =
+    store &&
+    (await share({
+      ...{ store, name, clock, machine, log },
+      journal: journalOn ? journal : undefined,
+      asked: modeOf(options.clock),
+    }))
   closing.push(() => sharing?.close())
   closing.push(() => journal.stop())
   return {

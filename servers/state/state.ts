@@ -40,7 +40,7 @@ export class State {
       await this.#replace(kept, () => show(time))
       faults.clear()
       catalogue.clear()
-      journal.clear()
+      await journal.clear()
     })
   }
 

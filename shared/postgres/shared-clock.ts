@@ -1,6 +1,7 @@
 import { type Clock, type ClockSnapshot, machineNow, type Wakeup } from '../clock/clock.js'
 import type { ClockDriver, ClockHands, Movement } from '../clock/driver.js'
 import type { ClockMode } from '../clock/spec.js'
+import { wakeOrLater } from '../clock/wake-or-later.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../log.js'
 import { OneAtATime } from '../one-at-a-time.js'
@@ -195,7 +196,7 @@ export class SharedClock implements ClockDriver {
     try {
       await this.#report(version)
       for (;;) {
-        const told = this.#reachedOrLater()
+        const told = wakeOrLater(machine, COUNT_MS, this.#onReached)
         const behind = await store.read<{ number: number; instance: string | null }>(BEHIND, [version])
         if (behind.length === 0) return told.forget()
         if (machine.now() >= until) {
@@ -210,25 +211,6 @@ export class SharedClock implements ClockDriver {
       if (!(error instanceof StoreUnavailable)) throw error
       log.warn('the clock was moved, and the store went away before all replicas had followed', error.message)
     }
-  }
-
-  /** Resolves when a replica says that it has come to a version, or it is time to look. */
-  #reachedOrLater(): { promise: Promise<void>; forget(): void } {
-    const { machine } = this.#options
-    let forget = () => {}
-    const promise = new Promise<void>(resolve => {
-      const wakeup = machine.wakeAt(machine.now() + COUNT_MS, () => told())
-      const told = () => {
-        forget()
-        resolve()
-      }
-      forget = () => {
-        wakeup.cancel()
-        this.#onReached.delete(told)
-      }
-      this.#onReached.add(told)
-    })
-    return { promise, forget }
   }
 
   async #report(version: number | null): Promise<void> {

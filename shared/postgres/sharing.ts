@@ -1,7 +1,9 @@
 import type { Clock } from '../clock/clock.js'
 import type { ClockMode } from '../clock/spec.js'
+import type { Journal } from '../journal/journal.js'
 import type { Log } from '../log.js'
 import { SharedClock } from './shared-clock.js'
+import { SharedJournal } from './shared-journal.js'
 import type { StoreDatabase } from './store-database.js'
 
 export interface SharingOptions {
@@ -9,6 +11,8 @@ export interface SharingOptions {
   /** Of the instance, by which people know the replica. */
   name: string
   clock: Clock
+  /** Undefined: it is off. */
+  journal: Journal | undefined
   machine: Clock
   log: Log
   /** Which clock this replica was to have; undefined: whichever the store has. */
@@ -24,8 +28,19 @@ export interface Sharing {
 /** @throws Refusal `other_clock`, `store_unavailable` */
 export async function share(options: SharingOptions): Promise<Sharing> {
   await options.store.introduce(options.name)
-  const clock = await SharedClock.join(options)
-  return {
-    close: () => clock.close(),
+  const { journal: kept } = options
+  const journal = kept && (await SharedJournal.join({ ...options, journal: kept }))
+  try {
+    // The last to be joined: from then on the other replicas wait for this one.
+    const clock = await SharedClock.join(options)
+    return {
+      async close() {
+        await clock.close()
+        await journal?.close()
+      },
+    }
+  } catch (error) {
+    await journal?.close()
+    throw error
   }
 }

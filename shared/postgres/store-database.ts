@@ -4,6 +4,7 @@ import { Refusal } from '../errors.js'
 import type { Log } from '../log.js'
 import { BASE_MIGRATIONS } from './base-migrations.js'
 import { CLOCK_MIGRATIONS } from './clock-migrations.js'
+import { JOURNAL_MIGRATIONS } from './journal-migrations.js'
 import { type Migration, migrate } from './migrations.js'
 import { Notices } from './notices.js'
 import { type Statement, statement } from './statement.js'
@@ -79,7 +80,7 @@ export class StoreDatabase {
    */
   static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
     const address = readStoreUrl(url)
-    await migrate(address, [...BASE_MIGRATIONS, ...CLOCK_MIGRATIONS, ...migrations])
+    await migrate(address, [...BASE_MIGRATIONS, ...CLOCK_MIGRATIONS, ...JOURNAL_MIGRATIONS, ...migrations])
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
     // One that breaks while nobody uses it is replaced by the pool.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
