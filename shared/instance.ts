@@ -8,6 +8,7 @@ import { Tally } from './journal/tally.js'
 import { JsonLinesFile } from './json-lines-file.js'
 import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
+import type { ShareSessions } from './mcp/http/shared-sessions.js'
 import type { Migration } from './postgres/migrations.js'
 import type { Sharing, SharingOptions } from './postgres/sharing.js'
 import type { StoreDatabase } from './postgres/store-database.js'
@@ -57,6 +58,8 @@ export interface Instance {
   readonly knownTools: KnownTools
   /** What is shared with the other instances that name it; undefined: there is none, and all is in memory. */
   readonly store: StoreDatabase | undefined
+  /** The MCP sessions that the other replicas of the store accept; undefined: there is none. */
+  readonly shareSessions: ShareSessions | undefined
   /** Whether HTTP answers name this instance and their entry in the journal. */
   readonly stamp: boolean
   readonly log: Log
@@ -129,6 +132,7 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
     catalogue: new Catalogue(knownTools),
     knownTools,
     store,
+    shareSessions: sharing?.sessions,
     stamp: options.stamp ?? false,
     log,
     crashed() {

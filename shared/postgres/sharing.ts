@@ -2,9 +2,11 @@ import type { Clock } from '../clock/clock.js'
 import type { ClockMode } from '../clock/spec.js'
 import type { Journal } from '../journal/journal.js'
 import type { Log } from '../log.js'
+import type { ShareSessions } from '../mcp/http/shared-sessions.js'
 import { SharedClock } from './shared-clock.js'
 import { SharedJournal } from './shared-journal.js'
 import type { StoreDatabase } from './store-database.js'
+import { StoredSessions } from './stored-sessions.js'
 
 export interface SharingOptions {
   store: StoreDatabase
@@ -21,6 +23,7 @@ export interface SharingOptions {
 
 /** What an instance has in common with the other replicas of its store, beside what its servers keep. */
 export interface Sharing {
+  readonly sessions: ShareSessions
   /** To be called before the clock and the store are closed. */
   close(): Promise<void>
 }
@@ -34,6 +37,7 @@ export async function share(options: SharingOptions): Promise<Sharing> {
     // The last to be joined: from then on the other replicas wait for this one.
     const clock = await SharedClock.join(options)
     return {
+      sessions: (endpoint, idleMs) => new StoredSessions({ ...options, endpoint, idleMs }),
       async close() {
         await clock.close()
         await journal?.close()

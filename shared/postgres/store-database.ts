@@ -7,6 +7,7 @@ import { CLOCK_MIGRATIONS } from './clock-migrations.js'
 import { JOURNAL_MIGRATIONS } from './journal-migrations.js'
 import { type Migration, migrate } from './migrations.js'
 import { Notices } from './notices.js'
+import { SESSION_MIGRATIONS } from './session-migrations.js'
 import { type Statement, statement } from './statement.js'
 import { isOutage, isRefused, lostToAnother, StoreUnavailable } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'
@@ -80,7 +81,13 @@ export class StoreDatabase {
    */
   static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
     const address = readStoreUrl(url)
-    await migrate(address, [...BASE_MIGRATIONS, ...CLOCK_MIGRATIONS, ...JOURNAL_MIGRATIONS, ...migrations])
+    await migrate(address, [
+      ...BASE_MIGRATIONS,
+      ...CLOCK_MIGRATIONS,
+      ...JOURNAL_MIGRATIONS,
+      ...SESSION_MIGRATIONS,
+      ...migrations,
+    ])
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
     // One that breaks while nobody uses it is replaced by the pool.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
