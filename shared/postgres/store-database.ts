@@ -21,6 +21,15 @@ export interface StoreDatabaseOptions {
   log: Log
 }
 
+/** One of those that share a store. */
+export interface Replica {
+  readonly number: number
+  /** Null: it is just starting. */
+  readonly instance: string | null
+  /** By the time of the server. */
+  readonly startedAt: Date
+}
+
 /** Between two attempts to be alone, and for how long: in milliseconds. */
 const ALONE_MS = { pause: 5, most: 30_000 }
 
@@ -42,6 +51,9 @@ const TRY_LOCK = statement(
 )
 const UNLOCK = statement(
   "SELECT pg_advisory_unlock(hashtextextended(current_schema() || ' alone ' || $1, 0))",
+)
+const REPLICAS = statement(
+  'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
 )
 const PING = statement('SELECT 1')
 
@@ -200,6 +212,11 @@ export class StoreDatabase {
   /** Agrees on something else. */
   async changeSetting(key: string, value: unknown): Promise<void> {
     await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
+  }
+
+  /** Those that live, the first started first. @throws StoreUnavailable */
+  async replicas(): Promise<Replica[]> {
+    return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
   /** @throws StoreUnavailable if it does not answer */
