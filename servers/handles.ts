@@ -1,17 +1,18 @@
 import { openControlPlane } from '../shared/control/control-plane.js'
 import type { Controlled } from '../shared/control/controlled.js'
-import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
+import { createInstance, type Instance } from '../shared/instance.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
 import { Gateways, type Upstreams } from './gateways.js'
 import type { GatewaysOptions } from './in-front.js'
 import type { StatefulPart } from './state/part.js'
 import type { Snapshot } from './state/snapshot.js'
 import { State } from './state/state.js'
+import { type StoredOptions, withStore } from './store-options.js'
 import { checkWorld, readWorld } from './world/read-world.js'
 import type { World } from './world/world.js'
 
 /** What may be said of an instance, whichever servers it has. */
-export interface CommonOptions extends InstanceOptions {
+export interface CommonOptions extends StoredOptions {
   /** Address of every listener. Default `127.0.0.1`. */
   host?: string
   /** Of the control plane. Default 0: a free port. */
@@ -80,7 +81,7 @@ export async function withHandles<Running>(
   }>,
 ): Promise<Handles & Running> {
   const world = await readWorld(options.world ?? 'default')
-  const instance = await createInstance(options)
+  const instance = await createInstance(await withStore(options))
   const parts: StatefulPart[] = []
   const started: { close(): Promise<void> }[] = []
   const begin: Begin = async starting => {

@@ -1,6 +1,6 @@
 import { Catalogue } from './catalogue/catalogue.js'
 import { Clock } from './clock/clock.js'
-import { readClockSpec } from './clock/spec.js'
+import { type ClockMode, readClockSpec } from './clock/spec.js'
 import { FaultTable } from './faults/table.js'
 import { IdSource } from './ids.js'
 import { Journal } from './journal/journal.js'
@@ -8,11 +8,13 @@ import { Tally } from './journal/tally.js'
 import { JsonLinesFile } from './json-lines-file.js'
 import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
+import type { ShareSessions } from './mcp/http/shared-sessions.js'
 import type { Migration } from './postgres/migrations.js'
+import type { Sharing, SharingOptions } from './postgres/sharing.js'
 import type { StoreDatabase } from './postgres/store-database.js'
 
 export interface InstanceOptions {
-  /** `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default `real`. */
+  /** `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: that of the store, or `real`. */
   clock?: string
   /** Seeds every id, token and key. Default: all random. */
   seed?: string
@@ -56,6 +58,8 @@ export interface Instance {
   readonly knownTools: KnownTools
   /** What is shared with the other instances that name it; undefined: there is none, and all is in memory. */
   readonly store: StoreDatabase | undefined
+  /** The MCP sessions that the other replicas of the store accept; undefined: there is none. */
+  readonly shareSessions: ShareSessions | undefined
   /** Whether HTTP answers name this instance and their entry in the journal. */
   readonly stamp: boolean
   readonly log: Log
@@ -65,33 +69,58 @@ export interface Instance {
   close(): Promise<void>
 }
 
-/** @throws Refusal for a clock, a journal file or a store that cannot be */
+/** @throws Refusal for a clock, a journal file or a store that cannot be, and for another clock than the store's */
 export async function createInstance(options: InstanceOptions = {}): Promise<Instance> {
+  const closing: Closing = []
+  try {
+    return await assembled(options, closing)
+  } catch (error) {
+    await closeAll(closing)
+    throw error
+  }
+}
+
+/** What it takes to close what has been opened, in the order of that. */
+type Closing = (() => unknown)[]
+
+async function closeAll(closing: Closing): Promise<void> {
+  for (const close of closing.toReversed()) await close()
+}
+
+async function assembled(options: InstanceOptions, closing: Closing): Promise<Instance> {
   const log = options.log ?? silentLog
   const onError = (error: unknown) => log.error('a wake-up failed', error)
   const clock = new Clock({ ...readClockSpec(options.clock ?? 'real'), onError })
   const machine = new Clock({ onError })
+  closing.push(() => machine.close())
   const store = options.store && (await openStore(options.store, machine, log))
+  closing.push(() => store?.close())
   const ids = new IdSource(seedOf(options.seed, store))
   const name = `understudy-${ids.stream('instance').hex(8)}`
-  await store?.introduce(name)
-  const file =
-    options.journalFile === undefined
-      ? undefined
-      : await JsonLinesFile.open('journal', options.journalFile, error =>
-          log.error('the journal file failed', error),
-        )
+  const file = await openFile(options.journalFile, log)
+  closing.push(() => file?.close())
+  closing.push(() => clock.close())
   const knownTools = new KnownTools()
   const tally = new Tally(knownTools)
+  const journalOn = options.journal ?? true
   const journal = new Journal({
     clock,
     machine,
     instance: name,
-    enabled: options.journal ?? true,
+    enabled: journalOn,
     tally,
     onError: error => log.error('a listener of the journal failed', error),
     ...(file && { file }),
   })
+  const sharing =
+    store &&
+    (await share({
+      ...{ store, name, clock, machine, log },
+      journal: journalOn ? journal : undefined,
+      asked: modeOf(options.clock),
+    }))
+  closing.push(() => sharing?.close())
+  closing.push(() => journal.stop())
   return {
     name,
     clock,
@@ -103,6 +132,7 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
     catalogue: new Catalogue(knownTools),
     knownTools,
     store,
+    shareSessions: sharing?.sessions,
     stamp: options.stamp ?? false,
     log,
     crashed() {
@@ -110,17 +140,26 @@ export async function createInstance(options: InstanceOptions = {}): Promise<Ins
       if (file === undefined) options.onCrash?.()
       else void file.flush().then(() => options.onCrash?.())
     },
-    async close() {
-      journal.stop()
-      clock.close()
-      await file?.close()
-      await store?.close()
-      machine.close()
-    },
+    close: () => closeAll(closing),
   }
 }
 
+async function openFile(path: string | undefined, log: Log): Promise<JsonLinesFile | undefined> {
+  if (path === undefined) return undefined
+  return JsonLinesFile.open('journal', path, error => log.error('the journal file failed', error))
+}
+
 /** What it takes is loaded when it is asked for. */
+async function share(options: SharingOptions): Promise<Sharing> {
+  const { share } = await import('./postgres/sharing.js')
+  return share(options)
+}
+
+function modeOf(clock: string | undefined): ClockMode | undefined {
+  return clock === undefined ? undefined : readClockSpec(clock).mode
+}
+
+/** Likewise. */
 async function openStore(options: StoreOptions, machine: Clock, log: Log): Promise<StoreDatabase> {
   const { StoreDatabase } = await import('./postgres/store-database.js')
   return StoreDatabase.open({ ...options, machine, log })

@@ -1,17 +1,22 @@
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
+import { checkStore } from '../store-options.js'
 import type { UnderstudyOptions } from '../understudy.js'
 import { stderrLog } from './log.js'
 import { asUsage, type Given, readChoice } from './options.js'
 
-/** What every command takes: clock, seed, contract, journal, stamp. */
+/** What every command takes: clock, seed, contract, journal, stamp, store. */
 export function instanceOptions(given: Given): UnderstudyOptions & { contract: ContractName } {
   const seed = given.text('seed')
   const journalFile = given.text('journal')
+  const store = given.text('store') ?? 'memory'
   const clock = given.text('clock') ?? 'real'
   asUsage(() => readClockSpec(clock))
+  asUsage(() => checkStore(store))
   return {
-    clock,
+    store,
+    // What nobody asks for is the store's to say.
+    ...(given.has('clock') && { clock }),
     contract: readChoice(given, 'contract', CONTRACT_NAMES),
     log: stderrLog(),
     stamp: given.flag('stamp'),

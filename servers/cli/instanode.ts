@@ -1,5 +1,6 @@
 import { createInstance, type Instance } from '../../shared/instance.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
+import { withStore } from '../store-options.js'
 import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions } from './options.js'
@@ -15,10 +16,10 @@ export async function instanode(given: Given): Promise<void> {
   if (base === undefined) {
     const world = await worldOption(given)
     const options = { contract: common.contract, world, ...databaseOptions(given) }
-    const instance = await createInstance(common)
+    const instance = await createInstance(await withStore(common))
     await within(instance, () => runHere(given, instance, port, options))
   } else {
-    const instance = await createInstance(common)
+    const instance = await createInstance(await withStore(common))
     await within(instance, () => runAsClient(given, instance, port, { base, contract: common.contract }))
   }
 }
@@ -36,7 +37,7 @@ function serviceElsewhere(given: Given): string | undefined {
       : readBaseUrl(named)
   if (base !== undefined) {
     const beside = named === undefined ? 'INSTANODE_API_URL' : '--connect'
-    refuseOptions(given, ['databases', 'data-dir', 'world'], beside)
+    refuseOptions(given, ['databases', 'data-dir', 'world', 'store'], beside)
   }
   return base
 }

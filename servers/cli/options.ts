@@ -37,6 +37,11 @@ export const OPTIONS = {
     fallback: 'embedded',
     about: 'embedded, or the URL of a PostgreSQL administrator',
   },
+  store: {
+    value: 'STORE',
+    fallback: 'memory',
+    about: 'memory, or the postgres:// URL of a store that is shared with whoever names it',
+  },
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },

@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInstance } from '../../shared/instance.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
+import { withStore } from '../store-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions, UsageError } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
@@ -13,9 +14,9 @@ export async function safebot(given: Given): Promise<void> {
   const common = instanceOptions(given)
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const where = bases(given)
-  if (where.connect !== undefined) refuseOptions(given, ['world'], 'a service that runs elsewhere')
+  if (where.connect !== undefined) refuseOptions(given, ['world', 'store'], 'a service that runs elsewhere')
   const options = { contract: common.contract, world: await worldOption(given), ...where }
-  const instance = await createInstance(common)
+  const instance = await createInstance(await withStore(common))
   await within(instance, async () => {
     if (port !== undefined) {
       const { safebot, url } = await Safebot.listen(instance, { ...address(given), port }, options)

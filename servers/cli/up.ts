@@ -59,12 +59,12 @@ function readyLine(
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot, control, attacks, gateways }: Understudy,
+  { clock, instanode, safebot, control, attacks, gateways }: Understudy,
   accounts: Accounts,
-  { clock, contract }: UnderstudyOptions,
+  { contract }: UnderstudyOptions,
 ): string {
   return [
-    `# understudy ${VERSION} is up: clock ${clock}, contract ${contract}. Ctrl-C stops it.`,
+    `# understudy ${VERSION} is up: clock ${clock.mode}, contract ${contract}. Ctrl-C stops it.`,
     '#',
     `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Refusal } from '../../shared/errors.js'
 import type { IdSource } from '../../shared/ids.js'
 import type { CallerClues } from '../../shared/mcp/conversation.js'
@@ -22,14 +23,19 @@ export interface AgentMemories {
 /** Who is calling: the agents of one server, by session and by handle. */
 export class Agents {
   readonly #ids: IdSource
+  readonly #shared: boolean
   readonly #bySession = new Map<string, SessionAgents>()
   readonly #sessionless = new Map<string, Agent>()
   /** Handles that were made up and are in use. */
   readonly #generated = new Set<string>()
 
-  /** @param ids for the handles of sessions that bring none */
-  constructor(ids: IdSource) {
+  /**
+   * @param ids for the handles of sessions that bring none
+   * @param shared whether sessions over HTTP are those of other replicas as well
+   */
+  constructor(ids: IdSource, shared = false) {
     this.#ids = ids
+    this.#shared = shared
   }
 
   /**
@@ -37,10 +43,13 @@ export class Agents {
    *
    * @throws Refusal `bad_handle`
    */
-  identify({ session, headers, query }: CallerClues): Agent {
+  identify({ transport, session, headers, query }: CallerClues): Agent {
     const named = headers['x-safebot-handle'] ?? query.get('handle') ?? undefined
     const handle = named === undefined ? undefined : readHandle(String(named))
-    return session === null ? this.#bySessionless(handle ?? SHARED_HANDLE) : this.#inSession(session, handle)
+    if (session === null) return this.#bySessionless(handle ?? SHARED_HANDLE)
+    // Each replica comes to the same one by itself.
+    const own = this.#shared && transport === 'http' ? handleOf(session) : undefined
+    return this.#inSession(session, handle ?? own)
   }
 
   /** A session is over: its agents leave their rooms. */
@@ -129,6 +138,11 @@ interface SessionAgents {
   readonly agents: Map<string, Agent>
   /** Given to a session that names no handle, on its first request. */
   ownHandle: string | undefined
+}
+
+/** A handle of a session's own, for it alone. */
+function handleOf(session: string): string {
+  return `mcp-${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
 }
 
 /**

@@ -64,7 +64,7 @@ export class Safebot {
       contract: this.#contract,
       limits: this.#limits,
     })
-    this.#agents = new Agents(ids.stream('handles'))
+    this.#agents = new Agents(ids.stream('handles'), instance.store !== undefined)
     this.state = new SafebotState({
       ...{ instance, contract: this.#contract, limits: this.#limits },
       ...{ relay: this.#relay, agents: this.#agents },

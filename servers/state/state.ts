@@ -11,8 +11,6 @@ export class State {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
   readonly #world: World
-  /** What the clock showed at the start, and what the machine's did. */
-  readonly #start: ClockSnapshot & { readonly machine: number }
   /** What is being done to it now, however that ends. */
   #working: Promise<unknown> = Promise.resolve()
   #closed = false
@@ -22,7 +20,6 @@ export class State {
     this.#instance = instance
     this.#parts = parts
     this.#world = world
-    this.#start = { ...instance.clock.snapshot(), machine: instance.machine.now() }
   }
 
   /**
@@ -35,15 +32,15 @@ export class State {
    */
   async reset({ world }: { world?: string | World } = {}): Promise<void> {
     const wanted = world === undefined ? this.#world : await readWorld(world)
-    const { faults, catalogue, journal } = this.#instance
+    const { clock, faults, catalogue, journal } = this.#instance
     await this.#work(async show => {
-      const time = this.#beginning()
+      const time = clock.beginning()
       const kept: Kept[] = []
       for (const part of this.#parts) kept.push(await part.begin(wanted, time.now))
       await this.#replace(kept, () => show(time))
       faults.clear()
       catalogue.clear()
-      journal.clear()
+      await journal.clear()
     })
   }
 
@@ -95,7 +92,7 @@ export class State {
     await this.#working
   }
 
-  async #work<T>(work: (show: (snapshot: ClockSnapshot) => void) => Promise<T>): Promise<T> {
+  async #work<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
     this.#requireOpen()
     return this.#instance.clock.betweenSteps(show => {
       this.#requireOpen()
@@ -110,17 +107,11 @@ export class State {
       throw new Refusal('instance_closed', 'the instance has been shut down', 'start another one')
   }
 
-  /** What the clock would show if nobody had touched it. */
-  #beginning(): ClockSnapshot {
-    const { mode, now, machine } = this.#start
-    return { mode, now: mode === 'manual' ? now : now + this.#instance.machine.now() - machine }
-  }
-
   /** Has every server be what is kept of it, or none. */
-  #replace(kept: readonly Kept[], setTime: () => void): Promise<void> {
+  #replace(kept: readonly Kept[], setTime: () => Promise<void>): Promise<void> {
     return this.#alone(async () => {
       for (const one of kept) await one.prepare()
-      setTime()
+      await setTime()
       for (const one of kept) await one.place()
     })
   }

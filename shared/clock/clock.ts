@@ -1,5 +1,6 @@
 import { Refusal } from '../errors.js'
 import { type ClockChange, readChange } from './change.js'
+import type { ClockDriver, ClockHands, Movement, Standing, Target } from './driver.js'
 import { type Due, DueQueue } from './due-queue.js'
 import { type ClockMode, LATEST_INSTANT } from './spec.js'
 
@@ -49,6 +50,11 @@ export class Clock {
   #held: number | undefined
   /** What a real clock is ahead of the machine. */
   #offset = 0
+  readonly #beganAs: ClockMode
+  /** What it began with: where it stood, or what it was ahead of the machine. */
+  readonly #began: number
+  /** Decides where it goes; undefined: whoever asks does. */
+  #driver: ClockDriver | undefined
   #timer: NodeJS.Timeout | undefined
   /** Whether an `advance` is under way. */
   #walking = false
@@ -57,9 +63,11 @@ export class Clock {
 
   constructor(options: ClockOptions = {}) {
     this.#mode = options.mode ?? 'real'
+    this.#beganAs = this.#mode
     this.#onError = options.onError ?? (error => process.emitWarning(String(error), 'ClockWarning'))
     if (this.#mode === 'manual') this.#held = options.start ?? MANUAL_START
     else if (options.start !== undefined) this.#offset = options.start - machineNow()
+    this.#began = this.#held ?? this.#offset
   }
 
   get mode(): ClockMode {
@@ -128,7 +136,7 @@ export class Clock {
         ),
       )
     }
-    return this.#inTurn(() => this.#walkTo(this.now() + ms))
+    return this.#move(({ mode, now }) => withinReach({ mode, now: now + ms, walk: true }))
   }
 
   /**
@@ -139,14 +147,13 @@ export class Clock {
    */
   async set(change: ClockChange): Promise<number> {
     const { mode, now } = readChange(change)
-    return this.#inTurn(() => {
-      const present = this.now()
-      const next = { mode: mode ?? this.#mode, now: now ?? present }
-      if (next.now >= present) return this.#walkTo(next.now, next.mode)
-      if (next.mode === 'manual') return this.#show(next)
+    return this.#move(present => {
+      const next = { mode: mode ?? present.mode, now: now ?? present.now }
+      const walk = next.now >= present.now
+      if (walk || next.mode === 'manual') return { ...next, walk }
       throw new Refusal(
         'clock_backwards',
-        `a real clock cannot be set from ${iso(present)} back to ${iso(next.now)}`,
+        `a real clock cannot be set from ${iso(present.now)} back to ${iso(next.now)}`,
         'set its mode to manual along with it',
       )
     })
@@ -162,7 +169,16 @@ export class Clock {
    * that the instants in between have changed. Pending wake-ups stay, and those that are past are due at the next step.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
-    await this.#inTurn(() => this.#show(snapshot))
+    await this.#move(() => ({ ...snapshot, walk: false }))
+  }
+
+  /** What it would show if nobody had moved it. */
+  beginning(): ClockSnapshot {
+    if (this.#driver !== undefined) return this.#driver.beginning()
+    return {
+      mode: this.#beganAs,
+      now: this.#beganAs === 'manual' ? this.#began : Math.floor(machineNow() + this.#began),
+    }
   }
 
   /**
@@ -171,8 +187,14 @@ export class Clock {
    * @param work may have time shown as a snapshot has it, as with {@link restore}
    * @throws Refusal `clock_closed`, and what `work` throws
    */
-  betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => void) => Promise<T>): Promise<T> {
-    return this.#inTurn(() => work(snapshot => void this.#show(snapshot)))
+  betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
+    if (this.#driver !== undefined) return this.#driver.betweenSteps(work)
+    return this.#inTurn(() => work(async snapshot => void this.#show(snapshot)))
+  }
+
+  /** Has a driver decide from now on where it goes. To be called before anybody has moved it. */
+  drive(by: (hands: ClockHands) => ClockDriver): void {
+    this.#driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
   }
 
   /** Drops every pending wake-up and stops ticking. */
@@ -180,6 +202,22 @@ export class Clock {
     this.#closed = true
     clearTimeout(this.#timer)
     while (this.#queue.take(Number.POSITIVE_INFINITY) !== undefined);
+  }
+
+  #move(movement: Movement): Promise<number> {
+    if (this.#driver !== undefined) return this.#driver.move(movement)
+    return this.#inTurn(() => {
+      const { mode, now, walk } = movement(this.snapshot())
+      return walk ? this.#walkTo(now, mode) : this.#show({ mode, now })
+    })
+  }
+
+  async #follow(to: Standing, walk: boolean): Promise<void> {
+    const there = () => (to.mode === 'manual' ? to.now : Math.floor(machineNow() + to.ahead))
+    // Whoever was measured to be a little ahead already stays where he is until the others are.
+    if (walk) await this.#walkTo(Math.max(there(), this.now()), to.mode)
+    this.#show({ mode: to.mode, now: there() })
+    if (to.mode === 'real') this.#offset = to.ahead
   }
 
   /** One movement of time at a time. */
@@ -193,8 +231,7 @@ export class Clock {
   }
 
   /** @param mode of the clock once it is there */
-  async #walkTo(target: number, mode = this.#mode): Promise<number> {
-    if (target > LATEST_INSTANT) throw tooFar(target)
+  async #walkTo(target: number, mode: ClockMode): Promise<number> {
     this.#held = this.now()
     this.#walking = true
     try {
@@ -271,10 +308,12 @@ function closed(): Refusal {
   return new Refusal('clock_closed', 'the clock is closed: its instance has been shut down')
 }
 
-function tooFar(instant: number): Refusal {
-  return new Refusal(
+/** @throws Refusal `bad_advance` */
+function withinReach(target: Target): Target {
+  if (target.now <= LATEST_INSTANT) return target
+  throw new Refusal(
     'bad_advance',
-    `cannot advance the clock to ${instant}`,
+    `cannot advance the clock to ${target.now}`,
     `it goes no further than ${iso(LATEST_INSTANT)}`,
   )
 }

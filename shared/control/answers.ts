@@ -33,6 +33,9 @@ export function failure(
   return json(status, { error: { code, message, hint } }, headers)
 }
 
+/** In seconds. */
+const RETRY = { 'Retry-After': '1' }
+
 /** What is wrong with a body or a query says where and why by itself. */
 const WHERE_TO_LOOK = 'GET /openapi.json has what each route takes'
 
@@ -40,7 +43,8 @@ const WHERE_TO_LOOK = 'GET /openapi.json has what each route takes'
 export function refused(error: unknown, log: Log): HttpAnswer {
   if (error instanceof Refusal) {
     const status = statusOf(error)
-    return failure(status, error.code, error.message, error.hint ?? (status === 400 ? WHERE_TO_LOOK : null))
+    const hint = error.hint ?? (status === 400 ? WHERE_TO_LOOK : null)
+    return failure(status, error.code, error.message, hint, status === 503 ? RETRY : {})
   }
   log.error('a request to the control plane failed', error)
   return failure(500, 'internal_error', 'something failed that the request could not mend', 'the log has it')

@@ -12,6 +12,7 @@ import { clockRoutes } from './routes/clock.js'
 import { gatewayRoutes } from './routes/gateways.js'
 import { journalRoutes } from './routes/journal.js'
 import { journalStreamRoute } from './routes/journal-stream.js'
+import { replicasRoute } from './routes/replicas.js'
 import { snapshotRoutes } from './routes/snapshots.js'
 import { accountRoutes, stateRoutes } from './routes/state.js'
 import { catalogueRoutes, faultRoutes } from './routes/trouble.js'
@@ -59,6 +60,7 @@ function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): Ap
     ...faultRoutes(instance.faults),
     ...catalogueRoutes(instance.catalogue),
     ...stateRoutes(controlled),
+    replicasRoute(instance),
     ...accountRoutes(controlled),
     ...snapshotRoutes(controlled),
   )

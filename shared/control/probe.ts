@@ -5,6 +5,9 @@ import type { Checks, ControlledServer } from './controlled.js'
 /** Longer than a server gives its own parts to answer. */
 const PROBE_MS = 2000
 
+/** Anything that can say how it is. */
+type Checked = Pick<ControlledServer<unknown>, 'checks'>
+
 /** Looks at one thing. @returns `ok`, or what is wrong with it */
 export async function probe(machine: Clock, ask: () => Promise<unknown>): Promise<string> {
   try {
@@ -18,7 +21,7 @@ export async function probe(machine: Clock, ask: () => Promise<unknown>): Promis
 /** Looks at every server at once. */
 export async function probeAll(
   machine: Clock,
-  servers: Readonly<Record<string, ControlledServer<unknown> | undefined>>,
+  servers: Readonly<Record<string, Checked | undefined>>,
 ): Promise<{ checks: Record<string, Checks>; failed: string[] }> {
   const looked = await Promise.all(
     Object.entries(servers).flatMap(([name, server]) =>
@@ -31,11 +34,7 @@ export async function probeAll(
   return { checks: Object.fromEntries(looked), failed }
 }
 
-async function look(
-  machine: Clock,
-  name: string,
-  server: ControlledServer<unknown>,
-): Promise<[name: string, checks: Checks]> {
+async function look(machine: Clock, name: string, server: Checked): Promise<[name: string, checks: Checks]> {
   try {
     return [name, await inTime(machine, PROBE_MS, server.checks())]
   } catch (error) {

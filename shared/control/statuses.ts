@@ -14,6 +14,8 @@ const STATUSES: Readonly<Record<string, number>> = {
   clock_closed: 503,
   instance_closed: 503,
   journal_stopped: 503,
+  store_unavailable: 503,
+  store_busy: 503,
 }
 
 /** What cannot be read, or names what there is not, is a bad request; what can be and does not fit what is now, a conflict. */

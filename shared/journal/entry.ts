@@ -41,6 +41,7 @@ export class JournalEntry {
   /** The journal's count of changes when this one was opened or, later, ended. */
   changed = 0
   readonly #traceparent: unknown
+  #trace: string | null | undefined
   #outcome: Outcome | undefined
   #durationMs: number | undefined
   #responseBytes = 0
@@ -105,7 +106,23 @@ export class JournalEntry {
 
   /** The trace id of the W3C `traceparent` it came with; null without one. */
   get trace(): string | null {
-    return traceId(this.#traceparent)
+    return this.#trace === undefined ? traceId(this.#traceparent) : this.#trace
+  }
+
+  /**
+   * An entry that has ended in another instance's journal.
+   *
+   * @param seq it has in this one
+   */
+  static from(
+    { at, wall, argsHash, trace, outcome, durationMs, ...arrival }: EntryJson,
+    seq: number,
+  ): JournalEntry {
+    const entry = new JournalEntry(seq, arrival.instance, Date.parse(at), Date.parse(wall), arrival)
+    entry.#hash = argsHash
+    entry.#trace = trace
+    entry.end(outcome ?? 'aborted', durationMs ?? 0, arrival.responseBytes)
+    return entry
   }
 
   /** Ends the entry; only the first end counts. Returns whether this was it. */

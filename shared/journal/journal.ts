@@ -5,6 +5,7 @@ import type { JsonLinesFile } from '../json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import { asLine, inWords } from './nearest.js'
 import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
+import type { JournalHands, JournalShare } from './share.js'
 import type { Tally } from './tally.js'
 import { Waiter, type Watcher } from './waiter.js'
 import { expectedOf, type JournalFilter, matches, readWhere } from './where.js'
@@ -59,6 +60,8 @@ export class Journal {
   readonly #watchers = new Set<Watcher>()
   /** Stands in for every entry while the journal is off. */
   readonly #unkept: JournalEntry
+  /** Keeps it for others as well; undefined: there are none. */
+  #share: JournalShare | undefined
   #kept: JournalEntry[] = []
   /** Where the ring begins in `#kept`: moving this is cheap, shifting an array for every request is not. */
   #first = 0
@@ -101,11 +104,7 @@ export class Journal {
     const { clock, instance, enabled } = this.#options
     if (!enabled) return this.#unkept
     const entry = new JournalEntry(++this.#seq, instance, clock.now(), machineNow(), arrival)
-    entry.changed = ++this.#changes
-    this.#kept.push(entry)
-    this.#bytes += entry.requestBytes
-    this.#trim()
-    if (this.#watchers.size > 0) this.#tell(entry)
+    this.#keep(entry)
     return entry
   }
 
@@ -117,7 +116,9 @@ export class Journal {
     entry.changed = ++this.#changes
     this.#tally?.count(entry)
     this.#file?.append(entry)
-    if (this.#watchers.size > 0 && entry.seq > this.#cleared) this.#tell(entry)
+    if (entry.seq <= this.#cleared) return
+    this.#share?.ended(entry)
+    if (this.#watchers.size > 0) this.#tell(entry)
   }
 
   /**
@@ -149,8 +150,36 @@ export class Journal {
     return { entries, next, dropped: this.#dropped }
   }
 
-  /** Forgets everything so far; `seq` goes on. What is still under way is forgotten with it, and waiting begins anew. */
-  clear(): void {
+  /**
+   * Forgets everything so far; `seq` goes on. What is still under way is forgotten with it, and waiting begins anew.
+   *
+   * @returns once other instances that share it have forgotten it as well; here it is at once
+   * @throws Refusal `store_unavailable`
+   */
+  clear(): Promise<void> {
+    this.#forget()
+    const elsewhere = this.#share?.cleared() ?? Promise.resolve()
+    // Whoever does not wait for the others does not care whether they can be told.
+    elsewhere.catch(() => undefined)
+    return elsewhere
+  }
+
+  /** Brings in what has ended on other instances that share it. @returns whether all of them could be asked */
+  async refresh(): Promise<boolean> {
+    return (await this.#share?.refresh()) ?? true
+  }
+
+  /** Has it shared with other instances from now on. */
+  shareBy(by: (hands: JournalHands) => JournalShare): void {
+    if (!this.#options.enabled) return
+    this.#share = by({
+      adopt: json => this.#keep(JournalEntry.from(json, ++this.#seq)),
+      lose: count => this.#lose(count),
+      clear: () => this.#forget(),
+    })
+  }
+
+  #forget(): void {
     this.#kept = []
     this.#first = 0
     this.#bytes = 0
@@ -212,7 +241,8 @@ export class Journal {
   }
 
   /**
-   * Proves that nothing arrived that `where` picks, be it under way or ended.
+   * Proves that nothing arrived that `where` picks, be it under way or ended. Of other instances that share it, it knows what
+   * had ended when it was last brought up to date; see {@link refresh}.
    *
    * @throws Refusal `journal_unexpected` with what did; `journal_incomplete` if the ring has let entries go, among
    *   which there may have been one; `bad_where`
@@ -241,6 +271,19 @@ export class Journal {
   stop(): void {
     for (const watcher of [...this.#watchers]) watcher.stopped?.()
     this.#watchers.clear()
+  }
+
+  #keep(entry: JournalEntry): void {
+    entry.changed = ++this.#changes
+    this.#kept.push(entry)
+    this.#bytes += entry.requestBytes
+    this.#trim()
+    if (this.#watchers.size > 0) this.#tell(entry)
+  }
+
+  #lose(count: number): void {
+    this.#dropped += count
+    this.#lost = this.#changes
   }
 
   #held(): JournalEntry[] {

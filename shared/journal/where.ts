@@ -16,6 +16,7 @@ export const whereSchema = strict({
   transport: z.enum(TRANSPORTS).exactOptional(),
   argsHash: textOrNull.describe('sha256: and hex, as in the log of a gateway'),
   trace: textOrNull.describe('the trace id of the W3C traceparent'),
+  instance: text.describe('the name of a replica, where a store is shared'),
   arguments: z
     .record(z.string(), z.unknown())
     .exactOptional()

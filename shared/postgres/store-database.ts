@@ -1,9 +1,13 @@
 import pg from 'pg'
 import type { Clock } from '../clock/clock.js'
+import { Refusal } from '../errors.js'
 import type { Log } from '../log.js'
 import { BASE_MIGRATIONS } from './base-migrations.js'
+import { CLOCK_MIGRATIONS } from './clock-migrations.js'
+import { JOURNAL_MIGRATIONS } from './journal-migrations.js'
 import { type Migration, migrate } from './migrations.js'
 import { Notices } from './notices.js'
+import { SESSION_MIGRATIONS } from './session-migrations.js'
 import { type Statement, statement } from './statement.js'
 import { isOutage, isRefused, lostToAnother, StoreUnavailable } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'
@@ -16,6 +20,18 @@ export interface StoreDatabaseOptions {
   machine: Clock
   log: Log
 }
+
+/** One of those that share a store. */
+export interface Replica {
+  readonly number: number
+  /** Null: it is just starting. */
+  readonly instance: string | null
+  /** By the time of the server. */
+  readonly startedAt: Date
+}
+
+/** Between two attempts to be alone, and for how long: in milliseconds. */
+const ALONE_MS = { pause: 5, most: 30_000 }
 
 /** How often a transaction is tried that lost its connection, or gave way to another, before it was committed. */
 const ATTEMPTS = 3
@@ -30,6 +46,15 @@ const CHANGE_SETTING = statement(
 const LOCK_SETTING = statement(
   "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' setting ' || $1, 0))",
 )
+const TRY_LOCK = statement(
+  "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' alone ' || $1, 0)) AS locked",
+)
+const UNLOCK = statement(
+  "SELECT pg_advisory_unlock(hashtextextended(current_schema() || ' alone ' || $1, 0))",
+)
+const REPLICAS = statement(
+  'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
+)
 const PING = statement('SELECT 1')
 
 /**
@@ -43,11 +68,19 @@ export class StoreDatabase {
   readonly replica: number
   readonly #address: StoreAddress
   readonly #pool: pg.Pool
+  readonly #machine: Clock
   #closing: Promise<void> | undefined
 
-  private constructor(address: StoreAddress, pool: pg.Pool, notices: Notices, replica: number) {
+  private constructor(
+    address: StoreAddress,
+    pool: pg.Pool,
+    machine: Clock,
+    notices: Notices,
+    replica: number,
+  ) {
     this.#address = address
     this.#pool = pool
+    this.#machine = machine
     this.notices = notices
     this.replica = replica
   }
@@ -60,7 +93,13 @@ export class StoreDatabase {
    */
   static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
     const address = readStoreUrl(url)
-    await migrate(address, [...BASE_MIGRATIONS, ...migrations])
+    await migrate(address, [
+      ...BASE_MIGRATIONS,
+      ...CLOCK_MIGRATIONS,
+      ...JOURNAL_MIGRATIONS,
+      ...SESSION_MIGRATIONS,
+      ...migrations,
+    ])
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
     // One that breaks while nobody uses it is replaced by the pool.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
@@ -73,7 +112,7 @@ export class StoreDatabase {
           ? log.warn(`the store at ${address.shown} is back`)
           : log.error(`the store at ${address.shown} is gone`),
       )
-      return new StoreDatabase(address, pool, notices, replica)
+      return new StoreDatabase(address, pool, machine, notices, replica)
     } catch (error) {
       await pool.end()
       throw isOutage(error) ? new StoreUnavailable(address.shown, false, error) : error
@@ -133,6 +172,22 @@ export class StoreDatabase {
     }
   }
 
+  /**
+   * Runs `work` while no replica runs any other under that name. It keeps a connection as long as that takes; if that breaks,
+   * somebody else may begin.
+   *
+   * @throws Refusal `store_busy` if another does not end; `store_unavailable`; what `work` throws
+   */
+  async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const until = this.#machine.now() + ALONE_MS.most
+    for (;;) {
+      const release = await this.#lock(name)
+      if (release !== undefined) return work().finally(release)
+      if (this.#machine.now() >= until) throw busy(name, this.shown)
+      await new Promise<void>(resolve => this.#machine.wakeAt(this.#machine.now() + ALONE_MS.pause, resolve))
+    }
+  }
+
   /** Tells the other replicas; see {@link Notices}. @throws StoreUnavailable */
   async notify(topic: string, payload: string): Promise<void> {
     await this.write(NOTIFY, this.notices.noticeOf(topic, payload))
@@ -157,6 +212,11 @@ export class StoreDatabase {
   /** Agrees on something else. */
   async changeSetting(key: string, value: unknown): Promise<void> {
     await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
+  }
+
+  /** Those that live, the first started first. @throws StoreUnavailable */
+  async replicas(): Promise<Replica[]> {
+    return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
   /** @throws StoreUnavailable if it does not answer */
@@ -198,6 +258,33 @@ export class StoreDatabase {
     }
   }
 
+  /** @returns how to let go of the lock; undefined: another has it */
+  async #lock(name: string): Promise<(() => Promise<void>) | undefined> {
+    const client = await this.#connect()
+    let broken = false
+    // Unheard, the event would end the process.
+    const onError = () => {
+      broken = true
+    }
+    client.on('error', onError)
+    const release = () => {
+      client.off('error', onError)
+      client.release(broken)
+    }
+    try {
+      const { rows } = await client.query<{ locked: boolean }>({ ...TRY_LOCK, values: [name] })
+      if (rows[0]?.locked !== true) return void release()
+    } catch (error) {
+      onError()
+      release()
+      throw this.#inWords(error, false)
+    }
+    return async () => {
+      await client.query({ ...UNLOCK, values: [name] }).catch(onError)
+      release()
+    }
+  }
+
   async #connect(): Promise<pg.PoolClient> {
     try {
       return await this.#pool.connect()
@@ -215,4 +302,12 @@ export class StoreDatabase {
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (oid === pg.types.builtins.INT8) return Number
   return pg.types.getTypeParser(oid, format)
+}
+
+function busy(name: string, shown: string): Refusal {
+  return new Refusal(
+    'store_busy',
+    `another replica of the store at ${shown} has been busy with its ${name} for ${ALONE_MS.most / 1000} seconds`,
+    'call again in a moment; if it hangs, stop it',
+  )
 }

@@ -92,6 +92,8 @@ has 'an account is upgraded' "$(ask POST /accounts/acct_free '{"plan":"paid"}')"
 has 'and has what it owns for good' "$(call "$instanode" list_resources '{}' "$free")" '"expires_at":null'
 has 'an unknown account is named' "$(ask POST /accounts/nobody '{"plan":"paid"}')" '"code":"unknown_account"'
 
+expect 'it shares nothing with anybody' "$(ask GET /replicas)" '{"store":null,"replicas":[]}'
+
 has 'a snapshot is taken' "$(ask POST /snapshots)" '"id":"snapshot-1"'
 ask POST /clock/advance '{"ms":1000}' >/dev/null
 call "$instanode" create_webhook '{"name":"to be lost"}' "$paid" >/dev/null

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type AccountState, account, type PLANS } from '../schemas/account.js'
 import type { ClockState } from '../schemas/clock.js'
 import { readyAnswer } from '../schemas/health.js'
+import { type Replicas, replicasAnswer } from '../schemas/replicas.js'
 import { resetAnswer, snapshotAnswer, snapshotsAnswer } from '../schemas/snapshot.js'
 import { stateAnswer } from '../schemas/state.js'
 import { ControlledClock } from './clock.js'
@@ -45,6 +46,11 @@ export class ControlClient {
   } = {}): Promise<z.infer<typeof stateAnswer>> {
     const query = `?secrets=${secrets ? 1 : 0}${latest === undefined ? '' : `&latest=${latest}`}`
     return this.#exchange.read({ method: 'GET', path: `/state${query}` }, stateAnswer)
+  }
+
+  /** The instances that share a store with this one; and the store they share. */
+  replicas(): Promise<Replicas> {
+    return this.#exchange.read({ method: 'GET', path: '/replicas' }, replicasAnswer)
   }
 
   /** Upgrades or downgrades an account, and what it owns with it. */

@@ -2,6 +2,7 @@ import { machineNow } from '../../clock/clock.js'
 import type { Instance } from '../../instance.js'
 import { type Counts, DURATION_BOUNDS_MS } from '../../journal/tally.js'
 import type { Controlled } from '../controlled.js'
+import { storeGauges } from '../store-checks.js'
 import { Exposition } from './exposition.js'
 import type { Gauge } from './gauge.js'
 
@@ -24,7 +25,8 @@ export async function exposed({
   for (const gauges of await Promise.all(servers.map(server => server.gauges()))) {
     for (const gauge of gauges) addGauge(figures, gauge)
   }
-  for (const gauge of [...ofInstance(instance), ...ofProcess()]) addGauge(figures, gauge)
+  const ofStore = instance.store === undefined ? [] : await storeGauges(instance.store)
+  for (const gauge of [...ofStore, ...ofInstance(instance), ...ofProcess()]) addGauge(figures, gauge)
   addCounter(
     figures,
     'journal_dropped_total',

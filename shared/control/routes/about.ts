@@ -5,6 +5,7 @@ import { front } from '../front.js'
 import { type Operation, type OperationDescription, operation, rawOperation } from '../operation.js'
 import { probeAll } from '../probe.js'
 import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
+import { storeChecks } from '../store-checks.js'
 
 export interface AboutOptions {
   controlled: Controlled<unknown>
@@ -17,6 +18,8 @@ export interface AboutOptions {
 /** The instance itself: is it there, could it work, how is it doing, what may be asked of it. */
 export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[] {
   const { instance, instanode, safebot } = controlled
+  const { store: database, machine } = instance
+  const store = database && { checks: () => storeChecks(database, machine) }
   let described: Promise<string> | undefined
   return [
     rawOperation({
@@ -40,7 +43,7 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
       answer: readyAnswer,
       others: { 503: notReadyAnswer },
       async run() {
-        const { checks, failed } = await probeAll(instance.machine, { instanode, safebot })
+        const { checks, failed } = await probeAll(instance.machine, { instanode, safebot, store })
         if (failed.length === 0) return json(200, { ready: true, checks })
         const error = { code: 'not_ready', message: failed.join('; '), hint: 'the log says more' }
         return json(503, { ready: false, checks, error })

@@ -1,3 +1,4 @@
+import { Refusal } from '../../errors.js'
 import type { Journal } from '../../journal/journal.js'
 import { type Operation, operation } from '../operation.js'
 import { nothingRequest, pageAnswer, pageQuery, proven, waitAnswer, waitRequest } from '../schemas/journal.js'
@@ -11,7 +12,8 @@ export function journalRoutes(journal: Journal): Operation[] {
       summary: 'What arrived, the oldest first',
       query: pageQuery,
       answer: pageAnswer,
-      run({ query }) {
+      async run({ query }) {
+        await journal.refresh()
         const { entries, next, dropped } = journal.page(query)
         return { entries: entries.map(entry => entry.toJSON()), next, dropped }
       },
@@ -21,8 +23,9 @@ export function journalRoutes(journal: Journal): Operation[] {
       path: '/journal',
       summary: 'Forget what arrived so far',
       answer: pageAnswer,
-      run() {
-        journal.clear()
+      refusals: [503],
+      async run() {
+        await journal.clear()
         return { entries: [], next: 0, dropped: 0 }
       },
     }),
@@ -46,11 +49,21 @@ export function journalRoutes(journal: Journal): Operation[] {
       body: nothingRequest,
       bodyCode: 'bad_where',
       answer: proven,
-      refusals: [409],
-      run({ body }) {
+      refusals: [409, 503],
+      async run({ body }) {
+        const sure = await journal.refresh()
         journal.expectNothing(body.where)
+        if (!sure) throw notSure()
         return { ok: true } as const
       },
     }),
   ]
+}
+
+function notSure(): Refusal {
+  return new Refusal(
+    'journal_incomplete',
+    'nothing of the kind is known, but not every replica could be asked what reached it',
+    'ask again; GET /replicas shows which there are, and /readyz whether the store is there',
+  )
 }

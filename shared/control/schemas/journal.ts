@@ -17,6 +17,7 @@ const where = {
   transport: z.enum(TRANSPORTS).exactOptional(),
   argsHash: textOrNone.exactOptional(),
   trace: textOrNone.exactOptional(),
+  instance: z.string().exactOptional().describe('the name of a replica, where a store is shared'),
   arguments: jsonObject.exactOptional().describe('what the arguments contain, as JSON'),
 }
 

@@ -17,6 +17,7 @@ import { type Accepted, accepted } from './negotiate.js'
 import { PostReply } from './post-reply.js'
 import {
   bodyTooLarge,
+  cannotTell,
   HttpRejection,
   invalidRequest,
   isInitialize,
@@ -31,6 +32,7 @@ import {
   sessionNotFound,
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
+import type { SharedSessions } from './shared-sessions.js'
 
 /** What the SDK's own transport takes; a sealed message of 192 KiB fits many times over. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -48,6 +50,8 @@ export interface EndpointOptions<Caller> {
   maxBodyBytes?: number
   /** How long a session may go unused, in milliseconds. */
   sessionIdleMs?: number
+  /** The sessions of other replicas. Default: there are none. */
+  shared?: SharedSessions
   /** Stamps every answer with this name of the instance, and with the entries of its requests. Default: neither. */
   stamp?: string
 }
@@ -83,6 +87,9 @@ export class McpEndpoint<Caller> implements HttpFace {
       machine: options.machine,
       ids: options.ids,
       ...(options.sessionIdleMs !== undefined && { idleMs: options.sessionIdleMs }),
+      shared: options.shared,
+      onAdopted: session => this.#host.join(session),
+      onEnded: session => this.#end(session, 'the session was ended'),
       onExpired: session => this.#host.leave(session, 'the session was idle for too long'),
     })
   }
@@ -111,8 +118,8 @@ export class McpEndpoint<Caller> implements HttpFace {
     if (method === 'POST') {
       const post = await this.#read(exchange)
       if (post !== undefined) this.#dispatch(exchange, post)
-    } else if (method === 'GET') this.#get(exchange)
-    else if (method === 'DELETE') this.#delete(exchange)
+    } else if (method === 'GET') await this.#get(exchange)
+    else if (method === 'DELETE') await this.#delete(exchange)
     else throw methodNotAllowed(method)
   }
 
@@ -127,7 +134,8 @@ export class McpEndpoint<Caller> implements HttpFace {
     if (raw === undefined) return undefined
     exchange.raw = raw
     const body = parse(raw)
-    const session = this.#session(exchange.request)
+    const session = await this.#session(exchange.request)
+    if (exchange.response.closed) return undefined
     const batch = Array.isArray(body)
     const messages: unknown[] = batch ? body : [body]
     if (batch) requireBatchAllowed(messages, headers, session)
@@ -193,12 +201,18 @@ export class McpEndpoint<Caller> implements HttpFace {
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
     return {
       answer: response => {
-        if ('result' in response) {
-          this.#sessions.add(session)
-          this.#host.join(session)
-          posted.header('Mcp-Session-Id', session.session)
-        } else this.#host.leave(session, 'initialize failed')
-        return posted.answer(response)
+        if (!('result' in response)) {
+          this.#host.leave(session, 'initialize failed')
+          return posted.answer(response)
+        }
+        this.#sessions.add(session)
+        this.#host.join(session)
+        posted.header('Mcp-Session-Id', session.session)
+        const telling = this.#sessions.tell(session)
+        if (telling === undefined) return posted.answer(response)
+        // Whoever has the answer may go to another replica with it.
+        void telling.then(() => posted.answer(response))
+        return Buffer.byteLength(JSON.stringify(response))
       },
       notify: message => posted.notify(message),
       abandon: () => posted.abandon(),
@@ -206,11 +220,12 @@ export class McpEndpoint<Caller> implements HttpFace {
     }
   }
 
-  #get(exchange: Exchange): void {
+  async #get(exchange: Exchange): Promise<void> {
     const { request, response } = exchange
-    const session = this.#requireSession(request)
+    const session = await this.#requireSession(request)
     if (!accepted(request.headers).sse) throw notAcceptable('text/event-stream')
     const entry = this.#note(exchange, session)
+    if (response.closed) return this.#host.noteEnd(entry, 'aborted', 0)
     const stream = new SseStream(response, this.#options.machine, { 'Mcp-Session-Id': session.session })
     session.streams.add(stream)
     response.on('close', () => {
@@ -219,11 +234,12 @@ export class McpEndpoint<Caller> implements HttpFace {
     })
   }
 
-  #delete(exchange: Exchange): void {
-    const session = this.#requireSession(exchange.request)
+  async #delete(exchange: Exchange): Promise<void> {
+    const session = await this.#requireSession(exchange.request)
     const entry = this.#note(exchange, session)
-    this.#sessions.remove(session)
+    const ending = this.#sessions.end(session)
     this.#end(session, 'the session was ended')
+    await ending
     exchange.response.writeHead(200).end()
     this.#host.noteEnd(entry, 'ok', 0)
   }
@@ -233,17 +249,25 @@ export class McpEndpoint<Caller> implements HttpFace {
     for (const stream of session.streams) stream.end()
   }
 
-  /** @throws HttpRejection 404 if the session id names no open session */
-  #session({ headers }: IncomingMessage): HttpSession | undefined {
+  /** @throws HttpRejection 404 if the session id names no open session, 503 if that cannot be told */
+  async #session({ headers }: IncomingMessage): Promise<HttpSession | undefined> {
     const id = headers['mcp-session-id']
     if (id === undefined) return undefined
-    const session = this.#sessions.use(String(id))
+    const session = this.#sessions.use(String(id)) ?? (await this.#adopted(String(id)))
     if (session === undefined) throw sessionNotFound(String(id))
     return session
   }
 
-  #requireSession(request: IncomingMessage): HttpSession {
-    const session = this.#session(request)
+  async #adopted(id: string): Promise<HttpSession | undefined> {
+    try {
+      return await this.#sessions.adopt(id)
+    } catch (error) {
+      throw error instanceof Refusal ? cannotTell(error.sentence) : error
+    }
+  }
+
+  async #requireSession(request: IncomingMessage): Promise<HttpSession> {
+    const session = await this.#session(request)
     if (session === undefined) throw sessionMissing(request.method)
     requireVersion(request.headers)
     return session

@@ -54,6 +54,11 @@ export function sessionNotFound(id: string): HttpRejection {
   return new HttpRejection(404, RpcCode.sessionNotFound, message)
 }
 
+/** Whether a session is open is not known just now. */
+export function cannotTell(message: string): HttpRejection {
+  return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '1' })
+}
+
 /** @throws HttpRejection 415 */
 export function requireJson(headers: IncomingHttpHeaders): void {
   if (isJson(headers)) return

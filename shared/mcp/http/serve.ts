@@ -4,6 +4,7 @@ import type { IdSource } from '../../ids.js'
 import type { Instance } from '../../instance.js'
 import type { McpHost } from '../host.js'
 import { McpEndpoint } from './endpoint.js'
+import { SESSION_IDLE_MS } from './sessions.js'
 
 /** Where a server listens, and for whom. */
 export interface ListenOptions {
@@ -52,6 +53,7 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
     machine,
     ids,
     log,
+    ...(instance.shareSessions && { shared: instance.shareSessions(name, SESSION_IDLE_MS) }),
     ...(instance.stamp && { stamp: instance.name }),
   })
   const listener = await Listener.open({

@@ -3,9 +3,13 @@ import type { Clock, Wakeup } from '../../clock/clock.js'
 import type { SseStream } from '../../http/sse.js'
 import type { IdSource } from '../../ids.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
+import type { SharedSessions } from './shared-sessions.js'
 
 /** How long a session may go unused: clients are free to leave without a DELETE, and each holds memory. */
 export const SESSION_IDLE_MS = 30 * 60_000
+
+/** How often the others are told that a session is in use, within the time that one may go unused. */
+const TOLD_PER_IDLE = 10
 
 /** A client that has initialized over HTTP. */
 export class HttpSession implements Conversation {
@@ -15,6 +19,8 @@ export class HttpSession implements Conversation {
   readonly streams = new Set<SseStream>()
   version?: string
   usedAt: number
+  /** When the other replicas were last told that it is in use; undefined: they do not know of it. */
+  toldAt?: number
 
   constructor(
     readonly session: string,
@@ -40,8 +46,14 @@ export interface SessionsOptions {
   ids: IdSource
   /** Default {@link SESSION_IDLE_MS}. */
   idleMs?: number
+  /** Those of the other replicas. Default: there are none. */
+  shared?: SharedSessions | undefined
+  /** A session that was opened elsewhere is used here. */
+  onAdopted(session: HttpSession): void
   /** A session has gone unused for too long and is no more. */
   onExpired(session: HttpSession): void
+  /** A session has been ended elsewhere. */
+  onEnded(session: HttpSession): void
 }
 
 /** The HTTP sessions of one endpoint, with the reaper that ends the idle ones. */
@@ -49,11 +61,17 @@ export class Sessions {
   readonly #open = new Map<string, HttpSession>()
   readonly #options: SessionsOptions
   readonly #idleMs: number
+  readonly #leave: (() => void) | undefined
   #reaper: Wakeup | undefined
 
   constructor(options: SessionsOptions) {
     this.#options = options
     this.#idleMs = options.idleMs ?? SESSION_IDLE_MS
+    this.#leave = options.shared?.listen({
+      known: () =>
+        [...this.#open.values()].flatMap(({ session, toldAt }) => (toldAt === undefined ? [] : session)),
+      ended: id => this.#endedElsewhere(id),
+    })
   }
 
   get size(): number {
@@ -70,23 +88,65 @@ export class Sessions {
     this.#reaper ??= this.#arm(this.#idleMs)
   }
 
+  /** Has the other replicas accept a session; undefined: there are none. It never rejects. */
+  tell(session: HttpSession): Promise<void> | undefined {
+    const { shared, machine } = this.#options
+    return shared?.opened(session.session, session.version).then(told => {
+      if (told) session.toldAt = machine.now()
+    })
+  }
+
   /** The open session of that id, marked as used. */
   use(id: string): HttpSession | undefined {
     const session = this.#open.get(id)
-    if (session !== undefined) session.usedAt = this.#options.machine.now()
+    if (session !== undefined) this.#used(session)
     return session
   }
 
-  remove(session: HttpSession): void {
+  /** The session of that id that another replica has opened; it is open here as well from then on. @throws Refusal `store_unavailable` */
+  async adopt(id: string): Promise<HttpSession | undefined> {
+    const { shared, machine, onAdopted } = this.#options
+    const found = await shared?.find(id)
+    // Two requests may have asked for it at once.
+    const known = this.use(id)
+    if (known !== undefined || found === undefined) return known
+    const session = new HttpSession(id, machine.now())
+    session.toldAt = machine.now()
+    if (found.version !== undefined) session.version = found.version
+    this.add(session)
+    onAdopted(session)
+    return session
+  }
+
+  /** It is no more, on no replica. */
+  async end(session: HttpSession): Promise<void> {
     this.#open.delete(session.session)
+    await this.#options.shared?.ended(session.session)
   }
 
   /** Stops the reaper and hands out what was open. */
   close(): HttpSession[] {
     this.#reaper?.cancel()
+    this.#leave?.()
     const open = [...this.#open.values()]
     this.#open.clear()
     return open
+  }
+
+  #used(session: HttpSession): void {
+    const { machine, shared } = this.#options
+    const now = machine.now()
+    session.usedAt = now
+    if (session.toldAt === undefined || now - session.toldAt < this.#idleMs / TOLD_PER_IDLE) return
+    session.toldAt = now
+    shared?.used(session.session)
+  }
+
+  #endedElsewhere(id: string): void {
+    const session = this.#open.get(id)
+    if (session === undefined) return
+    this.#open.delete(id)
+    this.#options.onEnded(session)
   }
 
   #arm(inMs: number): Wakeup {
@@ -97,9 +157,10 @@ export class Sessions {
     const now = this.#options.machine.now()
     let next = now + this.#idleMs
     for (const session of this.#open.values()) {
-      if (!session.idle) session.usedAt = now
+      if (!session.idle) this.#used(session)
       else if (now - session.usedAt >= this.#idleMs) {
-        this.remove(session)
+        // The other replicas go by when it was last used on any of them.
+        this.#open.delete(session.session)
         this.#options.onExpired(session)
       } else next = Math.min(next, session.usedAt + this.#idleMs)
     }

@@ -84,6 +84,7 @@ const REFUSED: [method: string, path: string, body: unknown, status: number, cod
       'ack_task',
     ],
     ['GET', '/state?secrets=please', undefined, 400, 'bad_query', 'query.secrets'],
+    ['GET', '/replicas?all=1', undefined, 400, 'bad_query', 'takes no parameters'],
     ['GET', '/state/skynet', undefined, 404, 'unknown_route', '/state/skynet'],
     ['POST', '/accounts/acct_free', { plan: 'gold' }, 400, 'bad_plan', '"gold"'],
     ['POST', '/accounts/nobody', { plan: 'paid' }, 404, 'unknown_account', 'acct_paid'],

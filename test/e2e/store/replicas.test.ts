@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { createUnderstudy, type Understudy } from '../../../servers/index.js'
+import { ControlClient } from '../../../shared/control/client/index.js'
+import { send } from '../../support/raw-http.js'
+import { RecordingDatabases } from '../../support/recording-databases.js'
+import { type Stores, startStores } from '../../support/store.js'
+import { until } from '../../support/until.js'
+import { layWire } from '../../support/wire.js'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+async function replica(store: string): Promise<{ u: Understudy; control: ControlClient }> {
+  const u = await createUnderstudy({ store, databases: new RecordingDatabases() })
+  onTestFinished(() => u.close())
+  return { u, control: new ControlClient(u.control.url) }
+}
+
+const readiness = ({ u }: { u: Understudy }) => send(`${u.control.url}/readyz`, { method: 'GET' })
+
+test('GET /replicas shows those that live, and which of them answers', async () => {
+  const url = stores.freshUrl()
+  const [a, b] = [await replica(url), await replica(url)]
+  const listed = await b.control.replicas()
+  expect(listed).toEqual({
+    store: expect.stringMatching(/^[^@]+$/),
+    replicas: [
+      {
+        number: 1,
+        instance: a.u.instance.name,
+        startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+        self: false,
+      },
+      { number: 2, instance: b.u.instance.name, startedAt: expect.any(String), self: true },
+    ],
+  })
+  await a.u.close()
+  await until(async () => (await b.control.replicas()).replicas.length === 1)
+})
+
+test('without a store there is nobody else', async () => {
+  const { control } = await replica('memory')
+  expect(await control.replicas()).toEqual({ store: null, replicas: [] })
+})
+
+test('/readyz and /metrics tell whether the store is there', async () => {
+  const wire = await layWire(stores.freshUrl())
+  const a = await replica(wire.url)
+  expect((await readiness(a)).json).toMatchObject({
+    ready: true,
+    checks: { store: { postgres: 'ok', notices: 'ok' } },
+  })
+  expect(await a.control.metrics()).toMatch(
+    /^understudy_store_available 1\n(.*\n)*understudy_store_replicas 1$/m,
+  )
+
+  await wire.cut()
+  await until(() => a.u.instance.store?.notices.available === false)
+  const down = await readiness(a)
+  expect([down.status, down.json]).toEqual([
+    503,
+    {
+      ready: false,
+      checks: expect.objectContaining({
+        store: { postgres: expect.stringContaining('cannot be reached'), notices: expect.any(String) },
+      }),
+      error: {
+        code: 'not_ready',
+        message: expect.stringContaining('store postgres: '),
+        hint: expect.any(String),
+      },
+    },
+  ])
+  expect(await a.control.metrics()).toMatch(/^understudy_store_available 0$/m)
+  await expect(a.control.replicas()).rejects.toMatchObject({ status: 503, code: 'store_unavailable' })
+
+  await wire.mend()
+  await until(async () => (await readiness(a)).status === 200)
+})

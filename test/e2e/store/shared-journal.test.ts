@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createSafebot, type SafebotAlone, type SafebotAloneOptions } from '../../../servers/index.js'
+import { ControlClient } from '../../../shared/control/client/index.js'
+import { rpc, send } from '../../support/raw-http.js'
+import { type Stores, startStores } from '../../support/store.js'
+import { until } from '../../support/until.js'
+import { layWire } from '../../support/wire.js'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+async function replica(store: string, options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
+  const running = await createSafebot({ store, world: 'empty', ...options })
+  onTestFinished(() => running.close())
+  return running
+}
+
+async function two(url = stores.freshUrl()): Promise<[SafebotAlone, SafebotAlone]> {
+  return [await replica(url), await replica(url)]
+}
+
+const controlOf = (of: SafebotAlone) => new ControlClient(of.control.url)
+
+/** One call that a server's journal notes. */
+async function callTool(of: SafebotAlone, name = 'create_room', args: unknown = {}): Promise<void> {
+  await send(of.mcpUrl, { body: rpc('tools/call', { name, arguments: args }) })
+}
+
+describe('the journal of a store', () => {
+  test('GET /journal on either replica has what reached both, as it reached them', async () => {
+    const [a, b] = await two()
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    await send(a.mcpUrl, {
+      body: rpc('tools/call', { name: 'create_room', arguments: { label: 'one \u0000 \ud800' } }),
+      headers: { traceparent, authorization: 'Bearer s3cret', 'x-safebot-handle': 'worker' },
+    })
+    await callTool(b)
+    const [here, there] = [await controlOf(a).journal.page(), await controlOf(b).journal.page()]
+    const withoutSeq = ({ entries }: typeof here) =>
+      entries.map(({ seq, ...entry }) => entry).toSorted((one, other) => (one.wall < other.wall ? -1 : 1))
+    expect(withoutSeq(there)).toEqual(withoutSeq(here))
+    expect(new Set(here.entries.map(({ instance }) => instance))).toEqual(
+      new Set([a.instance.name, b.instance.name]),
+    )
+    expect(JSON.stringify(there)).not.toContain('s3cret')
+    const [traced] = b.journal.entries({ trace: '0af7651916cd43dd8448eb211c80319c' })
+    expect(traced).toMatchObject({ caller: 'worker', outcome: 'tool_error', instance: a.instance.name })
+  })
+
+  test('entries are picked by the instance they reached', async () => {
+    const [a, b] = await two()
+    await callTool(a)
+    await callTool(b)
+    const { entries } = await controlOf(a).journal.page({ instance: b.instance.name })
+    expect(entries.map(({ instance, tool }) => [instance, tool])).toEqual([[b.instance.name, 'create_room']])
+  })
+
+  test('pages go on by their own seq, each entry once, whichever replica it reached', async () => {
+    const [a, b] = await two()
+    for (let nth = 0; nth < 5; nth++) await callTool(nth % 2 === 0 ? a : b)
+    const seen = []
+    let after = 0
+    for (;;) {
+      const { entries, next } = await controlOf(b).journal.page({ after, limit: 2 })
+      if (entries.length === 0) break
+      seen.push(...entries.map(({ instance, wall }) => `${instance} ${wall}`))
+      after = next
+    }
+    expect([seen.length, new Set(seen).size]).toEqual([5, 5])
+  })
+
+  test('who waits on one replica is told of what reaches the other', async () => {
+    const [a, b] = await two()
+    const awaited = b.journal.waitFor({ tool: 'create_room', outcome: 'ok' })
+    await callTool(a)
+    expect((await awaited)[0]).toMatchObject({ instance: a.instance.name })
+  })
+
+  test('so is who reads its stream', async () => {
+    const [a, b] = await two()
+    const stream = controlOf(b).journal.stream({ after: 0 })[Symbol.asyncIterator]()
+    const first = stream.next()
+    await callTool(a)
+    expect((await first).value).toMatchObject({ type: 'ended', entry: { instance: a.instance.name } })
+    await stream.return?.(undefined)
+  })
+
+  test('that nothing arrived is proved for all replicas', async () => {
+    const [a, b] = await two()
+    await controlOf(b).journal.expectNothing({ tool: 'create_room' })
+    await callTool(a)
+    await expect(controlOf(b).journal.expectNothing({ tool: 'create_room' })).rejects.toMatchObject({
+      code: 'journal_unexpected',
+    })
+  })
+
+  test('in process it is brought up to date first', async () => {
+    const [a, b] = await two()
+    await callTool(a)
+    expect(await b.journal.refresh()).toBe(true)
+    expect(() => b.journal.expectNothing({ tool: 'create_room' })).toThrow('was not to arrive')
+  })
+
+  test('outlives its replicas', async () => {
+    const url = stores.freshUrl()
+    const first = await createSafebot({ store: url, world: 'empty' })
+    await callTool(first)
+    await first.close()
+    const again = await replica(url)
+    expect(again.journal.entries().map(({ tool, instance }) => [tool, instance])).toEqual([
+      ['create_room', first.instance.name],
+    ])
+  })
+
+  test('cleared on one replica, it is empty on all, and stays so for one that starts', async () => {
+    const url = stores.freshUrl()
+    const [a, b] = await two(url)
+    await callTool(a)
+    await callTool(b)
+    await controlOf(b).journal.clear()
+    expect([a.journal.size, b.journal.size]).toEqual([0, 0])
+    await callTool(a)
+    expect((await controlOf(b).journal.page()).entries).toHaveLength(1)
+    expect((await replica(url)).journal.size).toBe(1)
+  })
+
+  test('what another replica could not keep cannot be proved not to have been', async () => {
+    const url = stores.freshUrl()
+    const a = await replica(url)
+    await stores.run(`INSERT INTO ${stores.schemaOf(url)}.journal (replica, lost) VALUES (99, 3)`)
+    await expect(controlOf(a).journal.expectNothing()).rejects.toMatchObject({ code: 'journal_incomplete' })
+    expect(await controlOf(a).journal.page()).toMatchObject({ entries: [], dropped: 3 })
+  })
+
+  test('a replica begins with the latest 10,000, and knows that there were more', async () => {
+    const url = stores.freshUrl()
+    const a = await replica(url)
+    await callTool(a)
+    await a.close()
+    await stores.run(
+      `INSERT INTO ${stores.schemaOf(url)}.journal (replica, seq, entry)
+       SELECT replica, seq + nth, entry FROM ${stores.schemaOf(url)}.journal, generate_series(1, 10004) AS nth`,
+    )
+    const b = await replica(url)
+    expect([b.journal.size, b.journal.dropped]).toEqual([10_000, 5])
+    expect(() => b.journal.expectNothing({ tool: 'ack_task' })).toThrow('no longer kept')
+  }, 20_000)
+
+  test('a reset clears it for all', async () => {
+    const [a, b] = await two()
+    await callTool(a)
+    await callTool(b)
+    await a.reset()
+    expect([
+      (await controlOf(a).journal.page()).entries,
+      (await controlOf(b).journal.page()).entries,
+    ]).toEqual([[], []])
+  })
+
+  test('one that is off takes no part', async () => {
+    const url = stores.freshUrl()
+    const [a, b] = [await replica(url), await replica(url, { journal: false })]
+    await callTool(a)
+    await callTool(b)
+    expect((await controlOf(a).journal.page()).entries).toHaveLength(1)
+    expect(b.journal.size).toBe(0)
+  })
+})
+
+describe('while the store is away', () => {
+  test('calls are noted and answered; the others read of them once it is back', async () => {
+    const url = stores.freshUrl()
+    const wire = await layWire(url)
+    const [a, b] = [await replica(wire.url), await replica(url)]
+    await wire.cut()
+    await callTool(a)
+    const { entries } = await controlOf(a).journal.page()
+    expect(entries.map(({ tool, outcome }) => [tool, outcome])).toEqual([['create_room', 'ok']])
+    expect(b.journal.size).toBe(0)
+    await wire.mend()
+    await until(() => b.journal.size === 1)
+  }, 20_000)
+
+  test('nothing is proved of the others, and the journal is not cleared for them', async () => {
+    const wire = await layWire(stores.freshUrl())
+    const a = await replica(wire.url)
+    await wire.cut()
+    await expect(controlOf(a).journal.expectNothing()).rejects.toMatchObject({
+      status: 409,
+      code: 'journal_incomplete',
+    })
+    await expect(controlOf(a).journal.clear()).rejects.toMatchObject({
+      status: 503,
+      code: 'store_unavailable',
+    })
+  })
+})

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createUnderstudy, type Understudy } from '../../../servers/index.js'
+import { silentLog } from '../../../shared/log.js'
+import { StoredSessions } from '../../../shared/postgres/stored-sessions.js'
+import { initialize, type RawAnswer, rpc, send } from '../../support/raw-http.js'
+import { RecordingDatabases } from '../../support/recording-databases.js'
+import { type Stores, startStores } from '../../support/store.js'
+import { until } from '../../support/until.js'
+import { layWire } from '../../support/wire.js'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+async function replica(store: string): Promise<Understudy> {
+  const running = await createUnderstudy({ store, databases: new RecordingDatabases(), log: silentLog })
+  onTestFinished(() => running.close())
+  return running
+}
+
+async function two(url = stores.freshUrl()): Promise<[Understudy, Understudy]> {
+  return [await replica(url), await replica(url)]
+}
+
+const SERVERS = ['instanode', 'safebot'] as const
+
+type Session = { 'mcp-session-id': string }
+
+/** Opens a session. @returns the header that names it */
+async function open(mcpUrl: string): Promise<Session> {
+  const { headers: given } = await send(mcpUrl, { body: initialize('2025-03-26') })
+  return { 'mcp-session-id': String(given['mcp-session-id']) }
+}
+
+const ping = (mcpUrl: string, headers: Record<string, string>): Promise<RawAnswer> =>
+  send(mcpUrl, { body: rpc('ping'), headers })
+
+/** The handle that a session has by itself on a replica. */
+async function handleOn({ safebot, journal, instance }: Understudy, session: Session): Promise<string> {
+  await ping(safebot.mcpUrl, session)
+  const where = { method: 'ping', session: session['mcp-session-id'], instance: instance.name }
+  return journal.entries(where)[0]?.caller ?? ''
+}
+
+describe('a session over HTTP', () => {
+  test.each(SERVERS)('of %s is opened on one replica and used on the other', async server => {
+    const [a, b] = await two()
+    const session = await open(a[server].mcpUrl)
+    expect((await ping(b[server].mcpUrl, session)).status).toBe(200)
+    // What was agreed on holds there as well: a batch is of 2025-03-26.
+    const batch = await send(b[server].mcpUrl, { body: [rpc('ping')], headers: session })
+    expect([batch.status, JSON.parse(batch.body)]).toEqual([200, [{ jsonrpc: '2.0', id: 1, result: {} }]])
+  })
+
+  test('is of one server: another does not know it', async () => {
+    const [a, b] = await two()
+    expect((await ping(b.instanode.mcpUrl, await open(a.safebot.mcpUrl))).status).toBe(404)
+  })
+
+  test('of Safebot has the same handle of its own on every replica, and no two have one', async () => {
+    const [a, b] = await two()
+    const [one, other] = [await open(a.safebot.mcpUrl), await open(b.safebot.mcpUrl)]
+    const handles = await Promise.all([
+      handleOn(a, one),
+      handleOn(b, one),
+      handleOn(a, other),
+      handleOn(b, other),
+    ])
+    expect(handles[0]).toMatch(/^mcp-[0-9a-f]{16}$/)
+    expect(handles[1]).toBe(handles[0])
+    expect(handles[3]).toBe(handles[2])
+    expect(handles[2]).not.toBe(handles[0])
+  })
+
+  test('ended on one replica it is over on all', async () => {
+    const [a, b] = await two()
+    const session = await open(a.safebot.mcpUrl)
+    await ping(b.safebot.mcpUrl, session)
+    expect((await send(b.safebot.mcpUrl, { method: 'DELETE', headers: session })).status).toBe(200)
+    await until(async () => (await ping(a.safebot.mcpUrl, session)).status === 404)
+    expect((await ping(b.safebot.mcpUrl, session)).status).toBe(404)
+  })
+
+  test('outlives the replica that opened it, and all of them', async () => {
+    const url = stores.freshUrl()
+    const first = await createUnderstudy({ store: url, databases: new RecordingDatabases() })
+    const session = await open(first.safebot.mcpUrl)
+    await first.close()
+    const again = await replica(url)
+    expect((await ping(again.safebot.mcpUrl, session)).status).toBe(200)
+  })
+
+  test('that nobody has opened is nobody’s', async () => {
+    const [a] = await two()
+    const answer = await ping(a.safebot.mcpUrl, { 'mcp-session-id': 'made-up' })
+    expect([answer.status, answer.body]).toEqual([404, expect.stringContaining('initialize again')])
+  })
+
+  test('that has gone unused for too long is no more', async () => {
+    const [a] = await two()
+    const { store } = a.instance
+    if (store === undefined) throw new Error('it has a store')
+    const session = await open(a.safebot.mcpUrl)
+    const sessions = (idleMs: number) =>
+      new StoredSessions({ store, log: silentLog, endpoint: 'safebot', idleMs })
+    expect(await sessions(60_000).find(session['mcp-session-id'])).toEqual({ version: '2025-03-26' })
+    expect(await sessions(0).find(session['mcp-session-id'])).toBeUndefined()
+  })
+})
+
+describe('while the store is away', () => {
+  test('known sessions go on, of others it cannot be told, and one that was ended meanwhile is over', async () => {
+    const url = stores.freshUrl()
+    const wire = await layWire(url)
+    const [a, b] = [await replica(wire.url), await replica(url)]
+    const [known, unknown] = [await open(a.safebot.mcpUrl), await open(b.safebot.mcpUrl)]
+    await wire.cut()
+    expect((await ping(a.safebot.mcpUrl, known)).status).toBe(200)
+    const answer = await ping(a.safebot.mcpUrl, unknown)
+    expect([answer.status, answer.headers['retry-after']]).toEqual([503, '1'])
+    await send(b.safebot.mcpUrl, { method: 'DELETE', headers: known })
+    await wire.mend()
+    await until(async () => (await ping(a.safebot.mcpUrl, known)).status === 404)
+    expect((await ping(a.safebot.mcpUrl, unknown)).status).toBe(200)
+  }, 20_000)
+
+  test('a session is opened all the same, for the replica that opens it', async () => {
+    const wire = await layWire(stores.freshUrl())
+    const a = await replica(wire.url)
+    await wire.cut()
+    const session = await open(a.safebot.mcpUrl)
+    expect((await ping(a.safebot.mcpUrl, session)).status).toBe(200)
+  })
+})

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Command, type Exit } from '../../support/command.js'
+import { rpc, send } from '../../support/raw-http.js'
+import { type Stores, startStores } from '../../support/store.js'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+const exitOf = (args: string[], env: Record<string, string> = {}): Promise<Exit> =>
+  new Command(args, { UNDERSTUDY_SAFEBOT_PORT: '0', ...env }).exit
+
+describe('--store', () => {
+  test.each([
+    ['up', (url: string) => [['up', '--json', '--store', url], {}] as const],
+    ['up, by the environment', (url: string) => [['up', '--json'], { UNDERSTUDY_STORE: url }] as const],
+  ])('%s: the stand-ins run on a PostgreSQL, and stop with exit code 0', async (_, line) => {
+    const url = stores.freshUrl()
+    const [args, env] = line(url)
+    const command = new Command([...args], { UNDERSTUDY_SAFEBOT_PORT: '0', ...env })
+    const { safebot } = JSON.parse((await command.lines(1))[0] ?? '')
+    expect((await send(safebot.mcp, { body: rpc('ping') })).status).toBe(200)
+    expect(await stores.run(`SELECT number FROM ${stores.schemaOf(url)}.replicas`)).toEqual([{ number: 1 }])
+    command.process.kill('SIGTERM')
+    expect(await command.exit).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test.each(['instanode', 'safebot'])(
+    '%s alone takes it as well, and its pipe is silent about it',
+    async server => {
+      const url = stores.freshUrl()
+      const command = new Command([server, '--store', url])
+      command.say(rpc('ping'))
+      expect(JSON.parse((await command.lines(1))[0] ?? '')).toMatchObject({ result: {} })
+      expect(await stores.run(`SELECT number FROM ${stores.schemaOf(url)}.replicas`)).toHaveLength(1)
+      command.process.stdin.end()
+      expect(await command.exit).toMatchObject({ code: 0, stderr: '' })
+    },
+  )
+
+  test.each(['nonsense', 'redis://host/0', '', 'postgres://host/db?pool=many'])(
+    '%j is a wrong command line: one sentence, exit code 2',
+    async store => {
+      expect(await exitOf(['up', '--store', store])).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/^understudy: the store cannot be used: [^\n]+\n$/),
+      })
+    },
+  )
+
+  test.each([
+    ['instanode', '--connect'],
+    ['safebot', 'a service that runs elsewhere'],
+  ])('%s has nothing to keep there as a client of another', async (server, beside) => {
+    const args = [server, '--connect', 'http://127.0.0.1:1', '--store', 'postgres://u:hunter2@host/db']
+    expect(await exitOf(args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `understudy: --store means nothing with ${beside}: leave one out\n`,
+    })
+  })
+
+  test('where nobody listens it says so without the password, with exit code 1', async () => {
+    expect(await exitOf(['up', '--store', 'postgres://u:hunter2@127.0.0.1:1/db'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^(?!.*hunter2)understudy: the store at 127\.0\.0\.1:1\/db cannot be opened [^\n]+\n$/,
+      ),
+    })
+  })
+
+  test('a store of a newer version, or a role without rights: one sentence, exit code 1', async () => {
+    const url = stores.freshUrl()
+    const schema = stores.schemaOf(url)
+    await stores.run(`CREATE SCHEMA ${schema}`)
+    await stores.run(`CREATE TABLE ${schema}.migrations (name text PRIMARY KEY)`)
+    await stores.run(`INSERT INTO ${schema}.migrations VALUES ('base-99')`)
+    const newer = await exitOf(['safebot', '--store', url])
+    expect(newer).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^understudy: [^\n]*base-99[^\n]*\n$/),
+    })
+
+    const poor = new URL(stores.freshUrl())
+    const role = `poor_${stores.schemaOf(poor.href)}`
+    await stores.run(`CREATE ROLE ${role} LOGIN PASSWORD 'poor'`)
+    poor.username = role
+    poor.password = 'poor'
+    const refused = await exitOf(['instanode', '--store', poor.href])
+    await stores.run(`DROP ROLE ${role}`)
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^understudy: the role may not make the schema [^\n]+ GRANT [^\n]+\n$/),
+    })
+  })
+})
