@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { isUnavailable } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
@@ -146,6 +147,7 @@ export class Provisioning {
     } catch (error) {
       log.error('a resource could not be kept', error)
       if (draft.type === 'postgres') await databases.drop(databaseName(draft.token))
+      if (isUnavailable(error)) throw error
       throw internalError('the resource could not be recorded and nothing is left of it: try again')
     }
     reaper.watch(nextVisit(resource))

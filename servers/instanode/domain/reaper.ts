@@ -141,24 +141,31 @@ export class Reaper {
     await this.resume()
   }
 
-  /** Looks at a database's size, if it is time to. One that cannot be judged is looked at again at the next tick. */
+  /**
+   * Looks at a database's size, if it is time to. Of several that try at once one does; what it cannot judge is looked at again at
+   * the next tick.
+   */
   async #measure(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
     const name = databaseName(token)
-    await store.alter(token, async resource => {
+    const taken = await store.alter(token, async resource => {
       if (resource === undefined || resource.measureAt === null || resource.measureAt > clock.now())
         return undefined
-      try {
-        const { sizeBytes } = await databases.stats(name)
-        if (sizeBytes > storageBytesOf(resource.tier, contract)) {
-          await databases.block(name)
-          return { ...resource, status: 'quota_exceeded', reapAt: null, measureAt: null }
-        }
-      } catch (error) {
-        log.error('a database could not be held to its quota', error)
-      }
       return { ...resource, measureAt: this.nextMeasure() }
     })
+    if (taken === undefined) return
+    try {
+      const { sizeBytes } = await databases.stats(name)
+      if (sizeBytes <= storageBytesOf(taken.tier, contract)) return
+      await databases.block(name)
+    } catch (error) {
+      return log.error('a database could not be held to its quota', error)
+    }
+    await store.alter(token, async resource =>
+      resource?.status === 'active'
+        ? { ...resource, status: 'quota_exceeded', reapAt: null, measureAt: null }
+        : undefined,
+    )
   }
 
   async #clear({ type, token }: Resource): Promise<void> {

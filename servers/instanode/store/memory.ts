@@ -71,6 +71,8 @@ export class MemoryStore implements InstanodeStore {
       const row = this.#rows.get(token)
       const changed = await change(row?.resource)
       if (row === undefined || changed === undefined) return undefined
+      const { owner } = row.resource
+      if (owner !== null && owner !== changed.owner) this.#owned.get(owner)?.delete(token)
       row.resource = changed
       this.#index(changed)
       return changed
@@ -105,7 +107,8 @@ export class MemoryStore implements InstanodeStore {
     return next
   }
 
-  async pushDelivery(token: string, delivery: Delivery, keep: number): Promise<void> {
+  async pushDelivery(token: string, delivery: Delivery, keep: number): Promise<boolean> {
+    if (this.#rows.get(token)?.resource.status !== 'active') return false
     const log = this.#logs.get(token) ?? new Set()
     this.#logs.set(token, log)
     log.add(delivery)
@@ -113,10 +116,16 @@ export class MemoryStore implements InstanodeStore {
       if (log.size <= keep) break
       log.delete(oldest)
     }
+    return true
   }
 
   async deliveries(token: string): Promise<Delivery[]> {
     return [...(this.#logs.get(token) ?? [])].reverse()
+  }
+
+  async delivery(token: string, id: string): Promise<Delivery | undefined> {
+    for (const delivery of this.#logs.get(token) ?? []) if (delivery.id === id) return delivery
+    return undefined
   }
 
   async forgetDeliveries(token: string): Promise<void> {
