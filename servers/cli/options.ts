@@ -35,7 +35,7 @@ export const OPTIONS = {
   databases: {
     value: 'SOURCE',
     fallback: 'embedded',
-    about: 'embedded, or the URL of a PostgreSQL administrator',
+    about: 'embedded, or the URL of a PostgreSQL administrator; beside a store, the server it is on',
   },
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },

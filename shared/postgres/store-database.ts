@@ -30,6 +30,9 @@ const CHANGE_SETTING = statement(
 const LOCK_SETTING = statement(
   "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' setting ' || $1, 0))",
 )
+const LOCK_NAME = statement(
+  "SELECT pg_advisory_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))",
+)
 const PING = statement('SELECT 1')
 
 /**
@@ -88,6 +91,11 @@ export class StoreDatabase {
   /** Where it is, for people to read. */
   get shown(): string {
     return this.#address.shown
+  }
+
+  /** The server it is on, for whoever makes databases there: with user and password, so never to be shown. */
+  get serverUrl(): string {
+    return this.#address.serverUrl
   }
 
   /** The rows of a statement that changes nothing: it is asked again if its connection breaks. @throws StoreUnavailable */
@@ -154,9 +162,41 @@ export class StoreDatabase {
     })
   }
 
+  /** What the replicas have agreed on under a name; undefined if they have not yet. @throws StoreUnavailable */
+  async known(key: string): Promise<unknown> {
+    const [known] = await this.read<{ value: unknown }>(SETTING, [key])
+    return known?.value
+  }
+
   /** Agrees on something else. */
   async changeSetting(key: string, value: unknown): Promise<void> {
     await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
+  }
+
+  /**
+   * Runs `work` while no replica runs other work under that name, however long that takes. It is no transaction: it may ask the store
+   * as it likes. Whoever breaks off in the middle lets the next one in.
+   *
+   * @throws StoreUnavailable, and what `work` throws
+   */
+  async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const client = new pg.Client(this.#address.config)
+    // It is told to whoever asks something as well.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      await client.query('SET statement_timeout = 0')
+      await client.query('SET lock_timeout = 0')
+      await client.query({ ...LOCK_NAME, values: [name] })
+    } catch (error) {
+      await client.end().catch(() => undefined)
+      throw this.#inWords(error, false)
+    }
+    try {
+      return await work()
+    } finally {
+      await client.end().catch(() => undefined)
+    }
   }
 
   /** @throws StoreUnavailable if it does not answer */

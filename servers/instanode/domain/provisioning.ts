@@ -28,6 +28,8 @@ export interface ProvisioningOptions {
   log: Log
   /** Where a receiver takes deliveries. */
   receiveUrl(token: string): string
+  /** Where a resource is reached now, wherever it was made. */
+  urlOf(resource: Resource): string
 }
 
 /** What is known of a resource before it is made. */
@@ -103,7 +105,7 @@ export class Provisioning {
       token: newest.token,
       name: null,
       tier: 'anonymous',
-      url: newest.url,
+      url: this.#options.urlOf(newest),
       limits: limitsOf('anonymous', contract),
       expiresIn: LIFETIME.text,
       expiresAt: null,

@@ -22,6 +22,8 @@ export interface ReaperOptions {
   log: Log
   /** A round is work like any other. */
   gate: Gate
+  /** The ticks of the observed contract are counted from this instant, milliseconds since the epoch. */
+  ticksFrom: number
 }
 
 /**
@@ -34,15 +36,12 @@ export interface ReaperOptions {
  */
 export class Reaper {
   readonly #options: ReaperOptions
-  /** The ticks of the observed contract are counted from here. */
-  readonly #startedAt: number
   readonly #rounds = new Set<Promise<void>>()
   #next: { instant: number; wakeup: Wakeup } | undefined
   #stopped = false
 
   constructor(options: ReaperOptions) {
     this.#options = options
-    this.#startedAt = options.clock.now()
   }
 
   /** When what is over at `instant` is taken. */
@@ -53,8 +52,9 @@ export class Reaper {
 
   /** The first tick that is not before `instant`. */
   #tickFrom(instant: number): number {
-    const ticks = Math.max(1, Math.ceil((instant - this.#startedAt) / TICK_MS))
-    return this.#startedAt + ticks * TICK_MS
+    const { ticksFrom } = this.#options
+    const ticks = Math.max(1, Math.ceil((instant - ticksFrom) / TICK_MS))
+    return ticksFrom + ticks * TICK_MS
   }
 
   /** When the size of a database is looked at next; null: never. */

@@ -74,6 +74,13 @@ export class Receivers {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Tells the listeners of what a receiver has taken elsewhere. */
+  async heardOf(token: string, id: string): Promise<void> {
+    if (this.#listeners.size === 0) return
+    const delivery = await this.#options.store.delivery(token, id)
+    if (delivery !== undefined) this.#tell(token, delivery)
+  }
+
   async #find(token: string): Promise<Resource | undefined> {
     const resource = await this.#options.store.find(token)
     return resource?.type === 'webhook' ? resource : undefined

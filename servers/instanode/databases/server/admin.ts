@@ -70,6 +70,19 @@ export class Admin {
     }
   }
 
+  /** @throws Refusal `database_rights` if its role may not make databases and their owners */
+  async checkRights(): Promise<void> {
+    const [role] = await this.run(
+      'SELECT rolname, rolsuper OR (rolcreatedb AND rolcreaterole) AS may FROM pg_roles WHERE rolname = current_user',
+    )
+    if (role?.may === true) return
+    throw new Refusal(
+      'database_rights',
+      `the role ${role?.rolname} may not create databases and roles on the PostgreSQL server at ${this.#url.host}`,
+      'have its administrator run ALTER ROLE … CREATEDB CREATEROLE, or name one that may with --databases URL',
+    )
+  }
+
   async close(): Promise<void> {
     await this.#pool.end()
   }

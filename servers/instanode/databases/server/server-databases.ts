@@ -48,12 +48,13 @@ export class ServerDatabases implements DatabaseProvider {
   /**
    * Connects, looks for pgvector and prepares spare databases in the background.
    *
-   * @throws Refusal `bad_database_url`, `database_server_down`; Error when the role may not create databases
+   * @throws Refusal `bad_database_url`, `database_server_down`, `database_rights`
    */
   static async start(options: ServerOptions): Promise<ServerDatabases> {
     const provider = new ServerDatabases(options)
     try {
       await provider.#admin.check()
+      await provider.#admin.checkRights()
       if (!(await provider.#clones.start()))
         provider.#notes.push(
           'pgvector is not available on this server: databases come without the vector type.',

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, onTestFinished, test } from 'vitest'
-import { MemoryStore } from '../../../servers/instanode/store/memory.js'
-import { INSTANODE_MIGRATIONS } from '../../../servers/instanode/store/postgres/migrations.js'
-import { PostgresStore } from '../../../servers/instanode/store/postgres/postgres-store.js'
-import type { InstanodeStore } from '../../../servers/instanode/store/store.js'
-import { Clock } from '../../../shared/clock/clock.js'
-import { silentLog } from '../../../shared/log.js'
-import { StoreDatabase } from '../../../shared/postgres/store-database.js'
-import { STORE_CASES } from '../../contract/instanode/store.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { MemoryStore } from '../../servers/instanode/store/memory.js'
+import { INSTANODE_MIGRATIONS } from '../../servers/instanode/store/postgres/migrations.js'
+import { PostgresStore } from '../../servers/instanode/store/postgres/postgres-store.js'
+import type { InstanodeStore } from '../../servers/instanode/store/store.js'
+import { Clock } from '../../shared/clock/clock.js'
+import { silentLog } from '../../shared/log.js'
+import { StoreDatabase } from '../../shared/postgres/store-database.js'
+import { type Stores, startStores } from '../support/store.js'
+import { STORE_CASES } from './instanode/store.js'
 
 let stores: Stores
 beforeAll(async () => {
