@@ -92,6 +92,7 @@ async function openServer(
     adminUrl,
     // Those of resources that are in a store live on with them.
     keep: store !== undefined,
+    shared: store !== undefined,
   })
   for (const note of server.info.notes) log.warn(note)
   return server

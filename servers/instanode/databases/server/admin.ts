@@ -46,6 +46,23 @@ export class Admin {
     }
   }
 
+  /** Runs `work` while no instance runs other work under that name. */
+  async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const client = new pg.Client({
+      connectionString: this.#url.href,
+      connectionTimeoutMillis: CONNECT_MS,
+      application_name: 'mcp-understudy',
+    })
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [what])
+      return await work()
+    } finally {
+      await client.end()
+    }
+  }
+
   /** The server's address for another database, and another user if given. */
   urlFor(database: string, login?: { user: string; password: string }): string {
     const url = new URL(this.#url)
