@@ -248,7 +248,12 @@ export class Instanode {
   async #place(world = DEFAULT_WORLD): Promise<void> {
     const { store } = this.#instance
     if (store === undefined) return this.#lay(world)
-    const replicas = new Replicas({ instance: this.#instance, store, core: this.#core, state: this.state })
+    const replicas = await Replicas.join({
+      instance: this.#instance,
+      store,
+      core: this.#core,
+      state: this.state,
+    })
     this.#onClose.push(() => replicas.close())
     await store.alone('instanode world', async () => {
       if ((await store.known(WORLD)) !== undefined) return this.state.adopt()

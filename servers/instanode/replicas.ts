@@ -12,8 +12,8 @@ const POLL_MS = 5_000
 export interface ReplicasOptions {
   instance: Pick<Instance, 'machine' | 'log'>
   store: StoreDatabase
-  core: Pick<Core, 'reaper' | 'receivers'>
-  state: Pick<InstanodeState, 'replaced' | 'adopt'>
+  core: Pick<Core, 'store' | 'reaper' | 'receivers'>
+  state: Pick<InstanodeState, 'replaced'>
 }
 
 /**
@@ -23,19 +23,26 @@ export interface ReplicasOptions {
 export class Replicas {
   readonly #options: ReplicasOptions
   readonly #leave: (() => void)[]
+  /** The last state that this replica knows to be in place. */
+  #epoch = 0
   #poll: Wakeup | undefined
   #closed = false
 
-  constructor(options: ReplicasOptions) {
+  private constructor(options: ReplicasOptions) {
     this.#options = options
     const { notices } = options.store
     this.#leave = [
-      notices.on(TOPIC, (payload, own) => {
-        if (!own) this.#take(payload)
-      }),
-      notices.onGap(() => this.#do(() => options.state.adopt())),
+      notices.on(TOPIC, (payload, own) => this.#take(payload, own)),
+      notices.onGap(() => this.#do(() => this.#look())),
     ]
-    this.#pollLater()
+  }
+
+  /** @throws StoreUnavailable */
+  static async join(options: ReplicasOptions): Promise<Replicas> {
+    const replicas = new Replicas(options)
+    replicas.#epoch = Math.max(replicas.#epoch, await options.core.store.epoch())
+    replicas.#pollLater()
+    return replicas
   }
 
   close(): void {
@@ -44,18 +51,35 @@ export class Replicas {
     for (const leave of this.#leave) leave()
   }
 
-  #take(payload: string): void {
-    const { core, state } = this.#options
+  #take(payload: string, own: boolean): void {
+    const { reaper, receivers } = this.#options.core
     const news = readNews(payload)
-    if (news?.kind === 'due') core.reaper.watch(news.instant)
-    if (news?.kind === 'reset') this.#do(() => state.replaced())
-    if (news?.kind === 'delivery') this.#do(() => core.receivers.heardOf(news.token, news.id))
+    if (own) {
+      if (news?.kind === 'reset') this.#epoch = Math.max(this.#epoch, news.epoch)
+      return
+    }
+    if (news?.kind === 'due') reaper.watch(news.instant)
+    if (news?.kind === 'reset') this.#do(() => this.#follow(news.epoch))
+    if (news?.kind === 'delivery') this.#do(() => receivers.heardOf(news.token, news.id))
+  }
+
+  async #follow(epoch: number): Promise<void> {
+    if (epoch <= this.#epoch) return
+    await this.#options.state.replaced()
+    this.#epoch = Math.max(this.#epoch, epoch)
+  }
+
+  /** For what a notice that was lost would have told. */
+  async #look(): Promise<void> {
+    const { store, reaper } = this.#options.core
+    await this.#follow(await store.epoch())
+    await reaper.resume()
   }
 
   #pollLater(): void {
-    const { instance, core } = this.#options
-    this.#poll = instance.machine.wakeAt(instance.machine.now() + POLL_MS, async () => {
-      await this.#do(() => core.reaper.resume())
+    const { machine } = this.#options.instance
+    this.#poll = machine.wakeAt(machine.now() + POLL_MS, async () => {
+      await this.#do(() => this.#look())
       if (!this.#closed) this.#pollLater()
     })
   }

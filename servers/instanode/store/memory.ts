@@ -24,6 +24,7 @@ export class MemoryStore implements InstanodeStore {
   readonly #owned = new Map<string, Set<string>>()
   readonly #logs = new Map<string, Set<Delivery>>()
   readonly #changes = new OneAtATime()
+  #epoch = 0
 
   async saveAccount(account: Account): Promise<void> {
     this.#keepAccount(account)
@@ -55,8 +56,14 @@ export class MemoryStore implements InstanodeStore {
     return true
   }
 
-  async insert(resource: Resource): Promise<void> {
+  async epoch(): Promise<number> {
+    return this.#epoch
+  }
+
+  async insert(resource: Resource, epoch: number): Promise<boolean> {
+    if (epoch !== this.#epoch) return false
     this.#keep(resource)
+    return true
   }
 
   async find(token: string): Promise<Resource | undefined> {
@@ -145,6 +152,7 @@ export class MemoryStore implements InstanodeStore {
 
   async load({ accounts, provisions, resources, deliveries }: InstanodeTables): Promise<void> {
     this.#clear()
+    this.#epoch++
     for (const account of accounts) this.#keepAccount(account)
     for (const { day, subnet, count } of provisions) {
       this.#provisions.set(day, (this.#provisions.get(day) ?? new Map()).set(subnet, count))

@@ -28,7 +28,15 @@ export interface InstanodeStore {
   /** Counts one provision, unless there were `cap` that day already; in one step. @returns whether it was counted */
   countProvision(subnet: string, day: string, cap: number): Promise<boolean>
 
-  insert(resource: Resource): Promise<void>
+  /** Which of the states that were loaded this is: one more with each. */
+  epoch(): Promise<number>
+  /**
+   * Keeps a new resource, if it was begun in this state.
+   *
+   * @param epoch what it was when the resource was begun
+   * @returns whether it is kept
+   */
+  insert(resource: Resource, epoch: number): Promise<boolean>
   find(token: string): Promise<Resource | undefined>
   /**
    * Changes one resource, alone: no other change of it, from whichever process, runs meanwhile.

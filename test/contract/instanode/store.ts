@@ -89,16 +89,25 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
 
   'finds a resource as it was kept, by its token alone': async store => {
     const kept = resource('one', { owner: 'a', expiresAt: 1, reapAt: 2, measureAt: 3 })
-    await store.insert(kept)
+    await store.insert(kept, await store.epoch())
     expect(await store.find('one')).toEqual(kept)
     expect(await store.find('two')).toBeUndefined()
   },
 
+  'keeps no resource that was begun in another state': async store => {
+    const before = await store.epoch()
+    expect(await store.insert(resource('one'), before)).toBe(true)
+    await store.load(TABLES)
+    expect(await store.insert(resource('two'), before)).toBe(false)
+    expect(await store.find('two')).toBeUndefined()
+    expect(await store.insert(resource('two'), await store.epoch())).toBe(true)
+  },
+
   'lists resources by creation, of an account and of a subnet the last first': async store => {
-    await store.insert(resource('first', { owner: 'a', createdAt: 7 }))
-    await store.insert(resource('second', { owner: 'a', createdAt: 7 }))
-    await store.insert(resource('early', { owner: 'a', createdAt: 3, type: 'postgres' }))
-    await store.insert(resource('else', { subnet: 'y'.repeat(5000) }))
+    await store.insert(resource('first', { owner: 'a', createdAt: 7 }), await store.epoch())
+    await store.insert(resource('second', { owner: 'a', createdAt: 7 }), await store.epoch())
+    await store.insert(resource('early', { owner: 'a', createdAt: 3, type: 'postgres' }), await store.epoch())
+    await store.insert(resource('else', { subnet: 'y'.repeat(5000) }), await store.epoch())
     expect(tokensOf(await store.resources())).toEqual(['first', 'second', 'early', 'else'])
     expect(tokensOf(await store.ownedBy('a'))).toEqual(['second', 'first', 'early'])
     expect(await store.ownedBy('b')).toEqual([])
@@ -108,7 +117,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   },
 
   'changes a resource to what it is to be, and tells what was written': async store => {
-    await store.insert(resource('one'))
+    await store.insert(resource('one'), await store.epoch())
     const changed = resource('one', { owner: 'a', status: 'deleted', reapAt: 9 })
     expect(await store.alter('one', async () => changed)).toEqual(changed)
     expect(await store.find('one')).toEqual(changed)
@@ -120,7 +129,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   },
 
   'leaves a resource if its change is undefined or throws, and makes none': async store => {
-    await store.insert(resource('one'))
+    await store.insert(resource('one'), await store.epoch())
     expect(await store.alter('one', async () => undefined)).toBeUndefined()
     await expect(store.alter('one', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(await store.find('one')).toEqual(resource('one'))
@@ -133,7 +142,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   },
 
   'changes one resource by one change at a time': async store => {
-    await store.insert(resource('one', { createdAt: 0 }))
+    await store.insert(resource('one', { createdAt: 0 }), await store.epoch())
     const add = () => store.alter('one', async there => there && { ...there, createdAt: there.createdAt + 1 })
     await Promise.all(Array.from({ length: 25 }, add))
     expect((await store.find('one'))?.createdAt).toBe(25)
@@ -141,9 +150,9 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
 
   'knows what is due, and when something will be': async store => {
     expect(await store.nextDue()).toBeUndefined()
-    await store.insert(resource('late', { reapAt: 20 }))
-    await store.insert(resource('both', { reapAt: 20, measureAt: 10 }))
-    await store.insert(resource('never'))
+    await store.insert(resource('late', { reapAt: 20 }), await store.epoch())
+    await store.insert(resource('both', { reapAt: 20, measureAt: 10 }), await store.epoch())
+    await store.insert(resource('never'), await store.epoch())
     expect(await store.nextDue()).toBe(10)
     expect([await store.due(9), await store.due(10)]).toEqual([[], ['both']])
     expect((await store.due(20)).toSorted()).toEqual(['both', 'late'])
@@ -152,7 +161,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   },
 
   'keeps the newest deliveries of a receiver, byte for byte': async store => {
-    for (const token of ['one', 'two']) await store.insert(resource(token))
+    for (const token of ['one', 'two']) await store.insert(resource(token), await store.epoch())
     expect(await store.pushDelivery('two', delivery('other'), 2)).toBe(true)
     for (const id of ['1', '2', '3']) await store.pushDelivery('one', delivery(id), 2)
     expect(await store.deliveries('one')).toEqual([delivery('3'), delivery('2')])
@@ -166,7 +175,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   },
 
   'keeps no more deliveries than it may when they come at once': async store => {
-    await store.insert(resource('one'))
+    await store.insert(resource('one'), await store.epoch())
     await Promise.all(
       Array.from({ length: 30 }, (_, nth) => store.pushDelivery('one', delivery(`${nth}`), 4)),
     )
@@ -174,7 +183,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   },
 
   'keeps no delivery to what is over, or is nothing': async store => {
-    await store.insert(resource('one', { status: 'expired' }))
+    await store.insert(resource('one', { status: 'expired' }), await store.epoch())
     for (const token of ['one', 'nobody']) {
       expect(await store.pushDelivery(token, delivery('1'), 2)).toBe(false)
       expect(await store.deliveries(token)).toEqual([])
@@ -184,7 +193,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
   'is exactly what was loaded, and goes on from there': async store => {
     await store.saveAccount(account('gone'))
     await store.countProvision('gone', DAY, 5)
-    await store.insert(resource('gone', { owner: 'b', reapAt: 1 }))
+    await store.insert(resource('gone', { owner: 'b', reapAt: 1 }), await store.epoch())
     await store.pushDelivery('gone', delivery('gone'), 5)
     await store.load(TABLES)
     expect(await store.dump()).toEqual(TABLES)
@@ -192,7 +201,7 @@ export const STORE_CASES: Readonly<Record<string, (store: InstanodeStore) => Pro
     expect(tokensOf(await store.ownedBy('b'))).toEqual(['later'])
     expect(await store.nextDue()).toBe(15)
     expect(await store.countProvision('x'.repeat(5000), DAY, 5)).toBe(false)
-    await store.insert(resource('next'))
+    await store.insert(resource('next'), await store.epoch())
     await store.pushDelivery('short', delivery('3'), 2)
     expect(tokensOf(await store.resources())).toEqual(['later', 'dead', 'short', 'next'])
     expect(idsOf(await store.deliveries('short'))).toEqual(['3', '2'])

@@ -5,6 +5,12 @@ export const INSTANODE_MIGRATIONS: readonly Migration[] = [
   {
     name: 'instanode-1',
     sql: `
+      -- One row: how often another state has been put in place of all that there was.
+      CREATE TABLE instanode_epoch (
+        epoch bigint NOT NULL
+      );
+      INSERT INTO instanode_epoch VALUES (0);
+
       CREATE TABLE instanode_accounts (
         position    bigint GENERATED ALWAYS AS IDENTITY,
         id          text PRIMARY KEY,

@@ -25,6 +25,7 @@ import {
   LOCK_RECEIVER,
   TRIM_DELIVERIES,
 } from './deliveries.js'
+import { EPOCH, HOLD_EPOCH } from './epoch.js'
 import { type News, TOPIC, written } from './news.js'
 import { COUNT_PROVISION, dayBefore, FORGET_PROVISIONS, markOf } from './provisions.js'
 import {
@@ -77,17 +78,25 @@ export class PostgresStore implements InstanodeStore {
     return counted !== undefined
   }
 
-  async insert(resource: Resource): Promise<void> {
+  async epoch(): Promise<number> {
+    const [row] = await this.#store.read<{ epoch: number }>(EPOCH)
+    return row?.epoch ?? 0
+  }
+
+  async insert(resource: Resource, epoch: number): Promise<boolean> {
     const insert = () =>
       this.#store.transaction(async tx => {
+        const [held] = await tx.query(HOLD_EPOCH, [epoch])
+        if (held === undefined) return false
         tx.send(INSERT_RESOURCE, resourceValues(resource))
         tellOfVisit(tx, nextVisit(resource))
+        return true
       })
     try {
-      await insert()
+      return await insert()
     } catch (error) {
       if (!(error instanceof StoreUnavailable && error.unsure)) throw error
-      await insert()
+      return await insert()
     }
   }
 
@@ -163,8 +172,7 @@ export class PostgresStore implements InstanodeStore {
 
   load(tables: InstanodeTables): Promise<void> {
     return this.#store.transaction(async tx => {
-      loadAll(tx, tables)
-      tell(tx, { kind: 'reset' })
+      tell(tx, { kind: 'reset', epoch: await loadAll(tx, tables) })
     })
   }
 

@@ -17,6 +17,7 @@ import {
   deliveryOf,
   deliveryValues,
 } from './deliveries.js'
+import { NEXT_EPOCH } from './epoch.js'
 import { ADD_PROVISIONS, CLEAR_PROVISIONS, markOf, PROVISIONS } from './provisions.js'
 import {
   CLEAR_RESOURCES,
@@ -51,7 +52,10 @@ export async function dumpAll(tx: Transaction): Promise<InstanodeTables> {
   }
 }
 
-export function loadAll(tx: Transaction, tables: InstanodeTables): void {
+/** @returns the epoch that this begins */
+export async function loadAll(tx: Transaction, tables: InstanodeTables): Promise<number> {
+  // First, as for whoever inserts: two that wait in another order wait for each other.
+  const [row] = await tx.query<{ epoch: number }>(NEXT_EPOCH)
   tx.send(ALONE)
   for (const clear of [CLEAR_ACCOUNTS, CLEAR_PROVISIONS, CLEAR_RESOURCES, CLEAR_DELIVERIES]) tx.send(clear)
   for (const account of tables.accounts) tx.send(SAVE_ACCOUNT, accountValues(account))
@@ -60,4 +64,5 @@ export function loadAll(tx: Transaction, tables: InstanodeTables): void {
   }
   for (const resource of tables.resources) tx.send(INSERT_RESOURCE, resourceValues(resource))
   for (const { token, delivery } of tables.deliveries) tx.send(ADD_DELIVERY, deliveryValues(token, delivery))
+  return row?.epoch ?? 0
 }

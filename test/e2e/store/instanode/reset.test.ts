@@ -9,8 +9,10 @@ import {
   listedTokens,
   type RunningInstanode,
 } from '../../../support/instanode.js'
+import { wayTo } from '../../../support/outage.js'
 import { send } from '../../../support/raw-http.js'
-import { startReplicas } from '../../../support/replicas.js'
+import { RecordingDatabases } from '../../../support/recording-databases.js'
+import { startReplica, startReplicas } from '../../../support/replicas.js'
 import { type Stores, startStores } from '../../../support/store.js'
 import { call, textOf } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'
@@ -73,5 +75,44 @@ test('a call that a fault holds on another replica ends with the reset', async (
   const held = call(client, 'list_resources')
   await until(() => b.instance.journal.entries().some(({ tool }) => tool === 'list_resources'))
   await reset(a)
+  expect(textOf(await held)).toContain('put back to another state')
+})
+
+test('a creation that is under way on another replica while one is reset leaves nothing behind', async () => {
+  const { a, b, databases } = await startReplicas(stores.freshUrl())
+  const free = await b.client(FREE)
+  const provision = databases.provision.bind(databases)
+  let begun = false
+  let goOn = () => {}
+  databases.provision = async spec => {
+    begun = true
+    await new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    return provision(spec)
+  }
+  const creating = call(free, 'create_postgres', { name: 'late' })
+  await until(() => begun)
+  await reset(a)
+  goOn()
+  expect(textOf(await creating)).toContain('(503 internal_error)')
+  expect([databases.live.size, await listedTokens(free)]).toEqual([0, []])
+})
+
+test('a reset that a replica could not be told of is followed once it can look again', async () => {
+  const url = stores.freshUrl()
+  const way = await wayTo(url)
+  const databases = new RecordingDatabases()
+  const a = await startReplica(url, { databases })
+  const b = await startReplica(way.url, { databases })
+  const client = await b.client(FREE)
+  b.instance.faults.set([
+    { server: 'instanode', tool: 'list_resources', when: { always: true }, do: { hang: true } },
+  ])
+  const held = call(client, 'list_resources')
+  await until(() => b.instance.journal.entries().some(({ tool }) => tool === 'list_resources'))
+  await way.cut()
+  await reset(a)
+  await way.mend()
   expect(textOf(await held)).toContain('put back to another state')
 })
