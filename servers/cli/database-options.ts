@@ -7,8 +7,11 @@ import { asUsage, type Given } from './options.js'
  * @throws UsageError
  */
 export function databaseOptions(given: Given): DatabasesOptions {
-  const databases = given.text('databases') ?? 'embedded'
+  const databases = given.text('databases')
   const dataDirectory = given.text('data-dir')
-  asUsage(() => checkSource(databases))
-  return { databases, ...(dataDirectory !== undefined && { dataDirectory }) }
+  if (databases !== undefined) asUsage(() => checkSource(databases))
+  return {
+    ...(databases !== undefined && { databases }),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+  }
 }

@@ -35,7 +35,7 @@ export const OPTIONS = {
   databases: {
     value: 'SOURCE',
     fallback: 'embedded',
-    about: 'embedded, or the URL of a PostgreSQL administrator',
+    about: 'embedded, or the URL of a PostgreSQL administrator; beside a store, the server it is on',
   },
   store: {
     value: 'STORE',

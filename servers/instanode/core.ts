@@ -12,9 +12,10 @@ import { Provisioning } from './domain/provisioning.js'
 import { Readiness } from './domain/readiness.js'
 import { Reaper } from './domain/reaper.js'
 import { Receivers } from './domain/receivers.js'
-import { hostileService, type InstanodeHostility, tokenSecret } from './hostile/hostility.js'
+import type { Resource } from './domain/resource.js'
+import { hostileService, type InstanodeHostility } from './hostile/hostility.js'
 import type { InstanodeService } from './service.js'
-import { MemoryStore } from './store/memory.js'
+import type { OpenedStore } from './store/open-store.js'
 import type { InstanodeStore } from './store/store.js'
 
 /** The service without any way to reach it. */
@@ -29,6 +30,8 @@ export interface Core {
   readonly readiness: Readiness
   readonly provisioning: Provisioning
   readonly service: InstanodeService
+  /** Where a resource is reached: receivers at this server, whichever of those that share the store has made them. */
+  urlOf(resource: Resource): string
   /** All that changes anything goes through here; who is alone behind it has the service to itself. */
   readonly gate: Gate
 }
@@ -39,18 +42,20 @@ export function createCore(
   contract: Contract,
   databases: DatabaseProvider,
   receiveUrl: (token: string) => string,
+  opened: OpenedStore,
   hostility: InstanodeHostility = {},
 ): Core {
   const { clock, machine, ids: all, log } = instance
   const ids = all.stream('instanode')
-  const store = new MemoryStore()
-  const accounts = new Accounts(store, new Credentials(clock, tokenSecret(instance, hostility)), clock)
+  const { store, secret, ticksFrom } = opened
+  const accounts = new Accounts(store, new Credentials(clock, secret), clock)
   const gate = new Gate()
-  const reaper = new Reaper({ store, databases, clock, contract, log, gate })
+  const reaper = new Reaper({ store, databases, clock, contract, log, gate, ticksFrom })
   const permanence = new Permanence({ databases, reaper, clock, contract, log })
   const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, gate }
   const ownership = new Ownership(shared)
-  const provisioning = new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl })
+  const urlOf = ({ type, token, url }: Resource) => (type === 'webhook' ? receiveUrl(token) : url)
+  const provisioning = new Provisioning({ ...shared, ids: ids.stream('resources'), receiveUrl, urlOf })
   return {
     store,
     databases,
@@ -62,6 +67,7 @@ export function createCore(
     readiness: new Readiness({ store, databases, machine, log }),
     provisioning,
     service: hostileService(new Platform(accounts, provisioning, ownership, gate), hostility),
+    urlOf,
     gate,
   }
 }

@@ -18,11 +18,13 @@ import type { Account } from './domain/account.js'
 import type { Delivery } from './domain/delivery.js'
 import type { InstanodeHostility } from './hostile/hostility.js'
 import { createMcp } from './mcp.js'
-import { type DatabasesOptions, openDatabases } from './open-databases.js'
+import { type DatabasesOptions, type OpenedDatabases, openDatabases } from './open-databases.js'
+import { Replicas } from './replicas.js'
 import { createRestFace, type RequestLimit } from './rest/face.js'
 import { REQUEST_LIMIT } from './rest/limits.js'
 import type { Caller } from './service.js'
 import { InstanodeState } from './state.js'
+import { openStore } from './store/open-store.js'
 
 /** The base of receive URLs of a server that listens nowhere: where `understudy up` has Instanode. */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
@@ -42,6 +44,9 @@ export interface InstanodeListenOptions extends ListenOptions {
   /** Whether MCP is served there too, beside the HTTP API. Default true. */
   mcp?: boolean
 }
+
+/** The setting of a store that has its world. */
+const WORLD = 'instanode world'
 
 /** What a server is put together from. */
 interface Parts {
@@ -99,13 +104,27 @@ export class Instanode {
 
   static async #assemble(instance: Instance, options: InstanodeOptions): Promise<Instanode> {
     const { databases, close } = await openDatabases(instance, options)
+    try {
+      return await Instanode.#assembleOn(instance, options, { databases, close })
+    } catch (error) {
+      await close()
+      throw error
+    }
+  }
+
+  static async #assembleOn(
+    instance: Instance,
+    options: InstanodeOptions,
+    { databases, close }: OpenedDatabases,
+  ): Promise<Instanode> {
+    const opened = await openStore(instance, options.hostility)
     const { contract: contractName = 'documented' } = options
     const contract = contractOf(contractName)
     const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
     // What creates receivers is made before it is known where they can be reached.
     const base = { url: DEFAULT_BASE }
     const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
-    const core = createCore(instance, contract, databases, receiveUrl, options.hostility)
+    const core = createCore(instance, contract, databases, receiveUrl, opened, options.hostility)
     const { service, accounts } = core
     const host = await createMcp(instance, {
       service,
@@ -225,7 +244,25 @@ export class Instanode {
     }
   }
 
+  /** Of several replicas the first lays the world; the others begin with what there is. */
   async #place(world = DEFAULT_WORLD): Promise<void> {
+    const { store } = this.#instance
+    if (store === undefined) return this.#lay(world)
+    const replicas = await Replicas.join({
+      instance: this.#instance,
+      store,
+      core: this.#core,
+      state: this.state,
+    })
+    this.#onClose.push(() => replicas.close())
+    await store.alone('instanode world', async () => {
+      if ((await store.known(WORLD)) !== undefined) return this.state.adopt()
+      await this.#lay(world)
+      await store.changeSetting(WORLD, { laidBy: this.#instance.name, at: this.#instance.clock.now() })
+    })
+  }
+
+  async #lay(world: World): Promise<void> {
     const kept = await this.state.begin(world, this.#instance.clock.now())
     await kept.prepare()
     await kept.place()

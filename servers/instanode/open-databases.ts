@@ -4,7 +4,10 @@ import type { DatabaseProvider } from './databases/provider.js'
 import { LazyDatabases } from './lazy-databases.js'
 
 export interface DatabasesOptions {
-  /** `embedded` (the default), the URL of an administrator of a PostgreSQL server, or a provider, which its giver closes. */
+  /**
+   * `embedded`, the URL of an administrator of a PostgreSQL server, or a provider, which its giver closes. Default: `embedded`; with
+   * a store, the server that it is on.
+   */
   databases?: string | DatabaseProvider
   /** Where embedded databases live and stay. Default: a temporary directory, removed at the end. */
   dataDirectory?: string
@@ -13,7 +16,7 @@ export interface DatabasesOptions {
 }
 
 /** What databases come from, and how to be rid of it. */
-interface OpenedDatabases {
+export interface OpenedDatabases {
   databases: DatabaseProvider
   close(): Promise<void>
 }
@@ -22,16 +25,29 @@ interface OpenedDatabases {
  * Opens what live databases come from. Embedded ones load their engine, and without a directory open at all, only when
  * the first one is made.
  *
- * @throws Refusal `bad_databases`, or the provider's own if it cannot start
+ * @throws Refusal `bad_databases`, also for embedded ones beside a store; the provider's own if it cannot start
  */
 export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
-  const { databases = 'embedded', dataDirectory } = options
+  const { dataDirectory } = options
+  const { store } = instance
+  if (store !== undefined) checkBeside(options)
+  const { databases = store?.serverUrl ?? 'embedded' } = options
   if (typeof databases !== 'string') return { databases, close: async () => undefined }
   checkSource(databases)
   if (databases !== 'embedded') return owned(await openServer(instance, databases))
   // What is kept in a directory has to be there from the start, and what is wrong with it has to be said then.
   if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
   return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+}
+
+/** Embedded databases belong to one process, and what is in a store to several. */
+function checkBeside({ databases, dataDirectory }: DatabasesOptions): void {
+  if (databases !== 'embedded' && dataDirectory === undefined) return
+  throw new Refusal(
+    'bad_databases',
+    'embedded databases belong to one process, and cannot be shared as a store is',
+    'leave them out for databases on the server of the store, or name another: --databases postgres://USER:PASSWORD@HOST/DATABASE',
+  )
 }
 
 /**
@@ -65,9 +81,19 @@ async function openEmbedded(
   })
 }
 
-async function openServer({ machine, ids, log }: Instance, adminUrl: string): Promise<DatabaseProvider> {
+async function openServer(
+  { machine, ids, log, store }: Instance,
+  adminUrl: string,
+): Promise<DatabaseProvider> {
   const { ServerDatabases } = await import('./databases/server/server-databases.js')
-  const server = await ServerDatabases.start({ machine, ids: ids.stream('databases'), adminUrl })
+  const server = await ServerDatabases.start({
+    machine,
+    ids: ids.stream('databases'),
+    adminUrl,
+    // Those of resources that are in a store live on with them.
+    keep: store !== undefined,
+    shared: store !== undefined,
+  })
   for (const note of server.info.notes) log.warn(note)
   return server
 }

@@ -86,6 +86,20 @@ export class InstanodeState implements StatefulPart {
     }
   }
 
+  /** Begins with what the store holds: another replica has put it there. */
+  async adopt(): Promise<void> {
+    const { core } = this.#options
+    await core.accounts.restore([])
+    await core.reaper.rearm()
+  }
+
+  /** Goes on with what another replica has put in place of all that there was: nothing that was remembered of it is true. */
+  async replaced(): Promise<void> {
+    this.#options.releaseHeld(wasReset())
+    this.#options.requests?.restore([])
+    await this.adopt()
+  }
+
   async #place({ tables, known, requests, ids }: Memory): Promise<void> {
     const { core, instance, requests: buckets, releaseHeld } = this.#options
     releaseHeld(wasReset())

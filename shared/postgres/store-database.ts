@@ -129,6 +129,11 @@ export class StoreDatabase {
     return this.#address.shown
   }
 
+  /** The server it is on, for whoever makes databases there: with user and password, so never to be shown. */
+  get serverUrl(): string {
+    return this.#address.serverUrl
+  }
+
   /** The rows of a statement that changes nothing: it is asked again if its connection breaks. @throws StoreUnavailable */
   async read<Row extends pg.QueryResultRow>(
     asked: Statement,
@@ -207,6 +212,12 @@ export class StoreDatabase {
       tx.send(ADD_SETTING, [key, JSON.stringify(value)])
       return value
     })
+  }
+
+  /** What the replicas have agreed on under a name; undefined if they have not yet. @throws StoreUnavailable */
+  async known(key: string): Promise<unknown> {
+    const [known] = await this.read<{ value: unknown }>(SETTING, [key])
+    return known?.value
   }
 
   /** Agrees on something else. */

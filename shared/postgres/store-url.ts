@@ -22,6 +22,8 @@ export interface StoreAddress {
   readonly schema: string
   /** Connections at once, those that listen apart. */
   readonly pool: number
+  /** For whoever makes databases on the same server: without what concerns the store alone. It holds the password. */
+  readonly serverUrl: string
   /** To be shown to anybody: without user, password and options. */
   readonly shown: string
 }
@@ -43,11 +45,13 @@ export function readStoreUrl(text: string): StoreAddress {
     )
   }
   const pool = readPool(taken(url, 'pool'))
+  const serverUrl = serverUrlOf(url)
   const options = [url.searchParams.get('options'), `-c search_path=${schema}`].filter(Boolean).join(' ')
   url.searchParams.set('options', options)
   return {
     schema,
     pool,
+    serverUrl,
     shown: `${url.host || 'this machine'}${url.pathname}`,
     config: {
       // A limit that the URL sets is the one that holds: pg reads it last.
@@ -62,6 +66,16 @@ export function readStoreUrl(text: string): StoreAddress {
       connectionString: url.href,
     },
   }
+}
+
+/** What tells which server it is, and how to be safe on the way there. */
+const OF_THE_SERVER = /^(ssl.*|host|port|uselibpqcompat)$/
+
+function serverUrlOf(storeUrl: URL): string {
+  const url = new URL(storeUrl)
+  for (const name of [...url.searchParams.keys()])
+    if (!OF_THE_SERVER.test(name)) url.searchParams.delete(name)
+  return url.href
 }
 
 function parsed(text: string): URL {

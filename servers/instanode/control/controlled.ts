@@ -26,9 +26,9 @@ export function controlled({
   contract,
   listening,
 }: ControlledOptions): ControlledInstanode {
-  const { store, databases, readiness, plans } = core
+  const { store, databases, readiness, plans, urlOf } = core
   return {
-    state: request => stateOf({ store, databases, host, clock, contract }, request),
+    state: request => stateOf({ store, databases, host, clock, contract, urlOf }, request),
     async checks() {
       const { platform_db, customer_db, redis } = await readiness.reasons()
       return {

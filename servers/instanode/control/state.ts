@@ -6,6 +6,7 @@ import type { InstanodeView } from '../../../shared/control/schemas/instanode-vi
 import { iso } from '../../../shared/control/schemas/instant.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type Contract, contractOf } from '../contract.js'
+import type { Core } from '../core.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { Account } from '../domain/account.js'
 import { databaseName } from '../domain/database.js'
@@ -23,6 +24,7 @@ export interface StateSources {
   host: McpHost<Caller>
   clock: Clock
   contract: ContractName
+  urlOf: Core['urlOf']
 }
 
 /** What exists now, as plain data. */
@@ -47,10 +49,11 @@ export function accountState({ id, plan, fixedToken }: Account, secrets: boolean
 
 async function resourceState(
   resource: Resource,
-  { store, databases, clock, contract }: StateSources,
+  { store, databases, clock, contract, urlOf }: StateSources,
   { secrets, latest }: StateRequest,
 ): Promise<ResourceState> {
-  const { id, token, type, name, tier, status, owner, subnet, url, createdAt, expiresAt } = resource
+  const { id, token, type, name, tier, status, owner, subnet, createdAt, expiresAt } = resource
+  const url = urlOf(resource)
   const kept = type === 'webhook' ? await store.deliveries(token) : undefined
   return {
     id,

@@ -55,16 +55,21 @@ export class Ownership {
    * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for another's
    */
   async claim({ bearer }: Caller, text: string): Promise<Resource> {
-    const { accounts, store, clock } = this.#options
-    const account = await accounts.require(bearer)
-    const claimed = await store.alter(readToken(trimSpace(text)), async resource => {
-      if (resource === undefined) throw notFound()
-      if (!isLive(resource, clock.now())) throw resourceExpired()
-      if (resource.owner !== null && resource.owner !== account.id) throw notFound()
-      return this.#handOver(resource, account)
+    const account = await this.#options.accounts.require(bearer)
+    const token = readToken(trimSpace(text))
+    let before: Resource | undefined
+    const claimed = await this.#take(token, account, resource => {
+      before = resource
+      return resource
     })
-    if (claimed === undefined) throw notFound()
-    return claimed
+    if (account.plan !== 'paid') return claimed
+    try {
+      await this.#options.permanence.raise(claimed)
+    } catch (error) {
+      if (before?.owner === null) await this.#giveBack(token, account)
+      throw error
+    }
+    return this.#take(token, account, resource => this.#options.permanence.granted(resource))
   }
 
   /**
@@ -106,9 +111,24 @@ export class Ownership {
     return { id: deleted.id, token, message }
   }
 
-  async #handOver(resource: Resource, { id, plan }: Account): Promise<Resource> {
-    const owned = { ...resource, owner: id }
-    return plan === 'paid' ? this.#options.permanence.granted(owned) : owned
+  /** Makes the account the owner, alone, of what is otherwise as `change` says. */
+  async #take(token: string, { id }: Account, change: (resource: Resource) => Resource): Promise<Resource> {
+    const { store, clock } = this.#options
+    const taken = await store.alter(token, async resource => {
+      if (resource === undefined) throw notFound()
+      if (!isLive(resource, clock.now())) throw resourceExpired()
+      if (resource.owner !== null && resource.owner !== id) throw notFound()
+      return { ...change(resource), owner: id }
+    })
+    if (taken === undefined) throw notFound()
+    return taken
+  }
+
+  /** Unless another claim by the same account has gone through meanwhile. */
+  async #giveBack(token: string, { id }: Account): Promise<void> {
+    await this.#options.store.alter(token, async resource =>
+      resource?.owner === id && resource.tier !== 'paid' ? { ...resource, owner: null } : undefined,
+    )
   }
 
   async #reap(token: string): Promise<void> {

@@ -28,22 +28,26 @@ export class Permanence {
   }
 
   /**
-   * The resource as a paid account has it: of the paid tier, and for good. A database's limits rise at once, if the
-   * contract raises them.
+   * Raises a database's limits to those of the paid tier, if the contract raises them. It may take a while: nothing is to be locked
+   * meanwhile.
    *
    * @throws ServiceRefusal 500 if they could not be raised
    */
-  async granted(resource: Resource): Promise<Resource> {
+  async raise(resource: Resource): Promise<void> {
     try {
       await this.#limit(resource, 'paid')
     } catch (error) {
       this.#options.log.error('the limits of a database could not be raised', error)
       throw internalError('its limits could not be raised, so nothing is changed: try again', 500)
     }
+  }
+
+  /** The resource as a paid account has it: of the paid tier, and for good. To be written once its limits are raised. */
+  granted(resource: Resource): Resource {
     return { ...resource, tier: 'paid', expiresAt: null, reapAt: null }
   }
 
-  /** Takes back what {@link granted} did to a database's limits. */
+  /** Takes back what {@link raise} did to a database's limits. */
   async revoke(resource: Resource): Promise<void> {
     await this.#limit({ ...resource, tier: 'paid' }, resource.tier)
   }

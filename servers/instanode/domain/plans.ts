@@ -70,13 +70,19 @@ export class Plans {
   /** @param changed is given the resource as it was */
   async #follow(token: string, plan: Plan, changed: Resource[]): Promise<void> {
     const { store, clock, permanence, reaper } = this.#options
+    const there = await store.find(token)
+    if (there === undefined || !isLive(there, clock.now())) return
+    // What cannot be undone by being forgotten comes first, and waits for nobody.
+    if (plan === 'paid') await permanence.raise(there)
+    let before: Resource | undefined
     const written = await store.alter(token, async resource => {
+      before = resource
       if (resource === undefined || !isLive(resource, clock.now())) return undefined
-      const next = plan === 'paid' ? await permanence.granted(resource) : permanence.ending(resource)
-      changed.push(resource)
-      return next
+      return plan === 'paid' ? permanence.granted(resource) : permanence.ending(resource)
     })
-    if (written !== undefined) reaper.watch(nextVisit(written))
+    if (written === undefined || before === undefined) return
+    changed.push(before)
+    reaper.watch(nextVisit(written))
   }
 
   async #putBack(before: Resource): Promise<void> {

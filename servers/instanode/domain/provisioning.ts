@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { isUnavailable, wasReset } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
@@ -27,6 +28,8 @@ export interface ProvisioningOptions {
   log: Log
   /** Where a receiver takes deliveries. */
   receiveUrl(token: string): string
+  /** Where a resource is reached now, wherever it was made. */
+  urlOf(resource: Resource): string
 }
 
 /** What is known of a resource before it is made. */
@@ -52,9 +55,9 @@ export class Provisioning {
     requested: string,
     wantedToken?: string,
   ): Promise<Provisioned<TierLimits>> {
-    const { ids } = this.#options
+    const { ids, store } = this.#options
     const name = readName(requested)
-    const account = await this.#account(caller.bearer)
+    const [account, epoch] = await Promise.all([this.#account(caller.bearer), store.epoch()])
     const subnet = subnetOf(caller.address)
     if (account === undefined && !(await this.#underCap(subnet))) return this.#overCap(subnet, type)
     const tier = account?.plan === 'paid' ? 'paid' : 'anonymous'
@@ -68,7 +71,7 @@ export class Provisioning {
       subnet,
     }
     const url = type === 'postgres' ? await this.#makeDatabase(draft) : this.#options.receiveUrl(draft.token)
-    return this.#provisioned(await this.#keep(draft, url))
+    return this.#provisioned(await this.#keep(draft, url, epoch))
   }
 
   /** Counts an anonymous provision of which nothing is left. @throws ServiceRefusal 429 past the day's cap */
@@ -102,7 +105,7 @@ export class Provisioning {
       token: newest.token,
       name: null,
       tier: 'anonymous',
-      url: newest.url,
+      url: this.#options.urlOf(newest),
       limits: limitsOf('anonymous', contract),
       expiresIn: LIFETIME.text,
       expiresAt: null,
@@ -121,7 +124,7 @@ export class Provisioning {
     }
   }
 
-  async #keep(draft: Draft, url: string): Promise<Resource> {
+  async #keep(draft: Draft, url: string, epoch: number): Promise<Resource> {
     const { store, databases, reaper, clock, log } = this.#options
     const createdAt = clock.now()
     const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
@@ -142,10 +145,11 @@ export class Provisioning {
       measureAt: draft.type === 'postgres' ? reaper.nextMeasure() : null,
     }
     try {
-      await store.insert(resource)
+      if (!(await store.insert(resource, epoch))) throw wasReset()
     } catch (error) {
       log.error('a resource could not be kept', error)
       if (draft.type === 'postgres') await databases.drop(databaseName(draft.token))
+      if (isUnavailable(error)) throw error
       throw internalError('the resource could not be recorded and nothing is left of it: try again')
     }
     reaper.watch(nextVisit(resource))

@@ -22,6 +22,8 @@ export interface ReaperOptions {
   log: Log
   /** A round is work like any other. */
   gate: Gate
+  /** The ticks of the observed contract are counted from this instant, milliseconds since the epoch. */
+  ticksFrom: number
 }
 
 /**
@@ -34,15 +36,12 @@ export interface ReaperOptions {
  */
 export class Reaper {
   readonly #options: ReaperOptions
-  /** The ticks of the observed contract are counted from here. */
-  readonly #startedAt: number
   readonly #rounds = new Set<Promise<void>>()
   #next: { instant: number; wakeup: Wakeup } | undefined
   #stopped = false
 
   constructor(options: ReaperOptions) {
     this.#options = options
-    this.#startedAt = options.clock.now()
   }
 
   /** When what is over at `instant` is taken. */
@@ -53,8 +52,9 @@ export class Reaper {
 
   /** The first tick that is not before `instant`. */
   #tickFrom(instant: number): number {
-    const ticks = Math.max(1, Math.ceil((instant - this.#startedAt) / TICK_MS))
-    return this.#startedAt + ticks * TICK_MS
+    const { ticksFrom } = this.#options
+    const ticks = Math.max(1, Math.ceil((instant - ticksFrom) / TICK_MS))
+    return ticksFrom + ticks * TICK_MS
   }
 
   /** When the size of a database is looked at next; null: never. */
@@ -141,24 +141,31 @@ export class Reaper {
     await this.resume()
   }
 
-  /** Looks at a database's size, if it is time to. One that cannot be judged is looked at again at the next tick. */
+  /**
+   * Looks at a database's size, if it is time to. Of several that try at once one does; what it cannot judge is looked at again at
+   * the next tick.
+   */
   async #measure(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
     const name = databaseName(token)
-    await store.alter(token, async resource => {
+    const taken = await store.alter(token, async resource => {
       if (resource === undefined || resource.measureAt === null || resource.measureAt > clock.now())
         return undefined
-      try {
-        const { sizeBytes } = await databases.stats(name)
-        if (sizeBytes > storageBytesOf(resource.tier, contract)) {
-          await databases.block(name)
-          return { ...resource, status: 'quota_exceeded', reapAt: null, measureAt: null }
-        }
-      } catch (error) {
-        log.error('a database could not be held to its quota', error)
-      }
       return { ...resource, measureAt: this.nextMeasure() }
     })
+    if (taken === undefined) return
+    try {
+      const { sizeBytes } = await databases.stats(name)
+      if (sizeBytes <= storageBytesOf(taken.tier, contract)) return
+      await databases.block(name)
+    } catch (error) {
+      return log.error('a database could not be held to its quota', error)
+    }
+    await store.alter(token, async resource =>
+      resource?.status === 'active'
+        ? { ...resource, status: 'quota_exceeded', reapAt: null, measureAt: null }
+        : undefined,
+    )
   }
 
   async #clear({ type, token }: Resource): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { isUnavailable } from '../../../shared/errors.js'
 import type { Gate } from '../../../shared/gate.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/log.js'
@@ -48,9 +49,12 @@ export class Receivers {
     const receivedAt = clock.now()
     if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
     const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
+    const keep = limitsOf(receiver.tier, contract).requestsStored
     try {
-      await store.pushDelivery(token, delivery, limitsOf(receiver.tier, contract).requestsStored)
+      if (!(await store.pushDelivery(token, delivery, keep))) return undefined
     } catch (error) {
+      // What is away for a while is not the service's failure: its sender may come again.
+      if (isUnavailable(error)) throw error
       // Its sender could do nothing about it: the service, too, takes what it then cannot keep.
       log.error('a delivery was taken and could not be kept', error)
       return delivery.id
@@ -68,6 +72,13 @@ export class Receivers {
   onDelivery(listener: DeliveryListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** Tells the listeners of what a receiver has taken elsewhere. */
+  async heardOf(token: string, id: string): Promise<void> {
+    if (this.#listeners.size === 0) return
+    const delivery = await this.#options.store.delivery(token, id)
+    if (delivery !== undefined) this.#tell(token, delivery)
   }
 
   async #find(token: string): Promise<Resource | undefined> {

@@ -1,3 +1,4 @@
+import type { Refusal } from '../../../shared/errors.js'
 import { goJson, goStructJson } from '../../../shared/go-json.js'
 import type { HttpAnswer } from '../../../shared/http/routes.js'
 
@@ -37,6 +38,17 @@ export function failure(
   more: Record<string, string> = {},
 ): HttpAnswer {
   return answer(status, { error, message, ok: false, ...more })
+}
+
+/** How long who was told that the store is away is asked to wait, in seconds. */
+const RETRY_AFTER = { 'Retry-After': '1' }
+
+/** The store is away: the same request may be made again. The body is in the form of {@link failure}, if no other is given. */
+export function unavailable(
+  { code, sentence }: Refusal,
+  body: Record<string, unknown> = { error: code, message: sentence, ok: false },
+): HttpAnswer {
+  return answer(503, body, RETRY_AFTER)
 }
 
 /** An answer in words: where nothing of the API is. */

@@ -1,3 +1,4 @@
+import { isUnavailable } from '../../../shared/errors.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { identify } from '../caller.js'
 import type { Accounts } from '../domain/accounts.js'
@@ -27,10 +28,16 @@ export class Callers {
     return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(call)
   }
 
+  /** While the store is away nobody can be verified; the request is noted all the same. */
   async #nameOf(call: HttpCall): Promise<string> {
-    const { bearer } = await this.of(call)
-    if (bearer !== undefined) await this.#accounts.find(bearer)
-    return this.#accounts.nameOf(bearer)
+    try {
+      const { bearer } = await this.of(call)
+      if (bearer !== undefined) await this.#accounts.find(bearer)
+      return this.#accounts.nameOf(bearer)
+    } catch (error) {
+      if (isUnavailable(error)) return this.#accounts.nameOf(callerOf(call).bearer)
+      throw error
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { isUnavailable } from '../../../shared/errors.js'
 import { ApiFace } from '../../../shared/http/api-face.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
@@ -8,7 +9,7 @@ import type { Contract } from '../contract.js'
 import type { Core } from '../core.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { planRoute, tokenRoute } from './account.js'
-import { encoded, failure } from './answer.js'
+import { encoded, failure, unavailable } from './answer.js'
 import { addressOf, Callers } from './callers.js'
 import { claimRoute, previewRoute } from './claim.js'
 import { corsHeaders, SITE_ORIGIN } from './cors.js'
@@ -114,6 +115,7 @@ function refuse(error: unknown, { method, path }: HttpCall, { log }: Instance): 
     const { status, code, message, upgradeUrl } = error
     return failure(status, code, message, upgradeUrl === undefined ? {} : { upgrade_url: upgradeUrl })
   }
+  if (isUnavailable(error)) return unavailable(error)
   log.error(`${method} ${path} failed`, error)
   return failure(500, 'internal_error', 'the request could not be carried out; the log of the server has it')
 }

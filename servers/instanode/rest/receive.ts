@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { isUnavailable } from '../../../shared/errors.js'
 import { goJson } from '../../../shared/go-json.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
@@ -9,7 +10,7 @@ import type { Delivery } from '../domain/delivery.js'
 import type { ReceiverState, Receivers } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { readToken } from '../domain/token.js'
-import { answer, emptyAnswer, encoded, failure, JSON_TYPE } from './answer.js'
+import { answer, emptyAnswer, encoded, failure, JSON_TYPE, unavailable } from './answer.js'
 import { deliveryEntry } from './delivery-json.js'
 import { BODY_LIMIT } from './limits.js'
 
@@ -45,7 +46,8 @@ class ReceiveRoute {
       return await this.#takeOrReadBack(call)
     } catch (error) {
       this.#options.log.error('a request to a receiver could not be answered', error)
-      return fail(503, 'lookup_failed')
+      const failed = { error: 'lookup_failed', ok: false }
+      return isUnavailable(error) ? unavailable(error, failed) : answer(503, failed)
     }
   }
 

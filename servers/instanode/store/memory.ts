@@ -24,6 +24,7 @@ export class MemoryStore implements InstanodeStore {
   readonly #owned = new Map<string, Set<string>>()
   readonly #logs = new Map<string, Set<Delivery>>()
   readonly #changes = new OneAtATime()
+  #epoch = 0
 
   async saveAccount(account: Account): Promise<void> {
     this.#keepAccount(account)
@@ -55,8 +56,14 @@ export class MemoryStore implements InstanodeStore {
     return true
   }
 
-  async insert(resource: Resource): Promise<void> {
+  async epoch(): Promise<number> {
+    return this.#epoch
+  }
+
+  async insert(resource: Resource, epoch: number): Promise<boolean> {
+    if (epoch !== this.#epoch) return false
     this.#keep(resource)
+    return true
   }
 
   async find(token: string): Promise<Resource | undefined> {
@@ -71,6 +78,8 @@ export class MemoryStore implements InstanodeStore {
       const row = this.#rows.get(token)
       const changed = await change(row?.resource)
       if (row === undefined || changed === undefined) return undefined
+      const { owner } = row.resource
+      if (owner !== null && owner !== changed.owner) this.#owned.get(owner)?.delete(token)
       row.resource = changed
       this.#index(changed)
       return changed
@@ -105,7 +114,8 @@ export class MemoryStore implements InstanodeStore {
     return next
   }
 
-  async pushDelivery(token: string, delivery: Delivery, keep: number): Promise<void> {
+  async pushDelivery(token: string, delivery: Delivery, keep: number): Promise<boolean> {
+    if (this.#rows.get(token)?.resource.status !== 'active') return false
     const log = this.#logs.get(token) ?? new Set()
     this.#logs.set(token, log)
     log.add(delivery)
@@ -113,10 +123,16 @@ export class MemoryStore implements InstanodeStore {
       if (log.size <= keep) break
       log.delete(oldest)
     }
+    return true
   }
 
   async deliveries(token: string): Promise<Delivery[]> {
     return [...(this.#logs.get(token) ?? [])].reverse()
+  }
+
+  async delivery(token: string, id: string): Promise<Delivery | undefined> {
+    for (const delivery of this.#logs.get(token) ?? []) if (delivery.id === id) return delivery
+    return undefined
   }
 
   async forgetDeliveries(token: string): Promise<void> {
@@ -136,6 +152,7 @@ export class MemoryStore implements InstanodeStore {
 
   async load({ accounts, provisions, resources, deliveries }: InstanodeTables): Promise<void> {
     this.#clear()
+    this.#epoch++
     for (const account of accounts) this.#keepAccount(account)
     for (const { day, subnet, count } of provisions) {
       this.#provisions.set(day, (this.#provisions.get(day) ?? new Map()).set(subnet, count))

@@ -5,7 +5,7 @@ import type { Resource, ResourceType } from '../domain/resource.js'
 /** All that a store keeps, as plain data. */
 export interface InstanodeTables {
   readonly accounts: readonly Account[]
-  /** Today's. */
+  /** Today's; of the day before, what has not been forgotten yet. */
   readonly provisions: readonly { readonly day: string; readonly subnet: string; readonly count: number }[]
   /** In the order of their creation. */
   readonly resources: readonly Resource[]
@@ -28,12 +28,21 @@ export interface InstanodeStore {
   /** Counts one provision, unless there were `cap` that day already; in one step. @returns whether it was counted */
   countProvision(subnet: string, day: string, cap: number): Promise<boolean>
 
-  insert(resource: Resource): Promise<void>
+  /** Which of the states that were loaded this is: one more with each. */
+  epoch(): Promise<number>
+  /**
+   * Keeps a new resource, if it was begun in this state.
+   *
+   * @param epoch what it was when the resource was begun
+   * @returns whether it is kept
+   */
+  insert(resource: Resource, epoch: number): Promise<boolean>
   find(token: string): Promise<Resource | undefined>
   /**
    * Changes one resource, alone: no other change of it, from whichever process, runs meanwhile.
    *
-   * @param change is given the resource as it is and returns it as it is to be; undefined, or a throw, leaves it
+   * @param change is given the resource as it is and returns it as it is to be; undefined, or a throw, leaves it. It may be
+   *   called again, and asks nothing of anybody: the resource is locked meanwhile
    * @returns the resource as it was written; undefined if nothing was
    */
   alter(
@@ -51,10 +60,15 @@ export interface InstanodeStore {
   /** The earliest `nextVisit`. */
   nextDue(): Promise<number | undefined>
 
-  /** Puts a delivery in front of a receiver's log, and lets go of the oldest beyond `keep`. */
-  pushDelivery(token: string, delivery: Delivery, keep: number): Promise<void>
+  /**
+   * Puts a delivery in front of a receiver's log, and lets go of the oldest beyond `keep`; unless the receiver is over by then.
+   *
+   * @returns whether it is kept
+   */
+  pushDelivery(token: string, delivery: Delivery, keep: number): Promise<boolean>
   /** A receiver's log, the newest first. */
   deliveries(token: string): Promise<Delivery[]>
+  delivery(token: string, id: string): Promise<Delivery | undefined>
   forgetDeliveries(token: string): Promise<void>
 
   /** All there is, at one moment. */

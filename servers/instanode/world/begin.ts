@@ -10,6 +10,7 @@ import type { Account } from '../domain/account.js'
 import { databaseName } from '../domain/database.js'
 import { LIFETIME } from '../domain/limits.js'
 import type { ResourceType } from '../domain/resource.js'
+import { openMemory } from '../store/open-store.js'
 import type { InstanodeTables } from '../store/store.js'
 import { deliver } from './deliver.js'
 import { type PlannedDatabase, PlannedDatabases } from './planned-databases.js'
@@ -70,7 +71,8 @@ class Past {
     const core: { made?: Core } = {}
     const happenings = this.#happenings(() => existing(core.made))
     const clock = storyClock(this.#now, firstOf(happenings))
-    core.made = createCore({ clock, machine, ids, log: silentLog }, contract, this.#databases, receiveUrl)
+    const instance = { clock, machine, ids, log: silentLog }
+    core.made = createCore(instance, contract, this.#databases, receiveUrl, openMemory(instance))
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
       await core.made.accounts.save(this.#account(account, `world.accounts[${at}]`))
     }

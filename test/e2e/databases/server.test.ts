@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ServerDatabases } from '../../../servers/instanode/databases/server/server-databases.js'
+import type { ServerOptions } from '../../../servers/instanode/databases/server/server-options.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { describeDatabaseCopies } from '../../contract/database-copies.js'
@@ -18,14 +19,13 @@ afterAll(async () => {
   await postgres.close()
 })
 
-const start = () => ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource() })
+const start = (options: Partial<ServerOptions> = {}) =>
+  ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource(), ...options })
 
-describeDatabaseProvider('server', start)
-describeDatabaseCopies('server', start)
+describeDatabaseProvider('server', () => start())
+describeDatabaseCopies('server', () => start())
 
 describe('databases on a real server', () => {
-  const start = (options = {}) =>
-    ServerDatabases.start({ adminUrl: postgres.adminUrl, machine, ids: new IdSource(), ...options })
   const databases = async () => {
     const admin = await connected(postgres.adminUrl)
     const { rows } = await admin.query(
@@ -135,5 +135,89 @@ describe('databases on a real server', () => {
       code: 'database_server_down',
       message: expect.not.stringContaining('hunter2'),
     })
+  })
+})
+
+describe('several instances on one server', () => {
+  const startTwo = async (options = {}) => {
+    const [one, two] = await Promise.all([start(options), start(options)])
+    onTestFinished(async () => {
+      await one.close()
+      await two.close()
+    })
+    return [one, two] as const
+  }
+  const named = async (pattern: string) => {
+    const admin = await connected(postgres.adminUrl)
+    const { rows } = await admin.query(
+      `SELECT datname AS name FROM pg_database WHERE datname ~ $1 UNION SELECT rolname FROM pg_roles WHERE rolname ~ $1`,
+      [pattern],
+    )
+    await admin.end()
+    return rows.map(({ name }) => name)
+  }
+  const markOf = ({ name }: { name: string }) => name.slice('db_'.length)
+
+  it('change the limits of one database at once without failing', async () => {
+    const [one, two] = await startTwo()
+    const spec = freshSpec()
+    const { url } = await one.provision(spec)
+    const limits = { storageBytes: 20 * MB, connections: 7 }
+    await Promise.all(
+      Array.from({ length: 20 }, (_, nth) => (nth % 2 === 0 ? one : two).setLimits(spec.name, limits)),
+    )
+    const clients = await Promise.all(Array.from({ length: 7 }, () => connected(url)))
+    expect(await codeOf(connected(url))).toBe('53300')
+    for (const client of clients) await client.end()
+  })
+
+  it('drop what another has made, and neither of them what the other still has', async () => {
+    const [one, two] = await startTwo()
+    const [first, second] = [freshSpec(), freshSpec()]
+    await one.provision(first)
+    const { url } = await two.provision(second)
+    await two.drop(first.name)
+    expect(await named(`${first.name}|${first.user}`)).toEqual([])
+    await one.close()
+    const client = await connected(url)
+    expect(await client.value('SELECT 1')).toBe(1)
+    await client.end()
+  })
+
+  it('drop the owner of a database as soon as no copy is left, whoever dropped the database', async () => {
+    const [one, two] = await startTwo()
+    const spec = freshSpec()
+    await one.provision(spec)
+    const copies = await one.copy([spec.name])
+    await two.drop(spec.name)
+    expect(await named(spec.user)).toEqual([spec.user])
+    await one.forget(copies)
+    expect(await named(spec.user)).toEqual([])
+  })
+
+  it('make up for one that was ended between a database and its owner', async () => {
+    const [one, two] = await startTwo()
+    const spec = freshSpec()
+    await one.provision(spec)
+    const admin = await connected(postgres.adminUrl)
+    await admin.query(`DROP DATABASE ${spec.name}`)
+    await admin.end()
+    await two.drop(spec.name)
+    expect(await named(`${markOf(spec)}|${spec.user}`)).toEqual([])
+  })
+
+  it('share a template if they are to, which stays, and leave no spares behind', async () => {
+    const before = await named('^understudy_(spare|copy)')
+    const [one, two] = await startTwo({ shared: true, keep: true })
+    const specs = Array.from({ length: 6 }, () => freshSpec())
+    await Promise.all(specs.map((spec, nth) => (nth % 2 === 0 ? one : two).provision(spec)))
+    expect(await named('^understudy_template_1')).toEqual(['understudy_template_1'])
+    await one.close()
+    const late = freshSpec()
+    await two.provision(late)
+    for (const { name } of [...specs, late]) await two.drop(name)
+    await two.close()
+    expect(await named('^understudy_template_1')).toEqual(['understudy_template_1'])
+    expect(await named('^understudy_(spare|copy)')).toEqual(before)
   })
 })

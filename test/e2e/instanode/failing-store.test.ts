@@ -2,6 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
 import { createCore } from '../../../servers/instanode/core.js'
 import { createRestFace } from '../../../servers/instanode/rest/face.js'
+import { openMemory } from '../../../servers/instanode/store/open-store.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
 import { createInstance } from '../../../shared/instance.js'
@@ -14,7 +15,8 @@ async function start() {
   const instance = await createInstance({ clock: 'manual' })
   const databases = new RecordingDatabases()
   const contract = contractOf('documented')
-  const core = createCore(instance, contract, databases, token => `http://localhost/webhook/receive/${token}`)
+  const receiveUrl = (token: string) => `http://localhost/webhook/receive/${token}`
+  const core = createCore(instance, contract, databases, receiveUrl, openMemory(instance))
   await core.accounts.save({ id: 'acct_paid', userId: 'somebody', plan: 'paid', fixedToken: PAID })
   const listener = await Listener.open({
     host: '127.0.0.1',

@@ -229,3 +229,32 @@ test('replicas agree on what the first of them makes; one that fails leaves it t
   ])
   expect(settings).toEqual([{ secret: 1 }, { secret: 1 }, { secret: 1 }])
 })
+
+test('work under a name is done by one replica at a time, and lets the next in when it fails', async () => {
+  const url = stores.freshUrl()
+  const [one, two] = [await open(url), await open(url)]
+  const order: string[] = []
+  const work = (store: StoreDatabase, name: string) =>
+    store.alone('paint', async () => {
+      order.push(`${name} begins`)
+      await store.write(ADD, [name])
+      await turn()
+      order.push(`${name} ends`)
+      if (name === 'one') throw new Error('out of paint')
+    })
+  const [first, second] = await Promise.allSettled([work(one, 'one'), work(two, 'two')])
+  expect([first.status, second.status]).toEqual(['rejected', 'fulfilled'])
+  expect([order.slice(0, 2), order.slice(2)].toSorted()).toEqual([
+    ['one begins', 'one ends'],
+    ['two begins', 'two ends'],
+  ])
+  expect([await one.known('secret'), await one.setting('secret', async () => 1)]).toEqual([undefined, 1])
+  expect(await two.known('secret')).toBe(1)
+})
+
+test('the server of a store is known without what concerns the store alone', () => {
+  const { serverUrl } = readStoreUrl(
+    'postgres://u:p@h:5/d?schema=team&pool=3&sslmode=disable&options=-c%20x%3D1&application_name=me',
+  )
+  expect(serverUrl).toBe('postgres://u:p@h:5/d?sslmode=disable')
+})

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { Instanode } from '../../../servers/instanode/index.js'
-import { createInstance, type Instance } from '../../../shared/instance.js'
+import { createInstance, type Instance, type StoreOptions } from '../../../shared/instance.js'
 import { createPostgres, databaseOf, FREE, listedTokens, PAID, PAID_2 } from '../../support/instanode.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'
 import { call, textOf } from '../../support/understudy.js'
@@ -19,8 +19,9 @@ export class OwnershipWorld {
     readonly clients: Record<CallerName, Client>,
   ) {}
 
-  static async open(): Promise<OwnershipWorld> {
-    const instance = await createInstance({ clock: 'manual', seed: 'property' })
+  /** @param store to keep it in; default: memory */
+  static async open(store?: StoreOptions): Promise<OwnershipWorld> {
+    const instance = await createInstance({ clock: 'manual', seed: 'property', ...(store && { store }) })
     const databases = new RecordingDatabases()
     const instanode = await Instanode.create(instance, { databases })
     const clients = {

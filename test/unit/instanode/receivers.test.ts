@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
 import { Receivers } from '../../../servers/instanode/domain/receivers.js'
+import type { Resource } from '../../../servers/instanode/domain/resource.js'
 import { MemoryStore } from '../../../servers/instanode/store/memory.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { Gate } from '../../../shared/gate.js'
@@ -11,10 +12,11 @@ const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Bu
 
 it('a delivery that cannot be kept is taken all the same, and the log of the server has why', async () => {
   const store = new MemoryStore()
-  await store.insert({
+  const hook: Resource = {
     ...{ id: TOKEN, token: TOKEN, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
     ...{ owner: null, subnet: '', url: '', createdAt: 0, expiresAt: null, reapAt: null, measureAt: null },
-  })
+  }
+  await store.insert(hook, await store.epoch())
   const errors: string[] = []
   const receivers = new Receivers({
     store,

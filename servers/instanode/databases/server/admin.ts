@@ -46,6 +46,23 @@ export class Admin {
     }
   }
 
+  /** Runs `work` while no instance runs other work under that name. */
+  async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const client = new pg.Client({
+      connectionString: this.#url.href,
+      connectionTimeoutMillis: CONNECT_MS,
+      application_name: 'mcp-understudy',
+    })
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [what])
+      return await work()
+    } finally {
+      await client.end()
+    }
+  }
+
   /** The server's address for another database, and another user if given. */
   urlFor(database: string, login?: { user: string; password: string }): string {
     const url = new URL(this.#url)
@@ -68,6 +85,19 @@ export class Admin {
         'check that it runs and that the URL given to --databases is right',
       )
     }
+  }
+
+  /** @throws Refusal `database_rights` if its role may not make databases and their owners */
+  async checkRights(): Promise<void> {
+    const [role] = await this.run(
+      'SELECT rolname, rolsuper OR (rolcreatedb AND rolcreaterole) AS may FROM pg_roles WHERE rolname = current_user',
+    )
+    if (role?.may === true) return
+    throw new Refusal(
+      'database_rights',
+      `the role ${role?.rolname} may not create databases and roles on the PostgreSQL server at ${this.#url.host}`,
+      'have its administrator run ALTER ROLE … CREATEDB CREATEROLE, or name one that may with --databases URL',
+    )
   }
 
   async close(): Promise<void> {

@@ -77,7 +77,10 @@ export class ServerCopies {
     const copies = this.#kept.get(id) ?? []
     this.#kept.delete(id)
     for (const { place } of copies) await this.#discard(place)
-    for (const user of [...this.#owners]) await this.dropOwner(user)
+    // The database may have been dropped by another instance, which had to leave its owner.
+    for (const user of new Set([...this.#owners, ...copies.map(({ tenant }) => tenant.user)])) {
+      if (!(await this.#owns(user))) await this.dropOwner(user)
+    }
   }
 
   async forgetAll(): Promise<void> {
@@ -93,6 +96,14 @@ export class ServerCopies {
       if (!(error instanceof Error && 'code' in error && error.code === STILL_OWNS)) throw error
       this.#owners.add(user)
     }
+  }
+
+  async #owns(user: string): Promise<boolean> {
+    const [owned] = await this.#admin.run(
+      'SELECT 1 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE r.rolname = $1 LIMIT 1',
+      [user],
+    )
+    return owned !== undefined
   }
 
   async #copy(tenant: Tenant): Promise<Copy> {

@@ -14,7 +14,16 @@ import { Admin, name, text } from './admin.js'
 import { ServerCopies } from './copies.js'
 import type { ServerOptions } from './server-options.js'
 import { TemplateClones } from './template-clones.js'
-import { findTenant, findTenants, judge, limit, lockOut, remember } from './tenant.js'
+import {
+  findOwner,
+  findTenant,
+  findTenants,
+  judge,
+  limit,
+  lockOut,
+  remember,
+  rememberOwner,
+} from './tenant.js'
 
 /** PostgreSQL's code for a name that is taken. */
 const TAKEN = new Set(['42710', '42P04'])
@@ -41,19 +50,21 @@ export class ServerDatabases implements DatabaseProvider {
   private constructor(options: ServerOptions) {
     this.#options = options
     this.#admin = new Admin(options.adminUrl)
-    this.#clones = new TemplateClones(this.#admin, options.ids, options.spares ?? 2)
+    const { ids, shared = false, spares = shared ? 0 : 2 } = options
+    this.#clones = new TemplateClones({ admin: this.#admin, ids, wanted: spares, shared })
     this.#copies = new ServerCopies(this.#admin, options.ids)
   }
 
   /**
    * Connects, looks for pgvector and prepares spare databases in the background.
    *
-   * @throws Refusal `bad_database_url`, `database_server_down`; Error when the role may not create databases
+   * @throws Refusal `bad_database_url`, `database_server_down`, `database_rights`
    */
   static async start(options: ServerOptions): Promise<ServerDatabases> {
     const provider = new ServerDatabases(options)
     try {
       await provider.#admin.check()
+      await provider.#admin.checkRights()
       if (!(await provider.#clones.start()))
         provider.#notes.push(
           'pgvector is not available on this server: databases come without the vector type.',
@@ -89,6 +100,7 @@ export class ServerDatabases implements DatabaseProvider {
         `CREATE ROLE ${name(user)} LOGIN PASSWORD ${text(secret)} CONNECTION LIMIT ${limits.connections};
          ALTER ROLE ${name(user)} SET statement_timeout = '30s';
          GRANT ${name(user)} TO CURRENT_USER;
+         ${rememberOwner(user, spec.name)};
          ALTER DATABASE ${name(clone.name)} RENAME TO ${name(spec.name)};
          ALTER DATABASE ${name(spec.name)} OWNER TO ${name(user)};
          ${remember(spec.name, limits.storageBytes, clone.size)}`,
@@ -119,7 +131,11 @@ export class ServerDatabases implements DatabaseProvider {
     checkName(database)
     const [tenant] = await findTenants(this.#admin, database)
     this.#made.delete(database)
-    if (tenant === undefined) return
+    if (tenant === undefined) {
+      const left = await findOwner(this.#admin, database)
+      if (left !== undefined) await this.#copies.dropOwner(left)
+      return
+    }
     // First no new sessions, then none at all: a client that reconnects at once must not get in between.
     await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
     await this.#clones.discard(database)
@@ -191,10 +207,8 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   async #judgeAll(): Promise<void> {
-    try {
-      for (const tenant of await findTenants(this.#admin)) await judge(this.#admin, tenant)
-    } catch {
-      // A server that is down for a while, or a database dropped meanwhile: looked at again next time.
-    }
+    // A server that is down for a while, or a database dropped meanwhile: looked at again next time.
+    const tenants = await findTenants(this.#admin).catch(() => [])
+    for (const tenant of tenants) await judge(this.#admin, tenant).catch(() => undefined)
   }
 }

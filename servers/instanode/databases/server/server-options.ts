@@ -10,7 +10,9 @@ export interface ServerOptions {
   ids: IdSource
   /** Leave databases and their owners behind at close. Default false. */
   keep?: boolean
-  /** Empty databases kept ready. Default 2. */
+  /** Whether it has its template in common with other instances on the server; it stays then. Default false: its own, which goes. */
+  shared?: boolean
+  /** Empty databases kept ready. Default 2; none where the template is shared, for one that is killed would leave them behind. */
   spares?: number
   /** How often sizes are looked at, in milliseconds. Default 2000. */
   quotaPollMs?: number

@@ -1,5 +1,5 @@
 import type { IdSource } from '../../../../shared/ids.js'
-import { type Admin, name } from './admin.js'
+import { type Admin, name, text } from './admin.js'
 
 /** An empty database that belongs to nobody yet. */
 export interface Clone {
@@ -8,12 +8,32 @@ export interface Clone {
   size: number
 }
 
+export interface TemplateClonesOptions {
+  admin: Admin
+  ids: IdSource
+  /** How many to keep ready. */
+  wanted: number
+  /** See {@link ServerOptions}. */
+  shared: boolean
+}
+
+/** Another is to be named if something else is to be in it. */
+const SHARED_TEMPLATE = 'understudy_template_1'
+
+/** What a template says of itself, in its comment. */
+const WITH_VECTOR = 'mcp-understudy template with vector'
+
 /**
  * Keeps empty databases ready on the server: cloning takes 30 to 70 ms, handing one out by renaming it 3 to 4.
  *
- * The template is this instance's own, made from `template0`, so that nothing of the server's users leaks in.
+ * The template is this instance's own, or shared with instances of the same store. It is made from `template0`, so that nothing of the
+ * server's users leaks in.
  */
 export class TemplateClones {
+  readonly admin: Admin
+  readonly ids: IdSource
+  readonly wanted: number
+  readonly #shared: boolean
   readonly #template: string
   readonly #ready: Clone[] = []
   /** Cloning one at a time: the template may not be in use meanwhile. */
@@ -21,21 +41,39 @@ export class TemplateClones {
   #filling = false
   #closed = false
 
-  /** @param wanted how many to keep ready */
-  constructor(
-    readonly admin: Admin,
-    readonly ids: IdSource,
-    readonly wanted: number,
-  ) {
-    this.#template = `understudy_template_${ids.hex(12)}`
+  constructor({ admin, ids, wanted, shared }: TemplateClonesOptions) {
+    this.admin = admin
+    this.ids = ids
+    this.wanted = wanted
+    this.#shared = shared
+    this.#template = shared ? SHARED_TEMPLATE : `understudy_template_${ids.hex(12)}`
   }
 
-  /** Makes the template. @returns whether it has pgvector */
-  async start(): Promise<boolean> {
-    await this.admin.run(`CREATE DATABASE ${name(this.#template)} TEMPLATE template0`)
+  /** Makes the template, unless another instance has. @returns whether it has pgvector */
+  start(): Promise<boolean> {
+    return this.#shared ? this.admin.alone(SHARED_TEMPLATE, () => this.#makeTemplate()) : this.#makeTemplate()
+  }
+
+  async #makeTemplate(): Promise<boolean> {
+    const [there] = await this.admin.run(
+      `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
+      [this.#template],
+    )
+    if (there !== undefined) return there.comment === WITH_VECTOR
+    // By its name it is whole: what is being made has another, and is made anew if its maker was ended.
+    const making = `${this.#template}_making`
+    await this.discard(making)
+    await this.admin.run(`CREATE DATABASE ${name(making)} TEMPLATE template0`)
+    const vector = await this.#addVector(making)
+    if (vector) await this.admin.run(`COMMENT ON DATABASE ${name(making)} IS ${text(WITH_VECTOR)}`)
+    await this.admin.run(`ALTER DATABASE ${name(making)} RENAME TO ${name(this.#template)}`)
+    return vector
+  }
+
+  async #addVector(database: string): Promise<boolean> {
     const available = await this.admin.run(`SELECT 1 FROM pg_available_extensions WHERE name = 'vector'`)
     if (available.length === 0) return false
-    return await this.admin.runIn(this.#template, 'CREATE EXTENSION vector').then(
+    return await this.admin.runIn(database, 'CREATE EXTENSION vector').then(
       () => true,
       // An extension may want a superuser; without it databases still work.
       () => false,
@@ -70,7 +108,7 @@ export class TemplateClones {
     // The last clone's own continuation adds it to the list first.
     await Promise.resolve()
     for (const clone of this.#ready) await this.discard(clone.name)
-    await this.discard(this.#template)
+    if (!this.#shared) await this.discard(this.#template)
   }
 
   async discard(database: string): Promise<void> {

@@ -61,7 +61,8 @@ export async function findTenant(admin: Admin, database: string): Promise<Tenant
 /** Puts new limits in force. */
 export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
   await admin.run(
-    `ALTER ROLE ${name(tenant.user)} CONNECTION LIMIT ${limits.connections};
+    `${alone(tenant)};
+     ALTER ROLE ${name(tenant.user)} CONNECTION LIMIT ${limits.connections};
      ${remember(tenant.name, limits.storageBytes, tenant.emptySize)}`,
   )
 }
@@ -77,10 +78,10 @@ export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
   if (full === tenant.full) return
   const setting = `ALTER ROLE ${name(tenant.user)} IN DATABASE ${name(tenant.name)}`
   if (!full) {
-    await admin.run(`${setting} RESET default_transaction_read_only`)
+    await admin.run(`${alone(tenant)}; ${setting} RESET default_transaction_read_only`)
     return
   }
-  await admin.run(`${setting} SET default_transaction_read_only = on`)
+  await admin.run(`${alone(tenant)}; ${setting} SET default_transaction_read_only = on`)
   // Sessions read the setting when they begin.
   await endSessions(admin, tenant)
 }
@@ -89,10 +90,33 @@ export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
 export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
   // An administrator that is no superuser may ask for the size by the same privilege, and has had it through the owner.
   await admin.run(
-    `GRANT CONNECT ON DATABASE ${name(tenant.name)} TO CURRENT_USER;
+    `${alone(tenant)};
+     GRANT CONNECT ON DATABASE ${name(tenant.name)} TO CURRENT_USER;
      REVOKE CONNECT ON DATABASE ${name(tenant.name)} FROM PUBLIC, ${name(tenant.user)}`,
   )
   await endSessions(admin, tenant)
+}
+
+/**
+ * SQL in front of what changes a database or its owner, in one message with it: several instances may do so at once, and
+ * PostgreSQL fails the second with "tuple concurrently updated" rather than have it wait.
+ */
+function alone({ name: database }: Tenant): string {
+  return `SELECT pg_advisory_xact_lock(hashtextextended(${text(`understudy ${database}`)}, 0))`
+}
+
+/** SQL for the comment by which the owner of a database is found when that is gone. */
+export function rememberOwner(user: string, database: string): string {
+  return `COMMENT ON ROLE ${name(user)} IS ${text(MARK + database)}`
+}
+
+/** The owner that a database has left behind: whoever dropped it was ended in the middle. */
+export async function findOwner(admin: Admin, database: string): Promise<string | undefined> {
+  const [role] = await admin.run(
+    `SELECT rolname FROM pg_roles WHERE rolname ~ '^usr_[0-9a-f]{12}$' AND shobj_description(oid, 'pg_authid') = $1`,
+    [MARK + database],
+  )
+  return role && String(role.rolname)
 }
 
 /** Ends the sessions of a database. */

@@ -1,0 +1,97 @@
+import type { Wakeup } from '../../shared/clock/clock.js'
+import { isUnavailable } from '../../shared/errors.js'
+import type { Instance } from '../../shared/instance.js'
+import type { StoreDatabase } from '../../shared/postgres/store-database.js'
+import type { Core } from './core.js'
+import type { InstanodeState } from './state.js'
+import { readNews, TOPIC } from './store/postgres/news.js'
+
+/** A notice that is lost costs this long, in milliseconds of the machine's. */
+const POLL_MS = 5_000
+
+export interface ReplicasOptions {
+  instance: Pick<Instance, 'machine' | 'log'>
+  store: StoreDatabase
+  core: Pick<Core, 'store' | 'reaper' | 'receivers'>
+  state: Pick<InstanodeState, 'replaced'>
+}
+
+/**
+ * Keeps up with the other replicas: what they make is reaped here too if they are gone by then, what their receivers take is heard
+ * of, and a state that one of them puts in place is this one's as well.
+ */
+export class Replicas {
+  readonly #options: ReplicasOptions
+  readonly #leave: (() => void)[]
+  /** The last state that this replica knows to be in place. */
+  #epoch = 0
+  #poll: Wakeup | undefined
+  #closed = false
+
+  private constructor(options: ReplicasOptions) {
+    this.#options = options
+    const { notices } = options.store
+    this.#leave = [
+      notices.on(TOPIC, (payload, own) => this.#take(payload, own)),
+      notices.onGap(() => this.#do(() => this.#look())),
+    ]
+  }
+
+  /** @throws StoreUnavailable */
+  static async join(options: ReplicasOptions): Promise<Replicas> {
+    const replicas = new Replicas(options)
+    replicas.#epoch = Math.max(replicas.#epoch, await options.core.store.epoch())
+    replicas.#pollLater()
+    return replicas
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#poll?.cancel()
+    for (const leave of this.#leave) leave()
+  }
+
+  #take(payload: string, own: boolean): void {
+    const { reaper, receivers } = this.#options.core
+    const news = readNews(payload)
+    if (own) {
+      if (news?.kind === 'reset') this.#epoch = Math.max(this.#epoch, news.epoch)
+      return
+    }
+    if (news?.kind === 'due') reaper.watch(news.instant)
+    if (news?.kind === 'reset') this.#do(() => this.#follow(news.epoch))
+    if (news?.kind === 'delivery') this.#do(() => receivers.heardOf(news.token, news.id))
+  }
+
+  async #follow(epoch: number): Promise<void> {
+    if (epoch <= this.#epoch) return
+    await this.#options.state.replaced()
+    this.#epoch = Math.max(this.#epoch, epoch)
+  }
+
+  /** For what a notice that was lost would have told. */
+  async #look(): Promise<void> {
+    const { store, reaper } = this.#options.core
+    await this.#follow(await store.epoch())
+    await reaper.resume()
+  }
+
+  #pollLater(): void {
+    const { machine } = this.#options.instance
+    this.#poll = machine.wakeAt(machine.now() + POLL_MS, async () => {
+      await this.#do(() => this.#look())
+      if (!this.#closed) this.#pollLater()
+    })
+  }
+
+  /** What a store that is away keeps from being done is done with the next look, or when it is back. */
+  async #do(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!this.#closed && !isUnavailable(error)) {
+        this.#options.instance.log.error('what another replica told could not be followed', error)
+      }
+    }
+  }
+}

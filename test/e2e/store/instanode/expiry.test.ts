@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  createPostgres,
+  createWebhook,
+  DAY,
+  databaseOf,
+  FREE,
+  listedTokens,
+} from '../../../support/instanode.js'
+import { wayTo } from '../../../support/outage.js'
+import { send } from '../../../support/raw-http.js'
+import { RecordingDatabases } from '../../../support/recording-databases.js'
+import { startReplica, startReplicas } from '../../../support/replicas.js'
+import { type Stores, startStores } from '../../../support/store.js'
+import { until } from '../../../support/until.js'
+
+const RETRY_MS = 60_000
+const TICK = 5 * 60_000
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+/** Databases of one replica, of which it gets no further than to begin dropping one. */
+class Stuck extends RecordingDatabases {
+  readonly begun: string[] = []
+  die = () => {}
+
+  override drop(name: string): Promise<void> {
+    this.begun.push(name)
+    return new Promise((_, reject) => {
+      this.die = () => reject(new Error('its process is gone'))
+    })
+  }
+}
+
+test('what is over is cleared away once, whichever replicas come round for it', async () => {
+  const { a, b, databases } = await startReplicas(stores.freshUrl())
+  const anonymous = await a.client()
+  const made = [await createPostgres(anonymous), await createPostgres(anonymous)]
+  const free = await b.client(FREE)
+  for (let nth = 0; nth < 3; nth++) made.push(await createPostgres(free))
+  await until(() => b.instance.clock.pending > 0)
+  await Promise.all([a, b].map(({ instance }) => instance.clock.advance(DAY)))
+  expect(databases.dropped.toSorted()).toEqual(made.map(({ token }) => databaseOf(token)).toSorted())
+  await Promise.all([a, b].map(({ instance }) => instance.clock.advance(DAY)))
+  expect(databases.dropped).toHaveLength(made.length)
+})
+
+test('what a replica has made is cleared away by another when that replica is gone', async () => {
+  const { a, b, databases } = await startReplicas(stores.freshUrl())
+  const database = await createPostgres(await a.client())
+  const hook = await createWebhook(await a.client())
+  await send(hook.receive_url)
+  await a.instanode.close()
+  await until(() => b.instance.clock.pending > 0)
+  expect(await b.instanode.deliveries(hook.token)).toHaveLength(1)
+  await b.instance.clock.advance(DAY)
+  expect(databases.dropped).toEqual([databaseOf(database.token)])
+  expect(await b.instanode.deliveries(hook.token)).toEqual([])
+})
+
+test('what a replica had begun to clear away when it died is made up for by another a minute later', async () => {
+  const url = stores.freshUrl()
+  const stuck = new Stuck()
+  const a = await startReplica(url, { databases: stuck })
+  const b = await startReplica(url)
+  const free = await a.client(FREE)
+  const { token } = await createPostgres(free)
+  await until(() => b.instance.clock.pending > 0)
+
+  const dying = a.instance.clock.advance(DAY)
+  await until(() => stuck.begun.length === 1)
+  await b.instance.clock.advance(DAY)
+  expect([await listedTokens(await b.client(FREE)), b.databases.dropped]).toEqual([[], []])
+  await b.instance.clock.advance(RETRY_MS - 1)
+  expect(b.databases.dropped).toEqual([])
+  await b.instance.clock.advance(1)
+  expect(b.databases.dropped).toEqual([databaseOf(token)])
+
+  stuck.die()
+  await dying
+})
+
+test('a replica that starts late comes round for what there is', async () => {
+  const url = stores.freshUrl()
+  const { a, databases } = await startReplicas(url)
+  const { token } = await createPostgres(await a.client())
+  const late = await startReplica(url, { databases })
+  expect(late.instance.clock.pending).toBe(1)
+  await late.instance.clock.advance(DAY)
+  expect(databases.dropped).toEqual([databaseOf(token)])
+})
+
+test('a replica whose connections were cut has missed nothing once they are back', async () => {
+  const url = stores.freshUrl()
+  const way = await wayTo(url)
+  const databases = new RecordingDatabases()
+  const a = await startReplica(url, { databases })
+  const b = await startReplica(way.url, { databases })
+  await way.cut()
+  const { token } = await createPostgres(await a.client())
+  await way.mend()
+  await until(() => b.instance.clock.pending > 0)
+  await b.instance.clock.advance(DAY)
+  expect(databases.dropped).toEqual([databaseOf(token)])
+})
+
+test('sizes are judged once, at ticks that are the same for all replicas (observed)', async () => {
+  const url = stores.freshUrl()
+  const databases = new RecordingDatabases()
+  const a = await startReplica(url, { databases, contract: 'observed' })
+  const b = await startReplica(url, { databases, contract: 'observed', clock: 'manual@2026-01-01T00:03:00Z' })
+  const { token } = await createPostgres(await a.client())
+  databases.sizes.set(databaseOf(token), 2 ** 30)
+  await until(() => b.instance.clock.pending > 0)
+  await b.instance.clock.advance(TICK - 3 * 60_000 - 1)
+  expect(databases.blocked).toEqual([])
+  await Promise.all([b.instance.clock.advance(1), a.instance.clock.advance(TICK)])
+  expect(databases.blocked).toEqual([databaseOf(token)])
+})

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { concurrently } from '../../../support/concurrently.js'
+import {
+  createPostgres,
+  createWebhook,
+  FREE,
+  listedTokens,
+  PAID,
+  PAID_2,
+} from '../../../support/instanode.js'
+import { send } from '../../../support/raw-http.js'
+import { startReplica, startReplicas } from '../../../support/replicas.js'
+import { type Stores, startStores } from '../../../support/store.js'
+import { call, ok, refused } from '../../../support/understudy.js'
+import { until } from '../../../support/until.js'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+describe('the daily cap across replicas', () => {
+  test('is five of twenty anonymous creations that come at once to both', async () => {
+    const { a, b, databases } = await startReplicas(stores.freshUrl())
+    const clients = [await a.client(), await b.client()]
+    const outcomes = await concurrently(
+      Array.from({ length: 10 }, () => clients)
+        .flat()
+        .map(client => ({ client, tool: 'create_postgres', args: { name: 'rush' } })),
+    )
+    expect(outcomes.filter(({ refused }) => !refused)).toHaveLength(5)
+    expect(databases.live.size).toBe(5)
+  })
+
+  test('hands out over it what another replica has made, at a URL of the one that is asked (observed)', async () => {
+    const { a, b } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
+    const [onA, onB] = [await a.client(), await b.client()]
+    for (let nth = 1; nth < 5; nth++) await createWebhook(onA)
+    const { token } = await createWebhook(onA)
+    const again = await createWebhook(onB)
+    expect(again).toMatchObject({ token, receive_url: `${b.url}/webhook/receive/${token}` })
+    expect((await send(again.receive_url)).status).toBe(200)
+  })
+})
+
+describe('a resource made on one replica', () => {
+  test('goes to one of two accounts that claim it at once, one over each', async () => {
+    const { a, b, databases } = await startReplicas(stores.freshUrl())
+    const [paid, other] = [await a.client(PAID), await b.client(PAID_2)]
+    const anonymous = await a.client()
+    for (let nth = 0; nth < 5; nth++) {
+      const { token } = await createPostgres(anonymous)
+      const outcomes = await concurrently(
+        [paid, other].map(client => ({ client, tool: 'claim_token', args: { token } })),
+      )
+      expect(outcomes.filter(({ refused }) => !refused)).toHaveLength(1)
+      expect(outcomes.find(({ refused }) => refused)?.text).toContain('(404 not_found)')
+      const has = [await listedTokens(paid), await listedTokens(other)].map(tokens => tokens.includes(token))
+      expect(has).toEqual(outcomes.map(({ refused }) => !refused))
+    }
+    expect([...databases.live.values()].map(({ limits }) => limits.connections)).toEqual([5, 5, 5, 5, 5])
+  })
+
+  test('is claimed on another, listed on both, and once deleted on either gone from both', async () => {
+    const { a, b, databases } = await startReplicas(stores.freshUrl())
+    const { token } = await createPostgres(await a.client())
+    const [onA, onB] = [await a.client(PAID), await b.client(PAID)]
+    await ok(onB, 'claim_token', { token })
+    expect([await listedTokens(onA), await listedTokens(onB)]).toEqual([[token], [token]])
+    await ok(onA, 'delete_resource', { token })
+    expect(databases.dropped).toHaveLength(1)
+    expect(await listedTokens(onB)).toEqual([])
+    expect(await refused(onB, 'claim_token', { token })).toContain('(410 resource_expired)')
+    expect(await refused(onB, 'delete_resource', { token })).toContain('(404 not_found)')
+  })
+})
+
+describe('deliveries', () => {
+  test('are taken by either replica, read back from both, and heard of on both', async () => {
+    const { a, b } = await startReplicas(stores.freshUrl())
+    const { token, receive_url } = await createWebhook(await a.client())
+    const heard: string[] = []
+    a.instanode.onDelivery((at, { body }) => heard.push(`a: ${at === token} ${body}`))
+    b.instanode.onDelivery((at, { body }) => heard.push(`b: ${at === token} ${body}`))
+    await send(receive_url, { body: 'one' })
+    await until(() => heard.length === 2)
+    await send(receive_url.replace(a.url, b.url), { body: 'two' })
+    await until(() => heard.length === 4)
+    expect(heard.toSorted()).toEqual(['a: true one', 'a: true two', 'b: true one', 'b: true two'])
+    const [onA, onB] = [await a.instanode.deliveries(token), await b.instanode.deliveries(token)]
+    expect(onB.map(({ body }) => String(body))).toEqual(['two', 'one'])
+    expect(onA).toEqual(onB)
+  })
+})
+
+describe('accounts', () => {
+  test('are those of one world, however many replicas start at once', async () => {
+    const url = stores.freshUrl()
+    const replicas = await Promise.all(Array.from({ length: 4 }, () => startReplica(url)))
+    const accounts = await Promise.all(replicas.map(({ instanode }) => instanode.accounts()))
+    expect(accounts[0]).toHaveLength(3)
+    for (const others of accounts) expect(others).toEqual(accounts[0])
+  })
+
+  test('have tokens that are good on every replica, and after all of them were restarted', async () => {
+    const url = stores.freshUrl()
+    const { a, b } = await startReplicas(url)
+    const token = String((await ok(await a.client(FREE), 'get_api_token')).token)
+    const hook = await createWebhook(await b.client(token))
+    for (const { instanode, instance } of [a, b]) {
+      await instanode.close()
+      await instance.close()
+    }
+    const c = await startReplica(url, { seed: 'another' })
+    expect(await listedTokens(await c.client(token))).toEqual([hook.token])
+    expect((await call(await c.client('forged'), 'list_resources')).isError).toBe(true)
+  })
+})
+
+test('each replica limits requests by itself', async () => {
+  const { a, b } = await startReplicas(stores.freshUrl(), { requestLimit: { atOnce: 1, perSecond: 1 } })
+  const health = ({ url }: { url: string }) => send(`${url}/healthz`, { method: 'GET' })
+  expect([(await health(a)).status, (await health(a)).status, (await health(b)).status]).toEqual([
+    200, 429, 200,
+  ])
+})
