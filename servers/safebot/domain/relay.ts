@@ -315,7 +315,7 @@ export class Relay implements SafebotService {
       await tx.announce()
       return { id, seq }
     }
-    const kept = await this.#rooms.enterOrOpen(roomId, keep, { posting: true })
+    const kept = await this.#rooms.enterToAdd(roomId, keep, { posting: true })
     if (lock) this.#feeds.locked(roomId)
     this.#waiters.wake(roomId)
     return kept

@@ -4,7 +4,7 @@ import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import type { Foresight, RoomTransaction, SafebotStore } from '../store/store.js'
 import type { RoomHolders } from './holders.js'
-import { badRoomId, bufferFull, roomCapReached } from './refusals.js'
+import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './refusals.js'
 import { BUFFER, ROOM_ID, type Room } from './room.js'
 
 /** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
@@ -62,8 +62,11 @@ export class Rooms {
     return this.#gate.pass(() => this.#enter(roomId, work, foresight))
   }
 
-  /** Enters a room that `work` may {@link create}; if there are too many, those are looked at that may go, and it is run again. */
-  async enterOrOpen<T>(
+  /**
+   * Enters a room to which something may be added. If there is no space left, those are looked at that may go, and for a room of its
+   * own `work` is run again.
+   */
+  async enterToAdd<T>(
     roomId: string,
     work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
     foresight?: Foresight,
@@ -73,14 +76,15 @@ export class Rooms {
       try {
         return await this.#enter(roomId, work, foresight)
       } catch (error) {
-        if (!(error instanceof NoRoomLeft)) throw error
+        if (!(error instanceof NoSpaceLeft)) throw error
+        // Not from within the room: it would keep its place while it waits for others.
+        await this.#sweep(this.#clock.now())
+        if (!error.worthAnotherTry) throw error.refusal
       }
-      // Not from within the room: it would keep its place while it waits for others.
-      await this.#sweep(this.#clock.now())
       try {
         return await this.#enter(roomId, work, foresight)
       } catch (error) {
-        throw error instanceof NoRoomLeft ? roomCapReached(this.#limits.rooms) : error
+        throw error instanceof NoSpaceLeft ? error.refusal : error
       }
     })
   }
@@ -94,10 +98,12 @@ export class Rooms {
     this.#sweptAt = sweptAt
   }
 
-  /** Opens a room, for who is in it by {@link enterOrOpen}. */
+  /** Opens a room, for who is there by {@link enterToAdd}. */
   async create(tx: RoomTransaction, id: string): Promise<Room> {
     const now = this.#clock.now()
-    if ((await tx.usage()).rooms >= this.#limits.rooms) throw new NoRoomLeft()
+    if ((await tx.usage()).rooms >= this.#limits.rooms) {
+      throw new NoSpaceLeft(roomCapReached(this.#limits.rooms), true)
+    }
     // A courtesy: what it could not do, the next one will.
     this.#gate.extend(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
@@ -107,18 +113,16 @@ export class Rooms {
 
   /** Opens a room unless it is open. @throws ServiceRefusal 400 or 503 */
   open(roomId: string): Promise<Room> {
-    return this.enterOrOpen(roomId, async (tx, room) => room ?? this.create(tx, roomId))
+    return this.enterToAdd(roomId, async (tx, room) => room ?? this.create(tx, roomId))
   }
 
-  /** @throws ServiceRefusal 503 if the rooms together cannot hold another message */
+  /** Makes sure that the rooms together can hold another message, for who is there by {@link enterToAdd}. */
   async checkSpace(tx: RoomTransaction, ciphertext: string): Promise<void> {
     const { messages, ciphertextChars } = await tx.usage()
     const held = ciphertextChars + messages * MESSAGE_OVERHEAD
     const { bufferBytes } = this.#limits
     if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
-    // Not waited for: the room that asks is busy with this, and would wait for itself.
-    this.#gate.extend(this.#sweep(this.#clock.now()))
-    throw bufferFull(bufferBytes)
+    throw new NoSpaceLeft(bufferFull(bufferBytes), false)
   }
 
   /** How many rooms there are. */
@@ -185,8 +189,19 @@ export class Rooms {
   }
 }
 
-/** There are as many rooms as there may be; some of them may be gone once somebody looks. */
-class NoRoomLeft extends Error {}
+/** There is no space left for what was to be added; some of what there is may go once somebody looks. */
+class NoSpaceLeft extends Error {
+  /**
+   * @param refusal what it comes to if that does not help
+   * @param worthAnotherTry whether the caller is not refused before that is seen
+   */
+  constructor(
+    readonly refusal: ServiceRefusal,
+    readonly worthAnotherTry: boolean,
+  ) {
+    super(refusal.message)
+  }
+}
 
 /** @throws ServiceRefusal 400 for an id that names no room */
 export function checkRoomId(roomId: string): void {
