@@ -26,6 +26,7 @@ import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
 import { SafebotState } from './state.js'
 import { MemoryStore } from './store/memory.js'
+import type { SafebotStore } from './store/store.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
 
@@ -50,7 +51,7 @@ export class Safebot {
   #remote: Promise<RemoteServices> | undefined
   #connections = 0
 
-  private constructor(instance: Instance, options: SafebotOptions) {
+  private constructor(instance: Instance, store: SafebotStore, options: SafebotOptions) {
     const { contract = 'documented' } = options
     const ids = instance.ids.stream('safebot')
     this.#instance = instance
@@ -58,16 +59,14 @@ export class Safebot {
     this.#contract = contractOf(contract)
     this.#limits = { ...LIMITS[contract], ...options.limits }
     this.#relay = new Relay({
-      store: new MemoryStore(),
-      clock: instance.clock,
-      ids,
+      ...{ store, clock: instance.clock, machine: instance.machine, ids },
       contract: this.#contract,
       limits: this.#limits,
     })
     this.#agents = new Agents(ids.stream('handles'), instance.store !== undefined)
     this.state = new SafebotState({
       ...{ instance, contract: this.#contract, limits: this.#limits },
-      ...{ relay: this.#relay, agents: this.#agents },
+      ...{ relay: this.#relay, agents: this.#agents, others: store.others },
       releaseHeld: refusal => this.#host.releaseHeld(refusal),
     })
     this.#host = new McpHost({
@@ -82,9 +81,9 @@ export class Safebot {
 
   /** A server that listens nowhere yet. */
   static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
-    const safebot = new Safebot(instance, options)
+    const safebot = new Safebot(instance, await storeOf(instance), options)
     await safebot.#mount(options)
-    await safebot.state.alone(() => safebot.#place(options.world))
+    await safebot.#lay(options.world)
     return safebot
   }
 
@@ -98,9 +97,9 @@ export class Safebot {
     listen: ListenOptions = {},
     options: SafebotOptions = {},
   ): Promise<{ safebot: Safebot; url: string }> {
-    const safebot = new Safebot(instance, options)
+    const safebot = new Safebot(instance, await storeOf(instance), options)
     // Made before it listens: a world that cannot be is no reason to have opened a port.
-    await safebot.state.alone(() => safebot.#place(options.world))
+    await safebot.#lay(options.world)
     const serving = await serveHttp({
       instance,
       host: safebot.#host,
@@ -175,10 +174,8 @@ export class Safebot {
     await this.#host.close()
   }
 
-  async #place(world = DEFAULT_WORLD): Promise<void> {
-    const kept = await this.state.begin(world, this.#instance.clock.now())
-    await kept.prepare()
-    await kept.place()
+  #lay(world = DEFAULT_WORLD): Promise<void> {
+    return this.state.alone(() => this.state.lay(world))
   }
 
   async #mount(options: SafebotOptions): Promise<void> {
@@ -242,4 +239,11 @@ export class Safebot {
       return own
     }
   }
+}
+
+/** What a shared store takes is loaded with one. */
+async function storeOf({ store }: Instance): Promise<SafebotStore> {
+  if (store === undefined) return new MemoryStore()
+  const { PostgresStore } = await import('./store/postgres/postgres-store.js')
+  return PostgresStore.open(store)
 }

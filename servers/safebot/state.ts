@@ -7,7 +7,9 @@ import type { AgentMemories, Agents } from './agents.js'
 import type { Contract } from './contract.js'
 import type { Relay, RelayState } from './domain/relay.js'
 import type { SafebotLimits } from './limits.js'
+import type { Others } from './store/store.js'
 import { beginSafebot } from './world/begin.js'
+import { SharedWorld, type WorldKeys } from './world/shared-world.js'
 
 export interface SafebotStateOptions {
   instance: Instance
@@ -15,6 +17,8 @@ export interface SafebotStateOptions {
   limits: SafebotLimits
   relay: Relay
   agents: Agents
+  /** Those who share the store. */
+  others: Others | undefined
   /** Answers what waits elsewhere than in the service. */
   releaseHeld(refusal: Refusal): void
 }
@@ -26,16 +30,37 @@ interface Memory {
   /** Of the service, and of what its tools make: rooms, keys, nonces. */
   readonly ids: { readonly service: IdPositions; readonly rooms: IdPositions }
   /** Of the world's rooms, in base64url, by room: the service itself has none. */
-  readonly keys: Readonly<Record<string, string>>
+  readonly keys: WorldKeys
 }
 
 /** SafeBot's state: rooms, buffers, consumers, identities, and what agents remember of the rooms they are in. */
 export class SafebotState implements StatefulPart {
   readonly #options: SafebotStateOptions
-  #keys: Memory['keys'] = {}
+  /** What those have agreed on who share the store; undefined: nobody does. */
+  readonly #shared: SharedWorld | undefined
+  #keys: WorldKeys = {}
 
   constructor(options: SafebotStateOptions) {
+    const { instance, others } = options
     this.#options = options
+    this.#shared = instance.store && new SharedWorld(instance.store)
+    others?.onReset(() => this.#lookElsewhere())
+    others?.onGap(() => this.#lookElsewhere())
+  }
+
+  /**
+   * Begins with a world, unless those who share the store have begun already: then with what there is.
+   *
+   * @throws Refusal `bad_world`, `store_unavailable`
+   */
+  async lay(world: World): Promise<void> {
+    const now = this.#options.instance.clock.now()
+    if (this.#shared === undefined) return (await this.begin(world, now)).place()
+    this.#keys = await this.#shared.laid(async () => {
+      const memory = await this.#beginning(world, now)
+      await this.#place(memory)
+      return memory.keys
+    })
   }
 
   /**
@@ -68,33 +93,57 @@ export class SafebotState implements StatefulPart {
   }
 
   async begin(world: World, now: number): Promise<Kept> {
+    return this.#kept(await this.#beginning(world, now))
+  }
+
+  async #beginning(world: World, now: number): Promise<Memory> {
     const { instance, contract, limits } = this.#options
     const ids = instance.ids.fromBeginning()
     const { relay, keys } = await beginSafebot(world, now, { ids, contract, limits })
-    return this.#kept({
+    return {
       relay,
       agents: { sessions: [], sessionless: [] },
       keys: Object.fromEntries([...keys].map(([roomId, key]) => [roomId, key.toString('base64url')])),
       ids: { service: ids.stream('safebot').positions(), rooms: ids.stream('rooms').positions() },
-    })
+    }
   }
 
   #kept(memory: Memory): Kept {
     return {
       data: memory,
       prepare: async () => {},
-      place: () => this.#place(memory),
+      place: () => this.#place(memory, this.#shared?.agreement(memory.keys)),
       discard: async () => {},
     }
   }
 
-  async #place({ relay: state, agents: memories, ids, keys }: Memory): Promise<void> {
+  /** @param agreed what those who share the store agree on along with it */
+  async #place(
+    { relay: state, agents: memories, ids, keys }: Memory,
+    agreed?: Record<string, unknown>,
+  ): Promise<void> {
     const { relay, agents, instance, releaseHeld } = this.#options
     releaseHeld(wasReset())
     const join = (roomId: string, handle: string, label: string) => relay.join(roomId, { handle, label })
-    await relay.restore(state, () => agents.restore(memories, join))
+    await relay.restore(state, () => agents.restore(memories, join), agreed)
     this.#keys = keys
     instance.ids.stream('safebot').moveTo(ids.service)
     instance.ids.stream('rooms').moveTo(ids.rooms)
+  }
+
+  /** Somebody else may have put the store back to another state. */
+  async #lookElsewhere(): Promise<void> {
+    const { instance, relay, agents, releaseHeld } = this.#options
+    try {
+      const keys = await this.#shared?.changed()
+      if (keys === undefined) return
+      this.#keys = keys
+      releaseHeld(wasReset())
+      relay.wasRestored()
+      agents.restore({ sessions: [], sessionless: [] }, () => () => {})
+    } catch (error) {
+      // The store is away: it will be looked at again when it is back.
+      instance.log.warn('it could not be seen whether the store was put back to another state', error)
+    }
   }
 }

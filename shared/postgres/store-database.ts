@@ -230,6 +230,11 @@ export class StoreDatabase {
     return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
+  /** What those are told who waited for something in the store, when it goes away. */
+  unavailable(): StoreUnavailable {
+    return new StoreUnavailable(this.#address.shown, false)
+  }
+
   /** @throws StoreUnavailable if it does not answer */
   async ping(): Promise<void> {
     await this.read(PING)

@@ -17,6 +17,7 @@ export class Transaction {
   readonly #client: pg.ClientBase
   readonly #noticeOf: (topic: string, payload: string) => string[]
   readonly #sent: Promise<unknown>[] = []
+  #failure: Error | undefined
 
   /** @param noticeOf the parameters of {@link NOTIFY} */
   constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string[]) {
@@ -25,13 +26,23 @@ export class Transaction {
     this.#keep(client.query(BEGIN))
   }
 
+  /** What a statement has failed with that was asked for its rows: nothing else can be done then, whoever has caught it. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
   /** The rows that a statement returns. */
   async query<Row extends pg.QueryResultRow>(
     asked: Statement,
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
-    const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
-    return rows
+    try {
+      const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
+      return rows
+    } catch (error) {
+      this.#failure ??= error instanceof Error ? error : new Error(String(error))
+      throw error
+    }
   }
 
   /** Sends a statement whose rows nobody needs; if it fails, the transaction does. */

@@ -23,6 +23,8 @@ interface Follower {
   readonly waiter: Waiter
   /** What has happened beside messages. */
   readonly news: FeedEvent[]
+  /** Whether it knows that the room takes signed messages only; undefined: it has not asked yet. */
+  locked: boolean | undefined
 }
 
 /** The event streams of rooms. Messages are read from the buffer, each follower at its own pace: a slow one misses none. */
@@ -40,7 +42,10 @@ export class Feeds {
 
   /** A room has begun to take signed messages only. */
   locked(roomId: string): void {
-    for (const follower of this.#followers.get(roomId) ?? []) tell(follower, { type: 'locked' })
+    for (const follower of this.#followers.get(roomId) ?? []) {
+      follower.locked = true
+      tell(follower, { type: 'locked' })
+    }
   }
 
   /**
@@ -55,13 +60,17 @@ export class Feeds {
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     await this.#rooms.open(roomId)
-    const follower: Follower = { waiter: this.#waiters.enter(roomId), news: [] }
+    const follower: Follower = {
+      waiter: this.#waiters.enter(roomId),
+      news: [],
+      locked: undefined,
+    }
     const forget = this.#remember(roomId, follower)
     const leave = this.#presence.join(roomId, guise, gathering =>
       tell(follower, { type: 'presence', gathering }),
     )
     try {
-      let seen = yield* this.#messages(roomId, after)
+      let seen = yield* this.#messages(roomId, follower, after)
       yield {
         type: 'ready',
         lastSeq: await this.#lastSeq(roomId),
@@ -71,10 +80,10 @@ export class Feeds {
       for (;;) {
         for (let event = follower.news.shift(); event !== undefined; event = follower.news.shift())
           yield event
-        seen = yield* this.#messages(roomId, seen)
+        seen = yield* this.#messages(roomId, follower, seen)
         if (follower.news.length > 0) continue
         const reason = await follower.waiter.next(Number.POSITIVE_INFINITY, signal)
-        if (reason === 'aborted' || reason === 'closing' || reason === 'reset') return
+        if (reason !== 'message' && reason !== 'look') return
       }
     } finally {
       follower.waiter.leave()
@@ -84,10 +93,16 @@ export class Feeds {
   }
 
   /** Yields what the buffer has behind `after`; returns the seq of the last. */
-  async *#messages(roomId: string, after: number): AsyncGenerator<FeedEvent, number> {
+  async *#messages(roomId: string, follower: Follower, after: number): AsyncGenerator<FeedEvent, number> {
     for (let seen = after; ; ) {
-      const page = await this.#rooms.enter(roomId, tx => tx.messages(seen, PAGE))
+      const { page, locked } = await this.#rooms.enter(roomId, async (tx, room) => ({
+        page: await tx.messages(seen, PAGE),
+        locked: room?.signedOnly === true,
+      }))
       for (const message of page) yield { type: 'message', message }
+      // Another process has locked it: nobody has told.
+      if (locked && follower.locked === false) yield { type: 'locked' }
+      follower.locked = locked
       seen = page.at(-1)?.seq ?? seen
       if (page.length < PAGE) return seen
     }

@@ -1,29 +1,41 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { SafebotStore } from '../store/store.js'
 
-/** Which rooms are held, and which were left: by id, with the instants. */
+/** Which rooms are held, and which were left: by id, with the instants, in the order of the ids. */
 export interface Holdings {
   readonly held: readonly (readonly [roomId: string, since: number])[]
   readonly released: readonly (readonly [roomId: string, at: number])[]
 }
 
 /**
- * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it.
- * Known to this process alone; a room is held by whichever process holds it.
+ * The last stretch of time in which nothing held a room, as instants: it began when the last holder left (-Infinity if there
+ * never was one), and ended when the present one came (Infinity if there is none).
+ */
+export interface Unheld {
+  readonly from: number
+  readonly until: number
+}
+
+/**
+ * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it. The store is told of
+ * the first and the last of them, so that no other process takes the room for abandoned.
  */
 export class RoomHolders {
   readonly #clock: Clock
+  readonly #store: Pick<SafebotStore, 'hold' | 'release' | 'holdOnly'>
   readonly #held = new Map<string, { count: number; since: number }>()
-  /** When the last holder of a room left it. */
-  readonly #released = new Map<string, number>()
+  /** What the store is being told, by room. */
+  readonly #telling = new Map<string, Promise<void>>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, store: Pick<SafebotStore, 'hold' | 'release' | 'holdOnly'>) {
     this.#clock = clock
+    this.#store = store
   }
 
   /** Holds a room until the returned function is called; calling it again does nothing. */
   hold(roomId: string): () => void {
     const held = this.#held.get(roomId)
-    if (held === undefined) this.#held.set(roomId, { count: 1, since: this.#clock.now() })
+    if (held === undefined) this.#hold(roomId, this.#clock.now())
     else held.count++
     let holding = true
     return () => {
@@ -33,39 +45,42 @@ export class RoomHolders {
     }
   }
 
-  /**
-   * The last stretch of time in which nothing held the room, as instants: it began when the last holder left
-   * (-Infinity if there never was one), and ended when the present one came (Infinity if there is none).
-   */
-  unheld(roomId: string): { from: number; until: number } {
-    return {
-      from: this.#released.get(roomId) ?? Number.NEGATIVE_INFINITY,
-      until: this.#held.get(roomId)?.since ?? Number.POSITIVE_INFINITY,
-    }
+  /** Resolves when the store knows how this process holds the room; undefined: it does. */
+  settled(roomId: string): Promise<void> | undefined {
+    return this.#telling.get(roomId)
   }
 
-  /** Forgets when a room was left that is no more. */
-  forget(roomId: string): void {
-    this.#released.delete(roomId)
+  /** Resolves when the store knows of all rooms. */
+  async allSettled(): Promise<void> {
+    await Promise.all(this.#telling.values())
   }
 
-  snapshot(): Holdings {
-    const held = [...this.#held].map(([roomId, { since }]): [string, number] => [roomId, since])
-    // Who came first matters nowhere, and two that hold the same are to look the same.
-    return { held: held.toSorted(byRoom), released: [...this.#released].toSorted(byRoom) }
-  }
-
-  /** Who held a room then and does no longer counts as having left it now. */
-  restore({ held, released }: Holdings): void {
+  /** Who held a room in another state and does no longer counts as having left it now. */
+  restore(held: Holdings['held']): void {
     const now = this.#clock.now()
-    this.#released.clear()
-    for (const [roomId, at] of released) this.#released.set(roomId, at)
-    for (const holding of this.#held.values()) holding.since = now
-    for (const [roomId, since] of held) {
-      const holding = this.#held.get(roomId)
-      if (holding === undefined) this.#released.set(roomId, now)
-      else holding.since = since
+    const before = new Map(held)
+    for (const [roomId, holding] of this.#held) {
+      holding.since = before.get(roomId) ?? now
+      this.#tell(roomId, () => this.#store.hold(roomId, holding.since))
     }
+    for (const [roomId] of held) {
+      if (!this.#held.has(roomId)) this.#tell(roomId, () => this.#store.release(roomId, now))
+    }
+  }
+
+  /** Tells the store all over again: it may not have been there when it was told, or have taken this process for gone. */
+  async tellAgain(): Promise<void> {
+    await this.allSettled()
+    const held = new Map([...this.#held].map(([roomId, { since }]) => [roomId, since]))
+    await this.#store.holdOnly([...held], this.#clock.now())
+    for (const [roomId, { since }] of this.#held) {
+      if (held.get(roomId) !== since) this.#tell(roomId, () => this.#store.hold(roomId, since))
+    }
+  }
+
+  #hold(roomId: string, since: number): void {
+    this.#held.set(roomId, { count: 1, since })
+    this.#tell(roomId, () => this.#store.hold(roomId, since))
   }
 
   #release(roomId: string): void {
@@ -74,10 +89,21 @@ export class RoomHolders {
     held.count--
     if (held.count > 0) return
     this.#held.delete(roomId)
-    this.#released.set(roomId, this.#clock.now())
+    const now = this.#clock.now()
+    this.#tell(roomId, () => this.#store.release(roomId, now))
+  }
+
+  /** Tells the store one thing after the other. What it cannot be told now it is told when it is back. */
+  #tell(roomId: string, tell: () => Promise<void> | undefined): void {
+    const before = this.#telling.get(roomId)
+    const telling = before === undefined ? tell() : before.then(tell)
+    if (telling === undefined) return
+    const told = telling.then(nothing, nothing)
+    this.#telling.set(roomId, told)
+    void told.then(() => {
+      if (this.#telling.get(roomId) === told) this.#telling.delete(roomId)
+    })
   }
 }
 
-function byRoom([one]: readonly [string, number], [other]: readonly [string, number]): number {
-  return one < other ? -1 : 1
-}
+function nothing(): void {}

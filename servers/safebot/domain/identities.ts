@@ -4,7 +4,6 @@ import type { SafebotStore } from '../store/store.js'
 import { isBase64Of } from './base64.js'
 import { HANDLE, type Identity } from './identity.js'
 import type { Keys } from './keys.js'
-import { Nonces, type UsedNonces } from './nonces.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
 
@@ -39,7 +38,6 @@ export class Identities {
   readonly #signatures: Signatures
   readonly #cap: number
   readonly #gate: Gate
-  readonly #usedSignatures = new Nonces(null)
 
   constructor(
     store: SafebotStore,
@@ -55,14 +53,6 @@ export class Identities {
     this.#signatures = signatures
     this.#cap = cap
     this.#gate = gate
-  }
-
-  snapshot(): UsedNonces {
-    return this.#usedSignatures.snapshot()
-  }
-
-  restore(used: UsedNonces): void {
-    this.#usedSignatures.restore(used)
   }
 
   /** How many handles are registered. */
@@ -88,7 +78,7 @@ export class Identities {
     const claimed = readClaimed(asked)
     const known = await this.#store.identity(claimed.handle)
     if (known !== undefined) return this.#confirm(known, claimed, asked)
-    this.#checkSignature(claimed, asked)
+    await this.#checkSignature(claimed, asked)
     const identity: Identity = {
       ...claimed,
       registeredAt: this.#clock.now(),
@@ -100,17 +90,17 @@ export class Identities {
   }
 
   /** Whatever is wrong with it, another's handle is simply taken. */
-  #confirm(known: Identity, claimed: Claimed, asked: Registration): Identity {
+  async #confirm(known: Identity, claimed: Claimed, asked: Registration): Promise<Identity> {
     if (known.signPub !== claimed.signPub) throw handleTaken(known.handle)
     try {
-      this.#checkSignature(claimed, asked)
+      await this.#checkSignature(claimed, asked)
     } catch (error) {
       throw error instanceof ServiceRefusal ? handleTaken(known.handle) : error
     }
     return known
   }
 
-  #checkSignature({ handle, boxPub, signPub }: Claimed, { ts, sig }: Registration): void {
+  async #checkSignature({ handle, boxPub, signPub }: Claimed, { ts, sig }: Registration): Promise<void> {
     if (typeof ts !== 'number' || sig === undefined || sig === null || sig === '') {
       throw refused(400, 'register_ts and register_sig required', 'register_ts is a number of milliseconds')
     }
@@ -122,7 +112,8 @@ export class Identities {
     }
     const good = this.#keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
     const now = this.#clock.now()
-    if (good && this.#usedSignatures.use(handle, sig, now)) return
+    if (good && (await this.#store.useNonce('registrations', handle, sig, now, Number.POSITIVE_INFINITY)))
+      return
     if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
     throw refused(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
   }

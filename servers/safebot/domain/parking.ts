@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { wasReset } from '../../../shared/errors.js'
+import { Refusal, wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
 import { shuttingDown } from './refusals.js'
 import type { RoomWaiters } from './waiters.js'
@@ -39,7 +39,8 @@ export class Parking {
    * after waking counts as work of the clock's `advance`, if that is what woke it.
    *
    * @throws ServiceRefusal 429 if too many wait already
-   * @throws Refusal `shutting_down` if the service closes meanwhile, `reset` if it is put back to another state
+   * @throws Refusal `shutting_down` if the service closes meanwhile, `reset` if it is put back to another state,
+   *   `store_unavailable` if what it waits for cannot be had any more
    */
   async until<T>(
     { roomId, timeoutMs, address }: Stay,
@@ -59,9 +60,10 @@ export class Parking {
         const reason = await waiter.next(deadline, signal)
         if (reason === 'closing') throw shuttingDown()
         if (reason === 'reset') throw wasReset()
+        if (reason instanceof Refusal) throw reason
         if (reason === 'aborted') break
         seen = await this.#tracked(look('woken'))
-        if (reason === 'due' || this.#contract.anyMessageEndsBlock) break
+        if (reason === 'due' || (reason === 'message' && this.#contract.anyMessageEndsBlock)) break
       }
       return seen.result
     } finally {

@@ -14,12 +14,12 @@ import type {
   WaitRequest,
 } from '../service.js'
 import type { RoomTransaction, SafebotStore, SafebotTables } from '../store/store.js'
+import { Elsewhere } from './elsewhere.js'
 import { type Arrival, type FeedEvent, Feeds } from './feeds.js'
-import { type Holdings, RoomHolders } from './holders.js'
+import { RoomHolders } from './holders.js'
 import { Identities } from './identities.js'
 import type { Identity } from './identity.js'
 import { Keys } from './keys.js'
-import type { UsedNonces } from './nonces.js'
 import { Overview } from './overview.js'
 import { Parking } from './parking.js'
 import { checkPost } from './post.js'
@@ -28,7 +28,7 @@ import { Rates, type SpentRates } from './rates.js'
 import { signatureMissing, signatureRefused, signedOnly } from './refusals.js'
 import type { Room } from './room.js'
 import { checkRoomId, Rooms } from './rooms.js'
-import { type Signature, Signatures, type SpentSignatures } from './signatures.js'
+import { type Signature, Signatures } from './signatures.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
 import { RoomWaiters } from './waiters.js'
 
@@ -38,6 +38,8 @@ const WAIT_PAGE = 500
 export interface RelayOptions {
   store: SafebotStore
   clock: Clock
+  /** The machine's time, for what is told from elsewhere: of a store that is shared. */
+  machine?: Clock
   ids: IdSource
   contract: Contract
   limits: SafebotLimits
@@ -66,10 +68,7 @@ export interface LocalWaitRequest extends WaitRequest {
 /** All that the service knows, but for who is connected and what is parked. */
 export interface RelayState {
   readonly tables: SafebotTables
-  readonly holdings: Holdings
   readonly listening: Listening
-  readonly registrations: UsedNonces
-  readonly signatures: SpentSignatures
   readonly rates: SpentRates
   readonly sweptAt: number
 }
@@ -90,17 +89,18 @@ export class Relay implements SafebotService {
   readonly #tasks: Tasks
   readonly #feeds: Feeds
   readonly #holders: RoomHolders
+  readonly #elsewhere: Elsewhere | undefined
   readonly #gate = new Gate()
 
-  constructor({ store, clock, ids, contract, limits }: RelayOptions) {
+  constructor({ store, clock, machine = clock, ids, contract, limits }: RelayOptions) {
     this.#store = store
     this.#clock = clock
     this.#ids = ids
     const keys = new Keys()
-    this.signatures = new Signatures(clock, keys, limits.signaturesPerHandle)
+    this.signatures = new Signatures(store, clock, keys, limits.signaturesPerHandle)
     this.rates = new Rates(clock, limits)
     this.identities = new Identities(store, clock, keys, this.signatures, limits.identities, this.#gate)
-    const holders = new RoomHolders(clock)
+    const holders = new RoomHolders(clock, store)
     this.#holders = holders
     this.presence = new Presence(clock, holders)
     this.#rooms = new Rooms(store, clock, contract, holders, limits, this.#gate)
@@ -109,6 +109,9 @@ export class Relay implements SafebotService {
     this.#tasks = new Tasks(this.#rooms, this.#parking, this.#waiters, clock, ids, contract)
     this.#feeds = new Feeds(this.#rooms, this.#waiters, this.presence)
     this.overview = new Overview(store, this.#rooms, this.presence, this.#waiters)
+    if (store.others !== undefined) {
+      this.#elsewhere = new Elsewhere(store.others, this.#waiters, holders, machine)
+    }
   }
 
   async post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
@@ -231,10 +234,7 @@ export class Relay implements SafebotService {
   async snapshot(): Promise<RelayState> {
     return {
       tables: await this.#store.dump(),
-      holdings: this.#holders.snapshot(),
       listening: this.presence.snapshot(),
-      registrations: this.identities.snapshot(),
-      signatures: this.signatures.snapshot(),
       rates: this.rates.snapshot(),
       sweptAt: this.#rooms.sweptAt,
     }
@@ -245,22 +245,38 @@ export class Relay implements SafebotService {
    * {@link alone}.
    *
    * @param rejoin lets those be present again who were and still are there
+   * @param agreed what those who share the store agree on along with it
    */
-  async restore(state: RelayState, rejoin: () => void): Promise<void> {
-    this.#waiters.reset()
-    await this.#store.load(state.tables)
-    this.presence.restore(state.listening)
-    this.identities.restore(state.registrations)
-    this.signatures.restore(state.signatures)
+  async restore(
+    state: RelayState,
+    rejoin: () => void,
+    agreed?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    this.#leaveAll(state.listening)
+    await this.#holders.allSettled()
+    await this.#store.load(state.tables, agreed)
     this.rates.restore(state.rates)
     this.#rooms.restore(state.sweptAt)
     rejoin()
-    this.#holders.restore(state.holdings)
+    this.#holders.restore(state.tables.holdings.held)
+    await this.#holders.allSettled()
+  }
+
+  /** Another process has put the store back to another state: what is parked is refused, nobody is present. */
+  wasRestored(): void {
+    this.#leaveAll({ listening: [], sweptAt: 0 })
+    this.rates.restore({ bySubject: [], byAddress: [] })
   }
 
   async close(): Promise<void> {
+    this.#elsewhere?.close()
     this.#waiters.close()
     await this.#store.close()
+  }
+
+  #leaveAll(listening: Listening): void {
+    this.#waiters.reset()
+    this.presence.restore(listening)
   }
 
   async #checkVouching(
@@ -270,7 +286,7 @@ export class Relay implements SafebotService {
   ): Promise<Identity> {
     const identity = await this.#store.identity(handle)
     if (identity === undefined) throw signatureRefused(`nobody has registered "${handle}"`)
-    if (this.signatures.coversMessage(identity, signature, roomId, ciphertext)) return identity
+    if (await this.signatures.coversMessage(identity, signature, roomId, ciphertext)) return identity
     throw signatureRefused(
       'sign "room-msg <room> <ts> <nonce> <sha256 of the ciphertext>" anew, with the present time',
     )
@@ -283,9 +299,9 @@ export class Relay implements SafebotService {
     lock = false,
   ): Promise<{ id: string; seq: number }> {
     const { ciphertext, nonce, sender, replyTo, ttlMs } = post
-    const kept = await this.#rooms.enter(roomId, async (tx, existing) => {
+    const keep = async (tx: RoomTransaction, existing: Room | undefined) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
-      await this.#rooms.checkSpace(ciphertext)
+      await this.#rooms.checkSpace(tx, ciphertext)
       const room = existing ?? (await this.#rooms.create(tx, roomId))
       const seq = await this.#rooms.nextSeq(tx, room)
       const now = this.#clock.now()
@@ -296,8 +312,10 @@ export class Relay implements SafebotService {
         ...(ttlMs !== undefined && { ttlMs }),
       })
       await tx.saveRoom({ ...room, lastSeq: seq, activeAt: now, signedOnly: room.signedOnly || lock })
+      await tx.announce()
       return { id, seq }
-    })
+    }
+    const kept = await this.#rooms.enterToAdd(roomId, keep, { posting: true })
     if (lock) this.#feeds.locked(roomId)
     this.#waiters.wake(roomId)
     return kept

@@ -2,9 +2,9 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { Gate } from '../../../shared/gate.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
-import type { RoomTransaction, SafebotStore } from '../store/store.js'
+import type { Foresight, RoomTransaction, SafebotStore } from '../store/store.js'
 import type { RoomHolders } from './holders.js'
-import { badRoomId, bufferFull, roomCapReached } from './refusals.js'
+import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './refusals.js'
 import { BUFFER, ROOM_ID, type Room } from './room.js'
 
 /** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
@@ -42,23 +42,51 @@ export class Rooms {
     this.#holders = holders
     this.#limits = limits
     this.#gate = gate
-    this.#startedAt = clock.now()
-    this.#sweptAt = this.#startedAt
+    // Those who share a store have one janitor.
+    this.#startedAt = store.others === undefined ? clock.now() : 0
+    this.#sweptAt = clock.now()
   }
 
   /**
    * Runs `work` alone in the room, which is undefined if there is none (any more).
    *
+   * @param foresight what it will ask
    * @throws ServiceRefusal 400 for an id that names no room
    */
   async enter<T>(
     roomId: string,
     work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
+    foresight?: Foresight,
   ): Promise<T> {
     checkRoomId(roomId)
-    return this.#gate.pass(() =>
-      this.#store.transaction(roomId, async tx => work(tx, await this.#present(tx, roomId))),
-    )
+    return this.#gate.pass(() => this.#enter(roomId, work, foresight))
+  }
+
+  /**
+   * Enters a room to which something may be added. If there is no space left, those are looked at that may go, and for a room of its
+   * own `work` is run again.
+   */
+  async enterToAdd<T>(
+    roomId: string,
+    work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
+    foresight?: Foresight,
+  ): Promise<T> {
+    checkRoomId(roomId)
+    return this.#gate.pass(async () => {
+      try {
+        return await this.#enter(roomId, work, foresight)
+      } catch (error) {
+        if (!(error instanceof NoSpaceLeft)) throw error
+        // Not from within the room: it would keep its place while it waits for others.
+        await this.#sweep(this.#clock.now())
+        if (!error.worthAnotherTry) throw error.refusal
+      }
+      try {
+        return await this.#enter(roomId, work, foresight)
+      } catch (error) {
+        throw error instanceof NoSpaceLeft ? error.refusal : error
+      }
+    })
   }
 
   /** When those were last looked at whom nobody comes back to. */
@@ -70,20 +98,14 @@ export class Rooms {
     this.#sweptAt = sweptAt
   }
 
-  /**
-   * Opens a room.
-   *
-   * @throws ServiceRefusal 503 if there are too many
-   */
+  /** Opens a room, for who is there by {@link enterToAdd}. */
   async create(tx: RoomTransaction, id: string): Promise<Room> {
     const now = this.#clock.now()
-    // Mostly it is a courtesy: what it could not do, the next one will.
-    const sweeping = this.#sweep(now)
-    this.#gate.extend(sweeping)
-    if ((await this.count()) >= this.#limits.rooms) {
-      await sweeping
-      if ((await this.count()) >= this.#limits.rooms) throw roomCapReached(this.#limits.rooms)
+    if ((await tx.usage()).rooms >= this.#limits.rooms) {
+      throw new NoSpaceLeft(roomCapReached(this.#limits.rooms), true)
     }
+    // A courtesy: what it could not do, the next one will.
+    this.#gate.extend(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     await tx.saveRoom(room)
     return room
@@ -91,18 +113,16 @@ export class Rooms {
 
   /** Opens a room unless it is open. @throws ServiceRefusal 400 or 503 */
   open(roomId: string): Promise<Room> {
-    return this.enter(roomId, async (tx, room) => room ?? this.create(tx, roomId))
+    return this.enterToAdd(roomId, async (tx, room) => room ?? this.create(tx, roomId))
   }
 
-  /** @throws ServiceRefusal 503 if the rooms together cannot hold another message */
-  async checkSpace(ciphertext: string): Promise<void> {
-    const { messages, ciphertextChars } = await this.#store.usage()
+  /** Makes sure that the rooms together can hold another message, for who is there by {@link enterToAdd}. */
+  async checkSpace(tx: RoomTransaction, ciphertext: string): Promise<void> {
+    const { messages, ciphertextChars } = await tx.usage()
     const held = ciphertextChars + messages * MESSAGE_OVERHEAD
     const { bufferBytes } = this.#limits
     if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
-    // Not waited for: the room that asks is busy with this, and would wait for itself.
-    this.#gate.extend(this.#sweep(this.#clock.now()))
-    throw bufferFull(bufferBytes)
+    throw new NoSpaceLeft(bufferFull(bufferBytes), false)
   }
 
   /** How many rooms there are. */
@@ -124,24 +144,30 @@ export class Rooms {
     await tx.saveRoom({ ...room, activeAt: this.#clock.now() })
   }
 
-  async #present(tx: RoomTransaction, roomId: string): Promise<Room | undefined> {
+  async #enter<T>(
+    roomId: string,
+    work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
+    foresight: Foresight | undefined,
+  ): Promise<T> {
+    const settling = this.#holders.settled(roomId)
+    if (settling !== undefined) await settling
+    return this.#store.transaction(roomId, async tx => work(tx, await this.#present(tx)), foresight)
+  }
+
+  async #present(tx: RoomTransaction): Promise<Room | undefined> {
     const room = await tx.room()
-    if (room === undefined) {
-      this.#holders.forget(roomId)
-      return undefined
-    }
+    if (room === undefined) return undefined
     const now = this.#clock.now()
     await tx.prune(now, now - BUFFER.ageMs, BUFFER.messages)
     if (!(await this.#evicted(tx, room))) return room
     await tx.removeRoom()
-    this.#holders.forget(roomId)
     return undefined
   }
 
   async #evicted(tx: RoomTransaction, room: Room): Promise<boolean> {
     const now = this.#clock.now()
     if (now - room.activeAt <= IDLE_MS) return false
-    const { from, until } = this.#holders.unheld(room.id)
+    const { from, until } = await tx.unheld(now)
     // Who holds it now may have come too late: the janitor was there before.
     const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
     if (round > Math.min(now, until)) return false
@@ -157,9 +183,23 @@ export class Rooms {
   async #sweep(now: number): Promise<void> {
     if (now - this.#sweptAt < JANITOR_MS) return
     this.#sweptAt = now
-    for (const id of await this.#store.roomIds()) {
-      await this.#store.transaction(id, async tx => void (await this.#present(tx, id)))
+    for (const id of await this.#store.roomIds(now - IDLE_MS)) {
+      await this.#store.transaction(id, async tx => void (await this.#present(tx)))
     }
+  }
+}
+
+/** There is no space left for what was to be added; some of what there is may go once somebody looks. */
+class NoSpaceLeft extends Error {
+  /**
+   * @param refusal what it comes to if that does not help
+   * @param worthAnotherTry whether the caller is not refused before that is seen
+   */
+  constructor(
+    readonly refusal: ServiceRefusal,
+    readonly worthAnotherTry: boolean,
+  ) {
+    super(refusal.message)
   }
 }
 

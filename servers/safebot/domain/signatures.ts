@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { SafebotStore } from '../store/store.js'
 import { isBase64Of } from './base64.js'
 import type { Identity } from './identity.js'
 import type { Keys } from './keys.js'
-import { Nonces, type UsedNonces } from './nonces.js'
+import type { NonceKind } from './nonces.js'
 
 /** How far a signature's stamp may be from the service's time, either way, inclusive. */
 const SKEW_MS = 60_000
@@ -21,25 +22,19 @@ export interface Signature {
   sig: string
 }
 
-/** The nonces that have been spent, on requests and on messages. */
-export interface SpentSignatures {
-  readonly requests: UsedNonces
-  readonly messages: UsedNonces
-}
-
 /** Whether signatures are good: the right key, about this time, and not seen before. */
 export class Signatures {
+  readonly #store: SafebotStore
   readonly #clock: Clock
   readonly #keys: Keys
-  readonly #requests: Nonces
-  readonly #messages: Nonces
+  readonly #capacity: number
 
   /** @param capacity nonces kept for one handle, of requests and of messages each; null: any number */
-  constructor(clock: Clock, keys: Keys, capacity: number | null) {
+  constructor(store: SafebotStore, clock: Clock, keys: Keys, capacity: number | null) {
+    this.#store = store
     this.#clock = clock
     this.#keys = keys
-    this.#requests = new Nonces(capacity)
-    this.#messages = new Nonces(capacity)
+    this.#capacity = capacity ?? Number.POSITIVE_INFINITY
   }
 
   /**
@@ -47,32 +42,33 @@ export class Signatures {
    *
    * @param target path and query, as requested; the body is not covered
    */
-  coversRequest(identity: Identity, signature: Signature, method: string, target: string): boolean {
+  coversRequest(identity: Identity, signature: Signature, method: string, target: string): Promise<boolean> {
     const { ts, nonce } = signature
-    return this.#covers(identity, signature, `${method} ${target} ${ts} ${nonce}`, this.#requests)
+    return this.#covers(identity, signature, `${method} ${target} ${ts} ${nonce}`, 'requests')
   }
 
   /** Whether a message is the identity's. */
-  coversMessage(identity: Identity, signature: Signature, roomId: string, ciphertext: string): boolean {
+  coversMessage(
+    identity: Identity,
+    signature: Signature,
+    roomId: string,
+    ciphertext: string,
+  ): Promise<boolean> {
     const { ts, nonce } = signature
     const digest = hash('sha256', ciphertext, 'hex')
-    return this.#covers(identity, signature, `room-msg ${roomId} ${ts} ${nonce} ${digest}`, this.#messages)
+    return this.#covers(identity, signature, `room-msg ${roomId} ${ts} ${nonce} ${digest}`, 'messages')
   }
 
-  snapshot(): SpentSignatures {
-    return { requests: this.#requests.snapshot(), messages: this.#messages.snapshot() }
-  }
-
-  restore({ requests, messages }: SpentSignatures): void {
-    this.#requests.restore(requests)
-    this.#messages.restore(messages)
-  }
-
-  #covers(identity: Identity, { ts, nonce, sig }: Signature, text: string, nonces: Nonces): boolean {
+  async #covers(
+    identity: Identity,
+    { ts, nonce, sig }: Signature,
+    text: string,
+    kind: NonceKind,
+  ): Promise<boolean> {
     if (!this.isCurrent(Number(ts)) || !NONCE.test(nonce) || !isBase64Of(SIGNATURE_BYTES, sig)) return false
     // Its nonce is used up only by a good signature: nobody else must be able to spend it.
     if (!this.#keys.verifies(identity.signPub, text, sig)) return false
-    return nonces.use(identity.handle, nonce, this.#clock.now())
+    return this.#store.useNonce(kind, identity.handle, nonce, this.#clock.now(), this.#capacity)
   }
 
   /** Whether a stamp is near enough to the service's time. */

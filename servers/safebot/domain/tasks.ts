@@ -48,32 +48,42 @@ export class Tasks {
   }
 
   claim(roomId: string, request: LocalClaimRequest, signal: AbortSignal): Promise<Claim> {
+    const { handle, labels } = request
+    const foresight = { handle, senders: new Consumer(handle, roomId).named(labels).ownSenders }
     return this.#parking.until({ ...request, roomId }, signal, moment =>
-      this.#rooms.enter(roomId, async (tx, room) => {
-        if (room === undefined) return { found: request.ifMissing === 'return', result: NO_ROOM }
-        if (moment === 'parking' || this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
-        const result = await this.#claimOldest(tx, room, request)
-        return { found: result.held !== undefined, result }
-      }),
+      this.#rooms.enter(
+        roomId,
+        async (tx, room) => {
+          if (room === undefined) return { found: request.ifMissing === 'return', result: NO_ROOM }
+          if (moment === 'parking' || this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
+          const result = await this.#claimOldest(tx, room, request)
+          return { found: result.held !== undefined, result }
+        },
+        foresight,
+      ),
     )
   }
 
   ack(roomId: string, handle: string, claimId: string, seq: number): Promise<Acknowledgement> {
-    return this.#rooms.enter(roomId, async (tx, room) => {
+    const acknowledge = async (tx: RoomTransaction, room: Room | undefined) => {
       const consumer = await tx.consumer(handle)
       if (consumer === undefined) return { advanced: false, cursor: 0 }
       const { consumer: after, advanced } = consumer.ack(claimId, seq, this.#clock.now())
       if (advanced) await tx.saveConsumer(after)
       if (room !== undefined && this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
       return { advanced, cursor: after.cursor }
-    })
+    }
+    return this.#rooms.enter(roomId, acknowledge, { handle })
   }
 
   async release(roomId: string, handle: string, claimId: string): Promise<void> {
-    await this.#rooms.enter(roomId, async tx => {
+    const giveBack = async (tx: RoomTransaction) => {
       const consumer = await tx.consumer(handle)
-      if (consumer !== undefined) await tx.saveConsumer(consumer.release(claimId))
-    })
+      if (consumer === undefined) return
+      await tx.saveConsumer(consumer.release(claimId))
+      await tx.announce()
+    }
+    await this.#rooms.enter(roomId, giveBack, { handle })
     // Another worker of the same handle may be parked: the message is there for it now.
     this.#waiters.wake(roomId)
   }
@@ -85,9 +95,9 @@ export class Tasks {
     { handle, labels, leaseMs = LEASE_MS }: LocalClaimRequest,
   ): Promise<Claim> {
     const now = this.#clock.now()
-    const oldest = await tx.oldest()
+    const oldestSeq = await tx.oldestSeq()
     const known = (await tx.consumer(handle)) ?? new Consumer(handle, room.id)
-    const consumer = oldest === undefined ? known.named(labels) : known.named(labels).from(oldest.seq)
+    const consumer = oldestSeq === undefined ? known.named(labels) : known.named(labels).from(oldestSeq)
     const seen = { exists: true, cursor: consumer.cursor, lastSeq: room.lastSeq }
     const held = await heldMessage(tx, consumer, now)
     if (held !== undefined) {

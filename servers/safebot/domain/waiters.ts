@@ -1,10 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import type { Refusal } from '../../../shared/errors.js'
 import type { SafebotLimits } from '../limits.js'
 import type { RoomHolders } from './holders.js'
 import { tooManyWaiters } from './refusals.js'
 
-/** Why a parked call goes on. */
-export type WakeReason = 'message' | 'due' | 'aborted' | 'closing' | 'reset'
+/** Why a parked call goes on; with `look` there may be something, or nothing. */
+export type WakeReason = 'message' | 'look' | 'due' | 'aborted' | 'closing' | 'reset' | Refusal
 
 /** How many may wait at once. */
 type WaiterLimits = Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
@@ -19,6 +20,8 @@ export class RoomWaiters {
   readonly #counts = new Map<string, number>()
   #closing = false
   #resets = 0
+  /** Called for each that begins to wait. */
+  onEnter: (() => void) | undefined
 
   constructor(clock: Clock, holders: RoomHolders, limits: WaiterLimits) {
     this.#clock = clock
@@ -45,6 +48,7 @@ export class RoomWaiters {
       release()
     })
     waiters.add(waiter)
+    this.onEnter?.()
     return waiter
   }
 
@@ -63,6 +67,21 @@ export class RoomWaiters {
   /** A message has come into a room. */
   wake(roomId: string): void {
     for (const waiter of this.#rooms.get(roomId) ?? []) waiter.wake('message')
+  }
+
+  /** The rooms in which somebody waits. */
+  rooms(): string[] {
+    return [...this.#rooms.keys()]
+  }
+
+  /** Something may have come into any room, unnoticed. */
+  lookAgain(): void {
+    this.#wakeAll('look')
+  }
+
+  /** What is parked ends with that. */
+  refuse(refusal: Refusal): void {
+    this.#wakeAll(refusal)
   }
 
   /** How often all has been put back: who began to wait before that waits for what will not come. */
@@ -84,7 +103,11 @@ export class RoomWaiters {
   /** Lets every parked call go on with `closing`, and every later one. */
   close(): void {
     this.#closing = true
-    for (const waiters of this.#rooms.values()) for (const waiter of waiters) waiter.wake('closing')
+    this.#wakeAll('closing')
+  }
+
+  #wakeAll(reason: WakeReason): void {
+    for (const waiters of this.#rooms.values()) for (const waiter of waiters) waiter.wake(reason)
   }
 
   #checkLimits(roomId: string, address: string): void {
@@ -133,7 +156,7 @@ export class Waiter {
   async next(deadline: number, signal: AbortSignal): Promise<WakeReason> {
     const news = signal.aborted ? 'aborted' : this.#news
     if (news !== undefined) {
-      if (news === 'message') this.#news = undefined
+      if (!isFinal(news)) this.#news = undefined
       return news
     }
     const parked = new Promise<WakeReason>(resolve => {
@@ -147,19 +170,23 @@ export class Waiter {
     wakeup?.cancel()
     signal.removeEventListener('abort', onAbort)
     // Between the waking and this line the caller may have left: it must not be given anything then.
-    return signal.aborted && reason === 'message' ? 'aborted' : reason
+    return signal.aborted && (reason === 'message' || reason === 'look') ? 'aborted' : reason
   }
 
   wake(reason: WakeReason): void {
     const resume = this.#resume
     this.#resume = undefined
     // What ends the waiting is not to be forgotten over a message.
-    if (this.#news === 'closing' || this.#news === 'reset') return
-    if (resume === undefined) this.#news = reason
-    else resume(reason)
+    if (isFinal(this.#news)) return
+    if (resume !== undefined) resume(reason)
+    else if (reason !== 'look' || this.#news === undefined) this.#news = reason
   }
 
   leave(): void {
     this.#leave()
   }
+}
+
+function isFinal(news: WakeReason | undefined): boolean {
+  return news === 'closing' || news === 'reset'
 }

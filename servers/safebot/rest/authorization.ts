@@ -24,10 +24,13 @@ export async function requireSigned(
   relay.rates.spend(addressOf(call), `auth:${handle}`, 5)
   const signature = readAuthorization(call.headers.authorization)
   const target = call.request.url ?? ''
-  if (signature === undefined || !relay.signatures.coversRequest(identity, signature, call.method, target)) {
-    throw unsigned()
+  if (
+    signature !== undefined &&
+    (await relay.signatures.coversRequest(identity, signature, call.method, target))
+  ) {
+    return identity
   }
-  return identity
+  throw unsigned()
 }
 
 /** `SafeBot ts=…,n=…,sig=…`, its parts in any order. */

@@ -1,43 +1,32 @@
 import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import { Consumer } from '../domain/consumer.js'
 import type { Identity } from '../domain/identity.js'
-import type { Room, StoredMessage } from '../domain/room.js'
-import { RoomBuffer } from './room-buffer.js'
+import { NONCE_KINDS, type NonceKind, Nonces } from '../domain/nonces.js'
+import { MemoryTables } from './memory-tables.js'
+import { MemoryTransaction } from './memory-transaction.js'
 import type { RoomTransaction, SafebotStore, SafebotTables, Usage } from './store.js'
-
-interface Tables {
-  readonly rooms: Map<string, Room>
-  readonly buffers: Map<string, RoomBuffer>
-  /** By room, then by handle. */
-  readonly consumers: Map<string, Map<string, Consumer>>
-  /** The rooms each handle has claimed in, least recently claimed first. */
-  readonly claims: Map<string, Set<string>>
-  /** By handle. */
-  readonly identities: Map<string, Identity>
-}
 
 /** The store of one process: gone with it. */
 export class MemoryStore implements SafebotStore {
-  readonly #tables: Tables = {
-    rooms: new Map(),
-    buffers: new Map(),
-    consumers: new Map(),
-    claims: new Map(),
-    identities: new Map(),
+  readonly others = undefined
+  readonly #tables = new MemoryTables()
+  readonly #nonces: Readonly<Record<NonceKind, Nonces>> = {
+    requests: new Nonces(),
+    messages: new Nonces(),
+    registrations: new Nonces(),
   }
-  readonly #usage: Usage = { rooms: 0, messages: 0, ciphertextChars: 0 }
   readonly #rooms = new OneAtATime()
 
   transaction<T>(roomId: string, work: (tx: RoomTransaction) => Promise<T>): Promise<T> {
-    return this.#rooms.run(roomId, () => work(new MemoryTransaction(this.#tables, this.#usage, roomId)))
+    return this.#rooms.run(roomId, () => work(new MemoryTransaction(this.#tables, roomId)))
   }
 
-  async roomIds(): Promise<string[]> {
-    return [...this.#tables.rooms.keys()]
+  async roomIds(activeBefore = Number.POSITIVE_INFINITY): Promise<string[]> {
+    return [...this.#tables.rooms.values()].filter(room => room.activeAt < activeBefore).map(({ id }) => id)
   }
 
   async usage(): Promise<Usage> {
-    return { ...this.#usage, rooms: this.#tables.rooms.size }
+    return this.#tables.usage()
   }
 
   async identity(handle: string): Promise<Identity | undefined> {
@@ -54,9 +43,31 @@ export class MemoryStore implements SafebotStore {
     return this.#tables.identities.size
   }
 
+  async useNonce(
+    kind: NonceKind,
+    owner: string,
+    nonce: string,
+    now: number,
+    capacity: number,
+  ): Promise<boolean> {
+    return this.#nonces[kind].use(owner, nonce, now, capacity)
+  }
+
+  hold(roomId: string, since: number): undefined {
+    this.#tables.holdings.hold(roomId, since)
+  }
+
+  release(roomId: string, at: number): undefined {
+    this.#tables.holdings.release(roomId, at, this.#tables.rooms.has(roomId))
+  }
+
+  /** What this process holds it knows anyway. */
+  async holdOnly(): Promise<void> {}
+
   /** Whoever asks sees to it that no transaction is under way: see `Rooms.alone`. */
   async dump(): Promise<SafebotTables> {
-    const { rooms, buffers, consumers, claims, identities } = this.#tables
+    const { rooms, buffers, consumers, claims, identities, holdings } = this.#tables
+    const { requests, messages, registrations } = this.#nonces
     return {
       rooms: [...rooms].map(([id, room]) => ({ room, messages: buffers.get(id)?.all() ?? [] })),
       consumers: [...claims].flatMap(([handle, claimed]) =>
@@ -66,131 +77,32 @@ export class MemoryStore implements SafebotStore {
         }),
       ),
       identities: [...identities.values()],
+      nonces: {
+        requests: requests.snapshot(),
+        messages: messages.snapshot(),
+        registrations: registrations.snapshot(),
+      },
+      holdings: holdings.snapshot(),
     }
   }
 
-  async load({ rooms, consumers, identities }: SafebotTables): Promise<void> {
-    for (const table of Object.values(this.#tables)) table.clear()
-    Object.assign(this.#usage, { messages: 0, ciphertextChars: 0 } satisfies Partial<Usage>)
+  async load({ rooms, consumers, identities, nonces, holdings }: SafebotTables): Promise<void> {
+    this.#tables.clear()
     for (const { room, messages } of rooms) {
-      const tx = new MemoryTransaction(this.#tables, this.#usage, room.id)
+      const tx = new MemoryTransaction(this.#tables, room.id)
       await tx.saveRoom(room)
       for (const message of messages) await tx.append(message)
     }
     for (const { handle, roomId, cursor, lease, labels } of consumers) {
-      const tx = new MemoryTransaction(this.#tables, this.#usage, roomId)
+      const tx = new MemoryTransaction(this.#tables, roomId)
       await tx.saveClaim(new Consumer(handle, roomId, cursor, lease, labels), Number.POSITIVE_INFINITY)
     }
     for (const identity of identities) await this.addIdentity(identity)
+    for (const kind of NONCE_KINDS) this.#nonces[kind].restore(nonces[kind])
+    this.#tables.holdings.restore(holdings)
   }
 
   async close(): Promise<void> {
-    for (const table of Object.values(this.#tables)) table.clear()
-  }
-}
-
-class MemoryTransaction implements RoomTransaction {
-  readonly #tables: Tables
-  readonly #usage: Usage
-  readonly #roomId: string
-
-  constructor(tables: Tables, usage: Usage, roomId: string) {
-    this.#tables = tables
-    this.#usage = usage
-    this.#roomId = roomId
-  }
-
-  async room(): Promise<Room | undefined> {
-    return this.#tables.rooms.get(this.#roomId)
-  }
-
-  async saveRoom(room: Room): Promise<void> {
-    this.#tables.rooms.set(this.#roomId, room)
-  }
-
-  async removeRoom(): Promise<void> {
-    const buffer = this.#buffer
-    if (buffer !== undefined) this.#count(-buffer.size, -buffer.ciphertextChars)
-    this.#tables.rooms.delete(this.#roomId)
-    this.#tables.buffers.delete(this.#roomId)
-  }
-
-  async append(message: StoredMessage): Promise<void> {
-    const buffer = this.#buffer ?? new RoomBuffer()
-    this.#tables.buffers.set(this.#roomId, buffer)
-    buffer.append(message)
-    this.#count(1, message.ciphertext.length)
-  }
-
-  async prune(now: number, instant: number, keep: number): Promise<void> {
-    const buffer = this.#buffer
-    if (buffer === undefined) return
-    const { size, ciphertextChars } = buffer
-    buffer.prune(now, instant, keep)
-    this.#count(buffer.size - size, buffer.ciphertextChars - ciphertextChars)
-  }
-
-  async count(): Promise<number> {
-    return this.#buffer?.size ?? 0
-  }
-
-  async oldest(): Promise<StoredMessage | undefined> {
-    return this.#buffer?.oldest
-  }
-
-  async message(seq: number): Promise<StoredMessage | undefined> {
-    return this.#buffer?.at(seq)
-  }
-
-  async messages(after: number, limit: number): Promise<StoredMessage[]> {
-    return this.#buffer?.after(after, limit) ?? []
-  }
-
-  async next(after: number, senders: readonly string[]): Promise<StoredMessage | undefined> {
-    return this.#buffer?.next(after, senders)
-  }
-
-  async consumer(handle: string): Promise<Consumer | undefined> {
-    return this.#tables.consumers.get(this.#roomId)?.get(handle)
-  }
-
-  async consumers(): Promise<Consumer[]> {
-    return [...(this.#tables.consumers.get(this.#roomId)?.values() ?? [])]
-  }
-
-  async saveConsumer(consumer: Consumer): Promise<void> {
-    const consumers = this.#tables.consumers.get(this.#roomId)
-    if (consumers === undefined) {
-      this.#tables.consumers.set(this.#roomId, new Map([[consumer.handle, consumer]]))
-    } else consumers.set(consumer.handle, consumer)
-  }
-
-  async saveClaim(consumer: Consumer, keep: number): Promise<void> {
-    await this.saveConsumer(consumer)
-    const { claims } = this.#tables
-    const claimed = claims.get(consumer.handle) ?? new Set()
-    claims.set(consumer.handle, claimed)
-    claimed.delete(this.#roomId)
-    claimed.add(this.#roomId)
-    for (const roomId of claimed) {
-      if (claimed.size <= keep) break
-      claimed.delete(roomId)
-      this.#forget(roomId, consumer.handle)
-    }
-  }
-
-  #forget(roomId: string, handle: string): void {
-    const consumers = this.#tables.consumers.get(roomId)
-    consumers?.delete(handle)
-    if (consumers?.size === 0) this.#tables.consumers.delete(roomId)
-  }
-
-  get #buffer(): RoomBuffer | undefined {
-    return this.#tables.buffers.get(this.#roomId)
-  }
-
-  #count(messages: number, ciphertextChars: number): void {
-    this.#usage.messages += messages
-    this.#usage.ciphertextChars += ciphertextChars
+    this.#tables.clear()
   }
 }

@@ -1,0 +1,115 @@
+import { statement } from '../../../../shared/postgres/statement.js'
+import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
+import type { Holdings } from '../../domain/holders.js'
+import type { Identity } from '../../domain/identity.js'
+import type { NonceKind } from '../../domain/nonces.js'
+import type { Foresight, RoomTransaction, SafebotStore, SafebotTables, Usage } from '../store.js'
+import { Announcements } from './announcements.js'
+import { forgetEarlierClaims } from './claim-bound.js'
+import { OtherReplicas } from './other-replicas.js'
+import { RoomQueue } from './room-queue.js'
+import type { RoomSession } from './room-session.js'
+import { StoredHolds } from './stored-holds.js'
+import { StoredIdentities } from './stored-identities.js'
+import { StoredNonces } from './stored-nonces.js'
+import { dump, load } from './tables.js'
+import { readUsage, USAGE_OF_ALL, type UsageRow } from './usage.js'
+
+const ROOM_IDS = statement('SELECT id FROM rooms WHERE active_at < $1 ORDER BY created_at, id')
+
+/** The store of as many processes as there are that share a PostgreSQL: each of them a replica. */
+export class PostgresStore implements SafebotStore {
+  readonly others: OtherReplicas
+  readonly #database: StoreDatabase
+  readonly #announcements: Announcements
+  readonly #rooms: RoomQueue
+  readonly #identities: StoredIdentities
+  readonly #nonces: StoredNonces
+  readonly #holds: StoredHolds
+
+  private constructor(database: StoreDatabase) {
+    this.#database = database
+    this.#announcements = new Announcements(database)
+    this.others = new OtherReplicas(database, this.#announcements)
+    this.#rooms = new RoomQueue(database, (roomId, session) => this.#kept(roomId, session))
+    this.#identities = new StoredIdentities(database)
+    this.#nonces = new StoredNonces(database)
+    this.#holds = new StoredHolds(database)
+  }
+
+  /** @param database whoever opened it closes it */
+  static async open(database: StoreDatabase): Promise<PostgresStore> {
+    const store = new PostgresStore(database)
+    await store.#holds.tidy()
+    return store
+  }
+
+  transaction<T>(
+    roomId: string,
+    work: (tx: RoomTransaction) => Promise<T>,
+    foresight: Foresight = {},
+  ): Promise<T> {
+    return this.#rooms.run(roomId, work, foresight)
+  }
+
+  async roomIds(activeBefore = Number.MAX_SAFE_INTEGER): Promise<string[]> {
+    const rows = await this.#database.read<{ id: string }>(ROOM_IDS, [activeBefore])
+    return rows.map(({ id }) => id)
+  }
+
+  async usage(): Promise<Usage> {
+    const [row] = await this.#database.read<UsageRow>(USAGE_OF_ALL)
+    return readUsage(row)
+  }
+
+  identity(handle: string): Promise<Identity | undefined> {
+    return this.#identities.find(handle)
+  }
+
+  addIdentity(identity: Identity): Promise<boolean> {
+    return this.#identities.add(identity)
+  }
+
+  identityCount(): Promise<number> {
+    return this.#identities.count()
+  }
+
+  useNonce(kind: NonceKind, owner: string, nonce: string, now: number, capacity: number): Promise<boolean> {
+    return this.#nonces.use(kind, owner, nonce, now, capacity)
+  }
+
+  hold(roomId: string, since: number): Promise<void> {
+    this.#announcements.watch(roomId)
+    return this.#holds.hold(roomId, since)
+  }
+
+  release(roomId: string, at: number): Promise<void> {
+    this.#announcements.unwatch(roomId)
+    return this.#holds.release(roomId, at)
+  }
+
+  holdOnly(held: Holdings['held'], now: number): Promise<void> {
+    return this.#holds.holdOnly(held, now)
+  }
+
+  dump(): Promise<SafebotTables> {
+    return dump(this.#database)
+  }
+
+  load(tables: SafebotTables, agreed: Readonly<Record<string, unknown>> = {}): Promise<void> {
+    return load(this.#database, tables, agreed)
+  }
+
+  async close(): Promise<void> {
+    this.others.close()
+  }
+
+  async #kept(roomId: string, session: RoomSession): Promise<void> {
+    this.#announcements.seen(roomId, session.newsAtFirst)
+    // Who waits here is woken by whoever has announced it here.
+    if (session.announced !== undefined) this.#announcements.told(roomId, session.announced)
+    for (const [handle, keep] of session.firstClaims) {
+      await forgetEarlierClaims(this.#database, handle, keep)
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
+import type { Holdings } from '../../domain/holders.js'
+import { HOLD, RELEASE, RELEASE_OTHERS, TIDY } from './hold-statements.js'
+
+/** The rooms that this replica holds, for the others to know. */
+export class StoredHolds {
+  readonly #database: StoreDatabase
+
+  constructor(database: StoreDatabase) {
+    this.#database = database
+  }
+
+  hold(roomId: string, since: number): Promise<void> {
+    const { replica } = this.#database
+    return this.#database.transaction(async tx => tx.send(HOLD, [roomId, replica, since]))
+  }
+
+  release(roomId: string, at: number): Promise<void> {
+    const { replica } = this.#database
+    return this.#database.transaction(async tx => tx.send(RELEASE, [roomId, replica, at]))
+  }
+
+  holdOnly(held: Holdings['held'], now: number): Promise<void> {
+    const { replica } = this.#database
+    return this.#database.transaction(async tx => {
+      tx.send(RELEASE_OTHERS, [replica, held.map(([roomId]) => roomId), now])
+      for (const [roomId, since] of held) tx.send(HOLD, [roomId, replica, since])
+    })
+  }
+
+  async tidy(): Promise<void> {
+    await this.#database.write(TIDY)
+  }
+}
