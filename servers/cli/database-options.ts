@@ -7,7 +7,8 @@ import { asUsage, type Given } from './options.js'
  * @throws UsageError
  */
 export function databaseOptions(given: Given): DatabasesOptions {
-  const databases = given.text('databases')
+  // What they come from if nobody says depends on where the rest is kept.
+  const databases = given.has('databases') ? given.text('databases') : undefined
   const dataDirectory = given.text('data-dir')
   if (databases !== undefined) asUsage(() => checkSource(databases))
   return {

@@ -4,8 +4,8 @@ import { monotonicMs } from './monotonic.js'
 /** Longer than any call may block here: who has no answer by then will not get one. */
 const PATIENCE_MS = 20_000
 
-/** What a tool said: its result, or its refusal in words. */
-type Answer = { result: Record<string, unknown> } | { refused: string }
+/** What a tool said: its result, or its refusal in words. `unheard`: nobody was there, so nothing came of it. */
+type Answer = { result: Record<string, unknown> } | { refused: string; unheard?: boolean }
 
 export interface AgentOptions {
   handle: string
@@ -32,7 +32,7 @@ export class HistoryAgent {
     const begun = monotonicMs()
     note({ kind: 'send unanswered', room, text }, undefined)
     const answer = await this.#call(api, 'send_message', { text })
-    if (!('result' in answer)) return false
+    if (!('result' in answer)) return this.#unseen(answer)
     const span = { begun, ended: monotonicMs() }
     note(undefined, { kind: 'sent', room, seq: Number(answer.result.seq), text, ...span })
     return true
@@ -47,7 +47,10 @@ export class HistoryAgent {
     const begun = monotonicMs()
     note({ kind: 'claim unanswered', ...this.#cursor, begun }, undefined)
     const answer = await this.#call(api, 'claim_task', { timeout_seconds: seconds })
-    if (!('result' in answer)) return 'unanswered'
+    if (!('result' in answer)) {
+      this.#unseen(answer)
+      return 'unanswered'
+    }
     const { task, claim_id: id } = answer.result
     if (task === null) {
       note(undefined, undefined)
@@ -71,9 +74,15 @@ export class HistoryAgent {
       note(undefined, { kind: 'acked', ...claim, advanced: answer.result.advanced === true, ...span })
       return true
     }
-    if (!answer.refused.includes('409')) return false
+    if (!answer.refused.includes('409')) return this.#unseen(answer)
     note(undefined, { kind: 'ack refused', ...claim, ...span })
     return true
+  }
+
+  /** What nobody heard has not happened. @returns false */
+  #unseen({ unheard = false }: { unheard?: boolean }): false {
+    if (unheard) this.#options.note(undefined, undefined)
+    return false
   }
 
   async #call(api: string, name: string, args: Record<string, unknown>): Promise<Answer> {
@@ -95,7 +104,7 @@ export class HistoryAgent {
       if (result?.isError === true) return { refused: JSON.stringify(result.content) }
       return { result: Object(result?.structuredContent) }
     } catch (error) {
-      return { refused: String(error) }
+      return { refused: String(error), unheard: Object(Object(error).cause).code === 'ECONNREFUSED' }
     }
   }
 }
