@@ -20,6 +20,8 @@ export interface AgentOptions {
 export class HistoryAgent {
   readonly #options: AgentOptions
   readonly #cursor: Cursor
+  /** Why the latest call that failed did. */
+  refusal = ''
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -80,7 +82,8 @@ export class HistoryAgent {
   }
 
   /** What nobody heard has not happened. @returns false */
-  #unseen({ unheard = false }: { unheard?: boolean }): false {
+  #unseen({ refused, unheard = false }: { refused: string; unheard?: boolean }): false {
+    this.refusal = refused
     if (unheard) this.#options.note(undefined, undefined)
     return false
   }

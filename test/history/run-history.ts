@@ -149,7 +149,7 @@ async function drain(seed: string, replicas: readonly Replica[], events: History
         const { api } = replicas[nth++ % replicas.length] ?? first
         const claimed = await agent.claim(api, 1)
         if (claimed === 'nothing') return
-        if (claimed === 'unanswered') throw new Error(`${api} did not answer in peace`)
+        if (claimed === 'unanswered') throw new Error(`${api} did not answer in peace: ${agent.refusal}`)
         await agent.ack(api, claimed)
       }
     }),

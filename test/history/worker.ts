@@ -39,8 +39,8 @@ async function work({ replicas, seed, ...who }: WorkerTask): Promise<never> {
     if (typeof claimed === 'string') continue
     const fate = dice.below(100)
     if (fate < 2) continue
-    if (fate < 5) await pause(200 + dice.below(1500))
-    else if (fate < 20) await pause(dice.below(20))
+    if (fate < 12) await pause(200 + dice.below(1500))
+    else if (fate < 30) await pause(dice.below(20))
     await agent.ack(dice.pick(replicas), claimed)
     if (fate > 95) await agent.ack(dice.pick(replicas), claimed)
   }
