@@ -1,18 +1,24 @@
 import type { Wakeup } from '../../shared/clock/clock.js'
 import { isUnavailable } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
-import type { StoreDatabase } from '../../shared/postgres/store-database.js'
-import type { Core } from './core.js'
+import type { Notices } from '../../shared/postgres/notices.js'
+import type { Reaper } from './domain/reaper.js'
+import type { Receivers } from './domain/receivers.js'
 import type { InstanodeState } from './state.js'
 import { readNews, TOPIC } from './store/postgres/news.js'
+import type { InstanodeStore } from './store/store.js'
 
 /** A notice that is lost costs this long, in milliseconds of the machine's. */
 const POLL_MS = 5_000
 
 export interface ReplicasOptions {
   instance: Pick<Instance, 'machine' | 'log'>
-  store: StoreDatabase
-  core: Pick<Core, 'store' | 'reaper' | 'receivers'>
+  store: { readonly notices: Pick<Notices, 'on' | 'onGap'> }
+  core: {
+    readonly store: Pick<InstanodeStore, 'epoch'>
+    readonly reaper: Pick<Reaper, 'watch' | 'resume'>
+    readonly receivers: Pick<Receivers, 'heardOf'>
+  }
   state: Pick<InstanodeState, 'replaced'>
 }
 

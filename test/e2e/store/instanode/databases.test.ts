@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Instanode, type InstanodeOptions } from '../../../../servers/instanode/index.js'
 import { storeAt } from '../../../../servers/store-options.js'
+import type { World } from '../../../../servers/world/world.js'
 import { createInstance } from '../../../../shared/instance.js'
 import { codeOf, connected } from '../../../support/databases.js'
 import {
@@ -35,7 +36,12 @@ async function start(url: string, options: InstanodeOptions = {}) {
       return closing
     }
     onTestFinished(stop)
-    return { instance, stop, client: (token?: string) => connectOverHttp(`${base}/mcp`, token) }
+    return {
+      instance,
+      stop,
+      controlled: instanode.controlled(),
+      client: (token?: string) => connectOverHttp(`${base}/mcp`, token),
+    }
   } catch (error) {
     await close()
     throw error
@@ -98,6 +104,24 @@ test('a database that one replica has made is dropped by another when its time i
   await b.instance.clock.advance(DAY)
   expect(await client.ended).toBe('57P01')
   expect(await codeOf(connected(connection_url))).toBe('28P01')
+})
+
+test('a world with databases is laid once, by whichever of several replicas comes first', async () => {
+  const url = stores.freshUrl()
+  const token = `${stores.schemaOf(url).length.toString(16).padStart(8, '0')}-0000-4000-8000-000000000001`
+  const world: World = {
+    accounts: [{ id: 'acct_paid', plan: 'paid', token: PAID }],
+    databases: [
+      { name: 'app', account: 'acct_paid', token, sql: `CREATE TABLE notes AS SELECT 'once' AS body` },
+    ],
+  }
+  const replicas = await Promise.all([1, 2, 3].map(() => start(url, { world })))
+  for (const { client } of replicas) expect(await listedTokens(await client(PAID))).toEqual([token])
+  const state = await replicas[2]?.controlled.state({ secrets: true, latest: 0 })
+  const reader = await connected(state?.resources[0]?.url ?? '')
+  expect(await reader.value('SELECT body FROM notes')).toBe('once')
+  await reader.end()
+  await ok((await replicas[1]?.client(PAID)) ?? fail(), 'delete_resource', { token })
 })
 
 test.each<[string, InstanodeOptions]>([

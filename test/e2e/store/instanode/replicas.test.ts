@@ -3,10 +3,10 @@ import { concurrently } from '../../../support/concurrently.js'
 import {
   createPostgres,
   createWebhook,
+  databaseOf,
   FREE,
   listedTokens,
   PAID,
-  PAID_2,
 } from '../../../support/instanode.js'
 import { send } from '../../../support/raw-http.js'
 import { startReplica, startReplicas } from '../../../support/replicas.js'
@@ -47,19 +47,24 @@ describe('the daily cap across replicas', () => {
 describe('a resource made on one replica', () => {
   test('goes to one of two accounts that claim it at once, one over each', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
-    const [paid, other] = [await a.client(PAID), await b.client(PAID_2)]
-    const anonymous = await a.client()
-    for (let nth = 0; nth < 5; nth++) {
-      const { token } = await createPostgres(anonymous)
-      const outcomes = await concurrently(
-        [paid, other].map(client => ({ client, tool: 'claim_token', args: { token } })),
-      )
-      expect(outcomes.filter(({ refused }) => !refused)).toHaveLength(1)
-      expect(outcomes.find(({ refused }) => refused)?.text).toContain('(404 not_found)')
-      const has = [await listedTokens(paid), await listedTokens(other)].map(tokens => tokens.includes(token))
-      expect(has).toEqual(outcomes.map(({ refused }) => !refused))
+    const [free, paid] = [await a.client(FREE), await b.client(PAID)]
+    const tokens: string[] = []
+    for (let nth = 0; nth < 20; nth++) {
+      const anonymous = await a.instanode.connect({ address: `203.0.${nth}.1` })
+      tokens.push((await createPostgres(anonymous)).token)
     }
-    expect([...databases.live.values()].map(({ limits }) => limits.connections)).toEqual([5, 5, 5, 5, 5])
+    const outcomes = await concurrently(
+      tokens.flatMap(token => [free, paid].map(client => ({ client, tool: 'claim_token', args: { token } }))),
+    )
+    const lists = [await listedTokens(free), await listedTokens(paid)]
+    for (const [nth, token] of tokens.entries()) {
+      const pair = outcomes.slice(2 * nth, 2 * nth + 2)
+      expect(pair.filter(({ refused }) => !refused)).toHaveLength(1)
+      expect(pair.find(({ refused }) => refused)?.text).toContain('(404 not_found)')
+      expect(lists.map(list => list.includes(token))).toEqual(pair.map(({ refused }) => !refused))
+      const connections = databases.live.get(databaseOf(token))?.limits.connections
+      expect(connections).toBe(pair[1]?.refused ? 2 : 5)
+    }
   })
 
   test('is claimed on another, listed on both, and once deleted on either gone from both', async () => {
