@@ -184,10 +184,7 @@ export class Safebot {
   async #mount(options: SafebotOptions): Promise<void> {
     const { clock, ids, log, faults } = this.#instance
     const { copiedMessages: copies, connect, base = DEFAULT_BASE } = options
-    const { addresses } = this.#instance.sharing ?? {}
-    if (connect === undefined) await addresses?.add('safebot', new URL(base).origin)
-    const isReplica = addresses && ((origin: string) => addresses.has('safebot', origin))
-    const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined, isReplica)
+    const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined)
     this.#urls = urls
     const genuine = createTools({
       serviceOf: room => this.#serviceOf(room),

@@ -28,7 +28,6 @@ export class RoomUrls {
   readonly #base: string
   readonly #serves: boolean
   readonly #allowed: Set<string>
-  readonly #isReplica: ((origin: string) => boolean) | undefined
   /** What was read lately, by its URL: agents name the same room in call after call, and reading a URL is dear. */
   readonly #read = new Map<string, RoomAddress>()
 
@@ -36,17 +35,10 @@ export class RoomUrls {
    * @param base of the rooms made here
    * @param allowed further origins that may be named
    * @param serves whether the rooms at `base` are this process's own
-   * @param isReplica whether another process has the same rooms there
    */
-  constructor(
-    base: string,
-    allowed: readonly string[] = [],
-    serves = true,
-    isReplica?: (origin: string) => boolean,
-  ) {
+  constructor(base: string, allowed: readonly string[] = [], serves = true) {
     this.#base = new URL(base).origin
     this.#serves = serves
-    this.#isReplica = isReplica
     this.#allowed = new Set([this.#base, ...allowed.map(origin => new URL(origin).origin)])
   }
 
@@ -73,8 +65,7 @@ export class RoomUrls {
     if (known !== undefined) return known
     const address = this.#parse(text)
     // Only the canonical spelling: another may be of any length.
-    // And not what may be there by the next time: where a replica is that has just started.
-    if (text === address.url && (address.here || this.#isReplica === undefined)) this.#remember(address)
+    if (text === address.url) this.#remember(address)
     return address
   }
 
@@ -115,7 +106,7 @@ export class RoomUrls {
   }
 
   #checkAllowed(url: URL): void {
-    if (this.#allowed.has(url.origin) || this.#servedHere(url)) return
+    if (this.#allowed.has(url.origin)) return
     if (url.protocol === 'http:' && LOOPBACK.includes(url.hostname)) return
     throw new Refusal(
       'base_not_allowed',
@@ -133,7 +124,7 @@ export class RoomUrls {
   /** The same port under any name of this machine is the same service. */
   #servedHere(url: URL): boolean {
     if (!this.#serves) return false
-    if (url.origin === this.#base || namesOf(url).some(origin => this.#isReplica?.(origin))) return true
+    if (url.origin === this.#base) return true
     const here = new URL(this.#base)
     return (
       url.protocol === here.protocol &&
@@ -142,12 +133,6 @@ export class RoomUrls {
       LOOPBACK.includes(here.hostname)
     )
   }
-}
-
-/** The origins that are one and the same: this machine has several names. */
-function namesOf(url: URL): string[] {
-  if (!LOOPBACK.includes(url.hostname)) return [url.origin]
-  return LOOPBACK.map(name => `${url.protocol}//${name}${url.port === '' ? '' : `:${url.port}`}`)
 }
 
 const HOW = 'give the whole URL that create_room returned, <base>/room/<id>#k=<key>'

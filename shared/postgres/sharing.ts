@@ -3,7 +3,6 @@ import type { ClockMode } from '../clock/spec.js'
 import type { Journal } from '../journal/journal.js'
 import type { Log } from '../log.js'
 import type { ShareSessions } from '../mcp/http/shared-sessions.js'
-import { Addresses } from './addresses.js'
 import { SharedClock } from './shared-clock.js'
 import { SharedJournal } from './shared-journal.js'
 import type { StoreDatabase } from './store-database.js'
@@ -26,8 +25,6 @@ export interface SharingOptions {
 export interface Sharing {
   /** The MCP sessions that every replica accepts. */
   readonly sessions: ShareSessions
-  /** Where the replicas are reached. */
-  readonly addresses: Addresses
   /** Writes what has not been written yet of what reached this replica, if the store is there. */
   flush(): Promise<void>
   /** To be called before the clock and the store are closed. */
@@ -37,24 +34,20 @@ export interface Sharing {
 /** @throws Refusal `other_clock`, `store_unavailable` */
 export async function share(options: SharingOptions): Promise<Sharing> {
   await options.store.introduce(options.name)
-  const { store, journal: kept } = options
-  const addresses = await Addresses.join(store)
+  const { journal: kept } = options
   const journal = kept && (await SharedJournal.join({ ...options, journal: kept }))
   try {
     // The last to be joined: from then on the other replicas wait for this one.
     const clock = await SharedClock.join(options)
     return {
-      addresses,
       flush: async () => journal?.flush(),
       sessions: (endpoint, idleMs) => new StoredSessions({ ...options, endpoint, idleMs }),
       async close() {
         await clock.close()
         await journal?.close()
-        addresses.close()
       },
     }
   } catch (error) {
-    // What is left needs no more than that the store is closed.
     await journal?.close()
     throw error
   }

@@ -2,7 +2,6 @@ import pg from 'pg'
 import type { Clock } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../log.js'
-import { ADDRESS_MIGRATIONS } from './address-migrations.js'
 import { BASE_MIGRATIONS } from './base-migrations.js'
 import { CLOCK_MIGRATIONS } from './clock-migrations.js'
 import { JOURNAL_MIGRATIONS } from './journal-migrations.js'
@@ -99,7 +98,6 @@ export class StoreDatabase {
       ...CLOCK_MIGRATIONS,
       ...JOURNAL_MIGRATIONS,
       ...SESSION_MIGRATIONS,
-      ...ADDRESS_MIGRATIONS,
       ...migrations,
     ])
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })

@@ -5,7 +5,6 @@ import { Command } from '../../support/command.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'
 import { type Stores, startStores } from '../../support/store.js'
-import { ok } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 import { layWire } from '../../support/wire.js'
 
@@ -81,19 +80,6 @@ test('/readyz and /metrics tell whether the store is there', async () => {
 
   await wire.mend()
   await until(async () => (await readiness(a)).status === 200)
-})
-
-test('a room is one room under the address of every replica, of those that are gone as well', async () => {
-  const url = stores.freshUrl()
-  const [a, b] = [await replica(url), await replica(url)]
-  const { url: room } = await ok(await a.u.safebot.connect({ handle: 'alice' }), 'create_room')
-  await a.u.close()
-  const again = await replica(url)
-  for (const { u } of [b, again]) {
-    // Whoever took it for a service elsewhere would find nobody there.
-    const bob = await u.safebot.connect({ handle: 'bob' })
-    expect(await ok(bob, 'get_transcript', { url: room })).toMatchObject({ messages: [] })
-  }
 })
 
 test('what a crash cuts short is in the journal of the others', async () => {
