@@ -124,11 +124,6 @@ export class StoreDatabase {
     await this.write(NAME_REPLICA, [this.replica, instance])
   }
 
-  /** Those that live, the first started first. @throws StoreUnavailable */
-  async replicas(): Promise<Replica[]> {
-    return this.read<Replica & pg.QueryResultRow>(REPLICAS)
-  }
-
   /** Where it is, for people to read. */
   get shown(): string {
     return this.#address.shown
@@ -217,6 +212,11 @@ export class StoreDatabase {
   /** Agrees on something else. */
   async changeSetting(key: string, value: unknown): Promise<void> {
     await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
+  }
+
+  /** Those that live, the first started first. @throws StoreUnavailable */
+  async replicas(): Promise<Replica[]> {
+    return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
   /** @throws StoreUnavailable if it does not answer */
