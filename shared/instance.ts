@@ -8,7 +8,6 @@ import { Tally } from './journal/tally.js'
 import { JsonLinesFile } from './json-lines-file.js'
 import { KnownTools } from './known-tools.js'
 import { type Log, silentLog } from './log.js'
-import type { ShareSessions } from './mcp/http/shared-sessions.js'
 import type { Migration } from './postgres/migrations.js'
 import type { Sharing, SharingOptions } from './postgres/sharing.js'
 import type { StoreDatabase } from './postgres/store-database.js'
@@ -58,8 +57,8 @@ export interface Instance {
   readonly knownTools: KnownTools
   /** What is shared with the other instances that name it; undefined: there is none, and all is in memory. */
   readonly store: StoreDatabase | undefined
-  /** The MCP sessions that the other replicas of the store accept; undefined: there is none. */
-  readonly shareSessions: ShareSessions | undefined
+  /** What it has in common with the other replicas of the store; undefined: there is none. */
+  readonly sharing: Sharing | undefined
   /** Whether HTTP answers name this instance and their entry in the journal. */
   readonly stamp: boolean
   readonly log: Log
@@ -132,13 +131,13 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
     catalogue: new Catalogue(knownTools),
     knownTools,
     store,
-    shareSessions: sharing?.sessions,
+    sharing,
     stamp: options.stamp ?? false,
     log,
     crashed() {
       // The journal is the proof of what came before, so it is safe before the process goes.
-      if (file === undefined) options.onCrash?.()
-      else void file.flush().then(() => options.onCrash?.())
+      if (file === undefined && sharing === undefined) options.onCrash?.()
+      else void Promise.all([file?.flush(), sharing?.flush()]).then(() => options.onCrash?.())
     },
     close: () => closeAll(closing),
   }

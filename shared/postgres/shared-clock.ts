@@ -99,12 +99,19 @@ export class SharedClock implements ClockDriver {
   }
 
   async move(movement: Movement): Promise<number> {
-    return this.#alone(async hands => {
+    const { target, walking } = await this.#alone(async hands => {
       const { row, target } = await this.#decide(movement)
-      await hands.inTurn(() => this.#follow(hands, row))
+      const walking = hands
+        .inTurn(() => this.#follow(hands, row))
+        .then(() => this.#reportIfThere(row.version))
+      // It is waited for below, and has to have somebody who listens until then.
+      walking.catch(() => undefined)
+      // Whoever hangs on the way, this replica among them, does not keep the others from moving on.
       await this.#gathered(row.version)
-      return target
+      return { target, walking }
     })
+    await walking
+    return target
   }
 
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
@@ -113,6 +120,7 @@ export class SharedClock implements ClockDriver {
         work(async snapshot => {
           const { row } = await this.#decide(() => ({ ...snapshot, walk: false }))
           await this.#follow(hands, row)
+          await this.#reportIfThere(row.version)
           // Nobody is to judge by the old time what is put in place for the new one.
           await this.#gathered(row.version)
         }),
@@ -194,7 +202,6 @@ export class SharedClock implements ClockDriver {
     const { machine, store, log } = this.#options
     const until = machine.now() + PATIENCE_MS
     try {
-      await this.#report(version)
       for (;;) {
         const told = wakeOrLater(machine, COUNT_MS, this.#onReached)
         const behind = await store.read<{ number: number; instance: string | null }>(BEHIND, [version])
@@ -211,6 +218,13 @@ export class SharedClock implements ClockDriver {
       if (!(error instanceof StoreUnavailable)) throw error
       log.warn('the clock was moved, and the store went away before all replicas had followed', error.message)
     }
+  }
+
+  /** Says how far this replica has come; while the store is away, once it is back. */
+  async #reportIfThere(version: number): Promise<void> {
+    await this.#report(version).catch(error => {
+      if (!(error instanceof StoreUnavailable)) throw error
+    })
   }
 
   async #report(version: number | null): Promise<void> {

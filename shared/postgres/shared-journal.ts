@@ -112,13 +112,18 @@ export class SharedJournal implements JournalShare {
     }
   }
 
-  /** Writes what is left, if the store is there. */
+  /** Takes no part any more, once what is left has been written, if the store is there. */
   async close(): Promise<void> {
     this.#closed = true
     this.#flushAt?.cancel()
     this.#lookAt?.cancel()
     this.#rollCall.close()
     for (const leave of this.#leave) leave()
+    await this.flush()
+  }
+
+  /** Writes what is left, if the store is there. */
+  async flush(): Promise<void> {
     await this.#flush().catch(error => this.#complain(error))
   }
 

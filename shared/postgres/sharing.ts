@@ -23,7 +23,10 @@ export interface SharingOptions {
 
 /** What an instance has in common with the other replicas of its store, beside what its servers keep. */
 export interface Sharing {
+  /** The MCP sessions that every replica accepts. */
   readonly sessions: ShareSessions
+  /** Writes what has not been written yet of what reached this replica, if the store is there. */
+  flush(): Promise<void>
   /** To be called before the clock and the store are closed. */
   close(): Promise<void>
 }
@@ -37,6 +40,7 @@ export async function share(options: SharingOptions): Promise<Sharing> {
     // The last to be joined: from then on the other replicas wait for this one.
     const clock = await SharedClock.join(options)
     return {
+      flush: async () => journal?.flush(),
       sessions: (endpoint, idleMs) => new StoredSessions({ ...options, endpoint, idleMs }),
       async close() {
         await clock.close()

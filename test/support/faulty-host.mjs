@@ -3,10 +3,11 @@ import { instanceOptions } from '../../dist/servers/cli/instance-options.js'
 import { readCommandLine } from '../../dist/servers/cli/options.js'
 import { runStdio, within } from '../../dist/servers/cli/serve.js'
 import { Safebot } from '../../dist/servers/safebot/index.js'
+import { withStore } from '../../dist/servers/store-options.js'
 import { createInstance } from '../../dist/shared/instance.js'
 
 const [action = '{}', ...args] = process.argv.slice(2)
-const instance = await createInstance(instanceOptions(readCommandLine(args, process.env)))
+const instance = await createInstance(await withStore(instanceOptions(readCommandLine(args, process.env))))
 await within(instance, async () => {
   const safebot = await Safebot.create(instance)
   instance.faults.set([{ server: 'safebot', tool: '*', when: { always: true }, do: JSON.parse(action) }])

@@ -1,7 +1,8 @@
 import { machineNow } from '../../clock/clock.js'
+import { Refusal } from '../../errors.js'
 import type { Instance } from '../../instance.js'
 import { type Counts, DURATION_BOUNDS_MS } from '../../journal/tally.js'
-import type { Controlled } from '../controlled.js'
+import type { Controlled, ControlledServer } from '../controlled.js'
 import { storeGauges } from '../store-checks.js'
 import { Exposition } from './exposition.js'
 import type { Gauge } from './gauge.js'
@@ -22,7 +23,7 @@ export async function exposed({
     figures.add(`${PREFIX}gateway_calls_total`, 'counter', about, { server, outcome }, count)
   }
   const servers = [instanode, safebot].flatMap(server => server ?? [])
-  for (const gauges of await Promise.all(servers.map(server => server.gauges()))) {
+  for (const gauges of await Promise.all(servers.map(readable))) {
     for (const gauge of gauges) addGauge(figures, gauge)
   }
   const ofStore = instance.store === undefined ? [] : await storeGauges(instance.store)
@@ -38,6 +39,16 @@ export async function exposed({
     figures.add(`${PREFIX}fault_hits`, 'gauge', about, { server, tool }, hits)
   }
   return figures.text
+}
+
+/** The figures of a server; none while the store is away that they would have to be read from, of which a figure tells. */
+async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Promise<Gauge[]> {
+  try {
+    return await server.gauges()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'store_unavailable') return []
+    throw error
+  }
 }
 
 function addCalls(figures: Exposition, { tally }: Instance): void {

@@ -53,7 +53,7 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
     machine,
     ids,
     log,
-    ...(instance.shareSessions && { shared: instance.shareSessions(name, SESSION_IDLE_MS) }),
+    ...(instance.sharing && { shared: instance.sharing.sessions(name, SESSION_IDLE_MS) }),
     ...(instance.stamp && { stamp: instance.name }),
   })
   const listener = await Listener.open({

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createUnderstudy, type Understudy } from '../../../servers/index.js'
 import { ControlClient } from '../../../shared/control/client/index.js'
-import { send } from '../../support/raw-http.js'
+import { Command } from '../../support/command.js'
+import { rpc, send } from '../../support/raw-http.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'
 import { type Stores, startStores } from '../../support/store.js'
 import { until } from '../../support/until.js'
@@ -79,4 +80,25 @@ test('/readyz and /metrics tell whether the store is there', async () => {
 
   await wire.mend()
   await until(async () => (await readiness(a)).status === 200)
+})
+
+test('what a crash cuts short is in the journal of the others', async () => {
+  const url = stores.freshUrl()
+  const b = await replica(url)
+  const args = ['up', '--store', url, '--json', '--world', 'empty']
+  const command = new Command(args, { UNDERSTUDY_SAFEBOT_PORT: '0' })
+  const { control, safebot } = JSON.parse((await command.lines(1))[0] ?? '')
+  await new ControlClient(control.url).faults.set([
+    { server: 'safebot', tool: 'ack_task', when: { nth: 1 }, do: { crash: true } },
+  ])
+  for (const name of ['create_room', 'ack_task']) {
+    const body = rpc('tools/call', { name, arguments: {} })
+    await send(safebot.mcp, { body }).catch(() => undefined)
+  }
+  expect((await command.exit).code).toBe(70)
+  const { entries } = await b.control.journal.page()
+  expect(entries.map(({ tool, outcome }) => [tool, outcome])).toEqual([
+    ['create_room', 'ok'],
+    ['ack_task', 'fault'],
+  ])
 })

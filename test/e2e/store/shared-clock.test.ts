@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createSafebot, type SafebotAlone, type SafebotAloneOptions } from '../../../servers/index.js'
 import { MANUAL_START } from '../../../shared/clock/clock.js'
+import { silentLog } from '../../../shared/log.js'
 import { type Stores, startStores } from '../../support/store.js'
 import { call, ok } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
@@ -176,6 +177,24 @@ describe('trouble', () => {
     expect(warnings).toEqual([expect.stringContaining(`${b.instance.name} did not follow`)])
     release()
     await until(() => b.clock.now() === MANUAL_START + 1000)
+  }, 20_000)
+
+  test('one that hangs in its own advance keeps the others from moving on no longer than that', async () => {
+    const url = stores.freshUrl()
+    const a = await replica(url, { clock: 'manual', log: silentLog })
+    const b = await replica(url)
+    let release = () => {}
+    const stuck = new Promise<void>(resolve => {
+      release = resolve
+    })
+    a.clock.wakeAt(MANUAL_START + 10, () => stuck)
+    const hanging = a.clock.advance(1000)
+    await until(() => b.clock.now() === MANUAL_START + 1000)
+    const moving = b.clock.advance(1000)
+    await until(() => b.clock.now() === MANUAL_START + 2000)
+    release()
+    expect([await hanging, await moving]).toEqual([MANUAL_START + 1000, MANUAL_START + 2000])
+    await until(() => a.clock.now() === MANUAL_START + 2000)
   }, 20_000)
 
   test('while the store is away a movement is refused, and may be tried again; time goes on meanwhile', async () => {
