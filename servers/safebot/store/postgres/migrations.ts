@@ -79,6 +79,9 @@ export const SAFEBOT_MIGRATIONS: readonly Migration[] = [
         since    bigint,
         released bigint,
         PRIMARY KEY (room_id, replica)
-      );`,
+      );
+
+      -- Where replicas are, or were: a room's URL that names one of them is good at all of them.
+      CREATE TABLE bases (origin text COLLATE "C" PRIMARY KEY);`,
   },
 ]
