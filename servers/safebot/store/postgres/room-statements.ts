@@ -1,4 +1,5 @@
 import { statement } from '../../../../shared/postgres/statement.js'
+import { fromNoneOf } from './enter-room.js'
 
 const CONSUMER = 'c.handle, c.cursor, c.claim_id, c.lease_seq, c.claimed_at, c.lease_ms, c.labels'
 
@@ -50,7 +51,7 @@ export const MESSAGES_AFTER = statement(
   `SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
 )
 export const NEXT_MESSAGE = statement(
-  `SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq > $2 AND sender <> ALL ($3) ORDER BY seq LIMIT 1`,
+  `SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq > $2 AND ${fromNoneOf('$3::text[]')} ORDER BY seq LIMIT 1`,
 )
 
 export const CONSUMER_OF = statement(`SELECT ${CONSUMER} FROM consumers c WHERE room_id = $1 AND handle = $2`)
