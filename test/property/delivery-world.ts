@@ -1,6 +1,7 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { createUnderstudy, type Understudy } from '../../servers/index.js'
 import { LEASE_MS } from '../../servers/safebot/domain/consumer.js'
+import { storeAt } from '../../servers/store-options.js'
 import { claim, claimNow, createRoom, say, type Task } from '../support/room.js'
 import { call } from '../support/understudy.js'
 
@@ -27,8 +28,10 @@ export class DeliveryWorld {
     readonly url: string,
   ) {}
 
-  static async open(): Promise<DeliveryWorld> {
-    const understudy = await createUnderstudy({ clock: 'manual', seed: 'property' })
+  /** @param store the URL of where it keeps what it knows; default: in memory */
+  static async open(store?: string): Promise<DeliveryWorld> {
+    const shared = store === undefined ? {} : { store: await storeAt(store) }
+    const understudy = await createUnderstudy({ clock: 'manual', seed: 'property', ...shared })
     const connect = (handle: Handle) => understudy.safebot.connect({ handle })
     const clients = {
       alice: await connect('alice'),
