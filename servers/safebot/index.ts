@@ -183,6 +183,7 @@ export class Safebot {
     const { copiedMessages: copies, connect, base = DEFAULT_BASE } = options
     const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined)
     this.#urls = urls
+    if (connect === undefined) await this.#shareBase(base, urls)
     const genuine = createTools({
       serviceOf: room => this.#serviceOf(room),
       urls,
@@ -203,6 +204,14 @@ export class Safebot {
       log,
       refusal: refusalText,
     })
+  }
+
+  /** A room's URL is good at whichever replica it is shown to. */
+  async #shareBase(base: string, urls: RoomUrls): Promise<void> {
+    const { store } = this.#instance
+    if (store === undefined) return
+    const { shareBase } = await import('./store/postgres/shared-bases.js')
+    await shareBase(store, new URL(base).origin, origin => urls.serveAlso(origin))
   }
 
   async #serviceOf({ here, base }: RoomAddress): Promise<SafebotService> {

@@ -27,6 +27,8 @@ export interface RoomAddress {
 export class RoomUrls {
   readonly #base: string
   readonly #serves: boolean
+  /** Further origins of the same service. */
+  readonly #alsoHere = new Set<string>()
   readonly #allowed: Set<string>
   /** What was read lately, by its URL: agents name the same room in call after call, and reading a URL is dear. */
   readonly #read = new Map<string, RoomAddress>()
@@ -40,6 +42,13 @@ export class RoomUrls {
     this.#base = new URL(base).origin
     this.#serves = serves
     this.#allowed = new Set([this.#base, ...allowed.map(origin => new URL(origin).origin)])
+  }
+
+  /** Rooms at that origin are here as well: another process serves them from the same store. */
+  serveAlso(origin: string): void {
+    if (!this.#serves) return
+    this.#alsoHere.add(origin)
+    this.#read.clear()
   }
 
   /**
@@ -106,7 +115,7 @@ export class RoomUrls {
   }
 
   #checkAllowed(url: URL): void {
-    if (this.#allowed.has(url.origin)) return
+    if (this.#allowed.has(url.origin) || this.#alsoHere.has(url.origin)) return
     if (url.protocol === 'http:' && LOOPBACK.includes(url.hostname)) return
     throw new Refusal(
       'base_not_allowed',
@@ -124,7 +133,7 @@ export class RoomUrls {
   /** The same port under any name of this machine is the same service. */
   #servedHere(url: URL): boolean {
     if (!this.#serves) return false
-    if (url.origin === this.#base) return true
+    if (url.origin === this.#base || this.#alsoHere.has(url.origin)) return true
     const here = new URL(this.#base)
     return (
       url.protocol === here.protocol &&

@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { type Statement, statement } from './statement.js'
 
 const BEGIN = 'BEGIN'
@@ -17,12 +17,14 @@ export class Transaction {
   readonly #client: pg.ClientBase
   readonly #noticeOf: (topic: string, payload: string) => string[]
   readonly #sent: Promise<unknown>[] = []
+  #gathering = false
   #failure: Error | undefined
 
   /** @param noticeOf the parameters of {@link NOTIFY} */
   constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string[]) {
     this.#client = client
     this.#noticeOf = noticeOf
+    this.#gather()
     this.#keep(client.query(BEGIN))
   }
 
@@ -36,6 +38,7 @@ export class Transaction {
     asked: Statement,
     values: readonly unknown[] = [],
   ): Promise<Row[]> {
+    this.#gather()
     try {
       const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
       return rows
@@ -47,6 +50,7 @@ export class Transaction {
 
   /** Sends a statement whose rows nobody needs; if it fails, the transaction does. */
   send(asked: Statement, values: readonly unknown[] = []): void {
+    this.#gather()
     this.#keep(this.#client.query({ ...asked, values: [...values] }))
   }
 
@@ -57,6 +61,7 @@ export class Transaction {
 
   /** @throws what a statement that was sent ahead failed with: nothing is kept then */
   async commit(): Promise<void> {
+    this.#gather()
     // Behind a statement that failed, COMMIT is answered as if it had been asked to roll back.
     this.#keep(this.#client.query(COMMIT))
     await Promise.all(this.#sent)
@@ -70,6 +75,19 @@ export class Transaction {
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
+  }
+
+  /** What is sent in one go leaves in one packet: each is a call of the system, here and there. */
+  #gather(): void {
+    // A pool gives out its clients as something less.
+    if (this.#gathering || !(this.#client instanceof pg.Client)) return
+    this.#gathering = true
+    const { stream } = this.#client.connection
+    stream.cork()
+    process.nextTick(() => {
+      this.#gathering = false
+      stream.uncork()
+    })
   }
 
   #keep(answer: Promise<unknown>): void {

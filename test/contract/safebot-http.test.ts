@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
 import { startSafebot } from '../support/safebot.js'
+import { type Stores, startStores } from '../support/store.js'
 import type { Case, World } from './safebot/case.js'
 import { identities } from './safebot/identities.js'
 import { messages } from './safebot/messages.js'
@@ -9,9 +10,24 @@ import { tasks } from './safebot/tasks.js'
 
 const CASES: Record<string, Case[]> = { identities, messages, reading, tasks }
 
-describe.each(CONTRACT_NAMES)("SafeBot's HTTP API as %s", contract => {
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+const PLACES = [
+  ...CONTRACT_NAMES.map(contract => ({ contract, place: 'memory' })),
+  // What they differ in is no store's matter.
+  { contract: 'documented', place: 'PostgreSQL' },
+] as const
+
+describe.each(PLACES)("SafeBot's HTTP API as $contract, in $place", ({ contract, place }) => {
   const startWorld = async (): Promise<World> => {
-    const running = await startSafebot({ contract })
+    const running = await startSafebot({
+      contract,
+      store: place === 'PostgreSQL' ? stores.freshUrl() : undefined,
+    })
     const [alice, bob] = await Promise.all([running.agent('alice'), running.agent('bob')])
     return { ...running, alice, bob, carol: running.stranger('carol'), room: 'room-1' }
   }

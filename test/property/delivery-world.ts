@@ -27,8 +27,10 @@ export class DeliveryWorld {
     readonly url: string,
   ) {}
 
-  static async open(): Promise<DeliveryWorld> {
-    const understudy = await createUnderstudy({ clock: 'manual', seed: 'property' })
+  /** @param store the URL of where it keeps what it knows; default: in memory */
+  static async open(store?: string): Promise<DeliveryWorld> {
+    const shared = store === undefined ? {} : { store }
+    const understudy = await createUnderstudy({ clock: 'manual', seed: 'property', ...shared })
     const connect = (handle: Handle) => understudy.safebot.connect({ handle })
     const clients = {
       alice: await connect('alice'),

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
 import { Consumer } from '../../servers/safebot/domain/consumer.js'
+import { startStores } from '../support/store.js'
 import { DeliveryModel } from './delivery-model.js'
 import { DeliveryWorld, HANDLES, type Handle } from './delivery-world.js'
 
@@ -77,15 +78,19 @@ const commands = fc.commands<DeliveryModel, DeliveryWorld, true>(
   { maxCommands: 50, size: 'max' },
 )
 
-const deliveryHolds = fc.asyncProperty(commands, async run => {
-  const world = await DeliveryWorld.open()
-  try {
-    await fc.asyncModelRun(() => ({ model: new DeliveryModel(), real: world }), run)
-    await world.check()
-  } finally {
-    await world.close()
-  }
-})
+/** @param place where the next world keeps what it knows: the URL of a store; default: in memory */
+const deliveryHoldsIn = (place: () => string | undefined) =>
+  fc.asyncProperty(commands, async run => {
+    const world = await DeliveryWorld.open(place())
+    try {
+      await fc.asyncModelRun(() => ({ model: new DeliveryModel(), real: world }), run)
+      await world.check()
+    } finally {
+      await world.close()
+    }
+  })
+
+const deliveryHolds = deliveryHoldsIn(() => undefined)
 
 /** A fixed seed: a property that has to fail must do so every time. */
 const WILL_FAIL = { seed: 1, numRuns: 1000, endOnFailure: true }
@@ -102,6 +107,15 @@ it(
     await fc.assert(deliveryHolds, { numRuns: 300 })
   },
 )
+
+it('so it is on a PostgreSQL', PATIENCE, async () => {
+  const stores = await startStores()
+  onTestFinished(() => stores.close())
+  await fc.assert(
+    deliveryHoldsIn(() => stores.freshUrl()),
+    { numRuns: 15 },
+  )
+})
 
 it('the property fails when leases do not hold', async () => {
   vi.spyOn(Consumer.prototype, 'held').mockReturnValue(null)

@@ -1,10 +1,8 @@
-import type { Statement } from '../../../../shared/postgres/statement.js'
 import type { Transaction } from '../../../../shared/postgres/transaction.js'
 import { Consumer } from '../../domain/consumer.js'
 import type { Foresight } from '../store.js'
-import { LOCK_ROOM } from './locks.js'
+import { ENTER_ROOM } from './enter-room.js'
 import type { Announcement, Opened } from './room-session.js'
-import { LOAD_CONSUMER, LOAD_POSTING, LOAD_ROOM, LOAD_TASK } from './room-statements.js'
 import {
   type ConsumerRow,
   type MessageRow,
@@ -18,9 +16,8 @@ import { NOTHING_BUFFERED, StoredMessages } from './stored-messages.js'
 import { kept } from './text.js'
 import type { UsageRow } from './usage.js'
 
-/** A row of any of the look-ups: what it did not ask for is undefined, what there is not is null. */
-type Loaded = Nullable<RoomRow> &
-  Partial<Nullable<ConsumerRow> & Nullable<MessageRow> & UsageRow & Announcement>
+/** What was looked up: what was not asked for is null, as is what there is not. */
+type Loaded = Nullable<RoomRow & ConsumerRow & MessageRow & UsageRow & Announcement>
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null }
 
@@ -31,11 +28,9 @@ export async function load(
   foresights: readonly Foresight[],
   replica: number,
 ): Promise<Opened> {
-  // A statement sees what was there as it began: what waits for a lock must not be what looks.
-  tx.send(LOCK_ROOM, [roomId])
   const loaded = await Promise.all(
     worthAsking(foresights).map(async foresight => {
-      const [row] = await tx.query<Loaded>(...lookUp(roomId, foresight, replica))
+      const [row] = await tx.query<Loaded>(ENTER_ROOM, asked(roomId, foresight, replica))
       return { row, foresight }
     }),
   )
@@ -47,7 +42,7 @@ export async function load(
   for (const { row, foresight } of loaded) {
     if (row !== undefined) know(roomId, row, foresight, messages, consumers)
   }
-  const posting = rows.find(row => row?.next_news !== undefined)
+  const posting = rows.find(row => row !== undefined && row.next_news !== null)
   return {
     room: there && readRoom(there),
     news: there?.news ?? 0,
@@ -64,15 +59,8 @@ function worthAsking(foresights: readonly Foresight[]): readonly Foresight[] {
   return foresights.filter(({ handle }, at) => at === 0 || at === posting || handle !== undefined)
 }
 
-function lookUp(
-  roomId: string,
-  { handle, senders, posting = false }: Foresight,
-  replica: number,
-): [Statement, unknown[]] {
-  if (posting) return [LOAD_POSTING, [roomId, replica]]
-  if (handle === undefined) return [LOAD_ROOM, [roomId]]
-  if (senders === undefined) return [LOAD_CONSUMER, [roomId, handle]]
-  return [LOAD_TASK, [roomId, handle, senders.map(kept)]]
+function asked(roomId: string, { handle, senders, posting }: Foresight, replica: number): unknown[] {
+  return [roomId, handle ?? null, senders?.map(kept) ?? null, posting === true ? replica : null]
 }
 
 function know(
@@ -105,12 +93,11 @@ function isMessage(row: Loaded): row is Loaded & MessageRow {
 }
 
 function usageOf(row: Loaded | undefined): UsageRow | undefined {
-  if (row?.rooms === undefined) return undefined
-  return { rooms: row.rooms, messages: row.messages ?? null, chars: row.chars ?? null }
+  if (row === undefined || row.rooms === null) return undefined
+  return { rooms: row.rooms, messages: row.messages, chars: row.chars }
 }
 
 function announcementOf(row: Loaded | undefined): Announcement | undefined {
-  return row?.next_news === undefined || row.heard === undefined
-    ? undefined
-    : { next_news: row.next_news, heard: row.heard }
+  if (row === undefined || row.next_news === null || row.heard === null) return undefined
+  return { next_news: row.next_news, heard: row.heard }
 }

@@ -1,4 +1,5 @@
 import type { Migration } from '../../../../shared/postgres/migrations.js'
+import { CREATE_ENTER_ROOM } from './enter-room.js'
 
 /** The tables of the Safebot store. Instants are milliseconds since the epoch by the instances' clock. */
 export const SAFEBOT_MIGRATIONS: readonly Migration[] = [
@@ -79,6 +80,10 @@ export const SAFEBOT_MIGRATIONS: readonly Migration[] = [
         since    bigint,
         released bigint,
         PRIMARY KEY (room_id, replica)
-      );`,
+      );
+
+      -- Where replicas are, or were: a room's URL that names one of them is good at all of them.
+      CREATE TABLE bases (origin text COLLATE "C" PRIMARY KEY);
+      ${CREATE_ENTER_ROOM}`,
   },
 ]

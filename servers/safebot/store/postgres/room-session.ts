@@ -165,8 +165,8 @@ export class RoomSession implements RoomTransaction {
     return this.#consumers.all()
   }
 
-  async saveConsumer(consumer: Consumer): Promise<void> {
-    this.#consumers.save(consumer)
+  saveConsumer(consumer: Consumer): Promise<void> {
+    return this.#consumers.save(consumer)
   }
 
   saveClaim(consumer: Consumer, keep: number): Promise<void> {
@@ -177,8 +177,10 @@ export class RoomSession implements RoomTransaction {
   store(): void {
     if (this.#removed) this.#remove()
     this.#messages.store()
-    if (this.#room !== undefined) this.#storeRoom(this.#room)
-    this.#consumers.store()
+    const touchedAt = this.#room && this.#storeRoom(this.#room)
+    if (!this.#consumers.store(touchedAt) && touchedAt !== undefined) {
+      this.#tx.send(TOUCH_ROOM, [this.#roomId, touchedAt])
+    }
     if (this.#announced && this.#announcement?.heard) {
       this.#tx.notify(ROOM_TOPIC, announcementNotice(this.#roomId, this.#announcement.next_news))
     }
@@ -190,7 +192,8 @@ export class RoomSession implements RoomTransaction {
     }
   }
 
-  #storeRoom(room: Room): void {
+  /** Sends the room; if nothing but its activity has changed, returns the instant of that instead. */
+  #storeRoom(room: Room): number | undefined {
     const { id, createdAt, activeAt, lastSeq, signedOnly } = room
     const before = this.#removed ? undefined : this.#opened.room
     const { buffered } = this.#messages
@@ -200,15 +203,13 @@ export class RoomSession implements RoomTransaction {
       before.signedOnly === signedOnly &&
       buffered === this.#messages.atFirst &&
       !this.#announced
-    if (inPlace) {
-      if (before.activeAt !== activeAt) this.#tx.send(TOUCH_ROOM, [id, activeAt])
-      return
-    }
+    if (inPlace) return before.activeAt === activeAt ? undefined : activeAt
     const { ciphertext_chars, oldest_seq, oldest_ts, next_expiry } = buffered
     this.#tx.send(SAVE_ROOM, [
       ...[id, createdAt, activeAt, lastSeq, signedOnly],
       ...[buffered.buffered, ciphertext_chars, oldest_seq, oldest_ts, next_expiry],
       this.announced ?? (before === undefined ? 0 : this.#opened.news),
     ])
+    return undefined
   }
 }

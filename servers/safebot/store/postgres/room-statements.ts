@@ -1,42 +1,13 @@
 import { statement } from '../../../../shared/postgres/statement.js'
-import { USAGE } from './usage.js'
-
-const ROOM = `
-  r.id AS room_id, r.created_at, r.active_at, r.last_seq, r.signed_only,
-  r.buffered, r.ciphertext_chars, r.oldest_seq, r.oldest_ts, r.next_expiry, r.news`
+import { fromNoneOf } from './enter-room.js'
 
 const CONSUMER = 'c.handle, c.cursor, c.claim_id, c.lease_seq, c.claimed_at, c.lease_ms, c.labels'
 
 const MESSAGE = 'seq, id, sender, sender_verified, ciphertext, nonce, ts, reply_to, ttl_ms'
 
-/** What every look-up begins with, so that there is one row whether there is such a room or not. */
-const ANYWAY = 'FROM (SELECT) AS anyway LEFT JOIN rooms r ON r.id = $1'
-
 /** Of an announcement in room $1 by replica $2: its number, and whether anybody else may be waiting for it. */
 const ANNOUNCING = `nextval('room_news') AS next_news,
   EXISTS (SELECT FROM holds WHERE room_id = $1 AND replica <> $2 AND since IS NOT NULL) AS heard`
-
-export const LOAD_ROOM = statement(`SELECT ${ROOM} ${ANYWAY}`)
-
-export const LOAD_POSTING = statement(
-  `SELECT ${ROOM}, usage.rooms, usage.messages, usage.chars, ${ANNOUNCING} ${ANYWAY}, (${USAGE}) AS usage`,
-)
-
-export const LOAD_CONSUMER = statement(
-  `SELECT ${ROOM}, ${CONSUMER} ${ANYWAY} LEFT JOIN consumers c ON c.room_id = $1 AND c.handle = $2`,
-)
-
-/** A consumer, and the message it holds; if it holds none, the next one from none of $3. */
-export const LOAD_TASK = statement(`
-  SELECT ${ROOM}, ${CONSUMER}, m.* ${ANYWAY}
-  LEFT JOIN consumers c ON c.room_id = $1 AND c.handle = $2
-  LEFT JOIN LATERAL (
-    (SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq = c.lease_seq)
-    UNION ALL
-    (SELECT ${MESSAGE} FROM messages
-     WHERE c.lease_seq IS NULL AND room_id = $1 AND seq > coalesce(c.cursor, 0) AND sender <> ALL ($3)
-     ORDER BY seq LIMIT 1)
-  ) m ON true`)
 
 export const NEXT_ANNOUNCEMENT = statement(`SELECT ${ANNOUNCING}`)
 
@@ -80,26 +51,29 @@ export const MESSAGES_AFTER = statement(
   `SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
 )
 export const NEXT_MESSAGE = statement(
-  `SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq > $2 AND sender <> ALL ($3) ORDER BY seq LIMIT 1`,
+  `SELECT ${MESSAGE} FROM messages WHERE room_id = $1 AND seq > $2 AND ${fromNoneOf('$3::text[]')} ORDER BY seq LIMIT 1`,
 )
 
 export const CONSUMER_OF = statement(`SELECT ${CONSUMER} FROM consumers c WHERE room_id = $1 AND handle = $2`)
 export const CONSUMERS_OF = statement(`SELECT ${CONSUMER} FROM consumers c WHERE room_id = $1`)
 
-const CONSUMER_COLUMNS =
-  'room_id, handle, cursor, claim_id, lease_seq, claimed_at, lease_ms, labels, claim_order'
+export const ADD_CONSUMER = statement(`
+  INSERT INTO consumers (room_id, handle, cursor, claim_id, lease_seq, claimed_at, lease_ms, labels, claim_order)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('claim_orders'))`)
 
-const CONSUMER_CHANGE = `
-  cursor = excluded.cursor, claim_id = excluded.claim_id, lease_seq = excluded.lease_seq,
-  claimed_at = excluded.claimed_at, lease_ms = excluded.lease_ms, labels = excluded.labels`
+const CHANGE = 'cursor = $3, claim_id = $4, lease_seq = $5, claimed_at = $6, lease_ms = $7, labels = $8'
+const THAT = 'WHERE room_id = $1 AND handle = $2'
+const TOUCHING = 'WITH touched AS (UPDATE rooms SET active_at = $9 WHERE id = $1)'
 
-export const SAVE_CONSUMER = statement(`
-  INSERT INTO consumers (${CONSUMER_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('claim_orders'))
-  ON CONFLICT (handle, room_id) DO UPDATE SET ${CONSUMER_CHANGE}`)
-
-export const SAVE_CLAIM = statement(`
-  INSERT INTO consumers (${CONSUMER_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nextval('claim_orders'))
-  ON CONFLICT (handle, room_id) DO UPDATE SET ${CONSUMER_CHANGE}, claim_order = excluded.claim_order`)
+export const CHANGE_CONSUMER = statement(`UPDATE consumers SET ${CHANGE} ${THAT}`)
+export const CHANGE_CLAIM = statement(
+  `UPDATE consumers SET ${CHANGE}, claim_order = nextval('claim_orders') ${THAT}`,
+)
+/** Likewise, together with {@link TOUCH_ROOM}: most of what is done in rooms is claiming and acknowledging. */
+export const TOUCH_AND_CHANGE_CONSUMER = statement(`${TOUCHING} UPDATE consumers SET ${CHANGE} ${THAT}`)
+export const TOUCH_AND_CHANGE_CLAIM = statement(
+  `${TOUCHING} UPDATE consumers SET ${CHANGE}, claim_order = nextval('claim_orders') ${THAT}`,
+)
 
 /** The rooms of a handle's claims but for the $2 latest. */
 export const EARLIER_CLAIMS = statement(

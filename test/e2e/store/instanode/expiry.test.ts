@@ -7,10 +7,10 @@ import {
   FREE,
   listedTokens,
 } from '../../../support/instanode.js'
+import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
 import { wayTo } from '../../../support/outage.js'
 import { send } from '../../../support/raw-http.js'
 import { RecordingDatabases } from '../../../support/recording-databases.js'
-import { startReplica, startReplicas } from '../../../support/replicas.js'
 import { type Stores, startStores } from '../../../support/store.js'
 import { until } from '../../../support/until.js'
 

@@ -7,9 +7,9 @@ import {
   FREE,
   listedTokens,
 } from '../../../support/instanode.js'
+import { startReplica } from '../../../support/instanode-replicas.js'
 import { type Way, wayTo } from '../../../support/outage.js'
 import { send } from '../../../support/raw-http.js'
-import { startReplica } from '../../../support/replicas.js'
 import { type Stores, startStores } from '../../../support/store.js'
 import { refused } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'

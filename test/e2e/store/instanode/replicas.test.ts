@@ -8,8 +8,8 @@ import {
   listedTokens,
   PAID,
 } from '../../../support/instanode.js'
+import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
 import { send } from '../../../support/raw-http.js'
-import { startReplica, startReplicas } from '../../../support/replicas.js'
 import { type Stores, startStores } from '../../../support/store.js'
 import { call, ok, refused } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'

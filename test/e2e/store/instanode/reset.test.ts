@@ -9,10 +9,10 @@ import {
   listedTokens,
   type RunningInstanode,
 } from '../../../support/instanode.js'
+import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
 import { wayTo } from '../../../support/outage.js'
 import { send } from '../../../support/raw-http.js'
 import { RecordingDatabases } from '../../../support/recording-databases.js'
-import { startReplica, startReplicas } from '../../../support/replicas.js'
 import { type Stores, startStores } from '../../../support/store.js'
 import { call, textOf } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'

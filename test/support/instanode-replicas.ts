@@ -4,7 +4,7 @@ import type { InstanceOptions } from '../../shared/instance.js'
 import { type RunningInstanode, startInstanode } from './instanode.js'
 import { RecordingDatabases } from './recording-databases.js'
 
-/** Two Instanodes on one store and one source of databases, each on a manual clock of its own. */
+/** Two Instanodes on one store and one source of databases. */
 export interface Replicas {
   readonly a: RunningInstanode
   readonly b: RunningInstanode

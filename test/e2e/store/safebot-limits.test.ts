@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HttpStream } from '../../support/http-stream.js'
+import { SafebotAgent } from '../../support/safebot-agent.js'
+import { startReplicas } from '../../support/safebot-replicas.js'
+import { type Stores, startStores } from '../../support/store.js'
+
+const ROOM = 'room-1'
+
+let stores: Stores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.close())
+
+describe('limits of replicas', () => {
+  it('count what each replica is asked: a rate is each one’s own', async () => {
+    const limits = { requests: { burst: 2, perSecond: 1 } }
+    const { one, two } = await startReplicas(stores.freshUrl(), { limits })
+    const statuses = async ({ stranger }: typeof one) => {
+      const agent = stranger('alice')
+      const answers = [await agent.say(ROOM), await agent.say(ROOM), await agent.say(ROOM)]
+      return answers.map(({ status }) => status)
+    }
+    expect(await statuses(one)).toEqual([200, 200, 429])
+    expect(await statuses(two)).toEqual([200, 200, 429])
+  })
+
+  it('on rooms hold for all of them together', async () => {
+    const { one, two } = await startReplicas(stores.freshUrl(), { limits: { rooms: 2 } })
+    const say = async ({ stranger }: typeof one, room: string) => (await stranger('alice').say(room)).status
+    expect([await say(one, 'room-1'), await say(two, 'room-2')]).toEqual([200, 200])
+    expect([await say(one, 'room-3'), await say(two, 'room-3')]).toEqual([503, 503])
+  })
+
+  it('on signatures hold for all of them together', async () => {
+    const { one, two } = await startReplicas(stores.freshUrl(), { limits: { signaturesPerHandle: 2 } })
+    const alice = await one.agent('alice')
+    const claim = async (base: string) => {
+      const target = `/api/rooms/${ROOM}/claim`
+      const authorization = alice.authorization('POST', target)
+      const asked = new SafebotAgent(base, 'alice', alice.now)
+      return (await asked.post(target, { handle: 'alice' }, { authorization })).status
+    }
+    expect([await claim(one.url), await claim(two.url)]).toEqual([200, 200])
+    expect([await claim(one.url), await claim(two.url)]).toEqual([401, 401])
+  })
+})
+
+it('a replica shows who is connected to it, and no others', async () => {
+  const { one, two } = await startReplicas(stores.freshUrl())
+  await (await one.agent('alice')).say(ROOM)
+  const stream = await HttpStream.open(`${one.url}/api/rooms/${ROOM}/events?name=bob`, 'GET', {})
+  await stream.has('"ready"')
+  const present = async ({ stranger }: typeof one) =>
+    Object((await stranger('carol').get(`/api/rooms/${ROOM}/status`)).json).participants
+  expect([await present(one), await present(two)]).toEqual([1, 0])
+  stream.drop()
+})
