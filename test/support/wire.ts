@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
@@ -34,18 +35,18 @@ export async function layWire(url: string): Promise<Wire> {
     new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(port, '127.0.0.1', () => resolve())
     })
-  const cut = () =>
-    new Promise<void>(resolve => {
-      server.close(() => resolve())
-      for (const socket of sockets) socket.destroy()
-    })
+  const cut = async () => {
+    if (!server.listening) return
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
   await listen(0)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   here.hostname = '127.0.0.1'
   here.port = String(port)
-  onTestFinished(async () => {
-    if (server.listening) await cut()
-  })
+  onTestFinished(cut)
   return { url: here.href, cut, mend: () => listen(port) }
 }

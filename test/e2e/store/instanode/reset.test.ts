@@ -10,12 +10,12 @@ import {
   type RunningInstanode,
 } from '../../../support/instanode.js'
 import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
-import { wayTo } from '../../../support/outage.js'
 import { send } from '../../../support/raw-http.js'
 import { RecordingDatabases } from '../../../support/recording-databases.js'
 import { type Stores, startStores } from '../../../support/store.js'
 import { call, textOf } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'
+import { layWire } from '../../../support/wire.js'
 
 let stores: Stores
 beforeAll(async () => {
@@ -101,7 +101,7 @@ test('a creation that is under way on another replica while one is reset leaves 
 
 test('a reset that a replica could not be told of is followed once it can look again', async () => {
   const url = stores.freshUrl()
-  const way = await wayTo(url)
+  const way = await layWire(url)
   const databases = new RecordingDatabases()
   const a = await startReplica(url, { databases })
   const b = await startReplica(way.url, { databases })
