@@ -3,6 +3,7 @@ import { type Clock, machineNow } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import type { JsonLinesFile } from '../json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
+import { KeptAnswers } from './kept-answers.js'
 import { asLine, inWords } from './nearest.js'
 import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
 import type { Tally } from './tally.js'
@@ -57,6 +58,7 @@ export class Journal {
   readonly #tally: Tally | undefined
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()
+  readonly #answers = new KeptAnswers()
   /** Stands in for every entry while the journal is off. */
   readonly #unkept: JournalEntry
   #kept: JournalEntry[] = []
@@ -109,12 +111,17 @@ export class Journal {
     return entry
   }
 
-  /** Closes an entry with how its request ended; a second close is ignored. */
-  close(entry: JournalEntry, outcome: Outcome, responseBytes = 0): void {
+  /**
+   * Closes an entry with how its request ended; a second close is ignored.
+   *
+   * @param answer what it was answered with, if that may be kept for a while
+   */
+  close(entry: JournalEntry, outcome: Outcome, responseBytes = 0, answer?: object | string): void {
     if (entry === this.#unkept) return
     const durationMs = Math.round((machineNow() - entry.startedMs) * 1000) / 1000
     if (!entry.end(outcome, durationMs, responseBytes)) return
     entry.changed = ++this.#changes
+    if (answer !== undefined && this.#find(entry.seq)) this.#answers.keep(entry.seq, answer, responseBytes)
     this.#tally?.count(entry)
     this.#file?.append(entry)
     if (this.#watchers.size > 0 && entry.seq > this.#cleared) this.#tell(entry)
@@ -128,6 +135,23 @@ export class Journal {
   entries(where: JournalFilter = {}): JournalEntry[] {
     const expected = expectedOf(readWhere(where))
     return this.#held().filter(entry => matches(entry, expected))
+  }
+
+  /**
+   * One entry that is still kept, and what it was answered with.
+   *
+   * @returns `answer`: as text; null without one, or if it is not kept
+   * @throws Refusal `unknown_entry`
+   */
+  find(seq: number): { entry: JournalEntry; answer: string | null } {
+    const entry = this.#find(seq)
+    if (entry !== undefined) return { entry, answer: this.#answers.of(seq) }
+    const oldest = this.#kept[this.#first]?.seq
+    throw new Refusal(
+      'unknown_entry',
+      `the journal has no entry ${seq}`,
+      oldest === undefined ? 'it is empty' : `it has ${oldest} to ${this.#seq}`,
+    )
   }
 
   /**
@@ -157,6 +181,7 @@ export class Journal {
     this.#dropped = 0
     this.#lost = 0
     this.#cleared = this.#seq
+    this.#answers.clear()
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
 
@@ -243,6 +268,12 @@ export class Journal {
     this.#watchers.clear()
   }
 
+  /** The entry of that seq, while it is kept: those that are have no gap between them. */
+  #find(seq: number): JournalEntry | undefined {
+    const oldest = this.#kept[this.#first]
+    return oldest === undefined || seq < oldest.seq ? undefined : this.#kept[this.#first + seq - oldest.seq]
+  }
+
   #held(): JournalEntry[] {
     return this.#kept.slice(this.#first)
   }
@@ -274,6 +305,7 @@ export class Journal {
       if (oldest === undefined || this.#first === this.#kept.length - 1) break
       this.#bytes -= oldest.requestBytes
       this.#lost = Math.max(this.#lost, oldest.changed)
+      this.#answers.drop(oldest.seq)
       this.#first++
       this.#dropped++
     }

@@ -55,6 +55,30 @@ it('bounds the bytes it keeps, but always keeps the latest', () => {
   expect(journal.entries()).toHaveLength(1)
 })
 
+it('keeps answers as long as their entries, and lets the oldest go past their own bound', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 300 })
+  const late = journal.open(arrival())
+  for (let count = 2; count <= 301; count++) journal.close(journal.open(arrival()), 'ok', 60_000, `${count}`)
+  journal.close(late, 'ok', 60_000, '1')
+  expect(() => journal.find(1)).toThrow('no entry 1')
+  expect(journal.find(2).answer).toBeNull()
+  expect(journal.find(301)).toMatchObject({ entry: { seq: 301 }, answer: '301' })
+  const kept = Array.from({ length: 300 }, (_, at) => journal.find(at + 2).answer).filter(
+    answer => answer !== null,
+  )
+  expect(kept).toHaveLength(Math.floor((8 * 1024 * 1024) / 60_000))
+  journal.clear()
+  expect(() => journal.find(301)).toThrow('no entry 301')
+})
+
+it('keeps no answer that is longer than 64 KiB', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  journal.close(journal.open(arrival()), 'ok', 65_536, { just: 'in' })
+  journal.close(journal.open(arrival()), 'ok', 65_537, { just: 'out' })
+  expect(journal.find(1).answer).toBe('{"just":"in"}')
+  expect(journal.find(2).answer).toBeNull()
+})
+
 it('masks secret headers but shows that they were there', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const headers = { authorization: 'Bearer sesame', cookie: 'session=sesame', 'x-safebot-handle': 'alice' }
