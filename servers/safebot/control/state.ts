@@ -10,6 +10,7 @@ import type { Consumer } from '../domain/consumer.js'
 import type { RoomOverview } from '../domain/overview.js'
 import type { Relay } from '../domain/relay.js'
 import type { StoredMessage } from '../domain/room.js'
+import { type KeysInHand, textOf } from './keys-in-hand.js'
 
 type RoomState = SafebotView['rooms'][number]
 
@@ -18,23 +19,34 @@ export interface StateSources {
   host: McpHost<Agent>
   clock: Clock
   contract: ContractName
+  /** Keys of rooms, as far as this process has come by them. */
+  keys(): KeysInHand
 }
 
 /** What exists now, as plain data. */
 export async function stateOf(
-  { relay, host, clock, contract }: StateSources,
-  { latest }: StateRequest,
+  { relay, host, clock, contract, keys }: StateSources,
+  { latest, secrets }: StateRequest,
 ): Promise<SafebotView> {
   const now = clock.now()
+  const inHand = keys()
   return {
     contract,
-    rooms: (await relay.overview.rooms(latest)).map(overview => roomState(overview, now)),
+    rooms: (await relay.overview.rooms(latest)).map(overview => {
+      const known = inHand.get(overview.room.id) ?? []
+      return roomState(overview, now, known, secrets)
+    }),
     identities: await relay.identities.count(),
     calls: callsUnderWay(host, now),
   }
 }
 
-function roomState(overview: RoomOverview, now: number): RoomState {
+function roomState(
+  overview: RoomOverview,
+  now: number,
+  keys: readonly Uint8Array[],
+  secrets: boolean,
+): RoomState {
   const { room, present, participants, waiting, buffered, messages, consumers } = overview
   return {
     id: room.id,
@@ -45,7 +57,11 @@ function roomState(overview: RoomOverview, now: number): RoomState {
     present,
     participants: participants.map(({ name, lastSeenMsAgo }) => ({ name, lastSeenMsAgo })),
     ...{ waiting, buffered },
-    messages: messages.map(messageState),
+    keyKnown: keys.length > 0,
+    messages: messages.map(message => ({
+      ...messageState(message),
+      ...(secrets && { text: textOf(message, keys) }),
+    })),
     consumers: consumers.map(consumer => consumerState(consumer, now)),
   }
 }

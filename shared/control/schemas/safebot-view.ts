@@ -14,6 +14,11 @@ const message = z
     at: instant,
     replyTo: z.string().exactOptional(),
     ttlMs: z.number().exactOptional(),
+    text: z
+      .string()
+      .nullable()
+      .exactOptional()
+      .describe('only if secrets were asked for; null: no key that this process has come by opens it'),
   })
   .meta({ id: 'Message' })
 
@@ -45,6 +50,11 @@ const room = z
     present: z.int().describe('how many are connected, with a name or without'),
     participants: z.array(z.strictObject({ name: z.string(), lastSeenMsAgo: z.int() })),
     waiting: z.int().describe('parked calls, and open event streams'),
+    keyKnown: z
+      .boolean()
+      .describe(
+        'whether this process has come by a key: the room is of its world, or was named to its tools',
+      ),
     buffered: z.int().describe('how many messages there are'),
     messages: z.array(message).describe('the latest, the oldest first'),
     consumers: z.array(consumer),
