@@ -2,6 +2,8 @@ import { openControlPlane } from '../shared/control/control-plane.js'
 import type { Controlled } from '../shared/control/controlled.js'
 import { createInstance, type Instance, type InstanceOptions } from '../shared/instance.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
+import { Gateways, type Upstreams } from './gateways.js'
+import type { GatewaysOptions } from './in-front.js'
 import type { StatefulPart } from './state/part.js'
 import type { Snapshot } from './state/snapshot.js'
 import { State } from './state/state.js'
@@ -16,6 +18,8 @@ export interface CommonOptions extends InstanceOptions {
   controlPort?: number
   /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
   world?: string | World
+  /** Gateways that hold calls to policies, by the server they are in front of. Default: none. */
+  gateways?: GatewaysOptions
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
 }
@@ -29,6 +33,8 @@ export interface Handles {
   readonly faults: Instance['faults']
   /** What the lists of tools show instead of the genuine ones. */
   readonly catalogue: Instance['catalogue']
+  /** The gateways that were asked for: where agents connect, what was made of calls, what waits for an approval. */
+  readonly gateways: Gateways
   /** The same over HTTP. */
   readonly control: { readonly url: string }
   /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
@@ -67,7 +73,11 @@ export async function withHandles<Running>(
     instance: Instance,
     world: World,
     begin: Begin,
-  ) => Promise<{ running: Running; controlled: Pick<Controlled<unknown>, 'instanode' | 'safebot'> }>,
+  ) => Promise<{
+    running: Running
+    controlled: Pick<Controlled<unknown>, 'instanode' | 'safebot'>
+    upstreams: Upstreams
+  }>,
 ): Promise<Handles & Running> {
   const world = await readWorld(options.world ?? 'default')
   const instance = await createInstance(options)
@@ -85,7 +95,10 @@ export async function withHandles<Running>(
     return closing
   }
   try {
-    const { running, controlled } = await start(instance, world, begin)
+    const { running, controlled, upstreams } = await start(instance, world, begin)
+    const gateways = await begin(
+      Gateways.open(instance, options.gateways ?? {}, upstreams, port => listenOptions(options, port)),
+    )
     const state = new State(instance, parts, world)
     // The first to go: a reset under way ends before what it resets.
     started.push(state)
@@ -99,6 +112,7 @@ export async function withHandles<Running>(
       {
         instance,
         ...controlled,
+        gateways: gateways.controlled(),
         ...handles,
         reset: ({ world: to }) => state.reset(to === undefined ? {} : { world: given(to) }),
       },
@@ -108,11 +122,12 @@ export async function withHandles<Running>(
     started.unshift({
       close() {
         instance.journal.stop()
+        gateways.stop()
         return control.close()
       },
     })
     const { clock, journal, faults, catalogue } = instance
-    const shared = { instance, clock, journal, faults, catalogue, control: { url: control.url } }
+    const shared = { instance, clock, journal, faults, catalogue, gateways, control: { url: control.url } }
     return { ...running, ...shared, ...handles, close }
   } catch (error) {
     await close()

@@ -21,7 +21,9 @@ export {
   type GatewayOptions,
   type GrantOptions,
 } from './gateway/index.js'
+export type { Gateways } from './gateways.js'
 export type { Handles } from './handles.js'
+export type { GatewayInFront, GatewaysOptions } from './in-front.js'
 export type { Account, Plan } from './instanode/domain/account.js'
 export type { Delivery } from './instanode/domain/delivery.js'
 export type { RunningInstanode } from './start-instanode.js'

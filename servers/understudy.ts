@@ -55,6 +55,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
     return {
       running: { ...running, attacks },
       controlled: { instanode: instanode.controlled, safebot: safebot.controlled },
+      upstreams: { instanode: instanode.running.mcpUrl, safebot: safebot.running.mcpUrl },
     }
   })
 }
@@ -63,7 +64,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 export function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
   return withHandles(options, async (instance, world, begin) => {
     const { running, controlled } = await begin(startInstanode(instance, world, options, options.port))
-    return { running, controlled: { instanode: controlled } }
+    return { running, controlled: { instanode: controlled }, upstreams: { instanode: running.mcpUrl } }
   })
 }
 
@@ -71,7 +72,7 @@ export function createInstanode(options: InstanodeAloneOptions = {}): Promise<In
 export function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
   return withHandles(options, async (instance, world, begin) => {
     const { running, controlled } = await begin(startSafebot(instance, world, options, options.port))
-    return { running, controlled: { safebot: controlled } }
+    return { running, controlled: { safebot: controlled }, upstreams: { safebot: running.mcpUrl } }
   })
 }
 

@@ -6,6 +6,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '../gateway/ind
 import { HANDLE_POLICIES } from '../gateway/upstream/caller-headers.js'
 import { readHeaderLine } from '../gateway/upstream/header-line.js'
 import { readUpstreamUrl } from '../gateway/upstream/upstream-url.js'
+import { readApprovalHold } from './approval-hold.js'
 import { stderrLog } from './log.js'
 import { asUsage, type Given, readChoice, readPort, UsageError } from './options.js'
 import { address } from './serve.js'
@@ -63,7 +64,7 @@ async function optionsOf(given: Given): Promise<GatewayOptions> {
     upstreamHeaders,
     passHeaders: given.texts('pass-header'),
     handle: readChoice(given, 'handle', HANDLE_POLICIES),
-    approvalHoldMs: holdOf(given),
+    approvalHoldMs: readApprovalHold(given),
     ...(given.has('approval-port') && { approvalPort: readPort(given, 'approval-port') }),
     ...(auditFile !== undefined && { auditFile }),
     ids: new IdSource(seed),
@@ -83,14 +84,6 @@ function upstreamOf({ text, behind }: Given): GatewayOptions['upstream'] {
   }
   asUsage(() => readUpstreamUrl(url))
   return url
-}
-
-/** @throws UsageError */
-function holdOf(given: Given): number {
-  const text = given.text('approval-hold') ?? '0'
-  const seconds = Number(text)
-  if (/^\d+$/.test(text) && seconds <= 3600) return seconds * 1000
-  throw new UsageError(`--approval-hold is ${JSON.stringify(text)}`, 'give whole seconds, 0 to 3600')
 }
 
 function readyLine({ url, approvalsUrl: approvals }: Gateway): string {

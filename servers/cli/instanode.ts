@@ -8,7 +8,7 @@ import { worldOption } from './world-option.js'
 
 /** `understudy instanode`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function instanode(given: Given): Promise<void> {
-  refuseOptions(given, ['attack'], 'instanode')
+  refuseOptions(given, ['attack', 'policy'], 'instanode')
   const common = instanceOptions(given)
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const base = serviceElsewhere(given)

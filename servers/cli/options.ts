@@ -45,6 +45,21 @@ export const OPTIONS = {
     multiple: true,
     about: 'of up: turn hostile, in the way that fixtures/attacks says; may be repeated',
   },
+  policy: {
+    value: '[SERVER=]FILE',
+    multiple: true,
+    about: 'of up: a gateway in front of instanode or safebot that enforces this policy; may be repeated',
+  },
+  'gateway-instanode-port': {
+    value: 'PORT',
+    fallback: '4803',
+    about: 'port of the gateway in front of Instanode; 0 picks a free one',
+  },
+  'gateway-safebot-port': {
+    value: 'PORT',
+    fallback: '4804',
+    about: 'port of the gateway in front of Safebot; 0 picks a free one',
+  },
   stamp: { about: 'name the instance and the journal entry in the headers of HTTP answers' },
   upstream: { value: 'URL', about: 'of gateway: the MCP endpoint behind it; or -- COMMAND to start one' },
   port: { value: 'PORT', about: 'of gateway: serve HTTP on this port instead of stdio; 0 picks a free one' },
@@ -52,7 +67,7 @@ export const OPTIONS = {
     value: '"NAME: VALUE"',
     multiple: true,
     separator: '\n',
-    about: 'of gateway: sent with each request, e.g. a credential; may be repeated',
+    about: 'of gateway, up: sent with each request, e.g. a credential; may be repeated',
   },
   'pass-header': {
     value: 'NAME',
@@ -72,7 +87,7 @@ export const OPTIONS = {
   'approval-hold': {
     value: 'SECONDS',
     fallback: '0',
-    about: 'of gateway: how long a call waits for its approval; 0 refuses it at once',
+    about: 'of gateway, up: how long a call waits for its approval; 0 refuses it at once',
   },
   'approval-port': {
     value: 'PORT',

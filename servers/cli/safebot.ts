@@ -9,7 +9,7 @@ import { worldOption } from './world-option.js'
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function safebot(given: Given): Promise<void> {
-  refuseOptions(given, ['attack'], 'safebot')
+  refuseOptions(given, ['attack', 'policy'], 'safebot')
   const common = instanceOptions(given)
   const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const where = bases(given)

@@ -19,6 +19,7 @@ export async function up(given: Given): Promise<void> {
     instanodePort: readPort(given, 'instanode-port'),
     safebotPort: readPort(given, 'safebot-port'),
     attack: given.texts('attack'),
+    gateways: given.has('policy') ? await gateways(given) : {},
     controlPort: readPort(given, 'control-port'),
   }
   const understudy = await createUnderstudy(options)
@@ -31,9 +32,18 @@ export async function up(given: Given): Promise<void> {
   await understudy.close()
 }
 
+/** What it takes to read a policy is loaded when one is named. */
+async function gateways(given: Given): Promise<UnderstudyOptions['gateways'] & object> {
+  const { gatewayOptions } = await import('./gateway-options.js')
+  return gatewayOptions(given)
+}
+
 type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>
 
-function readyLine({ instanode, safebot, control, attacks }: Understudy, accounts: Accounts): string {
+function readyLine(
+  { instanode, safebot, control, attacks, gateways }: Understudy,
+  accounts: Accounts,
+): string {
   const ready = {
     ready: true,
     version: VERSION,
@@ -41,6 +51,7 @@ function readyLine({ instanode, safebot, control, attacks }: Understudy, account
     safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
     control: { url: control.url },
     accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
+    ...(gateways.all().length > 0 && { gateways: urlsOf(gateways) }),
     ...(attacks.length > 0 && { attacks }),
   }
   return `${JSON.stringify(ready)}\n`
@@ -48,7 +59,7 @@ function readyLine({ instanode, safebot, control, attacks }: Understudy, account
 
 /** What a shell can `eval`: all but the exports is comment. */
 function readyText(
-  { instanode, safebot, control, attacks }: Understudy,
+  { instanode, safebot, control, attacks, gateways }: Understudy,
   accounts: Accounts,
   { clock, contract }: UnderstudyOptions,
 ): string {
@@ -58,14 +69,26 @@ function readyText(
     `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
+    ...gateways.all().map(gatewayText),
     `#   Control   ${control.url}   (clock, journal, faults, state, snapshots: open it, or curl it)`,
     ...attacks.flatMap(attackText),
     '#',
     `export UNDERSTUDY_INSTANODE_MCP='${instanode.mcpUrl}'`,
     `export UNDERSTUDY_SAFEBOT_MCP='${safebot.mcpUrl}'`,
+    ...gateways
+      .all()
+      .map(({ server, gateway }) => `export UNDERSTUDY_GATEWAY_${server.toUpperCase()}='${gateway.url}'`),
     `export UNDERSTUDY_CONTROL='${control.url}'`,
     '',
   ].join('\n')
+}
+
+function urlsOf(gateways: Understudy['gateways']): Record<string, { mcp: string }> {
+  return Object.fromEntries(gateways.all().map(({ server, gateway }) => [server, { mcp: gateway.url }]))
+}
+
+function gatewayText({ server, gateway }: ReturnType<Understudy['gateways']['all']>[number]): string {
+  return `#   Gateway   ${gateway.url}   (in front of ${server}; enforces ${gateway.view.policy?.name ?? 'a policy'})`
 }
 
 function attackText({ name, about, rooms, receivers }: Understudy['attacks'][number]): string[] {

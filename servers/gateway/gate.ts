@@ -1,12 +1,12 @@
 import type { CallToolResult, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../shared/clock/clock.js'
+import type { Approval } from '../../shared/control/schemas/approval.js'
 import { Refusal } from '../../shared/errors.js'
 import { isObject } from '../../shared/is-object.js'
 import { argsHash } from '../../shared/journal/args-hash.js'
 import type { Log } from '../../shared/log.js'
-import type { Approval } from './approval/approval.js'
 import type { Approvals } from './approval/approvals.js'
-import type { Audit } from './audit/audit.js'
+import type { Audit, AuditRecorder } from './audit/audit.js'
 import { type Denial, denialResult } from './denial.js'
 import type { Grant } from './grants/grant.js'
 import { type CallFacts, JudgedCall } from './judged-call.js'
@@ -38,6 +38,12 @@ export type Settled = Exclude<Verdict, { kind: 'hold' }>
 
 type Allowed = Extract<Decision, { outcome: 'allow' }>
 
+/** A call that is being judged. */
+interface Judging {
+  readonly facts: CallFacts
+  readonly record: AuditRecorder
+}
+
 /** Why a call needs an approval. */
 interface Reason {
   rule: string
@@ -62,12 +68,12 @@ export class Gate {
   }
 
   judge(call: ToolCall, asker: Asker): Verdict {
-    const facts = this.#factsOf(call, asker)
+    const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder() }
     const decision = this.#decide(call, asker.grant, false)
-    if (decision.outcome === 'allow') return this.#pass(facts, decision)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision)
     const { rule, message } = decision
-    if (decision.outcome === 'deny') return this.#deny(facts, { outcome: 'denied', rule, message })
-    return this.#approve(call, facts, { rule, message }, asker)
+    if (decision.outcome === 'deny') return this.#deny(judging, { outcome: 'denied', rule, message })
+    return this.#approve(call, judging, { rule, message }, asker)
   }
 
   #decide({ tool, args }: ToolCall, grant: Grant, approved: boolean): Decision {
@@ -83,24 +89,23 @@ export class Gate {
     }
   }
 
-  #pass(facts: CallFacts, decision: Allowed, reason?: Reason & { approval: string }): Settled {
-    const { audit } = this.#options
+  #pass(judging: Judging, decision: Allowed, reason?: Reason & { approval: string }): Settled {
     const outcome = reason === undefined ? 'allowed' : 'approved'
     const settle = (answer: Settlement) => decision.settle(answer)
-    return { kind: 'pass', call: new JudgedCall({ facts, audit, outcome, settle, ...reason }) }
+    return { kind: 'pass', call: new JudgedCall({ ...judging, outcome, settle, ...reason }) }
   }
 
-  #approve(call: ToolCall, facts: CallFacts, { rule, message }: Reason, asker: Asker): Verdict {
+  #approve(call: ToolCall, judging: Judging, { rule, message }: Reason, asker: Asker): Verdict {
     const { approvals, holdMs } = this.#options
-    const { grant, tool, argumentKeys } = facts
-    const request = { grant, tool, argumentKeys, argsHash: facts.argsHash, rule, message }
+    const { grant, tool, argumentKeys, argsHash } = judging.facts
+    const request = { grant, tool, argumentKeys, argsHash, rule, message }
     const settle = (approval: Approval): Settled => {
       const { id, state } = approval
       if (state === 'used')
-        return this.#passApproved(call, facts, { rule, message, approval: id }, asker.grant)
+        return this.#passApproved(call, judging, { rule, message, approval: id }, asker.grant)
       const refused = state !== 'pending'
       const why = refused ? `${message} Approval ${id} was ${state}.` : `${message} ${pendingText(approval)}`
-      return this.#deny(facts, {
+      return this.#deny(judging, {
         outcome: refused ? 'refused' : 'approval_required',
         rule,
         message: why,
@@ -114,31 +119,31 @@ export class Gate {
       approval = approvals.request(request)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      return this.#deny(facts, { outcome: 'denied', rule, message: error.sentence })
+      return this.#deny(judging, { outcome: 'denied', rule, message: error.sentence })
     }
     if (holdMs === 0 || !asker.patient) return settle(approval)
     const { id } = approval
-    const decided = approvals.wait(id, holdMs).then(() => settle(approvals.find(id) ?? approval))
+    const decided = approvals.wait(approval, holdMs).then(settle)
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
   }
 
   /** The other rules hold for an approved call, too: by now its quota may be spent. */
   #passApproved(
     call: ToolCall,
-    facts: CallFacts,
+    judging: Judging,
     reason: Reason & { approval: string },
     grant: Grant,
   ): Settled {
     const decision = this.#decide(call, grant, true)
-    if (decision.outcome === 'allow') return this.#pass(facts, decision, reason)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision, reason)
     const { rule, message } = decision
-    return this.#deny(facts, { outcome: 'denied', rule, message, approval: reason.approval })
+    return this.#deny(judging, { outcome: 'denied', rule, message, approval: reason.approval })
   }
 
-  #deny(facts: CallFacts, denial: Omit<Denial, 'tool' | 'grant'>): Settled {
+  #deny({ facts, record }: Judging, denial: Omit<Denial, 'tool' | 'grant'>): Settled {
     const { rule, message, approval = null } = denial
     const outcome = denial.outcome === 'refused' ? 'refused' : 'denied'
-    this.#options.audit.append({ ...facts, outcome, rule, message, approval, upstream: null })
+    record({ ...facts, outcome, rule, message, approval, upstream: null })
     return { kind: 'deny', result: denialResult({ tool: facts.tool, grant: facts.grant, ...denial }) }
   }
 

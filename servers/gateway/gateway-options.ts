@@ -27,6 +27,8 @@ export interface GatewayOptions extends ListenOptions {
   policy?: PolicySource
   /** The URL of an MCP endpoint, or a program to start. */
   upstream: string | CommandUpstream
+  /** What chooses the port on the command line, for an error to name. Default `--port`. */
+  portOption?: string
   /** False serves no HTTP: for a client on stdio alone. Default true. */
   http?: boolean
   /** Those who may call. Default: everybody, as one grant called `default`. */

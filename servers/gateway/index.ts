@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { Clock } from '../../shared/clock/clock.js'
+import type { GatewayView } from '../../shared/control/schemas/gateway.js'
 import { Refusal } from '../../shared/errors.js'
 import { Guard } from '../../shared/http/guard.js'
 import { type HttpFace, Listener } from '../../shared/http/listener.js'
@@ -8,20 +9,26 @@ import { IdSource } from '../../shared/ids.js'
 import { JsonLinesFile } from '../../shared/json-lines-file.js'
 import { silentLog } from '../../shared/log.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
-import { Approvals } from './approval/approvals.js'
+import { Approvals, type ApprovalsSnapshot } from './approval/approvals.js'
 import { listenForDecisions } from './approval/listen-for-decisions.js'
 import { Audit } from './audit/audit.js'
 import { Gate } from './gate.js'
 import type { GatewayOptions } from './gateway-options.js'
 import type { Grants } from './grants/grants.js'
 import { openGrants } from './grants/open-grants.js'
+import type { PolicyEngine } from './policy/model.js'
 import type { Behind } from './upstream/behind.js'
 import { openUpstream } from './upstream/open-upstream.js'
 
-export type { Approval, ApprovalDecision, ApprovalState } from './approval/approval.js'
+export type { Approval, ApprovalDecision, ApprovalState } from '../../shared/control/schemas/approval.js'
+export type {
+  AuditEntry,
+  AuditOutcome,
+  UpstreamEnd,
+  UpstreamTrip,
+} from '../../shared/control/schemas/audit.js'
 export type { Approvals } from './approval/approvals.js'
 export type { Audit, AuditListener } from './audit/audit.js'
-export type { AuditEntry, AuditOutcome, UpstreamEnd, UpstreamTrip } from './audit/audit-entry.js'
 export { DENIED, POLICY_META } from './denial.js'
 export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './gateway-options.js'
 
@@ -42,6 +49,13 @@ interface Parts {
   readonly grants: Grants
   readonly behind: Behind
   readonly own: readonly Clock[]
+  readonly holdMs: number
+}
+
+/** What a gateway goes by that changes with the calls it judges: rate windows and approvals, as plain data. */
+export interface GatewaySnapshot {
+  readonly engines: readonly unknown[]
+  readonly approvals: ApprovalsSnapshot
 }
 
 /** A policy in front of an MCP server: agents connect here, and what the policy denies never gets there. */
@@ -55,6 +69,7 @@ export class Gateway {
   readonly #parts: Parts
   #listener: Listener | undefined
   #decisions: Listener | undefined
+  readonly #beginning: GatewaySnapshot
   #pipes: { flush(): Promise<void> }[] = []
 
   private constructor(parts: Parts) {
@@ -62,6 +77,7 @@ export class Gateway {
     this.audit = parts.audit
     this.approvals = parts.approvals
     this.ended = parts.behind.ended
+    this.#beginning = this.snapshot()
   }
 
   /**
@@ -83,7 +99,7 @@ export class Gateway {
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })
     const behind = await openUpstream(options, { gate, grants, clock, machine, ids, log })
-    const gateway = new Gateway({ audit, approvals, grants, behind, own: [machine] })
+    const gateway = new Gateway({ audit, approvals, grants, behind, own: [machine], holdMs: approvalHoldMs })
     try {
       if (options.http !== false) gateway.#listener = await listen(options, behind.face)
       const { host, allowedHosts, approvalPort } = options
@@ -130,6 +146,36 @@ export class Gateway {
     return conversation
   }
 
+  /** What it is, for a control plane. @throws Refusal `no_http` if the gateway was told not to listen */
+  get view(): Omit<GatewayView, 'name' | 'server'> {
+    const { grants, holdMs } = this.#parts
+    const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
+    return {
+      url: this.url,
+      policy: grants.asked ? null : (shown[0]?.policy ?? null),
+      grants: grants.asked ? shown : [],
+      approvalHoldMs: holdMs,
+    }
+  }
+
+  /** Where rate windows and approvals stand. Calls that are held go on waiting. */
+  snapshot(): GatewaySnapshot {
+    const { approvals } = this.#parts
+    return { engines: this.#engines().map(engine => engine.snapshot()), approvals: approvals.snapshot() }
+  }
+
+  /** Puts rate windows and approvals back. Held calls are denied: they wait for something of a state that is over. */
+  restore({ engines, approvals }: GatewaySnapshot): void {
+    for (const [at, engine] of this.#engines().entries()) engine.restore(engines[at])
+    this.approvals.restore(approvals)
+  }
+
+  /** Begins anew: nothing counted, nothing asked for or approved, an empty audit. Sessions stay open. */
+  reset(): void {
+    this.restore(this.#beginning)
+    this.audit.clear()
+  }
+
   /** Answers what is open, lets the upstream go, and leaves nothing running. */
   async close(): Promise<void> {
     const { behind, approvals, audit, own } = this.#parts
@@ -144,6 +190,11 @@ export class Gateway {
     await audit.close()
     for (const clock of own) clock.close()
   }
+
+  /** Each once: grants may share one. */
+  #engines(): PolicyEngine[] {
+    return [...new Set(this.#parts.grants.all.map(({ engine }) => engine))]
+  }
 }
 
 /**
@@ -156,14 +207,14 @@ export function createGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 function listen(
-  { host = '127.0.0.1', port = 0, allowedHosts = [] }: GatewayOptions,
+  { host = '127.0.0.1', port = 0, allowedHosts = [], portOption = '--port' }: GatewayOptions,
   mcp: HttpFace,
 ): Promise<Listener> {
   return Listener.open({
     host,
     port,
     name: 'gateway',
-    portOption: '--port',
+    portOption,
     guard: new Guard([host, ...allowedHosts]),
     faces: async () => ({ mcp, rest: notFound }),
   })

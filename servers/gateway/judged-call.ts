@@ -1,7 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { machineNow } from '../../shared/clock/clock.js'
-import type { Audit } from './audit/audit.js'
-import type { AuditEntry, AuditOutcome, UpstreamEnd } from './audit/audit-entry.js'
+import type { AuditEntry, AuditOutcome, UpstreamEnd } from '../../shared/control/schemas/audit.js'
+import type { AuditRecorder } from './audit/audit.js'
 import type { Settlement } from './policy/model.js'
 
 /** What is known of a call when it is judged. */
@@ -12,7 +12,7 @@ export type CallFacts = Pick<
 
 export interface Passage {
   readonly facts: CallFacts
-  readonly audit: Audit
+  readonly record: AuditRecorder
   readonly outcome: Extract<AuditOutcome, 'allowed' | 'approved'>
   /** Why it needed an approval. */
   readonly rule?: string
@@ -27,6 +27,7 @@ export class JudgedCall {
   readonly #passage: Passage
   readonly #startedMs = machineNow()
   #ended = false
+  #entry: number | null = null
 
   constructor(passage: Passage) {
     this.#passage = passage
@@ -34,6 +35,11 @@ export class JudgedCall {
 
   get requestId(): RequestId | null {
     return this.#passage.facts.requestId
+  }
+
+  /** The upstream says where its journal has the call. @param seq of the entry */
+  stamped(seq: number): void {
+    this.#entry = seq
   }
 
   /** The upstream has answered. Only what it calls an error of the protocol gives the quota back. */
@@ -46,17 +52,17 @@ export class JudgedCall {
   end(ended: UpstreamEnd, status: number | null): void {
     if (this.#ended) return
     this.#ended = true
-    const { facts, audit, outcome, settle, rule = null, message = null, approval = null } = this.#passage
+    const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#passage
     const quota = ended === 'rpc_error' ? 'refunded' : 'kept'
     settle(quota)
     const latencyMs = Math.round((machineNow() - this.#startedMs) * 1000) / 1000
-    audit.append({
+    record({
       ...facts,
       outcome,
       rule,
       message,
       approval,
-      upstream: { ended, status, latencyMs, quota },
+      upstream: { ended, status, latencyMs, quota, entry: this.#entry },
     })
   }
 }

@@ -1,15 +1,15 @@
-import { ApiFace } from '../http/api-face.js'
+import type { ApiFace } from '../http/api-face.js'
 import { Guard } from '../http/guard.js'
-import type { HttpCall } from '../http/http-call.js'
 import { Listener } from '../http/listener.js'
-import type { HttpAnswer } from '../http/routes.js'
-import { Journal } from '../journal/journal.js'
 import type { ListenOptions } from '../mcp/http/serve.js'
-import { failure, refused } from './answers.js'
+import { allApprovals } from './all-approvals.js'
 import type { Controlled } from './controlled.js'
 import type { Operation } from './operation.js'
+import { operationsFace } from './operations-face.js'
 import { aboutRoutes } from './routes/about.js'
+import { approvalRoutes } from './routes/approvals.js'
 import { clockRoutes } from './routes/clock.js'
+import { gatewayRoutes } from './routes/gateways.js'
 import { journalRoutes } from './routes/journal.js'
 import { journalStreamRoute } from './routes/journal-stream.js'
 import { snapshotRoutes } from './routes/snapshots.js'
@@ -46,41 +46,28 @@ export async function openControlPlane<Snapshot>(
 }
 
 function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): ApiFace {
-  const { instance } = controlled
-  const { clock, machine, name, log } = instance
+  const { instance, gateways } = controlled
+  const { clock, machine, log } = instance
   const operations: Operation[] = []
   operations.push(
     ...aboutRoutes({ controlled, url, all: () => operations.map(({ description }) => description) }),
     ...clockRoutes(clock),
     ...journalRoutes(instance.journal),
     journalStreamRoute(instance),
+    ...gatewayRoutes(gateways, machine),
+    ...approvalRoutes(allApprovals(gateways)),
     ...faultRoutes(instance.faults),
     ...catalogueRoutes(instance.catalogue),
     ...stateRoutes(controlled),
     ...accountRoutes(controlled),
     ...snapshotRoutes(controlled),
   )
-  return new ApiFace({
+  return operationsFace({
     name: 'control',
-    // What is asked of the control plane has reached no server: the instance's journal is to be silent about it.
-    journal: new Journal({ clock, machine, instance: name, enabled: false }),
-    routes: operations,
-    nameOf: () => '',
-    refuse: (error, call) => (call.response.destroyed ? unheard : refused(error, log)),
-    unrouted,
-    forbidden: why => failure(403, 'forbidden', why, null),
-  })
-}
-
-/** Whoever has hung up is told nothing, and there is nothing to log about it. */
-const unheard: HttpAnswer = { status: 408, headers: {}, body: '' }
-
-function unrouted({ method, path }: HttpCall, methods: readonly string[]): HttpAnswer {
-  if (methods.length === 0) {
-    return failure(404, 'unknown_route', `there is nothing at ${path}`, 'GET / lists what there is')
-  }
-  const allow = (methods.includes('GET') ? [...methods, 'HEAD'] : methods).join(', ')
-  return failure(405, 'method_not_allowed', `${path} takes no ${method}`, `it takes ${allow}`, {
-    Allow: allow,
+    operations,
+    hint: 'GET / lists what there is',
+    clock,
+    machine,
+    log,
   })
 }

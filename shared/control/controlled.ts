@@ -1,6 +1,9 @@
 import type { Instance } from '../instance.js'
+import type { GatewayRecord } from './gateway-record.js'
 import type { Gauge } from './metrics/gauge.js'
 import type { AccountState, PLANS } from './schemas/account.js'
+import type { Approval, ApprovalDecision } from './schemas/approval.js'
+import type { GatewayView } from './schemas/gateway.js'
 import type { InstanodeView } from './schemas/instanode-view.js'
 import type { SafebotView } from './schemas/safebot-view.js'
 
@@ -34,11 +37,36 @@ export interface ControlledInstanode extends ControlledServer<InstanodeView> {
   setPlan(accountId: string, plan: (typeof PLANS)[number]): Promise<AccountState>
 }
 
+/** The calls that somebody has to approve. */
+export interface ControlledApprovals {
+  /** All that are remembered, the oldest first. */
+  list(): Approval[]
+  /**
+   * Decides a pending one.
+   *
+   * @throws Refusal `unknown_approval`; `approval_decided` if it is pending no more
+   */
+  decide(id: string, decision: ApprovalDecision): Approval
+}
+
+/** A gateway in front of a server, as far as the control plane shows it. */
+export interface ControlledGateway {
+  readonly view: GatewayView
+  readonly approvals: ControlledApprovals
+}
+
+export interface ControlledGateways {
+  readonly all: readonly ControlledGateway[]
+  /** What all of them made of calls. */
+  readonly record: GatewayRecord
+}
+
 /** What a control plane controls. `Snapshot` is whatever its owner makes of it. */
 export interface Controlled<Snapshot> {
   readonly instance: Instance
   readonly instanode?: ControlledInstanode
   readonly safebot?: ControlledServer<SafebotView>
+  readonly gateways: ControlledGateways
   /**
    * Begins anew.
    *

@@ -5,6 +5,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   unknown_account: 404,
   unknown_entry: 404,
   unknown_snapshot: 404,
+  unknown_approval: 404,
   no_such_server: 404,
   journal_wait: 408,
   body_too_large: 413,

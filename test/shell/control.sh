@@ -106,6 +106,11 @@ has 'with nothing in it' "$(ask GET /state/instanode)" '"resources":[]'
 has 'or in another world' "$(ask POST /reset '{"world":"empty"}'; ask GET /state/instanode)" '"accounts":[]'
 has 'or not, if there is none' "$(ask POST /reset '{"world":"atlantis"}')" 'atlantis'
 
+has 'there is no gateway' "$(ask GET /gateways)" '{"gateways":[]}'
+has 'so none has judged a call' "$(ask GET /gateways/audit)" '"entries":[]'
+has 'and nothing waits for an approval' "$(ask GET /approvals)" '{"approvals":[]}'
+expect 'an unknown one is not found' "$(status POST /approvals/apr_nothing '{"decision":"approve"}')" 404
+
 has 'calls are counted' "$(ask GET /metrics)" 'understudy_calls_total{server="instanode",tool="list_resources",outcome="ok"}'
 expect 'nothing else is there' "$(status GET /nowhere)" 404
 expect 'a method too many' "$(status PATCH /clock)" 405

@@ -1,7 +1,8 @@
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
+import type { Approval, ApprovalDecision, ApprovalState } from '../../../shared/control/schemas/approval.js'
+import { unknownApproval } from '../../../shared/control/unknown-approval.js'
 import { Refusal } from '../../../shared/errors.js'
-import type { IdSource } from '../../../shared/ids.js'
-import type { Approval, ApprovalDecision, ApprovalState } from './approval.js'
+import type { IdPositions, IdSource } from '../../../shared/ids.js'
 
 /** How long an approval may be decided and used. */
 export const APPROVAL_TTL_MS = 10 * 60_000
@@ -21,6 +22,12 @@ interface Open {
   /** Ends the wait of the call that is held for it. */
   waiting: (() => void) | undefined
   hold: Wakeup | undefined
+}
+
+/** What there was of approvals at one moment, as plain data. */
+export interface ApprovalsSnapshot {
+  readonly approvals: readonly { readonly approval: Approval; readonly expiresAtMs: number }[]
+  readonly ids: IdPositions
 }
 
 export interface ApprovalsOptions {
@@ -46,11 +53,6 @@ export class Approvals {
     return [...this.#open.values()].map(({ approval }) => approval)
   }
 
-  /** One that is remembered. */
-  find(id: string): Approval | undefined {
-    return this.#open.get(id)?.approval
-  }
-
   /** Calls `listener` whenever one is asked for or changes, until the returned function is called. */
   subscribe(listener: (approval: Approval) => void): () => void {
     this.#listeners.add(listener)
@@ -65,10 +67,7 @@ export class Approvals {
   decide(id: string, decision: ApprovalDecision): Approval {
     this.#forget()
     const open = this.#open.get(id)
-    if (open === undefined) {
-      const hint = 'it was never asked for, or its time has passed; the list has those that can be decided'
-      throw new Refusal('unknown_approval', `there is no approval ${JSON.stringify(id)}`, hint)
-    }
+    if (open === undefined) throw unknownApproval(id)
     const { state } = open.approval
     if (state !== 'pending') {
       throw new Refusal(
@@ -130,12 +129,12 @@ export class Approvals {
     return approval
   }
 
-  /** Resolves once it is decided, or withdrawn, or `holdMs` have passed by the clock. */
-  wait(id: string, holdMs: number): Promise<void> {
-    const open = this.#open.get(id)
-    if (open === undefined || open.waiting !== undefined) return Promise.resolve()
+  /** Resolves with how it stands once it is decided, or withdrawn, or `holdMs` have passed by the clock. */
+  wait(approval: Approval, holdMs: number): Promise<Approval> {
+    const open = this.#open.get(approval.id)
+    if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
     return new Promise(resolve => {
-      open.waiting = resolve
+      open.waiting = () => resolve(open.approval)
       open.hold = this.#clock.wakeAt(this.#clock.now() + holdMs, () => this.#wake(open))
     })
   }
@@ -146,6 +145,23 @@ export class Approvals {
     if (open === undefined || open.approval.state !== 'pending') return
     this.#become(open, 'withdrawn')
     this.#wake(open)
+  }
+
+  /** All there is now. A call that is held for one goes on waiting. */
+  snapshot(): ApprovalsSnapshot {
+    this.#forget()
+    const approvals = [...this.#open.values()].map(({ approval, expiresAtMs }) => ({ approval, expiresAtMs }))
+    return { approvals, ids: this.#ids.positions() }
+  }
+
+  /** Puts them back. Every held call is let go unapproved: it waits for something of a state that is over. */
+  restore({ approvals, ids }: ApprovalsSnapshot): void {
+    this.close()
+    this.#open.clear()
+    this.#ids.moveTo(ids)
+    for (const { approval, expiresAtMs } of approvals) {
+      this.#open.set(approval.id, { approval, expiresAtMs, waiting: undefined, hold: undefined })
+    }
   }
 
   /** Lets every held call go unapproved. */

@@ -1,10 +1,13 @@
+import type { AuditEntry } from '../../../shared/control/schemas/audit.js'
 import type { JsonLinesFile } from '../../../shared/json-lines-file.js'
-import type { AuditEntry } from './audit-entry.js'
 
 /** Entries kept in memory; the file has them all. */
 const MAX_ENTRIES = 10_000
 
 export type AuditListener = (entry: AuditEntry) => void
+
+/** Notes what came of one call. */
+export type AuditRecorder = (entry: Omit<AuditEntry, 'seq'>) => void
 
 /** The record of what a gateway let through and what it did not, in the order in which the calls ended. */
 export class Audit {
@@ -13,6 +16,8 @@ export class Audit {
   readonly #file: JsonLinesFile | undefined
   #entries: AuditEntry[] = []
   #seq = 0
+  /** Counts how often it was cleared. */
+  #clears = 0
 
   /** @param onError told of a listener that threw */
   constructor(onError: (error: unknown) => void, file?: JsonLinesFile) {
@@ -31,12 +36,31 @@ export class Audit {
     return () => this.#listeners.delete(listener)
   }
 
-  append(entry: Omit<AuditEntry, 'seq'>): void {
-    const numbered = { seq: ++this.#seq, ...entry }
+  /** What is to note how a call ended that begins now. If all is forgotten meanwhile, only the file gets it. */
+  recorder(): AuditRecorder {
+    const clears = this.#clears
+    return entry => {
+      const numbered = { seq: ++this.#seq, ...entry }
+      this.#file?.append(numbered)
+      if (clears === this.#clears) this.#append(numbered)
+    }
+  }
+
+  /** Forgets everything so far, what is still under way included; `seq` goes on. */
+  clear(): void {
+    this.#entries = []
+    this.#clears++
+  }
+
+  /** Resolves when all of it is in the file, which is closed. */
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    await this.#file?.close()
+  }
+  #append(numbered: AuditEntry): void {
     this.#entries.push(numbered)
     // Not with each entry: moving ten thousand costs more than noting one.
     if (this.#entries.length >= 2 * MAX_ENTRIES) this.#entries = this.#entries.slice(-MAX_ENTRIES)
-    this.#file?.append(numbered)
     for (const listener of this.#listeners) {
       try {
         listener(numbered)
@@ -44,11 +68,5 @@ export class Audit {
         this.#onError(error)
       }
     }
-  }
-
-  /** Resolves when all of it is in the file, which is closed. */
-  async close(): Promise<void> {
-    this.#listeners.clear()
-    await this.#file?.close()
   }
 }

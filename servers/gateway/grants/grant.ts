@@ -1,9 +1,12 @@
+import type { PolicySummary } from '../../../shared/control/schemas/gateway.js'
 import type { PolicyEngine } from '../policy/model.js'
 
 /** Somebody who may call: a name for quotas and the audit, and the policy its calls are held to. */
 export interface Grant {
   readonly label: string
   readonly engine: PolicyEngine
+  /** The file that the engine is made from; null: none. */
+  readonly policy: PolicySummary | null
 }
 
 /** The grant of every caller where none are configured. */

@@ -43,6 +43,11 @@ export class Grants {
     }
   }
 
+  /** All of them; the one that everybody is, where callers need not show who they are. */
+  get all(): readonly Grant[] {
+    return this.#everybody === undefined ? [...this.#byDigest.values()] : [this.#everybody]
+  }
+
   /** Whether callers have to show who they are. */
   get asked(): boolean {
     return this.#everybody === undefined

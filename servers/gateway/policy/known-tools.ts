@@ -1,6 +1,8 @@
+import type { ServerName } from '../../server-name.js'
+
 /** What a policy's author should know of a tool. A test holds it to the genuine tools. */
 export interface KnownTool {
-  readonly server: 'instanode' | 'safebot'
+  readonly server: ServerName
   /** Arguments that every call has. */
   readonly required: readonly string[]
   /** Arguments that a call may leave out. */

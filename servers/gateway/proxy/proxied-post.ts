@@ -60,6 +60,7 @@ export class ProxiedPost {
     const { status, headers, body } = answer
     this.#status = status
     this.#options.answered(status, headers['mcp-session-id']?.toString())
+    this.#stamped(headers['x-understudy-entry']?.toString())
     for (const call of this.#options.silent) call.end('unanswered', status)
     if (status < 300 && isEventStream(answer)) {
       this.#stream(answer)
@@ -175,6 +176,14 @@ export class ProxiedPost {
   #event(message: unknown, grant: Grant): unknown {
     if (isResponse(message)) this.#settle(message)
     return withoutHidden(message, grant.engine)
+  }
+
+  /** Of a batch that has several entries nothing tells which call is which. */
+  #stamped(entry: string | undefined): void {
+    if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
+    const { waiting, silent } = this.#options
+    for (const call of [...[...waiting.values()].map(({ call }) => call), ...silent])
+      call?.stamped(Number(entry))
   }
 
   #settle(answer: { id?: RequestId | undefined }): void {

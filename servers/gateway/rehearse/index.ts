@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import { createEngine, type PolicyReading, readPolicy } from '../policy/index.js'
-import { knownTool } from '../policy/known-tools.js'
+import { SERVER_NAMES, type ServerName } from '../../server-name.js'
+import { createEngine, type PolicyReading, readPolicyFile } from '../policy/index.js'
 import { reviewPolicy } from '../policy/review.js'
+import { serversOf, toolsNamed } from '../policy/servers-named.js'
 import type { Planned } from './plan/limit-groups.js'
 import { plan } from './plan/plan.js'
 import type { LeftOpen, Mark, Rehearsal, Row } from './rehearsal.js'
@@ -11,7 +11,7 @@ import { run } from './run.js'
 import type { Scenario } from './scenario.js'
 import { readScenarioFile } from './scenario-file.js'
 import { SecretsSeen } from './secrets-seen.js'
-import { type ServerName, Stage } from './stage/stage.js'
+import { Stage } from './stage/stage.js'
 import { builtin } from './via/builtin.js'
 import type { OpenWay } from './via/way.js'
 
@@ -45,10 +45,10 @@ const OPEN = ['tools_left_open', 'read_that_writes']
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file } = options
-  const reading = readPolicy(await textOf(file), file)
+  const reading = await readPolicyFile(file)
   const { policy } = reading
   const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
-  const servers = serversOf(reading, options.server ?? scenario?.server, scenario)
+  const servers = serversConcerned(reading, options.server ?? scenario?.server, scenario)
   const stage = await Stage.open({ servers, ...(options.ports !== undefined && { ports: options.ports }) })
   const machine = new Clock()
   try {
@@ -93,17 +93,17 @@ async function planned(
 }
 
 /** @throws Refusal `which_server` if nothing tells */
-function serversOf(
+function serversConcerned(
   { policy }: PolicyReading,
   asked: ServerName | 'both' | undefined,
   scenario: Scenario | undefined,
 ): ServerName[] {
-  if (asked === 'both') return ['instanode', 'safebot']
+  if (asked === 'both') return [...SERVER_NAMES]
   if (asked !== undefined) return [asked]
   const called = scenario?.steps.flatMap(step => ('call' in step ? [step.call] : [])) ?? []
-  const named = [...policy.tools.keys(), ...policy.hide].filter(name => name !== '*')
-  const servers = new Set([...named, ...called].flatMap(name => knownTool(name)?.server ?? []))
-  if (servers.size > 0) return (['instanode', 'safebot'] as const).filter(server => servers.has(server))
+  const named = toolsNamed(policy)
+  const servers = serversOf([...named, ...called])
+  if (servers.length > 0) return servers
   const names = named.length === 0 ? 'names no tools' : `names ${named.join(', ')}, of neither server`
   const hint = 'say which it is for with --server instanode, safebot or both'
   throw new Refusal('which_server', `the policy ${names}`, hint)
@@ -128,13 +128,4 @@ function leftOpen(reading: PolicyReading, secrets: SecretsSeen): LeftOpen[] {
 function countsOf(rows: readonly Row[]): Record<Mark, number> {
   const count = (mark: Mark) => rows.filter(row => row.mark === mark).length
   return { ok: count('ok'), wrong: count('wrong'), unchecked: count('unchecked') }
-}
-
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    throw new Refusal('no_file', `cannot read ${JSON.stringify(file)} (${why})`, 'name a file that is there')
-  }
 }

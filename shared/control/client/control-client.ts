@@ -6,6 +6,7 @@ import { resetAnswer, snapshotAnswer, snapshotsAnswer } from '../schemas/snapsho
 import { stateAnswer } from '../schemas/state.js'
 import { ControlledClock } from './clock.js'
 import { Exchange } from './exchange.js'
+import { ControlledGateways } from './gateways.js'
 import { ControlledJournal } from './journal.js'
 import { ControlledCatalogue, ControlledFaults } from './trouble.js'
 
@@ -21,6 +22,7 @@ export class ControlClient {
   readonly journal: ControlledJournal
   readonly faults: ControlledFaults
   readonly catalogue: ControlledCatalogue
+  readonly gateways: ControlledGateways
   readonly #exchange: Exchange
 
   /** @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control` */
@@ -30,6 +32,7 @@ export class ControlClient {
     this.journal = new ControlledJournal(this.#exchange)
     this.faults = new ControlledFaults(this.#exchange)
     this.catalogue = new ControlledCatalogue(this.#exchange)
+    this.gateways = new ControlledGateways(this.#exchange)
   }
 
   /** What exists now; passwords and tokens are masked unless `secrets` are asked for. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { errorAnswer } from '../schemas/error.js'
 import { ControlError } from './control-error.js'
+import { type ServerEvent, serverEvents } from './server-events.js'
 
 export interface ControlRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -9,6 +10,15 @@ export interface ControlRequest {
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
+}
+
+/** Where a stream is to begin. */
+export interface Resumption {
+  /** With what is kept behind this seq; 0: with all. Without it: with what comes. */
+  after?: number
+  /** The `id` of the last event that was seen: go on behind it. */
+  lastEventId?: string
+  signal?: AbortSignal
 }
 
 /** Asks a control plane, and reads what it answers. */
@@ -58,6 +68,16 @@ export class Exchange {
     }
     const { code, message, hint } = refused.data.error
     throw new ControlError(response.status, code, message, hint ?? undefined)
+  }
+
+  /** The events of a stream, until it is left. */
+  async *events(
+    path: string,
+    { lastEventId, signal }: { lastEventId: string | undefined; signal: AbortSignal | undefined },
+  ): AsyncGenerator<ServerEvent> {
+    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
+    const { body } = await this.open({ method: 'GET', path, headers, signal })
+    if (body !== null) yield* serverEvents(body)
   }
 
   async #fetched(path: string, init: RequestInit): Promise<Response> {

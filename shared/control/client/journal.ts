@@ -2,16 +2,11 @@ import type { EntryJson } from '../../journal/entry-json.js'
 import type { PageRequest, WaitOptions } from '../../journal/requests.js'
 import type { JournalFilter } from '../../journal/where.js'
 import { entryAnswer, pageAnswer, proven, waitAnswer } from '../schemas/journal.js'
-import type { Exchange } from './exchange.js'
-import { type JournalEvent, journalEvents } from './journal-events.js'
+import type { Exchange, Resumption } from './exchange.js'
+import { type JournalEvent, journalEventOf } from './journal-events.js'
+import { queryOf } from './query.js'
 
-export interface StreamRequest extends JournalFilter {
-  /** Begin with what is kept behind this seq; 0: with all. Without it: with what comes. */
-  after?: number
-  /** The `id` of the last event that was seen: go on behind it. */
-  lastEventId?: string
-  signal?: AbortSignal
-}
+export type StreamRequest = JournalFilter & Resumption
 
 /** What reached the servers, as seen over HTTP. */
 export class ControlledJournal {
@@ -49,25 +44,8 @@ export class ControlledJournal {
 
   /** What arrives, as it does: each entry as it is opened, and again when it has ended. */
   async *stream({ lastEventId, signal, ...request }: StreamRequest = {}): AsyncGenerator<JournalEvent> {
-    const response = await this.#exchange.open({
-      method: 'GET',
-      path: `/journal/stream${queryOf(request)}`,
-      headers: lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId },
-      signal,
-    })
-    if (response.body !== null) yield* journalEvents(response.body)
+    const path = `/journal/stream${queryOf(request)}`
+    for await (const event of this.#exchange.events(path, { lastEventId, signal }))
+      yield journalEventOf(event)
   }
-}
-
-/** What is null is empty in a URL, and what has parts is JSON. */
-function queryOf(request: Readonly<Record<string, unknown>>): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(request)) {
-    if (value !== undefined)
-      query.set(
-        name,
-        typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? ''),
-      )
-  }
-  return query.size === 0 ? '' : `?${query}`
 }

@@ -8,9 +8,18 @@ import type { Gauge } from './gauge.js'
 const PREFIX = 'understudy_'
 
 /** How the instance is doing, in the text format of Prometheus. */
-export async function exposed({ instance, instanode, safebot }: Controlled<unknown>): Promise<string> {
+export async function exposed({
+  instance,
+  instanode,
+  safebot,
+  gateways,
+}: Controlled<unknown>): Promise<string> {
   const figures = new Exposition()
   addCalls(figures, instance)
+  for (const { server, outcome, count } of gateways.record.counts) {
+    const about = 'Calls that gateways have judged'
+    figures.add(`${PREFIX}gateway_calls_total`, 'counter', about, { server, outcome }, count)
+  }
   const servers = [instanode, safebot].flatMap(server => server ?? [])
   for (const gauges of await Promise.all(servers.map(server => server.gauges()))) {
     for (const gauge of gauges) addGauge(figures, gauge)

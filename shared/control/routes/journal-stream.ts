@@ -1,46 +1,23 @@
-import { Refusal } from '../../errors.js'
-import { SseStream } from '../../http/sse.js'
 import type { Instance } from '../../instance.js'
-import { text } from '../answers.js'
-import { JournalFeed } from '../journal-feed.js'
-import { type Operation, rawOperation } from '../operation.js'
+import { expectedOf, matches, readWhere } from '../../journal/where.js'
+import { changeStream } from '../change-stream.js'
+import type { Operation } from '../operation.js'
 import { streamQuery } from '../schemas/journal.js'
 
-const TYPE = 'text/event-stream'
-
-/** `GET /journal/stream`: what arrives, as it does. */
+/** `GET /journal/stream`: what arrives, as it does: each entry once as it is opened and once as it ends. */
 export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal' | 'machine'>): Operation {
-  return rawOperation({
-    method: 'GET',
+  return changeStream({
     path: '/journal/stream',
     summary: 'What arrives, as events: opened, ended, cleared, and gap where some are no longer kept',
     query: streamQuery,
-    answer: TYPE,
-    async run({ after, ...where }, call) {
-      const resume = resumed(call.headers['last-event-id'])
-      if (call.method === 'HEAD') return text(200, TYPE, '')
-      // Checked before anything is sent: an event stream cannot be refused any more.
-      journal.entries(where)
-      const feed = new JournalFeed(journal, where, {
-        // From a seq on means: all that is kept of those, and whatever becomes of them.
-        afterSeq: after ?? 0,
-        afterChange: resume ?? (after === undefined ? journal.changes : 0),
-      })
-      // Of one that has hung up already nothing would tell that it has.
-      if (!call.response.closed) feed.run(new SseStream(call.response, machine, {}), call.response)
-      return undefined
+    source: journal,
+    machine,
+    tellerOf({ after = 0, ...where }) {
+      const expected = expectedOf(readWhere(where))
+      return entry => {
+        if (entry.seq <= after || !matches(entry, expected)) return undefined
+        return { name: entry.outcome === undefined ? 'opened' : 'ended', json: JSON.stringify(entry) }
+      }
     },
   })
-}
-
-/** @throws Refusal `bad_query` for an id that no event had */
-function resumed(header: string | string[] | undefined): number | undefined {
-  if (header === undefined || header === '') return undefined
-  const text = String(header)
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new Refusal(
-    'bad_query',
-    `Last-Event-ID is ${JSON.stringify(text)}`,
-    'send the id of an event as it came',
-  )
 }

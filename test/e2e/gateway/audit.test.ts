@@ -29,7 +29,13 @@ it('the audit has who called what and what came of it, with the names of argumen
   expect(gateway.audit.entries()).toEqual([
     {
       ...{ seq: 1, ...common, tool: 'send_message', outcome: 'allowed', rule: null, message: null },
-      upstream: { ended: 'tool_error', status: 200, latencyMs: expect.any(Number), quota: 'kept' },
+      upstream: {
+        ended: 'tool_error',
+        status: 200,
+        latencyMs: expect.any(Number),
+        quota: 'kept',
+        entry: null,
+      },
     },
     {
       ...{ seq: 2, ...common, tool: 'next_task', outcome: 'denied', rule: '(default deny)' },

@@ -2,12 +2,11 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Clock } from '../../../../shared/clock/clock.js'
 import { Refusal } from '../../../../shared/errors.js'
 import type { JournalEntry } from '../../../../shared/journal/entry.js'
+import type { ServerName } from '../../../server-name.js'
 import { createUnderstudy, type Understudy } from '../../../understudy.js'
 import { KNOWN_TOOLS, knownTool } from '../../policy/known-tools.js'
 import { Props } from './props.js'
 import { resolved } from './references.js'
-
-export type ServerName = 'instanode' | 'safebot'
 
 export interface StageOptions {
   /** Those that take part. */

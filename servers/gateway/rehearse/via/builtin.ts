@@ -1,7 +1,7 @@
+import type { ServerName } from '../../../server-name.js'
 import { createGateway, type Gateway } from '../../index.js'
 import { createEngine, type Policy } from '../../policy/index.js'
 import { ACCOUNT_TOKEN, handleOf } from '../stage/props.js'
-import type { ServerName } from '../stage/stage.js'
 import { Callers } from './callers.js'
 import { HttpCaller } from './http-caller.js'
 import type { OpenWay } from './way.js'

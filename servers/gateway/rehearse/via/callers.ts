@@ -1,4 +1,4 @@
-import type { ServerName } from '../stage/stage.js'
+import type { ServerName } from '../../../server-name.js'
 import type { Caller } from './caller.js'
 
 /** Callers, made with their first call. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Refusal } from '../../../../shared/errors.js'
-import type { ServerName } from '../stage/stage.js'
+import type { ServerName } from '../../../server-name.js'
 import { headersOf } from './bearers.js'
 import { Callers } from './callers.js'
 import { HttpCaller } from './http-caller.js'

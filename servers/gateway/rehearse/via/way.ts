@@ -1,4 +1,5 @@
-import type { ServerName, Stage } from '../stage/stage.js'
+import type { ServerName } from '../../../server-name.js'
+import type { Stage } from '../stage/stage.js'
 import type { Caller } from './caller.js'
 
 /** A gateway that a rehearsal goes through. */

@@ -1,0 +1,60 @@
+import { readPolicyFile } from '../gateway/policy/index.js'
+import { serversOf, toolsNamed } from '../gateway/policy/servers-named.js'
+import { readHeaderLine } from '../gateway/upstream/header-line.js'
+import type { GatewaysOptions } from '../in-front.js'
+import { SERVER_NAMES, type ServerName } from '../server-name.js'
+import { readApprovalHold } from './approval-hold.js'
+import { asUsage, type Given, readPort, UsageError } from './options.js'
+
+const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-port' } as const
+
+/**
+ * The gateways of `--policy`, by the server they are in front of.
+ *
+ * @throws UsageError for a server there is not, or a policy that does not tell which it is for; Refusal for one that cannot be read
+ */
+export async function gatewayOptions(given: Given): Promise<GatewaysOptions> {
+  const upstreamHeaders = given.texts('upstream-header')
+  asUsage(() => upstreamHeaders.map(readHeaderLine))
+  const approvalHoldMs = readApprovalHold(given)
+  const gateways: GatewaysOptions = {}
+  for (const text of given.texts('policy')) {
+    const { server, policy } = await readAssignment(text)
+    if (gateways[server] !== undefined) {
+      throw new UsageError(`--policy names two policies for ${server}`, 'leave one out')
+    }
+    gateways[server] = { policy, port: readPort(given, PORTS[server]), approvalHoldMs, upstreamHeaders }
+  }
+  return gateways
+}
+
+/** `instanode=policy.json`, or the file alone where its tools tell which server it is for. */
+async function readAssignment(text: string): Promise<{ server: ServerName; policy: string }> {
+  // A path that has such a beginning can be written with ./ before it.
+  const [, name, file] = /^(\w*)=(.*)$/s.exec(text) ?? []
+  const policy = file ?? text
+  if (policy === '') throw new UsageError(`--policy is ${JSON.stringify(text)}`, 'name a file')
+  if (name === undefined) return { server: await serverOf(policy), policy }
+  const server = SERVER_NAMES.find(known => known === name)
+  if (server !== undefined) return { server, policy }
+  throw new UsageError(
+    `--policy is for ${JSON.stringify(name)}, which is no server`,
+    `there are ${SERVER_NAMES.join(', ')}`,
+  )
+}
+
+async function serverOf(file: string): Promise<ServerName> {
+  const named = toolsNamed((await readPolicyFile(file)).policy)
+  const [server, ...more] = serversOf(named)
+  if (server !== undefined && more.length === 0) return server
+  const names =
+    server !== undefined
+      ? `tools of ${[server, ...more].join(' and ')}`
+      : named.length === 0
+        ? 'no tools'
+        : `${named.join(', ')}, of neither server`
+  throw new UsageError(
+    `the policy ${JSON.stringify(file)} names ${names}`,
+    `say which server it is for: ${SERVER_NAMES.map(known => `--policy ${known}=${file}`).join(', or ')}; or both`,
+  )
+}

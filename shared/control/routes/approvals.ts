@@ -1,0 +1,26 @@
+import type { ControlledApprovals } from '../controlled.js'
+import { type Operation, operation } from '../operation.js'
+import { approval, approvalsAnswer, decisionRequest } from '../schemas/approval.js'
+
+/** What is waiting for an approval, and the way to decide it: on the control plane, and on a gateway's own port. */
+export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/approvals',
+      summary: 'The calls that somebody has to approve, the oldest first',
+      answer: approvalsAnswer,
+      run: () => ({ approvals: approvals.list() }),
+    }),
+    operation({
+      method: 'POST',
+      path: '/approvals/:id',
+      summary: 'Approve or refuse a call; what is held for it goes through, or is denied',
+      body: decisionRequest,
+      bodyCode: 'bad_decision',
+      answer: approval,
+      refusals: [404, 409],
+      run: ({ body, call }) => approvals.decide(call.params.id ?? '', body.decision),
+    }),
+  ]
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod'
+
+/** What calls are held to. */
+const policySummary = z.strictObject({
+  name: z.string().describe('the file, as it was named'),
+  dialect: z.enum(['intercept', 'policylayer', 'policylayer-page']),
+})
+
+export type PolicySummary = z.infer<typeof policySummary>
+
+/** Null: the policy is the program’s own, or there is none. */
+const policy = policySummary.nullable().describe('null: none, or no file')
+
+export const gatewayAnswer = z
+  .strictObject({
+    name: z.string(),
+    server: z.string().describe('the one behind it'),
+    url: z.string().describe('where agents connect'),
+    policy,
+    grants: z
+      .array(z.strictObject({ label: z.string(), policy }))
+      .describe('those who may call, each by a bearer; none: everybody, under the one policy'),
+    approvalHoldMs: z.int().describe('how long a call waits for its approval; 0: it is refused at once'),
+  })
+  .meta({ id: 'Gateway' })
+
+export type GatewayView = z.infer<typeof gatewayAnswer>
+
+export const gatewaysAnswer = z.strictObject({ gateways: z.array(gatewayAnswer) }).meta({ id: 'Gateways' })
