@@ -153,6 +153,7 @@ export class Safebot {
       contract: this.#contractName,
       keys: () => keysInHand(this.state.keys(), this.#urls?.keys()),
       listening: () => this.#serving?.listening,
+      url: () => this.#serving?.url,
     })
   }
 

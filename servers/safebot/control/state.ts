@@ -3,6 +3,7 @@ import type { ContractName } from '../../../shared/contract.js'
 import { callsUnderWay } from '../../../shared/control/calls-under-way.js'
 import type { StateRequest } from '../../../shared/control/controlled.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
+import { mcpUrl } from '../../../shared/control/schemas/mcp-url.js'
 import type { SafebotView } from '../../../shared/control/schemas/safebot-view.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import type { Agent } from '../agent.js'
@@ -19,19 +20,22 @@ export interface StateSources {
   host: McpHost<Agent>
   clock: Clock
   contract: ContractName
+  /** Where it listens; undefined: nowhere. */
+  url(): string | undefined
   /** Keys of rooms, as far as this process has come by them. */
   keys(): KeysInHand
 }
 
 /** What exists now, as plain data. */
 export async function stateOf(
-  { relay, host, clock, contract, keys }: StateSources,
+  { relay, host, clock, contract, url, keys }: StateSources,
   { latest, secrets }: StateRequest,
 ): Promise<SafebotView> {
   const now = clock.now()
   const inHand = keys()
   return {
     contract,
+    mcpUrl: mcpUrl(url()),
     rooms: (await relay.overview.rooms(latest)).map(overview => {
       const known = inHand.get(overview.room.id) ?? []
       return roomState(overview, now, known, secrets)

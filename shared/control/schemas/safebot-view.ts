@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { CONTRACT_NAMES } from '../../contract.js'
 import { callUnderWay } from './call.js'
 import { instant } from './instant.js'
+import { mcpEndpoint } from './mcp-url.js'
 
 const message = z
   .strictObject({
@@ -65,6 +66,7 @@ const room = z
 export const safebotView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
+    mcpUrl: mcpEndpoint,
     rooms: z.array(room),
     identities: z.int().describe('how many handles are registered'),
     calls: z.array(callUnderWay),
