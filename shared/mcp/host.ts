@@ -1,22 +1,21 @@
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
-import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
+import type { TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   type JSONRPCMessage,
   type JSONRPCRequest,
   McpError,
-  type MessageExtraInfo,
   type RequestId,
-  type Result,
 } from '@modelcontextprotocol/sdk/types.js'
-import { Cancellation } from '../cancellation.js'
 import type { Refusal } from '../errors.js'
-import { meet } from '../faults/meet.js'
 import { sized } from '../faults/sized.js'
-import type { Due } from '../faults/table.js'
-import type { Instance } from '../instance.js'
 import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
+import { Arrivals } from './arrivals.js'
+import { AskedClients } from './asked-clients.js'
+import { Calls } from './calls.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
+import { HeldCalls } from './held-calls.js'
+import type { HostOptions, RequestHandler } from './host-options.js'
 import type { Incoming, MessageHost } from './message-host.js'
 import {
   anonymousError,
@@ -28,63 +27,40 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from './messages.js'
-
-export interface HostOptions<Caller> {
-  /** The server's name in the journal, and where faults and overlays are set. */
-  name: string
-  instance: Pick<Instance, 'clock' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed'>
-  /**
-   * Who is calling.
-   *
-   * @throws Refusal if what the caller says of itself cannot be right
-   */
-  identify(clues: CallerClues): Caller
-  /** The caller as the journal names it. */
-  nameOf(caller: Caller): string
-  /** A conversation is over: what is kept for it may go. */
-  forget?(session: string): void
-  onError(error: Error): void
-}
+import { SdkLink } from './sdk-link.js'
 
 /**
- * Runs the requests of one method.
- *
- * @throws McpError for a protocol error of that code
- */
-export type RequestHandler<Caller> = (call: Call<Caller>, params: JSONRPCRequest['params']) => Promise<Result>
-
-/**
- * The one transport behind which every conversation with one SDK `Server` stands.
+ * What every conversation with one SDK `Server` speaks to.
  *
  * Request ids are remapped to numbers of its own, so that two callers may both use id 1 and a cancellation
  * reaches the call it means. A long-lived `Server` keeps its schemas and handlers; building one per request
  * costs ten times the call itself.
  */
-export class McpHost<Caller> implements Transport, MessageHost<Caller> {
-  onmessage?: NonNullable<Transport['onmessage']>
-  onclose?: NonNullable<Transport['onclose']>
-  onerror?: NonNullable<Transport['onerror']>
+export class McpHost<Caller> implements MessageHost<Caller> {
   readonly identify: (clues: CallerClues) => Caller
   readonly #options: HostOptions<Caller>
   readonly #handlers = new Map<string, RequestHandler<Caller>>()
-  readonly #calls = new Map<RequestId, Call<Caller>>()
-  /** The calls that a fault delays, or leaves hanging. */
-  readonly #held = new Set<Call<Caller>>()
+  readonly #calls = new Calls<Caller>()
+  readonly #held: HeldCalls<Caller>
+  readonly #arrivals: Arrivals<Caller>
+  readonly #sdk: SdkLink
   readonly #conversations = new Set<Conversation>()
-  /** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
-  readonly #asked = new Map<RequestId, Call<Caller>>()
+  readonly #asked = new AskedClients<Caller>()
   /** Each cuts what no lasting conversation stands for, without a word: a listener's sockets. */
   readonly #cuts = new Set<() => void>()
-  /** The pings of its own that the SDK has not answered, by their id. */
-  readonly #pings = new Map<RequestId, () => void>()
   #closed = false
-  #lastId = 0
-  /** While the SDK is handed a message: whether it could read it. */
-  #reading: { failed: boolean } | undefined
 
   constructor(options: HostOptions<Caller>) {
     this.#options = options
     this.identify = clues => options.identify(clues)
+    const { name, instance } = options
+    const nameOf = (caller: Caller) => options.nameOf(caller)
+    this.#held = new HeldCalls({ name, instance, nameOf })
+    this.#arrivals = new Arrivals({ name, journal: instance.journal, nameOf })
+    this.#sdk = new SdkLink({
+      sent: (message, related) => this.#sent(message, related),
+      onError: error => options.onError(error),
+    })
   }
 
   get name(): string {
@@ -96,13 +72,8 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   }
 
   /** Puts `server` behind this host; it serves every conversation from then on. */
-  async mount(server: Server): Promise<void> {
-    server.onerror = error => {
-      // What the SDK says of a message it cannot read repeats the message, secrets and all; its sender is told instead.
-      if (this.#reading === undefined) this.#options.onError(error)
-      else this.#reading.failed = true
-    }
-    await server.connect(this)
+  mount(server: Server): Promise<void> {
+    return this.#sdk.mount(server)
   }
 
   /**
@@ -113,8 +84,6 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
     this.#handlers.set(method, handler)
   }
 
-  async start(): Promise<void> {}
-
   /**
    * Has the SDK's server answer a ping, as if a caller had sent it; the journal hears nothing of it.
    *
@@ -122,16 +91,13 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
    */
   async ping(): Promise<void> {
     if (this.#closed) throw new Error('it has been closed')
-    const id = ++this.#lastId
-    const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))
-    this.#hand({ jsonrpc: '2.0', id, method: 'ping' })
-    await answered
+    await this.#sdk.ping(this.#calls.nextId())
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const call of [...this.#calls.values()]) this.#cancel(call, 'the server is shutting down')
-    this.onclose?.()
+    for (const call of this.#calls.all()) this.#cancel(call, 'the server is shutting down')
+    await this.#sdk.close()
   }
 
   /** Has `cut` called, beside those of the lasting conversations, when this server is to break off. */
@@ -147,7 +113,7 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
 
   /** The requests that have not been answered yet, in the order they came. */
   underWay(): { entry: JournalEntry; caller: string; method: string }[] {
-    return [...this.#calls.values()].map(({ entry, caller, method }) => ({
+    return this.#calls.all().map(({ entry, caller, method }) => ({
       entry,
       caller: this.#options.nameOf(caller),
       method,
@@ -173,34 +139,25 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
 
   /** Cancels what a conversation has under way: all of it, or only what would be answered through `reply`. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void {
-    for (const { id } of [...conversation.inflight.values()]) {
-      const call = this.#calls.get(id)
-      if (call !== undefined && (reply === undefined || call.reply === reply)) this.#cancel(call, reason)
+    for (const call of this.#calls.of(conversation, reply)) {
+      // What was cancelled before it may have ended it.
+      if (this.#calls.has(call)) this.#cancel(call, reason)
     }
   }
 
   /** Answers the calls that a fault delays, or leaves hanging, with a refusal: what they wait for is not to come any more. */
   releaseHeld(refusal: Refusal): void {
-    for (const call of [...this.#held]) {
-      call.cancellation.cancel(refusal.message)
-      const content = [{ type: 'text', text: refusal.sentence }]
-      this.#answer(call, { jsonrpc: '2.0', id: call.callerId, result: { content, isError: true } })
-    }
+    this.#held.release(refusal, (call, response) => this.#answer(call, response))
   }
 
   /** Sends something ahead of a call's answer; once that has been given there is nobody to hear it. */
   notify(call: Call<Caller>, message: ServerMessage): void {
-    if (this.#calls.has(call.id)) call.reply.notify(message)
+    if (this.#calls.has(call)) call.reply.notify(message)
   }
 
   /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
   note(arrival: Omit<Arrival, 'server' | 'tool' | 'arguments'>): JournalEntry {
-    return this.#options.instance.journal.open({
-      ...arrival,
-      server: this.#options.name,
-      tool: null,
-      arguments: undefined,
-    })
+    return this.#arrivals.note(arrival)
   }
 
   /** Ends an entry that {@link note} opened. */
@@ -211,16 +168,16 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   /** Takes in one message; the answer, if there is one, goes to its reply. */
   receive(incoming: Incoming<Caller>): void {
     const { message, reply } = incoming
-    const entry = this.#open(incoming)
+    const entry = this.#arrivals.open(incoming)
     incoming.opened?.(entry)
     if (isRequest(message)) this.#request(message, incoming, entry)
     else if (isNotification(message)) {
       this.#options.instance.journal.close(entry, 'ok')
       if (message.method === 'notifications/cancelled') this.#cancelled(message.params, incoming)
-      else this.#hand(message)
+      else this.#sdk.hand(message)
     } else if (isResponse(message)) {
       this.#options.instance.journal.close(entry, 'ok')
-      this.#answered(message, incoming.conversation)
+      if (this.#asked.take(message.id, incoming.conversation)) this.#sdk.hand(message)
     } else {
       const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
       this.#refuse(entry, reply, id, 'not a JSON-RPC 2.0 request, notification or response')
@@ -228,7 +185,7 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
   }
 
   /** What the SDK sends: answers go back under the caller's own id, the rest where it belongs. */
-  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+  #sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void {
     if ('method' in message) {
       const related = options?.relatedRequestId
       if (related === undefined) {
@@ -237,95 +194,37 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
       }
       const call = this.#calls.get(related)
       if (call === undefined) return
-      if ('id' in message) this.#ask(message.id, call)
+      if ('id' in message) this.#asked.ask(message.id, call)
       call.reply.notify(message)
       return
     }
     const call = message.id === undefined ? undefined : this.#calls.get(message.id)
     if (call !== undefined) this.#answer(call, { ...message, id: call.callerId })
-    else if (message.id !== undefined) this.#pinged(message.id)
-  }
-
-  #pinged(id: RequestId): void {
-    this.#pings.get(id)?.()
-    this.#pings.delete(id)
-  }
-
-  #ask(id: RequestId, call: Call<Caller>): void {
-    const { transport, session } = call.conversation
-    // Its answer would come in a POST of its own, and nothing would tell whose it is.
-    if (transport === 'http' && session === null) {
-      throw new Error('the caller has no session, so it cannot be asked anything: initialize first')
-    }
-    this.#asked.set(id, call)
-  }
-
-  #open({ message, raw, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
-    const method = isObject(message) && typeof message.method === 'string' ? message.method : null
-    const params = isObject(message) && isObject(message.params) ? message.params : {}
-    const isCall = method === 'tools/call'
-    const meta = isObject(params._meta) ? params._meta : undefined
-    return this.#options.instance.journal.open({
-      server: this.#options.name,
-      transport: conversation.transport,
-      session: conversation.session,
-      caller: this.#options.nameOf(caller),
-      method,
-      tool: isCall && typeof params.name === 'string' ? params.name : null,
-      arguments: isCall ? params.arguments : undefined,
-      headers,
-      traceparent: meta?.traceparent,
-      raw,
-    })
   }
 
   #request(request: JSONRPCRequest, incoming: Incoming<Caller>, entry: JournalEntry): void {
-    const { caller, conversation, reply } = incoming
-    if (conversation.inflight.has(request.id)) {
-      this.#refuse(entry, reply, request.id, `request id ${JSON.stringify(request.id)} is still in use`)
+    const call = this.#calls.add(request, incoming, entry)
+    if (call === undefined) {
+      const why = `request id ${JSON.stringify(request.id)} is still in use`
+      this.#refuse(entry, incoming.reply, request.id, why)
       return
     }
-    const id = ++this.#lastId
-    const call: Call<Caller> = {
-      id,
-      callerId: request.id,
-      method: request.method,
-      caller,
-      conversation,
-      reply,
-      entry,
-      cancellation: new Cancellation(),
-    }
-    this.#calls.set(id, call)
-    conversation.inflight.set(request.id, call)
     const handler = this.#handlers.get(request.method)
     if (handler !== undefined) {
-      const due = this.#due(call, request.params)
+      const due = this.#held.due(call, request.params?.name)
       if (due === undefined) void this.#run(handler, call, request.params)
       else {
-        this.#held.add(call)
-        meet(call, due, this.#options.instance.clock, {
-          run: () => {
-            this.#held.delete(call)
-            void this.#run(handler, call, request.params)
-          },
+        this.#held.meet(call, due, {
+          run: () => void this.#run(handler, call, request.params),
           answer: response => this.#answer(call, response),
           crash: () => this.#crash(call),
         })
       }
       return
     }
-    if (this.#hand({ ...request, id }, { requestInfo: { headers: incoming.headers } })) return
+    if (this.#sdk.hand({ ...request, id: call.id }, { requestInfo: { headers: incoming.headers } })) return
     const why = `not a valid ${request.method} request`
     this.#answer(call, errorResponse(request.id, RpcCode.invalidRequest, why))
-  }
-
-  /** The faults set for a call of a tool, by that tool's genuine name. */
-  #due(call: Call<Caller>, params: JSONRPCRequest['params']): Due | undefined {
-    const { faults, catalogue } = this.#options.instance
-    if (!faults.any || call.method !== 'tools/call' || typeof params?.name !== 'string') return undefined
-    const caller = this.#options.nameOf(call.caller)
-    return faults.due(this.name, catalogue.genuineName(this.name, caller, params.name))
   }
 
   /** Breaks off as a process does that dies: nobody is answered, nothing is said. */
@@ -347,22 +246,13 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
       (result): JsonRpcResponse => ({ jsonrpc: '2.0', id: call.callerId, result }),
       error => this.#errorOf(error, call),
     )
-    if (this.#calls.has(call.id)) this.#answer(call, response)
+    if (this.#calls.has(call)) this.#answer(call, response)
   }
 
   #errorOf(error: unknown, { callerId, method }: Call<Caller>): JsonRpcResponse {
     if (error instanceof McpError) return errorResponse(callerId, error.code, error.message)
     this.#options.onError(error instanceof Error ? error : new Error(String(error)))
     return errorResponse(callerId, RpcCode.internalError, `${method} failed: internal error`)
-  }
-
-  /** Hands a message to the SDK; tells whether it could read it. */
-  #hand(message: JSONRPCMessage, extra?: MessageExtraInfo): boolean {
-    const reading = { failed: false }
-    this.#reading = reading
-    this.onmessage?.(message, extra)
-    this.#reading = undefined
-    return !reading.failed
   }
 
   #answer(call: Call<Caller>, response: JsonRpcResponse): void {
@@ -387,8 +277,7 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
 
   #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {
     if (!isObject(params) || !isRequestId(params.requestId)) return
-    const inflight = conversation.inflight.get(params.requestId)
-    const call = inflight && this.#calls.get(inflight.id)
+    const call = this.#calls.known(params.requestId, conversation)
     // The specification forbids cancelling `initialize`; what is not under way was answered already.
     if (call === undefined || call.method === 'initialize') return
     this.#cancel(call, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
@@ -398,7 +287,7 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
     this.#drop(call)
     call.cancellation.cancel(reason)
     if (!this.#handlers.has(call.method)) {
-      this.#hand({
+      this.#sdk.hand({
         jsonrpc: '2.0',
         method: 'notifications/cancelled',
         params: { requestId: call.id, reason },
@@ -408,17 +297,10 @@ export class McpHost<Caller> implements Transport, MessageHost<Caller> {
     this.#options.instance.journal.close(call.entry, 'aborted')
   }
 
-  #answered(response: JsonRpcResponse, conversation: Conversation): void {
-    if (response.id === undefined || this.#asked.get(response.id)?.conversation !== conversation) return
-    this.#asked.delete(response.id)
-    this.#hand(response)
-  }
-
   #drop(call: Call<Caller>): void {
-    this.#calls.delete(call.id)
-    this.#held.delete(call)
-    call.conversation.inflight.delete(call.callerId)
-    for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
+    this.#calls.drop(call)
+    this.#held.drop(call)
+    this.#asked.drop(call)
   }
 }
 

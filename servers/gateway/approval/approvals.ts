@@ -154,13 +154,14 @@ export class Approvals {
     return { approvals, ids: this.#ids.positions() }
   }
 
-  /** Puts them back. Every held call is let go unapproved: it waits for something of a state that is over. */
+  /** Puts them back, and tells of each. Every held call is let go unapproved: it waits for something of a state that is over. */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
     this.#open.clear()
     this.#ids.moveTo(ids)
     for (const { approval, expiresAtMs } of approvals) {
       this.#open.set(approval.id, { approval, expiresAtMs, waiting: undefined, hold: undefined })
+      this.#tell(approval)
     }
   }
 

@@ -4,6 +4,7 @@ import { createPostgres } from './create-postgres.js'
 import { deliveries } from './deliveries.js'
 import { expiry } from './expiry.js'
 import { gatewayCalls } from './gateway-calls.js'
+import { gatewayPipes } from './gateway-pipes.js'
 import { httpCalls } from './http-calls.js'
 import { inProcess } from './in-process.js'
 import { instanodeCalls } from './instanode-calls.js'
@@ -51,6 +52,7 @@ export const ROWS: readonly Row[] = [
   timeTravel,
   upStart,
   gatewayCalls,
+  gatewayPipes,
   rehearse,
   reset,
   snapshot,

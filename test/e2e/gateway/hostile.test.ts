@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
 import { engineOf, inFrontOf, startGateway } from '../../support/gateway.js'
@@ -14,7 +15,7 @@ const deepCall = (id: number) =>
   `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"create_room","arguments":{"x":${deep}}}}`
 
 /** A gateway in front of an upstream that gives this answer to everything. */
-async function answering(body: string, headers: Record<string, string> = {}, status = 200) {
+async function answering(body: string | Buffer, headers: Record<string, string> = {}, status = 200) {
   const server = createServer((request, response) => {
     request.resume()
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
@@ -62,6 +63,15 @@ describe('an upstream that answers', () => {
       502,
       { error: { message: expect.stringContaining('nested too deeply') } },
     ])
+  })
+
+  it('with a compressed list has what is hidden left out of that, too', async () => {
+    const { url } = await answering(gzipSync(list('[{"name":"hidden"},{"name":"a"}]')), {
+      'content-encoding': 'gzip',
+    })
+    expect((await send(url, { body: rpc('tools/list') })).json).toMatchObject({
+      result: { tools: [{ name: 'a' }] },
+    })
   })
 
   it('with tools that have no name has them left out, beside what is hidden', async () => {

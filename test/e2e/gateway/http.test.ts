@@ -191,7 +191,7 @@ describe('a list of tools', () => {
     expect(textOf(await call(through, 'next_task', {}))).toContain('POLICY DENIED')
   })
 
-  it('lacks it in a stream and in a compressed answer, too', async () => {
+  it('lacks it in a stream, too', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', { ...OPEN, hide: ['*'] })
     const { body } = await send(url, { body: rpc('tools/list'), headers: { accept: 'text/event-stream' } })

@@ -242,21 +242,37 @@ describe('a call that a gateway of an instance holds for its approval', () => {
     u.journal.expectNothing({ tool: 'create_room' })
   })
 
-  it('is denied by a restore; what was approved before is good again', async () => {
-    const { u, control } = await start({ safebot: ASKING })
-    const agent = await connectOver(u.gateways.safebot.url)
-    await call(agent, 'create_room')
-    const [asked] = await control.gateways.approvals()
-    await control.gateways.decide(asked?.id ?? '', 'approve')
+  it('is denied by a restore; what was pending before may still be decided', async () => {
+    const { u, control, answer, id } = await held()
     const snapshot = await u.snapshot()
-    await ok(agent, 'create_room')
-    expect((await call(agent, 'create_room')).isError).toBe(true)
+    expect(await control.gateways.approvals()).toMatchObject([{ id, state: 'pending' }])
     await u.restore(snapshot)
-    expect(await control.gateways.approvals()).toMatchObject([{ id: asked?.id, state: 'approved' }])
-    await ok(agent, 'create_room')
-    // What happened is on record.
-    expect((await control.gateways.audit({ outcome: 'approved' })).entries).toHaveLength(2)
+    expect(textOf(await answer)).toContain(`Approval ${id} was withdrawn`)
+    expect(await control.gateways.approvals()).toMatchObject([{ id, state: 'pending' }])
+    u.journal.expectNothing({ tool: 'create_room' })
   })
+})
+
+it('an approval goes back with a restore, is good again, and the stream tells of it; the record goes on', async () => {
+  const { u, control } = await start({ safebot: ASKING })
+  const agent = await connectOver(u.gateways.safebot.url)
+  await call(agent, 'create_room')
+  const [asked] = await control.gateways.approvals()
+  await control.gateways.decide(asked?.id ?? '', 'approve')
+  const snapshot = await u.snapshot()
+  await ok(agent, 'create_room')
+  expect((await call(agent, 'create_room')).isError).toBe(true)
+  const stream = follow(control, { after: 0 })
+  await until(() => stream.events.length === 7)
+  await u.restore(snapshot)
+  await until(() => stream.events.length === 9)
+  expect(told(stream.events).slice(-2)).toEqual([
+    ['approval', 'create_room', 'withdrawn'],
+    ['approval', 'create_room', 'approved'],
+  ])
+  expect(await control.gateways.approvals()).toMatchObject([{ id: asked?.id, state: 'approved' }])
+  await ok(agent, 'create_room')
+  expect((await control.gateways.audit({ outcome: 'approved' })).entries).toHaveLength(2)
 })
 
 it('the rate windows of a gateway turn with the clock, begin anew with a reset, and go back with a restore', async () => {

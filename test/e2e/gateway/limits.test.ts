@@ -1,5 +1,8 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { connectOver, inFrontOf } from '../../support/gateway.js'
+import { connectOver, inFrontOf, startGateway } from '../../support/gateway.js'
 import { call, startUnderstudy, textOf } from '../../support/understudy.js'
 
 const PUBLISHED = {
@@ -41,6 +44,30 @@ describe('a limit of thirty in a minute', () => {
     const denied = (await Promise.all(calls)).filter(result => textOf(result).includes('POLICY DENIED'))
     expect(denied).toHaveLength(170)
     expect(understudy.journal.entries({ tool: 'claim_token' })).toHaveLength(30)
+  })
+
+  it('is that of the policy as it was when the gateway started, and counts for as long as that runs', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'limits-')), 'policy.json')
+    const limited = (max: number) => ({ limits: [{ counter: 'c', window: 'day', max, scope: 'grant' }] })
+    const write = (max: number) =>
+      writeFile(path, JSON.stringify({ version: '1', default: 'deny', tools: { claim_token: limited(max) } }))
+    await write(1)
+    const understudy = await startUnderstudy()
+    const { clock, instanode } = understudy
+    const claims = async () => {
+      const gateway = await startGateway({ policy: path, upstream: instanode.mcpUrl, clock })
+      const client = await connectOver(gateway.url)
+      const claim = async () =>
+        textOf(await call(client, 'claim_token', { token: NOBODYS })).includes('POLICY DENIED')
+      return { claim }
+    }
+    const first = await claims()
+    expect(await first.claim()).toBe(false)
+    await write(5)
+    expect(await first.claim()).toBe(true)
+    const second = await claims()
+    expect(await second.claim()).toBe(false)
+    expect(await second.claim()).toBe(false)
   })
 
   it('denies what the policy does not name, by default', async () => {

@@ -1,0 +1,69 @@
+import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
+import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
+import type { JSONRPCMessage, MessageExtraInfo, RequestId } from '@modelcontextprotocol/sdk/types.js'
+
+export interface SdkLinkOptions {
+  /** Takes what the SDK's server sends, answers to pings of its own excepted. */
+  sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void
+  onError(error: Error): void
+}
+
+/** The one transport that an SDK `Server` has here: it is handed messages, and what it sends comes back. */
+export class SdkLink implements Transport {
+  onmessage?: NonNullable<Transport['onmessage']>
+  onclose?: NonNullable<Transport['onclose']>
+  onerror?: NonNullable<Transport['onerror']>
+  readonly #options: SdkLinkOptions
+  /** The pings that the SDK has not answered, by their id. */
+  readonly #pings = new Map<RequestId, () => void>()
+  /** While the SDK is handed a message: whether it could read it. */
+  #reading: { failed: boolean } | undefined
+
+  constructor(options: SdkLinkOptions) {
+    this.#options = options
+  }
+
+  /** Puts `server` behind this link. */
+  async mount(server: Server): Promise<void> {
+    server.onerror = error => {
+      // What the SDK says of a message it cannot read repeats the message, secrets and all; its sender is told instead.
+      if (this.#reading === undefined) this.#options.onError(error)
+      else this.#reading.failed = true
+    }
+    await server.connect(this)
+  }
+
+  async start(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.onclose?.()
+  }
+
+  /** Hands a message to the SDK; tells whether it could read it. */
+  hand(message: JSONRPCMessage, extra?: MessageExtraInfo): boolean {
+    const reading = { failed: false }
+    this.#reading = reading
+    this.onmessage?.(message, extra)
+    this.#reading = undefined
+    return !reading.failed
+  }
+
+  /** Has the server answer a ping. @param id that no request has */
+  async ping(id: number): Promise<void> {
+    const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))
+    this.hand({ jsonrpc: '2.0', id, method: 'ping' })
+    await answered
+  }
+
+  /** Called by the SDK. */
+  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    const id = 'method' in message ? undefined : message.id
+    const pinged = id === undefined ? undefined : this.#pings.get(id)
+    if (id === undefined || pinged === undefined) {
+      this.#options.sent(message, options)
+      return
+    }
+    this.#pings.delete(id)
+    pinged()
+  }
+}
