@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 import type { z } from 'zod'
 import type { stateAnswer } from '../../schemas/state.js'
 import type { faultsAnswer, overlaysAnswer } from '../../schemas/trouble.js'
-import { later } from '../browser-time.js'
+import { later, machineNow } from '../browser-time.js'
 import { ask } from './ask.js'
 import { sawClock } from './clock.js'
 import { sawLeases } from './leases.js'
@@ -27,6 +27,10 @@ const LATEST = 50
 /** Things happen together, as a rule. */
 const SETTLE_MS = 120
 
+/** Of the page's time, the part that looking may take: where there is very much to see, it is looked at less often. */
+const SHARE = 1 / 4
+let tookMs = 0
+
 let waiting = false
 let looking = false
 let again = false
@@ -35,7 +39,7 @@ let again = false
 export function somethingHappened(): void {
   if (waiting) return
   waiting = true
-  later(SETTLE_MS, () => {
+  later(Math.max(SETTLE_MS, tookMs / SHARE), () => {
     waiting = false
     void look()
   })
@@ -48,6 +52,7 @@ export async function look(): Promise<void> {
     return
   }
   looking = true
+  const began = machineNow()
   try {
     do {
       again = false
@@ -57,6 +62,7 @@ export async function look(): Promise<void> {
     // Whoever keeps to the stream notices that nobody answers, says so, and has this done again.
   } finally {
     looking = false
+    tookMs = machineNow() - began
   }
 }
 

@@ -14,6 +14,8 @@ export interface Cut {
 export interface TimeAxis {
   /** Where it begins, and where it goes on behind each cut. */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
+  /** The last instant on it. */
+  readonly end: number
   readonly cuts: readonly Cut[]
   /** Where an instant stands, in percent; what lies in a cut stands at its beginning. */
   x(instant: number): number
@@ -47,6 +49,7 @@ export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   }
   return {
     begins,
+    end: (parts.at(-1)?.to ?? 0) - AIR_MS,
     cuts,
     x(instant) {
       let x = 0

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { calls, dropped, filter, shownCalls } from '../live/calls.js'
 import { counted } from '../model/words.js'
 import { CallDetails } from './call-details.js'
@@ -50,7 +50,7 @@ function CallTable() {
   const rows = useRows(keys, { count: keys.length, height, openAt, openExtra }, activeAt)
   const body = rows.scroller
   const toFocus = useRef(false)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!toFocus.current) return
     toFocus.current = false
     body.current?.querySelector<HTMLElement>(`[data-seq="${activeSeq}"]`)?.focus({ preventScroll: true })

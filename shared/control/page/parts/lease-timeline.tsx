@@ -59,6 +59,9 @@ export function LeaseTimeline({ room }: { room: Room }) {
             {timeOfDay(new Date(at).toISOString())}
           </text>
         ))}
+        <text class="timeline-time num" x="100%" y={height - 4} text-anchor="end">
+          {timeOfDay(new Date(axis.end).toISOString())}
+        </text>
         {axis.cuts.map(({ x, ms }) => (
           <g key={x} class="timeline-cut">
             <line x1={`${x}%`} x2={`${x}%`} y1="0" y2={height - 20} />

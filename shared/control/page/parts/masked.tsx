@@ -18,7 +18,7 @@ export function Masked({ name, what, masked, open }: MaskedProps) {
       type="button"
       class="masked mono"
       aria-expanded={showing}
-      aria-label={showing ? `${what}: ${open}` : `${what}, masked: show it`}
+      aria-label={`${what}: ${showing ? open : masked}`}
       title={showing ? 'hide it' : 'show it'}
       onClick={() => toggle(name)}
     >

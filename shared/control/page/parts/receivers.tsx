@@ -1,5 +1,5 @@
 import { openState, state } from '../live/state.js'
-import { counted } from '../model/words.js'
+import { countOfShown, MOST_SHOWN } from '../model/shown.js'
 import { Deliveries } from './deliveries.js'
 import { Empty } from './empty.js'
 import { Lifetime } from './lifetime.js'
@@ -13,7 +13,7 @@ export function Receivers() {
   if (instanode === undefined) return null
   const receivers = instanode.resources.filter(({ type }) => type === 'webhook')
   return (
-    <Section id="receivers" title="Receivers" note={counted(receivers.length, 'receiver')}>
+    <Section id="receivers" title="Receivers" note={countOfShown(receivers.length, 'receiver')}>
       {receivers.length === 0 ? (
         <Empty
           command={`curl -s ${instanode.mcpUrl} -H 'Content-Type: application/json' \\\n  -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_webhook","arguments":{"name":"demo"}}}'`}
@@ -22,7 +22,7 @@ export function Receivers() {
         </Empty>
       ) : (
         <div class="cards">
-          {receivers.map(resource => (
+          {receivers.slice(-MOST_SHOWN).map(resource => (
             <ReceiverCard key={resource.id} resource={resource} />
           ))}
         </div>

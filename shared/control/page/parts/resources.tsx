@@ -1,6 +1,6 @@
 import type { InstanodeView } from '../../schemas/instanode-view.js'
 import { openState, state } from '../live/state.js'
-import { counted } from '../model/words.js'
+import { countOfShown, MOST_SHOWN } from '../model/shown.js'
 import { Empty } from './empty.js'
 import { Lifetime } from './lifetime.js'
 import { Masked } from './masked.js'
@@ -15,7 +15,7 @@ export function Resources() {
   if (instanode === undefined) return null
   const databases = instanode.resources.filter(({ type }) => type === 'postgres')
   return (
-    <Section id="resources" title="Databases" note={counted(databases.length, 'database')}>
+    <Section id="resources" title="Databases" note={countOfShown(databases.length, 'database')}>
       {databases.length === 0 ? (
         <Empty
           command={`curl -s ${instanode.mcpUrl} -H 'Content-Type: application/json' \\\n  -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_postgres","arguments":{"name":"demo"}}}'`}
@@ -24,7 +24,7 @@ export function Resources() {
         </Empty>
       ) : (
         <div class="cards">
-          {databases.map(resource => (
+          {databases.slice(-MOST_SHOWN).map(resource => (
             <DatabaseCard key={resource.id} resource={resource} />
           ))}
         </div>

@@ -1,5 +1,6 @@
 import type { SafebotView } from '../../schemas/safebot-view.js'
 import { state } from '../live/state.js'
+import { countOfShown, MOST_SHOWN } from '../model/shown.js'
 import { counted } from '../model/words.js'
 import { Consumers } from './consumers.js'
 import { Empty } from './empty.js'
@@ -14,8 +15,11 @@ export function Rooms() {
   const safebot = state.value?.safebot
   if (safebot === undefined) return null
   const { rooms } = safebot
+  const latest = rooms
+    .toSorted((one, other) => other.activeAt.localeCompare(one.activeAt))
+    .slice(0, MOST_SHOWN)
   return (
-    <Section id="rooms" title="Rooms" note={counted(rooms.length, 'room')}>
+    <Section id="rooms" title="Rooms" note={countOfShown(rooms.length, 'room')}>
       {rooms.length === 0 ? (
         <Empty
           command={`curl -s ${safebot.mcpUrl?.replace(/\/mcp$/, '')}/api/rooms/demo-room/messages -H 'Content-Type: application/json' \\\n  -d '{"ciphertext":"c2VhbGVkIGVsc2V3aGVyZQ==","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","sender":"curl"}'`}
@@ -24,7 +28,7 @@ export function Rooms() {
           send_message, or so:
         </Empty>
       ) : (
-        rooms.map(room => <RoomCard key={room.id} room={room} />)
+        latest.map(room => <RoomCard key={room.id} room={room} />)
       )}
     </Section>
   )

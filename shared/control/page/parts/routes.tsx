@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { Scrolled } from './scrolled.js'
 import { Section } from './section.js'
 
 /** All that the control plane takes: what is done here can be done with curl. */
@@ -17,19 +18,21 @@ export function Routes() {
     <Section id="routes" title="Control plane" note={<a href="/openapi.json">openapi.json</a>}>
       <details>
         <summary>{routes.length} routes: whatever is done on this page can be done with curl</summary>
-        <table>
-          <tbody>
-            {routes.map(([method = '', path = '', summary = '']) => (
-              <tr key={`${method} ${path}`}>
-                <td class="mono dim">{method}</td>
-                <td class="mono">
-                  {method === 'GET' && !path.includes(':') ? <a href={path}>{path}</a> : path}
-                </td>
-                <td>{summary}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Scrolled label="Routes of the control plane">
+          <table>
+            <tbody>
+              {routes.map(([method = '', path = '', summary = '']) => (
+                <tr key={`${method} ${path}`}>
+                  <td class="mono dim">{method}</td>
+                  <td class="mono">
+                    {method === 'GET' && !path.includes(':') ? <a href={path}>{path}</a> : path}
+                  </td>
+                  <td>{summary}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scrolled>
       </details>
     </Section>
   )
