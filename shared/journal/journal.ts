@@ -121,7 +121,7 @@ export class Journal {
     const durationMs = Math.round((machineNow() - entry.startedMs) * 1000) / 1000
     if (!entry.end(outcome, durationMs, responseBytes)) return
     entry.changed = ++this.#changes
-    if (answer !== undefined && this.#find(entry.seq)) this.#answers.keep(entry.seq, answer, responseBytes)
+    if (answer !== undefined) this.#answers.keep(entry.seq, answer, responseBytes)
     this.#tally?.count(entry)
     this.#file?.append(entry)
     if (this.#watchers.size > 0 && entry.seq > this.#cleared) this.#tell(entry)
@@ -305,7 +305,6 @@ export class Journal {
       if (oldest === undefined || this.#first === this.#kept.length - 1) break
       this.#bytes -= oldest.requestBytes
       this.#lost = Math.max(this.#lost, oldest.changed)
-      this.#answers.drop(oldest.seq)
       this.#first++
       this.#dropped++
     }
