@@ -20,6 +20,9 @@ export const filter = signal(EVERYTHING)
 /** The calls that are shown, the newest first. */
 export const shownCalls = computed(() => filtered(calls.value, filter.value))
 
+/** The seqs of those. */
+export const shownSeqs = computed(() => shownCalls.value.map(({ entry }) => entry.seq))
+
 let drawing = false
 
 export function takeCall(entry: EntryJson): void {

@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { calls, dropped, filter, shownCalls } from '../live/calls.js'
+import { calls, dropped, filter, shownCalls, shownSeqs } from '../live/calls.js'
 import { counted } from '../model/words.js'
 import { CallDetails } from './call-details.js'
 import { CallFilterBar } from './call-filter-bar.js'
@@ -44,7 +44,7 @@ function CallTable() {
   const [openSeq, setOpenSeq] = useState(-1)
   const [openExtra, setOpenExtra] = useState(0)
   const [activeSeq, setActiveSeq] = useState(-1)
-  const keys = shown.map(({ entry }) => entry.seq)
+  const keys = shownSeqs.value
   const openAt = keys.indexOf(openSeq)
   const activeAt = keys.indexOf(activeSeq)
   const rows = useRows(keys, { count: keys.length, height, openAt, openExtra }, activeAt)
