@@ -52,6 +52,24 @@ describe('time', () => {
     await room.getByRole('row', { name: /worker \d+ redelivered/ }).waitFor()
   })
 
+  it('shows every lease, those that are taken while the page looks into one included', async () => {
+    const u = await startUnderstudy()
+    const asker = await u.safebot.connect({ handle: 'asker' })
+    const { url, room_id } = await ok(asker, 'create_room')
+    await ok(asker, 'send_message', { url, text: 'build main' })
+    const page = await openPage(u.control.url)
+    const claimAs = async (handle: string) => ok(await u.safebot.connect({ handle }), 'claim_task', { url })
+    await page.route('**/journal/entries/*', async route => {
+      await page.unroute('**/journal/entries/*')
+      await claimAs('second')
+      await page.getByRole('row').filter({ hasText: 'second' }).first().waitFor()
+      await route.continue()
+    })
+    await claimAs('first')
+    const room = page.getByRole('article', { name: `Room ${room_id}` })
+    await room.getByLabel('2 leases: 0 acknowledged, 0 expired, 2 held now').waitFor()
+  })
+
   it('takes away what is free when a day has passed', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const agent = await u.instanode.connect()

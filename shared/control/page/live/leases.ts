@@ -1,6 +1,5 @@
 import { computed, signal } from '@preact/signals'
 import type { SafebotView } from '../../schemas/safebot-view.js'
-import type { Call } from '../model/call-log.js'
 import { type LeaseEvent, leaseEventsOf, mayClaim } from '../model/lease-events.js'
 import type { KnownLease } from '../model/lease-spans.js'
 import { ask } from './ask.js'
@@ -44,9 +43,10 @@ export async function learnClaims(): Promise<void> {
   if (learning) return
   learning = true
   try {
-    for (const { entry } of claimsToLearn(calls.value)) {
-      const { answer } = await ask<{ answer: string | null }>('GET', `/journal/entries/${entry.seq}`)
-      answers.value = new Map(answers.value).set(entry.seq, answer)
+    // More may come while one is asked about.
+    for (let next = claimToLearn(); next !== undefined; next = claimToLearn()) {
+      const { answer } = await ask<{ answer: string | null }>('GET', `/journal/entries/${next}`)
+      answers.value = new Map(answers.value).set(next, answer)
     }
   } catch {
     // The journal was cleared meanwhile, or the process has gone: what comes next is told by the stream.
@@ -55,9 +55,10 @@ export async function learnClaims(): Promise<void> {
   }
 }
 
-function claimsToLearn(all: readonly Call[]): Call[] {
-  const claims = all.filter(({ entry }) => mayClaim(entry)).slice(-MOST_CLAIMS)
-  return claims.filter(({ entry }) => !answers.value.has(entry.seq))
+/** The seq of one of the latest claims whose answer is not known. */
+function claimToLearn(): number | undefined {
+  const claims = calls.value.filter(({ entry }) => mayClaim(entry)).slice(-MOST_CLAIMS)
+  return claims.find(({ entry }) => !answers.value.has(entry.seq))?.entry.seq
 }
 
 export function forgetLeases(): void {
