@@ -1,3 +1,4 @@
+import type { Route } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { createPostgres, createWebhook } from '../support/instanode.js'
 import { RecordingDatabases } from '../support/recording-databases.js'
@@ -59,12 +60,12 @@ describe('time', () => {
     await ok(asker, 'send_message', { url, text: 'build main' })
     const page = await openPage(u.control.url)
     const claimAs = async (handle: string) => ok(await u.safebot.connect({ handle }), 'claim_task', { url })
-    await page.route('**/journal/entries/*', async route => {
-      await page.unroute('**/journal/entries/*')
+    const heldUp = async (route: Route) => {
       await claimAs('second')
       await page.getByRole('row').filter({ hasText: 'second' }).first().waitFor()
       await route.continue()
-    })
+    }
+    await page.route('**/journal/entries/*', heldUp, { times: 1 })
     await claimAs('first')
     const room = page.getByRole('article', { name: `Room ${room_id}` })
     await room.getByLabel('2 leases: 0 acknowledged, 0 expired, 2 held now').waitFor()
