@@ -224,6 +224,7 @@ export class Instanode {
       clock: this.#instance.clock,
       contract: this.#contractName,
       listening: () => this.#serving?.listening,
+      url: () => this.#serving?.url,
     })
   }
 

@@ -16,6 +16,7 @@ import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled } from './control/controlled.js'
+import { keysInHand } from './control/keys-in-hand.js'
 import { Relay } from './domain/relay.js'
 import { copying } from './hostile/copied-messages.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
@@ -149,7 +150,9 @@ export class Safebot {
       host: this.#host,
       clock: this.#instance.clock,
       contract: this.#contractName,
+      keys: () => keysInHand(this.state.keys(), this.#urls?.keys()),
       listening: () => this.#serving?.listening,
+      url: () => this.#serving?.url,
     })
   }
 

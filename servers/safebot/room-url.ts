@@ -60,7 +60,9 @@ export class RoomUrls {
   create(base: string | undefined, ids: IdSource): RoomAddress {
     const origin = new URL(base ? this.#checkBase(base) : this.#base)
     const roomId = ids.text(ID_ALPHABET, ID_CHARS)
-    return this.#address(origin, roomId, ids.bytes(KEY_BYTES))
+    const address = this.#address(origin, roomId, ids.bytes(KEY_BYTES))
+    this.#remember(address)
+    return address
   }
 
   /** A room that is here. */
@@ -76,6 +78,15 @@ export class RoomUrls {
     // Only the canonical spelling: another may be of any length.
     if (text === address.url) this.#remember(address)
     return address
+  }
+
+  /** The keys under which rooms that are here have been named lately, by room: anybody can name one with a wrong key. */
+  keys(): Map<string, Uint8Array[]> {
+    const keys = new Map<string, Uint8Array[]>()
+    for (const { here, roomId, key } of this.#read.values()) {
+      if (here) keys.set(roomId, (keys.get(roomId) ?? []).concat(key))
+    }
+    return keys
   }
 
   #remember(address: RoomAddress): void {

@@ -75,6 +75,11 @@ export class SafebotState implements StatefulPart {
     throw new Refusal('unknown_room', `the world has no room ${JSON.stringify(roomId)}`, `it has ${known}`)
   }
 
+  /** The keys of all the rooms of the world, by room. */
+  keys(): Map<string, Buffer> {
+    return new Map(Object.entries(this.#keys).map(([roomId, key]) => [roomId, Buffer.from(key, 'base64url')]))
+  }
+
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.#options.relay.alone(work)
   }

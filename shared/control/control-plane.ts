@@ -6,6 +6,7 @@ import { allApprovals } from './all-approvals.js'
 import type { Controlled } from './controlled.js'
 import type { Operation } from './operation.js'
 import { operationsFace } from './operations-face.js'
+import { pageRoutes } from './page-files.js'
 import { aboutRoutes } from './routes/about.js'
 import { approvalRoutes } from './routes/approvals.js'
 import { clockRoutes } from './routes/clock.js'
@@ -67,6 +68,7 @@ function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): Ap
   return operationsFace({
     name: 'control',
     operations,
+    unlisted: pageRoutes(),
     hint: 'GET / lists what there is',
     clock,
     machine,

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js'
 import { ApiFace } from '../http/api-face.js'
 import type { HttpCall } from '../http/http-call.js'
-import type { HttpAnswer } from '../http/routes.js'
+import type { HttpAnswer, Route } from '../http/routes.js'
 import { Journal } from '../journal/journal.js'
 import type { Log } from '../log.js'
 import { failure, refused } from './answers.js'
@@ -11,6 +11,8 @@ export interface OperationsFaceOptions {
   /** How the listener is called in an error, e.g. `control`. */
   name: string
   operations: readonly Operation[]
+  /** Routes that nobody asks for by hand, so that no list has them. */
+  unlisted?: readonly Route[]
   /** Where to find what there is, for whoever asks for what there is not. */
   hint: string
   clock: Clock
@@ -19,13 +21,19 @@ export interface OperationsFaceOptions {
 }
 
 /** Operations over HTTP: what one throws is answered in one form, and no journal hears of what is asked. */
-export function operationsFace({ operations, hint, log, ...options }: OperationsFaceOptions): ApiFace {
+export function operationsFace({
+  operations,
+  unlisted = [],
+  hint,
+  log,
+  ...options
+}: OperationsFaceOptions): ApiFace {
   const { name, clock, machine } = options
   return new ApiFace({
     name,
     // What is asked here has reached no server: the instance's journal is to be silent about it.
     journal: new Journal({ clock, machine, instance: name, enabled: false }),
-    routes: operations,
+    routes: [...operations, ...unlisted],
     nameOf: () => '',
     refuse: (error, call) => (call.response.destroyed ? unheard : refused(error, log)),
     unrouted: (call, methods) => unrouted(call, methods, hint),

@@ -3,6 +3,7 @@ import type { Refusal } from '../errors.js'
 /** The status of each refusal that is not told by the rule below. */
 const STATUSES: Readonly<Record<string, number>> = {
   unknown_account: 404,
+  unknown_entry: 404,
   unknown_snapshot: 404,
   unknown_approval: 404,
   no_such_server: 404,

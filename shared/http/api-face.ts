@@ -142,7 +142,7 @@ export class ApiFace implements HttpFace {
       ...headers,
     })
     response.end(body)
-    journal.close(entry, status < 400 ? 'ok' : 'protocol_error', bytes)
+    journal.close(entry, status < 400 ? 'ok' : 'protocol_error', bytes, body)
   }
 }
 

@@ -3,6 +3,7 @@ import { type Clock, machineNow } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import type { JsonLinesFile } from '../json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
+import { KeptAnswers } from './kept-answers.js'
 import { asLine, inWords } from './nearest.js'
 import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
 import type { JournalHands, JournalShare } from './share.js'
@@ -58,6 +59,7 @@ export class Journal {
   readonly #tally: Tally | undefined
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()
+  readonly #answers = new KeptAnswers()
   /** Stands in for every entry while the journal is off. */
   readonly #unkept: JournalEntry
   /** Keeps it for others as well; undefined: there are none. */
@@ -108,12 +110,17 @@ export class Journal {
     return entry
   }
 
-  /** Closes an entry with how its request ended; a second close is ignored. */
-  close(entry: JournalEntry, outcome: Outcome, responseBytes = 0): void {
+  /**
+   * Closes an entry with how its request ended; a second close is ignored.
+   *
+   * @param answer what it was answered with, if that may be kept for a while
+   */
+  close(entry: JournalEntry, outcome: Outcome, responseBytes = 0, answer?: object | string): void {
     if (entry === this.#unkept) return
     const durationMs = Math.round((machineNow() - entry.startedMs) * 1000) / 1000
     if (!entry.end(outcome, durationMs, responseBytes)) return
     entry.changed = ++this.#changes
+    if (answer !== undefined) this.#answers.keep(entry.seq, answer, responseBytes)
     this.#tally?.count(entry)
     this.#file?.append(entry)
     if (entry.seq <= this.#cleared) return
@@ -129,6 +136,23 @@ export class Journal {
   entries(where: JournalFilter = {}): JournalEntry[] {
     const expected = expectedOf(readWhere(where))
     return this.#held().filter(entry => matches(entry, expected))
+  }
+
+  /**
+   * One entry that is still kept, and what it was answered with.
+   *
+   * @returns `answer`: as text; null without one, or if it is not kept
+   * @throws Refusal `unknown_entry`
+   */
+  find(seq: number): { entry: JournalEntry; answer: string | null } {
+    const entry = this.#find(seq)
+    if (entry !== undefined) return { entry, answer: this.#answers.of(seq) }
+    const oldest = this.#kept[this.#first]?.seq
+    throw new Refusal(
+      'unknown_entry',
+      `the journal has no entry ${seq}`,
+      oldest === undefined ? 'it is empty' : `it has ${oldest} to ${this.#seq}`,
+    )
   }
 
   /**
@@ -186,6 +210,7 @@ export class Journal {
     this.#dropped = 0
     this.#lost = 0
     this.#cleared = this.#seq
+    this.#answers.clear()
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
 
@@ -284,6 +309,12 @@ export class Journal {
   #lose(count: number): void {
     this.#dropped += count
     this.#lost = this.#changes
+  }
+
+  /** The entry of that seq, while it is kept: those that are have no gap between them. */
+  #find(seq: number): JournalEntry | undefined {
+    const oldest = this.#kept[this.#first]
+    return oldest === undefined || seq < oldest.seq ? undefined : this.#kept[this.#first + seq - oldest.seq]
   }
 
   #held(): JournalEntry[] {

@@ -263,17 +263,16 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     const { fault } = call
     const sent = typeof fault === 'object' && 'bytes' in fault ? sized(response, fault.bytes) : response
     const bytes = call.reply.answer(sent)
-    this.#options.instance.journal.close(call.entry, fault ? 'fault' : outcomeOf(response), bytes)
+    this.#options.instance.journal.close(call.entry, fault ? 'fault' : outcomeOf(response), bytes, sent)
   }
 
   #refuse(entry: JournalEntry, reply: Reply, id: RequestId | undefined, why: string): void {
     const message = `invalid request: ${why}`
-    const bytes = reply.answer(
+    const answer =
       id === undefined
         ? anonymousError(RpcCode.invalidRequest, message)
-        : errorResponse(id, RpcCode.invalidRequest, message),
-    )
-    this.#options.instance.journal.close(entry, 'protocol_error', bytes)
+        : errorResponse(id, RpcCode.invalidRequest, message)
+    this.#options.instance.journal.close(entry, 'protocol_error', reply.answer(answer), answer)
   }
 
   #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {

@@ -33,7 +33,7 @@ function operations({ paths }: z.infer<typeof description>, id: string) {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { responses }]) => ({
       ...{ path, method, statuses: Object.keys(responses), name: `${method} ${path}` },
-      target: path.replace('{id}', id),
+      target: path.replace('{id}', id).replace('{seq}', '1'),
     })),
   )
 }

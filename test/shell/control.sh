@@ -51,6 +51,7 @@ has 'time does not run backwards' "$(ask POST /clock/advance '{"ms":-1}')" '"cod
 
 call "$instanode" list_resources '{}' "$paid" >/dev/null
 has 'a call is in the journal' "$(ask GET '/journal?tool=list_resources')" '"caller":"acct_paid"'
+has 'a call is there with its answer' "$(ask GET /journal/entries/1)" '"answer":"{'
 has 'what has come is waited for' "$(ask POST /journal/wait '{"where":{"tool":"list_resources","outcome":"ok"}}')" '"seq":1'
 has 'what does not come is told by its nearest miss' \
   "$(ask POST /journal/wait '{"where":{"tool":"list_resources","caller":"acct_free"},"timeoutMs":0}')" 'caller is \"acct_paid\", not \"acct_free\"'

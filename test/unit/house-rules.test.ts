@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '../..')
 
 function sources(folder: string): { path: string; text: string }[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.tsx?$/.test(name))
     .map(name => ({ path: join(folder, name), text: readFileSync(join(root, folder, name), 'utf8') }))
 }
 
@@ -19,6 +19,8 @@ function findings(pattern: RegExp, files: { path: string; text: string }[]): str
 }
 
 const BYPASSES = /\bDate\.now\b|new Date\(\)|performance\.now|\bset(Timeout|Interval)\b|timers\/promises/
+/** The page is a program of its own, in a browser: its time has one source, too. */
+const PAGE_TIME = 'shared/control/page/browser-time.ts'
 const code = [...sources('servers'), ...sources('shared')]
 
 describe('the house', () => {
@@ -26,7 +28,7 @@ describe('the house', () => {
     expect(
       findings(
         BYPASSES,
-        code.filter(({ path }) => !path.startsWith('shared/clock/')),
+        code.filter(({ path }) => !path.startsWith('shared/clock/') && path !== PAGE_TIME),
       ),
     ).toEqual([])
   })
@@ -51,6 +53,12 @@ describe('the house', () => {
         random,
         code.filter(({ path }) => path !== 'shared/ids.ts'),
       ),
+    ).toEqual([])
+  })
+
+  it('has the page make no markup of text', () => {
+    expect(
+      findings(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/i, sources('shared/control/page')),
     ).toEqual([])
   })
 

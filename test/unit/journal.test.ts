@@ -55,6 +55,27 @@ it('bounds the bytes it keeps, but always keeps the latest', () => {
   expect(journal.entries()).toHaveLength(1)
 })
 
+it('keeps the latest 256 answers, of entries that it keeps', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 300 })
+  const late = journal.open(arrival())
+  for (let seq = 2; seq <= 301; seq++) journal.close(journal.open(arrival()), 'ok', 3, `${seq}`)
+  journal.close(late, 'ok', 1, '1')
+  expect(() => journal.find(1)).toThrow('no entry 1')
+  const kept = Array.from({ length: 300 }, (_, at) => journal.find(at + 2).answer)
+  expect(kept.filter(answer => answer !== null)).toHaveLength(255)
+  expect([kept[0], kept.at(-1)]).toEqual([null, '301'])
+  journal.clear()
+  expect(() => journal.find(301)).toThrow('no entry 301')
+})
+
+it('keeps no answer that is longer than 64 KiB', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  journal.close(journal.open(arrival()), 'ok', 65_536, { just: 'in' })
+  journal.close(journal.open(arrival()), 'ok', 65_537, { just: 'out' })
+  expect(journal.find(1).answer).toBe('{"just":"in"}')
+  expect(journal.find(2).answer).toBeNull()
+})
+
 it('masks secret headers but shows that they were there', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
   const headers = { authorization: 'Bearer sesame', cookie: 'session=sesame', 'x-safebot-handle': 'alice' }

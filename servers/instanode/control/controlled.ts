@@ -16,6 +16,8 @@ export interface ControlledOptions {
   contract: ContractName
   /** Whether its port can be connected to; undefined: it has none. */
   listening(): boolean | undefined
+  /** Where it listens; undefined: nowhere. */
+  url(): string | undefined
 }
 
 /** The server as a control plane shows and changes it. */
@@ -25,10 +27,11 @@ export function controlled({
   clock,
   contract,
   listening,
+  url,
 }: ControlledOptions): ControlledInstanode {
   const { store, databases, readiness, plans, urlOf } = core
   return {
-    state: request => stateOf({ store, databases, host, clock, contract, urlOf }, request),
+    state: request => stateOf({ store, databases, host, clock, contract, urlOf, url }, request),
     async checks() {
       const { platform_db, customer_db, redis } = await readiness.reasons()
       return {

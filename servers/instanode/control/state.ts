@@ -4,6 +4,7 @@ import { callsUnderWay } from '../../../shared/control/calls-under-way.js'
 import type { StateRequest } from '../../../shared/control/controlled.js'
 import type { InstanodeView } from '../../../shared/control/schemas/instanode-view.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
+import { mcpUrl } from '../../../shared/control/schemas/mcp-url.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type Contract, contractOf } from '../contract.js'
 import type { Core } from '../core.js'
@@ -25,17 +26,20 @@ export interface StateSources {
   clock: Clock
   contract: ContractName
   urlOf: Core['urlOf']
+  /** Where it listens; undefined: nowhere. */
+  url(): string | undefined
 }
 
 /** What exists now, as plain data. */
 export async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeView> {
-  const { store, databases, host, clock, contract } = sources
+  const { store, databases, host, clock, contract, url } = sources
   const now = clock.now()
   const existing = (await store.resources()).filter(
     resource => isLive(resource, now) || resource.reapAt !== null || resource.status === 'quota_exceeded',
   )
   return {
     contract,
+    mcpUrl: mcpUrl(url()),
     databases: { kind: databases.info.kind, notes: [...databases.info.notes] },
     accounts: (await store.accounts()).map(account => accountState(account, request.secrets)),
     resources: await Promise.all(existing.map(resource => resourceState(resource, sources, request))),

@@ -3,6 +3,7 @@ import type { ContractName } from '../../../shared/contract.js'
 import { callsUnderWay } from '../../../shared/control/calls-under-way.js'
 import type { StateRequest } from '../../../shared/control/controlled.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
+import { mcpUrl } from '../../../shared/control/schemas/mcp-url.js'
 import type { SafebotView } from '../../../shared/control/schemas/safebot-view.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import type { Agent } from '../agent.js'
@@ -10,6 +11,7 @@ import type { Consumer } from '../domain/consumer.js'
 import type { RoomOverview } from '../domain/overview.js'
 import type { Relay } from '../domain/relay.js'
 import type { StoredMessage } from '../domain/room.js'
+import { type KeysInHand, textOf } from './keys-in-hand.js'
 
 type RoomState = SafebotView['rooms'][number]
 
@@ -18,23 +20,37 @@ export interface StateSources {
   host: McpHost<Agent>
   clock: Clock
   contract: ContractName
+  /** Where it listens; undefined: nowhere. */
+  url(): string | undefined
+  /** Keys of rooms, as far as this process has come by them. */
+  keys(): KeysInHand
 }
 
 /** What exists now, as plain data. */
 export async function stateOf(
-  { relay, host, clock, contract }: StateSources,
-  { latest }: StateRequest,
+  { relay, host, clock, contract, url, keys }: StateSources,
+  { latest, secrets }: StateRequest,
 ): Promise<SafebotView> {
   const now = clock.now()
+  const inHand = keys()
   return {
     contract,
-    rooms: (await relay.overview.rooms(latest)).map(overview => roomState(overview, now)),
+    mcpUrl: mcpUrl(url()),
+    rooms: (await relay.overview.rooms(latest)).map(overview => {
+      const known = inHand.get(overview.room.id) ?? []
+      return roomState(overview, now, known, secrets)
+    }),
     identities: await relay.identities.count(),
     calls: callsUnderWay(host, now),
   }
 }
 
-function roomState(overview: RoomOverview, now: number): RoomState {
+function roomState(
+  overview: RoomOverview,
+  now: number,
+  keys: readonly Uint8Array[],
+  secrets: boolean,
+): RoomState {
   const { room, present, participants, waiting, buffered, messages, consumers } = overview
   return {
     id: room.id,
@@ -45,7 +61,11 @@ function roomState(overview: RoomOverview, now: number): RoomState {
     present,
     participants: participants.map(({ name, lastSeenMsAgo }) => ({ name, lastSeenMsAgo })),
     ...{ waiting, buffered },
-    messages: messages.map(messageState),
+    keyKnown: keys.length > 0,
+    messages: messages.map(message => ({
+      ...messageState(message),
+      ...(secrets && { text: textOf(message, keys) }),
+    })),
     consumers: consumers.map(consumer => consumerState(consumer, now)),
   }
 }

@@ -1,7 +1,7 @@
 import type { EntryJson } from '../../journal/entry-json.js'
 import type { PageRequest, WaitOptions } from '../../journal/requests.js'
 import type { JournalFilter } from '../../journal/where.js'
-import { pageAnswer, proven, waitAnswer } from '../schemas/journal.js'
+import { entryAnswer, pageAnswer, proven, waitAnswer } from '../schemas/journal.js'
 import type { Exchange, Resumption } from './exchange.js'
 import { type JournalEvent, journalEventOf } from './journal-events.js'
 import { queryOf } from './query.js'
@@ -19,6 +19,11 @@ export class ControlledJournal {
   /** See `Journal.page`. */
   page(request: PageRequest = {}): Promise<{ entries: EntryJson[]; next: number; dropped: number }> {
     return this.#exchange.read({ method: 'GET', path: `/journal${queryOf(request)}` }, pageAnswer)
+  }
+
+  /** See `Journal.find`. @throws ControlError `unknown_entry` */
+  find(seq: number): Promise<{ entry: EntryJson; answer: string | null }> {
+    return this.#exchange.read({ method: 'GET', path: `/journal/entries/${seq}` }, entryAnswer)
   }
 
   async clear(): Promise<void> {

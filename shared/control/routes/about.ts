@@ -1,9 +1,10 @@
 import { VERSION } from '../../version.js'
 import { json, text } from '../answers.js'
 import type { Controlled } from '../controlled.js'
-import { front } from '../front.js'
 import { type Operation, type OperationDescription, operation, rawOperation } from '../operation.js'
+import { pageAnswer } from '../page-files.js'
 import { probeAll } from '../probe.js'
+import { routeList } from '../route-list.js'
 import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
 import { storeChecks } from '../store-checks.js'
 
@@ -25,9 +26,11 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
     rawOperation({
       method: 'GET',
       path: '/',
-      summary: 'What there is',
+      summary: 'What there is: this list, or in a browser a page on which to watch it',
       answer: 'text/html',
-      run: async (_, call) => front(all(), instance.name, call.headers.accept),
+      // A browser says that it takes HTML, and nothing else does.
+      run: async (_, { headers }) =>
+        headers.accept?.includes('text/html') ? pageAnswer() : routeList(all(), instance.name),
     }),
     operation({
       method: 'GET',

@@ -1,7 +1,17 @@
+import { checked } from '../../check.js'
 import { Refusal } from '../../errors.js'
 import type { Journal } from '../../journal/journal.js'
 import { type Operation, operation } from '../operation.js'
-import { nothingRequest, pageAnswer, pageQuery, proven, waitAnswer, waitRequest } from '../schemas/journal.js'
+import {
+  entryAnswer,
+  entryPath,
+  nothingRequest,
+  pageAnswer,
+  pageQuery,
+  proven,
+  waitAnswer,
+  waitRequest,
+} from '../schemas/journal.js'
 
 /** What reached the servers. */
 export function journalRoutes(journal: Journal): Operation[] {
@@ -16,6 +26,18 @@ export function journalRoutes(journal: Journal): Operation[] {
         await journal.refresh()
         const { entries, next, dropped } = journal.page(query)
         return { entries: entries.map(entry => entry.toJSON()), next, dropped }
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/journal/entries/:seq',
+      summary: 'One of what arrived, with what it was answered',
+      answer: entryAnswer,
+      refusals: [404],
+      run({ call }) {
+        const { seq } = checked(entryPath, call.params, 'bad_path', 'path')
+        const { entry, answer } = journal.find(seq)
+        return { entry: entry.toJSON(), answer }
       },
     }),
     operation({

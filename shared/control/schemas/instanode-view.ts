@@ -3,6 +3,7 @@ import { CONTRACT_NAMES } from '../../contract.js'
 import { account } from './account.js'
 import { callUnderWay } from './call.js'
 import { instant } from './instant.js'
+import { mcpEndpoint } from './mcp-url.js'
 
 const delivery = z
   .strictObject({
@@ -60,6 +61,7 @@ const resource = z
 export const instanodeView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
+    mcpUrl: mcpEndpoint,
     databases: z.strictObject({
       kind: z.enum(['embedded', 'server']),
       notes: z.array(z.string()).describe('what its operator should know'),

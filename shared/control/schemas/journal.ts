@@ -39,6 +39,20 @@ export const pageAnswer = z
   })
   .meta({ id: 'JournalPage' })
 
+export const entryPath = strict({ seq: wholeNumber(1) })
+
+export const entryAnswer = z
+  .strictObject({
+    entry: entryJson,
+    answer: z
+      .string()
+      .nullable()
+      .describe(
+        'as it was handed to the transport; null: there is none, or it was too long or too long ago to be kept',
+      ),
+  })
+  .meta({ id: 'AnsweredEntry' })
+
 export const waitRequest = strict({ where: whereSchema, ...waitSchema.shape }).meta({ id: 'WaitRequest' })
 
 export const waitAnswer = z.strictObject({ entries: z.array(entryJson) }).meta({ id: 'Awaited' })

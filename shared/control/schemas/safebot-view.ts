@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { CONTRACT_NAMES } from '../../contract.js'
 import { callUnderWay } from './call.js'
 import { instant } from './instant.js'
+import { mcpEndpoint } from './mcp-url.js'
 
 const message = z
   .strictObject({
@@ -14,6 +15,11 @@ const message = z
     at: instant,
     replyTo: z.string().exactOptional(),
     ttlMs: z.number().exactOptional(),
+    text: z
+      .string()
+      .nullable()
+      .exactOptional()
+      .describe('only if secrets were asked for; null: no key that this process has come by opens it'),
   })
   .meta({ id: 'Message' })
 
@@ -45,6 +51,11 @@ const room = z
     present: z.int().describe('how many are connected, with a name or without'),
     participants: z.array(z.strictObject({ name: z.string(), lastSeenMsAgo: z.int() })),
     waiting: z.int().describe('parked calls, and open event streams'),
+    keyKnown: z
+      .boolean()
+      .describe(
+        'whether this process has come by a key: the room is of its world, or was named to its tools',
+      ),
     buffered: z.int().describe('how many messages there are'),
     messages: z.array(message).describe('the latest, the oldest first'),
     consumers: z.array(consumer),
@@ -55,6 +66,7 @@ const room = z
 export const safebotView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
+    mcpUrl: mcpEndpoint,
     rooms: z.array(room),
     identities: z.int().describe('how many handles are registered'),
     calls: z.array(callUnderWay),

@@ -36,6 +36,8 @@ const REFUSED: [method: string, path: string, body: unknown, status: number, cod
     ['GET', '/journal?arguments=x', undefined, 400, 'bad_query', 'JSON'],
     ['GET', '/journal?tol=x', undefined, 400, 'bad_query', 'does not know "tol"'],
     ['GET', '/journal?tool=a&tool=b', undefined, 400, 'bad_query', 'query.tool is given twice'],
+    ['GET', '/journal/entries/x', undefined, 400, 'bad_path', 'path.seq is "x"'],
+    ['GET', '/journal/entries/7', undefined, 404, 'unknown_entry', 'no entry 7'],
     ['GET', '/clock?now=1', undefined, 400, 'bad_query', '/clock takes no parameters'],
     ['GET', '/journal/stream?after=-1', undefined, 400, 'bad_query', 'query.after'],
     ['GET', '/gateways/audit?outcome=good', undefined, 400, 'bad_query', 'query.outcome is "good"'],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { startControlled } from '../../support/control.js'
+import { send } from '../../support/raw-http.js'
 import { call, ok } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 
@@ -22,6 +23,26 @@ describe('the journal, over HTTP', () => {
     expect(rest.entries[0]).toEqual(
       JSON.parse(JSON.stringify(u.journal.entries({ arguments: { name: 'two' } })[0])),
     )
+  })
+
+  it('has each request with what it was answered', async () => {
+    const { control, u } = await startControlled()
+    const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
+    await call(agent, 'claim_token', { token: 'nonsense' })
+    await send(`${u.instanode.apiUrl}/api/me/resources`, { method: 'GET' })
+    const { entries } = await control.journal.page()
+    const answers = await Promise.all(
+      entries.map(async ({ seq }) => (await control.journal.find(seq)).answer),
+    )
+    const answered = (tool: string) => answers[entries.findIndex(entry => entry.tool === tool)] ?? ''
+    expect(JSON.parse(answered('claim_token'))).toMatchObject({
+      jsonrpc: '2.0',
+      result: { isError: true, content: [{ text: expect.stringContaining('is not a resource token') }] },
+    })
+    const [asked, refusal] = [entries.at(-1), answers.at(-1)]
+    expect(asked).toMatchObject({ method: 'GET /api/me/resources', outcome: 'protocol_error' })
+    expect(refusal).toHaveLength(asked?.responseBytes ?? 0)
+    await expect(control.journal.find(entries.length + 1)).rejects.toMatchObject({ code: 'unknown_entry' })
   })
 
   it('is cleared, and hears nothing of what the control plane is asked', async () => {

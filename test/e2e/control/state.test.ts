@@ -114,6 +114,39 @@ describe('what exists of Safebot', () => {
     expect(room?.messages).toHaveLength(2)
   })
 
+  it('has the texts of messages when secrets are asked for, where this process has come by the key', async () => {
+    const { control, u } = await startControlled()
+    const agent = await u.safebot.connect({ handle: 'asker' })
+    const { url, room_id } = await ok(agent, 'create_room')
+    await ok(agent, 'send_message', { url, text: 'for the two of us' })
+    const sealed = { ciphertext: 'c2VhbGVk', nonce: 'A'.repeat(32), sender: 'curl' }
+    for (const room of [room_id, 'elsewhere']) {
+      await send(`${u.safebot.apiUrl}/api/rooms/${room}/messages`, { body: sealed })
+    }
+    const textsOf = async (secrets: boolean) =>
+      Object.fromEntries(
+        ((await control.state({ secrets })).safebot?.rooms ?? []).map(room => [
+          room.id,
+          [room.keyKnown, ...room.messages.map(({ text }) => text)],
+        ]),
+      )
+    expect(await textsOf(true)).toMatchObject({
+      [String(room_id)]: [true, 'for the two of us', null],
+      elsewhere: [false, null],
+    })
+    expect(await textsOf(false)).toMatchObject({
+      [String(room_id)]: [true, undefined, undefined],
+      elsewhere: [false, undefined],
+    })
+  })
+
+  it('has the texts of the world’s own rooms', async () => {
+    const rooms = [{ id: 'lobby', messages: [{ sender: 'host', text: 'welcome' }] }]
+    const { control } = await startControlled({ world: { about: 'A room.', rooms } })
+    const [room] = (await control.state({ secrets: true })).safebot?.rooms ?? []
+    expect([room?.keyKnown, room?.messages.map(({ text }) => text)]).toEqual([true, ['welcome']])
+  })
+
   it('is kept alive by nobody who looks', async () => {
     const { control, u } = await startControlled({ contract: 'observed' })
     const agent = await u.safebot.connect()

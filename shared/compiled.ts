@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
 /**
- * Where a compiled file of this package is, for what cannot be imported: a worker's entry, a packed template.
+ * Where a compiled file of this package is, for what cannot be imported: a worker's entry, a packed template, the page.
  *
  * Compiled code finds it beside itself. Run from the TypeScript sources (vitest), the same place under `dist/` is
  * taken, since a worker thread loads JavaScript only; `npm test` builds first.
@@ -13,6 +13,6 @@ import { fileURLToPath } from 'node:url'
 export function compiled(name: string, from: string): string {
   const url = new URL(name, from).href
   return fileURLToPath(
-    from.endsWith('.ts') ? url.replace(/\/servers\/(?!.*\/servers\/)/, '/dist/servers/') : url,
+    from.endsWith('.ts') ? url.replace(/\/(servers|shared)\/(?!.*\/(servers|shared)\/)/, '/dist/$1/') : url,
   )
 }

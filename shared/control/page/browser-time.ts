@@ -1,0 +1,17 @@
+/** The page's only source of time: the browser's. What counts down goes by the instance's clock, see `live/clock.ts`. */
+
+/** Milliseconds since the epoch. */
+export function machineNow(): number {
+  return Date.now()
+}
+
+/** Calls `work` once. @returns takes it back */
+export function later(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms)
+  return () => clearTimeout(timer)
+}
+
+/** Calls `work` again and again, for as long as the page is there. */
+export function every(ms: number, work: () => void): void {
+  setInterval(work, ms)
+}

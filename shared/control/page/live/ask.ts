@@ -1,0 +1,32 @@
+/** What the control plane has refused, in its own words. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly hint: string | null,
+  ) {
+    super(message)
+  }
+}
+
+/** Asks the control plane that this page comes from. @throws Refused; TypeError if it cannot be reached */
+export async function ask<Answer>(
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
+  const response = await fetch(path, {
+    method,
+    ...(body !== undefined && {
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    }),
+  })
+  const answer = await response.json()
+  if (response.ok) return answer
+  throw new Refused(
+    response.status,
+    String(answer?.error?.message ?? response.statusText),
+    answer?.error?.hint ?? null,
+  )
+}

@@ -1,0 +1,36 @@
+import { signal } from '@preact/signals'
+import { later } from '../browser-time.js'
+
+/** Whether the page hears of what happens; `lost`: it did, and tries to again. */
+export const connection = signal<'connecting' | 'live' | 'lost'>('connecting')
+
+const RETRY_MS = 1000
+
+/** What somebody who keeps to a stream does with it. */
+export interface Listening {
+  path: string
+  /** By the names of its events, with their data. */
+  on: Readonly<Record<string, (data: string) => void>>
+  /** It has begun: at first, and again whenever it had broken off. Whatever was known before may be of another process. */
+  began(): void
+}
+
+/**
+ * Keeps to a stream of the control plane, and takes it up from its beginning whenever it has broken off. The browser would go on
+ * behind the last event it saw, which is wrong where another process has taken the place of the one it was from.
+ */
+export function keepTo(listening: Listening): void {
+  const source = new EventSource(listening.path)
+  source.onopen = () => {
+    connection.value = 'live'
+    listening.began()
+  }
+  source.onerror = () => {
+    source.close()
+    connection.value = 'lost'
+    later(RETRY_MS, () => keepTo(listening))
+  }
+  for (const [name, take] of Object.entries(listening.on)) {
+    source.addEventListener(name, event => take(String(event.data)))
+  }
+}

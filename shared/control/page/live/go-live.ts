@@ -1,0 +1,48 @@
+import { effect } from '@preact/signals'
+import { every } from '../browser-time.js'
+import { calls, dropped, forgetCalls, takeCall } from './calls.js'
+import { keepClockGoing } from './clock.js'
+import { keepTo } from './connection.js'
+import { hearOfGateways } from './gateways.js'
+import { forgetLeases, learnClaims } from './leases.js'
+import { anyOpen } from './secrets.js'
+import { look, somethingHappened } from './state.js'
+
+/** Sizes and connections of databases change with nobody calling. */
+const LOOK_MS = 2000
+
+/** Has the page hear of what happens, for as long as it is there. */
+export function goLive(): void {
+  keepTo({
+    path: '/journal/stream?after=0',
+    began: beginAfresh,
+    on: { opened: takeEntry, ended: takeEntry, cleared: forgetCalls, gap: takeGap },
+  })
+  every(LOOK_MS, () => {
+    if (document.visibilityState === 'visible') void look()
+  })
+  keepClockGoing()
+  effect(() => {
+    if (calls.value.length > 0) void learnClaims()
+  })
+  effect(() => {
+    if (anyOpen.value) void look()
+  })
+}
+
+function beginAfresh(): void {
+  forgetCalls()
+  forgetLeases()
+  void look()
+  // What goes wrong here has the stream break off, too.
+  hearOfGateways().catch(() => undefined)
+}
+
+function takeEntry(data: string): void {
+  takeCall(JSON.parse(data))
+  somethingHappened()
+}
+
+function takeGap(data: string): void {
+  dropped.value = Number(JSON.parse(data).dropped)
+}

@@ -1,0 +1,46 @@
+import type { EntryJson } from '../../../journal/entry-json.js'
+
+/** As many as the journal's own ring holds. */
+const MOST = 10_000
+
+/** A call, as the journal has it now. */
+export interface Call {
+  readonly entry: EntryJson
+  /** When it arrived, by the machine; milliseconds since the epoch. */
+  readonly wallMs: number
+}
+
+/** The latest calls, by their seq. */
+export class CallLog {
+  #calls: Call[] = []
+
+  /** The oldest first. */
+  get calls(): readonly Call[] {
+    return this.#calls
+  }
+
+  /** Takes in an entry that is new, or has ended. */
+  take(entry: EntryJson): void {
+    const call = { entry, wallMs: Date.parse(entry.wall) }
+    const at = this.#placeOf(entry.seq)
+    const known = this.#calls[at]?.entry.seq === entry.seq
+    this.#calls.splice(at, known ? 1 : 0, call)
+    if (this.#calls.length > MOST) this.#calls.shift()
+  }
+
+  clear(): void {
+    this.#calls = []
+  }
+
+  /** Where it stands, or would. From the end: what comes is new, as a rule. */
+  #placeOf(seq: number): number {
+    let at = this.#calls.length
+    while (at > 0 && (this.#calls[at - 1]?.entry.seq ?? 0) >= seq) at--
+    return at
+  }
+}
+
+/** What was called: a tool, or else a method. */
+export function nameOf({ tool, method }: EntryJson): string {
+  return tool ?? method ?? 'no request'
+}

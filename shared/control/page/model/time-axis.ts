@@ -1,0 +1,74 @@
+/** A stretch of time, in milliseconds. */
+export interface Stretch {
+  readonly from: number
+  readonly to: number
+}
+
+/** A time in which nothing was, and which is therefore cut short. */
+export interface Cut {
+  /** Where it stands, in percent. */
+  readonly x: number
+  readonly ms: number
+}
+
+export interface TimeAxis {
+  /** Where it begins, and where it goes on behind each cut. */
+  readonly begins: readonly { readonly x: number; readonly at: number }[]
+  /** The last instant on it. */
+  readonly end: number
+  readonly cuts: readonly Cut[]
+  /** Where an instant stands, in percent; what lies in a cut stands at its beginning. */
+  x(instant: number): number
+}
+
+/** Shorter times in which nothing was are drawn as they are. */
+const WORTH_A_CUT_MS = 30_000
+
+/** What stands before and behind each stretch, so that its ends can be seen. */
+const AIR_MS = 1500
+
+/** Percent that a cut takes. */
+const CUT_PERCENT = 5
+
+/** An axis on which the stretches are to be seen however far apart they are: a clock that is advanced by a day leaves a day of nothing. */
+export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
+  const parts = joined(stretches)
+  const cutsPercent = Math.max(0, parts.length - 1) * CUT_PERCENT
+  const total = parts.reduce((sum, { from, to }) => sum + to - from, 0)
+  const scale = (100 - cutsPercent) / Math.max(1, total)
+  const cuts: Cut[] = []
+  const begins: { x: number; at: number }[] = []
+  let at = 0
+  for (const [index, { from, to }] of parts.entries()) {
+    begins.push({ x: at, at: from + AIR_MS })
+    at += (to - from) * scale
+    const next = parts[index + 1]
+    if (next === undefined) break
+    cuts.push({ x: at + CUT_PERCENT / 2, ms: next.from - to })
+    at += CUT_PERCENT
+  }
+  return {
+    begins,
+    end: (parts.at(-1)?.to ?? 0) - AIR_MS,
+    cuts,
+    x(instant) {
+      let x = 0
+      for (const [index, { from, to }] of parts.entries()) {
+        if (instant < from) return x
+        x = (begins[index]?.x ?? 0) + (Math.min(instant, to) - from) * scale
+      }
+      return x
+    },
+  }
+}
+
+function joined(stretches: readonly Stretch[]): Stretch[] {
+  const parts: Stretch[] = []
+  for (const { from, to } of [...stretches].sort((one, other) => one.from - other.from)) {
+    const last = parts.at(-1)
+    const [begin, end] = [from - AIR_MS, to + AIR_MS]
+    if (last === undefined || begin - last.to > WORTH_A_CUT_MS) parts.push({ from: begin, to: end })
+    else parts[parts.length - 1] = { from: last.from, to: Math.max(last.to, end) }
+  }
+  return parts
+}

@@ -1,0 +1,7 @@
+import { render } from 'preact'
+import { App } from './app.js'
+import { goLive } from './live/go-live.js'
+
+const root = document.getElementById('page')
+if (root !== null) render(<App />, root)
+goLive()

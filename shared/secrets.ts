@@ -1,0 +1,49 @@
+/** What a secret looks like in what passes by. In text within JSON, quotes are escaped. */
+const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
+  ['a database URL with its password', /(?<=postgres(?:ql)?:\/\/[^\s:/@"\\]+:)[^\s@"\\]+(?=@)/g],
+  ['a JSON web token', /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g],
+  ['the key of a room', /(?<=#k=)[\w-]{16,}/g],
+  [
+    'the token of a resource',
+    /(?<=(?:token\\*"?\s*[:=]\s*\\*"?|\/webhook\/receive\/))[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/gi,
+  ],
+]
+
+/** A part of a text: plain, or a secret with what it is. */
+export interface TextPart {
+  readonly text: string
+  readonly secret: string | null
+}
+
+/** The secrets that stand in a text, by what they are. */
+export function secretsIn(text: string): string[] {
+  return SECRETS.flatMap(([what, pattern]) => (text.search(pattern) < 0 ? [] : [what]))
+}
+
+/** A text, cut into what may be seen and what is secret; put together again it is the same text. */
+export function cutAtSecrets(text: string): TextPart[] {
+  const found = SECRETS.flatMap(([secret, pattern]) =>
+    [...text.matchAll(pattern)].map(match => ({
+      secret,
+      begin: match.index,
+      end: match.index + match[0].length,
+    })),
+  ).sort((one, other) => one.begin - other.begin)
+  const parts: TextPart[] = []
+  let at = 0
+  for (const { secret, begin, end } of found) {
+    if (begin < at) continue
+    if (begin > at) parts.push({ text: text.slice(at, begin), secret: null })
+    parts.push({ text: text.slice(begin, end), secret })
+    at = end
+  }
+  if (at < text.length) parts.push({ text: text.slice(at), secret: null })
+  return parts
+}
+
+/** A text with each secret replaced by what it is. */
+export function maskSecrets(text: string): string {
+  return cutAtSecrets(text)
+    .map(part => (part.secret === null ? part.text : `[${part.secret}]`))
+    .join('')
+}

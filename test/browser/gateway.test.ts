@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { rpc, send } from '../support/raw-http.js'
+import { until } from '../support/until.js'
+import { callOverHttp } from './support/call-over-http.js'
+import { openPage } from './support/open-page.js'
+import { startGuarded } from './support/start-guarded.js'
+
+describe('a gateway', () => {
+  it('shows what was asked for and denied by which rule, and that it did not reach the server', async () => {
+    const { u } = await startGuarded()
+    const page = await openPage(u.control.url)
+    await page.getByText('Nobody has asked').waitFor()
+    const { url } = u.gateways.instanode
+    await callOverHttp(url, 'create_postgres', { name: 'DROP TABLE' })
+    await callOverHttp(url, 'list_resources')
+    const asked = page.getByLabel('What the gateways made of calls').getByRole('row')
+    await asked.filter({ hasText: 'list_resources' }).getByText('allowed').waitFor()
+    const denied = (await asked.filter({ hasText: 'create_postgres' }).innerText()).split(/\s*[\n\t]\s*/)
+    expect(denied).toEqual(expect.arrayContaining(['denied', 'label', 'not reached']))
+    const reached = page.getByRole('table', { name: /^Calls/ }).locator('.call-name button')
+    await page.getByRole('button', { name: 'list_resources' }).waitFor()
+    expect(await reached.allInnerTexts()).toEqual(['list_resources'])
+  })
+
+  it('holds a call until somebody approves of it on the page', async () => {
+    const { u } = await startGuarded()
+    const page = await openPage(u.control.url)
+    const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
+    await page.getByRole('button', { name: 'Approve get_api_token of default' }).click()
+    await held
+    await page.getByText('get_api_token of default: used').waitFor()
+    await page.getByRole('row').filter({ hasText: 'get_api_token' }).getByText('approved').waitFor()
+    expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
+    expect(u.journal.entries({ tool: 'get_api_token', outcome: 'ok' })).toHaveLength(1)
+  })
+
+  it('refuses a held call when somebody refuses it on the page', async () => {
+    const { u } = await startGuarded()
+    const page = await openPage(u.control.url)
+    const body = rpc('tools/call', { name: 'get_api_token', arguments: {} }, 1)
+    const held = send(u.gateways.instanode.url, { body })
+    await page.getByRole('button', { name: 'Refuse get_api_token of default' }).click()
+    expect((await held).body).toContain('Account tokens are given out by people')
+    expect(u.journal.entries({ tool: 'get_api_token' })).toEqual([])
+  })
+
+  it('says so when what is approved has been decided elsewhere meanwhile', async () => {
+    const { u } = await startGuarded()
+    const page = await openPage(u.control.url)
+    const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
+    const approve = page.getByRole('button', { name: /^Approve/ })
+    await approve.waitFor()
+    await page.route('**/approvals/*', async route => {
+      const [pending] = u.gateways.instanode.approvals.list()
+      u.gateways.instanode.approvals.decide(pending?.id ?? '', 'refuse')
+      await route.continue()
+    })
+    // The browser itself says of the answer that it was a 409.
+    page.removeAllListeners('console')
+    await approve.click()
+    await page.getByText('is refused already').waitFor()
+    await held
+    await until(() => u.gateways.instanode.approvals.list().every(({ state }) => state === 'refused'))
+  })
+})

@@ -1,0 +1,60 @@
+import { createServer } from 'node:net'
+import { expect, it } from 'vitest'
+import { Command } from '../support/command.js'
+import { rpc, send } from '../support/raw-http.js'
+import { openPage } from './support/open-page.js'
+
+/** A port that was free a moment ago. */
+function freePort(): Promise<number> {
+  return new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
+
+/** The built command, with its control plane on a port; `called` has one call reach it. */
+async function up(controlPort: number) {
+  const args = [
+    'up',
+    '--instanode-port',
+    '0',
+    '--safebot-port',
+    '0',
+    '--control-port',
+    `${controlPort}`,
+    '--json',
+  ]
+  const command = new Command([...args, '--clock', 'manual', '--seed', 'restart'])
+  const [line = ''] = await command.lines(1)
+  const { safebot } = JSON.parse(line)
+  const called = (handle: string) =>
+    send(safebot.mcp, {
+      body: rpc('tools/call', { name: 'create_room', arguments: {} }, 1),
+      headers: { 'X-Safebot-Handle': handle },
+    })
+  return { command, called }
+}
+
+it('says that the process has gone, and begins afresh with the one that takes its place', async () => {
+  const port = await freePort()
+  const first = await up(port)
+  await first.called('before-one')
+  await first.called('before-two')
+  const page = await openPage(`http://127.0.0.1:${port}`)
+  await page.getByText('2 calls reached the servers').waitFor()
+  first.command.process.kill('SIGKILL')
+  await first.command.exit
+  await page.getByText('disconnected, trying again').waitFor()
+  // What was last known is still there to be read.
+  expect(await page.getByText('before-two').count()).toBe(1)
+
+  const second = await up(port)
+  await second.called('after')
+  await page.getByText('live', { exact: true }).waitFor()
+  await page.getByText('1 call reached the servers').waitFor()
+  expect(await page.getByText('before-two').count()).toBe(0)
+  await second.called('later')
+  await page.getByText('later', { exact: true }).waitFor()
+})

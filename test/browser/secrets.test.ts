@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { createPostgres } from '../support/instanode.js'
+import { send } from '../support/raw-http.js'
+import { RecordingDatabases } from '../support/recording-databases.js'
+import { call, ok, startUnderstudy } from '../support/understudy.js'
+import { openPage } from './support/open-page.js'
+
+describe('secrets', () => {
+  it('in the bodies and answers of calls are hidden, each until it is clicked on', async () => {
+    const u = await startUnderstudy({ databases: new RecordingDatabases() })
+    const agent = await u.instanode.connect()
+    const { token } = await createPostgres(agent, 'scratch')
+    await call(agent, 'claim_token', { token })
+    const page = await openPage(u.control.url)
+    for (const tool of ['create_postgres', 'claim_token']) {
+      await page.getByRole('button', { name: tool }).click()
+      await page.getByRole('button', { name: '[the token of a resource]' }).first().waitFor()
+      expect(await page.locator('.call-details').innerText()).not.toContain(token)
+    }
+    await page
+      .getByLabel(/^Request, /)
+      .getByRole('button', { name: '[the token of a resource]' })
+      .click()
+    await page
+      .getByLabel(/^Request, /)
+      .getByText(token)
+      .waitFor()
+  })
+
+  it('in what was called are hidden, too', async () => {
+    const u = await startUnderstudy({ databases: new RecordingDatabases() })
+    const { receive_url, token } = await ok(await u.instanode.connect(), 'create_webhook', { name: 'ci' })
+    await send(String(receive_url), { body: 'hello' })
+    const page = await openPage(u.control.url)
+    await page.getByRole('button', { name: 'POST /webhook/receive/' }).waitFor()
+    expect(await page.locator('body').innerText()).not.toContain(String(token))
+    expect(await page.content()).not.toContain(String(token))
+  })
+
+  it('of resources do not come to the page before they are asked for', async () => {
+    const u = await startUnderstudy({ databases: new RecordingDatabases() })
+    const { connection_url } = await createPostgres(await u.instanode.connect(), 'scratch')
+    const password = new URL(connection_url).password
+    const page = await openPage(u.control.url)
+    const url = page.getByRole('button', { name: /^URL of scratch: .*\[masked\]/ })
+    await url.waitFor()
+    expect(await page.content()).not.toContain(password)
+    await url.click()
+    await page.getByText(connection_url).waitFor()
+    await page.getByRole('button', { name: 'URL of scratch: postgres://' }).click()
+    await url.waitFor()
+    expect(await page.content()).not.toContain(password)
+  })
+
+  it('said in rooms are sealed until they are asked for, and stay so where this instance has no key', async () => {
+    const u = await startUnderstudy()
+    const agent = await u.safebot.connect({ handle: 'alice' })
+    const { url, room_id } = await ok(agent, 'create_room')
+    await ok(agent, 'send_message', { url, text: 'for the two of us' })
+    const sealed = { ciphertext: 'c2VhbGVkIGVsc2V3aGVyZQ==', nonce: 'A'.repeat(32), sender: 'curl' }
+    await send(`${u.safebot.apiUrl}/api/rooms/elsewhere/messages`, { body: sealed })
+    const page = await openPage(u.control.url)
+    const ours = page.getByRole('article', { name: `Room ${room_id}` })
+    const theirs = page.getByRole('article', { name: 'Room elsewhere' })
+    await theirs.getByText('this instance has not come by the room’s key').waitFor()
+    expect(await theirs.getByRole('button', { name: 'show texts' }).count()).toBe(0)
+    await ours.getByRole('button', { name: 'show texts' }).click()
+    await ours.getByText('for the two of us').waitFor()
+    await ours.getByRole('button', { name: 'hide texts' }).click()
+    await ours.getByText('for the two of us').waitFor({ state: 'detached' })
+  })
+})

@@ -1,0 +1,27 @@
+import { join } from 'node:path'
+import type { Understudy, UnderstudyOptions } from '../../../servers/index.js'
+import { PAID } from '../../support/instanode.js'
+import { RecordingDatabases } from '../../support/recording-databases.js'
+import { startUnderstudy } from '../../support/understudy.js'
+
+/** What the agents of the story are held to. */
+const POLICY = join(import.meta.dirname, 'agent-policy.yaml')
+
+/** An instance on a manual clock, its databases recorded only, with a gateway in front of Instanode. */
+export async function startGuarded(
+  options: UnderstudyOptions = {},
+): Promise<{ u: Understudy; databases: RecordingDatabases }> {
+  const databases = new RecordingDatabases()
+  const u = await startUnderstudy({
+    databases,
+    gateways: {
+      instanode: {
+        policy: POLICY,
+        upstreamHeaders: [`Authorization: Bearer ${PAID}`],
+        approvalHoldMs: 600_000,
+      },
+    },
+    ...options,
+  })
+  return { u, databases }
+}

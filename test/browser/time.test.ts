@@ -1,0 +1,89 @@
+import type { Route } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import { createPostgres, createWebhook } from '../support/instanode.js'
+import { RecordingDatabases } from '../support/recording-databases.js'
+import { ok, startUnderstudy } from '../support/understudy.js'
+import { openPage } from './support/open-page.js'
+
+describe('time', () => {
+  it('is what the instance’s clock says, and stands still while that does', async () => {
+    const u = await startUnderstudy()
+    const page = await openPage(u.control.url)
+    await page.getByText('2026-01-01 00:00:00').waitFor()
+    await page.getByRole('button', { name: '+1 s' }).click()
+    await page.getByRole('button', { name: '+1 h' }).click()
+    await page.getByText('2026-01-01 01:00:01', { exact: true }).waitFor()
+    expect(u.clock.now()).toBe(Date.parse('2026-01-01T01:00:01Z'))
+  })
+
+  it('runs, and is paused', async () => {
+    const u = await startUnderstudy()
+    const page = await openPage(u.control.url)
+    await page.getByRole('button', { name: 'Run' }).click()
+    await page.getByText('UTC, running').waitFor()
+    expect(u.clock.mode).toBe('real')
+    await page.getByText('2026-01-01 00:00:01', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.getByText('UTC, paused').waitFor()
+    expect(u.clock.mode).toBe('manual')
+  })
+
+  it('brings a task back whose worker has crashed, 60 seconds later, for all to see', async () => {
+    const u = await startUnderstudy()
+    const [asker, worker] = [
+      await u.safebot.connect({ handle: 'asker' }),
+      await u.safebot.connect({ handle: 'worker' }),
+    ]
+    const { url, room_id } = await ok(asker, 'create_room')
+    await ok(asker, 'send_message', { url, text: 'build main' })
+    await ok(worker, 'claim_task', { url })
+    const page = await openPage(u.control.url)
+    const room = page.getByRole('article', { name: `Room ${room_id}` })
+    await room.getByText('1 min to redelivery').waitFor()
+    await page.getByRole('button', { name: '+1 s' }).click()
+    await room.getByText('59 s to redelivery').waitFor()
+    await page.getByRole('button', { name: '+60 s' }).click()
+    await room.getByText('holds none').waitFor()
+    await room.getByLabel('1 leases: 0 acknowledged, 1 expired').waitFor()
+    const { task } = await ok(worker, 'claim_task', { url })
+    expect(task).toMatchObject({ text: 'build main' })
+    await room.getByText('1 min to redelivery').waitFor()
+    await room.getByLabel('2 leases: 0 acknowledged, 1 expired, 1 held now, 1 of them redeliveries').waitFor()
+    await room.getByText('as a table').click()
+    await room.getByRole('row', { name: /worker \d+ redelivered/ }).waitFor()
+  })
+
+  it('shows every lease, those that are taken while the page looks into one included', async () => {
+    const u = await startUnderstudy()
+    const asker = await u.safebot.connect({ handle: 'asker' })
+    const { url, room_id } = await ok(asker, 'create_room')
+    await ok(asker, 'send_message', { url, text: 'build main' })
+    const page = await openPage(u.control.url)
+    const claimAs = async (handle: string) => ok(await u.safebot.connect({ handle }), 'claim_task', { url })
+    const heldUp = async (route: Route) => {
+      await claimAs('second')
+      await page.getByRole('row').filter({ hasText: 'second' }).first().waitFor()
+      await route.continue()
+    }
+    await page.route('**/journal/entries/*', heldUp, { times: 1 })
+    await claimAs('first')
+    const room = page.getByRole('article', { name: `Room ${room_id}` })
+    await room.getByLabel('2 leases: 0 acknowledged, 0 expired, 2 held now').waitFor()
+  })
+
+  it('takes away what is free when a day has passed', async () => {
+    const u = await startUnderstudy({ databases: new RecordingDatabases() })
+    const agent = await u.instanode.connect()
+    await createPostgres(agent, 'scratch')
+    await createWebhook(agent)
+    const page = await openPage(u.control.url)
+    const database = page.getByRole('article', { name: 'Database scratch' })
+    await database.getByText('1 d left').waitFor()
+    await page.getByRole('button', { name: '+1 h' }).click()
+    await database.getByText('23 h left').waitFor()
+    await page.getByRole('button', { name: '+24 h' }).click()
+    await page.getByText('There is no database').waitFor()
+    await page.getByText('There is no receiver').waitFor()
+    expect(await page.getByRole('article').count()).toBe(0)
+  })
+})

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { EVERYTHING, filtered } from '../../../shared/control/page/model/call-filter.js'
+import { CallLog } from '../../../shared/control/page/model/call-log.js'
+import { entry } from './entry.js'
+
+const seqs = (log: CallLog) => log.calls.map(call => call.entry.seq)
+
+describe('the calls of the page', () => {
+  it('stand in the order of their arrival, in whichever order they are heard of', () => {
+    const log = new CallLog()
+    for (const seq of [2, 5, 3, 1, 4]) log.take(entry(seq))
+    expect(seqs(log)).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('have what was last heard of each', () => {
+    const log = new CallLog()
+    log.take(entry(1, { outcome: null }))
+    log.take(entry(2))
+    log.take(entry(1, { outcome: 'fault' }))
+    expect(log.calls.map(call => call.entry.outcome)).toEqual(['fault', 'ok'])
+  })
+
+  it('are the latest ten thousand', () => {
+    const log = new CallLog()
+    for (let seq = 1; seq <= 10_001; seq++) log.take(entry(seq))
+    expect([log.calls.length, seqs(log)[0], seqs(log).at(-1)]).toEqual([10_000, 2, 10_001])
+  })
+
+  it('are shown the latest first, and picked by words, by tools, by failures', () => {
+    const log = new CallLog()
+    log.take(entry(1, { tool: null, method: 'initialize' }))
+    log.take(entry(2, { tool: 'claim_task', caller: 'Bob', outcome: 'tool_error' }))
+    log.take(entry(3, { tool: 'ack_task', outcome: null }))
+    const shown = (wanted: Partial<typeof EVERYTHING>) =>
+      filtered(log.calls, { ...EVERYTHING, ...wanted }).map(call => call.entry.seq)
+    expect(shown({})).toEqual([3, 2, 1])
+    expect(shown({ text: ' bob' })).toEqual([2])
+    expect(shown({ text: 'TASK' })).toEqual([3, 2])
+    expect(shown({ text: 'init' })).toEqual([1])
+    expect(shown({ toolsOnly: true })).toEqual([3, 2])
+    expect(shown({ failedOnly: true })).toEqual([2])
+  })
+})

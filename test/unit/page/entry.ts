@@ -1,0 +1,28 @@
+import type { EntryJson } from '../../../shared/journal/entry-json.js'
+
+/** An entry as the journal's stream has it; what is not named is of no matter. */
+export function entry(seq: number, given: Partial<EntryJson> = {}): EntryJson {
+  const at = '2026-01-01T00:00:00.000Z'
+  return {
+    ...{
+      seq,
+      at,
+      wall: at,
+      server: 'safebot',
+      instance: 'i',
+      transport: 'http',
+      session: null,
+      caller: 'alice',
+    },
+    ...{
+      method: 'tools/call',
+      tool: 'room_status',
+      arguments: {},
+      argsHash: null,
+      headers: {},
+      outcome: 'ok',
+    },
+    ...{ durationMs: 1, requestBytes: 0, responseBytes: 0, raw: '', trace: null },
+    ...given,
+  }
+}
