@@ -18,12 +18,15 @@ export const LATEST = statement(`
          (dropped + (SELECT count(*) FROM journal) - (SELECT count(*) FROM latest))::bigint AS older
   FROM journal_state`)
 
-/** $1: the place, $2: the replica, $3: how many. */
+/** Entries read at once. */
+export const PAGE = 500
+
+/** $1: the place, $2: the replica. How many is written out, and that the state is one row: what it does not know, the planner takes for many. */
 export const BEHIND = statement(`
   SELECT epoch, place, entry, lost
-  FROM journal_state LEFT JOIN LATERAL (
+  FROM (SELECT epoch FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
     SELECT place, CASE WHEN replica <> $2 THEN entry END AS entry, CASE WHEN replica <> $2 THEN lost ELSE 0 END AS lost
-    FROM journal WHERE place > $1 ORDER BY place LIMIT $3
+    FROM journal WHERE place > $1 ORDER BY place LIMIT ${PAGE}
   ) AS behind ON true
   ORDER BY place`)
 

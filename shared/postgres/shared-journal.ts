@@ -6,7 +6,18 @@ import type { JournalHands, JournalShare } from '../journal/share.js'
 import type { Log } from '../log.js'
 import { OneAtATime } from '../one-at-a-time.js'
 import { JournalQueue } from './journal-queue.js'
-import { adopted, BEHIND, CLEAR, type JournalRow, LATEST, LOCK, LOST, TRIM, WRITE } from './journal-rows.js'
+import {
+  adopted,
+  BEHIND,
+  CLEAR,
+  type JournalRow,
+  LATEST,
+  LOCK,
+  LOST,
+  PAGE,
+  TRIM,
+  WRITE,
+} from './journal-rows.js'
 import { RollCall } from './roll-call.js'
 import type { StoreDatabase } from './store-database.js'
 
@@ -17,9 +28,6 @@ const GATHER_MS = 50
 
 /** How often a replica looks for itself: a notice may be lost. While the store is away, how often it is tried. */
 const LOOK_MS = 2_000
-
-/** Entries read at once. */
-const PAGE = 500
 
 /** How many entries the store keeps, and after how many of its own a replica looks whether there are more. */
 const KEPT = { entries: 100_000, every: 5_000 }
@@ -198,7 +206,7 @@ export class SharedJournal implements JournalShare {
     return this.#turns.run('', async () => {
       const { store } = this.#options
       for (let more = true; more; ) {
-        const rows = await store.read<JournalRow>(BEHIND, [this.#place, store.replica, PAGE])
+        const rows = await store.read<JournalRow>(BEHIND, [this.#place, store.replica])
         const epoch = rows[0]?.epoch ?? 0
         this.#forget(epoch)
         more = rows.length === PAGE

@@ -46,7 +46,10 @@ export function readStoreUrl(text: string): StoreAddress {
   }
   const pool = readPool(taken(url, 'pool'))
   const serverUrl = serverUrlOf(url)
-  const options = [url.searchParams.get('options'), `-c search_path=${schema}`].filter(Boolean).join(' ')
+  // To compile a statement takes longer than any of a store's takes to run.
+  const options = ['-c jit=off', url.searchParams.get('options'), `-c search_path=${schema}`]
+    .filter(Boolean)
+    .join(' ')
   url.searchParams.set('options', options)
   return {
     schema,

