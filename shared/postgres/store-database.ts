@@ -68,7 +68,8 @@ export class StoreDatabase {
   readonly replica: number
   readonly #address: StoreAddress
   readonly #pool: pg.Pool
-  readonly #machine: Clock
+  /** The machine's time, by which is waited for others. */
+  readonly machine: Clock
   #closing: Promise<void> | undefined
 
   private constructor(
@@ -80,7 +81,7 @@ export class StoreDatabase {
   ) {
     this.#address = address
     this.#pool = pool
-    this.#machine = machine
+    this.machine = machine
     this.notices = notices
     this.replica = replica
   }
@@ -184,12 +185,12 @@ export class StoreDatabase {
    * @throws Refusal `store_busy` if another does not end; `store_unavailable`; what `work` throws
    */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const until = this.#machine.now() + ALONE_MS.most
+    const until = this.machine.now() + ALONE_MS.most
     for (;;) {
       const release = await this.#lock(name)
       if (release !== undefined) return work().finally(release)
-      if (this.#machine.now() >= until) throw busy(name, this.shown)
-      await new Promise<void>(resolve => this.#machine.wakeAt(this.#machine.now() + ALONE_MS.pause, resolve))
+      if (this.machine.now() >= until) throw busy(name, this.shown)
+      await new Promise<void>(resolve => this.machine.wakeAt(this.machine.now() + ALONE_MS.pause, resolve))
     }
   }
 
