@@ -25,7 +25,10 @@ export const BEGIN_CLOCK = statement(
   'INSERT INTO clock (mode, position, began_as, began_at) VALUES ($1, $2, $1, $2) ON CONFLICT DO NOTHING',
 )
 export const MOVE_CLOCK = statement('UPDATE clock SET version = $1, mode = $2, position = $3, walk = $4')
-export const REACHED = statement('UPDATE replicas SET clock_version = $2 WHERE number = $1')
+/** $2: NULL if it follows no more. A walk that took long is told of behind a later one, and takes nothing back. */
+export const REACHED = statement(
+  'UPDATE replicas SET clock_version = CASE WHEN $2::bigint IS NULL THEN NULL ELSE greatest(clock_version, $2) END WHERE number = $1',
+)
 export const BEHIND = statement(
   'SELECT r.number, r.instance FROM live_replicas JOIN replicas r USING (number) WHERE r.clock_version < $1 ORDER BY 1',
 )

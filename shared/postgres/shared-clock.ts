@@ -233,7 +233,7 @@ export class SharedClock implements ClockDriver {
       tx.send(REACHED, [store.replica, version])
       tx.notify(TOPIC.reached, String(version))
     })
-    this.#reported = version ?? this.#reported
+    this.#reported = Math.max(this.#reported, version ?? 0)
   }
 
   /** Looks where the clock is to be, and goes there; once more if somebody asks meanwhile. */
