@@ -1,0 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { startPostgres } from '../support/postgres-server.js'
+
+/** A program: runs the command it is given with `UNDERSTUDY_STORE` naming a PostgreSQL of its own; ends with the command's exit code. */
+const [command = '', ...args] = process.argv.slice(2)
+const postgres = await startPostgres()
+const child = spawn(command, args, {
+  stdio: 'inherit',
+  env: { ...process.env, UNDERSTUDY_STORE: postgres.adminUrl },
+})
+const [code] = await once(child, 'exit')
+await postgres.close()
+process.exitCode = code ?? 1
