@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { freePort } from '../support/free-port.js'
 import { type StartedServer, startServer } from '../support/started-server.js'
 
 /** The command, as built. */
@@ -67,15 +66,4 @@ export async function withProgram<T>(
 
 function httpProgram(server: StartedServer, url: string): HttpProgram {
   return { url, pid: server.process.pid, stop: () => server.stop() }
-}
-
-/** The peer takes a port and does not tell which one it picked. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0)
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
 }

@@ -1,18 +1,9 @@
 import { createServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { Command } from '../support/command.js'
+import { freePort } from '../support/free-port.js'
 import { rpc, send } from '../support/raw-http.js'
 import { openPage } from './support/open-page.js'
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
-}
 
 /** The built command, with its control plane on a port; `called` has one call reach it. */
 async function up(controlPort: number) {

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres } from '../../support/postgres-server.js'
 import { type StartedServer, startServer } from '../../support/started-server.js'
 import { McpCaller } from '../client/mcp-caller.js'
 import { UNDERSTUDY } from '../programs.js'
 import type { Measurement, Row } from '../row.js'
 import { median, quantile } from '../statistics.js'
+import { claimAndAck, wakeOnce } from '../tasks.js'
 import { pairsPerSecond } from '../two-transactions.js'
 
 /** For each replica, each in a room of its own: nor does one of the peer's connections wait for another. */
@@ -15,8 +15,6 @@ const CYCLES = 200
 const ROUNDS = 3
 
 const WAKE_UPS = 100
-/** Long enough for a claim to have parked. */
-const PARKING_MS = 10
 const WAKE_TARGET_MS = 10
 
 /** Stand-ins that share a PostgreSQL: how many tasks they hand out, and how soon one hears of what another has taken. */
@@ -90,12 +88,6 @@ async function filledRoom(api: string, name: string): Promise<string> {
   return url
 }
 
-async function claimAndAck(worker: McpCaller, url: string): Promise<void> {
-  const { structuredContent } = await worker.read('claim_task', { url, timeout_seconds: 1 })
-  const task = Object(structuredContent?.task)
-  await worker.call('ack_task', { url, claim_id: structuredContent?.claim_id, seq: task.seq })
-}
-
 async function wakeUps(adminUrl: string): Promise<Measurement[]> {
   const taken = await withReplicas(adminUrl, 'wake_ups', 2, async ([one = '', other = '']) => {
     const poster = await McpCaller.asHandle(`${one}/mcp`, 'poster')
@@ -127,21 +119,6 @@ async function wakeUps(adminUrl: string): Promise<Measurement[]> {
       met: true,
     },
   ]
-}
-
-async function wakeOnce(poster: McpCaller, url: string, worker: McpCaller, there: string): Promise<number> {
-  let arrived = 0
-  const claiming = worker.read('claim_task', { url: there, timeout_seconds: 30 }).then(result => {
-    arrived = performance.now()
-    return result
-  })
-  await sleep(PARKING_MS)
-  const posted = performance.now()
-  await poster.call('send_message', { url, text: 'wake up' })
-  const { structuredContent } = await claiming
-  const task = Object(structuredContent?.task)
-  await worker.call('ack_task', { url: there, claim_id: structuredContent?.claim_id, seq: task.seq })
-  return arrived - posted
 }
 
 /** Runs `use` with so many replicas up on a store of their own; it is given where their Safebots are. */

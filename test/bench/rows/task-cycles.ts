@@ -4,6 +4,7 @@ import { peerEcho } from '../echo.js'
 import { withBoth } from '../programs.js'
 import { openRoom } from '../room.js'
 import type { Row } from '../row.js'
+import { claimAndAck } from '../tasks.js'
 
 const HANDLES = 32
 /** Each handle works through the same messages, and a room keeps 2,000 of them. */
@@ -42,7 +43,8 @@ async function cyclesPerSecond(mcpUrl: string): Promise<number> {
   const workers = await Promise.all(
     Array.from({ length: HANDLES }, (_, at) => McpCaller.asHandle(mcpUrl, `worker-${at}`)),
   )
-  const work = (cycles: number) => Promise.all(workers.map(worker => claimAndAck(worker, url, cycles)))
+  const work = (cycles: number) =>
+    Promise.all(workers.map(worker => repeat(cycles, () => claimAndAck(worker, url))))
   await work(WARM_UP_CYCLES)
   const begin = performance.now()
   await work(CYCLES)
@@ -51,10 +53,6 @@ async function cyclesPerSecond(mcpUrl: string): Promise<number> {
   return (HANDLES * CYCLES) / seconds
 }
 
-async function claimAndAck(worker: McpCaller, url: string, cycles: number): Promise<void> {
-  for (let done = 0; done < cycles; done++) {
-    const { structuredContent } = await worker.read('claim_task', { url, timeout_seconds: 1 })
-    const task = Object(structuredContent?.task)
-    await worker.call('ack_task', { url, claim_id: structuredContent?.claim_id, seq: task.seq })
-  }
+async function repeat(times: number, work: () => Promise<void>): Promise<void> {
+  for (let done = 0; done < times; done++) await work()
 }
