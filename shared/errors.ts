@@ -37,3 +37,8 @@ export function wasReset(): Refusal {
     'it has changed nothing; look at what there is now, and call again',
   )
 }
+
+/** Whether a store went away before it said whether something was kept: it may be there. */
+export function isUnsure(error: unknown): boolean {
+  return isUnavailable(error) && 'unsure' in error && error.unsure === true
+}

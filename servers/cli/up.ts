@@ -8,9 +8,13 @@ import { address } from './serve.js'
 import { untilTold } from './until-told.js'
 import { worldOption } from './world-option.js'
 
+/** What says nothing where there is no gateway. */
+const OF_GATEWAYS = ['approval-hold', 'upstream-header'] as const
+
 /** `understudy up`: everything over HTTP, until told to stop. */
 export async function up(given: Given): Promise<void> {
   refuseOptions(given, ['connect'], 'up')
+  if (!given.has('policy')) refuseOptions(given, OF_GATEWAYS, 'up without --policy')
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
     ...databaseOptions(given),

@@ -38,7 +38,8 @@ export async function openControlPlane<Snapshot>(
     host,
     port,
     name: 'control',
-    guard: new Guard([host, ...allowedHosts]),
+    // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
+    guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     async faces(url) {
       const face = createFace(controlled, url)
       return { mcp: face, rest: face }

@@ -2,6 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
+export interface GuardOptions {
+  /** Pages may call only where they come from, not from another port of this machine. Default false: tools for developers are such pages. */
+  ownPagesOnly?: boolean
+}
+
 /**
  * Whether a request was meant for this listener, by its Host and Origin headers.
  *
@@ -10,11 +15,13 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
  */
 export class Guard {
   readonly #names: Set<string>
+  readonly #ownPagesOnly: boolean
   /** The last Host that was let in: as good as every request has the same. */
   #lastHost: string | undefined
 
   /** @param names host names to accept beside the loopback ones, e.g. the address the listener is bound to */
-  constructor(names: readonly string[] = []) {
+  constructor(names: readonly string[] = [], { ownPagesOnly = false }: GuardOptions = {}) {
+    this.#ownPagesOnly = ownPagesOnly
     this.#names = new Set([...LOOPBACK, ...names.map(bracketed)])
   }
 
@@ -28,7 +35,7 @@ export class Guard {
     if (host === undefined || !this.#acceptsHost(host)) {
       return `Host ${JSON.stringify(host ?? '')} is not served here: use 127.0.0.1 or localhost, or start with --allow-host`
     }
-    if (origin !== undefined && !this.#accepts(origin) && !origins.includes(origin)) {
+    if (origin !== undefined && !this.#acceptsPage(origin, host) && !origins.includes(origin)) {
       return `Origin ${JSON.stringify(origin)} may not call this server: pages of other sites are kept out`
     }
     return undefined
@@ -39,6 +46,12 @@ export class Guard {
     if (!this.#accepts(`http://${host}`)) return false
     this.#lastHost = host
     return true
+  }
+
+  #acceptsPage(origin: string, host: string): boolean {
+    return this.#ownPagesOnly
+      ? origin.toLowerCase() === `http://${host}`.toLowerCase()
+      : this.#accepts(origin)
   }
 
   #accepts(origin: string): boolean {

@@ -8,6 +8,9 @@ const RETRY_MS = { first: 50, most: 2_000 }
 /** How often the connection is tried while nothing comes over it: one that was cut without a word looks like a quiet one. */
 const HEARTBEAT_MS = 5_000
 
+/** How long a server may take to end a connection, in milliseconds. */
+const LEAVE_MS = 1_000
+
 /** What a replica is told by another, or by itself. */
 export type NoticeListener = (payload: string, own: boolean) => void
 
@@ -81,7 +84,7 @@ export class Notices {
     this.#wakeup?.cancel()
     const client = this.#client
     this.#client = undefined
-    await client?.end().catch(() => undefined)
+    if (client !== undefined) await letGo(client, this.#options.machine)
   }
 
   async #connect(): Promise<void> {
@@ -102,11 +105,13 @@ export class Notices {
       // One of its own from before the connection broke may still hold the lock: the server has not noticed yet.
       await client.query(TAKE_OVER, [replica])
       await client.query('SELECT pg_advisory_lock(hashtext(current_schema()), $1)', [replica])
+      // It has answered, and was cut off with the same packet.
+      if (gone && !this.#closed) throw new Error('Connection terminated')
     } catch (error) {
-      await client.end().catch(() => undefined)
+      await letGo(client, this.#options.machine)
       throw error
     }
-    if (gone || this.#closed) return void (await client.end().catch(() => undefined))
+    if (this.#closed) return letGo(client, this.#options.machine)
     this.#client = client
     this.#attempts = 0
     this.#become(true)
@@ -124,7 +129,7 @@ export class Notices {
     const client = this.#client
     this.#client = undefined
     // A half-open connection is let go without waiting for an answer that will not come.
-    void client?.end().catch(() => undefined)
+    if (client !== undefined) void letGo(client, this.#options.machine)
     this.#wakeup?.cancel()
     if (!this.#closed) void this.#comeBack()
   }
@@ -163,6 +168,13 @@ export class Notices {
       )
     })
   }
+}
+
+/** Ends a connection; one whose server does not take leave is cut off. */
+async function letGo(client: pg.Client, machine: Clock): Promise<void> {
+  const wakeup = machine.wakeAt(machine.now() + LEAVE_MS, () => void client.connection.stream.destroy())
+  await client.end().catch(() => undefined)
+  wakeup.cancel()
 }
 
 function channelOf({ schema }: StoreAddress): string {

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Clock } from '../clock/clock.js'
+import { inTime } from '../clock/in-time.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../log.js'
 import { BASE_MIGRATIONS } from './base-migrations.js'
@@ -9,7 +10,7 @@ import { type Migration, migrate } from './migrations.js'
 import { Notices } from './notices.js'
 import { SESSION_MIGRATIONS } from './session-migrations.js'
 import { type Statement, statement } from './statement.js'
-import { isOutage, isRefused, lostToAnother, StoreUnavailable } from './store-error.js'
+import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'
 import { NOTIFY, Transaction } from './transaction.js'
 
@@ -32,6 +33,9 @@ export interface Replica {
 
 /** Between two attempts to be alone, and for how long: in milliseconds. */
 const ALONE_MS = { pause: 5, most: 30_000 }
+
+/** How long connections may take to end, in milliseconds: what is under way on them has its own time-out. */
+const LEAVE_MS = 15_000
 
 /** How often a transaction is tried that lost its connection, or gave way to another, before it was committed. */
 const ATTEMPTS = 3
@@ -66,19 +70,21 @@ export class StoreDatabase {
   readonly notices: Notices
   /** Of this replica: 1 for the first that ever used the store, and never used again. */
   readonly replica: number
-  readonly #address: StoreAddress
-  readonly #pool: pg.Pool
   /** The machine's time, by which is waited for others. */
   readonly machine: Clock
+  readonly log: Log
+  readonly #address: StoreAddress
+  readonly #pool: pg.Pool
   #closing: Promise<void> | undefined
 
   private constructor(
     address: StoreAddress,
     pool: pg.Pool,
-    machine: Clock,
+    { machine, log }: Pick<StoreDatabaseOptions, 'machine' | 'log'>,
     notices: Notices,
     replica: number,
   ) {
+    this.log = log
     this.#address = address
     this.#pool = pool
     this.machine = machine
@@ -113,7 +119,7 @@ export class StoreDatabase {
           ? log.warn(`the store at ${address.shown} is back`)
           : log.error(`the store at ${address.shown} is gone`),
       )
-      return new StoreDatabase(address, pool, machine, notices, replica)
+      return new StoreDatabase(address, pool, { machine, log }, notices, replica)
     } catch (error) {
       await pool.end()
       throw isOutage(error) ? new StoreUnavailable(address.shown, false, error) : error
@@ -172,7 +178,8 @@ export class StoreDatabase {
       try {
         return await this.#attempt(work)
       } catch (error) {
-        const again = lostToAnother(error) || (error instanceof StoreUnavailable && !error.unsure)
+        const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
+        const again = lostToAnother(error) || lost
         if (!again || attempt === ATTEMPTS) throw error
       }
     }
@@ -242,8 +249,15 @@ export class StoreDatabase {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.notices.close().then(() => this.#pool.end())
+    this.#closing ??= this.notices.close().then(() => this.#endPool())
     return this.#closing
+  }
+
+  /** Connections to a server that does not take leave are given up. */
+  async #endPool(): Promise<void> {
+    await inTime(this.machine, LEAVE_MS, this.#pool.end()).catch(error =>
+      this.log.warn('a connection to the store did not end', error),
+    )
   }
 
   async #ask<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[]): Promise<Row[]> {
@@ -311,7 +325,9 @@ export class StoreDatabase {
   }
 
   #inWords(error: unknown, unsure: boolean): unknown {
-    return isOutage(error) ? new StoreUnavailable(this.#address.shown, unsure, error) : error
+    return isOutage(error) || tookTooLong(error)
+      ? new StoreUnavailable(this.#address.shown, unsure, error)
+      : error
   }
 }
 

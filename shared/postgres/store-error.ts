@@ -24,7 +24,8 @@ export class StoreUnavailable extends Refusal {
 
 /**
  * Whether an error means that the server, or the way to it, is gone: connections that were refused, cut or timed out (class 08),
- * a server that stops, starts, or has no more connections to give (57P, 53300), and one that takes writes no more (25006).
+ * a server that stops, starts, or has no more connections to give (57P, 53300), one that takes writes no more (25006), and one that
+ * has cut off who was idle in a transaction (25P03).
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return OUTAGE_STATES.test(error.code ?? '')
@@ -41,12 +42,17 @@ export function isRefused(error: unknown): boolean {
   )
 }
 
+/** Whether a statement took too long, or waited too long for another's lock: it may be asked for again, though not at once. */
+export function tookTooLong(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(55P03|57014)$/.test(error.code ?? '')
+}
+
 /** Whether a transaction was the one that had to give way to another: it is to be run again. */
 export function lostToAnother(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(40001|40P01)$/.test(error.code ?? '')
 }
 
-const OUTAGE_STATES = /^(08...|57P0.|53300|25006)$/
+const OUTAGE_STATES = /^(08...|57P0.|53300|25006|25P03)$/
 
 const SYSTEM_CODES =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/

@@ -16,6 +16,9 @@ const CONNECT_MS = 5_000
 /** Nothing that a store asks takes longer unless something is wrong, in milliseconds. */
 const STATEMENT_MS = 10_000
 
+/** How much longer an answer may take than its statement, in milliseconds. */
+const GRACE_MS = 2_000
+
 /** Where a store is kept, and how it is reached. */
 export interface StoreAddress {
   readonly config: pg.ClientConfig
@@ -62,6 +65,8 @@ export function readStoreUrl(text: string): StoreAddress {
       lock_timeout: STATEMENT_MS,
       // Who stops in the middle of a transaction must not keep the others waiting for its locks.
       idle_in_transaction_session_timeout: STATEMENT_MS,
+      // A server that is stopped answers nothing, and takes packets all the same: no time-out of its own would end that.
+      query_timeout: Number(url.searchParams.get('statement_timeout') ?? STATEMENT_MS) + GRACE_MS,
       connectionTimeoutMillis: CONNECT_MS,
       application_name: 'mcp-understudy',
       keepAlive: true,

@@ -43,8 +43,9 @@ export class Transaction {
       const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
       return rows
     } catch (error) {
-      this.#failure ??= error instanceof Error ? error : new Error(String(error))
-      throw error
+      // Behind one that has failed, all that the server says is that it has.
+      this.#failure ??= asError(error)
+      throw this.#failure
     }
   }
 
@@ -73,7 +74,7 @@ export class Transaction {
       await this.#client.query(ROLLBACK)
       return undefined
     } catch (error) {
-      return error instanceof Error ? error : new Error(String(error))
+      return asError(error)
     }
   }
 
@@ -92,7 +93,13 @@ export class Transaction {
 
   #keep(answer: Promise<unknown>): void {
     // It is told by commit; until then nobody listens.
-    answer.catch(() => undefined)
+    answer.catch(error => {
+      this.#failure ??= asError(error)
+    })
     this.#sent.push(answer)
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -37,7 +37,8 @@ export function listenForDecisions({
     port,
     name: 'approvals',
     portOption: '--approval-port',
-    guard: new Guard([host, ...allowedHosts]),
+    // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
+    guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     faces: async () => ({ mcp: face, rest: face }),
   })
 }

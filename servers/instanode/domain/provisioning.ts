@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { isUnavailable, wasReset } from '../../../shared/errors.js'
+import { isUnavailable, isUnsure, wasReset } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/log.js'
 import type { Contract } from '../contract.js'
@@ -125,7 +125,7 @@ export class Provisioning {
   }
 
   async #keep(draft: Draft, url: string, epoch: number): Promise<Resource> {
-    const { store, databases, reaper, clock, log } = this.#options
+    const { store, reaper, clock, log } = this.#options
     const createdAt = clock.now()
     const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
     const reapAt = expiresAt === null ? null : reaper.dueAt(expiresAt)
@@ -148,12 +148,20 @@ export class Provisioning {
       if (!(await store.insert(resource, epoch))) throw wasReset()
     } catch (error) {
       log.error('a resource could not be kept', error)
-      if (draft.type === 'postgres') await databases.drop(databaseName(draft.token))
+      // What may have been kept must not lose its database.
+      if (draft.type === 'postgres' && !isUnsure(error)) await this.#dropUnkept(draft)
       if (isUnavailable(error)) throw error
       throw internalError('the resource could not be recorded and nothing is left of it: try again')
     }
     reaper.watch(nextVisit(resource))
     return resource
+  }
+
+  async #dropUnkept({ token }: Draft): Promise<void> {
+    const { databases, log } = this.#options
+    await databases
+      .drop(databaseName(token))
+      .catch(error => log.error('a database that nobody has could not be dropped', error))
   }
 
   #provisioned(resource: Resource): Provisioned<TierLimits> {

@@ -73,6 +73,11 @@ export class RoomHolders {
     await this.allSettled()
     const held = new Map([...this.#held].map(([roomId, { since }]) => [roomId, since]))
     await this.#store.holdOnly([...held], this.#clock.now())
+    // Who has left meanwhile may have said so before that was told.
+    const now = this.#clock.now()
+    for (const roomId of held.keys()) {
+      if (!this.#held.has(roomId)) this.#tell(roomId, () => this.#store.release(roomId, now))
+    }
     for (const [roomId, { since }] of this.#held) {
       if (held.get(roomId) !== since) this.#tell(roomId, () => this.#store.hold(roomId, since))
     }

@@ -44,7 +44,7 @@ async function cycles(adminUrl: string, count: number): Promise<Measurement> {
   const reached = median(ours)
   const replicas = count === 1 ? 'one replica' : `${count} replicas`
   return {
-    what: `${replicas} on one PostgreSQL, 32 handles in 16 rooms: \`claim_task\` + \`ack_task\`; peer: two bare transactions, as many processes`,
+    what: `${replicas} on one PostgreSQL, 32 handles at each, each in a room of its own: \`claim_task\` + \`ack_task\`; peer: two bare transactions, as many processes`,
     unit: 'cycles/s',
     ours: reached,
     peer,

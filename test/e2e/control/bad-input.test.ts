@@ -135,6 +135,8 @@ describe('the control plane', () => {
   it.each([
     [{ origin: 'https://evil.example' }, 'evil.example'],
     [{ origin: 'null' }, 'null'],
+    // What an agent serves on this machine must not have somebody's browser approve of its calls.
+    [{ origin: 'http://localhost:3000' }, 'localhost:3000'],
     [{ host: 'rebound.example:4800' }, 'rebound.example'],
   ])('keeps out who comes with %j', async (headers, words) => {
     const { ask, u } = await startControlled()
@@ -146,9 +148,9 @@ describe('the control plane', () => {
     expect(u.clock.now()).toBe(Date.parse('2026-01-01T00:00:00Z'))
   })
 
-  it('lets in pages of this machine, and hosts that were allowed', async () => {
-    const { ask } = await startControlled({ allowedHosts: ['box.lan'] })
-    expect((await ask('GET', '/clock', undefined, { origin: 'http://localhost:3000' })).status).toBe(200)
+  it('lets in its own page, and hosts that were allowed', async () => {
+    const { ask, u } = await startControlled({ allowedHosts: ['box.lan'] })
+    expect((await ask('GET', '/clock', undefined, { origin: u.control.url })).status).toBe(200)
     expect((await ask('GET', '/clock', undefined, { host: 'box.lan:4800' })).status).toBe(200)
   })
 

@@ -111,6 +111,7 @@ describe('understudy up --policy says in one sentence what is wrong, and starts 
       2,
       /--gateway-instanode-port is "x"/,
     ],
+    ['a hold without a policy', () => ['--approval-hold', '5'], 2, /--approval-hold.*without --policy/],
     ['a bad hold', () => ['--policy', INSTANODE, '--approval-hold', '-1'], 2, /--approval-hold/],
   ])('%s', async (_, args, code, says) => {
     const ended = await up(...(await args())).exit

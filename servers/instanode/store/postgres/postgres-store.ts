@@ -96,7 +96,10 @@ export class PostgresStore implements InstanodeStore {
       return await insert()
     } catch (error) {
       if (!(error instanceof StoreUnavailable && error.unsure)) throw error
-      return await insert()
+      // If it cannot be found out, it remains that it may have been kept.
+      return await insert().catch(again => {
+        throw again instanceof StoreUnavailable ? error : again
+      })
     }
   }
 

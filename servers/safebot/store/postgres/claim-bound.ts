@@ -23,6 +23,8 @@ export async function forgetEarlierClaims(
     }
   } catch (error) {
     // The claim itself is kept; the handle's next first claim in a room sees to what is too much.
-    if (!(error instanceof StoreUnavailable)) throw error
+    if (!(error instanceof StoreUnavailable)) {
+      database.log.error('the earliest claims of a handle could not be let go', error)
+    }
   }
 }

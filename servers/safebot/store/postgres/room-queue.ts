@@ -29,7 +29,7 @@ interface Visit {
   readonly jobs: readonly Job[]
 }
 
-/** What was kept with a transaction. */
+/** What was kept with a transaction. It throws nothing. */
 export type OnKept = (roomId: string, session: RoomSession) => Promise<void>
 
 /**
@@ -98,13 +98,18 @@ export class RoomQueue {
     const { machine } = this.#database
     this.#prompt++
     let slow = false
-    const wakeup = machine.wakeAt(machine.now() + AT_ONCE.patienceMs, () => {
-      if (this.#slow === AT_ONCE.slow) return
+    const lookLater = () => machine.wakeAt(machine.now() + AT_ONCE.patienceMs, look)
+    const look = () => {
+      if (this.#slow === AT_ONCE.slow) {
+        wakeup = lookLater()
+        return
+      }
       slow = true
       this.#slow++
       this.#prompt--
       this.#begin()
-    })
+    }
+    let wakeup = lookLater()
     return () => {
       wakeup.cancel()
       if (slow) this.#slow--
@@ -125,7 +130,9 @@ export class RoomQueue {
       posting ||= posts
       const taken = jobs.splice(0, free)
       free -= taken.length
-      if (jobs.length === 0) this.#waiting.delete(roomId)
+      this.#waiting.delete(roomId)
+      // What is left of it is behind all others.
+      if (jobs.length > 0) this.#waiting.set(roomId, jobs)
       visits.push({ roomId, jobs: taken })
     }
     return visits.toSorted((one, other) => (one.roomId < other.roomId ? -1 : 1))
@@ -133,9 +140,9 @@ export class RoomQueue {
 
   async #carryOut(visits: readonly Visit[]): Promise<void> {
     const jobs = visits.flatMap(visit => visit.jobs)
+    let sessions: Map<string, RoomSession>
     try {
-      const sessions = await this.#database.transaction(tx => this.#together(tx, visits))
-      for (const [roomId, session] of sessions) await this.#onKept(roomId, session)
+      sessions = await this.#database.transaction(tx => this.#together(tx, visits))
     } catch (error) {
       if (jobs.length === 1 || error instanceof StoreUnavailable) {
         for (const job of jobs) job.fail(error)
@@ -147,6 +154,8 @@ export class RoomQueue {
       }
       return
     }
+    // It is kept, whatever comes of what is to be done behind it.
+    for (const [roomId, session] of sessions) await this.#onKept(roomId, session)
     for (const job of jobs) job.settle()
   }
 

@@ -1,4 +1,6 @@
+import { isUnsure } from '../../../../shared/errors.js'
 import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
+import type { Transaction } from '../../../../shared/postgres/transaction.js'
 import type { Holdings } from '../../domain/holders.js'
 import { HOLD, RELEASE, RELEASE_OTHERS, TIDY } from './hold-statements.js'
 
@@ -12,12 +14,12 @@ export class StoredHolds {
 
   hold(roomId: string, since: number): Promise<void> {
     const { replica } = this.#database
-    return this.#database.transaction(async tx => tx.send(HOLD, [roomId, replica, since]))
+    return this.#tell(tx => tx.send(HOLD, [roomId, replica, since]))
   }
 
   release(roomId: string, at: number): Promise<void> {
     const { replica } = this.#database
-    return this.#database.transaction(async tx => tx.send(RELEASE, [roomId, replica, at]))
+    return this.#tell(tx => tx.send(RELEASE, [roomId, replica, at]))
   }
 
   holdOnly(held: Holdings['held'], now: number): Promise<void> {
@@ -25,6 +27,15 @@ export class StoredHolds {
     return this.#database.transaction(async tx => {
       tx.send(RELEASE_OTHERS, [replica, held.map(([roomId]) => roomId), now])
       for (const [roomId, since] of held) tx.send(HOLD, [roomId, replica, since])
+    })
+  }
+
+  /** Of one that may have been kept it is the same to be told again. */
+  async #tell(tell: (tx: Transaction) => void): Promise<void> {
+    const telling = () => this.#database.transaction(async tx => tell(tx))
+    await telling().catch(error => {
+      if (isUnsure(error)) return telling()
+      throw error
     })
   }
 
