@@ -150,7 +150,7 @@ export class StoreDatabase {
       try {
         return await this.#ask<Row>(asked, values)
       } catch (error) {
-        if (!isOutage(error) || attempt === ATTEMPTS) throw this.#inWords(error, false)
+        if (!isOutage(error) || attempt >= this.#attempts) throw this.#inWords(error, false)
       }
     }
   }
@@ -180,7 +180,7 @@ export class StoreDatabase {
       } catch (error) {
         const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
         const again = lostToAnother(error) || lost
-        if (!again || attempt === ATTEMPTS) throw error
+        if (!again || attempt >= this.#attempts) throw error
       }
     }
   }
@@ -251,6 +251,11 @@ export class StoreDatabase {
   close(): Promise<void> {
     this.#closing ??= this.notices.close().then(() => this.#endPool())
     return this.#closing
+  }
+
+  /** Of a store that is known to be away each attempt would take its time, and come to nothing. */
+  get #attempts(): number {
+    return this.notices.available ? ATTEMPTS : 1
   }
 
   /** Connections to a server that does not take leave are given up. */
