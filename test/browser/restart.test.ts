@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { Command } from '../support/command.js'
 import { freePort } from '../support/free-port.js'
