@@ -5,7 +5,7 @@ const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['the key of a room', /(?<=#k=)[\w-]{16,}/g],
   [
     'the token of a resource',
-    /(?<=(?:token\\*"?\s*[:=]\s*\\*"?|\/webhook\/receive\/))[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/gi,
+    /(?<=(?:token\\*"?\s*[:=]\s*\\*"?|\/webhook\/receive\/|\/api\/me\/resources\/|\[(?:postgres|webhook)\] ))[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/gi,
   ],
 ]
 

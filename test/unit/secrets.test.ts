@@ -20,6 +20,9 @@ const MASKED: [text: string, masked: string][] = [
   [`Token: ${TOKEN}`, 'Token: [the token of a resource]'],
   [`/pricing.html?token=${TOKEN}`, '/pricing.html?token=[the token of a resource]'],
   [`POST /webhook/receive/${TOKEN}`, 'POST /webhook/receive/[the token of a resource]'],
+  [`DELETE /api/me/resources/${TOKEN}`, 'DELETE /api/me/resources/[the token of a resource]'],
+  [`[postgres] ${TOKEN} (orders)`, '[postgres] [the token of a resource] (orders)'],
+  [`[webhook] ${TOKEN}`, '[webhook] [the token of a resource]'],
   [`Bearer ${JWT}`, 'Bearer [a JSON web token]'],
 ]
 
