@@ -37,6 +37,23 @@ describe('secrets', () => {
     expect(await page.content()).not.toContain(String(token))
   })
 
+  it('at the end of what is shown of a long body are hidden, too', async () => {
+    const u = await startUnderstudy({ databases: new RecordingDatabases() })
+    const { receive_url } = await ok(await u.instanode.connect(), 'create_webhook', { name: 'ci' })
+    const post = (chars: number) =>
+      send(String(receive_url), { body: `${'x'.repeat(chars - 16)}postgres://u:QQQQQQQQQQ@127.0.0.1/db` })
+    // The beginning of a delivery, what a state has of one, and what is shown of a call.
+    for (const chars of [80, 2000, 20_000]) await post(chars)
+    const page = await openPage(u.control.url)
+    await page.getByRole('article', { name: 'Receiver ci' }).locator('summary').nth(2).waitFor()
+    await page
+      .getByRole('button', { name: /^POST .webhook/ })
+      .first()
+      .click()
+    await page.getByText('more characters: the journal has them').waitFor()
+    expect(await page.content()).not.toContain('QQ')
+  })
+
   it('of resources do not come to the page before they are asked for', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const { connection_url } = await createPostgres(await u.instanode.connect(), 'scratch')

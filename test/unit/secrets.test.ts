@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cutAtSecrets, maskSecrets, secretsIn } from '../../shared/secrets.js'
+import { beginningOf, cutAtSecrets, maskSecrets, secretsIn } from '../../shared/secrets.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const KEY = 'ErQCE6CJH9oBWIlD22AaCd6pVfUvu9j0_fxPXqUT5VQ'
@@ -36,6 +36,17 @@ describe('secrets in what passes by', () => {
     const parts = cutAtSecrets(text)
     expect(parts.map(part => part.text).join('')).toBe(text)
     expect(parts.filter(({ secret }) => secret !== null)).toHaveLength(MASKED.length)
+  })
+
+  it.each(MASKED)('are hidden however a text is cut: %s', (text, masked) => {
+    const [secret = ''] = cutAtSecrets(text).flatMap(part => (part.secret === null ? [] : [part.text]))
+    for (let chars = 0; chars <= text.length; chars++) {
+      const shown = maskSecrets(beginningOf(text, chars))
+      expect(shown.length).toBeLessThanOrEqual(masked.length)
+      expect(masked.startsWith(shown)).toBe(true)
+      expect(shown).not.toContain(secret.slice(0, 4))
+    }
+    expect(beginningOf('plain text', 5)).toBe('plain')
   })
 
   it('are told by what they are', () => {
