@@ -2,7 +2,9 @@ import { computed, signal } from '@preact/signals'
 import type { Approval } from '../../schemas/approval.js'
 import type { GatewayEntry } from '../../schemas/audit.js'
 import type { GatewayView } from '../../schemas/gateway.js'
+import { pendingAt } from '../model/pending.js'
 import { ask } from './ask.js'
+import { instanceNow } from './clock.js'
 import { keepTo } from './connection.js'
 import { somethingHappened } from './state.js'
 
@@ -18,9 +20,7 @@ export const audit = signal<readonly GatewayEntry[]>([])
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
 /** The calls that somebody has to decide. */
-export const pending = computed(() =>
-  [...approvals.value.values()].filter(({ state }) => state === 'pending'),
-)
+export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
 let keeping = false
 
