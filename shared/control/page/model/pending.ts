@@ -1,10 +1,27 @@
 import type { Approval } from '../../schemas/approval.js'
 
 /**
- * The approvals that can be decided: nobody is told when the time of one is over.
+ * Of those that are pending, the approvals that can be decided: nobody is told when the time of one is over.
  *
  * @param now the instance's time, in milliseconds
  */
-export function pendingAt(approvals: Iterable<Approval>, now: number): Approval[] {
-  return [...approvals].filter(({ state, expiresAt }) => state === 'pending' && Date.parse(expiresAt) > now)
+export function pendingAt(pending: Iterable<Approval>, now: number): Approval[] {
+  return [...pending].filter(({ expiresAt }) => Date.parse(expiresAt) > now)
+}
+
+/**
+ * The approvals that are pending once these have turned up or turned into something else.
+ *
+ * @param turned in the order they did
+ */
+export function withTurned(
+  pending: ReadonlyMap<string, Approval>,
+  turned: readonly Approval[],
+): ReadonlyMap<string, Approval> {
+  const all = new Map(pending)
+  for (const approval of turned) {
+    if (approval.state === 'pending') all.set(approval.id, approval)
+    else all.delete(approval.id)
+  }
+  return all
 }
