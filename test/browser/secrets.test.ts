@@ -69,6 +69,24 @@ describe('secrets', () => {
     expect(await page.content()).not.toContain(password)
   })
 
+  it('that were opened are closed when the instance begins afresh, with the same ids again', async () => {
+    const u = await startUnderstudy()
+    const say = async () => {
+      const agent = await u.safebot.connect({ handle: 'alice' })
+      const { url, room_id } = await ok(agent, 'create_room')
+      await ok(agent, 'send_message', { url, text: 'for the two of us' })
+      return room_id
+    }
+    const before = await say()
+    const page = await openPage(u.control.url)
+    await page.getByRole('button', { name: 'show texts' }).click()
+    await page.getByText('for the two of us').waitFor()
+    await u.reset()
+    expect(await say()).toBe(before)
+    await page.getByRole('button', { name: 'show texts' }).waitFor()
+    expect(await page.getByText('for the two of us').count()).toBe(0)
+  })
+
   it('said in rooms are sealed until they are asked for, and stay so where this instance has no key', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })

@@ -75,11 +75,8 @@ function AuditRow({ entry }: { entry: GatewayEntry }) {
       </td>
       <td>
         <span class={`decision decision-${outcome}`}>{outcome}</span>
-        {rule !== null && (
-          <span class="second mono rule" title={message ?? rule}>
-            {rule}
-          </span>
-        )}
+        {rule !== null && <span class="second mono rule">{rule}</span>}
+        {message !== null && <span class="second dim rule">{message}</span>}
       </td>
       <td>
         {upstream === null ? (
