@@ -5,7 +5,7 @@ const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['the key of a room', /(?<=#k=)[\w-]{16,}/g],
   [
     'the token of a resource',
-    /(?<=(?:token\\*"?\s*[:=]\s*\\*"?|\/webhook\/receive\/))[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/gi,
+    /(?<=(?:token\\*"?\s*[:=]\s*\\*"?|\/webhook\/receive\/|\/api\/me\/resources\/|\[(?:postgres|webhook)\] ))[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/gi,
   ],
 ]
 
@@ -46,4 +46,19 @@ export function maskSecrets(text: string): string {
   return cutAtSecrets(text)
     .map(part => (part.secret === null ? part.text : `[${part.secret}]`))
     .join('')
+}
+
+/** Characters behind a cut that are looked at: no secret here is longer. */
+const LONGEST_SECRET = 8192
+
+/** The beginning of a text, of at most so many characters. It ends before a secret that is cut: half of one would not be known for what it is. */
+export function beginningOf(text: string, mostChars: number): string {
+  if (text.length <= mostChars) return text
+  let at = 0
+  for (const part of cutAtSecrets(text.slice(0, mostChars + LONGEST_SECRET))) {
+    const end = at + part.text.length
+    if (end >= mostChars) return text.slice(0, part.secret === null ? mostChars : at)
+    at = end
+  }
+  return text.slice(0, mostChars)
 }

@@ -96,7 +96,7 @@ export class Gate {
   }
 
   #approve(call: ToolCall, judging: Judging, { rule, message }: Reason, asker: Asker): Verdict {
-    const { approvals, holdMs } = this.#options
+    const { approvals, holdMs, clock } = this.#options
     const { grant, tool, argumentKeys, argsHash } = judging.facts
     const request = { grant, tool, argumentKeys, argsHash, rule, message }
     const settle = (approval: Approval): Settled => {
@@ -104,7 +104,9 @@ export class Gate {
       if (state === 'used')
         return this.#passApproved(call, judging, { rule, message, approval: id }, asker.grant)
       const refused = state !== 'pending'
-      const why = refused ? `${message} Approval ${id} was ${state}.` : `${message} ${pendingText(approval)}`
+      const why = refused
+        ? `${message} Approval ${id} was ${state}.`
+        : `${message} ${pendingText(approval, clock.now())}`
       return this.#deny(judging, {
         outcome: refused ? 'refused' : 'approval_required',
         rule,
@@ -164,7 +166,9 @@ export class Gate {
   }
 }
 
-function pendingText({ id, expiresAt }: Approval): string {
+function pendingText({ id, expiresAt }: Approval, now: number): string {
+  if (Date.parse(expiresAt) <= now)
+    return `Nobody decided on approval ${id} in time: make the same call again for a new one.`
   return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
 }
 

@@ -39,7 +39,7 @@ export interface GatewayOptions extends ListenOptions {
   passHeaders?: readonly string[]
   /** What becomes of `X-Safebot-Handle` and `?handle=`. Default `pass`. */
   handle?: HandlePolicy
-  /** How long a call that needs an approval is held for it, by the clock. Default 0: it is refused at once, with the approval's id. */
+  /** How long a call that needs an approval is held for it, by the clock. More than ten minutes are ten: an approval is over by then. Default 0: it is refused at once, with the approval's id. */
   approvalHoldMs?: number
   /** A port on which approvals are listed and decided, 0 for a free one: not for agents. Default: none; they are decided in process. */
   approvalPort?: number

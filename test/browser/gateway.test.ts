@@ -1,3 +1,4 @@
+import type { Route } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { rpc, send } from '../support/raw-http.js'
 import { until } from '../support/until.js'
@@ -17,6 +18,8 @@ describe('a gateway', () => {
     await asked.filter({ hasText: 'list_resources' }).getByText('allowed').waitFor()
     const denied = (await asked.filter({ hasText: 'create_postgres' }).innerText()).split(/\s*[\n\t]\s*/)
     expect(denied).toEqual(expect.arrayContaining(['denied', 'label', 'not reached']))
+    const judged = u.gateways.instanode.audit.entries().find(({ tool }) => tool === 'create_postgres')
+    expect(denied).toContain(judged?.message)
     const reached = page.getByRole('table', { name: /^Calls/ }).locator('.call-name button')
     await page.getByRole('button', { name: 'list_resources' }).waitFor()
     expect(await reached.allInnerTexts()).toEqual(['list_resources'])
@@ -32,6 +35,39 @@ describe('a gateway', () => {
     await page.getByRole('row').filter({ hasText: 'get_api_token' }).getByText('approved').waitFor()
     expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
     expect(u.journal.entries({ tool: 'get_api_token', outcome: 'ok' })).toHaveLength(1)
+  })
+
+  it('says of a call that waits which it is, and counts those that do', async () => {
+    const { u } = await startGuarded()
+    const page = await openPage(u.control.url)
+    const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
+    const waiting = page.getByLabel('Waiting for your decision').getByRole('listitem')
+    await waiting.getByText('of default at instanode').waitFor()
+    const [pending] = u.gateways.instanode.approvals.list()
+    await waiting.getByText(`#${pending?.argsHash?.slice(7, 19)}`).waitFor()
+    await waiting.getByText('Account tokens are given out by people').waitFor()
+    await page.getByRole('status').getByText('1 call waits for your decision').waitFor()
+    const approve = page.getByRole('button', { name: /^Approve/ })
+    const asked = new Promise<Route>(resolve => {
+      void page.route('**/approvals/*', route => resolve(route))
+    })
+    await approve.click()
+    await expect.poll(() => approve.getAttribute('aria-disabled')).toBe('true')
+    await (await asked).continue()
+    await held
+    await waiting.waitFor({ state: 'detached' })
+    expect(await page.getByText('for your decision').count()).toBe(0)
+  })
+
+  it('takes a call off the page whose time to be decided is over', async () => {
+    const { u } = await startGuarded()
+    const page = await openPage(u.control.url)
+    const held = callOverHttp(u.gateways.instanode.url, 'get_api_token').catch(() => undefined)
+    const approve = page.getByRole('button', { name: /^Approve/ })
+    await approve.waitFor()
+    await u.clock.advance(600_000)
+    await approve.waitFor({ state: 'detached' })
+    await held
   })
 
   it('refuses a held call when somebody refuses it on the page', async () => {

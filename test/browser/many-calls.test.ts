@@ -108,3 +108,17 @@ it('draws twenty rooms of very many, those that were active last', async () => {
   expect(await page.getByRole('article').count()).toBe(20)
   await page.getByRole('article', { name: 'Room room-60' }).waitFor()
 })
+
+it('draws the traffic of the twenty busiest tools, each with the most of it in a second', async () => {
+  const u = await startUnderstudy()
+  const take = (tool: string) => u.journal.close(u.journal.open(arrival({ tool })), 'ok')
+  for (let tool = 1; tool <= 30; tool++) take(`tool-${tool}`)
+  take('tool-30')
+  const page = await openPage(u.control.url)
+  const traffic = page.getByRole('region', { name: 'Traffic' })
+  await traffic.getByText('20 of 30 lines, the busiest').waitFor()
+  const lines = traffic.getByRole('listitem')
+  expect(await lines.count()).toBe(20)
+  expect(await lines.first().locator('.rate-peak').innerText()).toMatch(/^≤ [12]\/s$/)
+  expect(await lines.first().innerText()).toContain('tool-30')
+})

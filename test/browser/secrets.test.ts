@@ -37,6 +37,23 @@ describe('secrets', () => {
     expect(await page.content()).not.toContain(String(token))
   })
 
+  it('at the end of what is shown of a long body are hidden, too', async () => {
+    const u = await startUnderstudy({ databases: new RecordingDatabases() })
+    const { receive_url } = await ok(await u.instanode.connect(), 'create_webhook', { name: 'ci' })
+    const post = (chars: number) =>
+      send(String(receive_url), { body: `${'x'.repeat(chars - 16)}postgres://u:QQQQQQQQQQ@127.0.0.1/db` })
+    // The beginning of a delivery, what a state has of one, and what is shown of a call.
+    for (const chars of [80, 2000, 20_000]) await post(chars)
+    const page = await openPage(u.control.url)
+    await page.getByRole('article', { name: 'Receiver ci' }).locator('summary').nth(2).waitFor()
+    await page
+      .getByRole('button', { name: /^POST .webhook/ })
+      .first()
+      .click()
+    await page.getByText('more characters: the journal has them').waitFor()
+    expect(await page.content()).not.toContain('QQ')
+  })
+
   it('of resources do not come to the page before they are asked for', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const { connection_url } = await createPostgres(await u.instanode.connect(), 'scratch')
@@ -50,6 +67,24 @@ describe('secrets', () => {
     await page.getByRole('button', { name: 'URL of scratch: postgres://' }).click()
     await url.waitFor()
     expect(await page.content()).not.toContain(password)
+  })
+
+  it('that were opened are closed when the instance begins afresh, with the same ids again', async () => {
+    const u = await startUnderstudy()
+    const say = async () => {
+      const agent = await u.safebot.connect({ handle: 'alice' })
+      const { url, room_id } = await ok(agent, 'create_room')
+      await ok(agent, 'send_message', { url, text: 'for the two of us' })
+      return room_id
+    }
+    const before = await say()
+    const page = await openPage(u.control.url)
+    await page.getByRole('button', { name: 'show texts' }).click()
+    await page.getByText('for the two of us').waitFor()
+    await u.reset()
+    expect(await say()).toBe(before)
+    await page.getByRole('button', { name: 'show texts' }).waitFor()
+    expect(await page.getByText('for the two of us').count()).toBe(0)
   })
 
   it('said in rooms are sealed until they are asked for, and stay so where this instance has no key', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cutAtSecrets, maskSecrets, secretsIn } from '../../shared/secrets.js'
+import { beginningOf, cutAtSecrets, maskSecrets, secretsIn } from '../../shared/secrets.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const KEY = 'ErQCE6CJH9oBWIlD22AaCd6pVfUvu9j0_fxPXqUT5VQ'
@@ -20,6 +20,9 @@ const MASKED: [text: string, masked: string][] = [
   [`Token: ${TOKEN}`, 'Token: [the token of a resource]'],
   [`/pricing.html?token=${TOKEN}`, '/pricing.html?token=[the token of a resource]'],
   [`POST /webhook/receive/${TOKEN}`, 'POST /webhook/receive/[the token of a resource]'],
+  [`DELETE /api/me/resources/${TOKEN}`, 'DELETE /api/me/resources/[the token of a resource]'],
+  [`[postgres] ${TOKEN} (orders)`, '[postgres] [the token of a resource] (orders)'],
+  [`[webhook] ${TOKEN}`, '[webhook] [the token of a resource]'],
   [`Bearer ${JWT}`, 'Bearer [a JSON web token]'],
 ]
 
@@ -33,6 +36,17 @@ describe('secrets in what passes by', () => {
     const parts = cutAtSecrets(text)
     expect(parts.map(part => part.text).join('')).toBe(text)
     expect(parts.filter(({ secret }) => secret !== null)).toHaveLength(MASKED.length)
+  })
+
+  it.each(MASKED)('are hidden however a text is cut: %s', (text, masked) => {
+    const [secret = ''] = cutAtSecrets(text).flatMap(part => (part.secret === null ? [] : [part.text]))
+    for (let chars = 0; chars <= text.length; chars++) {
+      const shown = maskSecrets(beginningOf(text, chars))
+      expect(shown.length).toBeLessThanOrEqual(masked.length)
+      expect(masked.startsWith(shown)).toBe(true)
+      expect(shown).not.toContain(secret.slice(0, 4))
+    }
+    expect(beginningOf('plain text', 5)).toBe('plain')
   })
 
   it('are told by what they are', () => {

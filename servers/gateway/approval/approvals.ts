@@ -129,13 +129,14 @@ export class Approvals {
     return approval
   }
 
-  /** Resolves with how it stands once it is decided, or withdrawn, or `holdMs` have passed by the clock. */
+  /** Resolves with how it stands once it is decided, or withdrawn, or `holdMs` have passed by the clock, or its time is over. */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
     if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
     return new Promise(resolve => {
       open.waiting = () => resolve(open.approval)
-      open.hold = this.#clock.wakeAt(this.#clock.now() + holdMs, () => this.#wake(open))
+      const until = Math.min(this.#clock.now() + holdMs, open.expiresAtMs)
+      open.hold = this.#clock.wakeAt(until, () => this.#wake(open))
     })
   }
 

@@ -1,6 +1,7 @@
 import type { InstanodeView } from '../../../shared/control/schemas/instanode-view.js'
 import { iso } from '../../../shared/control/schemas/instant.js'
 import { maskHeaders } from '../../../shared/journal/mask.js'
+import { beginningOf } from '../../../shared/secrets.js'
 import type { Delivery } from '../domain/delivery.js'
 
 type DeliveryState = NonNullable<InstanodeView['resources'][number]['deliveries']>['latest'][number]
@@ -27,7 +28,7 @@ export function describeDelivery(delivery: Delivery, hidden: string | null): Del
     path: hidden === null ? path : path.replaceAll(hidden, maskedToken(hidden)),
     query,
     headers: headersOf(rawHeaders, hidden === null),
-    body: body.toString('utf8').slice(0, SHOWN_BODY_CHARS),
+    body: beginningOf(body.toString('utf8'), SHOWN_BODY_CHARS),
     bodyBytes: body.length,
     receivedAt: iso(receivedAt),
   }

@@ -87,6 +87,17 @@ describe('a call that needs an approval', () => {
     expect(gateway.approvals.list()).toEqual([])
   })
 
+  it('is held for no longer than it can be approved of', async () => {
+    const { gateway, understudy } = await asking(3_600_000)
+    const held = call(await connectOver(gateway.url), 'create_room', {})
+    await until(() => gateway.approvals.list().length === 1)
+    const { id } = onlyOne(gateway)
+    await understudy.clock.advance(10 * 60_000)
+    expect(textOf(await held)).toContain(`Nobody decided on approval ${id} in time`)
+    expect(() => gateway.approvals.decide(id, 'approve')).toThrow('there is no approval')
+    expect(gateway.approvals.list()).toEqual([])
+  })
+
   it('is withdrawn by a caller that hangs up, and by one that cancels it', async () => {
     const { gateway, reached } = await asking(30_000)
     const headers = { 'mcp-session-id': await openSession(gateway.url) }

@@ -20,10 +20,15 @@ describe('the calls of the page', () => {
     expect(log.calls.map(call => call.entry.outcome)).toEqual(['fault', 'ok'])
   })
 
-  it('are the latest ten thousand', () => {
+  it('are the latest ten thousand, and those before are counted', () => {
     const log = new CallLog()
-    for (let seq = 1; seq <= 10_001; seq++) log.take(entry(seq))
-    expect([log.calls.length, seqs(log)[0], seqs(log).at(-1)]).toEqual([10_000, 2, 10_001])
+    for (let seq = 1; seq <= 10_003; seq++) log.take(entry(seq))
+    // One that is no longer kept ends.
+    log.take(entry(2, { outcome: 'fault' }))
+    expect([log.calls.length, seqs(log)[0], seqs(log).at(-1), log.dropped]).toEqual([10_000, 4, 10_003, 3])
+    log.clear()
+    log.take(entry(1))
+    expect([seqs(log), log.dropped]).toEqual([[1], 0])
   })
 
   it('are shown the latest first, and picked by words, by tools, by failures', () => {

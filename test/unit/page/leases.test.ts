@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { withLeases } from '../../../shared/control/page/model/known-leases.js'
 import { leaseEventsOf } from '../../../shared/control/page/model/lease-events.js'
 import { leaseSpans } from '../../../shared/control/page/model/lease-spans.js'
 import { timeAxis } from '../../../shared/control/page/model/time-axis.js'
@@ -77,6 +78,31 @@ describe('leases, reckoned from the journal', () => {
     const { seq } = await claim()
     await clock.advance(5000)
     expect(spans(new Map([['worker', Number(seq)]]))).toEqual([[0, 5, 'acked', false]])
+  })
+})
+
+describe('leases whose id comes again, as after a reset', () => {
+  const claim = { kind: 'claimed', room: 'r', handle: 'worker', seq: 1, claimId: 'c' } as const
+  const lease = (at: number) => ({
+    claimId: 'c',
+    claimedAt: new Date(at).toISOString(),
+    expiresAt: new Date(at + 30_000).toISOString(),
+  })
+
+  it.each([
+    ['acknowledged', [{ ...claim, kind: 'acked', at: START + 5000 } as const], START + 10_000],
+    ['run out', [], START + 90_000],
+  ])('are new ones if the first has been %s', (_, between, again) => {
+    const events = [{ ...claim, at: START }, ...between, { ...claim, at: again }]
+    expect(leaseSpans(events, new Map(), new Map(), again)).toMatchObject([
+      { claimId: 'c', from: again, to: again + 60_000, end: 'held' },
+    ])
+  })
+
+  it('are known by the times that were seen last', () => {
+    const first = withLeases(new Map(), [lease(START)])
+    expect(withLeases(first, [lease(START)])).toBe(first)
+    expect(withLeases(first, [lease(START + 1000)]).get('c')).toEqual(lease(START + 1000))
   })
 })
 

@@ -18,3 +18,25 @@ it('counts calls by tool, second and outcome, the busiest first', () => {
   expect(claims?.seconds[0]).toMatchObject({ ok: 1, tool_error: 1 })
   expect(status?.seconds[SECONDS - 1]).toMatchObject({ ok: 1 })
 })
+
+it('counts one path together, whatever it is asked about', () => {
+  const log = new CallLog()
+  const paths = [
+    'POST /api/rooms/ABC/claim',
+    'POST /api/rooms/DEF/claim',
+    'GET /api/rooms/ABC/status',
+    'DELETE /api/me/resources/6b18bec9-43ea-49f6-9046-1a62374633db',
+    'POST /webhook/receive/6b18bec9-43ea-49f6-9046-1a62374633db',
+    'POST /api/identity/register',
+  ]
+  for (const [at, method] of paths.entries()) log.take(entry(at + 1, { tool: null, method }))
+  log.take(entry(9, { tool: '/rooms/of/a/tool', method: 'tools/call' }))
+  expect(ratesOf(log.calls, 0).map(({ name, total }) => [name, total])).toEqual([
+    ['POST /api/rooms/…/claim', 2],
+    ['GET /api/rooms/…/status', 1],
+    ['DELETE /api/me/resources/…', 1],
+    ['POST /webhook/receive/…', 1],
+    ['POST /api/identity/register', 1],
+    ['/rooms/of/a/tool', 1],
+  ])
+})

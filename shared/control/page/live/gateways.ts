@@ -2,25 +2,46 @@ import { computed, signal } from '@preact/signals'
 import type { Approval } from '../../schemas/approval.js'
 import type { GatewayEntry } from '../../schemas/audit.js'
 import type { GatewayView } from '../../schemas/gateway.js'
+import { NOTHING_ASKED, withJudged } from '../model/audit-log.js'
+import { pendingAt, withTurned } from '../model/pending.js'
 import { ask } from './ask.js'
+import { instanceNow } from './clock.js'
 import { keepTo } from './connection.js'
+import { eachFrame } from './each-frame.js'
 import { somethingHappened } from './state.js'
-
-/** Judged calls that are shown. */
-const MOST = 500
 
 /** The gateways in front of the servers. */
 export const gateways = signal<readonly GatewayView[]>([])
 
-/** What they made of calls, the latest first. */
-export const audit = signal<readonly GatewayEntry[]>([])
+/** What they made of calls. */
+export const audit = signal(NOTHING_ASKED)
 
+/** Those that are pending, by id. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
 /** The calls that somebody has to decide. */
-export const pending = computed(() =>
-  [...approvals.value.values()].filter(({ state }) => state === 'pending'),
-)
+export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
+
+/** What has come since the last frame. */
+let judged: GatewayEntry[] = []
+let turned: Approval[] = []
+
+/** More are taken in at once: a page that nobody sees has no frames. */
+const MOST_WAITING = 500
+
+function takeIn(): void {
+  if (judged.length > 0) audit.value = withJudged(audit.value, judged)
+  if (turned.length > 0) approvals.value = withTurned(approvals.value, turned)
+  judged = []
+  turned = []
+}
+
+const takeInSoon = eachFrame(takeIn)
+
+function changed(): void {
+  if (judged.length + turned.length < MOST_WAITING) takeInSoon()
+  else takeIn()
+}
 
 let keeping = false
 
@@ -35,12 +56,13 @@ export async function hearOfGateways(): Promise<void> {
     began: forget,
     on: {
       audit: data => {
-        audit.value = [JSON.parse(data), ...audit.value].slice(0, MOST)
+        judged.push(JSON.parse(data))
+        changed()
         somethingHappened()
       },
       approval: data => {
-        const approval: Approval = JSON.parse(data)
-        approvals.value = new Map(approvals.value).set(approval.id, approval)
+        turned.push(JSON.parse(data))
+        changed()
       },
       cleared: forget,
     },
@@ -48,6 +70,8 @@ export async function hearOfGateways(): Promise<void> {
 }
 
 function forget(): void {
-  audit.value = []
+  judged = []
+  turned = []
+  audit.value = NOTHING_ASKED
   approvals.value = new Map()
 }

@@ -1,11 +1,11 @@
 import { effect } from '@preact/signals'
 import { every } from '../browser-time.js'
-import { calls, dropped, forgetCalls, takeCall } from './calls.js'
+import { calls, forgetCalls, takeCall, takeGap } from './calls.js'
 import { keepClockGoing } from './clock.js'
 import { keepTo } from './connection.js'
 import { hearOfGateways } from './gateways.js'
 import { forgetLeases, learnClaims } from './leases.js'
-import { anyOpen } from './secrets.js'
+import { anyOpen, closeAll } from './secrets.js'
 import { look, somethingHappened } from './state.js'
 
 /** Sizes and connections of databases change with nobody calling. */
@@ -16,7 +16,12 @@ export function goLive(): void {
   keepTo({
     path: '/journal/stream?after=0',
     began: beginAfresh,
-    on: { opened: takeEntry, ended: takeEntry, cleared: forgetCalls, gap: takeGap },
+    on: {
+      opened: takeEntry,
+      ended: takeEntry,
+      cleared: forget,
+      gap: data => takeGap(Number(JSON.parse(data).dropped)),
+    },
   })
   every(LOOK_MS, () => {
     if (document.visibilityState === 'visible') void look()
@@ -30,9 +35,14 @@ export function goLive(): void {
   })
 }
 
-function beginAfresh(): void {
+function forget(): void {
   forgetCalls()
   forgetLeases()
+  closeAll()
+}
+
+function beginAfresh(): void {
+  forget()
   void look()
   // What goes wrong here has the stream break off, too.
   hearOfGateways().catch(() => undefined)
@@ -41,8 +51,4 @@ function beginAfresh(): void {
 function takeEntry(data: string): void {
   takeCall(JSON.parse(data))
   somethingHappened()
-}
-
-function takeGap(data: string): void {
-  dropped.value = Number(JSON.parse(data).dropped)
 }

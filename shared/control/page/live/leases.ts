@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals'
 import type { SafebotView } from '../../schemas/safebot-view.js'
+import { type KnownLeases, withLeases } from '../model/known-leases.js'
 import { type LeaseEvent, leaseEventsOf, mayClaim } from '../model/lease-events.js'
-import type { KnownLease } from '../model/lease-spans.js'
 import { ask } from './ask.js'
 import { calls } from './calls.js'
 
@@ -12,7 +12,7 @@ const MOST_CLAIMS = 100
 const answers = signal<ReadonlyMap<number, string | null>>(new Map())
 
 /** The leases that states have shown, by claim id. */
-export const knownLeases = signal<ReadonlyMap<string, KnownLease>>(new Map())
+export const knownLeases = signal<KnownLeases>(new Map())
 
 /** What was claimed and acknowledged, in the order it was asked for, by room. */
 export const leaseEvents = computed(() => {
@@ -31,9 +31,7 @@ export function sawLeases({ safebot }: { safebot?: SafebotView }): void {
   const leases = (safebot?.rooms ?? []).flatMap(({ consumers }) =>
     consumers.flatMap(({ lease }) => lease ?? []),
   )
-  const unseen = leases.filter(({ claimId }) => !knownLeases.value.has(claimId))
-  if (unseen.length === 0) return
-  knownLeases.value = new Map([...knownLeases.value, ...unseen.map(lease => [lease.claimId, lease] as const)])
+  knownLeases.value = withLeases(knownLeases.value, leases)
 }
 
 let learning = false

@@ -15,3 +15,8 @@ export function toggle(name: string): void {
   if (!names.delete(name)) names.add(name)
   opened.value = names
 }
+
+/** What comes now may go by the same names, and nobody has asked to see it. */
+export function closeAll(): void {
+  if (anyOpen.value) opened.value = new Set()
+}

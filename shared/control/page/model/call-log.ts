@@ -13,14 +13,23 @@ export interface Call {
 /** The latest calls, by their seq. */
 export class CallLog {
   #calls: Call[] = []
+  /** The lowest seq that was ever taken: the journal leaves none out. */
+  #first = Number.POSITIVE_INFINITY
 
   /** The oldest first. */
   get calls(): readonly Call[] {
     return this.#calls
   }
 
+  /** How many of the oldest are no longer kept. */
+  get dropped(): number {
+    const [oldest] = this.#calls
+    return oldest === undefined ? 0 : oldest.entry.seq - this.#first
+  }
+
   /** Takes in an entry that is new, or has ended. */
   take(entry: EntryJson): void {
+    this.#first = Math.min(this.#first, entry.seq)
     const call = { entry, wallMs: Date.parse(entry.wall) }
     const at = this.#placeOf(entry.seq)
     const known = this.#calls[at]?.entry.seq === entry.seq
@@ -30,6 +39,7 @@ export class CallLog {
 
   clear(): void {
     this.#calls = []
+    this.#first = Number.POSITIVE_INFINITY
   }
 
   /** Where it stands, or would. From the end: what comes is new, as a rule. */

@@ -42,7 +42,9 @@ export function leaseSpans(
   const spans = new Map<string, LeaseSpan>()
   for (const event of events) {
     if (event.kind === 'acked') end(spans, event)
-    else if (!spans.has(event.claimId)) {
+    else if (!goesOn(spans.get(event.claimId), event)) {
+      // The id of one that is over comes again with a reset.
+      spans.delete(event.claimId)
       const span = begun(event, known.get(event.claimId), spans)
       overtake(spans, span)
       spans.set(event.claimId, span)
@@ -55,6 +57,11 @@ export function leaseSpans(
       return { ...span, to: Math.min(span.to, now), end: 'acked' }
     return now > span.to ? { ...span, end: 'expired' } : span
   })
+}
+
+/** Whether a lease is still held when its message is claimed again. */
+function goesOn(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
+  return span !== undefined && span.end === 'held' && at <= span.to
 }
 
 /** A handle holds one message at a time: what it held before it claimed another has ended by then. */

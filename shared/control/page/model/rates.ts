@@ -1,5 +1,6 @@
 import { OUTCOMES, type Outcome } from '../../../journal/outcome.js'
-import { type Call, nameOf } from './call-log.js'
+import type { Call } from './call-log.js'
+import { rateNameOf } from './rate-name.js'
 
 /** How far back the pictures go. */
 export const SECONDS = 60
@@ -27,7 +28,7 @@ export function ratesOf(calls: readonly Call[], nowMs: number): Rate[] {
   const thisSecond = Math.floor(nowMs / 1000)
   for (const { entry, wallMs } of calls) {
     if (entry.outcome === null) continue
-    const name = nameOf(entry)
+    const name = rateNameOf(entry)
     const key = `${entry.server} ${name}`
     const counting = rates.get(key) ?? begin(entry.server, name)
     rates.set(key, counting)

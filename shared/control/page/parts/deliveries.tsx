@@ -36,7 +36,7 @@ function DeliveryLine({
         <summary>
           <span class="mono">{method}</span> <span class="num dim">{timeOfDay(receivedAt)}</span>{' '}
           <span class="dim">{bytesInWords(bodyBytes)}</span>{' '}
-          <span class="mono delivery-body">{maskSecrets(body.slice(0, 80))}</span>
+          <span class="mono delivery-body">{maskSecrets(body).slice(0, 80)}</span>
         </summary>
         <Facts facts={{ ...(query !== '' && { query }), ...headers }} />
         <Scrolled label="body" class="body">

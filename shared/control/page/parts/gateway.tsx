@@ -9,19 +9,19 @@ import { Section } from './section.js'
 /** What agents asked for, and what gateways made of it; nothing without a gateway. */
 export function Gateway() {
   if (gateways.value.length === 0) return null
-  const denied = audit.value.filter(({ outcome }) => outcome === 'denied' || outcome === 'refused').length
+  const { asked, denied } = audit.value
   return (
     <Section
       id="gateway"
       title="Gateway"
       note={
         <>
-          {counted(audit.value.length, 'call')} asked for, {denied} denied
+          {counted(asked, 'call')} asked for, {denied.toLocaleString('en')} denied
         </>
       }
     >
       <PendingApprovals />
-      {audit.value.length === 0 ? <NothingAsked /> : <AuditTable />}
+      {asked === 0 ? <NothingAsked /> : <AuditTable />}
     </Section>
   )
 }
@@ -51,7 +51,7 @@ function AuditTable() {
           </tr>
         </thead>
         <tbody>
-          {audit.value.map(entry => (
+          {audit.value.entries.map(entry => (
             <AuditRow key={entry.seq} entry={entry} />
           ))}
         </tbody>
@@ -75,11 +75,8 @@ function AuditRow({ entry }: { entry: GatewayEntry }) {
       </td>
       <td>
         <span class={`decision decision-${outcome}`}>{outcome}</span>
-        {rule !== null && (
-          <span class="second mono rule" title={message ?? rule}>
-            {rule}
-          </span>
-        )}
+        {rule !== null && <span class="second mono rule">{rule}</span>}
+        {message !== null && <span class="second dim rule">{message}</span>}
       </td>
       <td>
         {upstream === null ? (

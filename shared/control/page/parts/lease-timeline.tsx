@@ -16,6 +16,9 @@ const MOST = 24
 const LANE = 40
 const BAR = 14
 
+/** Pixels between a handle and its leases: fewer than between it and the lane above. */
+const LABEL_GAP = 6
+
 /** Who had which message when, and how that ended. */
 export function LeaseTimeline({ room }: { room: Room }) {
   const now = instanceNow.value
@@ -31,7 +34,7 @@ export function LeaseTimeline({ room }: { room: Room }) {
       <svg width="100%" height={height} role="img" aria-label={inWords(spans)}>
         {handles.map((handle, lane) => (
           <g key={handle}>
-            <text class="timeline-handle" x="0" y={lane * LANE + 14}>
+            <text class="timeline-handle" x="0" y={lane * LANE + LANE - BAR - LABEL_GAP}>
               {handle}
             </text>
             <line

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { beginningOf } from '../../../secrets.js'
 import { Scrolled } from './scrolled.js'
 import { SecretText } from './secret-text.js'
 
@@ -17,7 +18,8 @@ interface PayloadProps {
 export function Payload({ title, text, none }: PayloadProps) {
   const [exact, setExact] = useState(false)
   const laidOut = exact ? undefined : laidOutJson(text)
-  const shown = laidOut ?? text
+  const whole = laidOut ?? text
+  const shown = beginningOf(whole, MOST_CHARS)
   return (
     <div class="payload">
       <div class="payload-head">
@@ -33,9 +35,9 @@ export function Payload({ title, text, none }: PayloadProps) {
       ) : (
         <Scrolled label={title} class="body">
           <pre>
-            <SecretText text={shown.slice(0, MOST_CHARS)} />
-            {shown.length > MOST_CHARS &&
-              `\n… and ${shown.length - MOST_CHARS} more characters: the journal has them`}
+            <SecretText text={shown} />
+            {whole.length > shown.length &&
+              `\n… and ${whole.length - shown.length} more characters: the journal has them`}
           </pre>
         </Scrolled>
       )}

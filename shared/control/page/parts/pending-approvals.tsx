@@ -1,22 +1,34 @@
 import type { Approval, ApprovalDecision } from '../../schemas/approval.js'
-import { doIt } from '../live/deeds.js'
+import { busy, doIt } from '../live/deeds.js'
 import { pending } from '../live/gateways.js'
+import { counted } from '../model/words.js'
 import { Countdown } from './countdown.js'
+
+/** Enough to tell one call's arguments from another's, and to find them in the journal. */
+const HASH_CHARS = 12
 
 /** The calls that somebody has to decide, and the way to do so. */
 export function PendingApprovals() {
-  if (pending.value.length === 0) return null
+  const waiting = pending.value.length
   return (
-    <ul class="approvals" aria-label="Waiting for your decision">
-      {pending.value.map(approval => (
-        <PendingApproval key={approval.id} approval={approval} />
-      ))}
-    </ul>
+    <>
+      {/* It is there from the beginning, for a screen reader to say what comes into it. */}
+      <p class="approvals-count" role="status">
+        {waiting > 0 && `${counted(waiting, 'call')} ${waiting === 1 ? 'waits' : 'wait'} for your decision`}
+      </p>
+      {waiting > 0 && (
+        <ul class="approvals" aria-label="Waiting for your decision">
+          {pending.value.map(approval => (
+            <PendingApproval key={approval.id} approval={approval} />
+          ))}
+        </ul>
+      )}
+    </>
   )
 }
 
 function PendingApproval({
-  approval: { id, tool, grant, argumentKeys, rule, at, expiresAt },
+  approval: { id, tool, grant, server, argumentKeys, argsHash, rule, message, at, expiresAt },
 }: {
   approval: Approval
 }) {
@@ -30,23 +42,41 @@ function PendingApproval({
   return (
     <li>
       <div>
-        <span class="mono">{tool}</span> <span class="dim">of {grant}</span>
+        <span class="mono">{tool}</span>{' '}
+        <span class="dim">
+          of {grant}
+          {server !== undefined && ` at ${server}`}
+        </span>
         <span class="second mono dim">
           {argumentKeys.length === 0 ? 'no arguments' : argumentKeys.join(', ')}
+          {argsHash !== null && (
+            <span title={`hash of arguments: ${argsHash}`}>
+              {' '}
+              #{argsHash.replace('sha256:', '').slice(0, HASH_CHARS)}
+            </span>
+          )}
         </span>
-        <span class="second mono rule">{rule}</span>
+        <span class="second">
+          <span class="mono rule">{rule}</span> {message}
+        </span>
       </div>
       <Countdown from={at} to={expiresAt} what="to decide" />
       <div class="decide">
         <button
           type="button"
           class="approve"
+          aria-disabled={busy.value}
           aria-label={`Approve ${tool} of ${grant}`}
           onClick={() => decide('approve')}
         >
           Approve
         </button>
-        <button type="button" aria-label={`Refuse ${tool} of ${grant}`} onClick={() => decide('refuse')}>
+        <button
+          type="button"
+          aria-disabled={busy.value}
+          aria-label={`Refuse ${tool} of ${grant}`}
+          onClick={() => decide('refuse')}
+        >
           Refuse
         </button>
       </div>

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest'
+import { pendingAt, withTurned } from '../../../shared/control/page/model/pending.js'
+import { approval } from './approval.js'
+
+it('leaves an approval to be decided until its time is over', () => {
+  const end = Date.parse(approval().expiresAt)
+  expect(pendingAt([approval()], end - 1)).toEqual([approval()])
+  expect(pendingAt([approval()], end)).toEqual([])
+})
+
+it('keeps those approvals alone that are pending', () => {
+  const [one, other] = [approval({ id: 'apr_1' }), approval({ id: 'apr_2' })]
+  const both = withTurned(new Map(), [one, other])
+  expect([...both.values()]).toEqual([one, other])
+  expect([...withTurned(both, [approval({ id: 'apr_1', state: 'refused' })]).values()]).toEqual([other])
+})
