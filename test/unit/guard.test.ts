@@ -40,7 +40,12 @@ describe('the guard of a listener', () => {
     const own = new Guard([], { ownPagesOnly: true })
     expect(own.refusal({ host, origin: 'http://127.0.0.1:4802' })).toBeUndefined()
     expect(own.refusal({ host: 'localhost:4802', origin: 'http://LOCALHOST:4802' })).toBeUndefined()
-    for (const origin of ['http://127.0.0.1:3000', 'http://localhost:4802', 'https://127.0.0.1:4802', 'null']) {
+    for (const origin of [
+      'http://127.0.0.1:3000',
+      'http://localhost:4802',
+      'https://127.0.0.1:4802',
+      'null',
+    ]) {
       expect(own.refusal({ host, origin })).toContain('Origin')
     }
   })
