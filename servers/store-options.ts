@@ -15,6 +15,11 @@ export function checkStore(store: string): void {
   if (store !== MEMORY) readStoreUrl(store)
 }
 
+/** The URL of the server that a store is on; undefined: it is in memory. @throws Refusal `bad_store` */
+export function serverOf(store: string): string | undefined {
+  return store === MEMORY ? undefined : readStoreUrl(store).serverUrl
+}
+
 /** A store at a `postgres://` URL, with all that the servers keep there. */
 export async function storeAt(url: string): Promise<StoreOptions> {
   const { INSTANODE_MIGRATIONS } = await import('./instanode/store/postgres/migrations.js')

@@ -1,6 +1,7 @@
 import type { RunningAttack } from './attack/carry-out.js'
 import type { HostileOptions } from './attack/index.js'
 import { type CommonOptions, type Handles, withHandles } from './handles.js'
+import { checkBesideStore } from './instanode/open-databases.js'
 import { type InstanodeStartOptions, type RunningInstanode, startInstanode } from './start-instanode.js'
 import { type RunningSafebot, type SafebotStartOptions, startSafebot } from './start-safebot.js'
 
@@ -45,6 +46,7 @@ export interface SafebotAlone extends Handles, RunningSafebot {}
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
   const { attack = [], instanodePort, safebotPort } = options
+  await checkBesideStore(options)
   const names = typeof attack === 'string' ? [attack] : attack
   const hostile = names.length === 0 ? undefined : await prepareAttacks(names, options)
   return withHandles(options, async (instance, world, begin) => {
@@ -61,7 +63,8 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 }
 
 /** Starts Instanode alone, with a clock, a journal and a control plane of its own; see {@link createUnderstudy}. */
-export function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
+export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
+  await checkBesideStore(options)
   return withHandles(options, async (instance, world, begin) => {
     const { running, controlled } = await begin(startInstanode(instance, world, options, options.port))
     return { running, controlled: { instanode: controlled }, upstreams: { instanode: running.mcpUrl } }

@@ -12,7 +12,7 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
   const store = given.text('store') ?? 'memory'
   const clock = given.text('clock') ?? 'real'
   asUsage(() => readClockSpec(clock))
-  asUsage(() => checkStore(store))
+  checkStore(store)
   return {
     store,
     // What nobody asks for is the store's to say.

@@ -1,5 +1,6 @@
 import { createInstance, type Instance } from '../../shared/instance.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
+import { checkBesideStore } from '../instanode/open-databases.js'
 import { withStore } from '../store-options.js'
 import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
@@ -16,6 +17,7 @@ export async function instanode(given: Given): Promise<void> {
   if (base === undefined) {
     const world = await worldOption(given)
     const options = { contract: common.contract, world, ...databaseOptions(given) }
+    await checkBesideStore({ ...options, ...(common.store !== undefined && { store: common.store }) })
     const instance = await createInstance(await withStore(common))
     await within(instance, () => runHere(given, instance, port, options))
   } else {

@@ -1,5 +1,6 @@
 import { Refusal } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
+import { serverOf } from '../store-options.js'
 import type { DatabaseProvider } from './databases/provider.js'
 import { LazyDatabases } from './lazy-databases.js'
 
@@ -38,6 +39,33 @@ export async function openDatabases(instance: Instance, options: DatabasesOption
   // What is kept in a directory has to be there from the start, and what is wrong with it has to be said then.
   if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
   return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+}
+
+/**
+ * Whether databases can come from the server of a store, where nobody names another: asked before anything is made there.
+ *
+ * @throws Refusal `bad_databases` for embedded ones; `database_rights`
+ */
+export async function checkBesideStore({
+  store,
+  ...options
+}: DatabasesOptions & { store?: string }): Promise<void> {
+  const url = store === undefined ? undefined : serverOf(store)
+  if (url === undefined) return
+  checkBeside(options)
+  if (options.databases !== undefined) return
+  const { Admin } = await import('./databases/server/admin.js')
+  const admin = new Admin(url)
+  try {
+    // A server that is not there is the store's to tell of.
+    const there = await admin.check().then(
+      () => true,
+      () => false,
+    )
+    if (there) await admin.checkRights()
+  } finally {
+    await admin.close()
+  }
 }
 
 /** Embedded databases belong to one process, and what is in a store to several. */

@@ -41,10 +41,10 @@ describe('--store', () => {
   )
 
   test.each(['nonsense', 'redis://host/0', '', 'postgres://host/db?pool=many'])(
-    '%j is a wrong command line: one sentence, exit code 2',
+    '%j is no store: one sentence, exit code 1',
     async store => {
       expect(await exitOf(['up', '--store', store])).toEqual({
-        code: 2,
+        code: 1,
         stdout: '',
         stderr: expect.stringMatching(/^understudy: the store cannot be used: [^\n]+\n$/),
       })
@@ -73,6 +73,25 @@ describe('--store', () => {
     })
   })
 
+  test('a role that may not make databases: one sentence, exit code 1, and nothing was made', async () => {
+    const url = new URL(stores.freshUrl())
+    const schema = stores.schemaOf(url.href)
+    const role = `modest_${schema}`
+    await stores.run(`CREATE ROLE ${role} LOGIN PASSWORD 'modest'`)
+    await stores.run(`CREATE SCHEMA ${schema} AUTHORIZATION ${role}`)
+    url.username = role
+    url.password = 'modest'
+    for (const command of ['up', 'instanode']) {
+      expect(await exitOf([command, '--store', url.href])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^understudy: the role \w+ may not create databases [^\n]+\n$/),
+      })
+    }
+    expect(await stores.run('SELECT FROM pg_tables WHERE schemaname = $1', [schema])).toEqual([])
+    await stores.run(`DROP SCHEMA ${schema}`)
+    await stores.run(`DROP ROLE ${role}`)
+  })
+
   test('a store of a newer version, or a role without rights: one sentence, exit code 1', async () => {
     const url = stores.freshUrl()
     const schema = stores.schemaOf(url)
@@ -90,7 +109,7 @@ describe('--store', () => {
     await stores.run(`CREATE ROLE ${role} LOGIN PASSWORD 'poor'`)
     poor.username = role
     poor.password = 'poor'
-    const refused = await exitOf(['instanode', '--store', poor.href])
+    const refused = await exitOf(['safebot', '--store', poor.href])
     await stores.run(`DROP ROLE ${role}`)
     expect(refused).toMatchObject({
       code: 1,
