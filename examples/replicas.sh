@@ -78,6 +78,9 @@ has 'who waited on the second is given it' "$claimed" 'sweep the floor'
 claim=$(field claim_id <<<"$claimed")
 seq=$(grep -oE '"seq":[0-9]+' <<<"$claimed" | head -1 | cut -d: -f2)
 
+# Asked for, it is written: by itself it would be within 50 ms, which one that is killed may not have.
+has 'the journal of the second has it' "$(curl -sS "$(url two control)/journal?tool=send_message")" 'sweep the floor'
+
 kill -9 "${pids[0]}"
 wait "${pids[0]}" 2>/dev/null || true
 echo 'ok   the first is killed'
@@ -87,4 +90,4 @@ has 'it is acknowledged on the second' \
 start three
 has 'a third has nothing left to claim' \
   "$(call three bob claim_task '{"url":"'"$room"'","timeout_seconds":1}')" '"task":null'
-has 'and the journal of all of them' "$(curl -sS "$(url three control)/journal?tool=send_message")" 'sweep the floor'
+has 'and the journal of those that are gone' "$(curl -sS "$(url three control)/journal?tool=send_message")" 'sweep the floor'
