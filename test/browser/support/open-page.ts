@@ -44,7 +44,8 @@ export async function openPage(
   const complaints: string[] = []
   page.on('pageerror', error => complaints.push(String(error)))
   page.on('console', message => {
-    const expected = /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/
+    const expected =
+      /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|SOCKET_NOT_CONNECTED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/
     // That a process has gone is what a test may bring about.
     if (message.type() === 'error' && !expected.test(message.text())) complaints.push(message.text())
   })
