@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { DatabaseProvider, DatabaseSpec } from '../../servers/instanode/databases/provider.js'
-import { cancel, codeOf, connected, freshSpec, MB, type TestClient } from '../support/databases.js'
+import { cancel, codeOf, freshSpec, MB, type TestClient } from '../support/databases.js'
+import { ProviderInUse } from './provider-in-use.js'
 
 /**
  * What every provider of databases does.
@@ -9,25 +10,11 @@ import { cancel, codeOf, connected, freshSpec, MB, type TestClient } from '../su
  */
 export function describeDatabaseProvider(name: string, start: () => Promise<DatabaseProvider>): void {
   describe(`${name}: what every provider does`, () => {
-    let provider: DatabaseProvider
-    const clients: TestClient[] = []
-
-    beforeAll(async () => {
-      provider = await start()
-    }, 60_000)
-    afterEach(async () => {
-      await Promise.all(clients.splice(0).map(client => client.end()))
-    })
-    afterAll(() => provider.close())
-
-    const connect = async (url: string) => {
-      const client = await connected(url)
-      clients.push(client)
-      return client
-    }
+    const inUse = new ProviderInUse(start)
+    const connect = (url: string) => inUse.connect(url)
     const provisioned = async (spec: DatabaseSpec = freshSpec()) => ({
       spec,
-      ...(await provider.provision(spec)),
+      ...(await inUse.provider.provision(spec)),
     })
 
     it('hands out a URL that answers, as its own role in its own database', async () => {
@@ -79,7 +66,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       const { spec, url } = await provisioned()
       await Promise.all([connect(url), connect(url)])
       expect(await codeOf(connect(url))).toBe('53300')
-      await provider.setLimits(spec.name, { storageBytes: 500 * MB, connections: 3 })
+      await inUse.provider.setLimits(spec.name, { storageBytes: 500 * MB, connections: 3 })
       const third = await connect(url)
       expect(await third.value('SELECT 3')).toBe(3)
       expect(await codeOf(connect(url))).toBe('53300')
@@ -89,10 +76,10 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       const { spec, url } = await provisioned()
       const client = await connect(url)
       await client.query('CREATE TABLE gone (id int)')
-      await provider.drop(spec.name)
+      await inUse.provider.drop(spec.name)
       expect(await client.ended).toBe('57P01')
       expect(await codeOf(connect(url))).toBe('28P01')
-      await provider.drop(spec.name)
+      await inUse.provider.drop(spec.name)
       const again = await connect((await provisioned(spec)).url)
       expect(await again.value(`SELECT to_regclass('gone')`)).toBeNull()
     })
@@ -101,7 +88,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       const { spec, url } = await provisioned()
       const client = await connect(url)
       const running = codeOf(client.query('SELECT pg_sleep(60)'))
-      await provider.drop(spec.name)
+      await inUse.provider.drop(spec.name)
       expect(await running).toBe('57P01')
     })
 
@@ -110,7 +97,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       const [idle, busy] = [await connect(url), await connect(url)]
       await busy.query('BEGIN; CREATE TABLE half (n int)')
       const running = codeOf(busy.query('SELECT pg_sleep(60)'))
-      await provider.block(spec.name)
+      await inUse.provider.block(spec.name)
       expect(await idle.ended).toBe('57P01')
       expect(await running).toBe('57P01')
       await expect(connect(url)).rejects.toMatchObject({
@@ -120,11 +107,11 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
         detail: 'User does not have CONNECT privilege.',
       })
       expect(await codeOf(connect(url.replace(spec.password, 'wrong')))).toBe('28P01')
-      await provider.block(spec.name)
-      await provider.setLimits(spec.name, { storageBytes: 500 * MB, connections: 5 })
+      await inUse.provider.block(spec.name)
+      await inUse.provider.setLimits(spec.name, { storageBytes: 500 * MB, connections: 5 })
       expect(await codeOf(connect(url))).toBe('42501')
-      expect((await provider.stats(spec.name)).sizeBytes).toBeGreaterThan(5 * MB)
-      await provider.drop(spec.name)
+      expect((await inUse.provider.stats(spec.name)).sizeBytes).toBeGreaterThan(5 * MB)
+      await inUse.provider.drop(spec.name)
       expect(await codeOf(connect(url))).toBe('28P01')
     })
 
@@ -138,19 +125,19 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
         `CREATE TABLE bulk AS SELECT repeat('x', 1000) AS body FROM generate_series(1, 12000)`,
       )
       await client.query('INSERT INTO bulk SELECT body FROM bulk LIMIT 1000')
-      expect((await provider.stats(spec.name)).usedBytes).toBeGreaterThan(12 * MB)
+      expect((await inUse.provider.stats(spec.name)).usedBytes).toBeGreaterThan(12 * MB)
     })
 
     it('counts connections and growth', async () => {
       const { spec, url } = await provisioned()
-      const empty = await provider.stats(spec.name)
+      const empty = await inUse.provider.stats(spec.name)
       expect(empty).toMatchObject({ connections: 0 })
       expect(empty.usedBytes).toBeLessThan(0.5 * MB)
       const client = await connect(url)
       await client.query(
         `CREATE TABLE bulk AS SELECT repeat('x', 1000) AS body FROM generate_series(1, 2000)`,
       )
-      const full = await provider.stats(spec.name)
+      const full = await inUse.provider.stats(spec.name)
       expect(full.connections).toBe(1)
       expect(full.usedBytes).toBeGreaterThan(2 * MB)
       expect(full.sizeBytes - full.usedBytes).toBeGreaterThan(5 * MB)
@@ -231,7 +218,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
 
     it('refuses what is no name, a second time the same, and limits of nothing', async () => {
       const { spec } = await provisioned()
-      expect(await codeOf(provider.provision(spec))).toBe('database_exists')
+      expect(await codeOf(inUse.provider.provision(spec))).toBe('database_exists')
       for (const bad of [
         { ...freshSpec(), name: 'db_0' },
         { ...freshSpec(), name: 'db_00000000000"; DROP DATABASE postgres; --' },
@@ -240,11 +227,11 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
         { ...freshSpec(), limits: { storageBytes: 0, connections: 2 } },
         { ...freshSpec(), limits: { storageBytes: 1, connections: Number.NaN } },
       ])
-        expect(await codeOf(provider.provision(bad)), JSON.stringify(bad)).toBe('bad_database_spec')
+        expect(await codeOf(inUse.provider.provision(bad)), JSON.stringify(bad)).toBe('bad_database_spec')
       const unknown = 'db_ffffffffffff'
-      expect(await codeOf(provider.stats(unknown))).toBe('unknown_database')
-      expect(await codeOf(provider.block(unknown))).toBe('unknown_database')
-      expect(await codeOf(provider.setLimits(unknown, freshSpec().limits))).toBe('unknown_database')
+      expect(await codeOf(inUse.provider.stats(unknown))).toBe('unknown_database')
+      expect(await codeOf(inUse.provider.block(unknown))).toBe('unknown_database')
+      expect(await codeOf(inUse.provider.setLimits(unknown, freshSpec().limits))).toBe('unknown_database')
     })
 
     it('makes many at once', async () => {
@@ -253,11 +240,11 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
         made.map(async ({ url }) => (await connect(url)).value('SELECT current_database()')),
       )
       expect(answers).toEqual(made.map(({ spec }) => spec.name))
-      await Promise.all(made.map(({ spec }) => provider.drop(spec.name)))
+      await Promise.all(made.map(({ spec }) => inUse.provider.drop(spec.name)))
     })
 
     it('is ready', async () => {
-      await expect(provider.ready()).resolves.toBeUndefined()
+      await expect(inUse.provider.ready()).resolves.toBeUndefined()
     })
   })
 }

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { createSafebot, type SafebotAlone, type SafebotAloneOptions } from '../../../servers/index.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSafebot, type SafebotAlone } from '../../../servers/index.js'
 import { MANUAL_START } from '../../../shared/clock/clock.js'
 import { silentLog } from '../../../shared/log.js'
 import { type Stores, startStores } from '../../support/store.js'
+import { replica } from '../../support/store-replica.js'
 import { call, ok } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 import { layWire } from '../../support/wire.js'
@@ -12,13 +13,6 @@ beforeAll(async () => {
   stores = await startStores()
 })
 afterAll(() => stores.close())
-
-/** A replica of the store at `url`, closed when the test is over. */
-async function replica(store: string, options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
-  const running = await createSafebot({ store, world: 'empty', ...options })
-  onTestFinished(() => running.close())
-  return running
-}
 
 /** Two replicas on a manual clock. */
 async function two(url = stores.freshUrl()): Promise<[SafebotAlone, SafebotAlone]> {

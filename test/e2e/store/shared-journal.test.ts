@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { createSafebot, type SafebotAlone, type SafebotAloneOptions } from '../../../servers/index.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSafebot, type SafebotAlone } from '../../../servers/index.js'
 import { ControlClient } from '../../../shared/control/client/index.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { type Stores, startStores } from '../../support/store.js'
+import { replica } from '../../support/store-replica.js'
 import { until } from '../../support/until.js'
 import { layWire } from '../../support/wire.js'
 
@@ -11,12 +12,6 @@ beforeAll(async () => {
   stores = await startStores()
 })
 afterAll(() => stores.close())
-
-async function replica(store: string, options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
-  const running = await createSafebot({ store, world: 'empty', ...options })
-  onTestFinished(() => running.close())
-  return running
-}
 
 async function two(url = stores.freshUrl()): Promise<[SafebotAlone, SafebotAlone]> {
   return [await replica(url), await replica(url)]

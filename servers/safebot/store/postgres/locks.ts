@@ -5,11 +5,6 @@ export const LOCK_ROOM = statement(`
   SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || ' safebot', 0)),
          pg_advisory_xact_lock(hashtextextended(current_schema() || ' room ' || $1, 0))`)
 
-/** Nobody loads another state until the transaction ends. */
-export const LOCK_STATE = statement(
-  "SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || ' safebot', 0))",
-)
-
 /** Nobody is in any room until the transaction ends. */
 export const LOCK_ALL = statement(
   "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' safebot', 0))",
