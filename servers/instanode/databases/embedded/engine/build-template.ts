@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { startParameters } from './start-parameters.js'
@@ -8,12 +8,14 @@ import { packTemplate } from './template-file.js'
 import { TEMPLATE_FILE } from './template-path.js'
 
 /**
- * Run by `npm run build`: makes the data directory that every embedded database starts from, once per engine version.
+ * Builds the data directory that every embedded database starts from, as a step of `npm run build`.
  *
  * It takes about 5 s, so that a first `create_postgres` need not. Log segments of 1 MB and no template databases make
- * it 14 MB instead of 39. Written aside and renamed, since two builds may run at once.
+ * it 14 MB instead of 39.
+ *
+ * @param folder gets the packed template; it is made if it is missing
  */
-async function build(): Promise<void> {
+async function build(folder: string): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'understudy-template-'))
   try {
     const directory = join(scratch, 'data')
@@ -28,12 +30,13 @@ async function build(): Promise<void> {
     for (const statement of ['DROP DATABASE template1', 'DROP DATABASE template0', 'VACUUM', 'CHECKPOINT'])
       await engine.exec(statement)
     await engine.close()
-    const packed = join(dirname(TEMPLATE_FILE), `.template-${process.pid}`)
-    writeFileSync(packed, packTemplate(directory))
-    renameSync(packed, TEMPLATE_FILE)
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, basename(TEMPLATE_FILE)), packTemplate(directory))
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
 }
 
-if (!existsSync(TEMPLATE_FILE)) await build()
+const [folder] = process.argv.slice(2)
+if (folder === undefined) throw new Error('build-template needs the folder that gets the template')
+await build(folder)
