@@ -1,15 +1,15 @@
-import { demo as played } from '../demo/index.js'
+import { demo as playDemo } from '../demo/index.js'
 import { policyFiles } from './gateway-options.js'
 import { type Given, readPort } from './options.js'
 import { untilTold } from './until-told.js'
 
 /** `understudy demo`: the servers, their gateways and two agents, narrated. @returns the exit code */
 export async function demo(given: Given): Promise<number> {
-  return played({
+  return playDemo({
     fast: given.flag('fast'),
     policies: await policyFiles(given),
     // Its own ports do not matter, and what is up already keeps the usual ones.
     ...(given.has('control-port') && { controlPort: readPort(given, 'control-port') }),
-    told: untilTold(),
+    shutdown: untilTold(),
   })
 }

@@ -1,93 +1,115 @@
-import { same } from './show/as-narrated.js'
-import { paintFor } from './show/colours.js'
-import { Narrator } from './show/narrator.js'
-import { Pace } from './show/pace.js'
+import { assertEqual } from './assertions.js'
+import { Narrator, paintFor } from './narrator.js'
+import { Pace } from './pace.js'
+import { approveDeletion, exceedLimit } from './scenes-policy.js'
+import { claimResources, createDatabases, expireResources, receiveWebhook } from './scenes-resources.js'
+import { crashWorker } from './scenes-worker.js'
 import { Stage, type StageOptions } from './stage.js'
-import { story } from './story.js'
 
 export interface DemoOptions extends StageOptions {
-  /** To the end without a pause, and then over. */
+  /** Play without pauses, and exit after the last scene. */
   fast: boolean
-  /** Resolves when it is to end. */
-  told: Promise<void>
+  /** Resolves when the demo has to stop. */
+  shutdown: Promise<void>
 }
 
-/** As a shell has it of a program that Ctrl-C has ended. */
+const TITLES = {
+  create: 'An agent without an account creates two databases',
+  receive: 'A webhook receiver gets a request',
+  claim: 'A paid account claims resources',
+  limit: 'The 31st call in a minute is denied',
+  approve: 'A deletion waits for an approval',
+  crash: 'A worker crashes with a claimed task',
+  expire: 'A day passes',
+} as const
+
+/** Exit code of a program that Ctrl-C ended, by the convention of shells. */
 const INTERRUPTED = 130
 
 /**
- * Plays the demo on the terminal. Unless it is `fast`, its servers stay up behind the last scene until it is told to end.
+ * Plays the demo on the terminal. Unless it is `fast`, the servers stay up after the last scene until the shutdown.
  *
  * @returns the exit code
- * @throws NotAsNarrated naming the scene that went otherwise; Refusal for options that cannot be met; nothing is left running then
+ * @throws DemoFailure that names the scene whose check failed; Refusal for options that cannot be used. Nothing is left running
  */
-export async function demo({ fast, told, ...options }: DemoOptions): Promise<0 | 130> {
+export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise<0 | 130> {
   const stage = await Stage.open(options)
   try {
     const pace = new Pace(stage.understudy.instance.machine, fast)
     const { stdin, stdout, env } = process
-    const tell = new Narrator({ write: text => stdout.write(text), paint: paintFor(stdout, env), pace })
-    introduce(stage, tell, { fast, enter: pace.listen(stdin) })
-    const ending = await Promise.race([
-      story(stage, tell, pace).then(() => 'played' as const),
-      told.then(() => 'told' as const),
-    ])
-    if (ending === 'told') return INTERRUPTED
-    conclude(stage, tell)
+    const narrator = new Narrator({
+      write: text => stdout.write(text),
+      paint: paintFor(stdout, env),
+      pace,
+      titles: Object.values(TITLES),
+    })
+    introduce(stage, narrator)
+    if (!fast) announcePauses(narrator, pace.listen(stdin))
+    const played = pace.beforeScenes().then(() => playScenes(stage, narrator))
+    const interrupted = await Promise.race([played.then(() => false), shutdown.then(() => true)])
+    if (interrupted) return INTERRUPTED
+    summarize(stage, narrator)
     if (fast) return 0
-    stayUp(stage, tell)
-    await told
+    suggestCommands(stage, narrator)
+    await shutdown
     return 0
   } finally {
     await stage.close()
   }
 }
 
-/** @param enter whether Enter goes on */
-function introduce(
-  { understudy, policies }: Stage,
-  tell: Narrator,
-  { fast, enter }: { fast: boolean; enter: boolean },
-): void {
-  tell.says(
+async function playScenes(stage: Stage, narrator: Narrator): Promise<void> {
+  const { orders, scratch } = await narrator.scene(TITLES.create, () => createDatabases(stage, narrator))
+  const inbox = await narrator.scene(TITLES.receive, () => receiveWebhook(stage, narrator))
+  await narrator.scene(TITLES.claim, () => claimResources(stage, narrator, { orders, inbox }))
+  await narrator.scene(TITLES.limit, () => exceedLimit(stage, narrator, orders))
+  await narrator.scene(TITLES.approve, () => approveDeletion(stage, narrator, inbox))
+  await narrator.scene(TITLES.crash, () => crashWorker(stage, narrator))
+  await narrator.scene(TITLES.expire, () => expireResources(stage, narrator, { orders, scratch }))
+}
+
+function introduce({ understudy, policies }: Stage, narrator: Narrator): void {
+  narrator.print(
     `Watch it in a browser: ${understudy.control.url}`,
     '',
-    'Two MCP servers run here, Instanode (databases, receivers) and Safebot (rooms, tasks), and in front of each',
-    'a gateway that holds agents to a policy:',
+    'Two MCP servers run here: Instanode (databases, webhook receivers) and Safebot (rooms, tasks).',
+    'A gateway in front of each server enforces a policy:',
     `  Instanode  ${policies.instanode}`,
     `  Safebot    ${policies.safebot}`,
-    'Two scripted agents, Ana and Ben, call through the gateways. Below each call stands what its caller saw, and',
-    "whether it reached the server behind the gateway (upstream), by that server's own journal.",
-    'The clock stands still unless it is moved, so that nothing runs out while you read.',
-    ...(fast
-      ? []
-      : [
-          '',
-          `It begins in ten seconds. ${enter ? 'Enter goes on at once, ' : ''}Ctrl-C ends it. Until it is over, leave the clock to it.`,
-        ]),
+    'Two scripted agents, Ana and Ben, call tools through the gateways. Below each call are the result that the',
+    'agent saw, and whether the call reached the server behind the gateway ("upstream"), by the journal of the server.',
+    'The clock moves only when a scene moves it. Nothing expires while you read.',
   )
 }
 
-/** Both records at once: what the gateways let through is what reached the servers. @throws NotAsNarrated */
-function conclude({ understudy, nobodys }: Stage, tell: Narrator): void {
-  const gateways = [nobodys, ...understudy.gateways.all().map(({ gateway }) => gateway)]
+function announcePauses(narrator: Narrator, enter: boolean): void {
+  const skip = enter ? 'Enter skips a pause. ' : ''
+  narrator.print(
+    '',
+    `The demo starts in ten seconds. ${skip}Ctrl-C ends it. Do not move the clock meanwhile.`,
+  )
+}
+
+/** Compares the records of the gateways and of the servers. @throws DemoFailure if they disagree */
+function summarize({ understudy, anonymousGateway }: Stage, narrator: Narrator): void {
+  const gateways = [anonymousGateway, ...understudy.gateways.all().map(({ gateway }) => gateway)]
   const calls = gateways.flatMap(({ audit }) => audit.entries())
   const denied = calls.filter(({ outcome }) => outcome === 'denied').length
   const reached = understudy.journal.entries({ method: 'tools/call' }).length
-  same('how many calls reached the servers', reached, calls.length - denied)
-  tell.says(
+  assertEqual('calls that reached the servers', reached, calls.length - denied)
+  narrator.print(
     '',
-    `All as narrated: ${calls.length} calls, ${denied} denied by policy, ${reached} reached the servers.`,
+    `All checks passed: ${calls.length} calls, ${denied} denied by policy, ${reached} reached the servers.`,
   )
 }
 
-function stayUp({ understudy: { control } }: Stage, tell: Narrator): void {
-  tell.says(
+function suggestCommands({ understudy: { control } }: Stage, narrator: Narrator): void {
+  narrator.print(
     '',
-    'The servers stay up until Ctrl-C. Look around:',
+    'The servers stay up until Ctrl-C. Try these:',
     `  ${control.url}`,
-    `  curl -s '${control.url}/gateways/audit?outcome=denied'        # what was denied, and by which rule`,
-    `  curl -s '${control.url}/journal?tool=delete_resource'         # what reached a server`,
-    `  curl -s ${control.url}/clock/advance -d '{"ms":60000}'        # a minute passes`,
+    `  curl -s '${control.url}/gateways/audit?outcome=denied'        # the denied calls, and the rule of each`,
+    `  curl -s '${control.url}/journal?tool=delete_resource'         # the calls of a tool that reached a server`,
+    `  curl -s ${control.url}/clock/advance -d '{"ms":60000}'        # move the clock by a minute`,
   )
 }

@@ -1,56 +1,53 @@
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ControlClient } from '../../shared/control/client/index.js'
 import { createGateway, createUnderstudy, type Gateway, type Understudy } from '../index.js'
 import type { ServerName } from '../server-name.js'
-import { Agent } from './cast/agent.js'
-import type { Reach } from './cast/connect.js'
-import { Worker } from './cast/worker.js'
-import { approvalPolicy, publishedPolicies } from './policies.js'
+import { Agent, type Endpoint } from './agents.js'
+import { Worker } from './worker.js'
 
-/** What each grant of the gateway with the account is known by. */
+/** Bearer tokens of Ben's two grants at the gateway with the account. */
 const BEN = 'demo-bearer-of-ben'
-const BEN_CAREFUL = 'demo-bearer-of-ben-with-approval'
+const BEN_WITH_APPROVAL = 'demo-bearer-of-ben-with-approval'
 
 export interface StageOptions {
-  /** Policies to put in the place of the published ones. */
+  /** Policy files that replace the published ones. */
   policies?: Partial<Record<ServerName, string>>
   /** Default: a free port. */
   controlPort?: number
 }
 
-/** The agents, each at the gateways that it calls through. */
+/** The agents. Each calls through the gateways of the two servers. */
 export interface Agents {
   /** Has no account. */
   ana: { instanode: Agent; safebot: Agent }
-  /** Works for an account, whose credential his gateway has and he has not. `careful`: under the demo's own policy. */
-  ben: { instanode: Agent; careful: Agent; safebot: Agent }
+  /** Works for a paid account. The gateway adds its credential. `withApproval` calls under the demo's own policy. */
+  ben: { instanode: Agent; withApproval: Agent; safebot: Agent }
 }
 
-interface Closable {
-  close(): Promise<unknown>
-}
-
-/** Both servers, a gateway in front of each, and who calls through them. */
+/** Everything that runs in a demo: both servers, a gateway in front of each, and the agents. */
 export class Stage {
-  readonly #opened: Closable[]
-
   private constructor(
     readonly understudy: Understudy,
-    /** The gateway in front of Instanode that brings no account. */
-    readonly nobodys: Gateway,
-    /** The same instance, over HTTP. */
+    /** The gateway in front of Instanode that adds no credential. */
+    readonly anonymousGateway: Gateway,
     readonly control: ControlClient,
     readonly policies: Readonly<Record<ServerName | 'approval', string>>,
     readonly agents: Agents,
-    opened: Closable[],
-  ) {
-    this.#opened = opened
-  }
+    private readonly opened: AsyncCloseable[],
+  ) {}
 
   /** @throws Refusal for a policy that cannot be read, or a port that is taken; nothing is left running then */
-  static async open({ policies: other, controlPort = 0 }: StageOptions = {}): Promise<Stage> {
-    const policies = { ...publishedPolicies(), ...other, approval: approvalPolicy() }
+  static async open({ policies: replaced, controlPort = 0 }: StageOptions = {}): Promise<Stage> {
+    const policies = {
+      instanode: fixture('policies/policylayer/instanode.json'),
+      safebot: fixture('policies/intercept/safebot.yaml'),
+      ...replaced,
+      // The published policies ask for no approval.
+      approval: fixture('demo/delete-with-approval.yaml'),
+    }
     const understudy = await createUnderstudy({
-      // It stands still while somebody reads: no window turns and no lease runs out but where the story says so.
+      // A reader takes time. No rate window and no lease may end in it.
       clock: 'manual',
       seed: 'demo',
       controlPort,
@@ -58,7 +55,7 @@ export class Stage {
         instanode: {
           grants: [
             { label: 'ben', token: BEN, policy: policies.instanode },
-            { label: 'ben, with approval', token: BEN_CAREFUL, policy: policies.approval },
+            { label: 'ben, with approval', token: BEN_WITH_APPROVAL, policy: policies.approval },
           ],
           upstreamHeaders: ['Authorization: Bearer understudy-paid-token'],
           approvalHoldMs: 60_000,
@@ -66,71 +63,68 @@ export class Stage {
         safebot: policies.safebot,
       },
     })
-    const opened: Closable[] = [understudy]
+    const opened: AsyncCloseable[] = [understudy]
     try {
-      const { instanode, clock } = understudy
-      const nobodys = await createGateway({ policy: policies.instanode, upstream: instanode.mcpUrl, clock })
-      opened.push(nobodys)
-      const agents = await assemble(understudy, nobodys, opened)
-      return new Stage(
-        understudy,
-        nobodys,
-        new ControlClient(understudy.control.url),
-        policies,
-        agents,
-        opened,
-      )
+      const { instanode, clock, gateways, journal, control } = understudy
+      const anonymous = await createGateway({ policy: policies.instanode, upstream: instanode.mcpUrl, clock })
+      opened.push(anonymous)
+      const connect = async (url: string, headers: Record<string, string> = {}) => {
+        const agent = await Agent.connect({ url, headers }, journal)
+        opened.push(agent)
+        return agent
+      }
+      const bearer = (token: string) => ({ Authorization: `Bearer ${token}` })
+      const ana = {
+        instanode: await connect(anonymous.url),
+        safebot: await connect(gateways.safebot.url, handle('ana')),
+      }
+      const ben = {
+        instanode: await connect(gateways.instanode.url, bearer(BEN)),
+        withApproval: await connect(gateways.instanode.url, bearer(BEN_WITH_APPROVAL)),
+        safebot: await connect(gateways.safebot.url, handle('ben')),
+      }
+      return new Stage(understudy, anonymous, new ControlClient(control.url), policies, { ana, ben }, opened)
     } catch (error) {
       await closeAll(opened)
       throw error
     }
   }
 
-  /** How ben's workers reach the rooms. */
-  get benInRooms(): Reach {
-    return inRooms(this.understudy, 'ben')
+  /** The gateway of Safebot, for Ben's workers. */
+  get workerEndpoint(): Endpoint {
+    return { url: this.understudy.gateways.safebot.url, headers: handle('ben') }
   }
 
-  /** Starts a worker, which ends with the stage if not before. */
-  worker(): Worker {
+  /** Starts a worker. It is killed with the stage if it still runs. */
+  startWorker(): Worker {
     const worker = new Worker()
-    this.#opened.push({ close: () => worker.crash() })
+    this.opened.push({ close: () => worker.crash() })
     return worker
   }
 
-  /** Leaves nothing running. */
+  /** Closes everything. */
   close(): Promise<void> {
-    return closeAll(this.#opened)
+    return closeAll(this.opened)
   }
 }
 
-async function assemble(understudy: Understudy, nobodys: Gateway, opened: Closable[]): Promise<Agents> {
-  const { journal, gateways } = understudy
-  const agent = async (reach: Reach) => {
-    const connected = await Agent.at(reach, journal)
-    opened.push(connected)
-    return connected
-  }
-  const withAccount = (token: string) =>
-    agent({ url: gateways.instanode.url, headers: { Authorization: `Bearer ${token}` } })
-  return {
-    ana: {
-      instanode: await agent({ url: nobodys.url, headers: {} }),
-      safebot: await agent(inRooms(understudy, 'ana')),
-    },
-    ben: {
-      instanode: await withAccount(BEN),
-      careful: await withAccount(BEN_CAREFUL),
-      safebot: await agent(inRooms(understudy, 'ben')),
-    },
-  }
+interface AsyncCloseable {
+  close(): Promise<unknown>
 }
 
-/** The last opened first. */
-async function closeAll(opened: readonly Closable[]): Promise<void> {
+/** Closes the last opened first. */
+async function closeAll(opened: readonly AsyncCloseable[]): Promise<void> {
   for (const one of opened.toReversed()) await one.close()
 }
 
-function inRooms({ gateways }: Understudy, handle: string): Reach {
-  return { url: gateways.safebot.url, headers: { 'X-Safebot-Handle': handle } }
+function handle(name: string): Record<string, string> {
+  return { 'X-Safebot-Handle': name }
+}
+
+/** Returns the path of a fixture: relative if it is below the current folder, because the demo prints it. */
+function fixture(name: string): string {
+  const folder = import.meta.url.endsWith('.ts') ? '../../fixtures' : '../../../fixtures'
+  const path = join(fileURLToPath(new URL(folder, import.meta.url)), name)
+  const short = relative(process.cwd(), path)
+  return short.startsWith('..') ? path : short
 }

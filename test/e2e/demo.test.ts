@@ -4,13 +4,13 @@ import { temporaryFile } from '../support/rehearse.js'
 import { until } from '../support/until.js'
 
 const SCENES = [
-  '[1/7] An agent without an account gets databases',
-  '[2/7] Something is delivered',
-  '[3/7] A paid account claims it',
-  '[4/7] The thirty-first call of a minute',
-  '[5/7] A deletion waits for a person',
-  '[6/7] A worker dies over its task',
-  '[7/7] A day later',
+  '[1/7] An agent without an account creates two databases',
+  '[2/7] A webhook receiver gets a request',
+  '[3/7] A paid account claims resources',
+  '[4/7] The 31st call in a minute is denied',
+  '[5/7] A deletion waits for an approval',
+  '[6/7] A worker crashes with a claimed task',
+  '[7/7] A day passes',
 ]
 
 const fast = (...more: string[]) => new Command(['demo', '--fast', '--control-port', '0', ...more])
@@ -23,7 +23,7 @@ describe('understudy demo', { timeout: 60_000 }, () => {
     expect([code, stderr]).toEqual([0, ''])
     expect(scenesOf(stdout)).toEqual(SCENES)
     expect(stdout).toMatch(/^Watch it in a browser: http:\/\/127\.0\.0\.1:\d+\n/)
-    expect(stdout).toMatch(/\nAll as narrated: 44 calls, 2 denied by policy, 42 reached the servers\.\n$/)
+    expect(stdout).toMatch(/\nAll checks passed: 44 calls, 2 denied by policy, 42 reached the servers\.\n$/)
   })
 
   it('tells the same every time, but for ports, processes and places in the journal, and without colours where it is not on a terminal', async () => {
@@ -40,8 +40,8 @@ describe('understudy demo', { timeout: 60_000 }, () => {
     expect(code).toBe(1)
     expect(scenesOf(stdout)).toEqual(SCENES.slice(0, 4))
     expect(stderr).toBe(
-      'understudy: scene 4 of 7 ("The thirty-first call of a minute") did not go as narrated: claim_token was to be denied ' +
-        'by the policy, and not to reach the server; it was answered with a result, and reached the server (calls: 1)\n',
+      'understudy: scene 4 of 7 ("The 31st call in a minute is denied") failed: claim_token: expected a denial ' +
+        'by the policy, and no call of the server; got a result, and 1 calls of the server\n',
     )
   })
 

@@ -1,10 +1,8 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { different, present, same } from '../../servers/demo/show/as-narrated.js'
-import { paintFor } from '../../servers/demo/show/colours.js'
-import { Narrator } from '../../servers/demo/show/narrator.js'
-import { Pace } from '../../servers/demo/show/pace.js'
-import { Play } from '../../servers/demo/show/play.js'
+import { assertDifferent, assertEqual, assertPresent } from '../../servers/demo/assertions.js'
+import { Narrator, paintFor } from '../../servers/demo/narrator.js'
+import { Pace } from '../../servers/demo/pace.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { until } from '../support/until.js'
 
@@ -18,9 +16,8 @@ function stage({ fast = true, tty = true } = {}) {
   const write = (text: string) => {
     told += text
   }
-  const tell = new Narrator({ write, paint: plain, pace })
-  const play = new Play({ titles: ['one', 'two'], tell, pace })
-  return { clock, pace, input, tell, play, told: () => told }
+  const narrator = new Narrator({ write, paint: plain, pace, titles: ['one', 'two'] })
+  return { clock, pace, input, narrator, told: () => told }
 }
 
 /** Whether it has come to its end, once everything that could go on has. */
@@ -36,23 +33,27 @@ async function isOver(work: Promise<unknown>): Promise<boolean> {
 
 describe('a scene', () => {
   it('is told with its number and title, and leaves what it made', async () => {
-    const { play, told } = stage()
-    expect(await play.scene('two', async () => 'a thing')).toBe('a thing')
+    const { narrator, told } = stage()
+    expect(await narrator.scene('two', async () => 'a thing')).toBe('a thing')
     expect(told()).toBe('\n[2/2] two\n\n')
   })
 
   it.each([
     [
       'an expectation',
-      () => same('the tier', 'paid', 'anonymous'),
-      'the tier was to be "anonymous", and is "paid"',
+      () => assertEqual('the tier', 'paid', 'anonymous'),
+      'the tier: expected "anonymous", got "paid"',
     ],
     [
       'an expectation of another',
-      () => different('the claim', 'a', 'a'),
-      'the claim was to be another, and is "a" still',
+      () => assertDifferent('the claim', 'a', 'a'),
+      'the claim: expected another value than "a"',
     ],
-    ['something missing', () => void present('the room', undefined), 'the room was to be there, and is not'],
+    [
+      'something missing',
+      () => void assertPresent('the room', undefined),
+      'the room: expected a value, got none',
+    ],
     [
       'anything else',
       () => {
@@ -61,17 +62,17 @@ describe('a scene', () => {
       'Error: connect ECONNREFUSED',
     ],
   ])('that fails by %s is named, with the reason', async (_name, fail, reason) => {
-    const { play } = stage()
-    const failed = play.scene('one', async () => fail())
-    await expect(failed).rejects.toThrow(`scene 1 of 2 ("one") did not go as narrated: ${reason}`)
+    const { narrator } = stage()
+    const failed = narrator.scene('one', async () => fail())
+    await expect(failed).rejects.toThrow(`scene 1 of 2 ("one") failed: ${reason}`)
   })
 })
 
 describe('a step', () => {
   it('says who did what, what that one saw, and what the upstream has of it', async () => {
-    const { tell, told } = stage()
-    await tell.step({ who: 'ben', does: 'calls it', saw: 'denied', refused: true, upstream: 'not reached' })
-    await tell.step({ who: 'clock', does: '+60 s' })
+    const { narrator, told } = stage()
+    await narrator.step('ben', 'calls it', 'denied', 'not reached')
+    await narrator.step('clock', '+60 s')
     expect(told().split('\n')).toEqual([
       '  ben       calls it',
       '            saw       denied',
@@ -84,8 +85,8 @@ describe('a step', () => {
 
 describe('the pace', () => {
   it('gives five seconds to read a scene', async () => {
-    const { clock, play } = stage({ fast: false })
-    const scene = play.scene('one', async () => undefined)
+    const { clock, narrator } = stage({ fast: false })
+    const scene = narrator.scene('one', async () => undefined)
     await clock.whenPending(1)
     await clock.advance(4999)
     expect(await isOver(scene)).toBe(false)
@@ -98,26 +99,26 @@ describe('the pace', () => {
       [true, 'one'],
       [false, 'two'],
     ] as const) {
-      const { clock, play } = stage({ fast })
-      await play.scene(title, async () => undefined)
+      const { clock, narrator } = stage({ fast })
+      await narrator.scene(title, async () => undefined)
       expect(clock.pending).toBe(0)
     }
   })
 
   it('goes on at once when Enter is pressed: in a scene to its end, behind it to the next', async () => {
-    const { clock, pace, input, tell } = stage({ fast: false })
+    const { clock, pace, input, narrator } = stage({ fast: false })
     expect(pace.listen(input)).toBe(true)
-    const step = tell.step({ who: 'ana', does: 'something' })
+    const step = narrator.step('ana', 'something')
     input.write('\n')
     await step
-    await tell.step({ who: 'ana', does: 'more' })
+    await narrator.step('ana', 'more')
     expect(clock.pending).toBe(0)
-    const rest = pace.rest()
+    const rest = pace.afterScene()
     expect(clock.pending).toBe(1)
     input.write('\n')
     await rest
     expect(clock.pending).toBe(0)
-    const next = tell.step({ who: 'ana', does: 'something in the next scene' })
+    const next = narrator.step('ana', 'something in the next scene')
     expect(await isOver(next)).toBe(false)
     await clock.advance(700)
     await until(() => isOver(next))
