@@ -19,12 +19,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
  * @typedef {object} Step
  * @property {string} name file name of the step's record
  * @property {string} does what the step does, as printed: "compile TypeScript"
- * @property {string[]} inputs files and folders, relative to the root; `!path` leaves out a file or folder
+ * @property {string[]} inputs files and folders, relative to the root. `!path` leaves out a file or folder
  * @property {(staging: string) => Promise<void>} run writes all outputs of the step into the empty folder `staging`
  */
 
 /**
- * What a step was built from and what it made.
+ * The record of a step's last run.
  *
  * @typedef {object} BuildRecord
  * @property {string} inputs fingerprint of the inputs
@@ -41,9 +41,9 @@ const STATE = '.build'
  * A build that is killed therefore leaves no record for a step that is half done. A lock makes two builds run one after the other.
  *
  * @param {Step[]} steps a step may use the outputs of earlier steps
- * @param {{ root: string, out: string, print: (text: string) => void }} options `root`: folder of the inputs; `out`: the output folder
+ * @param {{ root: string, out: string, print: (text: string) => void }} options `root` is the folder of the inputs. `out` is the output folder
  * @returns {Promise<void>}
- * @throws {Error} the first step that fails, by what it does; later steps do not run
+ * @throws {Error} names the step that failed. Later steps do not run
  */
 export async function runSteps(steps, { root, out, print }) {
   const state = join(out, STATE)

@@ -112,7 +112,7 @@ export const OPTIONS = {
     multiple: true,
     about: 'of rehearse: what a gateway that is not the builtin one knows a caller by; may be repeated',
   },
-  fast: { about: 'of demo: to the end without pauses; exit code 1 if anything did not go as narrated' },
+  fast: { about: 'of demo: no pauses, and exit after the last scene: 0, or 1 if a check failed' },
   json: { about: 'machine-readable output' },
   strict: { about: 'check: exit code 1 also for what merely looks wrong' },
   help: { about: 'this text' },

@@ -14,13 +14,10 @@ export interface Endpoint {
 
 /** A scripted agent that calls tools through one gateway. */
 export class Agent {
-  readonly #client: Client
-  readonly #journal: Journal
-
-  private constructor(client: Client, journal: Journal) {
-    this.#client = client
-    this.#journal = journal
-  }
+  private constructor(
+    private readonly client: Client,
+    private readonly journal: Journal,
+  ) {}
 
   /** @param journal of the servers behind the gateway */
   static async connect(endpoint: Endpoint, journal: Journal): Promise<Agent> {
@@ -29,18 +26,18 @@ export class Agent {
 
   /** Calls a tool. A denied or failed call is a result, too. */
   call(tool: string, args: Record<string, unknown> = {}): Promise<ToolCall> {
-    return ToolCall.observe(this.#journal, tool, async () =>
-      CallToolResultSchema.parse(await this.#client.callTool({ name: tool, arguments: args })),
+    return ToolCall.observe(this.journal, tool, async () =>
+      CallToolResultSchema.parse(await this.client.callTool({ name: tool, arguments: args })),
     )
   }
 
   /** Returns the names of the tools that the gateway lists. */
   async listTools(): Promise<string[]> {
-    return (await this.#client.listTools()).tools.map(({ name }) => name)
+    return (await this.client.listTools()).tools.map(({ name }) => name)
   }
 
   close(): Promise<void> {
-    return this.#client.close()
+    return this.client.close()
   }
 }
 
@@ -76,7 +73,7 @@ export class ToolCall {
   denied(): string {
     const decision = this.#decision()
     if (decision?.outcome === 'denied' && this.entries.length === 0) return decision.rule
-    throw this.#unexpected('a denial by the policy, and no call of the server')
+    throw this.#unexpected('a denial by the policy and no call of the server')
   }
 
   /** Returns the error message of the server. @throws DemoFailure unless the server itself rejected the call */
@@ -105,9 +102,8 @@ export class ToolCall {
     const decision = this.#decision()
     const answer = this.result.isError === true ? `an error (${this.#text()})` : 'a result'
     const actual = decision === undefined ? answer : `${decision.outcome} by the policy (${decision.rule})`
-    return new DemoFailure(
-      `${this.tool}: expected ${expected}; got ${actual}, and ${this.entries.length} calls of the server`,
-    )
+    const reached = `calls of the server: ${this.entries.length}`
+    return new DemoFailure(`${this.tool}: expected ${expected}, got ${actual} (${reached})`)
   }
 }
 

@@ -4,7 +4,7 @@ import { Pace } from './pace.js'
 import { approveDeletion, exceedLimit } from './scenes-policy.js'
 import { claimResources, createDatabases, expireResources, receiveWebhook } from './scenes-resources.js'
 import { crashWorker } from './scenes-worker.js'
-import { Stage, type StageOptions } from './stage.js'
+import { openStage, type Stage, type StageOptions } from './stage.js'
 
 export interface DemoOptions extends StageOptions {
   /** Play without pauses, and exit after the last scene. */
@@ -33,7 +33,7 @@ const INTERRUPTED = 130
  * @throws DemoFailure that names the scene whose check failed; Refusal for options that cannot be used. Nothing is left running
  */
 export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise<0 | 130> {
-  const stage = await Stage.open(options)
+  const stage = await openStage(options)
   try {
     const pace = new Pace(stage.understudy.instance.machine, fast)
     const { stdin, stdout, env } = process
@@ -43,9 +43,8 @@ export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise
       pace,
       titles: Object.values(TITLES),
     })
-    introduce(stage, narrator)
-    if (!fast) announcePauses(narrator, pace.listen(stdin))
-    const played = pace.beforeScenes().then(() => playScenes(stage, narrator))
+    introduce(stage, narrator, fast ? undefined : pace.listen(stdin))
+    const played = pace.pause('start').then(() => playScenes(stage, narrator))
     const interrupted = await Promise.race([played.then(() => false), shutdown.then(() => true)])
     if (interrupted) return INTERRUPTED
     summarize(stage, narrator)
@@ -68,7 +67,8 @@ async function playScenes(stage: Stage, narrator: Narrator): Promise<void> {
   await narrator.scene(TITLES.expire, () => expireResources(stage, narrator, { orders, scratch }))
 }
 
-function introduce({ understudy, policies }: Stage, narrator: Narrator): void {
+/** @param enter whether Enter skips pauses; undefined if there are none */
+function introduce({ understudy, policies }: Stage, narrator: Narrator, enter?: boolean): void {
   narrator.print(
     `Watch it in a browser: ${understudy.control.url}`,
     '',
@@ -80,9 +80,7 @@ function introduce({ understudy, policies }: Stage, narrator: Narrator): void {
     'agent saw, and whether the call reached the server behind the gateway ("upstream"), by the journal of the server.',
     'The clock moves only when a scene moves it. Nothing expires while you read.',
   )
-}
-
-function announcePauses(narrator: Narrator, enter: boolean): void {
+  if (enter === undefined) return
   const skip = enter ? 'Enter skips a pause. ' : ''
   narrator.print(
     '',

@@ -13,15 +13,11 @@ export interface NarratorOptions {
 
 /** Prints the demo as plain lines. */
 export class Narrator {
-  readonly #options: NarratorOptions
-
-  constructor(options: NarratorOptions) {
-    this.#options = options
-  }
+  constructor(private readonly options: NarratorOptions) {}
 
   /** Prints lines. */
   print(...lines: readonly string[]): void {
-    for (const line of lines) this.#options.write(`${line}\n`)
+    for (const line of lines) this.options.write(`${line}\n`)
   }
 
   /**
@@ -32,20 +28,20 @@ export class Narrator {
    * @throws DemoFailure that names the scene, whatever failed in it
    */
   async scene<T>(title: string, play: () => Promise<T>): Promise<T> {
-    const { paint, pace, titles } = this.#options
+    const { paint, pace, titles } = this.options
     const number = titles.indexOf(title) + 1
     this.print('', paint('bold', `[${number}/${titles.length}] ${title}`), '')
     const result = await play().catch(error => {
       const reason = error instanceof Refusal ? error.sentence : String(error)
       throw new DemoFailure(`scene ${number} of ${titles.length} ("${title}") failed: ${reason}`)
     })
-    if (number < titles.length) await pace.afterScene()
+    if (number < titles.length) await pace.pause('scene')
     return result
   }
 
   /** Prints the introduction of a scene, below its title. */
   about(...lines: readonly string[]): void {
-    this.print(...lines.map(line => this.#options.paint('dim', `  ${line}`)), '')
+    this.print(...lines.map(line => this.options.paint('dim', `  ${line}`)), '')
   }
 
   /**
@@ -55,14 +51,14 @@ export class Narrator {
    * @param upstream whether the server behind the gateway was reached, by its own journal
    */
   async step(who: string, does: string, saw?: string, upstream?: string): Promise<void> {
-    const { paint, pace } = this.#options
+    const { paint, pace } = this.options
     const outcome = (label: string, colour: Colour, text: string) =>
       this.print(`${' '.repeat(12)}${paint('dim', label.padEnd(10))}${paint(colour, text)}`)
     this.print(`  ${paint('cyan', who.padEnd(10))}${does}`)
     if (saw !== undefined) outcome('saw', /^(denied|rejected)/.test(saw) ? 'red' : 'plain', saw)
     if (upstream !== undefined)
       outcome('upstream', upstream.startsWith('not reached') ? 'green' : 'dim', upstream)
-    await pace.afterStep()
+    await pace.pause('step')
   }
 }
 

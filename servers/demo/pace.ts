@@ -1,28 +1,23 @@
 import type { Readable } from 'node:stream'
 import type { Clock } from '../../shared/clock/clock.js'
 
-/** Pauses in machine milliseconds: time to open the page, to read a step, to read a scene. */
+/** Pauses in machine milliseconds: before the first scene, after a step, between two scenes. */
 const PAUSE_MS = { start: 10_000, step: 700, scene: 5000 }
 
-/** The pauses of a demo. Enter skips them: within a scene up to its end, after a scene the one before the next. */
+/** The pauses of a demo. Enter skips a pause, and all others up to the end of the scene. */
 export class Pace {
-  readonly #machine: Clock
-  readonly #fast: boolean
   #skipSteps = false
   #endPause: (() => void) | undefined
 
-  /**
-   * @param machine the machine's clock
-   * @param fast whether there are no pauses
-   */
-  constructor(machine: Clock, fast: boolean) {
-    this.#machine = machine
-    this.#fast = fast
-  }
+  /** @param fast whether there are no pauses */
+  constructor(
+    private readonly machine: Clock,
+    private readonly fast: boolean,
+  ) {}
 
   /** Lets Enter skip pauses if `input` is a terminal. @returns whether it does */
   listen(input: Readable & { isTTY?: boolean }): boolean {
-    if (this.#fast || input.isTTY !== true) return false
+    if (this.fast || input.isTTY !== true) return false
     input.on('data', () => {
       this.#skipSteps = true
       this.#endPause?.()
@@ -30,31 +25,15 @@ export class Pace {
     return true
   }
 
-  /** Pauses before the first scene. */
-  async beforeScenes(): Promise<void> {
-    await this.#pause(PAUSE_MS.start)
-    this.#skipSteps = false
-  }
-
-  /** Pauses after a step. */
-  async afterStep(): Promise<void> {
-    if (!this.#skipSteps) await this.#pause(PAUSE_MS.step)
-  }
-
-  /** Pauses between two scenes. */
-  async afterScene(): Promise<void> {
-    await this.#pause(PAUSE_MS.scene)
-    this.#skipSteps = false
-  }
-
-  #pause(ms: number): Promise<void> {
-    if (this.#fast) return Promise.resolve()
-    return new Promise(resolve => {
-      const timer = this.#machine.wakeAt(this.#machine.now() + ms, resolve)
+  async pause(kind: keyof typeof PAUSE_MS): Promise<void> {
+    if (this.fast || (kind === 'step' && this.#skipSteps)) return
+    await new Promise<void>(resolve => {
+      const timer = this.machine.wakeAt(this.machine.now() + PAUSE_MS[kind], resolve)
       this.#endPause = () => {
         timer.cancel()
         resolve()
       }
     })
+    if (kind !== 'step') this.#skipSteps = false
   }
 }

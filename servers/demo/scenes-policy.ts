@@ -10,7 +10,7 @@ const LIMIT = 30
 
 /** Ben calls a tool until the rate limit of the policy denies a call. A minute later he calls it again. */
 export async function exceedLimit(
-  { agents: { ben }, understudy: { journal, clock } }: Stage,
+  { ben, understudy: { journal, clock } }: Stage,
   narrator: Narrator,
   { token }: Database,
 ): Promise<void> {
@@ -48,8 +48,7 @@ export async function exceedLimit(
 
 /** Ben calls a hidden tool. Under another policy, the call waits until a person approves it. */
 export async function approveDeletion(stage: Stage, narrator: Narrator, inbox: Receiver): Promise<void> {
-  const { control, policies, understudy } = stage
-  const { ben } = stage.agents
+  const { ben, control, policies, understudy } = stage
   const tool = 'delete_resource'
   const args = { token: inbox.token }
   narrator.about(

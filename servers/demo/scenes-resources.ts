@@ -21,7 +21,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Ana creates two databases, and uses one of them. */
 export async function createDatabases(
-  { agents: { ana } }: Stage,
+  { ana }: Stage,
   narrator: Narrator,
 ): Promise<{ orders: Database; scratch: Database }> {
   narrator.about('Ana has no account. Her resources are real and small, and expire after 24 hours.')
@@ -55,7 +55,7 @@ export async function createDatabases(
 }
 
 /** Ana creates a webhook receiver, and a shop sends a request to it. */
-export async function receiveWebhook({ agents: { ana } }: Stage, narrator: Narrator): Promise<Receiver> {
+export async function receiveWebhook({ ana }: Stage, narrator: Narrator): Promise<Receiver> {
   narrator.about('A webhook receiver is a URL that keeps the requests sent to it.')
   const call = await ana.instanode.call('create_webhook', { name: 'inbox' })
   const inbox = call.returned(receiverSchema)
@@ -80,12 +80,12 @@ export async function claimResources(
   { orders, inbox }: { orders: Database; inbox: Receiver },
 ): Promise<void> {
   narrator.about(
-    'Ben works for a paid account. His gateway adds its credential; Ben does not have it. The token of a resource',
-    'is enough to claim the resource.',
+    'Ben works for a paid account. Only the gateway knows the credential of the account. The token of a',
+    'resource is enough to claim the resource.',
   )
   await checkLimits(10, 2, false)
   for (const [name, { token }] of Object.entries({ orders, inbox })) {
-    const call = await stage.agents.ben.instanode.call('claim_token', { token })
+    const call = await stage.ben.instanode.call('claim_token', { token })
     const claimed = call.returned(z.object({ name: z.string(), tier: z.string() }))
     assertEqual('the claimed resource', claimed, { name, tier: 'paid' })
     await narrator.step(

@@ -16,8 +16,8 @@ const claimSchema = z.object({
 
 /** A worker crashes with a claimed task. After the lease, a second worker gets the task. */
 export async function crashWorker(stage: Stage, narrator: Narrator): Promise<void> {
-  const { clock, journal } = stage.understudy
-  const { ana, ben } = stage.agents
+  const { ana, ben, understudy } = stage
+  const { clock, journal } = understudy
   narrator.about(
     'The lease of a claimed task lasts 60 seconds. A task that is not acknowledged by then is delivered again.',
     'Ben has two workers under his handle. The first runs in a process of its own.',

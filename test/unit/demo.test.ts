@@ -113,7 +113,7 @@ describe('the pace', () => {
     await step
     await narrator.step('ana', 'more')
     expect(clock.pending).toBe(0)
-    const rest = pace.afterScene()
+    const rest = pace.pause('scene')
     expect(clock.pending).toBe(1)
     input.write('\n')
     await rest
