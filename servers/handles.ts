@@ -115,7 +115,7 @@ export async function withHandles<Running>(
         ...controlled,
         gateways: gateways.controlled(),
         ...handles,
-        reset: ({ world: to }) => state.reset(to === undefined ? {} : { world: given(to) }),
+        reset: async ({ world: to }) => state.reset(to === undefined ? {} : { world: await sent(to) }),
       },
       listenOptions(options, options.controlPort),
     )
@@ -147,8 +147,11 @@ export function listenOptions(
   }
 }
 
-function given(world: string | Record<string, unknown>): string | World {
-  return typeof world === 'string' ? world : checkWorld(world, 'world')
+/** The world that a caller of the control plane names or sends: such a caller has no files here. */
+async function sent(world: string | Record<string, unknown>): Promise<World> {
+  if (typeof world !== 'string') return checkWorld(world, 'world')
+  const { readNamedWorld } = await import('./world/world-file.js')
+  return readNamedWorld(world, 'or send the world itself, as an object')
 }
 
 async function closeAll(instance: Instance, started: readonly { close(): Promise<void> }[]): Promise<void> {

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { Refusal } from './errors.js'
-import { shown } from './shown.js'
+import { cut, shown } from './shown.js'
+
+/** The most that a refusal says is wrong with one value. */
+const MAX_SENTENCES = 20
 
 /** An object that takes no other fields than these; one it does not know is refused by name, with those it does. */
 export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
@@ -46,7 +49,9 @@ export function checked<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  throw new Refusal(code, parsed.error.issues.flatMap(issue => sentences(issue, value, what)).join('; '))
+  const wrong = parsed.error.issues.flatMap(issue => sentences(issue, value, what))
+  const more = wrong.length > MAX_SENTENCES ? [`and ${wrong.length - MAX_SENTENCES} more`] : []
+  throw new Refusal(code, [...wrong.slice(0, MAX_SENTENCES), ...more].join('; '))
 }
 
 /** @param value what the issue's path begins at, which the reader knows as `name` */
@@ -78,9 +83,9 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function step(key: PropertyKey): string {
-  return typeof key === 'number' ? `[${key}]` : `.${String(key)}`
+  return typeof key === 'number' ? `[${key}]` : `.${cut(String(key))}`
 }
 
 function quoted(names: readonly string[]): string {
-  return names.map(name => JSON.stringify(name)).join(', ')
+  return cut(names.map(name => JSON.stringify(name)).join(', '))
 }

@@ -1,8 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checked } from '../../shared/check.js'
 import { Refusal } from '../../shared/errors.js'
+import { readRegularFile } from '../../shared/read-file.js'
+import { shown } from '../../shared/shown.js'
 import { type Attack, attackSchema } from './attack.js'
 
 /** Beside `servers/`, and beside `dist/`. */
@@ -29,11 +31,11 @@ export async function readAttacks(names: readonly string[]): Promise<Attack[]> {
   return Promise.all(
     names.map(async name => {
       if (known.includes(name)) {
-        const text = await readFile(join(FIXTURES, `${name}.json`), 'utf8')
+        const text = readRegularFile(join(FIXTURES, `${name}.json`)).toString('utf8')
         return checked(attackSchema, JSON.parse(text), 'bad_attack', `attack ${name}`)
       }
       const hint = `there are ${known.join(', ')}`
-      throw new Refusal('unknown_attack', `there is no attack ${JSON.stringify(name)}`, hint)
+      throw new Refusal('unknown_attack', `there is no attack ${shown(name)}`, hint)
     }),
   )
 }

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { Refusal } from '../../shared/errors.js'
+import { FileError, readRegularFile } from '../../shared/read-file.js'
 import { PolicyRefusal, readPolicy } from '../gateway/policy/index.js'
 import { type PolicyReport, reportOn, reportOnRefused, reportText } from '../gateway/policy/report.js'
 import { type Given, UsageError } from './options.js'
@@ -12,7 +12,7 @@ import { type Given, UsageError } from './options.js'
 export async function check(given: Given): Promise<0 | 1> {
   const [file] = given.operands
   if (file === undefined) throw new UsageError('check has no file', 'name one: understudy check policy.json')
-  const report = examine(await textOf(file), file)
+  const report = examine(textOf(file), file)
   process.stdout.write(given.flag('json') ? `${JSON.stringify(report)}\n` : reportText(report))
   if (!report.valid) return 1
   return given.flag('strict') && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0
@@ -27,11 +27,12 @@ function examine(text: string, file: string): PolicyReport {
   }
 }
 
-async function textOf(file: string): Promise<string> {
+function textOf(file: string): string {
   try {
-    return await readFile(file, 'utf8')
+    return readRegularFile(file).toString('utf8')
   } catch (error) {
-    const why = error instanceof Error ? error.message.replace(/,.*$/, '') : String(error)
-    throw new Refusal('no_file', `cannot read ${JSON.stringify(file)} (${why})`, 'name a file that is there')
+    if (!(error instanceof FileError)) throw error
+    const hint = 'name a file that is there'
+    throw new Refusal('no_file', `cannot read ${JSON.stringify(file)} (${error.message})`, hint)
   }
 }

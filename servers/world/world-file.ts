@@ -1,7 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Refusal } from '../../shared/errors.js'
+import { FileError, readRegularFile } from '../../shared/read-file.js'
+import { cut, shown } from '../../shared/shown.js'
 import { checkWorld } from './read-world.js'
 import type { World } from './world.js'
 
@@ -15,9 +17,6 @@ const FIXTURES = fileURLToPath(
 
 /** What has none of a path's signs is a name. */
 const NAME = /^[A-Za-z0-9_-]+$/
-
-/** More than any world needs, and little enough to read at once. */
-const LARGEST_BYTES = 16 * 1024 * 1024
 
 /** The names that worlds go by. */
 export async function worldNames(): Promise<string[]> {
@@ -34,26 +33,36 @@ export async function worldNames(): Promise<string[]> {
  * @throws Refusal `unknown_world`, `unreadable_world`, `bad_world`
  */
 export async function readWorldFile(given: string): Promise<World> {
-  const file = NAME.test(given) ? await fileOf(given) : given
-  return checkWorld(await parse(await read(file), file), NAME.test(given) ? 'world' : `${file}: world`)
+  if (NAME.test(given)) return readNamedWorld(given, `or give a file: ./${given}.json`)
+  return checkWorld(await parse(read(given), given), `${given}: world`)
 }
 
-async function fileOf(name: string): Promise<string> {
+/**
+ * Reads a world of fixtures/worlds.
+ *
+ * @param name any other text, a path among them, is refused: no file is looked for
+ * @param instead what else may be given, for the hint
+ * @throws Refusal `unknown_world` with the names there are
+ */
+export async function readNamedWorld(name: string, instead: string): Promise<World> {
   const names = await worldNames()
-  if (names.includes(name)) return join(FIXTURES, `${name}.json`)
-  throw new Refusal(
-    'unknown_world',
-    `there is no world ${JSON.stringify(name)}`,
-    `there are ${names.join(', ')}; or give a file: ./${name}.json`,
-  )
+  if (!names.includes(name)) {
+    throw new Refusal(
+      'unknown_world',
+      `there is no world ${shown(name)}`,
+      `there are ${names.join(', ')}; ${instead}`,
+    )
+  }
+  const file = join(FIXTURES, `${name}.json`)
+  return checkWorld(await parse(read(file), file), 'world')
 }
 
-async function read(file: string): Promise<string> {
-  const bytes = await readFile(file).catch(error => {
-    throw unreadable(file, error instanceof Error ? error.message : String(error))
-  })
-  if (bytes.length > LARGEST_BYTES) throw unreadable(file, `it is larger than ${LARGEST_BYTES} bytes`)
-  return bytes.toString('utf8')
+function read(file: string): string {
+  try {
+    return readRegularFile(file).toString('utf8')
+  } catch (error) {
+    throw error instanceof FileError ? unreadable(file, error.message) : error
+  }
 }
 
 async function parse(text: string, file: string): Promise<unknown> {
@@ -62,7 +71,8 @@ async function parse(text: string, file: string): Promise<unknown> {
     const { parseYaml } = await import('./yaml.js')
     return parseYaml(text)
   } catch (error) {
-    throw unreadable(file, error instanceof Error ? error.message : String(error))
+    const why = error instanceof Error ? error.message : String(error)
+    throw unreadable(file, cut(why))
   }
 }
 

@@ -70,7 +70,7 @@ export interface Controlled<Snapshot> {
   /**
    * Begins anew.
    *
-   * @param options `world`: the starting state, by its name or as data; default: the one it began with
+   * @param options `world`: the starting state, by its name in fixtures/worlds or as data, never a path; default: the one it began with
    */
   reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>

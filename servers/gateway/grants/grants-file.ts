@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { checked, strict } from '../../../shared/check.js'
 import { Refusal } from '../../../shared/errors.js'
+import { FileError, readRegularFile } from '../../../shared/read-file.js'
 import type { GrantOptions } from '../gateway-options.js'
 
 /** A bearer as RFC 6750 has it. */
@@ -27,7 +27,7 @@ const file = strict({
  * @throws Refusal `bad_grants` that shows no token
  */
 export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
-  const { grants } = checked(file, parsed(await textOf(path), path), 'bad_grants', 'grants file')
+  const { grants } = checked(file, parsed(textOf(path), path), 'bad_grants', 'grants file')
   return grants.map(({ label, token, policy }) => {
     if (typeof token !== 'string' || !TOKEN.test(token)) {
       const hint = 'a token is a text of 8 or more letters, digits and ._~+/-, as a bearer may have'
@@ -41,14 +41,14 @@ export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
   })
 }
 
-async function textOf(path: string): Promise<string> {
+function textOf(path: string): string {
   try {
-    return await readFile(path, 'utf8')
+    return readRegularFile(path).toString('utf8')
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    if (!(error instanceof FileError)) throw error
     throw new Refusal(
       'bad_grants',
-      `cannot read the grants ${JSON.stringify(path)} (${why})`,
+      `cannot read the grants ${JSON.stringify(path)} (${error.message})`,
       'check the path',
     )
   }

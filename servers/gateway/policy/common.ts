@@ -1,3 +1,4 @@
+import { shown } from '../../../shared/shown.js'
 import type { Policy, Rule } from './model.js'
 import type { Fields, Place } from './place.js'
 import { rate } from './windows.js'
@@ -29,7 +30,7 @@ function readHide(place: Place | undefined): string[] {
   for (const item of place?.items('a list of tool names') ?? []) {
     const name = item.text('the name of a tool, or "*"')
     if (name === undefined) continue
-    if (names.has(name)) item.refuse(`is ${JSON.stringify(name)} once more`, 'leave one')
+    if (names.has(name)) item.refuse(`is ${shown(name)} once more`, 'leave one')
     else if (name !== '*' && name.includes('*')) item.mismatch('only "*" by itself stands for other names')
     names.add(name)
   }

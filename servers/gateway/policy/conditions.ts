@@ -1,3 +1,4 @@
+import { cut, shown } from '../../../shared/shown.js'
 import { type Condition, OPERATORS, type Operator, type Plain, type Subject } from './model.js'
 import { patternProblem } from './pattern.js'
 import type { Fields, Place } from './place.js'
@@ -39,7 +40,7 @@ function readSubject(path: string, place: Place, counters: CounterFinder | undef
     if (/[[\]*]/.test(path)) {
       place.warn(
         'odd_path',
-        `is ${JSON.stringify(path)}: brackets and stars are read as part of a key, and no list has keys`,
+        `is ${shown(path)}: brackets and stars are read as part of a key, and no list has keys`,
       )
     }
     return { from: 'args', keys }
@@ -58,7 +59,7 @@ function takes(op: Operator, value: Plain, place: Place): boolean {
   else if (op === 'regex') {
     const problem = patternProblem(String(value))
     if (problem === undefined) return true
-    place.refuse(`is no pattern of RE2 (${problem})`, 'RE2 has no look-around and no back-references')
+    place.refuse(`is no pattern of RE2 (${cut(problem)})`, 'RE2 has no look-around and no back-references')
     return false
   }
   return remedy === undefined

@@ -1,3 +1,4 @@
+import { cut } from '../../../shared/shown.js'
 import type { CounterFinder } from './conditions.js'
 import { entryOf, type Located, plain } from './located.js'
 
@@ -30,7 +31,7 @@ export function counterFinder(root: Located): CounterFinder {
   }
   return (path, place) => {
     if (known.has(path)) return path
-    const all = known.size === 0 ? 'no rule has a state block' : `there are ${[...known].join(', ')}`
+    const all = known.size === 0 ? 'no rule has a state block' : `there are ${cut([...known].join(', '))}`
     return place.mismatch(`it names no counter of a state block: ${all}`)
   }
 }

@@ -1,3 +1,4 @@
+import { shown } from '../../../shared/shown.js'
 import { type CounterFinder, readConditions } from './conditions.js'
 import { GLOBAL, scopeOf } from './intercept-counters.js'
 import { type Counting, limitAmong, readShorthand, readState } from './intercept-state.js'
@@ -96,7 +97,7 @@ function readCounting(place: Place, tool: string): Counting | undefined {
 /** Whether a tool can be counted; one that cannot is noted. */
 function isUncountable(tool: string, place: Place): boolean {
   const remedy = uncountable(tool)
-  if (remedy !== undefined) place.refuse(`counts calls of ${JSON.stringify(tool)}`, remedy)
+  if (remedy !== undefined) place.refuse(`counts calls of ${shown(tool)}`, remedy)
   return remedy !== undefined
 }
 

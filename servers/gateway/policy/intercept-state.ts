@@ -1,3 +1,4 @@
+import { cut } from '../../../shared/shown.js'
 import type { Amount, Condition, Limit } from './model.js'
 import type { Fields, Place } from './place.js'
 import { WINDOW_NAMES, WINDOWS, type WindowName } from './windows.js'
@@ -50,12 +51,12 @@ export function limitAmong(
   const [bound, second] = conditions.filter(isLimit)
   const rest = conditions.filter(condition => !isLimit(condition))
   if (second !== undefined) {
-    place.refuse(`limits ${path} twice`, 'only the smaller would ever count: leave one')
+    place.refuse(`limits ${cut(path)} twice`, 'only the smaller would ever count: leave one')
   }
   if (bound === undefined) {
     place.warn(
       'counter_stands_still',
-      `counts nothing: ${path} moves only by an lt or lte condition of this rule on it`,
+      `counts nothing: ${cut(path)} moves only by an lt or lte condition of this rule on it`,
     )
     return { limit: undefined, rest }
   }

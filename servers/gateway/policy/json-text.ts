@@ -1,4 +1,5 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import { shown } from '../../../shared/shown.js'
 import type { Located } from './located.js'
 import type { Findings } from './problems.js'
 
@@ -66,7 +67,7 @@ function located(node: Node, lineAt: (offset: number) => number, findings: Findi
     const name = String(key.value)
     if (seen.has(name)) {
       const remedy = 'a parser would keep the last: leave one'
-      findings.refuse(lineAt(key.offset), '', `has the key ${JSON.stringify(name)} twice`, remedy)
+      findings.refuse(lineAt(key.offset), '', `has the key ${shown(name)} twice`, remedy)
     }
     seen.add(name)
     return [{ key: name, line: lineAt(key.offset), value: located(value, lineAt, findings) }]

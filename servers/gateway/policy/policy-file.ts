@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { Refusal } from '../../../shared/errors.js'
+import { FileError, readRegularFile } from '../../../shared/read-file.js'
 import type { PolicyReading } from './model.js'
 import { readPolicy } from './read.js'
 
@@ -9,17 +9,17 @@ import { readPolicy } from './read.js'
  * @throws Refusal `policy_file` if it cannot be read; PolicyRefusal with everything that is wrong with it
  */
 export async function readPolicyFile(path: string): Promise<PolicyReading> {
-  return readPolicy(await textOf(path), path)
+  return readPolicy(textOf(path), path)
 }
 
-async function textOf(path: string): Promise<string> {
+function textOf(path: string): string {
   try {
-    return await readFile(path, 'utf8')
+    return readRegularFile(path).toString('utf8')
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    if (!(error instanceof FileError)) throw error
     throw new Refusal(
       'policy_file',
-      `cannot read the policy ${JSON.stringify(path)} (${reason})`,
+      `cannot read the policy ${JSON.stringify(path)} (${error.message})`,
       'check the path',
     )
   }

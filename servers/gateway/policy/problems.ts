@@ -1,4 +1,5 @@
 import { Refusal } from '../../../shared/errors.js'
+import { cut } from '../../../shared/shown.js'
 import type { Warning } from './model.js'
 
 /** One thing wrong with the text of a policy. */
@@ -24,7 +25,7 @@ export class PolicyRefusal extends Refusal {
 
 /** `policy.json:7: tools.x.limits[0].max is "30": a whole number, 1 or more`. */
 export function sentenceOf(file: string, { line, key, message, remedy }: Problem): string {
-  return `${file}:${line}: ${key === '' ? '' : `${key} `}${message}: ${remedy}`
+  return `${file}:${line}: ${key === '' ? '' : `${cut(key)} `}${message}: ${remedy}`
 }
 
 /** What is found while a policy is read: all of it is gathered before anything is refused. */

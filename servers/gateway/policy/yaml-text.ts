@@ -9,6 +9,7 @@ import {
   type ParsedNode,
   parseAllDocuments,
 } from 'yaml'
+import { cut, shown } from '../../../shared/shown.js'
 import type { Entry, Located } from './located.js'
 import type { Findings } from './problems.js'
 
@@ -53,7 +54,12 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     const [first] = errors
     if (first === undefined) return
     const line = lineOf(first.pos[0])
-    findings.refuse(line, '', `is no YAML (${first.message})`, 'look at indentation, quotes and brackets')
+    findings.refuse(
+      line,
+      '',
+      `is no YAML (${cut(first.message)})`,
+      'look at indentation, quotes and brackets',
+    )
   }
 
   function located(node: ParsedNode | null): Located {
@@ -79,7 +85,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     if (name === '<<') {
       findings.refuse(line, '', 'has the merge key <<', 'write out what it would bring in')
     } else if (seen.has(name)) {
-      findings.refuse(line, '', `has the key ${JSON.stringify(name)} twice`, 'leave one')
+      findings.refuse(line, '', `has the key ${shown(name)} twice`, 'leave one')
     }
     seen.add(name)
     // An empty value has no line of its own.
@@ -89,13 +95,13 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
 
   function refuseMagic(node: Node & { anchor?: string; tag?: string }, line: number): void {
     if (isAlias(node)) {
-      findings.refuse(line, '', `has the alias *${node.source}`, 'write out what it stands for')
+      findings.refuse(line, '', `has the alias *${cut(node.source)}`, 'write out what it stands for')
     } else if (node.anchor !== undefined) {
-      findings.refuse(line, '', `has the anchor &${node.anchor}`, 'leave it out: aliases are not read')
+      findings.refuse(line, '', `has the anchor &${cut(node.anchor)}`, 'leave it out: aliases are not read')
     }
     if (node.tag !== undefined) {
       const remedy = 'leave it out; a text is told by its quotes'
-      findings.refuse(line, '', `has the tag ${node.tag}`, remedy)
+      findings.refuse(line, '', `has the tag ${cut(node.tag)}`, remedy)
     }
   }
 

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { parseDocument } from 'yaml'
 import { Refusal } from '../../../shared/errors.js'
+import { FileError, readRegularFile } from '../../../shared/read-file.js'
+import { cut } from '../../../shared/shown.js'
 import { readScenario, type Scenario } from './scenario.js'
 
 /**
@@ -9,14 +10,20 @@ import { readScenario, type Scenario } from './scenario.js'
  * @throws Refusal `unreadable_scenario`, `bad_scenario`
  */
 export async function readScenarioFile(file: string): Promise<Scenario> {
-  const text = await readFile(file, 'utf8').catch(error => {
-    throw unreadable(file, error instanceof Error && 'code' in error ? String(error.code) : String(error))
-  })
+  const text = textOf(file)
   // JSON is YAML, and told where it is wrong in the same words.
   const document = parseDocument(text, { schema: 'core', strict: true, uniqueKeys: true })
   const [problem] = [...document.errors, ...document.warnings]
-  if (problem !== undefined) throw unreadable(file, problem.message.split('\n', 1)[0] ?? '')
+  if (problem !== undefined) throw unreadable(file, cut(problem.message.split('\n', 1)[0] ?? ''))
   return readScenario(document.toJS({ maxAliasCount: 0 }), file)
+}
+
+function textOf(file: string): string {
+  try {
+    return readRegularFile(file).toString('utf8')
+  } catch (error) {
+    throw error instanceof FileError ? unreadable(file, error.message) : error
+  }
 }
 
 function unreadable(file: string, why: string): Refusal {

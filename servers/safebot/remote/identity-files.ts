@@ -1,8 +1,9 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
+import { FileError, readRegularFile } from '../../../shared/read-file.js'
 import { looseHandle } from '../domain/identity.js'
 import { Keys, SECRETS_BYTES } from './keyring.js'
 
@@ -51,7 +52,7 @@ export async function openIdentity(files: IdentityFiles, handle: string): Promis
 
 async function readOrMake(files: IdentityFiles, name: string, make: () => Buffer): Promise<Buffer> {
   const path = join(files.folder, name)
-  const known = await read(path)
+  const known = read(path)
   if (known !== undefined) return known
   const draft = join(files.folder, `.${name}-${process.pid}-${files.ids.hex(8)}`)
   try {
@@ -63,15 +64,15 @@ async function readOrMake(files: IdentityFiles, name: string, make: () => Buffer
   } finally {
     await rm(draft, { force: true })
   }
-  return readFile(path)
+  return readRegularFile(path)
 }
 
-async function read(path: string): Promise<Buffer | undefined> {
+function read(path: string): Buffer | undefined {
   try {
-    return await readFile(path)
+    return readRegularFile(path)
   } catch (error) {
     if (isCode(error, 'ENOENT')) return undefined
-    throw error
+    throw error instanceof FileError ? damaged(path, error.message) : error
   }
 }
 

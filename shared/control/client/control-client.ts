@@ -59,7 +59,12 @@ export class ControlClient {
     return this.#exchange.read({ method: 'POST', path, body: { plan } }, account)
   }
 
-  /** Begins anew. @param options `world`: default: the one it began with */
+  /**
+   * Begins anew.
+   *
+   * @param options `world`: a name of fixtures/worlds, or the world itself; a path is refused. Default: the one it began with
+   * @throws ControlError `unknown_world`, `bad_world`; all is as before then
+   */
   async reset(options: { world?: string | Record<string, unknown> } = {}): Promise<ClockState> {
     return (await this.#exchange.read({ method: 'POST', path: '/reset', body: options }, resetAnswer)).clock
   }

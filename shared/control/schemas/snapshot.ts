@@ -6,10 +6,13 @@ import { clockState } from './clock.js'
 export const resetRequest = strict({
   world: z
     .union([z.string(), z.record(z.string(), z.unknown())], {
-      error: ({ input }) => `is ${shown(input)}: expected the name of a world, its file, or the world itself`,
+      error: ({ input }) =>
+        `is ${shown(input)}: expected the name of a world, or the world itself as an object`,
     })
     .exactOptional()
-    .describe('the starting state, by its name or as data; the one it began with if not given'),
+    .describe(
+      'the starting state: a name of fixtures/worlds or the world itself, never a path; the one it began with if not given',
+    ),
 }).meta({ id: 'ResetRequest' })
 
 export const resetAnswer = z.strictObject({ clock: clockState }).meta({ id: 'Begun' })

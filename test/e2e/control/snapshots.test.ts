@@ -63,6 +63,19 @@ describe('a reset, over HTTP', () => {
     expect((await control.state()).instanode?.accounts).toHaveLength(3)
   })
 
+  it.each(['/etc/passwd', '/dev/zero', './fixtures/worlds/empty.json', '../worlds/empty', 'empty.json'])(
+    'refuses a world that is a path: %s',
+    async world => {
+      const { control } = await startControlled()
+      await expect(control.reset({ world })).rejects.toMatchObject({
+        status: 400,
+        code: 'unknown_world',
+        message: expect.stringContaining(`there is no world "${world}"`),
+        hint: 'there are busy, default, empty, multi-tenant, near-limits; or send the world itself, as an object',
+      })
+    },
+  )
+
   it.each([['atlantis'], [{ acounts: [] }]])('changes nothing for a world that is none: %j', async world => {
     const { control, u } = await startControlled()
     await createPostgres(await u.instanode.connect())

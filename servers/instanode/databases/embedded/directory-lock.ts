@@ -1,6 +1,8 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
+import { FileError, readRegularFile } from '../../../../shared/read-file.js'
+import { cut } from '../../../../shared/shown.js'
 
 /** Directories this process holds: a lock with our own id that is not among them is a namesake's, before a restart. */
 const held = new Set<string>()
@@ -26,7 +28,7 @@ export class DirectoryLock {
         held.add(path)
         return new DirectoryLock(path)
       }
-      const owner = readFileSync(path, { encoding: 'utf8', flag: 'a+' }).trim()
+      const owner = ownerIn(path, directory)
       if (isAlive(owner, path)) throw inUse(directory, owner)
       bury(path)
     }
@@ -42,9 +44,24 @@ export class DirectoryLock {
 function inUse(directory: string, owner: string): Refusal {
   return new Refusal(
     'data_directory_in_use',
-    `the data directory ${directory} is in use by process ${owner.split(' ')[0]}`,
+    `the data directory ${directory} is in use by process ${cut(owner.split(' ')[0] ?? '', 20)}`,
     'stop that process, or start with another --data-dir',
   )
+}
+
+/** Empty if it was released since. */
+function ownerIn(path: string, directory: string): string {
+  try {
+    return readRegularFile(path).toString('utf8').trim()
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error
+    if (error.code === 'ENOENT') return ''
+    throw new Refusal(
+      'bad_data_directory',
+      `the lock ${path} cannot be read (${error.message})`,
+      `remove it if no process uses ${directory}, or start with another --data-dir`,
+    )
+  }
 }
 
 function create(path: string): boolean {

@@ -1,7 +1,9 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { Refusal } from '../../../../shared/errors.js'
+import { FileError, readRegularFile } from '../../../../shared/read-file.js'
+import { shown } from '../../../../shared/shown.js'
 import { ENGINE_VERSION } from './engine/template-path.js'
 import { databaseRecord } from './record.js'
 
@@ -27,10 +29,7 @@ export class IndexFile {
 
   /** @throws Refusal `bad_data_directory` for a list that cannot be read, or of another engine's databases */
   async read(): Promise<Contents> {
-    const text = await readFile(this.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw error
-    })
+    const text = this.#text()
     if (text === undefined) return { port: 0, databases: [] }
     const parsed = contents.safeParse(parseJson(text))
     if (!parsed.success)
@@ -42,10 +41,22 @@ export class IndexFile {
     if (parsed.data.engine !== ENGINE_VERSION)
       throw new Refusal(
         'bad_data_directory',
-        `${this.#path} belongs to engine ${parsed.data.engine}, this is ${ENGINE_VERSION}`,
+        `${this.#path} belongs to engine ${shown(parsed.data.engine)}, this is ${ENGINE_VERSION}`,
         'start with another --data-dir',
       )
     return parsed.data
+  }
+
+  /** Undefined: there is none yet. */
+  #text(): string | undefined {
+    try {
+      return readRegularFile(this.#path).toString('utf8')
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error
+      if (error.code === 'ENOENT') return undefined
+      const hint = 'restore it, or start with another --data-dir'
+      throw new Refusal('bad_data_directory', `${this.#path} cannot be read (${error.message})`, hint)
+    }
   }
 
   /** Resolves when this is on disk; writes are done in the order they were asked for. */
