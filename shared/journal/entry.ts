@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { isObject } from '../is-object.js'
 import { argsHash } from './args-hash.js'
 import type { EntryJson } from './entry-json.js'
 import { maskHeaders } from './mask.js'
@@ -6,6 +7,9 @@ import { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind } from './outcom
 import { traceId } from './trace.js'
 
 export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
+
+/** Bodies of more bytes are kept outside of V8's heap. For smaller ones a string is cheaper. */
+const LARGE_BYTES = 64 * 1024
 
 /** What is known when a request arrives. */
 export interface Arrival {
@@ -18,12 +22,15 @@ export interface Arrival {
   /** The JSON-RPC method; `GET /mcp` and the like for a request that carries no message; null if there is none to name. */
   method: string | null
   tool: string | null
+  /** Of a `tools/call`, as they were parsed. They are kept until the request has ended, and read from `raw` from then on. */
   arguments: unknown
   headers: IncomingHttpHeaders
   /** `params._meta.traceparent`, if the message has one: it goes before the header, which a whole batch shares. */
   traceparent?: unknown
   /** The exact request body. A batch gives each of its messages the whole of it. */
   raw: string
+  /** Which message of the batch in `raw`, from 0; undefined if `raw` is no batch. */
+  batchIndex?: number | undefined
 }
 
 /** One request that reached a server, from its arrival to how it ended. */
@@ -34,13 +41,17 @@ export class JournalEntry {
   readonly caller: string
   readonly method: string | null
   readonly tool: string | null
-  readonly arguments: unknown
   readonly headers: IncomingHttpHeaders
-  readonly raw: string
   readonly requestBytes: number
   /** The journal's count of changes when this one was opened or, later, ended. */
   changed = 0
-  readonly #traceparent: unknown
+  readonly #batchIndex: number | undefined
+  readonly #traceparent: string | undefined
+  /** As bytes once released, if it is large. */
+  #raw: string | Buffer
+  /** Parsed they take up to fifteen times the memory of their text. Undefined once released, too. */
+  #arguments: unknown
+  #released = false
   #trace: string | null | undefined
   #outcome: Outcome | undefined
   #durationMs: number | undefined
@@ -65,10 +76,12 @@ export class JournalEntry {
     this.caller = arrival.caller
     this.method = arrival.method
     this.tool = arrival.tool
-    this.arguments = arrival.arguments
+    this.#arguments = arrival.arguments
     this.headers = maskHeaders(arrival.headers)
-    this.#traceparent = arrival.traceparent ?? arrival.headers.traceparent
-    this.raw = arrival.raw
+    const traceparent = arrival.traceparent ?? arrival.headers.traceparent
+    this.#traceparent = typeof traceparent === 'string' ? traceparent : undefined
+    this.#raw = arrival.raw
+    this.#batchIndex = arrival.batchIndex
     this.requestBytes = Buffer.byteLength(arrival.raw)
   }
 
@@ -93,6 +106,27 @@ export class JournalEntry {
 
   get responseBytes(): number {
     return this.#responseBytes
+  }
+
+  /** The arguments of a `tools/call`; undefined for any other request, and for a call without. Each read may parse `raw` anew. */
+  get arguments(): unknown {
+    return this.#released ? this.#argumentsInRaw() : this.#arguments
+  }
+
+  /** The exact request body. */
+  get raw(): string {
+    return typeof this.#raw === 'string' ? this.#raw : this.#raw.toString('utf8')
+  }
+
+  /**
+   * Keeps no more than the body's bytes from now on.
+   *
+   * A large body leaves the heap of V8, which lets garbage grow to four times of what the heap holds.
+   */
+  release(): void {
+    this.#released = true
+    this.#arguments = undefined
+    if (this.requestBytes > LARGE_BYTES) this.#raw = Buffer.from(this.raw)
   }
 
   /**
@@ -122,6 +156,7 @@ export class JournalEntry {
     entry.#hash = argsHash
     entry.#trace = trace
     entry.end(outcome ?? 'aborted', durationMs ?? 0, arrival.responseBytes)
+    entry.release()
     return entry
   }
 
@@ -134,8 +169,9 @@ export class JournalEntry {
     return true
   }
 
-  /** The documented shape of an entry, in its documented order. */
+  /** The documented shape of an entry, in its documented order. Its arguments are parsed when they are read. */
   toJSON(): EntryJson {
+    const entry = this
     return {
       seq: this.seq,
       at: this.at,
@@ -147,7 +183,9 @@ export class JournalEntry {
       caller: this.caller,
       method: this.method,
       tool: this.tool,
-      arguments: this.argsHash === null ? null : (this.arguments ?? null),
+      get arguments() {
+        return entry.argsHash === null ? null : (entry.arguments ?? null)
+      },
       argsHash: this.argsHash,
       headers: present(this.headers),
       outcome: this.#outcome ?? null,
@@ -158,6 +196,25 @@ export class JournalEntry {
       trace: this.trace,
     }
   }
+
+  #argumentsInRaw(): unknown {
+    if (this.method !== TOOLS_CALL) return undefined
+    const body: unknown = JSON.parse(this.raw)
+    return argumentsOf(Array.isArray(body) ? this.#messageIn(body) : body)
+  }
+
+  /** Another instance does not say which message of a batch an entry is of. Those of equal hash have equal arguments. */
+  #messageIn(batch: readonly unknown[]): unknown {
+    if (this.#batchIndex !== undefined) return batch[this.#batchIndex]
+    return batch.find(message => hashOrNull(argumentsOf(message)) === this.#hash)
+  }
+}
+
+const TOOLS_CALL = 'tools/call'
+
+function argumentsOf(message: unknown): unknown {
+  if (!isObject(message) || message.method !== TOOLS_CALL || !isObject(message.params)) return undefined
+  return message.params.arguments
 }
 
 /** A header that is not there is no header. */

@@ -60,7 +60,7 @@ export class Journal {
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()
   readonly #answers = new KeptAnswers()
-  /** Stands in for every entry while the journal is off. */
+  /** Stands in for every entry while the journal is off, and for those that the ring has let go. */
   readonly #unkept: JournalEntry
   /** Keeps it for others as well; undefined: there are none. */
   #share: JournalShare | undefined
@@ -123,9 +123,11 @@ export class Journal {
     if (answer !== undefined) this.#answers.keep(entry.seq, answer, responseBytes)
     this.#tally?.count(entry)
     this.#file?.append(entry)
-    if (entry.seq <= this.#cleared) return
-    this.#share?.ended(entry)
-    if (this.#watchers.size > 0) this.#tell(entry)
+    if (entry.seq > this.#cleared) {
+      this.#share?.ended(entry)
+      if (this.#watchers.size > 0) this.#tell(entry)
+    }
+    entry.release()
   }
 
   /**
@@ -348,6 +350,8 @@ export class Journal {
       if (oldest === undefined || this.#first === this.#kept.length - 1) break
       this.#bytes -= oldest.requestBytes
       this.#lost = Math.max(this.#lost, oldest.changed)
+      // In its place, so that nothing refers to what is no longer kept.
+      this.#kept[this.#first] = this.#unkept
       this.#first++
       this.#dropped++
     }

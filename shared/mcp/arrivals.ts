@@ -20,7 +20,7 @@ export class Arrivals<Caller> {
   }
 
   /** Opens the entry of a message. */
-  open({ message, raw, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
+  open({ message, raw, batchIndex, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
     const { name, journal, nameOf } = this.#options
     const method = isObject(message) && typeof message.method === 'string' ? message.method : null
     const params = isObject(message) && isObject(message.params) ? message.params : {}
@@ -37,6 +37,7 @@ export class Arrivals<Caller> {
       headers,
       traceparent: meta?.traceparent,
       raw,
+      batchIndex,
     })
   }
 

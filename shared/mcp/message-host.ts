@@ -7,6 +7,8 @@ export interface Incoming<Caller> {
   message: unknown
   /** The exact body it stood in. */
   raw: string
+  /** Which message of that body, from 0, if the body is a batch. */
+  batchIndex?: number | undefined
   caller: Caller
   headers: IncomingHttpHeaders
   conversation: Conversation

@@ -84,9 +84,9 @@ export class StdioConversation<Caller> implements Conversation {
     else this.#receive(body, raw, this.#reply)
   }
 
-  #receive(message: unknown, raw: string, reply: Reply): void {
+  #receive(message: unknown, raw: string, reply: Reply, batchIndex?: number): void {
     const { host, caller } = this.#options
-    host.receive({ message, raw, caller, headers: {}, conversation: this, reply })
+    host.receive({ message, raw, batchIndex, caller, headers: {}, conversation: this, reply })
   }
 
   /** The answers to a batch go out together, as one array, once the last is there. */
@@ -118,7 +118,7 @@ export class StdioConversation<Caller> implements Conversation {
         return reply
       },
     }
-    for (const message of messages) this.#receive(message, raw, reply)
+    for (const [index, message] of messages.entries()) this.#receive(message, raw, reply, index)
   }
 
   /** Answers what never became a message. */

@@ -1,9 +1,12 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, onTestFinished } from 'vitest'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../shared/clock/clock.js'
 import { argsHash } from '../../shared/journal/args-hash.js'
+import { JournalEntry } from '../../shared/journal/entry.js'
 import { Journal } from '../../shared/journal/journal.js'
 import { JsonLinesFile } from '../../shared/json-lines-file.js'
 import { arrival } from '../support/arrival.js'
@@ -12,7 +15,7 @@ const clock = () => new Clock({ mode: 'manual' })
 
 it('keeps what came in, in order, with the instance’s time and how it ended', () => {
   const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
-  const entry = journal.open(arrival())
+  const entry = journal.open(arrival({ raw: '{"x":1}' }))
   expect(entry.outcome).toBeUndefined()
   journal.close(entry, 'ok', 12)
   journal.open(arrival({ caller: 'bob' }))
@@ -206,4 +209,55 @@ it('says which file it cannot write', async () => {
     code: 'journal_file',
     message: expect.stringContaining('/nowhere/journal'),
   })
+})
+
+describe('what an entry keeps of its request', () => {
+  const open = (change: Parameters<typeof arrival>[0]) => {
+    const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+    const entry = journal.open(arrival(change))
+    return { journal, entry }
+  }
+
+  it('are its arguments as they were parsed, until it ends', () => {
+    const args = { url: 'u' }
+    const { journal, entry } = open({ arguments: args })
+    expect(entry.arguments).toBe(args)
+    journal.close(entry, 'ok')
+    expect(entry.arguments).not.toBe(args)
+    expect(entry.arguments).toEqual(args)
+    expect(entry.toJSON().arguments).toEqual(args)
+  })
+
+  it('is the text of a large body, and the arguments in it', () => {
+    const args = { text: 'é'.repeat(100_000) }
+    const { journal, entry } = open({ arguments: args })
+    const { raw, argsHash } = entry.toJSON()
+    journal.close(entry, 'ok')
+    expect(entry.toJSON()).toMatchObject({ raw, argsHash, arguments: args })
+  })
+
+  it('are the arguments of its own message of a batch', () => {
+    const call = (text: string) => ({ method: 'tools/call', params: { name: 'echo', arguments: { text } } })
+    const raw = JSON.stringify([call('a'), call('b')])
+    const { journal, entry } = open({ tool: 'echo', arguments: { text: 'b' }, raw, batchIndex: 1 })
+    journal.close(entry, 'ok')
+    expect(entry.arguments).toEqual({ text: 'b' })
+    const elsewhere = JournalEntry.from(entry.toJSON(), 7)
+    expect(elsewhere.arguments).toEqual({ text: 'b' })
+  })
+
+  it('is nothing that came as a trace and is no text', () => {
+    expect(open({ traceparent: [[], []] }).entry.trace).toBeNull()
+  })
+})
+
+it('refers to no entry that it has let go', async () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i', maxEntries: 1 })
+  const first = new WeakRef(journal.open(arrival()))
+  journal.open(arrival())
+  // A WeakRef holds what it refers to until the turn ends.
+  await new Promise(setImmediate)
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  expect(first.deref()).toBeUndefined()
 })

@@ -162,10 +162,11 @@ export class McpEndpoint<Caller> implements HttpFace {
     const reply = opening === undefined ? posted : this.#openOnSuccess(opening, posted)
     const { stamp } = this.#options
     const opened = stamp === undefined ? undefined : (entry: JournalEntry) => addStamp(response, stamp, entry)
-    for (const message of messages) {
+    for (const [index, message] of messages.entries()) {
       this.#host.receive({
         message,
         raw,
+        batchIndex: batch ? index : undefined,
         caller,
         headers: request.headers,
         conversation,
