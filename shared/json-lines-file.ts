@@ -2,12 +2,19 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Refusal } from './errors.js'
 
+/** Characters that wait for a disk that is slow. Past it entries are left out of the file, and the log says so. */
+const MAX_QUEUED = 64 * 1024 * 1024
+
 /** A record kept as JSON lines, one an entry. Readable by its owner alone: entries may hold secrets. */
 export class JsonLinesFile {
   readonly #stream: WriteStream
+  readonly #onError: (error: unknown) => void
+  /** Whether entries are left out just now. */
+  #behind = false
 
-  private constructor(stream: WriteStream) {
+  private constructor(stream: WriteStream, onError: (error: unknown) => void) {
     this.#stream = stream
+    this.#onError = onError
   }
 
   /**
@@ -30,10 +37,16 @@ export class JsonLinesFile {
     }
     const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
     stream.on('error', onError)
-    return new JsonLinesFile(stream)
+    return new JsonLinesFile(stream, onError)
   }
 
   append(entry: object): void {
+    if (this.#stream.writableLength > MAX_QUEUED) {
+      if (!this.#behind) this.#onError(new Error('the disk is too slow: entries are missing in the file'))
+      this.#behind = true
+      return
+    }
+    this.#behind = false
     this.#stream.write(`${JSON.stringify(entry)}\n`)
   }
 

@@ -154,16 +154,19 @@ export class Gate {
       at: new Date(this.#options.clock.now()).toISOString(),
       grant: grant.label,
       session,
-      requestId: typeof requestId === 'string' ? requestId.slice(0, SHOWN_CHARS) : requestId,
-      tool: tool.slice(0, SHOWN_CHARS),
-      argumentKeys: isObject(args)
-        ? Object.keys(args)
-            .slice(0, SHOWN_KEYS)
-            .map(key => key.slice(0, SHOWN_CHARS))
-        : [],
+      requestId: typeof requestId === 'string' ? copyOf(requestId) : requestId,
+      tool: copyOf(tool),
+      argumentKeys: isObject(args) ? Object.keys(args).slice(0, SHOWN_KEYS).map(copyOf) : [],
       argsHash: hashOrNull(args),
     }
   }
+}
+
+/** Its first characters. A slice would keep the whole text in memory for as long as the audit keeps the slice. */
+function copyOf(text: string): string {
+  return text.length <= SHOWN_CHARS
+    ? text
+    : Buffer.from(text.slice(0, SHOWN_CHARS), 'utf16le').toString('utf16le')
 }
 
 function pendingText({ id, expiresAt }: Approval, now: number): string {

@@ -13,6 +13,9 @@ export const SHARED_HANDLE = 'mcp-local'
 /** Agents without a session that are remembered; past it the least recently seen is forgotten. */
 const MAX_SESSIONLESS = 10_000
 
+/** Handles that one session may speak under. */
+const MAX_PER_SESSION = 1000
+
 /** What the agents remember, as plain data. */
 export interface AgentMemories {
   readonly sessions: readonly { readonly session: string; readonly agents: readonly AgentMemory[] }[]
@@ -69,6 +72,10 @@ export class Agents {
     const name = handle ?? known.ownHandle ?? this.generateHandle()
     if (handle === undefined) known.ownHandle = name
     const agent = known.agents.get(name) ?? new Agent(name, true)
+    if (!known.agents.has(name) && known.agents.size >= MAX_PER_SESSION) {
+      const message = `the session has spoken under ${MAX_PER_SESSION} handles already`
+      throw new Refusal('bad_handle', message, 'open another session')
+    }
     known.agents.set(name, agent)
     return agent
   }

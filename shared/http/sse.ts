@@ -6,6 +6,9 @@ import type { Clock, Wakeup } from '../clock/clock.js'
 /** Proxies cut a connection on which nothing passes; 15 s is what the SDK's own transport keeps to. */
 export const KEEP_ALIVE_MS = 15_000
 
+/** The most that is queued for a reader. One that leaves more unread is cut, and has to come again. */
+const MAX_QUEUED_BYTES = 16 * 1024 * 1024
+
 /** The head of an event that is a message of MCP. */
 const MESSAGE = 'event: message\n'
 
@@ -78,10 +81,18 @@ export class SseStream {
   }
 
   #write(head: string, message: object): number {
-    if (this.#body.writableEnded) return 0
+    if (this.#body.writableEnded || this.#isTooSlow()) return 0
     const json = JSON.stringify(message)
     this.#body.write(`${head}data: ${json}\n\n`)
     return Buffer.byteLength(json)
+  }
+
+  /** Cuts a reader that has left too much unread. One message may be larger than the bound. */
+  #isTooSlow(): boolean {
+    const compressed = this.#body === this.#response ? 0 : this.#body.writableLength
+    if (compressed + this.#response.writableLength <= MAX_QUEUED_BYTES) return false
+    this.#response.destroy()
+    return true
   }
 
   #arm(): void {

@@ -45,6 +45,9 @@ export interface JournalPage {
 /** Told of an entry when it is opened, and again when it has ended. */
 export type JournalListener = (entry: JournalEntry) => void
 
+/** Bytes of request bodies that a reader of the journal gets at once. One entry may be larger. */
+const MAX_READ_BYTES = 16 * 1024 * 1024
+
 /** How many offending entries a refusal lists. */
 const LISTED = 20
 
@@ -158,7 +161,8 @@ export class Journal {
   }
 
   /**
-   * The entries that `where` picks behind a cursor, oldest first.
+   * The entries that `where` picks behind a cursor, oldest first. A page ends before its limit once the bodies of its
+   * entries have 16 MiB.
    *
    * @throws Refusal `bad_where`
    */
@@ -167,11 +171,14 @@ export class Journal {
     const expected = expectedOf(where)
     const entries: JournalEntry[] = []
     let next = after
+    let bytes = 0
     for (const entry of this.#held()) {
       if (entry.seq <= after) continue
-      if (entries.length === limit) break
+      if (entries.length === limit || bytes > MAX_READ_BYTES) break
       next = entry.seq
-      if (matches(entry, expected)) entries.push(entry)
+      if (!matches(entry, expected)) continue
+      entries.push(entry)
+      bytes += entry.requestBytes
     }
     return { entries, next, dropped: this.#dropped }
   }
@@ -225,13 +232,13 @@ export class Journal {
    * The entries that have been opened or have ended since, in that order, each once and as it is now.
    *
    * @param change see {@link JournalEntry.changed}
-   * @param limit how many at most
+   * @param limit how many at most; fewer come if their bodies are large
    * @returns `complete`: whether none of them has been let go
    */
   changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
     const changed = this.#held().filter(entry => entry.changed > change)
     changed.sort((one, other) => one.changed - other.changed)
-    return { entries: changed.slice(0, limit), complete: this.#lost <= change }
+    return { entries: upTo(MAX_READ_BYTES, changed.slice(0, limit)), complete: this.#lost <= change }
   }
 
   /** Tells `watcher` of everything from now on, until the returned function is called. */
@@ -360,6 +367,16 @@ export class Journal {
       this.#first = 0
     }
   }
+}
+
+/** The first of them, until their bodies have that many bytes; at least one. */
+function upTo(maxBytes: number, entries: JournalEntry[]): JournalEntry[] {
+  let bytes = 0
+  const end = entries.findIndex(({ requestBytes }) => {
+    bytes += requestBytes
+    return bytes > maxBytes
+  })
+  return end < 0 ? entries : entries.slice(0, Math.max(1, end))
 }
 
 const NOTHING: Arrival = {

@@ -13,7 +13,7 @@ export type PageRequest = z.input<typeof pageSchema>
 
 /** How long to wait, and for how many. */
 export const waitSchema = strict({
-  count: z.int().min(1).exactOptional().describe('how many distinct entries; 1 if not given'),
+  count: z.int().min(1).max(10_000).exactOptional().describe('how many distinct entries; 1 if not given'),
   timeoutMs: z.int().min(0).exactOptional().describe('of the machine’s time; 5,000 if not given'),
 })
 

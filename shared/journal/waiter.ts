@@ -4,6 +4,9 @@ import type { JournalEntry } from './entry.js'
 import { inWords, nearestMiss } from './nearest.js'
 import { type Expected, matches } from './where.js'
 
+/** Bytes of request bodies that a waiter keeps: the journal may have let go of its entries meanwhile. */
+const MAX_BYTES = 64 * 1024 * 1024
+
 /** What is told of the journal's entries. */
 export interface Watcher {
   /** An entry was opened, or ended. */
@@ -35,6 +38,7 @@ export interface WaiterOptions {
 export class Waiter implements Watcher {
   readonly #options: WaiterOptions
   readonly #found = new Set<JournalEntry>()
+  #bytes = 0
   #settle: { resolve(entries: JournalEntry[]): void; reject(reason: unknown): void } | undefined
   #leave: (() => void) | undefined
   #timeout: Wakeup | undefined
@@ -71,10 +75,12 @@ export class Waiter implements Watcher {
   entry(entry: JournalEntry): void {
     this.#take(entry)
     if (this.#found.size >= this.#options.count) this.#settle?.resolve(this.#inOrder())
+    else if (this.#bytes > MAX_BYTES) this.#settle?.reject(this.#tooLarge())
   }
 
   cleared(): void {
     this.#found.clear()
+    this.#bytes = 0
   }
 
   stopped(): void {
@@ -85,11 +91,22 @@ export class Waiter implements Watcher {
   }
 
   #take(entry: JournalEntry): void {
-    if (matches(entry, this.#options.expected)) this.#found.add(entry)
+    if (this.#found.has(entry) || !matches(entry, this.#options.expected)) return
+    this.#found.add(entry)
+    this.#bytes += entry.requestBytes
   }
 
   #inOrder(): JournalEntry[] {
     return [...this.#found].sort((one, other) => one.seq - other.seq)
+  }
+
+  #tooLarge(): Refusal {
+    const { expected, count } = this.#options
+    return new Refusal(
+      'journal_wait',
+      `${inWords(expected)} arrived ${this.#found.size} times with bodies of more than ${MAX_BYTES} bytes, before there were ${count}`,
+      'wait for fewer at once',
+    )
   }
 
   #tooLate(): Refusal {

@@ -4,14 +4,24 @@ import type { JournalEntry } from '../journal/entry.js'
 import type { Call, Conversation, Reply } from './conversation.js'
 import type { Incoming } from './message-host.js'
 
+/** Requests under way at once, and the bytes of their bodies: parsed, those may take fifteen times as much. */
+const MAX_CALLS = 10_000
+const MAX_BYTES = 32 * 1024 * 1024
+
 /** The requests that have not been answered yet, each by an id that is unique among all conversations. */
 export class Calls<Caller> {
   readonly #calls = new Map<RequestId, Call<Caller>>()
   #lastId = 0
+  #bytes = 0
 
   /** How many there are. */
   get size(): number {
     return this.#calls.size
+  }
+
+  /** Whether there are as many as may be at once. */
+  get full(): boolean {
+    return this.#calls.size >= MAX_CALLS || this.#bytes >= MAX_BYTES
   }
 
   /** An id that no call has had, or will have. */
@@ -31,6 +41,7 @@ export class Calls<Caller> {
     const call = { id, callerId, method, caller, conversation, reply, entry, cancellation }
     this.#calls.set(id, call)
     conversation.inflight.set(callerId, call)
+    this.#bytes += entry.requestBytes
     return call
   }
 
@@ -62,7 +73,7 @@ export class Calls<Caller> {
   }
 
   drop(call: Call<Caller>): void {
-    this.#calls.delete(call.id)
+    if (this.#calls.delete(call.id)) this.#bytes -= call.entry.requestBytes
     call.conversation.inflight.delete(call.callerId)
   }
 }

@@ -203,6 +203,12 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   }
 
   #request(request: JSONRPCRequest, incoming: Incoming<Caller>, entry: JournalEntry): void {
+    if (this.#calls.full) {
+      const why = 'too many requests are under way: wait for their answers, or cancel some'
+      const answer = errorResponse(request.id, RpcCode.transport, why)
+      this.#options.instance.journal.close(entry, 'protocol_error', incoming.reply.answer(answer), answer)
+      return
+    }
     const call = this.#calls.add(request, incoming, entry)
     if (call === undefined) {
       const why = `request id ${JSON.stringify(request.id)} is still in use`

@@ -14,6 +14,9 @@ import {
 } from './messages.js'
 import { batchRefusal } from './revisions.js'
 
+/** Answers that wait for a client to read them, in bytes. Past it nothing more is read from the client until it has. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024
+
 export interface StdioOptions<Caller> {
   host: MessageHost<Caller>
   caller: Caller
@@ -170,8 +173,12 @@ export class StdioConversation<Caller> implements Conversation {
 
   #flush(): void {
     if (this.#pending === '') return
+    const { input, output } = this.#options
     const pending = this.#pending
     this.#pending = ''
-    this.#options.output.write(pending)
+    output.write(pending)
+    if (output.writableLength <= MAX_UNREAD_BYTES || input.isPaused()) return
+    input.pause()
+    output.once('drain', () => input.resume())
   }
 }

@@ -4,6 +4,9 @@ import type { Delivery } from '../domain/delivery.js'
 import { nextVisit, type Resource, type ResourceType } from '../domain/resource.js'
 import type { InstanodeStore, InstanodeTables } from './store.js'
 
+/** Bytes of all deliveries together. Past it receivers take what is sent and do not keep it. */
+const MAX_DELIVERY_BYTES = 256 * 1024 * 1024
+
 interface Row {
   resource: Resource
   /** Tells which of two resources of one instant was made later. */
@@ -23,6 +26,7 @@ export class MemoryStore implements InstanodeStore {
   readonly #visits = new Map<string, number>()
   readonly #owned = new Map<string, Set<string>>()
   readonly #logs = new Map<string, Set<Delivery>>()
+  #deliveryBytes = 0
   readonly #changes = new OneAtATime()
   #epoch = 0
 
@@ -116,12 +120,16 @@ export class MemoryStore implements InstanodeStore {
 
   async pushDelivery(token: string, delivery: Delivery, keep: number): Promise<boolean> {
     if (this.#rows.get(token)?.resource.status !== 'active') return false
-    const log = this.#logs.get(token) ?? new Set()
-    this.#logs.set(token, log)
+    if (this.#deliveryBytes + delivery.body.length > MAX_DELIVERY_BYTES) {
+      throw new Error(`all receivers keep ${MAX_DELIVERY_BYTES} bytes already: delete some, or reset`)
+    }
+    const log = this.#log(token)
     log.add(delivery)
+    this.#deliveryBytes += delivery.body.length
     for (const oldest of log) {
       if (log.size <= keep) break
       log.delete(oldest)
+      this.#deliveryBytes -= oldest.body.length
     }
     return true
   }
@@ -136,6 +144,7 @@ export class MemoryStore implements InstanodeStore {
   }
 
   async forgetDeliveries(token: string): Promise<void> {
+    for (const { body } of this.#logs.get(token) ?? []) this.#deliveryBytes -= body.length
     this.#logs.delete(token)
   }
 
@@ -159,8 +168,15 @@ export class MemoryStore implements InstanodeStore {
     }
     for (const resource of resources) this.#keep(resource)
     for (const { token, delivery } of deliveries) {
-      this.#logs.set(token, (this.#logs.get(token) ?? new Set()).add(delivery))
+      this.#log(token).add(delivery)
+      this.#deliveryBytes += delivery.body.length
     }
+  }
+
+  #log(token: string): Set<Delivery> {
+    const log = this.#logs.get(token) ?? new Set()
+    this.#logs.set(token, log)
+    return log
   }
 
   async close(): Promise<void> {
@@ -171,6 +187,7 @@ export class MemoryStore implements InstanodeStore {
     const accounts = [this.#accounts, this.#accountsByToken, this.#accountsByUser]
     const rest = [this.#provisions, this.#rows, this.#visits, this.#owned, this.#logs]
     for (const table of [...accounts, ...rest]) table.clear()
+    this.#deliveryBytes = 0
   }
 
   #keepAccount(account: Account): void {

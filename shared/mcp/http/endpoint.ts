@@ -30,6 +30,7 @@ import {
   requireVersion,
   sessionMissing,
   sessionNotFound,
+  tooManySessions,
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
 import type { SharedSessions } from './shared-sessions.js'
@@ -140,6 +141,9 @@ export class McpEndpoint<Caller> implements HttpFace {
     const messages: unknown[] = batch ? body : [body]
     if (batch) requireBatchAllowed(messages, headers, session)
     requireLoneInitialize(messages, session)
+    if (session === undefined && isInitialize(messages[0]) && this.#sessions.full) {
+      throw tooManySessions(this.#sessions.size)
+    }
     return { messages, batch, session, accepts }
   }
 

@@ -54,6 +54,11 @@ export function sessionNotFound(id: string): HttpRejection {
   return new HttpRejection(404, RpcCode.sessionNotFound, message)
 }
 
+export function tooManySessions(open: number): HttpRejection {
+  const message = `${open} sessions are open: end those that are not needed with DELETE, or wait until they expire`
+  return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '60' })
+}
+
 /** Whether a session is open is not known just now. */
 export function cannotTell(message: string): HttpRejection {
   return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '1' })

@@ -8,6 +8,9 @@ import type { SharedSessions } from './shared-sessions.js'
 /** How long a session may go unused: clients are free to leave without a DELETE, and each holds memory. */
 export const SESSION_IDLE_MS = 30 * 60_000
 
+/** Sessions open at once. Further ones are refused until some have ended. */
+const MAX_SESSIONS = 100_000
+
 /** How often the others are told that a session is in use, within the time that one may go unused. */
 const TOLD_PER_IDLE = 10
 
@@ -76,6 +79,11 @@ export class Sessions {
 
   get size(): number {
     return this.#open.size
+  }
+
+  /** Whether as many are open as may be at once. */
+  get full(): boolean {
+    return this.#open.size >= MAX_SESSIONS
   }
 
   /** A session that is not open yet: it becomes so by {@link add}, once `initialize` has succeeded. */
