@@ -19,7 +19,7 @@ export interface JournalOptions {
   instance: string
   /** Entries kept in memory before the oldest go. Default 10,000. */
   maxEntries?: number
-  /** Bytes of request bodies kept in memory before the oldest go. Default 64 MiB. */
+  /** Bytes of request bodies kept in memory before the oldest go. Default 32 MiB. */
   maxBytes?: number
   /** Also append every ended entry here. */
   file?: JsonLinesFile
@@ -81,7 +81,7 @@ export class Journal {
   #cleared = 0
 
   constructor({ file, tally, onError, ...options }: JournalOptions) {
-    this.#options = { maxEntries: 10_000, maxBytes: 64 * 1024 * 1024, enabled: true, ...options }
+    this.#options = { maxEntries: 10_000, maxBytes: 32 * 1024 * 1024, enabled: true, ...options }
     this.#file = file
     this.#tally = tally
     this.#onError = onError ?? (() => undefined)

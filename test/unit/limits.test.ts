@@ -30,14 +30,14 @@ function journalWith(entries: number, mib: number): Journal {
 
 describe('the journal', () => {
   it('ends a page once its bodies have 16 MiB, and the next page goes on from there', () => {
-    const journal = journalWith(40, 1)
+    const journal = journalWith(30, 1)
     const { entries, next } = journal.page()
     expect([entries.length, next]).toEqual([17, 17])
     expect(journal.page({ after: next }).entries[0]?.seq).toBe(18)
   })
 
   it('gives a stream no more than 16 MiB of bodies at once, and one entry of any size', () => {
-    expect(journalWith(40, 1).changesAfter(0, 200).entries).toHaveLength(16)
+    expect(journalWith(30, 1).changesAfter(0, 200).entries).toHaveLength(16)
     expect(journalWith(2, 20).changesAfter(0, 200).entries).toHaveLength(1)
   })
 
