@@ -23,8 +23,8 @@ export class LazyDatabases implements DatabaseProvider {
     return this.#info
   }
 
-  async provision(spec: DatabaseSpec): Promise<{ url: string }> {
-    return (await this.#opened()).provision(spec)
+  async provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }> {
+    return (await this.#opened()).provision(spec, signal)
   }
 
   async setLimits(name: string, limits: DatabaseLimits): Promise<void> {

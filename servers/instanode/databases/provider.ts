@@ -53,10 +53,11 @@ export interface DatabaseProvider {
   /**
    * Makes a database and its owner.
    *
+   * @param signal ends the work early. Nothing was made then.
    * @returns the URL, which answers at once
    * @throws Refusal `bad_database_spec`, `database_exists`; any other error means that nothing was made
    */
-  provision(spec: DatabaseSpec): Promise<{ url: string }>
+  provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }>
   /** Puts limits in force for a live database: new connections at once, storage from the next write. */
   setLimits(name: string, limits: DatabaseLimits): Promise<void>
   /**

@@ -1,5 +1,5 @@
 import type { Gate } from '../../../shared/gate.js'
-import type { AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
+import type { Abortable, AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
 import type { Accounts } from './accounts.js'
 import { TOKEN_LIFETIME_SECONDS } from './credentials.js'
 import type { TierLimits } from './limits.js'
@@ -21,8 +21,10 @@ export class Platform implements InstanodeService {
     this.#gate = gate
   }
 
-  createPostgres(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
-    return this.#gate.pass(() => this.#provisioning.create('postgres', caller, name))
+  createPostgres(caller: Caller, name: string, call?: Abortable): Promise<Provisioned<TierLimits>> {
+    return this.#gate.pass(() =>
+      this.#provisioning.create('postgres', caller, name, { signal: call?.signal }),
+    )
   }
 
   createWebhook(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {

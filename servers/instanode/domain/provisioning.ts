@@ -35,6 +35,13 @@ export interface ProvisioningOptions {
 /** What is known of a resource before it is made. */
 type Draft = Pick<Resource, 'id' | 'token' | 'type' | 'name' | 'tier' | 'owner' | 'subnet'>
 
+export interface CreateOptions {
+  /** A token that no resource has. Default: drawn. */
+  token?: string
+  /** Ends the making of a database: its caller has gone. */
+  signal?: AbortSignal | undefined
+}
+
 /** Makes databases and receivers. */
 export class Provisioning {
   readonly #options: ProvisioningOptions
@@ -46,14 +53,13 @@ export class Provisioning {
   /**
    * Checks the name, then the caller, then the day's cap; then makes the thing, and keeps it.
    *
-   * @param wantedToken nobody has it; default: drawn
    * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot be made
    */
   async create(
     type: ResourceType,
     caller: Caller,
     requested: string,
-    wantedToken?: string,
+    { token, signal }: CreateOptions = {},
   ): Promise<Provisioned<TierLimits>> {
     const { ids, store } = this.#options
     const name = readName(requested)
@@ -63,14 +69,15 @@ export class Provisioning {
     const tier = account?.plan === 'paid' ? 'paid' : 'anonymous'
     const draft: Draft = {
       id: ids.uuid(),
-      token: wantedToken ?? ids.uuid(),
+      token: token ?? ids.uuid(),
       type,
       name,
       tier,
       owner: account?.id ?? null,
       subnet,
     }
-    const url = type === 'postgres' ? await this.#makeDatabase(draft) : this.#options.receiveUrl(draft.token)
+    const url =
+      type === 'postgres' ? await this.#makeDatabase(draft, signal) : this.#options.receiveUrl(draft.token)
     return this.#provisioned(await this.#keep(draft, url, epoch))
   }
 
@@ -113,13 +120,13 @@ export class Provisioning {
     }
   }
 
-  async #makeDatabase({ token, tier }: Draft): Promise<string> {
+  async #makeDatabase({ token, tier }: Draft, signal: AbortSignal | undefined): Promise<string> {
     const { databases, contract, ids, log } = this.#options
     const limits = databaseLimits(tier, contract)
     try {
-      return (await databases.provision({ ...databaseIdentity(token, ids), limits })).url
+      return (await databases.provision({ ...databaseIdentity(token, ids), limits }, signal)).url
     } catch (error) {
-      log.error('a database could not be created', error)
+      if (signal?.aborted !== true) log.error('a database could not be created', error)
       throw provisionFailed()
     }
   }

@@ -14,7 +14,8 @@ export function provisionRoutes(service: InstanodeService, callers: Callers): Ro
       path: '/db/new',
       bodyLimit: BODY_LIMIT,
       async run(call) {
-        const made = await service.createPostgres(await callers.of(call), readField(call.body, 'name').text)
+        const name = readField(call.body, 'name').text
+        const made = await service.createPostgres(await callers.of(call), name, call)
         const { storageMb, connections } = made.limits
         return provisioned(made, 'connection_url', { connections, storage_mb: storageMb })
       },

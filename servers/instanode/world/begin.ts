@@ -160,7 +160,7 @@ class Past {
     }
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
-    const made = await provisioning.create(type, caller, name, token)
+    const made = await provisioning.create(type, caller, name, { ...(token !== undefined && { token }) })
     // Under the observed contract a free account gets what nobody owns; it is claimed then.
     const resource = await store.find(made.token)
     if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)

@@ -2,6 +2,9 @@ import { badWorld } from '../../world/world-error.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { Beginning } from './begin.js'
 
+/** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
+const CONNECT_MS = 75_000
+
 /**
  * Makes the databases of a world, and runs its SQL in them as their owners.
  *
@@ -29,7 +32,7 @@ export async function makeDatabases(
 
 async function runSql(url: string, texts: readonly string[], where: string): Promise<void> {
   const { default: pg } = await import('pg')
-  const client = new pg.Client({ connectionString: url })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS })
   await client.connect()
   try {
     for (const text of texts) await client.query(text)

@@ -129,6 +129,43 @@ describe('databases on a real server', () => {
     await admin.end()
   })
 
+  it('leaves nothing of a database whose caller goes while it is made', async () => {
+    const before = await databases()
+    const provider = await start()
+    const [given, kept] = [freshSpec(), freshSpec()]
+    const caller = new AbortController()
+    const making = provider.provision(given, caller.signal)
+    caller.abort('the caller hung up')
+    await expect(making).rejects.toThrow('the caller hung up')
+    await provider.provision(kept)
+    expect(await codeOf(provider.stats(given.name))).toBe('unknown_database')
+    await provider.close()
+    expect(await databases()).toEqual(before)
+  })
+
+  it('gives up at its limit while the server keeps a database waiting', async () => {
+    const manual = new Clock({ mode: 'manual' })
+    const provider = await start({
+      machine: manual,
+      spares: 0,
+      provisionLimitMs: 1_000,
+      quotaPollMs: 3_600_000,
+    })
+    const admin = await connected(postgres.adminUrl)
+    try {
+      // What a role has to wait for that is to be made.
+      await admin.query('BEGIN; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE')
+      const refused = expect(provider.provision(freshSpec())).rejects.toThrow('took longer than 1 s')
+      await manual.whenPending(2)
+      await manual.advance(1_000)
+      await refused
+    } finally {
+      await admin.query('ROLLBACK')
+      await admin.end()
+      await provider.close()
+    }
+  })
+
   it('refuses an address it cannot read, and one where nobody answers, without showing the password', async () => {
     expect(await codeOf(start({ adminUrl: 'mysql://root@localhost' }))).toBe('bad_database_url')
     await expect(start({ adminUrl: 'postgres://admin:hunter2@127.0.0.1:1/postgres' })).rejects.toMatchObject({

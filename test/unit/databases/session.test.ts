@@ -78,6 +78,19 @@ describe('turn', () => {
     turn.pass()
     expect(turn.free).toBe(true)
   })
+
+  it('does not count the time in which the engine opens', async () => {
+    const clock = new Clock({ mode: 'manual' })
+    let opening = true
+    const turn = new Turn<string>(clock, () => opening)
+    await turn.take('a')
+    const refused = expect(turn.take('b', 100)).rejects.toBeInstanceOf(WaitedTooLong)
+    await clock.advance(150)
+    opening = false
+    expect(clock.pending).toBe(1)
+    await clock.advance(50)
+    await refused
+  })
 })
 
 describe('settings', () => {

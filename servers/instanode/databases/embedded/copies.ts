@@ -27,13 +27,17 @@ export class Copies {
    */
   async keep(
     id: string,
-    databases: readonly { record: DatabaseRecord; still(work: () => Promise<void>): Promise<void> }[],
+    databases: readonly {
+      record: DatabaseRecord
+      still(work: (signal: AbortSignal) => Promise<void>): Promise<void>
+    }[],
   ): Promise<void> {
     const records: DatabaseRecord[] = []
     try {
       for (const { record, still } of databases) {
         const directory = join(id, record.name)
-        await still(() => copyTree(join(this.#root, record.directory), join(this.#root, directory)))
+        const [from, to] = [join(this.#root, record.directory), join(this.#root, directory)]
+        await still(signal => copyTree(from, to, signal))
         records.push({ ...record, directory })
       }
     } catch (error) {
@@ -47,10 +51,15 @@ export class Copies {
    * Copies the files back, into fresh directories.
    *
    * @param directoryName a fresh name at each call
+   * @param within limits the copying of one database
    * @returns the databases as they were, with their new places
    * @throws Refusal `unknown_copies`; whatever a copy failed with, nothing is left of it then
    */
-  async unfold(id: string, directoryName: () => string): Promise<DatabaseRecord[]> {
+  async unfold(
+    id: string,
+    directoryName: () => string,
+    within: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
+  ): Promise<DatabaseRecord[]> {
     const kept = this.#kept.get(id)
     if (kept === undefined) {
       throw new Refusal('unknown_copies', `there are no copies of databases ${JSON.stringify(id)}`)
@@ -60,7 +69,8 @@ export class Copies {
       for (const record of kept) {
         const directory = directoryName()
         unfolded.push({ ...record, directory })
-        await copyTree(join(this.#root, record.directory), join(this.#root, directory))
+        const [from, to] = [join(this.#root, record.directory), join(this.#root, directory)]
+        await within(signal => copyTree(from, to, signal))
       }
     } catch (error) {
       for (const { directory } of unfolded) await this.#remove(directory)
@@ -83,15 +93,15 @@ export class Copies {
 }
 
 /** Copies a directory; where the file system can share blocks between files, without copying those. */
-async function copyTree(from: string, to: string): Promise<void> {
+async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 })
   const entries = await readdir(from, { withFileTypes: true })
   await Promise.all(
-    entries.map(entry => {
+    entries.map(async entry => {
+      signal.throwIfAborted()
       const [source, target] = [join(from, entry.name), join(to, entry.name)]
-      return entry.isDirectory()
-        ? copyTree(source, target)
-        : copyFile(source, target, constants.COPYFILE_FICLONE)
+      if (entry.isDirectory()) await copyTree(source, target, signal)
+      else await copyFile(source, target, constants.COPYFILE_FICLONE)
     }),
   )
 }

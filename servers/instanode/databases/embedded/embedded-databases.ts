@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkSpec } from '../check-spec.js'
 import type {
@@ -68,9 +69,15 @@ export class EmbeddedDatabases implements DatabaseProvider {
     mkdirSync(this.#root, { recursive: true, mode: 0o700 })
     this.#lock = DirectoryLock.take(this.#root)
     this.#index = new IndexFile(this.#root)
-    const { statementTimeoutMs } = this.#times
+    const { statementTimeoutMs, openingLimitMs } = this.#times
     this.#copies = new Copies(this.#root)
-    this.#spares = new Spares(this.#root, () => this.#directoryName(), statementTimeoutMs)
+    this.#spares = new Spares({
+      machine: options.machine,
+      root: this.#root,
+      directoryName: () => this.#directoryName(),
+      statementTimeoutMs,
+      openingLimitMs,
+    })
     this.#gateway = new Gateway({
       machine: options.machine,
       ids: options.ids,
@@ -118,48 +125,52 @@ export class EmbeddedDatabases implements DatabaseProvider {
     return (await this.#gateway.certificate()).pem
   }
 
-  async provision(spec: DatabaseSpec): Promise<{ url: string }> {
+  async provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }> {
     checkSpec(spec)
-    const { name, user, password, limits } = spec
+    const { name, user, password } = spec
     if (this.#databases.has(name) || this.#making.has(name) || this.#ofUser(user) !== undefined)
       throw new Refusal('database_exists', `there is a database ${name} or a user ${user} already`)
-    this.#making.add(name)
-    try {
-      const verifier = await makeVerifier(password, this.#options.ids.bytes(16))
-      const { engine, directory } = await this.#spares.take()
-      try {
-        await christen(engine, name, user)
-        const { storageBytes, connections } = limits
-        const emptySize = engine.state.size
-        const record = {
-          name,
-          user,
-          verifier,
-          storageBytes,
-          connections,
-          blocked: false,
-          directory,
-          emptySize,
-        }
-        const database = this.#open(record)
-        await database.session.adopt(engine)
-        this.#databases.set(name, database)
-        await this.#save()
-      } catch (error) {
-        this.#databases.delete(name)
-        await engine.kill()
-        await this.#removeFiles(directory)
-        throw error
-      }
-    } finally {
-      this.#making.delete(name)
-    }
+    const limit = { machine: this.#options.machine, ms: this.#times.openingLimitMs, signal }
+    await withinLimit({ ...limit, what: `making the database ${name}` }, signal => this.#make(spec, signal))
     this.#spares.prepare()
     const { host = '127.0.0.1' } = this.#options
     const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
     // node-postgres reads sslmode=require as verify-full, which no self-made certificate passes; TLS is there for who asks.
     return {
       url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}?sslmode=disable`,
+    }
+  }
+
+  /** Makes a database, or leaves nothing behind. Aborting the signal ends the engine under it. */
+  async #make({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
+    this.#making.add(name)
+    try {
+      const verifier = await makeVerifier(password, this.#options.ids.bytes(16))
+      const { engine, directory } = await this.#spares.take(signal)
+      const kill = () => void engine.kill()
+      signal.addEventListener('abort', kill, { once: true })
+      try {
+        await christen(engine, name, user)
+        const emptySize = engine.state.size
+        const { storageBytes, connections } = limits
+        const kept = { name, user, verifier, storageBytes, connections, blocked: false }
+        const record = { ...kept, directory, emptySize }
+        const database = this.#open(record)
+        await database.session.adopt(engine)
+        if (this.#closed) throw new Error('the databases are closed')
+        this.#databases.set(name, database)
+        await this.#save()
+        signal.throwIfAborted()
+      } catch (error) {
+        if (this.#databases.delete(name)) await this.#save()
+        await engine.kill()
+        await this.#removeFiles(directory)
+        throw error
+      } finally {
+        signal.removeEventListener('abort', kill)
+      }
+    } finally {
+      this.#making.delete(name)
     }
   }
 
@@ -209,7 +220,16 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   async putBack({ id }: DatabaseCopies): Promise<void> {
-    const records = await this.#copies.unfold(id, () => this.#directoryName())
+    const limit = {
+      machine: this.#options.machine,
+      ms: this.#times.copyLimitMs,
+      what: 'putting a database back',
+    }
+    const records = await this.#copies.unfold(
+      id,
+      () => this.#directoryName(),
+      work => withinLimit(limit, work),
+    )
     const before = records.map(({ name }) => ({ name, database: this.#databases.get(name) }))
     for (const record of records) this.#databases.set(record.name, this.#open(record))
     try {
@@ -265,12 +285,11 @@ export class EmbeddedDatabases implements DatabaseProvider {
       times: this.#times,
       user: record.user,
       memoryLimit: this.#options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
-      open: () =>
-        Engine.open({
-          directory: join(this.#root, record.directory),
-          database: record.name,
-          statementTimeoutMs,
-        }),
+      open: signal =>
+        Engine.open(
+          { directory: join(this.#root, record.directory), database: record.name, statementTimeoutMs },
+          signal,
+        ),
     })
     session.most = mostOf(record)
     return { record, session }
@@ -308,7 +327,11 @@ function mostOf({ emptySize, storageBytes }: DatabaseRecord): number {
 }
 
 /** @throws Refusal `database_busy` */
-async function still({ name }: DatabaseRecord, session: Session, work: () => Promise<void>): Promise<void> {
+async function still(
+  { name }: DatabaseRecord,
+  session: Session,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   try {
     await session.still(work)
   } catch (error) {

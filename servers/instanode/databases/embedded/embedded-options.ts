@@ -25,6 +25,10 @@ export const DEFAULT_TIMES: SessionTimes = {
   statementTimeoutMs: 30_000,
   // A cancel that is noticed at all is noticed within half a second (measured).
   cancelGraceMs: 3_000,
+  // An engine opens in 300 ms, and on a busy machine in a few seconds: longer than that, it hangs.
+  openingLimitMs: 60_000,
+  // 500 MB, the most that a database may hold, are copied in seconds: here, too, a slow disk only takes longer.
+  copyLimitMs: 300_000,
   idleMs: 500,
   // A reopened engine costs a client about 300 ms, a kept one 50 MB.
   hibernateAfterMs: 60_000,

@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock } from '../../../../shared/clock/clock.js'
+import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Engine } from './engine/engine.js'
 import { TEMPLATE_FILE } from './engine/template-path.js'
 
@@ -13,60 +15,109 @@ export interface Spare {
   directory: string
 }
 
+export interface SparesOptions {
+  machine: Clock
+  /** The data directory. */
+  root: string
+  /** A fresh name at each call. */
+  directoryName(): string
+  /** Shown by new databases. */
+  statementTimeoutMs: number
+  /** Milliseconds that preparing one may take. */
+  openingLimitMs: number
+}
+
 /** Keeps one empty database ready, so that making one is a matter of giving it a name. */
 export class Spares {
+  readonly #options: SparesOptions
   #ready: Promise<Spare> | undefined
-  #closed = false
+  /** Settles when every attempt so far has ended its thread, or handed it over. */
+  #attempts: Promise<unknown> = Promise.resolve()
+  readonly #close = new AbortController()
 
-  /**
-   * @param root the data directory
-   * @param directoryName a fresh name at each call
-   * @param statementTimeoutMs shown by new databases
-   */
-  constructor(
-    readonly root: string,
-    readonly directoryName: () => string,
-    readonly statementTimeoutMs: number,
-  ) {}
+  constructor(options: SparesOptions) {
+    this.#options = options
+  }
 
   /** Begins to prepare one, unless one is there. */
   prepare(): void {
-    if (this.#closed || this.#ready !== undefined) return
-    this.#ready = this.#make()
-    // Told to who takes it; a spare nobody asks for may fail unheard.
-    this.#ready.catch(() => {})
+    if (this.#close.signal.aborted || this.#ready !== undefined) return
+    const making = this.#make()
+    this.#ready = making
+    making.catch(() => {
+      // The next caller tries again, rather than being told of a failure that is over.
+      if (this.#ready === making) this.#ready = undefined
+    })
   }
 
-  /** Resolves when one is ready to be taken. @throws Error when the engine does not start */
+  /** Resolves when one is ready to be taken. @throws LimitExceeded, or the error of an engine that does not start */
   async ready(): Promise<void> {
     this.prepare()
     await this.#ready
   }
 
-  /** Hands one over, as soon as there is one. @throws Error when the engine does not start */
-  async take(): Promise<Spare> {
+  /**
+   * Hands one over, as soon as there is one.
+   *
+   * @param signal ends the wait. The spare is kept for the next caller.
+   * @throws LimitExceeded, the reason of the signal, or the error of an engine that does not start
+   */
+  async take(signal: AbortSignal): Promise<Spare> {
+    signal.throwIfAborted()
     this.prepare()
     const taken = this.#ready ?? this.#make()
     this.#ready = undefined
-    return await taken
+    const spare = await taken
+    if (!signal.aborted) return spare
+    if (this.#ready === undefined && !this.#close.signal.aborted) this.#ready = taken
+    else await this.#discard(spare)
+    throw signal.reason
   }
 
+  /** Ends the spare, and any attempt to prepare one. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#close.abort(new Error('the databases are closed'))
     const spare = await this.#ready?.catch(() => undefined)
-    if (spare === undefined) return
-    await spare.engine.kill()
-    await rm(join(this.root, spare.directory), { recursive: true, force: true })
+    if (spare !== undefined) await this.#discard(spare)
+    await this.#attempts
   }
 
-  async #make(): Promise<Spare> {
-    const directory = this.directoryName()
-    const engine = await Engine.open({
-      directory: join(this.root, directory),
-      database: UNNAMED,
-      template: TEMPLATE_FILE,
-      statementTimeoutMs: this.statementTimeoutMs,
+  async #discard({ engine, directory }: Spare): Promise<void> {
+    await engine.kill()
+    await this.#removeFiles(directory)
+  }
+
+  #make(): Promise<Spare> {
+    const { machine, openingLimitMs: ms } = this.#options
+    const limit = { machine, ms, what: 'preparing an empty database', signal: this.#close.signal }
+    return withinLimit(limit, signal => {
+      const attempt = this.#open(signal)
+      this.#attempts = Promise.allSettled([this.#attempts, attempt])
+      return attempt
     })
-    return { engine, directory }
+  }
+
+  async #open(signal: AbortSignal): Promise<Spare> {
+    const { root, directoryName, statementTimeoutMs } = this.#options
+    const directory = directoryName()
+    try {
+      const engine = await Engine.open(
+        {
+          directory: join(root, directory),
+          database: UNNAMED,
+          template: TEMPLATE_FILE,
+          statementTimeoutMs,
+        },
+        signal,
+      )
+      return { engine, directory }
+    } catch (error) {
+      await this.#removeFiles(directory)
+      throw error
+    }
+  }
+
+  async #removeFiles(directory: string): Promise<void> {
+    await rm(join(this.#options.root, directory), { recursive: true, force: true, maxRetries: 3 })
   }
 }

@@ -7,6 +7,17 @@ const POOL = 4
 /** How long to wait for the server before it counts as down, in milliseconds. */
 const CONNECT_MS = 5_000
 
+/**
+ * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms and copying one of 500 MB seconds,
+ * so only a statement that hangs takes longer, or one that waits for a lock that is never given up.
+ */
+const STATEMENT_MS = 300_000
+
+/** Later than the server's own limit: ends the wait for a server that does not answer at all. */
+const ANSWER_MS = STATEMENT_MS + CONNECT_MS
+
+const LIMITS = { connectionTimeoutMillis: CONNECT_MS, query_timeout: ANSWER_MS }
+
 /** The administrator's connections to the server. */
 export class Admin {
   readonly #pool: pg.Pool
@@ -18,14 +29,17 @@ export class Admin {
     this.#pool = new pg.Pool({
       connectionString: adminUrl,
       max: POOL,
-      connectionTimeoutMillis: CONNECT_MS,
+      ...LIMITS,
+      // It includes the wait for one of the pool's connections, which others may keep busy.
+      connectionTimeoutMillis: ANSWER_MS,
       application_name: 'mcp-understudy',
+      onConnect: limitStatements,
     })
     // A connection that breaks while nobody uses it is replaced by the pool.
     this.#pool.on('error', () => {})
   }
 
-  /** Runs one statement, or several without parameters. */
+  /** Runs one statement, or several without parameters. @throws Error of the server's, or after {@link ANSWER_MS} without an answer */
   async run(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
     const result = await this.#pool.query<Record<string, unknown>>(sql, values)
     // Several statements answer with a list; none of ours reads it.
@@ -34,33 +48,15 @@ export class Admin {
 
   /** Runs statements in another database of the server's, on a connection of its own. */
   async runIn(database: string, sql: string): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.urlFor(database),
-      connectionTimeoutMillis: CONNECT_MS,
-    })
-    await client.connect()
-    try {
-      await client.query(sql)
-    } finally {
-      await client.end()
-    }
+    await withClient({ connectionString: this.urlFor(database) }, client => client.query(sql))
   }
 
   /** Runs `work` while no instance runs other work under that name. */
   async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const client = new pg.Client({
-      connectionString: this.#url.href,
-      connectionTimeoutMillis: CONNECT_MS,
-      application_name: 'mcp-understudy',
-    })
-    client.on('error', () => {})
-    await client.connect()
-    try {
+    return await withClient({ connectionString: this.#url.href }, async client => {
       await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [what])
       return await work()
-    } finally {
-      await client.end()
-    }
+    })
   }
 
   /** The server's address for another database, and another user if given. */
@@ -77,7 +73,8 @@ export class Admin {
   /** @throws Refusal `database_server_down` naming the server, without the password */
   async check(): Promise<void> {
     try {
-      await this.run('SELECT 1')
+      // Not by the pool: that would wait for the statements of others.
+      await withClient({ connectionString: this.#url.href }, client => client.query('SELECT 1'))
     } catch (error) {
       throw new Refusal(
         'database_server_down',
@@ -103,6 +100,24 @@ export class Admin {
   async close(): Promise<void> {
     await this.#pool.end()
   }
+}
+
+/** Runs `work` on a connection of its own. */
+async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ ...config, ...LIMITS, application_name: 'mcp-understudy' })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await limitStatements(client)
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** By a statement, because poolers such as PgBouncer refuse it as a start-up parameter. */
+async function limitStatements(client: pg.ClientBase): Promise<void> {
+  await client.query(`SET statement_timeout = ${STATEMENT_MS}`)
 }
 
 function parse(adminUrl: string): URL {

@@ -1,4 +1,5 @@
 import type { Wakeup } from '../../../../shared/clock/clock.js'
+import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Refusal } from '../../../../shared/errors.js'
 import { checkLimits, checkName, checkSpec } from '../check-spec.js'
 import type {
@@ -82,8 +83,15 @@ export class ServerDatabases implements DatabaseProvider {
     return { kind: 'server', notes: this.#notes }
   }
 
-  async provision(spec: DatabaseSpec): Promise<{ url: string }> {
+  async provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }> {
     checkSpec(spec)
+    const { machine, provisionLimitMs: ms = 60_000 } = this.#options
+    const what = `making the database ${spec.name}`
+    return await withinLimit({ machine, ms, what, signal }, signal => this.#make(spec, signal))
+  }
+
+  /** Makes a database, or leaves nothing behind. */
+  async #make(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
     const { user, password, limits } = spec
     // As a verifier, the password is in no log of the server's.
     const { salt, iterations, storedKey, serverKey } = await makeVerifier(
@@ -92,6 +100,10 @@ export class ServerDatabases implements DatabaseProvider {
     )
     const secret = `SCRAM-SHA-256$${iterations}:${salt}$${storedKey}:${serverKey}`
     const clone = await this.#clones.take()
+    if (signal.aborted) {
+      this.#clones.giveBack(clone)
+      throw signal.reason
+    }
     this.#refillSoon()
     try {
       // One message, so one transaction: all of it or nothing. The membership lets an administrator that is no
@@ -112,6 +124,10 @@ export class ServerDatabases implements DatabaseProvider {
       throw error
     }
     this.#made.add(spec.name)
+    if (signal.aborted) {
+      await this.drop(spec.name)
+      throw signal.reason
+    }
     return { url: this.#admin.urlFor(spec.name, { user, password }) }
   }
 

@@ -14,6 +14,8 @@ export interface ServerOptions {
   shared?: boolean
   /** Empty databases kept ready. Default 2; none where the template is shared, for one that is killed would leave them behind. */
   spares?: number
+  /** How long making a database may take, in milliseconds. Default 60,000. */
+  provisionLimitMs?: number
   /** How often sizes are looked at, in milliseconds. Default 2000. */
   quotaPollMs?: number
 }

@@ -102,6 +102,11 @@ export class TemplateClones {
     return this.#ready.shift() ?? (await this.#clone())
   }
 
+  /** Takes one back that was handed out and not used. */
+  giveBack(clone: Clone): void {
+    this.#ready.push(clone)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.#making.catch(() => {})

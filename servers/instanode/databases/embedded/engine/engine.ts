@@ -61,12 +61,25 @@ export class Engine {
   /**
    * Starts a thread and opens a database in it.
    *
-   * @throws Error when it does not open
+   * @param signal ends the thread if it is aborted before the database is open
+   * @throws Error when it does not open, or is aborted. The thread has ended then.
    */
-  static async open(start: Omit<EngineStart, 'cells' | 'wasm'>): Promise<Engine> {
-    const engine = new Engine({ ...start, wasm: await compiledModule() })
-    await engine.#opened()
-    return engine
+  static async open(start: Omit<EngineStart, 'cells' | 'wasm'>, signal?: AbortSignal): Promise<Engine> {
+    const wasm = await compiledModule()
+    signal?.throwIfAborted()
+    const engine = new Engine({ ...start, wasm })
+    const kill = () => void engine.kill()
+    signal?.addEventListener('abort', kill, { once: true })
+    try {
+      await engine.#opened()
+      signal?.throwIfAborted()
+      return engine
+    } catch (error) {
+      await engine.kill()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', kill)
+    }
   }
 
   /**
@@ -186,8 +199,12 @@ let compiling: Promise<WebAssembly.Module> | undefined
 
 /** Compiled once per process (35 ms) and shared by every thread; the 9 MB file is read when the first database is made. */
 function compiledModule(): Promise<WebAssembly.Module> {
-  compiling ??= readFile(
-    fileURLToPath(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))),
-  ).then(bytes => WebAssembly.compile(bytes))
+  compiling ??= readFile(fileURLToPath(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))))
+    .then(bytes => WebAssembly.compile(bytes))
+    .catch(error => {
+      // The next database tries again.
+      compiling = undefined
+      throw error
+    })
   return compiling
 }

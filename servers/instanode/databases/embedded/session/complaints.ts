@@ -1,3 +1,4 @@
+import { LimitExceeded } from '../../../../../shared/clock/within-limit.js'
 import type { Complaint } from '../wire/answers.js'
 import { WaitedTooLong } from './turn.js'
 
@@ -8,6 +9,21 @@ export const RESTARTED: Complaint = {
   detail:
     'A statement could not be stopped in any other way, or the engine failed. What was committed is kept.',
   hint: 'Connect again.',
+}
+
+/** What a client is told whose database could not be opened. @param error why */
+export function notOpened(error: unknown): Complaint {
+  return error instanceof LimitExceeded
+    ? {
+        code: '57P03',
+        message: `the database did not open within ${error.ms / 1000} s`,
+        hint: 'Connect again. If this machine is busy, run fewer databases at once or use a real PostgreSQL server.',
+      }
+    : {
+        code: '57P03',
+        message: 'the database could not be opened',
+        hint: 'Connect again. If this happens each time, drop the database and create another.',
+      }
 }
 
 /** Thrown to a client whose statement is stopped before it has begun. */

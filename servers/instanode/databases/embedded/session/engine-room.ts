@@ -1,3 +1,5 @@
+import type { Clock } from '../../../../../shared/clock/clock.js'
+import { withinLimit } from '../../../../../shared/clock/within-limit.js'
 import type { EngineState } from '../engine/channel.js'
 import type { Engine } from '../engine/engine.js'
 import { type Frame, frame } from '../wire/frames.js'
@@ -8,8 +10,11 @@ import { Housekeeping } from './housekeeping.js'
 const ENGINE_USER = 'postgres'
 
 export interface RoomKeeper {
-  /** Opens the engine on the database's directory. */
-  open(): Promise<Engine>
+  machine: Clock
+  /** Milliseconds that opening the engine may take, and closing it. */
+  openingLimitMs: number
+  /** Opens the engine on the database's directory. Aborting the signal ends the attempt. */
+  open(signal: AbortSignal): Promise<Engine>
   /** The owner's role. */
   user: string
   notified(notification: Frame): void
@@ -26,6 +31,8 @@ export class EngineRoom {
   #engine: Engine | undefined
   #opening: Promise<Engine> | undefined
   #closing: Promise<void> = Promise.resolve()
+  /** Aborted when the database goes for good. */
+  readonly #end = new AbortController()
 
   constructor(keeper: RoomKeeper) {
     this.#keeper = keeper
@@ -35,31 +42,64 @@ export class EngineRoom {
     return this.#engine
   }
 
-  /** The engine, opened if need be. */
+  /** Whether the engine is being opened. */
+  get opening(): boolean {
+    return this.#opening !== undefined
+  }
+
+  /**
+   * The engine, opened if need be. All callers share one attempt, which goes on when a caller gives up: a client that
+   * retries with a short time-out finds the database open in the end.
+   *
+   * @throws LimitExceeded, or the error of the engine
+   */
   async awake(): Promise<Engine> {
     if (this.#engine !== undefined) return this.#engine
-    this.#opening ??= this.#open()
-    try {
-      return await this.#opening
-    } finally {
+    this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined
+    })
+    return await this.#opening
+  }
+
+  #open(): Promise<Engine> {
+    const { machine, openingLimitMs: ms } = this.#keeper
+    const limit = { machine, ms, what: 'opening the database', signal: this.#end.signal }
+    return withinLimit(limit, async signal => {
+      // Two engines on one directory would not notice each other: this one waits for the last to end.
+      const opened = this.#closing.then(() => this.#openAndAdopt(signal))
+      this.#closing = opened.then(nothing, nothing)
+      return await opened
+    })
+  }
+
+  async #openAndAdopt(signal: AbortSignal): Promise<Engine> {
+    signal.throwIfAborted()
+    const engine = await this.#keeper.open(signal)
+    const kill = () => void engine.kill()
+    signal.addEventListener('abort', kill, { once: true })
+    try {
+      return await this.adopt(engine, signal)
+    } catch (error) {
+      await engine.kill()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', kill)
     }
   }
 
-  async #open(): Promise<Engine> {
-    // Two engines on one directory would not notice each other.
-    await this.#closing
-    return await this.adopt(await this.#keeper.open())
-  }
-
-  /** Takes over an engine that is open already. */
-  async adopt(engine: Engine): Promise<Engine> {
+  /**
+   * Takes over an engine that is open already.
+   *
+   * @throws Error if the engine ends, or the signal is aborted. The engine is the caller's then.
+   */
+  async adopt(engine: Engine, signal?: AbortSignal): Promise<Engine> {
     this.#housekeeping.reset()
     engine.onLost = error => {
       if (this.#engine === engine) this.#engine = undefined
       this.#keeper.lost(error)
     }
     await this.#ask(engine, this.#becomeOwner, this.#keeper.prepare())
+    signal?.throwIfAborted()
     this.#engine = engine
     return engine
   }
@@ -115,32 +155,51 @@ export class EngineRoom {
    * and is not given anything to do; one that is closed is not opened.
    *
    * @param fresh makes the session a fresh one, which it is afterwards
+   * @param signal ends an engine that does not finish its checkpoint. The work is passed it.
    */
-  async still<T>(work: () => Promise<T>, fresh: () => Promise<void>): Promise<T> {
+  async still<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    fresh: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<T> {
     if (this.#engine === undefined && this.#opening === undefined) {
-      const running = this.#closing.then(work)
+      const running = this.#closing.then(() => work(signal))
       this.#closing = running.then(nothing, nothing)
       return await running
     }
-    await this.awake()
-    await fresh()
-    await this.asSuperuser('CHECKPOINT')
-    return await work()
+    const engine = await this.awake()
+    const abort = () => engine.abort()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await fresh()
+      await this.asSuperuser('CHECKPOINT')
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+    signal.throwIfAborted()
+    return await work(signal)
   }
 
   /** Closes the database; its files stay. */
   async sleep(): Promise<void> {
     const engine = this.#release()
-    if (engine !== undefined) this.#closing = engine.end()
+    if (engine !== undefined) this.#closing = this.#close(engine)
     await this.#closing
   }
 
-  /** Ends the engine whatever it does. */
+  /** What was committed is in the log on disk, so an engine that does not close may be ended. */
+  async #close(engine: Engine): Promise<void> {
+    const { machine, openingLimitMs: ms } = this.#keeper
+    await withinLimit({ machine, ms, what: 'closing the database' }, () => engine.end()).catch(() =>
+      engine.kill(),
+    )
+  }
+
+  /** Ends the engine whatever it does, for good. An opening under way is given up. */
   async kill(): Promise<void> {
-    const opening = this.#opening
-    const engine = this.#release() ?? (await opening?.catch(() => undefined))
-    this.#release()
-    await engine?.kill()
+    this.#end.abort(new Error('the database is gone'))
+    await this.#release()?.kill()
+    await this.#closing
   }
 
   #release(): Engine | undefined {

@@ -1,10 +1,11 @@
 import type { Clock, Wakeup } from '../../../../../shared/clock/clock.js'
+import { LimitExceeded, withinLimit } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
 import type { Complaint } from '../wire/answers.js'
 import { type Frame, frame } from '../wire/frames.js'
 import { BatchAnswers } from './batch-answers.js'
 import { Channels, channelOf, from } from './channels.js'
-import { Cancelled, RESTARTED, waitedInVain } from './complaints.js'
+import { Cancelled, notOpened, RESTARTED, waitedInVain } from './complaints.js'
 import { EngineRoom } from './engine-room.js'
 import type { Guest } from './guest.js'
 import { Interruption } from './interruption.js'
@@ -19,6 +20,10 @@ export interface SessionTimes {
   statementTimeoutMs: number
   /** How long Postgres has to notice a cancel before its engine is ended. */
   cancelGraceMs: number
+  /** How long opening the engine may take before its clients get 57P03. */
+  openingLimitMs: number
+  /** How long copying the database's files may take. */
+  copyLimitMs: number
   /** Vacuuming waits until nothing has run for so long. */
   idleMs: number
   /** Without a client for so long, the engine ends; its directory stays. */
@@ -29,7 +34,8 @@ export interface SessionOptions {
   machine: Clock
   times: SessionTimes
   user: string
-  open(): Promise<Engine>
+  /** Aborting the signal ends the attempt. */
+  open(signal: AbortSignal): Promise<Engine>
   /** An engine whose memory has grown past this is replaced between two transactions: it never shrinks. Bytes. */
   memoryLimit: number
 }
@@ -60,9 +66,11 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options
-    this.#turn = new Turn(options.machine)
+    this.#turn = new Turn(options.machine, () => this.#room.opening)
     this.#room = new EngineRoom({
-      open: () => (this.#shut ? Promise.reject(new Error('the database is gone')) : options.open()),
+      machine: options.machine,
+      openingLimitMs: options.times.openingLimitMs,
+      open: signal => options.open(signal),
       user: options.user,
       notified: notification => this.#notify(notification, undefined),
       lost: () => this.#lost(),
@@ -85,12 +93,19 @@ export class Session {
     this.#rest()
   }
 
-  /** @returns the engine's introduction, for the client to be told; wakes the engine */
+  /**
+   * Admits a client, and wakes the engine.
+   *
+   * @returns the engine's introduction, for the client to be told
+   * @throws LimitExceeded, or the error of the engine
+   */
   async welcome(guest: Guest): Promise<Buffer> {
     this.#guests.add(guest)
     this.#later?.cancel()
     // Without the turn: a pool opens its second connection while the first is in a transaction.
     const { greeting } = await this.#room.awake()
+    // All clients may have left while the engine opened, and it must not stay open for none.
+    if (this.#guests.size === 0) this.#rest()
     return greeting
   }
 
@@ -122,8 +137,8 @@ export class Session {
       // Who has gone meanwhile is not run for: a COPY would wait for its data for ever.
       if (open && !guest.gone) open = await this.#run(engine, guest, batch.map(withoutPromotion))
       if (guest.gone) open = await this.#abandon(guest)
-    } catch {
-      this.#giveUp(guest)
+    } catch (error) {
+      this.#giveUp(guest, error instanceof LimitExceeded ? notOpened(error) : RESTARTED)
       open = false
     }
     if (!open) await this.#pass(guest)
@@ -160,8 +175,8 @@ export class Session {
   }
 
   /** What the engine was to do for a client has failed, for another reason than its SQL. Nobody is left waiting. */
-  #giveUp(guest: Guest): void {
-    guest.fatal(RESTARTED)
+  #giveUp(guest: Guest, complaint: Complaint = RESTARTED): void {
+    guest.fatal(complaint)
     // One that is still there is in a state that nobody knows: its other clients are told when it has ended.
     this.#room.engine?.abort()
   }
@@ -170,14 +185,19 @@ export class Session {
    * Runs `work` while the files on disk are the database as it is: no statement runs, nobody's transaction is open, and
    * what comes meanwhile waits.
    *
+   * @param work receives the signal that is aborted when the copying takes too long
    * @throws WaitedTooLong if a transaction is not ended in the time that a client would wait for it
+   * @throws LimitExceeded if the engine or the work takes too long
    */
-  async still<T>(work: () => Promise<T>): Promise<T> {
+  async still<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { machine, times } = this.#options
     const me = {}
-    await this.#turn.take(me, this.#options.times.waitLimitMs)
+    await this.#turn.take(me, times.waitLimitMs)
     try {
       this.#later?.cancel()
-      return await this.#room.still(work, () => this.#settings.exit())
+      return await withinLimit({ machine, ms: times.copyLimitMs, what: 'copying the database' }, signal =>
+        this.#room.still(work, () => this.#settings.exit(), signal),
+      )
     } finally {
       await this.#pass(me)
     }

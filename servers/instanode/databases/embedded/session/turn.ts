@@ -15,7 +15,11 @@ export class Turn<Who> {
   #holder: Who | undefined
   readonly #waiting: Waiting<Who>[] = []
 
-  constructor(readonly machine: Clock) {}
+  /** @param excused while it is true no wait times out, because the holder is not what is slow */
+  constructor(
+    readonly machine: Clock,
+    readonly excused: () => boolean = () => false,
+  ) {}
 
   get holder(): Who | undefined {
     return this.#holder
@@ -39,11 +43,15 @@ export class Turn<Who> {
     }
     return new Promise((resolve, reject) => {
       const waiting: Waiting<Who> = { who, go: resolve, refuse: reject, deadline: undefined }
-      if (patience !== undefined)
-        waiting.deadline = this.machine.wakeAt(this.machine.now() + patience, () => {
-          this.forget(who, new WaitedTooLong())
-        })
       this.#waiting.push(waiting)
+      if (patience !== undefined) this.#limit(waiting, patience)
+    })
+  }
+
+  #limit(waiting: Waiting<Who>, patience: number): void {
+    waiting.deadline = this.machine.wakeAt(this.machine.now() + patience, () => {
+      if (this.excused()) this.#limit(waiting, patience)
+      else this.forget(waiting.who, new WaitedTooLong())
     })
   }
 

@@ -47,7 +47,8 @@ export class Client implements Guest {
   readonly #reported = new Map<string, string>()
   #queue: Frame[] = []
   #held = 0
-  #pumping = false
+  /** No batch is begun while another runs, or before the database is open. */
+  #pumping = true
   /** Until Sync, messages are void; it is answered by the engine, or, if that was never asked, here. */
   #skipping: 'for the engine' | 'for us' | undefined
   #feed: ((bytes: Buffer) => boolean) | undefined
@@ -68,13 +69,18 @@ export class Client implements Guest {
   }
 
   /**
-   * Says hello and begins to listen.
+   * Waits for the database, says hello and begins to answer.
    *
    * @param early what the client sent before it was let in
+   * @throws LimitExceeded, or the error of the engine, if the database does not open
    */
   async start(early: Buffer): Promise<void> {
     this.#socket.once('close', () => this.#leave())
     this.#socket.setNoDelay(true)
+    // A paused socket does not notice that its client goes, so it is read from the start.
+    this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes))
+    if (early.length > 0) this.#receive(early)
+    this.#socket.resume()
     const greeting = await this.#session.welcome(this)
     if (this.#gone || this.#socket.destroyed) return this.#session.leave(this)
     for (const { type, bytes } of new Framer(greeting.length).push(greeting)) {
@@ -90,9 +96,8 @@ export class Client implements Guest {
       readyForQuery('I'),
     ]
     this.send(Buffer.concat(hello))
-    this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes))
-    if (early.length > 0) this.#receive(early)
-    this.#socket.resume()
+    this.#pumping = false
+    this.#pump()
   }
 
   get gone(): boolean {

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../../../../../shared/clock/clock.js'
 import type { IdSource } from '../../../../../shared/ids.js'
 import type { Verifier } from '../../scram-verifier.js'
+import { notOpened } from '../session/complaints.js'
 import type { Session } from '../session/session.js'
 import { type Complaint, errorResponse } from './answers.js'
 import { makeCertificate, type ServerCertificate } from './certificate.js'
@@ -112,13 +113,14 @@ export class Gateway {
       certificate: () => this.certificate(),
       verifier: user => this.#options.hall.verifier(user) ?? this.#decoy(user),
     })
-      .then(arrival => this.#admit(arrival, socket))
-      // The client has been told, or is gone.
-      .catch(() => socket.destroySoon())
       .finally(() => {
+        // From here on the wait is the engine's, which has a limit of its own.
         this.#handshakes--
         deadline.cancel()
       })
+      .then(arrival => this.#admit(arrival, socket))
+      // The client has been told, or is gone.
+      .catch(() => socket.destroySoon())
   }
 
   async #admit(arrival: Arrival, socket: Socket): Promise<void> {
@@ -145,8 +147,8 @@ export class Gateway {
     arrival.socket.once('close', () => this.#clients.delete(client.pid))
     try {
       await client.start(arrival.early)
-    } catch {
-      client.fatal({ code: '57P03', message: `database "${arrival.database}" could not be opened` })
+    } catch (error) {
+      client.fatal(notOpened(error))
     }
   }
 
