@@ -1,4 +1,5 @@
 import { Refusal } from '../../shared/errors.js'
+import { exitSignal } from '../../shared/exit-signals.js'
 import {
   command,
   type Rehearsal,
@@ -17,10 +18,21 @@ const USAGE = ['which_server', 'one_url', 'no_command']
 /**
  * `understudy rehearse POLICY`: carries a policy out, and prints what got through.
  *
- * @returns the exit code: 1 if the gateway does not do what the policy says, or nothing could be told
+ * @returns the exit code: 1 if the gateway does not do what the policy says, or nothing could be told; 129, 130 or 143 if
+ *   SIGHUP, SIGINT or SIGTERM ended it, once what it had started is gone
  */
-export async function rehearse(given: Given): Promise<0 | 1> {
-  const result = await carriedOut(optionsOf(given))
+export async function rehearse(given: Given): Promise<number> {
+  const options = optionsOf(given)
+  const exit = exitSignal()
+  let result: Rehearsal
+  try {
+    result = await carriedOut({ ...options, signal: exit.signal })
+  } catch (error) {
+    // A signal from the terminal also ends a gateway that was started, and its error may come first.
+    if (exit.exitCode === undefined) throw error
+    process.stderr.write(`understudy: the rehearsal was ${exit.signal.reason.message}\n`)
+    return exit.exitCode
+  }
   process.stdout.write(given.flag('json') ? `${JSON.stringify(result)}\n` : reportText(result))
   return result.ok ? 0 : 1
 }

@@ -38,7 +38,18 @@ export async function openDatabases(instance: Instance, options: DatabasesOption
   if (databases !== 'embedded') return owned(await openServer(instance, databases))
   // What is kept in a directory has to be there from the start, and what is wrong with it has to be said then.
   if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
+  await removeAbandonedOnce()
   return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+}
+
+let removed: Promise<void> | undefined
+
+/** Once a process is enough, and a test may start a thousand instances. */
+function removeAbandonedOnce(): Promise<void> {
+  removed ??= import('./databases/embedded/temporary-directory.js').then(module =>
+    module.removeAbandonedDirectories(),
+  )
+  return removed
 }
 
 /**

@@ -32,6 +32,8 @@ export interface RehearseOptions {
   via?: OpenWay
   /** Of the stand-ins. Default: free ones. */
   ports?: { instanode: number; safebot: number }
+  /** Ends the rehearsal early. What it has started is ended before it rejects. */
+  signal?: AbortSignal
 }
 
 /** What of a policy's review is about what it lets be. */
@@ -41,10 +43,11 @@ const OPEN = ['tools_left_open', 'read_that_writes']
  * Carries out a policy: calls go through a gateway to stand-ins that note what reaches them, and each is held against what the policy
  * says of it.
  *
- * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a gateway that does not start
+ * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a gateway that does not start;
+ *   the reason of `signal`
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
-  const { policy: file } = options
+  const { policy: file, signal } = options
   const reading = await readPolicyFile(file)
   const { policy } = reading
   const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
@@ -56,11 +59,13 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
     try {
       const clock = way.advances ? stage.clock : machine
       const secrets = new SecretsSeen()
-      const rows = await run(await planned(reading, servers, stage, scenario, options.scenario), {
-        ...{ stage, way, policy, secrets },
-        engine: createEngine(policy, clock),
-        now: () => clock.now(),
-      })
+      const running = async () =>
+        run(await planned(reading, servers, stage, scenario, options.scenario), {
+          ...{ stage, way, policy, secrets },
+          engine: createEngine(policy, clock),
+          now: () => clock.now(),
+        })
+      const rows = await unlessAborted(signal, running)
       const counts = countsOf(rows)
       return {
         policy: { file, dialect: policy.dialect, default: policy.default },
@@ -79,6 +84,16 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
     machine.close()
     await stage.close()
   }
+}
+
+/** The result of `work`, which is not waited for any longer once the signal is aborted. @throws its reason */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (signal === undefined) return work()
+  signal.throwIfAborted()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  return Promise.race([work(), aborted])
 }
 
 async function planned(

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import { FileError, readRegularFile } from '../../../../shared/read-file.js'
@@ -10,7 +10,8 @@ const held = new Set<string>()
 /**
  * Keeps a data directory to one process: two engines on the same files would silently diverge.
  *
- * The file holds the process's id and when it started, since ids come round again (in a container, at once).
+ * The file holds the process's id and when it started, since ids come round again (in a container, at once). It also
+ * names the PID namespace, because another container's ids mean nothing here.
  */
 export class DirectoryLock {
   readonly #path: string
@@ -33,6 +34,24 @@ export class DirectoryLock {
       bury(path)
     }
     throw inUse(directory, 'unknown')
+  }
+
+  /**
+   * Takes the lock of a directory that a process has left behind. For directories that nobody will come back to: where
+   * {@link take} has to assume that an owner is gone, this assumes that it is there.
+   *
+   * @returns undefined unless there is a lock, and its owner is certainly gone
+   */
+  static inherit(directory: string): DirectoryLock | undefined {
+    const owner = ownerOf(join(directory, 'lock'))
+    if (owner === undefined || !isCertainlyGone(owner)) return undefined
+    try {
+      return DirectoryLock.take(directory)
+    } catch (error) {
+      // Another process was faster.
+      if (error instanceof Refusal || isCode(error, 'ENOENT')) return undefined
+      throw error
+    }
   }
 
   release(): void {
@@ -66,7 +85,8 @@ function ownerIn(path: string, directory: string): string {
 
 function create(path: string): boolean {
   try {
-    writeFileSync(path, `${process.pid} ${startOf(process.pid)}\n`, { flag: 'wx', mode: 0o600 })
+    const owner = [process.pid, startOf(process.pid), pidNamespace()].join(' ')
+    writeFileSync(path, `${owner}\n`, { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false
@@ -82,6 +102,32 @@ function bury(path: string): void {
     if (!isCode(error, 'ENOENT')) throw error
   }
   rmSync(grave, { force: true })
+}
+
+/** What a lock says, or undefined without one. */
+function ownerOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** In doubt it is not: a foreign namespace, an id in use whose start is not known, another copy of this module. */
+function isCertainlyGone(owner: string): boolean {
+  const [pid = '', start = '', namespace = ''] = owner.split(' ')
+  if (!/^\d+$/.test(pid) || namespace !== pidNamespace()) return false
+  if (Number(pid) === process.pid) return start !== '' && start !== startOf(process.pid)
+  return !isAlive(owner, '')
+}
+
+/** Names the PID namespace of this process; empty where the system has none. */
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
 }
 
 function isAlive(owner: string, path: string): boolean {

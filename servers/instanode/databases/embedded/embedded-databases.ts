@@ -1,6 +1,5 @@
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Refusal } from '../../../../shared/errors.js'
@@ -25,6 +24,7 @@ import type { DatabaseRecord } from './record.js'
 import { Session, type SessionTimes } from './session/session.js'
 import { WaitedTooLong } from './session/turn.js'
 import { Spares } from './spare.js'
+import { makeTemporaryDirectory, removeTemporaryDirectory } from './temporary-directory.js'
 import { Gateway } from './wire/gateway.js'
 
 interface Database {
@@ -65,7 +65,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#options = options
     this.#times = { ...DEFAULT_TIMES, ...options.times }
     this.#temporary = options.dataDirectory === undefined
-    this.#root = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'understudy-databases-'))
+    this.#root = options.dataDirectory ?? makeTemporaryDirectory()
     mkdirSync(this.#root, { recursive: true, mode: 0o700 })
     this.#lock = DirectoryLock.take(this.#root)
     this.#index = new IndexFile(this.#root)
@@ -263,8 +263,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
     const ended = [...this.#databases.values()].map(({ session }) => session.shut(TERMINATED))
     await Promise.all([...ended, this.#spares.close(), this.#copies.forgetAll()])
     await this.#gateway.close()
+    if (this.#temporary) await removeTemporaryDirectory(this.#root)
     this.#lock.release()
-    if (this.#temporary) await rm(this.#root, { recursive: true, force: true })
   }
 
   /** @returns where the databases were reached before */

@@ -1,42 +1,84 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
+import { Clock } from '../../../../../shared/clock/clock.js'
+import { withinLimit } from '../../../../../shared/clock/within-limit.js'
+import { exitSignal } from '../../../../../shared/exit-signals.js'
 import { startParameters } from './start-parameters.js'
 import { packTemplate } from './template-file.js'
 import { TEMPLATE_FILE } from './template-path.js'
 
+/** Milliseconds that the build may take: 5 s as a rule, and a hundred times that before it counts as hung. */
+const LIMIT_MS = 500_000
+
 /**
  * Builds the data directory that every embedded database starts from, as a step of `npm run build`.
  *
- * It takes about 5 s, so that a first `create_postgres` need not. Log segments of 1 MB and no template databases make
- * it 14 MB instead of 39.
+ * It takes about 5 s, so that a first `create_postgres` need not. The engine blocks its thread, so it has one of its own
+ * that this one can end: at the limit, or when a signal asks for it. Nothing is left behind then.
  *
  * @param folder gets the packed template; it is made if it is missing
  */
 async function build(folder: string): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'understudy-template-'))
-  try {
-    const directory = join(scratch, 'data')
-    const engine = await PGlite.create({
-      dataDir: directory,
-      extensions: { vector },
-      initDbStartParams: ['--wal-segsize=1'],
-      startParams: startParameters(0),
+  mkdirSync(folder, { recursive: true })
+  const packed = join(folder, basename(TEMPLATE_FILE))
+  const machine = new Clock()
+  const exit = exitSignal()
+  const worker = new Worker(new URL(import.meta.url), { workerData: { scratch, packed }, execArgv: [] })
+  const built = new Promise<void>((resolve, reject) => {
+    worker.once('error', reject)
+    worker.once('exit', code => {
+      if (code === 0) resolve()
+      else reject(new Error(`the engine's thread ended with code ${code}`))
     })
-    await engine.exec('CREATE EXTENSION vector')
-    await engine.exec(`UPDATE pg_database SET datistemplate = false WHERE datname LIKE 'template_'`)
-    for (const statement of ['DROP DATABASE template1', 'DROP DATABASE template0', 'VACUUM', 'CHECKPOINT'])
-      await engine.exec(statement)
-    await engine.close()
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, basename(TEMPLATE_FILE)), packTemplate(directory))
+  })
+  try {
+    const what = 'building the template of embedded databases'
+    await withinLimit({ machine, ms: LIMIT_MS, what, signal: exit.signal }, () => built)
+  } catch (error) {
+    rmSync(packed, { force: true })
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}: run the build again\n`)
+    process.exitCode = exit.exitCode ?? 1
   } finally {
+    await worker.terminate()
     rmSync(scratch, { recursive: true, force: true })
+    machine.close()
+    exit.stop()
   }
 }
 
-const [folder] = process.argv.slice(2)
-if (folder === undefined) throw new Error('build-template needs the folder that gets the template')
-await build(folder)
+interface Order {
+  /** An empty directory to work in. */
+  scratch: string
+  /** Where the packed template goes. */
+  packed: string
+}
+
+/** Makes and packs the data directory. Log segments of 1 MB and no template databases make it 14 MB instead of 39. */
+async function buildIn({ scratch, packed }: Order): Promise<void> {
+  const directory = join(scratch, 'data')
+  const engine = await PGlite.create({
+    dataDir: directory,
+    extensions: { vector },
+    initDbStartParams: ['--wal-segsize=1'],
+    startParams: startParameters(0),
+  })
+  await engine.exec('CREATE EXTENSION vector')
+  await engine.exec(`UPDATE pg_database SET datistemplate = false WHERE datname LIKE 'template_'`)
+  for (const statement of ['DROP DATABASE template1', 'DROP DATABASE template0', 'VACUUM', 'CHECKPOINT'])
+    await engine.exec(statement)
+  await engine.close()
+  writeFileSync(packed, packTemplate(directory))
+}
+
+const order: Order | null = workerData
+if (!isMainThread && order !== null) await buildIn(order)
+else {
+  const [folder] = process.argv.slice(2)
+  if (folder === undefined) throw new Error('build-template needs the folder that gets the template')
+  await build(folder)
+}

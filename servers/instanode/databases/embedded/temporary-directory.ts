@@ -1,0 +1,49 @@
+import { lstatSync, mkdtempSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DirectoryLock } from './directory-lock.js'
+
+const PREFIX = 'understudy-databases-'
+
+/** As `mkdtemp` names them. */
+const TEMPORARY_DIRECTORY = /^understudy-databases-[A-Za-z0-9]{6}$/
+
+/** Makes a directory for databases that go with their process. */
+export function makeTemporaryDirectory(): string {
+  return mkdtempSync(join(tmpdir(), PREFIX))
+}
+
+/**
+ * Removes the temporary directories of processes that were killed (25 MB and more each).
+ *
+ * A directory goes only if its name and its user are ours, and its lock names a process that is certainly gone. The one
+ * process that inherits the lock removes it. What cannot be removed is left for the next start.
+ *
+ * @param parent where to look. Default: the system's temporary directory
+ */
+export async function removeAbandonedDirectories(parent = tmpdir()): Promise<void> {
+  const entries = await readdir(parent).catch(() => [])
+  for (const entry of entries) {
+    if (TEMPORARY_DIRECTORY.test(entry)) await removeAbandoned(join(parent, entry)).catch(() => {})
+  }
+}
+
+async function removeAbandoned(directory: string): Promise<void> {
+  const stats = lstatSync(directory)
+  if (!stats.isDirectory() || (process.getuid !== undefined && stats.uid !== process.getuid())) return
+  const lock = DirectoryLock.inherit(directory)
+  if (lock === undefined) return
+  try {
+    await removeTemporaryDirectory(directory)
+  } finally {
+    lock.release()
+  }
+}
+
+/** Removes the lock last, so that a directory of which only a part could be removed can still be inherited. */
+export async function removeTemporaryDirectory(directory: string): Promise<void> {
+  for (const entry of await readdir(directory))
+    if (entry !== 'lock') await rm(join(directory, entry), { recursive: true, force: true, maxRetries: 3 })
+  await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+}

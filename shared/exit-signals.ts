@@ -1,0 +1,33 @@
+import { constants } from 'node:os'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+export interface ExitSignal {
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal
+  /** What shells give a process that such a signal has ended, e.g. 130 for SIGINT. Undefined before one arrives. */
+  readonly exitCode: number | undefined
+  /** Leaves signals to Node.js again, which ends the process. */
+  stop(): void
+}
+
+/** Listens for signals that ask the process to end, so that it can clean up. A second one ends the process at once. */
+export function exitSignal(): ExitSignal {
+  const controller = new AbortController()
+  let exitCode: number | undefined
+  const listener = (name: NodeJS.Signals) => {
+    if (exitCode !== undefined) process.exit(exitCode)
+    exitCode = 128 + constants.signals[name]
+    controller.abort(new Error(`interrupted by ${name}`))
+  }
+  for (const name of SIGNALS) process.on(name, listener)
+  return {
+    signal: controller.signal,
+    get exitCode() {
+      return exitCode
+    },
+    stop() {
+      for (const name of SIGNALS) process.off(name, listener)
+    },
+  }
+}
