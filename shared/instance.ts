@@ -1,6 +1,7 @@
 import { Catalogue } from './catalogue/catalogue.js'
 import { Clock } from './clock/clock.js'
 import { type ClockMode, readClockSpec } from './clock/spec.js'
+import { Refusal } from './errors.js'
 import { FaultTable } from './faults/table.js'
 import { IdSource } from './ids.js'
 import { Journal } from './journal/journal.js'
@@ -19,6 +20,11 @@ export interface InstanceOptions {
   seed?: string
   /** Also append the journal here, as JSON lines. */
   journalFile?: string
+  /**
+   * Whether a call is in `journalFile`, and flushed to the disk, before it is answered. Default false: it is written soon
+   * after, so a process that is killed may lack its last calls there. A flush blocks the process, for milliseconds on many disks.
+   */
+  journalSync?: boolean
   /** Default true; false measures what the journal costs, and has it refuse to prove anything. */
   journal?: boolean
   /** Whether HTTP answers name this instance and their entry in the journal. Default false: the genuine ones do not. */
@@ -96,7 +102,7 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
   closing.push(() => store?.close())
   const ids = new IdSource(seedOf(options.seed, store))
   const name = `understudy-${ids.stream('instance').hex(8)}`
-  const file = await openFile(options.journalFile, log)
+  const file = await openFile(options, log)
   closing.push(() => file?.close())
   closing.push(() => clock.close())
   const knownTools = new KnownTools()
@@ -143,9 +149,21 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
   }
 }
 
-async function openFile(path: string | undefined, log: Log): Promise<JsonLinesFile | undefined> {
-  if (path === undefined) return undefined
-  return JsonLinesFile.open('journal', path, error => log.error('the journal file failed', error))
+/** @throws Refusal `journal_sync`, `journal_file` */
+async function openFile(
+  { journalFile, journalSync: sync = false }: InstanceOptions,
+  log: Log,
+): Promise<JsonLinesFile | undefined> {
+  if (journalFile !== undefined) {
+    const onError = (error: unknown) => log.error('the journal file failed', error)
+    return JsonLinesFile.open('journal', journalFile, onError, { sync })
+  }
+  if (!sync) return undefined
+  throw new Refusal(
+    'journal_sync',
+    'journalSync is true, and there is no journalFile',
+    'name one, or leave it out',
+  )
 }
 
 /** What it takes is loaded when it is asked for. */

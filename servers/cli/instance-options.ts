@@ -3,12 +3,16 @@ import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
 import { checkStore } from '../store-options.js'
 import type { UnderstudyOptions } from '../understudy.js'
 import { stderrLog } from './log.js'
-import { asUsage, type Given, readChoice } from './options.js'
+import { asUsage, type Given, readChoice, UsageError } from './options.js'
 
 /** What every command takes: clock, seed, contract, journal, stamp, store. */
 export function instanceOptions(given: Given): UnderstudyOptions & { contract: ContractName } {
   const seed = given.text('seed')
   const journalFile = given.text('journal')
+  const journalSync = given.flag('journal-sync')
+  if (journalSync && journalFile === undefined) {
+    throw new UsageError('--journal-sync has no file', 'name one: --journal FILE')
+  }
   const store = given.text('store') ?? 'memory'
   const clock = given.text('clock') ?? 'real'
   asUsage(() => readClockSpec(clock))
@@ -23,6 +27,6 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
     // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
     onCrash: () => process.exit(70),
     ...(seed !== undefined && { seed }),
-    ...(journalFile !== undefined && { journalFile }),
+    ...(journalFile !== undefined && { journalFile, journalSync }),
   }
 }

@@ -44,6 +44,7 @@ export const OPTIONS = {
   },
   'data-dir': { value: 'DIR', about: 'where embedded databases stay; default: a temporary one' },
   journal: { value: 'FILE', about: 'also append the journal as JSON lines' },
+  'journal-sync': { about: 'write a call to the file of --journal, and flush it, before it is answered' },
   connect: { value: 'URL', about: 'be a client of a running stand-in, or of what has its HTTP API' },
   attack: {
     value: 'NAME',

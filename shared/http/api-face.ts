@@ -136,13 +136,14 @@ export class ApiFace implements HttpFace {
       return
     }
     const bytes = Buffer.byteLength(body)
+    // Before it is sent: a process that is killed behind an answer has the call in its journal.
+    journal.close(entry, status < 400 ? 'ok' : 'protocol_error', bytes, body)
     response.writeHead(status, {
       ...common,
       'Content-Length': bytes,
       ...headers,
     })
     response.end(body)
-    journal.close(entry, status < 400 ? 'ok' : 'protocol_error', bytes, body)
   }
 }
 

@@ -45,6 +45,11 @@ export class SseStream {
     return this.#write(MESSAGE, message)
   }
 
+  /** Sends one message of MCP that is JSON already. */
+  sendJson(json: string): void {
+    if (!this.#body.writableEnded) this.#body.write(framed(json))
+  }
+
   /** Sends one event without a name; otherwise like {@link send}. */
   sendBare(message: object): number {
     return this.#write('', message)

@@ -27,8 +27,12 @@ export interface Conversation {
 
 /** Where the answer to one request goes. */
 export interface Reply {
-  /** Sends the answer; returns its size in bytes. */
-  answer(response: JsonRpcResponse | AnonymousError): number
+  /**
+   * Sends the answer; returns its size in bytes.
+   *
+   * @param sending called with that size just before the answer leaves
+   */
+  answer(response: JsonRpcResponse | AnonymousError, sending?: (bytes: number) => void): number
   /** Sends something that precedes the answer. */
   notify(message: ServerMessage): void
   /** No answer will come: the call was cancelled. */

@@ -18,6 +18,7 @@ import { HeldCalls } from './held-calls.js'
 import type { HostOptions, RequestHandler } from './host-options.js'
 import type { Incoming, MessageHost } from './message-host.js'
 import {
+  type AnonymousError,
   anonymousError,
   errorResponse,
   isNotification,
@@ -268,8 +269,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     }
     const { fault } = call
     const sent = typeof fault === 'object' && 'bytes' in fault ? sized(response, fault.bytes) : response
-    const bytes = call.reply.answer(sent)
-    this.#options.instance.journal.close(call.entry, fault ? 'fault' : outcomeOf(response), bytes, sent)
+    this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(response))
   }
 
   #refuse(entry: JournalEntry, reply: Reply, id: RequestId | undefined, why: string): void {
@@ -278,7 +278,14 @@ export class McpHost<Caller> implements MessageHost<Caller> {
       id === undefined
         ? anonymousError(RpcCode.invalidRequest, message)
         : errorResponse(id, RpcCode.invalidRequest, message)
-    this.#options.instance.journal.close(entry, 'protocol_error', reply.answer(answer), answer)
+    this.#send(reply, answer, entry, 'protocol_error')
+  }
+
+  /** Closes the entry before the answer leaves: a process that is killed behind an answer has it in its journal. */
+  #send(reply: Reply, answer: JsonRpcResponse | AnonymousError, entry: JournalEntry, outcome: Outcome): void {
+    const close = (bytes: number) => this.#options.instance.journal.close(entry, outcome, bytes, answer)
+    // Of two closes the second is ignored: a reply that leaves later need not say when.
+    close(reply.answer(answer, close))
   }
 
   #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {
@@ -299,8 +306,8 @@ export class McpHost<Caller> implements MessageHost<Caller> {
         params: { requestId: call.id, reason },
       })
     }
-    call.reply.abandon()
     this.#options.instance.journal.close(call.entry, 'aborted')
+    call.reply.abandon()
   }
 
   #drop(call: Call<Caller>): void {

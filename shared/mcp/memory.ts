@@ -27,9 +27,11 @@ export async function connectInMemory<Caller>(
     cut: () => void far.close(),
   }
   const reply: Reply = {
-    answer: response => {
+    answer: (response, sending) => {
+      const bytes = Buffer.byteLength(JSON.stringify(response))
+      sending?.(bytes)
       if (isResponse(response)) void far.send(response)
-      return Buffer.byteLength(JSON.stringify(response))
+      return bytes
     },
     notify: message => void far.send(message),
     abandon: () => undefined,
@@ -59,7 +61,8 @@ function garbled(reply: Reply, { kind }: Garbling, cut: () => void): Reply {
   if (kind === 'status') return reply
   return {
     ...reply,
-    answer(response) {
+    answer(response, sending) {
+      sending?.(0)
       if (kind === 'drop' || kind === 'truncated') cut()
       else if (isResponse(response) && response.id !== undefined) {
         const why = `Parse error: the answer is spoilt on its way (${kind})`

@@ -44,7 +44,10 @@ export class StdioConversation<Caller> implements Conversation {
       answer: response => this.#write(response),
       notify: message => this.#write(message),
       abandon: () => undefined,
-      garbled: how => ({ ...this.#reply, answer: response => this.#spoil(response, how) }),
+      garbled: how => ({
+        ...this.#reply,
+        answer: (response, sending) => this.#spoil(response, how, sending),
+      }),
     }
     options.host.join(this)
     const lines = new LineReader(
@@ -109,10 +112,12 @@ export class StdioConversation<Caller> implements Conversation {
       else this.#spoil(answers, garbling)
     }
     const reply: Reply = {
-      answer: response => {
+      answer: (response, sending) => {
+        const bytes = Buffer.byteLength(JSON.stringify(response))
+        sending?.(bytes)
         answers.push(response)
         settle()
-        return Buffer.byteLength(JSON.stringify(response))
+        return bytes
       },
       notify: message => this.#write(message),
       abandon: settle,
@@ -131,7 +136,7 @@ export class StdioConversation<Caller> implements Conversation {
     host.noteEnd(entry, 'protocol_error', this.#write(anonymousError(code, why)))
   }
 
-  /** What is written in one turn of the event loop leaves as one write. */
+  /** What is written in one turn of the event loop leaves as one write, behind it: its journal entries are closed by then. */
   #write(message: object): number {
     const json = JSON.stringify(message)
     this.#writeText(`${json}\n`)
@@ -145,8 +150,9 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** Writes an answer spoilt: the nearest a pipe has to what is done to it over HTTP. */
-  #spoil(message: object, { kind }: Garbling): number {
+  #spoil(message: object, { kind }: Garbling, sending?: (bytes: number) => void): number {
     const json = JSON.stringify(message)
+    sending?.(Buffer.byteLength(json))
     const [first, second] = halves(json)
     // The answer is already what stands for a status.
     if (kind === 'status') return this.#write(message)

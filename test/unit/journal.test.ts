@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -131,6 +132,30 @@ it('appends ended entries to a file that only its owner may read', async () => {
     'trace',
   ])
   expect((await stat(path)).mode & 0o777).toBe(0o600)
+})
+
+it.each([false, true])('begins a new line where the file ends in half a one (sync: %s)', async sync => {
+  const dir = await mkdtemp(join(tmpdir(), 'journal-'))
+  onTestFinished(() => rm(dir, { recursive: true }))
+  const path = join(dir, 'journal.jsonl')
+  await writeFile(path, '{"seq":1}\n{"seq":2,"at":"20')
+  for (const seq of [3, 4]) {
+    const file = await JsonLinesFile.open('journal', path, () => undefined, { sync })
+    file.append({ seq })
+    await file.close()
+  }
+  expect(await readFile(path, 'utf8')).toBe('{"seq":1}\n{"seq":2,"at":"20\n{"seq":3}\n{"seq":4}\n')
+})
+
+it('has an entry in the file at once if it is to be synced', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'journal-'))
+  onTestFinished(() => rm(dir, { recursive: true }))
+  const path = join(dir, 'journal.jsonl')
+  const file = await JsonLinesFile.open('journal', path, () => undefined, { sync: true })
+  file.append({ seq: 1 })
+  expect(readFileSync(path, 'utf8')).toBe('{"seq":1}\n')
+  expect((await stat(path)).mode & 0o777).toBe(0o600)
+  await file.close()
 })
 
 it('gives itself out in pages, each with where the next begins', () => {

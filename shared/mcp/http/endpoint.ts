@@ -205,16 +205,16 @@ export class McpEndpoint<Caller> implements HttpFace {
   /** A session exists from the moment its `initialize` is answered well. */
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
     return {
-      answer: response => {
+      answer: (response, sending) => {
         if (!('result' in response)) {
           this.#host.leave(session, 'initialize failed')
-          return posted.answer(response)
+          return posted.answer(response, sending)
         }
         this.#sessions.add(session)
         this.#host.join(session)
         posted.header('Mcp-Session-Id', session.session)
         const telling = this.#sessions.tell(session)
-        if (telling === undefined) return posted.answer(response)
+        if (telling === undefined) return posted.answer(response, sending)
         // Whoever has the answer may go to another replica with it.
         void telling.then(() => posted.answer(response))
         return Buffer.byteLength(JSON.stringify(response))
@@ -245,8 +245,8 @@ export class McpEndpoint<Caller> implements HttpFace {
     const ending = this.#sessions.end(session)
     this.#end(session, 'the session was ended')
     await ending
-    exchange.response.writeHead(200).end()
     this.#host.noteEnd(entry, 'ok', 0)
+    exchange.response.writeHead(200).end()
   }
 
   #end(session: HttpSession, reason: string): void {
@@ -282,12 +282,12 @@ export class McpEndpoint<Caller> implements HttpFace {
     const entry = this.#note(exchange)
     const rejection = error instanceof HttpRejection ? error : this.#internalError(error)
     const body = JSON.stringify(anonymousError(rejection.code, rejection.message))
+    this.#host.noteEnd(entry, 'protocol_error', Buffer.byteLength(body))
     exchange.response.writeHead(rejection.status, {
       'Content-Type': 'application/json',
       ...rejection.headers,
     })
     exchange.response.end(body)
-    this.#host.noteEnd(entry, 'protocol_error', Buffer.byteLength(body))
   }
 
   #internalError(error: unknown): HttpRejection {

@@ -51,19 +51,24 @@ export class PostReply implements Reply {
     this.#stream ??= new SseStream(response, machine, this.#headers, this.#garbling?.kind === 'gzip')
   }
 
-  answer(response: JsonRpcResponse | AnonymousError): number {
+  answer(response: JsonRpcResponse | AnonymousError, sending?: (bytes: number) => void): number {
     if (!this.#options.accepted.json) this.stream()
-    if (this.#stream !== undefined) {
-      if (this.#waiting === 1 && this.#garbling !== undefined) return this.#streamGarbled(response)
-      const bytes = this.#stream.send(response)
-      this.#settle()
-      return bytes
-    }
     const json = JSON.stringify(response)
-    this.#answers.push(json)
-    if ('error' in response && response.error.code === RpcCode.invalidRequest) this.#malformed = true
+    const bytes = Buffer.byteLength(json)
+    sending?.(bytes)
+    if (this.#stream !== undefined) {
+      if (this.#waiting === 1 && this.#garbling !== undefined) {
+        this.#waiting = 0
+        streamGarbled(this.#stream, json, this.#garbling)
+        return bytes
+      }
+      this.#stream.sendJson(json)
+    } else {
+      this.#answers.push(json)
+      if ('error' in response && response.error.code === RpcCode.invalidRequest) this.#malformed = true
+    }
     this.#settle()
-    return Buffer.byteLength(json)
+    return bytes
   }
 
   notify(message: ServerMessage): void {
@@ -79,13 +84,6 @@ export class PostReply implements Reply {
   garbled(how: Garbling): Reply {
     this.#garbling = how
     return this
-  }
-
-  #streamGarbled(response: object): number {
-    const json = JSON.stringify(response)
-    this.#waiting = 0
-    if (this.#stream && this.#garbling) streamGarbled(this.#stream, json, this.#garbling)
-    return Buffer.byteLength(json)
   }
 
   #settle(): void {

@@ -188,7 +188,7 @@ describe('the making of an embedded database', () => {
     await expect(provider.provision(freshSpec())).resolves.toMatchObject({ url: expect.any(String) })
   })
 
-  it('is given up when its caller goes, and leaves the prepared engine to the next caller', async () => {
+  it('is given up when its caller goes', async () => {
     const { provider } = await started(60_000)
     const [given, kept] = [freshSpec(), freshSpec()]
     const caller = new AbortController()
