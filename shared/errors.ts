@@ -6,21 +6,23 @@ export class Refusal extends Error {
   override readonly name: string = 'Refusal'
 
   /**
+   * `message` is the reason and the hint in one line, because a test runner prints nothing else of an error.
+   *
    * @param code stable, `snake_case`
-   * @param message what failed, and the value it failed on
+   * @param reason what failed, and the value it failed on
    * @param hint what to do next
    */
   constructor(
     readonly code: string,
-    message: string,
+    readonly reason: string,
     readonly hint?: string,
   ) {
-    super(message)
+    super(hint === undefined ? reason : `${reason}: ${hint}`)
   }
 
-  /** Message and hint as one line. */
+  /** The same as `message`. */
   get sentence(): string {
-    return this.hint === undefined ? this.message : `${this.message}: ${this.hint}`
+    return this.message
   }
 }
 

@@ -153,7 +153,7 @@ export function asUsage<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw error instanceof Refusal ? new UsageError(error.message, error.hint) : error
+    throw error instanceof Refusal ? new UsageError(error.reason, error.hint) : error
   }
 }
 

@@ -41,8 +41,7 @@ async function carriedOut(options: RehearseOptions): Promise<Rehearsal> {
   try {
     return await rehearsal(options)
   } catch (error) {
-    if (error instanceof Refusal && USAGE.includes(error.code))
-      throw new UsageError(error.message, error.hint)
+    if (error instanceof Refusal && USAGE.includes(error.code)) throw new UsageError(error.reason, error.hint)
     throw error
   }
 }

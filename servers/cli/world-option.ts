@@ -13,7 +13,7 @@ export async function worldOption(given: Given): Promise<World> {
     return await readWorld(given.text('world') ?? 'default')
   } catch (error) {
     if (error instanceof Refusal && error.code === 'unknown_world') {
-      throw new UsageError(`--world: ${error.message}`, error.hint)
+      throw new UsageError(`--world: ${error.reason}`, error.hint)
     }
     throw error
   }

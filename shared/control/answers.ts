@@ -44,7 +44,7 @@ export function refused(error: unknown, log: Log): HttpAnswer {
   if (error instanceof Refusal) {
     const status = statusOf(error)
     const hint = error.hint ?? (status === 400 ? WHERE_TO_LOOK : null)
-    return failure(status, error.code, error.message, hint, status === 503 ? RETRY : {})
+    return failure(status, error.code, error.reason, hint, status === 503 ? RETRY : {})
   }
   log.error('a request to the control plane failed', error)
   return failure(500, 'internal_error', 'something failed that the request could not mend', 'the log has it')

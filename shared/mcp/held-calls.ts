@@ -45,7 +45,7 @@ export class HeldCalls<Caller> {
   /** Gives each a refusal for its answer: what they wait for is not to come any more. */
   release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
     for (const call of [...this.#held]) {
-      call.cancellation.cancel(refusal.message)
+      call.cancellation.cancel(refusal.reason)
       const content = [{ type: 'text', text: refusal.sentence }]
       answer(call, { jsonrpc: '2.0', id: call.callerId, result: { content, isError: true } })
     }

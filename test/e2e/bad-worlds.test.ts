@@ -148,7 +148,7 @@ describe('a world that cannot be', () => {
     const understudy = await startUnderstudy()
     await expect(understudy.reset({ world: 'crowded' })).rejects.toMatchObject({
       code: 'unknown_world',
-      message: 'there is no world "crowded"',
+      reason: 'there is no world "crowded"',
       hint: expect.stringContaining('busy, default, empty, multi-tenant, near-limits'),
     })
   })

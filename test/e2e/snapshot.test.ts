@@ -285,7 +285,7 @@ describe('bad input', () => {
     for (const work of [understudy.restore(snapshot), understudy.discard(snapshot)]) {
       await expect(work).rejects.toMatchObject({
         code: 'no_snapshot',
-        message: 'the snapshot has been discarded',
+        reason: 'the snapshot has been discarded',
       })
     }
   })

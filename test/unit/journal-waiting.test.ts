@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../shared/clock/clock.js'
+import type { Refusal } from '../../shared/errors.js'
 import { Journal } from '../../shared/journal/journal.js'
 import { arrival } from '../support/arrival.js'
 
@@ -116,7 +117,7 @@ describe('waiting in vain', () => {
     await failed
     return waiting.then(
       () => '',
-      (error: Error) => error.message,
+      (error: Refusal) => error.reason,
     )
   }
 

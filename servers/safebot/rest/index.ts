@@ -67,7 +67,7 @@ export function createRest({ contract, journal, stamp, log, url, ...kit }: RestO
       if (error instanceof ServiceRefusal) return refused(error)
       if (error instanceof UnreadableBody) return fail(error.status, error.message)
       // The only other thing a route turns down is what comes as it closes.
-      if (error instanceof Refusal) return json(503, { error: error.message }, { 'Retry-After': 1 })
+      if (error instanceof Refusal) return json(503, { error: error.reason }, { 'Retry-After': 1 })
       log.error('a request could not be answered', error)
       return json(500, { error: 'internal error' })
     },

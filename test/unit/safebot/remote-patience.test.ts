@@ -154,7 +154,7 @@ it('a service that does not answer is given up after 15 s, and one that may park
   expect(machine.pending).toBe(1)
   const refused = expect(asking).rejects.toMatchObject({
     code: 'no_answer',
-    message: `${base} has not answered in 15 s`,
+    reason: `${base} has not answered in 15 s`,
   })
   await machine.advance(15_000)
   await refused
