@@ -2,8 +2,10 @@ import { openControlPlane } from '../shared/control/control-plane.js'
 import type { Controlled } from '../shared/control/controlled.js'
 import { createInstance, type Instance } from '../shared/instance.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
+import { KNOWN_TOOLS, knownTool } from './gateway/policy/known-tools.js'
 import { Gateways, type Upstreams } from './gateways.js'
 import type { GatewaysOptions } from './in-front.js'
+import { SERVER_NAMES } from './server-name.js'
 import type { StatefulPart } from './state/part.js'
 import type { Snapshot } from './state/snapshot.js'
 import { State } from './state/state.js'
@@ -50,6 +52,11 @@ export interface Handles {
   close(): Promise<void>
 }
 
+/** A test may ask an instance that has one server for tools of the other: with a store, the journal has both. */
+const ALL_TOOLS = new Map(
+  SERVER_NAMES.map(name => [name, Object.keys(KNOWN_TOOLS).filter(tool => knownTool(tool)?.server === name)]),
+)
+
 /** A part that has been started. */
 export interface Started<Running, Control> {
   running: Running
@@ -81,7 +88,7 @@ export async function withHandles<Running>(
   }>,
 ): Promise<Handles & Running> {
   const world = await readWorld(options.world ?? 'default')
-  const instance = await createInstance(await withStore(options))
+  const instance = await createInstance(await withStore(options), ALL_TOOLS)
   const parts: StatefulPart[] = []
   const started: { close(): Promise<void> }[] = []
   const begin: Begin = async starting => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { closestName } from './closest-name.js'
 import { Refusal } from './errors.js'
 import { cut, shown } from './shown.js'
 
@@ -66,7 +67,17 @@ function sentences(issue: z.core.$ZodIssue, value: unknown, name: string): strin
   if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]
   // zod's "Invalid input: expected string, received undefined", without what the value shows by itself.
   const takes = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
-  return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}`]
+  return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}${meant(issue, here)}`]
+}
+
+/** Of several words that a value can be, the one that was probably meant. */
+function meant(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code !== 'invalid_value' || typeof value !== 'string') return ''
+  const closest = closestName(
+    value,
+    issue.values.filter(word => typeof word === 'string'),
+  )
+  return closest === undefined ? '' : `, ${JSON.stringify(closest)} is probably meant`
 }
 
 /** Whether what is wrong with a value as one of several kinds is not just that it is of another. */

@@ -74,11 +74,20 @@ export interface Instance {
   close(): Promise<void>
 }
 
-/** @throws Refusal for a clock, a journal file or a store that cannot be, and for another clock than the store's */
-export async function createInstance(options: InstanceOptions = {}): Promise<Instance> {
+/** Names of tools by the server that has them. */
+export type ToolNames = ReadonlyMap<string, readonly string[]>
+
+/**
+ * @param elsewhere tools that the journal may be asked for though no server of this instance has them: another replica may
+ * @throws Refusal for a clock, a journal file or a store that cannot be, and for another clock than the store's
+ */
+export async function createInstance(
+  options: InstanceOptions = {},
+  elsewhere: ToolNames = new Map(),
+): Promise<Instance> {
   const closing: Closing = []
   try {
-    return await assembled(options, closing)
+    return await assembled(options, elsewhere, closing)
   } catch (error) {
     await closeAll(closing)
     throw error
@@ -92,7 +101,11 @@ async function closeAll(closing: Closing): Promise<void> {
   for (const close of closing.toReversed()) await close()
 }
 
-async function assembled(options: InstanceOptions, closing: Closing): Promise<Instance> {
+async function assembled(
+  options: InstanceOptions,
+  elsewhere: ToolNames,
+  closing: Closing,
+): Promise<Instance> {
   const log = options.log ?? silentLog
   const onError = (error: unknown) => log.error('a wake-up failed', error)
   const clock = new Clock({ ...readClockSpec(options.clock ?? 'real'), onError })
@@ -107,6 +120,7 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
   closing.push(() => clock.close())
   const knownTools = new KnownTools()
   const tally = new Tally(knownTools)
+  const catalogue = new Catalogue(knownTools)
   const journalOn = options.journal ?? true
   const journal = new Journal({
     clock,
@@ -114,6 +128,13 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
     instance: name,
     enabled: journalOn,
     tally,
+    known: {
+      servers: () => [...new Set([...knownTools.servers(), ...elsewhere.keys()])],
+      tools(server) {
+        const here = knownTools.servers().includes(server) ? catalogue.callableNames(server) : []
+        return [...here, ...(elsewhere.get(server) ?? [])]
+      },
+    },
     onError: error => log.error('a listener of the journal failed', error),
     ...(file && { file }),
   })
@@ -134,7 +155,7 @@ async function assembled(options: InstanceOptions, closing: Closing): Promise<In
     journal,
     tally,
     faults: new FaultTable(knownTools),
-    catalogue: new Catalogue(knownTools),
+    catalogue,
     knownTools,
     store,
     sharing,

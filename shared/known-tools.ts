@@ -17,6 +17,11 @@ export class KnownTools {
     this.#servers.set(name, server)
   }
 
+  /** The names of the servers. */
+  servers(): string[] {
+    return [...this.#servers.keys()]
+  }
+
   /** Whether a server has such a tool, by its genuine name. */
   has(server: string, tool: string): boolean {
     return this.#servers.get(server)?.tools.some(({ name }) => name === tool) === true
@@ -29,7 +34,7 @@ export class KnownTools {
     throw new Refusal(
       'unknown_server',
       `there is no server ${JSON.stringify(name)}`,
-      `there are ${[...this.#servers.keys()].join(', ')}`,
+      `there are ${this.servers().join(', ')}`,
     )
   }
 

@@ -106,6 +106,17 @@ export class Catalogue {
       .map(({ listing }) => listing.name)
   }
 
+  /** Every name under which a tool of a server can be called, hidden or not, by whichever caller. */
+  callableNames(server: string): string[] {
+    const genuine = this.#known.server(server).tools.map(({ name }) => name)
+    const given = this.#rows.flatMap(({ overlay: { server: of, do: change } }) => {
+      if (of !== server) return []
+      if ('rename' in change) return [change.rename]
+      return 'add' in change ? [change.add.name] : []
+    })
+    return [...genuine, ...given]
+  }
+
   #overlaid(server: string, caller: string): Overlaid[] {
     const rows = this.#rows.filter(row => concerns(row.overlay, server, caller) && inEffect(row))
     const { tools } = this.#known.server(server)

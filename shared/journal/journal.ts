@@ -4,12 +4,13 @@ import { Refusal } from '../errors.js'
 import type { JsonLinesFile } from '../json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import { KeptAnswers } from './kept-answers.js'
+import { type KnownNames, requireKnownNames } from './known-names.js'
 import { asLine, inWords } from './nearest.js'
 import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
 import type { JournalHands, JournalShare } from './share.js'
 import type { Tally } from './tally.js'
 import { Waiter, type Watcher } from './waiter.js'
-import { expectedOf, type JournalFilter, matches, readWhere } from './where.js'
+import { type Expected, expectedOf, type JournalFilter, matches, readWhere } from './where.js'
 
 export interface JournalOptions {
   clock: Clock
@@ -27,6 +28,8 @@ export interface JournalOptions {
   enabled?: boolean
   /** Counts what has ended. */
   tally?: Tally
+  /** The names that a filter may have. Default: any name. */
+  known?: KnownNames
   /** Told of a listener that threw. Default: nobody. */
   onError?: (error: unknown) => void
 }
@@ -57,9 +60,10 @@ const LISTED = 20
  * A ring: past either bound the oldest entries go and `dropped` says how many went.
  */
 export class Journal {
-  readonly #options: Required<Omit<JournalOptions, 'file' | 'tally' | 'onError'>>
+  readonly #options: Required<Omit<JournalOptions, 'file' | 'tally' | 'known' | 'onError'>>
   readonly #file: JsonLinesFile | undefined
   readonly #tally: Tally | undefined
+  readonly #known: KnownNames | undefined
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()
   readonly #answers = new KeptAnswers()
@@ -80,10 +84,11 @@ export class Journal {
   /** The seq up to which the journal has been cleared: what ends of that is no longer told. */
   #cleared = 0
 
-  constructor({ file, tally, onError, ...options }: JournalOptions) {
+  constructor({ file, tally, known, onError, ...options }: JournalOptions) {
     this.#options = { maxEntries: 10_000, maxBytes: 32 * 1024 * 1024, enabled: true, ...options }
     this.#file = file
     this.#tally = tally
+    this.#known = known
     this.#onError = onError ?? (() => undefined)
     this.#unkept = new JournalEntry(0, options.instance, 0, 0, NOTHING)
     this.#unkept.end('ok', 0, 0)
@@ -134,12 +139,29 @@ export class Journal {
   }
 
   /**
+   * Reads a filter.
+   *
+   * @throws Refusal `bad_where` for a field or an outcome that does not exist; `unknown_server`, `unknown_tool` or
+   *   `unknown_method` for a name that no entry can have
+   */
+  expected(where: JournalFilter): Expected {
+    const read = readWhere(where)
+    if (this.#known !== undefined) {
+      requireKnownNames(read, this.#known, part => {
+        const expected = expectedOf(part)
+        return this.#held().some(entry => matches(entry, expected))
+      })
+    }
+    return expectedOf(read)
+  }
+
+  /**
    * The entries still kept that `where` picks, oldest first.
    *
-   * @throws Refusal `bad_where`
+   * @throws Refusal as {@link expected}
    */
   entries(where: JournalFilter = {}): JournalEntry[] {
-    const expected = expectedOf(readWhere(where))
+    const expected = this.expected(where)
     return this.#held().filter(entry => matches(entry, expected))
   }
 
@@ -164,11 +186,11 @@ export class Journal {
    * The entries that `where` picks behind a cursor, oldest first. A page ends before its limit once the bodies of its
    * entries have 16 MiB.
    *
-   * @throws Refusal `bad_where`
+   * @throws Refusal as {@link expected}
    */
   page(request: PageRequest = {}): JournalPage {
     const { after = 0, limit = 1000, ...where } = checked(pageSchema, request, 'bad_where', 'where')
-    const expected = expectedOf(where)
+    const expected = this.expected(where)
     const entries: JournalEntry[] = []
     let next = after
     let bytes = 0
@@ -256,14 +278,14 @@ export class Journal {
    *
    * Without an `outcome` in it an entry counts as soon as it is opened.
    *
-   * @throws Refusal `journal_wait`, with the nearest miss, if they have not arrived in time; `bad_where`; `bad_wait`
+   * @throws Refusal `journal_wait`, with the nearest miss, if they have not arrived in time; `bad_wait`; as {@link expected}
    */
   async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<JournalEntry[]> {
     this.#requireEnabled()
     const { machine } = this.#options
     const { count = 1, timeoutMs = 5000 } = checked(waitSchema, options, 'bad_wait', 'waitFor')
     const waiter = new Waiter({
-      expected: expectedOf(readWhere(where)),
+      expected: this.expected(where),
       count,
       timeoutMs,
       signal,
@@ -279,7 +301,7 @@ export class Journal {
    * had ended when it was last brought up to date; see {@link refresh}.
    *
    * @throws Refusal `journal_unexpected` with what did; `journal_incomplete` if the ring has let entries go, among
-   *   which there may have been one; `bad_where`
+   *   which there may have been one; as {@link expected}
    */
   expectNothing(where: JournalFilter = {}): void {
     this.#requireEnabled()

@@ -21,10 +21,17 @@ export const whereSchema = strict({
     .record(z.string(), z.unknown())
     .exactOptional()
     .describe('what the arguments contain, at any depth; lists must be as long'),
+  unknown: z
+    .boolean()
+    .exactOptional()
+    .describe('allows a tool or a method that no server has; false if not given'),
 })
 
 /** What an entry must equal to be picked, field by field; `arguments` must contain what is given. */
 export type JournalFilter = z.input<typeof whereSchema>
+
+/** The fields of a filter that an entry must equal. */
+export type EntryField = Exclude<keyof JournalFilter, 'unknown'>
 
 /** @throws Refusal `bad_where` for a field or an outcome there is not; a field that is undefined would pick nothing, or all */
 export function readWhere(where: JournalFilter): JournalFilter {
@@ -32,11 +39,11 @@ export function readWhere(where: JournalFilter): JournalFilter {
 }
 
 /** What to expect of an entry: its leaves, each with the path to it. */
-export type Expected = readonly (readonly [field: keyof JournalFilter, value: unknown])[]
+export type Expected = readonly (readonly [field: EntryField, value: unknown])[]
 
-export function expectedOf(where: JournalFilter): Expected {
+export function expectedOf({ unknown: _, ...where }: JournalFilter): Expected {
   // The schema has let no other fields pass.
-  return Object.entries(where) as [keyof JournalFilter, unknown][]
+  return Object.entries(where) as [EntryField, unknown][]
 }
 
 export function matches(entry: JournalEntry, expected: Expected): boolean {
@@ -47,7 +54,7 @@ export function matches(entry: JournalEntry, expected: Expected): boolean {
 }
 
 /** A field of an entry; to call a tool without arguments is to call it with none. */
-export function fieldOf(entry: JournalEntry, field: keyof JournalFilter): unknown {
+export function fieldOf(entry: JournalEntry, field: EntryField): unknown {
   return field === 'arguments' ? (entry.arguments ?? {}) : entry[field]
 }
 

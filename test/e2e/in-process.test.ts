@@ -39,6 +39,7 @@ describe('Instanode alone', () => {
     expect((await ok(agent, 'list_resources')).resources).toEqual([])
     instanode.faults.set([{ server: 'instanode', tool: '*', when: { nth: 1 }, do: { toolError: 'no' } }])
     expect(await refused(agent, 'list_resources')).toContain('no')
+    instanode.journal.expectNothing({ server: 'safebot', tool: 'ack_task' })
     instanode.journal.expectNothing({ server: 'safebot' })
   })
 
@@ -78,7 +79,7 @@ describe('an instance', () => {
     const parked = call(worker, 'claim_task', { url, timeout_seconds: 60 })
     await u.clock.whenPending(1)
     const waiting = new ControlClient(u.control.url).journal
-      .waitFor({ tool: 'never' })
+      .waitFor({ tool: 'never', unknown: true })
       .catch(error => error.code)
     const stream = await fetch(`${u.control.url}/journal/stream`)
     await u.close()

@@ -1,7 +1,7 @@
+import { closestName } from '../../../shared/closest-name.js'
 import { shown } from '../../../shared/shown.js'
 import { type Located, plain } from './located.js'
 import type { Plain, Warning } from './model.js'
-import { nearest } from './nearest.js'
 import type { Findings } from './problems.js'
 
 /** A value of the text with the keys that lead to it. What it turns out not to be is noted, and read as undefined. */
@@ -97,7 +97,7 @@ export class Fields<Key extends string> {
 
 function meant(given: Plain, known: readonly (string | boolean)[]): string {
   const words = known.filter(word => typeof word === 'string')
-  const near = typeof given === 'string' ? nearest(given, words) : undefined
+  const near = typeof given === 'string' ? closestName(given, words) : undefined
   const all = `it is one of ${known.join(', ')}`
   return near === undefined ? all : `${JSON.stringify(near)} is probably meant; ${all}`
 }

@@ -1,6 +1,6 @@
+import { closestName } from '../../../shared/closest-name.js'
 import { type KnownTool, knownTool } from './known-tools.js'
 import type { Condition, Policy, Rule, Warning } from './model.js'
-import { nearest } from './nearest.js'
 
 /** What looks wrong with conditions on the arguments of the tools that are known. */
 export function reviewConditions(policy: Policy): Warning[] {
@@ -21,7 +21,7 @@ function unfitting(tool: string, known: KnownTool, { demand, line }: Rule): Warn
     ]
     const all = [...known.required, ...known.optional]
     if (!all.includes(argument)) {
-      const near = nearest(argument, all)
+      const near = closestName(argument, all)
       const meant = near === undefined ? `it has ${all.join(', ') || 'none'}` : `${near} is probably meant`
       return say('unknown_argument', `there is no argument ${argument}; ${meant}`)
     }

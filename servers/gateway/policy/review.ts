@@ -1,7 +1,7 @@
+import { closestName } from '../../../shared/closest-name.js'
 import { explainPolicy, explainTool, toolsOf } from './explain.js'
 import { KNOWN_TOOLS, knownTool } from './known-tools.js'
 import type { Policy, PolicyReading, Rule, Warning } from './model.js'
-import { nearest } from './nearest.js'
 import { productHoles } from './product-holes.js'
 import { reviewConditions } from './review-conditions.js'
 import { reviewLimits } from './review-limits.js'
@@ -27,7 +27,7 @@ function unknownTools({ tools, hide }: Policy): Warning[] {
   return [...new Set([...tools.keys(), ...hide])]
     .filter(tool => tool !== '*' && knownTool(tool) === undefined)
     .map(tool => {
-      const near = nearest(tool, Object.keys(KNOWN_TOOLS))
+      const near = closestName(tool, Object.keys(KNOWN_TOOLS))
       const meant = near === undefined ? '' : `; ${near} is probably meant`
       return warning(
         'unknown_tool',

@@ -1,5 +1,5 @@
 import type { Instance } from '../../instance.js'
-import { expectedOf, matches, readWhere } from '../../journal/where.js'
+import { matches } from '../../journal/where.js'
 import { changeStream } from '../change-stream.js'
 import type { Operation } from '../operation.js'
 import { streamQuery } from '../schemas/journal.js'
@@ -13,7 +13,7 @@ export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal
     source: journal,
     machine,
     tellerOf({ after = 0, ...where }) {
-      const expected = expectedOf(readWhere(where))
+      const expected = journal.expected(where)
       return entry => {
         if (entry.seq <= after || !matches(entry, expected)) return undefined
         return { name: entry.outcome === undefined ? 'opened' : 'ended', json: JSON.stringify(entry) }

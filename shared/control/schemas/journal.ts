@@ -4,7 +4,7 @@ import { entryJson } from '../../journal/entry-json.js'
 import { OUTCOMES, TRANSPORTS } from '../../journal/outcome.js'
 import { waitSchema } from '../../journal/requests.js'
 import { whereSchema } from '../../journal/where.js'
-import { jsonObject, textOrNone, wholeNumber } from '../query.js'
+import { jsonObject, textOrNone, wholeNumber, yesOrNo } from '../query.js'
 
 /** The fields an entry may be picked by, as they stand in a URL. */
 const where = {
@@ -19,6 +19,7 @@ const where = {
   trace: textOrNone.exactOptional(),
   instance: z.string().exactOptional().describe('the name of a replica, where a store is shared'),
   arguments: jsonObject.exactOptional().describe('what the arguments contain, as JSON'),
+  unknown: yesOrNo.exactOptional().describe('allows a tool or a method that no server has'),
 }
 
 const after = wholeNumber(0).exactOptional().describe('only entries with a higher seq')

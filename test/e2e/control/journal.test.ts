@@ -84,7 +84,10 @@ describe('the journal, over HTTP', () => {
     }
     const { control, u } = await startControlled({ log })
     const leaving = new AbortController()
-    const waiting = control.journal.waitFor({ tool: 'never' }, { signal: leaving.signal, timeoutMs: 600_000 })
+    const waiting = control.journal.waitFor(
+      { tool: 'never', unknown: true },
+      { signal: leaving.signal, timeoutMs: 600_000 },
+    )
     await until(() => u.instance.machine.pending > 0)
     leaving.abort(new Error('enough'))
     await expect(waiting).rejects.toThrow('enough')
@@ -94,13 +97,48 @@ describe('the journal, over HTTP', () => {
 
   it('answers who waits when the instance is closed', async () => {
     const { control, u, ask } = await startControlled()
-    const waiting = control.journal.waitFor({ tool: 'never' }, { timeoutMs: 600_000 })
+    const waiting = control.journal.waitFor({ tool: 'never', unknown: true }, { timeoutMs: 600_000 })
     // Another request's answer: the one before it has arrived by then.
     await ask('GET', '/healthz')
     await Promise.all([
       expect(waiting).rejects.toMatchObject({ status: 503, code: 'journal_stopped' }),
       u.close(),
     ])
+  })
+
+  it('refuses a name that no entry can have, with the closest one', async () => {
+    const { control, u } = await startControlled()
+    await call(await u.instanode.connect(), 'delete_resource', { token: 'nonsense' })
+    const misspelt = { tool: 'delete_resorce' }
+    for (const ask of [
+      () => control.journal.expectNothing(misspelt),
+      () => control.journal.waitFor(misspelt, { timeoutMs: 0 }),
+      () => control.journal.page(misspelt),
+      () => control.journal.stream(misspelt).next(),
+    ]) {
+      await expect(ask()).rejects.toMatchObject({
+        status: 400,
+        code: 'unknown_tool',
+        reason: 'no server has a tool "delete_resorce"',
+        message: expect.stringContaining('"delete_resource" is probably meant'),
+      })
+    }
+    await control.journal.expectNothing({ ...misspelt, unknown: true })
+    expect((await control.journal.page({ ...misspelt, unknown: true })).entries).toEqual([])
+  })
+
+  it('knows the tools that overlays offer, by their new names', async () => {
+    const { control } = await startControlled()
+    const decoy = { name: 'drop_all', description: 'A decoy', answer: 'no' }
+    await control.catalogue.set([
+      { server: 'instanode', do: { add: decoy } },
+      { server: 'safebot', tool: 'room_status', do: { rename: 'room_state' } },
+    ])
+    await control.journal.expectNothing({ tool: 'drop_all' })
+    await control.journal.expectNothing({ server: 'safebot', tool: 'room_state' })
+    await control.journal.expectNothing({ server: 'safebot', tool: 'room_status' })
+    const elsewhere = control.journal.expectNothing({ server: 'safebot', tool: 'drop_all' })
+    await expect(elsewhere).rejects.toMatchObject({ code: 'unknown_tool' })
   })
 
   it('proves that nothing arrived, or lists what did', async () => {

@@ -1,5 +1,5 @@
-/** The word that was probably meant; undefined if none is near. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+/** Finds the name that was probably meant: at most a third of its letters differ. Returns undefined if none is that close. */
+export function closestName(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3))
   const ranked = known
     .map(candidate => ({ candidate, distance: distanceOf(word.toLowerCase(), candidate.toLowerCase()) }))
