@@ -60,7 +60,7 @@ export class Listener {
     server.on('request', async (request, response) => {
       const { mcp, rest } = await making
       const face = isMcp(request.url) ? mcp : rest
-      const refusal = guard.refusal(request.headers, face.origins)
+      const refusal = guard.refusal(request.headers, face.origins, request.rawHeaders)
       if (refusal === undefined) face.handle(request, response)
       else face.forbid(request, response, refusal)
     })

@@ -6,9 +6,12 @@ const host = '127.0.0.1:4802'
 describe('the guard of a listener', () => {
   const guard = new Guard()
 
-  it.each(['127.0.0.1:4802', 'localhost:4802', 'LOCALHOST', '[::1]:4802'])('accepts Host %s', name => {
-    expect(guard.refusal({ host: name })).toBeUndefined()
-  })
+  it.each(['127.0.0.1:4802', 'localhost:4802', 'LOCALHOST', '[::1]', '[::1]:4802', '[0:0::1]:65535'])(
+    'accepts Host %s',
+    name => {
+      expect(guard.refusal({ host: name })).toBeUndefined()
+    },
+  )
 
   it.each([
     'evil.invalid',
@@ -17,11 +20,48 @@ describe('the guard of a listener', () => {
     '127.0.0.1.evil.invalid',
     '',
     'a b',
+    'localhost#.evil',
+    'localhost/',
+    'localhost/.evil',
+    'localhost?',
+    'localhost\\.evil',
+    'localhost@evil.invalid',
+    'user@localhost',
+    'user:password@localhost:4802',
+    ' localhost',
+    'localhost ',
+    'local host',
+    'local\thost',
+    'localhost,evil.invalid',
+    'localhost.',
+    'localhost:',
+    'localhost:0',
+    'localhost:65536',
+    'localhost:48o2',
+    'localhost:-1',
+    'localhost:80:80',
+    'http://localhost',
+    '127.1',
+    '2130706433',
+    '0x7f.0.0.1',
+    'loc%61lhost',
+    '::1',
+    '[::1',
+    '[::1]x',
+    '[::1]:',
+    '[localhost]',
+    '[]',
   ])('refuses Host %j', name => expect(guard.refusal({ host: name })).toContain('Host'))
+
+  it('refuses a request with several Host headers', () => {
+    const rawHeaders = ['Host', host, 'Accept', '*/*', 'hOST', 'evil.invalid']
+    expect(guard.refusal({ host }, [], rawHeaders)).toContain('several Host headers')
+    expect(guard.refusal({ host }, [], rawHeaders.slice(0, 4))).toBeUndefined()
+  })
 
   it('refuses a request without Host', () => expect(guard.refusal({})).toContain('Host'))
 
-  it.each(['http://localhost:5173', 'http://127.0.0.1:1', 'https://localhost'])(
+  it.each(['http://localhost:5173', 'http://127.0.0.1:1', 'https://localhost', 'http://[::1]:80'])(
     'accepts Origin %s',
     origin => {
       expect(guard.refusal({ host, origin })).toBeUndefined()
@@ -33,6 +73,16 @@ describe('the guard of a listener', () => {
     'null',
     'http://localhost.evil.invalid',
     'http://localhost@evil.invalid',
+    'http://localhost#.evil.invalid',
+    'http://localhost/',
+    'http://localhost?',
+    'http://user@localhost',
+    'http://localhost:',
+    'http://localhost:65536',
+    'http://localhost, http://evil.invalid',
+    'http:localhost',
+    'http:///localhost',
+    'localhost',
     '',
   ])('refuses Origin %j', origin => expect(guard.refusal({ host, origin })).toContain('Origin'))
 

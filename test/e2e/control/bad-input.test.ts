@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { startControlled } from '../../support/control.js'
 
@@ -170,6 +172,16 @@ describe('the control plane', () => {
       { code: 'forbidden', message: expect.stringContaining(words) },
     ])
     expect(u.clock.now()).toBe(Date.parse('2026-01-01T00:00:00Z'))
+  })
+
+  it('keeps out a request with several Host headers', async () => {
+    const { u } = await startControlled()
+    const { host, hostname, port } = new URL(u.control.url)
+    const socket = connect(Number(port), hostname)
+    socket.end(`GET /clock HTTP/1.1\r\nHost: ${host}\r\nHost: rebound.example\r\nConnection: close\r\n\r\n`)
+    const answer = await text(socket)
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /)
+    expect(answer).toContain('several Host headers')
   })
 
   it('lets in its own page, and hosts that were allowed', async () => {
