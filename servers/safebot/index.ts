@@ -218,7 +218,7 @@ export class Safebot {
   }
 
   async #serviceOf({ here, base }: RoomAddress): Promise<SafebotService> {
-    return here ? this.#relay : (await this.#reachRemote()).at(base)
+    return here ? this.#relay : (await this.#reachRemote()).at(base, this.#urls?.isNamed(base) === true)
   }
 
   /** What it takes to be a client is loaded with the first need of it: a stdio server has to start fast. */

@@ -125,8 +125,13 @@ export class RoomUrls {
     return url.origin
   }
 
+  /** Whether the person who started this process named the service, by an option or the environment. */
+  isNamed(origin: string): boolean {
+    return this.#allowed.has(origin) || this.#alsoHere.has(origin)
+  }
+
   #checkAllowed(url: URL): void {
-    if (this.#allowed.has(url.origin) || this.#alsoHere.has(url.origin)) return
+    if (this.isNamed(url.origin)) return
     if (url.protocol === 'http:' && LOOPBACK.includes(url.hostname)) return
     throw new Refusal(
       'base_not_allowed',

@@ -18,9 +18,17 @@ const HINTS: Readonly<Record<number, string>> = {
  *
  * @param text its body, whatever that is: pages of HTML are quoted by their first line
  * @param retryAfter its header of that name
+ * @param quotes whether the body is shown. Otherwise its length is: a room URL can lead to any service of this machine,
+ *   and must not become a way to read it
  */
-export function refusedBy(status: number, text: string, retryAfter: string | null): ServiceRefusal {
-  const { error, cursor } = bodyOf(text) ?? { error: quoted(text) }
+export function refusedBy(
+  status: number,
+  text: string,
+  retryAfter: string | null,
+  quotes = true,
+): ServiceRefusal {
+  const { error: said, cursor } = bodyOf(text) ?? { error: quoted(text) }
+  const error = quotes ? said : `a body of ${Buffer.byteLength(text)} bytes, which is not shown`
   if (status === 409 && cursor !== undefined) return staleClaim(cursor)
   const seconds = Number.parseInt(retryAfter ?? '', 10)
   const later = seconds > 0 ? `try again in ${seconds} s` : 'try again later'

@@ -34,6 +34,8 @@ export interface RemoteOptions {
   /** For nonces. */
   ids: IdSource
   log: Log
+  /** Whether callers see the bodies of its errors. Default true; false where a room URL alone leads to it. */
+  quotesErrors?: boolean
 }
 
 /**
@@ -51,10 +53,10 @@ export class RemoteService implements SafebotService {
   readonly #closing = new AbortController()
 
   /** @param base origin of the service */
-  constructor(base: string, { keyring, machine, ids, log }: RemoteOptions) {
+  constructor(base: string, { keyring, machine, ids, log, quotesErrors }: RemoteOptions) {
     // Every question that is about to be asked again listens to it: there may be more of those than look right to Node.
     setMaxListeners(0, this.#closing.signal)
-    const http = new ServiceHttp(base, machine)
+    const http = new ServiceHttp(base, machine, quotesErrors)
     const time = new ServiceTime(machine, async () => {
       const { ts } = await http.send({ method: 'GET', target: '/api/health', answer: answers.health })
       return ts

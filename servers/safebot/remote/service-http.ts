@@ -24,18 +24,22 @@ export interface ServiceRequest<T> {
 /** Requests to a service far away. Redirects are not followed: a signed request is meant for this service alone. */
 export class ServiceHttp {
   readonly #machine: Clock
+  readonly #quotesErrors: boolean
   readonly #running = new Set<AbortController>()
   #closed = false
 
   /**
    * @param base origin of the service
    * @param machine the machine's time
+   * @param quotesErrors whether refusals show the bodies of error answers
    */
   constructor(
     readonly base: string,
     machine: Clock,
+    quotesErrors = true,
   ) {
     this.#machine = machine
+    this.#quotesErrors = quotesErrors
   }
 
   /**
@@ -53,7 +57,7 @@ export class ServiceHttp {
     const text = await this.#run(signal, async controller => {
       const response = await this.#fetch(target, init, controller.signal)
       const text = await response.text()
-      if (!response.ok) throw refusedBy(response.status, text, response.headers.get('retry-after'))
+      if (!response.ok) throw this.#refusal(response, text)
       return text
     })
     const parsed = answer.safeParse(parse(text))
@@ -77,7 +81,7 @@ export class ServiceHttp {
         { headers: { Accept: 'text/event-stream' } },
         controller.signal,
       )
-      if (!response.ok) throw refusedBy(response.status, await response.text(), null)
+      if (!response.ok) throw this.#refusal(response, await response.text())
       for await (const chunk of response.body ?? []) onChunk(chunk)
     })
   }
@@ -118,6 +122,10 @@ export class ServiceHttp {
 
   #fetch(target: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
     return fetch(this.base + target, { ...init, signal, redirect: 'error' })
+  }
+
+  #refusal({ status, headers }: Response, text: string): Refusal {
+    return refusedBy(status, text, headers.get('retry-after'), this.#quotesErrors)
   }
 
   #noAnswer(): Refusal {

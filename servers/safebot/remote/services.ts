@@ -4,16 +4,19 @@ import { type RemoteOptions, RemoteService } from './remote-service.js'
 
 /** The services far away that this process is a client of, one for each base. Its agents are the same to all of them. */
 export class RemoteServices {
-  readonly #options: RemoteOptions
+  readonly #options: Omit<RemoteOptions, 'quotesErrors'>
   readonly #services = new Map<string, RemoteService>()
 
-  constructor(options: Omit<RemoteOptions, 'keyring'>) {
+  constructor(options: Omit<RemoteOptions, 'keyring' | 'quotesErrors'>) {
     this.#options = { ...options, keyring: new Keyring(options.ids.stream('keys')) }
   }
 
-  /** @param base an origin */
-  at(base: string): RemoteService {
-    const service = this.#services.get(base) ?? new RemoteService(base, this.#options)
+  /**
+   * @param base an origin
+   * @param quotesErrors whether callers see the bodies of its errors
+   */
+  at(base: string, quotesErrors: boolean): RemoteService {
+    const service = this.#services.get(base) ?? new RemoteService(base, { ...this.#options, quotesErrors })
     this.#services.set(base, service)
     return service
   }

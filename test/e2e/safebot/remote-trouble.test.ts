@@ -154,6 +154,28 @@ describe('a refusal', () => {
     )
   })
 
+  it.each([
+    [500, 'AWS_SECRET=CANARY-secret'],
+    [403, '{"error":"CANARY-secret"}'],
+    [409, '{"error":"CANARY-secret","cursor":"x"}'],
+  ])('%i of a service that only a room URL names is shown without its body', async (status, body) => {
+    const base = await fakeService((_, response) => response.writeHead(status).end(body))
+    const { safebot } = await remoteSafebot(await deadBase())
+    const agent = await safebot.connect({ handle: 'agent' })
+    const url = roomAt(base)
+    for (const [tool, args] of [
+      ['room_status', { url }],
+      ['send_message', { url, text: 'hi' }],
+      ['claim_task', { url }],
+      ['get_transcript', { url }],
+    ] as const) {
+      const said = await refused(agent, tool, args)
+      expect(said).toContain(`${status}`)
+      expect(said).toContain(`a body of ${body.length} bytes, which is not shown`)
+      expect(said).not.toContain('CANARY')
+    }
+  })
+
   it('that may pass is asked about again when nothing is changed by that, and never when something is', async () => {
     const asked: string[] = []
     const { agent, url } = await facing((response, target) => {
