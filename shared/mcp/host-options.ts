@@ -5,7 +5,10 @@ import type { Call, CallerClues } from './conversation.js'
 export interface HostOptions<Caller> {
   /** The server's name in the journal, and where faults and overlays are set. */
   name: string
-  instance: Pick<Instance, 'clock' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed'>
+  instance: Pick<
+    Instance,
+    'clock' | 'machine' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed' | 'log'
+  >
   /**
    * Who is calling.
    *

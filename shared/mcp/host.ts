@@ -10,6 +10,7 @@ import type { Refusal } from '../errors.js'
 import { sized } from '../faults/sized.js'
 import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
+import { TokenBuckets } from '../token-buckets.js'
 import { Arrivals } from './arrivals.js'
 import { AskedClients } from './asked-clients.js'
 import { Calls } from './calls.js'
@@ -30,6 +31,8 @@ import {
 } from './messages.js'
 import { SdkLink } from './sdk-link.js'
 
+const SECONDS_BETWEEN_WARNINGS = 60
+
 /**
  * What every conversation with one SDK `Server` speaks to.
  *
@@ -45,6 +48,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   readonly #held: HeldCalls<Caller>
   readonly #arrivals: Arrivals<Caller>
   readonly #sdk: SdkLink
+  readonly #warnings: TokenBuckets
   readonly #conversations = new Set<Conversation>()
   readonly #asked = new AskedClients<Caller>()
   /** Each cuts what no lasting conversation stands for, without a word: a listener's sockets. */
@@ -58,9 +62,15 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     const nameOf = (caller: Caller) => options.nameOf(caller)
     this.#held = new HeldCalls({ name, instance, nameOf })
     this.#arrivals = new Arrivals({ name, journal: instance.journal, nameOf })
+    this.#warnings = new TokenBuckets({
+      clock: instance.machine,
+      capacity: 1,
+      perSecond: 1 / SECONDS_BETWEEN_WARNINGS,
+    })
     this.#sdk = new SdkLink({
       sent: (message, related) => this.#sent(message, related),
       onError: error => options.onError(error),
+      onUselessNotification: () => this.#warnOfNotification(),
     })
   }
 
@@ -286,6 +296,16 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     const close = (bytes: number) => this.#options.instance.journal.close(entry, outcome, bytes, answer)
     // Of two closes the second is ignored: a reply that leaves later need not say when.
     close(reply.answer(answer, close))
+  }
+
+  /** Logs one line a minute at most: a client can send as many of them as it likes. */
+  #warnOfNotification(): void {
+    const { name, instance } = this.#options
+    if (!this.#warnings.take('notification')) return
+    instance.log.warn(
+      `${name}: a notification from a client is malformed, or reports progress of an unknown request. ` +
+        `It changes nothing; the journal has it. Further ones are not logged for ${SECONDS_BETWEEN_WARNINGS} s`,
+    )
   }
 
   #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {

@@ -6,7 +6,16 @@ export interface SdkLinkOptions {
   /** Takes what the SDK's server sends, answers to pings of its own excepted. */
   sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void
   onError(error: Error): void
+  /** A client sent a notification that the SDK could not use. */
+  onUselessNotification(): void
 }
+
+/**
+ * How the SDK reports such a notification. It does so later, so that nothing but its text tells which message was meant,
+ * and the text goes on with what the client sent.
+ */
+const USELESS =
+  /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
 
 /** The one transport that an SDK `Server` has here: it is handed messages, and what it sends comes back. */
 export class SdkLink implements Transport {
@@ -27,8 +36,9 @@ export class SdkLink implements Transport {
   async mount(server: Server): Promise<void> {
     server.onerror = error => {
       // What the SDK says of a message it cannot read repeats the message, secrets and all; its sender is told instead.
-      if (this.#reading === undefined) this.#options.onError(error)
-      else this.#reading.failed = true
+      if (this.#reading !== undefined) this.#reading.failed = true
+      else if (USELESS.test(error.message)) this.#options.onUselessNotification()
+      else this.#options.onError(error)
     }
     await server.connect(this)
   }
