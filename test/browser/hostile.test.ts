@@ -51,6 +51,21 @@ it('shows what agents send as what it is: text', async () => {
   expect(found).toEqual({ name: '', images: 0, scripts: 1, links: 0, handlers: 0 })
 })
 
+it('shows invisible characters, and those that reorder text, by their codes', async () => {
+  const u = await startUnderstudy({ databases: new RecordingDatabases() })
+  const body = rpc('tools/call', { name: 'ack\u202Eksat', arguments: { note: 'a\u200Bb' } }, 1)
+  await send(u.safebot.mcpUrl, { body })
+  const page = await openPage(u.control.url)
+  const row = page.getByRole('button', { name: 'ackU+202Eksat' })
+  await row.click()
+  await page
+    .getByLabel(/^Request, /)
+    .getByText('aU+200Bb')
+    .waitFor()
+  const raw = await page.evaluate(() => /[\u202E\u200B]/.test(document.body.innerText))
+  expect(raw).toBe(false)
+})
+
 it('would not take markup or a handler if something tried to put one into the page', async () => {
   const u = await startUnderstudy()
   const page = await openPage(u.control.url)
