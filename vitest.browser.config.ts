@@ -1,13 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { runOptions } from './test/support/run-options.js'
 
 /** The tests that need a browser: `npm test` needs none. */
 export default defineConfig({
   test: {
+    ...runOptions,
     include: ['test/browser/**/*.test.ts'],
-    pool: 'forks',
     // A browser each: two of them on two processors measure one another.
     maxWorkers: 1,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
   },
 })

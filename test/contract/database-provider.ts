@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { DatabaseProvider, DatabaseSpec } from '../../servers/instanode/databases/provider.js'
 import { cancel, codeOf, freshSpec, MB, type TestClient } from '../support/databases.js'
+import { until } from '../support/until.js'
 import { ProviderInUse } from './provider-in-use.js'
 
 /**
@@ -187,11 +188,15 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
 
     it('cancels on request with 57014, and the connection goes on', async () => {
       const client = await connect((await provisioned()).url)
-      const running = codeOf(client.query('SELECT pg_sleep(60)'))
-      await vi.waitFor(async () => {
-        await cancel(client)
-        expect(await Promise.race([running, 'still running'])).toBe('57014')
+      let code: string | undefined
+      const running = codeOf(client.query('SELECT pg_sleep(60)')).then(ended => {
+        code = ended
       })
+      await until(async () => {
+        await cancel(client)
+        return (await Promise.race([running, 'still running'])) !== 'still running'
+      })
+      expect(code).toBe('57014')
       expect(await client.value('SELECT 1')).toBe(1)
     })
 

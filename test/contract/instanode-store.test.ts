@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, onTestFinished, test } from 'vitest'
+import { describe, onTestFinished, test } from 'vitest'
 import { MemoryStore } from '../../servers/instanode/store/memory.js'
 import { INSTANODE_MIGRATIONS } from '../../servers/instanode/store/postgres/migrations.js'
 import { PostgresStore } from '../../servers/instanode/store/postgres/postgres-store.js'
@@ -6,14 +6,10 @@ import type { InstanodeStore } from '../../servers/instanode/store/store.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { silentLog } from '../../shared/log.js'
 import { StoreDatabase } from '../../shared/postgres/store-database.js'
-import { type Stores, startStores } from '../support/store.js'
+import { useStores } from '../support/store.js'
 import { STORE_CASES } from './instanode/store.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 async function onPostgres(): Promise<InstanodeStore> {
   const machine = new Clock()

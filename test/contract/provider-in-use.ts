@@ -11,7 +11,7 @@ export class ProviderInUse {
   constructor(start: () => Promise<DatabaseProvider>) {
     beforeAll(async () => {
       this.#provider = await start()
-    }, 60_000)
+    })
     afterEach(() => this.disconnect())
     afterAll(() => this.#provider?.close())
   }

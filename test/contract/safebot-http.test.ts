@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
 import { startSafebot } from '../support/safebot.js'
-import { type Stores, startStores } from '../support/store.js'
+import { useStores } from '../support/store.js'
 import type { Case, World } from './safebot/case.js'
 import { identities } from './safebot/identities.js'
 import { messages } from './safebot/messages.js'
@@ -10,11 +10,7 @@ import { tasks } from './safebot/tasks.js'
 
 const CASES: Record<string, Case[]> = { identities, messages, reading, tasks }
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 const PLACES = [
   ...CONTRACT_NAMES.map(contract => ({ contract, place: 'memory' })),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { MemoryStore } from '../../servers/safebot/store/memory.js'
 import { PostgresStore } from '../../servers/safebot/store/postgres/postgres-store.js'
 import type { SafebotStore } from '../../servers/safebot/store/store.js'
@@ -6,7 +6,7 @@ import { storeAt } from '../../servers/store-options.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { silentLog } from '../../shared/log.js'
 import { StoreDatabase } from '../../shared/postgres/store-database.js'
-import { type Stores, startStores } from '../support/store.js'
+import { useStores } from '../support/store.js'
 import type { StoreCase } from './safebot/store/case.js'
 import { consumers } from './safebot/store/consumers.js'
 import { messages } from './safebot/store/messages.js'
@@ -15,11 +15,7 @@ import { whole } from './safebot/store/whole.js'
 
 const CASES: Record<string, StoreCase[]> = { rooms, messages, consumers, whole }
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 /** A store that holds nothing, closed when the test is over. */
 const FACTORIES: Record<string, () => Promise<SafebotStore>> = {

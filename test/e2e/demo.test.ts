@@ -17,7 +17,7 @@ const fast = (...more: string[]) => new Command(['demo', '--fast', '--control-po
 
 const scenesOf = (stdout: string) => stdout.split('\n').filter(line => line.startsWith('['))
 
-describe('understudy demo', { timeout: 60_000 }, () => {
+describe('understudy demo', () => {
   it('--fast plays every scene in its order, and ends with 0', async () => {
     const { code, stdout, stderr } = await fast().exit
     expect([code, stderr]).toEqual([0, ''])

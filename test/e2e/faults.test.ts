@@ -3,6 +3,7 @@ import type { FaultAction } from '../../shared/faults/fault.js'
 import { type Answer, callEcho, messageOf, WAYS, type Way } from '../support/faulty-answer.js'
 import { HttpStream } from '../support/http-stream.js'
 import { openSession, rpc, send } from '../support/raw-http.js'
+import { PATIENT } from '../support/run-options.js'
 import { startToyServer, type ToyServer } from '../support/toy-server.js'
 import { call, startUnderstudy, textOf } from '../support/understudy.js'
 
@@ -175,7 +176,7 @@ describe('a call that hangs', () => {
     const toy = await faulty({ hang: true })
     const headers = { 'mcp-session-id': await openSession(toy.url) }
     const answer = send(toy.url, { body: hanging, headers })
-    await toy.instance.journal.waitFor({ tool: 'echo' })
+    await toy.instance.journal.waitFor({ tool: 'echo' }, PATIENT)
     const params = { requestId: 7 }
     await send(toy.url, { body: { jsonrpc: '2.0', method: 'notifications/cancelled', params }, headers })
     expect((await answer).status).toBe(202)
@@ -186,7 +187,7 @@ describe('a call that hangs', () => {
     const toy = await faulty({ hang: true })
     const stream = await HttpStream.open(toy.url, 'POST', { accept: 'text/event-stream' }, hanging)
     stream.drop()
-    await toy.instance.journal.waitFor({ tool: 'echo', outcome: 'aborted' })
+    await toy.instance.journal.waitFor({ tool: 'echo', outcome: 'aborted' }, PATIENT)
     expect(toy.events).toEqual([])
   })
 
@@ -194,7 +195,7 @@ describe('a call that hangs', () => {
     const toy = await faulty({ hang: true })
     const { input, output } = toy.pipe()
     input.write(`${JSON.stringify(hanging)}\n`)
-    await toy.instance.journal.waitFor({ tool: 'echo' })
+    await toy.instance.journal.waitFor({ tool: 'echo' }, PATIENT)
     await toy.host.close()
     expect([outcomes(toy), output.read()]).toEqual([['aborted'], null])
   })
@@ -204,7 +205,7 @@ describe('a call that hangs', () => {
     const stream = await HttpStream.open(toy.url, 'POST', { accept: 'text/event-stream' }, hanging)
     await toy.instance.clock.whenPending(1)
     stream.drop()
-    await toy.instance.journal.waitFor({ tool: 'echo', outcome: 'aborted' })
+    await toy.instance.journal.waitFor({ tool: 'echo', outcome: 'aborted' }, PATIENT)
     expect(toy.instance.clock.pending).toBe(0)
   })
 })
@@ -288,7 +289,7 @@ it('a batch on a pipe is one line, and spoilt as one', async () => {
   const { input, output } = toy.pipe()
   const batch = ['a', 'b'].map(id => rpc('tools/call', { name: 'echo', arguments: { text: id } }, id))
   input.write(`${JSON.stringify(batch)}\n`)
-  await toy.instance.journal.waitFor({ outcome: 'ok' })
+  await toy.instance.journal.waitFor({ outcome: 'ok' }, PATIENT)
   await new Promise(setImmediate)
   const lines = String(output.read()).trim().split('\n')
   expect(lines).toHaveLength(2)

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createInstanode, createSafebot, createUnderstudy, type Handles } from '../../servers/index.js'
 import { ControlClient } from '../../shared/control/client/index.js'
 import { RecordingDatabases } from '../support/recording-databases.js'
+import { PATIENT } from '../support/run-options.js'
 import { call, ok, refused } from '../support/understudy.js'
 import { until } from '../support/until.js'
 
@@ -61,7 +62,7 @@ describe('Safebot alone', () => {
     await safebot.clock.whenPending(1)
     await new ControlClient(safebot.control.url).clock.advance(60_000)
     await parked
-    await safebot.journal.waitFor({ tool: 'claim_task', outcome: 'ok' })
+    await safebot.journal.waitFor({ tool: 'claim_task', outcome: 'ok' }, PATIENT)
     expect(await (await fetch(`${safebot.control.url}/readyz`)).json()).toMatchObject({
       checks: { safebot: { mcp: 'ok' } },
     })

@@ -97,7 +97,7 @@ test('a failure, a page and a stack would be noticed', () => {
 })
 
 for (const contract of CONTRACT_NAMES) {
-  test(`no request breaks SafeBot's HTTP API as ${contract}`, { timeout: 60_000 }, async () => {
+  test(`no request breaks SafeBot's HTTP API as ${contract}`, async () => {
     const instance = await createInstance({ clock: 'manual', seed: 'fuzz' })
     const limits = { requests: null, requestsPerAddress: null }
     const { safebot, url } = await Safebot.listen(instance, {}, { contract, limits })

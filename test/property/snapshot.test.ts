@@ -36,13 +36,9 @@ const WILL_FAIL = { seed: 1, numRuns: 200, endOnFailure: true }
 afterEach(() => vi.restoreAllMocks())
 
 describe('whatever has been done: after restore(snapshot()) there is what there was, and what follows is answered the same, ids included', () => {
-  it.each(['documented', 'observed'] as const)(
-    'under the %s contract',
-    async contract => {
-      await fc.assert(restoreIsIdentity(contract), { numRuns: 100 })
-    },
-    60_000,
-  )
+  it.each(['documented', 'observed'] as const)('under the %s contract', async contract => {
+    await fc.assert(restoreIsIdentity(contract), { numRuns: 100 })
+  })
 
   it('which fails when ids are not put back', async () => {
     vi.spyOn(IdSource.prototype, 'moveTo').mockReturnValue(undefined)

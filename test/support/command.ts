@@ -5,6 +5,9 @@ import { onTestFinished } from 'vitest'
 /** The built command: `npm test` builds before it runs the tests. */
 export const COMMAND = join(import.meta.dirname, '../../dist/servers/cli.js')
 
+/** Loaded before a command: it ends with the worker that has started it. */
+const END_WITH_PARENT = join(import.meta.dirname, 'end-with-parent.mjs')
+
 export interface Exit {
   code: number | null
   stdout: string
@@ -23,7 +26,9 @@ export class Command {
   constructor(args: string[], env: Record<string, string> = {}, program = COMMAND) {
     // Two commands of two tests may run at once.
     const ports = { UNDERSTUDY_INSTANODE_PORT: '0', UNDERSTUDY_CONTROL_PORT: '0' }
-    this.process = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...ports, ...env } })
+    this.process = spawn(process.execPath, ['--import', END_WITH_PARENT, program, ...args], {
+      env: { ...process.env, ...ports, ...env },
+    })
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString('utf8')
       this.#watch?.()

@@ -1,53 +1,74 @@
+import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { startPostgres } from './postgres-server.js'
+import { afterAll, beforeAll } from 'vitest'
+import { sharedPostgres, startPostgres, type TestServer } from './postgres-server.js'
 
-/** A PostgreSQL for the tests of a file, on which each may have stores of its own. */
-export interface Stores {
-  /** The URL of a store that nobody has used. */
-  freshUrl(): string
-  /** Runs a statement as the administrator, in the database of the stores. */
-  run<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>
-  /** The schema that a store's URL names. */
-  schemaOf(url: string): string
-  /** Cuts every connection to a store, as if the server had been restarted. @returns how many */
-  cut(url: string): Promise<number>
-  close(): Promise<void>
+/**
+ * Registers the hooks that give a test file its stores. Call it at the top of the file.
+ *
+ * @param options `ownServer`: whether they are on a PostgreSQL of the file's own, for tests that look at all there is on a server;
+ * default false: they are on the one that all files of the run share
+ */
+export function useStores({ ownServer = false }: { ownServer?: boolean } = {}): Stores {
+  const stores = new Stores()
+  beforeAll(() => stores.open(ownServer))
+  afterAll(() => stores.close())
+  return stores
 }
 
-export async function startStores(): Promise<Stores> {
-  const postgres = await startPostgres()
-  const admin = new pg.Pool({ connectionString: postgres.adminUrl, max: 2 })
-  let made = 0
-  const prefix = `store_${process.pid}_${Date.now().toString(36)}`
-  const run = async <Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []) => {
-    const { rows } = await admin.query<Row>(sql, values)
+/** The stores of a test file: each is a schema on a PostgreSQL. */
+export class Stores {
+  readonly #prefix = `store_${randomBytes(6).toString('hex')}`
+  readonly #schemas: string[] = []
+  #own: TestServer | undefined
+  #admin: pg.Pool | undefined
+  #adminUrl: string | undefined
+
+  async open(ownServer: boolean): Promise<void> {
+    if (ownServer) this.#own = await startPostgres()
+    this.#adminUrl = this.#own?.adminUrl ?? (await sharedPostgres())
+    this.#admin = new pg.Pool({ connectionString: this.#adminUrl, max: 2 })
+  }
+
+  /** The URL of a store that nobody has used. */
+  freshUrl(): string {
+    if (this.#adminUrl === undefined) throw new Error('the stores are not open')
+    const url = new URL(this.#adminUrl)
+    const schema = `${this.#prefix}_${this.#schemas.length + 1}`
+    this.#schemas.push(schema)
+    url.searchParams.set('schema', schema)
+    // By its name the connections of a store are found.
+    url.searchParams.set('application_name', schema)
+    return url.href
+  }
+
+  /** Runs a statement as the administrator, in the database of the stores. */
+  async run<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    if (this.#admin === undefined) throw new Error('the stores are not open')
+    const { rows } = await this.#admin.query<Row>(sql, values)
     return rows
   }
-  const schemas: string[] = []
-  const schemaOf = (url: string) => new URL(url).searchParams.get('schema') ?? ''
-  return {
-    run,
-    schemaOf,
-    freshUrl() {
-      const url = new URL(postgres.adminUrl)
-      const schema = `${prefix}_${++made}`
-      schemas.push(schema)
-      url.searchParams.set('schema', schema)
-      // By its name the connections of a store are found.
-      url.searchParams.set('application_name', schema)
-      return url.href
-    },
-    async cut(url) {
-      const cut = await run(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
-        [schemaOf(url)],
-      )
-      return cut.length
-    },
-    async close() {
-      for (const schema of schemas) await run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
-      await admin.end()
-      await postgres.close()
-    },
+
+  /** The schema that a store's URL names. */
+  schemaOf(url: string): string {
+    return new URL(url).searchParams.get('schema') ?? ''
+  }
+
+  /** Cuts every connection to a store, as if the server had been restarted. @returns how many */
+  async cut(url: string): Promise<number> {
+    const cut = await this.run(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
+      [this.schemaOf(url)],
+    )
+    return cut.length
+  }
+
+  /** Removes what the tests have made. Does nothing if the stores were never open. */
+  async close(): Promise<void> {
+    if (this.#admin !== undefined) {
+      for (const schema of this.#schemas) await this.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
+      await this.#admin.end()
+    }
+    await this.#own?.close()
   }
 }

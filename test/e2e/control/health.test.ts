@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startControlled } from '../../support/control.js'
 import { send } from '../../support/raw-http.js'
+import { PATIENT } from '../../support/run-options.js'
 import { call, ok } from '../../support/understudy.js'
 
 describe('readiness', () => {
@@ -42,7 +43,7 @@ describe('readiness', () => {
       { server: 'safebot', tool: 'create_room', when: { nth: 1 }, do: { crash: true } },
     ])
     const crashed = call(await u.safebot.connect(), 'create_room').catch(() => undefined)
-    await control.journal.waitFor({ tool: 'create_room', outcome: 'fault' })
+    await control.journal.waitFor({ tool: 'create_room', outcome: 'fault' }, PATIENT)
     await crashed
     expect(await ask('GET', '/readyz')).toMatchObject({
       status: 503,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { startControlled } from '../../support/control.js'
 import { send } from '../../support/raw-http.js'
+import { PATIENT } from '../../support/run-options.js'
 import { call, ok } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 
@@ -60,7 +61,7 @@ describe('the journal, over HTTP', () => {
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     await ok(agent, 'list_resources')
     expect(await control.journal.waitFor({ tool: 'list_resources' }, { count: 1 })).toHaveLength(1)
-    const waiting = control.journal.waitFor({ tool: 'get_api_token', outcome: 'ok' })
+    const waiting = control.journal.waitFor({ tool: 'get_api_token', outcome: 'ok' }, PATIENT)
     await ok(agent, 'get_api_token')
     expect((await waiting).map(({ caller, outcome }) => [caller, outcome])).toEqual([['acct_paid', 'ok']])
   })

@@ -6,12 +6,13 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import type { EmbeddedOptions } from '../../../servers/instanode/databases/embedded/embedded-options.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { codeOf, connected, freshSpec, MB, type TestClient } from '../../support/databases.js'
+import { until } from '../../support/until.js'
 
 const HOST = fileURLToPath(new URL('../../support/embedded-host.mjs', import.meta.url))
 
@@ -47,9 +48,9 @@ describe('the embedded databases’ directory', () => {
     return client
   }
   const asleep = (provider: EmbeddedDatabases, name: string) =>
-    vi.waitFor(async () => {
+    until(async () => {
       await machine.advance(60_000)
-      expect((await provider.stats(name)).state).toBe('asleep')
+      return (await provider.stats(name)).state === 'asleep'
     })
 
   it('has every acknowledged row after kill -9, and is refused to a second process before', async () => {

@@ -8,15 +8,16 @@ import { describeDatabaseProvider } from '../../contract/database-provider.js'
 import { codeOf, connected, freshSpec, MB } from '../../support/databases.js'
 import { startPostgres, type TestServer } from '../../support/postgres-server.js'
 
+// A server of its own: these tests look at all the databases and roles there are.
 let postgres: TestServer
 const machine = new Clock()
 
 beforeAll(async () => {
   postgres = await startPostgres()
-}, 60_000)
+})
 afterAll(async () => {
   machine.close()
-  await postgres.close()
+  await postgres?.close()
 })
 
 const start = (options: Partial<ServerOptions> = {}) =>

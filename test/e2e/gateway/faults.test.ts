@@ -3,6 +3,7 @@ import type { Fault } from '../../../servers/index.js'
 import { inFrontOf } from '../../support/gateway.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { BOTH, eventsOf, rpc, send } from '../../support/raw-http.js'
+import { PATIENT } from '../../support/run-options.js'
 import { startUnderstudy } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 
@@ -93,7 +94,7 @@ describe('through the gateway', () => {
     const body = { ...CALL, params: { ...Object(CALL.params), _meta: { progressToken: 1 } } }
     const stream = await HttpStream.open(gateway.url, 'POST', { accept: BOTH }, body)
     stream.drop()
-    await understudy.journal.waitFor({ tool: 'create_room', outcome: 'aborted' })
+    await understudy.journal.waitFor({ tool: 'create_room', outcome: 'aborted' }, PATIENT)
     await until(() => gateway.audit.entries().length === 1)
     expect(gateway.audit.entries()).toMatchObject([{ upstream: { ended: 'cancelled', quota: 'kept' } }])
   })

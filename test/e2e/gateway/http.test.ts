@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { connectOver, inFrontOf } from '../../support/gateway.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { eventsOf, initialize, openSession, rpc, send } from '../../support/raw-http.js'
+import { PATIENT } from '../../support/run-options.js'
 import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 
@@ -60,7 +61,7 @@ describe('a blocking call', () => {
     await understudy.clock.whenPending(1)
     leaving.abort('no longer wanted')
     await expect(claimed).rejects.toThrow('no longer wanted')
-    await understudy.journal.waitFor({ tool: 'claim_task', outcome: 'aborted' })
+    await understudy.journal.waitFor({ tool: 'claim_task', outcome: 'aborted' }, PATIENT)
     await until(() => audit.entries().length === 2)
     expect(audit.entries()[1]).toMatchObject({
       tool: 'claim_task',
@@ -77,7 +78,7 @@ describe('a blocking call', () => {
     const stream = await HttpStream.open(url, 'POST', {}, body)
     await understudy.clock.whenPending(1)
     stream.drop()
-    await understudy.journal.waitFor({ tool: 'claim_task', outcome: 'aborted' })
+    await understudy.journal.waitFor({ tool: 'claim_task', outcome: 'aborted' }, PATIENT)
     await until(() => audit.entries().length === 2)
     expect(audit.entries()[1]).toMatchObject({ upstream: { ended: 'cancelled' } })
   })

@@ -7,6 +7,7 @@ import { connectOver, engineOf, inFrontOf, startGateway } from '../../support/ga
 import { GatewayPipe } from '../../support/gateway-pipe.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { eventsOf, initialize, openSession, rpc, send } from '../../support/raw-http.js'
+import { PATIENT } from '../../support/run-options.js'
 import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 
@@ -68,7 +69,7 @@ describe('a client on a pipe, an upstream over HTTP', () => {
     const { params } = await pipe.find(({ method }) => method === 'notifications/progress')
     expect(params).toMatchObject({ progressToken: 'p' })
     pipe.say(cancel(3))
-    await understudy.journal.waitFor({ tool: 'claim_task', outcome: 'aborted' })
+    await understudy.journal.waitFor({ tool: 'claim_task', outcome: 'aborted' }, PATIENT)
     expect(gateway.audit.entries().at(-1)).toMatchObject({ upstream: { ended: 'cancelled', quota: 'kept' } })
   })
 

@@ -19,7 +19,11 @@ import { ok, refused } from '../../support/understudy.js'
 
 async function overStdio(env: Record<string, string> = {}): Promise<Client> {
   const client = new Client({ name: 'test', version: '1' })
-  const options = { command: process.execPath, args: [COMMAND, 'instanode'], env: { ...env } }
+  const options = {
+    command: process.execPath,
+    args: [COMMAND, 'instanode'],
+    env: { TMPDIR: tmpdir(), ...env },
+  }
   await client.connect(new StdioClientTransport(options))
   onTestFinished(() => client.close())
   return client
@@ -96,7 +100,7 @@ it('--data-dir keeps what is in a database past the end of the process', async (
   const reader = await connected(url.href)
   expect(await reader.value('SELECT text FROM note')).toBe('kept')
   await reader.end()
-}, 60_000)
+})
 
 it.each([
   [['up', '--databases', 'sqlite'], 2, '"sqlite"'],

@@ -1,4 +1,5 @@
 import { createServer, type RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -54,7 +55,11 @@ async function startImpostor(listener: RequestListener): Promise<string> {
 
 async function overStdio(args: string[], env: Record<string, string> = {}): Promise<Client> {
   const client = new Client({ name: 'test', version: '1' })
-  const options = { command: process.execPath, args: [COMMAND, 'instanode', ...args], env: { ...env } }
+  const options = {
+    command: process.execPath,
+    args: [COMMAND, 'instanode', ...args],
+    env: { TMPDIR: tmpdir(), ...env },
+  }
   await client.connect(new StdioClientTransport(options))
   onTestFinished(() => client.close())
   return client

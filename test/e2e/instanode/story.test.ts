@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { codeOf, connected, type TestClient } from '../../support/databases.js'
 import {
   createPostgres,
@@ -11,16 +11,15 @@ import {
   PAID_2,
   startInstanode,
 } from '../../support/instanode.js'
-import { startPostgres, type TestServer } from '../../support/postgres-server.js'
+import { sharedPostgres } from '../../support/postgres-server.js'
 import { send } from '../../support/raw-http.js'
 import { ok, refused } from '../../support/understudy.js'
 
-let postgres: TestServer
+let server: string
 
 beforeAll(async () => {
-  postgres = await startPostgres()
-}, 60_000)
-afterAll(() => postgres.close())
+  server = await sharedPostgres()
+})
 
 /** How many sessions the database takes at once, up to six. */
 async function sessionsOf(url: string): Promise<number> {
@@ -36,7 +35,7 @@ async function sessionsOf(url: string): Promise<number> {
 
 describe.each([
   ['embedded', () => 'embedded'],
-  ['a real server', () => postgres.adminUrl],
+  ['a real server', () => server],
 ])('on databases that are %s', (_name, source) => {
   it('anonymous, claimed by a free account, claimed by a paid one: 24 hours end the first two and spare the last', async () => {
     const { client, instance } = await startInstanode({ databases: source() })
@@ -75,7 +74,7 @@ describe.each([
     const after = await connected(kept.connection_url)
     expect(await after.value('SELECT text FROM note')).toBe('still here')
     await after.end()
-  }, 60_000)
+  })
 
   it('a deletion has ended every session when it answers, and others are left alone', async () => {
     const { client } = await startInstanode({ databases: source() })
@@ -87,7 +86,7 @@ describe.each([
     expect(await codeOf(connected(gone.connection_url))).toBe('28P01')
     expect(await bystander.value('SELECT 1')).toBe(1)
     await bystander.end()
-  }, 60_000)
+  })
 
   it('a wrong password opens nothing', async () => {
     const { client } = await startInstanode({ databases: source() })
@@ -95,7 +94,7 @@ describe.each([
     const forged = new URL(connection_url)
     forged.password = 'guessed'
     expect(await codeOf(connected(forged.href))).toBe('28P01')
-  }, 60_000)
+  })
 })
 
 it('embedded databases make a vector without being asked to', async () => {
@@ -107,7 +106,7 @@ it('embedded databases make a vector without being asked to', async () => {
   await session.query('CREATE INDEX ON item USING hnsw (at vector_l2_ops)')
   expect(await session.value("SELECT at::text FROM item ORDER BY at <-> '[1,2,4]' LIMIT 1")).toBe('[1,2,3]')
   await session.end()
-}, 60_000)
+})
 
 it('a server that is not there is said so at the start', async () => {
   const databases = 'postgres://nobody:secret@127.0.0.1:1/none'

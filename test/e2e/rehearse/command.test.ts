@@ -10,7 +10,7 @@ function rehearse(...args: string[]) {
   return new Command(['rehearse', ...args]).exit
 }
 
-describe('understudy rehearse', { timeout: 60_000 }, () => {
+describe('understudy rehearse', () => {
   it('prints a table, and exits 0', async () => {
     const { code, stdout } = await rehearse(POLICY)
     expect(stdout).toMatch(

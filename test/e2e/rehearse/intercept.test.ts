@@ -48,7 +48,7 @@ describe.runIf(BINARY === undefined)('Intercept', () => {
   })
 })
 
-describe.runIf(BINARY !== undefined)('Intercept', { timeout: 120_000 }, () => {
+describe.runIf(BINARY !== undefined)('Intercept', () => {
   describe.each(MODES)('$mode', ({ pipes, args }) => {
     it.each(POLICIES)('does what %s says, but for what is known', async name => {
       const home = await mkdtemp(join(tmpdir(), 'understudy-intercept-'))

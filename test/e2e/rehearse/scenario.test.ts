@@ -12,7 +12,7 @@ describe('a scenario from a file', () => {
   it.each([
     ['policylayer/instanode.json', 'claim-a-database.yaml'],
     ['policylayer/safebot.json', 'work-on-a-room.json'],
-  ])('%s: %s', { timeout: 60_000 }, async (policy, name) => {
+  ])('%s: %s', async (policy, name) => {
     const file = policyFile(`../scenarios/${name}`)
     expect(wrongOf(await rehearse({ policy: policyFile(policy), scenario: file }))).toEqual([])
   })

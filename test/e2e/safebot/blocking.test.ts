@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { HttpStream } from '../../support/http-stream.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
 import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
+import { until } from '../../support/until.js'
 import { workplace } from '../../support/workplace.js'
 
 describe('a parked claim', () => {
@@ -138,7 +139,7 @@ describe('a cancelled call', () => {
       },
     )
     await expect(stream).rejects.toThrow()
-    await vi.waitUntil(() => journal.entries({ tool: 'next_task', outcome: 'aborted' }).length === 1)
+    await until(() => journal.entries({ tool: 'next_task', outcome: 'aborted' }).length === 1)
     await say(boss, url, 'work')
     expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
   })

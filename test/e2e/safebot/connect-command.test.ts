@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { Command } from '../../support/command.js'
-import { deadBase } from '../../support/fake-service.js'
+import { DEAD_BASE } from '../../support/fake-service.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { stdioAgent, temporaryFolder } from '../../support/remote.js'
 import { claimNow, createRoom, say } from '../../support/room.js'
@@ -31,7 +31,7 @@ describe('understudy safebot --connect', () => {
   })
 
   it('starts though nothing listens there yet', async () => {
-    const base = await deadBase()
+    const base = DEAD_BASE
     const { client } = await stdioAgent(base, { home: await temporaryFolder() })
     expect((await client.listTools()).tools).toHaveLength(8)
   })

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createUnderstudy } from '../../../servers/index.js'
-import { deadBase, fakeService, roomAt } from '../../support/fake-service.js'
+import { DEAD_BASE, fakeService, roomAt } from '../../support/fake-service.js'
 import { remoteSafebot } from '../../support/remote.js'
 import { createRoom, say } from '../../support/room.js'
 import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
@@ -22,7 +22,7 @@ async function facing(answer: (response: ServerResponse, url: string) => void) {
 
 describe('a service that cannot be reached', () => {
   it('is named by every tool, with what to do', async () => {
-    const base = await deadBase()
+    const base = DEAD_BASE
     const { safebot } = await remoteSafebot(base)
     const agent = await safebot.connect({ handle: 'agent' })
     const url = roomAt(base)
@@ -65,18 +65,18 @@ describe('a service that cannot be reached', () => {
     const warnings: Error[] = []
     const note = (warning: Error) => warnings.push(warning)
     process.on('warning', note)
-    const { safebot } = await remoteSafebot(await deadBase())
+    const { safebot } = await remoteSafebot(DEAD_BASE)
     const agent = await safebot.connect({ handle: 'agent' })
-    const url = roomAt(await deadBase())
+    const url = roomAt(DEAD_BASE)
     await Promise.all(Array.from({ length: 20 }, () => refused(agent, 'room_status', { url })))
     process.off('warning', note)
     expect(warnings).toEqual([])
   })
 
   it('is not waited for by a server that stops: who was about to ask again is answered', async () => {
-    const { safebot, close } = await remoteSafebot(await deadBase())
+    const { safebot, close } = await remoteSafebot(DEAD_BASE)
     const agent = await safebot.connect({ handle: 'agent' })
-    const url = roomAt(await deadBase())
+    const url = roomAt(DEAD_BASE)
     const calls = ['wait_for_messages', 'room_status', 'claim_task'].map(tool =>
       refused(agent, tool, { url }),
     )

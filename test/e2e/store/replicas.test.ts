@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createUnderstudy, type Understudy } from '../../../servers/index.js'
 import { ControlClient } from '../../../shared/control/client/index.js'
 import { Command } from '../../support/command.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 import { until } from '../../support/until.js'
 import { layWire } from '../../support/wire.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 async function replica(store: string): Promise<{ u: Understudy; control: ControlClient }> {
   const u = await createUnderstudy({ store, databases: new RecordingDatabases() })

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { HttpStream } from '../../support/http-stream.js'
 import { SafebotAgent } from '../../support/safebot-agent.js'
 import { startReplicas } from '../../support/safebot-replicas.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 
 const ROOM = 'room-1'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 describe('limits of replicas', () => {
   it('count what each replica is asked: a rate is each one’s own', async () => {

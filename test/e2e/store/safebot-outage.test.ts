@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/room.js'
 import { startSafebot } from '../../support/safebot.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 import { call, refused, textOf } from '../../support/understudy.js'
 import { until } from '../../support/until.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 async function workplace(store = stores.freshUrl()) {
   const running = await startSafebot({ store })

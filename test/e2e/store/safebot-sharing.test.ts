@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { HttpStream } from '../../support/http-stream.js'
 import { createRoom, say, transcript } from '../../support/room.js'
 import { startSafebot } from '../../support/safebot.js'
 import { anyCipher, freshNonce, SafebotAgent } from '../../support/safebot-agent.js'
 import { startReplicas } from '../../support/safebot-replicas.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 import { call, textOf } from '../../support/understudy.js'
 
 const ROOM = 'room-1'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 describe('what was signed for one replica', () => {
   it('is a request that is refused at the other', async () => {

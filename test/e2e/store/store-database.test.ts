@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
 import { silentLog } from '../../../shared/log.js'
 import type { Migration } from '../../../shared/postgres/migrations.js'
 import { statement } from '../../../shared/postgres/statement.js'
 import { StoreDatabase } from '../../../shared/postgres/store-database.js'
 import { readStoreUrl } from '../../../shared/postgres/store-url.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 import { until } from '../../support/until.js'
 
 const MIGRATIONS: Migration[] = [
@@ -18,11 +18,7 @@ const ADD = statement(
 )
 const LIVE = statement('SELECT number FROM live_replicas ORDER BY number')
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 async function open(url: string, migrations: readonly Migration[] = MIGRATIONS): Promise<StoreDatabase> {
   const machine = new Clock()

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Command, type Exit } from '../../support/command.js'
 import { rpc, send } from '../../support/raw-http.js'
-import { type Stores, startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 const exitOf = (args: string[], env: Record<string, string> = {}): Promise<Exit> =>
   new Command(args, { UNDERSTUDY_SAFEBOT_PORT: '0', ...env }).exit

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
-import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { storeAt } from '../../../servers/store-options.js'
 import { OneAtATime } from '../../../shared/one-at-a-time.js'
 import { DAY, HOUR } from '../../support/instanode.js'
-import { startStores } from '../../support/store.js'
+import { useStores } from '../../support/store.js'
 import { CALLERS, type CallerName, type Outcome, OwnershipModel } from './ownership-model.js'
 import { OwnershipWorld } from './ownership-world.js'
+
+const stores = useStores()
 
 type Command = fc.AsyncCommand<OwnershipModel, OwnershipWorld, true>
 
@@ -102,18 +104,16 @@ afterEach(() => {
 
 it('who owns, sees, loses and may end what is as the model has it, whatever happens in whichever order', async () => {
   await fc.assert(ownershipHolds, { numRuns: 150 })
-}, 120_000)
+})
 
 it('the same holds on PostgreSQL', async () => {
-  const stores = await startStores()
-  onTestFinished(() => stores.close())
   const onPostgres = ownershipHoldsIn(async () => OwnershipWorld.open(await storeAt(stores.freshUrl())))
   await fc.assert(onPostgres, { numRuns: 15 })
-}, 120_000)
+})
 
 it('would fail if two claims at once could both win', async () => {
   // Changes of one resource that do not wait for one another.
   vi.spyOn(OneAtATime.prototype, 'run').mockImplementation((_key, work) => work())
   const outcome = await fc.check(ownershipHolds, { numRuns: 600, endOnFailure: true })
   expect(outcome.failed).toBe(true)
-}, 120_000)
+})

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Instanode, type InstanodeOptions } from '../../../../servers/instanode/index.js'
 import { storeAt } from '../../../../servers/store-options.js'
 import type { World } from '../../../../servers/world/world.js'
@@ -12,14 +12,11 @@ import {
   listedTokens,
   PAID,
 } from '../../../support/instanode.js'
-import { type Stores, startStores } from '../../../support/store.js'
+import { useStores } from '../../../support/store.js'
 import { ok } from '../../../support/understudy.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+// A server of its own: a test looks at all the databases and roles there are.
+const stores = useStores({ ownServer: true })
 
 /** As the command starts it: databases come from where the store is, unless something else is said. */
 async function start(url: string, options: InstanodeOptions = {}) {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   createPostgres,
   createWebhook,
@@ -10,18 +10,14 @@ import {
 import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
 import { send } from '../../../support/raw-http.js'
 import { RecordingDatabases } from '../../../support/recording-databases.js'
-import { type Stores, startStores } from '../../../support/store.js'
+import { useStores } from '../../../support/store.js'
 import { until } from '../../../support/until.js'
 import { layWire } from '../../../support/wire.js'
 
 const RETRY_MS = 60_000
 const TICK = 5 * 60_000
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 /** Databases of one replica, of which it gets no further than to begin dropping one. */
 class Stuck extends RecordingDatabases {

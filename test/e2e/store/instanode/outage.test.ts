@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   createPostgres,
   createWebhook,
@@ -9,16 +9,12 @@ import {
 } from '../../../support/instanode.js'
 import { startReplica } from '../../../support/instanode-replicas.js'
 import { send } from '../../../support/raw-http.js'
-import { type Stores, startStores } from '../../../support/store.js'
+import { useStores } from '../../../support/store.js'
 import { refused } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'
 import { layWire, type Wire } from '../../../support/wire.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 async function startBehind(
   clock = 'manual',

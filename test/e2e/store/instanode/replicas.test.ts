@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { concurrently } from '../../../support/concurrently.js'
 import {
   createPostgres,
@@ -10,15 +10,11 @@ import {
 } from '../../../support/instanode.js'
 import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
 import { send } from '../../../support/raw-http.js'
-import { type Stores, startStores } from '../../../support/store.js'
+import { useStores } from '../../../support/store.js'
 import { call, ok, refused } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 describe('the daily cap across replicas', () => {
   test('is five of twenty anonymous creations that come at once to both', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { DEFAULT_WORLD } from '../../../../servers/world/default-world.js'
 import {
   createPostgres,
@@ -12,16 +12,12 @@ import {
 import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
 import { send } from '../../../support/raw-http.js'
 import { RecordingDatabases } from '../../../support/recording-databases.js'
-import { type Stores, startStores } from '../../../support/store.js'
+import { useStores } from '../../../support/store.js'
 import { call, textOf } from '../../../support/understudy.js'
 import { until } from '../../../support/until.js'
 import { layWire } from '../../../support/wire.js'
 
-let stores: Stores
-beforeAll(async () => {
-  stores = await startStores()
-})
-afterAll(() => stores.close())
+const stores = useStores()
 
 /** As a reset of the whole instance does it with this server. */
 async function reset({ instanode: { state }, instance }: RunningInstanode): Promise<void> {
