@@ -59,6 +59,8 @@ export class SharedJournal implements JournalShare {
   /** The last place that was read. */
   #place = 0
   #sinceTrim = 0
+  /** Clears of this replica that are not in the store yet. Until then a read may return entries that it has forgotten. */
+  #clearing = 0
   #flushAt: { cancel(): void } | undefined
   #lookAt: { cancel(): void } | undefined
   #closed = false
@@ -96,14 +98,19 @@ export class SharedJournal implements JournalShare {
   async cleared(): Promise<void> {
     const { store } = this.#options
     this.#queue.clear()
+    this.#clearing++
     await this.#turns.run('', async () => {
-      const epoch = await store.transaction(async tx => {
-        tx.send(LOCK)
-        const [state] = await tx.query<{ epoch: number }>(CLEAR)
-        tx.notify(TOPIC.cleared, String(state?.epoch))
-        return state?.epoch ?? 0
-      })
-      this.#epoch = Math.max(this.#epoch, epoch)
+      try {
+        const epoch = await store.transaction(async tx => {
+          tx.send(LOCK)
+          const [state] = await tx.query<{ epoch: number }>(CLEAR)
+          tx.notify(TOPIC.cleared, String(state?.epoch))
+          return state?.epoch ?? 0
+        })
+        this.#epoch = Math.max(this.#epoch, epoch)
+      } finally {
+        this.#clearing--
+      }
     })
     // Who goes on writing has to know first that what came before does not count.
     await this.#rollCall.call()
@@ -208,6 +215,7 @@ export class SharedJournal implements JournalShare {
       for (let more = true; more; ) {
         const rows = await store.read<JournalRow>(BEHIND, [this.#place, store.replica])
         const epoch = rows[0]?.epoch ?? 0
+        if (this.#clearing > 0) return
         this.#forget(epoch)
         more = rows.length === PAGE
         // Cleared since they were read: they are of before.

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createSafebot, type SafebotAlone } from '../../../servers/index.js'
 import { ControlClient } from '../../../shared/control/client/index.js'
 import { rpc, send } from '../../support/raw-http.js'
@@ -119,6 +119,25 @@ describe('the journal of a store', () => {
     await callTool(a)
     expect((await controlOf(b).journal.page()).entries).toHaveLength(1)
     expect((await replica(url)).journal.size).toBe(1)
+  })
+
+  test('cleared while it reads what reached another, it does not take that in', async () => {
+    const [a, b] = await two()
+    const { store } = a.instance
+    if (store === undefined) throw new Error('there is no store')
+    const read = store.read.bind(store)
+    let clearing: Promise<void> | undefined
+    const reading = vi.spyOn(store, 'read').mockImplementation(async (...asked) => {
+      const rows = await read(...asked)
+      if (JSON.stringify(rows).includes(b.instance.name)) clearing ??= a.journal.clear()
+      return rows
+    })
+    await callTool(b)
+    await a.journal.refresh()
+    expect(clearing).toBeDefined()
+    await clearing
+    reading.mockRestore()
+    expect(a.journal.entries()).toEqual([])
   })
 
   test('what another replica could not keep cannot be proved not to have been', async () => {
