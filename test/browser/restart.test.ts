@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest'
 import { Command } from '../support/command.js'
-import { freePort } from '../support/free-port.js'
 import { rpc, send } from '../support/raw-http.js'
 import { openPage } from './support/open-page.js'
 
-/** The built command, with its control plane on a port; `called` has one call reach it. */
+/** The built command, with its control plane on a port, or on a free one for 0; `called` has one call reach it. */
 async function up(controlPort: number) {
   const args = [
     'up',
@@ -18,21 +17,20 @@ async function up(controlPort: number) {
   ]
   const command = new Command([...args, '--clock', 'manual', '--seed', 'restart'])
   const [line = ''] = await command.lines(1)
-  const { safebot } = JSON.parse(line)
+  const { safebot, control } = JSON.parse(line)
   const called = (handle: string) =>
     send(safebot.mcp, {
       body: rpc('tools/call', { name: 'create_room', arguments: {} }, 1),
       headers: { 'X-Safebot-Handle': handle },
     })
-  return { command, called }
+  return { command, called, url: String(control.url) }
 }
 
 it('says that the process has gone, and begins afresh with the one that takes its place', async () => {
-  const port = await freePort()
-  const first = await up(port)
+  const first = await up(0)
   await first.called('before-one')
   await first.called('before-two')
-  const page = await openPage(`http://127.0.0.1:${port}`)
+  const page = await openPage(first.url)
   await page.getByText('2 calls reached the servers').waitFor()
   first.command.process.kill('SIGKILL')
   await first.command.exit
@@ -40,7 +38,7 @@ it('says that the process has gone, and begins afresh with the one that takes it
   // What was last known is still there to be read.
   expect(await page.getByText('before-two').count()).toBe(1)
 
-  const second = await up(port)
+  const second = await up(Number(new URL(first.url).port))
   await second.called('after')
   await page.getByText('live', { exact: true }).waitFor()
   await page.getByText('1 call reached the servers').waitFor()

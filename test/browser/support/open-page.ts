@@ -19,7 +19,7 @@ let launched: Promise<Browser> | undefined
 /** One for all tests of a file: it ends with the process of that file. */
 function browser(): Promise<Browser> {
   // As root, in a container, it has no sandbox to be in; what it is shown is our own.
-  launched ??= chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] })
+  launched ??= chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'], timeout: 0 })
   return launched
 }
 
@@ -39,6 +39,8 @@ export async function openPage(
     reducedMotion: 'reduce',
   }
   const context = await (await browser()).newContext(options)
+  // The limit of the test ends what hangs.
+  context.setDefaultTimeout(0)
   const page = await context.newPage()
   if (at !== undefined) await page.clock.setFixedTime(at)
   const complaints: string[] = []
