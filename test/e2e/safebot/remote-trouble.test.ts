@@ -160,7 +160,7 @@ describe('a refusal', () => {
     [409, '{"error":"CANARY-secret","cursor":"x"}'],
   ])('%i of a service that only a room URL names is shown without its body', async (status, body) => {
     const base = await fakeService((_, response) => response.writeHead(status).end(body))
-    const { safebot } = await remoteSafebot(await deadBase())
+    const { safebot } = await remoteSafebot(DEAD_BASE)
     const agent = await safebot.connect({ handle: 'agent' })
     const url = roomAt(base)
     for (const [tool, args] of [
