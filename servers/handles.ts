@@ -1,7 +1,10 @@
 import { openControlPlane } from '../shared/control/control-plane.js'
 import type { Controlled } from '../shared/control/controlled.js'
-import { createInstance, type Instance } from '../shared/instance.js'
+import { instanodeView } from '../shared/control/schemas/instanode-view.js'
+import { safebotView } from '../shared/control/schemas/safebot-view.js'
+import type { Instance } from '../shared/instance.js'
 import type { ListenOptions } from '../shared/mcp/http/serve.js'
+import { createInstance } from './create-instance.js'
 import { KNOWN_TOOLS, knownTool } from './gateway/policy/known-tools.js'
 import { Gateways, type Upstreams } from './gateways.js'
 import type { GatewaysOptions } from './in-front.js'
@@ -120,6 +123,7 @@ export async function withHandles<Running>(
       {
         instance,
         ...controlled,
+        views: { instanode: instanodeView, safebot: safebotView },
         gateways: gateways.controlled(),
         ...handles,
         reset: async ({ world: to }) => state.reset(to === undefined ? {} : { world: await sent(to) }),

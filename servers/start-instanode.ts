@@ -1,5 +1,5 @@
-import type { ControlledInstanode } from '../shared/control/controlled.js'
-import type { Instance } from '../shared/instance.js'
+import type { InstanodeView } from '../shared/control/schemas/instanode-view.js'
+import type { ControlledInstanode, Instance } from '../shared/instance.js'
 import { type CommonOptions, listenOptions, type Started } from './handles.js'
 import { Instanode, type InstanodeOptions } from './instanode/index.js'
 import type { World } from './world/world.js'
@@ -29,7 +29,7 @@ export async function startInstanode(
   options: CommonOptions & InstanodeStartOptions,
   port: number | undefined,
   hostile: Pick<InstanodeOptions, 'hostility'> = {},
-): Promise<Started<RunningInstanode, ControlledInstanode>> {
+): Promise<Started<RunningInstanode, ControlledInstanode<InstanodeView>>> {
   const { contract, databases, dataDirectory } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, port), {
     world,

@@ -1,6 +1,5 @@
-import type { ControlledServer } from '../shared/control/controlled.js'
 import type { SafebotView } from '../shared/control/schemas/safebot-view.js'
-import type { Instance } from '../shared/instance.js'
+import type { ControlledServer, Instance } from '../shared/instance.js'
 import { type CommonOptions, listenOptions, type Started } from './handles.js'
 import { Safebot, type SafebotOptions } from './safebot/index.js'
 import type { World } from './world/world.js'

@@ -1,5 +1,5 @@
-import type { InstanceOptions, StoreOptions } from '../shared/instance.js'
 import { readStoreUrl } from '../shared/postgres/store-url.js'
+import type { InstanceOptions, StoreOptions } from './create-instance.js'
 
 /** What an instance may be told, with its store by name. */
 export interface StoredOptions extends Omit<InstanceOptions, 'store'> {

@@ -1,4 +1,5 @@
-import { createInstance, type Instance } from '../../shared/instance.js'
+import type { Instance } from '../../shared/instance.js'
+import { createInstance } from '../create-instance.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { checkBesideStore } from '../instanode/open-databases.js'
 import { withStore } from '../store-options.js'

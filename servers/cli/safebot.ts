@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { createInstance } from '../../shared/instance.js'
+import { createInstance } from '../create-instance.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { withStore } from '../store-options.js'
 import { instanceOptions } from './instance-options.js'

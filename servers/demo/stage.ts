@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ControlClient } from '../../shared/control/client/index.js'
+import { ControlClient } from '../control-client.js'
 import { createGateway, createUnderstudy } from '../index.js'
 import type { ServerName } from '../server-name.js'
 import { Agent, type Endpoint } from './agents.js'

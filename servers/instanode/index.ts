@@ -1,9 +1,9 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
-import type { ControlledInstanode } from '../../shared/control/controlled.js'
+import type { InstanodeView } from '../../shared/control/schemas/instanode-view.js'
 import type { HttpFace } from '../../shared/http/listener.js'
-import type { Instance } from '../../shared/instance.js'
+import type { ControlledInstanode, Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
@@ -217,7 +217,7 @@ export class Instanode {
   }
 
   /** As a control plane shows and changes it. */
-  controlled(): ControlledInstanode {
+  controlled(): ControlledInstanode<InstanodeView> {
     return controlled({
       core: this.#core,
       host: this.#host,

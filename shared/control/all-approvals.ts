@@ -1,4 +1,5 @@
-import type { ControlledApprovals, ControlledGateways } from './controlled.js'
+import type { ControlledGateways } from './controlled.js'
+import type { ControlledApprovals } from './routes/approvals.js'
 import { unknownApproval } from './unknown-approval.js'
 
 /** The approvals of all gateways as one list, each with the server it is about; their ids are unique. */

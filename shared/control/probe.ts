@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/clock.js'
 import { inTime } from '../clock/in-time.js'
-import type { Checks, ControlledServer } from './controlled.js'
+import type { Checks, ControlledServer } from '../instance.js'
 
 /** Longer than a server gives its own parts to answer. */
 const PROBE_MS = 2000

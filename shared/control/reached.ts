@@ -1,6 +1,5 @@
+import type { Checks, Gauge } from '../instance.js'
 import type { McpHost } from '../mcp/host.js'
-import type { Checks } from './controlled.js'
-import type { Gauge } from './metrics/gauge.js'
 
 /**
  * Whether a server can be reached: its port, and the MCP server behind it.

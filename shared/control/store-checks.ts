@@ -1,7 +1,6 @@
 import type { Clock } from '../clock/clock.js'
+import type { Checks, Gauge } from '../instance.js'
 import type { StoreDatabase } from '../postgres/store-database.js'
-import type { Checks } from './controlled.js'
-import type { Gauge } from './metrics/gauge.js'
 import { probe } from './probe.js'
 
 /** Whether a store answers, and what the other replicas say is heard. */

@@ -1,7 +1,7 @@
+import { createInstance } from '../../servers/create-instance.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import { notFound } from '../../shared/http/not-found.js'
-import { createInstance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
 import { fixtureServer } from './fixture/server.js'

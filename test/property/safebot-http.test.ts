@@ -1,9 +1,9 @@
 import { request as httpRequest } from 'node:http'
 import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
+import { createInstance } from '../../servers/create-instance.js'
 import { Safebot } from '../../servers/safebot/index.js'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
-import { createInstance } from '../../shared/instance.js'
 import { registeredAgent } from '../support/safebot-agent.js'
 
 const room = fc.oneof(fc.constantFrom('room-1', 'room-2', 'abc', '%00', '..', '%2e%2e'), fc.string())

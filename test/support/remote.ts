@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { onTestFinished } from 'vitest'
+import { createInstance } from '../../servers/create-instance.js'
 import { Safebot, type SafebotOptions } from '../../servers/safebot/index.js'
-import { createInstance, type Instance } from '../../shared/instance.js'
+import type { Instance } from '../../shared/instance.js'
 import { COMMAND } from './command.js'
 
 /** A folder of a test's own, removed with the test. */

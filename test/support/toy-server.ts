@@ -3,13 +3,12 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
+import { createInstance, type InstanceOptions } from '../../servers/create-instance.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
-
 import { notFound } from '../../shared/http/not-found.js'
-
-import { createInstance, type Instance, type InstanceOptions } from '../../shared/instance.js'
+import type { Instance } from '../../shared/instance.js'
 
 import { defineTool, type ToolContext } from '../../shared/mcp/define-tool.js'
 import { McpHost } from '../../shared/mcp/host.js'

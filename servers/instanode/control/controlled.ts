@@ -1,8 +1,8 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { ContractName } from '../../../shared/contract.js'
-import type { ControlledInstanode } from '../../../shared/control/controlled.js'
-import type { Gauge } from '../../../shared/control/metrics/gauge.js'
 import { busyGauge, reached } from '../../../shared/control/reached.js'
+import type { InstanodeView } from '../../../shared/control/schemas/instanode-view.js'
+import type { ControlledInstanode, Gauge } from '../../../shared/instance.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import type { Core } from '../core.js'
 import { isLive, type Resource } from '../domain/resource.js'
@@ -28,7 +28,7 @@ export function controlled({
   contract,
   listening,
   url,
-}: ControlledOptions): ControlledInstanode {
+}: ControlledOptions): ControlledInstanode<InstanodeView> {
   const { store, databases, readiness, plans, urlOf } = core
   return {
     state: request => stateOf({ store, databases, host, clock, contract, urlOf, url }, request),

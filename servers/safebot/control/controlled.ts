@@ -1,7 +1,6 @@
-import type { ControlledServer } from '../../../shared/control/controlled.js'
-import type { Gauge } from '../../../shared/control/metrics/gauge.js'
 import { busyGauge, reached } from '../../../shared/control/reached.js'
 import type { SafebotView } from '../../../shared/control/schemas/safebot-view.js'
+import type { ControlledServer, Gauge } from '../../../shared/instance.js'
 import { type StateSources, stateOf } from './state.js'
 
 /** A room that nobody opens. */

@@ -4,7 +4,6 @@ import type { ClockState } from '../schemas/clock.js'
 import { readyAnswer } from '../schemas/health.js'
 import { type Replicas, replicasAnswer } from '../schemas/replicas.js'
 import { resetAnswer, snapshotAnswer, snapshotsAnswer } from '../schemas/snapshot.js'
-import { stateAnswer } from '../schemas/state.js'
 import { ControlledClock } from './clock.js'
 import { Exchange } from './exchange.js'
 import { ControlledGateways } from './gateways.js'
@@ -18,16 +17,18 @@ export type SnapshotSummary = z.infer<typeof snapshotAnswer>
  *
  * Every method rejects with a `ControlError` of the control plane's own code and hint.
  */
-export class ControlClient {
+export class ControlClient<State> {
   readonly clock: ControlledClock
   readonly journal: ControlledJournal
   readonly faults: ControlledFaults
   readonly catalogue: ControlledCatalogue
   readonly gateways: ControlledGateways
   readonly #exchange: Exchange
+  readonly #state: z.ZodType<State>
 
-  /** @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control` */
-  constructor(url: string) {
+  /** @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control`; `state` is the schema of `GET /state` */
+  constructor(url: string, state: z.ZodType<State>) {
+    this.#state = state
     this.#exchange = new Exchange(url)
     this.clock = new ControlledClock(this.#exchange)
     this.journal = new ControlledJournal(this.#exchange)
@@ -37,15 +38,9 @@ export class ControlClient {
   }
 
   /** What exists now; passwords and tokens are masked unless `secrets` are asked for. */
-  state({
-    secrets = false,
-    latest,
-  }: {
-    secrets?: boolean
-    latest?: number
-  } = {}): Promise<z.infer<typeof stateAnswer>> {
+  state({ secrets = false, latest }: { secrets?: boolean; latest?: number } = {}): Promise<State> {
     const query = `?secrets=${secrets ? 1 : 0}${latest === undefined ? '' : `&latest=${latest}`}`
-    return this.#exchange.read({ method: 'GET', path: `/state${query}` }, stateAnswer)
+    return this.#exchange.read({ method: 'GET', path: `/state${query}` }, this.#state)
   }
 
   /** The instances that share a store with this one; and the store they share. */

@@ -1,11 +1,10 @@
 import { machineNow } from '../../clock/clock.js'
 import { Refusal } from '../../errors.js'
-import type { Instance } from '../../instance.js'
+import type { ControlledServer, Gauge, Instance } from '../../instance.js'
 import { type Counts, DURATION_BOUNDS_MS } from '../../journal/tally.js'
-import type { Controlled, ControlledServer } from '../controlled.js'
+import type { Controlled } from '../controlled.js'
 import { storeGauges } from '../store-checks.js'
 import { Exposition } from './exposition.js'
-import type { Gauge } from './gauge.js'
 
 const PREFIX = 'understudy_'
 

@@ -1,6 +1,23 @@
-import type { ControlledApprovals } from '../controlled.js'
 import { type Operation, operation } from '../operation.js'
-import { approval, approvalsAnswer, decisionRequest } from '../schemas/approval.js'
+import {
+  type Approval,
+  type ApprovalDecision,
+  approval,
+  approvalsAnswer,
+  decisionRequest,
+} from '../schemas/approval.js'
+
+/** The calls that somebody has to approve. */
+export interface ControlledApprovals {
+  /** All that are remembered, the oldest first. */
+  list(): Approval[]
+  /**
+   * Decides a pending one.
+   *
+   * @throws Refusal `unknown_approval`; `approval_decided` if it is pending no more
+   */
+  decide(id: string, decision: ApprovalDecision): Approval
+}
 
 /** What is waiting for an approval, and the way to decide it: on the control plane, and on a gateway's own port. */
 export function approvalRoutes(approvals: ControlledApprovals): Operation[] {

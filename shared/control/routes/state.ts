@@ -1,21 +1,20 @@
 import { Refusal } from '../../errors.js'
-import type { Controlled, ControlledServer } from '../controlled.js'
+import type { ControlledServer } from '../../instance.js'
+import type { Controlled } from '../controlled.js'
 import { type Operation, operation } from '../operation.js'
 import { account, planRequest } from '../schemas/account.js'
 import { clockStateOf } from '../schemas/clock.js'
-import { instanodeView } from '../schemas/instanode-view.js'
-import { safebotView } from '../schemas/safebot-view.js'
 import { LATEST, stateAnswer, stateQuery } from '../schemas/state.js'
 
 /** What exists now. */
-export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown>): Operation[] {
+export function stateRoutes({ instance, instanode, safebot, views }: Controlled<unknown>): Operation[] {
   return [
     operation({
       method: 'GET',
       path: '/state',
       summary: 'What exists now',
       query: stateQuery,
-      answer: stateAnswer,
+      answer: stateAnswer(views),
       async run({ query }) {
         const request = stateRequest(query)
         return {
@@ -31,7 +30,7 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       path: '/state/instanode',
       summary: 'Resources, receivers, accounts, calls under way',
       query: stateQuery,
-      answer: instanodeView,
+      answer: views.instanode,
       refusals: [404],
       run: ({ query }) => present('instanode', instanode).state(stateRequest(query)),
     }),
@@ -40,7 +39,7 @@ export function stateRoutes({ instance, instanode, safebot }: Controlled<unknown
       path: '/state/safebot',
       summary: 'Rooms with their messages, cursors and leases; calls under way',
       query: stateQuery,
-      answer: safebotView,
+      answer: views.safebot,
       refusals: [404],
       run: ({ query }) => present('safebot', safebot).state(stateRequest(query)),
     }),

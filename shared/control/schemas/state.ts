@@ -2,8 +2,6 @@ import { z } from 'zod'
 import { strict } from '../../check.js'
 import { wholeNumber, yesOrNo } from '../query.js'
 import { clockState } from './clock.js'
-import { instanodeView } from './instanode-view.js'
-import { safebotView } from './safebot-view.js'
 
 /** How many messages of a room, and deliveries of a receiver, if nobody says. */
 export const LATEST = 20
@@ -15,12 +13,27 @@ export const stateQuery = strict({
     .describe(`how many messages of a room and deliveries of a receiver; ${LATEST} if not given`),
 })
 
-/** What exists now, of the servers that this instance has. */
-export const stateAnswer = z
-  .strictObject({
-    instance: z.string(),
-    clock: clockState,
-    instanode: instanodeView.exactOptional(),
-    safebot: safebotView.exactOptional(),
-  })
-  .meta({ id: 'State' })
+/** The schema of each server's view. */
+export interface ViewSchemas<Instanode extends z.ZodType = z.ZodType, Safebot extends z.ZodType = z.ZodType> {
+  instanode: Instanode
+  safebot: Safebot
+}
+
+/** The schema of `GET /state`: the view of each server that the instance has. */
+export function stateAnswer<Instanode extends z.ZodType, Safebot extends z.ZodType>(
+  views: ViewSchemas<Instanode, Safebot>,
+) {
+  return z
+    .strictObject({
+      instance: z.string(),
+      clock: clockState,
+      instanode: z.exactOptional(views.instanode),
+      safebot: z.exactOptional(views.safebot),
+    })
+    .meta({ id: 'State' })
+}
+
+/** What {@link stateAnswer} reads. */
+export type StateAnswer<InstanodeView, SafebotView> = z.output<
+  ReturnType<typeof stateAnswer<z.ZodType<InstanodeView>, z.ZodType<SafebotView>>>
+>

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { ControlClient, JournalEvent, StreamRequest } from '../../../shared/control/client/index.js'
+import type { ControlClient, JournalEvent, StreamRequest } from '../../../servers/control-client.js'
 import { startControlled } from '../../support/control.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { call, ok } from '../../support/understudy.js'

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createInstance } from '../../../servers/create-instance.js'
 import { RemoteInstanode } from '../../../servers/instanode/remote/index.js'
 import type { ContractName } from '../../../shared/contract.js'
-import { createInstance } from '../../../shared/instance.js'
 import { COMMAND, Command } from '../../support/command.js'
 import {
   connectOverHttp,

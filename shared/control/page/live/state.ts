@@ -1,6 +1,8 @@
 import { signal } from '@preact/signals'
 import type { z } from 'zod'
-import type { stateAnswer } from '../../schemas/state.js'
+import type { InstanodeView } from '../../schemas/instanode-view.js'
+import type { SafebotView } from '../../schemas/safebot-view.js'
+import type { StateAnswer } from '../../schemas/state.js'
 import type { faultsAnswer, overlaysAnswer } from '../../schemas/trouble.js'
 import { later, machineNow } from '../browser-time.js'
 import { ask } from './ask.js'
@@ -8,7 +10,7 @@ import { sawClock } from './clock.js'
 import { sawLeases } from './leases.js'
 import { anyOpen } from './secrets.js'
 
-export type State = z.infer<typeof stateAnswer>
+export type State = StateAnswer<InstanodeView, SafebotView>
 export type FaultRow = z.infer<typeof faultsAnswer>['faults'][number]
 export type OverlayRow = z.infer<typeof overlaysAnswer>['overlays'][number]
 
