@@ -1,23 +1,10 @@
-import { readStoreUrl } from '../shared/postgres/store-url.js'
+import { MEMORY } from '../shared/postgres/store-url.js'
 import type { InstanceOptions, StoreOptions } from './create-instance.js'
 
 /** What an instance may be told, with its store by name. */
 export interface StoredOptions extends Omit<InstanceOptions, 'store'> {
   /** Where all is kept: `memory`, or the `postgres://` URL of a store that is shared with whoever names it. Default `memory`. */
   store?: string
-}
-
-/** What `store` says if it says nothing. */
-const MEMORY = 'memory'
-
-/** @throws Refusal `bad_store` for what is neither `memory` nor the URL of a store */
-export function checkStore(store: string): void {
-  if (store !== MEMORY) readStoreUrl(store)
-}
-
-/** The URL of the server that a store is on; undefined: it is in memory. @throws Refusal `bad_store` */
-export function serverOf(store: string): string | undefined {
-  return store === MEMORY ? undefined : readStoreUrl(store).serverUrl
 }
 
 /** A store at a `postgres://` URL, with all that the servers keep there. */

@@ -1,5 +1,25 @@
 import { Refusal } from './errors.js'
-import type { ToolListing } from './mcp/define-tool.js'
+
+/** The four hints of the specification, each written out: a policy author reads them. */
+export interface ToolHints {
+  readOnlyHint: boolean
+  destructiveHint: boolean
+  idempotentHint: boolean
+  openWorldHint: boolean
+}
+
+/** A tool as `tools/list` shows it. */
+export interface ToolListing {
+  name: string
+  title: string
+  description: string
+  inputSchema: JsonObjectSchema
+  /** Without one, a client takes a result with or without structured content. */
+  outputSchema?: JsonObjectSchema
+  annotations: ToolHints & { title: string }
+}
+
+export type JsonObjectSchema = { type: 'object' } & Record<string, unknown>
 
 /** One server of an instance, as trouble needs to know it. */
 export interface KnownServer {

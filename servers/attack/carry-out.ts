@@ -1,8 +1,11 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import type { Catalogue } from '../../shared/catalogue/catalogue.js'
 import { Refusal } from '../../shared/errors.js'
+import type { FaultTable } from '../../shared/faults/table.js'
 import { isObject } from '../../shared/is-object.js'
 import { sinkUrl } from '../safebot/hostile/copied-messages.js'
-import type { Understudy } from '../understudy.js'
+import type { RunningInstanode } from '../start-instanode.js'
+import type { RunningSafebot } from '../start-safebot.js'
 import type { Attack } from './attack.js'
 
 /** An attack under way: what it is, and where what it planted is found. */
@@ -16,7 +19,12 @@ export interface RunningAttack {
 }
 
 /** What attacks are carried out on. */
-export type Target = Pick<Understudy, 'instanode' | 'safebot' | 'faults' | 'catalogue'>
+export interface Target {
+  readonly instanode: RunningInstanode
+  readonly safebot: RunningSafebot
+  readonly faults: FaultTable
+  readonly catalogue: Catalogue
+}
 
 /** Plants what attacks plant, as strangers would, then lays on what they change. The journal has it all. */
 export async function carryOut(attacks: readonly Attack[], target: Target): Promise<RunningAttack[]> {

@@ -1,6 +1,6 @@
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
-import { checkStore } from '../store-options.js'
+import { checkStore } from '../../shared/postgres/store-url.js'
 import type { UnderstudyOptions } from '../understudy.js'
 import { stderrLog } from './log.js'
 import { asUsage, type Given, readChoice, UsageError } from './options.js'

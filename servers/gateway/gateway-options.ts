@@ -3,7 +3,11 @@ import type { IdSource } from '../../shared/ids.js'
 import type { Log } from '../../shared/log.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
 import type { PolicyEngine } from './policy/model.js'
-import type { HandlePolicy } from './upstream/caller-headers.js'
+
+/** What becomes of the name that a caller of Safebot gives itself: passed on, dropped, or set to the label of its grant. */
+export type HandlePolicy = 'pass' | 'drop' | 'grant'
+
+export const HANDLE_POLICIES = ['pass', 'drop', 'grant'] as const
 
 /** A policy: the file that it stands in, or what decides by it. */
 export type PolicySource = string | PolicyEngine

@@ -1,6 +1,6 @@
 import { Refusal } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
-import { serverOf } from '../store-options.js'
+import { serverOf } from '../../shared/postgres/store-url.js'
 import type { DatabaseProvider } from './databases/provider.js'
 import { LazyDatabases } from './lazy-databases.js'
 

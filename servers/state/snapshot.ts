@@ -1,5 +1,5 @@
 import type { CatalogueSnapshot } from '../../shared/catalogue/catalogue.js'
-import type { ClockSnapshot } from '../../shared/clock/clock.js'
+import type { ClockSnapshot } from '../../shared/clock/spec.js'
 import { Refusal } from '../../shared/errors.js'
 import type { FaultSnapshot } from '../../shared/faults/table.js'
 import type { Kept } from './part.js'

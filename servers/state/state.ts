@@ -1,4 +1,4 @@
-import type { ClockSnapshot } from '../../shared/clock/clock.js'
+import type { ClockSnapshot } from '../../shared/clock/spec.js'
 import { Refusal } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
 import { readWorld } from '../world/read-world.js'

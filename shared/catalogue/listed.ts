@@ -1,4 +1,4 @@
-import type { ToolListing } from '../mcp/define-tool.js'
+import type { ToolListing } from '../known-tools.js'
 import type { Change, Overlay } from './overlay.js'
 
 /** A tool as a list shows it: an added one need not have all that a genuine one has. */

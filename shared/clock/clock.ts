@@ -2,7 +2,7 @@ import { Refusal } from '../errors.js'
 import { type ClockChange, readChange } from './change.js'
 import type { ClockDriver, ClockHands, Movement, Standing, Target } from './driver.js'
 import { type Due, DueQueue } from './due-queue.js'
-import { type ClockMode, LATEST_INSTANT } from './spec.js'
+import { type ClockMode, type ClockSnapshot, LATEST_INSTANT } from './spec.js'
 
 export type { ClockMode } from './spec.js'
 
@@ -20,12 +20,6 @@ export const MANUAL_START = Date.parse('2026-01-01T00:00:00Z')
 
 /** setTimeout counts in a signed 32-bit integer; a longer wait is taken in pieces. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
-
-/** What a clock shows, as plain data. `now` in milliseconds since the epoch. */
-export interface ClockSnapshot {
-  readonly mode: ClockMode
-  readonly now: number
-}
 
 /** A pending wake-up. */
 export interface Wakeup {

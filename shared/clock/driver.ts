@@ -1,4 +1,4 @@
-import type { ClockSnapshot } from './clock.js'
+import type { ClockSnapshot } from './spec.js'
 
 /** Where a clock is to go. */
 export interface Target extends ClockSnapshot {

@@ -29,3 +29,9 @@ export function readClockSpec(text: string): ClockSpec {
     'it is real, manual, or manual@ with an instant such as manual@2026-01-01T00:00:00Z',
   )
 }
+
+/** What a clock shows, as plain data. `now` in milliseconds since the epoch. */
+export interface ClockSnapshot {
+  readonly mode: ClockMode
+  readonly now: number
+}

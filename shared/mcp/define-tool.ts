@@ -1,14 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
+import type { JsonObjectSchema, ToolHints, ToolListing } from '../known-tools.js'
 import { explainIssues } from './argument-errors.js'
-
-/** The four hints of the specification, each written out: a policy author reads them. */
-export interface ToolHints {
-  readOnlyHint: boolean
-  destructiveHint: boolean
-  idempotentHint: boolean
-  openWorldHint: boolean
-}
 
 /** What a handler is given beside its arguments. */
 export interface ToolContext<Caller> {
@@ -18,19 +11,6 @@ export interface ToolContext<Caller> {
   /** Reports progress in seconds; undefined if the caller did not ask for it. */
   readonly progress: ((done: number, total: number, message: string) => void) | undefined
 }
-
-/** A tool as `tools/list` shows it. */
-export interface ToolListing {
-  name: string
-  title: string
-  description: string
-  inputSchema: JsonObjectSchema
-  /** Without one, a client takes a result with or without structured content. */
-  outputSchema?: JsonObjectSchema
-  annotations: ToolHints & { title: string }
-}
-
-type JsonObjectSchema = { type: 'object' } & Record<string, unknown>
 
 export interface Tool<Caller> {
   readonly name: string

@@ -1,6 +1,6 @@
-import { type Clock, type ClockSnapshot, machineNow, type Wakeup } from '../clock/clock.js'
+import { type Clock, machineNow, type Wakeup } from '../clock/clock.js'
 import type { ClockDriver, ClockHands, Movement } from '../clock/driver.js'
-import type { ClockMode } from '../clock/spec.js'
+import type { ClockMode, ClockSnapshot } from '../clock/spec.js'
 import { wakeOrLater } from '../clock/wake-or-later.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../log.js'

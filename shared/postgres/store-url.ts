@@ -113,3 +113,16 @@ function readPool(text: string | undefined): number {
 function bad(what: string, remedy: string): Refusal {
   return new Refusal('bad_store', `the store cannot be used: ${what}`, remedy)
 }
+
+/** What `store` says if it says nothing. */
+export const MEMORY = 'memory'
+
+/** @throws Refusal `bad_store` for what is neither `memory` nor the URL of a store */
+export function checkStore(store: string): void {
+  if (store !== MEMORY) readStoreUrl(store)
+}
+
+/** The URL of the server that a store is on; undefined: it is in memory. @throws Refusal `bad_store` */
+export function serverOf(store: string): string | undefined {
+  return store === MEMORY ? undefined : readStoreUrl(store).serverUrl
+}

@@ -1,11 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { Refusal } from '../../../shared/errors.js'
+import type { HandlePolicy } from '../gateway-options.js'
 import type { Grant } from '../grants/grant.js'
-
-/** What becomes of the name that a caller of Safebot gives itself: passed on, dropped, or set to the label of its grant. */
-export type HandlePolicy = 'pass' | 'drop' | 'grant'
-
-export const HANDLE_POLICIES = ['pass', 'drop', 'grant'] as const
 
 /** What the protocol and tracing need. Whatever else a caller sends stays here: credentials and cookies above all. */
 const PASSED = [

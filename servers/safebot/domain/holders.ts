@@ -1,20 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { SafebotStore } from '../store/store.js'
-
-/** Which rooms are held, and which were left: by id, with the instants, in the order of the ids. */
-export interface Holdings {
-  readonly held: readonly (readonly [roomId: string, since: number])[]
-  readonly released: readonly (readonly [roomId: string, at: number])[]
-}
-
-/**
- * The last stretch of time in which nothing held a room, as instants: it began when the last holder left (-Infinity if there
- * never was one), and ended when the present one came (Infinity if there is none).
- */
-export interface Unheld {
-  readonly from: number
-  readonly until: number
-}
+import type { Holdings, SafebotStore } from '../store/store.js'
 
 /**
  * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it. The store is told of

@@ -1,4 +1,4 @@
-import type { Holdings, Unheld } from '../domain/holders.js'
+import type { Holdings, Unheld } from './store.js'
 
 /** Which rooms this process holds, and which it has left. */
 export class MemoryHoldings {

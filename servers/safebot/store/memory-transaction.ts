@@ -1,9 +1,8 @@
 import type { Consumer } from '../domain/consumer.js'
-import type { Unheld } from '../domain/holders.js'
 import type { Room, StoredMessage } from '../domain/room.js'
 import type { MemoryTables } from './memory-tables.js'
 import { RoomBuffer } from './room-buffer.js'
-import type { RoomTransaction, Usage } from './store.js'
+import type { RoomTransaction, Unheld, Usage } from './store.js'
 
 /** What may be done in one room of this process. */
 export class MemoryTransaction implements RoomTransaction {

@@ -1,9 +1,23 @@
 import type { Refusal } from '../../../shared/errors.js'
 import type { Consumer } from '../domain/consumer.js'
-import type { Holdings, Unheld } from '../domain/holders.js'
 import type { Identity } from '../domain/identity.js'
 import type { NonceKind, UsedNonce } from '../domain/nonces.js'
 import type { Room, StoredMessage } from '../domain/room.js'
+
+/** Which rooms are held, and which were left: by id, with the instants, in the order of the ids. */
+export interface Holdings {
+  readonly held: readonly (readonly [roomId: string, since: number])[]
+  readonly released: readonly (readonly [roomId: string, at: number])[]
+}
+
+/**
+ * The last stretch of time in which nothing held a room, as instants: it began when the last holder left (-Infinity if there
+ * never was one), and ended when the present one came (Infinity if there is none).
+ */
+export interface Unheld {
+  readonly from: number
+  readonly until: number
+}
 
 /** All that a store keeps, as plain data. */
 export interface SafebotTables {

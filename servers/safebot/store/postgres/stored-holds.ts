@@ -1,7 +1,7 @@
 import { isUnsure } from '../../../../shared/errors.js'
 import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
 import type { Transaction } from '../../../../shared/postgres/transaction.js'
-import type { Holdings } from '../../domain/holders.js'
+import type { Holdings } from '../store.js'
 import { HOLD, RELEASE, RELEASE_OTHERS, TIDY } from './hold-statements.js'
 
 /** The rooms that this replica holds, for the others to know. */
