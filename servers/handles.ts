@@ -13,8 +13,9 @@ import type { StatefulPart } from './state/part.js'
 import type { Snapshot } from './state/snapshot.js'
 import { State } from './state/state.js'
 import { type StoredOptions, withStore } from './store-options.js'
-import { checkWorld, readWorld } from './world/read-world.js'
+import { readWorld } from './world/read-world.js'
 import type { World } from './world/world.js'
+import { checkWorld } from './world/world.js'
 
 /** What may be said of an instance, whichever servers it has. */
 export interface CommonOptions extends StoredOptions {

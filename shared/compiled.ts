@@ -16,3 +16,9 @@ export function compiled(name: string, from: string): string {
     from.endsWith('.ts') ? url.replace(/\/(servers|shared)\/(?!.*\/(servers|shared)\/)/, '/dist/$1/') : url,
   )
 }
+
+/** Where a file or folder of `fixtures/` is: beside the sources, and beside `dist/`. @returns an absolute path */
+export function fixture(name: string): string {
+  const root = import.meta.url.endsWith('.ts') ? '../fixtures/' : '../../fixtures/'
+  return fileURLToPath(new URL(`${root}${name}`, import.meta.url))
+}

@@ -1,19 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { checked } from '../../shared/check.js'
+import { fixture } from '../../shared/compiled.js'
 import { Refusal } from '../../shared/errors.js'
 import { readRegularFile } from '../../shared/read-file.js'
 import { shown } from '../../shared/shown.js'
 import { type Attack, attackSchema } from './attack.js'
 
-/** Beside `servers/`, and beside `dist/`. */
-const FIXTURES = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith('.ts') ? '../../fixtures/attacks' : '../../../fixtures/attacks',
-    import.meta.url,
-  ),
-)
+const FIXTURES = fixture('attacks')
 
 /** The names that attacks go by. */
 export async function attackNames(): Promise<string[]> {

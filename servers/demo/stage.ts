@@ -1,5 +1,5 @@
-import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { relative } from 'node:path'
+import { fixture } from '../../shared/compiled.js'
 import { ControlClient } from '../control-client.js'
 import { createGateway, createUnderstudy } from '../index.js'
 import type { ServerName } from '../server-name.js'
@@ -23,11 +23,11 @@ export type Stage = Awaited<ReturnType<typeof openStage>>
 /** Starts the servers and gateways, and connects the agents. @throws Refusal for a policy that cannot be read, or a port that is taken; nothing is left running then */
 export async function openStage({ policies: replaced, controlPort = 0 }: StageOptions = {}) {
   const policies = {
-    instanode: fixture('policies/policylayer/instanode.json'),
-    safebot: fixture('policies/intercept/safebot.yaml'),
+    instanode: shortFixture('policies/policylayer/instanode.json'),
+    safebot: shortFixture('policies/intercept/safebot.yaml'),
     ...replaced,
     // The published policies ask for no approval.
-    approval: fixture('demo/delete-with-approval.yaml'),
+    approval: shortFixture('demo/delete-with-approval.yaml'),
   }
   const understudy = await createUnderstudy({
     // A reader takes time. No rate window and no lease may end in it.
@@ -102,9 +102,8 @@ export async function openStage({ policies: replaced, controlPort = 0 }: StageOp
 }
 
 /** Returns the path of a fixture: relative if it is below the current folder, because the demo prints it. */
-function fixture(name: string): string {
-  const folder = import.meta.url.endsWith('.ts') ? '../../fixtures' : '../../../fixtures'
-  const path = join(fileURLToPath(new URL(folder, import.meta.url)), name)
+function shortFixture(name: string): string {
+  const path = fixture(name)
   const short = relative(process.cwd(), path)
   return short.startsWith('..') ? path : short
 }

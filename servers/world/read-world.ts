@@ -1,6 +1,5 @@
-import { checked } from '../../shared/check.js'
 import { DEFAULT_WORLD } from './default-world.js'
-import { type World, worldSchema } from './world.js'
+import { checkWorld, type World } from './world.js'
 
 /**
  * A world by its name or file, or as data.
@@ -13,12 +12,4 @@ export async function readWorld(given: string | World): Promise<World> {
   if (typeof given !== 'string') return checkWorld(given, 'world')
   const { readWorldFile } = await import('./world-file.js')
   return readWorldFile(given)
-}
-
-/**
- * @param what how the world is called where something is wrong with it
- * @throws Refusal `bad_world`
- */
-export function checkWorld(value: unknown, what: string): World {
-  return checked(worldSchema, value, 'bad_world', what)
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { strict } from '../../shared/check.js'
+import { checked, strict } from '../../shared/check.js'
 import { duration } from './duration.js'
 
 /** More than any limit that a world may want to be near. */
@@ -99,3 +99,13 @@ export type WorldDatabase = z.infer<typeof database>
 export type WorldReceiver = z.infer<typeof receiver>
 export type WorldRoom = z.infer<typeof room>
 export type WorldIdentity = z.infer<typeof identity>
+
+/**
+ * Checks a world by its schema.
+ *
+ * @param what how the world is called where something is wrong with it
+ * @throws Refusal `bad_world`
+ */
+export function checkWorld(value: unknown, what: string): World {
+  return checked(worldSchema, value, 'bad_world', what)
+}
