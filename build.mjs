@@ -10,7 +10,7 @@ import { runSteps } from './build-steps.mjs'
 const ROOT = fileURLToPath(new URL('.', import.meta.url))
 const OUT = join(ROOT, 'dist')
 const ENGINE = 'servers/instanode/databases/embedded/engine'
-const PAGE = 'shared/control/page'
+const PAGE = 'servers/page'
 
 /** The installed packages, the compiler options, and this script. */
 const SETUP = [
@@ -47,12 +47,7 @@ const STEPS = [
   {
     name: 'template',
     does: 'create the database template',
-    inputs: [
-      ...SETUP,
-      ...['build-template', 'start-parameters', 'template-file', 'template-path'].map(
-        name => `${ENGINE}/${name}.ts`,
-      ),
-    ],
+    inputs: [...SETUP, ...['build-template', 'template'].map(name => `${ENGINE}/${name}.ts`)],
     run: staging => node(join(OUT, ENGINE, 'build-template.js'), join(staging, ENGINE)),
   },
   { name: 'command', does: 'bundle the command', inputs: [...SETUP, ...SOURCES], run: bundleCommand },
@@ -88,7 +83,7 @@ async function node(...args) {
 async function bundleCommand(staging) {
   await esbuild.build({
     absWorkingDir: ROOT,
-    entryPoints: ['servers/cli.ts'],
+    entryPoints: [{ in: 'servers/cli/index.ts', out: 'cli' }],
     outdir: join(staging, 'servers'),
     chunkNames: 'cli-[name]-[hash]',
     bundle: true,

@@ -1,14 +1,14 @@
-import type { Catalogue } from './catalogue/catalogue.js'
 import type { Clock } from './clock/clock.js'
-import type { AccountState, PLANS } from './control/schemas/account.js'
 import type { FaultTable } from './faults/table.js'
 import type { IdSource } from './ids.js'
 import type { Journal } from './journal/journal.js'
 import type { Tally } from './journal/tally.js'
-import type { KnownTools } from './known-tools.js'
-import type { Log } from './log.js'
-import type { Sharing } from './postgres/sharing.js'
-import type { StoreDatabase } from './postgres/store-database.js'
+import type { Catalogue } from './overlays/overlays.js'
+import type { Sharing } from './records/sharing.js'
+import type { StoreDatabase } from './records/store-database.js'
+import type { AccountState, PLANS } from './schemas/account.js'
+import type { KnownTools } from './util/known-tools.js'
+import type { Log } from './util/log.js'
 
 /** What the servers of one instance share: its time, its ids, its record, its log. */
 export interface Instance {

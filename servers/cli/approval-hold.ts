@@ -1,4 +1,4 @@
-import { APPROVAL_TTL_MS } from '../gateway/approval/approvals.js'
+import { APPROVAL_TTL_MS } from '../gateway/approvals.js'
 import { type Given, UsageError } from './options.js'
 
 const MOST_SECONDS = APPROVAL_TTL_MS / 1000

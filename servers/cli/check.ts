@@ -1,5 +1,5 @@
 import { Refusal } from '../../shared/errors.js'
-import { FileError, readRegularFile } from '../../shared/read-file.js'
+import { FileError, readRegularFile } from '../../shared/util/read-file.js'
 import { PolicyRefusal, readPolicy } from '../gateway/policy/index.js'
 import { type PolicyReport, reportOn, reportOnRefused, reportText } from '../gateway/policy/report.js'
 import { type Given, UsageError } from './options.js'

@@ -1,4 +1,4 @@
-import { checkSource, type DatabasesOptions } from '../instanode/open-databases.js'
+import { checkSource, type DatabasesOptions } from '../instanode/databases/open-databases.js'
 import { asUsage, type Given } from './options.js'
 
 /**

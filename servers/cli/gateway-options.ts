@@ -1,8 +1,8 @@
+import { SERVER_NAMES, type ServerName } from '../../shared/util/server-name.js'
 import { readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/servers-named.js'
-import { readHeaderLine } from '../gateway/upstream/header-line.js'
-import type { GatewaysOptions } from '../in-front.js'
-import { SERVER_NAMES, type ServerName } from '../server-name.js'
+import { readHeaderLine } from '../gateway/upstream-options.js'
+import type { GatewaysOptions } from '../understudy/gateways-options.js'
 import { readApprovalHold } from './approval-hold.js'
 import { asUsage, type Given, readPort, UsageError } from './options.js'
 

@@ -1,7 +1,7 @@
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
-import { checkStore } from '../../shared/postgres/store-url.js'
-import type { UnderstudyOptions } from '../understudy.js'
+import { checkStore } from '../../shared/records/store-url.js'
+import type { UnderstudyOptions } from '../understudy/understudy.js'
 import { stderrLog } from './log.js'
 import { asUsage, type Given, readChoice, UsageError } from './options.js'
 

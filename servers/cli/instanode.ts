@@ -1,8 +1,8 @@
 import type { Instance } from '../../shared/instance.js'
-import { createInstance } from '../create-instance.js'
+import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
-import { checkBesideStore } from '../instanode/open-databases.js'
-import { withStore } from '../store-options.js'
+import { createInstance } from '../understudy/instance.js'
+import { withStore } from '../understudy/store-options.js'
 import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions } from './options.js'
@@ -65,7 +65,7 @@ async function runAsClient(
   port: number | undefined,
   options: { base: string; contract: InstanodeOptions['contract'] & string },
 ): Promise<void> {
-  const { RemoteInstanode } = await import('../instanode/remote/index.js')
+  const { RemoteInstanode } = await import('../instanode/client/index.js')
   const instanode = await RemoteInstanode.create(instance, options)
   if (port === undefined) await runPipe(instanode)
   else await runHttp(instanode, await instanode.listen({ ...address(given), port }))

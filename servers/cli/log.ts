@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.js'
+import type { Log } from '../../shared/util/log.js'
 
 /** The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none. */
 export function stderrLog(): Log {

@@ -1,5 +1,5 @@
 import { Refusal } from '../../shared/errors.js'
-import { exitSignal } from '../../shared/exit-signals.js'
+import { exitSignal } from '../../shared/util/exit-signals.js'
 import {
   command,
   type Rehearsal,
@@ -7,7 +7,7 @@ import {
   rehearse as rehearsal,
   reportText,
   url,
-} from '../gateway/rehearse/index.js'
+} from '../rehearsal/index.js'
 import { type Given, readChoice, readPort, UsageError } from './options.js'
 
 const SERVERS = ['instanode', 'safebot', 'both'] as const

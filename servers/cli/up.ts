@@ -1,5 +1,5 @@
-import { VERSION } from '../../shared/version.js'
-import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy.js'
+import { VERSION } from '../../shared/util/version.js'
+import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
 import { databaseOptions } from './database-options.js'
 import { instanceOptions } from './instance-options.js'
 import { type Given, readPort, refuseOptions } from './options.js'

@@ -1,6 +1,6 @@
 import { Refusal } from '../../shared/errors.js'
-import { readWorld } from '../world/read-world.js'
-import type { World } from '../world/world.js'
+import type { World } from '../../shared/world/world.js'
+import { readWorld } from '../understudy/read-world.js'
 import { type Given, UsageError } from './options.js'
 
 /**

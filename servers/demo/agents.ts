@@ -3,7 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
 import { POLICY_META } from '../gateway/denial.js'
-import type { Journal, JournalEntry } from '../index.js'
+import type { Journal, JournalEntry } from '../understudy/index.js'
 import { DemoFailure } from './assertions.js'
 
 /** The address of a gateway, and the headers that identify an agent to the gateway. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Approval } from '../index.js'
+import type { Approval } from '../understudy/index.js'
 import { assertEqual, assertPresent } from './assertions.js'
 import type { Narrator } from './narrator.js'
 import type { Database, Receiver } from './scenes-resources.js'

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { z } from 'zod'
-import type { InstanodeView } from '../control-client.js'
+import type { InstanodeView } from '../understudy/control-client.js'
 import { assertEqual, assertPresent } from './assertions.js'
 import type { Narrator } from './narrator.js'
 import type { Stage } from './stage.js'

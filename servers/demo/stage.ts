@@ -1,8 +1,8 @@
 import { relative } from 'node:path'
-import { fixture } from '../../shared/compiled.js'
-import { ControlClient } from '../control-client.js'
-import { createGateway, createUnderstudy } from '../index.js'
-import type { ServerName } from '../server-name.js'
+import { fixture } from '../../shared/util/compiled.js'
+import type { ServerName } from '../../shared/util/server-name.js'
+import { ControlClient } from '../understudy/control-client.js'
+import { createGateway, createUnderstudy } from '../understudy/index.js'
 import { Agent, type Endpoint } from './agents.js'
 import { Worker } from './worker.js'
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock/clock.js'
 import type { IdSource } from '../../shared/ids.js'
-import type { Log } from '../../shared/log.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import type { Log } from '../../shared/util/log.js'
 import type { PolicyEngine } from './policy/model.js'
 
 /** What becomes of the name that a caller of Safebot gives itself: passed on, dropped, or set to the label of its grant. */

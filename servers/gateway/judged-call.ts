@@ -1,7 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { machineNow } from '../../shared/clock/clock.js'
-import type { AuditEntry, AuditOutcome, UpstreamEnd } from '../../shared/control/schemas/audit.js'
-import type { AuditRecorder } from './audit/audit.js'
+import type { AuditEntry, AuditOutcome, UpstreamEnd } from '../../shared/schemas/audit.js'
+import type { AuditRecorder } from './audit.js'
 import type { Settlement } from './policy/model.js'
 
 /** What is known of a call when it is judged. */

@@ -1,11 +1,11 @@
 import type { Instance } from '../../shared/instance.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
-import { VERSION } from '../../shared/version.js'
+import { VERSION } from '../../shared/util/version.js'
 import { identify } from './caller.js'
 import type { Caller } from './service.js'
+import type { ToolKit } from './tools/context.js'
 import { createTools } from './tools/index.js'
-import type { ToolKit } from './tools/kit.js'
 import { refusalText } from './tools/refusal-text.js'
 
 /** `serverInfo.name` of the real service. */

@@ -1,7 +1,7 @@
 import type { Wakeup } from '../../shared/clock/clock.js'
 import { isUnavailable } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
-import type { Notices } from '../../shared/postgres/notices.js'
+import type { Notices } from '../../shared/records/notices.js'
 import type { Reaper } from './domain/reaper.js'
 import type { Receivers } from './domain/receivers.js'
 import type { InstanodeState } from './state.js'

@@ -1,5 +1,5 @@
-import type { TierLimits } from './domain/limits.js'
-import type { Resource, Tier } from './domain/resource.js'
+import type { Resource, Tier } from './domain/model.js'
+import type { TierLimits } from './limits.js'
 
 /** Who is calling, as far as the call itself says. */
 export interface Caller {

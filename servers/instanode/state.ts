@@ -1,18 +1,18 @@
+import type { BucketLevels, TokenBuckets } from '../../shared/clock/token-buckets.js'
 import { type Refusal, wasReset } from '../../shared/errors.js'
 import type { IdPositions } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
-import type { BucketLevels, TokenBuckets } from '../../shared/token-buckets.js'
-import type { Kept, StatefulPart } from '../state/part.js'
-import type { World } from '../world/world.js'
+import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
+import type { World } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
 import type { Core } from './core.js'
 import type { DatabaseCopies, DatabaseProvider } from './databases/provider.js'
 import type { KnownTokens } from './domain/accounts.js'
 import { databaseName } from './domain/database.js'
-import type { Resource } from './domain/resource.js'
+import type { Resource } from './domain/model.js'
 import type { InstanodeTables } from './store/store.js'
-import { beginInstanode } from './world/begin.js'
 import { makeDatabases } from './world/make-databases.js'
+import { beginInstanode } from './world.js'
 
 export interface InstanodeStateOptions {
   instance: Instance

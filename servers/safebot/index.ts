@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
-import type { SafebotView } from '../../shared/control/schemas/safebot-view.js'
 import type { ApiFace } from '../../shared/http/api-face.js'
 import { notFound } from '../../shared/http/not-found.js'
 import type { ControlledServer, Instance } from '../../shared/instance.js'
@@ -9,19 +8,19 @@ import { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
-import { VERSION } from '../../shared/version.js'
-import { DEFAULT_WORLD } from '../world/default-world.js'
+import { VERSION } from '../../shared/util/version.js'
+import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
 import { Agent } from './agent.js'
 import { Agents, readHandle } from './agents.js'
+import type { RemoteServices } from './client/index.js'
 import { type Contract, contractOf } from './contract.js'
-import { controlled } from './control/controlled.js'
 import { keysInHand } from './control/keys-in-hand.js'
+import { controlled } from './control.js'
 import { Relay } from './domain/relay.js'
-import { copying } from './hostile/copied-messages.js'
+import { copying } from './hostile.js'
+import { createRest } from './http/index.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
 import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
-import type { RemoteServices } from './remote/services.js'
-import { createRest } from './rest/index.js'
 import { type RoomAddress, RoomUrls } from './room-url.js'
 import type { SafebotService } from './service.js'
 import { SafebotState } from './state.js'
@@ -29,6 +28,7 @@ import { MemoryStore } from './store/memory.js'
 import type { SafebotStore } from './store/store.js'
 import { createTools } from './tools/index.js'
 import { refusalText } from './tools/refusal-text.js'
+import type { SafebotView } from './view.js'
 
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'safebot-chat'
@@ -223,7 +223,7 @@ export class Safebot {
   /** What it takes to be a client is loaded with the first need of it: a stdio server has to start fast. */
   #reachRemote(): Promise<RemoteServices> {
     const { machine, ids, log } = this.#instance
-    this.#remote ??= import('./remote/services.js').then(
+    this.#remote ??= import('./client/index.js').then(
       ({ RemoteServices }) => new RemoteServices({ machine, ids: ids.stream('remote'), log }),
     )
     return this.#remote

@@ -1,6 +1,6 @@
 import type { ContractName } from '../../shared/contract.js'
-import type { World } from '../world/world.js'
-import type { CopiedMessages } from './hostile/copied-messages.js'
+import type { World } from '../../shared/world/world.js'
+import type { CopiedMessages } from './hostile.js'
 import type { SafebotLimits } from './limits.js'
 
 /** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */

@@ -1,15 +1,15 @@
 import { Refusal, wasReset } from '../../shared/errors.js'
 import type { IdPositions } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
-import type { Kept, StatefulPart } from '../state/part.js'
-import type { World } from '../world/world.js'
+import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
+import type { World } from '../../shared/world/world.js'
 import type { AgentMemories, Agents } from './agents.js'
 import type { Contract } from './contract.js'
 import type { Relay, RelayState } from './domain/relay.js'
 import type { SafebotLimits } from './limits.js'
 import type { Others } from './store/store.js'
-import { beginSafebot } from './world/begin.js'
 import { SharedWorld, type WorldKeys } from './world/shared-world.js'
+import { beginSafebot } from './world.js'
 
 export interface SafebotStateOptions {
   instance: Instance

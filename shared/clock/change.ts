@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { checked, strict } from '../check.js'
 import { Refusal } from '../errors.js'
-import { shown } from '../shown.js'
+import { checked, strict } from '../util/check.js'
+import { shown } from '../util/shown.js'
 import { CLOCK_MODES, type ClockMode, LATEST_INSTANT } from './spec.js'
 
 const milliseconds = z.int().min(0).max(LATEST_INSTANT)

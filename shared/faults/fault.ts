@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { oneKind, strict } from '../check.js'
+import { oneKind, strict } from '../util/check.js'
 
 /** Below this no answer fits, whatever the id of its request, within reason. */
 const SMALLEST_BYTES = 128

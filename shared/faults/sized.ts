@@ -1,6 +1,6 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../is-object.js'
 import type { JsonRpcResponse } from '../mcp/messages.js'
+import { isObject } from '../util/is-object.js'
 
 const PAD = '.'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { checked } from '../check.js'
 import { Refusal } from '../errors.js'
-import type { KnownTools } from '../known-tools.js'
+import { checked } from '../util/check.js'
+import type { KnownTools } from '../util/known-tools.js'
 import { type Fault, type FaultAction, faultSchema, isDue } from './fault.js'
 
 /** A fault, and how often it has been carried out. */

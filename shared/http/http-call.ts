@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { Cancellation } from '../cancellation.js'
+import { Cancellation } from '../util/cancellation.js'
 
 const EMPTY = Buffer.alloc(0)
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { goJson } from '../go-json.js'
+import { goJson } from '../util/go-json.js'
 
 /**
  * `sha256:` and the hex digest of `value` as compact JSON with sorted keys: equal to the one in a gateway's own log

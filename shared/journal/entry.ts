@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject } from '../is-object.js'
+import { isObject } from '../util/is-object.js'
 import { argsHash } from './args-hash.js'
 import type { EntryJson } from './entry-json.js'
 import { maskHeaders } from './mask.js'

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
-import { closestName } from '../closest-name.js'
 import { Refusal } from '../errors.js'
+import { closestName } from '../util/closest-name.js'
 import type { JournalFilter } from './where.js'
 
 /** The servers and tools that journal entries can name. */

@@ -1,4 +1,4 @@
-import { shown } from '../shown.js'
+import { shown } from '../util/shown.js'
 import type { JournalEntry } from './entry.js'
 import { differences, type Expected, fieldOf, matches } from './where.js'
 

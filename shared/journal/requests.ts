@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { strict } from '../check.js'
+import { strict } from '../util/check.js'
 import { whereSchema } from './where.js'
 
 /** What may be asked of a page of the journal. */

@@ -1,4 +1,4 @@
-import type { KnownTools } from '../known-tools.js'
+import type { KnownTools } from '../util/known-tools.js'
 import type { JournalEntry, Outcome } from './entry.js'
 
 /** Upper bounds of the durations that are told apart, in milliseconds; the last is without one. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { checked, strict } from '../check.js'
+import { checked, strict } from '../util/check.js'
 import { type JournalEntry, OUTCOMES, TRANSPORTS } from './entry.js'
 
 const text = z.string().exactOptional()

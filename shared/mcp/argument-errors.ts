@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { shown } from '../shown.js'
+import { shown } from '../util/shown.js'
 
 /**
  * What is wrong with the arguments of a call, in one sentence: every argument at fault, the value it had, what it takes.

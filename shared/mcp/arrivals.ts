@@ -1,6 +1,6 @@
 import type { Instance } from '../instance.js'
-import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry } from '../journal/entry.js'
+import { isObject } from '../util/is-object.js'
 import type { Incoming } from './message-host.js'
 
 export interface ArrivalsOptions<Caller> {

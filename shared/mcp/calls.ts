@@ -1,6 +1,6 @@
 import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { Cancellation } from '../cancellation.js'
 import type { JournalEntry } from '../journal/entry.js'
+import { Cancellation } from '../util/cancellation.js'
 import type { Call, Conversation, Reply } from './conversation.js'
 import type { Incoming } from './message-host.js'
 

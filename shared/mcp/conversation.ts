@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Garbling } from '../faults/garbling.js'
-import type { Troubled } from '../faults/meet.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
+import type { Troubled } from './apply-fault.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
 /** A message the server sends of its own accord: a notification, or a request to the client. */

@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
-import type { JsonObjectSchema, ToolHints, ToolListing } from '../known-tools.js'
+import type { JsonObjectSchema, ToolHints, ToolListing } from '../util/known-tools.js'
 import { explainIssues } from './argument-errors.js'
 
 /** What a handler is given beside its arguments. */

@@ -1,7 +1,7 @@
 import type { Refusal } from '../errors.js'
-import { meet, type Ways } from '../faults/meet.js'
 import type { Due } from '../faults/table.js'
 import type { Instance } from '../instance.js'
+import { meet, type Ways } from './apply-fault.js'
 import type { Call } from './conversation.js'
 import type { JsonRpcResponse } from './messages.js'
 

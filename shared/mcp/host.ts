@@ -6,11 +6,11 @@ import {
   McpError,
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
+import { TokenBuckets } from '../clock/token-buckets.js'
 import type { Refusal } from '../errors.js'
 import { sized } from '../faults/sized.js'
-import { isObject } from '../is-object.js'
 import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
-import { TokenBuckets } from '../token-buckets.js'
+import { isObject } from '../util/is-object.js'
 import { Arrivals } from './arrivals.js'
 import { AskedClients } from './asked-clients.js'
 import { Calls } from './calls.js'

@@ -6,7 +6,7 @@ import {
   type JSONRPCResultResponse,
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../is-object.js'
+import { isObject } from '../util/is-object.js'
 
 export type JsonRpcResponse = JSONRPCResultResponse | JSONRPCErrorResponse
 

@@ -1,4 +1,4 @@
-import { createInstance } from '../../servers/create-instance.js'
+import { createInstance } from '../../servers/understudy/instance.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import { notFound } from '../../shared/http/not-found.js'

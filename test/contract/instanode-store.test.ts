@@ -4,8 +4,8 @@ import { INSTANODE_MIGRATIONS } from '../../servers/instanode/store/postgres/mig
 import { PostgresStore } from '../../servers/instanode/store/postgres/postgres-store.js'
 import type { InstanodeStore } from '../../servers/instanode/store/store.js'
 import { Clock } from '../../shared/clock/clock.js'
-import { silentLog } from '../../shared/log.js'
-import { StoreDatabase } from '../../shared/postgres/store-database.js'
+import { StoreDatabase } from '../../shared/records/store-database.js'
+import { silentLog } from '../../shared/util/log.js'
 import { useStores } from '../support/store.js'
 import { STORE_CASES } from './instanode/store.js'
 

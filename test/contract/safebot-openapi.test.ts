@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import * as schema from '../../servers/safebot/rest/schemas.js'
+import * as schema from '../../servers/safebot/http/schemas.js'
 import type { RawAnswer } from '../support/raw-http.js'
 import { send } from '../support/raw-http.js'
 import { startSafebot } from '../support/safebot.js'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { World } from '../../servers/index.js'
-import { checkWorld } from '../../servers/world/world.js'
+import type { World } from '../../servers/understudy/index.js'
+import { checkWorld } from '../../shared/world/world.js'
 import { Command } from '../support/command.js'
 import { connected } from '../support/databases.js'
 import { createPostgres, createWebhook, listed, PAID } from '../support/instanode.js'

@@ -1,6 +1,6 @@
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js'
 import { describe, expect, it } from 'vitest'
-import type { Overlay } from '../../servers/index.js'
+import type { Overlay } from '../../servers/understudy/index.js'
 import { HttpStream } from '../support/http-stream.js'
 import { openSession, rpc, send } from '../support/raw-http.js'
 import { createRoom } from '../support/room.js'

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { VERSION } from '../../shared/version.js'
+import { VERSION } from '../../shared/util/version.js'
 import { Command } from '../support/command.js'
 import { rpc, send } from '../support/raw-http.js'
 

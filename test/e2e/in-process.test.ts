@@ -1,8 +1,13 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ControlClient } from '../../servers/control-client.js'
-import { createInstanode, createSafebot, createUnderstudy, type Handles } from '../../servers/index.js'
+import { ControlClient } from '../../servers/understudy/control-client.js'
+import {
+  createInstanode,
+  createSafebot,
+  createUnderstudy,
+  type Handles,
+} from '../../servers/understudy/index.js'
 import { RecordingDatabases } from '../support/recording-databases.js'
 import { PATIENT } from '../support/run-options.js'
 import { call, ok, refused } from '../support/understudy.js'

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createUnderstudy } from '../../servers/understudy.js'
+import { createUnderstudy } from '../../servers/understudy/understudy.js'
 import { Command } from '../support/command.js'
 import { rpc } from '../support/raw-http.js'
 

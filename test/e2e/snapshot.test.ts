@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createUnderstudy } from '../../servers/index.js'
-import { dataOf } from '../../servers/state/snapshot.js'
+import { createUnderstudy } from '../../servers/understudy/index.js'
+import { dataOf } from '../../servers/understudy/snapshot.js'
 import { codeOf, connected } from '../support/databases.js'
 import { HttpStream } from '../support/http-stream.js'
 import { connectOverHttp, createPostgres, createWebhook, DAY, listed, PAID } from '../support/instanode.js'

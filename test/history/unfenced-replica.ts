@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { createUnderstudy } from '#built/servers/index.js'
 import { Consumer } from '#built/servers/safebot/domain/consumer.js'
+import { createUnderstudy } from '#built/servers/understudy/index.js'
 
 /**
  * A program: a replica as the command has it, with one check taken out, so that it can be seen that the history checker finds what

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { createUnderstudy, type Understudy } from '../../servers/index.js'
 import { LEASE_MS } from '../../servers/safebot/domain/consumer.js'
+import { createUnderstudy, type Understudy } from '../../servers/understudy/index.js'
 import { claim, claimNow, createRoom, say, type Task } from '../support/room.js'
 import { call } from '../support/understudy.js'
 

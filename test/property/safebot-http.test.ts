@@ -1,8 +1,8 @@
 import { request as httpRequest } from 'node:http'
 import { fc, test } from '@fast-check/vitest'
 import { expect } from 'vitest'
-import { createInstance } from '../../servers/create-instance.js'
 import { Safebot } from '../../servers/safebot/index.js'
+import { createInstance } from '../../servers/understudy/instance.js'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
 import { registeredAgent } from '../support/safebot-agent.js'
 

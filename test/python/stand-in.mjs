@@ -1,7 +1,7 @@
 // The built library on a manual clock, for a test in another language. Prints where Safebot is; then a line of milliseconds
 // on stdin moves the clock, and is answered with a line once all that fell due is done.
 import { createInterface } from 'node:readline'
-import { createUnderstudy } from '../../dist/servers/index.js'
+import { createUnderstudy } from '../../dist/servers/understudy/index.js'
 
 const understudy = await createUnderstudy({ clock: 'manual' })
 process.stdout.write(`${understudy.safebot.apiUrl}\n`)

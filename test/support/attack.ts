@@ -1,5 +1,5 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import type { Understudy } from '../../servers/index.js'
+import type { Understudy } from '../../servers/understudy/index.js'
 import { connectOver, startGateway } from './gateway.js'
 import { PAID } from './instanode.js'
 import { policyFile } from './rehearse.js'

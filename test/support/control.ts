@@ -1,5 +1,5 @@
-import { ControlClient } from '../../servers/control-client.js'
-import type { Understudy, UnderstudyOptions } from '../../servers/index.js'
+import { ControlClient } from '../../servers/understudy/control-client.js'
+import type { Understudy, UnderstudyOptions } from '../../servers/understudy/index.js'
 import { type RawAnswer, send } from './raw-http.js'
 import { RecordingDatabases } from './recording-databases.js'
 import { startUnderstudy } from './understudy.js'

@@ -2,9 +2,9 @@
 import { instanceOptions } from '../../dist/servers/cli/instance-options.js'
 import { readCommandLine } from '../../dist/servers/cli/options.js'
 import { runStdio, within } from '../../dist/servers/cli/serve.js'
-import { createInstance } from '../../dist/servers/create-instance.js'
 import { Safebot } from '../../dist/servers/safebot/index.js'
-import { withStore } from '../../dist/servers/store-options.js'
+import { createInstance } from '../../dist/servers/understudy/instance.js'
+import { withStore } from '../../dist/servers/understudy/store-options.js'
 
 const [action = '{}', ...args] = process.argv.slice(2)
 const instance = await createInstance(await withStore(instanceOptions(readCommandLine(args, process.env))))

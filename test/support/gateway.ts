@@ -3,7 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { onTestFinished } from 'vitest'
 import { createGateway, type Gateway, type GatewayOptions } from '../../servers/gateway/index.js'
 import { createEngine, type PolicyEngine, readPolicy } from '../../servers/gateway/policy/index.js'
-import type { Understudy } from '../../servers/index.js'
+import type { Understudy } from '../../servers/understudy/index.js'
 import type { Clock } from '../../shared/clock/clock.js'
 
 /** An engine of a policy that stands in the test. */

@@ -1,6 +1,6 @@
-import type { InstanceOptions } from '../../servers/create-instance.js'
 import type { InstanodeOptions } from '../../servers/instanode/index.js'
-import { storeAt } from '../../servers/store-options.js'
+import type { InstanceOptions } from '../../servers/understudy/instance.js'
+import { storeAt } from '../../servers/understudy/store-options.js'
 import { type RunningInstanode, startInstanode } from './instanode.js'
 import { RecordingDatabases } from './recording-databases.js'
 

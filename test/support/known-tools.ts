@@ -1,5 +1,5 @@
-import type { ToolListing } from '../../shared/known-tools.js'
-import { KnownTools } from '../../shared/known-tools.js'
+import type { ToolListing } from '../../shared/util/known-tools.js'
+import { KnownTools } from '../../shared/util/known-tools.js'
 
 /** Two servers that are nothing but their tools; `announced` has a line for each time a server said that its list has changed. */
 export function knownTools(announced: string[] = []): KnownTools {

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { readPolicy } from '../../servers/gateway/policy/index.js'
 import type { Policy } from '../../servers/gateway/policy/model.js'
-import type { Rehearsal } from '../../servers/gateway/rehearse/index.js'
-import { url } from '../../servers/gateway/rehearse/index.js'
-import type { OpenWay } from '../../servers/gateway/rehearse/via/way.js'
+import type { Rehearsal } from '../../servers/rehearsal/index.js'
+import { url } from '../../servers/rehearsal/index.js'
+import type { OpenWay } from '../../servers/rehearsal/via/way.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 

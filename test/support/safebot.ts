@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
-import { createInstance, type InstanceOptions } from '../../servers/create-instance.js'
 import { Safebot, type SafebotOptions } from '../../servers/safebot/index.js'
-import { storeAt } from '../../servers/store-options.js'
+import { createInstance, type InstanceOptions } from '../../servers/understudy/instance.js'
+import { storeAt } from '../../servers/understudy/store-options.js'
 import type { Instance } from '../../shared/instance.js'
 import { registeredAgent, SafebotAgent } from './safebot-agent.js'
 

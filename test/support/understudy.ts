@@ -2,7 +2,7 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { onTestFinished } from 'vitest'
-import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../../servers/index.js'
+import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../../servers/understudy/index.js'
 
 /** An instance on a manual clock with a fixed seed, closed when the test is over. */
 export async function startUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {

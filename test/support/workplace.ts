@@ -1,4 +1,4 @@
-import type { UnderstudyOptions } from '../../servers/index.js'
+import type { UnderstudyOptions } from '../../servers/understudy/index.js'
 import { createRoom } from './room.js'
 import { startUnderstudy } from './understudy.js'
 

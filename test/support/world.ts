@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Understudy } from '../../servers/index.js'
-import { dataOf } from '../../servers/state/snapshot.js'
+import type { Understudy } from '../../servers/understudy/index.js'
+import { dataOf } from '../../servers/understudy/snapshot.js'
 
 /** All there is, but for where this instance happens to listen. */
 export async function dumpOf(understudy: Understudy): Promise<string> {

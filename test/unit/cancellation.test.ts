@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Cancellation } from '../../shared/cancellation.js'
+import { Cancellation } from '../../shared/util/cancellation.js'
 
 it('aborts the signal a handler holds, with the first reason', () => {
   const cancellation = new Cancellation()

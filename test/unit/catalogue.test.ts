@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Catalogue } from '../../shared/catalogue/catalogue.js'
-import type { Change, Overlay } from '../../shared/catalogue/overlay.js'
+import type { Change, Overlay } from '../../shared/overlays/overlay.js'
+import { Catalogue } from '../../shared/overlays/overlays.js'
 import { knownTools } from '../support/known-tools.js'
 
 function catalogueOf(overlays: Overlay[], announced: string[] = []): Catalogue {

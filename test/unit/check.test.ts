@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { checked, oneKind, strict } from '../../shared/check.js'
+import { checked, oneKind, strict } from '../../shared/util/check.js'
 
 const schema = z.array(
   strict({

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { durationMs } from '../../servers/world/duration.js'
+import { durationMs } from '../../shared/world/duration.js'
 
 it.each([
   ['PT0S', 0],

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Gate } from '../../shared/gate.js'
+import { Gate } from '../../shared/util/locks.js'
 
 /** A piece of work that notes when it begins and ends, and ends when it is told to. */
 function piece(log: string[], name: string) {

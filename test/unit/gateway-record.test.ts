@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { GatewayRecord } from '../../shared/control/gateway-record.js'
-import type { AuditEntry } from '../../shared/control/schemas/audit.js'
+import { GatewayRecord } from '../../servers/control/gateway-record.js'
+import type { AuditEntry } from '../../shared/schemas/audit.js'
 
 const ENTRY: AuditEntry = {
   ...{ seq: 1, at: '2026-01-01T00:00:00.000Z', grant: 'default', session: null, requestId: 1, tool: 'x' },

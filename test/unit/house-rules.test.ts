@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { VERSION } from '../../shared/version.js'
+import { VERSION } from '../../shared/util/version.js'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -20,7 +20,7 @@ function findings(pattern: RegExp, files: { path: string; text: string }[]): str
 
 const BYPASSES = /\bDate\.now\b|new Date\(\)|performance\.now|\bset(Timeout|Interval)\b|timers\/promises/
 /** The page is a program of its own, in a browser: its time has one source, too. */
-const PAGE_TIME = 'shared/control/page/browser-time.ts'
+const PAGE_TIME = 'servers/page/browser-time.ts'
 const code = [...sources('servers'), ...sources('shared')]
 
 describe('the house', () => {
@@ -58,7 +58,7 @@ describe('the house', () => {
 
   it('has the page make no markup of text', () => {
     expect(
-      findings(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/i, sources('shared/control/page')),
+      findings(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/i, sources('servers/page')),
     ).toEqual([])
   })
 

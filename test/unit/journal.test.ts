@@ -9,7 +9,7 @@ import { Clock } from '../../shared/clock/clock.js'
 import { argsHash } from '../../shared/journal/args-hash.js'
 import { JournalEntry } from '../../shared/journal/entry.js'
 import { Journal } from '../../shared/journal/journal.js'
-import { JsonLinesFile } from '../../shared/json-lines-file.js'
+import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { arrival } from '../support/arrival.js'
 
 const clock = () => new Clock({ mode: 'manual' })

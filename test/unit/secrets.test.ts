@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { beginningOf, cutAtSecrets, maskSecrets, secretsIn } from '../../shared/secrets.js'
+import { beginningOf, cutAtSecrets, maskSecrets, secretsIn } from '../../shared/util/secrets.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const KEY = 'ErQCE6CJH9oBWIlD22AaCd6pVfUvu9j0_fxPXqUT5VQ'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Clock } from '../../shared/clock/clock.js'
-import { TokenBuckets } from '../../shared/token-buckets.js'
+import { TokenBuckets } from '../../shared/clock/token-buckets.js'
 
 function start({ maxBuckets = 100 } = {}) {
   const clock = new Clock({ mode: 'manual' })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { expect, it, onTestFinished } from 'vitest'
-import { createInstance } from '../../servers/create-instance.js'
+import { createInstance } from '../../servers/understudy/instance.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'

@@ -1,6 +1,6 @@
-import { isObject } from '../../../shared/is-object.js'
 import { isNotification, isRequest, isResponse } from '../../../shared/mcp/messages.js'
-import { shown } from '../../../shared/shown.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import { shown } from '../../../shared/util/shown.js'
 
 const KEYS = {
   notification: ['jsonrpc', 'method', 'params'],

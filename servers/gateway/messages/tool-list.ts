@@ -1,4 +1,4 @@
-import { isObject } from '../../../shared/is-object.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { PolicyEngine } from '../policy/model.js'
 
 /**

@@ -1,4 +1,4 @@
-import { shown } from '../../../shared/shown.js'
+import { shown } from '../../../shared/util/shown.js'
 import type { Policy, Rule } from './model.js'
 import type { Fields, Place } from './place.js'
 import { rate } from './windows.js'

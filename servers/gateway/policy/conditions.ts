@@ -1,4 +1,4 @@
-import { cut, shown } from '../../../shared/shown.js'
+import { cut, shown } from '../../../shared/util/shown.js'
 import { type Condition, OPERATORS, type Operator, type Plain, type Subject } from './model.js'
 import { patternProblem } from './pattern.js'
 import type { Fields, Place } from './place.js'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { checked, strict } from '../../../shared/check.js'
 import type { Clock } from '../../../shared/clock/clock.js'
+import { checked, strict } from '../../../shared/util/check.js'
 import type { Limit } from './model.js'
 
 const snapshotSchema = z.array(

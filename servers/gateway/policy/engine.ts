@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { isObject } from '../../../shared/is-object.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import { argumentAt } from './arguments.js'
 import { Counters, type Reservation } from './counters.js'
 import type {

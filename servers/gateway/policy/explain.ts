@@ -1,4 +1,4 @@
-import { shown } from '../../../shared/shown.js'
+import { shown } from '../../../shared/util/shown.js'
 import { KNOWN_TOOLS, knownTool } from './known-tools.js'
 import type { Condition, Policy, Rule } from './model.js'
 import { rate } from './windows.js'

@@ -1,4 +1,4 @@
-import { cut } from '../../../shared/shown.js'
+import { cut } from '../../../shared/util/shown.js'
 import type { CounterFinder } from './conditions.js'
 import { entryOf, type Located, plain } from './located.js'
 

@@ -1,4 +1,4 @@
-import { shown } from '../../../shared/shown.js'
+import { shown } from '../../../shared/util/shown.js'
 import { type CounterFinder, readConditions } from './conditions.js'
 import { GLOBAL, scopeOf } from './intercept-counters.js'
 import { type Counting, limitAmong, readShorthand, readState } from './intercept-state.js'

@@ -1,4 +1,4 @@
-import { cut } from '../../../shared/shown.js'
+import { cut } from '../../../shared/util/shown.js'
 import type { Amount, Condition, Limit } from './model.js'
 import type { Fields, Place } from './place.js'
 import { WINDOW_NAMES, WINDOWS, type WindowName } from './windows.js'

@@ -1,5 +1,5 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
-import { shown } from '../../../shared/shown.js'
+import { shown } from '../../../shared/util/shown.js'
 import type { Located } from './located.js'
 import type { Findings } from './problems.js'
 

@@ -1,4 +1,4 @@
-import type { ServerName } from '../../server-name.js'
+import type { ServerName } from '../../../shared/util/server-name.js'
 
 /** What a policy's author should know of a tool. A test holds it to the genuine tools. */
 export interface KnownTool {

@@ -1,5 +1,5 @@
-import { closestName } from '../../../shared/closest-name.js'
-import { shown } from '../../../shared/shown.js'
+import { closestName } from '../../../shared/util/closest-name.js'
+import { shown } from '../../../shared/util/shown.js'
 import { type Located, plain } from './located.js'
 import type { Plain, Warning } from './model.js'
 import type { Findings } from './problems.js'

@@ -1,5 +1,5 @@
 import { Refusal } from '../../../shared/errors.js'
-import { FileError, readRegularFile } from '../../../shared/read-file.js'
+import { FileError, readRegularFile } from '../../../shared/util/read-file.js'
 import type { PolicyReading } from './model.js'
 import { readPolicy } from './read.js'
 

@@ -1,5 +1,5 @@
 import { Refusal } from '../../../shared/errors.js'
-import { cut } from '../../../shared/shown.js'
+import { cut } from '../../../shared/util/shown.js'
 import type { Warning } from './model.js'
 
 /** One thing wrong with the text of a policy. */

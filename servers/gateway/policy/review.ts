@@ -1,10 +1,10 @@
-import { closestName } from '../../../shared/closest-name.js'
+import { closestName } from '../../../shared/util/closest-name.js'
 import { explainPolicy, explainTool, toolsOf } from './explain.js'
 import { KNOWN_TOOLS, knownTool } from './known-tools.js'
 import type { Policy, PolicyReading, Rule, Warning } from './model.js'
 import { productHoles } from './product-holes.js'
-import { reviewConditions } from './review-conditions.js'
 import { reviewLimits } from './review-limits.js'
+import { reviewConditions } from './review-rules.js'
 
 /** All that its author should know of a policy: what looks wrong, then what is worth knowing. */
 export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {

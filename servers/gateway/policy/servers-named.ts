@@ -1,4 +1,4 @@
-import { SERVER_NAMES, type ServerName } from '../../server-name.js'
+import { SERVER_NAMES, type ServerName } from '../../../shared/util/server-name.js'
 import { knownTool } from './known-tools.js'
 import type { Policy } from './model.js'
 

@@ -9,7 +9,7 @@ import {
   type ParsedNode,
   parseAllDocuments,
 } from 'yaml'
-import { cut, shown } from '../../../shared/shown.js'
+import { cut, shown } from '../../../shared/util/shown.js'
 import type { Entry, Located } from './located.js'
 import type { Findings } from './problems.js'
 

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../../../shared/is-object.js'
 import { invalidRequest } from '../../../shared/mcp/http/rejection.js'
 import {
   anonymousError,
@@ -9,8 +8,9 @@ import {
   isRequestId,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate, Settled, Verdict } from '../gate.js'
-import type { Grant } from '../grants/grant.js'
+import type { Grant } from '../grant.js'
 import type { JudgedCall } from '../judged-call.js'
 import { callOf, unsound } from '../messages/readable.js'
 import type { OpenCalls } from './open-calls.js'

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isObject } from '../../../shared/is-object.js'
 import { invalidRequest } from '../../../shared/mcp/http/rejection.js'
-import type { ReadableBody } from '../messages/body.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import type { ReadableBody } from '../messages.js'
 
 /**
  * Revision 2026-07-28 names method and tool in headers, too, and an upstream may go by those.

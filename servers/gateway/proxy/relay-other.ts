@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
-import { isObject } from '../../../shared/is-object.js'
 import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import { withoutHidden } from '../messages/tool-list.js'
 import type { PolicyEngine } from '../policy/model.js'
-import type { HttpUpstream, UpstreamAnswer, UpstreamRequest } from '../upstream/http-upstream.js'
-import { readAnswer } from '../upstream/read-answer.js'
 import { relayEvents } from './answer-events.js'
+import type { HttpUpstream, UpstreamAnswer, UpstreamRequest } from './http-upstream.js'
 import { passedHeaders } from './passed-headers.js'
+import { readAnswer } from './read-answer.js'
 import { excerpt, isEventStream, STREAM, sendJson } from './send-answer.js'
 
 /** Passes on a request that carries no message: GET for a stream, DELETE for the end of a session. */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { UpstreamAnswer } from '../upstream/http-upstream.js'
+import type { UpstreamAnswer } from './http-upstream.js'
 
 /** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
 const SHOWN_CHARS = 200

@@ -1,8 +1,8 @@
-import type { InstanodeView } from '../../../shared/control/schemas/instanode-view.js'
-import { iso } from '../../../shared/control/schemas/instant.js'
 import { maskHeaders } from '../../../shared/journal/mask.js'
-import { beginningOf } from '../../../shared/secrets.js'
+import { iso } from '../../../shared/schemas/instant.js'
+import { beginningOf } from '../../../shared/util/secrets.js'
 import type { Delivery } from '../domain/delivery.js'
+import type { InstanodeView } from '../view.js'
 
 type DeliveryState = NonNullable<InstanodeView['resources'][number]['deliveries']>['latest'][number]
 

@@ -1,5 +1,5 @@
 import { dashboardUrl, pricingUrl, startUrl } from './links.js'
-import type { Resource } from './resource.js'
+import type { Resource } from './model.js'
 
 const NOUNS = { postgres: 'database', webhook: 'webhook receiver' } as const
 

@@ -1,10 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Log } from '../../../shared/log.js'
+import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { Caller, Removed } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
+import { isLive, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
 import type { Reaper } from './reaper.js'
 import {
@@ -15,7 +16,6 @@ import {
   resourceExpired,
   unknownToken,
 } from './refusals.js'
-import { isLive, type Resource } from './resource.js'
 import { readToken } from './token.js'
 import { trimSpace } from './trim-space.js'
 

@@ -1,12 +1,12 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Log } from '../../../shared/log.js'
+import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
+import { databaseLimits } from '../limits.js'
 import { databaseName } from './database.js'
-import { databaseLimits } from './limits.js'
+import type { Resource, Tier } from './model.js'
 import type { Reaper } from './reaper.js'
 import { internalError } from './refusals.js'
-import type { Resource, Tier } from './resource.js'
 
 /** What is left of what was permanent once it is paid for no longer: 168 hours, as the service gives it. */
 export const GRACE_MS = 168 * 60 * 60_000

@@ -1,13 +1,13 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import type { Gate } from '../../../shared/gate.js'
-import type { Log } from '../../../shared/log.js'
+import type { Gate } from '../../../shared/util/locks.js'
+import type { Log } from '../../../shared/util/log.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Account, Plan } from './account.js'
 import type { Accounts } from './accounts.js'
+import { isLive, nextVisit, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
 import type { Reaper } from './reaper.js'
-import { isLive, nextVisit, type Resource } from './resource.js'
 
 export interface PlansOptions {
   store: InstanodeStore

@@ -1,11 +1,11 @@
-import type { Gate } from '../../../shared/gate.js'
+import type { Gate } from '../../../shared/util/locks.js'
+import type { TierLimits } from '../limits.js'
 import type { Abortable, AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
 import type { Accounts } from './accounts.js'
 import { TOKEN_LIFETIME_SECONDS } from './credentials.js'
-import type { TierLimits } from './limits.js'
+import type { Resource } from './model.js'
 import type { Ownership } from './ownership.js'
 import type { Provisioning } from './provisioning.js'
-import type { Resource } from './resource.js'
 
 /** The service in this process. */
 export class Platform implements InstanodeService {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { inTime } from '../../../shared/clock/in-time.js'
-import type { Log } from '../../../shared/log.js'
+import type { Log } from '../../../shared/util/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from '../store/store.js'
 

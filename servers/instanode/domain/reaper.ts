@@ -1,12 +1,12 @@
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/gate.js'
-import type { Log } from '../../../shared/log.js'
+import type { Gate } from '../../../shared/util/locks.js'
+import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
+import { storageBytesOf } from '../limits.js'
 import type { InstanodeStore } from '../store/store.js'
 import { databaseName } from './database.js'
-import { storageBytesOf } from './limits.js'
-import type { Resource } from './resource.js'
+import type { Resource } from './model.js'
 
 /** How often the service's own reaper comes round, under the observed contract. */
 const TICK_MS = 5 * 60_000

@@ -1,13 +1,13 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable } from '../../../shared/errors.js'
-import type { Gate } from '../../../shared/gate.js'
 import type { IdSource } from '../../../shared/ids.js'
-import type { Log } from '../../../shared/log.js'
+import type { Gate } from '../../../shared/util/locks.js'
+import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
+import { limitsOf } from '../limits.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Delivery } from './delivery.js'
-import { limitsOf } from './limits.js'
-import { isLive, type Resource } from './resource.js'
+import { isLive, type Resource } from './model.js'
 
 export interface ReceiversOptions {
   store: InstanodeStore

@@ -1,5 +1,5 @@
 import { Refusal } from '../../../shared/errors.js'
-import { DAILY_CAP } from './limits.js'
+import { DAILY_CAP } from '../limits.js'
 import { pricingUrl, startUrl } from './links.js'
 
 /** A refusal of the service: the status, code and message its HTTP API answers with, which its tools quote. */

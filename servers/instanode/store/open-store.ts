@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Instance } from '../../../shared/instance.js'
-import { type InstanodeHostility, tokenSecret } from '../hostile/hostility.js'
+import { type InstanodeHostility, tokenSecret } from '../hostile.js'
 import { MemoryStore } from './memory.js'
 import type { InstanodeStore } from './store.js'
 

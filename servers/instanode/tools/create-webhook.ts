@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
-import type { ToolKit } from './kit.js'
+import type { ToolKit } from './context.js'
 import { leadingLines, lifetimeLine, provisionedResult } from './provisioned.js'
 import { expiresIn, provisionedOutput, resourceName } from './schemas.js'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
-import { requireToken, type ToolKit } from './kit.js'
+import { requireToken, type ToolKit } from './context.js'
 
 export const getApiToken = (kit: ToolKit) =>
   defineTool({

@@ -1,12 +1,12 @@
 import type { Tool } from '../../../shared/mcp/define-tool.js'
 import type { Caller } from '../service.js'
-import { claimToken } from './claim-token.js'
-import { createPostgres } from './create-postgres.js'
+import { claimToken } from './account.js'
+import type { ToolKit } from './context.js'
+import { createPostgres } from './create.js'
 import { createWebhook } from './create-webhook.js'
 import { deleteResource } from './delete-resource.js'
 import { getApiToken } from './get-api-token.js'
-import type { ToolKit } from './kit.js'
-import { listResources } from './list-resources.js'
+import { listResources } from './resources.js'
 import { unmarked } from './unmarked.js'
 
 /** The six tools, in the order the service lists them. */

@@ -1,8 +1,8 @@
 import type { Refusal } from '../../../shared/errors.js'
-import { DAILY_CAP } from '../domain/limits.js'
 import { pricingUrl, startUrl } from '../domain/links.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { NEEDS_TOKEN } from './kit.js'
+import { DAILY_CAP } from '../limits.js'
+import { NEEDS_TOKEN } from './context.js'
 
 /** A failed tool call in the client's words: four kinds it explains itself, the rest it quotes. */
 export function refusalText(tool: string, refusal: Refusal): string {

@@ -1,5 +1,5 @@
-import type { WorldReceiver } from '../../world/world.js'
-import { badWorld } from '../../world/world-error.js'
+import type { WorldReceiver } from '../../../shared/world/world.js'
+import { badWorld } from '../../../shared/world/world-error.js'
 import type { Receivers } from '../domain/receivers.js'
 
 type WorldDelivery = NonNullable<WorldReceiver['deliveries']>[number]

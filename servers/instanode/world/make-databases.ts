@@ -1,6 +1,6 @@
-import { badWorld } from '../../world/world-error.js'
+import { badWorld } from '../../../shared/world/world-error.js'
 import type { DatabaseProvider } from '../databases/provider.js'
-import type { Beginning } from './begin.js'
+import type { Beginning } from '../world.js'
 
 /** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
 const CONNECT_MS = 75_000

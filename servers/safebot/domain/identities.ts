@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/gate.js'
+import type { Gate } from '../../../shared/util/locks.js'
 import type { SafebotStore } from '../store/store.js'
 import { isBase64Of } from './base64.js'
 import { HANDLE, type Identity } from './identity.js'

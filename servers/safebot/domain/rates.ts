@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { type BucketLevels, TokenBuckets } from '../../../shared/token-buckets.js'
+import { type BucketLevels, TokenBuckets } from '../../../shared/clock/token-buckets.js'
 import type { Rate, SafebotLimits } from '../limits.js'
 import { ServiceRefusal } from './refusals.js'
 

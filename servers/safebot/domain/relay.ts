@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { Gate } from '../../../shared/gate.js'
 import type { IdSource } from '../../../shared/ids.js'
+import { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import type {

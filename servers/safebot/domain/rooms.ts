@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/gate.js'
+import type { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import type { Foresight, RoomTransaction, SafebotStore } from '../store/store.js'

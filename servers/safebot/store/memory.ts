@@ -1,4 +1,4 @@
-import { OneAtATime } from '../../../shared/one-at-a-time.js'
+import { OneAtATime } from '../../../shared/util/one-at-a-time.js'
 import { Consumer } from '../domain/consumer.js'
 import type { Identity } from '../domain/identity.js'
 import { NONCE_KINDS, type NonceKind, Nonces } from '../domain/nonces.js'

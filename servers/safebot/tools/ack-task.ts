@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
-import { enterRoom, type ToolKit } from './kit.js'
+import { enterRoom, type ToolKit } from './context.js'
 import { roomUrl, wholeNumber } from './schemas.js'
 
 export const ackTask = (kit: ToolKit) =>

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
 import { claimFor, claimInput, claimOutput, renderEmpty } from './claiming.js'
-import type { ToolKit } from './kit.js'
+import type { ToolKit } from './context.js'
 import { notice, taskLine } from './reading.js'
 
 export const claimTask = (kit: ToolKit) =>

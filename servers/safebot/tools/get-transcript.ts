@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../agent.js'
-import type { ToolKit } from './kit.js'
+import type { ToolKit } from './context.js'
 import { line, notice, read } from './reading.js'
 import { activeRoomChanged, afterSeq, readMessage, roomUrl, wholeNumber } from './schemas.js'
 

@@ -4,7 +4,7 @@ import type { Agent } from '../agent.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { seal } from '../sealing.js'
 import type { Post, SafebotService } from '../service.js'
-import { enterRoom, type ToolKit } from './kit.js'
+import { enterRoom, type ToolKit } from './context.js'
 import { label, roomUrl } from './schemas.js'
 
 export const sendMessage = (kit: ToolKit) =>

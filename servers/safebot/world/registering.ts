@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import type { IdSource } from '../../../shared/ids.js'
-import { agoMsOf, type Happening } from '../../world/story.js'
-import type { WorldIdentity } from '../../world/world.js'
+import { agoMsOf, type Happening } from '../../../shared/world/replay.js'
+import type { WorldIdentity } from '../../../shared/world/world.js'
 import type { Relay } from '../domain/relay.js'
 
 const KEY_BYTES = 32

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { StoreDatabase } from '../../../shared/postgres/store-database.js'
+import type { StoreDatabase } from '../../../shared/records/store-database.js'
 
 /** By which name those who share a store know what was laid there last. */
 const SETTING = 'safebot world'

@@ -7,9 +7,10 @@ import { readBody } from '../../http/read-body.js'
 import { SseStream } from '../../http/sse.js'
 import { addStamp } from '../../http/stamp.js'
 import type { IdSource } from '../../ids.js'
-import { isObject } from '../../is-object.js'
 import type { JournalEntry } from '../../journal/entry.js'
-import type { Log } from '../../log.js'
+import type { SharedSessions } from '../../records/shared-sessions.js'
+import { isObject } from '../../util/is-object.js'
+import type { Log } from '../../util/log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
 import type { MessageHost } from '../message-host.js'
 import { anonymousError, expectsAnswer, isRequest, RpcCode } from '../messages.js'
@@ -33,7 +34,6 @@ import {
   tooManySessions,
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
-import type { SharedSessions } from './shared-sessions.js'
 
 /** What the SDK's own transport takes; a sealed message of 192 KiB fits many times over. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -2,8 +2,8 @@ import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock, Wakeup } from '../../clock/clock.js'
 import type { SseStream } from '../../http/sse.js'
 import type { IdSource } from '../../ids.js'
+import type { SharedSessions } from '../../records/shared-sessions.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
-import type { SharedSessions } from './shared-sessions.js'
 
 /** How long a session may go unused: clients are free to leave without a DELETE, and each holds memory. */
 export const SESSION_IDLE_MS = 30 * 60_000

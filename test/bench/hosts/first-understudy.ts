@@ -1,4 +1,4 @@
-import { createUnderstudy } from '#built/servers/index.js'
+import { createUnderstudy } from '#built/servers/understudy/index.js'
 
 /** A program: prints how many milliseconds the first instance of a process takes to listen, all modules loaded. */
 const begin = performance.now()

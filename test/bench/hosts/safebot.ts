@@ -1,5 +1,5 @@
-import { createInstance } from '#built/servers/create-instance.js'
 import { Safebot } from '#built/servers/safebot/index.js'
+import { createInstance } from '#built/servers/understudy/instance.js'
 
 /** A program: Safebot over HTTP as the command has it, its journal `on` or `off`; prints the URL of its MCP endpoint. */
 const instance = await createInstance({ journal: process.argv[2] !== 'off' })

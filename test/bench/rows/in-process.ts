@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { createUnderstudy } from '#built/servers/index.js'
+import { createUnderstudy } from '#built/servers/understudy/index.js'
 import type { Row } from '../row.js'
 import { median } from '../statistics.js'
 

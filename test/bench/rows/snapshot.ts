@@ -1,4 +1,4 @@
-import { createUnderstudy } from '#built/servers/index.js'
+import { createUnderstudy } from '#built/servers/understudy/index.js'
 import type { Measurement, Row } from '../row.js'
 import { median } from '../statistics.js'
 

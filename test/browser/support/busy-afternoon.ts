@@ -1,4 +1,4 @@
-import type { Understudy } from '../../../servers/index.js'
+import type { Understudy } from '../../../servers/understudy/index.js'
 import { send } from '../../support/raw-http.js'
 import type { RecordingDatabases } from '../../support/recording-databases.js'
 import { until } from '../../support/until.js'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Understudy, UnderstudyOptions } from '../../../servers/index.js'
+import type { Understudy, UnderstudyOptions } from '../../../servers/understudy/index.js'
 import { PAID } from '../../support/instanode.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'
 import { startUnderstudy } from '../../support/understudy.js'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { z } from 'zod'
-import { provisionedDatabase, provisionedReceiver } from '../../../servers/instanode/rest/schemas.js'
+import { provisionedDatabase, provisionedReceiver } from '../../../servers/instanode/http/schemas.js'
 import { FREE, PAID } from '../../support/instanode.js'
 import type { Case } from './case.js'
 import { make, type World } from './world.js'

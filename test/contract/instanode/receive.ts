@@ -1,4 +1,4 @@
-import { deliveryLog, taken } from '../../../servers/instanode/rest/schemas.js'
+import { deliveryLog, taken } from '../../../servers/instanode/http/schemas.js'
 import type { Case } from './case.js'
 import type { World } from './world.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Understudy } from '../../../servers/index.js'
+import type { Understudy } from '../../../servers/understudy/index.js'
 import { agentBehind, NAIVE, reached, underAttack } from '../../support/attack.js'
 import { createRoom, transcript } from '../../support/room.js'
 import { call, ok, refused, textOf } from '../../support/understudy.js'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { attackNames, readAttacks } from '../../../servers/attack/attack-file.js'
+import { attackNames, readAttacks } from '../../../servers/understudy/attacks/attack-file.js'
 import { Command } from '../../support/command.js'
 import { startUnderstudy } from '../../support/understudy.js'
 

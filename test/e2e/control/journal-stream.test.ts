@@ -1,5 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { ControlClient, JournalEvent, StreamRequest } from '../../../servers/control-client.js'
+import type {
+  ControlClient,
+  JournalEvent,
+  StreamRequest,
+} from '../../../servers/understudy/control-client.js'
 import { startControlled } from '../../support/control.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { call, ok } from '../../support/understudy.js'

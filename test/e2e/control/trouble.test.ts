@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Overlay } from '../../../shared/catalogue/overlay.js'
 import type { Fault } from '../../../shared/faults/fault.js'
+import type { Overlay } from '../../../shared/overlays/overlay.js'
 import { startControlled } from '../../support/control.js'
 import { call, ok, refused } from '../../support/understudy.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Fault } from '../../../servers/index.js'
+import type { Fault } from '../../../servers/understudy/index.js'
 import { inFrontOf } from '../../support/gateway.js'
 import { HttpStream } from '../../support/http-stream.js'
 import { BOTH, eventsOf, rpc, send } from '../../support/raw-http.js'

@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_WORLD } from '../../../servers/world/default-world.js'
 import { IdSource } from '../../../shared/ids.js'
+import { DEFAULT_WORLD } from '../../../shared/world/default-world.js'
 import {
   createWebhook,
   DAY,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { command, rehearse } from '../../../servers/gateway/rehearse/index.js'
+import { command, rehearse } from '../../../servers/rehearsal/index.js'
 import { COMMAND } from '../../support/command.js'
 import { policyFile, wrongOf } from '../../support/rehearse.js'
 

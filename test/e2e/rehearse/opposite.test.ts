@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { builtin, rehearse, url } from '../../../servers/gateway/rehearse/index.js'
-import type { OpenWay } from '../../../servers/gateway/rehearse/via/way.js'
+import { builtin, rehearse, url } from '../../../servers/rehearsal/index.js'
+import type { OpenWay } from '../../../servers/rehearsal/via/way.js'
 import { broken, policyFile, straightTo, wrongOf } from '../../support/rehearse.js'
 
 const JSON_POLICY = 'policylayer/safebot.json'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { rehearse } from '../../../servers/gateway/rehearse/index.js'
+import { rehearse } from '../../../servers/rehearsal/index.js'
 import { fixturePolicies, policyFile, wrongOf } from '../../support/rehearse.js'
 
 describe('a rehearsal of each policy in fixtures/', () => {

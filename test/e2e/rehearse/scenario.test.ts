@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { rehearse, reportText } from '../../../servers/gateway/rehearse/index.js'
+import { rehearse, reportText } from '../../../servers/rehearsal/index.js'
 import { policyFile, straightTo, temporaryFile, wrongOf } from '../../support/rehearse.js'
 
 const POLICY = policyFile('policylayer/safebot.json')

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createUnderstudy } from '../../../servers/index.js'
+import { createUnderstudy } from '../../../servers/understudy/index.js'
 import { rpc, send } from '../../support/raw-http.js'
 
 const tool = (name: string, args: object) => rpc('tools/call', { name, arguments: args })

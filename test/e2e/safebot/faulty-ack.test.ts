@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Fault } from '../../../servers/index.js'
+import type { Fault } from '../../../servers/understudy/index.js'
 import { createRoom, say } from '../../support/room.js'
 import { call, startUnderstudy, textOf } from '../../support/understudy.js'
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { createUnderstudy } from '../../../servers/index.js'
+import { createUnderstudy } from '../../../servers/understudy/index.js'
 import { DEAD_BASE, fakeService, roomAt } from '../../support/fake-service.js'
 import { remoteSafebot } from '../../support/remote.js'
 import { createRoom, say } from '../../support/room.js'

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { ControlClient } from '../../../servers/control-client.js'
-import { createUnderstudy, type Understudy } from '../../../servers/index.js'
+import { ControlClient } from '../../../servers/understudy/control-client.js'
+import { createUnderstudy, type Understudy } from '../../../servers/understudy/index.js'
 import { Command } from '../../support/command.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'

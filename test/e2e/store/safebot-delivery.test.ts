@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { OtherReplicas } from '../../../servers/safebot/store/postgres/other-replicas.js'
-import { Notices } from '../../../shared/postgres/notices.js'
+import { Notices } from '../../../shared/records/notices.js'
 import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/room.js'
 import { startSafebot } from '../../support/safebot.js'
 import { startReplicas } from '../../support/safebot-replicas.js'

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { ControlClient } from '../../../servers/control-client.js'
-import { createSafebot, type SafebotAlone } from '../../../servers/index.js'
+import { ControlClient } from '../../../servers/understudy/control-client.js'
+import { createSafebot, type SafebotAlone } from '../../../servers/understudy/index.js'
 import { rpc, send } from '../../support/raw-http.js'
 import { PATIENT } from '../../support/run-options.js'
 import { useStores } from '../../support/store.js'

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { createInstance, type StoreOptions } from '../../../servers/create-instance.js'
 import { Instanode } from '../../../servers/instanode/index.js'
+import { createInstance, type StoreOptions } from '../../../servers/understudy/instance.js'
 import type { Instance } from '../../../shared/instance.js'
 import { createPostgres, databaseOf, FREE, listedTokens, PAID, PAID_2 } from '../../support/instanode.js'
 import { RecordingDatabases } from '../../support/recording-databases.js'

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { DirectoryLock } from '../../../servers/instanode/databases/embedded/directory-lock.js'
+import { DirectoryLock } from '../../../servers/instanode/databases/embedded/data-directory.js'
 import { removeAbandonedDirectories } from '../../../servers/instanode/databases/embedded/temporary-directory.js'
 
 /** No process has it: it is above the largest id that Linux gives. */

@@ -1,8 +1,8 @@
 import { createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { HttpUpstream } from '../../../servers/gateway/upstream/http-upstream.js'
-import { readAnswer } from '../../../servers/gateway/upstream/read-answer.js'
+import { HttpUpstream } from '../../../servers/gateway/proxy/http-upstream.js'
+import { readAnswer } from '../../../servers/gateway/proxy/read-answer.js'
 
 /** An upstream that answers every request with these pieces, byte for byte. */
 async function upstreamOf(answer: (socket: Socket, request: string) => void) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { deliveryEntry } from '../../../servers/instanode/rest/delivery-json.js'
-import { goJson } from '../../../shared/go-json.js'
+import { deliveryEntry } from '../../../servers/instanode/http/delivery-json.js'
+import { goJson } from '../../../shared/util/go-json.js'
 
 function entryOf(rawHeaders: string[], body: Buffer = Buffer.alloc(0)) {
   const request = { id: 'i', method: 'POST', path: '/p', query: 'a=1' }

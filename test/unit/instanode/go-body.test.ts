@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readField } from '../../../servers/instanode/rest/go-body.js'
-import { goText } from '../../../servers/instanode/rest/go-text.js'
+import { readField } from '../../../servers/instanode/http/go-body.js'
+import { goText } from '../../../servers/instanode/http/go-text.js'
 
 const read = (body: string) => readField(Buffer.from(body), 'token')
 

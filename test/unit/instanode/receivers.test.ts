@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
+import type { Resource } from '../../../servers/instanode/domain/model.js'
 import { Receivers } from '../../../servers/instanode/domain/receivers.js'
-import type { Resource } from '../../../servers/instanode/domain/resource.js'
 import { MemoryStore } from '../../../servers/instanode/store/memory.js'
 import { Clock } from '../../../shared/clock/clock.js'
-import { Gate } from '../../../shared/gate.js'
 import { IdSource } from '../../../shared/ids.js'
+import { Gate } from '../../../shared/util/locks.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }

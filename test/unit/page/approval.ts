@@ -1,4 +1,4 @@
-import type { Approval } from '../../../shared/control/schemas/approval.js'
+import type { Approval } from '../../../shared/schemas/approval.js'
 
 /** A pending approval that expires at ten past twelve; what is not named is of no matter. */
 export function approval(given: Partial<Approval> = {}): Approval {

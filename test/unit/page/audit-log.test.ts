@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { NOTHING_ASKED, withJudged } from '../../../shared/control/page/model/audit-log.js'
-import type { GatewayEntry } from '../../../shared/control/schemas/audit.js'
+import { NOTHING_ASKED, withJudged } from '../../../servers/page/model/gateway-log.js'
+import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 
 const judged = (seq: number): GatewayEntry => ({
   ...{

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { EVERYTHING, filtered } from '../../../shared/control/page/model/call-filter.js'
-import { CallLog } from '../../../shared/control/page/model/call-log.js'
+import { EVERYTHING, filtered } from '../../../servers/page/model/call-filter.js'
+import { CallLog } from '../../../servers/page/model/call-log.js'
 import { entry } from './entry.js'
 
 const seqs = (log: CallLog) => log.calls.map(call => call.entry.seq)

@@ -1,7 +1,7 @@
 import { h, options } from 'preact'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { cutAtInvisible, withCodes } from '../../../shared/control/page/model/invisible-text.js'
-import { showInvisible } from '../../../shared/control/page/parts/show-invisible.js'
+import { cutAtInvisible, withCodes } from '../../../servers/page/model/invisible-text.js'
+import { showInvisible } from '../../../servers/page/parts/show-invisible.js'
 
 describe('a text on the page', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { withLeases } from '../../../shared/control/page/model/known-leases.js'
-import { leaseEventsOf } from '../../../shared/control/page/model/lease-events.js'
-import { leaseSpans } from '../../../shared/control/page/model/lease-spans.js'
-import { timeAxis } from '../../../shared/control/page/model/time-axis.js'
+import { withLeases } from '../../../servers/page/model/known-leases.js'
+import { leaseEventsOf } from '../../../servers/page/model/lease-events.js'
+import { leaseSpans } from '../../../servers/page/model/leases.js'
+import { timeAxis } from '../../../servers/page/model/time-axis.js'
 import { ok, startUnderstudy } from '../../support/understudy.js'
 
 const START = Date.parse('2026-01-01T00:00:00Z')

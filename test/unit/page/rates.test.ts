@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { CallLog } from '../../../shared/control/page/model/call-log.js'
-import { ratesOf, SECONDS } from '../../../shared/control/page/model/rates.js'
+import { CallLog } from '../../../servers/page/model/call-log.js'
+import { ratesOf, SECONDS } from '../../../servers/page/model/rates.js'
 import { entry } from './entry.js'
 
 it('counts calls by tool, second and outcome, the busiest first', () => {

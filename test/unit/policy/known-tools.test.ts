@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import { KNOWN_TOOLS } from '../../../servers/gateway/policy/known-tools.js'
 import { DAILY_PROVISIONS } from '../../../servers/gateway/policy/review-limits.js'
-import { DAILY_CAP } from '../../../servers/instanode/domain/limits.js'
-import { createUnderstudy } from '../../../servers/understudy.js'
+import { DAILY_CAP } from '../../../servers/instanode/limits.js'
+import { createUnderstudy } from '../../../servers/understudy/understudy.js'
 
 it('what check knows of the fourteen tools is what their servers list', async () => {
   const understudy = await createUnderstudy({ clock: 'manual' })

@@ -15,7 +15,7 @@ import type {
 import { makeVerifier } from '../scram-verifier.js'
 import { christen } from './christen.js'
 import { COPIES_DIRECTORY, Copies } from './copies.js'
-import { DirectoryLock } from './directory-lock.js'
+import { DirectoryLock } from './data-directory.js'
 import { directorySize } from './directory-size.js'
 import { DEFAULT_MEMORY_LIMIT, DEFAULT_TIMES, type EmbeddedOptions } from './embedded-options.js'
 import { Engine } from './engine/engine.js'

@@ -2,7 +2,7 @@ import { lstatSync, mkdtempSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DirectoryLock } from './directory-lock.js'
+import { DirectoryLock } from './data-directory.js'
 
 const PREFIX = 'understudy-databases-'
 

@@ -1,4 +1,4 @@
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 
 export const EPOCH = statement('SELECT epoch FROM instanode_epoch')
 /** Has the epoch stay what it is until the end of the transaction; no row if it is another. */

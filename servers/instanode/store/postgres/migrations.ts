@@ -1,4 +1,4 @@
-import type { Migration } from '../../../../shared/postgres/migrations.js'
+import type { Migration } from '../../../../shared/records/migrations.js'
 
 /** The tables of the Instanode store. Instants are milliseconds since the epoch, by the instance's clock. */
 export const INSTANODE_MIGRATIONS: readonly Migration[] = [

@@ -1,9 +1,9 @@
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
-import { StoreUnavailable } from '../../../../shared/postgres/store-error.js'
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
+import { StoreUnavailable } from '../../../../shared/records/store-error.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import type { Account } from '../../domain/account.js'
 import type { Delivery } from '../../domain/delivery.js'
-import { nextVisit, type Resource, type ResourceType } from '../../domain/resource.js'
+import { nextVisit, type Resource, type ResourceType } from '../../domain/model.js'
 import type { InstanodeStore, InstanodeTables } from '../store.js'
 import {
   ACCOUNT_BY_TOKEN,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 
 /** Characters of a subnet that are its own mark. What a proxy names instead of an address may be of any length. */
 const MARK_CHARS = 64

@@ -1,5 +1,5 @@
-import { statement } from '../../../../shared/postgres/statement.js'
-import { nextVisit, type Resource } from '../../domain/resource.js'
+import { statement } from '../../../../shared/records/statement.js'
+import { nextVisit, type Resource } from '../../domain/model.js'
 
 export interface ResourceRow {
   token: string

@@ -1,5 +1,5 @@
-import { statement } from '../../../../shared/postgres/statement.js'
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import { statement } from '../../../../shared/records/statement.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import type { InstanodeTables } from '../store.js'
 import {
   ACCOUNTS,

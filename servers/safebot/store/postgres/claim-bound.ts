@@ -1,5 +1,5 @@
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
-import { StoreUnavailable } from '../../../../shared/postgres/store-error.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
+import { StoreUnavailable } from '../../../../shared/records/store-error.js'
 import { LOCK_ROOM } from './locks.js'
 import { EARLIER_CLAIMS, FORGET_CLAIM } from './room-statements.js'
 

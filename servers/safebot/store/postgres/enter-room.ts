@@ -1,4 +1,4 @@
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 import { USAGE } from './usage.js'
 
 /**

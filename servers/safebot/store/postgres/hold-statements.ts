@@ -1,4 +1,4 @@
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 
 /** Replica $2 holds room $1 since $3. */
 export const HOLD = statement(`

@@ -1,4 +1,4 @@
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import { Consumer } from '../../domain/consumer.js'
 import type { Foresight } from '../store.js'
 import { ENTER_ROOM } from './enter-room.js'

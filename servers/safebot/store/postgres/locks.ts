@@ -1,4 +1,4 @@
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 
 /** Nobody else is in the room until the transaction ends, and nobody loads another state. */
 export const LOCK_ROOM = statement(`

@@ -1,4 +1,4 @@
-import type { Migration } from '../../../../shared/postgres/migrations.js'
+import type { Migration } from '../../../../shared/records/migrations.js'
 import { CREATE_ENTER_ROOM } from './enter-room.js'
 
 /** The tables of the Safebot store. Instants are milliseconds since the epoch by the instances' clock. */

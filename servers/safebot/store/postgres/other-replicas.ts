@@ -1,5 +1,5 @@
 import type { Refusal } from '../../../../shared/errors.js'
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import type { Others } from '../store.js'
 import type { Announcements } from './announcements.js'
 

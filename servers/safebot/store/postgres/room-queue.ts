@@ -1,6 +1,6 @@
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
-import { StoreUnavailable } from '../../../../shared/postgres/store-error.js'
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
+import { StoreUnavailable } from '../../../../shared/records/store-error.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import type { Foresight, RoomTransaction } from '../store.js'
 import { RoomSession } from './room-session.js'
 

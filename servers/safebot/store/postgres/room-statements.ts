@@ -1,4 +1,4 @@
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 import { fromNoneOf } from './enter-room.js'
 
 const CONSUMER = 'c.handle, c.cursor, c.claim_id, c.lease_seq, c.claimed_at, c.lease_ms, c.labels'

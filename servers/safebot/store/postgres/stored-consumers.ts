@@ -1,4 +1,4 @@
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import type { Consumer } from '../../domain/consumer.js'
 import {
   ADD_CONSUMER,

@@ -1,6 +1,6 @@
 import { isUnsure } from '../../../../shared/errors.js'
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import type { Holdings } from '../store.js'
 import { HOLD, RELEASE, RELEASE_OTHERS, TIDY } from './hold-statements.js'
 

@@ -1,5 +1,5 @@
-import { statement } from '../../../../shared/postgres/statement.js'
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
+import { statement } from '../../../../shared/records/statement.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import type { Identity } from '../../domain/identity.js'
 
 const IDENTITY = statement(

@@ -1,4 +1,4 @@
-import type { Transaction } from '../../../../shared/postgres/transaction.js'
+import type { Transaction } from '../../../../shared/records/transaction.js'
 import { expiryOf, type StoredMessage } from '../../domain/room.js'
 import { ADD_MESSAGE, BUFFER_OF, MESSAGE_AT, MESSAGES_AFTER, NEXT_MESSAGE, PRUNE } from './room-statements.js'
 import { type MessageRow, messageValues, type RoomRow, readMessage } from './rows.js'

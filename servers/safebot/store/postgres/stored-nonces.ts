@@ -1,5 +1,5 @@
-import { statement } from '../../../../shared/postgres/statement.js'
-import type { StoreDatabase } from '../../../../shared/postgres/store-database.js'
+import { statement } from '../../../../shared/records/statement.js'
+import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import { type NonceKind, REMEMBERED_MS } from '../../domain/nonces.js'
 import { LOCK_NONCES } from './locks.js'
 

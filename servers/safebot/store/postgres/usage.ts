@@ -1,4 +1,4 @@
-import { statement } from '../../../../shared/postgres/statement.js'
+import { statement } from '../../../../shared/records/statement.js'
 import type { Usage } from '../store.js'
 
 /** Rooms know how much is in them, and there are no more than some thousands: to add that up takes less than to keep a sum would. */

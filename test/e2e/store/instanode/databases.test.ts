@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { createInstance } from '../../../../servers/create-instance.js'
 import { Instanode, type InstanodeOptions } from '../../../../servers/instanode/index.js'
-import { storeAt } from '../../../../servers/store-options.js'
-import type { World } from '../../../../servers/world/world.js'
+import { createInstance } from '../../../../servers/understudy/instance.js'
+import { storeAt } from '../../../../servers/understudy/store-options.js'
+import type { World } from '../../../../shared/world/world.js'
 import { codeOf, connected } from '../../../support/databases.js'
 import {
   connectOverHttp,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DEFAULT_WORLD } from '../../../../servers/world/default-world.js'
+import { DEFAULT_WORLD } from '../../../../shared/world/default-world.js'
 import {
   createPostgres,
   createWebhook,

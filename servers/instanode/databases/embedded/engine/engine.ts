@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { compiled } from '../../../../../shared/compiled.js'
+import { compiled } from '../../../../../shared/util/compiled.js'
 import {
   CELL,
   CELLS,

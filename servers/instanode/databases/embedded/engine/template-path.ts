@@ -1,4 +1,4 @@
-import { compiled } from '../../../../../shared/compiled.js'
+import { compiled } from '../../../../../shared/util/compiled.js'
 
 /** Bound to the exact engine: a data directory of another build of Postgres would not open. Moves with package.json. */
 export const ENGINE_VERSION = '0.5.14'

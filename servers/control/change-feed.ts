@@ -1,0 +1,121 @@
+import type { ServerResponse } from 'node:http'
+import type { SseStream } from '../../shared/http/sse.js'
+
+/** Entries read from the source at once. */
+const BATCH = 200
+
+/** Something whose changes are numbered. */
+export interface Changed {
+  /** The count of changes of its source when it was last changed. */
+  readonly changed: number
+}
+
+/** What is told of a source's entries. */
+export interface ChangeWatcher<Entry> {
+  /** An entry has changed. */
+  entry(entry: Entry): void
+  /** What there was counts no more. */
+  cleared?(): void
+  /** Nothing more will come. */
+  stopped?(): void
+}
+
+/** A record whose changes can be read behind a place: the journal, what gateways made of calls. */
+export interface ChangeSource<Entry extends Changed> {
+  /** How many changes there were. */
+  readonly changes: number
+  /** How many entries are no longer kept. */
+  readonly dropped: number
+  /** What has changed since, in that order; `complete`: whether none of it has been let go. */
+  changesAfter(change: number, limit: number): { entries: Entry[]; complete: boolean }
+  watch(watcher: ChangeWatcher<Entry>): () => void
+}
+
+/** What a stream tells of an entry; undefined: nothing. */
+export type Teller<Entry> = (entry: Entry) => { name: string; json: string } | undefined
+
+/**
+ * Sends the changes of a source on an event stream.
+ *
+ * Nothing is queued for a reader that is slow: it has a place among the changes, and reads on from there when there is
+ * room again, so of an entry that has changed more than once meanwhile it sees the last. What the source has let go by
+ * then it is told of as a `gap`.
+ */
+export class ChangeFeed<Entry extends Changed> {
+  readonly #source: ChangeSource<Entry>
+  readonly #tell: Teller<Entry>
+  #place: number
+  /** How many entries it has told of that they are gone. */
+  #toldDropped = 0
+  /** What it has read from the source and not sent yet. */
+  #batch: { entry: Entry; change: number }[] = []
+  /** Whether it waits for room, or has not begun. */
+  #behind = true
+  #stream: SseStream | undefined
+
+  /** @param after the change to begin behind */
+  constructor(source: ChangeSource<Entry>, tell: Teller<Entry>, after: number) {
+    this.#source = source
+    this.#tell = tell
+    // An id from before a restart: whatever there is is new.
+    this.#place = after > source.changes ? 0 : after
+  }
+
+  /** Sends until the stream is closed, by either side. */
+  run(stream: SseStream, response: ServerResponse): void {
+    this.#stream = stream
+    const leave = this.#source.watch({
+      entry: entry => this.#told(entry),
+      cleared: () => this.#cleared(),
+      stopped: () => stream.end(),
+    })
+    response.on('close', leave)
+    this.#catchUp()
+  }
+
+  #told(entry: Entry): void {
+    if (!this.#behind) this.#send(entry)
+  }
+
+  #cleared(): void {
+    this.#batch = []
+    this.#place = this.#source.changes
+    this.#event('cleared', '{}')
+  }
+
+  #catchUp(): void {
+    this.#behind = false
+    while (!this.#behind) {
+      const next = this.#batch.shift()
+      // What has changed once more since comes when it is its turn by that.
+      if (next !== undefined && next.entry.changed === next.change) this.#send(next.entry)
+      else if (next === undefined && !this.#readOn()) return
+    }
+  }
+
+  /** Reads what has changed behind the place it has; tells whether there is any. */
+  #readOn(): boolean {
+    const { entries, complete } = this.#source.changesAfter(this.#place, BATCH)
+    if (!complete) this.#gap()
+    this.#batch = entries.map(entry => ({ entry, change: entry.changed }))
+    return entries.length > 0
+  }
+
+  #gap(): void {
+    const { dropped } = this.#source
+    if (dropped === this.#toldDropped) return
+    this.#toldDropped = dropped
+    this.#event('gap', JSON.stringify({ dropped }))
+  }
+
+  #send(entry: Entry): void {
+    this.#place = entry.changed
+    const told = this.#tell(entry)
+    if (told !== undefined) this.#event(told.name, told.json)
+  }
+
+  #event(name: string, json: string): void {
+    const more = this.#stream?.sendNamed(name, `${this.#place}`, json, () => this.#catchUp())
+    if (more === false) this.#behind = true
+  }
+}

@@ -1,0 +1,78 @@
+import type { ApiFace } from '../../shared/http/api-face.js'
+import { approvalRoutes } from '../../shared/http/approval-routes.js'
+import { Guard } from '../../shared/http/guard.js'
+import { Listener } from '../../shared/http/listener.js'
+import type { Operation } from '../../shared/http/operation.js'
+import { operationsFace } from '../../shared/http/operations-face.js'
+import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import { allApprovals } from './all-approvals.js'
+import type { Controlled } from './controlled.js'
+import { pageRoutes } from './page-files.js'
+import { aboutRoutes } from './routes/about.js'
+import { clockRoutes } from './routes/clock.js'
+import { gatewayRoutes } from './routes/gateways.js'
+import { journalRoutes } from './routes/journal.js'
+import { journalStreamRoute } from './routes/journal-stream.js'
+import { replicasRoute } from './routes/replicas.js'
+import { snapshotRoutes } from './routes/snapshots.js'
+import { accountRoutes, stateRoutes } from './routes/state.js'
+import { catalogueRoutes, faultRoutes } from './routes/trouble.js'
+
+/** Where an instance is controlled over HTTP. */
+export interface ControlPlane {
+  /** `http://host:port` */
+  readonly url: string
+  close(): Promise<void>
+}
+
+/**
+ * Puts the control plane of an instance on a port of its own: what a policy or a scan sees of the servers stays genuine.
+ *
+ * @throws Refusal `port_busy` or `cannot_listen`
+ */
+export async function openControlPlane<Snapshot>(
+  controlled: Controlled<Snapshot>,
+  { host = '127.0.0.1', port = 0, allowedHosts = [] }: ListenOptions = {},
+): Promise<ControlPlane> {
+  const listener = await Listener.open({
+    host,
+    port,
+    name: 'control',
+    // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
+    guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
+    async faces(url) {
+      const face = createFace(controlled, url)
+      return { mcp: face, rest: face }
+    },
+  })
+  return { url: listener.url, close: () => listener.close() }
+}
+
+function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): ApiFace {
+  const { instance, gateways } = controlled
+  const { clock, machine, log } = instance
+  const operations: Operation[] = []
+  operations.push(
+    ...aboutRoutes({ controlled, url, all: () => operations.map(({ description }) => description) }),
+    ...clockRoutes(clock),
+    ...journalRoutes(instance.journal),
+    journalStreamRoute(instance),
+    ...gatewayRoutes(gateways, machine),
+    ...approvalRoutes(allApprovals(gateways)),
+    ...faultRoutes(instance.faults),
+    ...catalogueRoutes(instance.catalogue),
+    ...stateRoutes(controlled),
+    replicasRoute(instance),
+    ...accountRoutes(controlled),
+    ...snapshotRoutes(controlled),
+  )
+  return operationsFace({
+    name: 'control',
+    operations,
+    unlisted: pageRoutes(),
+    hint: 'GET / lists what there is',
+    clock,
+    machine,
+    log,
+  })
+}

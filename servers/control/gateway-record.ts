@@ -1,0 +1,138 @@
+import type { Approval } from '../../shared/schemas/approval.js'
+import type { AuditEntry, AuditFilter, AuditOutcome, GatewayEntry } from '../../shared/schemas/audit.js'
+import type { ChangeSource, ChangeWatcher } from './change-feed.js'
+
+/** Events kept: a gateway's own audit keeps as many. */
+const MAX_EVENTS = 10_000
+
+/** A call that was judged, or a turn in what becomes of an approval. */
+export type GatewayEvent = { readonly changed: number } & (
+  | { readonly kind: 'audit'; readonly entry: GatewayEntry }
+  | { readonly kind: 'approval'; readonly approval: Approval & { server: string } }
+)
+
+/** How often each outcome was told by each gateway. */
+export interface OutcomeCount {
+  server: string
+  outcome: AuditOutcome
+  count: number
+}
+
+/** What the gateways of an instance made of its calls, in one order. */
+export class GatewayRecord implements ChangeSource<GatewayEvent> {
+  readonly #onError: (error: unknown) => void
+  readonly #watchers = new Set<ChangeWatcher<GatewayEvent>>()
+  readonly #counts = new Map<string, OutcomeCount>()
+  #events: GatewayEvent[] = []
+  #changes = 0
+  #seq = 0
+  #dropped = 0
+  /** The latest change that is no longer kept. */
+  #lost = 0
+
+  /** @param onError told of a watcher that threw */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError
+  }
+
+  get changes(): number {
+    return this.#changes
+  }
+
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /** How often what was made of calls, from the beginning on, whatever is cleared. */
+  get counts(): OutcomeCount[] {
+    return [...this.#counts.values()]
+  }
+
+  /** Notes what the gateway of a server made of a call. */
+  judged(server: string, entry: AuditEntry): void {
+    this.#count(server, entry.outcome)
+    this.#add({ changed: ++this.#changes, kind: 'audit', entry: { ...entry, server, seq: ++this.#seq } })
+  }
+
+  /** Notes that an approval was asked for, or has changed. */
+  turned(server: string, approval: Approval): void {
+    this.#add({ changed: ++this.#changes, kind: 'approval', approval: { ...approval, server } })
+  }
+
+  /** The entries that `where` picks behind a cursor, oldest first. */
+  page({ after = 0, limit = 1000, ...where }: AuditFilter & { after?: number; limit?: number } = {}): {
+    entries: GatewayEntry[]
+    next: number
+    dropped: number
+  } {
+    const entries: GatewayEntry[] = []
+    let next = after
+    for (const event of this.#events) {
+      if (event.kind !== 'audit' || event.entry.seq <= after) continue
+      if (entries.length === limit) break
+      next = event.entry.seq
+      if (isPicked(event, where)) entries.push(event.entry)
+    }
+    return { entries, next, dropped: this.#dropped }
+  }
+
+  changesAfter(change: number, limit: number): { entries: GatewayEvent[]; complete: boolean } {
+    const behind = this.#events.filter(({ changed }) => changed > change)
+    return { entries: behind.slice(0, limit), complete: this.#lost <= change }
+  }
+
+  watch(watcher: ChangeWatcher<GatewayEvent>): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  /** Forgets everything so far; `seq` goes on. */
+  clear(): void {
+    this.#events = []
+    this.#dropped = 0
+    this.#lost = 0
+    for (const watcher of this.#watchers) watcher.cleared?.()
+  }
+
+  /** Ends every stream. To be called when nothing more will come. */
+  stop(): void {
+    for (const watcher of [...this.#watchers]) watcher.stopped?.()
+    this.#watchers.clear()
+  }
+
+  #add(event: GatewayEvent): void {
+    this.#events.push(event)
+    // Not with each event: moving ten thousand costs more than noting one.
+    if (this.#events.length >= 2 * MAX_EVENTS) this.#trim()
+    for (const watcher of this.#watchers) {
+      try {
+        watcher.entry(event)
+      } catch (error) {
+        this.#onError(error)
+      }
+    }
+  }
+
+  #trim(): void {
+    const gone = this.#events.splice(0, this.#events.length - MAX_EVENTS)
+    this.#dropped += gone.filter(({ kind }) => kind === 'audit').length
+    this.#lost = gone.at(-1)?.changed ?? this.#lost
+  }
+
+  #count(server: string, outcome: AuditOutcome): void {
+    const key = `${server} ${outcome}`
+    const counted = this.#counts.get(key) ?? { server, outcome, count: 0 }
+    counted.count++
+    this.#counts.set(key, counted)
+  }
+}
+
+/** Whether an event is one of those asked for; `outcome` is asked of calls alone. */
+export function isPicked(event: GatewayEvent, { server, tool, outcome }: AuditFilter): boolean {
+  const about = event.kind === 'audit' ? event.entry : event.approval
+  return (
+    (server === undefined || about.server === server) &&
+    (tool === undefined || about.tool === tool) &&
+    (outcome === undefined || event.kind === 'approval' || event.entry.outcome === outcome)
+  )
+}

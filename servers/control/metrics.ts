@@ -1,0 +1,114 @@
+import { machineNow } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import type { ControlledServer, Gauge, Instance } from '../../shared/instance.js'
+import { type Counts, DURATION_BOUNDS_MS } from '../../shared/journal/tally.js'
+import type { Controlled } from './controlled.js'
+import { Exposition } from './exposition.js'
+import { storeGauges } from './store-checks.js'
+
+const PREFIX = 'understudy_'
+
+/** How the instance is doing, in the text format of Prometheus. */
+export async function exposed({
+  instance,
+  instanode,
+  safebot,
+  gateways,
+}: Controlled<unknown>): Promise<string> {
+  const figures = new Exposition()
+  addCalls(figures, instance)
+  for (const { server, outcome, count } of gateways.record.counts) {
+    const about = 'Calls that gateways have judged'
+    figures.add(`${PREFIX}gateway_calls_total`, 'counter', about, { server, outcome }, count)
+  }
+  const servers = [instanode, safebot].flatMap(server => server ?? [])
+  for (const gauges of await Promise.all(servers.map(readable))) {
+    for (const gauge of gauges) addGauge(figures, gauge)
+  }
+  const ofStore = instance.store === undefined ? [] : await storeGauges(instance.store)
+  for (const gauge of [...ofStore, ...ofInstance(instance), ...ofProcess()]) addGauge(figures, gauge)
+  addCounter(
+    figures,
+    'journal_dropped_total',
+    'Entries let go since it was cleared',
+    instance.journal.dropped,
+  )
+  for (const { server, tool, hits } of instance.faults.list()) {
+    const about = 'How often the faults that are set now were carried out'
+    figures.add(`${PREFIX}fault_hits`, 'gauge', about, { server, tool }, hits)
+  }
+  return figures.text
+}
+
+/** The figures of a server; none while the store is away that they would have to be read from, of which a figure tells. */
+async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Promise<Gauge[]> {
+  try {
+    return await server.gauges()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'store_unavailable') return []
+    throw error
+  }
+}
+
+function addCalls(figures: Exposition, { tally }: Instance): void {
+  for (const { server, tool, outcomes } of tally.all()) {
+    for (const [outcome, count] of Object.entries(outcomes)) {
+      const about = 'Requests that have ended; without a tool: those that call none'
+      figures.add(`${PREFIX}calls_total`, 'counter', about, { server, tool: tool ?? '', outcome }, count)
+    }
+  }
+  for (const counts of tally.all()) addDurations(figures, counts)
+}
+
+function addDurations(figures: Exposition, { server, tool, durations, totalMs }: Counts): void {
+  const name = `${PREFIX}call_duration_seconds`
+  const about = 'How long requests took, by the machine’s time'
+  const labels = { server, tool: tool ?? '' }
+  let count = 0
+  for (const [at, ended] of durations.entries()) {
+    count += ended
+    const bound = DURATION_BOUNDS_MS[at]
+    const le = bound === undefined ? '+Inf' : String(bound / 1000)
+    figures.add(name, 'histogram', about, { ...labels, le }, count, '_bucket')
+  }
+  figures.add(name, 'histogram', about, labels, totalMs / 1000, '_sum')
+  figures.add(name, 'histogram', about, labels, count, '_count')
+}
+
+function addGauge(figures: Exposition, { name, about, labels, value }: Gauge): void {
+  figures.add(`${PREFIX}${name}`, 'gauge', about, labels, value)
+}
+
+function addCounter(figures: Exposition, name: string, about: string, value: number): void {
+  figures.add(`${PREFIX}${name}`, 'counter', about, {}, value)
+}
+
+function ofInstance({ name, clock, journal }: Instance): Gauge[] {
+  const labels = {}
+  return [
+    {
+      name: 'info',
+      about: 'Which instance this is',
+      labels: { instance: name, clock: clock.mode },
+      value: 1,
+    },
+    { name: 'clock_seconds', about: 'What time it is, since 1970', labels, value: clock.now() / 1000 },
+    {
+      name: 'clock_offset_seconds',
+      about: 'How far the clock is ahead of the machine’s',
+      labels,
+      value: Math.round(clock.now() - machineNow()) / 1000,
+    },
+    { name: 'wakeups_pending', about: 'What waits for an instant', labels, value: clock.pending },
+    { name: 'journal_entries', about: 'Entries kept', labels, value: journal.size },
+    { name: 'journal_bytes', about: 'Bytes of request bodies kept', labels, value: journal.bytes },
+  ]
+}
+
+function ofProcess(): Gauge[] {
+  const { rss, heapUsed } = process.memoryUsage()
+  return [
+    { name: 'process_resident_bytes', about: 'Resident memory', labels: {}, value: rss },
+    { name: 'process_heap_bytes', about: 'JavaScript heap in use', labels: {}, value: heapUsed },
+  ]
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../../shared/clock/clock.js'
+import { inTime } from '../../shared/clock/in-time.js'
+import type { Checks, ControlledServer } from '../../shared/instance.js'
+
+/** Longer than a server gives its own parts to answer. */
+const PROBE_MS = 2000
+
+/** Anything that can say how it is. */
+type Checked = Pick<ControlledServer<unknown>, 'checks'>
+
+/** Looks at one thing. @returns `ok`, or what is wrong with it */
+export async function probe(machine: Clock, ask: () => Promise<unknown>): Promise<string> {
+  try {
+    await inTime(machine, PROBE_MS, ask())
+    return 'ok'
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Looks at every server at once. */
+export async function probeAll(
+  machine: Clock,
+  servers: Readonly<Record<string, Checked | undefined>>,
+): Promise<{ checks: Record<string, Checks>; failed: string[] }> {
+  const looked = await Promise.all(
+    Object.entries(servers).flatMap(([name, server]) =>
+      server === undefined ? [] : [look(machine, name, server)],
+    ),
+  )
+  const failed = looked.flatMap(([name, checks]) =>
+    Object.entries(checks).flatMap(([what, found]) => (found === 'ok' ? [] : [`${name} ${what}: ${found}`])),
+  )
+  return { checks: Object.fromEntries(looked), failed }
+}
+
+async function look(machine: Clock, name: string, server: Checked): Promise<[name: string, checks: Checks]> {
+  try {
+    return [name, await inTime(machine, PROBE_MS, server.checks())]
+  } catch (error) {
+    return [name, { server: error instanceof Error ? error.message : String(error) }]
+  }
+}

@@ -1,0 +1,81 @@
+import { json, text } from '../../../shared/http/json-answers.js'
+import {
+  type Operation,
+  type OperationDescription,
+  operation,
+  rawOperation,
+} from '../../../shared/http/operation.js'
+import { VERSION } from '../../../shared/util/version.js'
+import type { Controlled } from '../controlled.js'
+import { pageAnswer } from '../page-files.js'
+import { probeAll } from '../probe.js'
+import { routeList } from '../route-list.js'
+import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
+import { storeChecks } from '../store-checks.js'
+
+export interface AboutOptions {
+  controlled: Controlled<unknown>
+  /** Of the control plane. */
+  url: string
+  /** Every operation there is, these included. */
+  all(): readonly OperationDescription[]
+}
+
+/** The instance itself: is it there, could it work, how is it doing, what may be asked of it. */
+export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[] {
+  const { instance, instanode, safebot } = controlled
+  const { store: database, machine } = instance
+  const store = database && { checks: () => storeChecks(database, machine) }
+  let described: Promise<string> | undefined
+  return [
+    rawOperation({
+      method: 'GET',
+      path: '/',
+      summary: 'What there is: this list, or in a browser a page on which to watch it',
+      answer: 'text/html',
+      // A browser says that it takes HTML, and nothing else does.
+      run: async (_, { headers }) =>
+        headers.accept?.includes('text/html') ? pageAnswer() : routeList(all(), instance.name),
+    }),
+    operation({
+      method: 'GET',
+      path: '/healthz',
+      summary: 'Is there a process?',
+      answer: healthAnswer,
+      run: () => ({ status: 'ok', version: VERSION, instance: instance.name }) as const,
+    }),
+    rawOperation({
+      method: 'GET',
+      path: '/readyz',
+      summary: 'Could every server answer a call? Each is made to, and no journal hears of it',
+      answer: readyAnswer,
+      others: { 503: notReadyAnswer },
+      async run() {
+        const { checks, failed } = await probeAll(instance.machine, { instanode, safebot, store })
+        if (failed.length === 0) return json(200, { ready: true, checks })
+        const error = { code: 'not_ready', message: failed.join('; '), hint: 'the log says more' }
+        return json(503, { ready: false, checks, error })
+      },
+    }),
+    rawOperation({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Figures for Prometheus',
+      answer: 'text/plain',
+      async run() {
+        const { exposed } = await import('../metrics.js')
+        return text(200, 'text/plain; version=0.0.4; charset=utf-8', await exposed(controlled))
+      },
+    }),
+    rawOperation({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This document',
+      answer: 'application/json',
+      async run() {
+        described ??= import('../openapi.js').then(({ openApi }) => JSON.stringify(openApi(all(), url)))
+        return text(200, 'application/json; charset=utf-8', `${await described}\n`)
+      },
+    }),
+  ]
+}

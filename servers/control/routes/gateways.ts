@@ -1,0 +1,44 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { type Operation, operation } from '../../../shared/http/operation.js'
+import { auditAnswer, auditQuery, auditStreamQuery } from '../../../shared/schemas/audit.js'
+import { gatewaysAnswer } from '../../../shared/schemas/gateway.js'
+import { changeStream } from '../change-stream.js'
+import type { ControlledGateways } from '../controlled.js'
+import { isPicked } from '../gateway-record.js'
+
+/** The gateways in front of the servers, and what they made of each call. */
+export function gatewayRoutes({ all, record }: ControlledGateways, machine: Clock): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/gateways',
+      summary: 'The gateways in front of the servers',
+      answer: gatewaysAnswer,
+      run: () => ({ gateways: all.map(({ view }) => view) }),
+    }),
+    operation({
+      method: 'GET',
+      path: '/gateways/audit',
+      summary: 'What the gateways made of each call, the oldest first',
+      query: auditQuery,
+      answer: auditAnswer,
+      run: ({ query }) => record.page(query),
+    }),
+    changeStream({
+      path: '/gateways/audit/stream',
+      summary:
+        'The same as events, as it comes: audit, approval, cleared, and gap where some are no longer kept',
+      query: auditStreamQuery,
+      source: record,
+      machine,
+      tellerOf({ after = 0, ...where }) {
+        return event => {
+          if (!isPicked(event, where)) return undefined
+          if (event.kind === 'approval') return { name: 'approval', json: JSON.stringify(event.approval) }
+          if (event.entry.seq <= after) return undefined
+          return { name: 'audit', json: JSON.stringify(event.entry) }
+        }
+      },
+    }),
+  ]
+}

@@ -1,0 +1,91 @@
+import { Refusal } from '../../../shared/errors.js'
+import { type Operation, operation } from '../../../shared/http/operation.js'
+import type { Journal } from '../../../shared/journal/journal.js'
+import { checked } from '../../../shared/util/check.js'
+import {
+  entryAnswer,
+  entryPath,
+  nothingRequest,
+  pageAnswer,
+  pageQuery,
+  proven,
+  waitAnswer,
+  waitRequest,
+} from '../schemas/journal.js'
+
+/** What reached the servers. */
+export function journalRoutes(journal: Journal): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/journal',
+      summary: 'What arrived, the oldest first',
+      query: pageQuery,
+      answer: pageAnswer,
+      async run({ query }) {
+        await journal.refresh()
+        const { entries, next, dropped } = journal.page(query)
+        return { entries: entries.map(entry => entry.toJSON()), next, dropped }
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/journal/entries/:seq',
+      summary: 'One of what arrived, with what it was answered',
+      answer: entryAnswer,
+      refusals: [404],
+      run({ call }) {
+        const { seq } = checked(entryPath, call.params, 'bad_path', 'path')
+        const { entry, answer } = journal.find(seq)
+        return { entry: entry.toJSON(), answer }
+      },
+    }),
+    operation({
+      method: 'DELETE',
+      path: '/journal',
+      summary: 'Forget what arrived so far',
+      answer: pageAnswer,
+      refusals: [503],
+      async run() {
+        await journal.clear()
+        return { entries: [], next: 0, dropped: 0 }
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/journal/wait',
+      summary: 'Wait for what has arrived or will; 408 names the nearest miss',
+      body: waitRequest,
+      bodyCode: 'bad_wait',
+      answer: waitAnswer,
+      refusals: [408, 409, 503],
+      async run({ body: { where, ...options }, call }) {
+        const entries = await journal.waitFor(where, { ...options, signal: call.signal })
+        return { entries: entries.map(entry => entry.toJSON()) }
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/journal/expect-nothing',
+      summary: 'Prove that nothing of the kind arrived; 409 lists what did',
+      body: nothingRequest,
+      bodyCode: 'bad_where',
+      answer: proven,
+      refusals: [409, 503],
+      async run({ body }) {
+        const sure = await journal.refresh()
+        journal.expectNothing(body.where)
+        if (!sure) throw notSure()
+        return { ok: true } as const
+      },
+    }),
+  ]
+}
+
+function notSure(): Refusal {
+  return new Refusal(
+    'journal_incomplete',
+    'nothing of the kind is known, but not every replica could be asked what reached it',
+    'ask again; GET /replicas shows which there are, and /readyz whether the store is there',
+  )
+}

@@ -1,0 +1,72 @@
+import { Refusal } from '../../../shared/errors.js'
+import { type Operation, operation } from '../../../shared/http/operation.js'
+import type { ControlledServer } from '../../../shared/instance.js'
+import { account, planRequest } from '../../../shared/schemas/account.js'
+import type { Controlled } from '../controlled.js'
+import { clockStateOf } from '../schemas/clock.js'
+import { LATEST, stateAnswer, stateQuery } from '../schemas/state.js'
+
+/** What exists now. */
+export function stateRoutes({ instance, instanode, safebot, views }: Controlled<unknown>): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/state',
+      summary: 'What exists now',
+      query: stateQuery,
+      answer: stateAnswer(views),
+      async run({ query }) {
+        const request = stateRequest(query)
+        return {
+          instance: instance.name,
+          clock: clockStateOf(instance.clock),
+          ...(instanode && { instanode: await instanode.state(request) }),
+          ...(safebot && { safebot: await safebot.state(request) }),
+        }
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/state/instanode',
+      summary: 'Resources, receivers, accounts, calls under way',
+      query: stateQuery,
+      answer: views.instanode,
+      refusals: [404],
+      run: ({ query }) => present('instanode', instanode).state(stateRequest(query)),
+    }),
+    operation({
+      method: 'GET',
+      path: '/state/safebot',
+      summary: 'Rooms with their messages, cursors and leases; calls under way',
+      query: stateQuery,
+      answer: views.safebot,
+      refusals: [404],
+      run: ({ query }) => present('safebot', safebot).state(stateRequest(query)),
+    }),
+  ]
+}
+
+/** Plans of accounts. */
+export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanode'>): Operation[] {
+  return [
+    operation({
+      method: 'POST',
+      path: '/accounts/:id',
+      summary: 'Upgrade or downgrade an account, and what it owns with it',
+      body: planRequest,
+      bodyCode: 'bad_plan',
+      answer: account,
+      refusals: [404],
+      run: ({ body, call }) => present('instanode', instanode).setPlan(call.params.id ?? '', body.plan),
+    }),
+  ]
+}
+
+function stateRequest({ secrets = false, latest = LATEST }: { secrets?: boolean; latest?: number }) {
+  return { secrets, latest }
+}
+
+function present<Server extends ControlledServer<unknown>>(name: string, server: Server | undefined): Server {
+  if (server !== undefined) return server
+  throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows what it has')
+}

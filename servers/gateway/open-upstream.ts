@@ -1,0 +1,120 @@
+import type { Clock } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import type { IdSource } from '../../shared/ids.js'
+import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import type { Log } from '../../shared/util/log.js'
+import type { Gate } from './gate.js'
+import type { GatewayOptions } from './gateway-options.js'
+import type { Grant } from './grant.js'
+import type { Grants } from './grants.js'
+import { GuardedFace } from './guarded-face.js'
+import type { Behind } from './proxy/behind.js'
+import { CallerHeaders } from './proxy/caller-headers.js'
+import { HttpProxy } from './proxy/http-proxy.js'
+import { HttpUpstream } from './proxy/http-upstream.js'
+import { readUpstreamUrl } from './proxy/upstream-url.js'
+import { SessionOwners } from './session-owners.js'
+import { ChildUpstream } from './stdio/child-upstream.js'
+import { HttpLinks } from './stdio/http-links.js'
+import type { Upstream } from './stdio/link.js'
+import { RelayHost } from './stdio/relay-host.js'
+import { readHeaderLine } from './upstream-options.js'
+
+/** What a way to the upstream needs of the gateway. */
+export interface Surroundings {
+  gate: Gate
+  grants: Grants
+  clock: Clock
+  machine: Clock
+  ids: IdSource
+  log: Log
+}
+
+/** @throws Refusal if it cannot be reached, or started */
+export function openUpstream(options: GatewayOptions, around: Surroundings): Promise<Behind> {
+  const { upstream } = options
+  return typeof upstream === 'string' ? behindUrl(upstream, options, around) : behindProgram(options, around)
+}
+
+async function behindUrl(
+  text: string,
+  { upstreamHeaders = [], passHeaders = [], handle = 'pass' }: GatewayOptions,
+  around: Surroundings,
+): Promise<Behind> {
+  const { gate, grants, machine, log } = around
+  const upstream = new HttpUpstream(readUpstreamUrl(text))
+  const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
+  await upstream.reach()
+  const hosts: RelayHost[] = []
+  const face = new HttpProxy({ upstream, headers, gate, grants, owners: new SessionOwners(), log })
+  return {
+    face,
+    ended: new Promise(() => undefined),
+    pipeHost(grant) {
+      const host = relay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, around)
+      hosts.push(host)
+      return host
+    },
+    letGo() {
+      face.letGo()
+      for (const host of hosts) host.close('the gateway is shutting down')
+    },
+    async close() {
+      // The end of a session is on its way.
+      await new Promise(resolve => setImmediate(resolve))
+      upstream.close()
+    },
+  }
+}
+
+async function behindProgram(options: GatewayOptions, around: Surroundings): Promise<Behind> {
+  const { grants, machine, ids, log } = around
+  const { upstream, upstreamHeaders = [], passHeaders = [], handle = 'pass' } = options
+  if (typeof upstream === 'string') throw new TypeError('the upstream has a URL')
+  if (upstreamHeaders.length > 0 || passHeaders.length > 0 || handle !== 'pass') {
+    const hint = 'give it what it needs in its environment or its arguments'
+    throw new Refusal('bad_header', 'an upstream on a pipe gets no headers', hint)
+  }
+  let onEnd: (code: number) => void = () => undefined
+  const ended = new Promise<number>(resolve => {
+    onEnd = resolve
+  })
+  const child = await ChildUpstream.start({ upstream, machine, log, onEnd })
+  const owners = new SessionOwners()
+  const host = relay(child, grants, around, owners)
+  const endpoint = new McpEndpoint({ host, machine, ids: ids.stream('sessions'), log })
+  return {
+    face: new GuardedFace(endpoint, grants, owners),
+    ended,
+    pipeHost: () => host,
+    letGo() {
+      host.close('the gateway is shutting down')
+      endpoint.close()
+    },
+    close: () => child.close(),
+  }
+}
+
+function relay(
+  upstream: Upstream,
+  grants: Grants,
+  { gate, clock, machine }: Surroundings,
+  owners = new SessionOwners(),
+): RelayHost {
+  return new RelayHost({
+    upstream,
+    gate,
+    clock,
+    machine,
+    identify: ({ headers }) => knownBearer(grants, headers.authorization),
+    opened: (session, grant) => owners.opened(session, grant.label),
+    ended: session => owners.ended(session),
+  })
+}
+
+/** The face in front has turned strangers away. */
+function knownBearer(grants: Grants, authorization: string | undefined): Grant {
+  const grant = grants.bearing(authorization)
+  if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
+  return grant
+}

@@ -1,0 +1,293 @@
+import {
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  LATEST_PROTOCOL_VERSION,
+  type ProgressToken,
+  type RequestId,
+  type Result,
+} from '@modelcontextprotocol/sdk/types.js'
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { Conversation, ServerMessage } from '../../../shared/mcp/conversation.js'
+import {
+  errorResponse,
+  isNotification,
+  isRequest,
+  isRequestId,
+  isResponse,
+  type JsonRpcResponse,
+  RpcCode,
+} from '../../../shared/mcp/messages.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import type { Log } from '../../../shared/util/log.js'
+import { VERSION } from '../../../shared/util/version.js'
+import type { CommandUpstream } from '../gateway-options.js'
+import { ChildLink, type SharedPipe } from './child-link.js'
+import { Child } from './child-process.js'
+import { damagedIds } from './damaged-line.js'
+import type { RequestSink, Upstream } from './link.js'
+
+/** A request that the child has not answered yet, under the id that it knows it by. */
+interface Asked {
+  readonly link: ChildLink
+  readonly callerId: RequestId
+  readonly method: string
+  readonly token: ProgressToken | undefined
+  readonly sink: RequestSink
+}
+
+export interface ChildUpstreamOptions {
+  upstream: CommandUpstream
+  machine: Clock
+  log: Log
+  /** The child has ended by itself. */
+  onEnd(code: number): void
+}
+
+/**
+ * One program behind all conversations: it has one pipe, so it sees one client. Ids and progress tokens are remapped, for two clients
+ * may use the same; the first `initialize` reaches it, and its answer stands for all later ones.
+ */
+export class ChildUpstream implements Upstream, SharedPipe {
+  readonly #log: Log
+  readonly #asked = new Map<number, Asked>()
+  readonly #links = new Set<ChildLink>()
+  /** Which client a request of the child was passed to. */
+  readonly #asking = new Map<RequestId, ChildLink>()
+  #child: Child | undefined
+  #lastId = 0
+  #ended: number | undefined
+  #closing = false
+  /** What it has said of itself; undefined while nobody has asked. */
+  #hello: Promise<Result | undefined> | undefined
+  #greeted = false
+
+  private constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** @throws Refusal `cannot_start` */
+  static async start({ upstream, machine, log, onEnd }: ChildUpstreamOptions): Promise<ChildUpstream> {
+    const started = new ChildUpstream(log)
+    started.#child = await Child.start(upstream, machine, {
+      line: line => started.#line(line),
+      tooLong: why => started.#damaged('', why),
+      ended: code => {
+        started.#ended = code
+        started.#failAll(`the upstream has ended (exit code ${code})`)
+        if (!started.#closing) onEnd(code)
+      },
+    })
+    return started
+  }
+
+  open(conversation: Conversation): ChildLink {
+    const link = new ChildLink(this, conversation)
+    this.#links.add(link)
+    return link
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#child?.close()
+  }
+
+  request(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
+    if (message.method === 'initialize') this.#initialize(link, message, sink)
+    // On a pipe the client is the child's own: it may have reasons to skip the greeting. A sessionless caller cannot greet.
+    else if (link.conversation.transport === 'stdio' || message.method === 'ping')
+      this.#send(link, message, sink)
+    else void this.#greet().then(() => this.#send(link, message, sink))
+  }
+
+  cancel(link: ChildLink, callerId: RequestId, reason: string): void {
+    for (const [id, asked] of this.#asked) {
+      if (asked.link !== link || asked.callerId !== callerId) continue
+      // Others wait for its answer, too.
+      if (asked.method === 'initialize') return
+      this.#asked.delete(id)
+      this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } })
+    }
+  }
+
+  notify(message: JSONRPCNotification): void {
+    if (message.method === 'notifications/initialized') {
+      if (this.#greeted) return
+      this.#greeted = true
+    }
+    this.#write(message)
+  }
+
+  respond(link: ChildLink, message: JsonRpcResponse): void {
+    // Only who was asked may answer.
+    if (message.id === undefined || this.#asking.get(message.id) !== link) return
+    this.#asking.delete(message.id)
+    this.#write(message)
+  }
+
+  leave(link: ChildLink): void {
+    this.#links.delete(link)
+    for (const [id, asked] of this.#asking) {
+      if (asked !== link) continue
+      this.#asking.delete(id)
+      this.#write(errorResponse(id, RpcCode.transport, 'the client that was asked is gone'))
+    }
+  }
+
+  #initialize(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
+    if (this.#hello !== undefined) {
+      void this.#hello.then(known => {
+        if (known === undefined) this.#initialize(link, message, sink)
+        else sink.answered({ jsonrpc: '2.0', id: message.id, result: known }, null)
+      })
+      return
+    }
+    this.#hello = new Promise(resolve => {
+      this.#send(link, message, {
+        ...sink,
+        answered: (response, status, lost) => {
+          const result = 'result' in response ? response.result : undefined
+          if (result === undefined) this.#hello = undefined
+          resolve(result)
+          sink.answered(response, status, lost)
+        },
+      })
+    })
+  }
+
+  /** Sees to it that the child has been greeted, by this gateway if nobody else has. */
+  async #greet(): Promise<void> {
+    if (this.#hello !== undefined && (await this.#hello) !== undefined) return
+    const own = this.open(NOBODY)
+    const params = {
+      protocolVersion: LATEST_PROTOCOL_VERSION,
+      capabilities: {},
+      clientInfo: { name: 'mcp-understudy-gateway', version: VERSION },
+    }
+    await new Promise<void>(resolve => {
+      const sink = { answered: () => resolve(), preceded: () => undefined }
+      this.#initialize(own, { jsonrpc: '2.0', id: 0, method: 'initialize', params }, sink)
+    })
+    this.notify({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    this.leave(own)
+  }
+
+  #send(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
+    const { id: callerId, method, params } = message
+    if (this.#ended !== undefined) {
+      const why = `the upstream has ended (exit code ${this.#ended})`
+      sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
+      return
+    }
+    if (link.closed) return
+    const id = ++this.#lastId
+    const token = params?._meta?.progressToken
+    this.#asked.set(id, { link, callerId, method, token, sink })
+    const marked =
+      token === undefined ? params : { ...params, _meta: { ...params?._meta, progressToken: id } }
+    this.#write({ jsonrpc: '2.0', id, method, ...(marked !== undefined && { params: marked }) })
+  }
+
+  #line(line: string): void {
+    let message: unknown
+    try {
+      message = JSON.parse(line)
+    } catch {
+      this.#damaged(line, 'the upstream wrote a line that is not JSON')
+      return
+    }
+    for (const one of Array.isArray(message) ? message : [message]) this.#take(one)
+  }
+
+  #take(message: unknown): void {
+    if (isRequest(message)) this.#ask(message)
+    else if (isNotification(message)) this.#tell(message)
+    else if (isObject(message) && typeof message.id === 'number' && this.#asked.has(message.id)) {
+      this.#answer(message.id, message)
+    } else this.#log.warn('the upstream wrote a message that is an answer to nothing')
+  }
+
+  #answer(id: number, message: Record<string, unknown>): void {
+    const asked = this.#asked.get(id)
+    if (asked === undefined) return
+    this.#asked.delete(id)
+    const { callerId, sink } = asked
+    if (isResponse(message)) sink.answered({ ...message, id: callerId }, null)
+    else {
+      const why = 'the upstream answered what is no JSON-RPC answer'
+      sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
+    }
+  }
+
+  #tell(message: JSONRPCNotification): void {
+    const { progressToken } = message.params ?? {}
+    if (message.method === 'notifications/progress') {
+      const asked = typeof progressToken === 'number' ? this.#asked.get(progressToken) : undefined
+      if (asked?.token === undefined) return
+      asked.sink.preceded({ ...message, params: { ...message.params, progressToken: asked.token } })
+      return
+    }
+    const { requestId } = message.params ?? {}
+    if (message.method === 'notifications/cancelled' && isRequestId(requestId)) {
+      this.#asking.get(requestId)?.conversation.notify(message)
+      return
+    }
+    for (const { conversation } of this.#links) conversation.notify(message)
+  }
+
+  /** A request of the child goes to whom it can only be about: the one client there is, or the one that has something under way. */
+  #ask(message: JSONRPCRequest): void {
+    const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
+    const links = new Set(busy.map(({ link }) => link))
+    const [only] = links.size > 0 ? links : [...this.#links].filter(canBeAsked)
+    if (only === undefined || links.size > 1) {
+      const why =
+        only === undefined
+          ? 'no client is there to be asked'
+          : 'several clients wait for answers: nothing tells which is meant'
+      this.#write(
+        errorResponse(message.id, RpcCode.transport, `the gateway cannot pass ${message.method} on: ${why}`),
+      )
+      return
+    }
+    this.#asking.set(message.id, only)
+    const call = busy.findLast(({ link }) => link === only)
+    if (call === undefined) only.conversation.notify(message)
+    else call.sink.preceded(message)
+  }
+
+  /** An answer that cannot be read is an answer all the same: whoever waits for it must not wait for ever. */
+  #damaged(line: string, why: string): void {
+    const ids = damagedIds(line, [...this.#asked.keys()])
+    if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)
+    for (const id of ids) {
+      const asked = this.#asked.get(id)
+      this.#asked.delete(id)
+      asked?.sink.answered(errorResponse(asked.callerId, RpcCode.transport, why), null, 'lost')
+    }
+  }
+
+  #failAll(why: string): void {
+    const open = [...this.#asked.values()]
+    this.#asked.clear()
+    for (const { callerId, sink } of open) {
+      sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
+    }
+  }
+
+  #write(message: object): void {
+    this.#child?.write(JSON.stringify(message))
+  }
+}
+
+/** Without a session, an answer would come in a POST of its own, and nothing would tell whose it is. */
+function canBeAsked({ conversation }: ChildLink): boolean {
+  return conversation.transport === 'stdio' || conversation.session !== null
+}
+
+/** Whoever the gateway greets the child for. */
+const NOBODY: Conversation = {
+  transport: 'memory',
+  session: null,
+  inflight: new Map(),
+  notify: (_message: ServerMessage) => undefined,
+}

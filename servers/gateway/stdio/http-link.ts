@@ -1,0 +1,232 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
+import type { Conversation } from '../../../shared/mcp/conversation.js'
+import {
+  errorResponse,
+  isNotification,
+  isRequest,
+  isResponse,
+  type JsonRpcResponse,
+  RpcCode,
+} from '../../../shared/mcp/messages.js'
+import type { Log } from '../../../shared/util/log.js'
+import type { HttpUpstream, Sent, UpstreamAnswer } from '../proxy/http-upstream.js'
+import type { Link, RequestSink } from './link.js'
+import { readMessages } from './read-messages.js'
+
+/** Before a stream that has ended is opened again; the SDK's own client waits as long. */
+const REOPEN_MS = 1000
+
+export interface HttpLinkOptions {
+  upstream: HttpUpstream
+  /** Of every request. */
+  headers: OutgoingHttpHeaders
+  query: string
+  /** The machine's time: this concerns connections. */
+  machine: Clock
+  log: Log
+  conversation: Conversation
+}
+
+/** One client's session with an upstream over HTTP: a POST for each of its messages, none of which waits for another's answer. */
+export class HttpLink implements Link {
+  readonly #options: HttpLinkOptions
+  readonly #open = new Map<RequestId, Sent>()
+  /** Requests that wait for the greeting. */
+  readonly #unsent = new Set<RequestId>()
+  #session: string | undefined
+  #version: string | undefined
+  /** What has to have arrived before anything further is sent: the greeting, in its two parts. */
+  #first: Promise<void> | undefined
+  #stream: Sent | undefined
+  #reopening: Wakeup | undefined
+  #closed = false
+
+  constructor(options: HttpLinkOptions) {
+    this.#options = options
+  }
+
+  request(message: JSONRPCRequest, sink: RequestSink): void {
+    if (message.method !== 'initialize') {
+      this.#unsent.add(message.id)
+      this.#afterFirst(() => {
+        if (this.#unsent.delete(message.id)) this.#ask(message, sink)
+      })
+      return
+    }
+    this.#session = undefined
+    this.#version = undefined
+    this.#first = new Promise(resolve => {
+      this.#ask(message, {
+        ...sink,
+        answered: (response, status, lost) => {
+          if ('result' in response) this.#version = String(response.result.protocolVersion)
+          resolve()
+          sink.answered(response, status, lost)
+        },
+      })
+    })
+  }
+
+  cancel(id: RequestId, reason: string): void {
+    // The upstream need not hear of what it has not heard of.
+    if (this.#unsent.delete(id)) return
+    const sent = this.#open.get(id)
+    this.#open.delete(id)
+    if (sent === undefined) return
+    // A dropped connection is a cancellation to some servers, the notification to others; it must get there before the drop.
+    this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
+      sent.abort(),
+    )
+  }
+
+  notify(message: JSONRPCNotification): void {
+    if (message.method !== 'notifications/initialized') {
+      this.#afterFirst(() => this.#tell(message, () => undefined))
+      return
+    }
+    this.#afterFirst(() => {
+      this.#first = new Promise(resolve => {
+        this.#tell(message, () => {
+          resolve()
+          if (this.#session !== undefined) this.#listen()
+        })
+      })
+    })
+  }
+
+  respond(message: JsonRpcResponse): void {
+    this.#tell(message, () => undefined)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#reopening?.cancel()
+    this.#stream?.abort()
+    for (const sent of this.#open.values()) sent.abort()
+    if (this.#session === undefined) return
+    const { upstream } = this.#options
+    const nothing = { answer: ({ body }: UpstreamAnswer) => body.discard(), fail: () => undefined }
+    upstream.send({ method: 'DELETE', ...this.#addressed() }, nothing)
+  }
+
+  #afterFirst(then: () => void): void {
+    if (this.#first === undefined) then()
+    else void this.#first.then(then)
+  }
+
+  #ask(message: JSONRPCRequest, sink: RequestSink): void {
+    const { upstream, conversation } = this.#options
+    const { id } = message
+    let status: number | null = null
+    let over = false
+    const lose = (why: string, code: number = RpcCode.transport) => {
+      if (over) return
+      over = true
+      this.#open.delete(id)
+      sink.answered(errorResponse(id, code, why), status, 'lost')
+    }
+    const sent = upstream.send(
+      { method: 'POST', ...this.#addressed(), body: JSON.stringify(message) },
+      {
+        fail: lose,
+        answer: answer => {
+          status = answer.status
+          if (message.method === 'initialize' && status < 300) {
+            this.#session = answer.headers['mcp-session-id']?.toString()
+          }
+          readMessages(answer, {
+            message: one => {
+              if (isResponse(one)) {
+                if (one.id !== id || over) return
+                over = true
+                this.#open.delete(id)
+                sink.answered(one, status)
+              } else if (isRequest(one) || isNotification(one)) {
+                if (over) conversation.notify(one)
+                else sink.preceded(one)
+              }
+            },
+            ended: why => {
+              if (status === 404) this.#lost()
+              lose(
+                `the upstream ${why ?? 'ended its answer too soon'}`,
+                status === 404 ? RpcCode.sessionNotFound : undefined,
+              )
+            },
+          })
+        },
+      },
+    )
+    if (!over) this.#open.set(id, sent)
+  }
+
+  /** Sends what has no answer; `done` is called when it has arrived, or could not. */
+  #tell(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
+    const { upstream, log } = this.#options
+    upstream.send(
+      { method: 'POST', ...this.#addressed(), body: JSON.stringify(message) },
+      {
+        fail: why => {
+          log.warn(why)
+          done()
+        },
+        answer: ({ body }) => {
+          body.discard()
+          done()
+        },
+      },
+    )
+  }
+
+  /** Opens the stream on which the upstream says what belongs to no request. */
+  #listen(): void {
+    const { upstream, conversation } = this.#options
+    if (this.#closed || this.#session === undefined) return
+    const again = () => this.#listenAgain()
+    this.#stream = upstream.send(
+      { method: 'GET', ...this.#addressed() },
+      {
+        fail: again,
+        answer: answer => {
+          // 405: the upstream has no such stream.
+          if (answer.status >= 300) {
+            answer.body.discard()
+            return
+          }
+          readMessages(answer, {
+            message: one => {
+              if (isRequest(one) || isNotification(one)) conversation.notify(one)
+            },
+            ended: again,
+          })
+        },
+      },
+    )
+  }
+
+  #listenAgain(): void {
+    const { machine } = this.#options
+    if (this.#closed || this.#session === undefined) return
+    this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#listen())
+  }
+
+  /** The upstream knows this session no more: the client is told so with its answer, and may initialize again. */
+  #lost(): void {
+    this.#session = undefined
+    this.#stream?.abort()
+  }
+
+  #addressed() {
+    const { headers, query } = this.#options
+    return {
+      query,
+      headers: {
+        ...headers,
+        ...(this.#session !== undefined && { 'mcp-session-id': this.#session }),
+        ...(this.#version !== undefined && { 'mcp-protocol-version': this.#version }),
+      },
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { Refusal } from '../../shared/errors.js'
+
+/**
+ * `Name: value` as a pair. What is wrong is told without the value, which is most often a secret.
+ *
+ * @throws Refusal `bad_header`
+ */
+export function readHeaderLine(line: string): [name: string, value: string] {
+  const colon = line.indexOf(':')
+  const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
+  const hint = 'write it as "Name: value", e.g. "Authorization: Bearer TOKEN"'
+  if (colon < 1 || value === '') {
+    const is = colon < 1 ? 'has no name' : `${JSON.stringify(name)} has no value`
+    throw new Refusal('bad_header', `an upstream header ${is}`, hint)
+  }
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  } catch {
+    throw new Refusal(
+      'bad_header',
+      `the upstream header ${JSON.stringify(name.slice(0, 60))} cannot be sent`,
+      hint,
+    )
+  }
+  return [name, value]
+}

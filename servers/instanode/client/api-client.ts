@@ -1,0 +1,106 @@
+import type { z } from 'zod'
+import type { Clock } from '../../../shared/clock/clock.js'
+import { fetchFailure } from '../../../shared/http/fetch-failure.js'
+import { ServiceRefusal } from '../domain/refusals.js'
+import { failed } from '../http/schemas.js'
+import type { Abortable, Caller } from '../service.js'
+
+/** What the real client calls itself, whatever its version. */
+const USER_AGENT = 'instanode-mcp/0.7.0'
+
+/** Longer than the service takes for anything, shorter than an MCP client waits. */
+const TIMEOUT_MS = 30_000
+
+export interface ApiRequest<Schema extends z.ZodType> {
+  method: 'GET' | 'POST' | 'DELETE'
+  /** With its slash. */
+  path: string
+  caller: Caller
+  body?: Record<string, unknown>
+  /** What a good answer is. */
+  answer: Schema
+  call?: Abortable | undefined
+}
+
+/** Calls an Instanode HTTP API, and turns whatever comes back into a checked value or a `ServiceRefusal`. */
+export class ApiClient {
+  readonly #base: string
+  readonly #machine: Clock
+
+  /**
+   * @param base without the slash at its end
+   * @param machine the machine's time: how long an answer may take
+   */
+  constructor(base: string, machine: Clock) {
+    this.#base = base
+    this.#machine = machine
+  }
+
+  /** @throws ServiceRefusal of the service's own status and code; status 0 if it could not be asked */
+  async send<Schema extends z.ZodType>(request: ApiRequest<Schema>): Promise<z.output<Schema>> {
+    const { status, text } = await this.#exchange(request)
+    const json = parsed(text)
+    if (status < 200 || status > 299) throw refusalOf(status, json)
+    const answer = request.answer.safeParse(json)
+    if (answer.success) return answer.data
+    const [issue] = answer.error.issues
+    const where = issue === undefined ? '' : ` (${issue.path.join('.') || 'the whole'}: ${issue.message})`
+    throw new ServiceRefusal(
+      status,
+      'bad_answer',
+      `${this.#base} answered ${request.method} ${request.path} with something else than this client knows${where}`,
+    )
+  }
+
+  async #exchange({ method, path, caller, body, call }: ApiRequest<z.ZodType>) {
+    const giveUp = new AbortController()
+    const alarm = this.#machine.wakeAt(this.#machine.now() + TIMEOUT_MS, () =>
+      giveUp.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} seconds`)),
+    )
+    const signals = call === undefined ? [giveUp.signal] : [giveUp.signal, call.signal]
+    try {
+      const response = await fetch(`${this.#base}${path}`, {
+        method,
+        headers: {
+          // On GET and DELETE too, as the real client has it.
+          'Content-Type': 'application/json',
+          'User-Agent': USER_AGENT,
+          ...(caller.bearer !== undefined && { Authorization: `Bearer ${caller.bearer}` }),
+        },
+        // The token is for this service, and for none that it might point to.
+        redirect: 'manual',
+        signal: AbortSignal.any(signals),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      return { status: response.status, text: await response.text() }
+    } catch (error) {
+      throw this.#unreachable(error)
+    } finally {
+      alarm.cancel()
+    }
+  }
+
+  #unreachable(error: unknown): ServiceRefusal {
+    return new ServiceRefusal(
+      0,
+      'unreachable',
+      `${this.#base} cannot be reached (${fetchFailure(error)}): start it (understudy up), or name another with --connect`,
+    )
+  }
+}
+
+/** The service's own refusal, if that is what it said. */
+function refusalOf(status: number, json: unknown): ServiceRefusal {
+  const refused = failed.safeParse(json)
+  if (!refused.success) return new ServiceRefusal(status, 'upstream_error', `upstream error (HTTP ${status})`)
+  const { error, message = error, upgrade_url } = refused.data
+  return new ServiceRefusal(status, error, message, upgrade_url)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,118 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { isUnavailable } from '../../../shared/errors.js'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import { goJson } from '../../../shared/util/go-json.js'
+import type { Log } from '../../../shared/util/log.js'
+import type { Contract } from '../contract.js'
+import type { Delivery } from '../domain/delivery.js'
+import type { ReceiverState, Receivers } from '../domain/receivers.js'
+import { ServiceRefusal } from '../domain/refusals.js'
+import { readToken } from '../domain/token.js'
+import { answer, emptyAnswer, encoded, failure, JSON_TYPE, unavailable } from './answer.js'
+import { deliveryEntry } from './delivery-json.js'
+import { BODY_LIMIT } from './limits.js'
+
+const PATH = '/webhook/receive/:token'
+
+export interface ReceiveOptions {
+  receivers: Receivers
+  contract: Contract
+  log: Log
+  /** Headers of every answer, which one in pieces has to bring itself. */
+  headers(call: HttpCall): Record<string, string>
+}
+
+/** The HTTP side of the receivers: each has a URL that takes requests, and gives them back. */
+export function receiveRoutes(options: ReceiveOptions): Route[] {
+  const route = new ReceiveRoute(options)
+  const run = (call: HttpCall) => route.run(call)
+  // HEAD goes where GET goes.
+  const methods = options.contract.receivesAnyMethod ? ['*'] : ['POST', 'GET']
+  return methods.map(method => ({ method, path: PATH, bodyLimit: BODY_LIMIT, run }))
+}
+
+class ReceiveRoute {
+  readonly #options: ReceiveOptions
+
+  constructor(options: ReceiveOptions) {
+    this.#options = options
+  }
+
+  async run(call: HttpCall): Promise<HttpAnswer | undefined> {
+    if (isPreflight(call)) return emptyAnswer(200)
+    try {
+      return await this.#takeOrReadBack(call)
+    } catch (error) {
+      this.#options.log.error('a request to a receiver could not be answered', error)
+      const failed = { error: 'lookup_failed', ok: false }
+      return isUnavailable(error) ? unavailable(error, failed) : answer(503, failed)
+    }
+  }
+
+  async #takeOrReadBack(call: HttpCall): Promise<HttpAnswer | undefined> {
+    const { receivers, contract } = this.#options
+    const token = tokenOf(call.params.token ?? '')
+    if (token === undefined) return fail(400, 'invalid_token')
+    if (call.method === 'GET' && contract.readsBackOnGet) return this.#readBack(token, call)
+    if (call.tooLarge) return this.#tooLarge(token)
+    const { method, path, search, body, request } = call
+    const { rawHeaders } = request
+    const id = await receivers.take(token, { method, path, query: search, rawHeaders, body })
+    return id === undefined ? this.#refuse(token) : encoded(200, `{"id":"${id}","ok":true}`)
+  }
+
+  async #tooLarge(token: string): Promise<HttpAnswer> {
+    if ((await this.#options.receivers.state(token)) !== 'active') return this.#refuse(token)
+    return failure(
+      413,
+      'payload_too_large',
+      `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`,
+    )
+  }
+
+  async #readBack(token: string, call: HttpCall): Promise<HttpAnswer | undefined> {
+    const { receivers, headers } = this.#options
+    if ((await receivers.state(token)) !== 'active') return this.#refuse(token)
+    const deliveries = await receivers.deliveries(token)
+    const { response } = call
+    // Piece by piece: the log of a receiver can be longer than any one string.
+    response.writeHead(200, { ...headers(call), 'Content-Type': JSON_TYPE })
+    // A caller that hangs up meanwhile has nobody left to tell.
+    await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
+    return undefined
+  }
+
+  async #refuse(token: string): Promise<HttpAnswer> {
+    const state: ReceiverState = await this.#options.receivers.state(token)
+    return state === 'unknown' ? fail(404, 'not_found') : fail(410, 'webhook_inactive')
+  }
+}
+
+/** A browser's question whether it may send: no delivery, even where every method is one. */
+function isPreflight({ method, headers }: HttpCall): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
+}
+
+function* logJson(deliveries: readonly Delivery[]): Generator<string> {
+  yield '{"ok":true,"requests":['
+  for (const [at, delivery] of deliveries.entries()) {
+    yield `${at === 0 ? '' : ','}${goJson(deliveryEntry(delivery))}`
+  }
+  yield `],"total":${deliveries.length}}\n`
+}
+
+function tokenOf(text: string): string | undefined {
+  try {
+    return readToken(text)
+  } catch (error) {
+    if (error instanceof ServiceRefusal) return undefined
+    throw error
+  }
+}
+
+/** Here, and only here, the service's errors carry no message. */
+function fail(status: number, error: string): HttpAnswer {
+  return answer(status, { error, ok: false })
+}

@@ -1,0 +1,184 @@
+import type { IdPositions, IdSource } from '../../shared/ids.js'
+import type { Instance } from '../../shared/instance.js'
+import { silentLog } from '../../shared/util/log.js'
+import {
+  agoMsOf,
+  existing,
+  firstOf,
+  type Happening,
+  liveThrough,
+  storyClock,
+} from '../../shared/world/replay.js'
+import type { World, WorldAccount, WorldDatabase, WorldReceiver } from '../../shared/world/world.js'
+import { badWorld } from '../../shared/world/world-error.js'
+import type { Contract } from './contract.js'
+import { type Core, createCore } from './core.js'
+import type { Account } from './domain/account.js'
+import { databaseName } from './domain/database.js'
+import type { ResourceType } from './domain/model.js'
+import { LIFETIME } from './limits.js'
+import { openMemory } from './store/open-store.js'
+import type { InstanodeTables } from './store/store.js'
+import { deliver } from './world/deliver.js'
+import { type PlannedDatabase, PlannedDatabases } from './world/planned-databases.js'
+
+export interface BeginOptions {
+  machine: Instance['machine']
+  /** At its beginning; it is drawn from. */
+  ids: IdSource
+  contract: Contract
+  receiveUrl(token: string): string
+}
+
+/** SQL to be run in a planned database. */
+export interface PlannedSql {
+  readonly database: string
+  readonly sql: readonly string[]
+  /** Where the world says so. */
+  readonly where: string
+}
+
+/** What the service begins with in a world. */
+export interface Beginning {
+  readonly tables: InstanodeTables
+  readonly planned: readonly PlannedDatabase[]
+  readonly sql: readonly PlannedSql[]
+  readonly ids: IdPositions
+}
+
+/**
+ * Lives through what a world says has happened at Instanode, in a service made for the purpose.
+ *
+ * @param now the instant of the start, milliseconds since the epoch
+ * @throws Refusal `bad_world`
+ */
+export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
+  return new Past(world, now, options).live()
+}
+
+/** One past, lived through once. */
+class Past {
+  readonly #world: World
+  readonly #now: number
+  readonly #options: BeginOptions
+  readonly #ids: IdSource
+  readonly #databases = new PlannedDatabases()
+  readonly #sql: PlannedSql[] = []
+  readonly #accounts = new Map<string, Account>()
+
+  constructor(world: World, now: number, options: BeginOptions) {
+    this.#world = world
+    this.#now = now
+    this.#options = options
+    this.#ids = options.ids.stream('instanode').stream('world')
+  }
+
+  async live(): Promise<Beginning> {
+    const { machine, ids, contract, receiveUrl } = this.#options
+    const core: { made?: Core } = {}
+    const happenings = this.#happenings(() => existing(core.made))
+    const clock = storyClock(this.#now, firstOf(happenings))
+    const instance = { clock, machine, ids, log: silentLog }
+    core.made = createCore(instance, contract, this.#databases, receiveUrl, openMemory(instance))
+    for (const [at, account] of (this.#world.accounts ?? []).entries()) {
+      await core.made.accounts.save(this.#account(account, `world.accounts[${at}]`))
+    }
+    await liveThrough(clock, this.#now, happenings)
+    await core.made.reaper.stop()
+    clock.close()
+    return {
+      tables: await core.made.store.dump(),
+      planned: this.#databases.planned,
+      sql: this.#sql,
+      ids: ids.stream('instanode').positions(),
+    }
+  }
+
+  #account({ id, plan, token = null, userId }: WorldAccount, where: string): Account {
+    const account = { id, plan, fixedToken: token, userId: userId ?? this.#ids.uuid() }
+    for (const other of this.#accounts.values()) {
+      if (other.id === id) throw badWorld(where, `there is another account ${JSON.stringify(id)}`)
+      if (other.userId === account.userId) throw badWorld(`${where}.userId`, `it is that of ${other.id}, too`)
+      if (token !== null && other.fixedToken === token)
+        throw badWorld(`${where}.token`, `it is that of ${other.id}, too`)
+    }
+    this.#accounts.set(id, account)
+    return account
+  }
+
+  #happenings(core: () => Core): Happening[] {
+    const { databases = [], receivers = [], provisions = [] } = this.#world
+    return [
+      ...databases.map((database, at) => this.#database(core, database, `world.databases[${at}]`)),
+      ...receivers.flatMap((receiver, at) => this.#receiver(core, receiver, `world.receivers[${at}]`)),
+      ...provisions.map(({ from, count }, at) => ({
+        agoMs: 0,
+        where: `world.provisions[${at}]`,
+        happen: async () => {
+          for (let spent = 0; spent < count; spent++) await core().provisioning.spend(from)
+        },
+      })),
+    ]
+  }
+
+  #database(core: () => Core, database: WorldDatabase, where: string): Happening {
+    const happen = async () => {
+      const token = await this.#provision(core(), 'postgres', database, where)
+      if (database.sql === undefined) return
+      const sql = typeof database.sql === 'string' ? [database.sql] : database.sql
+      this.#sql.push({ database: databaseName(token), sql, where: `${where}.sql` })
+    }
+    return { agoMs: this.#madeAgo(database, where), where, happen }
+  }
+
+  #receiver(core: () => Core, receiver: WorldReceiver, where: string): Happening[] {
+    let token = ''
+    const made: Happening = {
+      agoMs: this.#madeAgo(receiver, where),
+      where,
+      happen: async () => {
+        token = await this.#provision(core(), 'webhook', receiver, where)
+      },
+    }
+    const deliveries = (receiver.deliveries ?? []).map((delivery, at): Happening => {
+      const here = `${where}.deliveries[${at}]`
+      const happen = () => deliver(core().receivers, token, delivery, here)
+      const agoMs = agoMsOf(delivery.ago)
+      if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'that is before the receiver was made')
+      return { agoMs, where: here, happen }
+    })
+    return [made, ...deliveries]
+  }
+
+  /** @returns its token */
+  async #provision(
+    { provisioning, ownership, store, accounts }: Core,
+    type: ResourceType,
+    { name, account: id, from = '127.0.0.1', token }: WorldDatabase | WorldReceiver,
+    where: string,
+  ): Promise<string> {
+    if (token !== undefined && (await store.find(token)) !== undefined) {
+      throw badWorld(`${where}.token`, 'another resource has it')
+    }
+    const account = id === undefined ? undefined : this.#accounts.get(id)
+    if (id !== undefined && account === undefined) {
+      const known = [...this.#accounts.keys()].join(', ') || 'none'
+      throw badWorld(`${where}.account`, `there is no account ${JSON.stringify(id)}`, `there are ${known}`)
+    }
+    const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
+    const caller = { bearer, address: from }
+    const made = await provisioning.create(type, caller, name, { ...(token !== undefined && { token }) })
+    // Under the observed contract a free account gets what nobody owns; it is claimed then.
+    const resource = await store.find(made.token)
+    if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)
+    return made.token
+  }
+
+  #madeAgo({ ago, left }: WorldDatabase | WorldReceiver, where: string): number {
+    if (left === undefined) return agoMsOf(ago)
+    if (ago !== undefined) throw badWorld(where, 'it has both ago and left', 'leave one out')
+    const leftMs = agoMsOf(left)
+    if (leftMs > LIFETIME.ms) throw badWorld(`${where}.left`, `no more than ${LIFETIME.text} can be left`)
+    return LIFETIME.ms - leftMs
+  }
+}

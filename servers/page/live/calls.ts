@@ -1,0 +1,49 @@
+import { computed, signal } from '@preact/signals'
+import type { EntryJson } from '../../../shared/journal/entry-json.js'
+import { EVERYTHING, filtered } from '../model/call-filter.js'
+import { CallLog } from '../model/call-log.js'
+import { eachFrame } from './each-frame.js'
+
+const log = new CallLog()
+
+/** Counts up with what changes: the log itself is changed in place. */
+const version = signal(0)
+
+/** How many of the oldest the journal no longer had when the page began. */
+const goneBefore = signal(0)
+
+/** How many of the oldest are no longer kept. */
+export const dropped = computed(() => goneBefore.value + (version.value >= 0 ? log.dropped : 0))
+
+/** The calls, the oldest first. */
+export const calls = computed(() => (version.value >= 0 ? [...log.calls] : []))
+
+/** What is wanted of them. */
+export const filter = signal(EVERYTHING)
+
+/** The calls that are shown, the newest first. */
+export const shownCalls = computed(() => filtered(calls.value, filter.value))
+
+/** The seqs of those. */
+export const shownSeqs = computed(() => shownCalls.value.map(({ entry }) => entry.seq))
+
+/** Told of once a frame, however many come. */
+const changed = eachFrame(() => {
+  version.value++
+})
+
+export function takeCall(entry: EntryJson): void {
+  log.take(entry)
+  changed()
+}
+
+/** Of what is gone later, the log itself knows. @param dropped by the journal, so far */
+export function takeGap(dropped: number): void {
+  if (log.calls.length === 0) goneBefore.value = dropped
+}
+
+export function forgetCalls(): void {
+  log.clear()
+  goneBefore.value = 0
+  changed()
+}

@@ -1,0 +1,33 @@
+import { computed, signal } from '@preact/signals'
+import type { ClockState } from '../../control/schemas/clock.js'
+import { every, machineNow } from '../browser-time.js'
+
+/** How often what counts down is drawn anew. */
+const TICK_MS = 250
+
+/** The instance's clock, and when that was seen. */
+const seen = signal<{ clock: ClockState; atMs: number } | undefined>(undefined)
+
+const tick = signal(0)
+
+/** How the instance's clock runs; undefined until it has been seen. */
+export const clockMode = computed(() => seen.value?.clock.mode)
+
+/** What time it is for the instance, in milliseconds: a manual clock stands still between two looks at it. */
+export const instanceNow = computed(() => {
+  if (seen.value === undefined) return 0
+  const { clock, atMs } = seen.value
+  if (clock.mode === 'manual') return clock.nowMs
+  // Between two ticks, what has been seen lately is ahead.
+  return clock.nowMs + Math.max(0, tick.value - atMs)
+})
+
+export function sawClock(clock: ClockState): void {
+  seen.value = { clock, atMs: machineNow() }
+}
+
+export function keepClockGoing(): void {
+  every(TICK_MS, () => {
+    if (clockMode.value === 'real') tick.value = machineNow()
+  })
+}

@@ -1,0 +1,77 @@
+import { computed, signal } from '@preact/signals'
+import type { Approval } from '../../../shared/schemas/approval.js'
+import type { GatewayEntry } from '../../../shared/schemas/audit.js'
+import type { GatewayView } from '../../../shared/schemas/gateway.js'
+import { NOTHING_ASKED, withJudged } from '../model/gateway-log.js'
+import { pendingAt, withTurned } from '../model/pending.js'
+import { ask } from './ask.js'
+import { instanceNow } from './clock.js'
+import { keepTo } from './connection.js'
+import { eachFrame } from './each-frame.js'
+import { somethingHappened } from './state.js'
+
+/** The gateways in front of the servers. */
+export const gateways = signal<readonly GatewayView[]>([])
+
+/** What they made of calls. */
+export const audit = signal(NOTHING_ASKED)
+
+/** Those that are pending, by id. */
+const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
+
+/** The calls that somebody has to decide. */
+export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
+
+/** What has come since the last frame. */
+let judged: GatewayEntry[] = []
+let turned: Approval[] = []
+
+/** More are taken in at once: a page that nobody sees has no frames. */
+const MOST_WAITING = 500
+
+function takeIn(): void {
+  if (judged.length > 0) audit.value = withJudged(audit.value, judged)
+  if (turned.length > 0) approvals.value = withTurned(approvals.value, turned)
+  judged = []
+  turned = []
+}
+
+const takeInSoon = eachFrame(takeIn)
+
+function changed(): void {
+  if (judged.length + turned.length < MOST_WAITING) takeInSoon()
+  else takeIn()
+}
+
+let keeping = false
+
+/** Has the page hear of gateways, if there are any. An instance gets none later. */
+export async function hearOfGateways(): Promise<void> {
+  const { gateways: all } = await ask<{ gateways: GatewayView[] }>('GET', '/gateways')
+  gateways.value = all
+  if (all.length === 0 || keeping) return
+  keeping = true
+  keepTo({
+    path: '/gateways/audit/stream?after=0',
+    began: forget,
+    on: {
+      audit: data => {
+        judged.push(JSON.parse(data))
+        changed()
+        somethingHappened()
+      },
+      approval: data => {
+        turned.push(JSON.parse(data))
+        changed()
+      },
+      cleared: forget,
+    },
+  })
+}
+
+function forget(): void {
+  judged = []
+  turned = []
+  audit.value = NOTHING_ASKED
+  approvals.value = new Map()
+}

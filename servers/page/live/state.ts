@@ -1,0 +1,84 @@
+import { signal } from '@preact/signals'
+import type { z } from 'zod'
+import type { StateAnswer } from '../../control/schemas/state.js'
+import type { faultsAnswer, overlaysAnswer } from '../../control/schemas/trouble.js'
+import type { InstanodeView } from '../../instanode/view.js'
+import type { SafebotView } from '../../safebot/view.js'
+import { later, machineNow } from '../browser-time.js'
+import { ask } from './ask.js'
+import { sawClock } from './clock.js'
+import { sawLeases } from './leases.js'
+import { anyOpen } from './secrets.js'
+
+export type State = StateAnswer<InstanodeView, SafebotView>
+export type FaultRow = z.infer<typeof faultsAnswer>['faults'][number]
+export type OverlayRow = z.infer<typeof overlaysAnswer>['overlays'][number]
+
+/** What exists now; undefined until it has been seen. Its secrets are masked. */
+export const state = signal<State | undefined>(undefined)
+
+/** The same with its secrets, while somebody looks at one. */
+export const openState = signal<State | undefined>(undefined)
+
+export const faults = signal<readonly FaultRow[]>([])
+export const overlays = signal<readonly OverlayRow[]>([])
+
+/** Messages of a room and deliveries of a receiver that are looked at. */
+const LATEST = 50
+
+/** Things happen together, as a rule. */
+const SETTLE_MS = 120
+
+/** Of the page's time, the part that looking may take: where there is very much to see, it is looked at less often. */
+const SHARE = 1 / 4
+let tookMs = 0
+
+let waiting = false
+let looking = false
+let again = false
+
+/** Something has happened: has all of it looked at, soon and once. */
+export function somethingHappened(): void {
+  if (waiting) return
+  waiting = true
+  later(Math.max(SETTLE_MS, tookMs / SHARE), () => {
+    waiting = false
+    void look()
+  })
+}
+
+/** Looks at everything. Never twice at a time: what happens meanwhile is looked at when that is over. */
+export async function look(): Promise<void> {
+  if (looking) {
+    again = true
+    return
+  }
+  looking = true
+  const began = machineNow()
+  try {
+    do {
+      again = false
+      await lookOnce()
+    } while (again)
+  } catch {
+    // Whoever keeps to the stream notices that nobody answers, says so, and has this done again.
+  } finally {
+    looking = false
+    tookMs = machineNow() - began
+  }
+}
+
+async function lookOnce(): Promise<void> {
+  const [seen, withSecrets, trouble, laid] = await Promise.all([
+    ask<State>('GET', `/state?latest=${LATEST}`),
+    anyOpen.value ? ask<State>('GET', `/state?latest=${LATEST}&secrets=1`) : undefined,
+    ask<z.infer<typeof faultsAnswer>>('GET', '/faults'),
+    ask<z.infer<typeof overlaysAnswer>>('GET', '/catalogue'),
+  ])
+  sawClock(seen.clock)
+  sawLeases(seen)
+  state.value = seen
+  openState.value = withSecrets
+  faults.value = trouble.faults
+  overlays.value = laid.overlays
+}

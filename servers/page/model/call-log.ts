@@ -1,0 +1,56 @@
+import type { EntryJson } from '../../../shared/journal/entry-json.js'
+
+/** As many as the journal's own ring holds. */
+const MOST = 10_000
+
+/** A call, as the journal has it now. */
+export interface Call {
+  readonly entry: EntryJson
+  /** When it arrived, by the machine; milliseconds since the epoch. */
+  readonly wallMs: number
+}
+
+/** The latest calls, by their seq. */
+export class CallLog {
+  #calls: Call[] = []
+  /** The lowest seq that was ever taken: the journal leaves none out. */
+  #first = Number.POSITIVE_INFINITY
+
+  /** The oldest first. */
+  get calls(): readonly Call[] {
+    return this.#calls
+  }
+
+  /** How many of the oldest are no longer kept. */
+  get dropped(): number {
+    const [oldest] = this.#calls
+    return oldest === undefined ? 0 : oldest.entry.seq - this.#first
+  }
+
+  /** Takes in an entry that is new, or has ended. */
+  take(entry: EntryJson): void {
+    this.#first = Math.min(this.#first, entry.seq)
+    const call = { entry, wallMs: Date.parse(entry.wall) }
+    const at = this.#placeOf(entry.seq)
+    const known = this.#calls[at]?.entry.seq === entry.seq
+    this.#calls.splice(at, known ? 1 : 0, call)
+    if (this.#calls.length > MOST) this.#calls.shift()
+  }
+
+  clear(): void {
+    this.#calls = []
+    this.#first = Number.POSITIVE_INFINITY
+  }
+
+  /** Where it stands, or would. From the end: what comes is new, as a rule. */
+  #placeOf(seq: number): number {
+    let at = this.#calls.length
+    while (at > 0 && (this.#calls[at - 1]?.entry.seq ?? 0) >= seq) at--
+    return at
+  }
+}
+
+/** What was called: a tool, or else a method. */
+export function nameOf({ tool, method }: EntryJson): string {
+  return tool ?? method ?? 'no request'
+}

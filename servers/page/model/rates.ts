@@ -1,0 +1,64 @@
+import { OUTCOMES, type Outcome } from '../../../shared/journal/outcome.js'
+import type { Call } from './call-log.js'
+import { rateNameOf } from './rate-name.js'
+
+/** How far back the pictures go. */
+export const SECONDS = 60
+
+/** How often something was called. */
+export interface Rate {
+  readonly server: string
+  readonly name: string
+  /** All that the journal still has, by how they ended. */
+  readonly totals: Readonly<Record<Outcome, number>>
+  readonly total: number
+  /** The last {@link SECONDS}, the oldest first. */
+  readonly seconds: readonly Readonly<Record<Outcome, number>>[]
+  /** The most in one of them. */
+  readonly peak: number
+}
+
+/**
+ * What was called how often, the busiest first. What is under way has no outcome, and is counted once it has.
+ *
+ * @param nowMs the machine's time
+ */
+export function ratesOf(calls: readonly Call[], nowMs: number): Rate[] {
+  const rates = new Map<string, Counting>()
+  const thisSecond = Math.floor(nowMs / 1000)
+  for (const { entry, wallMs } of calls) {
+    if (entry.outcome === null) continue
+    const name = rateNameOf(entry)
+    const key = `${entry.server} ${name}`
+    const counting = rates.get(key) ?? begin(entry.server, name)
+    rates.set(key, counting)
+    counting.totals[entry.outcome]++
+    counting.total++
+    const ago = thisSecond - Math.floor(wallMs / 1000)
+    const second = counting.seconds[SECONDS - 1 - ago]
+    if (second === undefined) continue
+    second[entry.outcome]++
+    counting.peak = Math.max(counting.peak, sumOf(second))
+  }
+  return [...rates.values()].sort((one, other) => other.total - one.total)
+}
+
+export function sumOf(counts: Readonly<Record<Outcome, number>>): number {
+  return OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0)
+}
+
+interface Counting extends Rate {
+  totals: Record<Outcome, number>
+  total: number
+  seconds: Record<Outcome, number>[]
+  peak: number
+}
+
+function begin(server: string, name: string): Counting {
+  const seconds = Array.from({ length: SECONDS }, none)
+  return { server, name, totals: none(), total: 0, seconds, peak: 0 }
+}
+
+function none(): Record<Outcome, number> {
+  return { ok: 0, tool_error: 0, protocol_error: 0, aborted: 0, fault: 0 }
+}

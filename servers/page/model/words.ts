@@ -1,0 +1,48 @@
+import type { Outcome } from '../../../shared/journal/outcome.js'
+
+/** How a call ended, in words; null: it has not. */
+export function outcomeInWords(outcome: Outcome | null): string {
+  return outcome === null ? 'under way' : outcome.replace('_', ' ')
+}
+
+/** `850 B`, `3.1 kB`, `10 MB`, counted as limits are: by 1024. */
+export function bytesInWords(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  const [unit, size] = bytes < 1024 * 1024 ? ['kB', bytes / 1024] : ['MB', bytes / 1024 / 1024]
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`
+}
+
+/** `0.4 ms`, `38 ms`, `1.2 s`; a dash while it has not ended. */
+export function durationInWords(ms: number | null): string {
+  if (ms === null) return '–'
+  if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+}
+
+/** The two largest units of what is left: `23 h 59 min`, `42 s`. */
+export function leftInWords(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds <= 0) return 'now'
+  const [days, hours, minutes] = [86_400, 3600, 60].map(unit => Math.floor(seconds / unit))
+  if (days) return joined([days, 'd'], [(hours ?? 0) % 24, 'h'])
+  if (hours) return joined([hours, 'h'], [(minutes ?? 0) % 60, 'min'])
+  return minutes ? joined([minutes, 'min'], [seconds % 60, 's']) : `${seconds} s`
+}
+
+/** `12:34:56` of an instant. */
+export function timeOfDay(iso: string): string {
+  return iso.slice(11, 19)
+}
+
+/** `2026-01-01 12:34:56` of an instant. */
+export function dayAndTime(iso: string): string {
+  return `${iso.slice(0, 10)} ${timeOfDay(iso)}`
+}
+
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+}
+
+function joined(...parts: [number, string][]): string {
+  return parts.flatMap(([count, unit]) => (count === 0 ? [] : [`${count} ${unit}`])).join(' ')
+}

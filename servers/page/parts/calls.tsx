@@ -1,0 +1,142 @@
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { calls, dropped, filter, shownCalls, shownSeqs } from '../live/calls.js'
+import { counted } from '../model/words.js'
+import { CallDetails } from './call.js'
+import { CallFilterBar } from './call-filter-bar.js'
+import { CallRow } from './call-row.js'
+import { Section } from './elements.js'
+import { NoCalls } from './no-calls.js'
+import { useRowHeight } from './use-row-height.js'
+import { useRows } from './use-rows.js'
+
+/** What reached the servers, as it does. */
+export function Calls() {
+  const all = calls.value.length
+  return (
+    <Section
+      id="calls"
+      title="Calls"
+      note={
+        <>
+          {counted(all, 'call')} reached the servers
+          {dropped.value > 0 && `, ${counted(dropped.value, 'older one')} no longer kept`}
+        </>
+      }
+    >
+      {all === 0 ? (
+        <NoCalls />
+      ) : (
+        <>
+          <CallFilterBar />
+          <CallTable />
+        </>
+      )}
+    </Section>
+  )
+}
+
+/** Columns, and how each is called. */
+const COLUMNS = ['#', 'time', 'caller', 'call', 'outcome', 'took']
+
+function CallTable() {
+  const shown = shownCalls.value
+  const height = useRowHeight()
+  const [openSeq, setOpenSeq] = useState(-1)
+  const [openExtra, setOpenExtra] = useState(0)
+  const [activeSeq, setActiveSeq] = useState(-1)
+  const keys = shownSeqs.value
+  const openAt = keys.indexOf(openSeq)
+  const activeAt = keys.indexOf(activeSeq)
+  const rows = useRows(keys, { count: keys.length, height, openAt, openExtra }, activeAt)
+  const body = rows.scroller
+  const toFocus = useRef(false)
+  useLayoutEffect(() => {
+    if (!toFocus.current) return
+    toFocus.current = false
+    body.current?.querySelector<HTMLElement>(`[data-seq="${activeSeq}"]`)?.focus({ preventScroll: true })
+  })
+
+  const moveTo = (index: number) => {
+    const to = Math.min(keys.length - 1, Math.max(0, index))
+    toFocus.current = true
+    setActiveSeq(keys[to] ?? -1)
+    rows.show(to)
+  }
+  const page = Math.max(1, Math.floor((body.current?.clientHeight ?? 0) / height) - 1)
+  const moves: Record<string, number> = {
+    ArrowDown: activeAt + 1,
+    ArrowUp: activeAt - 1,
+    PageDown: activeAt + page,
+    PageUp: activeAt - page,
+    Home: 0,
+    End: keys.length - 1,
+  }
+  const onKeyDown = (event: KeyboardEvent) => {
+    const to = moves[event.key]
+    // In what is open, keys do what they do everywhere.
+    if (to === undefined || !(event.target instanceof HTMLElement) || event.target.dataset.seq === undefined)
+      return
+    event.preventDefault()
+    moveTo(to)
+  }
+  const toggle = (seq: number) => {
+    setActiveSeq(seq)
+    setOpenExtra(0)
+    setOpenSeq(seq === openSeq ? -1 : seq)
+  }
+
+  if (keys.length === 0) {
+    return (
+      <p class="empty">
+        Nothing of the kind among {counted(calls.value.length, 'call')}.{' '}
+        {filter.value.text !== '' && 'Look for something else.'}
+      </p>
+    )
+  }
+  // With none that has the focus, the first is where the Tab key leads.
+  const tabbed = activeAt < 0 ? keys[0] : activeSeq
+  return (
+    <div class="calls" role="table" aria-label="Calls, the latest first" aria-rowcount={keys.length + 1}>
+      <div role="rowgroup">
+        <div class="call-row call-head" role="row" aria-rowindex={1}>
+          {COLUMNS.map(name => (
+            <span role="columnheader" key={name}>
+              {name}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div class="calls-body" role="rowgroup" ref={body} onScroll={rows.onScroll} onKeyDown={onKeyDown}>
+        <div class="calls-all" role="presentation" style={{ height: `${rows.height}px` }}>
+          {rows.drawn.map(index => {
+            const call = shown[index]
+            if (call === undefined) return null
+            const { seq } = call.entry
+            return (
+              <CallRow
+                key={seq}
+                call={call}
+                index={index}
+                top={rows.top(index)}
+                height={height}
+                open={seq === openSeq}
+                tabbed={seq === tabbed}
+                onToggle={toggle}
+                onFocus={setActiveSeq}
+              />
+            )
+          })}
+          {openAt >= 0 && shown[openAt] !== undefined && (
+            <CallDetails
+              key={`details ${openSeq}`}
+              call={shown[openAt]}
+              index={openAt}
+              top={rows.top(openAt) + height}
+              onHeight={setOpenExtra}
+            />
+          )}
+        </div>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,58 @@
+import type { ClockState } from '../../control/schemas/clock.js'
+import { clockMode, instanceNow } from '../live/clock.js'
+import { busy, doIt } from '../live/deeds.js'
+import { dayAndTime } from '../model/words.js'
+
+const STEPS = [
+  ['+1 s', 1000, 'one second'],
+  ['+60 s', 60_000, 'sixty seconds'],
+  ['+1 h', 3_600_000, 'one hour'],
+  ['+24 h', 86_400_000, 'twenty-four hours'],
+] as const
+
+/** What time it is for the instance, and the ways to have it pass. */
+export function ClockBar() {
+  const mode = clockMode.value
+  if (mode === undefined) return null
+  const next = mode === 'real' ? 'manual' : 'real'
+  return (
+    <div class="clock" role="group" aria-label="The instance’s clock">
+      <div class="clock-face">
+        <time class="num">{dayAndTime(new Date(instanceNow.value).toISOString())}</time>
+        <span class="dim">{mode === 'real' ? 'UTC, running' : 'UTC, paused'}</span>
+      </div>
+      <div class="clock-steps">
+        {STEPS.map(([label, ms, words]) => (
+          <button
+            type="button"
+            key={ms}
+            aria-label={`${label}: advance by ${words}`}
+            aria-disabled={busy.value}
+            onClick={() =>
+              doIt<ClockState>(
+                'POST',
+                '/clock/advance',
+                { ms },
+                ({ now }) => `${label}: it is ${dayAndTime(now)} now`,
+              )
+            }
+          >
+            {label}
+          </button>
+        ))}
+        <button
+          type="button"
+          class="clock-mode"
+          aria-disabled={busy.value}
+          onClick={() =>
+            doIt<ClockState>('PUT', '/clock', { mode: next }, clock =>
+              clock.mode === 'real' ? 'the clock runs' : `the clock stands at ${dayAndTime(clock.now)}`,
+            )
+          }
+        >
+          {mode === 'real' ? 'Pause' : 'Run'}
+        </button>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,117 @@
+import type { SafebotView } from '../../safebot/view.js'
+import { instanceNow } from '../live/clock.js'
+import { knownLeases, leaseEvents } from '../live/leases.js'
+import { type LeaseSpan, leaseSpans } from '../model/leases.js'
+import { type TimeAxis, timeAxis } from '../model/time-axis.js'
+import { leftInWords, timeOfDay } from '../model/words.js'
+import { LeaseLegend } from './lease-legend.js'
+import { LeaseTable } from './lease-table.js'
+
+type Room = SafebotView['rooms'][number]
+
+/** The latest leases that are drawn. */
+const MOST = 24
+
+/** Pixels of a handle's lane, and of a lease in it. */
+const LANE = 40
+const BAR = 14
+
+/** Pixels between a handle and its leases: fewer than between it and the lane above. */
+const LABEL_GAP = 6
+
+/** Who had which message when, and how that ended. */
+export function LeaseTimeline({ room }: { room: Room }) {
+  const now = instanceNow.value
+  const cursors = new Map(room.consumers.map(({ handle, cursor }) => [handle, cursor]))
+  const spans = leaseSpans(leaseEvents.value.get(room.id) ?? [], knownLeases.value, cursors, now).slice(-MOST)
+  if (spans.length === 0) return null
+  const handles = [...new Set(spans.map(({ handle }) => handle))]
+  const axis = timeAxis(spans)
+  const height = handles.length * LANE + 20
+  return (
+    <figure class="timeline">
+      <figcaption>Leases</figcaption>
+      <svg width="100%" height={height} role="img" aria-label={inWords(spans)}>
+        {handles.map((handle, lane) => (
+          <g key={handle}>
+            <text class="timeline-handle" x="0" y={lane * LANE + LANE - BAR - LABEL_GAP}>
+              {handle}
+            </text>
+            <line
+              class="timeline-ground"
+              x1="0"
+              x2="100%"
+              y1={lane * LANE + LANE - 1}
+              y2={lane * LANE + LANE - 1}
+            />
+            {spans
+              .filter(span => span.handle === handle)
+              .map(span => (
+                <Lease
+                  key={span.claimId}
+                  span={span}
+                  axis={axis}
+                  now={now}
+                  y={lane * LANE + LANE - BAR - 1}
+                />
+              ))}
+          </g>
+        ))}
+        {axis.begins.map(({ x, at }) => (
+          <text key={at} class="timeline-time num" x={`${x}%`} y={height - 4}>
+            {timeOfDay(new Date(at).toISOString())}
+          </text>
+        ))}
+        <text class="timeline-time num" x="100%" y={height - 4} text-anchor="end">
+          {timeOfDay(new Date(axis.end).toISOString())}
+        </text>
+        {axis.cuts.map(({ x, ms }) => (
+          <g key={x} class="timeline-cut">
+            <line x1={`${x}%`} x2={`${x}%`} y1="0" y2={height - 20} />
+            <text x={`${x}%`} y="10" dx="4">
+              {leftInWords(ms)}
+            </text>
+          </g>
+        ))}
+      </svg>
+      <LeaseLegend />
+      <LeaseTable spans={spans} />
+    </figure>
+  )
+}
+
+interface LeaseProps {
+  span: LeaseSpan
+  axis: TimeAxis
+  now: number
+  /** Where it stands, in pixels. */
+  y: number
+}
+
+function Lease({ span: { from, to, end, seq, redelivered }, axis, now, y }: LeaseProps) {
+  const x = axis.x(from)
+  const widthTo = (instant: number) => `${Math.max(0.8, axis.x(instant) - x)}%`
+  return (
+    <g>
+      <title>{`${seq}, ${timeOfDay(new Date(from).toISOString())}: ${end}${redelivered ? ', redelivered' : ''}`}</title>
+      {end === 'held' && (
+        <rect class="lease-to-come" x={`${x}%`} y={y} width={widthTo(to)} height={BAR} rx="2" />
+      )}
+      <rect
+        class={`lease lease-${end}`}
+        x={`${x}%`}
+        y={y}
+        width={widthTo(end === 'held' ? now : to)}
+        height={BAR}
+        rx="2"
+      />
+      {redelivered && <circle class="lease-again" cx={`${x}%`} cy={y} r="4" />}
+    </g>
+  )
+}
+
+function inWords(spans: readonly LeaseSpan[]): string {
+  const count = (end: LeaseSpan['end']) => spans.filter(span => span.end === end).length
+  const again = spans.filter(({ redelivered }) => redelivered).length
+  return `${spans.length} leases: ${count('acked')} acknowledged, ${count('expired')} expired, ${count('held')} held now, ${again} of them redeliveries; the table below has each`
+}

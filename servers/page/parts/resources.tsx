@@ -1,0 +1,65 @@
+import type { InstanodeView } from '../../instanode/view.js'
+import { openState, state } from '../live/state.js'
+import { countOfShown, MOST_SHOWN } from '../model/shown.js'
+import { Section } from './elements.js'
+import { Empty } from './empty.js'
+import { Lifetime } from './lifetime.js'
+import { Masked } from './masked.js'
+import { Meter } from './meter.js'
+
+export type Resource = InstanodeView['resources'][number]
+
+/** Instanode's databases: how much of what they may they take, and how long they have. */
+export function Resources() {
+  const instanode = state.value?.instanode
+  if (instanode === undefined) return null
+  const databases = instanode.resources.filter(({ type }) => type === 'postgres')
+  return (
+    <Section id="resources" title="Databases" note={countOfShown(databases.length, 'database')}>
+      {databases.length === 0 ? (
+        <Empty
+          command={`curl -s ${instanode.mcpUrl} -H 'Content-Type: application/json' \\\n  -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_postgres","arguments":{"name":"demo"}}}'`}
+        >
+          There is no database. An agent makes one with create_postgres; unclaimed, it is gone 24 hours later.
+        </Empty>
+      ) : (
+        <div class="cards">
+          {databases.slice(-MOST_SHOWN).map(resource => (
+            <DatabaseCard key={resource.id} resource={resource} />
+          ))}
+        </div>
+      )}
+    </Section>
+  )
+}
+
+function DatabaseCard({ resource }: { resource: Resource }) {
+  const { id, name, tier, status, owner, url, limits, database } = resource
+  const open = openState.value?.instanode?.resources.find(other => other.id === id)
+  return (
+    <article class="card" aria-label={`Database ${name}`}>
+      <header class="card-head">
+        <h3>{name || 'unnamed'}</h3>
+        <Lifetime resource={resource} />
+      </header>
+      <p class="dim">
+        {tier}, {owner === null ? 'claimed by nobody' : `of ${owner}`}
+        {status !== 'active' && `, ${status.replace('_', ' ')}`}
+      </p>
+      {database === null ? (
+        <p class="dim">nothing can be learnt of it now</p>
+      ) : (
+        <div class="meters">
+          <Meter
+            what="storage"
+            value={database.usedBytes}
+            most={(limits.storageMb ?? 0) * 1024 * 1024}
+            bytes
+          />
+          <Meter what="connections" value={database.connections} most={limits.connections ?? 0} />
+        </div>
+      )}
+      <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
+    </article>
+  )
+}

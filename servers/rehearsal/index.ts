@@ -1,0 +1,146 @@
+import { Clock } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import { SERVER_NAMES, type ServerName } from '../../shared/util/server-name.js'
+import { createEngine, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
+import { reviewPolicy } from '../gateway/policy/review.js'
+import { serversOf, toolsNamed } from '../gateway/policy/servers-named.js'
+import type { Planned } from './plan/limit-groups.js'
+import { plan } from './plan/plan.js'
+import type { LeftOpen, Mark, Rehearsal, Row } from './rehearsal.js'
+import { run } from './run.js'
+import type { Scenario } from './scenario.js'
+import { readScenarioFile } from './scenario-file.js'
+import { SecretsSeen } from './secrets-seen.js'
+import { Stage } from './stage/stage.js'
+import { builtin } from './via/builtin.js'
+import type { OpenWay } from './via/way.js'
+
+export type { Rehearsal, Row } from './rehearsal.js'
+export { reportText } from './report-text.js'
+export { builtin } from './via/builtin.js'
+export { type CommandOptions, command } from './via/command.js'
+export { url } from './via/url.js'
+
+export interface RehearseOptions {
+  /** The file of the policy. */
+  policy: string
+  /** The file of a scenario. Default: one that touches everything the policy says. */
+  scenario?: string
+  /** Default: what the policy's tools tell. */
+  server?: ServerName | 'both'
+  /** The gateway to go through. Default: the builtin one, which enforces this policy. */
+  via?: OpenWay
+  /** Of the stand-ins. Default: free ones. */
+  ports?: { instanode: number; safebot: number }
+  /** Ends the rehearsal early. What it has started is ended before it rejects. */
+  signal?: AbortSignal
+}
+
+/** What of a policy's review is about what it lets be. */
+const OPEN = ['tools_left_open', 'read_that_writes']
+
+/**
+ * Carries out a policy: calls go through a gateway to stand-ins that note what reaches them, and each is held against what the policy
+ * says of it.
+ *
+ * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a gateway that does not start;
+ *   the reason of `signal`
+ */
+export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
+  const { policy: file, signal } = options
+  const reading = await readPolicyFile(file)
+  const { policy } = reading
+  const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
+  const servers = serversConcerned(reading, options.server ?? scenario?.server, scenario)
+  const stage = await Stage.open({ servers, ...(options.ports !== undefined && { ports: options.ports }) })
+  const machine = new Clock()
+  try {
+    const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario))
+    try {
+      const clock = way.advances ? stage.clock : machine
+      const secrets = new SecretsSeen()
+      const running = async () =>
+        run(await planned(reading, servers, stage, scenario, options.scenario), {
+          ...{ stage, way, policy, secrets },
+          engine: createEngine(policy, clock),
+          now: () => clock.now(),
+        })
+      const rows = await unlessAborted(signal, running)
+      const counts = countsOf(rows)
+      return {
+        policy: { file, dialect: policy.dialect, default: policy.default },
+        via: way.name,
+        servers,
+        scenario: options.scenario ?? null,
+        rows,
+        open: leftOpen(reading, secrets),
+        counts,
+        ok: counts.wrong === 0 && counts.ok > 0,
+      }
+    } finally {
+      await way.close()
+    }
+  } finally {
+    machine.close()
+    await stage.close()
+  }
+}
+
+/** The result of `work`, which is not waited for any longer once the signal is aborted. @throws its reason */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (signal === undefined) return work()
+  signal.throwIfAborted()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  return Promise.race([work(), aborted])
+}
+
+async function planned(
+  { policy }: PolicyReading,
+  servers: readonly ServerName[],
+  stage: Stage,
+  scenario: Scenario | undefined,
+  title: string | undefined,
+): Promise<Planned[]> {
+  if (scenario !== undefined) return [{ title: title ?? '', fresh: false, steps: scenario.steps }]
+  return plan({ policy, servers, examples: await stage.examples(), start: stage.clock.now() })
+}
+
+/** @throws Refusal `which_server` if nothing tells */
+function serversConcerned(
+  { policy }: PolicyReading,
+  asked: ServerName | 'both' | undefined,
+  scenario: Scenario | undefined,
+): ServerName[] {
+  if (asked === 'both') return [...SERVER_NAMES]
+  if (asked !== undefined) return [asked]
+  const called = scenario?.steps.flatMap(step => ('call' in step ? [step.call] : [])) ?? []
+  const named = toolsNamed(policy)
+  const servers = serversOf([...named, ...called])
+  if (servers.length > 0) return servers
+  const names = named.length === 0 ? 'names no tools' : `names ${named.join(', ')}, of neither server`
+  const hint = 'say which it is for with --server instanode, safebot or both'
+  throw new Refusal('which_server', `the policy ${names}`, hint)
+}
+
+/** Those who call: each is to be a grant. */
+function namesIn(scenario: Scenario | undefined): string[] {
+  const named =
+    scenario?.steps.flatMap(step => ('as' in step && step.as !== undefined ? [step.as] : [])) ?? []
+  return [...new Set(['agent', ...(scenario === undefined ? ['other'] : named)])]
+}
+
+function leftOpen(reading: PolicyReading, secrets: SecretsSeen): LeftOpen[] {
+  return [
+    ...reviewPolicy(reading)
+      .filter(({ code }) => OPEN.includes(code))
+      .map(({ code, message }) => ({ code, message })),
+    ...secrets.sentences().map(message => ({ code: 'secret', message })),
+  ]
+}
+
+function countsOf(rows: readonly Row[]): Record<Mark, number> {
+  const count = (mark: Mark) => rows.filter(row => row.mark === mark).length
+  return { ok: count('ok'), wrong: count('wrong'), unchecked: count('unchecked') }
+}

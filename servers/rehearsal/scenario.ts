@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { checked, oneKind, strict } from '../../shared/util/check.js'
+
+const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+const name = z.string().min(1)
+/** Who calls: each name is a grant of its own. */
+const as = name.exactOptional()
+/** A text in it that begins with `$` stands for something prepared or kept: see stage/props.ts. */
+const args = z.unknown()
+
+const duration = z.union(
+  [
+    z.int().min(0),
+    z
+      .string()
+      .regex(/^\d+(ms|s|m|h|d)$/)
+      .transform(text => Number.parseInt(text, 10) * unitOf(text)),
+  ],
+  { error: 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s' },
+)
+
+export const stepSchema = oneKind('step', {
+  call: strict({
+    call: name.describe('a tool'),
+    args: args.exactOptional(),
+    as,
+    times: z.int().min(1).max(1000).exactOptional(),
+    expect: z
+      .enum(['allow', 'deny', 'approve'])
+      .exactOptional()
+      .describe('what the policy is meant to say; the rehearsal tells if it says otherwise'),
+    keep: name.exactOptional().describe('the name that later steps know its structured result by'),
+    say: z.string().exactOptional().describe('shown in the table'),
+  }),
+  advance: strict({ advance: duration }),
+  list: strict({ list: z.enum(['instanode', 'safebot']).describe("a server's tools/list"), as }),
+  batch: strict({ batch: z.array(strict({ call: name, args: args.exactOptional() })).min(1), as }),
+  approve: strict({
+    approve: z.literal(true).describe('approves the call before, and makes it again'),
+  }),
+})
+
+const scenarioSchema = strict({
+  server: z.enum(['instanode', 'safebot', 'both']).exactOptional(),
+  description: z.string().exactOptional(),
+  steps: z.array(stepSchema).min(1),
+})
+
+export type Step = z.output<typeof stepSchema>
+export type CallStep = Extract<Step, { call: string }>
+export type Scenario = z.output<typeof scenarioSchema>
+
+/** Steps that belong together. */
+export interface Group {
+  readonly title: string
+  /** Whether all windows are to have turned before it begins. */
+  readonly fresh: boolean
+  readonly steps: readonly Step[]
+}
+
+/** @throws Refusal `bad_scenario` with every field at fault */
+export function readScenario(value: unknown, file: string): Scenario {
+  return checked(scenarioSchema, value, 'bad_scenario', `${file}: scenario`)
+}
+
+function unitOf(text: string): number {
+  const unit = text.replace(/\d+/, '')
+  return unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? MS[unit] : Number.NaN
+}

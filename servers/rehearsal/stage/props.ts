@@ -1,0 +1,125 @@
+import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { Refusal } from '../../../shared/errors.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import type { Understudy } from '../../understudy/understudy.js'
+import { referencesIn } from './references.js'
+
+/** The account that calls come from, where the gateway brings the upstream's credential. */
+export const ACCOUNT_TOKEN = 'understudy-paid-token'
+
+/** Whoever left the messages that wait in prepared rooms. */
+const SOMEBODY = 'somebody-else'
+
+/** After one call of these, what it was about is no longer what it was. */
+const USING_UP = ['delete_resource', 'next_task', 'claim_task', 'ack_task']
+
+const SHARED_MS = 60_000
+
+/** A call that needs something. */
+interface Preparing {
+  tool: string
+  args: unknown
+  caller: string
+}
+
+/** The handle that a caller goes by in rooms. */
+export function handleOf(caller: string): string {
+  return `rehearsal-${caller.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
+}
+
+/**
+ * What makes arguments mean something, prepared past the gateway; anew for each call of a tool that uses it up:
+ *
+ * - `$room`: the URL of a room in which a message waits
+ * - `$token`: the token of a receiver that the account owns
+ * - `$claim_id`, `$seq`: of a message of `$room` that the caller has claimed
+ * - `$base`: the origin of the rooms
+ */
+export class Props {
+  static readonly names = ['room', 'token', 'claim_id', 'seq', 'base'] as const
+  readonly #understudy: Understudy
+  readonly #clients = new Map<string, Promise<Client>>()
+  #shared: { room: string; at: number } | undefined
+  #sharedToken: string | undefined
+
+  constructor(understudy: Understudy) {
+    this.#understudy = understudy
+  }
+
+  /** Prepares what the arguments of a call refer to. */
+  async prepare({ tool, args, caller }: Preparing): Promise<ReadonlyMap<string, unknown>> {
+    const wanted = new Set(referencesIn(args))
+    const props = new Map<string, unknown>([['base', this.#understudy.safebot.apiUrl]])
+    const claims = wanted.has('claim_id') || wanted.has('seq')
+    if (wanted.has('room') || claims) {
+      const room = USING_UP.includes(tool) ? await this.#room() : await this.#sharedRoom()
+      props.set('room', room)
+      if (claims) await this.#claim(room, caller, props)
+    }
+    if (wanted.has('token')) {
+      if (!USING_UP.includes(tool)) this.#sharedToken ??= await this.#token()
+      props.set('token', USING_UP.includes(tool) ? await this.#token() : this.#sharedToken)
+    }
+    return props
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients.values()) await (await client).close()
+  }
+
+  /** The same for a while: left alone for a day, a room is no more. */
+  async #sharedRoom(): Promise<string> {
+    const now = this.#understudy.clock.now()
+    if (this.#shared === undefined || now - this.#shared.at > SHARED_MS) {
+      this.#shared = { room: await this.#room(), at: now }
+    }
+    return this.#shared.room
+  }
+
+  async #room(): Promise<string> {
+    const client = this.#client('safebot', SOMEBODY)
+    const room = text(await called(client, 'create_room', {}), 'url')
+    await called(client, 'send_message', { url: room, text: 'a message that waits' })
+    return room
+  }
+
+  async #claim(room: string, caller: string, props: Map<string, unknown>): Promise<void> {
+    const args = { url: room, timeout_seconds: 1 }
+    const claimed = await called(this.#client('safebot', handleOf(caller)), 'claim_task', args)
+    props.set('claim_id', text(claimed, 'claim_id'))
+    props.set('seq', isObject(claimed.task) ? claimed.task.seq : undefined)
+  }
+
+  async #token(): Promise<string> {
+    const client = this.#client('instanode', ACCOUNT_TOKEN)
+    return text(await called(client, 'create_webhook', { name: 'rehearsal' }), 'token')
+  }
+
+  #client(server: 'instanode' | 'safebot', identity: string): Promise<Client> {
+    const key = `${server} ${identity}`
+    const { instanode, safebot } = this.#understudy
+    const client =
+      this.#clients.get(key) ??
+      (server === 'instanode'
+        ? instanode.connect({ token: identity })
+        : safebot.connect({ handle: identity }))
+    this.#clients.set(key, client)
+    return client
+  }
+}
+
+async function called(
+  client: Promise<Client>,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const { structuredContent } = await (await client).callTool({ name, arguments: args })
+  if (isObject(structuredContent)) return structuredContent
+  throw new Refusal('not_prepared', `${name} did not prepare what a rehearsal needs`)
+}
+
+function text(result: Record<string, unknown>, key: string): string {
+  const value = result[key]
+  if (typeof value === 'string') return value
+  throw new Refusal('not_prepared', `${key} is missing from what a rehearsal needs`)
+}

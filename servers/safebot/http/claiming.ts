@@ -1,0 +1,72 @@
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { Route } from '../../../shared/http/routes.js'
+import { leaseMs } from '../domain/consumer.js'
+import { json } from './answer.js'
+import { requireSigned } from './authorization.js'
+import { addressOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
+import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
+import { claimedMessage } from './message-json.js'
+
+/** Characters of a sender to pass over; others are none. */
+const SENDER_CHARS = { min: 1, max: 64 } as const
+
+/** Claiming a message as a task, and acknowledging it. Both are signed. */
+export function claimingRoutes(kit: RestKit): Route[] {
+  const { relay } = kit
+  return [
+    {
+      method: 'POST',
+      path: '/api/rooms/:room/claim',
+      bodyLimit: MAX_BODY_BYTES,
+      async run(call) {
+        const { roomId, fields, handle } = await readSigned(kit, call)
+        const request = {
+          handle,
+          labels: readSenders(fields.exclude_senders),
+          leaseMs: leaseMs(numberOf(call, 'ttl_ms', 0)),
+          timeoutMs: timeoutMsOf(call),
+          ifMissing: 'return',
+          address: addressOf(call),
+        } as const
+        const { exists, held, cursor, lastSeq } = await relay.claim(roomId, request, call.signal)
+        if (!exists) return json(200, { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false })
+        if (held === undefined) return json(200, { ok: true, empty: true, last_seq: lastSeq, cursor })
+        const message = claimedMessage(held.message)
+        return json(200, { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq })
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/rooms/:room/ack',
+      bodyLimit: MAX_BODY_BYTES,
+      async run(call) {
+        const { roomId, fields, handle } = await readSigned(kit, call)
+        const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
+        // Digits at its beginning are enough; nothing of the kind is 0, which no message has.
+        const seq = Number.parseInt(String(fields.seq), 10) || 0
+        const { advanced, cursor } = await relay.ack(roomId, handle, claimId, seq)
+        return json(200, { ok: true, advanced, cursor })
+      },
+    },
+  ]
+}
+
+/** @throws ServiceRefusal 400 for the room or the handle, 404, 429 or 401, checked in that order */
+async function readSigned(
+  kit: RestKit,
+  call: HttpCall,
+): Promise<{ roomId: string; fields: Fields; handle: string }> {
+  const fields = readFields(call)
+  const roomId = roomOf(call)
+  const { handle } = await requireSigned(kit, call, fields.handle)
+  return { roomId, fields, handle }
+}
+
+/** The senders whose messages are not for this consumer, beside its own. */
+function readSenders(value: unknown): string[] {
+  if (!Array.isArray(value)) return []
+  return value.filter(
+    sender =>
+      typeof sender === 'string' && sender.length >= SENDER_CHARS.min && sender.length <= SENDER_CHARS.max,
+  )
+}

@@ -1,0 +1,47 @@
+import type { Route } from '../../../shared/http/routes.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import type { Identity } from '../domain/identity.js'
+import { noSuchHandle } from '../domain/refusals.js'
+import { json } from './answer.js'
+import { addressOf, type RestKit } from './context.js'
+import { MAX_BODY_BYTES, readFields } from './json-body.js'
+
+/** Registering a handle, and looking one up. */
+export function identityRoutes(kit: RestKit): Route[] {
+  const { identities, rates } = kit.relay
+  return [
+    {
+      method: 'POST',
+      path: '/api/identity/register',
+      bodyLimit: MAX_BODY_BYTES,
+      async run(call) {
+        const { handle, box_pub, sign_pub, register_ts, register_sig, meta } = readFields(call)
+        rates.spend(addressOf(call), 'register', 1)
+        const identity = await identities.register({
+          handle,
+          boxPub: box_pub,
+          signPub: sign_pub,
+          ts: register_ts,
+          sig: register_sig,
+          bio: isObject(meta) ? meta.bio : undefined,
+        })
+        return json(201, { ok: true, handle: identity.handle, registered_at: identity.registeredAt })
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/identity/:handle',
+      async run({ params: { handle = '' } }) {
+        const wanted = handle.replace(/^@/, '').toLowerCase()
+        const identity = await identities.find(wanted)
+        if (identity === undefined) throw noSuchHandle(wanted)
+        return json(200, card(identity))
+      },
+    },
+  ]
+}
+
+/** What anybody may know of an identity. */
+function card({ handle, boxPub, signPub, registeredAt, meta }: Identity) {
+  return { handle, box_pub: boxPub, sign_pub: signPub, registered_at: registeredAt, meta }
+}

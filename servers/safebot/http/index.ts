@@ -1,0 +1,99 @@
+import { Refusal } from '../../../shared/errors.js'
+import { ApiFace } from '../../../shared/http/api-face.js'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import { openApiRoute } from '../../../shared/http/openapi-route.js'
+import type { HttpAnswer } from '../../../shared/http/routes.js'
+import type { Journal } from '../../../shared/journal/journal.js'
+import type { Log } from '../../../shared/util/log.js'
+import type { Contract } from '../contract.js'
+import { looseHandle } from '../domain/identity.js'
+import { ServiceRefusal } from '../domain/refusals.js'
+import { aboutRoutes } from './about.js'
+import { encoded, json, page } from './answer.js'
+import { claimingRoutes } from './claiming.js'
+import type { RestKit } from './context.js'
+import { identityRoutes } from './identity.js'
+import { type Fields, readFields, UnreadableBody } from './json-body.js'
+import { messageRoutes } from './messages.js'
+import { presenceRoutes } from './presence.js'
+import { readingRoutes } from './reading.js'
+
+/** As the service sends them with every answer. */
+const SECURITY_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'X-Frame-Options': 'DENY',
+  'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
+  'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'",
+}
+
+export interface RestOptions extends RestKit {
+  /** Where it is reached. */
+  url: string
+  contract: Contract
+  journal: Journal
+  /** Names the instance in the headers of answers. */
+  stamp: string | undefined
+  log: Log
+}
+
+/** The service's own HTTP API. */
+export function createRest({ contract, journal, stamp, log, url, ...kit }: RestOptions): ApiFace {
+  const fail = (status: number, message: string, hint?: string): HttpAnswer => {
+    if (!contract.answersErrorsInJson) return page(status, message)
+    return json(status, { error: hint === undefined ? message : `${message}: ${hint}` })
+  }
+  return new ApiFace({
+    name: 'safebot',
+    journal,
+    stamp,
+    routes: [
+      ...identityRoutes(kit),
+      ...messageRoutes(kit),
+      ...readingRoutes(kit),
+      ...presenceRoutes(kit),
+      ...claimingRoutes(kit),
+      ...aboutRoutes(kit),
+      openApiRoute('/api/openapi.json', async () => (await import('./openapi.js')).openApi(url), encoded),
+    ],
+    nameOf,
+    headers: () => SECURITY_HEADERS,
+    forbidden: why => json(403, { error: why }),
+    unrouted: ({ method, path }, methods) =>
+      method === 'OPTIONS' && methods.length > 0
+        ? allowed(methods)
+        : fail(404, `Cannot ${method} ${path}`, 'MCP is at /mcp, the API under /api'),
+    refuse(error) {
+      if (error instanceof ServiceRefusal) return refused(error)
+      if (error instanceof UnreadableBody) return fail(error.status, error.message)
+      // The only other thing a route turns down is what comes as it closes.
+      if (error instanceof Refusal) return json(503, { error: error.reason }, { 'Retry-After': 1 })
+      log.error('a request could not be answered', error)
+      return json(500, { error: 'internal error' })
+    },
+  })
+}
+
+function refused({ status, body, retryAfterSeconds }: ServiceRefusal): HttpAnswer {
+  return json(status, body, retryAfterSeconds === undefined ? {} : { 'Retry-After': retryAfterSeconds })
+}
+
+function allowed(methods: readonly string[]): HttpAnswer {
+  const verbs = methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(',')
+  return { status: 200, headers: { Allow: verbs, 'Content-Type': 'text/html; charset=utf-8' }, body: verbs }
+}
+
+/** Who calls, by what it says of itself: whether it has signed for that, the answer tells. */
+function nameOf(call: HttpCall): string {
+  const { handle, sender_handle } = fieldsOf(call)
+  return looseHandle(handle ?? sender_handle) ?? 'anonymous'
+}
+
+function fieldsOf(call: HttpCall): Fields {
+  try {
+    return readFields(call)
+  } catch (error) {
+    if (error instanceof UnreadableBody) return {}
+    throw error
+  }
+}

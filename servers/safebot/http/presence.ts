@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { Route } from '../../../shared/http/routes.js'
+import { SseStream } from '../../../shared/http/sse.js'
+import type { FeedEvent } from '../domain/feeds.js'
+import type { Gathering, Guise, Participant } from '../domain/presence.js'
+import { ServiceRefusal } from '../domain/refusals.js'
+import { ROOM_ID } from '../domain/room.js'
+import { json } from './answer.js'
+import { addressOf, numberOf, type RestKit, roomOf } from './context.js'
+import { MAX_BODY_BYTES, readFields } from './json-body.js'
+import { readMessage } from './message-json.js'
+import { StreamCounts } from './stream-counts.js'
+
+/** What may be shown as a name: letters and digits of Latin-1, and four signs. */
+const NAME = /^[A-Za-z0-9@._\u00a0-\u00ff-]{1,64}$/
+
+const BOX_PUB_BYTES = 32
+
+/** Being in a room: the stream of what happens there, and saying that one listens. */
+export function presenceRoutes(kit: RestKit): Route[] {
+  const { relay, limits } = kit
+  const streams = new StreamCounts(limits.streamsPerAddress)
+  return [
+    {
+      method: 'GET',
+      path: '/api/rooms/:room/events',
+      async run(call) {
+        if (!ROOM_ID.test(call.params.room ?? '')) return { status: 400, headers: {}, body: '' }
+        const leave = streams.enter(addressOf(call))
+        try {
+          await follow(kit, call)
+        } finally {
+          leave()
+        }
+        return undefined
+      },
+    },
+    {
+      method: 'POST',
+      path: '/api/rooms/:room/listening',
+      bodyLimit: MAX_BODY_BYTES,
+      async run(call) {
+        const { name, box_pub } = readFields(call)
+        const roomId = roomOf(call)
+        const there = isName(name)
+          ? await relay.listening(roomId, name, readBoxPub(box_pub))
+          : (await relay.status(roomId)) !== undefined
+        if (!there) return json(404, { error: 'no such room' })
+        return isName(name) ? json(200, { ok: true }) : json(400, { error: 'bad name' })
+      },
+    },
+  ]
+}
+
+/** Writes the room's events until the caller hangs up or the service closes, no faster than the caller reads. */
+async function follow({ relay, machine }: RestKit, call: HttpCall): Promise<void> {
+  const { response, signal } = call
+  const roomId = roomOf(call)
+  const stream = new SseStream(response, machine, {})
+  const arrival = { after: numberOf(call, 'after', 0), ...guiseOf(call) }
+  try {
+    for await (const event of relay.feed(roomId, arrival, signal)) {
+      stream.sendBare(eventJson(roomId, event))
+      if (response.writableNeedDrain) await once(response, 'drain', { signal })
+    }
+  } catch (error) {
+    if (error instanceof ServiceRefusal) stream.sendBare({ type: 'error', error: error.body.error })
+    else if (!signal.aborted) throw error
+  }
+  stream.end()
+}
+
+function guiseOf({ query }: HttpCall): Guise {
+  const name = query.get('name')
+  return { name: isName(name) ? name : undefined, boxPub: readBoxPub(query.get('box_pub')) }
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && NAME.test(value)
+}
+
+/** Of 32 bytes, in either alphabet, padded or not. */
+function readBoxPub(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value.length < 40 || value.length > 64) return undefined
+  return Buffer.from(value, 'base64').length === BOX_PUB_BYTES ? value : undefined
+}
+
+function eventJson(roomId: string, event: FeedEvent): object {
+  switch (event.type) {
+    case 'message':
+      return { type: 'message', ...readMessage(event.message) }
+    case 'ready': {
+      const { size, participants } = gatheringJson(event.gathering)
+      return { type: 'ready', roomId, size, last_seq: event.lastSeq, participants }
+    }
+    case 'presence':
+      return { type: 'presence', ...gatheringJson(event.gathering) }
+    case 'locked':
+      return { type: 'locked' }
+  }
+}
+
+function gatheringJson({ size, names, participants }: Gathering) {
+  return { size, names, participants: participants.map(participantJson) }
+}
+
+function participantJson({ name, boxPub, lastSeenMsAgo }: Participant) {
+  return { name, ...(boxPub !== undefined && { box_pub: boxPub }), last_seen_ms_ago: lastSeenMsAgo }
+}

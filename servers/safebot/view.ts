@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { CONTRACT_NAMES } from '../../shared/contract.js'
+import { callUnderWay } from '../../shared/mcp/server-view.js'
+import { instant } from '../../shared/schemas/instant.js'
+import { mcpEndpoint } from '../control/schemas/mcp-url.js'
+
+const message = z
+  .strictObject({
+    seq: z.int(),
+    id: z.string(),
+    sender: z.string(),
+    senderVerified: z.boolean(),
+    ciphertext: z.string().describe('base64; the service has no key'),
+    nonce: z.string(),
+    at: instant,
+    replyTo: z.string().exactOptional(),
+    ttlMs: z.number().exactOptional(),
+    text: z
+      .string()
+      .nullable()
+      .exactOptional()
+      .describe('only if secrets were asked for; null: no key that this process has come by opens it'),
+  })
+  .meta({ id: 'Message' })
+
+const lease = z
+  .strictObject({
+    claimId: z.string(),
+    seq: z.int(),
+    claimedAt: instant,
+    expiresAt: instant.describe('the last instant at which it is good'),
+    remainingMs: z.int(),
+  })
+  .meta({ id: 'Lease' })
+
+const consumer = z
+  .strictObject({
+    handle: z.string(),
+    cursor: z.int().describe('the last acknowledged seq'),
+    lease: lease.nullable().describe('null: it holds none that is still good'),
+  })
+  .meta({ id: 'Consumer' })
+
+const room = z
+  .strictObject({
+    id: z.string(),
+    createdAt: instant,
+    activeAt: instant,
+    lastSeq: z.int(),
+    signedOnly: z.boolean(),
+    present: z.int().describe('how many are connected, with a name or without'),
+    participants: z.array(z.strictObject({ name: z.string(), lastSeenMsAgo: z.int() })),
+    waiting: z.int().describe('parked calls, and open event streams'),
+    keyKnown: z
+      .boolean()
+      .describe(
+        'whether this process has come by a key: the room is of its world, or was named to its tools',
+      ),
+    buffered: z.int().describe('how many messages there are'),
+    messages: z.array(message).describe('the latest, the oldest first'),
+    consumers: z.array(consumer),
+  })
+  .meta({ id: 'Room' })
+
+/** What exists of Safebot. */
+export const safebotView = z
+  .strictObject({
+    contract: z.enum(CONTRACT_NAMES),
+    mcpUrl: mcpEndpoint,
+    rooms: z.array(room),
+    identities: z.int().describe('how many handles are registered'),
+    calls: z.array(callUnderWay),
+  })
+  .meta({ id: 'SafebotView' })
+
+export type SafebotView = z.infer<typeof safebotView>

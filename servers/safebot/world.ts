@@ -1,0 +1,139 @@
+import type { IdSource } from '../../shared/ids.js'
+import {
+  agoMsOf,
+  existing,
+  firstOf,
+  type Happening,
+  liveThrough,
+  storyClock,
+} from '../../shared/world/replay.js'
+import type { World, WorldRoom } from '../../shared/world/world.js'
+import { badWorld } from '../../shared/world/world-error.js'
+import type { Contract } from './contract.js'
+import { Relay, type RelayState } from './domain/relay.js'
+import type { SafebotLimits } from './limits.js'
+import { KEY_BYTES, seal } from './sealing.js'
+import { MemoryStore } from './store/memory.js'
+import { registering } from './world/registering.js'
+
+export interface BeginOptions {
+  /** At its beginning; it is drawn from. */
+  ids: IdSource
+  contract: Contract
+  limits: SafebotLimits
+}
+
+/** What the service begins with in a world. */
+export interface Beginning {
+  readonly relay: RelayState
+  /** By room. */
+  readonly keys: ReadonlyMap<string, Buffer>
+}
+
+/** A call that finds nothing is not to wait for it. */
+const AT_ONCE = AbortSignal.abort()
+
+/**
+ * Lives through what a world says has happened at SafeBot, in a service made for the purpose. Somebody was in each room
+ * until the start, so that none has fallen idle before.
+ *
+ * @param now the instant of the start, milliseconds since the epoch
+ * @throws Refusal `bad_world`
+ */
+export async function beginSafebot(world: World, now: number, options: BeginOptions): Promise<Beginning> {
+  return new Past(world, now, options).live()
+}
+
+/** One past, lived through once. */
+class Past {
+  readonly #world: World
+  readonly #now: number
+  readonly #options: BeginOptions
+  readonly #ids: IdSource
+  readonly #keys = new Map<string, Buffer>()
+
+  constructor(world: World, now: number, options: BeginOptions) {
+    this.#world = world
+    this.#now = now
+    this.#options = options
+    this.#ids = options.ids.stream('safebot').stream('world')
+  }
+
+  async live(): Promise<Beginning> {
+    const { contract, limits, ids } = this.#options
+    const happenings: Happening[] = []
+    const later: { relay?: Relay } = {}
+    const relayOf = () => existing(later.relay)
+    for (const [at, identity] of (this.#world.identities ?? []).entries()) {
+      happenings.push(registering(identity, `world.identities[${at}]`, this.#ids, this.#now, relayOf))
+    }
+    for (const [at, room] of (this.#world.rooms ?? []).entries()) {
+      happenings.push(...this.#room(relayOf, room, `world.rooms[${at}]`))
+    }
+    const clock = storyClock(this.#now, firstOf(happenings))
+    const relay = new Relay({
+      ...{ store: new MemoryStore(), clock, contract, limits },
+      ids: ids.stream('safebot'),
+    })
+    later.relay = relay
+    const leave = (this.#world.rooms ?? []).map(({ id }) => relay.presence.join(id, {}))
+    await liveThrough(clock, this.#now, happenings)
+    for (const left of leave) left()
+    const state = await relay.snapshot()
+    await relay.close()
+    clock.close()
+    return { relay: state, keys: this.#keys }
+  }
+
+  #room(relay: () => Relay, room: WorldRoom, where: string): Happening[] {
+    if (this.#keys.has(room.id)) throw badWorld(`${where}.id`, 'another room has it')
+    const key = room.key === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(room.key, 'base64url')
+    this.#keys.set(room.id, key)
+    const messages = (room.messages ?? []).map(
+      ({ sender, text, ago, times = 1 }, at): Happening => ({
+        agoMs: agoMsOf(ago),
+        where: `${where}.messages[${at}]`,
+        happen: async () => {
+          for (let nth = 0; nth < times; nth++) {
+            await relay().post(room.id, { ...seal(key, text, this.#ids), sender })
+          }
+        },
+      }),
+    )
+    const opening: Happening = {
+      agoMs: room.ago === undefined ? firstOf(messages) : agoMsOf(room.ago),
+      where,
+      happen: () => relay().open(room.id),
+    }
+    const consumers = (room.consumers ?? []).map(
+      ({ handle, acknowledged = 0, claimed }, at): Happening => ({
+        agoMs: agoMsOf(claimed),
+        where: `${where}.consumers[${at}]`,
+        happen: () =>
+          consume(relay(), room.id, handle, acknowledged, claimed !== undefined, `${where}.consumers[${at}]`),
+      }),
+    )
+    return [opening, ...messages, ...consumers]
+  }
+}
+
+async function consume(
+  relay: Relay,
+  roomId: string,
+  handle: string,
+  acknowledged: number,
+  claims: boolean,
+  where: string,
+): Promise<void> {
+  const claim = async (nth: number) => {
+    const request = { handle, labels: [handle], timeoutMs: 0, ifMissing: 'return' } as const
+    const { held } = await relay.claim(roomId, request, AT_ONCE)
+    if (held !== undefined) return held
+    throw badWorld(where, `there is no message number ${nth} for ${JSON.stringify(handle)} at that time`)
+  }
+  for (let nth = 1; nth <= acknowledged; nth++) {
+    const { claimId, message } = await claim(nth)
+    await relay.ack(roomId, handle, claimId, message.seq)
+  }
+  if (claims) await claim(acknowledged + 1)
+}

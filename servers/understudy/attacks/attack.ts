@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { faultSchema } from '../../../shared/faults/fault.js'
+import { overlaySchema } from '../../../shared/overlays/overlay.js'
+import { strict } from '../../../shared/util/check.js'
+
+const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters, digits and dashes' })
+
+/**
+ * An attack as data: what of the stand-ins turns hostile. Inert: what it tells an agent to do leads to `.invalid` or to a room of
+ * this process, and what it gives away are canaries.
+ */
+export const attackSchema = strict({
+  name,
+  about: z.string().describe('one sentence, for whoever starts it'),
+  overlays: z.array(overlaySchema).exactOptional(),
+  faults: z.array(faultSchema).exactOptional(),
+  rooms: z
+    .record(name, z.array(strict({ from: z.string(), text: z.string() })).min(1))
+    .exactOptional()
+    .describe('rooms with what strangers have said in them, by a name to find them by'),
+  receivers: z
+    .record(
+      name,
+      strict({
+        account: z.string().describe('the id of the account that owns it'),
+        name: z.string(),
+        deliveries: z.array(z.string()).exactOptional().describe('bodies that strangers have posted'),
+      }),
+    )
+    .exactOptional(),
+  instanode: strict({
+    sharesLists: z.literal(true).exactOptional(),
+    tokenIssuer: z.string().exactOptional(),
+  }).exactOptional(),
+  safebot: strict({
+    copiedMessages: strict({
+      room: z.string().regex(/^[A-Za-z0-9_-]{4,64}$/),
+      after: z.int().min(0),
+    }).exactOptional(),
+  }).exactOptional(),
+})
+
+export type Attack = z.output<typeof attackSchema>

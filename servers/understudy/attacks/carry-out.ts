@@ -1,0 +1,90 @@
+import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { Refusal } from '../../../shared/errors.js'
+import type { FaultTable } from '../../../shared/faults/table.js'
+import type { Catalogue } from '../../../shared/overlays/overlays.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import { sinkUrl } from '../../safebot/hostile.js'
+import type { RunningInstanode } from '../start-instanode.js'
+import type { RunningSafebot } from '../start-safebot.js'
+import type { Attack } from './attack.js'
+
+/** An attack under way: what it is, and where what it planted is found. */
+export interface RunningAttack {
+  readonly name: string
+  readonly about: string
+  /** URLs of rooms, keys included, by the names in the profile; `sink` is where copies of messages go. */
+  readonly rooms: Readonly<Record<string, string>>
+  /** Tokens of receivers, likewise. */
+  readonly receivers: Readonly<Record<string, string>>
+}
+
+/** What attacks are carried out on. */
+export interface Target {
+  readonly instanode: RunningInstanode
+  readonly safebot: RunningSafebot
+  readonly faults: FaultTable
+  readonly catalogue: Catalogue
+}
+
+/** Plants what attacks plant, as strangers would, then lays on what they change. The journal has it all. */
+export async function carryOut(attacks: readonly Attack[], target: Target): Promise<RunningAttack[]> {
+  const running: RunningAttack[] = []
+  for (const attack of attacks) {
+    const { name, about } = attack
+    const rooms = await plantRooms(attack, target)
+    running.push({ name, about, rooms, receivers: await plantReceivers(attack, target) })
+  }
+  const overlays = attacks.flatMap(attack => attack.overlays ?? [])
+  const faults = attacks.flatMap(attack => attack.faults ?? [])
+  if (overlays.length > 0) target.catalogue.set(overlays)
+  if (faults.length > 0) target.faults.set(faults)
+  return running
+}
+
+async function plantRooms({ rooms = {}, safebot }: Attack, target: Target): Promise<Record<string, string>> {
+  const urls: Record<string, string> = {}
+  if (safebot?.copiedMessages !== undefined) {
+    urls.sink = sinkUrl(target.safebot.apiUrl, safebot.copiedMessages.room)
+  }
+  for (const [name, messages] of Object.entries(rooms)) {
+    let url: string | undefined
+    for (const { from, text } of messages) {
+      const client = await target.safebot.connect({ handle: from })
+      url ??= textIn(await called(client, 'create_room', {}), 'url')
+      await called(client, 'send_message', { url, text })
+      await client.close()
+    }
+    if (url !== undefined) urls[name] = url
+  }
+  return urls
+}
+
+async function plantReceivers({ receivers = {} }: Attack, target: Target): Promise<Record<string, string>> {
+  const tokens: Record<string, string> = {}
+  const accounts = await target.instanode.accounts()
+  for (const [name, { account, name: label, deliveries = [] }] of Object.entries(receivers)) {
+    const bearer = accounts.find(({ id }) => id === account)?.fixedToken ?? undefined
+    const client = await target.instanode.connect(bearer === undefined ? {} : { token: bearer })
+    const created = await called(client, 'create_webhook', { name: label })
+    for (const body of deliveries) await fetch(textIn(created, 'receive_url'), { method: 'POST', body })
+    await client.close()
+    tokens[name] = textIn(created, 'token')
+  }
+  return tokens
+}
+
+async function called(
+  client: Client,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const { structuredContent } = await client.callTool({ name, arguments: args })
+  if (isObject(structuredContent)) return structuredContent
+  throw new Refusal('attack_failed', `${name} did not plant what the attack needs`)
+}
+
+function textIn(result: Record<string, unknown>, key: string): string {
+  const value = result[key]
+  if (typeof value === 'string') return value
+  throw new Refusal('attack_failed', `${key} is missing from what the attack needs`)
+}

@@ -1,0 +1,33 @@
+import { ControlClient as GenericClient } from '../control/client/control-client.js'
+import { type StateAnswer, stateAnswer } from '../control/schemas/state.js'
+import { type InstanodeView, instanodeView } from '../instanode/view.js'
+import { type SafebotView, safebotView } from '../safebot/view.js'
+
+export type { EntryJson } from '../../shared/journal/entry-json.js'
+export type { AccountState } from '../../shared/schemas/account.js'
+export type { Approval, ApprovalDecision } from '../../shared/schemas/approval.js'
+export type { AuditFilter, GatewayEntry } from '../../shared/schemas/audit.js'
+export type { GatewayView } from '../../shared/schemas/gateway.js'
+export type { SnapshotSummary } from '../control/client/control-client.js'
+export { ControlError } from '../control/client/control-error.js'
+export type { GatewayEvent } from '../control/client/gateway-events.js'
+export type { StreamRequest } from '../control/client/journal.js'
+export type { JournalEvent } from '../control/client/journal-events.js'
+export type { ClockState } from '../control/schemas/clock.js'
+export type { Replicas } from '../control/schemas/replicas.js'
+export type { InstanodeView, SafebotView }
+
+/** What exists now, of the servers that the instance has. */
+export type State = StateAnswer<InstanodeView, SafebotView>
+
+/**
+ * The control plane of an instance that runs elsewhere: what `createUnderstudy` returns in process, over HTTP.
+ *
+ * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
+ */
+export class ControlClient extends GenericClient<State> {
+  /** @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control` */
+  constructor(url: string) {
+    super(url, stateAnswer({ instanode: instanodeView, safebot: safebotView }))
+  }
+}

@@ -1,0 +1,156 @@
+import { Refusal } from '../../shared/errors.js'
+import type { Instance } from '../../shared/instance.js'
+import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import { SERVER_NAMES, type ServerName } from '../../shared/util/server-name.js'
+import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
+import type { ControlledGateways } from '../control/controlled.js'
+import { GatewayRecord } from '../control/gateway-record.js'
+import type { Gateway } from '../gateway/index.js'
+import type { PolicyEngine } from '../gateway/policy/index.js'
+import type { GatewayInFront, GatewaysOptions } from './gateways-options.js'
+
+/** Where each server of an instance is reached over MCP. */
+export type Upstreams = Partial<Record<ServerName, string>>
+
+/** The gateways in front of an instance's servers, on its clock and with its state. */
+export class Gateways {
+  readonly #gateways = new Map<ServerName, Gateway>()
+  readonly #record: GatewayRecord
+
+  private constructor({ log }: Instance) {
+    this.#record = new GatewayRecord(error => log.error('a listener of the gateways failed', error))
+  }
+
+  /**
+   * Starts those that are asked for.
+   *
+   * @param upstreams the servers there are
+   * @param listenOn where one listens, by the port it is given
+   * @throws Refusal `no_such_server`, or what could not be met; none is left running then
+   */
+  static async open(
+    instance: Instance,
+    options: GatewaysOptions,
+    upstreams: Upstreams,
+    listenOn: (port: number | undefined) => ListenOptions,
+  ): Promise<Gateways> {
+    const gateways = new Gateways(instance)
+    try {
+      for (const [server, asked] of wanted(options, upstreams)) {
+        const upstream = upstreams[server]
+        if (upstream === undefined) throw noServer(server, upstreams)
+        await gateways.#start(instance, server, { ...asked, ...listenOn(asked.port), upstream })
+      }
+    } catch (error) {
+      await gateways.close()
+      throw error
+    }
+    return gateways
+  }
+
+  async #start(instance: Instance, server: ServerName, asked: GatewayInFront & { upstream: string }) {
+    // What it takes to be a gateway is loaded when one is asked for.
+    const { createGateway } = await import('../gateway/index.js')
+    const { clock, ids, log } = instance
+    const gateway = await createGateway({
+      ...asked,
+      portOption: `--gateway-${server}-port`,
+      ids: ids.stream(`gateway of ${server}`),
+      ...{ clock, log },
+    })
+    this.#gateways.set(server, gateway)
+    gateway.audit.subscribe(entry => this.#record.judged(server, entry))
+    gateway.approvals.subscribe(approval => this.#record.turned(server, approval))
+  }
+
+  /** In front of Instanode. @throws Refusal `no_gateway` if there is none */
+  get instanode(): Gateway {
+    return this.#inFrontOf('instanode')
+  }
+
+  /** In front of Safebot. @throws Refusal `no_gateway` if there is none */
+  get safebot(): Gateway {
+    return this.#inFrontOf('safebot')
+  }
+
+  /** All there are, with the servers they are in front of. */
+  all(): { server: ServerName; gateway: Gateway }[] {
+    return [...this.#gateways].map(([server, gateway]) => ({ server, gateway }))
+  }
+
+  /** As a control plane shows them. */
+  controlled(): ControlledGateways {
+    const all = this.all().map(({ server, gateway }) => ({
+      view: { name: `gateway of ${server}`, server, ...gateway.view },
+      approvals: gateway.approvals,
+    }))
+    return { all, record: this.#record }
+  }
+
+  /** Rate windows and approvals, which go with the servers' state; what was made of calls is a record, as the journal is. */
+  get state(): StatefulPart {
+    const gateways = [...this.#gateways.values()]
+    return {
+      // A decision waits for nothing: there is no operation in the middle of which this could be.
+      alone: work => work(),
+      async keep() {
+        const kept = gateways.map(gateway => ({ gateway, snapshot: gateway.snapshot() }))
+        return asKept(
+          kept.map(({ snapshot }) => snapshot),
+          () => {
+            for (const { gateway, snapshot } of kept) gateway.restore(snapshot)
+          },
+        )
+      },
+      begin: async () =>
+        asKept(null, () => {
+          for (const gateway of gateways) gateway.reset()
+          this.#record.clear()
+        }),
+    }
+  }
+
+  /** Nothing more will come. */
+  stop(): void {
+    this.#record.stop()
+  }
+
+  async close(): Promise<void> {
+    for (const gateway of this.#gateways.values()) await gateway.close()
+  }
+
+  #inFrontOf(server: ServerName): Gateway {
+    const gateway = this.#gateways.get(server)
+    if (gateway !== undefined) return gateway
+    const hint = `give it a policy: gateways: { ${server}: 'policy.json' }`
+    throw new Refusal('no_gateway', `there is no gateway in front of ${server}`, hint)
+  }
+}
+
+function wanted(options: GatewaysOptions, upstreams: Upstreams): [ServerName, GatewayInFront][] {
+  const unknown = Object.keys(options).find(name => !SERVER_NAMES.some(server => server === name))
+  if (unknown !== undefined) throw noServer(unknown, upstreams)
+  const asked: [ServerName, GatewayInFront][] = []
+  for (const server of SERVER_NAMES) {
+    const given = options[server]
+    if (given === undefined) continue
+    asked.push([server, typeof given === 'string' || isEngine(given) ? { policy: given } : given])
+  }
+  return asked
+}
+
+function isEngine(asked: PolicyEngine | GatewayInFront): asked is PolicyEngine {
+  return 'decide' in asked
+}
+
+function noServer(name: string, upstreams: Upstreams): Refusal {
+  return new Refusal(
+    'no_such_server',
+    `a gateway is to be in front of ${JSON.stringify(name)}, which this instance does not have`,
+    `it has ${Object.keys(upstreams).join(', ')}`,
+  )
+}
+
+function asKept(data: unknown, place: () => void): Kept {
+  return { data, prepare: async () => {}, place: async () => place(), discard: async () => {} }
+}

@@ -1,0 +1,172 @@
+import type { Instance } from '../../shared/instance.js'
+import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import { SERVER_NAMES } from '../../shared/util/server-name.js'
+import type { StatefulPart } from '../../shared/world/stateful-part.js'
+import type { World } from '../../shared/world/world.js'
+import { checkWorld } from '../../shared/world/world.js'
+import { openControlPlane } from '../control/control-plane.js'
+import type { Controlled } from '../control/controlled.js'
+import { KNOWN_TOOLS, knownTool } from '../gateway/policy/known-tools.js'
+import { instanodeView } from '../instanode/view.js'
+import { safebotView } from '../safebot/view.js'
+import { Gateways, type Upstreams } from './gateways.js'
+import type { GatewaysOptions } from './gateways-options.js'
+import { createInstance } from './instance.js'
+import { readWorld } from './read-world.js'
+import type { Snapshot } from './snapshot.js'
+import { State } from './state.js'
+import { type StoredOptions, withStore } from './store-options.js'
+
+/** What may be said of an instance, whichever servers it has. */
+export interface CommonOptions extends StoredOptions {
+  /** Address of every listener. Default `127.0.0.1`. */
+  host?: string
+  /** Of the control plane. Default 0: a free port. */
+  controlPort?: number
+  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  world?: string | World
+  /** Gateways that hold calls to policies, by the server they are in front of. Default: none. */
+  gateways?: GatewaysOptions
+  /** Host names to accept beside the loopback ones and `host`. */
+  allowedHosts?: readonly string[]
+}
+
+/** What a test has in hand of a running instance, whichever servers it has. */
+export interface Handles {
+  readonly instance: Instance
+  readonly clock: Instance['clock']
+  readonly journal: Instance['journal']
+  /** Trouble on demand: what goes wrong, on which calls. */
+  readonly faults: Instance['faults']
+  /** What the lists of tools show instead of the genuine ones. */
+  readonly catalogue: Instance['catalogue']
+  /** The gateways that were asked for: where agents connect, what was made of calls, what waits for an approval. */
+  readonly gateways: Gateways
+  /** The same over HTTP. */
+  readonly control: { readonly url: string }
+  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  reset(to?: { world?: string | World }): Promise<void>
+  /** All there is now, to come back to. See {@link State.snapshot}. */
+  snapshot(): Promise<Snapshot>
+  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  restore(snapshot: Snapshot): Promise<void>
+  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  discard(snapshot: Snapshot): Promise<void>
+  /** Answers what is parked, ends every conversation, and leaves nothing running. */
+  close(): Promise<void>
+}
+
+/** A test may ask an instance that has one server for tools of the other: with a store, the journal has both. */
+const ALL_TOOLS = new Map(
+  SERVER_NAMES.map(name => [name, Object.keys(KNOWN_TOOLS).filter(tool => knownTool(tool)?.server === name)]),
+)
+
+/** A part that has been started. */
+export interface Started<Running, Control> {
+  running: Running
+  controlled: Control
+  state: StatefulPart
+  close(): Promise<void>
+}
+
+/** Starts a server, and has its state kept and its end come with all else. */
+export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> }>(
+  starting: Promise<Part>,
+) => Promise<Part>
+
+/**
+ * Starts an instance with the servers that `start` starts, and its control plane.
+ *
+ * @throws what could not be met of the options; nothing is left running then
+ */
+export async function withHandles<Running>(
+  options: CommonOptions,
+  start: (
+    instance: Instance,
+    world: World,
+    begin: Begin,
+  ) => Promise<{
+    running: Running
+    controlled: Pick<Controlled<unknown>, 'instanode' | 'safebot'>
+    upstreams: Upstreams
+  }>,
+): Promise<Handles & Running> {
+  const world = await readWorld(options.world ?? 'default')
+  const instance = await createInstance(await withStore(options), ALL_TOOLS)
+  const parts: StatefulPart[] = []
+  const started: { close(): Promise<void> }[] = []
+  const begin: Begin = async starting => {
+    const part = await starting
+    started.push(part)
+    parts.push(part.state)
+    return part
+  }
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= closeAll(instance, started)
+    return closing
+  }
+  try {
+    const { running, controlled, upstreams } = await start(instance, world, begin)
+    const gateways = await begin(
+      Gateways.open(instance, options.gateways ?? {}, upstreams, port => listenOptions(options, port)),
+    )
+    const state = new State(instance, parts, world)
+    // The first to go: a reset under way ends before what it resets.
+    started.push(state)
+    const handles = {
+      reset: (to?: { world?: string | World }) => state.reset(to),
+      snapshot: () => state.snapshot(),
+      restore: (snapshot: Snapshot) => state.restore(snapshot),
+      discard: (snapshot: Snapshot) => state.discard(snapshot),
+    }
+    const control = await openControlPlane(
+      {
+        instance,
+        ...controlled,
+        views: { instanode: instanodeView, safebot: safebotView },
+        gateways: gateways.controlled(),
+        ...handles,
+        reset: async ({ world: to }) => state.reset(to === undefined ? {} : { world: await sent(to) }),
+      },
+      listenOptions(options, options.controlPort),
+    )
+    // First in the list is last to go: who waits for something is told that it will not come.
+    started.unshift({
+      close() {
+        instance.journal.stop()
+        gateways.stop()
+        return control.close()
+      },
+    })
+    const { clock, journal, faults, catalogue } = instance
+    const shared = { instance, clock, journal, faults, catalogue, gateways, control: { url: control.url } }
+    return { ...running, ...shared, ...handles, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+export function listenOptions(
+  { host, allowedHosts }: CommonOptions,
+  port: number | undefined,
+): ListenOptions {
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(allowedHosts !== undefined && { allowedHosts }),
+  }
+}
+
+/** The world that a caller of the control plane names or sends: such a caller has no files here. */
+async function sent(world: string | Record<string, unknown>): Promise<World> {
+  if (typeof world !== 'string') return checkWorld(world, 'world')
+  const { readNamedWorld } = await import('./world-file.js')
+  return readNamedWorld(world, 'or send the world itself, as an object')
+}
+
+async function closeAll(instance: Instance, started: readonly { close(): Promise<void> }[]): Promise<void> {
+  for (const part of started.toReversed()) await part.close()
+  await instance.close()
+}

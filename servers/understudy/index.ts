@@ -1,0 +1,43 @@
+export type { Clock } from '../../shared/clock/clock.js'
+export { Refusal } from '../../shared/errors.js'
+export type { Fault } from '../../shared/faults/fault.js'
+export type { FaultStatus, FaultTable } from '../../shared/faults/table.js'
+export type { JournalEntry, Outcome } from '../../shared/journal/entry.js'
+export type { Journal, JournalListener, JournalPage } from '../../shared/journal/journal.js'
+export type { PageRequest, WaitOptions } from '../../shared/journal/requests.js'
+export type { JournalFilter } from '../../shared/journal/where.js'
+export type { Overlay } from '../../shared/overlays/overlay.js'
+export type { Catalogue, OverlayStatus } from '../../shared/overlays/overlays.js'
+export type { Log } from '../../shared/util/log.js'
+export type { World } from '../../shared/world/world.js'
+export {
+  type Approval,
+  type ApprovalDecision,
+  type Approvals,
+  type Audit,
+  type AuditEntry,
+  createGateway,
+  Gateway,
+  type GatewayOptions,
+  type GrantOptions,
+} from '../gateway/index.js'
+export type { Account, Plan } from '../instanode/domain/account.js'
+export type { Delivery } from '../instanode/domain/delivery.js'
+export type { RunningAttack } from './attacks/carry-out.js'
+export type { Gateways } from './gateways.js'
+export type { GatewayInFront, GatewaysOptions } from './gateways-options.js'
+export type { Handles } from './handles.js'
+export { Snapshot } from './snapshot.js'
+export type { RunningInstanode } from './start-instanode.js'
+export type { RunningSafebot } from './start-safebot.js'
+export {
+  createInstanode,
+  createSafebot,
+  createUnderstudy,
+  type InstanodeAlone,
+  type InstanodeAloneOptions,
+  type SafebotAlone,
+  type SafebotAloneOptions,
+  type Understudy,
+  type UnderstudyOptions,
+} from './understudy.js'

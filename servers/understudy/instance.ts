@@ -1,0 +1,181 @@
+import { Clock } from '../../shared/clock/clock.js'
+import { type ClockMode, readClockSpec } from '../../shared/clock/spec.js'
+import { Refusal } from '../../shared/errors.js'
+import { FaultTable } from '../../shared/faults/table.js'
+import { IdSource } from '../../shared/ids.js'
+import type { Instance } from '../../shared/instance.js'
+import { Journal } from '../../shared/journal/journal.js'
+import { Tally } from '../../shared/journal/tally.js'
+import { Catalogue } from '../../shared/overlays/overlays.js'
+import type { Migration } from '../../shared/records/migrations.js'
+import type { Sharing, SharingOptions } from '../../shared/records/sharing.js'
+import type { StoreDatabase } from '../../shared/records/store-database.js'
+import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
+import { KnownTools } from '../../shared/util/known-tools.js'
+import { type Log, silentLog } from '../../shared/util/log.js'
+
+export interface InstanceOptions {
+  /** `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: that of the store, or `real`. */
+  clock?: string
+  /** Seeds every id, token and key. Default: all random. */
+  seed?: string
+  /** Also append the journal here, as JSON lines. */
+  journalFile?: string
+  /**
+   * Whether a call is in `journalFile`, and flushed to the disk, before it is answered. Default false: it is written soon
+   * after, so a process that is killed may lack its last calls there. A flush blocks the process, for milliseconds on many disks.
+   */
+  journalSync?: boolean
+  /** Default true; false measures what the journal costs, and has it refuse to prove anything. */
+  journal?: boolean
+  /** Whether HTTP answers name this instance and their entry in the journal. Default false: the genuine ones do not. */
+  stamp?: boolean
+  /** What a `crash` fault comes to once every connection has been cut. Default: nothing more, for the process is not ours. */
+  onCrash?: () => void
+  /** A PostgreSQL to keep all in, and to share with whichever instance names it as well. Default: this process's memory. */
+  store?: StoreOptions
+  /** Default: silent. */
+  log?: Log
+}
+
+/** Where an instance keeps what it knows, if not in memory. */
+export interface StoreOptions {
+  /** See {@link readStoreUrl}. */
+  url: string
+  /** Of what its servers keep. */
+  migrations: readonly Migration[]
+}
+
+/** Names of tools by the server that has them. */
+export type ToolNames = ReadonlyMap<string, readonly string[]>
+
+/**
+ * @param elsewhere tools that the journal may be asked for though no server of this instance has them: another replica may
+ * @throws Refusal for a clock, a journal file or a store that cannot be, and for another clock than the store's
+ */
+export async function createInstance(
+  options: InstanceOptions = {},
+  elsewhere: ToolNames = new Map(),
+): Promise<Instance> {
+  const closing: Closing = []
+  try {
+    return await assembled(options, elsewhere, closing)
+  } catch (error) {
+    await closeAll(closing)
+    throw error
+  }
+}
+
+/** What it takes to close what has been opened, in the order of that. */
+type Closing = (() => unknown)[]
+
+async function closeAll(closing: Closing): Promise<void> {
+  for (const close of closing.toReversed()) await close()
+}
+
+async function assembled(
+  options: InstanceOptions,
+  elsewhere: ToolNames,
+  closing: Closing,
+): Promise<Instance> {
+  const log = options.log ?? silentLog
+  const onError = (error: unknown) => log.error('a wake-up failed', error)
+  const clock = new Clock({ ...readClockSpec(options.clock ?? 'real'), onError })
+  const machine = new Clock({ onError })
+  closing.push(() => machine.close())
+  const store = options.store && (await openStore(options.store, machine, log))
+  closing.push(() => store?.close())
+  const ids = new IdSource(seedOf(options.seed, store))
+  const name = `understudy-${ids.stream('instance').hex(8)}`
+  const file = await openFile(options, log)
+  closing.push(() => file?.close())
+  closing.push(() => clock.close())
+  const knownTools = new KnownTools()
+  const tally = new Tally(knownTools)
+  const catalogue = new Catalogue(knownTools)
+  const journalOn = options.journal ?? true
+  const journal = new Journal({
+    clock,
+    machine,
+    instance: name,
+    enabled: journalOn,
+    tally,
+    known: {
+      servers: () => [...new Set([...knownTools.servers(), ...elsewhere.keys()])],
+      tools(server) {
+        const here = knownTools.servers().includes(server) ? catalogue.callableNames(server) : []
+        return [...here, ...(elsewhere.get(server) ?? [])]
+      },
+    },
+    onError: error => log.error('a listener of the journal failed', error),
+    ...(file && { file }),
+  })
+  const sharing =
+    store &&
+    (await share({
+      ...{ store, name, clock, machine, log },
+      journal: journalOn ? journal : undefined,
+      asked: modeOf(options.clock),
+    }))
+  closing.push(() => sharing?.close())
+  closing.push(() => journal.stop())
+  return {
+    name,
+    clock,
+    machine,
+    ids,
+    journal,
+    tally,
+    faults: new FaultTable(knownTools),
+    catalogue,
+    knownTools,
+    store,
+    sharing,
+    stamp: options.stamp ?? false,
+    log,
+    crashed() {
+      // The journal is the proof of what came before, so it is safe before the process goes.
+      if (file === undefined && sharing === undefined) options.onCrash?.()
+      else void Promise.all([file?.flush(), sharing?.flush()]).then(() => options.onCrash?.())
+    },
+    close: () => closeAll(closing),
+  }
+}
+
+/** @throws Refusal `journal_sync`, `journal_file` */
+async function openFile(
+  { journalFile, journalSync: sync = false }: InstanceOptions,
+  log: Log,
+): Promise<JsonLinesFile | undefined> {
+  if (journalFile !== undefined) {
+    const onError = (error: unknown) => log.error('the journal file failed', error)
+    return JsonLinesFile.open('journal', journalFile, onError, { sync })
+  }
+  if (!sync) return undefined
+  throw new Refusal(
+    'journal_sync',
+    'journalSync is true, and there is no journalFile',
+    'name one, or leave it out',
+  )
+}
+
+/** What it takes is loaded when it is asked for. */
+async function share(options: SharingOptions): Promise<Sharing> {
+  const { share } = await import('../../shared/records/sharing.js')
+  return share(options)
+}
+
+function modeOf(clock: string | undefined): ClockMode | undefined {
+  return clock === undefined ? undefined : readClockSpec(clock).mode
+}
+
+/** Likewise. */
+async function openStore(options: StoreOptions, machine: Clock, log: Log): Promise<StoreDatabase> {
+  const { StoreDatabase } = await import('../../shared/records/store-database.js')
+  return StoreDatabase.open({ ...options, machine, log })
+}
+
+/** Two that share a store must not draw the same ids, nor one that is started again. */
+function seedOf(seed: string | undefined, store: StoreDatabase | undefined): string | undefined {
+  return seed === undefined || store === undefined ? seed : `${seed} of replica ${store.replica}`
+}

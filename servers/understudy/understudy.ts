@@ -1,0 +1,86 @@
+import { checkBesideStore } from '../instanode/databases/open-databases.js'
+import type { RunningAttack } from './attacks/carry-out.js'
+import type { HostileOptions } from './attacks/index.js'
+import { type CommonOptions, type Handles, withHandles } from './handles.js'
+import { type InstanodeStartOptions, type RunningInstanode, startInstanode } from './start-instanode.js'
+import { type RunningSafebot, type SafebotStartOptions, startSafebot } from './start-safebot.js'
+
+export interface UnderstudyOptions extends CommonOptions, SafebotStartOptions, InstanodeStartOptions {
+  /** Default 0: a free port. */
+  instanodePort?: number
+  /** Default 0: a free port. */
+  safebotPort?: number
+  /** Names of fixtures/attacks: what is to turn hostile. Default: nothing does. */
+  attack?: string | readonly string[]
+}
+
+/** A running instance: servers that listen, the clock they live by, the record of what reached them. */
+export interface Understudy extends Handles {
+  readonly instanode: RunningInstanode
+  readonly safebot: RunningSafebot
+  /** The attacks that were asked for, with what they have planted. */
+  readonly attacks: readonly RunningAttack[]
+}
+
+/** One server alone; `port` is its own. */
+export interface InstanodeAloneOptions extends CommonOptions, InstanodeStartOptions {
+  /** Default 0: a free port. */
+  port?: number
+}
+
+export interface InstanodeAlone extends Handles, RunningInstanode {}
+
+/** One server alone; `port` is its own. */
+export interface SafebotAloneOptions extends CommonOptions, SafebotStartOptions {
+  /** Default 0: a free port. */
+  port?: number
+}
+
+export interface SafebotAlone extends Handles, RunningSafebot {}
+
+/**
+ * Starts the stand-ins; resolves when they listen.
+ *
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, an attack that is not
+ *   known, a journal that cannot be written
+ */
+export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
+  const { attack = [], instanodePort, safebotPort } = options
+  await checkBesideStore(options)
+  const names = typeof attack === 'string' ? [attack] : attack
+  const hostile = names.length === 0 ? undefined : await prepareAttacks(names, options)
+  return withHandles(options, async (instance, world, begin) => {
+    const instanode = await begin(startInstanode(instance, world, options, instanodePort, hostile?.instanode))
+    const safebot = await begin(startSafebot(instance, world, options, safebotPort, hostile?.safebot))
+    const running = { instanode: instanode.running, safebot: safebot.running }
+    const attacks = (await hostile?.carryOut({ ...instance, ...running })) ?? []
+    return {
+      running: { ...running, attacks },
+      controlled: { instanode: instanode.controlled, safebot: safebot.controlled },
+      upstreams: { instanode: instanode.running.mcpUrl, safebot: safebot.running.mcpUrl },
+    }
+  })
+}
+
+/** Starts Instanode alone, with a clock, a journal and a control plane of its own; see {@link createUnderstudy}. */
+export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
+  await checkBesideStore(options)
+  return withHandles(options, async (instance, world, begin) => {
+    const { running, controlled } = await begin(startInstanode(instance, world, options, options.port))
+    return { running, controlled: { instanode: controlled }, upstreams: { instanode: running.mcpUrl } }
+  })
+}
+
+/** Starts Safebot alone; likewise. */
+export function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
+  return withHandles(options, async (instance, world, begin) => {
+    const { running, controlled } = await begin(startSafebot(instance, world, options, options.port))
+    return { running, controlled: { safebot: controlled }, upstreams: { safebot: running.mcpUrl } }
+  })
+}
+
+/** What it takes to be hostile is loaded when that is asked for. */
+async function prepareAttacks(names: readonly string[], { log }: UnderstudyOptions): Promise<HostileOptions> {
+  const { prepare } = await import('./attacks/index.js')
+  return prepare(names, log)
+}

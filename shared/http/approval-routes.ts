@@ -1,0 +1,43 @@
+import {
+  type Approval,
+  type ApprovalDecision,
+  approval,
+  approvalsAnswer,
+  decisionRequest,
+} from '../schemas/approval.js'
+import { type Operation, operation } from './operation.js'
+
+/** The calls that somebody has to approve. */
+export interface ControlledApprovals {
+  /** All that are remembered, the oldest first. */
+  list(): Approval[]
+  /**
+   * Decides a pending one.
+   *
+   * @throws Refusal `unknown_approval`; `approval_decided` if it is pending no more
+   */
+  decide(id: string, decision: ApprovalDecision): Approval
+}
+
+/** What is waiting for an approval, and the way to decide it: on the control plane, and on a gateway's own port. */
+export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/approvals',
+      summary: 'The calls that somebody has to approve, the oldest first',
+      answer: approvalsAnswer,
+      run: () => ({ approvals: approvals.list() }),
+    }),
+    operation({
+      method: 'POST',
+      path: '/approvals/:id',
+      summary: 'Approve or refuse a call; what is held for it goes through, or is denied',
+      body: decisionRequest,
+      bodyCode: 'bad_decision',
+      answer: approval,
+      refusals: [404, 409],
+      run: ({ body, call }) => approvals.decide(call.params.id ?? '', body.decision),
+    }),
+  ]
+}

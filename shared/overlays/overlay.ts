@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { oneKind, strict } from '../util/check.js'
+
+const name = z.string().min(1)
+const hints = {
+  title: z.string().exactOptional(),
+  readOnlyHint: z.boolean().exactOptional(),
+  destructiveHint: z.boolean().exactOptional(),
+  idempotentHint: z.boolean().exactOptional(),
+  openWorldHint: z.boolean().exactOptional(),
+}
+const properties = z.record(z.string(), z.record(z.string(), z.unknown()))
+
+/** What an overlay changes. Inert by itself: a description is a text, and an added tool does nothing. */
+const change = oneKind('overlay', {
+  rename: strict({ rename: name }),
+  describe: strict({ describe: z.string(), title: z.string().exactOptional() }),
+  annotate: strict({ annotate: strict(hints) }),
+  widen: strict({
+    widen: properties.describe(
+      'properties for the input schema; the tool itself never sees those it does not know',
+    ),
+    required: z.array(z.string()).exactOptional(),
+  }),
+  hide: strict({ hide: z.literal(true) }),
+  add: strict({
+    add: strict({
+      name,
+      title: z.string().exactOptional(),
+      description: z.string(),
+      inputSchema: z.looseObject({ type: z.literal('object') }).exactOptional(),
+      annotations: strict(hints).exactOptional(),
+      answer: z.string().describe('the text that every call of it is answered with'),
+    }),
+  }),
+  page: strict({
+    page: z.union([z.int().min(1), z.array(z.int().min(0)).min(1)], {
+      error: 'is the size of every page, or a list of the sizes of the first ones, 0 for an empty one',
+    }),
+  }),
+})
+
+/** A change to what `tools/list` shows. */
+export const overlaySchema = strict({
+  server: z.string(),
+  tool: z.string().exactOptional().describe('its genuine name; not for add and page'),
+  callers: z
+    .array(z.string())
+    .min(1)
+    .exactOptional()
+    .describe('who sees it, as the journal names them; everybody if not given'),
+  after: z.int().min(0).exactOptional().describe('how many lists are still genuine; 0 if not given'),
+  notify: z
+    .boolean()
+    .exactOptional()
+    .describe('whether open sessions are told when it takes effect, and when it goes'),
+  do: change,
+})
+
+export type Overlay = z.infer<typeof overlaySchema>
+export type Change = Overlay['do']

@@ -1,0 +1,200 @@
+import { z } from 'zod'
+import { Refusal } from '../errors.js'
+import { checked } from '../util/check.js'
+import type { KnownTools } from '../util/known-tools.js'
+import { type ListedTool, type Overlaid, overlay } from './listed.js'
+import { type Overlay, overlaySchema } from './overlay.js'
+import { pageOf } from './pages.js'
+
+/** An overlay, and how far it has come. */
+export type OverlayStatus = Overlay & { lists: number; inEffect: boolean }
+
+/** The overlays as plain data. */
+export type CatalogueSnapshot = readonly { overlay: Overlay; lists: number }[]
+
+/** An overlay in place. `lists` is how many lists those it concerns have been shown since it was set. */
+interface Row {
+  readonly overlay: Overlay
+  lists: number
+}
+
+/**
+ * What the lists of tools show instead of the genuine ones. Overlays lie on each other in their order, and always name
+ * a tool by its genuine name.
+ *
+ * A renamed tool goes by its new name alone; a hidden one can still be called, since whether a policy denies that is
+ * what a test wants to know.
+ */
+export class Catalogue {
+  readonly #known: KnownTools
+  #rows: Row[] = []
+
+  constructor(known: KnownTools) {
+    this.#known = known
+  }
+
+  /** Whether a server has any overlay. */
+  has(server: string): boolean {
+    return this.#rows.length > 0 && this.#rows.some(({ overlay }) => overlay.server === server)
+  }
+
+  /**
+   * Replaces all overlays; if one cannot be, all stays as it was.
+   *
+   * @throws Refusal `bad_overlay`, `unknown_server`, `unknown_tool`, or `name_taken` if two tools would share a name
+   */
+  set(overlays: readonly Overlay[]): void {
+    const read = checked(z.array(overlaySchema), overlays, 'bad_overlay', 'overlays')
+    for (const overlay of read) this.#requireTarget(overlay)
+    this.#requireNames(read)
+    this.#replace(read.map(overlay => ({ overlay, lists: 0 })))
+  }
+
+  list(): OverlayStatus[] {
+    return this.#rows.map(row => ({
+      ...structuredClone(row.overlay),
+      lists: row.lists,
+      inEffect: inEffect(row),
+    }))
+  }
+
+  clear(): void {
+    this.#replace([])
+  }
+
+  snapshot(): CatalogueSnapshot {
+    return structuredClone(this.#rows)
+  }
+
+  /** Puts the overlays back as they were when the snapshot was made, lists counted included. */
+  restore(snapshot: CatalogueSnapshot): void {
+    this.#replace(structuredClone([...snapshot]))
+  }
+
+  /**
+   * A page of a server's list, for a caller; one without a cursor counts as a list shown.
+   *
+   * @throws Refusal `bad_cursor`
+   */
+  page(
+    server: string,
+    caller: string,
+    cursor: string | undefined,
+  ): { tools: ListedTool[]; nextCursor?: string } {
+    const listed = this.#overlaid(server, caller).filter(({ hidden }) => !hidden)
+    const sizes = this.#pageSizes(server, caller)
+    const { items, nextCursor } = pageOf(listed, sizes, cursor)
+    if (cursor === undefined) this.#count(server, caller)
+    return { tools: items.map(({ listing }) => listing), ...(nextCursor !== undefined && { nextCursor }) }
+  }
+
+  /** The tool that goes by a name for a caller, hidden ones included. */
+  find(server: string, caller: string, name: string): Overlaid | undefined {
+    return this.#overlaid(server, caller).find(({ listing }) => listing.name === name)
+  }
+
+  /** The genuine name of a tool, as far as it has one; else the name it was called by. */
+  genuineName(server: string, caller: string, name: string): string {
+    if (!this.has(server)) return name
+    return this.find(server, caller, name)?.genuine ?? name
+  }
+
+  /** The names that a caller is shown. */
+  names(server: string, caller: string): string[] {
+    return this.#overlaid(server, caller)
+      .filter(({ hidden }) => !hidden)
+      .map(({ listing }) => listing.name)
+  }
+
+  /** Every name under which a tool of a server can be called, hidden or not, by whichever caller. */
+  callableNames(server: string): string[] {
+    const genuine = this.#known.server(server).tools.map(({ name }) => name)
+    const given = this.#rows.flatMap(({ overlay: { server: of, do: change } }) => {
+      if (of !== server) return []
+      if ('rename' in change) return [change.rename]
+      return 'add' in change ? [change.add.name] : []
+    })
+    return [...genuine, ...given]
+  }
+
+  #overlaid(server: string, caller: string): Overlaid[] {
+    const rows = this.#rows.filter(row => concerns(row.overlay, server, caller) && inEffect(row))
+    const { tools } = this.#known.server(server)
+    return overlay(
+      tools,
+      rows.map(row => row.overlay),
+    )
+  }
+
+  #pageSizes(server: string, caller: string): number | readonly number[] {
+    let sizes: number | readonly number[] = Number.POSITIVE_INFINITY
+    for (const row of this.#rows) {
+      const { overlay } = row
+      if ('page' in overlay.do && concerns(overlay, server, caller) && inEffect(row)) sizes = overlay.do.page
+    }
+    return sizes
+  }
+
+  #count(server: string, caller: string): void {
+    let announce = false
+    for (const row of this.#rows) {
+      if (!concerns(row.overlay, server, caller)) continue
+      row.lists++
+      if (row.lists === row.overlay.after && row.overlay.notify) announce = true
+    }
+    // Once the list that is the last genuine one has left.
+    if (announce) setImmediate(() => this.#known.server(server).announce())
+  }
+
+  #replace(rows: Row[]): void {
+    const changing = [...this.#rows, ...rows].filter(row => row.overlay.notify === true && inEffect(row))
+    this.#rows = rows
+    for (const server of new Set(changing.map(({ overlay }) => overlay.server))) {
+      this.#known.server(server).announce()
+    }
+  }
+
+  #requireTarget({ server, tool, do: change }: Overlay): void {
+    const [kind = ''] = Object.keys(change)
+    const ofServer = 'add' in change || 'page' in change
+    if (ofServer === (tool === undefined)) {
+      if (tool === undefined) this.#known.server(server)
+      else this.#known.requireTool(server, tool)
+      return
+    }
+    throw new Refusal(
+      'bad_overlay',
+      ofServer ? `overlays: ${kind} is of no tool, and names ${tool}` : `overlays: ${kind} names no tool`,
+      ofServer ? 'leave tool out' : 'give its genuine name as tool',
+    )
+  }
+
+  /** Holds for everybody who is named, and for anybody else, once all is in effect. */
+  #requireNames(overlays: readonly Overlay[]): void {
+    const callers = new Set(overlays.flatMap(({ callers = [] }) => callers))
+    for (const server of new Set(overlays.map(overlay => overlay.server))) {
+      const { tools } = this.#known.server(server)
+      for (const caller of [...callers, undefined]) {
+        const laid = overlays.filter(overlay => concerns(overlay, server, caller))
+        const names = overlay(tools, laid).map(({ listing }) => listing.name)
+        const twice = names.find((name, index) => names.indexOf(name) !== index)
+        if (twice === undefined) continue
+        throw new Refusal(
+          'name_taken',
+          `overlays: two tools of ${server} would be called ${JSON.stringify(twice)}`,
+          'rename the other one, too, or take another name',
+        )
+      }
+    }
+  }
+}
+
+function inEffect({ overlay: { after = 0 }, lists }: Row): boolean {
+  return lists >= after
+}
+
+/** @param caller undefined: somebody that no overlay names */
+function concerns(overlay: Overlay, server: string, caller: string | undefined): boolean {
+  if (overlay.server !== server) return false
+  return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
+}

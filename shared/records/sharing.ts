@@ -1,0 +1,54 @@
+import type { Clock } from '../clock/clock.js'
+import type { ClockMode } from '../clock/spec.js'
+import type { Journal } from '../journal/journal.js'
+import type { Log } from '../util/log.js'
+import { SharedClock } from './shared-clock.js'
+import { SharedJournal } from './shared-journal.js'
+import type { ShareSessions } from './shared-sessions.js'
+import type { StoreDatabase } from './store-database.js'
+import { StoredSessions } from './stored-sessions.js'
+
+export interface SharingOptions {
+  store: StoreDatabase
+  /** Of the instance, by which people know the replica. */
+  name: string
+  clock: Clock
+  /** Undefined: it is off. */
+  journal: Journal | undefined
+  machine: Clock
+  log: Log
+  /** Which clock this replica was to have; undefined: whichever the store has. */
+  asked: ClockMode | undefined
+}
+
+/** What an instance has in common with the other replicas of its store, beside what its servers keep. */
+export interface Sharing {
+  /** The MCP sessions that every replica accepts. */
+  readonly sessions: ShareSessions
+  /** Writes what has not been written yet of what reached this replica, if the store is there. */
+  flush(): Promise<void>
+  /** To be called before the clock and the store are closed. */
+  close(): Promise<void>
+}
+
+/** @throws Refusal `other_clock`, `store_unavailable` */
+export async function share(options: SharingOptions): Promise<Sharing> {
+  await options.store.introduce(options.name)
+  const { journal: kept } = options
+  const journal = kept && (await SharedJournal.join({ ...options, journal: kept }))
+  try {
+    // The last to be joined: from then on the other replicas wait for this one.
+    const clock = await SharedClock.join(options)
+    return {
+      flush: async () => journal?.flush(),
+      sessions: (endpoint, idleMs) => new StoredSessions({ ...options, endpoint, idleMs }),
+      async close() {
+        await clock.close()
+        await journal?.close()
+      },
+    }
+  } catch (error) {
+    await journal?.close()
+    throw error
+  }
+}

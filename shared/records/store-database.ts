@@ -1,0 +1,351 @@
+import pg from 'pg'
+import type { Clock } from '../clock/clock.js'
+import { inTime } from '../clock/in-time.js'
+import { Refusal } from '../errors.js'
+import type { Log } from '../util/log.js'
+import { BASE_MIGRATIONS } from './base-migrations.js'
+import { CLOCK_MIGRATIONS } from './clock-migrations.js'
+import { JOURNAL_MIGRATIONS } from './journal-migrations.js'
+import { type Migration, migrate } from './migrations.js'
+import { Notices } from './notices.js'
+import { SESSION_MIGRATIONS } from './session-migrations.js'
+import { type Statement, statement } from './statement.js'
+import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
+import { readStoreUrl, type StoreAddress } from './store-url.js'
+import { NOTIFY, Transaction } from './transaction.js'
+
+export interface StoreDatabaseOptions {
+  url: string
+  /** Those of the servers, behind the project's own. */
+  migrations: readonly Migration[]
+  machine: Clock
+  log: Log
+}
+
+/** One of those that share a store. */
+export interface Replica {
+  readonly number: number
+  /** Null: it is just starting. */
+  readonly instance: string | null
+  /** By the time of the server. */
+  readonly startedAt: Date
+}
+
+/** Between two attempts to be alone, and for how long: in milliseconds. */
+const ALONE_MS = { pause: 5, most: 30_000 }
+
+/** How long connections may take to end, in milliseconds: what is under way on them has its own time-out. */
+const LEAVE_MS = 15_000
+
+/** How often a transaction is tried that lost its connection, or gave way to another, before it was committed. */
+const ATTEMPTS = 3
+
+const ADD_REPLICA = statement('INSERT INTO replicas DEFAULT VALUES RETURNING number')
+const NAME_REPLICA = statement('UPDATE replicas SET instance = $2 WHERE number = $1')
+const SETTING = statement('SELECT value FROM settings WHERE key = $1')
+const ADD_SETTING = statement('INSERT INTO settings (key, value) VALUES ($1, $2)')
+const CHANGE_SETTING = statement(
+  'INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+)
+const LOCK_SETTING = statement(
+  "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' setting ' || $1, 0))",
+)
+const TRY_LOCK = statement(
+  "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' alone ' || $1, 0)) AS locked",
+)
+const UNLOCK = statement(
+  "SELECT pg_advisory_unlock(hashtextextended(current_schema() || ' alone ' || $1, 0))",
+)
+const REPLICAS = statement(
+  'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
+)
+const PING = statement('SELECT 1')
+
+/**
+ * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and what they tell each other.
+ * Its tables are in a schema of their own.
+ */
+export class StoreDatabase {
+  /** What replicas tell each other. */
+  readonly notices: Notices
+  /** Of this replica: 1 for the first that ever used the store, and never used again. */
+  readonly replica: number
+  /** The machine's time, by which is waited for others. */
+  readonly machine: Clock
+  readonly log: Log
+  readonly #address: StoreAddress
+  readonly #pool: pg.Pool
+  #closing: Promise<void> | undefined
+
+  private constructor(
+    address: StoreAddress,
+    pool: pg.Pool,
+    { machine, log }: Pick<StoreDatabaseOptions, 'machine' | 'log'>,
+    notices: Notices,
+    replica: number,
+  ) {
+    this.log = log
+    this.#address = address
+    this.#pool = pool
+    this.machine = machine
+    this.notices = notices
+    this.replica = replica
+  }
+
+  /**
+   * Opens a store, and brings its schema up to date.
+   *
+   * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_foreign`, `store_too_old`; nothing in the
+   *   database has changed then
+   */
+  static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
+    const address = readStoreUrl(url)
+    await migrate(address, [
+      ...BASE_MIGRATIONS,
+      ...CLOCK_MIGRATIONS,
+      ...JOURNAL_MIGRATIONS,
+      ...SESSION_MIGRATIONS,
+      ...migrations,
+    ])
+    const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
+    // One that breaks while nobody uses it is replaced by the pool.
+    pool.on('error', error => log.warn('a connection to the store broke', error.message))
+    try {
+      const { rows } = await pool.query<{ number: number }>(ADD_REPLICA)
+      const replica = rows[0]?.number ?? 0
+      const notices = await Notices.open({ address, machine, replica })
+      notices.onAvailability(there =>
+        there
+          ? log.warn(`the store at ${address.shown} is back`)
+          : log.error(`the store at ${address.shown} is gone`),
+      )
+      return new StoreDatabase(address, pool, { machine, log }, notices, replica)
+    } catch (error) {
+      await pool.end()
+      throw isOutage(error) ? new StoreUnavailable(address.shown, false, error) : error
+    }
+  }
+
+  /** Says by which name people know this replica. */
+  async introduce(instance: string): Promise<void> {
+    await this.write(NAME_REPLICA, [this.replica, instance])
+  }
+
+  /** Where it is, for people to read. */
+  get shown(): string {
+    return this.#address.shown
+  }
+
+  /** The server it is on, for whoever makes databases there: with user and password, so never to be shown. */
+  get serverUrl(): string {
+    return this.#address.serverUrl
+  }
+
+  /** The rows of a statement that changes nothing: it is asked again if its connection breaks. @throws StoreUnavailable */
+  async read<Row extends pg.QueryResultRow>(
+    asked: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#ask<Row>(asked, values)
+      } catch (error) {
+        if (!isOutage(error) || attempt >= this.#attempts) throw this.#inWords(error, false)
+      }
+    }
+  }
+
+  /** Runs one statement that takes effect by itself, and returns its rows. @throws StoreUnavailable */
+  async write<Row extends pg.QueryResultRow>(
+    asked: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    try {
+      return await this.#ask<Row>(asked, values)
+    } catch (error) {
+      // Of one that was refused a connection it is known that nothing came of it; of any other it is not.
+      throw this.#inWords(error, !isRefused(error))
+    }
+  }
+
+  /**
+   * Runs `work` in a transaction of its own. It may be run again: if its connection breaks before the end, or if it has to give way.
+   *
+   * @throws StoreUnavailable, and what `work` throws: nothing of it is kept then
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(work)
+      } catch (error) {
+        const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
+        const again = lostToAnother(error) || lost
+        if (!again || attempt >= this.#attempts) throw error
+      }
+    }
+  }
+
+  /**
+   * Runs `work` while no replica runs any other under that name. It keeps a connection as long as that takes; if that breaks,
+   * somebody else may begin.
+   *
+   * @throws Refusal `store_busy` if another does not end; `store_unavailable`; what `work` throws
+   */
+  async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const until = this.machine.now() + ALONE_MS.most
+    for (;;) {
+      const release = await this.#lock(name)
+      if (release !== undefined) return work().finally(release)
+      if (this.machine.now() >= until) throw busy(name, this.shown)
+      await new Promise<void>(resolve => this.machine.wakeAt(this.machine.now() + ALONE_MS.pause, resolve))
+    }
+  }
+
+  /** Tells the other replicas; see {@link Notices}. @throws StoreUnavailable */
+  async notify(topic: string, payload: string): Promise<void> {
+    await this.write(NOTIFY, this.notices.noticeOf(topic, payload))
+  }
+
+  /**
+   * What the replicas have agreed on under a name: what the first of them made, whoever asks. The others wait for it.
+   *
+   * @param make is called by the one that is first, with nothing kept if it throws
+   */
+  setting(key: string, make: () => Promise<unknown>): Promise<unknown> {
+    return this.transaction(async tx => {
+      tx.send(LOCK_SETTING, [key])
+      const [known] = await tx.query<{ value: unknown }>(SETTING, [key])
+      if (known !== undefined) return known.value
+      const value = await make()
+      tx.send(ADD_SETTING, [key, JSON.stringify(value)])
+      return value
+    })
+  }
+
+  /** What the replicas have agreed on under a name; undefined if they have not yet. @throws StoreUnavailable */
+  async known(key: string): Promise<unknown> {
+    const [known] = await this.read<{ value: unknown }>(SETTING, [key])
+    return known?.value
+  }
+
+  /** Agrees on something else. */
+  async changeSetting(key: string, value: unknown): Promise<void> {
+    await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
+  }
+
+  /** Those that live, the first started first. @throws StoreUnavailable */
+  async replicas(): Promise<Replica[]> {
+    return this.read<Replica & pg.QueryResultRow>(REPLICAS)
+  }
+
+  /** What those are told who waited for something in the store, when it goes away. */
+  unavailable(): StoreUnavailable {
+    return new StoreUnavailable(this.#address.shown, false)
+  }
+
+  /** @throws StoreUnavailable if it does not answer */
+  async ping(): Promise<void> {
+    await this.read(PING)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.notices.close().then(() => this.#endPool())
+    return this.#closing
+  }
+
+  /** Of a store that is known to be away each attempt would take its time, and come to nothing. */
+  get #attempts(): number {
+    return this.notices.available ? ATTEMPTS : 1
+  }
+
+  /** Connections to a server that does not take leave are given up. */
+  async #endPool(): Promise<void> {
+    await inTime(this.machine, LEAVE_MS, this.#pool.end()).catch(error =>
+      this.log.warn('a connection to the store did not end', error),
+    )
+  }
+
+  async #ask<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[]): Promise<Row[]> {
+    const { rows } = await this.#pool.query<Row>({ ...asked, values: [...values] })
+    return rows
+  }
+
+  async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.#connect()
+    let broken: Error | undefined
+    // A connection that breaks is told by what is asked on it; unheard, the event would end the process.
+    const onError = (error: Error) => {
+      broken = error
+    }
+    client.on('error', onError)
+    let committing = false
+    const tx = new Transaction(client, (topic, payload) => this.notices.noticeOf(topic, payload))
+    try {
+      const result = await work(tx)
+      committing = true
+      await tx.commit()
+      return result
+    } catch (error) {
+      broken ??= await tx.rollback()
+      throw this.#inWords(error, committing)
+    } finally {
+      client.off('error', onError)
+      client.release(broken)
+    }
+  }
+
+  /** @returns how to let go of the lock; undefined: another has it */
+  async #lock(name: string): Promise<(() => Promise<void>) | undefined> {
+    const client = await this.#connect()
+    let broken = false
+    // Unheard, the event would end the process.
+    const onError = () => {
+      broken = true
+    }
+    client.on('error', onError)
+    const release = () => {
+      client.off('error', onError)
+      client.release(broken)
+    }
+    try {
+      const { rows } = await client.query<{ locked: boolean }>({ ...TRY_LOCK, values: [name] })
+      if (rows[0]?.locked !== true) return void release()
+    } catch (error) {
+      onError()
+      release()
+      throw this.#inWords(error, false)
+    }
+    return async () => {
+      await client.query({ ...UNLOCK, values: [name] }).catch(onError)
+      release()
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect()
+    } catch (error) {
+      throw this.#inWords(error, false)
+    }
+  }
+
+  #inWords(error: unknown, unsure: boolean): unknown {
+    return isOutage(error) || tookTooLong(error)
+      ? new StoreUnavailable(this.#address.shown, unsure, error)
+      : error
+  }
+}
+
+/** Instants are kept as bigint milliseconds, and counts are: all of them are exact as numbers. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
+  if (oid === pg.types.builtins.INT8) return Number
+  return pg.types.getTypeParser(oid, format)
+}
+
+function busy(name: string, shown: string): Refusal {
+  return new Refusal(
+    'store_busy',
+    `another replica of the store at ${shown} has been busy with its ${name} for ${ALONE_MS.most / 1000} seconds`,
+    'call again in a moment; if it hangs, stop it',
+  )
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { strict } from '../util/check.js'
+import { instant } from './instant.js'
+
+/** `pending` until decided; an approval that let its call through is `used`, one that nobody waits for any more `withdrawn`. */
+const approvalState = z.enum(['pending', 'approved', 'refused', 'used', 'withdrawn'])
+
+export type ApprovalState = z.infer<typeof approvalState>
+
+/** A call that somebody has to approve. This project's own: no wire format for approvals is published. */
+export const approval = z
+  .strictObject({
+    id: z.string(),
+    state: approvalState,
+    at: instant.describe('when it was asked for, by the gateway’s clock'),
+    expiresAt: instant.describe('until when it may be decided and used, likewise'),
+    grant: z.string(),
+    tool: z.string(),
+    argumentKeys: z.array(z.string()).readonly(),
+    argsHash: z.string().nullable(),
+    rule: z.string(),
+    message: z.string(),
+    server: z
+      .string()
+      .exactOptional()
+      .describe('the one behind the gateway; a gateway alone does not say it'),
+  })
+  .meta({ id: 'Approval' })
+
+export type Approval = Readonly<z.infer<typeof approval>>
+
+export const approvalsAnswer = z.strictObject({ approvals: z.array(approval) }).meta({ id: 'Approvals' })
+
+export const decisionRequest = strict({ decision: z.enum(['approve', 'refuse']) }).meta({
+  id: 'DecisionRequest',
+})
+
+export type ApprovalDecision = z.infer<typeof decisionRequest>['decision']

@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { Refusal } from '../errors.js'
+import { closestName } from './closest-name.js'
+import { cut, shown } from './shown.js'
+
+/** The most that a refusal says is wrong with one value. */
+const MAX_SENTENCES = 20
+
+/** An object that takes no other fields than these; one it does not know is refused by name, with those it does. */
+export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: issue =>
+      issue.code === 'unrecognized_keys'
+        ? `does not know ${quoted(issue.keys)}: there are ${Object.keys(shape).join(', ')}`
+        : undefined,
+  })
+}
+
+/**
+ * One of several kinds of object, each told by a field of its own.
+ *
+ * @param what what they are kinds of, e.g. `fault`
+ * @param kinds by the field that tells them
+ */
+export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string, kinds: Kinds) {
+  const known = Object.keys(kinds).join(', ')
+  // Object.values forgets which kinds they are.
+  const schemas = Object.values(kinds) as Kinds[keyof Kinds][]
+  return z.union(schemas, {
+    error: ({ input }) => {
+      const given = typeof input === 'object' && input !== null ? Object.keys(input) : []
+      const is = given.length === 0 ? shown(input) : quoted(given)
+      return `is ${is}, which is no kind of ${what}: there are ${known}`
+    },
+  })
+}
+
+/**
+ * A value from outside, read by its schema.
+ *
+ * @param code of the refusal
+ * @param what the value is, e.g. `faults`
+ * @throws Refusal that names every field at fault, with its value and what it takes
+ */
+export function checked<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  code: string,
+  what: string,
+): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const wrong = parsed.error.issues.flatMap(issue => sentences(issue, value, what))
+  const more = wrong.length > MAX_SENTENCES ? [`and ${wrong.length - MAX_SENTENCES} more`] : []
+  throw new Refusal(code, [...wrong.slice(0, MAX_SENTENCES), ...more].join('; '))
+}
+
+/** @param value what the issue's path begins at, which the reader knows as `name` */
+function sentences(issue: z.core.$ZodIssue, value: unknown, name: string): string[] {
+  const here = at(value, issue.path)
+  const path = `${name}${issue.path.map(step).join('')}`
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.find(errors => errors.every(error => isMeant(error, here)))
+    if (meant !== undefined) return meant.flatMap(error => sentences(error, here, path))
+    return [`${path} ${issue.message}`]
+  }
+  if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]
+  // zod's "Invalid input: expected string, received undefined", without what the value shows by itself.
+  const takes = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
+  return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}${meant(issue, here)}`]
+}
+
+/** Of several words that a value can be, the one that was probably meant. */
+function meant(issue: z.core.$ZodIssue, value: unknown): string {
+  if (issue.code !== 'invalid_value' || typeof value !== 'string') return ''
+  const closest = closestName(
+    value,
+    issue.values.filter(word => typeof word === 'string'),
+  )
+  return closest === undefined ? '' : `, ${JSON.stringify(closest)} is probably meant`
+}
+
+/** Whether what is wrong with a value as one of several kinds is not just that it is of another. */
+function isMeant({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
+  if (path.length === 0) return code === 'unrecognized_keys'
+  return path.length > 1 || at(value, path) !== undefined
+}
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (part, key) => (typeof part === 'object' && part !== null ? Reflect.get(part, key) : undefined),
+    value,
+  )
+}
+
+function step(key: PropertyKey): string {
+  return typeof key === 'number' ? `[${key}]` : `.${cut(String(key))}`
+}
+
+function quoted(names: readonly string[]): string {
+  return cut(names.map(name => JSON.stringify(name)).join(', '))
+}

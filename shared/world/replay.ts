@@ -1,0 +1,65 @@
+import { Clock } from '../clock/clock.js'
+import { Refusal } from '../errors.js'
+import { durationMs } from './duration.js'
+import { badWorld } from './world-error.js'
+
+/** Something that has happened before the start. */
+export interface Happening {
+  /** How long before, in milliseconds. */
+  readonly agoMs: number
+  /** Where the world says so, e.g. `world.rooms[0].messages[2]`. */
+  readonly where: string
+  /** Does it, as if it were then. */
+  happen(): Promise<void>
+}
+
+/**
+ * A clock that can be made to live through what has happened.
+ *
+ * @param now the instant of the start
+ * @param agoMs how long before it the first thing happened
+ */
+export function storyClock(now: number, agoMs: number): Clock {
+  return new Clock({ mode: 'manual', start: now - agoMs })
+}
+
+/** What a world says of how long ago something was, in milliseconds. */
+export function agoMsOf(ago: string | undefined): number {
+  return ago === undefined ? 0 : (durationMs(ago) ?? 0)
+}
+
+/** How long ago the first of them was. */
+export function firstOf(happenings: readonly Happening[]): number {
+  return happenings.reduce((most, { agoMs }) => Math.max(most, agoMs), 0)
+}
+
+/**
+ * Has everything happen in the order of its time, and what is of one time in the order of the list; the clock then shows
+ * the start. So a world comes about by the rules of the service, and holds nothing that could not have come about.
+ *
+ * @throws Refusal `bad_world` for what a rule forbids
+ */
+export async function liveThrough(
+  clock: Clock,
+  now: number,
+  happenings: readonly Happening[],
+): Promise<void> {
+  const inOrder = happenings.toSorted((one, other) => other.agoMs - one.agoMs)
+  for (const { agoMs, where, happen } of inOrder) {
+    const ahead = now - agoMs - clock.now()
+    if (ahead > 0) await clock.advance(ahead)
+    try {
+      await happen()
+    } catch (error) {
+      if (error instanceof Refusal && error.code !== 'bad_world') throw badWorld(where, error.sentence)
+      throw error
+    }
+  }
+  await clock.advance(now - clock.now())
+}
+
+/** The service in which things happen, once there is one: what is to happen is planned before it. */
+export function existing<Service>(service: Service | undefined): Service {
+  if (service === undefined) throw new Error('nothing can happen before there is a service')
+  return service
+}

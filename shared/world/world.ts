@@ -1,0 +1,111 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { checked, strict } from '../util/check.js'
+import { duration } from './duration.js'
+
+/** More than any limit that a world may want to be near. */
+const MOST = 10_000
+
+const ago = duration.exactOptional().describe('how long before the start; default: at the start')
+const text = z.string().min(1)
+const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { error: 'expected a UUID in lower case' })
+const key = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'expected 32 bytes in base64url, 43 characters' })
+const address = z.string().refine(value => isIP(value) !== 0, { error: 'expected an IP address' })
+const times = z.int().min(1).max(MOST).exactOptional().describe('as often as that; default: once')
+
+const account = strict({
+  id: text,
+  plan: z.enum(['free', 'paid']),
+  token: text.nullable().exactOptional().describe('the bearer that always works; default: none'),
+  userId: uuid.exactOptional().describe('as its tokens name it; default: drawn'),
+})
+
+const resource = {
+  name: z.string(),
+  token: uuid.exactOptional().describe('default: drawn'),
+  account: text.exactOptional().describe('the owner, one of the accounts; default: nobody'),
+  from: address.exactOptional().describe('where it was made from; default: 127.0.0.1'),
+  ago,
+  left: duration.exactOptional().describe('how much of its 24 hours is left, instead of ago'),
+}
+
+const database = strict({
+  ...resource,
+  sql: z
+    .union([z.string(), z.array(z.string())])
+    .exactOptional()
+    .describe('run in it by its owner, at the start'),
+})
+
+const delivery = strict({
+  method: text.exactOptional().describe('default: POST'),
+  query: z.string().exactOptional().describe('without the question mark'),
+  headers: z.record(z.string(), z.string()).exactOptional(),
+  body: z.string().exactOptional(),
+  ago,
+  times,
+})
+
+const receiver = strict({ ...resource, deliveries: z.array(delivery).exactOptional() })
+
+const provisions = strict({
+  from: address,
+  count: z.int().min(1).max(MOST).describe('anonymous ones made today, of which nothing is left'),
+})
+
+const message = strict({ sender: text, text: z.string(), ago, times })
+
+const consumer = strict({
+  handle: text,
+  acknowledged: z.int().min(0).max(MOST).exactOptional().describe('how many messages; default: none'),
+  claimed: duration
+    .exactOptional()
+    .describe('how long ago it took its lease on the next; default: it has none'),
+})
+
+const room = strict({
+  id: text,
+  key: key.exactOptional().describe('default: drawn'),
+  ago: ago.describe('when it was opened, unless by its first message'),
+  messages: z.array(message).exactOptional(),
+  consumers: z.array(consumer).exactOptional(),
+})
+
+const identity = strict({
+  handle: text,
+  signKey: key.exactOptional().describe('the seed of its Ed25519 key; default: drawn'),
+  bio: z.string().exactOptional(),
+  ago,
+})
+
+/** A starting state: what has happened before an instance begins, and how long ago. */
+export const worldSchema = strict({
+  about: z.string().exactOptional(),
+  accounts: z.array(account).exactOptional(),
+  databases: z.array(database).exactOptional(),
+  receivers: z.array(receiver).exactOptional(),
+  provisions: z.array(provisions).exactOptional(),
+  identities: z.array(identity).exactOptional(),
+  rooms: z.array(room).exactOptional(),
+})
+
+export type World = z.infer<typeof worldSchema>
+export type WorldAccount = z.infer<typeof account>
+export type WorldDatabase = z.infer<typeof database>
+export type WorldReceiver = z.infer<typeof receiver>
+export type WorldRoom = z.infer<typeof room>
+export type WorldIdentity = z.infer<typeof identity>
+
+/**
+ * Checks a world by its schema.
+ *
+ * @param what how the world is called where something is wrong with it
+ * @throws Refusal `bad_world`
+ */
+export function checkWorld(value: unknown, what: string): World {
+  return checked(worldSchema, value, 'bad_world', what)
+}
