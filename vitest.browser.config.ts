@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { runOptions } from './test/support/run-options.js'
+import { runOptions } from './test/support/run/run-options.js'
 
 /** The tests that need a browser: `npm test` needs none. */
 export default defineConfig({

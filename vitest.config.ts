@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { runOptions } from './test/support/run-options.js'
+import { runOptions } from './test/support/run/run-options.js'
 
 export default defineConfig({
   test: {

@@ -1,4 +1,4 @@
-import { connected, type TestClient } from '../support/databases.js'
+import { connected, type TestClient } from '../support/databases/databases.js'
 
 export interface FirstAnswer {
   /** From before the database was asked for to the answer, in milliseconds. */

@@ -1,5 +1,5 @@
 import { freePort } from '../support/free-port.js'
-import { type StartedServer, startServer } from '../support/started-server.js'
+import { type StartedServer, startServer } from '../support/servers/started-server.js'
 
 /** The command, as built. */
 export const UNDERSTUDY = 'dist/servers/cli.js'

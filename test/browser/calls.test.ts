@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { call, ok, startUnderstudy } from '../support/understudy.js'
+import { call, ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('calls', () => {

@@ -1,6 +1,6 @@
 import type { Route } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { rpc, send } from '../support/raw-http.js'
+import { rpc, send } from '../support/clients/raw-http.js'
 import { until } from '../support/until.js'
 import { callOverHttp } from './support/call-over-http.js'
 import { openPage } from './support/open-page.js'

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { rpc, send } from '../support/raw-http.js'
-import { RecordingDatabases } from '../support/recording-databases.js'
-import { ok, startUnderstudy } from '../support/understudy.js'
+import { rpc, send } from '../support/clients/raw-http.js'
+import { RecordingDatabases } from '../support/databases/recording-databases.js'
+import { ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 /** Whatever of it became markup would say so in the window's name. */

@@ -1,8 +1,8 @@
 import type { CDPSession, Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { arrival } from '../support/arrival.js'
-import { send } from '../support/raw-http.js'
-import { startUnderstudy } from '../support/understudy.js'
+import { send } from '../support/clients/raw-http.js'
+import { startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 /** So many that a list without virtual rows would be slow; and a list that is short beside it. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { Command } from '../support/command.js'
-import { rpc, send } from '../support/raw-http.js'
+import { Command } from '../support/clients/command.js'
+import { rpc, send } from '../support/clients/raw-http.js'
 import { openPage } from './support/open-page.js'
 
 /** The built command, with its control plane on a port, or on a free one for 0; `called` has one call reach it. */

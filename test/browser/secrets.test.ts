@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { createPostgres } from '../support/instanode.js'
-import { send } from '../support/raw-http.js'
-import { RecordingDatabases } from '../support/recording-databases.js'
-import { call, ok, startUnderstudy } from '../support/understudy.js'
+import { send } from '../support/clients/raw-http.js'
+import { RecordingDatabases } from '../support/databases/recording-databases.js'
+import { createPostgres } from '../support/servers/instanode.js'
+import { call, ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('secrets', () => {

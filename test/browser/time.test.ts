@@ -1,8 +1,8 @@
 import type { Route } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { createPostgres, createWebhook } from '../support/instanode.js'
-import { RecordingDatabases } from '../support/recording-databases.js'
-import { ok, startUnderstudy } from '../support/understudy.js'
+import { RecordingDatabases } from '../support/databases/recording-databases.js'
+import { createPostgres, createWebhook } from '../support/servers/instanode.js'
+import { ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('time', () => {

@@ -1,4 +1,4 @@
-import { startServer } from '../support/started-server.js'
+import { startServer } from '../support/servers/started-server.js'
 import { REVISION, runSuite, type ScenarioResult } from './suite.js'
 
 /** What holds of any server, whatever it offers; the rest of the suite looks for fixtures of its own. */

@@ -1,8 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { startControlled } from '../support/control.js'
-import { HttpStream } from '../support/http-stream.js'
+import { startControlled } from '../support/clients/control.js'
+import { HttpStream } from '../support/clients/http-stream.js'
 
 const operation = z.looseObject({ operationId: z.string(), responses: z.record(z.string(), z.unknown()) })
 const description = z.looseObject({

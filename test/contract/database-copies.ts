@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DatabaseProvider, DatabaseSpec } from '../../servers/instanode/databases/provider.js'
-import { codeOf, connected, freshSpec, MB } from '../support/databases.js'
+import { codeOf, connected, freshSpec, MB } from '../support/databases/databases.js'
 import { ProviderInUse } from './provider-in-use.js'
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { DatabaseProvider, DatabaseSpec } from '../../servers/instanode/databases/provider.js'
-import { cancel, codeOf, freshSpec, MB, type TestClient } from '../support/databases.js'
+import { cancel, codeOf, freshSpec, MB, type TestClient } from '../support/databases/databases.js'
 import { until } from '../support/until.js'
 import { ProviderInUse } from './provider-in-use.js'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { ContractName } from '../../shared/contract.js'
-import { send } from '../support/raw-http.js'
+import { send } from '../support/clients/raw-http.js'
 import { account } from './instanode/account.js'
 import type { Case } from './instanode/case.js'
 import { open } from './instanode/open.js'

@@ -1,8 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { startInstanode } from '../support/instanode.js'
-import { send } from '../support/raw-http.js'
+import { send } from '../support/clients/raw-http.js'
+import { startInstanode } from '../support/servers/instanode.js'
 
 const operation = z.looseObject({ responses: z.record(z.string(), z.unknown()) })
 const description = z.looseObject({

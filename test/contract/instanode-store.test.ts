@@ -6,7 +6,7 @@ import type { InstanodeStore } from '../../servers/instanode/store/store.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { StoreDatabase } from '../../shared/records/store-database.js'
 import { silentLog } from '../../shared/util/log.js'
-import { useStores } from '../support/store.js'
+import { useStores } from '../support/databases/store.js'
 import { STORE_CASES } from './instanode/store.js'
 
 const stores = useStores()

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import type { DatabaseProvider } from '../../servers/instanode/databases/provider.js'
-import { connected, type TestClient } from '../support/databases.js'
+import { connected, type TestClient } from '../support/databases/databases.js'
 
 /** Starts a provider for one suite and closes it afterwards. Closes the connections of each test after that test. */
 export class ProviderInUse {

@@ -2,9 +2,9 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import * as schema from '../../servers/safebot/http/schemas.js'
-import type { RawAnswer } from '../support/raw-http.js'
-import { send } from '../support/raw-http.js'
-import { startSafebot } from '../support/safebot.js'
+import type { RawAnswer } from '../support/clients/raw-http.js'
+import { send } from '../support/clients/raw-http.js'
+import { startSafebot } from '../support/servers/safebot.js'
 
 const operation = z.looseObject({ responses: z.record(z.string(), z.unknown()) })
 const description = z.looseObject({

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { startPostgres } from '../support/postgres-server.js'
+import { startPostgres } from '../support/databases/postgres-server.js'
 import { checkHistory, type Verdict } from './check-history.js'
 import { HANDLES, runHistory } from './run-history.js'
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { freePort } from '../support/free-port.js'
-import { type StartedServer, startServer } from '../support/started-server.js'
+import { type StartedServer, startServer } from '../support/servers/started-server.js'
 
 /** A replica of the service as a process, on ports that stay its own. */
 export class Replica {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { makeLargeCalls } from '../support/large-calls.js'
+import { makeLargeCalls } from '../support/clients/large-calls.js'
 
 const COMMAND = 'dist/servers/cli.js'
 

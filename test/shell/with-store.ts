@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { startPostgres } from '../support/postgres-server.js'
+import { startPostgres } from '../support/databases/postgres-server.js'
 
 /** A program: runs the command it is given with `UNDERSTUDY_STORE` naming a PostgreSQL of its own; ends with the command's exit code. */
 const [command = '', ...args] = process.argv.slice(2)

@@ -1,5 +1,5 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { call, textOf } from './understudy.js'
+import { call, textOf } from './servers/understudy.js'
 
 /** Makes several calls at once, and tells how each ended. */
 export async function concurrently(

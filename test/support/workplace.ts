@@ -1,6 +1,6 @@
 import type { UnderstudyOptions } from '../../servers/understudy/index.js'
-import { createRoom } from './room.js'
-import { startUnderstudy } from './understudy.js'
+import { createRoom } from './clients/room.js'
+import { startUnderstudy } from './servers/understudy.js'
 
 /** An instance, and a room in which `boss` posts and `worker` works. */
 export async function workplace(options: UnderstudyOptions = {}) {

@@ -1,4 +1,4 @@
-import { anyCipher, registeredAgent, type SafebotAgent } from '../../support/safebot-agent.js'
+import { anyCipher, registeredAgent, type SafebotAgent } from '../../support/clients/safebot-agent.js'
 import { HttpConnection } from './http-connection.js'
 
 /** One caller of Safebot's HTTP API over one connection, with a key of its own. */

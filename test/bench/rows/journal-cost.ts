@@ -1,4 +1,4 @@
-import { startServer } from '../../support/started-server.js'
+import { startServer } from '../../support/servers/started-server.js'
 import { alternate } from '../alternate.js'
 import { callsPerSecond } from '../echo.js'
 import { type HttpProgram, withProgram } from '../programs.js'

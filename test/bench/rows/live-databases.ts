@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TestClient } from '../../support/databases.js'
+import type { TestClient } from '../../support/databases/databases.js'
 import { McpCaller } from '../client/mcp-caller.js'
 import { firstAnswer } from '../first-answer.js'
 import { createPostgres, PILING_UP } from '../instanode.js'

@@ -1,5 +1,5 @@
-import { startPostgres } from '../../support/postgres-server.js'
-import { type StartedServer, startServer } from '../../support/started-server.js'
+import { startPostgres } from '../../support/databases/postgres-server.js'
+import { type StartedServer, startServer } from '../../support/servers/started-server.js'
 import { McpCaller } from '../client/mcp-caller.js'
 import { UNDERSTUDY } from '../programs.js'
 import type { Measurement, Row } from '../row.js'

@@ -1,4 +1,4 @@
-import { startServer } from '../../support/started-server.js'
+import { startServer } from '../../support/servers/started-server.js'
 import { FEW, MANY, type Slept } from '../hosts/slept.js'
 import type { Row } from '../row.js'
 

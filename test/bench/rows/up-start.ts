@@ -1,4 +1,4 @@
-import { startServer } from '../../support/started-server.js'
+import { startServer } from '../../support/servers/started-server.js'
 import { alternate } from '../alternate.js'
 import { UNDERSTUDY } from '../programs.js'
 import { residentMb } from '../resident.js'

@@ -1,6 +1,6 @@
 import type { Understudy } from '../../../servers/understudy/index.js'
-import { send } from '../../support/raw-http.js'
-import type { RecordingDatabases } from '../../support/recording-databases.js'
+import { send } from '../../support/clients/raw-http.js'
+import type { RecordingDatabases } from '../../support/databases/recording-databases.js'
 import { until } from '../../support/until.js'
 import { callOverHttp } from './call-over-http.js'
 

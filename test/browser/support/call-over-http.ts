@@ -1,4 +1,4 @@
-import { rpc, send } from '../../support/raw-http.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
 
 /** Calls a tool over HTTP, as an agent without a session does. @returns the structured result */
 export async function callOverHttp(

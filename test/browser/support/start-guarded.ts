@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Understudy, UnderstudyOptions } from '../../../servers/understudy/index.js'
-import { PAID } from '../../support/instanode.js'
-import { RecordingDatabases } from '../../support/recording-databases.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { RecordingDatabases } from '../../support/databases/recording-databases.js'
+import { PAID } from '../../support/servers/instanode.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 
 /** What the agents of the story are held to. */
 const POLICY = join(import.meta.dirname, 'agent-policy.yaml')

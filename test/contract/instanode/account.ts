@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import * as schema from '../../../servers/instanode/http/schemas.js'
-import { FREE, PAID, PAID_2 } from '../../support/instanode.js'
+import { FREE, PAID, PAID_2 } from '../../support/servers/instanode.js'
 import type { Case } from './case.js'
 import type { World } from './world.js'
 

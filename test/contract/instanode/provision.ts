@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { z } from 'zod'
 import { provisionedDatabase, provisionedReceiver } from '../../../servers/instanode/http/schemas.js'
-import { FREE, PAID } from '../../support/instanode.js'
+import { FREE, PAID } from '../../support/servers/instanode.js'
 import type { Case } from './case.js'
 import { make, type World } from './world.js'
 

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import type { ContractName } from '../../../shared/contract.js'
-import { DAY, FREE, PAID, PAID_2, type RunningInstanode, startInstanode } from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
+import { send } from '../../support/clients/raw-http.js'
+import {
+  DAY,
+  FREE,
+  PAID,
+  PAID_2,
+  type RunningInstanode,
+  startInstanode,
+} from '../../support/servers/instanode.js'
 
 /** What the requests of the contract meet: resources in every state, and whose they are. */
 export interface World extends RunningInstanode {

@@ -1,6 +1,6 @@
-import type { RawAnswer } from '../../support/raw-http.js'
-import type { RunningSafebot } from '../../support/safebot.js'
-import type { SafebotAgent } from '../../support/safebot-agent.js'
+import type { RawAnswer } from '../../support/clients/raw-http.js'
+import type { SafebotAgent } from '../../support/clients/safebot-agent.js'
+import type { RunningSafebot } from '../../support/servers/safebot.js'
 
 /** Where each request is made: two that are registered, one that is not, and a room nobody has opened. */
 export interface World extends RunningSafebot {

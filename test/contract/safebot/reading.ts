@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { anyCipher } from '../../support/safebot-agent.js'
+import { anyCipher } from '../../support/clients/safebot-agent.js'
 import { type Case, refused, type World } from './case.js'
 
 const cipher = anyCipher(40)

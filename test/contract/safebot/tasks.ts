@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import type { RawAnswer } from '../../support/raw-http.js'
-import { anyCipher, freshNonce } from '../../support/safebot-agent.js'
+import type { RawAnswer } from '../../support/clients/raw-http.js'
+import { anyCipher, freshNonce } from '../../support/clients/safebot-agent.js'
 import { type Case, refused, type World } from './case.js'
 
 const UNSIGNED = 'bad or missing signature'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { agentBehind, NAIVE, reached, underAttack } from '../../support/attack.js'
-import { call, ok, refused, textOf } from '../../support/understudy.js'
+import { agentBehind, NAIVE, reached, underAttack } from '../../support/gateway/attack.js'
+import { call, ok, refused, textOf } from '../../support/servers/understudy.js'
 
 const STRICT = 'policylayer/safebot-strict.json'
 

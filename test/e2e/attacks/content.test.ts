@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Understudy } from '../../../servers/understudy/index.js'
-import { agentBehind, NAIVE, reached, underAttack } from '../../support/attack.js'
-import { createRoom, transcript } from '../../support/room.js'
-import { call, ok, refused, textOf } from '../../support/understudy.js'
+import { createRoom, transcript } from '../../support/clients/room.js'
+import { agentBehind, NAIVE, reached, underAttack } from '../../support/gateway/attack.js'
+import { call, ok, refused, textOf } from '../../support/servers/understudy.js'
 
 const STRICT_ROOMS = 'policylayer/safebot-strict.json'
 const STRICT_RESOURCES = 'policylayer/instanode-strict.json'

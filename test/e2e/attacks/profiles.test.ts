@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { attackNames, readAttacks } from '../../../servers/understudy/attacks/attack-file.js'
-import { Command } from '../../support/command.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { Command } from '../../support/clients/command.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 
 const FOLDER = join(import.meta.dirname, '../../../fixtures/attacks')
 const names = await attackNames()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
+import { startControlled } from '../../support/clients/control.js'
 import {
   createPostgres,
   createWebhook,
@@ -8,8 +8,8 @@ import {
   FREE,
   HOUR,
   listed,
-} from '../../support/instanode.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 describe('an account that is upgraded', () => {
   it('has what it owns for good, at paid limits, from then on', async () => {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
+import { startControlled } from '../../support/clients/control.js'
 
 const FAULT = { server: 'safebot', tool: 'room_status', when: { nth: 1 }, do: { hang: true } }
 const OVERLAY = { server: 'safebot', tool: 'room_status', do: { hide: true } }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
-import { ok } from '../../support/understudy.js'
+import { startControlled } from '../../support/clients/control.js'
+import { ok } from '../../support/servers/understudy.js'
 
 const START = Date.parse('2026-01-01T00:00:00Z')
 

@@ -4,9 +4,9 @@ import type {
   JournalEvent,
   StreamRequest,
 } from '../../../servers/understudy/control-client.js'
-import { startControlled } from '../../support/control.js'
-import { HttpStream } from '../../support/http-stream.js'
-import { call, ok } from '../../support/understudy.js'
+import { startControlled } from '../../support/clients/control.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { call, ok } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 /** Reads a stream for the rest of the test. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
-import { send } from '../../support/raw-http.js'
-import { PATIENT } from '../../support/run-options.js'
-import { call, ok } from '../../support/understudy.js'
+import { startControlled } from '../../support/clients/control.js'
+import { send } from '../../support/clients/raw-http.js'
+import { PATIENT } from '../../support/run/run-options.js'
+import { call, ok } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 describe('the journal, over HTTP', () => {

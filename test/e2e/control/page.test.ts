@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
+import { startControlled } from '../../support/clients/control.js'
 
 const MOST_BYTES = 150_000
 

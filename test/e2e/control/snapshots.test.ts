@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
-import { createPostgres, FREE, listed } from '../../support/instanode.js'
-import { ok } from '../../support/understudy.js'
+import { startControlled } from '../../support/clients/control.js'
+import { createPostgres, FREE, listed } from '../../support/servers/instanode.js'
+import { ok } from '../../support/servers/understudy.js'
 
 describe('snapshots, over HTTP', () => {
   it('are taken, gone back to, as often as one likes, and deleted', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { startControlled } from '../../support/control.js'
-import { createPostgres, createWebhook, HOUR, PAID } from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { call, ok } from '../../support/understudy.js'
+import { startControlled } from '../../support/clients/control.js'
+import { send } from '../../support/clients/raw-http.js'
+import { createPostgres, createWebhook, HOUR, PAID } from '../../support/servers/instanode.js'
+import { call, ok } from '../../support/servers/understudy.js'
 
 describe('what exists of Instanode', () => {
   it('is its resources, with limits, size, connections and the time that is left to them', async () => {

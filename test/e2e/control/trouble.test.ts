@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../../shared/faults/fault.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
-import { startControlled } from '../../support/control.js'
-import { call, ok, refused } from '../../support/understudy.js'
+import { startControlled } from '../../support/clients/control.js'
+import { call, ok, refused } from '../../support/servers/understudy.js'
 
 const FAULT: Fault = {
   server: 'instanode',

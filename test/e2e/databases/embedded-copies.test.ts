@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { advanceUntil, codeOf, connected, freshSpec } from '../../support/databases.js'
+import { advanceUntil, codeOf, connected, freshSpec } from '../../support/databases/databases.js'
 
 /** A provider whose machine's time is moved by hand, in a directory that can be looked into. */
 async function start() {

@@ -11,10 +11,10 @@ import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded
 import type { EmbeddedOptions } from '../../../servers/instanode/databases/embedded/embedded-options.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { codeOf, connected, freshSpec, MB, type TestClient } from '../../support/databases.js'
+import { codeOf, connected, freshSpec, MB, type TestClient } from '../../support/databases/databases.js'
 import { until } from '../../support/until.js'
 
-const HOST = fileURLToPath(new URL('../../support/embedded-host.mjs', import.meta.url))
+const HOST = fileURLToPath(new URL('../../support/databases/embedded-host.mjs', import.meta.url))
 
 /** What is on disk: what survives, and who may have it. */
 describe('the embedded databases’ directory', () => {

@@ -15,7 +15,7 @@ import { Gateway } from '../../../servers/instanode/databases/embedded/wire/gate
 import { makeVerifier } from '../../../servers/instanode/databases/scram-verifier.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { codeOf, freshSpec, TestClient } from '../../support/databases.js'
+import { codeOf, freshSpec, TestClient } from '../../support/databases/databases.js'
 
 const ids = new IdSource()
 

@@ -9,7 +9,7 @@ import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded
 import { frame, int32 } from '../../../servers/instanode/databases/embedded/wire/frames.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { codeOf, connected, freshSpec, TestClient } from '../../support/databases.js'
+import { codeOf, connected, freshSpec, TestClient } from '../../support/databases/databases.js'
 
 /** The wire: what clients and strangers send, and what they get. */
 describe('the embedded databases’ gateway', () => {

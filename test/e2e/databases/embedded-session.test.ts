@@ -10,7 +10,7 @@ import {
   freshSpec,
   MB,
   type TestClient,
-} from '../../support/databases.js'
+} from '../../support/databases/databases.js'
 
 /** What is the embedded engine's own: one session behind many connections, its limits and how it is stopped. */
 describe('embedded databases', () => {

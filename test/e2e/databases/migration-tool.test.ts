@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
-import { connected, freshSpec } from '../../support/databases.js'
+import { connected, freshSpec } from '../../support/databases/databases.js'
 
 const machine = new Clock()
 let provider: EmbeddedDatabases
@@ -22,7 +22,7 @@ it('lets a migration tool take a schema up and down again', async () => {
   const migrate = (direction: 'up' | 'down', count?: number) =>
     runner({
       databaseUrl: url,
-      dir: join(import.meta.dirname, '../../support/migrations'),
+      dir: join(import.meta.dirname, '../../support/databases/migrations'),
       migrationsTable: 'pgmigrations',
       direction,
       log: () => undefined,

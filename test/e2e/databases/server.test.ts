@@ -5,8 +5,8 @@ import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { describeDatabaseCopies } from '../../contract/database-copies.js'
 import { describeDatabaseProvider } from '../../contract/database-provider.js'
-import { codeOf, connected, freshSpec, MB } from '../../support/databases.js'
-import { startPostgres, type TestServer } from '../../support/postgres-server.js'
+import { codeOf, connected, freshSpec, MB } from '../../support/databases/databases.js'
+import { startPostgres, type TestServer } from '../../support/databases/postgres-server.js'
 
 // A server of its own: these tests look at all the databases and roles there are.
 let postgres: TestServer

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Gateway } from '../../../servers/gateway/index.js'
 import type { PolicyEngine } from '../../../servers/gateway/policy/index.js'
-import { connectOver, startGateway } from '../../support/gateway.js'
-import { HttpStream } from '../../support/http-stream.js'
-import { openSession, rpc, send } from '../../support/raw-http.js'
-import { call, startUnderstudy, textOf } from '../../support/understudy.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { openSession, rpc, send } from '../../support/clients/raw-http.js'
+import { connectOver, startGateway } from '../../support/gateway/gateway.js'
+import { call, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 /** Everything but lists needs somebody's approval. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createGateway } from '../../../servers/gateway/index.js'
-import { engineOf } from '../../support/gateway.js'
-import { rpc, send } from '../../support/raw-http.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+import { engineOf } from '../../support/gateway/gateway.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 
 it('the audit has who called what and what came of it, with the names of arguments alone, here and in its file', async () => {
   const understudy = await startUnderstudy()

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { COMMAND, Command } from '../../support/command.js'
-import { connectOver } from '../../support/gateway.js'
-import { rpc } from '../../support/raw-http.js'
-import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
+import { COMMAND, Command } from '../../support/clients/command.js'
+import { rpc } from '../../support/clients/raw-http.js'
+import { connectOver } from '../../support/gateway/gateway.js'
+import { call, ok, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 
-const LOOSE = join(import.meta.dirname, '../../support/loose-server.mjs')
+const LOOSE = join(import.meta.dirname, '../../support/servers/loose-server.mjs')
 
 async function file(name: string, content: unknown): Promise<string> {
   const path = join(await mkdtemp(join(tmpdir(), 'gateway-')), name)

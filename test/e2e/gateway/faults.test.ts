@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Fault } from '../../../servers/understudy/index.js'
-import { inFrontOf } from '../../support/gateway.js'
-import { HttpStream } from '../../support/http-stream.js'
-import { BOTH, eventsOf, rpc, send } from '../../support/raw-http.js'
-import { PATIENT } from '../../support/run-options.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { BOTH, eventsOf, rpc, send } from '../../support/clients/raw-http.js'
+import { inFrontOf } from '../../support/gateway/gateway.js'
+import { PATIENT } from '../../support/run/run-options.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 const ONE = {

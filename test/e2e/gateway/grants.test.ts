@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readGrantsFile } from '../../../servers/gateway/grants-file.js'
 import { createGateway } from '../../../servers/gateway/index.js'
-import { engineOf, inFrontOf, startGateway } from '../../support/gateway.js'
-import { initialize, openSession, rpc, send } from '../../support/raw-http.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { initialize, openSession, rpc, send } from '../../support/clients/raw-http.js'
+import { engineOf, inFrontOf, startGateway } from '../../support/gateway/gateway.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 
 const OPEN = { default: 'allow', tools: {} }
 const CALL = rpc('tools/call', { name: 'list_resources', arguments: {} })

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
-import { engineOf, inFrontOf, startGateway } from '../../support/gateway.js'
-import { GatewayPipe } from '../../support/gateway-pipe.js'
-import { eventsOf, rpc, send } from '../../support/raw-http.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { eventsOf, rpc, send } from '../../support/clients/raw-http.js'
+import { engineOf, inFrontOf, startGateway } from '../../support/gateway/gateway.js'
+import { GatewayPipe } from '../../support/gateway/gateway-pipe.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 
 const OPEN = { default: 'allow', hide: ['hidden'], tools: {} }
 const DEEP = 100_000
@@ -43,7 +43,10 @@ describe('arguments nested a hundred thousand deep', () => {
 
   it('are an error on a pipe', async () => {
     const clock = new Clock({ mode: 'manual' })
-    const command = [process.execPath, join(import.meta.dirname, '../../support/loose-server.mjs')] as const
+    const command = [
+      process.execPath,
+      join(import.meta.dirname, '../../support/servers/loose-server.mjs'),
+    ] as const
     const upstream = { command: [...command] as [string, ...string[]] }
     const gateway = await startGateway({ policy: engineOf(OPEN, clock), clock, upstream, http: false })
     const pipe = new GatewayPipe(gateway)

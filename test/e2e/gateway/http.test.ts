@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { connectOver, inFrontOf } from '../../support/gateway.js'
-import { HttpStream } from '../../support/http-stream.js'
-import { eventsOf, initialize, openSession, rpc, send } from '../../support/raw-http.js'
-import { PATIENT } from '../../support/run-options.js'
-import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { eventsOf, initialize, openSession, rpc, send } from '../../support/clients/raw-http.js'
+import { connectOver, inFrontOf } from '../../support/gateway/gateway.js'
+import { PATIENT } from '../../support/run/run-options.js'
+import { call, ok, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 const OPEN = { default: 'allow', tools: {} }

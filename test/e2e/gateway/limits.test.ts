@@ -2,8 +2,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { connectOver, inFrontOf, startGateway } from '../../support/gateway.js'
-import { call, startUnderstudy, textOf } from '../../support/understudy.js'
+import { connectOver, inFrontOf, startGateway } from '../../support/gateway/gateway.js'
+import { call, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 
 const PUBLISHED = {
   default: 'deny',

@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { GatewayOptions } from '../../../servers/gateway/index.js'
 import { Clock } from '../../../shared/clock/clock.js'
-import { COMMAND } from '../../support/command.js'
-import { connectOver, engineOf, inFrontOf, startGateway } from '../../support/gateway.js'
-import { GatewayPipe } from '../../support/gateway-pipe.js'
-import { HttpStream } from '../../support/http-stream.js'
-import { eventsOf, initialize, openSession, rpc, send } from '../../support/raw-http.js'
-import { PATIENT } from '../../support/run-options.js'
-import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
+import { COMMAND } from '../../support/clients/command.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { eventsOf, initialize, openSession, rpc, send } from '../../support/clients/raw-http.js'
+import { connectOver, engineOf, inFrontOf, startGateway } from '../../support/gateway/gateway.js'
+import { GatewayPipe } from '../../support/gateway/gateway-pipe.js'
+import { PATIENT } from '../../support/run/run-options.js'
+import { call, ok, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 const OPEN = { default: 'allow', tools: {} }
@@ -33,7 +33,7 @@ function inFrontOfProgram(command: string[], policy: object, options: Partial<Ga
   return startGateway({ policy: engineOf(policy, clock), clock, upstream, ...options })
 }
 const SAFEBOT = [COMMAND, 'safebot', '--clock', 'manual', '--seed', 'x']
-const fixture = (name: string) => [join(import.meta.dirname, '../../support', name)]
+const fixture = (name: string) => [join(import.meta.dirname, '../../support/servers', name)]
 
 describe('a client on a pipe, an upstream over HTTP', () => {
   it('has a session there, is held to the policy, and hears what the upstream says by itself', async () => {

@@ -9,9 +9,9 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
 import { PEER, startPeer } from '../../bench/programs.js'
-import { COMMAND } from '../../support/command.js'
-import { engineOf, startGateway } from '../../support/gateway.js'
-import { call, textOf } from '../../support/understudy.js'
+import { COMMAND } from '../../support/clients/command.js'
+import { engineOf, startGateway } from '../../support/gateway/gateway.js'
+import { call, textOf } from '../../support/servers/understudy.js'
 
 const POLICY = 'test/bench/policies/limited.json'
 

@@ -11,8 +11,8 @@ import {
   PAID,
   type RunningInstanode,
   startInstanode,
-} from '../../support/instanode.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 const SEED = 'tokens'
 /** The secret of an instance with that seed: what a forger would have to know. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createPostgres, databaseOf, listed, PAID, startInstanode } from '../../support/instanode.js'
-import { refused } from '../../support/understudy.js'
+import { createPostgres, databaseOf, listed, PAID, startInstanode } from '../../support/servers/instanode.js'
+import { refused } from '../../support/servers/understudy.js'
 
 describe('a name', () => {
   it.each([

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { COMMAND, Command } from '../../support/command.js'
-import { connected } from '../../support/databases.js'
+import { COMMAND, Command } from '../../support/clients/command.js'
+import { send } from '../../support/clients/raw-http.js'
+import { connected } from '../../support/databases/databases.js'
 import {
   connectOverHttp,
   createPostgres,
@@ -13,9 +14,8 @@ import {
   FREE,
   listedTokens,
   PAID,
-} from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 async function overStdio(env: Record<string, string> = {}): Promise<Client> {
   const client = new Client({ name: 'test', version: '1' })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { rpc, send } from '../../support/clients/raw-http.js'
 import {
   createPostgres,
   createWebhook,
@@ -8,9 +9,8 @@ import {
   PAID,
   type RunningInstanode,
   startInstanode,
-} from '../../support/instanode.js'
-import { rpc, send } from '../../support/raw-http.js'
-import { call, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { call, refused } from '../../support/servers/understudy.js'
 
 /** Uses up the cap of an address. */
 async function exhaust({ client }: RunningInstanode, address: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { send } from '../../support/clients/raw-http.js'
 import {
   createPostgres,
   createWebhook,
@@ -8,9 +9,8 @@ import {
   listedTokens,
   PAID,
   startInstanode,
-} from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 it('a resource is good up to its last millisecond, and gone at its expires_at', async () => {
   const { client, instance, databases } = await startInstanode()

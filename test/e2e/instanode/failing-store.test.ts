@@ -6,9 +6,9 @@ import { openMemory } from '../../../servers/instanode/store/open-store.js'
 import { createInstance } from '../../../servers/understudy/instance.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
-import { PAID } from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { RecordingDatabases } from '../../support/recording-databases.js'
+import { send } from '../../support/clients/raw-http.js'
+import { RecordingDatabases } from '../../support/databases/recording-databases.js'
+import { PAID } from '../../support/servers/instanode.js'
 
 /** The HTTP API on a store that can be made to fail, as one in a database may. */
 async function start() {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { DatabaseSpec } from '../../../servers/instanode/databases/provider.js'
-import { startInstanode } from '../../support/instanode.js'
-import { RecordingDatabases } from '../../support/recording-databases.js'
+import { RecordingDatabases } from '../../support/databases/recording-databases.js'
+import { startInstanode } from '../../support/servers/instanode.js'
 
 /** Databases that take for ever to be made, unless their caller gives up. */
 class SlowDatabases extends RecordingDatabases {

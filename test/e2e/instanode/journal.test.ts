@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { createPostgres, FREE, listed, PAID, startInstanode } from '../../support/instanode.js'
-import { refused } from '../../support/understudy.js'
+import { createPostgres, FREE, listed, PAID, startInstanode } from '../../support/servers/instanode.js'
+import { refused } from '../../support/servers/understudy.js'
 
 it('the journal has every call under the name of its account, with how it ended, and no bearer in it', async () => {
   const { client, instance } = await startInstanode()

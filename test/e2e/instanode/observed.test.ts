@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { send } from '../../support/clients/raw-http.js'
 import {
   createPostgres,
   createWebhook,
@@ -9,9 +10,8 @@ import {
   listedTokens,
   PAID,
   startInstanode,
-} from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { call, ok, textOf } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { call, ok, textOf } from '../../support/servers/understudy.js'
 
 const TICK = 5 * 60_000
 const observed = (clock = 'manual') => startInstanode({ contract: 'observed', clock })

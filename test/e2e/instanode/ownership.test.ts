@@ -11,8 +11,8 @@ import {
   PAID,
   PAID_2,
   startInstanode,
-} from '../../support/instanode.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 const NOBODYS = '00000000-0000-4000-8000-000000000000'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { codeOf, connected, MB } from '../../support/databases.js'
+import { codeOf, connected, MB } from '../../support/databases/databases.js'
 import {
   createPostgres,
   DAY,
@@ -10,8 +10,8 @@ import {
   PAID,
   PAID_2,
   startInstanode,
-} from '../../support/instanode.js'
-import { call, ok, textOf } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { call, ok, textOf } from '../../support/servers/understudy.js'
 
 const TICK = 5 * 60_000
 const OVER = 10 * MB + 1

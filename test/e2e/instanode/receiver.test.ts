@@ -3,9 +3,9 @@ import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { BODY_LIMIT } from '../../../servers/instanode/http/limits.js'
-import { createPostgres, createWebhook, PAID, startInstanode } from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { ok } from '../../support/understudy.js'
+import { send } from '../../support/clients/raw-http.js'
+import { createPostgres, createWebhook, PAID, startInstanode } from '../../support/servers/instanode.js'
+import { ok } from '../../support/servers/understudy.js'
 
 const entry = z.strictObject({
   body: z.string(),

@@ -6,7 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { RemoteInstanode } from '../../../servers/instanode/client/index.js'
 import { createInstance } from '../../../servers/understudy/instance.js'
 import type { ContractName } from '../../../shared/contract.js'
-import { COMMAND, Command } from '../../support/command.js'
+import { COMMAND, Command } from '../../support/clients/command.js'
+import { send } from '../../support/clients/raw-http.js'
 import {
   connectOverHttp,
   createPostgres,
@@ -17,9 +18,8 @@ import {
   PAID,
   PAID_2,
   startInstanode,
-} from '../../support/instanode.js'
-import { send } from '../../support/raw-http.js'
-import { call, ok, refused, textOf } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { call, ok, refused, textOf } from '../../support/servers/understudy.js'
 
 const NOBODYS = '00000000-0000-4000-8000-000000000000'
 

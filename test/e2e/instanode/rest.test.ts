@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { type RawRequest, rpc, send } from '../../support/clients/raw-http.js'
 import {
   createPostgres,
   createWebhook,
@@ -10,9 +11,8 @@ import {
   PAID,
   PAID_2,
   startInstanode,
-} from '../../support/instanode.js'
-import { type RawRequest, rpc, send } from '../../support/raw-http.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const withToken = z.object({ token: z.string() })

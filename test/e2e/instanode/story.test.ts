@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { codeOf, connected, type TestClient } from '../../support/databases.js'
+import { send } from '../../support/clients/raw-http.js'
+import { codeOf, connected, type TestClient } from '../../support/databases/databases.js'
+import { sharedPostgres } from '../../support/databases/postgres-server.js'
 import {
   createPostgres,
   createWebhook,
@@ -10,10 +12,8 @@ import {
   PAID,
   PAID_2,
   startInstanode,
-} from '../../support/instanode.js'
-import { sharedPostgres } from '../../support/postgres-server.js'
-import { send } from '../../support/raw-http.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 let server: string
 

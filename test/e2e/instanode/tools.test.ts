@@ -9,8 +9,8 @@ import {
   listedTokens,
   PAID,
   startInstanode,
-} from '../../support/instanode.js'
-import { call, ok, textOf } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { call, ok, textOf } from '../../support/servers/understudy.js'
 
 describe('the six tools', () => {
   it('are listed under the name of the service, each with its four hints', async () => {

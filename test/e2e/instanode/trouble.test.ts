@@ -6,8 +6,8 @@ import {
   listedTokens,
   PAID,
   startInstanode,
-} from '../../support/instanode.js'
-import { ok, refused } from '../../support/understudy.js'
+} from '../../support/servers/instanode.js'
+import { ok, refused } from '../../support/servers/understudy.js'
 
 it('a database that cannot be made leaves nothing behind, and does not say why to the caller', async () => {
   const { client, databases } = await startInstanode()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { rpc, send } from '../../support/raw-http.js'
-import { claimNow, createRoom, say, transcript } from '../../support/room.js'
-import { ok, refused, startUnderstudy } from '../../support/understudy.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+import { claimNow, createRoom, say, transcript } from '../../support/clients/room.js'
+import { ok, refused, startUnderstudy } from '../../support/servers/understudy.js'
 
 async function room() {
   const understudy = await startUnderstudy()

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { HttpStream } from '../../support/http-stream.js'
-import { rpc, send } from '../../support/raw-http.js'
-import { ack, claim, claimNow, createRoom, say } from '../../support/room.js'
-import { call, ok, startUnderstudy, textOf } from '../../support/understudy.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+import { ack, claim, claimNow, createRoom, say } from '../../support/clients/room.js'
+import { call, ok, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 import { workplace } from '../../support/workplace.js'
 

@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { Command } from '../../support/command.js'
-import { DEAD_BASE } from '../../support/fake-service.js'
-import { rpc, send } from '../../support/raw-http.js'
-import { stdioAgent, temporaryFolder } from '../../support/remote.js'
-import { claimNow, createRoom, say } from '../../support/room.js'
-import { ok, startUnderstudy } from '../../support/understudy.js'
+import { Command } from '../../support/clients/command.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+import { claimNow, createRoom, say } from '../../support/clients/room.js'
+import { DEAD_BASE } from '../../support/servers/fake-service.js'
+import { stdioAgent, temporaryFolder } from '../../support/servers/remote.js'
+import { ok, startUnderstudy } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 describe('understudy safebot --connect', () => {

@@ -2,9 +2,9 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { expect, it, onTestFinished } from 'vitest'
-import { COMMAND } from '../../support/command.js'
-import { ack, claimNow, createRoom, say } from '../../support/room.js'
-import { call, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { COMMAND } from '../../support/clients/command.js'
+import { ack, claimNow, createRoom, say } from '../../support/clients/room.js'
+import { call, refused, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 
 async function overHttp(url: string, handle: string): Promise<Client> {
   const client = new Client({ name: handle, version: '1' })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ack, claim, claimNow, say } from '../../support/room.js'
-import { call, ok, refused, textOf } from '../../support/understudy.js'
+import { ack, claim, claimNow, say } from '../../support/clients/room.js'
+import { call, ok, refused, textOf } from '../../support/servers/understudy.js'
 import { workplace } from '../../support/workplace.js'
 
 describe('a claimed task', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createUnderstudy } from '../../../servers/understudy/index.js'
-import { rpc, send } from '../../support/raw-http.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
 
 const tool = (name: string, args: object) => rpc('tools/call', { name, arguments: args })
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Fault } from '../../../servers/understudy/index.js'
-import { createRoom, say } from '../../support/room.js'
-import { call, startUnderstudy, textOf } from '../../support/understudy.js'
+import { createRoom, say } from '../../support/clients/room.js'
+import { call, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 
 /** A room in which a job waits for a worker; `next` is the text of its `next_task`. */
 async function start() {

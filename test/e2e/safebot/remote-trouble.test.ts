@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createUnderstudy } from '../../../servers/understudy/index.js'
-import { DEAD_BASE, fakeService, roomAt } from '../../support/fake-service.js'
-import { remoteSafebot } from '../../support/remote.js'
-import { createRoom, say } from '../../support/room.js'
-import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { createRoom, say } from '../../support/clients/room.js'
+import { DEAD_BASE, fakeService, roomAt } from '../../support/servers/fake-service.js'
+import { remoteSafebot } from '../../support/servers/remote.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 
 const UUID = 'c01f7112-0c43-41fa-a6c6-6da2ee14b8db'
 

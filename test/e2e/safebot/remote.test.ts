@@ -1,12 +1,17 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { HttpStream } from '../../support/http-stream.js'
-import { rpc, send } from '../../support/raw-http.js'
-import { remoteSafebot, remoteSafebotOverHttp, stdioAgent, temporaryFolder } from '../../support/remote.js'
-import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/room.js'
-import { anyCipher, registeredAgent } from '../../support/safebot-agent.js'
-import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/clients/room.js'
+import { anyCipher, registeredAgent } from '../../support/clients/safebot-agent.js'
+import {
+  remoteSafebot,
+  remoteSafebotOverHttp,
+  stdioAgent,
+  temporaryFolder,
+} from '../../support/servers/remote.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 /** A running stand-in, and two agents of another process that is connected to it. */

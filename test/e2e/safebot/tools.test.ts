@@ -1,7 +1,7 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { describe, expect, it } from 'vitest'
-import { createRoom, say, transcript } from '../../support/room.js'
-import { call, ok, refused, startUnderstudy, textOf } from '../../support/understudy.js'
+import { createRoom, say, transcript } from '../../support/clients/room.js'
+import { call, ok, refused, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 
 const EIGHT = [
   'create_room',

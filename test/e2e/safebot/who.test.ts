@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { openSession, rpc, send } from '../../support/raw-http.js'
-import { startUnderstudy } from '../../support/understudy.js'
+import { openSession, rpc, send } from '../../support/clients/raw-http.js'
+import { startUnderstudy } from '../../support/servers/understudy.js'
 
 const create = rpc('tools/call', { name: 'create_room', arguments: {} })
 

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
 import { OtherReplicas } from '../../../servers/safebot/store/postgres/other-replicas.js'
 import { Notices } from '../../../shared/records/notices.js'
-import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/room.js'
-import { startSafebot } from '../../support/safebot.js'
-import { startReplicas } from '../../support/safebot-replicas.js'
-import { useStores } from '../../support/store.js'
-import { refused } from '../../support/understudy.js'
+import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/clients/room.js'
+import { useStores } from '../../support/databases/store.js'
+import { startSafebot } from '../../support/servers/safebot.js'
+import { startReplicas } from '../../support/servers/safebot-replicas.js'
+import { refused } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 const stores = useStores()

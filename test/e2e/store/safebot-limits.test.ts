@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { HttpStream } from '../../support/http-stream.js'
-import { SafebotAgent } from '../../support/safebot-agent.js'
-import { startReplicas } from '../../support/safebot-replicas.js'
-import { useStores } from '../../support/store.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { SafebotAgent } from '../../support/clients/safebot-agent.js'
+import { useStores } from '../../support/databases/store.js'
+import { startReplicas } from '../../support/servers/safebot-replicas.js'
 
 const ROOM = 'room-1'
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/room.js'
-import { startSafebot } from '../../support/safebot.js'
-import { useStores } from '../../support/store.js'
-import { call, refused, textOf } from '../../support/understudy.js'
+import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/clients/room.js'
+import { useStores } from '../../support/databases/store.js'
+import { startSafebot } from '../../support/servers/safebot.js'
+import { call, refused, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
 const stores = useStores()

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { HttpStream } from '../../support/http-stream.js'
-import { createRoom, say, transcript } from '../../support/room.js'
-import { startSafebot } from '../../support/safebot.js'
-import { anyCipher, freshNonce, SafebotAgent } from '../../support/safebot-agent.js'
-import { startReplicas } from '../../support/safebot-replicas.js'
-import { useStores } from '../../support/store.js'
-import { call, textOf } from '../../support/understudy.js'
+import { HttpStream } from '../../support/clients/http-stream.js'
+import { createRoom, say, transcript } from '../../support/clients/room.js'
+import { anyCipher, freshNonce, SafebotAgent } from '../../support/clients/safebot-agent.js'
+import { useStores } from '../../support/databases/store.js'
+import { startSafebot } from '../../support/servers/safebot.js'
+import { startReplicas } from '../../support/servers/safebot-replicas.js'
+import { call, textOf } from '../../support/servers/understudy.js'
 
 const ROOM = 'room-1'
 

@@ -6,7 +6,7 @@ import { statement } from '../../../shared/records/statement.js'
 import { StoreDatabase } from '../../../shared/records/store-database.js'
 import { readStoreUrl } from '../../../shared/records/store-url.js'
 import { silentLog } from '../../../shared/util/log.js'
-import { useStores } from '../../support/store.js'
+import { useStores } from '../../support/databases/store.js'
 import { until } from '../../support/until.js'
 
 const MIGRATIONS: Migration[] = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Command, type Exit } from '../../support/command.js'
-import { rpc, send } from '../../support/raw-http.js'
-import { useStores } from '../../support/store.js'
+import { Command, type Exit } from '../../support/clients/command.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+import { useStores } from '../../support/databases/store.js'
 
 const stores = useStores()
 

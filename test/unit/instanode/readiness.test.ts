@@ -3,7 +3,7 @@ import { Readiness } from '../../../servers/instanode/domain/readiness.js'
 import { MemoryStore } from '../../../servers/instanode/store/memory.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { silentLog } from '../../../shared/util/log.js'
-import { RecordingDatabases } from '../../support/recording-databases.js'
+import { RecordingDatabases } from '../../support/databases/recording-databases.js'
 
 const OK = { customer_db: 'ok', platform_db: 'ok', redis: 'ok' }
 

@@ -3,7 +3,7 @@ import { withLeases } from '../../../servers/page/model/known-leases.js'
 import { leaseEventsOf } from '../../../servers/page/model/lease-events.js'
 import { leaseSpans } from '../../../servers/page/model/leases.js'
 import { timeAxis } from '../../../servers/page/model/time-axis.js'
-import { ok, startUnderstudy } from '../../support/understudy.js'
+import { ok, startUnderstudy } from '../../support/servers/understudy.js'
 
 const START = Date.parse('2026-01-01T00:00:00Z')
 

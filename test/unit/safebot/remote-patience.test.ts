@@ -11,7 +11,7 @@ import { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { IdSource } from '../../../shared/ids.js'
 import { silentLog } from '../../../shared/util/log.js'
-import { fakeService } from '../../support/fake-service.js'
+import { fakeService } from '../../support/servers/fake-service.js'
 import { until } from '../../support/until.js'
 
 const NEVER = new AbortController().signal

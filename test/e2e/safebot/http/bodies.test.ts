@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CONTRACT_NAMES } from '../../../../shared/contract.js'
-import { send } from '../../../support/raw-http.js'
-import { startSafebot } from '../../../support/safebot.js'
+import { send } from '../../../support/clients/raw-http.js'
+import { startSafebot } from '../../../support/servers/safebot.js'
 
 const LIMIT = 196_608
 const MESSAGES = '/api/rooms/room-1/messages'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { HttpStream } from '../../../support/http-stream.js'
-import { startSafebot } from '../../../support/safebot.js'
-import { anyCipher } from '../../../support/safebot-agent.js'
+import { HttpStream } from '../../../support/clients/http-stream.js'
+import { anyCipher } from '../../../support/clients/safebot-agent.js'
+import { startSafebot } from '../../../support/servers/safebot.js'
 import { until } from '../../../support/until.js'
 
 const ROOM = 'room-1'

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { RoomUrls } from '../../../../servers/safebot/room-url.js'
 import { seal, unseal } from '../../../../servers/safebot/sealing.js'
 import { IdSource } from '../../../../shared/ids.js'
-import { claim, claimNow, createRoom, say, transcript } from '../../../support/room.js'
-import { startSafebot } from '../../../support/safebot.js'
-import { anyCipher } from '../../../support/safebot-agent.js'
-import { call, ok, refused, textOf } from '../../../support/understudy.js'
+import { claim, claimNow, createRoom, say, transcript } from '../../../support/clients/room.js'
+import { anyCipher } from '../../../support/clients/safebot-agent.js'
+import { startSafebot } from '../../../support/servers/safebot.js'
+import { call, ok, refused, textOf } from '../../../support/servers/understudy.js'
 
 /** A service, an agent on its MCP endpoint, one on its HTTP API, and a room of theirs. */
 async function meet() {

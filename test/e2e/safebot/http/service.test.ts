@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { RawAnswer } from '../../../support/raw-http.js'
-import { startSafebot } from '../../../support/safebot.js'
-import type { SafebotAgent } from '../../../support/safebot-agent.js'
+import type { RawAnswer } from '../../../support/clients/raw-http.js'
+import type { SafebotAgent } from '../../../support/clients/safebot-agent.js'
+import { startSafebot } from '../../../support/servers/safebot.js'
 
 const ROOM = 'room-1'
 const JANITOR_AND_GRACE = 45_001

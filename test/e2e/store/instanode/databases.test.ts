@@ -3,7 +3,8 @@ import { Instanode, type InstanodeOptions } from '../../../../servers/instanode/
 import { createInstance } from '../../../../servers/understudy/instance.js'
 import { storeAt } from '../../../../servers/understudy/store-options.js'
 import type { World } from '../../../../shared/world/world.js'
-import { codeOf, connected } from '../../../support/databases.js'
+import { codeOf, connected } from '../../../support/databases/databases.js'
+import { useStores } from '../../../support/databases/store.js'
 import {
   connectOverHttp,
   createPostgres,
@@ -11,9 +12,8 @@ import {
   databaseOf,
   listedTokens,
   PAID,
-} from '../../../support/instanode.js'
-import { useStores } from '../../../support/store.js'
-import { ok } from '../../../support/understudy.js'
+} from '../../../support/servers/instanode.js'
+import { ok } from '../../../support/servers/understudy.js'
 
 // A server of its own: a test looks at all the databases and roles there are.
 const stores = useStores({ ownServer: true })

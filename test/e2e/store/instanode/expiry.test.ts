@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { send } from '../../../support/clients/raw-http.js'
+import { RecordingDatabases } from '../../../support/databases/recording-databases.js'
+import { useStores } from '../../../support/databases/store.js'
 import {
   createPostgres,
   createWebhook,
@@ -6,11 +9,8 @@ import {
   databaseOf,
   FREE,
   listedTokens,
-} from '../../../support/instanode.js'
-import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
-import { send } from '../../../support/raw-http.js'
-import { RecordingDatabases } from '../../../support/recording-databases.js'
-import { useStores } from '../../../support/store.js'
+} from '../../../support/servers/instanode.js'
+import { startReplica, startReplicas } from '../../../support/servers/instanode-replicas.js'
 import { until } from '../../../support/until.js'
 import { layWire } from '../../../support/wire.js'
 

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { send } from '../../../support/clients/raw-http.js'
+import { useStores } from '../../../support/databases/store.js'
 import {
   createPostgres,
   createWebhook,
@@ -6,11 +8,9 @@ import {
   databaseOf,
   FREE,
   listedTokens,
-} from '../../../support/instanode.js'
-import { startReplica } from '../../../support/instanode-replicas.js'
-import { send } from '../../../support/raw-http.js'
-import { useStores } from '../../../support/store.js'
-import { refused } from '../../../support/understudy.js'
+} from '../../../support/servers/instanode.js'
+import { startReplica } from '../../../support/servers/instanode-replicas.js'
+import { refused } from '../../../support/servers/understudy.js'
 import { until } from '../../../support/until.js'
 import { layWire, type Wire } from '../../../support/wire.js'
 

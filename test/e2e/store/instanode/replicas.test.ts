@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { send } from '../../../support/clients/raw-http.js'
 import { concurrently } from '../../../support/concurrently.js'
+import { useStores } from '../../../support/databases/store.js'
 import {
   createPostgres,
   createWebhook,
@@ -7,11 +9,9 @@ import {
   FREE,
   listedTokens,
   PAID,
-} from '../../../support/instanode.js'
-import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
-import { send } from '../../../support/raw-http.js'
-import { useStores } from '../../../support/store.js'
-import { call, ok, refused } from '../../../support/understudy.js'
+} from '../../../support/servers/instanode.js'
+import { startReplica, startReplicas } from '../../../support/servers/instanode-replicas.js'
+import { call, ok, refused } from '../../../support/servers/understudy.js'
 import { until } from '../../../support/until.js'
 
 const stores = useStores()

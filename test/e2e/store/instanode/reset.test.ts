@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
 import { DEFAULT_WORLD } from '../../../../shared/world/default-world.js'
+import { send } from '../../../support/clients/raw-http.js'
+import { RecordingDatabases } from '../../../support/databases/recording-databases.js'
+import { useStores } from '../../../support/databases/store.js'
 import {
   createPostgres,
   createWebhook,
@@ -8,12 +11,9 @@ import {
   FREE,
   listedTokens,
   type RunningInstanode,
-} from '../../../support/instanode.js'
-import { startReplica, startReplicas } from '../../../support/instanode-replicas.js'
-import { send } from '../../../support/raw-http.js'
-import { RecordingDatabases } from '../../../support/recording-databases.js'
-import { useStores } from '../../../support/store.js'
-import { call, textOf } from '../../../support/understudy.js'
+} from '../../../support/servers/instanode.js'
+import { startReplica, startReplicas } from '../../../support/servers/instanode-replicas.js'
+import { call, textOf } from '../../../support/servers/understudy.js'
 import { until } from '../../../support/until.js'
 import { layWire } from '../../../support/wire.js'
 

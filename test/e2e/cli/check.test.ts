@@ -1,0 +1,95 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Command } from '../../support/clients/command.js'
+
+const fixture = (name: string) => join(import.meta.dirname, '../../../fixtures/policies', name)
+
+async function file(name: string, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const path = join(folder, name)
+  await writeFile(path, text)
+  return path
+}
+
+const check = (...args: string[]) => new Command(['check', ...args]).exit
+
+describe('understudy check', () => {
+  it('says how a policy is read, tool by tool, and what looks wrong with it', async () => {
+    const path = fixture('policylayer/instanode.json')
+    const { code, stdout, stderr } = await check(path)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain(`${path}: read as PolicyLayer policy.json; what it does not name is denied\n`)
+    expect(stdout).toMatch(/^ {2}claim_token +limited +at most 30 a minute, for each grant$/m)
+    expect(stdout).toMatch(/^Looks wrong:\n {2}- get_api_token reads like a read/m)
+  })
+
+  it('says that the form of the tool pages was read as such', async () => {
+    const { code, stdout } = await check(fixture('intercept/safebot.claim-task.yaml'))
+    expect(code).toBe(0)
+    expect(stdout).toContain("read as the form printed on PolicyLayer's tool pages")
+  })
+
+  it('lists every problem of a file with its line, and ends with 1', async () => {
+    const path = await file('policy.json', '{\n"version": "2",\n"defualt": "deny",\n}')
+    const { code, stdout } = await check(path)
+    expect(code).toBe(1)
+    expect(stdout.split('\n')).toEqual([
+      expect.stringContaining(`${path}:1: has no default: `),
+      `${path}:2: version is "2": "1" in quotes is the only version there is`,
+      expect.stringContaining(`${path}:3: does not know "defualt": "default" is probably meant; `),
+      `${path}:4: has a comma before its }: JSON takes none behind the last value: leave it out`,
+      '',
+      `${path} is no policy: 4 problems. It would not be enforced at all.`,
+      '',
+    ])
+  })
+
+  it('prints one line with --json, for a good file and a bad one', async () => {
+    const good = await check('--json', fixture('intercept/safebot.yaml'))
+    expect(JSON.parse(good.stdout)).toMatchObject({
+      kind: 'policy',
+      valid: true,
+      dialect: 'intercept',
+      default: 'deny',
+      tools: expect.arrayContaining([{ tool: 'claim_task', verdict: 'allowed', words: 'every call' }]),
+      warnings: expect.arrayContaining([
+        expect.objectContaining({ code: 'read_that_writes', tool: 'claim_task' }),
+      ]),
+    })
+    const bad = await check('--json', await file('p.yaml', 'version: "1"\ntools:\n  t: { rule: [] }'))
+    expect([bad.code, JSON.parse(bad.stdout)]).toEqual([
+      1,
+      expect.objectContaining({
+        valid: false,
+        problems: [
+          {
+            line: 3,
+            key: 'tools.t',
+            message: 'does not know "rule"',
+            remedy: expect.stringContaining('"rules"'),
+          },
+        ],
+      }),
+    ])
+  })
+
+  it('with --strict, ends with 1 for what merely looks wrong', async () => {
+    expect((await check('--strict', fixture('policylayer/instanode.json'))).code).toBe(1)
+    expect((await check('--strict', fixture('policylayer/instanode-strict.json'))).code).toBe(0)
+  })
+
+  it.each([
+    [[], 2, 'check has no file'],
+    [['a.json', 'b.json'], 2, '"b.json" is one word too many'],
+    [['nowhere.json'], 1, '"nowhere.json"'],
+    [['.'], 1, 'cannot read "."'],
+  ])('%j gets one sentence, and exit code %d', async (args, code, part) => {
+    const exit = await check(...args)
+    expect([exit.code, exit.stdout]).toEqual([code, ''])
+    expect(exit.stderr).toMatch(/^understudy: [^\n]+\n$/)
+    expect(exit.stderr).toContain(part)
+  })
+})

@@ -1,0 +1,52 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { Command } from '../../support/clients/command.js'
+import { rpc } from '../../support/clients/raw-http.js'
+
+const PROGRAM = join(import.meta.dirname, '../../support/servers/faulty-host.mjs')
+
+const list = rpc('tools/list', {}, 'before')
+const create = rpc('tools/call', { name: 'create_room', arguments: {} }, 'call')
+
+/** What the command says to a list of tools and then a call that meets the fault, and how it ends. */
+async function meet(action: object, ...args: string[]) {
+  const command = new Command([JSON.stringify(action), ...args], {}, PROGRAM)
+  command.say(list)
+  await command.lines(1)
+  command.say(create)
+  const { code, stdout, stderr } = await command.exit
+  const [before = '', ...rest] = stdout.split('\n')
+  expect(JSON.parse(before)).toMatchObject({ id: 'before', result: { tools: { length: 8 } } })
+  return { code, rest: rest.join('\n'), stderr }
+}
+
+it('a crash ends the process with exit code 70 and no answer, and the journal has it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'faults-'))
+  onTestFinished(() => rm(dir, { recursive: true }))
+  const file = join(dir, 'journal.jsonl')
+  expect(await meet({ crash: true }, '--journal', file)).toEqual({ code: 70, rest: '', stderr: '' })
+  const lines = (await readFile(file, 'utf8')).trim().split('\n')
+  expect(lines.map(line => JSON.parse(line).outcome)).toEqual(['ok', 'fault'])
+})
+
+it('a connection that is cut on a pipe is the end of it, in good order', async () => {
+  expect(await meet({ drop: 'before' })).toEqual({ code: 0, rest: '', stderr: '' })
+})
+
+it('an answer cut in its middle has no end of line', async () => {
+  const { code, rest, stderr } = await meet({ malformed: 'truncated' })
+  expect([code, stderr]).toEqual([0, ''])
+  expect(rest).toMatch(/^\{"jsonrpc":"2\.0","id":"call"[^\n]+$/)
+})
+
+it('a call that hangs does not keep the command from ending', async () => {
+  const command = new Command([JSON.stringify({ hang: true })], {}, PROGRAM)
+  command.say(create)
+  command.say(list)
+  await command.lines(1)
+  command.process.stdin.end()
+  const { code, stdout } = await command.exit
+  expect([code, stdout.trim()]).toEqual([0, expect.stringMatching(/^[^\n]*"id":"before"[^\n]*$/)])
+})

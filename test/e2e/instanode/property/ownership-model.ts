@@ -1,0 +1,58 @@
+import { DAY } from '../../../support/servers/instanode.js'
+
+export const CALLERS = ['anonymous', 'free', 'paid', 'paid2'] as const
+export type CallerName = (typeof CALLERS)[number]
+
+/** What claiming or deleting comes to: done, or the status of the refusal. */
+export type Outcome = 'done' | 'no_token' | 403 | 404 | 410
+
+interface Modelled {
+  owner: CallerName | undefined
+  createdAt: number
+  paid: boolean
+  deleted: boolean
+}
+
+const isPaid = (caller: CallerName) => caller === 'paid' || caller === 'paid2'
+
+/** Who owns what, in as few words as it can be said. */
+export class OwnershipModel {
+  now = 0
+  readonly resources: Modelled[] = []
+
+  create(caller: CallerName): void {
+    const owner = caller === 'anonymous' ? undefined : caller
+    this.resources.push({ owner, createdAt: this.now, paid: isPaid(caller), deleted: false })
+  }
+
+  claim(caller: CallerName, nth: number): Outcome {
+    const resource = this.resources[nth]
+    if (caller === 'anonymous') return 'no_token'
+    if (resource === undefined) return 404
+    if (!this.live(resource)) return 410
+    if (resource.owner !== undefined && resource.owner !== caller) return 404
+    resource.owner = caller
+    resource.paid ||= isPaid(caller)
+    return 'done'
+  }
+
+  remove(caller: CallerName, nth: number): Outcome {
+    const resource = this.resources[nth]
+    if (caller === 'anonymous') return 'no_token'
+    if (!isPaid(caller)) return 403
+    if (resource === undefined || resource.owner !== caller || !this.live(resource)) return 404
+    resource.deleted = true
+    return 'done'
+  }
+
+  /** The places of what the caller is shown, the last created first. */
+  listed(caller: CallerName): number[] {
+    return this.resources
+      .flatMap((resource, nth) => (resource.owner === caller && this.live(resource) ? [nth] : []))
+      .reverse()
+  }
+
+  live({ createdAt, paid, deleted }: Modelled): boolean {
+    return !deleted && (paid || this.now < createdAt + DAY)
+  }
+}

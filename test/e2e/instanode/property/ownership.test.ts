@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { afterEach, expect, it, vi } from 'vitest'
+import { storeAt } from '../../../../servers/understudy/store-options.js'
+import { OneAtATime } from '../../../../shared/util/one-at-a-time.js'
+import { useStores } from '../../../support/databases/store.js'
+import { DAY, HOUR } from '../../../support/servers/instanode.js'
+import { CALLERS, type CallerName, type Outcome, OwnershipModel } from './ownership-model.js'
+import { OwnershipWorld } from './ownership-world.js'
+
+const stores = useStores()
+
+type Command = fc.AsyncCommand<OwnershipModel, OwnershipWorld, true>
+
+function command(
+  name: string,
+  run: (model: OwnershipModel, world: OwnershipWorld) => Promise<void>,
+  possible: (model: Readonly<OwnershipModel>) => boolean = () => true,
+): Command {
+  return { check: async model => possible(model), run, toString: () => name }
+}
+
+/** More than the cap in one day would be refused: that is another test's business. */
+const MOST = 5
+
+const create = (caller: CallerName) =>
+  command(
+    `${caller} creates`,
+    async (model, world) => {
+      await world.create(caller)
+      model.create(caller)
+    },
+    model => model.resources.length < MOST,
+  )
+
+const claim = (caller: CallerName, nth: number) =>
+  command(`${caller} claims ${nth}`, async (model, world) => {
+    expect(await world.claim(caller, nth)).toBe(model.claim(caller, nth))
+  })
+
+const race = (callers: CallerName[], nth: number) =>
+  command(`${callers.join(' and ')} claim ${nth} at once`, async (model, world) => {
+    const outcomes = await Promise.all(
+      callers.map(async caller => ({ caller, outcome: await world.claim(caller, nth) })),
+    )
+    // Whoever won came first: which of them that is, is for nobody to say.
+    const won = ({ outcome }: { outcome: Outcome }) => Number(outcome === 'done')
+    const inOrder = outcomes.toSorted((one, other) => won(other) - won(one))
+    expect(inOrder).toEqual(inOrder.map(({ caller }) => ({ caller, outcome: model.claim(caller, nth) })))
+  })
+
+const remove = (caller: CallerName, nth: number) =>
+  command(`${caller} deletes ${nth}`, async (model, world) => {
+    expect(await world.remove(caller, nth)).toBe(model.remove(caller, nth))
+  })
+
+const advance = (ms: number) =>
+  command(`${ms / HOUR} h pass`, async (model, world) => {
+    await world.instance.clock.advance(ms)
+    model.now += ms
+  })
+
+const look = command('everybody looks', async (model, world) => {
+  for (const caller of CALLERS) {
+    if (caller !== 'anonymous') expect(await world.listed(caller)).toEqual(model.listed(caller))
+  }
+  expect(world.existing).toEqual(
+    model.resources.flatMap((resource, nth) => (model.live(resource) ? [nth] : [])),
+  )
+})
+
+const caller = fc.constantFrom(...CALLERS)
+const place = fc.nat(MOST)
+const commands = fc.commands<OwnershipModel, OwnershipWorld, true>(
+  [
+    caller.map(create),
+    caller.map(create),
+    fc.tuple(caller, place).map(([who, nth]) => claim(who, nth)),
+    fc.tuple(caller, place).map(([who, nth]) => claim(who, nth)),
+    fc.tuple(fc.shuffledSubarray([...CALLERS], { minLength: 2 }), place).map(([who, nth]) => race(who, nth)),
+    fc.tuple(caller, place).map(([who, nth]) => remove(who, nth)),
+    fc.constantFrom(1, HOUR, DAY / 2, DAY - 1, DAY).map(advance),
+    fc.constant(look),
+  ],
+  { maxCommands: 30 },
+)
+
+const ownershipHoldsIn = (open: () => Promise<OwnershipWorld>) =>
+  fc.asyncProperty(commands, async run => {
+    const world = await open()
+    try {
+      const model = new OwnershipModel()
+      await fc.asyncModelRun(() => ({ model, real: world }), run)
+      await fc.asyncModelRun(() => ({ model, real: world }), [look])
+    } finally {
+      await world.close()
+    }
+  })
+
+const ownershipHolds = ownershipHoldsIn(() => OwnershipWorld.open())
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+it('who owns, sees, loses and may end what is as the model has it, whatever happens in whichever order', async () => {
+  await fc.assert(ownershipHolds, { numRuns: 150 })
+})
+
+it('the same holds on PostgreSQL', async () => {
+  const onPostgres = ownershipHoldsIn(async () => OwnershipWorld.open(await storeAt(stores.freshUrl())))
+  await fc.assert(onPostgres, { numRuns: 15 })
+})
+
+it('would fail if two claims at once could both win', async () => {
+  // Changes of one resource that do not wait for one another.
+  vi.spyOn(OneAtATime.prototype, 'run').mockImplementation((_key, work) => work())
+  const outcome = await fc.check(ownershipHolds, { numRuns: 600, endOnFailure: true })
+  expect(outcome.failed).toBe(true)
+})

@@ -1,0 +1,72 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
+import { expect, it, onTestFinished } from 'vitest'
+import { createInstance } from '../../../servers/understudy/instance.js'
+import { Guard } from '../../../shared/http/guard.js'
+import { Listener } from '../../../shared/http/listener.js'
+import { notFound } from '../../../shared/http/not-found.js'
+import { McpHost } from '../../../shared/mcp/host.js'
+import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
+import { fixtureServer } from '../../conformance/fixture/server.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
+
+/** A server with tools that ask their caller something, from the fixture of the conformance suite. */
+async function askingServer(): Promise<string> {
+  const instance = await createInstance()
+  const { machine, ids, log } = instance
+  const host = new McpHost({
+    name: 'asking',
+    instance,
+    identify: () => 'anybody',
+    nameOf: caller => caller,
+    onError: () => undefined,
+  })
+  await host.mount(fixtureServer())
+  const endpoint = new McpEndpoint({ host, machine, ids, log })
+  const listener = await Listener.open({
+    host: '127.0.0.1',
+    port: 0,
+    name: 'asking',
+    guard: new Guard(),
+    faces: async () => ({ mcp: endpoint, rest: notFound }),
+  })
+  onTestFinished(async () => {
+    endpoint.close()
+    await listener.close()
+    await host.close()
+    await instance.close()
+  })
+  return `${listener.url}/mcp`
+}
+
+const prompt = { name: 'test_sampling', arguments: { prompt: 'hello' } }
+
+it('a tool asks each caller, and gets the answer of that caller', async () => {
+  const url = await askingServer()
+  const answers = await Promise.all(
+    ['one', 'two'].map(async name => {
+      const client = new Client({ name, version: '1' }, { capabilities: { sampling: {} } })
+      client.setRequestHandler(CreateMessageRequestSchema, () => ({
+        role: 'assistant',
+        content: { type: 'text', text: `said by ${name}` },
+        model: 'none',
+      }))
+      // The SDK's own declarations disagree with exactOptionalPropertyTypes about an optional session id.
+      const transport: unknown = new StreamableHTTPClientTransport(new URL(url))
+      await client.connect(transport as Parameters<Client['connect']>[0])
+      const { content } = await client.callTool(prompt)
+      await client.close()
+      return content
+    }),
+  )
+  expect(answers).toEqual([
+    [{ type: 'text', text: 'LLM response: said by one' }],
+    [{ type: 'text', text: 'LLM response: said by two' }],
+  ])
+})
+
+it('a caller without a session is told that it cannot be asked, at once', async () => {
+  const { json } = await send(await askingServer(), { body: rpc('tools/call', prompt) })
+  expect(json).toMatchObject({ id: 1, error: { message: expect.stringContaining('no session') } })
+})

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { COMMAND, Command } from '../../support/clients/command.js'
+import { policyFile, temporaryFile } from '../../support/gateway/rehearse.js'
+
+const POLICY = policyFile('intercept/safebot.yaml')
+const GATEWAY = [process.execPath, COMMAND, 'gateway']
+const PORT = ['--upstream', '{upstream}', '--port', '{port}']
+
+function rehearse(...args: string[]) {
+  return new Command(['rehearse', ...args]).exit
+}
+
+describe('understudy rehearse', () => {
+  it('prints a table, and exits 0', async () => {
+    const { code, stdout } = await rehearse(POLICY)
+    expect(stdout).toMatch(
+      /^ {2}wait_for_messages, one more +deny: wait_for_messages a minute .* not reached +ok$/m,
+    )
+    expect(stdout).toMatch(/\n24 rows: 24 ok, 0 wrong, 0 not checked\n$/)
+    expect(code).toBe(0)
+  })
+
+  it('has all of it as one document of JSON', async () => {
+    const { stdout } = await rehearse(POLICY, '--json')
+    const report = JSON.parse(stdout)
+    expect(report).toMatchObject({
+      ok: true,
+      via: 'the builtin gateway',
+      counts: { ok: 24, wrong: 0, unchecked: 0 },
+    })
+    expect(report.rows[1].calls[0]).toMatchObject({
+      expected: 'allow',
+      rule: null,
+      mark: 'ok',
+      reached: [expect.any(Number)],
+    })
+  })
+
+  it('starts another gateway, and tells what it does not check', async () => {
+    const { code, stdout } = await rehearse(POLICY, '--via', '--', ...GATEWAY, '{policy}', ...PORT)
+    expect(stdout).toContain('24 rows: 21 ok, 0 wrong, 3 not checked')
+    expect(stdout).toContain("this gateway goes by the machine's")
+    expect(code).toBe(0)
+  })
+
+  it('speaks to one on its pipes', async () => {
+    const { code, stdout } = await rehearse(
+      POLICY,
+      '--via',
+      'stdio',
+      '--',
+      ...GATEWAY,
+      '{policy}',
+      '--upstream',
+      '{upstream}',
+    )
+    expect(stdout).toContain('24 rows: 21 ok, 0 wrong, 3 not checked')
+    expect(code).toBe(0)
+  })
+
+  it('exits 1 for a gateway that enforces something else, and points at it', async () => {
+    const other = await temporaryFile('other.yaml', 'version: "1"\ndefault: allow\n')
+    const { code, stdout } = await rehearse(POLICY, '--', ...GATEWAY, other, ...PORT)
+    expect(stdout).toContain(
+      'wait_for_messages, one more (wait_for_messages a minute: 10 per minute): is denied by',
+    )
+    expect(code).toBe(1)
+  })
+
+  it('exits 1 for a policy that does not parse, with its problems', async () => {
+    const file = await temporaryFile('policy.json', '{"version":"2","default":"deny","tols":{}}')
+    const { code, stderr } = await rehearse(file)
+    expect(stderr).toMatch(/policy\.json:1: does not know "tols".*\n.*version is "2"/)
+    expect(code).toBe(1)
+  })
+
+  it('exits 1 for a gateway that does not start', async () => {
+    const { code, stderr } = await rehearse(
+      POLICY,
+      '--',
+      process.execPath,
+      '-e',
+      'console.error("no licence"); process.exit(3)',
+      '{port}',
+    )
+    expect(stderr).toMatch(/the gateway ".*" ended with code 3, and said: no licence/)
+    expect(code).toBe(1)
+  })
+
+  it.each([
+    [[], 'rehearse has no policy'],
+    [[POLICY, '--via', 'somewhere'], '--via is "somewhere"'],
+    [[POLICY, '--server', 'third'], '--server is "third"'],
+    [[POLICY, '--bearer', 'x'], '--bearer means nothing to the builtin gateway'],
+  ])('exits 2 for %j', async (args, why) => {
+    const { code, stderr } = await rehearse(...args)
+    expect(stderr).toContain(why)
+    expect(code).toBe(2)
+  })
+
+  it('asks which server a policy is for that names no tools', async () => {
+    const file = await temporaryFile(
+      'policy.json',
+      '{"version":"1","default":"deny","tools":{"other_tool":{}}}',
+    )
+    const { code, stderr } = await rehearse(file)
+    expect(stderr).toContain('names other_tool, of neither server: say which it is for with --server')
+    expect(code).toBe(2)
+  })
+})

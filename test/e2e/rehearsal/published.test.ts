@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { rehearse } from '../../../servers/rehearsal/index.js'
+import { fixturePolicies, policyFile, wrongOf } from '../../support/gateway/rehearse.js'
+
+describe('a rehearsal of each policy in fixtures/', () => {
+  it.each(fixturePolicies())('%s is carried out as it says', async name => {
+    const rehearsal = await rehearse({ policy: policyFile(name) })
+    expect(wrongOf(rehearsal)).toEqual([])
+    expect(rehearsal.ok).toBe(true)
+    expect(rehearsal.counts.ok).toBeGreaterThan(10)
+  })
+})
+
+describe('a rehearsal', () => {
+  it('goes to a limit, past it, on as somebody else, and on when its window has turned', async () => {
+    const { rows } = await rehearse({ policy: policyFile('policylayer/safebot.json') })
+    const limit = rows.filter(({ group }) => group.endsWith('wait_for_messages_rate: 10 per minute'))
+    expect(limit.map(({ step, expected, upstream }) => [step, expected, upstream])).toEqual([
+      ['wait_for_messages × 10', 'allow × 10', 'reached 10 ×'],
+      [
+        'wait_for_messages, one more',
+        'deny: /tools/wait_for_messages/limits/wait_for_messages_rate',
+        'not reached',
+      ],
+      ['wait_for_messages, by another caller', 'allow', 'reached'],
+      ['wait_for_messages, once the minute is over', 'allow', 'reached'],
+    ])
+  })
+
+  it('tries conditions with what holds, what does not, and nothing', async () => {
+    const { rows } = await rehearse({ policy: policyFile('intercept/safebot-strict.yaml') })
+    const tried = rows.filter(({ step }) => step.includes('args.'))
+    expect(tried.map(({ step, expected }) => [step, expected])).toEqual([
+      ['create_room, args.base exists does not hold', 'deny: base'],
+      ['create_room, args.base left out', 'allow'],
+      ['send_message, args.url regex holds', 'allow'],
+      ['send_message, args.url regex does not hold', 'deny: relay'],
+      ['send_message, args.url left out', 'deny: relay'],
+    ])
+  })
+
+  it('tells what the policy leaves open', async () => {
+    const { open } = await rehearse({ policy: policyFile('policylayer/safebot.json') })
+    expect(open.map(({ message }) => message).join('\n')).toMatch(/next_task reads like a read/)
+    expect(open).toContainEqual({
+      code: 'secret',
+      message: 'results carry the key of a room, as seen here: create_room',
+    })
+  })
+})

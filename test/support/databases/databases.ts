@@ -1,0 +1,86 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import pg from 'pg'
+import type { DatabaseLimits, DatabaseSpec } from '../../../servers/instanode/databases/provider.js'
+import type { Clock } from '../../../shared/clock/clock.js'
+import { IdSource } from '../../../shared/ids.js'
+
+export const MB = 1024 * 1024
+
+const ids = new IdSource()
+
+/** A database nobody has yet. */
+export function freshSpec(limits: Partial<DatabaseLimits> = {}): DatabaseSpec {
+  return {
+    name: `db_${ids.hex(12)}`,
+    user: `usr_${ids.hex(12)}`,
+    password: ids.hex(24),
+    limits: { storageBytes: 10 * MB, connections: 2, ...limits },
+  }
+}
+
+/** A connected node-postgres client. What ends it from the other side is in `ended`, and no unhandled error. */
+export class TestClient extends pg.Client {
+  /** SQLSTATE of the error that ended the connection. */
+  readonly ended: Promise<string | undefined>
+
+  constructor(config: string | pg.ClientConfig) {
+    super(config)
+    let code: string | undefined
+    this.on('error', (error: Error & { code?: string }) => {
+      code ??= error.code
+    })
+    this.ended = new Promise(resolve => this.once('end', () => resolve(code)))
+  }
+
+  /** The first column of the first row. */
+  async value(sql: string, values?: unknown[]): Promise<unknown> {
+    const { rows } = await this.query({ text: sql, rowMode: 'array', ...(values && { values }) })
+    return rows[0]?.[0]
+  }
+}
+
+export async function connected(url: string): Promise<TestClient> {
+  const client = new TestClient(url)
+  await client.connect()
+  return client
+}
+
+/** SQLSTATE, or a refusal's code, with which `work` fails; undefined if it does not. */
+export async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await work
+    return undefined
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return String(error.code)
+    throw error
+  }
+}
+
+/** Sends the protocol's CancelRequest for what `client` is running. */
+export async function cancel(client: pg.Client): Promise<void> {
+  const request = Buffer.alloc(16)
+  request.writeInt32BE(16, 0)
+  request.writeInt32BE(80877102, 4)
+  request.writeInt32BE(Number(Reflect.get(client, 'processID')), 8)
+  request.writeInt32BE(Number(Reflect.get(client, 'secretKey')), 12)
+  const socket = connect(client.port, client.host)
+  socket.end(request)
+  socket.resume()
+  await once(socket, 'close')
+}
+
+/** Moves a manual clock on, step by step, until `work` has settled: for what falls due a while after it began. */
+export async function advanceUntil<T>(machine: Clock, stepMs: number, work: Promise<T>): Promise<T> {
+  let settled = false
+  const done = () => {
+    settled = true
+  }
+  work.then(done, done)
+  while (!settled) {
+    await machine.advance(stepMs)
+    // Sockets and threads get their turn: while they are slow, time must not run hours ahead of them.
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+  return await work
+}

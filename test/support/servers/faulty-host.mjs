@@ -1,0 +1,16 @@
+// A program: Safebot on stdio as the command has it, whose every call meets the fault given as JSON.
+import { instanceOptions } from '../../../dist/servers/cli/instance-options.js'
+import { readCommandLine } from '../../../dist/servers/cli/options.js'
+import { runStdio, within } from '../../../dist/servers/cli/serve.js'
+import { Safebot } from '../../../dist/servers/safebot/index.js'
+import { createInstance } from '../../../dist/servers/understudy/instance.js'
+import { withStore } from '../../../dist/servers/understudy/store-options.js'
+
+const [action = '{}', ...args] = process.argv.slice(2)
+const instance = await createInstance(await withStore(instanceOptions(readCommandLine(args, process.env))))
+await within(instance, async () => {
+  const safebot = await Safebot.create(instance)
+  instance.faults.set([{ server: 'safebot', tool: '*', when: { always: true }, do: JSON.parse(action) }])
+  await runStdio(safebot, onEnd => safebot.serveStdio(process.stdin, process.stdout, {}, onEnd))
+})
+process.exit(0)

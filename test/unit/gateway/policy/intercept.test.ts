@@ -1,0 +1,142 @@
+import { expect, it } from 'vitest'
+import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { problemsOf } from '../../../support/gateway/policy.js'
+
+const inRule = (rule: string, tool = 't') => `version: "1"\ntools:\n  ${tool}:\n    rules:\n      - ${rule}`
+
+it.each([
+  ['version: "2"', ['1: version is "2"']],
+  ['tools: {}', ['1: has no version']],
+  ['version: "1"\ndefualt: deny', ['2: does not know "defualt"']],
+  ['version: "1"\ndefault: block', ['2: default is "block"']],
+  ['version: "1"\ndescription: [x]', ['2: description is ["x"]']],
+  ['version: "1"\nhide: x', ['2: hide is "x"']],
+  [
+    'version: "1"\nhide: [" ", x, x, "del*"]',
+    ['2: hide[0] is " "', '2: hide[2] is "x" once more', '2: hide[3] is "del*"'],
+  ],
+  ['version: "1"\ntools: [t]', ['2: tools is ["t"]']],
+  ['version: "1"\ntools:\n  delete_*: { rules: [] }', ['3: tools.delete_* names no tool']],
+  ['version: "1"\ntools:\n  t:\n    rule: []', ['4: tools.t does not know "rule"']],
+  ['version: "1"\ntools:\n  t:\n    rules: {}', ['4: tools.t.rules is {}']],
+  [inRule('{ action: deny }'), ['5: tools.t.rules[0] has no name']],
+  [inRule('{ name: "", action: deny }'), ['5: tools.t.rules[0].name is ""']],
+  [
+    inRule('{ name: n, action: allow }'),
+    ['5: tools.t.rules[0].action is "allow"', expect.stringContaining('has no conditions')],
+  ],
+  [
+    inRule('{ name: n, acton: deny, conditions: [] }'),
+    ['5: tools.t.rules[0] does not know "acton"', '5: tools.t.rules[0].conditions is []'],
+  ],
+  [
+    inRule('{ name: n, action: deny, conditions: [] }'),
+    ['5: tools.t.rules[0].conditions stands beside action: deny'],
+  ],
+  [
+    inRule('{ name: n, action: deny, rate_limit: 5/hour }'),
+    ['5: tools.t.rules[0].action is "deny" beside rate_limit'],
+  ],
+  [
+    inRule('{ name: n, rate_limit: 5/hour, conditions: [] }'),
+    ['5: tools.t.rules[0].conditions stands beside rate_limit'],
+  ],
+  [inRule('{ name: n, rate_limit: 5/week }'), ['5: tools.t.rules[0].rate_limit is "5/week"']],
+  [inRule('{ name: n, rate_limit: 0/hour }'), ['5: tools.t.rules[0].rate_limit is "0/hour"']],
+  [inRule('{ name: n, rate_limit: 5 }'), ['5: tools.t.rules[0].rate_limit is 5']],
+  [
+    inRule('{ name: n, rate_limit: 5/hour }', '_global'),
+    ['5: tools._global.rules[0].rate_limit counts calls of "_global"'],
+  ],
+  [
+    inRule('{ name: n, rate_limit: 5/hour }', 'files.read'),
+    ['5: tools.files.read.rules[0].rate_limit counts calls of "files.read"'],
+  ],
+  [
+    inRule('{ name: n, rate_limit: 5/hour }\n      - { name: m, rate_limit: 6/hour }'),
+    ['6: tools.t.rules[1] uses the counter of line 5 once more'],
+  ],
+])('%j', (text, problems) => {
+  expect(problemsOf(text)).toEqual(problems)
+})
+
+const inCondition = (condition: string) => inRule(`{ name: n, conditions: [${condition}] }`)
+const at = '5: tools.t.rules[0].conditions[0]'
+
+it.each([
+  ['{ path: args.x, op: equals, value: 1 }', [`${at}.op is "equals"`]],
+  ['{ path: args.x, op: eq }', [`${at} has no value`]],
+  ['{ path: x, op: eq, value: 1 }', [`${at}.path is "x"`]],
+  ['{ path: args., op: eq, value: 1 }', [`${at}.path is "args."`]],
+  ['{ path: args.x, op: in, value: 1 }', [`${at}.value is 1`]],
+  ['{ path: args.x, op: in, value: [] }', [`${at}.value is []`]],
+  ['{ path: args.x, op: lte, value: "5" }', [`${at}.value is "5"`]],
+  ['{ path: args.x, op: exists, value: "yes" }', [`${at}.value is "yes"`]],
+  ['{ path: args.x, op: regex, value: 5 }', [`${at}.value is 5`]],
+  ['{ path: args.x, op: regex, value: "(" }', [expect.stringContaining(`${at}.value is no pattern of RE2`)]],
+  [
+    '{ path: args.x, op: regex, value: "(?=a)" }',
+    [expect.stringContaining(`${at}.value is no pattern of RE2`)],
+  ],
+  ['{ path: args.x, op: eq, value: 1, not: true }', [`${at} does not know "not"`]],
+  ['{ path: state.t.calls, op: lt, value: 1 }', [`${at}.path is "state.t.calls"`]],
+  ['args.x == 1', [`${at} is "args.x == 1"`]],
+])('a condition %j', (condition, problems) => {
+  expect(problemsOf(inCondition(condition))).toEqual(problems)
+})
+
+const inState = (state: string, conditions = '{ path: state.t.c, op: lte, value: 5 }') =>
+  inRule(`{ name: n, conditions: [${conditions}], state: { counter: c, window: hour, ${state} } }`)
+
+it.each([
+  ['window: day', [expect.stringContaining('has the key "window" twice')]],
+  ['increment: 0', ['5: tools.t.rules[0].state.increment is 0']],
+  ['increment: -1', ['5: tools.t.rules[0].state.increment is -1']],
+  ['increment_from: amount', ['5: tools.t.rules[0].state.increment_from is "amount"']],
+  [
+    'increment: 1, increment_from: args.n',
+    ['5: tools.t.rules[0].state.increment stands beside increment_from'],
+  ],
+  ['step: 1', ['5: tools.t.rules[0].state does not know "step"']],
+])('a state block with %s', (state, problems) => {
+  expect(problemsOf(inState(state))).toEqual(problems)
+})
+
+it('refuses two limits on one counter', () => {
+  const twice = '{ path: state.t.c, op: lte, value: 5 }, { path: state.t.c, op: lt, value: 3 }'
+  expect(problemsOf(inState('increment: 1', twice))).toEqual([
+    '5: tools.t.rules[0].state limits state.t.c twice',
+  ])
+})
+
+it('refuses two limits on the same calls over the same window', () => {
+  const text = `${inState('increment: 1')}\n      - { name: m, rate_limit: 30/hour }`
+  expect(problemsOf(text)).toEqual(['6: tools.t.rules[1] limits to 30 an hour what line 5 limits to 5'])
+})
+
+it('tells everything that is wrong at once, in the order of the file, and what would be right', () => {
+  const text = `${inRule('{ name: n, action: block }')}\ndefault: no\nhide: [x, x]`
+  expect(problemsOf(text)).toHaveLength(4)
+  expect(() => readPolicy(text, 'p.yaml')).toThrow(
+    'p.yaml:5: tools.t.rules[0].action is "block": it is one of evaluate, deny, approve',
+  )
+})
+
+it('names the key that was probably meant', () => {
+  expect(() => readPolicy('version: "1"\ndefualt: deny', 'p.yaml')).toThrow('"default" is probably meant')
+})
+
+it('warns of a counter that never moves, a limit that is cut, and one that lets nothing through', () => {
+  const codes = (value: string, op = 'lte') =>
+    readPolicy(inState('increment: 1', `{ path: state.t.c, op: ${op}, value: ${value} }`), 'p').warnings.map(
+      ({ code }) => code,
+    )
+  expect(codes('5', 'gte')).toEqual(['counter_stands_still'])
+  expect(codes('2.5')).toEqual(['limit_cut'])
+  expect(codes('1', 'lt')).toEqual(['limit_of_none'])
+})
+
+it('takes a version that YAML reads as a number, as Intercept does, and says so', () => {
+  const { policy, warnings } = readPolicy('version: 1', 'p.yaml')
+  expect([policy.default, warnings.map(({ code }) => code)]).toEqual(['allow', ['version_number']])
+})

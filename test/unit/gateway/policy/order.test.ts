@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest'
+import { engineOf, intercept, policyLayer } from '../../../support/gateway/policy.js'
+
+const needs = (name: string, arg: string) => ({
+  name,
+  conditions: [{ path: `args.${arg}`, op: 'eq', value: 'yes' }],
+})
+const yes = { a: 'yes', b: 'yes', every: 'yes' }
+
+describe('Intercept', () => {
+  const policy = intercept(
+    { t: [needs('first', 'a'), needs('second', 'b')], hidden: [], '*': [needs('every', 'every')] },
+    { hide: ['hidden'] },
+  )
+
+  it.each<[string, unknown, string]>([
+    ['hidden', yes, '(hidden)'],
+    ['unlisted', yes, '(default deny)'],
+    ['t', {}, 'first'],
+    ['t', { a: 'yes' }, 'second'],
+    ['t', { ...yes, every: 'no' }, 'every'],
+    ['t', yes, 'allow'],
+  ])('%s with %j: %s', (tool, args, outcome) => {
+    expect(engineOf(policy).outcome(tool, args)).toBe(outcome)
+  })
+
+  it('denies in the words of the rule, or in its own', () => {
+    const { decide } = engineOf(
+      intercept({
+        t: [{ name: 'n', action: 'deny', on_deny: 'Never.' }],
+        u: [{ name: 'n', action: 'deny' }],
+      }),
+    )
+    expect([decide('t'), decide('u'), decide('v')]).toEqual([
+      { outcome: 'deny', rule: 'n', message: 'Never.' },
+      { outcome: 'deny', rule: 'n', message: 'Denied by rule "n"' },
+      { outcome: 'deny', rule: '(default deny)', message: 'Tool "v" is not permitted by policy' },
+    ])
+  })
+
+  it('lets rules for every tool hold where the default is allow', () => {
+    const { outcome } = engineOf(intercept({ '*': [{ name: 'none', action: 'deny' }] }, { default: 'allow' }))
+    expect(outcome('anything')).toBe('none')
+  })
+
+  it('judges conditions before quota, wherever they stand', () => {
+    const { outcome } = engineOf(
+      intercept({ t: [{ name: 'limit', rate_limit: '1/hour' }, needs('later', 'a')] }),
+    )
+    expect([outcome('t', {}), outcome('t', yes), outcome('t', {}), outcome('t', yes)]).toEqual([
+      'later',
+      'allow',
+      'later',
+      'limit',
+    ])
+  })
+})
+
+describe('PolicyLayer', () => {
+  it('judges what is required, then what is denied, then quota', () => {
+    const { outcome } = engineOf(
+      policyLayer({
+        t: {
+          require: [{ conditions: [{ path: 'args.reason', op: 'exists', value: true }] }],
+          deny_if: [
+            {
+              conditions: [
+                { path: 'args.amount', op: 'gt', value: 5 },
+                { path: 'args.force', op: 'eq', value: true },
+              ],
+            },
+          ],
+          limits: [{ counter: 'c', window: 'hour', max: 1, scope: 'grant' }],
+        },
+        never: { deny_if: [{ conditions: [] }] },
+      }),
+      'policy.json',
+    )
+    const reason = 'since'
+    expect([
+      outcome('t', {}),
+      outcome('t', { reason, amount: 6, force: true }),
+      outcome('t', { reason, amount: 6 }),
+      outcome('t', { reason }),
+      outcome('never', {}),
+    ]).toEqual([
+      '/tools/t/require/args.reason-exists',
+      '/tools/t/deny_if/args.amount-gt,args.force-eq',
+      'allow',
+      '/tools/t/limits/c',
+      '/tools/never/deny_if/0',
+    ])
+  })
+
+  it('lets an argument that is left out past a denial that speaks of it', () => {
+    const denyIf = [{ conditions: [{ path: 'args.branch', op: 'neq', value: 'dev' }] }]
+    const { outcome } = engineOf(policyLayer({ t: { deny_if: denyIf } }), 'policy.json')
+    expect([outcome('t', { branch: 'main' }), outcome('t', {})]).toEqual([
+      '/tools/t/deny_if/args.branch-neq',
+      'allow',
+    ])
+  })
+})
+
+describe('what stands in arguments', () => {
+  const { outcome } = engineOf(
+    intercept({ t: [], deep: [{ name: 'n', conditions: [{ path: 'args.a.b', op: 'eq', value: 1 }] }] }),
+  )
+
+  it.each([[[1]], ['text'], [5], [true], [[]]])('%j is denied, though no rule speaks of it', args => {
+    expect(outcome('t', args)).toBe('(arguments)')
+  })
+
+  it.each([[undefined], [null], [{}]])('%j is a call without arguments', args => {
+    expect(outcome('t', args)).toBe('allow')
+  })
+
+  it.each([
+    [{ a: { b: 1 } }, 'allow'],
+    [{ 'a.b': 1 }, 'n'],
+    [{ a: [{ b: 1 }] }, 'n'],
+    [{ a: null }, 'n'],
+  ])('a path goes into objects alone: %j', (args, expected) => {
+    expect(outcome('deep', args)).toBe(expected)
+  })
+
+  it('has no argument that every object has', () => {
+    const rules = [{ name: 'n', conditions: [{ path: 'args.constructor', op: 'exists', value: true }] }]
+    expect(engineOf(intercept({ t: rules })).outcome('t', {})).toBe('n')
+  })
+})
+
+describe('hiding', () => {
+  it.each([
+    [['a'], 'a', true],
+    [['a'], 'b', false],
+    [['*'], 'b', true],
+    [[], 'a', false],
+  ])('%j hides %s: %s', (hide, tool, hidden) => {
+    const { engine, outcome } = engineOf(intercept({ a: [], b: [] }, { hide }))
+    expect([engine.hides(tool), outcome(tool)]).toEqual([hidden, hidden ? '(hidden)' : 'allow'])
+  })
+
+  it('does not leave a tool out of the list that is merely denied', () => {
+    expect(engineOf(intercept({})).engine.hides('t')).toBe(false)
+  })
+})
+
+describe('approval', () => {
+  it.each([
+    [
+      'policy.yaml',
+      intercept({
+        t: [
+          { name: 'ask', action: 'approve' },
+          { name: 'l', rate_limit: '1/hour' },
+        ],
+      }),
+      'ask',
+      'l',
+    ],
+    [
+      'policy.json',
+      policyLayer({
+        t: { approve: true, limits: [{ counter: 'l', window: 'hour', max: 1, scope: 'grant' }] },
+      }),
+      '/tools/t/approve',
+      '/tools/t/limits/l',
+    ],
+  ])(
+    'in %s: asked for as often as wanted, and then through, once quota allows it',
+    (file, text, ask, limit) => {
+      const { decide, outcome } = engineOf(text, file)
+      expect(decide('t')).toEqual({
+        outcome: 'approve',
+        rule: ask,
+        message: `Needs approval by rule "${ask}"`,
+      })
+      expect([outcome('t'), outcome('t', {}, { approved: true })]).toEqual([ask, 'allow'])
+      expect([outcome('t'), outcome('t', {}, { approved: true })]).toEqual([limit, limit])
+    },
+  )
+
+  it('does not come before a rule that denies', () => {
+    const rules = [{ name: 'ask', action: 'approve' }, needs('must', 'a')]
+    const { outcome } = engineOf(intercept({ t: rules }))
+    expect([outcome('t'), outcome('t', {}, { approved: true }), outcome('t', yes)]).toEqual([
+      'must',
+      'must',
+      'ask',
+    ])
+  })
+})

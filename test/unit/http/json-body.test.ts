@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest'
+import { parseBody } from '../../../servers/control/json-body.js'
+
+const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`
+
+describe('a JSON body', () => {
+  it('may be nested a hundred levels deep, and no deeper', () => {
+    expect(JSON.stringify(parseBody(nested(100)))).toBe(nested(100))
+    expect(() => parseBody(nested(101))).toThrow('nested more than 100 levels')
+  })
+
+  it('may have any number of brackets in its strings, escaped quotes before them or not', () => {
+    const text = `${'\\" ['.repeat(500)}`
+    expect(parseBody(`{"a":"${text}"}`)).toEqual({ a: text.replaceAll('\\"', '"') })
+    expect(parseBody(JSON.stringify({ '[[': '\\' }))).toEqual({ '[[': '\\' })
+  })
+
+  it.each(['', '{', 'NaN', '"', `"${'\\"'.repeat(1000)}`])('is refused if it is none: %j', text => {
+    expect(() => parseBody(text)).toThrow('the body is no JSON')
+  })
+})

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest'
+import { Cancellation } from '../../../shared/util/cancellation.js'
+
+it('aborts the signal a handler holds, with the first reason', () => {
+  const cancellation = new Cancellation()
+  const { signal } = cancellation
+  expect(signal.aborted).toBe(false)
+  cancellation.cancel('the caller hung up')
+  cancellation.cancel('the server is shutting down')
+  expect([signal.aborted, signal.reason]).toEqual([true, 'the caller hung up'])
+})
+
+it('hands out one signal, aborted from the start if it is asked for too late', () => {
+  const cancellation = new Cancellation()
+  cancellation.cancel('the caller hung up')
+  expect([cancellation.signal.aborted, cancellation.signal.reason]).toEqual([true, 'the caller hung up'])
+  expect(cancellation.signal).toBe(cancellation.signal)
+})

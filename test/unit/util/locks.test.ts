@@ -1,0 +1,70 @@
+import { expect, it } from 'vitest'
+import { Gate } from '../../../shared/util/locks.js'
+
+/** A piece of work that notes when it begins and ends, and ends when it is told to. */
+function piece(log: string[], name: string) {
+  let end = () => {}
+  const ended = new Promise<void>(resolve => {
+    end = resolve
+  })
+  const work = async () => {
+    log.push(`${name} begins`)
+    await ended
+    log.push(`${name} ends`)
+  }
+  return { work, end }
+}
+
+const turn = () => new Promise(resolve => setImmediate(resolve))
+
+it('lets work through side by side, and whoever wants to be alone waits for it; later work waits for them', async () => {
+  const [gate, log]: [Gate, string[]] = [new Gate(), []]
+  const [one, two, alone, late] = ['one', 'two', 'alone', 'late'].map(name => piece(log, name))
+  if (!one || !two || !alone || !late) throw new Error('there are four')
+  const done = [gate.pass(one.work), gate.pass(two.work), gate.alone(alone.work), gate.pass(late.work)]
+  await turn()
+  expect(log).toEqual(['one begins', 'two begins'])
+  for (const { end } of [one, two]) end()
+  await turn()
+  expect(log.at(-1)).toBe('alone begins')
+  for (const { end } of [alone, late]) end()
+  await Promise.all(done)
+  expect(log.slice(-4)).toEqual(['alone begins', 'alone ends', 'late begins', 'late ends'])
+})
+
+it('lets one after the other be alone', async () => {
+  const gate = new Gate()
+  const log: number[] = []
+  await Promise.all(
+    [1, 2, 3].map(nth =>
+      gate.alone(async () => {
+        log.push(nth)
+        await turn()
+        log.push(nth)
+      }),
+    ),
+  )
+  expect(log).toEqual([1, 1, 2, 2, 3, 3])
+})
+
+it('opens again after work that fails, inside or alone', async () => {
+  const gate = new Gate()
+  const fail = () => Promise.reject(new Error('failed'))
+  await expect(gate.pass(fail)).rejects.toThrow('failed')
+  await expect(gate.alone(fail)).rejects.toThrow('failed')
+  gate.extend(Promise.reject(new Error('failed later')))
+  expect(await gate.alone(async () => 'alone')).toBe('alone')
+  expect(await gate.pass(async () => 'inside')).toBe('inside')
+})
+
+it('waits for what goes on beyond its beginner', async () => {
+  const [gate, log]: [Gate, string[]] = [new Gate(), []]
+  const rest = piece(log, 'rest')
+  await gate.pass(async () => gate.extend(rest.work()))
+  const alone = gate.alone(async () => void log.push('alone'))
+  await turn()
+  expect(log).toEqual(['rest begins'])
+  rest.end()
+  await alone
+  expect(log).toEqual(['rest begins', 'rest ends', 'alone'])
+})
