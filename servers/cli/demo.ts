@@ -1,7 +1,7 @@
 import { demo as playDemo } from '../demo/index.js'
 import { policyFiles } from './gateway-options.js'
 import { type Given, readPort } from './options.js'
-import { untilTold } from './until-told.js'
+import { untilTold } from './serve.js'
 
 /** `understudy demo`: the servers, their gateways and two agents, narrated. @returns the exit code */
 export async function demo(given: Given): Promise<number> {

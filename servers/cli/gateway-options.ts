@@ -1,10 +1,12 @@
-import { SERVER_NAMES, type ServerName } from '../../shared/util/server-name.js'
+import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
+import { APPROVAL_TTL_MS } from '../gateway/approvals.js'
 import { readPolicyFile } from '../gateway/policy/index.js'
-import { serversOf, toolsNamed } from '../gateway/policy/servers-named.js'
+import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { readHeaderLine } from '../gateway/upstream-options.js'
-import type { GatewaysOptions } from '../understudy/gateways-options.js'
-import { readApprovalHold } from './approval-hold.js'
+import type { GatewaysOptions } from '../understudy/gateways.js'
 import { asUsage, type Given, readPort, UsageError } from './options.js'
+
+const MOST_SECONDS = APPROVAL_TTL_MS / 1000
 
 const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-port' } as const
 
@@ -72,5 +74,20 @@ async function serverOf(file: string): Promise<ServerName> {
   throw new UsageError(
     `the policy ${JSON.stringify(file)} names ${names}`,
     `say which server it is for: ${SERVER_NAMES.map(known => `--policy ${known}=${file}`).join(', or ')}; or both`,
+  )
+}
+
+/**
+ * How long a call is held for its approval, in milliseconds.
+ *
+ * @throws UsageError
+ */
+export function readApprovalHold(given: Given): number {
+  const text = given.text('approval-hold') ?? '0'
+  const seconds = Number(text)
+  if (/^\d+$/.test(text) && seconds <= MOST_SECONDS) return seconds * 1000
+  throw new UsageError(
+    `--approval-hold is ${JSON.stringify(text)}`,
+    `give whole seconds, 0 to ${MOST_SECONDS}: so long an approval lasts`,
   )
 }

@@ -4,13 +4,11 @@ import { IdSource } from '../../shared/ids.js'
 import { HANDLE_POLICIES } from '../gateway/gateway-options.js'
 import { readGrantsFile } from '../gateway/grants-file.js'
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/index.js'
-import { readUpstreamUrl } from '../gateway/proxy/upstream-url.js'
-import { readHeaderLine } from '../gateway/upstream-options.js'
-import { readApprovalHold } from './approval-hold.js'
-import { stderrLog } from './log.js'
+import { readHeaderLine, readUpstreamUrl } from '../gateway/upstream-options.js'
+import { readApprovalHold } from './gateway-options.js'
+import { stderrLog } from './instance-options.js'
 import { asUsage, type Given, readChoice, readPort, UsageError } from './options.js'
-import { address } from './serve.js'
-import { untilTold } from './until-told.js'
+import { address, untilTold } from './serve.js'
 
 /**
  * `understudy gateway POLICY`: until told to stop, until its client on stdio leaves, or until the program behind it ends.

@@ -1,8 +1,12 @@
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
+import { Refusal } from '../../shared/errors.js'
 import { checkStore } from '../../shared/records/store-url.js'
+import type { Log } from '../../shared/util/log.js'
+import type { World } from '../../shared/world/world.js'
+import { checkSource, type DatabasesOptions } from '../instanode/databases/open-databases.js'
+import { readWorld } from '../understudy/read-world.js'
 import type { UnderstudyOptions } from '../understudy/understudy.js'
-import { stderrLog } from './log.js'
 import { asUsage, type Given, readChoice, UsageError } from './options.js'
 
 /** What every command takes: clock, seed, contract, journal, stamp, store. */
@@ -28,5 +32,59 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
     onCrash: () => process.exit(70),
     ...(seed !== undefined && { seed }),
     ...(journalFile !== undefined && { journalFile, journalSync }),
+  }
+}
+
+/**
+ * Where live databases come from, and where embedded ones stay.
+ *
+ * @throws UsageError
+ */
+export function databaseOptions(given: Given): DatabasesOptions {
+  // What they come from if nobody says depends on where the rest is kept.
+  const databases = given.has('databases') ? given.text('databases') : undefined
+  const dataDirectory = given.text('data-dir')
+  if (databases !== undefined) asUsage(() => checkSource(databases))
+  return {
+    ...(databases !== undefined && { databases }),
+    ...(dataDirectory !== undefined && { dataDirectory }),
+  }
+}
+
+/**
+ * The world of `--world`. A name that is none is a matter of usage, a file that is none is not.
+ *
+ * @throws UsageError `unknown_world` in its words; Refusal `unreadable_world`, `bad_world`
+ */
+export async function worldOption(given: Given): Promise<World> {
+  try {
+    return await readWorld(given.text('world') ?? 'default')
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'unknown_world') {
+      throw new UsageError(`--world: ${error.reason}`, error.hint)
+    }
+    throw error
+  }
+}
+
+/** The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none. */
+export function stderrLog(): Log {
+  let loading: Promise<Log> | undefined
+  const write = (level: keyof Log, message: string, cause: unknown) => {
+    loading ??= openPino()
+    void loading.then(log => log[level](message, cause))
+  }
+  return {
+    warn: (message, cause) => write('warn', message, cause),
+    error: (message, cause) => write('error', message, cause),
+  }
+}
+
+async function openPino(): Promise<Log> {
+  const { pino } = await import('pino')
+  const logger = pino({ base: null }, pino.destination({ dest: 2, sync: true }))
+  return {
+    warn: (message, cause) => logger.warn({ err: cause }, message),
+    error: (message, cause) => logger.error({ err: cause }, message),
   }
 }

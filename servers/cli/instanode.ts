@@ -3,11 +3,9 @@ import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { createInstance } from '../understudy/instance.js'
 import { withStore } from '../understudy/store-options.js'
-import { databaseOptions } from './database-options.js'
-import { instanceOptions } from './instance-options.js'
+import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
-import { worldOption } from './world-option.js'
 
 /** `understudy instanode`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function instanode(given: Given): Promise<void> {

@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { createInstance } from '../understudy/instance.js'
 import { withStore } from '../understudy/store-options.js'
-import { instanceOptions } from './instance-options.js'
+import { instanceOptions, worldOption } from './instance-options.js'
 import { type Given, readBaseUrl, readPort, refuseOptions, UsageError } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
-import { worldOption } from './world-option.js'
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
 export async function safebot(given: Given): Promise<void> {

@@ -1,6 +1,5 @@
 import type { Instance } from '../../shared/instance.js'
 import type { Given } from './options.js'
-import { untilTold } from './until-told.js'
 
 /** A server that a command runs. */
 interface Server {
@@ -49,4 +48,18 @@ export async function within(instance: Instance, run: () => Promise<void>): Prom
   } finally {
     await instance.close()
   }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+export function untilTold(): Promise<void> {
+  return new Promise(resolve => {
+    let told = false
+    const stop = () => {
+      if (told) process.exit(1)
+      told = true
+      resolve()
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+  })
 }

@@ -1,12 +1,9 @@
+import { Refusal } from '../../shared/errors.js'
 import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
-import { databaseOptions } from './database-options.js'
-import { instanceOptions } from './instance-options.js'
+import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
 import { type Given, readPort, refuseOptions } from './options.js'
-import { answersToItself } from './self-call.js'
-import { address } from './serve.js'
-import { untilTold } from './until-told.js'
-import { worldOption } from './world-option.js'
+import { address, untilTold } from './serve.js'
 
 /** What says nothing where there is no gateway. */
 const OF_GATEWAYS = ['approval-hold', 'upstream-header'] as const
@@ -103,4 +100,16 @@ function attackText({ name, about, rooms, receivers }: Understudy['attacks'][num
       ([planted, where]) => `#             ${planted}: ${where}`,
     ),
   ]
+}
+
+/**
+ * Has every server answer a call, as the control plane makes it: they are ready once they do, and no journal begins with it.
+ *
+ * @throws Refusal `not_ready`, with what did not answer
+ */
+async function answersToItself(controlUrl: string): Promise<void> {
+  const response = await fetch(`${controlUrl}/readyz`)
+  const answer = await response.text()
+  if (response.ok) return
+  throw new Refusal('not_ready', `the servers do not answer their own call (${response.status})`, answer)
 }

@@ -1,21 +1,22 @@
 import type { ApiFace } from '../../shared/http/api-face.js'
-import { approvalRoutes } from '../../shared/http/approval-routes.js'
+import {
+  approvalRoutes,
+  type ControlledApprovals,
+  unknownApproval,
+} from '../../shared/http/approval-routes.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import type { Operation } from '../../shared/http/operation.js'
 import { operationsFace } from '../../shared/http/operations-face.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
-import { allApprovals } from './all-approvals.js'
-import type { Controlled } from './controlled.js'
+import type { Controlled, ControlledGateways } from './controlled.js'
 import { pageRoutes } from './page-files.js'
 import { aboutRoutes } from './routes/about.js'
 import { clockRoutes } from './routes/clock.js'
 import { gatewayRoutes } from './routes/gateways.js'
-import { journalRoutes } from './routes/journal.js'
-import { journalStreamRoute } from './routes/journal-stream.js'
-import { replicasRoute } from './routes/replicas.js'
+import { journalRoutes, journalStreamRoute } from './routes/journal.js'
 import { snapshotRoutes } from './routes/snapshots.js'
-import { accountRoutes, stateRoutes } from './routes/state.js'
+import { accountRoutes, replicasRoute, stateRoutes } from './routes/state.js'
 import { catalogueRoutes, faultRoutes } from './routes/trouble.js'
 
 /** Where an instance is controlled over HTTP. */
@@ -75,4 +76,19 @@ function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): Ap
     machine,
     log,
   })
+}
+
+/** The approvals of all gateways as one list, each with the server it is about; their ids are unique. */
+function allApprovals({ all }: ControlledGateways): ControlledApprovals {
+  return {
+    list: () =>
+      all
+        .flatMap(({ view: { server }, approvals }) => approvals.list().map(one => ({ ...one, server })))
+        .sort((one, other) => Date.parse(one.at) - Date.parse(other.at)),
+    decide(id, decision) {
+      const owner = all.find(({ approvals }) => approvals.list().some(one => one.id === id))
+      if (owner === undefined) throw unknownApproval(id)
+      return { ...owner.approvals.decide(id, decision), server: owner.view.server }
+    },
+  }
 }

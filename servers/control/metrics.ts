@@ -3,8 +3,7 @@ import { Refusal } from '../../shared/errors.js'
 import type { ControlledServer, Gauge, Instance } from '../../shared/instance.js'
 import { type Counts, DURATION_BOUNDS_MS } from '../../shared/journal/tally.js'
 import type { Controlled } from './controlled.js'
-import { Exposition } from './exposition.js'
-import { storeGauges } from './store-checks.js'
+import { storeGauges } from './probe.js'
 
 const PREFIX = 'understudy_'
 
@@ -111,4 +110,51 @@ function ofProcess(): Gauge[] {
     { name: 'process_resident_bytes', about: 'Resident memory', labels: {}, value: rss },
     { name: 'process_heap_bytes', about: 'JavaScript heap in use', labels: {}, value: heapUsed },
   ]
+}
+
+/** Which kind of figure: `counter` only rises. */
+type MetricKind = 'counter' | 'gauge' | 'histogram'
+
+type Labels = Readonly<Record<string, string>>
+
+/**
+ * Writes figures in the text format of Prometheus, version 0.0.4: the lines of a metric together, under one heading.
+ */
+class Exposition {
+  readonly #lines = new Map<string, string[]>()
+
+  /**
+   * @param name of the metric, in full
+   * @param suffix of the sample, e.g. `_bucket`
+   */
+  add(name: string, kind: MetricKind, about: string, labels: Labels, value: number, suffix = ''): void {
+    let lines = this.#lines.get(name)
+    if (lines === undefined) {
+      lines = [
+        `# HELP ${name} ${about.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`,
+        `# TYPE ${name} ${kind}`,
+      ]
+      this.#lines.set(name, lines)
+    }
+    lines.push(`${name}${suffix}${written(labels)} ${number(value)}`)
+  }
+
+  get text(): string {
+    return `${[...this.#lines.values()].flat().join('\n')}\n`
+  }
+}
+
+function written(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
+
+function number(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf'
+  if (value === Number.NEGATIVE_INFINITY) return '-Inf'
+  return String(value)
 }

@@ -8,7 +8,7 @@ import {
 } from 'zod-openapi'
 import type { OperationDescription } from '../../shared/http/operation.js'
 import { VERSION } from '../../shared/util/version.js'
-import { errorAnswer } from './schemas/error.js'
+import { errorAnswer } from './schemas/health.js'
 
 /** Why each status refuses, in the words of the document. */
 const WHY: Readonly<Record<number, string>> = {

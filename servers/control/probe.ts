@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock/clock.js'
 import { inTime } from '../../shared/clock/in-time.js'
-import type { Checks, ControlledServer } from '../../shared/instance.js'
+import type { Checks, ControlledServer, Gauge } from '../../shared/instance.js'
+import type { StoreDatabase } from '../../shared/records/store-database.js'
 
 /** Longer than a server gives its own parts to answer. */
 const PROBE_MS = 2000
@@ -39,5 +40,29 @@ async function look(machine: Clock, name: string, server: Checked): Promise<[nam
     return [name, await inTime(machine, PROBE_MS, server.checks())]
   } catch (error) {
     return [name, { server: error instanceof Error ? error.message : String(error) }]
+  }
+}
+
+/** Whether a store answers, and what the other replicas say is heard. */
+export async function storeChecks(store: StoreDatabase, machine: Clock): Promise<Checks> {
+  return {
+    postgres: await probe(machine, () => store.ping()),
+    notices: store.notices.available ? 'ok' : 'they are not heard just now',
+  }
+}
+
+/** The figures of a store; of one that is away, that it is. */
+export async function storeGauges(store: StoreDatabase): Promise<Gauge[]> {
+  const available = (value: number): Gauge => ({
+    name: 'store_available',
+    about: 'Whether the store answers',
+    labels: {},
+    value,
+  })
+  try {
+    const { length: value } = await store.replicas()
+    return [available(1), { name: 'store_replicas', about: 'Replicas that live', labels: {}, value }]
+  } catch {
+    return [available(0)]
   }
 }

@@ -2,7 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
-import { POLICY_META } from '../gateway/denial.js'
+import { POLICY_META } from '../gateway/messages.js'
 import type { Journal, JournalEntry } from '../understudy/index.js'
 import { DemoFailure } from './assertions.js'
 

@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { fixture } from '../../shared/util/compiled.js'
-import type { ServerName } from '../../shared/util/server-name.js'
+import type { ServerName } from '../../shared/util/known-tools.js'
 import { ControlClient } from '../understudy/control-client.js'
 import { createGateway, createUnderstudy } from '../understudy/index.js'
 import { Agent, type Endpoint } from './agents.js'

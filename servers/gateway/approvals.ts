@@ -1,8 +1,13 @@
 import type { Clock, Wakeup } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
+import { approvalRoutes, unknownApproval } from '../../shared/http/approval-routes.js'
+import { Guard } from '../../shared/http/guard.js'
+import { Listener } from '../../shared/http/listener.js'
+import { operationsFace } from '../../shared/http/operations-face.js'
 import type { IdPositions, IdSource } from '../../shared/ids.js'
+import type { ListenOptions } from '../../shared/mcp/http/serve.js'
 import type { Approval, ApprovalDecision, ApprovalState } from '../../shared/schemas/approval.js'
-import { unknownApproval } from '../control/unknown-approval.js'
+import type { Log } from '../../shared/util/log.js'
 
 /** How long an approval may be decided and used. */
 export const APPROVAL_TTL_MS = 10 * 60_000
@@ -208,4 +213,40 @@ function sameCall(approval: Approval, { grant, tool, argsHash }: ApprovalRequest
   return (
     argsHash !== null && approval.argsHash === argsHash && approval.grant === grant && approval.tool === tool
   )
+}
+
+interface DecisionsOptions {
+  approvals: Approvals
+  clock: Clock
+  machine: Clock
+  listen: ListenOptions
+  log: Log
+}
+
+/**
+ * Puts approvals on a port of their own: an agent that could reach it would approve of itself.
+ *
+ * @throws Refusal `port_busy` or `cannot_listen`
+ */
+export function listenForDecisions({
+  approvals,
+  clock,
+  machine,
+  listen,
+  log,
+}: DecisionsOptions): Promise<Listener> {
+  const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
+  const face = operationsFace({
+    ...{ name: 'approvals', operations: approvalRoutes(approvals) },
+    ...{ hint: 'GET /approvals lists what is waiting', clock, machine, log },
+  })
+  return Listener.open({
+    host,
+    port,
+    name: 'approvals',
+    portOption: '--approval-port',
+    // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
+    guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
+    faces: async () => ({ mcp: face, rest: face }),
+  })
 }

@@ -9,16 +9,13 @@ import { StdioConversation } from '../../shared/mcp/stdio.js'
 import type { GatewayView } from '../../shared/schemas/gateway.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { silentLog } from '../../shared/util/log.js'
-import { Approvals, type ApprovalsSnapshot } from './approvals.js'
-import { listenForDecisions } from './approvals-port.js'
+import { Approvals, type ApprovalsSnapshot, listenForDecisions } from './approvals.js'
 import { Audit } from './audit.js'
 import { Gate } from './gate.js'
 import type { GatewayOptions } from './gateway-options.js'
-import type { Grants } from './grants.js'
-import { openGrants } from './open-grants.js'
-import { openUpstream } from './open-upstream.js'
+import { type Grants, openGrants } from './grants.js'
+import { type Behind, openUpstream } from './open-upstream.js'
 import type { PolicyEngine } from './policy/model.js'
-import type { Behind } from './proxy/behind.js'
 
 export type { Approval, ApprovalDecision, ApprovalState } from '../../shared/schemas/approval.js'
 export type {
@@ -29,8 +26,8 @@ export type {
 } from '../../shared/schemas/audit.js'
 export type { Approvals } from './approvals.js'
 export type { Audit, AuditListener } from './audit.js'
-export { DENIED, POLICY_META } from './denial.js'
 export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './gateway-options.js'
+export { DENIED, POLICY_META } from './messages.js'
 
 /** How a client on a pipe is served. */
 export interface PipeOptions {

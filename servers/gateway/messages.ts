@@ -1,8 +1,100 @@
 import { isUtf8 } from 'node:buffer'
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { HttpRejection, invalidRequest, parseError } from '../../shared/mcp/http/rejection.js'
-import { RpcCode } from '../../shared/mcp/messages.js'
+import { isNotification, isRequest, isResponse, RpcCode } from '../../shared/mcp/messages.js'
 import { isObject } from '../../shared/util/is-object.js'
-import { repeatedKey } from './messages/repeated-key.js'
+import { shown } from '../../shared/util/shown.js'
+import type { PolicyEngine } from './policy/model.js'
+
+/** Begins the text of every call that was not let through, so that a reader knows whose word it is. */
+export const DENIED = '[UNDERSTUDY POLICY DENIED]'
+
+/** The key of `_meta` under which a program finds the same. */
+export const POLICY_META = 'mcp-understudy/policy'
+
+const KEYS = {
+  notification: ['jsonrpc', 'method', 'params'],
+  response: ['jsonrpc', 'id', 'result', 'error'],
+}
+
+/** What the parameters of a call are known to have; one that differs in case alone is another for some readers, the same for others. */
+const CALL_KEYS = ['name', 'arguments', '_meta', 'task']
+
+const QUOTE = 0x22
+
+const BACKSLASH = 0x5c
+
+const COMMA = 0x2c
+
+const OPEN_ARRAY = 0x5b
+
+const CLOSE_ARRAY = 0x5d
+
+const OPEN_OBJECT = 0x7b
+
+const CLOSE_OBJECT = 0x7d
+
+/**
+ * A key that one object of a JSON text has twice; undefined if there is none.
+ *
+ * Readers differ on which of the two counts: a policy that judged one would let the other through.
+ *
+ * @param json known to be valid
+ */
+export function repeatedKey(json: string): string | undefined {
+  /** The keys of every object that is open; undefined for an array. */
+  const open: (Set<string> | undefined)[] = []
+  let keys: Set<string> | undefined
+  let atKey = false
+  for (let at = 0; at < json.length; at++) {
+    switch (json.charCodeAt(at)) {
+      case QUOTE: {
+        const end = endOfText(json, at)
+        if (atKey && keys !== undefined) {
+          const key = unescaped(json.slice(at + 1, end))
+          if (keys.has(key)) return key
+          keys.add(key)
+          atKey = false
+        }
+        at = end
+        break
+      }
+      case OPEN_OBJECT:
+        keys = new Set()
+        open.push(keys)
+        atKey = true
+        break
+      case OPEN_ARRAY:
+        keys = undefined
+        open.push(undefined)
+        atKey = false
+        break
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY:
+        open.pop()
+        keys = open.at(-1)
+        atKey = false
+        break
+      case COMMA:
+        atKey = keys !== undefined
+    }
+  }
+  return undefined
+}
+
+/** Where the text that begins at `start` has its closing quote. */
+function endOfText(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end >= 0; end = json.indexOf('"', end + 1)) {
+    let escapes = 0
+    while (json.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes++
+    if (escapes % 2 === 0) return end
+  }
+  return json.length
+}
+
+function unescaped(text: string): string {
+  return text.includes('\\') ? String(JSON.parse(`"${text}"`)) : text
+}
 
 /** The body of a POST as text, and as what it means to every reader alike. */
 export interface ReadableBody {
@@ -33,4 +125,93 @@ export function readableText(text: string): ReadableBody {
 
 export function repeatedText(key: string): string {
   return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object: servers differ on which of them counts`
+}
+
+/** A call of a tool: what a policy judges. */
+export interface ToolCall {
+  readonly tool: string
+  readonly args: unknown
+}
+
+/**
+ * Why a message is not let on: every reader has to make the same of it as this gateway does, or the policy has judged another
+ * message than the one the upstream acts on. Undefined if it is sound.
+ */
+export function unsound(message: unknown): string | undefined {
+  if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
+    return message.method === 'tools/call' ? unsoundCall(message.params) : undefined
+  }
+  if (isResponse(message) && hasOnly(message, KEYS.response)) return undefined
+  return 'not a JSON-RPC 2.0 request, notification or response'
+}
+
+/** The call that a sound message makes, if it makes one. */
+export function callOf(message: {
+  method: string
+  params?: Record<string, unknown> | undefined
+}): ToolCall | undefined {
+  if (message.method !== 'tools/call') return undefined
+  return { tool: String(message.params?.name), args: message.params?.arguments }
+}
+
+function unsoundCall(params: unknown): string | undefined {
+  if (!isObject(params) || typeof params.name !== 'string') {
+    const name = isObject(params) ? params.name : undefined
+    return `tools/call names no tool: params.name is ${shown(name)}, a text is wanted`
+  }
+  for (const key in params) {
+    const meant = CALL_KEYS.find(known => known !== key && known === key.toLowerCase())
+    if (meant !== undefined) return `params.${key} of tools/call differs from params.${meant} in case alone`
+  }
+  return undefined
+}
+
+function hasOnly(message: object, keys: readonly string[]): boolean {
+  for (const key in message) if (!keys.includes(key)) return false
+  return true
+}
+
+/** A message as JSON; undefined if it is nested so deeply (thousands of levels) that it could be read but cannot be written. */
+export function written(message: unknown): string | undefined {
+  try {
+    return JSON.stringify(message)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+/**
+ * A message from the upstream without the tools that the policy hides: the same object where nothing is to be hidden.
+ *
+ * It is told by what it has, not by what was asked: an answer that is replayed on another stream is a list of tools, too. An entry
+ * without a name cannot be judged, and is left out.
+ */
+export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
+  if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
+  const { tools } = message.result
+  const left = tools.filter(
+    tool => isObject(tool) && typeof tool.name === 'string' && !engine.hides(tool.name),
+  )
+  return left.length === tools.length ? message : { ...message, result: { ...message.result, tools: left } }
+}
+
+export interface Denial {
+  outcome: 'denied' | 'refused' | 'approval_required'
+  tool: string
+  rule: string
+  message: string
+  grant: string
+  /** The approval that would let it through. */
+  approval?: string
+}
+
+/** What the caller of a denied call gets: a tool error, which its model reads, and not a JSON-RPC error, which may end a client. */
+export function denialResult({ tool, message, outcome, rule, grant, approval }: Denial): CallToolResult {
+  const meta = { outcome, rule, grant, ...(approval !== undefined && { approval }) }
+  return {
+    content: [{ type: 'text', text: `${DENIED} ${tool.slice(0, 200)}: ${message}` }],
+    isError: true,
+    _meta: { [POLICY_META]: meta },
+  }
 }

@@ -1,24 +1,32 @@
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
+import type { HttpFace } from '../../shared/http/listener.js'
 import type { IdSource } from '../../shared/ids.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import type { MessageHost } from '../../shared/mcp/message-host.js'
 import type { Log } from '../../shared/util/log.js'
+import { GuardedFace } from './check-bearer.js'
 import type { Gate } from './gate.js'
 import type { GatewayOptions } from './gateway-options.js'
-import type { Grant } from './grant.js'
-import type { Grants } from './grants.js'
-import { GuardedFace } from './guarded-face.js'
-import type { Behind } from './proxy/behind.js'
+import { type Grant, type Grants, SessionOwners } from './grants.js'
 import { CallerHeaders } from './proxy/caller-headers.js'
 import { HttpProxy } from './proxy/http-proxy.js'
 import { HttpUpstream } from './proxy/http-upstream.js'
-import { readUpstreamUrl } from './proxy/upstream-url.js'
-import { SessionOwners } from './session-owners.js'
 import { ChildUpstream } from './stdio/child-upstream.js'
-import { HttpLinks } from './stdio/http-links.js'
+import { HttpLinks } from './stdio/http-link.js'
 import type { Upstream } from './stdio/link.js'
 import { RelayHost } from './stdio/relay-host.js'
-import { readHeaderLine } from './upstream-options.js'
+import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
+
+/** An upstream, and the ways to it: for clients over HTTP, and for a client on a pipe. */
+export interface Behind {
+  readonly face: HttpFace
+  readonly ended: Promise<number>
+  pipeHost(grant: Grant): MessageHost<Grant>
+  /** Answers what is open. */
+  letGo(): void
+  close(): Promise<void>
+}
 
 /** What a way to the upstream needs of the gateway. */
 export interface Surroundings {

@@ -1,4 +1,4 @@
-import { clientAddress } from '../../shared/http/client-address.js'
+import { clientAddress } from '../../shared/http/listener.js'
 import type { CallerClues } from '../../shared/mcp/conversation.js'
 import type { Caller } from './service.js'
 

@@ -1,13 +1,21 @@
 import type { Clock } from '../../shared/clock/clock.js'
 import type { ContractName } from '../../shared/contract.js'
-import type { ControlledInstanode, Gauge } from '../../shared/instance.js'
+import type { ControlledInstanode, Gauge, StateRequest } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
-import { busyGauge, reached } from '../control/reached.js'
-import { accountState, stateOf } from './control/state.js'
+import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/server-view.js'
+import { iso } from '../../shared/schemas/instant.js'
+import { beginningOf, maskHeaders } from '../../shared/util/secrets.js'
+import { type Contract, contractOf } from './contract.js'
 import type { Core } from './core.js'
-import { isLive, type Resource } from './domain/model.js'
+import type { DatabaseProvider } from './databases/provider.js'
+import { type Account, type Delivery, databaseName, isLive, type Resource } from './domain/model.js'
+import { limitsOf } from './limits.js'
 import type { Caller } from './service.js'
+import type { InstanodeStore } from './store/store.js'
 import type { InstanodeView } from './view.js'
+
+/** Characters of a body that a state shows. */
+const SHOWN_BODY_CHARS = 2000
 
 export interface ControlledOptions {
   core: Core
@@ -60,4 +68,123 @@ function resourceGauges(resources: readonly Resource[], now: number): Gauge[] {
     counts.set(key, counted)
   }
   return [...counts.values(), { name: 'databases_live', about: 'Databases in use', labels: {}, value: live }]
+}
+
+type ResourceState = InstanodeView['resources'][number]
+
+interface StateSources {
+  store: InstanodeStore
+  databases: DatabaseProvider
+  host: McpHost<Caller>
+  clock: Clock
+  contract: ContractName
+  urlOf: Core['urlOf']
+  /** Where it listens; undefined: nowhere. */
+  url(): string | undefined
+}
+
+/** What exists now, as plain data. */
+async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeView> {
+  const { store, databases, host, clock, contract, url } = sources
+  const now = clock.now()
+  const existing = (await store.resources()).filter(
+    resource => isLive(resource, now) || resource.reapAt !== null || resource.status === 'quota_exceeded',
+  )
+  return {
+    contract,
+    mcpUrl: mcpUrl(url()),
+    databases: { kind: databases.info.kind, notes: [...databases.info.notes] },
+    accounts: (await store.accounts()).map(account => accountState(account, request.secrets)),
+    resources: await Promise.all(existing.map(resource => resourceState(resource, sources, request))),
+    calls: callsUnderWay(host, now),
+  }
+}
+
+function accountState({ id, plan, fixedToken }: Account, secrets: boolean) {
+  return { id, plan, token: fixedToken === null || secrets ? fixedToken : '[masked]' }
+}
+
+async function resourceState(
+  resource: Resource,
+  { store, databases, clock, contract, urlOf }: StateSources,
+  { secrets, latest }: StateRequest,
+): Promise<ResourceState> {
+  const { id, token, type, name, tier, status, owner, subnet, createdAt, expiresAt } = resource
+  const url = urlOf(resource)
+  const kept = type === 'webhook' ? await store.deliveries(token) : undefined
+  return {
+    id,
+    token: secrets ? token : maskedToken(token),
+    ...{ type, name, tier, status, owner, subnet },
+    url: secrets ? url : maskedUrl(url, token),
+    createdAt: iso(createdAt),
+    expiresAt: expiresAt === null ? null : iso(expiresAt),
+    expiresInMs: expiresAt === null ? null : expiresAt - clock.now(),
+    limits: limitsState(resource, contractOf(contract)),
+    database: type === 'postgres' ? await databaseState(databases, token) : null,
+    deliveries:
+      kept === undefined
+        ? null
+        : {
+            kept: kept.length,
+            latest: kept.slice(0, latest).map(delivery => describeDelivery(delivery, secrets ? null : token)),
+          },
+  }
+}
+
+function limitsState({ type, tier }: Resource, contract: Contract): ResourceState['limits'] {
+  const { storageMb, connections, requestsStored } = limitsOf(tier, contract)
+  return type === 'postgres' ? { storageMb, connections } : { requestsStored }
+}
+
+async function databaseState(databases: DatabaseProvider, token: string): Promise<ResourceState['database']> {
+  const name = databaseName(token)
+  try {
+    const { sizeBytes, usedBytes, connections, state } = await databases.stats(name)
+    return { name, sizeBytes, usedBytes, connections, state }
+  } catch {
+    // An engine that is down is for /readyz to tell: all else can still be seen.
+    return null
+  }
+}
+
+type DeliveryState = NonNullable<InstanodeView['resources'][number]['deliveries']>['latest'][number]
+
+/** Enough to tell resources apart, too little to claim one. */
+function maskedToken(token: string): string {
+  return `${token.slice(0, 8)}-[masked]`
+}
+
+/** The URL of a resource without its secrets: a database's password, a receiver's token. */
+function maskedUrl(url: string, token: string): string {
+  return url.replace(token, maskedToken(token)).replace(/^(\w+:\/\/[^:/@]+:)[^@]+@/, '$1[masked]@')
+}
+
+/** @param hidden the token to mask in it; null: none */
+export function describeDelivery(delivery: Delivery, hidden: string | null): DeliveryState {
+  const { id, method, path, query, rawHeaders, body, receivedAt } = delivery
+  return {
+    id,
+    method,
+    path: hidden === null ? path : path.replaceAll(hidden, maskedToken(hidden)),
+    query,
+    headers: headersOf(rawHeaders, hidden === null),
+    body: beginningOf(body.toString('utf8'), SHOWN_BODY_CHARS),
+    bodyBytes: body.length,
+    receivedAt: iso(receivedAt),
+  }
+}
+
+/** Names in lower case; values of one name are joined. */
+function headersOf(raw: readonly string[], secrets: boolean): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]?.toLowerCase() ?? ''
+    const value = raw[at + 1] ?? ''
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
+  }
+  if (secrets) return headers
+  return Object.fromEntries(
+    Object.entries(maskHeaders(headers)).map(([name, value]) => [name, String(value)]),
+  )
 }

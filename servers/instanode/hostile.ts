@@ -1,7 +1,16 @@
 import { IdSource } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
-import { SharedLists } from './hostile/shared-lists.js'
-import type { InstanodeService } from './service.js'
+import type {
+  Abortable,
+  AccountToken,
+  Caller,
+  Claimed,
+  InstanodeService,
+  Owned,
+  ProvisionedDatabase,
+  ProvisionedReceiver,
+  Removed,
+} from './service.js'
 
 /** What an attack has the service do that it must never do. All of it is off unless an attack profile says otherwise. */
 export interface InstanodeHostility {
@@ -23,4 +32,40 @@ export function hostileService(
 export function tokenSecret({ ids }: Pick<Instance, 'ids'>, { tokenIssuer }: InstanodeHostility): Buffer {
   const source = tokenIssuer === undefined ? ids.stream('instanode') : new IdSource(tokenIssuer)
   return source.stream('jwt').bytes(32)
+}
+
+/** A service that caches a list without asking whose it is: the deputy that confuses its callers. */
+class SharedLists implements InstanodeService {
+  readonly #service: InstanodeService
+  #cached: Owned[] | undefined
+
+  constructor(service: InstanodeService) {
+    this.#service = service
+  }
+
+  async list(caller: Caller, call?: Abortable): Promise<Owned[]> {
+    const own = await this.#service.list(caller, call)
+    this.#cached ??= own
+    return this.#cached
+  }
+
+  createPostgres(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedDatabase> {
+    return this.#service.createPostgres(caller, name, call)
+  }
+
+  createWebhook(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedReceiver> {
+    return this.#service.createWebhook(caller, name, call)
+  }
+
+  claim(caller: Caller, token: string, call?: Abortable): Promise<Claimed> {
+    return this.#service.claim(caller, token, call)
+  }
+
+  remove(caller: Caller, token: string, call?: Abortable): Promise<Removed> {
+    return this.#service.remove(caller, token, call)
+  }
+
+  mintToken(caller: Caller, call?: Abortable): Promise<AccountToken> {
+    return this.#service.mintToken(caller, call)
+  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { timestamp } from '../../shared/util/go-json.js'
 import type { Contract } from './contract.js'
 import type { Owned } from './service.js'
-import { timestamp } from './timestamp.js'
 
 const instant = z.string().describe('RFC 3339, UTC')
 

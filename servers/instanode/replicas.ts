@@ -5,7 +5,7 @@ import type { Notices } from '../../shared/records/notices.js'
 import type { Reaper } from './domain/reaper.js'
 import type { Receivers } from './domain/receivers.js'
 import type { InstanodeState } from './state.js'
-import { readNews, TOPIC } from './store/postgres/news.js'
+import { readNews, TOPIC } from './store/postgres/postgres-store.js'
 import type { InstanodeStore } from './store/store.js'
 
 /** A notice that is lost costs this long, in milliseconds of the machine's. */

@@ -8,11 +8,9 @@ import type { Contract } from './contract.js'
 import type { Core } from './core.js'
 import type { DatabaseCopies, DatabaseProvider } from './databases/provider.js'
 import type { KnownTokens } from './domain/accounts.js'
-import { databaseName } from './domain/database.js'
-import type { Resource } from './domain/model.js'
+import { databaseName, type Resource } from './domain/model.js'
 import type { InstanodeTables } from './store/store.js'
-import { makeDatabases } from './world/make-databases.js'
-import { beginInstanode } from './world.js'
+import { beginInstanode, makeDatabases } from './world.js'
 
 export interface InstanodeStateOptions {
   instance: Instance

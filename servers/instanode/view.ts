@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
-import { callUnderWay } from '../../shared/mcp/server-view.js'
+import { callUnderWay, mcpEndpoint } from '../../shared/mcp/server-view.js'
 import { account } from '../../shared/schemas/account.js'
 import { instant } from '../../shared/schemas/instant.js'
-import { mcpEndpoint } from '../control/schemas/mcp-url.js'
 
 const delivery = z
   .strictObject({

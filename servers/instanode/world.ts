@@ -9,18 +9,24 @@ import {
   liveThrough,
   storyClock,
 } from '../../shared/world/replay.js'
-import type { World, WorldAccount, WorldDatabase, WorldReceiver } from '../../shared/world/world.js'
-import { badWorld } from '../../shared/world/world-error.js'
+import {
+  badWorld,
+  type World,
+  type WorldAccount,
+  type WorldDatabase,
+  type WorldReceiver,
+} from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
 import { type Core, createCore } from './core.js'
-import type { Account } from './domain/account.js'
-import { databaseName } from './domain/database.js'
-import type { ResourceType } from './domain/model.js'
+import type { DatabaseProvider, DatabaseSpec, DatabaseStats, ProviderInfo } from './databases/provider.js'
+import { type Account, databaseName, type ResourceType } from './domain/model.js'
+import type { Receivers } from './domain/receivers.js'
 import { LIFETIME } from './limits.js'
 import { openMemory } from './store/open-store.js'
 import type { InstanodeTables } from './store/store.js'
-import { deliver } from './world/deliver.js'
-import { type PlannedDatabase, PlannedDatabases } from './world/planned-databases.js'
+
+/** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
+const CONNECT_MS = 75_000
 
 export interface BeginOptions {
   machine: Instance['machine']
@@ -180,5 +186,119 @@ class Past {
     const leftMs = agoMsOf(left)
     if (leftMs > LIFETIME.ms) throw badWorld(`${where}.left`, `no more than ${LIFETIME.text} can be left`)
     return LIFETIME.ms - leftMs
+  }
+}
+
+type WorldDelivery = NonNullable<WorldReceiver['deliveries']>[number]
+
+/** Delivers to a receiver what a world says it has taken. @throws Refusal `bad_world` if it takes nothing (any more) */
+async function deliver(
+  receivers: Receivers,
+  token: string,
+  { method = 'POST', query = '', headers = {}, body = '', times = 1 }: WorldDelivery,
+  where: string,
+): Promise<void> {
+  const request = {
+    method,
+    path: `/webhook/receive/${token}`,
+    query,
+    rawHeaders: Object.entries(headers).flat(),
+    body: Buffer.from(body),
+  }
+  for (let nth = 0; nth < times; nth++) {
+    const id = await receivers.take(token, request)
+    if (id === undefined) throw badWorld(`${where}.ago`, 'the receiver took nothing any more by then')
+  }
+}
+
+/** A database that is to be there once the world is in place. */
+interface PlannedDatabase {
+  readonly spec: DatabaseSpec
+  readonly blocked: boolean
+}
+
+/** Databases that are only planned: a world is made aside, and its databases with its being put in place. */
+class PlannedDatabases implements DatabaseProvider {
+  readonly info: ProviderInfo = { kind: 'embedded', notes: [] }
+  readonly #planned = new Map<string, PlannedDatabase>()
+
+  /** In the order in which they were asked for. */
+  get planned(): PlannedDatabase[] {
+    return [...this.#planned.values()]
+  }
+
+  async provision(spec: DatabaseSpec): Promise<{ url: string }> {
+    this.#planned.set(spec.name, { spec, blocked: false })
+    // Known when it is made.
+    return { url: '' }
+  }
+
+  async setLimits(name: string, limits: DatabaseSpec['limits']): Promise<void> {
+    const planned = this.#planned.get(name)
+    if (planned !== undefined) this.#planned.set(name, { ...planned, spec: { ...planned.spec, limits } })
+  }
+
+  async block(name: string): Promise<void> {
+    const planned = this.#planned.get(name)
+    if (planned !== undefined) this.#planned.set(name, { ...planned, blocked: true })
+  }
+
+  async drop(name: string): Promise<void> {
+    this.#planned.delete(name)
+  }
+
+  async stats(): Promise<DatabaseStats> {
+    return { sizeBytes: 0, usedBytes: 0, connections: 0, state: 'asleep' }
+  }
+
+  async copy(): Promise<{ id: string; names: string[] }> {
+    return { id: 'none', names: [] }
+  }
+
+  async putBack(): Promise<void> {}
+
+  async forget(): Promise<void> {}
+
+  async ready(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+/**
+ * Makes the databases of a world, and runs its SQL in them as their owners.
+ *
+ * @returns where each is reached, by its name
+ * @throws Refusal `bad_world` for SQL that fails; whatever the provider could not do
+ */
+export async function makeDatabases(
+  databases: DatabaseProvider,
+  { planned, sql }: Pick<Beginning, 'planned' | 'sql'>,
+): Promise<Map<string, string>> {
+  const urls = new Map<string, string>()
+  for (const { spec } of planned) {
+    // One may be left from an earlier run with the same seed, in a directory that is kept.
+    await databases.drop(spec.name)
+    urls.set(spec.name, (await databases.provision(spec)).url)
+  }
+  for (const { database, sql: texts, where } of sql) {
+    const url = urls.get(database)
+    // What has expired by the start is not there to run anything in.
+    if (url !== undefined) await runSql(url, texts, where)
+  }
+  for (const { spec, blocked } of planned) if (blocked) await databases.block(spec.name)
+  return urls
+}
+
+async function runSql(url: string, texts: readonly string[], where: string): Promise<void> {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS })
+  await client.connect()
+  try {
+    for (const text of texts) await client.query(text)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? `${error.code} ` : ''
+    throw badWorld(where, `it fails with ${code}${error instanceof Error ? error.message : String(error)}`)
+  } finally {
+    await client.end()
   }
 }

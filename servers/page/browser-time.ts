@@ -15,3 +15,16 @@ export function later(ms: number, work: () => void): () => void {
 export function every(ms: number, work: () => void): void {
   setInterval(work, ms)
 }
+
+/** Calls `work` once in the next frame, however often it is asked for before that. */
+export function eachFrame(work: () => void): () => void {
+  let waiting = false
+  return () => {
+    if (waiting) return
+    waiting = true
+    requestAnimationFrame(() => {
+      waiting = false
+      work()
+    })
+  }
+}

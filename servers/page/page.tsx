@@ -1,9 +1,81 @@
 import { render } from 'preact'
-import { App } from './app.js'
+import { calls } from './live/calls.js'
+import { connection } from './live/connection.js'
+import { told } from './live/deeds.js'
+import { gateways, pending } from './live/gateways.js'
 import { goLive } from './live/go-live.js'
+import { faults, state } from './live/state.js'
+import { Calls } from './parts/calls.js'
+import { Gateway } from './parts/gateway.js'
+import { Head } from './parts/head.js'
+import { Receivers } from './parts/receivers.js'
+import { Resources } from './parts/resources.js'
+import { Rooms } from './parts/rooms.js'
+import { Routes } from './parts/routes.js'
 import { showInvisible } from './parts/show-invisible.js'
+import { Traffic } from './parts/traffic.js'
+import { Faults, Overlays } from './parts/trouble.js'
 
 showInvisible()
 const root = document.getElementById('page')
 if (root !== null) render(<App />, root)
 goLive()
+
+/** The whole page. */
+function App() {
+  const guarded = gateways.value.length > 0
+  return (
+    <div class={`page page-${connection.value}${guarded ? ' page-guarded' : ''}`}>
+      <Head />
+      <Contents />
+      <main class="main">
+        <Gateway />
+        <Calls />
+        <Traffic />
+        <Rooms />
+        <Resources />
+        <Receivers />
+        <Faults />
+        <Overlays />
+        <Routes />
+      </main>
+    </div>
+  )
+}
+
+type Part = [id: string, name: string, count: number]
+
+/** Ways to the parts of the page, with how much there is in each. */
+function Contents() {
+  const { instanode, safebot } = state.value ?? {}
+  const ofType = (type: string) => instanode?.resources.filter(resource => resource.type === type).length ?? 0
+  const parts: Part[] = [['calls', 'Calls', calls.value.length]]
+  if (gateways.value.length > 0) parts.unshift(['gateway', 'Gateway', pending.value.length])
+  parts.push(['traffic', 'Traffic', 0])
+  if (safebot) parts.push(['rooms', 'Rooms', safebot.rooms.length])
+  if (instanode)
+    parts.push(['resources', 'Databases', ofType('postgres')], ['receivers', 'Receivers', ofType('webhook')])
+  parts.push(['faults', 'Faults', faults.value.length])
+  return (
+    <div class="bar">
+      <nav class="contents" aria-label="Parts of this page">
+        {parts.map(([id, name, count]) => (
+          <a key={id} href={`#${id}`}>
+            {name}
+            {count > 0 && <span class="num dim"> {count.toLocaleString('en')}</span>}
+          </a>
+        ))}
+      </nav>
+      <ToldLine />
+    </div>
+  )
+}
+
+/** What was done last, or why it could not be. */
+function ToldLine() {
+  return (
+    <p class={`told${told.value?.failed ? ' told-failed' : ''}`} role="status">
+      {told.value?.text}
+    </p>
+  )
+}

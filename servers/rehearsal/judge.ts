@@ -1,6 +1,7 @@
 import { isObject } from '../../shared/util/is-object.js'
+import { secretsIn } from '../../shared/util/secrets.js'
 import { shown } from '../../shared/util/shown.js'
-import { POLICY_META } from '../gateway/denial.js'
+import { POLICY_META } from '../gateway/messages.js'
 import type { Decision } from '../gateway/policy/model.js'
 import type { Expected, JudgedCall } from './rehearsal.js'
 import type { Answer } from './via/caller.js'
@@ -91,4 +92,21 @@ function ruleIn(answer: Answer): string | undefined {
   const { _meta } = answer.message.result
   const policy = isObject(_meta) ? _meta[POLICY_META] : undefined
   return isObject(policy) && typeof policy.rule === 'string' ? policy.rule : undefined
+}
+
+/** The secrets that went through a gateway, by tool. */
+export class SecretsSeen {
+  readonly #seen = new Map<string, Set<string>>()
+
+  note(tool: string, way: 'arguments' | 'results', value: unknown): void {
+    for (const what of secretsIn(JSON.stringify(value) ?? '')) {
+      const passes = `${way} carry ${what}`
+      this.#seen.set(passes, (this.#seen.get(passes) ?? new Set()).add(tool))
+    }
+  }
+
+  /** `results carry a database URL …: create_postgres`. */
+  sentences(): string[] {
+    return [...this.#seen].map(([passes, tools]) => `${passes}, as seen here: ${[...tools].join(', ')}`)
+  }
 }

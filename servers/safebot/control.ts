@@ -1,6 +1,15 @@
-import type { ControlledServer, Gauge } from '../../shared/instance.js'
-import { busyGauge, reached } from '../control/reached.js'
-import { type StateSources, stateOf } from './control/state.js'
+import type { Clock } from '../../shared/clock/clock.js'
+import type { ContractName } from '../../shared/contract.js'
+import type { ControlledServer, Gauge, StateRequest } from '../../shared/instance.js'
+import type { McpHost } from '../../shared/mcp/host.js'
+import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/server-view.js'
+import { iso } from '../../shared/schemas/instant.js'
+import type { Agent } from './agents.js'
+import type { Consumer } from './domain/consumer.js'
+import type { RoomOverview } from './domain/overview.js'
+import type { Relay } from './domain/relay.js'
+import type { StoredMessage } from './domain/room.js'
+import { unseal } from './sealing.js'
 import type { SafebotView } from './view.js'
 
 /** A room that nobody opens. */
@@ -37,4 +46,109 @@ export function controlled({ listening, ...sources }: ControlledOptions): Contro
 
 function gauge(name: string, about: string, value: number): Gauge {
   return { name, about, labels: {}, value }
+}
+
+/** The keys that this process has come by, the likeliest of each room first. The service itself has none. */
+export type KeysInHand = ReadonlyMap<string, readonly Uint8Array[]>
+
+/**
+ * @param world of the rooms of the world, by room
+ * @param named under which rooms have been named to the tools, which run in this process
+ */
+export function keysInHand(
+  world: ReadonlyMap<string, Uint8Array>,
+  named: ReadonlyMap<string, readonly Uint8Array[]> = new Map(),
+): KeysInHand {
+  const keys = new Map<string, readonly Uint8Array[]>(named)
+  for (const [roomId, key] of world) keys.set(roomId, [key, ...(named.get(roomId) ?? [])])
+  return keys
+}
+
+/** The text of a message, if one of the keys opens it. */
+export function textOf(message: StoredMessage, keys: readonly Uint8Array[]): string | null {
+  for (const key of keys) {
+    const text = unseal(key, message)
+    if (text !== null) return text
+  }
+  return null
+}
+
+type RoomState = SafebotView['rooms'][number]
+
+interface StateSources {
+  relay: Relay
+  host: McpHost<Agent>
+  clock: Clock
+  contract: ContractName
+  /** Where it listens; undefined: nowhere. */
+  url(): string | undefined
+  /** Keys of rooms, as far as this process has come by them. */
+  keys(): KeysInHand
+}
+
+/** What exists now, as plain data. */
+async function stateOf(
+  { relay, host, clock, contract, url, keys }: StateSources,
+  { latest, secrets }: StateRequest,
+): Promise<SafebotView> {
+  const now = clock.now()
+  const inHand = keys()
+  return {
+    contract,
+    mcpUrl: mcpUrl(url()),
+    rooms: (await relay.overview.rooms(latest)).map(overview => {
+      const known = inHand.get(overview.room.id) ?? []
+      return roomState(overview, now, known, secrets)
+    }),
+    identities: await relay.identities.count(),
+    calls: callsUnderWay(host, now),
+  }
+}
+
+function roomState(
+  overview: RoomOverview,
+  now: number,
+  keys: readonly Uint8Array[],
+  secrets: boolean,
+): RoomState {
+  const { room, present, participants, waiting, buffered, messages, consumers } = overview
+  return {
+    id: room.id,
+    createdAt: iso(room.createdAt),
+    activeAt: iso(room.activeAt),
+    lastSeq: room.lastSeq,
+    signedOnly: room.signedOnly,
+    present,
+    participants: participants.map(({ name, lastSeenMsAgo }) => ({ name, lastSeenMsAgo })),
+    ...{ waiting, buffered },
+    keyKnown: keys.length > 0,
+    messages: messages.map(message => ({
+      ...messageState(message),
+      ...(secrets && { text: textOf(message, keys) }),
+    })),
+    consumers: consumers.map(consumer => consumerState(consumer, now)),
+  }
+}
+
+function messageState({ ts, ...message }: StoredMessage): RoomState['messages'][number] {
+  return { ...message, at: iso(ts) }
+}
+
+function consumerState(consumer: Consumer, now: number): RoomState['consumers'][number] {
+  const { handle, cursor } = consumer
+  const held = consumer.held(now)
+  if (held === null) return { handle, cursor, lease: null }
+  const { claimId, seq, claimedAt, ttlMs } = held
+  const expiresAt = claimedAt + ttlMs
+  return {
+    handle,
+    cursor,
+    lease: {
+      claimId,
+      seq,
+      claimedAt: iso(claimedAt),
+      expiresAt: iso(expiresAt),
+      remainingMs: expiresAt - now,
+    },
+  }
 }

@@ -10,12 +10,10 @@ import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/util/version.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
-import { Agent } from './agent.js'
-import { Agents, readHandle } from './agents.js'
+import { Agent, Agents, readHandle } from './agents.js'
 import type { RemoteServices } from './client/index.js'
 import { type Contract, contractOf } from './contract.js'
-import { keysInHand } from './control/keys-in-hand.js'
-import { controlled } from './control.js'
+import { controlled, keysInHand } from './control.js'
 import { Relay } from './domain/relay.js'
 import { copying } from './hostile.js'
 import { createRest } from './http/index.js'
@@ -26,14 +24,14 @@ import type { SafebotService } from './service.js'
 import { SafebotState } from './state.js'
 import { MemoryStore } from './store/memory.js'
 import type { SafebotStore } from './store/store.js'
+import { refusalText } from './tools/context.js'
 import { createTools } from './tools/index.js'
-import { refusalText } from './tools/refusal-text.js'
 import type { SafebotView } from './view.js'
+
+export type { SafebotOptions } from './options.js'
 
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'safebot-chat'
-
-export type { SafebotOptions } from './options.js'
 
 /** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Safebot {

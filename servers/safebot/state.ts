@@ -8,8 +8,7 @@ import type { Contract } from './contract.js'
 import type { Relay, RelayState } from './domain/relay.js'
 import type { SafebotLimits } from './limits.js'
 import type { Others } from './store/store.js'
-import { SharedWorld, type WorldKeys } from './world/shared-world.js'
-import { beginSafebot } from './world.js'
+import { beginSafebot, SharedWorld, type WorldKeys } from './world.js'
 
 export interface SafebotStateOptions {
   instance: Instance

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
-import { callUnderWay } from '../../shared/mcp/server-view.js'
+import { callUnderWay, mcpEndpoint } from '../../shared/mcp/server-view.js'
 import { instant } from '../../shared/schemas/instant.js'
-import { mcpEndpoint } from '../control/schemas/mcp-url.js'
 
 const message = z
   .strictObject({

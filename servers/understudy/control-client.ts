@@ -3,18 +3,18 @@ import { type StateAnswer, stateAnswer } from '../control/schemas/state.js'
 import { type InstanodeView, instanodeView } from '../instanode/view.js'
 import { type SafebotView, safebotView } from '../safebot/view.js'
 
-export type { EntryJson } from '../../shared/journal/entry-json.js'
+export type { EntryJson } from '../../shared/journal/entry.js'
 export type { AccountState } from '../../shared/schemas/account.js'
 export type { Approval, ApprovalDecision } from '../../shared/schemas/approval.js'
 export type { AuditFilter, GatewayEntry } from '../../shared/schemas/audit.js'
 export type { GatewayView } from '../../shared/schemas/gateway.js'
 export type { SnapshotSummary } from '../control/client/control-client.js'
-export { ControlError } from '../control/client/control-error.js'
-export type { GatewayEvent } from '../control/client/gateway-events.js'
+export type { GatewayEvent, JournalEvent } from '../control/client/events.js'
+export { ControlError } from '../control/client/exchange.js'
 export type { StreamRequest } from '../control/client/journal.js'
-export type { JournalEvent } from '../control/client/journal-events.js'
 export type { ClockState } from '../control/schemas/clock.js'
-export type { Replicas } from '../control/schemas/replicas.js'
+export type { Replicas } from '../control/schemas/state.js'
+
 export type { InstanodeView, SafebotView }
 
 /** What exists now, of the servers that the instance has. */

@@ -1,13 +1,30 @@
 import { Refusal } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
-import { SERVER_NAMES, type ServerName } from '../../shared/util/server-name.js'
+import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { ControlledGateways } from '../control/controlled.js'
 import { GatewayRecord } from '../control/gateway-record.js'
+import type { GatewayOptions, PolicySource } from '../gateway/gateway-options.js'
 import type { Gateway } from '../gateway/index.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
-import type { GatewayInFront, GatewaysOptions } from './gateways-options.js'
+
+/** A gateway in front of a server of the instance: what of its options is not the instance's to say. */
+export type GatewayInFront = Pick<
+  GatewayOptions,
+  | 'policy'
+  | 'port'
+  | 'grants'
+  | 'upstreamHeaders'
+  | 'passHeaders'
+  | 'handle'
+  | 'approvalHoldMs'
+  | 'approvalPort'
+  | 'auditFile'
+>
+
+/** Which servers have one in front; a policy alone is a gateway on a free port that holds every call to it. */
+export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
 /** Where each server of an instance is reached over MCP. */
 export type Upstreams = Partial<Record<ServerName, string>>

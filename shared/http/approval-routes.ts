@@ -1,3 +1,4 @@
+import { Refusal } from '../errors.js'
 import {
   type Approval,
   type ApprovalDecision,
@@ -40,4 +41,10 @@ export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
       run: ({ body, call }) => approvals.decide(call.params.id ?? '', body.decision),
     }),
   ]
+}
+
+/** What is said of an approval that there is not. */
+export function unknownApproval(id: string): Refusal {
+  const hint = 'it was never asked for, or its time has passed; the list has those that can be decided'
+  return new Refusal('unknown_approval', `there is no approval ${JSON.stringify(id)}`, hint)
 }

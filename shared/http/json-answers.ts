@@ -1,7 +1,25 @@
-import { statusOf } from '../../servers/control/statuses.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
 import type { HttpAnswer } from './routes.js'
+
+/** The status of each refusal that is not told by the rule below. */
+const STATUSES: Readonly<Record<string, number>> = {
+  unknown_account: 404,
+  unknown_entry: 404,
+  unknown_snapshot: 404,
+  unknown_approval: 404,
+  no_such_server: 404,
+  journal_wait: 408,
+  body_too_large: 413,
+  unreadable_world: 400,
+  internal_error: 500,
+  not_ready: 503,
+  clock_closed: 503,
+  instance_closed: 503,
+  journal_stopped: 503,
+  store_unavailable: 503,
+  store_busy: 503,
+}
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -48,4 +66,9 @@ export function refused(error: unknown, log: Log): HttpAnswer {
   }
   log.error('a request to the control plane failed', error)
   return failure(500, 'internal_error', 'something failed that the request could not mend', 'the log has it')
+}
+
+/** What cannot be read, or names what there is not, is a bad request; what can be and does not fit what is now, a conflict. */
+function statusOf({ code }: Refusal): number {
+  return STATUSES[code] ?? (/^(bad|unknown)_/.test(code) ? 400 : 409)
 }

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { z } from 'zod'
+import { goJson } from '../util/go-json.js'
 import { isObject } from '../util/is-object.js'
-import { argsHash } from './args-hash.js'
-import type { EntryJson } from './entry-json.js'
-import { maskHeaders } from './mask.js'
+import { maskHeaders } from '../util/secrets.js'
 import { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind } from './outcome.js'
-import { traceId } from './trace.js'
+
+/** W3C Trace Context: version, trace id, parent id, flags; what a later version may add comes behind a dash. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/
 
 export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 
@@ -232,3 +235,47 @@ function hashOrNull(value: unknown): string | null {
     throw error
   }
 }
+
+/**
+ * `sha256:` and the hex digest of `value` as compact JSON with sorted keys: equal to the one in a gateway's own log
+ * (facts: Intercept's `args_hash`), so that the two logs can be joined.
+ */
+export function argsHash(value: unknown): string {
+  return `sha256:${createHash('sha256')
+    .update(goJson(value ?? {}))
+    .digest('hex')}`
+}
+
+/** The trace id of a `traceparent`; null for one that is absent or not well-formed, as the recommendation has it. */
+function traceId(traceparent: unknown): string | null {
+  return typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent)?.[1] ?? null) : null
+}
+
+/** An entry as it is written: to a file, to a stream, in a page. */
+export const entryJson = z
+  .strictObject({
+    seq: z.int().describe('1 for the first request of the instance'),
+    at: z.string().describe('the instance’s clock, ISO 8601'),
+    wall: z.string().describe('the machine’s time, ISO 8601'),
+    server: z.string(),
+    instance: z.string(),
+    transport: z.enum(TRANSPORTS),
+    session: z.string().nullable(),
+    caller: z.string().describe('a handle, an account'),
+    method: z.string().nullable(),
+    tool: z.string().nullable(),
+    arguments: z.unknown(),
+    argsHash: z.string().nullable().describe('sha256: over compact JSON with sorted keys'),
+    headers: z
+      .record(z.string(), z.union([z.string(), z.array(z.string())]))
+      .describe('secrets are masked, their presence is not'),
+    outcome: z.enum(OUTCOMES).nullable().describe('null: it is under way'),
+    durationMs: z.number().nullable(),
+    requestBytes: z.int(),
+    responseBytes: z.int(),
+    raw: z.string().describe('the exact request body'),
+    trace: z.string().nullable().describe('the trace id of its W3C traceparent'),
+  })
+  .meta({ id: 'JournalEntry' })
+
+export type EntryJson = z.infer<typeof entryJson>

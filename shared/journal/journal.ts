@@ -5,12 +5,20 @@ import type { JsonLinesFile } from '../util/json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import { KeptAnswers } from './kept-answers.js'
 import { type KnownNames, requireKnownNames } from './known-names.js'
-import { asLine, inWords } from './nearest.js'
-import { type PageRequest, pageSchema, type WaitOptions, waitSchema } from './requests.js'
 import type { JournalHands, JournalShare } from './share.js'
 import type { Tally } from './tally.js'
-import { Waiter, type Watcher } from './waiter.js'
-import { type Expected, expectedOf, type JournalFilter, matches, readWhere } from './where.js'
+import { asLine, inWords, Waiter, type Watcher } from './waiter.js'
+import {
+  type Expected,
+  expectedOf,
+  type JournalFilter,
+  matches,
+  type PageRequest,
+  pageSchema,
+  readWhere,
+  type WaitOptions,
+  waitSchema,
+} from './where.js'
 
 export interface JournalOptions {
   clock: Clock

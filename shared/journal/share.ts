@@ -1,5 +1,4 @@
-import type { JournalEntry } from './entry.js'
-import type { EntryJson } from './entry-json.js'
+import type { EntryJson, JournalEntry } from './entry.js'
 
 /** Whoever keeps a journal for other instances as well, and has from them what reached those. */
 export interface JournalShare {

@@ -2,11 +2,14 @@ import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../clock/clock.js'
 import type { FaultAction } from '../faults/fault.js'
 import { garblingOf } from '../faults/garbling.js'
-import { insteadOf } from '../faults/instead.js'
 import type { Due } from '../faults/table.js'
 import type { Cancellation } from '../util/cancellation.js'
+import { isObject } from '../util/is-object.js'
 import type { Reply } from './conversation.js'
-import type { JsonRpcResponse } from './messages.js'
+import { toolError } from './define-tool.js'
+import { errorResponse, type JsonRpcResponse, RpcCode } from './messages.js'
+
+const PAD = '.'
 
 /** What a call has that may meet a fault. */
 export interface Troubled {
@@ -50,4 +53,56 @@ export function meet(call: Troubled, { delayMs, act }: Due, clock: Clock, ways: 
   }
   const wakeup = clock.wakeAt(clock.now() + delayMs, goOn)
   call.cancellation.signal.addEventListener('abort', () => wakeup.cancel())
+}
+
+/**
+ * What a call is answered with instead of being run; undefined if it is run.
+ *
+ * Where an answer is garbled besides, as with `httpStatus` over HTTP, this is what goes out by ways that know no such thing.
+ */
+function insteadOf(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
+  if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
+  if ('rpcError' in act) return errorResponse(id, act.rpcError.code, act.rpcError.message)
+  if ('httpStatus' in act) {
+    const body = typeof act.body === 'string' ? act.body : JSON.stringify(act.body)
+    return errorResponse(id, RpcCode.transport, `HTTP ${act.httpStatus}${body ? `: ${body}` : ''}`)
+  }
+  if ('drop' in act && act.drop === 'before') {
+    return errorResponse(id, RpcCode.transport, 'the connection was cut')
+  }
+  return undefined
+}
+
+/**
+ * An answer whose JSON is exactly so many bytes: its text is padded with dots. One that is larger by itself gives way
+ * to dots alone; one whose id does not leave room even for those is as small as can be.
+ *
+ * @param bytes of the whole JSON-RPC message
+ */
+export function sized(response: JsonRpcResponse, bytes: number): JsonRpcResponse {
+  return padded(response, bytes) ?? padded(dotsFor(response.id), bytes) ?? dotsFor(response.id)
+}
+
+/** Undefined if it is too large, or has no text. */
+function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | undefined {
+  const missing = bytes - Buffer.byteLength(JSON.stringify(response))
+  if (missing < 0) return undefined
+  if ('error' in response) {
+    return {
+      ...response,
+      error: { ...response.error, message: response.error.message + PAD.repeat(missing) },
+    }
+  }
+  const { content } = response.result
+  if (!Array.isArray(content)) return undefined
+  const [first, ...rest]: unknown[] = content
+  if (!isObject(first) || typeof first.text !== 'string') return undefined
+  const text = first.text + PAD.repeat(missing)
+  return { ...response, result: { ...response.result, content: [{ ...first, text }, ...rest] } }
+}
+
+/** An error, since a result would have to bring the structure that its tool promises. */
+function dotsFor(id: RequestId | undefined): JsonRpcResponse {
+  const result = { content: [{ type: 'text', text: '' }], isError: true }
+  return { jsonrpc: '2.0', id: id ?? 0, result }
 }

@@ -1,8 +1,14 @@
 import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
-import type { JournalEntry } from '../journal/entry.js'
+import type { Refusal } from '../errors.js'
+import type { Due } from '../faults/table.js'
+import type { Instance } from '../instance.js'
+import type { Arrival, JournalEntry } from '../journal/entry.js'
 import { Cancellation } from '../util/cancellation.js'
+import { isObject } from '../util/is-object.js'
+import { meet, type Ways } from './apply-fault.js'
 import type { Call, Conversation, Reply } from './conversation.js'
 import type { Incoming } from './message-host.js'
+import type { JsonRpcResponse } from './messages.js'
 
 /** Requests under way at once, and the bytes of their bodies: parsed, those may take fifteen times as much. */
 const MAX_CALLS = 10_000
@@ -75,5 +81,128 @@ export class Calls<Caller> {
   drop(call: Call<Caller>): void {
     if (this.#calls.delete(call.id)) this.#bytes -= call.entry.requestBytes
     call.conversation.inflight.delete(call.callerId)
+  }
+}
+
+/** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
+export class AskedClients<Caller> {
+  readonly #asked = new Map<RequestId, Call<Caller>>()
+
+  /** @throws Error for a caller whose answer would have no way back */
+  ask(id: RequestId, call: Call<Caller>): void {
+    const { transport, session } = call.conversation
+    // Its answer would come in a POST of its own, and nothing would tell whose it is.
+    if (transport === 'http' && session === null) {
+      throw new Error('the caller has no session, so it cannot be asked anything: initialize first')
+    }
+    this.#asked.set(id, call)
+  }
+
+  /** Whether an answer is to something that this conversation was asked; it is answered then. */
+  take(id: RequestId | undefined, conversation: Conversation): boolean {
+    if (id === undefined || this.#asked.get(id)?.conversation !== conversation) return false
+    return this.#asked.delete(id)
+  }
+
+  /** The call is over: nobody waits for what was asked in its midst. */
+  drop(call: Call<Caller>): void {
+    for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
+  }
+}
+
+interface ArrivalsOptions<Caller> {
+  /** The server's name in the journal. */
+  name: string
+  journal: Instance['journal']
+  /** The caller as the journal names it. */
+  nameOf(caller: Caller): string
+}
+
+/** What reaches a server, as its journal has it. */
+export class Arrivals<Caller> {
+  readonly #options: ArrivalsOptions<Caller>
+
+  constructor(options: ArrivalsOptions<Caller>) {
+    this.#options = options
+  }
+
+  /** Opens the entry of a message. */
+  open({ message, raw, batchIndex, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
+    const { name, journal, nameOf } = this.#options
+    const method = isObject(message) && typeof message.method === 'string' ? message.method : null
+    const params = isObject(message) && isObject(message.params) ? message.params : {}
+    const isCall = method === 'tools/call'
+    const meta = isObject(params._meta) ? params._meta : undefined
+    return journal.open({
+      server: name,
+      transport: conversation.transport,
+      session: conversation.session,
+      caller: nameOf(caller),
+      method,
+      tool: isCall && typeof params.name === 'string' ? params.name : null,
+      arguments: isCall ? params.arguments : undefined,
+      headers,
+      traceparent: meta?.traceparent,
+      raw,
+      batchIndex,
+    })
+  }
+
+  /** Opens the entry of a request that never became a message. */
+  note(arrival: Omit<Arrival, 'server' | 'tool' | 'arguments'>): JournalEntry {
+    const { name, journal } = this.#options
+    return journal.open({ ...arrival, server: name, tool: null, arguments: undefined })
+  }
+}
+
+interface HeldCallsOptions<Caller> {
+  /** Of the server, as faults and overlays name it. */
+  name: string
+  instance: Pick<Instance, 'clock' | 'faults' | 'catalogue'>
+  /** The caller as the journal names it. */
+  nameOf(caller: Caller): string
+}
+
+/** The calls that a fault delays, or leaves hanging. */
+export class HeldCalls<Caller> {
+  readonly #options: HeldCallsOptions<Caller>
+  readonly #held = new Set<Call<Caller>>()
+
+  constructor(options: HeldCallsOptions<Caller>) {
+    this.#options = options
+  }
+
+  /** The faults set for a call of a tool, by that tool's genuine name. */
+  due({ method, caller }: Call<Caller>, tool: unknown): Due | undefined {
+    const { name, instance, nameOf } = this.#options
+    const { faults, catalogue } = instance
+    if (!faults.any || method !== 'tools/call' || typeof tool !== 'string') return undefined
+    return faults.due(name, catalogue.genuineName(name, nameOf(caller), tool))
+  }
+
+  /** Lets a call meet what is due on it. */
+  meet(call: Call<Caller>, due: Due, ways: Ways): void {
+    this.#held.add(call)
+    meet(call, due, this.#options.instance.clock, {
+      ...ways,
+      run: () => {
+        this.#held.delete(call)
+        ways.run()
+      },
+    })
+  }
+
+  /** Gives each a refusal for its answer: what they wait for is not to come any more. */
+  release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
+    for (const call of [...this.#held]) {
+      call.cancellation.cancel(refusal.reason)
+      const content = [{ type: 'text', text: refusal.sentence }]
+      answer(call, { jsonrpc: '2.0', id: call.callerId, result: { content, isError: true } })
+    }
+  }
+
+  /** The call is over. */
+  drop(call: Call<Caller>): void {
+    this.#held.delete(call)
   }
 }

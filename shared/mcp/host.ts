@@ -5,18 +5,16 @@ import {
   type JSONRPCRequest,
   McpError,
   type RequestId,
+  type Result,
 } from '@modelcontextprotocol/sdk/types.js'
 import { TokenBuckets } from '../clock/token-buckets.js'
 import type { Refusal } from '../errors.js'
-import { sized } from '../faults/sized.js'
+import type { Instance } from '../instance.js'
 import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
 import { isObject } from '../util/is-object.js'
-import { Arrivals } from './arrivals.js'
-import { AskedClients } from './asked-clients.js'
-import { Calls } from './calls.js'
+import { sized } from './apply-fault.js'
+import { Arrivals, AskedClients, Calls, HeldCalls } from './calls.js'
 import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
-import { HeldCalls } from './held-calls.js'
-import type { HostOptions, RequestHandler } from './host-options.js'
 import type { Incoming, MessageHost } from './message-host.js'
 import {
   type AnonymousError,
@@ -30,6 +28,33 @@ import {
   RpcCode,
 } from './messages.js'
 import { SdkLink } from './sdk-link.js'
+
+interface HostOptions<Caller> {
+  /** The server's name in the journal, and where faults and overlays are set. */
+  name: string
+  instance: Pick<
+    Instance,
+    'clock' | 'machine' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed' | 'log'
+  >
+  /**
+   * Who is calling.
+   *
+   * @throws Refusal if what the caller says of itself cannot be right
+   */
+  identify(clues: CallerClues): Caller
+  /** The caller as the journal names it. */
+  nameOf(caller: Caller): string
+  /** A conversation is over: what is kept for it may go. */
+  forget?(session: string): void
+  onError(error: Error): void
+}
+
+/**
+ * Runs the requests of one method.
+ *
+ * @throws McpError for a protocol error of that code
+ */
+type RequestHandler<Caller> = (call: Call<Caller>, params: JSONRPCRequest['params']) => Promise<Result>
 
 const SECONDS_BETWEEN_WARNINGS = 60
 

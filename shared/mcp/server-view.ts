@@ -1,6 +1,11 @@
 import { z } from 'zod'
+import type { Checks, Gauge } from '../instance.js'
 import { TRANSPORTS } from '../journal/entry.js'
 import { instant } from '../schemas/instant.js'
+import type { McpHost } from './host.js'
+
+/** Where a server takes MCP, as answers write it. */
+export const mcpEndpoint = z.string().nullable().describe('where it takes MCP; null: it listens nowhere')
 
 /** A request that has not been answered yet: one that is parked, as a rule. */
 export const callUnderWay = z
@@ -17,3 +22,48 @@ export const callUnderWay = z
   .meta({ id: 'CallUnderWay' })
 
 export type CallUnderWay = z.infer<typeof callUnderWay>
+
+/** @param url of the server's listener; undefined: it has none */
+export function mcpUrl(url: string | undefined): string | null {
+  return url === undefined ? null : `${url}/mcp`
+}
+
+/** What a server has not answered yet, as its state shows it. */
+export function callsUnderWay<Caller>(host: McpHost<Caller>, now: number): CallUnderWay[] {
+  return host.underWay().map(({ entry, caller, method }) => ({
+    seq: entry.seq,
+    caller,
+    method,
+    tool: entry.tool,
+    transport: entry.transport,
+    session: entry.session,
+    since: entry.at,
+    forMs: now - entry.atMs,
+  }))
+}
+
+/**
+ * Whether a server can be reached: its port, and the MCP server behind it.
+ *
+ * @param listening whether its port can be connected to; undefined: it has none
+ */
+export async function reached<Caller>(
+  host: McpHost<Caller>,
+  listening: boolean | undefined,
+): Promise<Checks> {
+  const mcp = await host.ping().then(
+    () => 'ok',
+    (error: Error) => error.message,
+  )
+  return { ...(listening !== undefined && { port: listening ? 'ok' : 'it does not listen any more' }), mcp }
+}
+
+/** How many requests a server has not answered yet. */
+export function busyGauge<Caller>(host: McpHost<Caller>): Gauge {
+  return {
+    name: 'calls_under_way',
+    about: 'MCP requests that have not been answered: parked ones, as a rule',
+    labels: { server: host.name },
+    value: host.busy,
+  }
+}

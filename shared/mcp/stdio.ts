@@ -8,11 +8,11 @@ import type { MessageHost } from './message-host.js'
 import {
   type AnonymousError,
   anonymousError,
+  batchRefusal,
   expectsAnswer,
   type JsonRpcResponse,
   RpcCode,
 } from './messages.js'
-import { batchRefusal } from './revisions.js'
 
 /** Answers that wait for a client to read them, in bytes. Past it nothing more is read from the client until it has. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024

@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked } from '../util/check.js'
-import type { KnownTools } from '../util/known-tools.js'
-import { type ListedTool, type Overlaid, overlay } from './listed.js'
-import { type Overlay, overlaySchema } from './overlay.js'
-import { pageOf } from './pages.js'
+import type { KnownTools, ToolListing } from '../util/known-tools.js'
+import { type Change, type Overlay, overlaySchema } from './overlay.js'
 
 /** An overlay, and how far it has come. */
 export type OverlayStatus = Overlay & { lists: number; inEffect: boolean }
@@ -197,4 +195,117 @@ function inEffect({ overlay: { after = 0 }, lists }: Row): boolean {
 function concerns(overlay: Overlay, server: string, caller: string | undefined): boolean {
   if (overlay.server !== server) return false
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
+}
+
+/** A tool as a list shows it: an added one need not have all that a genuine one has. */
+interface ListedTool extends Omit<ToolListing, 'title' | 'annotations'> {
+  title?: string
+  annotations?: Partial<ToolListing['annotations']>
+}
+
+/** A tool under its overlays. */
+interface Overlaid {
+  listing: ListedTool
+  /** Its genuine name; undefined for an added one. */
+  genuine: string | undefined
+  /** What an added one is answered with. */
+  answer: string
+  /** Arguments that the list promises and the tool does not know. */
+  extra: readonly string[]
+  hidden: boolean
+}
+
+/** The tools of a server under overlays, which are laid on in their order. */
+function overlay(tools: readonly ToolListing[], overlays: readonly Overlay[]): Overlaid[] {
+  const overlaid: Overlaid[] = tools.map(listing => ({
+    listing,
+    genuine: listing.name,
+    answer: '',
+    extra: [],
+    hidden: false,
+  }))
+  for (const { tool, do: change } of overlays) {
+    if ('add' in change) overlaid.push(added(change.add))
+    for (const shown of overlaid)
+      if (shown.genuine !== undefined && shown.genuine === tool) lay(shown, change)
+  }
+  return overlaid
+}
+
+function added({ answer, ...listing }: Extract<Change, { add: unknown }>['add']): Overlaid {
+  return {
+    listing: { inputSchema: { type: 'object' }, ...listing },
+    genuine: undefined,
+    answer,
+    extra: [],
+    hidden: false,
+  }
+}
+
+function lay(shown: Overlaid, change: Change): void {
+  const { listing } = shown
+  if ('rename' in change) shown.listing = { ...listing, name: change.rename }
+  else if ('describe' in change) {
+    const { describe: description, title = listing.title } = change
+    shown.listing = { ...listing, description, ...(title !== undefined && { title }) }
+  } else if ('annotate' in change) {
+    shown.listing = { ...listing, annotations: { ...listing.annotations, ...change.annotate } }
+  } else if ('hide' in change) shown.hidden = true
+  else if ('widen' in change) widen(shown, change)
+}
+
+function widen(shown: Overlaid, { widen: wider, required = [] }: Extract<Change, { widen: unknown }>): void {
+  const { listing, extra } = shown
+  const { properties = {}, required: needed = [], ...schema } = listing.inputSchema
+  const known = Object.keys(Object(properties))
+  const names = Array.isArray(needed) ? needed : []
+  const inputSchema = {
+    ...schema,
+    properties: { ...Object(properties), ...wider },
+    ...(names.length + required.length > 0 && { required: [...new Set([...names, ...required])] }),
+  }
+  shown.listing = { ...listing, inputSchema }
+  shown.extra = [...extra, ...Object.keys(wider).filter(name => !known.includes(name))]
+}
+
+interface Page<Item> {
+  items: Item[]
+  /** Undefined on the last page. */
+  nextCursor: string | undefined
+}
+
+/**
+ * One page of a list.
+ *
+ * @param sizes the size of every page, or those of the first ones, behind which the rest is one more
+ * @param cursor as a page before gave it; undefined for the first
+ * @throws Refusal `bad_cursor`
+ */
+function pageOf<Item>(
+  items: readonly Item[],
+  sizes: number | readonly number[],
+  cursor: string | undefined,
+): Page<Item> {
+  const pages = cut(items, sizes)
+  const index = cursor === undefined ? 0 : Number(/^page-([1-9]\d*)$/.exec(cursor)?.[1])
+  const page = pages[index]
+  if (page === undefined) {
+    throw new Refusal('bad_cursor', `unknown cursor ${JSON.stringify(cursor)}`, 'begin again without one')
+  }
+  return { items: page, nextCursor: index + 1 < pages.length ? `page-${index + 1}` : undefined }
+}
+
+function cut<Item>(items: readonly Item[], sizes: number | readonly number[]): Item[][] {
+  const pages: Item[][] = []
+  let rest = [...items]
+  if (typeof sizes === 'number') {
+    for (; rest.length > sizes; rest = rest.slice(sizes)) pages.push(rest.slice(0, sizes))
+  } else {
+    for (const size of sizes) {
+      pages.push(rest.slice(0, size))
+      rest = rest.slice(size)
+    }
+    if (rest.length === 0) return pages
+  }
+  return [...pages, rest]
 }

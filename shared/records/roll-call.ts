@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.js'
-import { wakeOrLater } from '../clock/wake-or-later.js'
+import { wakeOrLater } from '../clock/in-time.js'
 import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 

@@ -1,25 +1,81 @@
+import { z } from 'zod'
 import type { Clock } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
-import type { JournalEntry } from '../journal/entry.js'
+import { type EntryJson, entryJson, type JournalEntry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
 import type { JournalHands, JournalShare } from '../journal/share.js'
+import { OneAtATime } from '../util/locks.js'
 import type { Log } from '../util/log.js'
-import { OneAtATime } from '../util/one-at-a-time.js'
 import { JournalQueue } from './journal-queue.js'
-import {
-  adopted,
-  BEHIND,
-  CLEAR,
-  type JournalRow,
-  LATEST,
-  LOCK,
-  LOST,
-  PAGE,
-  TRIM,
-  WRITE,
-} from './journal-rows.js'
 import { RollCall } from './roll-call.js'
+import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
+
+/** What is behind a place, and the epoch it is of; where there is nothing, the epoch alone. */
+interface JournalRow {
+  readonly epoch: number
+  readonly place: number | null
+  /** NULL: it is the replica's own, or tells only what was lost. */
+  readonly entry: string | null
+  readonly lost: number | null
+}
+
+/** $1: how many. `after` is the place behind which they begin, `older` how many were let go or are not among them. */
+const LATEST = statement(`
+  WITH latest AS (SELECT place FROM journal ORDER BY place DESC LIMIT $1)
+  SELECT epoch, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
+         (dropped + (SELECT count(*) FROM journal) - (SELECT count(*) FROM latest))::bigint AS older
+  FROM journal_state`)
+
+/** Entries read at once. */
+const PAGE = 500
+
+/** $1: the place, $2: the replica. How many is written out, and that the state is one row: what it does not know, the planner takes for many. */
+const BEHIND = statement(`
+  SELECT epoch, place, entry, lost
+  FROM (SELECT epoch FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
+    SELECT place, CASE WHEN replica <> $2 THEN entry END AS entry, CASE WHEN replica <> $2 THEN lost ELSE 0 END AS lost
+    FROM journal WHERE place > $1 ORDER BY place LIMIT ${PAGE}
+  ) AS behind ON true
+  ORDER BY place`)
+
+/** Whoever changes the journal does so alone. */
+const LOCK = statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))")
+
+/** $4: the epoch that they were written for. */
+const WRITE = statement(`
+  INSERT INTO journal (replica, seq, entry)
+  SELECT $1, given.seq, given.entry
+  FROM journal_state, unnest($2::bigint[], $3::text[]) WITH ORDINALITY AS given (seq, entry, nth)
+  WHERE epoch = $4 ORDER BY nth
+  ON CONFLICT DO NOTHING`)
+
+const LOST = statement(
+  'INSERT INTO journal (replica, lost) SELECT $1, $2 FROM journal_state WHERE epoch = $3',
+)
+
+const CLEAR = statement(`
+  WITH gone AS (DELETE FROM journal)
+  UPDATE journal_state SET epoch = epoch + 1, dropped = 0 RETURNING epoch`)
+
+/** $1: how many are kept. */
+const TRIM = statement(`
+  WITH gone AS (
+    DELETE FROM journal WHERE place <= (SELECT max(place) - $1 FROM journal) RETURNING lost
+  )
+  UPDATE journal_state SET dropped = dropped + (SELECT count(*) + coalesce(sum(lost), 0) FROM gone)`)
+
+/** A newer version may write more than this one knows. */
+const known = z.object(entryJson.shape)
+
+/** An entry that another replica has written; undefined if it is none. */
+function adopted(text: string): EntryJson | undefined {
+  try {
+    return known.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
 
 const TOPIC = { written: 'journal-written', cleared: 'journal-cleared', call: 'journal' }
 

@@ -3,12 +3,14 @@ import type { Clock } from '../clock/clock.js'
 import { inTime } from '../clock/in-time.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
-import { BASE_MIGRATIONS } from './base-migrations.js'
-import { CLOCK_MIGRATIONS } from './clock-migrations.js'
-import { JOURNAL_MIGRATIONS } from './journal-migrations.js'
+import {
+  BASE_MIGRATIONS,
+  CLOCK_MIGRATIONS,
+  JOURNAL_MIGRATIONS,
+  SESSION_MIGRATIONS,
+} from './base-migrations.js'
 import { type Migration, migrate } from './migrations.js'
 import { Notices } from './notices.js'
-import { SESSION_MIGRATIONS } from './session-migrations.js'
 import { type Statement, statement } from './statement.js'
 import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'

@@ -1,3 +1,6 @@
+/** Unicode's White_Space, as the service trims; `String.trim` differs on U+0085 and U+FEFF. */
+const OUTER_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu
+
 /** What Go's encoder writes escaped, so that its JSON may stand in a page or a script. */
 const ESCAPED = /[<>&\u2028\u2029]/g
 
@@ -23,4 +26,17 @@ function escaped(json: string): string {
 function sorted(_key: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+export function trimSpace(text: string): string {
+  return text.replace(OUTER_SPACE, '')
+}
+
+/** An instant in RFC 3339, UTC; null stays null. */
+export function timestamp(instant: number): string
+
+export function timestamp(instant: number | null): string | null
+
+export function timestamp(instant: number | null): string | null {
+  return instant === null ? null : new Date(instant).toISOString()
 }

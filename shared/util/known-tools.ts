@@ -1,5 +1,10 @@
 import { Refusal } from '../errors.js'
 
+/** The two stand-ins, in the order they are started. */
+export const SERVER_NAMES = ['instanode', 'safebot'] as const
+
+export type ServerName = (typeof SERVER_NAMES)[number]
+
 /** The four hints of the specification, each written out: a policy author reads them. */
 export interface ToolHints {
   readOnlyHint: boolean

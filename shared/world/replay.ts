@@ -1,7 +1,7 @@
 import { Clock } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import { durationMs } from './duration.js'
-import { badWorld } from './world-error.js'
+import { badWorld } from './world.js'
 
 /** Something that has happened before the start. */
 export interface Happening {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
 import { duration } from './duration.js'
 
@@ -108,4 +109,15 @@ export type WorldIdentity = z.infer<typeof identity>
  */
 export function checkWorld(value: unknown, what: string): World {
   return checked(worldSchema, value, 'bad_world', what)
+}
+
+/**
+ * What is wrong with a world.
+ *
+ * @param where in it, e.g. `world.rooms[0].messages[2]`
+ * @param why what cannot be
+ * @param hint what to do about it
+ */
+export function badWorld(where: string, why: string, hint?: string): Refusal {
+  return new Refusal('bad_world', `${where}: ${why}`, hint)
 }

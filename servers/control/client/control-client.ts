@@ -1,10 +1,15 @@
 import type { z } from 'zod'
+import type { ClockChange } from '../../../shared/clock/change.js'
 import { type AccountState, account, type PLANS } from '../../../shared/schemas/account.js'
-import type { ClockState } from '../schemas/clock.js'
+import { type ClockState, clockState } from '../schemas/clock.js'
 import { readyAnswer } from '../schemas/health.js'
-import { type Replicas, replicasAnswer } from '../schemas/replicas.js'
-import { resetAnswer, snapshotAnswer, snapshotsAnswer } from '../schemas/snapshot.js'
-import { ControlledClock } from './clock.js'
+import {
+  type Replicas,
+  replicasAnswer,
+  resetAnswer,
+  snapshotAnswer,
+  snapshotsAnswer,
+} from '../schemas/state.js'
 import { Exchange } from './exchange.js'
 import { ControlledGateways } from './gateways.js'
 import { ControlledJournal } from './journal.js'
@@ -93,5 +98,28 @@ export class ControlClient<State> {
   /** In the text format of Prometheus. */
   async metrics(): Promise<string> {
     return (await this.#exchange.open({ method: 'GET', path: '/metrics' })).text()
+  }
+}
+
+/** The instance's clock, over HTTP. See `Clock`. */
+class ControlledClock {
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  get(): Promise<ClockState> {
+    return this.#exchange.read({ method: 'GET', path: '/clock' }, clockState)
+  }
+
+  /** Resolves when all that fell due has run. */
+  set(change: ClockChange): Promise<ClockState> {
+    return this.#exchange.read({ method: 'PUT', path: '/clock', body: change }, clockState)
+  }
+
+  /** @param ms how far; resolves when all that fell due has run */
+  advance(ms: number): Promise<ClockState> {
+    return this.#exchange.read({ method: 'POST', path: '/clock/advance', body: { ms } }, clockState)
   }
 }

@@ -1,3 +1,24 @@
+import { z } from 'zod'
+import { entryJson } from '../../../shared/journal/entry.js'
+import { approval } from '../../../shared/schemas/approval.js'
+import { gatewayEntry } from '../../../shared/schemas/audit.js'
+
+/** What the stream of a journal tells; `id` is where to go on from. */
+const journalEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('opened'), id: z.string(), entry: entryJson }),
+  z.object({ type: z.literal('ended'), id: z.string(), entry: entryJson }),
+  z.object({ type: z.literal('cleared'), id: z.string() }),
+  z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
+])
+
+/** What the stream of the gateways tells; `id` is where to go on from. */
+const gatewayEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('audit'), id: z.string(), entry: gatewayEntry }),
+  z.object({ type: z.literal('approval'), id: z.string(), approval }),
+  z.object({ type: z.literal('cleared'), id: z.string() }),
+  z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
+])
+
 /** One event of a stream, as it came. */
 export interface ServerEvent {
   type: string
@@ -29,4 +50,17 @@ function eventOf(block: string): ServerEvent | undefined {
   const type = fields.get('event')
   if (type === undefined) return undefined
   return { type, id: fields.get('id') ?? '', data: JSON.parse(fields.get('data') ?? '{}') }
+}
+
+export type GatewayEvent = z.infer<typeof gatewayEvent>
+
+export function gatewayEventOf({ type, id, data }: ServerEvent): GatewayEvent {
+  const more = type === 'audit' ? { entry: data } : type === 'approval' ? { approval: data } : Object(data)
+  return gatewayEvent.parse({ type, id, ...more })
+}
+
+export type JournalEvent = z.infer<typeof journalEvent>
+
+export function journalEventOf({ type, id, data }: ServerEvent): JournalEvent {
+  return journalEvent.parse({ type, id, ...(type === 'gap' ? Object(data) : { entry: data }) })
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { errorAnswer } from '../schemas/error.js'
-import { ControlError } from './control-error.js'
+import { Refusal } from '../../../shared/errors.js'
+import { errorAnswer } from '../schemas/health.js'
 import { type ServerEvent, serverEvents } from './events.js'
 
 export interface ControlRequest {
@@ -102,5 +102,33 @@ function parsed(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return undefined
+  }
+}
+
+/** What is null is empty in a URL, and what has parts is JSON. */
+export function queryOf(request: Readonly<Record<string, unknown>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(request)) {
+    if (value !== undefined)
+      query.set(
+        name,
+        typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? ''),
+      )
+  }
+  return query.size === 0 ? '' : `?${query}`
+}
+
+/** What the control plane has refused, or why it could not be asked (status 0). */
+export class ControlError extends Refusal {
+  override readonly name = 'ControlError'
+
+  /** @param status HTTP; 0: there was no answer */
+  constructor(
+    readonly status: number,
+    code: string,
+    message: string,
+    hint?: string,
+  ) {
+    super(code, message, hint)
   }
 }

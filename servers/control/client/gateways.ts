@@ -6,9 +6,8 @@ import {
 } from '../../../shared/schemas/approval.js'
 import { type AuditFilter, auditAnswer, type GatewayEntry } from '../../../shared/schemas/audit.js'
 import { type GatewayView, gatewaysAnswer } from '../../../shared/schemas/gateway.js'
-import type { Exchange, Resumption } from './exchange.js'
-import { type GatewayEvent, gatewayEventOf } from './gateway-events.js'
-import { queryOf } from './query.js'
+import { type GatewayEvent, gatewayEventOf } from './events.js'
+import { type Exchange, queryOf, type Resumption } from './exchange.js'
 
 /** The gateways in front of the servers, as seen over HTTP. */
 export class ControlledGateways {

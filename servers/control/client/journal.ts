@@ -1,10 +1,8 @@
-import type { EntryJson } from '../../../shared/journal/entry-json.js'
-import type { PageRequest, WaitOptions } from '../../../shared/journal/requests.js'
-import type { JournalFilter } from '../../../shared/journal/where.js'
+import type { EntryJson } from '../../../shared/journal/entry.js'
+import type { JournalFilter, PageRequest, WaitOptions } from '../../../shared/journal/where.js'
 import { entryAnswer, pageAnswer, proven, waitAnswer } from '../schemas/journal.js'
-import type { Exchange, Resumption } from './exchange.js'
-import { type JournalEvent, journalEventOf } from './journal-events.js'
-import { queryOf } from './query.js'
+import { type JournalEvent, journalEventOf } from './events.js'
+import { type Exchange, queryOf, type Resumption } from './exchange.js'
 
 export type StreamRequest = JournalFilter & Resumption
 

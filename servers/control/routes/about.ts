@@ -5,13 +5,12 @@ import {
   operation,
   rawOperation,
 } from '../../../shared/http/operation.js'
+import type { HttpAnswer } from '../../../shared/http/routes.js'
 import { VERSION } from '../../../shared/util/version.js'
 import type { Controlled } from '../controlled.js'
 import { pageAnswer } from '../page-files.js'
-import { probeAll } from '../probe.js'
-import { routeList } from '../route-list.js'
+import { probeAll, storeChecks } from '../probe.js'
 import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
-import { storeChecks } from '../store-checks.js'
 
 export interface AboutOptions {
   controlled: Controlled<unknown>
@@ -78,4 +77,13 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
       },
     }),
   ]
+}
+
+/** What somebody finds who comes to the control plane without knowing it: what it is, and what may be asked of it. */
+function routeList(operations: readonly OperationDescription[], instance: string): HttpAnswer {
+  const lines = operations.map(
+    ({ method, path, summary }) => `${method.padEnd(7)}${path.padEnd(26)}${summary}`,
+  )
+  const title = `${instance}: the control plane of mcp-understudy ${VERSION}`
+  return text(200, 'text/plain; charset=utf-8', `${title}\n\n${lines.join('\n')}\n`)
 }

@@ -1,7 +1,10 @@
 import { Refusal } from '../../../shared/errors.js'
 import { type Operation, operation } from '../../../shared/http/operation.js'
+import type { Instance } from '../../../shared/instance.js'
 import type { Journal } from '../../../shared/journal/journal.js'
+import { matches } from '../../../shared/journal/where.js'
 import { checked } from '../../../shared/util/check.js'
+import { changeStream } from '../change-stream.js'
 import {
   entryAnswer,
   entryPath,
@@ -9,6 +12,7 @@ import {
   pageAnswer,
   pageQuery,
   proven,
+  streamQuery,
   waitAnswer,
   waitRequest,
 } from '../schemas/journal.js'
@@ -88,4 +92,22 @@ function notSure(): Refusal {
     'nothing of the kind is known, but not every replica could be asked what reached it',
     'ask again; GET /replicas shows which there are, and /readyz whether the store is there',
   )
+}
+
+/** `GET /journal/stream`: what arrives, as it does: each entry once as it is opened and once as it ends. */
+export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal' | 'machine'>): Operation {
+  return changeStream({
+    path: '/journal/stream',
+    summary: 'What arrives, as events: opened, ended, cleared, and gap where some are no longer kept',
+    query: streamQuery,
+    source: journal,
+    machine,
+    tellerOf({ after = 0, ...where }) {
+      const expected = journal.expected(where)
+      return entry => {
+        if (entry.seq <= after || !matches(entry, expected)) return undefined
+        return { name: entry.outcome === undefined ? 'opened' : 'ended', json: JSON.stringify(entry) }
+      }
+    },
+  })
 }

@@ -1,10 +1,10 @@
 import { Refusal } from '../../../shared/errors.js'
 import { type Operation, operation } from '../../../shared/http/operation.js'
-import type { ControlledServer } from '../../../shared/instance.js'
+import type { ControlledServer, Instance } from '../../../shared/instance.js'
 import { account, planRequest } from '../../../shared/schemas/account.js'
 import type { Controlled } from '../controlled.js'
 import { clockStateOf } from '../schemas/clock.js'
-import { LATEST, stateAnswer, stateQuery } from '../schemas/state.js'
+import { LATEST, replicasAnswer, stateAnswer, stateQuery } from '../schemas/state.js'
 
 /** What exists now. */
 export function stateRoutes({ instance, instanode, safebot, views }: Controlled<unknown>): Operation[] {
@@ -69,4 +69,24 @@ function stateRequest({ secrets = false, latest = LATEST }: { secrets?: boolean;
 function present<Server extends ControlledServer<unknown>>(name: string, server: Server | undefined): Server {
   if (server !== undefined) return server
   throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows what it has')
+}
+
+/** Who else stands for the same. */
+export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
+  return operation({
+    method: 'GET',
+    path: '/replicas',
+    summary: 'The instances that share a store with this one, itself among them',
+    answer: replicasAnswer,
+    refusals: [503],
+    async run() {
+      if (store === undefined) return { store: null, replicas: [] }
+      const live = await store.replicas()
+      const replicas = live.map(({ number, instance, startedAt }) => ({
+        ...{ number, instance, startedAt: startedAt.toISOString() },
+        self: number === store.replica,
+      }))
+      return { store: store.shown, replicas }
+    },
+  })
 }

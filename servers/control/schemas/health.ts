@@ -1,5 +1,15 @@
 import { z } from 'zod'
-import { errorAnswer } from './error.js'
+
+/** The form of every error. */
+export const errorAnswer = z
+  .object({
+    error: z.strictObject({
+      code: z.string().describe('stable'),
+      message: z.string().describe('what failed, and the value it failed on'),
+      hint: z.string().nullable().describe('what to do next'),
+    }),
+  })
+  .meta({ id: 'Error' })
 
 export const healthAnswer = z
   .strictObject({ status: z.literal('ok'), version: z.string(), instance: z.string() })

@@ -1,7 +1,6 @@
 import { shown } from '../../../shared/util/shown.js'
-import type { Policy, Rule } from './model.js'
+import { type Policy, type Rule, rate } from './model.js'
 import type { Fields, Place } from './place.js'
-import { rate } from './windows.js'
 
 /** What all dialects write in the same way. */
 export interface Head {

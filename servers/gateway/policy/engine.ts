@@ -1,16 +1,16 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import { argumentAt } from './arguments.js'
 import { Counters, type Reservation } from './counters.js'
-import type {
-  Condition,
-  Decision,
-  Limit,
-  Policy,
-  PolicyCall,
-  PolicyEngine,
-  Rule,
-  Settlement,
+import {
+  argumentAt,
+  type Condition,
+  type Decision,
+  type Limit,
+  type Policy,
+  type PolicyCall,
+  type PolicyEngine,
+  type Rule,
+  type Settlement,
 } from './model.js'
 import { testOf } from './operators.js'
 

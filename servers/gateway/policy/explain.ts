@@ -1,7 +1,6 @@
 import { shown } from '../../../shared/util/shown.js'
 import { KNOWN_TOOLS, knownTool } from './known-tools.js'
-import type { Condition, Policy, Rule } from './model.js'
-import { rate } from './windows.js'
+import { type Condition, type Policy, type Rule, rate } from './model.js'
 
 export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limited' | 'allowed'
 

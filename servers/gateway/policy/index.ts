@@ -9,6 +9,5 @@ export type {
   Settlement,
   Warning,
 } from './model.js'
-export { readPolicyFile } from './policy-file.js'
 export { PolicyRefusal, type Problem } from './problems.js'
-export { readPolicy } from './read.js'
+export { readPolicy, readPolicyFile } from './read.js'

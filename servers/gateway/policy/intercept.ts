@@ -1,8 +1,30 @@
+import { cut, shown } from '../../../shared/util/shown.js'
 import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './common.js'
-import { counterFinder } from './intercept-counters.js'
-import { readRule } from './intercept-rule.js'
-import type { Policy, Rule } from './model.js'
-import type { Place } from './place.js'
+import { type CounterFinder, readConditions } from './conditions.js'
+import {
+  type Amount,
+  type Condition,
+  type Demand,
+  type Limit,
+  limitReached,
+  type Policy,
+  type Rule,
+  WINDOW_NAMES,
+  WINDOWS,
+  type WindowName,
+} from './model.js'
+import type { Fields, Place } from './place.js'
+import { entryOf, type Located, plain } from './problems.js'
+
+const STATE_KEYS = ['counter', 'window', 'increment', 'increment_from'] as const
+
+/** What a path calls the counters of `*`. */
+const GLOBAL = '_global'
+
+const RULE_KEYS = ['name', 'action', 'conditions', 'on_deny', 'state', 'rate_limit'] as const
+
+/** `approve` is not Intercept's: nobody has published a format for approvals. */
+const ACTIONS = ['evaluate', 'deny', 'approve'] as const
 
 const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools'] as const
 const TOOL_KEYS = ['rules'] as const
@@ -33,4 +55,216 @@ function readRules(tool: string, place: Place, read: (rule: Place, tool: string)
   )
   refuseDoubles(rules)
   return rules.map(({ rule }) => rule)
+}
+
+type RuleFields = Fields<(typeof RULE_KEYS)[number]>
+
+/** One rule as written: a limit with further conditions comes to two. */
+function readRule(place: Place, tool: string, counters: CounterFinder): Rule[] {
+  const fields = place.fields(RULE_KEYS)
+  if (fields === undefined) return []
+  const name = fields.require('name', 'every rule has one: a denial tells it')?.text() ?? ''
+  const onDeny = fields.get('on_deny')?.text()
+  const rule = (demand: Demand, message = `Denied by rule ${JSON.stringify(name)}`): Rule => ({
+    name,
+    message: onDeny ?? message,
+    line: place.line,
+    demand,
+  })
+  if (fields.get('rate_limit') !== undefined) return shorthand(fields, tool, rule)
+  const action = fields.get('action')?.oneOf(ACTIONS, remedyForAction(fields.get('action')))
+  if (action === 'deny' || action === 'approve') {
+    for (const key of ['conditions', 'state'] as const) {
+      fields
+        .get(key)
+        ?.refuse(`stands beside action: ${action}`, 'leave one out: the action is for every call')
+    }
+    if (action === 'approve') {
+      place.warn(
+        'own_approval',
+        "asks for approval in a form of this project's own: Intercept refuses it",
+        'note',
+      )
+      return [rule({ kind: 'approve' }, `Needs approval by rule ${JSON.stringify(name)}`)]
+    }
+    return [rule({ kind: 'deny' })]
+  }
+  return evaluated(fields, tool, counters, rule, name)
+}
+
+function evaluated(
+  fields: RuleFields,
+  tool: string,
+  counters: CounterFinder,
+  rule: (demand: Demand, message?: string) => Rule,
+  name: string,
+): Rule[] {
+  const place = fields.require('conditions', 'a rule that evaluates has at least one; action: deny has none')
+  if (place === undefined) return []
+  const conditions = readConditions(place, counters)
+  if (place.node.kind === 'list' && place.node.items.length === 0) {
+    place.mismatch('a rule that evaluates has at least one condition; action: deny has none')
+  }
+  const state = fields.get('state')
+  const counting = state === undefined ? undefined : readCounting(state, tool)
+  if (state === undefined || counting === undefined) return [rule({ kind: 'require', conditions })]
+  const { limit, rest } = limitAmong(conditions, counting, state)
+  return [
+    ...(rest.length > 0 ? [rule({ kind: 'require', conditions: rest })] : []),
+    ...(limit === undefined ? [] : [rule({ kind: 'limit', limit }, `Rate limit exceeded for ${name}`)]),
+  ]
+}
+
+function shorthand(
+  fields: RuleFields,
+  tool: string,
+  rule: (demand: Demand, message?: string) => Rule,
+): Rule[] {
+  for (const key of ['conditions', 'state'] as const) {
+    fields.get(key)?.refuse('stands beside rate_limit', 'leave one out, or make two rules of it')
+  }
+  const action = fields.get('action')
+  if (action !== undefined && action.plain() !== 'evaluate') {
+    action.refuse(`is ${JSON.stringify(action.plain())} beside rate_limit`, 'leave one out')
+  }
+  const place = fields.get('rate_limit')
+  const read = place === undefined ? undefined : readShorthand(place)
+  if (place === undefined || read === undefined || isUncountable(tool, place)) return []
+  const windowMs = WINDOWS[read.window]
+  const counter = `state.${scopeOf(tool)}._rate_${read.window}`
+  const limit = { counter, windowMs, max: read.max, amount: 1, perGrant: false }
+  return [rule({ kind: 'limit', limit }, limitReached(read.max, windowMs))]
+}
+
+function readCounting(place: Place, tool: string): Counting | undefined {
+  return isUncountable(tool, place) ? undefined : readState(place, scopeOf(tool))
+}
+
+/** Whether a tool can be counted; one that cannot is noted. */
+function isUncountable(tool: string, place: Place): boolean {
+  const remedy = uncountable(tool)
+  if (remedy !== undefined) place.refuse(`counts calls of ${shown(tool)}`, remedy)
+  return remedy !== undefined
+}
+
+function uncountable(tool: string): string | undefined {
+  if (tool.includes('.')) {
+    return 'Intercept cannot count a tool with a dot in its name: its path would be cut at the dot'
+  }
+  return tool === GLOBAL ? 'Intercept counts the calls of every tool under that name' : undefined
+}
+
+function remedyForAction(place: Place | undefined): string | undefined {
+  return place?.plain() === 'allow'
+    ? 'Intercept allows with no rules at all: rules: []; allow is the form of the tool pages, which has no version and no names'
+    : undefined
+}
+
+/** The scope of a tool's counters as a path has it. */
+function scopeOf(tool: string): string {
+  return tool === '*' ? GLOBAL : tool
+}
+
+/**
+ * Finds counters by `state.<scope>.<counter>`. The path is cut at its first two dots, so the counters of a tool with a dot in its name
+ * cannot be named.
+ *
+ * @param root the policy: conditions may name counters of rules further down
+ */
+function counterFinder(root: Located): CounterFinder {
+  const known = new Set<string>()
+  const tools = entryOf(root, 'tools')
+  for (const { key: tool, value } of tools?.kind === 'map' ? tools.entries : []) {
+    const rules = entryOf(value, 'rules')
+    for (const rule of rules?.kind === 'list' ? rules.items : []) {
+      const counter = entryOf(entryOf(rule, 'state'), 'counter')
+      if (counter !== undefined) known.add(`state.${scopeOf(tool)}.${plain(counter)}`)
+      const shorthand = entryOf(rule, 'rate_limit')
+      const window = shorthand === undefined ? undefined : String(plain(shorthand)).split('/')[1]
+      if (window !== undefined) known.add(`state.${scopeOf(tool)}._rate_${window}`)
+    }
+  }
+  return (path, place) => {
+    if (known.has(path)) return path
+    const all = known.size === 0 ? 'no rule has a state block' : `there are ${cut([...known].join(', '))}`
+    return place.mismatch(`it names no counter of a state block: ${all}`)
+  }
+}
+
+/** A `state` block: what it counts, before the conditions say how far. */
+interface Counting {
+  path: string
+  windowMs: number
+  amount: Amount
+}
+
+/** @param scope of the counters, as a path has it */
+function readState(place: Place, scope: string): Counting | undefined {
+  const fields = place.fields(STATE_KEYS)
+  if (fields === undefined) return undefined
+  const counter = fields.require('counter', 'name it')?.text()
+  const window = fields.require('window', `it is one of ${WINDOW_NAMES.join(', ')}`)?.oneOf(WINDOW_NAMES)
+  const amount = readAmount(fields)
+  if (counter === undefined || window === undefined || amount === undefined) return undefined
+  return { path: `state.${scope}.${counter}`, windowMs: WINDOWS[window], amount }
+}
+
+function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undefined {
+  const [from, by] = [fields.get('increment_from'), fields.get('increment')]
+  if (from === undefined) return by === undefined ? 1 : by.wholeNumber(1)
+  if (by !== undefined) by.refuse('stands beside increment_from', 'leave one out')
+  const path = from.text()
+  if (path === undefined) return undefined
+  const keys = path.slice('args.'.length).split('.')
+  if (!path.startsWith('args.') || keys.includes(''))
+    return from.mismatch('a path of an argument, e.g. args.amount')
+  return { keys, path }
+}
+
+/**
+ * Takes the limit from among the conditions: `lt` or `lte` on the block's own counter, judged with the call already counted, so that
+ * `lte 5` lets five calls through and `lt 5` four.
+ *
+ * @returns the limit, and the conditions that are left
+ */
+function limitAmong(
+  conditions: readonly Condition[],
+  { path, windowMs, amount }: Counting,
+  place: Place,
+): { limit: Limit | undefined; rest: Condition[] } {
+  const isLimit = (condition: Condition) =>
+    condition.path === path && (condition.op === 'lt' || condition.op === 'lte')
+  const [bound, second] = conditions.filter(isLimit)
+  const rest = conditions.filter(condition => !isLimit(condition))
+  if (second !== undefined) {
+    place.refuse(`limits ${cut(path)} twice`, 'only the smaller would ever count: leave one')
+  }
+  if (bound === undefined) {
+    place.warn(
+      'counter_stands_still',
+      `counts nothing: ${cut(path)} moves only by an lt or lte condition of this rule on it`,
+    )
+    return { limit: undefined, rest }
+  }
+  const given = Number(bound.value)
+  const max = Math.trunc(given) - (bound.op === 'lt' ? 1 : 0)
+  if (!Number.isSafeInteger(given))
+    place.warn('limit_cut', `limits to ${given}, which is cut to a whole number`)
+  if (max < 1)
+    place.warn('limit_of_none', `lets no call through: ${bound.op} ${given} is reached before the first`)
+  return { limit: { counter: path, windowMs, max, amount, perGrant: false }, rest }
+}
+
+/** `5/hour`. */
+function readShorthand(place: Place): { max: number; window: WindowName } | undefined {
+  const value = place.plain()
+  const [, count = '', word] = typeof value === 'string' ? (/^(\d{1,15})\/(\w+)$/.exec(value) ?? []) : []
+  const window = WINDOW_NAMES.find(name => name === word)
+  const max = Number(count)
+  if (window !== undefined && max >= 1) return { max, window }
+  return place.mismatch(
+    typeof value === 'object' && value !== null
+      ? 'it is written like 10/minute; the form with max and window is that of the tool pages, which has no version and no names'
+      : 'it is written like 30/minute, with minute, hour or day',
+  )
 }

@@ -1,7 +1,6 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { shown } from '../../../shared/util/shown.js'
-import type { Located } from './located.js'
-import type { Findings } from './problems.js'
+import type { Findings, Located } from './problems.js'
 
 /** Why a parser of JSON stops, and what to do; whatever else it says is a matter of JSON in general. */
 const REMEDIES: Record<string, [what: string, remedy: string]> = {

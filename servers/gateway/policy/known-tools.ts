@@ -1,4 +1,5 @@
-import type { ServerName } from '../../../shared/util/server-name.js'
+import { SERVER_NAMES, type ServerName } from '../../../shared/util/known-tools.js'
+import type { Policy } from './model.js'
 
 /** What a policy's author should know of a tool. A test holds it to the genuine tools. */
 export interface KnownTool {
@@ -110,4 +111,15 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
 /** The tool of that name; undefined for another server's. */
 export function knownTool(name: string): KnownTool | undefined {
   return Object.hasOwn(KNOWN_TOOLS, name) ? KNOWN_TOOLS[name] : undefined
+}
+
+/** The tools that a policy names. */
+export function toolsNamed({ tools, hide }: Policy): string[] {
+  return [...tools.keys(), ...hide].filter(name => name !== '*')
+}
+
+/** The stand-ins that have the tools, in the order they are started. */
+export function serversOf(tools: readonly string[]): ServerName[] {
+  const servers = new Set(tools.flatMap(name => knownTool(name)?.server ?? []))
+  return SERVER_NAMES.filter(server => servers.has(server))
 }

@@ -1,3 +1,9 @@
+/** The windows that have names, in milliseconds. */
+export const WINDOWS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const
+
+// Object.keys forgets which names they are.
+export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[]
+
 /** What a policy was written in; `policylayer-page` is the form printed on PolicyLayer's tool pages. */
 export type Dialect = 'intercept' | 'policylayer' | 'policylayer-page'
 
@@ -137,4 +143,37 @@ export interface PolicyEngine {
    * @throws Refusal `bad_snapshot` for what `snapshot` of this policy's engine did not make
    */
   restore(snapshot: unknown): void
+}
+
+/**
+ * What stands at the end of `keys`; undefined if they lead nowhere. Keys go into objects alone, as both products have it: an element
+ * of a list has no path.
+ */
+export function argumentAt(args: Readonly<Record<string, unknown>>, keys: readonly string[]): unknown {
+  let current: unknown = args
+  for (const key of keys) {
+    if (typeof current !== 'object' || current === null || Array.isArray(current)) return undefined
+    // Else "constructor" would be an argument of every call.
+    if (!Object.hasOwn(current, key)) return undefined
+    current = Reflect.get(current, key)
+  }
+  return current
+}
+
+export type WindowName = keyof typeof WINDOWS
+
+/** `minute`, or `90 seconds`. */
+export function windowName(ms: number): string {
+  return WINDOW_NAMES.find(name => WINDOWS[name] === ms) ?? `${ms / 1000} seconds`
+}
+
+/** What a caller is told whose limit is reached; Intercept's shorthand has it in these words. */
+export function limitReached(max: number, windowMs: number): string {
+  return `Rate limit of ${max} per ${windowName(windowMs)} reached. Try again later.`
+}
+
+/** `30 a minute`. */
+export function rate({ max, windowMs }: { max: number; windowMs: number }): string {
+  const name = windowName(windowMs)
+  return name.includes(' ') ? `${max} in ${name}` : `${max} ${name === 'hour' ? 'an' : 'a'} ${name}`
 }

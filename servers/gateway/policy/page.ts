@@ -1,8 +1,7 @@
 import { openPolicy, readHead, readTools, refuseDoubles } from './common.js'
-import { entryOf, type Located, plain } from './located.js'
-import type { Plain, Policy, Rule } from './model.js'
+import { limitReached, type Plain, type Policy, type Rule } from './model.js'
 import type { Place } from './place.js'
-import { limitReached } from './windows.js'
+import { entryOf, type Located, plain } from './problems.js'
 
 const ROOT_KEYS = ['description', 'default', 'hide', 'tools'] as const
 const RULE_KEYS = ['action', 'reason', 'rate_limit'] as const

@@ -1,8 +1,7 @@
 import { closestName } from '../../../shared/util/closest-name.js'
 import { shown } from '../../../shared/util/shown.js'
-import { type Located, plain } from './located.js'
 import type { Plain, Warning } from './model.js'
-import type { Findings } from './problems.js'
+import { type Findings, type Located, plain } from './problems.js'
 
 /** A value of the text with the keys that lead to it. What it turns out not to be is noted, and read as undefined. */
 export class Place {

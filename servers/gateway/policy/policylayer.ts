@@ -1,9 +1,16 @@
 import { readHead, readTools, readVersion, refuseDoubles } from './common.js'
 import { CONDITION_KEYS, readCondition, readConditions } from './conditions.js'
-import { entryOf } from './located.js'
-import type { Condition, Demand, Policy, Rule } from './model.js'
+import {
+  type Condition,
+  type Demand,
+  limitReached,
+  type Policy,
+  type Rule,
+  WINDOW_NAMES,
+  WINDOWS,
+} from './model.js'
 import type { Place } from './place.js'
-import { limitReached, WINDOW_NAMES, WINDOWS } from './windows.js'
+import { entryOf } from './problems.js'
 
 const ROOT_KEYS = ['version', 'default', 'hide', 'all_tools', 'tools'] as const
 /** `approve` is not PolicyLayer's: nobody has published a format for approvals. */

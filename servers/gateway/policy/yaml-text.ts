@@ -10,8 +10,7 @@ import {
   parseAllDocuments,
 } from 'yaml'
 import { cut, shown } from '../../../shared/util/shown.js'
-import type { Entry, Located } from './located.js'
-import type { Findings } from './problems.js'
+import type { Entry, Findings, Located } from './problems.js'
 
 /**
  * Reads YAML without what makes one line mean another: no anchors, aliases, merge keys, tags or directives. So nothing in it can

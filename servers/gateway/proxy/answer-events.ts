@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { written } from '../messages/written.js'
+import { written } from '../messages.js'
 import type { AnswerBody } from './answer-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from './event-reader.js'
 

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../../../shared/errors.js'
 import type { HttpFace } from '../../../shared/http/listener.js'
 import { readBody } from '../../../shared/http/read-body.js'
 import { MAX_BODY_BYTES } from '../../../shared/mcp/http/endpoint.js'
-import { accepted } from '../../../shared/mcp/http/negotiate.js'
 import {
+  accepted,
   bodyTooLarge,
   HttpRejection,
   invalidRequest,
@@ -12,21 +12,16 @@ import {
   methodNotAllowed,
   requireJson,
 } from '../../../shared/mcp/http/rejection.js'
-import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
-import { batchRefusal } from '../../../shared/mcp/revisions.js'
+import { anonymousError, batchRefusal, RpcCode } from '../../../shared/mcp/messages.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import { checkBearer } from '../check-bearer.js'
 import type { Gate } from '../gate.js'
-import type { Grant } from '../grant.js'
-import type { Grants } from '../grants.js'
-import { written } from '../messages/written.js'
-import { type ReadableBody, readableBody } from '../messages.js'
-import type { SessionOwners } from '../session-owners.js'
+import type { Grant, Grants, SessionOwners } from '../grants.js'
+import { type ReadableBody, readableBody, written } from '../messages.js'
 import type { CallerHeaders } from './caller-headers.js'
 import type { HttpUpstream } from './http-upstream.js'
-import { JudgedPost } from './judged-post.js'
-import { requireSameNames } from './named-in-headers.js'
-import { OpenCalls } from './open-calls.js'
+import { JudgedPost, OpenCalls } from './judged-post.js'
 import { ProxiedPost } from './proxied-post.js'
 import { relayOther } from './relay-other.js'
 import { framed, STREAM, sendJson } from './send-answer.js'
@@ -203,4 +198,23 @@ function ownAnswer({ request, response }: Exchange, own: object[], batch: boolea
 
 function searchOf(url: string | undefined, mark: number): string {
   return mark < 0 || url === undefined ? '' : url.slice(mark)
+}
+
+/**
+ * Revision 2026-07-28 names method and tool in headers, too, and an upstream may go by those.
+ *
+ * @throws HttpRejection 400 if they say something else than the body, which is what the policy judges
+ */
+function requireSameNames(headers: IncomingHttpHeaders, { messages, batch }: ReadableBody): void {
+  const { 'mcp-method': method, 'mcp-name': name } = headers
+  if (method === undefined && name === undefined) return
+  const [message] = messages
+  const body = !batch && isObject(message) ? message : {}
+  if (method !== undefined && method !== body.method) {
+    throw invalidRequest('the header Mcp-Method differs from the method in the body')
+  }
+  const params = isObject(body.params) ? body.params : {}
+  if (name !== undefined && name !== (params.name ?? params.uri)) {
+    throw invalidRequest('the header Mcp-Name differs from the name in the body')
+  }
 }

@@ -10,10 +10,9 @@ import {
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate, Settled, Verdict } from '../gate.js'
-import type { Grant } from '../grant.js'
+import type { Grant } from '../grants.js'
 import type { JudgedCall } from '../judged-call.js'
-import { callOf, unsound } from '../messages/readable.js'
-import type { OpenCalls } from './open-calls.js'
+import { callOf, unsound } from '../messages.js'
 import type { Waiting } from './proxied-post.js'
 
 export interface JudgedPostOptions {
@@ -140,4 +139,30 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
     order.set(message.id, at)
   }
   return order
+}
+
+/** Told when the caller takes a request back. */
+type OnCancel = () => void
+
+/** The requests of every session that are not answered yet: a cancellation comes in a POST of its own. */
+export class OpenCalls {
+  readonly #open = new Map<string, OnCancel>()
+
+  /** Without a session nothing tells whose a cancellation is. @returns what is to be called when it has ended */
+  add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
+    if (session === null) return () => undefined
+    const key = keyOf(session, id)
+    this.#open.set(key, onCancel)
+    return () => {
+      if (this.#open.get(key) === onCancel) this.#open.delete(key)
+    }
+  }
+
+  cancel(session: string | null, id: RequestId): void {
+    if (session !== null) this.#open.get(keyOf(session, id))?.()
+  }
+}
+
+function keyOf(session: string, id: RequestId): string {
+  return `${session} ${typeof id === 'string' ? 's' : 'n'}${id}`
 }

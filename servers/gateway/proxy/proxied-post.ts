@@ -2,15 +2,13 @@ import type { ServerResponse } from 'node:http'
 import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { anonymousError, errorResponse, isResponse, RpcCode } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Grant } from '../grant.js'
+import type { Grant } from '../grants.js'
 import type { JudgedCall } from '../judged-call.js'
-import { withoutHidden } from '../messages/tool-list.js'
-import { written } from '../messages/written.js'
+import { withoutHidden, written } from '../messages.js'
 import { relayEvents } from './answer-events.js'
 import type { Sent, UpstreamAnswer } from './http-upstream.js'
-import { passedHeaders } from './passed-headers.js'
 import { readAnswer } from './read-answer.js'
-import { excerpt, framed, isEventStream, STREAM, sendJson } from './send-answer.js'
+import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-answer.js'
 
 /** A request of a POST that the upstream has to answer. */
 export interface Waiting {

@@ -1,5 +1,16 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { UpstreamAnswer } from './http-upstream.js'
+
+/** What of an upstream's headers a caller gets to see: no cookie, and nothing about one connection or one encoding. */
+const PASSED = [
+  'mcp-session-id',
+  'mcp-protocol-version',
+  'retry-after',
+  'allow',
+  'traceresponse',
+  'x-understudy-instance',
+  'x-understudy-entry',
+] as const
 
 /** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
 const SHOWN_CHARS = 200
@@ -41,4 +52,13 @@ export function isEventStream({ headers }: UpstreamAnswer): boolean {
 export function excerpt(text: string): string {
   const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
   return short === '' ? '' : `: ${short}`
+}
+
+export function passedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const passed: Record<string, string> = {}
+  for (const name of PASSED) {
+    const value = headers[name]
+    if (value !== undefined) passed[name] = String(value)
+  }
+  return passed
 }

@@ -23,8 +23,10 @@ import { VERSION } from '../../../shared/util/version.js'
 import type { CommandUpstream } from '../gateway-options.js'
 import { ChildLink, type SharedPipe } from './child-link.js'
 import { Child } from './child-process.js'
-import { damagedIds } from './damaged-line.js'
 import type { RequestSink, Upstream } from './link.js'
+
+/** What text has no place for: part of a compressed or binary answer. */
+const BINARY = /[^\P{Cc}\t]|\ufffd/u
 
 /** A request that the child has not answered yet, under the id that it knows it by. */
 interface Asked {
@@ -290,4 +292,16 @@ const NOBODY: Conversation = {
   session: null,
   inflight: new Map(),
   notify: (_message: ServerMessage) => undefined,
+}
+
+/**
+ * Which of the open requests a line was to answer that cannot be read: the one it names; else, if it looks like a message at all, every
+ * one, since it may be any. None for a line of plain text: a program that logs to its stdout.
+ */
+function damagedIds(line: string, open: readonly number[]): readonly number[] {
+  const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]
+  const id = open.find(known => String(known) === named)
+  if (id !== undefined) return [id]
+  const message = line === '' || line.startsWith('{') || line.startsWith('[') || BINARY.test(line)
+  return message && named === undefined ? open : []
 }

@@ -11,9 +11,13 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import type { Log } from '../../../shared/util/log.js'
+import type { Grant } from '../grants.js'
+import type { CallerHeaders } from '../proxy/caller-headers.js'
+import { EventReader } from '../proxy/event-reader.js'
 import type { HttpUpstream, Sent, UpstreamAnswer } from '../proxy/http-upstream.js'
-import type { Link, RequestSink } from './link.js'
-import { readMessages } from './read-messages.js'
+import { readAnswer } from '../proxy/read-answer.js'
+import { excerpt, isEventStream } from '../proxy/send-answer.js'
+import type { Link, RequestSink, Upstream } from './link.js'
 
 /** Before a stream that has ended is opened again; the SDK's own client waits as long. */
 const REOPEN_MS = 1000
@@ -228,5 +232,96 @@ export class HttpLink implements Link {
         ...(this.#version !== undefined && { 'mcp-protocol-version': this.#version }),
       },
     }
+  }
+}
+
+interface HttpLinksOptions {
+  upstream: HttpUpstream
+  headers: CallerHeaders
+  machine: Clock
+  log: Log
+  /** Of the client on the pipe. */
+  grant: Grant
+}
+
+/** A Streamable HTTP upstream for clients on pipes: each has a session of its own there. */
+export class HttpLinks implements Upstream {
+  readonly #options: HttpLinksOptions
+
+  constructor(options: HttpLinksOptions) {
+    this.#options = options
+  }
+
+  open(conversation: Conversation): Link {
+    const { upstream, headers, grant, machine, log } = this.#options
+    const fixed = headers.for({ accept: 'application/json, text/event-stream' }, grant, undefined)
+    const query = headers.query('', upstream.query)
+    return new HttpLink({ upstream, headers: fixed, query, machine, log, conversation })
+  }
+
+  async close(): Promise<void> {}
+}
+
+interface MessageSink {
+  message(message: unknown): void
+  /** No more will come. @param why what was wrong with it; undefined for a proper end */
+  ended(why: string | undefined): void
+}
+
+/** The messages of an answer, whether it is one body or a stream. */
+function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
+  const { status, body } = answer
+  if (status < 300 && isEventStream(answer)) {
+    readEvents(answer, sink)
+    return
+  }
+  readAnswer(body, read => {
+    if (!read.ok) sink.ended(read.why)
+    else if (status === 401 || status === 407)
+      sink.ended(`did not take this gateway's credential (HTTP ${status})`)
+    else if (status >= 300) sink.ended(`answered HTTP ${status}${excerpt(read.text)}`)
+    else {
+      const messages = parsed(read.text)
+      for (const message of messages ?? []) sink.message(message)
+      // Nobody is told what came instead: a list that cannot be read may name what the policy hides.
+      sink.ended(messages === undefined ? 'answered what is no answer to it' : undefined)
+    }
+  })
+}
+
+function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
+  let over = false
+  const end = (why?: string) => {
+    if (over) return
+    over = true
+    body.destroy()
+    sink.ended(why)
+  }
+  const reader = new EventReader({
+    comment: () => undefined,
+    tooLong: () => end('sent an event that is too long to be looked at'),
+    event: ({ data = '' }) => {
+      if (over || data.trim() === '') return
+      const messages = parsed(data)
+      if (messages === undefined) end('sent an event that is not JSON')
+      for (const message of messages ?? []) sink.message(message)
+    },
+  })
+  body.read({
+    data: piece => {
+      if (!over) reader.push(piece)
+    },
+    end: () => end(),
+    broken: () => end('broke off in the middle of its answer'),
+  })
+}
+
+/** @returns undefined for what is not JSON */
+function parsed(text: string): unknown[] | undefined {
+  try {
+    const message: unknown = JSON.parse(text)
+    return Array.isArray(message) ? message : [message]
+  } catch {
+    return undefined
   }
 }

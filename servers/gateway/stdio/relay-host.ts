@@ -17,13 +17,9 @@ import {
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate, Settled } from '../gate.js'
-import type { Grant } from '../grant.js'
+import type { Grant } from '../grants.js'
 import type { JudgedCall } from '../judged-call.js'
-import { callOf, unsound } from '../messages/readable.js'
-import { repeatedKey } from '../messages/repeated-key.js'
-import { withoutHidden } from '../messages/tool-list.js'
-import { written } from '../messages/written.js'
-import { repeatedText } from '../messages.js'
+import { callOf, repeatedKey, repeatedText, unsound, withoutHidden, written } from '../messages.js'
 import type { Link, Upstream } from './link.js'
 
 export interface RelayHostOptions {

@@ -7,8 +7,8 @@ import { type ListenOptions, serveHttp } from '../../../shared/mcp/http/serve.js
 import { StdioConversation } from '../../../shared/mcp/stdio.js'
 import { callerOnPipe } from '../caller.js'
 import { contractOf } from '../contract.js'
-import { createMcp } from '../mcp.js'
 import type { Caller } from '../service.js'
+import { createMcp } from '../tools/index.js'
 import { ApiClient } from './api-client.js'
 import { RemoteService } from './remote-service.js'
 

@@ -1,3 +1,16 @@
+import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
+import { Refusal } from '../../../shared/errors.js'
+
+/** PostgreSQL's default (`scram_iterations`). */
+const ITERATIONS = 4096
+
+const NAME = /^db_[0-9a-f]{12}$/
+
+const USER = /^usr_[0-9a-f]{12}$/
+
+const PASSWORD = /^[\x21-\x7e]{1,256}$/
+
 /** What a database may use. */
 export interface DatabaseLimits {
   /** Bytes of data, beyond what an empty database takes; past it writes fail with SQLSTATE 53100. Null: as many as fit. */
@@ -88,4 +101,75 @@ export interface DatabaseProvider {
   ready(): Promise<void>
   /** Ends every session and leaves nothing running. */
   close(): Promise<void>
+}
+
+/** @throws Refusal `bad_database_spec` for anything that is not exactly a database's name */
+export function checkName(name: string): void {
+  if (!NAME.test(name))
+    throw bad(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
+}
+
+/** @throws Refusal `bad_database_spec` unless both are whole numbers, 1 or more, or storage has no limit */
+export function checkLimits(limits: DatabaseLimits): void {
+  for (const [what, value] of [
+    ['storageBytes', limits.storageBytes],
+    ['connections', limits.connections],
+  ] as const)
+    if (value !== null && (!Number.isSafeInteger(value) || value < 1))
+      throw bad(`${what} cannot be ${value}`, 'use a whole number, 1 or more')
+}
+
+/** @throws Refusal `bad_database_spec`; what passes can be quoted into SQL and used as a file name */
+export function checkSpec(spec: DatabaseSpec): void {
+  checkName(spec.name)
+  if (!USER.test(spec.user))
+    throw bad(`${JSON.stringify(spec.user)} is no user name`, 'use usr_ and 12 hexadecimal digits')
+  if (!PASSWORD.test(spec.password))
+    throw bad('the password cannot be used', 'use 1 to 256 printable ASCII characters')
+  checkLimits(spec.limits)
+}
+
+function bad(message: string, hint: string): Refusal {
+  return new Refusal('bad_database_spec', message, hint)
+}
+
+/** What a server keeps of a password (RFC 5802): enough to check it, not enough to log in with. Base64 each. */
+export interface Verifier {
+  salt: string
+  iterations: number
+  storedKey: string
+  serverKey: string
+}
+
+/**
+ * @param password printable ASCII, for which SASLprep changes nothing
+ * @param salt 16 random bytes
+ */
+export async function makeVerifier(password: string, salt: Buffer): Promise<Verifier> {
+  const salted = await promisify(pbkdf2)(password, salt, ITERATIONS, 32, 'sha256')
+  const clientKey = hmac(salted, 'Client Key')
+  return {
+    salt: salt.toString('base64'),
+    iterations: ITERATIONS,
+    storedKey: createHash('sha256').update(clientKey).digest('base64'),
+    serverKey: hmac(salted, 'Server Key').toString('base64'),
+  }
+}
+
+/**
+ * Checks a client's proof.
+ *
+ * @returns the server's own signature, or undefined if the password is wrong
+ */
+export function verify(verifier: Verifier, exchange: string, proof: Buffer): Buffer | undefined {
+  const storedKey = Buffer.from(verifier.storedKey, 'base64')
+  const signature = hmac(storedKey, exchange)
+  if (proof.length !== signature.length) return undefined
+  const clientKey = Buffer.from(proof.map((byte, at) => byte ^ signature.readUInt8(at)))
+  if (!timingSafeEqual(createHash('sha256').update(clientKey).digest(), storedKey)) return undefined
+  return hmac(Buffer.from(verifier.serverKey, 'base64'), exchange)
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
 }

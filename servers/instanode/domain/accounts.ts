@@ -1,7 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { InstanodeStore } from '../store/store.js'
-import type { Account } from './account.js'
 import type { Credentials, Proof } from './credentials.js'
+import type { Account } from './model.js'
 import { unauthorized } from './refusals.js'
 
 /** Verified tokens remembered; past it the earliest is verified anew. */

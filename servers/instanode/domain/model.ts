@@ -1,3 +1,6 @@
+import type { IdSource } from '../../../shared/ids.js'
+import type { DatabaseSpec } from '../databases/provider.js'
+
 export type ResourceType = 'postgres' | 'webhook'
 
 /** There is no free tier of resources: a free account's are anonymous ones that it owns. */
@@ -44,4 +47,49 @@ export function nextVisit({ reapAt, measureAt }: Resource): number | null {
 /** Whether it is of use at `now`: not deleted, and its time not up, whether or not the reaper has come round. */
 export function isLive(resource: Resource, now: number): boolean {
   return resource.status === 'active' && (resource.reapAt === null || now < resource.reapAt)
+}
+
+export type Plan = 'free' | 'paid'
+
+/** Whoever has signed up with the service. */
+export interface Account {
+  /** How this project calls it, e.g. `acct_paid`. */
+  readonly id: string
+  /** UUID: how the service calls it, inside its tokens. */
+  readonly userId: string
+  readonly plan: Plan
+  /** A bearer that always works, for tests to write down; null if the account has none. */
+  readonly fixedToken: string | null
+}
+
+/** A request that a receiver took, as it came in. */
+export interface Delivery {
+  /** UUID */
+  readonly id: string
+  readonly method: string
+  readonly path: string
+  /** Without the question mark; empty if there was none. */
+  readonly query: string
+  /** Names and values in turn, as they stood in the request. */
+  readonly rawHeaders: readonly string[]
+  readonly body: Buffer
+  /** Milliseconds since the epoch. */
+  readonly receivedAt: number
+}
+
+/** The name of a resource's database: its token's first 12 hex digits tell which. */
+export function databaseName(token: string): string {
+  return `db_${mark(token)}`
+}
+
+/** A new database's name, owner and password (96 bits). The password is kept nowhere but in the URL. */
+export function databaseIdentity(
+  token: string,
+  ids: IdSource,
+): Pick<DatabaseSpec, 'name' | 'user' | 'password'> {
+  return { name: databaseName(token), user: `usr_${mark(token)}`, password: ids.hex(24) }
+}
+
+function mark(token: string): string {
+  return token.replaceAll('-', '').slice(0, 12)
 }

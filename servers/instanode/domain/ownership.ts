@@ -1,11 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { trimSpace } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { Caller, Removed } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
-import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
-import { isLive, type Resource } from './model.js'
+import { type Account, isLive, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
 import type { Reaper } from './reaper.js'
 import {
@@ -17,7 +17,6 @@ import {
   unknownToken,
 } from './refusals.js'
 import { readToken } from './token.js'
-import { trimSpace } from './trim-space.js'
 
 export interface OwnershipOptions {
   store: InstanodeStore

@@ -1,21 +1,36 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable, isUnsure, wasReset } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
+import { trimSpace } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf, type TierLimits } from '../limits.js'
 import type { Caller, Provisioned } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
-import type { Account } from './account.js'
 import type { Accounts } from './accounts.js'
-import { databaseIdentity, databaseName } from './database.js'
-import { isLive, nextVisit, type Resource, type ResourceType } from './model.js'
-import { readName } from './name.js'
-import { creationNote, existingNote } from './notes.js'
+import { dashboardUrl, pricingUrl, startUrl } from './links.js'
+import {
+  type Account,
+  databaseIdentity,
+  databaseName,
+  isLive,
+  nextVisit,
+  type Resource,
+  type ResourceType,
+} from './model.js'
 import type { Reaper } from './reaper.js'
-import { internalError, provisionFailed, rateLimited, unauthorized } from './refusals.js'
-import { subnetOf } from './subnet.js'
+import { internalError, nameRefused, provisionFailed, rateLimited, unauthorized } from './refusals.js'
+
+/** Bits that tell one customer's network from the next: /24 of IPv4, /48 of IPv6. */
+const PREFIX = { ipv4: 24, ipv6: 48 } as const
+
+const NOUNS = { postgres: 'database', webhook: 'webhook receiver' } as const
+
+/** Counted in UTF-8: 33 two-byte letters pass the tool's schema, which counts characters, and fail here. */
+const MAX_BYTES = 64
 
 export interface ProvisioningOptions {
   store: InstanodeStore
@@ -184,4 +199,52 @@ export class Provisioning {
       note: creationNote(resource),
     }
   }
+}
+
+/**
+ * The name of a resource as it is kept: trimmed, unpaired surrogates replaced. Anything but control characters may be in it.
+ *
+ * @throws ServiceRefusal 400 `name_required`, whatever is wrong with it
+ */
+export function readName(text: string): string {
+  const bytes = Buffer.from(trimSpace(text), 'utf8')
+  if (bytes.length === 0) throw nameRefused('name is required: give 1 to 64 bytes of text')
+  if (bytes.length > MAX_BYTES) {
+    throw nameRefused(`name must be ${MAX_BYTES} or fewer bytes of UTF-8: this one has ${bytes.length}`)
+  }
+  if (bytes.some(byte => byte < 0x20 || byte === 0x7f)) {
+    throw nameRefused('name must not contain control characters (below U+0020, or U+007F)')
+  }
+  return bytes.toString('utf8')
+}
+
+/** What the service says beside a fresh resource: how long it lasts, and what can be done about that. */
+function creationNote({ tier, owner, type, token }: Resource): string {
+  const noun = NOUNS[type]
+  if (tier === 'paid') return `Permanent ${noun} (Developer tier). Manage it at ${dashboardUrl()}`
+  if (owner !== null && type === 'postgres') {
+    return `This ${noun} lives for 24 hours. Upgrade to keep it: ${pricingUrl()}`
+  }
+  return `Works right now, for 24 hours. Keep it forever, with a free 14-day trial: ${startUrl(token)}`
+}
+
+/** What it says when it hands out an existing one because the day's cap is used up. */
+function existingNote({ type, token }: Resource): string {
+  const link = type === 'postgres' ? startUrl(token) : startUrl()
+  return `Returning your existing ${NOUNS[type]}: the day's cap is used up. More with an account: ${link}`
+}
+
+/**
+ * What the daily cap counts by: the caller's network, e.g. `203.0.113.0/24`. An IPv4 address is the same in its IPv6
+ * spelling; what is no address stands for itself.
+ *
+ * @param address as the socket or a proxy in front gives it
+ */
+export function subnetOf(address: string): string {
+  // ipaddr alone would take "1" for an address, too.
+  if (isIP(address) === 0) return address
+  const parsed = ipaddr.process(address)
+  const prefix = PREFIX[parsed.kind()]
+  const bytes = parsed.toByteArray().map((byte, at) => (at < prefix / 8 ? byte : 0))
+  return `${ipaddr.fromByteArray(bytes)}/${prefix}`
 }

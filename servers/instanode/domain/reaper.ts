@@ -5,8 +5,7 @@ import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import { storageBytesOf } from '../limits.js'
 import type { InstanodeStore } from '../store/store.js'
-import { databaseName } from './database.js'
-import type { Resource } from './model.js'
+import { databaseName, type Resource } from './model.js'
 
 /** How often the service's own reaper comes round, under the observed contract. */
 const TICK_MS = 5 * 60_000

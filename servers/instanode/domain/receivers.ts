@@ -6,8 +6,7 @@ import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import { limitsOf } from '../limits.js'
 import type { InstanodeStore } from '../store/store.js'
-import type { Delivery } from './delivery.js'
-import { isLive, type Resource } from './model.js'
+import { type Delivery, isLive, type Resource } from './model.js'
 
 export interface ReceiversOptions {
   store: InstanodeStore

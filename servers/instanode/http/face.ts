@@ -8,17 +8,36 @@ import type { Instance } from '../../../shared/instance.js'
 import type { Contract } from '../contract.js'
 import type { Core } from '../core.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { planRoute, tokenRoute } from './account.js'
-import { encoded, failure, unavailable } from './answer.js'
+import { claimRoute, planRoute, previewRoute, resourceRoutes, tokenRoute } from './account.js'
+import { emptyAnswer, encoded, failure, textAnswer, unavailable } from './answer.js'
 import { addressOf, Callers } from './callers.js'
-import { claimRoute, previewRoute } from './claim.js'
-import { corsHeaders, SITE_ORIGIN } from './cors.js'
-import { healthRoutes } from './health.js'
 import { provisionRoutes } from './provision.js'
 import { receiveRoutes } from './receive.js'
-import { resourceRoutes } from './resources.js'
-import { siteRoutes } from './site.js'
-import { unrouted } from './unrouted.js'
+import { healthRoutes, siteRoutes } from './site.js'
+
+/** The service's own pages, which may call the API with a session cookie from where they are. */
+const SITE_ORIGIN = 'https://instanode.dev'
+
+const TRUSTED = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
+
+const ALLOWED = {
+  'Access-Control-Allow-Methods': 'POST, GET, OPTIONS, PUT, DELETE',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, X-CSRF-Token, X-Requested-With',
+}
+
+const TO_ANYONE = { ...ALLOWED, 'Access-Control-Allow-Origin': '*' }
+
+/** What a browser is told about who may read the answer. */
+function corsHeaders({ headers: { origin } }: HttpCall): Record<string, string> {
+  if (origin === undefined) return TO_ANYONE
+  if (!TRUSTED.includes(origin)) return ALLOWED
+  return {
+    ...ALLOWED,
+    'Access-Control-Allow-Origin': origin,
+    'Access-Control-Allow-Credentials': 'true',
+    Vary: 'Origin',
+  }
+}
 
 /** How many requests one address may make. */
 export interface RequestLimit {
@@ -118,4 +137,23 @@ function refuse(error: unknown, { method, path }: HttpCall, { log }: Instance): 
   if (isUnavailable(error)) return unavailable(error)
   log.error(`${method} ${path} failed`, error)
   return failure(500, 'internal_error', 'the request could not be carried out; the log of the server has it')
+}
+
+/** Answers where no route is, as Go's router does: it has a page for every GET, and says 405 to the rest. */
+function unrouted({ method, path }: HttpCall, methods: readonly string[]): HttpAnswer {
+  if (method === 'OPTIONS') return emptyAnswer(200)
+  if (!isEncoded(path)) return textAnswer(400, '400 Bad Request')
+  if (method === 'GET' || method === 'HEAD') return textAnswer(404, '404 page not found')
+  const allowed = [...new Set(['GET', 'HEAD', ...methods])].sort()
+  return textAnswer(405, 'Method Not Allowed', { Allow: allowed.join(', ') })
+}
+
+/** Whether what is percent-encoded in a path is so in full. */
+function isEncoded(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { isUnavailable } from '../../../shared/errors.js'
@@ -6,13 +7,12 @@ import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import { goJson } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
-import type { Delivery } from '../domain/delivery.js'
+import type { Delivery } from '../domain/model.js'
 import type { ReceiverState, Receivers } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { readToken } from '../domain/token.js'
+import { BODY_LIMIT } from '../limits.js'
 import { answer, emptyAnswer, encoded, failure, JSON_TYPE, unavailable } from './answer.js'
-import { deliveryEntry } from './delivery-json.js'
-import { BODY_LIMIT } from './limits.js'
 
 const PATH = '/webhook/receive/:token'
 
@@ -115,4 +115,47 @@ function tokenOf(text: string): string | undefined {
 /** Here, and only here, the service's errors carry no message. */
 function fail(status: number, error: string): HttpAnswer {
   return answer(status, { error, ok: false })
+}
+
+/** A delivery as a receiver's log shows it. */
+interface DeliveryEntry {
+  body: string
+  /** How `body` is to be read: a body that is no UTF-8 is kept whole this way. */
+  encoding: 'utf8' | 'base64'
+  headers: Record<string, string>
+  id: string
+  method: string
+  path: string
+  query: string
+  /** RFC 3339, UTC, whole seconds. */
+  received_at: string
+}
+
+export function deliveryEntry({ body, receivedAt, rawHeaders, ...rest }: Delivery): DeliveryEntry {
+  const { id, method, path, query } = rest
+  const encoding = isUtf8(body) ? 'utf8' : 'base64'
+  return {
+    body: body.toString(encoding),
+    encoding,
+    headers: canonicalHeaders(rawHeaders),
+    ...{ id, method, path, query },
+    received_at: new Date(receivedAt).toISOString().replace(/\.\d+Z$/, 'Z'),
+  }
+}
+
+/** Headers under the spelling Go gives them, repeated ones joined; without Host, which Go keeps elsewhere. */
+function canonicalHeaders(raw: readonly string[]): Record<string, string> {
+  const headers = new Map<string, string>()
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = canonical(raw[at] ?? '')
+    const value = raw[at + 1] ?? ''
+    const before = headers.get(name)
+    if (name !== 'Host') headers.set(name, before === undefined ? value : `${before}, ${value}`)
+  }
+  return Object.fromEntries(headers)
+}
+
+/** `X-Request-Id` of `x-REQUEST-id`. */
+function canonical(name: string): string {
+  return name.toLowerCase().replace(/(^|-)[a-z]/g, start => start.toUpperCase())
 }

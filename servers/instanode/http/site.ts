@@ -1,6 +1,7 @@
 import type { Route } from '../../../shared/http/routes.js'
 import { siteUrl } from '../domain/links.js'
-import { emptyAnswer, textAnswer } from './answer.js'
+import type { Readiness } from '../domain/readiness.js'
+import { answer, emptyAnswer, textAnswer } from './answer.js'
 
 /** Where the addresses that people type in lead: the pages are on the service's own site. */
 const PAGES = { '/': '/', '/start': '/start', '/dashboard': '/dashboard.html', '/pricing': '/pricing.html' }
@@ -29,4 +30,27 @@ export function siteRoutes(): Route[] {
     }),
   )
   return [...redirects, { method: 'GET', path: '/llms.txt', run: async () => textAnswer(200, FOR_MODELS) }]
+}
+
+/** `GET /healthz`: there is a process. `GET /readyz`: it could do its work. */
+export function healthRoutes(readiness: Readiness): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/healthz',
+      async run() {
+        return answer(200, { ok: true, service: 'instant-lite' })
+      },
+    },
+    {
+      method: 'GET',
+      path: '/readyz',
+      async run() {
+        const checks = await readiness.check()
+        const bad = Object.entries(checks).find(([, check]) => check !== 'ok')
+        if (bad === undefined) return answer(200, { checks, ok: true })
+        return answer(503, { checks, error: bad.join('_'), ok: false })
+      },
+    },
+  ]
 }

@@ -1,7 +1,5 @@
-import { OneAtATime } from '../../../shared/util/one-at-a-time.js'
-import type { Account } from '../domain/account.js'
-import type { Delivery } from '../domain/delivery.js'
-import { nextVisit, type Resource, type ResourceType } from '../domain/model.js'
+import { OneAtATime } from '../../../shared/util/locks.js'
+import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from '../domain/model.js'
 import type { InstanodeStore, InstanodeTables } from './store.js'
 
 /** Bytes of all deliveries together. Past it receivers take what is sent and do not keep it. */

@@ -1,6 +1,4 @@
-import type { Account } from '../domain/account.js'
-import type { Delivery } from '../domain/delivery.js'
-import type { Resource, ResourceType } from '../domain/model.js'
+import type { Account, Delivery, Resource, ResourceType } from '../domain/model.js'
 
 /** All that a store keeps, as plain data. */
 export interface InstanodeTables {

@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
-import type { Caller } from '../service.js'
-import type { ToolKit } from './context.js'
-import { leadingLines, lifetimeLine, provisionedResult } from './provisioned.js'
-import { expiresIn, provisionedOutput, resourceName } from './schemas.js'
+import { timestamp } from '../../../shared/util/go-json.js'
+import type { Caller, Provisioned } from '../service.js'
+import { expiresIn, provisionedOutput, resourceName, type ToolKit } from './context.js'
 
 export const createPostgres = (kit: ToolKit) =>
   defineTool({
@@ -53,3 +52,58 @@ export const createPostgres = (kit: ToolKit) =>
         'pgvector is there already: the type "vector" works without CREATE EXTENSION.',
       ].join('\n'),
   })
+
+export const createWebhook = (kit: ToolKit) =>
+  defineTool({
+    name: 'create_webhook',
+    title: 'Create a webhook receiver',
+    description:
+      'Creates a URL that keeps what is sent to it, for looking at it later. Without an account: the last 100 requests, ' +
+      'gone after 24 hours, 5 creations a day. Not safe to repeat: each call makes another.',
+    input: z.strictObject({ name: resourceName }),
+    output: z.strictObject({
+      ...provisionedOutput,
+      receive_url: z.string().describe('Whoever has it can send to it, and read what was sent'),
+      limits: z.strictObject({ requests_stored: z.int(), expires_in: expiresIn }),
+    }),
+    hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    async run({ name }, call: ToolContext<Caller>) {
+      const made = await kit.service.createWebhook(call.caller, name, call)
+      const { limits, url, expiresIn } = made
+      return {
+        ...provisionedResult(made),
+        receive_url: url,
+        limits: { requests_stored: limits.requestsStored, expires_in: expiresIn },
+      }
+    },
+    render: result =>
+      [
+        'Webhook receiver provisioned.',
+        '',
+        ...leadingLines(result),
+        `Receive URL: ${result.receive_url}`,
+        `Requests stored: ${result.limits.requests_stored}`,
+        ...lifetimeLine(result.limits.expires_in),
+        `Note: ${result.note}`,
+        '',
+        'Send something, then read what came in:',
+        `curl -X POST ${result.receive_url} -H 'Content-Type: application/json' -d '{"hello":"world"}'`,
+        `curl ${result.receive_url}`,
+      ].join('\n'),
+  })
+
+/** The part of the result that a database and a receiver have in common. */
+function provisionedResult({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>) {
+  return { id, token, name, tier, expires_at: timestamp(expiresAt), note }
+}
+
+/** The lines that lead its text. */
+function leadingLines(result: { token: string; name: string | null; tier: string }): string[] {
+  const name = result.name === null ? [] : [`Name: ${result.name}`]
+  return [`Token: ${result.token}`, ...name, `Tier: ${result.tier}`]
+}
+
+/** The line that tells how long it lasts, if not for good. */
+function lifetimeLine(expiresIn: string | null): string[] {
+  return expiresIn === null ? [] : [`Expires in: ${expiresIn}`]
+}

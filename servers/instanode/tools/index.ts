@@ -1,13 +1,18 @@
+import { Refusal } from '../../../shared/errors.js'
+import type { Instance } from '../../../shared/instance.js'
 import type { Tool } from '../../../shared/mcp/define-tool.js'
+import { McpHost } from '../../../shared/mcp/host.js'
+import { mountTools } from '../../../shared/mcp/tool-server.js'
+import { VERSION } from '../../../shared/util/version.js'
+import { identify } from '../caller.js'
 import type { Caller } from '../service.js'
-import { claimToken } from './account.js'
-import type { ToolKit } from './context.js'
-import { createPostgres } from './create.js'
-import { createWebhook } from './create-webhook.js'
-import { deleteResource } from './delete-resource.js'
-import { getApiToken } from './get-api-token.js'
-import { listResources } from './resources.js'
-import { unmarked } from './unmarked.js'
+import { claimToken, getApiToken } from './account.js'
+import { refusalText, type ToolKit } from './context.js'
+import { createPostgres, createWebhook } from './create.js'
+import { deleteResource, listResources } from './resources.js'
+
+/** `serverInfo.name` of the real service. */
+const SERVER_NAME = 'instanode.dev'
 
 /** The six tools, in the order the service lists them. */
 export function createTools(kit: ToolKit): readonly Tool<Caller>[] {
@@ -20,4 +25,53 @@ export function createTools(kit: ToolKit): readonly Tool<Caller>[] {
     getApiToken(kit),
   ]
   return kit.contract.marksFailedCalls ? tools : tools.map(unmarked)
+}
+
+interface McpOptions extends ToolKit {
+  /** The caller as the journal names it. */
+  nameOf(caller: Caller): string
+}
+
+/** The MCP side of the service: the host of its conversations, with the six tools behind it. */
+export async function createMcp(
+  instance: Instance,
+  { nameOf, service, contract }: McpOptions,
+): Promise<McpHost<Caller>> {
+  const { log } = instance
+  const host = new McpHost({
+    name: 'instanode',
+    instance,
+    identify,
+    nameOf,
+    onError: error => log.warn('a message could not be handled', error),
+  })
+  await mountTools({
+    name: SERVER_NAME,
+    version: VERSION,
+    tools: createTools({ service, contract }),
+    host,
+    log,
+    refusal: refusalText,
+  })
+  return host
+}
+
+/**
+ * The tool as the observed client has it: what the service refuses comes back as plain text, without the mark of an error.
+ * Its listing promises no structured result then, for a client would hold such an answer to that.
+ */
+function unmarked(tool: Tool<Caller>): Tool<Caller> {
+  const { outputSchema: _, ...listing } = tool.listing
+  return {
+    name: tool.name,
+    listing,
+    async call(args, context) {
+      try {
+        return await tool.call(args, context)
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        return { content: [{ type: 'text', text: refusalText(tool.name, error) }] }
+      }
+    },
+  }
 }

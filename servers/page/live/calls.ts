@@ -1,8 +1,7 @@
 import { computed, signal } from '@preact/signals'
-import type { EntryJson } from '../../../shared/journal/entry-json.js'
-import { EVERYTHING, filtered } from '../model/call-filter.js'
-import { CallLog } from '../model/call-log.js'
-import { eachFrame } from './each-frame.js'
+import type { EntryJson } from '../../../shared/journal/entry.js'
+import { eachFrame } from '../browser-time.js'
+import { CallLog, EVERYTHING, filtered } from '../model/call-log.js'
 
 const log = new CallLog()
 

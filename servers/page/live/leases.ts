@@ -1,7 +1,6 @@
 import { computed, signal } from '@preact/signals'
 import type { SafebotView } from '../../safebot/view.js'
-import { type KnownLeases, withLeases } from '../model/known-leases.js'
-import { type LeaseEvent, leaseEventsOf, mayClaim } from '../model/lease-events.js'
+import { type KnownLeases, type LeaseEvent, leaseEventsOf, mayClaim, withLeases } from '../model/leases.js'
 import { ask } from './ask.js'
 import { calls } from './calls.js'
 

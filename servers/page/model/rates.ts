@@ -1,6 +1,9 @@
+import type { EntryJson } from '../../../shared/journal/entry.js'
 import { OUTCOMES, type Outcome } from '../../../shared/journal/outcome.js'
-import type { Call } from './call-log.js'
-import { rateNameOf } from './rate-name.js'
+import { type Call, nameOf } from './call-log.js'
+
+/** What stands behind these in a path is the id of something: each room would have lines of its own. */
+const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!register$)[^/?\s]+/
 
 /** How far back the pictures go. */
 export const SECONDS = 60
@@ -61,4 +64,10 @@ function begin(server: string, name: string): Counting {
 
 function none(): Record<Outcome, number> {
   return { ok: 0, tool_error: 0, protocol_error: 0, aborted: 0, fault: 0 }
+}
+
+/** What a call is counted as: a tool, a method, or a path without its id. */
+function rateNameOf(entry: EntryJson): string {
+  const name = nameOf(entry)
+  return entry.tool === null ? name.replace(ID, '…') : name
 }

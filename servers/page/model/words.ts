@@ -1,4 +1,9 @@
+import type { Fault } from '../../../shared/faults/fault.js'
 import type { Outcome } from '../../../shared/journal/outcome.js'
+import type { Overlay } from '../../../shared/overlays/overlay.js'
+
+/** How many rooms, databases, receivers, tools are drawn: more would be too many for a browser, and for a reader. */
+export const MOST_SHOWN = 20
 
 /** How a call ended, in words; null: it has not. */
 export function outcomeInWords(outcome: Outcome | null): string {
@@ -45,4 +50,27 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 
 function joined(...parts: [number, string][]): string {
   return parts.flatMap(([count, unit]) => (count === 0 ? [] : [`${count} ${unit}`])).join(' ')
+}
+
+/** `3 rooms`, or `20 of 3,000 rooms, the latest`. @param which of them are drawn */
+export function countOfShown(all: number, one: string, which = 'the latest'): string {
+  const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
+  return all <= MOST_SHOWN ? many : `${MOST_SHOWN} of ${many}, ${which}`
+}
+
+/** On which calls a fault comes. */
+export function whenInWords(when: Fault['when']): string {
+  if ('nth' in when) return `on call ${when.nth}`
+  if ('first' in when) return when.first === 1 ? 'on the first call' : `on the first ${when.first} calls`
+  if ('every' in when) return when.every === 1 ? 'on every call' : `on one call in ${when.every}`
+  return 'on every call'
+}
+
+/** What a fault or an overlay does: its kind, and what it was given. */
+export function deedInWords(deed: Fault['do'] | Overlay['do']): string {
+  return Object.entries(deed)
+    .map(([kind, given]) =>
+      given === true ? kind : `${kind} ${typeof given === 'string' ? given : JSON.stringify(given)}`,
+    )
+    .join(', ')
 }

@@ -1,9 +1,14 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { Outcome as OutcomeName } from '../../../shared/journal/outcome.js'
+import { beginningOf, maskSecrets } from '../../../shared/util/secrets.js'
 import { ask } from '../live/ask.js'
-import type { Call } from '../model/call-log.js'
-import { bytesInWords } from '../model/words.js'
-import { Facts } from './facts.js'
-import { Payload } from './payload.js'
+import { type Call, nameOf } from '../model/call-log.js'
+import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../model/words.js'
+import { Facts, Scrolled } from './elements.js'
+import { SecretText } from './secret-text.js'
+
+/** Characters that are shown: a browser is slow to lay out megabytes. */
+const MOST_CHARS = 20_000
 
 interface CallDetailsProps {
   call: Call
@@ -79,4 +84,121 @@ function useAnswer(seq: number, ended: boolean): string | null | undefined {
 function whyNone(underWay: boolean, bytes: number): string {
   if (underWay) return 'none yet: the call is under way'
   return bytes === 0 ? 'none was sent' : 'not kept: it was too long, or too long ago'
+}
+
+interface PayloadProps {
+  title: string
+  /** Empty: there is none. */
+  text: string
+  /** Why there is none. */
+  none: string
+}
+
+/** A body, laid out if it is JSON, or exactly as it was. */
+function Payload({ title, text, none }: PayloadProps) {
+  const [exact, setExact] = useState(false)
+  const laidOut = exact ? undefined : laidOutJson(text)
+  const whole = laidOut ?? text
+  const shown = beginningOf(whole, MOST_CHARS)
+  return (
+    <div class="payload">
+      <div class="payload-head">
+        <h3>{title}</h3>
+        {laidOutJson(text) !== undefined && (
+          <button type="button" class="plain" aria-pressed={exact} onClick={() => setExact(!exact)}>
+            byte for byte
+          </button>
+        )}
+      </div>
+      {text === '' ? (
+        <p class="dim">{none}</p>
+      ) : (
+        <Scrolled label={title} class="body">
+          <pre>
+            <SecretText text={shown} />
+            {whole.length > shown.length &&
+              `\n… and ${whole.length - shown.length} more characters: the journal has them`}
+          </pre>
+        </Scrolled>
+      )}
+    </div>
+  )
+}
+
+function laidOutJson(text: string): string | undefined {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return undefined
+  }
+}
+
+interface CallRowProps {
+  call: Call
+  /** Among the calls that are shown. */
+  index: number
+  /** Where it stands, and how high it is, in pixels. */
+  top: number
+  height: number
+  open: boolean
+  /** Whether the Tab key leads to it. */
+  tabbed: boolean
+  onToggle(seq: number): void
+  onFocus(seq: number): void
+}
+
+/** A call in one line. */
+export function CallRow({
+  call: { entry },
+  index,
+  top,
+  height,
+  open,
+  tabbed,
+  onToggle,
+  onFocus,
+}: CallRowProps) {
+  const { seq, at, caller, server, outcome, durationMs } = entry
+  return (
+    <div
+      class={`call-row${open ? ' call-row-open' : ''}`}
+      role="row"
+      aria-rowindex={index + 2}
+      style={{ top: `${top}px`, height: `${height}px` }}
+    >
+      <span role="cell" class="call-seq num dim">
+        {seq}
+      </span>
+      <time role="cell" class="call-time num dim" title={at}>
+        {timeOfDay(at)}
+      </time>
+      <span role="cell" class="call-caller">
+        {caller}
+      </span>
+      <span role="cell" class="call-name">
+        <button
+          type="button"
+          data-seq={seq}
+          tabIndex={tabbed ? 0 : -1}
+          aria-expanded={open}
+          onClick={() => onToggle(seq)}
+          onFocus={() => onFocus(seq)}
+        >
+          <span class={entry.tool === null ? 'mono dim' : 'mono'}>{maskSecrets(nameOf(entry))}</span>
+        </button>
+        <span class="call-server dim">{server}</span>
+      </span>
+      <span role="cell" class="call-outcome">
+        <Outcome outcome={outcome} />
+      </span>
+      <span role="cell" class="call-took num">
+        {durationInWords(durationMs)}
+      </span>
+    </div>
+  )
+}
+
+/** How a call ended: by its words, and by its colour. */
+function Outcome({ outcome }: { outcome: OutcomeName | null }) {
+  return <span class={`outcome outcome-${outcome ?? 'open'}`}>{outcomeInWords(outcome)}</span>
 }

@@ -1,13 +1,10 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { calls, dropped, filter, shownCalls, shownSeqs } from '../live/calls.js'
+import { state } from '../live/state.js'
 import { counted } from '../model/words.js'
-import { CallDetails } from './call.js'
-import { CallFilterBar } from './call-filter-bar.js'
-import { CallRow } from './call-row.js'
-import { Section } from './elements.js'
-import { NoCalls } from './no-calls.js'
-import { useRowHeight } from './use-row-height.js'
-import { useRows } from './use-rows.js'
+import { CallDetails, CallRow } from './call.js'
+import { Empty, Section } from './elements.js'
+import { useRowHeight, useRows } from './use-rows.js'
 
 /** What reached the servers, as it does. */
 export function Calls() {
@@ -138,5 +135,56 @@ function CallTable() {
         </div>
       </div>
     </div>
+  )
+}
+
+/** What to do about an empty journal. */
+function NoCalls() {
+  const safebot = state.value?.safebot?.mcpUrl
+  const url = safebot ?? state.value?.instanode?.mcpUrl
+  const tool = safebot ? 'create_room' : 'list_resources'
+  const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${tool}","arguments":{}}}`
+  return (
+    <Empty {...(url && { command: `curl -s ${url} -H 'Content-Type: application/json' \\\n  -d '${body}'` })}>
+      No call has reached the servers yet. It is shown here as it comes, without a reload. Try one:
+    </Empty>
+  )
+}
+
+/** Picks among the calls. */
+function CallFilterBar() {
+  const { text, toolsOnly, failedOnly } = filter.value
+  return (
+    <form class="filter" onSubmit={event => event.preventDefault()}>
+      <input
+        type="search"
+        placeholder="caller, tool or server"
+        aria-label="Show calls with this in their caller, tool or server"
+        value={text}
+        onInput={event => {
+          filter.value = { ...filter.value, text: event.currentTarget.value }
+        }}
+      />
+      <label>
+        <input
+          type="checkbox"
+          checked={toolsOnly}
+          onChange={event => {
+            filter.value = { ...filter.value, toolsOnly: event.currentTarget.checked }
+          }}
+        />
+        tools only
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={failedOnly}
+          onChange={event => {
+            filter.value = { ...filter.value, failedOnly: event.currentTarget.checked }
+          }}
+        />
+        failed only
+      </label>
+    </form>
   )
 }

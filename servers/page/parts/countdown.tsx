@@ -1,6 +1,5 @@
 import { instanceNow } from '../live/clock.js'
 import { leftInWords } from '../model/words.js'
-import { Ring } from './ring.js'
 
 interface CountdownProps {
   /** Instants of the instance's clock, ISO 8601. */
@@ -20,5 +19,38 @@ export function Countdown({ from, to, what }: CountdownProps) {
       <span class="num">{leftInWords(left)}</span>
       {what !== undefined && <span class="dim"> {what}</span>}
     </span>
+  )
+}
+
+interface RingProps {
+  /** How much is left, from 0 to 1. */
+  share: number
+  /** Pixels across. */
+  size?: number
+}
+
+/** A ring that empties. Says nothing by itself: the words beside it do. */
+function Ring({ share, size = 18 }: RingProps) {
+  const radius = size / 2 - 2
+  const round = 2 * Math.PI * radius
+  const left = Math.min(1, Math.max(0, share))
+  return (
+    <svg
+      class={`ring${left < 0.2 ? ' ring-late' : ''}`}
+      width={size}
+      height={size}
+      viewBox={`0 0 ${size} ${size}`}
+      aria-hidden="true"
+    >
+      <circle class="ring-track" cx={size / 2} cy={size / 2} r={radius} />
+      <circle
+        class="ring-left"
+        cx={size / 2}
+        cy={size / 2}
+        r={radius}
+        stroke-dasharray={`${round * left} ${round}`}
+        transform={`rotate(-90 ${size / 2} ${size / 2})`}
+      />
+    </svg>
   )
 }

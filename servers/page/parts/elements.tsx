@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { SecretText } from './secret-text.js'
 
 interface SectionProps {
   /** What its anchor is called. */
@@ -17,6 +18,62 @@ export function Section({ id, title, note, children }: SectionProps) {
         <h2 id={`${id}-title`}>{title}</h2>
         {note !== undefined && <div class="note">{note}</div>}
       </div>
+      {children}
+    </section>
+  )
+}
+
+/** Names and what they stand for; what is null is left out. */
+export function Facts({ facts }: { facts: Readonly<Record<string, string | null>> }) {
+  return (
+    <dl class="facts">
+      {Object.entries(facts).map(([name, value]) =>
+        value === null ? null : (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="mono">
+              <SecretText text={value} />
+            </dd>
+          </div>
+        ),
+      )}
+    </dl>
+  )
+}
+
+interface EmptyProps {
+  /** What there is not, in a sentence. */
+  children: ComponentChildren
+  /** What one may try in a shell. */
+  command?: string
+}
+
+/** Stands where there is nothing yet, and says what to do about it. */
+export function Empty({ children, command }: EmptyProps) {
+  return (
+    <div class="empty">
+      <p>{children}</p>
+      {command !== undefined && (
+        <Scrolled label="a command to try" class="command">
+          <pre>{command}</pre>
+        </Scrolled>
+      )}
+    </div>
+  )
+}
+
+interface ScrolledProps {
+  /** What stands in it, in words. */
+  label: string
+  class?: string
+  children: ComponentChildren
+}
+
+/** What may be larger than its place: it can be reached, and scrolled, with keys. */
+export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with keys, for which it has to be reached
+    <section class={`scrolled ${name}`} tabIndex={0} aria-label={label}>
       {children}
     </section>
   )

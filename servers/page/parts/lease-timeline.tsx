@@ -3,9 +3,17 @@ import { instanceNow } from '../live/clock.js'
 import { knownLeases, leaseEvents } from '../live/leases.js'
 import { type LeaseSpan, leaseSpans } from '../model/leases.js'
 import { type TimeAxis, timeAxis } from '../model/time-axis.js'
-import { leftInWords, timeOfDay } from '../model/words.js'
-import { LeaseLegend } from './lease-legend.js'
-import { LeaseTable } from './lease-table.js'
+import { dayAndTime, leftInWords, timeOfDay } from '../model/words.js'
+import { Scrolled } from './elements.js'
+
+const WORDS = { acked: 'acknowledged', expired: 'expired', held: 'held until' } as const
+
+const KEYS = [
+  ['held', 'held'],
+  ['acked', 'acknowledged'],
+  ['expired', 'expired'],
+  ['again', 'redelivered'],
+] as const
 
 type Room = SafebotView['rooms'][number]
 
@@ -114,4 +122,54 @@ function inWords(spans: readonly LeaseSpan[]): string {
   const count = (end: LeaseSpan['end']) => spans.filter(span => span.end === end).length
   const again = spans.filter(({ redelivered }) => redelivered).length
   return `${spans.length} leases: ${count('acked')} acknowledged, ${count('expired')} expired, ${count('held')} held now, ${again} of them redeliveries; the table below has each`
+}
+
+/** What the colours of leases mean. */
+function LeaseLegend() {
+  return (
+    <ul class="legend" aria-label="What the colours mean">
+      {KEYS.map(([name, words]) => (
+        <li key={name}>
+          <span class={`legend-mark legend-${name}`} aria-hidden="true" />
+          {words}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** The same as the picture, to be read. */
+function LeaseTable({ spans }: { spans: readonly LeaseSpan[] }) {
+  return (
+    <details>
+      <summary>as a table</summary>
+      <Scrolled label="Leases, as a table">
+        <table>
+          <thead>
+            <tr>
+              <th>handle</th>
+              <th>message</th>
+              <th>claimed</th>
+              <th>ended</th>
+            </tr>
+          </thead>
+          <tbody>
+            {spans.toReversed().map(({ handle, seq, claimId, from, to, end, redelivered }) => (
+              <tr key={claimId}>
+                <td class="mono">{handle}</td>
+                <td class="num">
+                  {seq}
+                  {redelivered && <span class="dim"> redelivered</span>}
+                </td>
+                <td class="num">{dayAndTime(new Date(from).toISOString())}</td>
+                <td class="num">
+                  {WORDS[end]} {dayAndTime(new Date(to).toISOString())}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scrolled>
+    </details>
+  )
 }

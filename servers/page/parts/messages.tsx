@@ -2,7 +2,7 @@ import type { SafebotView } from '../../safebot/view.js'
 import { isOpen, toggle } from '../live/secrets.js'
 import { openState } from '../live/state.js'
 import { timeOfDay } from '../model/words.js'
-import { Scrolled } from './scrolled.js'
+import { Scrolled } from './elements.js'
 
 type Room = SafebotView['rooms'][number]
 

@@ -1,11 +1,9 @@
+import { maskSecrets } from '../../../shared/util/secrets.js'
 import { openState, state } from '../live/state.js'
-import { countOfShown, MOST_SHOWN } from '../model/shown.js'
-import { Deliveries } from './deliveries.js'
-import { Section } from './elements.js'
-import { Empty } from './empty.js'
-import { Lifetime } from './lifetime.js'
-import { Masked } from './masked.js'
-import type { Resource } from './resources.js'
+import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/words.js'
+import { Empty, Facts, Scrolled, Section } from './elements.js'
+import { Lifetime, type Resource } from './resources.js'
+import { Masked, SecretText } from './secret-text.js'
 
 /** Instanode's webhook receivers, and what they have taken. */
 export function Receivers() {
@@ -47,5 +45,49 @@ function ReceiverCard({ resource }: { resource: Resource }) {
       <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
       <Deliveries name={name} latest={deliveries?.latest ?? []} />
     </article>
+  )
+}
+
+type Delivery = NonNullable<Resource['deliveries']>['latest'][number]
+
+interface DeliveriesProps {
+  /** The receiver's. */
+  name: string
+  latest: readonly Delivery[]
+}
+
+/** What a receiver has taken, the latest first. */
+function Deliveries({ name, latest }: DeliveriesProps) {
+  if (latest.length === 0) return <p class="dim">nothing has come yet: whoever has its URL can post to it</p>
+  return (
+    <ul class="deliveries" aria-label={`Deliveries to ${name}, the latest first`}>
+      {latest.slice(0, 10).map(delivery => (
+        <DeliveryLine key={delivery.id} delivery={delivery} />
+      ))}
+    </ul>
+  )
+}
+
+function DeliveryLine({
+  delivery: { method, query, headers, body, bodyBytes, receivedAt },
+}: {
+  delivery: Delivery
+}) {
+  return (
+    <li>
+      <details>
+        <summary>
+          <span class="mono">{method}</span> <span class="num dim">{timeOfDay(receivedAt)}</span>{' '}
+          <span class="dim">{bytesInWords(bodyBytes)}</span>{' '}
+          <span class="mono delivery-body">{maskSecrets(body).slice(0, 80)}</span>
+        </summary>
+        <Facts facts={{ ...(query !== '' && { query }), ...headers }} />
+        <Scrolled label="body" class="body">
+          <pre>
+            <SecretText text={body} />
+          </pre>
+        </Scrolled>
+      </details>
+    </li>
   )
 }

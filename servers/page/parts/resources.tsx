@@ -1,11 +1,9 @@
 import type { InstanodeView } from '../../instanode/view.js'
 import { openState, state } from '../live/state.js'
-import { countOfShown, MOST_SHOWN } from '../model/shown.js'
-import { Section } from './elements.js'
-import { Empty } from './empty.js'
-import { Lifetime } from './lifetime.js'
-import { Masked } from './masked.js'
-import { Meter } from './meter.js'
+import { bytesInWords, countOfShown, MOST_SHOWN } from '../model/words.js'
+import { Countdown } from './countdown.js'
+import { Empty, Section } from './elements.js'
+import { Masked } from './secret-text.js'
 
 export type Resource = InstanodeView['resources'][number]
 
@@ -61,5 +59,37 @@ function DatabaseCard({ resource }: { resource: Resource }) {
       )}
       <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
     </article>
+  )
+}
+
+/** How long a resource has. */
+export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: Resource }) {
+  if (expiresAt === null) return <span class="dim">stays</span>
+  return <Countdown from={createdAt} to={expiresAt} what="left" />
+}
+
+interface MeterProps {
+  what: string
+  value: number
+  /** 0: there is no limit. */
+  most: number
+  bytes?: boolean
+}
+
+/** How much of a limit is taken. */
+function Meter({ what, value, most, bytes = false }: MeterProps) {
+  const words = (number: number) => (bytes ? bytesInWords(number) : `${number}`)
+  const share = most === 0 ? 0 : Math.min(1, value / most)
+  return (
+    <div class="meter">
+      <span class="dim">{what}</span>
+      <span class="num">
+        {words(value)} of {most === 0 ? 'any' : words(most)}
+      </span>
+      <svg class={`meter-bar${share > 0.9 ? ' meter-full' : ''}`} width="100%" height="4" aria-hidden="true">
+        <rect class="meter-track" width="100%" height="4" rx="2" />
+        <rect class="meter-value" width={`${share * 100}%`} height="4" rx="2" />
+      </svg>
+    </div>
   )
 }

@@ -1,10 +1,8 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { state } from '../live/state.js'
-import { countOfShown, MOST_SHOWN } from '../model/shown.js'
-import { counted } from '../model/words.js'
+import { counted, countOfShown, MOST_SHOWN } from '../model/words.js'
 import { Consumers } from './consumers.js'
-import { Section } from './elements.js'
-import { Empty } from './empty.js'
+import { Empty, Section } from './elements.js'
 import { LeaseTimeline } from './lease-timeline.js'
 import { Messages } from './messages.js'
 

@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import { Section } from './elements.js'
-import { Scrolled } from './scrolled.js'
+import { Scrolled, Section } from './elements.js'
 
 /** All that the control plane takes: what is done here can be done with curl. */
 export function Routes() {

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
+import { isOpen, toggle } from '../live/secrets.js'
 
 /** A text in which every secret is hidden until somebody clicks on it. */
 export function SecretText({ text }: { text: string }) {
@@ -23,6 +24,33 @@ function Secret({ what, text }: { what: string; text: string }) {
       onClick={() => setOpen(!open)}
     >
       {open ? text : `[${what}]`}
+    </button>
+  )
+}
+
+interface MaskedProps {
+  /** Of this secret, among all of the page. */
+  name: string
+  /** What it is, in words. */
+  what: string
+  masked: string
+  /** Undefined until the control plane has told it. */
+  open: string | undefined
+}
+
+/** Something that the control plane masks, until somebody clicks on it. */
+export function Masked({ name, what, masked, open }: MaskedProps) {
+  const showing = isOpen(name) && open !== undefined
+  return (
+    <button
+      type="button"
+      class="masked mono"
+      aria-expanded={showing}
+      aria-label={`${what}: ${showing ? open : masked}`}
+      title={showing ? 'hide it' : 'show it'}
+      onClick={() => toggle(name)}
+    >
+      {showing ? open : masked}
     </button>
   )
 }

@@ -1,8 +1,6 @@
 import { type FaultRow, faults, type OverlayRow, overlays } from '../live/state.js'
-import { deedInWords, whenInWords } from '../model/trouble-words.js'
-import { counted } from '../model/words.js'
-import { Section } from './elements.js'
-import { Empty } from './empty.js'
+import { counted, deedInWords, whenInWords } from '../model/words.js'
+import { Empty, Section } from './elements.js'
 
 /** What is to go wrong, and what has. */
 export function Faults() {

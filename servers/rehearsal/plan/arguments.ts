@@ -1,3 +1,5 @@
+import { isObject } from '../../../shared/util/is-object.js'
+
 /** Arguments that make sense of each known tool, in the words of a scenario; every one that may be given is there. */
 const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   create_postgres: { name: 'rehearsal' },
@@ -41,4 +43,20 @@ export function usualArguments(tool: string): Record<string, unknown> {
 /** All arguments that a tool takes, each with a value that makes sense. */
 export function fullArguments(tool: string): Record<string, unknown> {
   return { ...(Object.hasOwn(FULL, tool) ? FULL[tool] : {}) }
+}
+
+/** Arguments with another value at the end of `keys`; undefined takes it out. */
+export function withValue(
+  args: Readonly<Record<string, unknown>>,
+  [key = '', ...rest]: readonly string[],
+  value: unknown,
+): Record<string, unknown> {
+  const { [key]: before, ...others } = args
+  if (rest.length > 0) return { ...args, [key]: withValue(isObject(before) ? before : {}, rest, value) }
+  return value === undefined ? others : { ...args, [key]: value }
+}
+
+/** As a text that a scenario does not take for a reference. */
+export function literally(value: unknown): unknown {
+  return typeof value === 'string' && value.startsWith('$') ? `$${value}` : value
 }

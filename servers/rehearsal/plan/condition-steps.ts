@@ -1,9 +1,7 @@
 import { shown } from '../../../shared/util/shown.js'
-import { argumentAt } from '../../gateway/policy/arguments.js'
-import type { Condition, Policy, Rule } from '../../gateway/policy/model.js'
+import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
 import type { CallStep } from '../scenario.js'
-import { fullArguments } from './arguments.js'
-import { literally, withValue } from './arguments-at.js'
+import { fullArguments, literally, withValue } from './arguments.js'
 import { passingArguments, rulesOf, type Sample } from './passing.js'
 import { around } from './values.js'
 

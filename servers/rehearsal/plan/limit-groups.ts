@@ -1,5 +1,4 @@
-import type { Limit, Policy, Rule } from '../../gateway/policy/model.js'
-import { windowName } from '../../gateway/policy/windows.js'
+import { type Limit, type Policy, type Rule, windowName } from '../../gateway/policy/model.js'
 import type { Group, Step } from '../scenario.js'
 import { exhaust, type Spending } from './exhaust.js'
 

@@ -1,8 +1,6 @@
-import { argumentAt } from '../../gateway/policy/arguments.js'
-import type { Condition, Policy, Rule } from '../../gateway/policy/model.js'
+import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
 import { testOf } from '../../gateway/policy/operators.js'
-import { fullArguments, usualArguments } from './arguments.js'
-import { literally, withValue } from './arguments-at.js'
+import { fullArguments, literally, usualArguments, withValue } from './arguments.js'
 import { around } from './values.js'
 
 /** Arguments with real values where they have references, as they will be sent. */

@@ -2,11 +2,10 @@ import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import type { JournalEntry } from '../../../shared/journal/entry.js'
-import type { ServerName } from '../../../shared/util/server-name.js'
+import type { ServerName } from '../../../shared/util/known-tools.js'
 import { KNOWN_TOOLS, knownTool } from '../../gateway/policy/known-tools.js'
 import { createUnderstudy, type Understudy } from '../../understudy/understudy.js'
-import { Props } from './props.js'
-import { resolved } from './references.js'
+import { Props, resolved } from './props.js'
 
 export interface StageOptions {
   /** Those that take part. */

@@ -1,8 +1,8 @@
-import type { ServerName } from '../../../shared/util/server-name.js'
+import type { ServerName } from '../../../shared/util/known-tools.js'
 import { createGateway, type Gateway } from '../../gateway/index.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import { ACCOUNT_TOKEN, handleOf } from '../stage/props.js'
-import { Callers } from './callers.js'
+import { Callers } from './caller.js'
 import { HttpCaller } from './http-caller.js'
 import type { OpenWay } from './way.js'
 

@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Refusal } from '../../../shared/errors.js'
-import type { ServerName } from '../../../shared/util/server-name.js'
-import { headersOf } from './bearers.js'
-import { Callers } from './callers.js'
+import type { ServerName } from '../../../shared/util/known-tools.js'
+import { Callers } from './caller.js'
 import { HttpCaller } from './http-caller.js'
 import { ListeningChild } from './listening-child.js'
 import { PipeCaller } from './pipe-caller.js'
-import type { OpenWay } from './way.js'
+import { headersOf, type OpenWay } from './way.js'
 
 export interface CommandOptions {
   /** `{upstream}`, `{policy}` and `{port}` in it stand for what they say. */

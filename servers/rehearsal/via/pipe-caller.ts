@@ -1,9 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import { Child } from '../../gateway/stdio/child-process.js'
-import type { Answer, Caller } from './caller.js'
-import { deadline, PATIENCE_MS } from './deadline.js'
-import { INITIALIZE } from './initialize.js'
+import { type Answer, type Caller, deadline, INITIALIZE, PATIENCE_MS } from './caller.js'
 
 /** Calls a gateway that is a child of this process and speaks on its pipes. */
 export class PipeCaller implements Caller {

@@ -1,8 +1,7 @@
 import { Refusal } from '../../../shared/errors.js'
-import { headersOf } from './bearers.js'
-import { Callers } from './callers.js'
+import { Callers } from './caller.js'
 import { HttpCaller } from './http-caller.js'
-import type { OpenWay } from './way.js'
+import { headersOf, type OpenWay } from './way.js'
 
 /**
  * A gateway that runs already, and has the stage's server behind it.

@@ -1,7 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { pause } from './pause.js'
 import { isPassing } from './refused.js'
 
 /** Before the first, second and third repetition. */
@@ -34,4 +33,18 @@ export async function retrying<T>(
 function mayPass(error: unknown): boolean {
   if (error instanceof ServiceRefusal) return isPassing(error.status)
   return error instanceof Refusal && error.code === 'unreachable'
+}
+
+/** Resolves once `ms` milliseconds have passed, or as soon as one of the signals fires. */
+export async function pause(clock: Clock, ms: number, ...signals: AbortSignal[]): Promise<void> {
+  if (signals.some(({ aborted }) => aborted)) return
+  await new Promise<void>(resolve => {
+    const wakeup = clock.wakeAt(clock.now() + ms, end)
+    for (const signal of signals) signal.addEventListener('abort', end)
+    function end() {
+      wakeup.cancel()
+      for (const signal of signals) signal.removeEventListener('abort', end)
+      resolve()
+    }
+  })
 }

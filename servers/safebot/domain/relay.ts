@@ -19,18 +19,45 @@ import { type Arrival, type FeedEvent, Feeds } from './feeds.js'
 import { RoomHolders } from './holders.js'
 import { Identities } from './identities.js'
 import type { Identity } from './identity.js'
-import { Keys } from './keys.js'
+import { isBase64Of, isCanonicalBase64, Keys } from './keys.js'
 import { Overview } from './overview.js'
-import { Parking } from './parking.js'
-import { checkPost } from './post.js'
 import { type Listening, Presence } from './presence.js'
 import { Rates, type SpentRates } from './rates.js'
-import { signatureMissing, signatureRefused, signedOnly } from './refusals.js'
-import type { Room } from './room.js'
+import { badMessage, signatureMissing, signatureRefused, signedOnly } from './refusals.js'
+import { MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './room.js'
 import { checkRoomId, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
-import { RoomWaiters } from './waiters.js'
+import { Parking, RoomWaiters } from './waiters.js'
+
+const NONCE_BYTES = 24
+
+const MESSAGE_ID = /^[A-Za-z0-9_-]{8,64}$/
+
+/** How long a message may ask to be kept; 0 stands for as long as any. */
+const TTL_MS = { min: 30_000, max: 366 * 24 * 60 * 60_000 } as const
+
+/** @throws ServiceRefusal 400 `bad message`, with what is wrong */
+function checkPost({ ciphertext, nonce, sender, replyTo, ttlMs }: Post): void {
+  if (ciphertext.length > MAX_CIPHERTEXT_CHARS) {
+    throw badMessage(
+      `the text seals to ${ciphertext.length} characters and ${MAX_CIPHERTEXT_CHARS} fit (98,288 bytes of UTF-8): send it in parts`,
+    )
+  }
+  if (!isCanonicalBase64(ciphertext)) throw badMessage('ciphertext is not canonical base64')
+  if (!isBase64Of(NONCE_BYTES, nonce)) {
+    throw badMessage(`nonce is not canonical base64 of ${NONCE_BYTES} bytes`)
+  }
+  if (sender.length > MAX_SENDER_CHARS) {
+    throw badMessage(`sender has ${sender.length} characters: ${MAX_SENDER_CHARS} is the most`)
+  }
+  if (replyTo !== undefined && !MESSAGE_ID.test(replyTo)) {
+    throw badMessage('reply_to is not 8 to 64 of A-Z a-z 0-9 _ -')
+  }
+  if (ttlMs !== undefined && ttlMs !== 0 && !(ttlMs >= TTL_MS.min && ttlMs <= TTL_MS.max)) {
+    throw badMessage(`ttl_ms is ${ttlMs}: it is 0, or from ${TTL_MS.min} to ${TTL_MS.max}`)
+  }
+}
 
 /** Messages in one answer of `wait`. */
 const WAIT_PAGE = 500

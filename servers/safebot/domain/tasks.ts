@@ -4,10 +4,9 @@ import type { Contract } from '../contract.js'
 import type { Acknowledgement, Claim, ClaimRequest } from '../service.js'
 import type { RoomTransaction } from '../store/store.js'
 import { Consumer, LEASE_MS } from './consumer.js'
-import type { Parking } from './parking.js'
 import type { Room, StoredMessage } from './room.js'
 import type { Rooms } from './rooms.js'
-import type { RoomWaiters } from './waiters.js'
+import type { Parking, RoomWaiters } from './waiters.js'
 
 /** Rooms a handle has a cursor in; past it the least recently claimed is let go. */
 const ROOMS_PER_HANDLE = 64

@@ -2,21 +2,19 @@ import { Refusal } from '../../../shared/errors.js'
 import { ApiFace } from '../../../shared/http/api-face.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
-import type { HttpAnswer } from '../../../shared/http/routes.js'
+import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Journal } from '../../../shared/journal/journal.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import { looseHandle } from '../domain/identity.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { aboutRoutes } from './about.js'
 import { encoded, json, page } from './answer.js'
 import { claimingRoutes } from './claiming.js'
 import type { RestKit } from './context.js'
 import { identityRoutes } from './identity.js'
 import { type Fields, readFields, UnreadableBody } from './json-body.js'
-import { messageRoutes } from './messages.js'
+import { messageRoutes, readingRoutes } from './messages.js'
 import { presenceRoutes } from './presence.js'
-import { readingRoutes } from './reading.js'
 
 /** As the service sends them with every answer. */
 const SECURITY_HEADERS = {
@@ -96,4 +94,28 @@ function fieldsOf(call: HttpCall): Fields {
     if (error instanceof UnreadableBody) return {}
     throw error
   }
+}
+
+/** What the service says of itself. */
+function aboutRoutes({ relay, clock }: RestKit): Route[] {
+  const startedAt = clock.now()
+  return [
+    {
+      method: 'GET',
+      path: '/api/health',
+      run: async () => json(200, { ok: true, rooms: await relay.roomCount(), ts: clock.now() }),
+    },
+    {
+      method: 'GET',
+      path: '/api/status',
+      run: async () =>
+        json(200, {
+          ok: true,
+          started_at: startedAt,
+          uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
+          rooms: await relay.roomCount(),
+          node_version: process.version,
+        }),
+    },
+  ]
 }

@@ -10,7 +10,6 @@ import { json } from './answer.js'
 import { addressOf, numberOf, type RestKit, roomOf } from './context.js'
 import { MAX_BODY_BYTES, readFields } from './json-body.js'
 import { readMessage } from './message-json.js'
-import { StreamCounts } from './stream-counts.js'
 
 /** What may be shown as a name: letters and digits of Latin-1, and four signs. */
 const NAME = /^[A-Za-z0-9@._\u00a0-\u00ff-]{1,64}$/
@@ -107,4 +106,34 @@ function gatheringJson({ size, names, participants }: Gathering) {
 
 function participantJson({ name, boxPub, lastSeenMsAgo }: Participant) {
   return { name, ...(boxPub !== undefined && { box_pub: boxPub }), last_seen_ms_ago: lastSeenMsAgo }
+}
+
+/** How many event streams are open from each address. */
+class StreamCounts {
+  readonly #limit: number | null
+  readonly #open = new Map<string, number>()
+
+  /** @param limit for one address; null: any number */
+  constructor(limit: number | null) {
+    this.#limit = limit
+  }
+
+  /**
+   * Counts a stream in, until the returned function is called.
+   *
+   * @throws ServiceRefusal 429 past the limit
+   */
+  enter(address: string): () => void {
+    const open = this.#open.get(address) ?? 0
+    if (this.#limit !== null && open >= this.#limit) {
+      const error = 'too many concurrent streams from this IP'
+      throw new ServiceRefusal(429, { error }, 'close some of them first', 5)
+    }
+    this.#open.set(address, open + 1)
+    return () => {
+      const left = (this.#open.get(address) ?? 1) - 1
+      if (left > 0) this.#open.set(address, left)
+      else this.#open.delete(address)
+    }
+  }
 }

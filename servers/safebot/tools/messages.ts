@@ -1,12 +1,20 @@
 import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agent.js'
+import type { Agent } from '../agents.js'
+import { ServiceRefusal } from '../domain/refusals.js'
 import type { RoomAddress } from '../room-url.js'
-import type { Page, SafebotService, WaitRequest } from '../service.js'
-import { enterRoom, patience, type ToolKit } from './context.js'
-import { reporting } from './progress.js'
-import { line, notice, read } from './reading.js'
-import { activeRoomChanged, afterSeq, label, readMessage, roomUrl, timeoutSeconds } from './schemas.js'
+import { seal } from '../sealing.js'
+import type { Page, Post, SafebotService, WaitRequest } from '../service.js'
+import { enterRoom, line, notice, patience, read, reporting, type ToolKit } from './context.js'
+import {
+  activeRoomChanged,
+  afterSeq,
+  label,
+  readMessage,
+  roomUrl,
+  timeoutSeconds,
+  wholeNumber,
+} from './schemas.js'
 
 export const waitForMessages = (kit: ToolKit) =>
   defineTool({
@@ -89,3 +97,95 @@ async function listen(
   }
   return page
 }
+
+export const sendMessage = (kit: ToolKit) =>
+  defineTool({
+    name: 'send_message',
+    title: 'Send a message',
+    description:
+      'Seals a text with the room key and posts it. The first message opens the room. At most 98,288 bytes of UTF-8.',
+    input: z.strictObject({
+      url: roomUrl,
+      text: z.string({ error: 'a text' }).describe('What to say; sealed before it leaves'),
+      name: label,
+    }),
+    output: z.strictObject({
+      room_id: z.string(),
+      label: z.string().describe('The sender the others see'),
+      server_id: z.string().describe('UUID of the message'),
+      seq: z.int(),
+    }),
+    hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    async run({ url, text, name }, { caller }: { caller: Agent }) {
+      const room = kit.urls.parse(url)
+      const service = await enterRoom(kit, caller, room, name)
+      const sender = caller.label(room)
+      const post = { ...seal(room.key, text, kit.ids), sender }
+      const { id, seq } = await postTo(service, room.roomId, post, caller.handle)
+      caller.sent(room)
+      caller.activate(room)
+      return { room_id: room.roomId, label: sender, server_id: id, seq }
+    },
+    render: result => `sent as "${result.label}". server_id=${result.server_id} seq=${result.seq}`,
+  })
+
+/** Posts unsigned, as long as the room takes that: a signed message shows more of who has sent it than its label does. */
+async function postTo(
+  service: SafebotService,
+  roomId: string,
+  post: Post,
+  handle: string,
+): Promise<{ id: string; seq: number }> {
+  try {
+    return await service.post(roomId, post)
+  } catch (error) {
+    if (error instanceof ServiceRefusal && error.status === 403) return service.post(roomId, post, handle)
+    throw error
+  }
+}
+
+const MAX_MESSAGES = 500
+
+export const getTranscript = (kit: ToolKit) =>
+  defineTool({
+    name: 'get_transcript',
+    title: 'Get the transcript',
+    description:
+      'Returns what the room has buffered behind after_seq, oldest first: at most 2000 messages or 24 hours are kept.',
+    input: z.strictObject({
+      url: roomUrl,
+      after_seq: afterSeq,
+      limit: wholeNumber(`a whole number from 1 to ${MAX_MESSAGES}`, 1, MAX_MESSAGES)
+        .default(100)
+        .describe(`At most this many, the oldest first, 1 to ${MAX_MESSAGES}`),
+    }),
+    output: z.strictObject({
+      room_id: z.string(),
+      messages: z.array(readMessage),
+      last_seq: z.int().describe('Of the room, which may be past the last message returned'),
+      after_seq: z.int(),
+      active_room_changed: activeRoomChanged,
+    }),
+    hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    async run({ url, after_seq, limit }, { caller }: { caller: Agent }) {
+      const room = kit.urls.parse(url)
+      const service = await kit.serviceOf(room)
+      const page = await service.transcript(room.roomId, after_seq, limit)
+      return {
+        room_id: room.roomId,
+        messages: page.messages.map(message => read(message, room.key)),
+        last_seq: page.lastSeq,
+        after_seq,
+        active_room_changed: caller.activate(room),
+      }
+    },
+    render(result) {
+      const { length } = result.messages
+      const lines = result.messages.map(message => line(message, '[undecryptable]'))
+      const body =
+        length === 0
+          ? `(empty — no messages in the buffer after seq ${result.after_seq})`
+          : `${lines.join('\n')}\n\n(last_seq=${result.last_seq}; ${length} of ${length} returned)`
+      return body + notice(result.room_id, result.active_room_changed)
+    },
+  })

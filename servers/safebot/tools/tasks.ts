@@ -1,14 +1,38 @@
 import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
+import type { FaultTable } from '../../../shared/faults/table.js'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agent.js'
+import type { Agent } from '../agents.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { ackFault } from './ack-fault.js'
-import { type Claimed, claimFor, claimInput, claimOutput, renderEmpty } from './claiming.js'
-import type { ToolKit } from './context.js'
-import { notice, taskLine } from './reading.js'
-import { serviceSentence } from './refusal-text.js'
+import type { RoomAddress } from '../room-url.js'
+import type { Claim, SafebotService } from '../service.js'
+import {
+  enterRoom,
+  notice,
+  patience,
+  read,
+  reporting,
+  serviceSentence,
+  type ToolKit,
+  taskLine,
+} from './context.js'
+import { activeRoomChanged, readMessage, roomUrl, timeoutSeconds, wholeNumber } from './schemas.js'
+
+/** What `claim_task` and `next_task` take. */
+export const claimInput = z.strictObject({ url: roomUrl, timeout_seconds: timeoutSeconds(60) })
+
+/** What both return: a task, or that there was none. */
+export const claimOutput = z.strictObject({
+  room_id: z.string(),
+  task: readMessage.nullable().describe('null: no message in the time given'),
+  label: z.string(),
+  handle: z.string().describe('The handle that holds the claim and the cursor'),
+  cursor: z.int().describe('The last acknowledged seq; 0 before the first'),
+  last_seq: z.int().describe('Of the room'),
+  timeout_seconds: z.int(),
+  active_room_changed: activeRoomChanged,
+})
 
 /** For the observed contract, under which a call goes on after its caller has gone. */
 const NEVER = new AbortController().signal
@@ -73,3 +97,123 @@ async function acknowledge(
     throw error
   }
 }
+
+/**
+ * What goes wrong with the acknowledgement that `next_task` makes by itself, in the words of its warning: a fault that
+ * is set for `ack_task` and due on it. Undefined if it may be made.
+ */
+function ackFault(faults: FaultTable): string | undefined {
+  const act = faults.dueInside('safebot', 'ack_task')
+  if (act === undefined) return undefined
+  if ('toolError' in act) return act.toolError
+  if (!('httpStatus' in act)) return undefined
+  const { httpStatus, body = '' } = act
+  return `ack failed: ${httpStatus} ${typeof body === 'string' ? body : JSON.stringify(body)}`.trimEnd()
+}
+
+type ClaimOutput = z.infer<typeof claimOutput>
+
+interface Claimed {
+  room: RoomAddress
+  service: SafebotService
+  claim: Claim
+  result: ClaimOutput
+}
+
+/**
+ * Claims the next task of a room for the calling agent, waiting for one if need be.
+ *
+ * @param signal ends the wait; what it is depends on whether the contract heeds a caller that has gone
+ */
+export async function claimFor(
+  kit: ToolKit,
+  args: z.infer<typeof claimInput>,
+  { caller, progress }: ToolContext<Agent>,
+  signal: AbortSignal,
+): Promise<Claimed> {
+  const room = kit.urls.parse(args.url)
+  const service = await enterRoom(kit, caller, room)
+  const { roomId, key } = room
+  const { handle } = caller
+  const request = { handle, labels: caller.labels(room), ...patience(kit, args.timeout_seconds) }
+  const claiming = service.claim(roomId, request, signal)
+  const claim = await reporting(kit.clock, progress, args.timeout_seconds, claiming)
+  const result = {
+    room_id: roomId,
+    task: claim.held === undefined ? null : read(claim.held.message, key),
+    label: caller.label(room),
+    handle,
+    cursor: claim.cursor,
+    last_seq: claim.lastSeq,
+    timeout_seconds: args.timeout_seconds,
+    active_room_changed: caller.activate(room),
+  }
+  return { room, service, claim, result }
+}
+
+/** The text of a claim that found nothing. */
+export function renderEmpty(tool: string, result: ClaimOutput): string {
+  return (
+    `(no new messages — blocked ${result.timeout_seconds}s as "${result.label}" via auth @${result.handle}, ` +
+    `cursor=${result.cursor}; call ${tool} again to keep listening)${notice(result.room_id, result.active_room_changed)}`
+  )
+}
+
+export const claimTask = (kit: ToolKit) =>
+  defineTool({
+    name: 'claim_task',
+    title: 'Claim a task',
+    description:
+      'Takes the oldest message you have not acknowledged, or waits for one, and holds it for you for 60 seconds. ' +
+      'Do the work, then call ack_task with the claim_id and seq; without that the message is delivered again.',
+    input: claimInput,
+    output: claimOutput.extend({
+      claim_id: z.string().nullable().describe('UUID to acknowledge with; null without a task'),
+    }),
+    hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    async run(args, context: ToolContext<Agent>) {
+      const { claim, result } = await claimFor(kit, args, context, context.signal)
+      return { ...result, claim_id: claim.held?.claimId ?? null }
+    },
+    render(result) {
+      if (result.task === null) return renderEmpty('claim_task', result)
+      return (
+        `${taskLine(result.task)}\n\n(claim_id=${result.claim_id} seq=${result.task.seq} — reply first, then ack_task ` +
+        `with both; claim expires in 60s and re-delivers if you never ack)${notice(result.room_id, result.active_room_changed)}`
+      )
+    },
+  })
+
+export const ackTask = (kit: ToolKit) =>
+  defineTool({
+    name: 'ack_task',
+    title: 'Acknowledge a task',
+    description:
+      'Marks a claimed message as done: your cursor moves past it and it is not delivered to you again. Safe to repeat. ' +
+      'Refused if the claim has run out or is not yours.',
+    input: z.strictObject({
+      url: roomUrl,
+      claim_id: z
+        .string({ error: 'the claim_id that claim_task returned' })
+        .describe('As claim_task returned it'),
+      seq: wholeNumber('a whole number, 1 or more: the seq that claim_task returned', 1).describe(
+        'As claim_task returned it',
+      ),
+    }),
+    output: z.strictObject({
+      advanced: z.boolean().describe('false: it had been acknowledged before'),
+      cursor: z.int().describe('The last acknowledged seq'),
+    }),
+    hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    async run({ url, claim_id, seq }, { caller }: { caller: Agent }) {
+      const room = kit.urls.parse(url)
+      const service = await enterRoom(kit, caller, room)
+      const acknowledged = await service.ack(room.roomId, caller.handle, claim_id, seq)
+      caller.activate(room)
+      return acknowledged
+    },
+    render: ({ advanced, cursor }) =>
+      advanced
+        ? `ack ok — cursor advanced to seq=${cursor}`
+        : `ack ok — no change (cursor already at ${cursor}; the message was already acked by a prior call)`,
+  })

@@ -1,7 +1,15 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { Refusal } from '../../../shared/errors.js'
 import { faultSchema } from '../../../shared/faults/fault.js'
 import { overlaySchema } from '../../../shared/overlays/overlay.js'
-import { strict } from '../../../shared/util/check.js'
+import { checked, strict } from '../../../shared/util/check.js'
+import { fixture } from '../../../shared/util/compiled.js'
+import { readRegularFile } from '../../../shared/util/read-file.js'
+import { shown } from '../../../shared/util/shown.js'
+
+const FIXTURES = fixture('attacks')
 
 const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters, digits and dashes' })
 
@@ -41,3 +49,28 @@ export const attackSchema = strict({
 })
 
 export type Attack = z.output<typeof attackSchema>
+
+/** The names that attacks go by. */
+export async function attackNames(): Promise<string[]> {
+  const files = await readdir(FIXTURES)
+  return files.flatMap(file => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : [])).sort()
+}
+
+/**
+ * Attacks by their names.
+ *
+ * @throws Refusal `unknown_attack` with those there are; `bad_attack`
+ */
+export async function readAttacks(names: readonly string[]): Promise<Attack[]> {
+  const known = await attackNames()
+  return Promise.all(
+    names.map(async name => {
+      if (known.includes(name)) {
+        const text = readRegularFile(join(FIXTURES, `${name}.json`)).toString('utf8')
+        return checked(attackSchema, JSON.parse(text), 'bad_attack', `attack ${name}`)
+      }
+      const hint = `there are ${known.join(', ')}`
+      throw new Refusal('unknown_attack', `there is no attack ${shown(name)}`, hint)
+    }),
+  )
+}

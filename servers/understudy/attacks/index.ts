@@ -1,7 +1,7 @@
 import type { Log } from '../../../shared/util/log.js'
 import type { InstanodeOptions } from '../../instanode/index.js'
 import type { SafebotOptions } from '../../safebot/options.js'
-import { readAttacks } from './attack-file.js'
+import { readAttacks } from './attack.js'
 import { carryOut, type RunningAttack, type Target } from './carry-out.js'
 
 /** What attacks change in how the servers are made, and what is to be done once they are. */

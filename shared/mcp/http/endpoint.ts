@@ -14,9 +14,10 @@ import type { Log } from '../../util/log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
 import type { MessageHost } from '../message-host.js'
 import { anonymousError, expectsAnswer, isRequest, RpcCode } from '../messages.js'
-import { type Accepted, accepted } from './negotiate.js'
 import { PostReply } from './post-reply.js'
 import {
+  type Accepted,
+  accepted,
   bodyTooLarge,
   cannotTell,
   HttpRejection,

@@ -1,7 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isRequest, RpcCode } from '../messages.js'
-import { batchRefusal, versionRefusal } from '../revisions.js'
-import { isJson } from './negotiate.js'
+import { batchRefusal, isRequest, RpcCode, versionRefusal } from '../messages.js'
 import type { HttpSession } from './sessions.js'
 
 /** A request that is answered without reaching the server. */
@@ -102,4 +100,22 @@ export function isInitialize(message: unknown): boolean {
 function versionOf(headers: IncomingHttpHeaders): string | undefined {
   const version = headers['mcp-protocol-version']
   return version === undefined ? undefined : String(version)
+}
+
+export interface Accepted {
+  json: boolean
+  sse: boolean
+}
+
+/** Which of the two answer forms the caller takes; no Accept header takes both. */
+export function accepted({ accept }: IncomingHttpHeaders): Accepted {
+  if (accept === undefined || accept.includes('*/*')) return { json: true, sse: true }
+  return {
+    json: accept.includes('application/json') || accept.includes('application/*'),
+    sse: accept.includes('text/event-stream') || accept.includes('text/*'),
+  }
+}
+
+function isJson(headers: IncomingHttpHeaders): boolean {
+  return /^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')
 }

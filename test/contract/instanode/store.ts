@@ -1,7 +1,5 @@
 import { expect } from 'vitest'
-import type { Account } from '../../../servers/instanode/domain/account.js'
-import type { Delivery } from '../../../servers/instanode/domain/delivery.js'
-import type { Resource } from '../../../servers/instanode/domain/model.js'
+import type { Account, Delivery, Resource } from '../../../servers/instanode/domain/model.js'
 import type { InstanodeStore, InstanodeTables } from '../../../servers/instanode/store/store.js'
 
 export function account(id: string, more: Partial<Account> = {}): Account {

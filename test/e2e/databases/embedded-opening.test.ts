@@ -9,10 +9,10 @@ import {
   DEFAULT_TIMES,
 } from '../../../servers/instanode/databases/embedded/embedded-options.js'
 import { Engine } from '../../../servers/instanode/databases/embedded/engine/engine.js'
-import { TEMPLATE_FILE } from '../../../servers/instanode/databases/embedded/engine/template-path.js'
+import { TEMPLATE_FILE } from '../../../servers/instanode/databases/embedded/engine/template.js'
 import { Session } from '../../../servers/instanode/databases/embedded/session/session.js'
 import { Gateway } from '../../../servers/instanode/databases/embedded/wire/gateway.js'
-import { makeVerifier } from '../../../servers/instanode/databases/scram-verifier.js'
+import { makeVerifier } from '../../../servers/instanode/databases/provider.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { codeOf, freshSpec, TestClient } from '../../support/databases/databases.js'

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { ServerDatabases } from '../../../servers/instanode/databases/server/server-databases.js'
-import type { ServerOptions } from '../../../servers/instanode/databases/server/server-options.js'
+import {
+  ServerDatabases,
+  type ServerOptions,
+} from '../../../servers/instanode/databases/server/server-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { describeDatabaseCopies } from '../../contract/database-copies.js'

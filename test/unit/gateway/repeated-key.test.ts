@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { repeatedKey } from '../../../servers/gateway/messages/repeated-key.js'
+import { repeatedKey } from '../../../servers/gateway/messages.js'
 
 describe('a key that stands twice in one object', () => {
   it.each([

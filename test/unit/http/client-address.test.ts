@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clientAddress, isLoopback } from '../../../shared/http/client-address.js'
+import { clientAddress, isLoopback } from '../../../shared/http/listener.js'
 
 it.each([
   ['127.0.0.1', true],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deliveryEntry } from '../../../servers/instanode/http/delivery-json.js'
+import { deliveryEntry } from '../../../servers/instanode/http/receive.js'
 import { goJson } from '../../../shared/util/go-json.js'
 
 function entryOf(rawHeaders: string[], body: Buffer = Buffer.alloc(0)) {

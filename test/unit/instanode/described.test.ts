@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { describeDelivery } from '../../../servers/instanode/control/described.js'
+import { describeDelivery } from '../../../servers/instanode/control.js'
 
 it('shows the first 2,000 characters of a body, and no part of a secret that stands at their end', () => {
   const shown = (text: string) => {

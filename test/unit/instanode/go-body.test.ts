@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readField } from '../../../servers/instanode/http/go-body.js'
-import { goText } from '../../../servers/instanode/http/go-text.js'
+import { goText, readField } from '../../../servers/instanode/http/go-body.js'
 
 const read = (body: string) => readField(Buffer.from(body), 'token')
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readName } from '../../../servers/instanode/domain/name.js'
+import { readName } from '../../../servers/instanode/domain/provisioning.js'
 import { ServiceRefusal } from '../../../servers/instanode/domain/refusals.js'
 
 function refusalOf(text: string): ServiceRefusal {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { subnetOf } from '../../../servers/instanode/domain/subnet.js'
+import { subnetOf } from '../../../servers/instanode/domain/provisioning.js'
 
 describe('the subnet of an address', () => {
   it.each([

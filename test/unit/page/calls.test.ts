@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EVERYTHING, filtered } from '../../../servers/page/model/call-filter.js'
-import { CallLog } from '../../../servers/page/model/call-log.js'
+import { CallLog, EVERYTHING, filtered } from '../../../servers/page/model/call-log.js'
 import { entry } from './entry.js'
 
 const seqs = (log: CallLog) => log.calls.map(call => call.entry.seq)

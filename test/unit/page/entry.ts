@@ -1,4 +1,4 @@
-import type { EntryJson } from '../../../shared/journal/entry-json.js'
+import type { EntryJson } from '../../../shared/journal/entry.js'
 
 /** An entry as the journal's stream has it; what is not named is of no matter. */
 export function entry(seq: number, given: Partial<EntryJson> = {}): EntryJson {

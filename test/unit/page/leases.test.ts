@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { withLeases } from '../../../servers/page/model/known-leases.js'
-import { leaseEventsOf } from '../../../servers/page/model/lease-events.js'
-import { leaseSpans } from '../../../servers/page/model/leases.js'
+import { leaseEventsOf, leaseSpans, withLeases } from '../../../servers/page/model/leases.js'
 import { timeAxis } from '../../../servers/page/model/time-axis.js'
 import { ok, startUnderstudy } from '../../support/servers/understudy.js'
 

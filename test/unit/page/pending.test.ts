@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { pendingAt, withTurned } from '../../../servers/page/model/pending.js'
+import { pendingAt, withTurned } from '../../../servers/page/model/gateway-log.js'
 import { approval } from './approval.js'
 
 it('leaves an approval to be decided until its time is over', () => {

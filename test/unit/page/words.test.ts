@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest'
-import { deedInWords, whenInWords } from '../../../servers/page/model/trouble-words.js'
-import { bytesInWords, durationInWords, leftInWords } from '../../../servers/page/model/words.js'
+import {
+  bytesInWords,
+  deedInWords,
+  durationInWords,
+  leftInWords,
+  whenInWords,
+} from '../../../servers/page/model/words.js'
 
 it.each([
   [86_400_000, '1 d'],

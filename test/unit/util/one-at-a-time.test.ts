@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { OneAtATime } from '../../../shared/util/one-at-a-time.js'
+import { OneAtATime } from '../../../shared/util/locks.js'
 
 it('runs the work for one key in order, past a failure, and lets other keys through', async () => {
   const queue = new OneAtATime()

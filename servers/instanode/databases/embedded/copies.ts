@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
-import type { DatabaseRecord } from './record.js'
+import type { DatabaseRecord } from './index-file.js'
 
 /** Directories of copies under the data directory. */
 export const COPIES_DIRECTORY = /^copies_[0-9a-f]{16}$/

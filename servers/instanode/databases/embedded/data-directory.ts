@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import { FileError, readRegularFile } from '../../../../shared/util/read-file.js'
@@ -155,4 +156,17 @@ function startOf(pid: number): string {
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
+}
+
+/** Bytes of the files in a directory; one that vanishes meanwhile counts nothing. */
+export async function directorySize(directory: string): Promise<number> {
+  const sizes = await Promise.all(
+    (await readdir(directory)).map(async file =>
+      stat(join(directory, file)).then(
+        found => found.size,
+        () => 0,
+      ),
+    ),
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }

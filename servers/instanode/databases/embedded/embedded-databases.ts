@@ -3,27 +3,25 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Refusal } from '../../../../shared/errors.js'
-import { checkLimits, checkSpec } from '../check-spec.js'
-import type {
-  DatabaseCopies,
-  DatabaseLimits,
-  DatabaseProvider,
-  DatabaseSpec,
-  DatabaseStats,
-  ProviderInfo,
+import {
+  checkLimits,
+  checkSpec,
+  type DatabaseCopies,
+  type DatabaseLimits,
+  type DatabaseProvider,
+  type DatabaseSpec,
+  type DatabaseStats,
+  makeVerifier,
+  type ProviderInfo,
 } from '../provider.js'
-import { makeVerifier } from '../scram-verifier.js'
-import { christen } from './christen.js'
 import { COPIES_DIRECTORY, Copies } from './copies.js'
-import { DirectoryLock } from './data-directory.js'
-import { directorySize } from './directory-size.js'
+import { DirectoryLock, directorySize } from './data-directory.js'
 import { DEFAULT_MEMORY_LIMIT, DEFAULT_TIMES, type EmbeddedOptions } from './embedded-options.js'
 import { Engine } from './engine/engine.js'
-import { IndexFile } from './index-file.js'
-import type { DatabaseRecord } from './record.js'
+import { type DatabaseRecord, IndexFile } from './index-file.js'
 import { Session, type SessionTimes } from './session/session.js'
 import { WaitedTooLong } from './session/turn.js'
-import { Spares } from './spare.js'
+import { christen, Spares } from './spare.js'
 import { makeTemporaryDirectory, removeTemporaryDirectory } from './temporary-directory.js'
 import { Gateway } from './wire/gateway.js'
 

@@ -4,8 +4,27 @@ import * as z from 'zod'
 import { Refusal } from '../../../../shared/errors.js'
 import { FileError, readRegularFile } from '../../../../shared/util/read-file.js'
 import { shown } from '../../../../shared/util/shown.js'
-import { ENGINE_VERSION } from './engine/template-path.js'
-import { databaseRecord } from './record.js'
+import { ENGINE_VERSION } from './engine/template.js'
+
+/** What is kept of a database beside its files. No password: what is here does not let anyone in. */
+const databaseRecord = z.strictObject({
+  name: z.string(),
+  user: z.string(),
+  verifier: z.strictObject({
+    salt: z.string(),
+    iterations: z.number(),
+    storedKey: z.string(),
+    serverKey: z.string(),
+  }),
+  storageBytes: z.number().nullable(),
+  connections: z.number(),
+  /** Its owner is locked out for good. */
+  blocked: z.boolean().default(false),
+  /** Under the data directory. */
+  directory: z.string(),
+  /** Bytes of its files when it was made. */
+  emptySize: z.number(),
+})
 
 const contents = z.strictObject({
   engine: z.string(),
@@ -78,3 +97,5 @@ function parseJson(text: string): unknown {
     return undefined
   }
 }
+
+export type DatabaseRecord = z.infer<typeof databaseRecord>

@@ -1,19 +1,21 @@
-import type { Wakeup } from '../../../../shared/clock/clock.js'
+import type { Clock, Wakeup } from '../../../../shared/clock/clock.js'
 import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Refusal } from '../../../../shared/errors.js'
-import { checkLimits, checkName, checkSpec } from '../check-spec.js'
-import type {
-  DatabaseCopies,
-  DatabaseLimits,
-  DatabaseProvider,
-  DatabaseSpec,
-  DatabaseStats,
-  ProviderInfo,
+import type { IdSource } from '../../../../shared/ids.js'
+import {
+  checkLimits,
+  checkName,
+  checkSpec,
+  type DatabaseCopies,
+  type DatabaseLimits,
+  type DatabaseProvider,
+  type DatabaseSpec,
+  type DatabaseStats,
+  makeVerifier,
+  type ProviderInfo,
 } from '../provider.js'
-import { makeVerifier } from '../scram-verifier.js'
 import { Admin, name, text } from './admin.js'
 import { ServerCopies } from './copies.js'
-import type { ServerOptions } from './server-options.js'
 import { TemplateClones } from './template-clones.js'
 import {
   findOwner,
@@ -25,6 +27,25 @@ import {
   remember,
   rememberOwner,
 } from './tenant.js'
+
+export interface ServerOptions {
+  /** A PostgreSQL 13 or later, and a role on it that may create databases and roles. */
+  adminUrl: string
+  /** The machine's time, for looking at sizes. */
+  machine: Clock
+  /** Salts and the names of spares. */
+  ids: IdSource
+  /** Leave databases and their owners behind at close. Default false. */
+  keep?: boolean
+  /** Whether it has its template in common with other instances on the server; it stays then. Default false: its own, which goes. */
+  shared?: boolean
+  /** Empty databases kept ready. Default 2; none where the template is shared, for one that is killed would leave them behind. */
+  spares?: number
+  /** How long making a database may take, in milliseconds. Default 60,000. */
+  provisionLimitMs?: number
+  /** How often sizes are looked at, in milliseconds. Default 2000. */
+  quotaPollMs?: number
+}
 
 /** PostgreSQL's code for a name that is taken. */
 const TAKEN = new Set(['42710', '42P04'])

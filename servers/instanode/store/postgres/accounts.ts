@@ -1,5 +1,5 @@
 import { statement } from '../../../../shared/records/statement.js'
-import type { Account, Plan } from '../../domain/account.js'
+import type { Account, Plan } from '../../domain/model.js'
 
 export interface AccountRow {
   id: string

@@ -1,5 +1,5 @@
 import { statement } from '../../../../shared/records/statement.js'
-import type { Delivery } from '../../domain/delivery.js'
+import type { Delivery } from '../../domain/model.js'
 
 export interface DeliveryRow {
   token: string

@@ -1,9 +1,14 @@
+import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import { StoreUnavailable } from '../../../../shared/records/store-error.js'
 import type { Transaction } from '../../../../shared/records/transaction.js'
-import type { Account } from '../../domain/account.js'
-import type { Delivery } from '../../domain/delivery.js'
-import { nextVisit, type Resource, type ResourceType } from '../../domain/model.js'
+import {
+  type Account,
+  type Delivery,
+  nextVisit,
+  type Resource,
+  type ResourceType,
+} from '../../domain/model.js'
 import type { InstanodeStore, InstanodeTables } from '../store.js'
 import {
   ACCOUNT_BY_TOKEN,
@@ -12,10 +17,13 @@ import {
   type AccountRow,
   accountOf,
   accountValues,
+  CLEAR_ACCOUNTS,
   SAVE_ACCOUNT,
 } from './accounts.js'
 import {
   ADD_DELIVERY,
+  CLEAR_DELIVERIES,
+  DELIVERIES,
   DELIVERIES_OF,
   type DeliveryRow,
   deliveryOf,
@@ -25,24 +33,78 @@ import {
   LOCK_RECEIVER,
   TRIM_DELIVERIES,
 } from './deliveries.js'
-import { EPOCH, HOLD_EPOCH } from './epoch.js'
-import { type News, TOPIC, written } from './news.js'
-import { COUNT_PROVISION, dayBefore, FORGET_PROVISIONS, markOf } from './provisions.js'
 import {
+  ADD_PROVISIONS,
+  CLEAR_PROVISIONS,
+  CLEAR_RESOURCES,
+  COUNT_PROVISION,
   DUE,
+  dayBefore,
   FIND_RESOURCE,
+  FORGET_PROVISIONS,
   INSERT_RESOURCE,
   LOCK_RESOURCE,
   MADE_FROM,
+  markOf,
   NEXT_DUE,
   OWNED_BY,
+  PROVISIONS,
   RESOURCES,
   type ResourceRow,
   resourceOf,
   resourceValues,
   UPDATE_RESOURCE,
 } from './resources.js'
-import { dumpAll, loadAll } from './whole.js'
+
+const EPOCH = statement('SELECT epoch FROM instanode_epoch')
+
+/** Has the epoch stay what it is until the end of the transaction; no row if it is another. */
+const HOLD_EPOCH = statement('SELECT 1 FROM instanode_epoch WHERE epoch = $1 FOR SHARE')
+
+/** Waits for who holds it. */
+const NEXT_EPOCH = statement('UPDATE instanode_epoch SET epoch = epoch + 1 RETURNING epoch')
+
+/** All that is asked behind it is of one moment. */
+const AT_ONE_MOMENT = statement('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
+
+/** Readers go on; who changes anything comes before or after. */
+const ALONE = statement(
+  'LOCK TABLE instanode_accounts, instanode_provisions, instanode_resources, instanode_deliveries IN EXCLUSIVE MODE',
+)
+
+async function dumpAll(tx: Transaction): Promise<InstanodeTables> {
+  tx.send(AT_ONE_MOMENT)
+  const [accounts, provisions, resources, deliveries] = await Promise.all([
+    tx.query<AccountRow>(ACCOUNTS),
+    tx.query<InstanodeTables['provisions'][number]>(PROVISIONS),
+    tx.query<ResourceRow>(RESOURCES),
+    tx.query<DeliveryRow>(DELIVERIES),
+  ])
+  return {
+    accounts: accounts.map(accountOf),
+    provisions: provisions.map(({ day, subnet, count }) => ({ day, subnet, count })),
+    resources: resources.map(resourceOf),
+    deliveries: deliveries.map(row => ({ token: row.token, delivery: deliveryOf(row) })),
+  }
+}
+
+/** @returns the epoch that this begins */
+async function loadAll(tx: Transaction, tables: InstanodeTables): Promise<number> {
+  // First, as for whoever inserts: two that wait in another order wait for each other.
+  const [row] = await tx.query<{ epoch: number }>(NEXT_EPOCH)
+  tx.send(ALONE)
+  for (const clear of [CLEAR_ACCOUNTS, CLEAR_PROVISIONS, CLEAR_RESOURCES, CLEAR_DELIVERIES]) tx.send(clear)
+  for (const account of tables.accounts) tx.send(SAVE_ACCOUNT, accountValues(account))
+  for (const { day, subnet, count } of tables.provisions) {
+    tx.send(ADD_PROVISIONS, [day, markOf(subnet), subnet, count])
+  }
+  for (const resource of tables.resources) tx.send(INSERT_RESOURCE, resourceValues(resource))
+  for (const { token, delivery } of tables.deliveries) tx.send(ADD_DELIVERY, deliveryValues(token, delivery))
+  return row?.epoch ?? 0
+}
+
+/** Under what the replicas tell each other of Instanode. */
+export const TOPIC = 'instanode'
 
 /** The store of several replicas. Every method rejects with `StoreUnavailable` while it is away. */
 export class PostgresStore implements InstanodeStore {
@@ -198,4 +260,27 @@ function tell(tx: Transaction, news: News): void {
 /** Reapers of the other replicas come round for it as well: any of them may be gone by then. */
 function tellOfVisit(tx: Transaction, instant: number | null): void {
   if (instant !== null) tell(tx, { kind: 'due', instant })
+}
+
+/** What a replica tells the others. */
+type News =
+  /** Another state has been put in place of all that there was. */
+  | { readonly kind: 'reset'; readonly epoch: number }
+  /** The reaper has something to do at that instant, milliseconds since the epoch. */
+  | { readonly kind: 'due'; readonly instant: number }
+  /** A receiver has taken something. */
+  | { readonly kind: 'delivery'; readonly token: string; readonly id: string }
+
+/** As it travels. */
+function written(news: News): string {
+  if (news.kind === 'due') return `due ${news.instant}`
+  return news.kind === 'delivery' ? `delivery ${news.token} ${news.id}` : `reset ${news.epoch}`
+}
+
+/** What it was; undefined for what this version does not know. */
+export function readNews(payload: string): News | undefined {
+  const [kind, first = '', second = ''] = payload.split(' ')
+  if (kind === 'reset' && /^\d+$/.test(first)) return { kind, epoch: Number(first) }
+  if (kind === 'due' && /^\d+$/.test(first)) return { kind, instant: Number(first) }
+  return kind === 'delivery' ? { kind, token: first, id: second } : undefined
 }

@@ -1,13 +1,15 @@
 import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
+import { StoreUnavailable } from '../../../../shared/records/store-error.js'
 import type { Identity } from '../../domain/identity.js'
 import type { NonceKind } from '../../domain/nonces.js'
 import type { Foresight, Holdings, RoomTransaction, SafebotStore, SafebotTables, Usage } from '../store.js'
 import { Announcements } from './announcements.js'
-import { forgetEarlierClaims } from './claim-bound.js'
+import { LOCK_ROOM } from './locks.js'
 import { OtherReplicas } from './other-replicas.js'
 import { RoomQueue } from './room-queue.js'
 import type { RoomSession } from './room-session.js'
+import { EARLIER_CLAIMS, FORGET_CLAIM } from './room-statements.js'
 import { StoredHolds } from './stored-holds.js'
 import { StoredIdentities } from './stored-identities.js'
 import { StoredNonces } from './stored-nonces.js'
@@ -109,6 +111,28 @@ export class PostgresStore implements SafebotStore {
     if (session.announced !== undefined) this.#announcements.told(roomId, session.announced)
     for (const [handle, keep] of session.firstClaims) {
       await forgetEarlierClaims(this.#database, handle, keep)
+    }
+  }
+}
+
+/**
+ * Lets go of a handle's earliest claims beyond `keep`, each alone in its own room, one room at a time: so nobody's lease ends while
+ * somebody works with it, and nobody waits for a room while keeping another.
+ */
+async function forgetEarlierClaims(database: StoreDatabase, handle: string, keep: number): Promise<void> {
+  try {
+    const rooms = await database.read<{ room_id: string }>(EARLIER_CLAIMS, [handle, keep])
+    for (const { room_id } of rooms) {
+      await database.transaction(async tx => {
+        tx.send(LOCK_ROOM, [room_id])
+        // It may have been claimed in anew meanwhile: then it is another that goes.
+        tx.send(FORGET_CLAIM, [room_id, handle, keep])
+      })
+    }
+  } catch (error) {
+    // The claim itself is kept; the handle's next first claim in a room sees to what is too much.
+    if (!(error instanceof StoreUnavailable)) {
+      database.log.error('the earliest claims of a handle could not be let go', error)
     }
   }
 }

@@ -3,7 +3,6 @@ import { expiryOf, type StoredMessage } from '../../domain/room.js'
 import { ADD_MESSAGE, BUFFER_OF, MESSAGE_AT, MESSAGES_AFTER, NEXT_MESSAGE, PRUNE } from './room-statements.js'
 import { type MessageRow, messageValues, type RoomRow, readMessage } from './rows.js'
 import { kept } from './text.js'
-import { whole } from './whole.js'
 
 /** What a room knows of its buffer. */
 export type Buffered = Pick<
@@ -140,4 +139,10 @@ export class StoredMessages {
 
 function keyOf(senders: readonly string[]): string {
   return JSON.stringify(senders)
+}
+
+/** A bound that a caller has named, as a whole number that a bigint can hold: what lies on which side of it stays the same. */
+function whole(bound: number): number {
+  if (Number.isNaN(bound)) return -1
+  return Math.floor(Math.min(Math.max(bound, -1), Number.MAX_SAFE_INTEGER))
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
 import { storeAt } from '../../../../servers/understudy/store-options.js'
-import { OneAtATime } from '../../../../shared/util/one-at-a-time.js'
+import { OneAtATime } from '../../../../shared/util/locks.js'
 import { useStores } from '../../../support/databases/store.js'
 import { DAY, HOUR } from '../../../support/servers/instanode.js'
 import { CALLERS, type CallerName, type Outcome, OwnershipModel } from './ownership-model.js'

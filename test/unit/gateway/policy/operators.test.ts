@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { goPrinted, goWritten } from '../../../../servers/gateway/policy/go-printed.js'
 import type { Operator, Plain } from '../../../../servers/gateway/policy/model.js'
-import { testOf } from '../../../../servers/gateway/policy/operators.js'
+import { goPrinted, goWritten, testOf } from '../../../../servers/gateway/policy/operators.js'
 
 const missing = undefined
 

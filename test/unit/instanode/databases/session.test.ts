@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { Channels } from '../../../../servers/instanode/databases/embedded/session/channels.js'
 import {
+  Settings,
+  startupSettings,
+} from '../../../../servers/instanode/databases/embedded/session/settings.js'
+import {
   onlyFrees,
+  Statements,
   withoutPromotion,
-} from '../../../../servers/instanode/databases/embedded/session/policy.js'
-import { Settings } from '../../../../servers/instanode/databases/embedded/session/settings.js'
-import { startupSettings } from '../../../../servers/instanode/databases/embedded/session/startup-settings.js'
-import { Statements } from '../../../../servers/instanode/databases/embedded/session/statements.js'
+} from '../../../../servers/instanode/databases/embedded/session/statements.js'
 import { Turn, WaitedTooLong } from '../../../../servers/instanode/databases/embedded/session/turn.js'
 import { type Frame, frame } from '../../../../servers/instanode/databases/embedded/wire/frames.js'
 import { Clock } from '../../../../shared/clock/clock.js'

@@ -3,10 +3,9 @@ import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
 import type { EngineStart, EngineState } from './channel.js'
 import type { Interrupts } from './interrupts.js'
-import type { Output } from './output.js'
-import { startParameters } from './start-parameters.js'
 import { type EngineFiles, StorageGuard } from './storage-guard.js'
-import type { Input } from './worker-io.js'
+import { startParameters } from './template.js'
+import type { Input, Output } from './worker-io.js'
 
 /** The status with which the engine leaves its main loop for Postgres's own error recovery (`siglongjmp`). */
 const ERROR_RECOVERY = 100

@@ -7,9 +7,7 @@ import { vector } from '@electric-sql/pglite-pgvector'
 import { Clock } from '../../../../../shared/clock/clock.js'
 import { withinLimit } from '../../../../../shared/clock/within-limit.js'
 import { exitSignal } from '../../../../../shared/util/exit-signals.js'
-import { startParameters } from './start-parameters.js'
-import { packTemplate } from './template.js'
-import { TEMPLATE_FILE } from './template-path.js'
+import { packTemplate, startParameters, TEMPLATE_FILE } from './template.js'
 
 /** Milliseconds that the build may take: 5 s as a rule, and a hundred times that before it counts as hung. */
 const LIMIT_MS = 500_000

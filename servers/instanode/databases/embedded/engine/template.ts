@@ -1,6 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
+import { PGlite } from '@electric-sql/pglite'
+import { compiled } from '../../../../../shared/util/compiled.js'
+
+/** Bound to the exact engine: a data directory of another build of Postgres would not open. Moves with package.json. */
+export const ENGINE_VERSION = '0.5.14'
+
+/** The packed template, beside this module in the built package. The number after the version is its own. */
+export const TEMPLATE_FILE = compiled(`./template-${ENGINE_VERSION}-1.bin`, import.meta.url)
 
 /**
  * A data directory in one file: brotli over the length of a JSON table of contents, the table, and the files' bytes.
@@ -59,4 +67,24 @@ export function unpackTemplate(template: string, directory: string): void {
 function readContents(text: string): Contents {
   const contents: Contents = JSON.parse(text)
   return contents
+}
+
+/**
+ * The engine's command line.
+ *
+ * `shared_buffers` of 1 MB instead of 128 MB is what makes ten databases fit in memory (140 MB less each, measured);
+ * the log is kept small since it is checkpointed by the session and does not count as the user's data.
+ *
+ * @param statementTimeoutMs shown to the user; the engine itself has no timers that fire
+ */
+export function startParameters(statementTimeoutMs: number): string[] {
+  const settings = {
+    shared_buffers: '1MB',
+    max_wal_size: '8MB',
+    min_wal_size: '2MB',
+    // PostgreSQL's own default; the engine's differs.
+    search_path: '"$user", public',
+    statement_timeout: String(statementTimeoutMs),
+  }
+  return [...PGlite.defaultStartParams, ...Object.entries(settings).flatMap(([k, v]) => ['-c', `${k}=${v}`])]
 }

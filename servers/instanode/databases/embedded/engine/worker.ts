@@ -2,9 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Backend } from './backend.js'
 import type { EngineOrder, EngineReport, EngineStart } from './channel.js'
 import { Interrupts } from './interrupts.js'
-import { Output } from './output.js'
 import { unpackTemplate } from './template.js'
-import { Input } from './worker-io.js'
+import { Input, Output } from './worker-io.js'
 
 /** Entry of an engine's thread. An error that is not a statement's ends the thread; the session sees it go. */
 const port = parentPort

@@ -1,13 +1,58 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { IdSource } from '../../../../../shared/ids.js'
-import type { Verifier } from '../../scram-verifier.js'
+import type { Verifier } from '../../provider.js'
 import { type Complaint, errorResponse } from './answers.js'
 import type { ServerCertificate } from './certificate.js'
 import { BadFrame, BODY, frame, int32, readCstring } from './frames.js'
 import { BadExchange, BOUND, PLAIN, ScramExchange } from './scram.js'
-import { SocketReader } from './socket-reader.js'
-import { LONGEST_STARTUP, readStartup, type StartupMessage } from './startup-message.js'
+
+/** Longest start-up message, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`). */
+const LONGEST_STARTUP = 10_000
+
+const PROTOCOL_3 = 3
+
+const CANCEL = 80877102
+
+const SSL = 80877103
+
+const GSS = 80877104
+
+/** What a client may open with. */
+type StartupMessage =
+  | { kind: 'ssl' }
+  | { kind: 'gss' }
+  | { kind: 'cancel'; pid: number; secret: number }
+  | { kind: 'unsupported'; version: string }
+  /** `minor` above 0 and options that begin with `_pq_.` are to be negotiated away. */
+  | { kind: 'session'; minor: number; parameters: Map<string, string>; options: string[] }
+
+/**
+ * @param body what follows the length
+ * @throws BadFrame for a message that cannot be read
+ */
+export function readStartup(body: Buffer): StartupMessage {
+  if (body.length < 4) throw new BadFrame('invalid length of startup packet')
+  const code = body.readUInt32BE(0)
+  if (code === SSL) return { kind: 'ssl' }
+  if (code === GSS) return { kind: 'gss' }
+  if (code === CANCEL) {
+    if (body.length !== 12) throw new BadFrame('invalid length of cancel request')
+    return { kind: 'cancel', pid: body.readInt32BE(4), secret: body.readInt32BE(8) }
+  }
+  const [major, minor] = [code >>> 16, code & 0xffff]
+  if (major !== PROTOCOL_3) return { kind: 'unsupported', version: `${major}.${minor}` }
+  const parameters = new Map<string, string>()
+  const options: string[] = []
+  for (let at = 4; body[at] !== 0; ) {
+    const name = readCstring(body, at)
+    const value = readCstring(body, name.next)
+    if (name.text.startsWith('_pq_.')) options.push(name.text)
+    else parameters.set(name.text, value.text)
+    at = value.next
+  }
+  return { kind: 'session', minor, parameters, options }
+}
 
 /** Longest message while a client proves who it is, as in PostgreSQL (`PG_MAX_AUTH_TOKEN_LENGTH`). */
 const LONGEST_PROOF = 65_535
@@ -183,5 +228,51 @@ class Handshake {
     if (head[0] !== 0x70 || size < 4 || size > LONGEST_PROOF)
       throw new Rejected({ code: '08P01', message: `expected SASL response, got message type ${head[0]}` })
     return Buffer.concat([head, await this.#reader.read(size - 4)])
+  }
+}
+
+/** The peer went away in the middle. */
+class Disconnected extends Error {}
+
+/** Reads a socket in exact portions, while both sides still talk in turns. */
+class SocketReader {
+  #held: Buffer = Buffer.alloc(0)
+  #wake: () => void = () => {}
+  #ended = false
+
+  constructor(readonly socket: Socket) {
+    socket.on('data', this.#onData)
+    socket.on('close', this.#onClose)
+  }
+
+  /** The next `size` bytes. */
+  async read(size: number): Promise<Buffer> {
+    while (this.#held.length < size) {
+      if (this.#ended) throw new Disconnected('the client has gone')
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+    const taken = this.#held.subarray(0, size)
+    this.#held = this.#held.subarray(size)
+    return taken
+  }
+
+  /** Lets go of the socket, paused. What has come in and was not read is returned. */
+  release(): Buffer {
+    this.socket.pause()
+    this.socket.off('data', this.#onData)
+    this.socket.off('close', this.#onClose)
+    return this.#held
+  }
+
+  readonly #onData = (bytes: Buffer) => {
+    this.#held = Buffer.concat([this.#held, bytes])
+    this.#wake()
+  }
+
+  readonly #onClose = () => {
+    this.#ended = true
+    this.#wake()
   }
 }

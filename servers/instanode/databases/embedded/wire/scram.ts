@@ -1,4 +1,4 @@
-import { type Verifier, verify } from '../../scram-verifier.js'
+import { type Verifier, verify } from '../../provider.js'
 
 /** The client broke the exchange's rules (not: got the password wrong). */
 export class BadExchange extends Error {}
