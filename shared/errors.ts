@@ -26,7 +26,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Whether what failed is that the store is away just now: who asked may ask again. It is told by its code, so that nobody loads a store for it. */
+/**
+ * Whether what failed is that the store is away just now: who asked may ask again. It is told by its code,
+ * so that nobody loads a store for it.
+ */
 export function isUnavailable(error: unknown): error is Refusal {
   return error instanceof Refusal && error.code === 'store_unavailable'
 }

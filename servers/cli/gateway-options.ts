@@ -13,7 +13,8 @@ const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-p
 /**
  * The gateways of `--policy`, by the server they are in front of.
  *
- * @throws UsageError for a server there is not, or a policy that does not tell which it is for; Refusal for one that cannot be read
+ * @throws UsageError for a server there is not, or a policy that does not tell which it is for; Refusal
+ *   for one that cannot be read
  */
 export async function gatewayOptions(given: Given): Promise<GatewaysOptions> {
   const upstreamHeaders = given.texts('upstream-header')

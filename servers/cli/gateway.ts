@@ -1,6 +1,7 @@
 import { Clock } from '../../shared/clock/clock.js'
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { IdSource } from '../../shared/ids.js'
+import { defined } from '../../shared/util/defined.js'
 import { HANDLE_POLICIES } from '../gateway/gateway-options.js'
 import { readGrantsFile } from '../gateway/grants-file.js'
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/index.js'
@@ -57,14 +58,14 @@ async function optionsOf(given: Given): Promise<GatewayOptions> {
   asUsage(() => upstreamHeaders.map(readHeaderLine))
   return {
     upstream: upstreamOf(given),
-    ...(policy !== undefined && { policy }),
+    ...defined({ policy }),
     ...(grantsFile !== undefined && { grants: await readGrantsFile(grantsFile) }),
     upstreamHeaders,
     passHeaders: given.texts('pass-header'),
     handle: readChoice(given, 'handle', HANDLE_POLICIES),
     approvalHoldMs: readApprovalHold(given),
     ...(given.has('approval-port') && { approvalPort: readPort(given, 'approval-port') }),
-    ...(auditFile !== undefined && { auditFile }),
+    ...defined({ auditFile }),
     ids: new IdSource(seed),
     log: stderrLog(),
   }
@@ -85,7 +86,7 @@ function upstreamOf({ text, behind }: Given): GatewayOptions['upstream'] {
 }
 
 function readyLine({ url, approvalsUrl: approvals }: Gateway): string {
-  return `${JSON.stringify({ ready: true, gateway: { mcp: url, ...(approvals !== undefined && { approvals }) } })}\n`
+  return `${JSON.stringify({ ready: true, gateway: { mcp: url, ...defined({ approvals }) } })}\n`
 }
 
 function readyText({ url, approvalsUrl }: Gateway): string {

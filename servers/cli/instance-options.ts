@@ -2,6 +2,7 @@ import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
 import { Refusal } from '../../shared/errors.js'
 import { checkStore } from '../../shared/records/store-url.js'
+import { defined } from '../../shared/util/defined.js'
 import type { Log } from '../../shared/util/log.js'
 import type { World } from '../../shared/world/world.js'
 import { checkSource, type DatabasesOptions } from '../instanode/databases/open-databases.js'
@@ -30,7 +31,7 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
     stamp: given.flag('stamp'),
     // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
     onCrash: () => process.exit(70),
-    ...(seed !== undefined && { seed }),
+    ...defined({ seed }),
     ...(journalFile !== undefined && { journalFile, journalSync }),
   }
 }
@@ -46,8 +47,7 @@ export function databaseOptions(given: Given): DatabasesOptions {
   const dataDirectory = given.text('data-dir')
   if (databases !== undefined) asUsage(() => checkSource(databases))
   return {
-    ...(databases !== undefined && { databases }),
-    ...(dataDirectory !== undefined && { dataDirectory }),
+    ...defined({ databases, dataDirectory }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Instance } from '../../shared/instance.js'
+import { defined } from '../../shared/util/defined.js'
 import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { createInstance } from '../understudy/instance.js'
@@ -16,7 +17,7 @@ export async function instanode(given: Given): Promise<void> {
   if (base === undefined) {
     const world = await worldOption(given)
     const options = { contract: common.contract, world, ...databaseOptions(given) }
-    await checkBesideStore({ ...options, ...(common.store !== undefined && { store: common.store }) })
+    await checkBesideStore({ ...options, ...defined({ store: common.store }) })
     const instance = await createInstance(await withStore(common))
     await within(instance, () => runHere(given, instance, port, options))
   } else {

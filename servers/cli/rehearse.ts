@@ -1,4 +1,5 @@
 import { Refusal } from '../../shared/errors.js'
+import { defined } from '../../shared/util/defined.js'
 import { exitSignal } from '../../shared/util/exit-signals.js'
 import {
   command,
@@ -55,7 +56,7 @@ function optionsOf(given: Given): RehearseOptions {
   const way = wayOf(given, policy)
   return {
     policy,
-    ...(scenario !== undefined && { scenario }),
+    ...defined({ scenario }),
     ...(given.has('server') && { server: readChoice(given, 'server', SERVERS) }),
     ...way,
   }

@@ -34,7 +34,8 @@ export async function safebot(given: Given): Promise<void> {
 }
 
 /**
- * Which service the rooms are at, from `--connect` and the environment of the real client, and which others a room URL may name.
+ * Which service the rooms are at, from `--connect` and the environment of the real client, and which others
+ * a room URL may name.
  *
  * `SAFEBOT_BASE` is the service that the real client talks to. On stdio an http: one is taken for a running stand-in, and
  * connected to; an https: one is a public service, which is stood in for unless `--connect` says otherwise.

@@ -19,7 +19,10 @@ export interface ChangeStreamOptions<Query extends z.ZodObject, Entry extends Ch
   tellerOf(query: z.output<Query>): Teller<Entry>
 }
 
-/** A `GET` that streams the changes of a source: from now on, from the beginning with `after`, or on from `Last-Event-ID`. */
+/**
+ * A `GET` that streams the changes of a source: from now on, from the beginning with `after`, or on from
+ * `Last-Event-ID`.
+ */
 export function changeStream<
   Query extends z.ZodObject<{ after: z.ZodType<number | undefined> }>,
   Entry extends Changed,

@@ -27,7 +27,8 @@ export interface Controlled<Snapshot> {
   /**
    * Begins anew.
    *
-   * @param options `world`: the starting state, by its name in fixtures/worlds or as data, never a path; default: the one it began with
+   * @param options `world`: the starting state, by its name in fixtures/worlds or as data, never a path;
+   *   default: the one it began with
    */
   reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>

@@ -7,6 +7,7 @@ import {
   type ZodOpenApiResponsesObject,
 } from 'zod-openapi'
 import type { OperationDescription } from '../../shared/http/operation.js'
+import { defined } from '../../shared/util/defined.js'
 import { VERSION } from '../../shared/util/version.js'
 import { errorAnswer } from './schemas/health.js'
 
@@ -56,7 +57,7 @@ function described({
     operationId: operationId(method, path),
     summary,
     ...((names.length > 0 || query !== undefined) && {
-      requestParams: { ...(names.length > 0 && { path: params }), ...(query && { query }) },
+      requestParams: { ...(names.length > 0 && { path: params }), ...defined({ query }) },
     }),
     ...(body !== undefined && { requestBody: { content: json(body) } }),
     responses: responsesOf(answers, method === 'GET' ? [400] : [400, 413]),

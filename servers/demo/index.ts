@@ -30,7 +30,8 @@ const INTERRUPTED = 130
  * Plays the demo on the terminal. Unless it is `fast`, the servers stay up after the last scene until the shutdown.
  *
  * @returns the exit code
- * @throws DemoFailure that names the scene whose check failed; Refusal for options that cannot be used. Nothing is left running
+ * @throws DemoFailure that names the scene whose check failed; Refusal for options that cannot be used.
+ *   Nothing is left running
  */
 export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise<0 | 130> {
   const stage = await openStage(options)

@@ -20,7 +20,11 @@ export interface StageOptions {
 /** Everything that runs in a demo: both servers, a gateway in front of each, and the agents. */
 export type Stage = Awaited<ReturnType<typeof openStage>>
 
-/** Starts the servers and gateways, and connects the agents. @throws Refusal for a policy that cannot be read, or a port that is taken; nothing is left running then */
+/**
+ * Starts the servers and gateways, and connects the agents.
+ *
+ * @throws Refusal for a policy that cannot be read, or a port that is taken; nothing is left running then
+ */
 export async function openStage({ policies: replaced, controlPort = 0 }: StageOptions = {}) {
   const policies = {
     instanode: shortFixture('policies/policylayer/instanode.json'),

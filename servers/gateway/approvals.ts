@@ -134,7 +134,10 @@ export class Approvals {
     return approval
   }
 
-  /** Resolves with how it stands once it is decided, or withdrawn, or `holdMs` have passed by the clock, or its time is over. */
+  /**
+   * Resolves with how it stands once it is decided, or withdrawn, or `holdMs` have passed by the clock, or
+   * its time is over.
+   */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
     if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
@@ -160,7 +163,10 @@ export class Approvals {
     return { approvals, ids: this.#ids.positions() }
   }
 
-  /** Puts them back, and tells of each. Every held call is let go unapproved: it waits for something of a state that is over. */
+  /**
+   * Puts them back, and tells of each. Every held call is let go unapproved: it waits for something of a
+   * state that is over.
+   */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
     this.#open.clear()
@@ -237,8 +243,12 @@ export function listenForDecisions({
 }: DecisionsOptions): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
   const face = operationsFace({
-    ...{ name: 'approvals', operations: approvalRoutes(approvals) },
-    ...{ hint: 'GET /approvals lists what is waiting', clock, machine, log },
+    name: 'approvals',
+    operations: approvalRoutes(approvals),
+    hint: 'GET /approvals lists what is waiting',
+    clock,
+    machine,
+    log,
   })
   return Listener.open({
     host,

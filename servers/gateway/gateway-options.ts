@@ -43,13 +43,22 @@ export interface GatewayOptions extends ListenOptions {
   passHeaders?: readonly string[]
   /** What becomes of `X-Safebot-Handle` and `?handle=`. Default `pass`. */
   handle?: HandlePolicy
-  /** How long a call that needs an approval is held for it, by the clock. More than ten minutes are ten: an approval is over by then. Default 0: it is refused at once, with the approval's id. */
+  /**
+   * How long a call that needs an approval is held for it, by the clock. More than ten minutes are ten: an
+   * approval is over by then. Default 0: it is refused at once, with the approval's id.
+   */
   approvalHoldMs?: number
-  /** A port on which approvals are listed and decided, 0 for a free one: not for agents. Default: none; they are decided in process. */
+  /**
+   * A port on which approvals are listed and decided, 0 for a free one: not for agents. Default: none; they
+   * are decided in process.
+   */
   approvalPort?: number
   /** Appends the audit here, as JSON lines. */
   auditFile?: string
-  /** What rate windows, approvals and stamps go by: the instance's, where the upstream is in this process. Default: a real one. */
+  /**
+   * What rate windows, approvals and stamps go by: the instance's, where the upstream is in this process.
+   * Default: a real one.
+   */
   clock?: Clock
   /** Default: random. */
   ids?: IdSource

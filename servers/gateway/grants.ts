@@ -138,8 +138,8 @@ type Enforced = Pick<Grant, 'engine' | 'policy'>
 const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
- * The grants of a gateway, each with its engine. Grants that name the same file share one: limits that do not go by grant are counted
- * for all of them together.
+ * The grants of a gateway, each with its engine. Grants that name the same file share one: limits that do
+ * not go by grant are counted for all of them together.
  *
  * @throws Refusal for a policy that cannot be read, or grants that cannot be told apart
  */

@@ -7,6 +7,7 @@ import { notFound } from '../../shared/http/not-found.js'
 import { IdSource } from '../../shared/ids.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import type { GatewayView } from '../../shared/schemas/gateway.js'
+import { defined } from '../../shared/util/defined.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { silentLog } from '../../shared/util/log.js'
 import { Approvals, type ApprovalsSnapshot, listenForDecisions } from './approvals.js'
@@ -80,7 +81,8 @@ export class Gateway {
   /**
    * A gateway with its upstream at hand.
    *
-   * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or started, a port that is taken
+   * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or
+   *   started, a port that is taken
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, auditFile } = options
@@ -103,8 +105,7 @@ export class Gateway {
       if (approvalPort !== undefined) {
         const listen = {
           port: approvalPort,
-          ...(host !== undefined && { host }),
-          ...(allowedHosts !== undefined && { allowedHosts }),
+          ...defined({ host, allowedHosts }),
         }
         gateway.#decisions = await listenForDecisions({ approvals, clock, machine, listen, log })
       }
@@ -137,7 +138,9 @@ export class Gateway {
     const conversation = new StdioConversation({
       host: behind.pipeHost(grant),
       caller: grant,
-      ...{ input, output, onEnd },
+      input,
+      output,
+      onEnd,
     })
     this.#pipes.push(conversation)
     return conversation
@@ -197,7 +200,8 @@ export class Gateway {
 /**
  * Starts a gateway; resolves when it listens.
  *
- * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or started, a port that is taken
+ * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or
+ *   started, a port that is taken
  */
 export function createGateway(options: GatewayOptions): Promise<Gateway> {
   return Gateway.create(options)

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { HttpRejection, invalidRequest, parseError } from '../../shared/mcp/http/rejection.js'
 import { isNotification, isRequest, isResponse, RpcCode } from '../../shared/mcp/messages.js'
+import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
 import type { PolicyEngine } from './policy/model.js'
@@ -17,7 +18,10 @@ const KEYS = {
   response: ['jsonrpc', 'id', 'result', 'error'],
 }
 
-/** What the parameters of a call are known to have; one that differs in case alone is another for some readers, the same for others. */
+/**
+ * What the parameters of a call are known to have; one that differs in case alone is another for some
+ * readers, the same for others.
+ */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task']
 
 const QUOTE = 0x22
@@ -134,8 +138,8 @@ export interface ToolCall {
 }
 
 /**
- * Why a message is not let on: every reader has to make the same of it as this gateway does, or the policy has judged another
- * message than the one the upstream acts on. Undefined if it is sound.
+ * Why a message is not let on: every reader has to make the same of it as this gateway does, or the policy
+ * has judged another message than the one the upstream acts on. Undefined if it is sound.
  */
 export function unsound(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
@@ -171,7 +175,10 @@ function hasOnly(message: object, keys: readonly string[]): boolean {
   return true
 }
 
-/** A message as JSON; undefined if it is nested so deeply (thousands of levels) that it could be read but cannot be written. */
+/**
+ * A message as JSON; undefined if it is nested so deeply (thousands of levels) that it could be read but
+ * cannot be written.
+ */
 export function written(message: unknown): string | undefined {
   try {
     return JSON.stringify(message)
@@ -184,8 +191,8 @@ export function written(message: unknown): string | undefined {
 /**
  * A message from the upstream without the tools that the policy hides: the same object where nothing is to be hidden.
  *
- * It is told by what it has, not by what was asked: an answer that is replayed on another stream is a list of tools, too. An entry
- * without a name cannot be judged, and is left out.
+ * It is told by what it has, not by what was asked: an answer that is replayed on another stream is a list
+ * of tools, too. An entry without a name cannot be judged, and is left out.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
@@ -206,9 +213,12 @@ export interface Denial {
   approval?: string
 }
 
-/** What the caller of a denied call gets: a tool error, which its model reads, and not a JSON-RPC error, which may end a client. */
+/**
+ * What the caller of a denied call gets: a tool error, which its model reads, and not a JSON-RPC error,
+ * which may end a client.
+ */
 export function denialResult({ tool, message, outcome, rule, grant, approval }: Denial): CallToolResult {
-  const meta = { outcome, rule, grant, ...(approval !== undefined && { approval }) }
+  const meta = { outcome, rule, grant, ...defined({ approval }) }
   return {
     content: [{ type: 'text', text: `${DENIED} ${tool.slice(0, 200)}: ${message}` }],
     isError: true,

@@ -115,7 +115,12 @@ async function resourceState(
   return {
     id,
     token: secrets ? token : maskedToken(token),
-    ...{ type, name, tier, status, owner, subnet },
+    type,
+    name,
+    tier,
+    status,
+    owner,
+    subnet,
     url: secrets ? url : maskedUrl(url, token),
     createdAt: iso(createdAt),
     expiresAt: expiresAt === null ? null : iso(expiresAt),

@@ -7,6 +7,7 @@ import type { ControlledInstanode, Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
+import { defined } from '../../shared/util/defined.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
 import type { World } from '../../shared/world/world.js'
 import { callerOnPipe } from './caller.js'
@@ -134,11 +135,23 @@ export class Instanode {
     const requests =
       limit && new TokenBuckets({ clock: instance.clock, capacity: limit.atOnce, perSecond: limit.perSecond })
     const state = new InstanodeState({
-      ...{ instance, contract, core, databases, requests, receiveUrl },
+      instance,
+      contract,
+      core,
+      databases,
+      requests,
+      receiveUrl,
       releaseHeld: refusal => host.releaseHeld(refusal),
     })
     const instanode = new Instanode({
-      ...{ instance, contractName, contract, core, host, base, requests, state },
+      instance,
+      contractName,
+      contract,
+      core,
+      host,
+      base,
+      requests,
+      state,
       requestLimit: limit,
     })
     instanode.#onClose.push(close)
@@ -157,7 +170,7 @@ export class Instanode {
   ): Promise<{ instanode: Instanode; url: string }> {
     const { host: databaseHost } = listen
     const instanode = await Instanode.#assemble(instance, {
-      ...(databaseHost && { databaseHost }),
+      ...defined({ databaseHost }),
       ...options,
     })
     try {

@@ -22,9 +22,13 @@ export const ownedResource = z.strictObject({
 export function describeOwned(resource: Owned, contract: Contract): z.infer<typeof ownedResource> {
   const { id, token, type, name, tier, status, createdAt, expiresAt } = resource
   return {
-    ...{ id, token, type },
+    id,
+    token,
+    type,
     ...(contract.namesResourceType && { resource_type: type }),
-    ...{ name, tier, status },
+    name,
+    tier,
+    status,
     created_at: timestamp(createdAt),
     expires_at: timestamp(expiresAt),
   }

@@ -23,8 +23,8 @@ export interface ReplicasOptions {
 }
 
 /**
- * Keeps up with the other replicas: what they make is reaped here too if they are gone by then, what their receivers take is heard
- * of, and a state that one of them puts in place is this one's as well.
+ * Keeps up with the other replicas: what they make is reaped here too if they are gone by then, what their
+ * receivers take is heard of, and a state that one of them puts in place is this one's as well.
  */
 export class Replicas {
   readonly #options: ReplicasOptions

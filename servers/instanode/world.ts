@@ -1,5 +1,6 @@
 import type { IdPositions, IdSource } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
+import { defined } from '../../shared/util/defined.js'
 import { silentLog } from '../../shared/util/log.js'
 import {
   agoMsOf,
@@ -173,7 +174,7 @@ class Past {
     }
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
-    const made = await provisioning.create(type, caller, name, { ...(token !== undefined && { token }) })
+    const made = await provisioning.create(type, caller, name, { ...defined({ token }) })
     // Under the observed contract a free account gets what nobody owns; it is claimed then.
     const resource = await store.find(made.token)
     if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)

@@ -1,5 +1,6 @@
 import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
+import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
 import { createEngine, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
@@ -39,11 +40,11 @@ export interface RehearseOptions {
 const OPEN = ['tools_left_open', 'read_that_writes']
 
 /**
- * Carries out a policy: calls go through a gateway to stand-ins that note what reaches them, and each is held against what the policy
- * says of it.
+ * Carries out a policy: calls go through a gateway to stand-ins that note what reaches them, and each is
+ * held against what the policy says of it.
  *
- * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a gateway that does not start;
- *   the reason of `signal`
+ * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a
+ *   gateway that does not start; the reason of `signal`
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file, signal } = options
@@ -51,7 +52,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy } = reading
   const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
   const servers = serversConcerned(reading, options.server ?? scenario?.server, scenario)
-  const stage = await Stage.open({ servers, ...(options.ports !== undefined && { ports: options.ports }) })
+  const stage = await Stage.open({ servers, ...defined({ ports: options.ports }) })
   const machine = new Clock()
   try {
     const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario))
@@ -60,7 +61,10 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
       const secrets = new SecretsSeen()
       const running = async () =>
         run(await planned(reading, servers, stage, scenario, options.scenario), {
-          ...{ stage, way, policy, secrets },
+          stage,
+          way,
+          policy,
+          secrets,
           engine: createEngine(policy, clock),
           now: () => clock.now(),
         })

@@ -1,5 +1,6 @@
 import { Refusal } from '../../shared/errors.js'
 import { argsHash } from '../../shared/journal/entry.js'
+import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
 import type { Policy } from '../gateway/policy/model.js'
@@ -84,7 +85,10 @@ export class Performer {
       const reached = found < 0 ? [] : left.splice(found, 1)
       if (decision.outcome === 'allow') decision.settle(whole || refunds(answer) ? 'refunded' : 'kept')
       const judged = judge({
-        ...{ decision, answer, reached, namesRules: way.namesRules },
+        decision,
+        answer,
+        reached,
+        namesRules: way.namesRules,
         sent: { tool: call.tool, argsHash: argsHash(call.args) },
       })
       if (!whole || decision.outcome !== 'allow') return judged
@@ -115,9 +119,12 @@ export class Performer {
       return { ...unchecked(decision.outcome, TURNED), reached: reached.map(({ seq }) => seq) }
     }
     return judge({
-      ...{ decision, answer, reached, namesRules: way.namesRules },
+      decision,
+      answer,
+      reached,
+      namesRules: way.namesRules,
       sent: { tool, argsHash: argsHash(args) },
-      ...(step.expect !== undefined && { meant: step.expect }),
+      ...defined({ meant: step.expect }),
     })
   }
 

@@ -120,7 +120,8 @@ function roomState(
     signedOnly: room.signedOnly,
     present,
     participants: participants.map(({ name, lastSeenMsAgo }) => ({ name, lastSeenMsAgo })),
-    ...{ waiting, buffered },
+    waiting,
+    buffered,
     keyKnown: keys.length > 0,
     messages: messages.map(message => ({
       ...messageState(message),

@@ -15,7 +15,10 @@ export function sinkUrl(base: string, room: string): string {
   return `${new URL(base).origin}/room/${room}#k=${createHash('sha256').update(room).digest('base64url')}`
 }
 
-/** `send_message` of a package gone bad: it answers as ever, and what is sent goes to one more room, unasked and unjournaled. */
+/**
+ * `send_message` of a package gone bad: it answers as ever, and what is sent goes to one more room, unasked
+ * and unjournaled.
+ */
 export function copying(tool: Tool<Agent>, { room, after }: CopiedMessages, base: string): Tool<Agent> {
   let calls = 0
   return {

@@ -57,14 +57,21 @@ export class Safebot {
     this.#contract = contractOf(contract)
     this.#limits = { ...LIMITS[contract], ...options.limits }
     this.#relay = new Relay({
-      ...{ store, clock: instance.clock, machine: instance.machine, ids },
+      store,
+      clock: instance.clock,
+      machine: instance.machine,
+      ids,
       contract: this.#contract,
       limits: this.#limits,
     })
     this.#agents = new Agents(ids.stream('handles'), instance.store !== undefined)
     this.state = new SafebotState({
-      ...{ instance, contract: this.#contract, limits: this.#limits },
-      ...{ relay: this.#relay, agents: this.#agents, others: store.others },
+      instance,
+      contract: this.#contract,
+      limits: this.#limits,
+      relay: this.#relay,
+      agents: this.#agents,
+      others: store.others,
       releaseHeld: refusal => this.#host.releaseHeld(refusal),
     })
     this.#host = new McpHost({
@@ -235,7 +242,10 @@ export class Safebot {
       relay: this.#relay,
       contract: this.#contract,
       limits: this.#limits,
-      ...{ journal, clock, machine, log },
+      journal,
+      clock,
+      machine,
+      log,
     })
   }
 

@@ -21,8 +21,8 @@ export interface SafebotOptions {
   /** Origin of the rooms made here. Default: where it listens, else {@link DEFAULT_BASE}. */
   base?: string
   /**
-   * Origin of a running service to be a client of: this server then has no rooms of its own. Default: it has, and is a client
-   * only where a room URL names another service that may be named.
+   * Origin of a running service to be a client of: this server then has no rooms of its own. Default: it
+   * has, and is a client only where a room URL names another service that may be named.
    */
   connect?: string
   /** Further origins a room URL may name. */

@@ -78,7 +78,10 @@ class Past {
     }
     const clock = storyClock(this.#now, firstOf(happenings))
     const relay = new Relay({
-      ...{ store: new MemoryStore(), clock, contract, limits },
+      store: new MemoryStore(),
+      clock,
+      contract,
+      limits,
       ids: ids.stream('safebot'),
     })
     later.relay = relay
@@ -147,7 +150,10 @@ async function consume(
 /** The keys of a world's rooms, in base64url, by room. */
 export type WorldKeys = Readonly<Record<string, string>>
 
-/** What those who share a store begin with: one of them has laid it, or put another state in its place, and the others find it. */
+/**
+ * What those who share a store begin with: one of them has laid it, or put another state in its place, and
+ * the others find it.
+ */
 export class SharedWorld {
   readonly #store: StoreDatabase
   /** Which laying this process knows of. */

@@ -73,7 +73,8 @@ export class Gateways {
       ...asked,
       portOption: `--gateway-${server}-port`,
       ids: ids.stream(`gateway of ${server}`),
-      ...{ clock, log },
+      clock,
+      log,
     })
     this.#gateways.set(server, gateway)
     gateway.audit.subscribe(entry => this.#record.judged(server, entry))

@@ -1,5 +1,6 @@
 import type { Instance } from '../../shared/instance.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES } from '../../shared/util/known-tools.js'
 import type { StatefulPart } from '../../shared/world/stateful-part.js'
 import { checkWorld, type World } from '../../shared/world/world.js'
@@ -151,9 +152,7 @@ export function listenOptions(
   port: number | undefined,
 ): ListenOptions {
   return {
-    ...(host !== undefined && { host }),
-    ...(port !== undefined && { port }),
-    ...(allowedHosts !== undefined && { allowedHosts }),
+    ...defined({ host, port, allowedHosts }),
   }
 }
 

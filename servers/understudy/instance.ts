@@ -10,6 +10,7 @@ import { Catalogue } from '../../shared/overlays/overlays.js'
 import type { Migration } from '../../shared/records/migrations.js'
 import type { Sharing, SharingOptions } from '../../shared/records/sharing.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
+import { defined } from '../../shared/util/defined.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { KnownTools } from '../../shared/util/known-tools.js'
 import { type Log, silentLog } from '../../shared/util/log.js'
@@ -23,14 +24,18 @@ export interface InstanceOptions {
   journalFile?: string
   /**
    * Whether a call is in `journalFile`, and flushed to the disk, before it is answered. Default false: it is written soon
-   * after, so a process that is killed may lack its last calls there. A flush blocks the process, for milliseconds on many disks.
+   * after, so a process that is killed may lack its last calls there. A flush blocks the process, for
+   * milliseconds on many disks.
    */
   journalSync?: boolean
   /** Default true; false measures what the journal costs, and has it refuse to prove anything. */
   journal?: boolean
   /** Whether HTTP answers name this instance and their entry in the journal. Default false: the genuine ones do not. */
   stamp?: boolean
-  /** What a `crash` fault comes to once every connection has been cut. Default: nothing more, for the process is not ours. */
+  /**
+   * What a `crash` fault comes to once every connection has been cut. Default: nothing more, for the
+   * process is not ours.
+   */
   onCrash?: () => void
   /** A PostgreSQL to keep all in, and to share with whichever instance names it as well. Default: this process's memory. */
   store?: StoreOptions
@@ -108,12 +113,16 @@ async function assembled(
       },
     },
     onError: error => log.error('a listener of the journal failed', error),
-    ...(file && { file }),
+    ...defined({ file }),
   })
   const sharing =
     store &&
     (await share({
-      ...{ store, name, clock, machine, log },
+      store,
+      name,
+      clock,
+      machine,
+      log,
       journal: journalOn ? journal : undefined,
       asked: modeOf(options.clock),
     }))

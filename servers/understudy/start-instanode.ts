@@ -1,4 +1,5 @@
 import type { ControlledInstanode, Instance } from '../../shared/instance.js'
+import { defined } from '../../shared/util/defined.js'
 import type { World } from '../../shared/world/world.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import type { InstanodeView } from '../instanode/view.js'
@@ -34,9 +35,7 @@ export async function startInstanode(
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, port), {
     world,
     ...hostile,
-    ...(contract !== undefined && { contract }),
-    ...(databases !== undefined && { databases }),
-    ...(dataDirectory !== undefined && { dataDirectory }),
+    ...defined({ contract, databases, dataDirectory }),
   })
   return {
     running: {

@@ -1,4 +1,5 @@
 import type { ControlledServer, Instance } from '../../shared/instance.js'
+import { defined } from '../../shared/util/defined.js'
 import type { World } from '../../shared/world/world.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import type { SafebotView } from '../safebot/view.js'
@@ -30,7 +31,7 @@ export async function startSafebot(
   const { safebot, url } = await Safebot.listen(instance, listenOptions(options, port), {
     world,
     ...hostile,
-    ...(contract !== undefined && { contract }),
+    ...defined({ contract }),
   })
   return {
     running: {

@@ -3,7 +3,10 @@ import type { InstanceOptions, StoreOptions } from './instance.js'
 
 /** What an instance may be told, with its store by name. */
 export interface StoredOptions extends Omit<InstanceOptions, 'store'> {
-  /** Where all is kept: `memory`, or the `postgres://` URL of a store that is shared with whoever names it. Default `memory`. */
+  /**
+   * Where all is kept: `memory`, or the `postgres://` URL of a store that is shared with whoever names it.
+   * Default `memory`.
+   */
   store?: string
 }
 

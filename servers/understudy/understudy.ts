@@ -41,8 +41,8 @@ export interface SafebotAlone extends Handles, RunningSafebot {}
 /**
  * Starts the stand-ins; resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot be, an attack that is not
- *   known, a journal that cannot be written
+ * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot
+ *   be, an attack that is not known, a journal that cannot be written
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
   const { attack = [], instanodePort, safebotPort } = options

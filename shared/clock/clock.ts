@@ -92,7 +92,10 @@ export class Clock {
     return { cancel: () => this.#cancel(due) }
   }
 
-  /** Makes a running `advance` wait for `work`: for what a wake-up set going beyond its own promise. Without one, does nothing. */
+  /**
+   * Makes a running `advance` wait for `work`: for what a wake-up set going beyond its own promise. Without
+   * one, does nothing.
+   */
   track(work: Promise<unknown>): void {
     if (!this.#walking) return
     this.#tracked.add(work)

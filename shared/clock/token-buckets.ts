@@ -16,8 +16,8 @@ export type BucketLevels = readonly (readonly [key: string, fullAt: number])[]
 /**
  * Limits how often each of many may do something: so many at once, and so many a second from then on.
  *
- * A bucket is one number, the instant at which it will be full again, so nothing has to be refilled; one that is full needs no
- * memory at all.
+ * A bucket is one number, the instant at which it will be full again, so nothing has to be refilled; one
+ * that is full needs no memory at all.
  */
 export class TokenBuckets {
   readonly #clock: Clock

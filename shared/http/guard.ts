@@ -11,7 +11,10 @@ const MAX_PORT = 65_535
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 export interface GuardOptions {
-  /** Pages may call only where they come from, not from another port of this machine. Default false: tools for developers are such pages. */
+  /**
+   * Pages may call only where they come from, not from another port of this machine. Default false: tools
+   * for developers are such pages.
+   */
   ownPagesOnly?: boolean
 }
 

@@ -68,7 +68,10 @@ export function refused(error: unknown, log: Log): HttpAnswer {
   return failure(500, 'internal_error', 'something failed that the request could not mend', 'the log has it')
 }
 
-/** What cannot be read, or names what there is not, is a bad request; what can be and does not fit what is now, a conflict. */
+/**
+ * What cannot be read, or names what there is not, is a bad request; what can be and does not fit what is
+ * now, a conflict.
+ */
 function statusOf({ code }: Refusal): number {
   return STATUSES[code] ?? (/^(bad|unknown)_/.test(code) ? 400 : 409)
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
+import { defined } from '../util/defined.js'
 import type { HttpCall } from './http-call.js'
 import { json } from './json-answers.js'
 import { queryOf } from './query.js'
@@ -67,7 +68,7 @@ export function operation<
     method: spec.method,
     path: spec.path,
     ...(spec.method !== 'GET' && { bodyLimit: BODY_LIMIT }),
-    description: { ...description, ...(query && { query }), ...(body && { body }) },
+    description: { ...description, ...defined({ query, body }) },
     async run(call) {
       // Where a schema is left out, its type parameter is the default, and that is the schema it is read by.
       const given = {
@@ -91,7 +92,7 @@ export function rawOperation<Query extends z.ZodObject = typeof nothing>(
   return {
     method: spec.method,
     path: spec.path,
-    description: { ...description, ...(query && { query }) },
+    description: { ...description, ...defined({ query }) },
     run: async call => run(queryOf(call, query) as z.output<Query>, call),
   }
 }

@@ -111,7 +111,10 @@ export class JournalEntry {
     return this.#responseBytes
   }
 
-  /** The arguments of a `tools/call`; undefined for any other request, and for a call without. Each read may parse `raw` anew. */
+  /**
+   * The arguments of a `tools/call`; undefined for any other request, and for a call without. Each read may
+   * parse `raw` anew.
+   */
   get arguments(): unknown {
     return this.#released ? this.#argumentsInRaw() : this.#arguments
   }

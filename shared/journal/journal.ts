@@ -305,8 +305,8 @@ export class Journal {
   }
 
   /**
-   * Proves that nothing arrived that `where` picks, be it under way or ended. Of other instances that share it, it knows what
-   * had ended when it was last brought up to date; see {@link refresh}.
+   * Proves that nothing arrived that `where` picks, be it under way or ended. Of other instances that share
+   * it, it knows what had ended when it was last brought up to date; see {@link refresh}.
    *
    * @throws Refusal `journal_unexpected` with what did; `journal_incomplete` if the ring has let entries go, among
    *   which there may have been one; as {@link expected}

@@ -11,7 +11,8 @@ interface Kept {
 /**
  * The latest answers, by the seq of what they answer.
  *
- * Few: what lives for long is moved about by the collector of garbage, and some thousands of them were measured to slow calls by a sixth and more.
+ * Few: what lives for long is moved about by the collector of garbage, and some thousands of them were
+ * measured to slow calls by a sixth and more.
  */
 export class KeptAnswers {
   readonly #kept: (Kept | undefined)[] = new Array(MOST).fill(undefined)

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http'
 import { Refusal } from '../errors.js'
 import { closestName } from '../util/closest-name.js'
+import { defined } from '../util/defined.js'
 import type { JournalFilter } from './where.js'
 
 /** The servers and tools that journal entries can name. */
@@ -50,8 +51,9 @@ export const MCP_METHODS: readonly string[] = [
 ]
 
 /**
- * Refuses a filter with a server, tool or method that no entry can have: with a misspelt name, `expectNothing` would always hold.
- * A name that an entry already has is known, since a client may have called a tool that does not exist.
+ * Refuses a filter with a server, tool or method that no entry can have: with a misspelt name,
+ * `expectNothing` would always hold. A name that an entry already has is known, since a client may have
+ * called a tool that does not exist.
  *
  * @param seen whether an entry matches a filter
  * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method`, with the closest name
@@ -86,7 +88,7 @@ function requireTool(
   seen: (where: JournalFilter) => boolean,
 ): void {
   const tools = (server === undefined ? known.servers() : [server]).flatMap(name => known.tools(name))
-  if (tools.includes(tool) || seen({ tool, ...(server !== undefined && { server }) })) return
+  if (tools.includes(tool) || seen({ tool, ...defined({ server }) })) return
   const name = JSON.stringify(tool)
   throw new Refusal(
     'unknown_tool',

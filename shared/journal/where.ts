@@ -33,7 +33,10 @@ export type JournalFilter = z.input<typeof whereSchema>
 /** The fields of a filter that an entry must equal. */
 export type EntryField = Exclude<keyof JournalFilter, 'unknown'>
 
-/** @throws Refusal `bad_where` for a field or an outcome there is not; a field that is undefined would pick nothing, or all */
+/**
+ * @throws Refusal `bad_where` for a field or an outcome there is not; a field that is undefined would pick
+ * nothing, or all
+ */
 export function readWhere(where: JournalFilter): JournalFilter {
   return checked(whereSchema, where, 'bad_where', 'where')
 }

@@ -181,7 +181,10 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     }
   }
 
-  /** Answers the calls that a fault delays, or leaves hanging, with a refusal: what they wait for is not to come any more. */
+  /**
+   * Answers the calls that a fault delays, or leaves hanging, with a refusal: what they wait for is not to
+   * come any more.
+   */
   releaseHeld(refusal: Refusal): void {
     this.#held.release(refusal, (call, response) => this.#answer(call, response))
   }

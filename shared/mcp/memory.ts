@@ -55,7 +55,10 @@ export async function connectInMemory<Caller>(
   return client
 }
 
-/** No bytes pass here that could be spoilt: what its client could not have read comes as the error it would have made of it. */
+/**
+ * No bytes pass here that could be spoilt: what its client could not have read comes as the error it would
+ * have made of it.
+ */
 function garbled(reply: Reply, { kind }: Garbling, cut: () => void): Reply {
   // The answer is already what stands for a status.
   if (kind === 'status') return reply

@@ -136,7 +136,10 @@ export class StdioConversation<Caller> implements Conversation {
     host.noteEnd(entry, 'protocol_error', this.#write(anonymousError(code, why)))
   }
 
-  /** What is written in one turn of the event loop leaves as one write, behind it: its journal entries are closed by then. */
+  /**
+   * What is written in one turn of the event loop leaves as one write, behind it: its journal entries are
+   * closed by then.
+   */
   #write(message: object): number {
     const json = JSON.stringify(message)
     this.#writeText(`${json}\n`)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked } from '../util/check.js'
+import { defined } from '../util/defined.js'
 import type { KnownTools, ToolListing } from '../util/known-tools.js'
 import { type Change, type Overlay, overlaySchema } from './overlay.js'
 
@@ -83,7 +84,7 @@ export class Catalogue {
     const sizes = this.#pageSizes(server, caller)
     const { items, nextCursor } = pageOf(listed, sizes, cursor)
     if (cursor === undefined) this.#count(server, caller)
-    return { tools: items.map(({ listing }) => listing), ...(nextCursor !== undefined && { nextCursor }) }
+    return { tools: items.map(({ listing }) => listing), ...defined({ nextCursor }) }
   }
 
   /** The tool that goes by a name for a caller, hidden ones included. */
@@ -247,7 +248,7 @@ function lay(shown: Overlaid, change: Change): void {
   if ('rename' in change) shown.listing = { ...listing, name: change.rename }
   else if ('describe' in change) {
     const { describe: description, title = listing.title } = change
-    shown.listing = { ...listing, description, ...(title !== undefined && { title }) }
+    shown.listing = { ...listing, description, ...defined({ title }) }
   } else if ('annotate' in change) {
     shown.listing = { ...listing, annotations: { ...listing.annotations, ...change.annotate } }
   } else if ('hide' in change) shown.hidden = true

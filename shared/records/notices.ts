@@ -24,8 +24,9 @@ export interface NoticesOptions {
 /**
  * What replicas tell each other: LISTEN and NOTIFY on one connection, which comes back by itself.
  *
- * A notice is a hint. It may be lost with a connection, of which `onGap` tells; whoever waits for one looks for himself now and then.
- * The connection holds the replica's advisory lock as well: by that the others know that it lives, for as long as it does.
+ * A notice is a hint. It may be lost with a connection, of which `onGap` tells; whoever waits for one looks
+ * for himself now and then. The connection holds the replica's advisory lock as well: by that the others
+ * know that it lives, for as long as it does.
  */
 export class Notices {
   readonly #options: NoticesOptions

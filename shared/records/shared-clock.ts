@@ -108,8 +108,8 @@ export interface SharedClockOptions {
 /**
  * One clock for all replicas of a store: a row says where it stands, or what it is ahead of the server's own time.
  *
- * Whoever moves it does so alone: he writes where it goes, under the next version, and every replica walks its own clock there,
- * himself among them. He is done when all that live have come to that version.
+ * Whoever moves it does so alone: he writes where it goes, under the next version, and every replica walks
+ * its own clock there, himself among them. He is done when all that live have come to that version.
  */
 export class SharedClock implements ClockDriver {
   readonly #options: SharedClockOptions

@@ -30,7 +30,10 @@ const LATEST = statement(`
 /** Entries read at once. */
 const PAGE = 500
 
-/** $1: the place, $2: the replica. How many is written out, and that the state is one row: what it does not know, the planner takes for many. */
+/**
+ * $1: the place, $2: the replica. How many is written out, and that the state is one row: what it does not
+ * know, the planner takes for many.
+ */
 const BEHIND = statement(`
   SELECT epoch, place, entry, lost
   FROM (SELECT epoch FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
@@ -79,7 +82,10 @@ function adopted(text: string): EntryJson | undefined {
 
 const TOPIC = { written: 'journal-written', cleared: 'journal-cleared', call: 'journal' }
 
-/** How long an ended entry waits for others to be written with. It is also how far the other replicas are behind, as a rule. */
+/**
+ * How long an ended entry waits for others to be written with. It is also how far the other replicas are
+ * behind, as a rule.
+ */
 const GATHER_MS = 50
 
 /** How often a replica looks for itself: a notice may be lost. While the store is away, how often it is tried. */
@@ -99,7 +105,8 @@ export interface SharedJournalOptions {
 }
 
 /**
- * The journal of all replicas of a store: each writes what has ended, behind its calls, and follows what the others have written.
+ * The journal of all replicas of a store: each writes what has ended, behind its calls, and follows what
+ * the others have written.
  *
  * Writers are one at a time, so places are given out in the order in which they can be read.
  */

@@ -64,8 +64,8 @@ const REPLICAS = statement(
 const PING = statement('SELECT 1')
 
 /**
- * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and what they tell each other.
- * Its tables are in a schema of their own.
+ * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and what
+ * they tell each other. Its tables are in a schema of their own.
  */
 export class StoreDatabase {
   /** What replicas tell each other. */
@@ -97,8 +97,8 @@ export class StoreDatabase {
   /**
    * Opens a store, and brings its schema up to date.
    *
-   * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_foreign`, `store_too_old`; nothing in the
-   *   database has changed then
+   * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_foreign`,
+   *   `store_too_old`; nothing in the database has changed then
    */
   static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
     const address = readStoreUrl(url)
@@ -171,7 +171,8 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` in a transaction of its own. It may be run again: if its connection breaks before the end, or if it has to give way.
+   * Runs `work` in a transaction of its own. It may be run again: if its connection breaks before the end,
+   * or if it has to give way.
    *
    * @throws StoreUnavailable, and what `work` throws: nothing of it is kept then
    */
@@ -188,8 +189,8 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` while no replica runs any other under that name. It keeps a connection as long as that takes; if that breaks,
-   * somebody else may begin.
+   * Runs `work` while no replica runs any other under that name. It keeps a connection as long as that
+   * takes; if that breaks, somebody else may begin.
    *
    * @throws Refusal `store_busy` if another does not end; `store_unavailable`; what `work` throws
    */

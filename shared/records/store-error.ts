@@ -5,7 +5,10 @@ import { Refusal } from '../errors.js'
 export class StoreUnavailable extends Refusal {
   override readonly name = 'StoreUnavailable'
 
-  /** @param unsure whether what was asked for may have been done all the same: the connection broke while it was being committed */
+  /**
+   * @param unsure whether what was asked for may have been done all the same: the connection broke while it
+   * was being committed
+   */
   constructor(
     shown: string,
     readonly unsure: boolean,
@@ -23,9 +26,9 @@ export class StoreUnavailable extends Refusal {
 }
 
 /**
- * Whether an error means that the server, or the way to it, is gone: connections that were refused, cut or timed out (class 08),
- * a server that stops, starts, or has no more connections to give (57P, 53300), one that takes writes no more (25006), and one that
- * has cut off who was idle in a transaction (25P03).
+ * Whether an error means that the server, or the way to it, is gone: connections that were refused, cut or
+ * timed out (class 08), a server that stops, starts, or has no more connections to give (57P, 53300), one
+ * that takes writes no more (25006), and one that has cut off who was idle in a transaction (25P03).
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return OUTAGE_STATES.test(error.code ?? '')
@@ -42,7 +45,10 @@ export function isRefused(error: unknown): boolean {
   )
 }
 
-/** Whether a statement took too long, or waited too long for another's lock: it may be asked for again, though not at once. */
+/**
+ * Whether a statement took too long, or waited too long for another's lock: it may be asked for again,
+ * though not at once.
+ */
 export function tookTooLong(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(55P03|57014)$/.test(error.code ?? '')
 }

@@ -8,8 +8,8 @@ const ROLLBACK = 'ROLLBACK'
 export const NOTIFY = statement('SELECT pg_notify($1, $2)')
 
 /**
- * Statements that take effect together or not at all. What does not depend on an answer is sent without waiting for one, so a
- * transaction takes as many round trips as it has questions, and one to end it.
+ * Statements that take effect together or not at all. What does not depend on an answer is sent without
+ * waiting for one, so a transaction takes as many round trips as it has questions, and one to end it.
  *
  * Work inside asks nothing of the store but through this: it would wait for a connection while it keeps one.
  */

@@ -1,4 +1,7 @@
-/** Finds the name that was probably meant: at most a third of its letters differ. Returns undefined if none is that close. */
+/**
+ * Finds the name that was probably meant: at most a third of its letters differ. Returns undefined if none
+ * is that close.
+ */
 export function closestName(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3))
   const ranked = known

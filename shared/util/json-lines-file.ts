@@ -28,7 +28,8 @@ export class JsonLinesFile {
    *
    * @param what is kept in it, e.g. `journal`
    * @param onError told of an entry that could not be written
-   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it is written soon after.
+   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it
+   *   is written soon after.
    * @throws Refusal `<what>_file` if it cannot be written
    */
   static async open(

@@ -17,7 +17,8 @@ export class FileError extends Error {
 /**
  * Reads a regular file of at most {@link MAX_FILE_BYTES}.
  *
- * A directory, a device, a pipe or a socket is refused before it is opened: a device may never end and a pipe may never begin.
+ * A directory, a device, a pipe or a socket is refused before it is opened: a device may never end and a
+ * pipe may never begin.
  *
  * @param path as the user gave it
  * @throws FileError if the file cannot be read, is not regular or is too large

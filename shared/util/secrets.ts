@@ -55,7 +55,10 @@ export function maskSecrets(text: string): string {
 /** Characters behind a cut that are looked at: no secret here is longer. */
 const LONGEST_SECRET = 8192
 
-/** The beginning of a text, of at most so many characters. It ends before a secret that is cut: half of one would not be known for what it is. */
+/**
+ * The beginning of a text, of at most so many characters. It ends before a secret that is cut: half of one
+ * would not be known for what it is.
+ */
 export function beginningOf(text: string, mostChars: number): string {
   if (text.length <= mostChars) return text
   let at = 0

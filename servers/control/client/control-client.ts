@@ -31,7 +31,10 @@ export class ControlClient<State> {
   readonly #exchange: Exchange
   readonly #state: z.ZodType<State>
 
-  /** @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control`; `state` is the schema of `GET /state` */
+  /**
+   * @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control`;
+   * `state` is the schema of `GET /state`
+   */
   constructor(url: string, state: z.ZodType<State>) {
     this.#state = state
     this.#exchange = new Exchange(url)
@@ -62,7 +65,8 @@ export class ControlClient<State> {
   /**
    * Begins anew.
    *
-   * @param options `world`: a name of fixtures/worlds, or the world itself; a path is refused. Default: the one it began with
+   * @param options `world`: a name of fixtures/worlds, or the world itself; a path is refused. Default:
+   *   the one it began with
    * @throws ControlError `unknown_world`, `bad_world`; all is as before then
    */
   async reset(options: { world?: string | Record<string, unknown> } = {}): Promise<ClockState> {

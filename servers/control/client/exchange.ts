@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
+import { defined } from '../../../shared/util/defined.js'
 import { errorAnswer } from '../schemas/health.js'
 import { type ServerEvent, serverEvents } from './events.js'
 
@@ -54,7 +55,7 @@ export class Exchange {
       method,
       headers: { ...headers, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(signal !== undefined && { signal }),
+      ...defined({ signal }),
     })
     if (response.ok) return response
     const text = await response.text()

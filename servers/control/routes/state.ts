@@ -83,7 +83,9 @@ export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
       if (store === undefined) return { store: null, replicas: [] }
       const live = await store.replicas()
       const replicas = live.map(({ number, instance, startedAt }) => ({
-        ...{ number, instance, startedAt: startedAt.toISOString() },
+        number,
+        instance,
+        startedAt: startedAt.toISOString(),
         self: number === store.replica,
       }))
       return { store: store.shown, replicas }

@@ -98,7 +98,9 @@ export function openPolicy(
   tools: Pick<Policy, 'tools' | 'everyTool'>,
 ): Policy {
   return {
-    ...{ dialect, description, hide },
+    dialect,
+    description,
+    hide,
     default: written ?? 'allow',
     defaultWritten: written !== undefined,
     tools: tools.tools,

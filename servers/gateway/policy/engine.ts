@@ -36,10 +36,11 @@ const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
 
 /**
  * Makes the engine of a policy. It decides in this order, and the first that denies is told:
- * hidden; not named where the default denies; arguments that are no object; what rules demand of the arguments, the tool's own
- * before those for every tool; quota, in the same order; approval.
+ * hidden; not named where the default denies; arguments that are no object; what rules demand of the
+ * arguments, the tool's own before those for every tool; quota, in the same order; approval.
  *
- * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it: nothing in a decision waits.
+ * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it: nothing
+ * in a decision waits.
  *
  * @param clock whose minutes, hours and days count
  */
@@ -154,8 +155,8 @@ class Engine implements PolicyEngine {
 const INCALCULABLE = 'Internal policy error'
 
 /**
- * How much the call costs, cut to a whole number; undefined if the arguments do not tell. Less than nothing is no amount: it would
- * give the caller back what others have spent.
+ * How much the call costs, cut to a whole number; undefined if the arguments do not tell. Less than nothing
+ * is no amount: it would give the caller back what others have spent.
  */
 function amountOf({ amount }: Limit, args: Arguments): number | undefined {
   if (typeof amount === 'number') return amount

@@ -14,8 +14,8 @@ export interface ToolMeaning {
 }
 
 /**
- * What a policy means, tool by tool: for those it names, and for the others of the servers whose tools it names. One that names none of
- * them is told for all fourteen.
+ * What a policy means, tool by tool: for those it names, and for the others of the servers whose tools it
+ * names. One that names none of them is told for all fourteen.
  */
 export function explainPolicy(policy: Policy): ToolMeaning[] {
   return toolsOf(policy).map(tool => explainTool(policy, tool))

@@ -166,8 +166,8 @@ function scopeOf(tool: string): string {
 }
 
 /**
- * Finds counters by `state.<scope>.<counter>`. The path is cut at its first two dots, so the counters of a tool with a dot in its name
- * cannot be named.
+ * Finds counters by `state.<scope>.<counter>`. The path is cut at its first two dots, so the counters of a
+ * tool with a dot in its name cannot be named.
  *
  * @param root the policy: conditions may name counters of rules further down
  */
@@ -222,8 +222,8 @@ function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undef
 }
 
 /**
- * Takes the limit from among the conditions: `lt` or `lte` on the block's own counter, judged with the call already counted, so that
- * `lte 5` lets five calls through and `lt 5` four.
+ * Takes the limit from among the conditions: `lt` or `lte` on the block's own counter, judged with the call
+ * already counted, so that `lte 5` lets five calls through and `lt 5` four.
  *
  * @returns the limit, and the conditions that are left
  */

@@ -125,7 +125,10 @@ export interface PolicyCall {
 export type Settlement = 'kept' | 'refunded'
 
 export type Decision =
-  /** `settle` is to be called when the answer is known, once; quota is given back for a JSON-RPC error, and for that alone. */
+  /**
+   * `settle` is to be called when the answer is known, once; quota is given back for a JSON-RPC error, and
+   * for that alone.
+   */
   | { readonly outcome: 'allow'; settle(answer: Settlement): void }
   | { readonly outcome: 'deny'; readonly rule: string; readonly message: string }
   /** Nothing is reserved: decide again with `approved` once somebody has said yes. */
@@ -146,8 +149,8 @@ export interface PolicyEngine {
 }
 
 /**
- * What stands at the end of `keys`; undefined if they lead nowhere. Keys go into objects alone, as both products have it: an element
- * of a list has no path.
+ * What stands at the end of `keys`; undefined if they lead nowhere. Keys go into objects alone, as both
+ * products have it: an element of a list has no path.
  */
 export function argumentAt(args: Readonly<Record<string, unknown>>, keys: readonly string[]): unknown {
   let current: unknown = args

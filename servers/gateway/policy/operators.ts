@@ -8,8 +8,8 @@ const DEEPEST = 100
 export type Test = (actual: unknown) => boolean
 
 /**
- * Makes the test of an operator. What is missing fails every one of them but `exists`, `neq` and `not_in` too: an argument that a
- * condition speaks of cannot be left out.
+ * Makes the test of an operator. What is missing fails every one of them but `exists`, `neq` and `not_in`
+ * too: an argument that a condition speaks of cannot be left out.
  *
  * @param expected of the kind that the operator takes, as the readers of policies see to
  */
@@ -82,8 +82,9 @@ function contains(expected: Plain): Test {
 }
 
 /**
- * A value as Go's `%v` prints it, which is what Intercept compares where not both sides are numbers: a list is its elements in
- * brackets, and a text has no quotes, so `"5"` equals `5` and `["main"]` differs from `"main"`.
+ * A value as Go's `%v` prints it, which is what Intercept compares where not both sides are numbers: a list
+ * is its elements in brackets, and a text has no quotes, so `"5"` equals `5` and `["main"]` differs from
+ * `"main"`.
  *
  * @param float prints a number; a call's numbers are floats to Go, a policy's whole numbers are not
  */

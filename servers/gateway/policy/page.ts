@@ -11,8 +11,8 @@ const ACTIONS = ['allow', 'deny', 'require_approval'] as const
 const LONGEST_WINDOW_SECONDS = 31 * 86_400
 
 /**
- * The form that is printed on PolicyLayer's tool pages. Neither product takes it, and what it leaves open is read as Intercept has it:
- * without a default, what it does not name is let through.
+ * The form that is printed on PolicyLayer's tool pages. Neither product takes it, and what it leaves open
+ * is read as Intercept has it: without a default, what it does not name is let through.
  */
 export function readPage(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)

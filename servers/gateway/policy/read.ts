@@ -18,7 +18,8 @@ const DEEPEST = 64
 const WIDEST_INDENT = 128
 
 /**
- * Tells what a policy was written in by what only one dialect has; where nothing tells, JSON is PolicyLayer's and YAML Intercept's.
+ * Tells what a policy was written in by what only one dialect has; where nothing tells, JSON is
+ * PolicyLayer's and YAML Intercept's.
  *
  * @param isJson whether the text is meant as JSON
  */

@@ -1,4 +1,5 @@
 import { closestName } from '../../../shared/util/closest-name.js'
+import { defined } from '../../../shared/util/defined.js'
 import { explainPolicy, explainTool, toolsOf } from './explain.js'
 import { KNOWN_TOOLS, knownTool } from './known-tools.js'
 import type { Policy, PolicyReading, Rule, Warning } from './model.js'
@@ -98,12 +99,14 @@ function warning(code: string, message: string, tool?: string, line?: number): W
     code,
     level: 'warning',
     message,
-    ...(tool !== undefined && { tool }),
-    ...(line !== undefined && { line }),
+    ...defined({ tool, line }),
   }
 }
 
-/** Known holes of the product a policy is written for, as far as this one would fall into them; the reference closes them. */
+/**
+ * Known holes of the product a policy is written for, as far as this one would fall into them; the
+ * reference closes them.
+ */
 function productHoles(policy: Policy): Warning[] {
   const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
   const limits = rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit] : []))

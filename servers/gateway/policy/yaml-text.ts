@@ -13,8 +13,8 @@ import { cut, shown } from '../../../shared/util/shown.js'
 import type { Entry, Findings, Located } from './problems.js'
 
 /**
- * Reads YAML without what makes one line mean another: no anchors, aliases, merge keys, tags or directives. So nothing in it can
- * grow, and what stands there is what is enforced.
+ * Reads YAML without what makes one line mean another: no anchors, aliases, merge keys, tags or directives.
+ * So nothing in it can grow, and what stands there is what is enforced.
  *
  * @returns undefined if it is not that, which is noted
  */

@@ -96,8 +96,8 @@ export class AnswerBody {
 }
 
 /**
- * What takes the compression off a body, each piece as soon as it can be: an event must not wait for the next. A policy that looked at
- * compressed bytes would see nothing in them. Undefined where there is none.
+ * What takes the compression off a body, each piece as soon as it can be: an event must not wait for the
+ * next. A policy that looked at compressed bytes would see nothing in them. Undefined where there is none.
  */
 function decoderOf(encoding = 'identity'): Transform | undefined {
   const name = encoding.trim().toLowerCase()

@@ -44,8 +44,8 @@ interface Exchange {
 }
 
 /**
- * Streamable HTTP in front of Streamable HTTP: sessions, streams and answers are the upstream's own, passed on as they come. Only what a
- * policy has a say in is taken apart.
+ * Streamable HTTP in front of Streamable HTTP: sessions, streams and answers are the upstream's own, passed
+ * on as they come. Only what a policy has a say in is taken apart.
  */
 export class HttpProxy implements HttpFace {
   readonly #options: HttpProxyOptions

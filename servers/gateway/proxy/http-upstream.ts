@@ -35,8 +35,9 @@ export interface Sent {
 const PLAIN = /^[\t\x20-\x7e]*$/
 
 /**
- * A Streamable HTTP server far away, over connections that are kept. Node's own client costs more than all else that a gateway does
- * to a call; this one writes a request in one piece, and reads no more than HTTP/1.1 has.
+ * A Streamable HTTP server far away, over connections that are kept. Node's own client costs more than all
+ * else that a gateway does to a call; this one writes a request in one piece, and reads no more than
+ * HTTP/1.1 has.
  */
 export class HttpUpstream {
   readonly #url: URL

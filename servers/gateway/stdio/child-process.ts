@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { LineReader } from '../../../shared/mcp/line-reader.js'
+import { defined } from '../../../shared/util/defined.js'
 import type { CommandUpstream } from '../gateway-options.js'
 import { MAX_ANSWER_BYTES } from '../proxy/read-answer.js'
 
@@ -52,7 +53,7 @@ export class Child {
     const [program, ...args] = command
     const process = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'inherit'],
-      ...(env !== undefined && { env }),
+      ...defined({ env }),
     })
     const child = new Child(process, machine, sink)
     await new Promise<void>((resolve, reject) => {

@@ -17,6 +17,7 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import { VERSION } from '../../../shared/util/version.js'
@@ -46,8 +47,9 @@ export interface ChildUpstreamOptions {
 }
 
 /**
- * One program behind all conversations: it has one pipe, so it sees one client. Ids and progress tokens are remapped, for two clients
- * may use the same; the first `initialize` reaches it, and its answer stands for all later ones.
+ * One program behind all conversations: it has one pipe, so it sees one client. Ids and progress tokens are
+ * remapped, for two clients may use the same; the first `initialize` reaches it, and its answer stands for
+ * all later ones.
  */
 export class ChildUpstream implements Upstream, SharedPipe {
   readonly #log: Log
@@ -186,7 +188,7 @@ export class ChildUpstream implements Upstream, SharedPipe {
     this.#asked.set(id, { link, callerId, method, token, sink })
     const marked =
       token === undefined ? params : { ...params, _meta: { ...params?._meta, progressToken: id } }
-    this.#write({ jsonrpc: '2.0', id, method, ...(marked !== undefined && { params: marked }) })
+    this.#write({ jsonrpc: '2.0', id, method, ...defined({ params: marked }) })
   }
 
   #line(line: string): void {
@@ -236,7 +238,10 @@ export class ChildUpstream implements Upstream, SharedPipe {
     for (const { conversation } of this.#links) conversation.notify(message)
   }
 
-  /** A request of the child goes to whom it can only be about: the one client there is, or the one that has something under way. */
+  /**
+   * A request of the child goes to whom it can only be about: the one client there is, or the one that has
+   * something under way.
+   */
   #ask(message: JSONRPCRequest): void {
     const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
     const links = new Set(busy.map(({ link }) => link))
@@ -295,8 +300,9 @@ const NOBODY: Conversation = {
 }
 
 /**
- * Which of the open requests a line was to answer that cannot be read: the one it names; else, if it looks like a message at all, every
- * one, since it may be any. None for a line of plain text: a program that logs to its stdout.
+ * Which of the open requests a line was to answer that cannot be read: the one it names; else, if it looks
+ * like a message at all, every one, since it may be any. None for a line of plain text: a program that logs
+ * to its stdout.
  */
 function damagedIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]

@@ -33,7 +33,10 @@ export interface HttpLinkOptions {
   conversation: Conversation
 }
 
-/** One client's session with an upstream over HTTP: a POST for each of its messages, none of which waits for another's answer. */
+/**
+ * One client's session with an upstream over HTTP: a POST for each of its messages, none of which waits for
+ * another's answer.
+ */
 export class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, Sent>()

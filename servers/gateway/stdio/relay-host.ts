@@ -49,8 +49,8 @@ interface Pending {
 }
 
 /**
- * Passes messages between clients and an upstream one by one, where the two do not speak HTTP to each other: a pipe on either side has no
- * connection of its own for each request.
+ * Passes messages between clients and an upstream one by one, where the two do not speak HTTP to each
+ * other: a pipe on either side has no connection of its own for each request.
  */
 export class RelayHost implements MessageHost<Grant> {
   readonly #options: RelayHostOptions
@@ -92,8 +92,15 @@ export class RelayHost implements MessageHost<Grant> {
 
   note(): JournalEntry {
     return this.#journal.open({
-      ...{ server: '', transport: 'http', session: null, caller: '', method: null },
-      ...{ tool: null, arguments: undefined, headers: {}, raw: '' },
+      server: '',
+      transport: 'http',
+      session: null,
+      caller: '',
+      method: null,
+      tool: null,
+      arguments: undefined,
+      headers: {},
+      raw: '',
     })
   }
 
@@ -144,7 +151,12 @@ export class RelayHost implements MessageHost<Grant> {
     const id = ++this.#lastId
     const { id: callerId, method } = message
     const pending: Pending = {
-      ...{ id, callerId, method, conversation, reply, grant },
+      id,
+      callerId,
+      method,
+      conversation,
+      reply,
+      grant,
       call: undefined,
       takeBack: () => undefined,
     }

@@ -24,7 +24,11 @@ export class RemoteService implements InstanodeService {
 
   async createPostgres(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedDatabase> {
     const made = await this.#api.send({
-      ...{ method: 'POST', path: '/db/new', caller, call, body: { name } },
+      method: 'POST',
+      path: '/db/new',
+      caller,
+      call,
+      body: { name },
       answer: schema.provisionedDatabase,
     })
     const { storage_mb, connections, expires_in } = made.limits
@@ -33,7 +37,11 @@ export class RemoteService implements InstanodeService {
 
   async createWebhook(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedReceiver> {
     const made = await this.#api.send({
-      ...{ method: 'POST', path: '/webhook/new', caller, call, body: { name } },
+      method: 'POST',
+      path: '/webhook/new',
+      caller,
+      call,
+      body: { name },
       answer: schema.provisionedReceiver,
     })
     const { requests_stored, expires_in } = made.limits
@@ -42,12 +50,20 @@ export class RemoteService implements InstanodeService {
 
   async list(caller: Caller, call?: Abortable): Promise<Owned[]> {
     const owned = await this.#api.send({
-      ...{ method: 'GET', path: '/api/me/resources', caller, call },
+      method: 'GET',
+      path: '/api/me/resources',
+      caller,
+      call,
       // The running service has null for none.
       answer: schema.resourceList.nullable(),
     })
     return (owned ?? []).map(({ id, token, type, name, tier, status, created_at, expires_at }) => ({
-      ...{ id, token, type, name, tier, status },
+      id,
+      token,
+      type,
+      name,
+      tier,
+      status,
       createdAt: Date.parse(created_at),
       expiresAt: instantOf(expires_at),
     }))
@@ -55,7 +71,11 @@ export class RemoteService implements InstanodeService {
 
   async claim(caller: Caller, token: string, call?: Abortable): Promise<Claimed> {
     const claimed = await this.#api.send({
-      ...{ method: 'POST', path: '/api/me/claim', caller, call, body: { token } },
+      method: 'POST',
+      path: '/api/me/claim',
+      caller,
+      call,
+      body: { token },
       answer: schema.claimed,
     })
     const { id, name, tier, status, resource_type } = claimed
@@ -65,7 +85,10 @@ export class RemoteService implements InstanodeService {
   async remove(caller: Caller, token: string, call?: Abortable): Promise<Removed> {
     const path = `/api/me/resources/${encodeURIComponent(token)}`
     const removed = await this.#api.send({
-      ...{ method: 'DELETE', path, caller, call },
+      method: 'DELETE',
+      path,
+      caller,
+      call,
       answer: schema.removed,
     })
     return { id: removed.id, token: removed.token, message: removed.message }
@@ -73,7 +96,10 @@ export class RemoteService implements InstanodeService {
 
   async mintToken(caller: Caller, call?: Abortable): Promise<AccountToken> {
     const minted = await this.#api.send({
-      ...{ method: 'GET', path: '/api/me/token', caller, call },
+      method: 'GET',
+      path: '/api/me/token',
+      caller,
+      call,
       answer: schema.minted,
     })
     return { token: minted.token, expiresInSeconds: minted.expires_in }

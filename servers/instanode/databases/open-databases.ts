@@ -1,6 +1,7 @@
 import { Refusal } from '../../../shared/errors.js'
 import type { Instance } from '../../../shared/instance.js'
 import { serverOf } from '../../../shared/records/store-url.js'
+import { defined } from '../../../shared/util/defined.js'
 import type {
   DatabaseCopies,
   DatabaseLimits,
@@ -12,8 +13,8 @@ import type {
 
 export interface DatabasesOptions {
   /**
-   * `embedded`, the URL of an administrator of a PostgreSQL server, or a provider, which its giver closes. Default: `embedded`; with
-   * a store, the server that it is on.
+   * `embedded`, the URL of an administrator of a PostgreSQL server, or a provider, which its giver closes.
+   * Default: `embedded`; with a store, the server that it is on.
    */
   databases?: string | DatabaseProvider
   /** Where embedded databases live and stay. Default: a temporary directory, removed at the end. */
@@ -119,8 +120,7 @@ async function openEmbedded(
   return EmbeddedDatabases.start({
     machine,
     ids: ids.stream('databases'),
-    ...(dataDirectory !== undefined && { dataDirectory }),
-    ...(databaseHost !== undefined && { host: databaseHost }),
+    ...defined({ dataDirectory, host: databaseHost }),
   })
 }
 

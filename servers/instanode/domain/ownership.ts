@@ -89,7 +89,8 @@ export class Ownership {
   /**
    * Ends one of the caller's own: what it was is gone for good.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for anything not its own and live
+   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for anything
+   *   not its own and live
    */
   async remove({ bearer }: Caller, text: string): Promise<Removed> {
     const { accounts, store, clock, reaper, contract } = this.#options

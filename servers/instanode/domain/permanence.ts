@@ -27,8 +27,8 @@ export class Permanence {
   }
 
   /**
-   * Raises a database's limits to those of the paid tier, if the contract raises them. It may take a while: nothing is to be locked
-   * meanwhile.
+   * Raises a database's limits to those of the paid tier, if the contract raises them. It may take a while:
+   * nothing is to be locked meanwhile.
    *
    * @throws ServiceRefusal 500 if they could not be raised
    */
@@ -51,7 +51,10 @@ export class Permanence {
     await this.#limit({ ...resource, tier: 'paid' }, resource.tier)
   }
 
-  /** The resource once it is paid for no longer: it stays what it is for another 168 hours. One that ends anyway does so as before. */
+  /**
+   * The resource once it is paid for no longer: it stays what it is for another 168 hours. One that ends
+   * anyway does so as before.
+   */
   ending(resource: Resource): Resource {
     if (resource.expiresAt !== null) return resource
     const { clock, reaper } = this.#options

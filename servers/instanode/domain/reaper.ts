@@ -141,8 +141,8 @@ export class Reaper {
   }
 
   /**
-   * Looks at a database's size, if it is time to. Of several that try at once one does; what it cannot judge is looked at again at
-   * the next tick.
+   * Looks at a database's size, if it is time to. Of several that try at once one does; what it cannot
+   * judge is looked at again at the next tick.
    */
   async #measure(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options

@@ -118,7 +118,12 @@ export function previewRoute(ownership: Ownership, now: () => number): Route {
         query.get('token') ?? '',
       )
       return answer(200, {
-        ...{ name, ok: true, resource_type: type, tier, status, already_claimed: owner !== null },
+        name,
+        ok: true,
+        resource_type: type,
+        tier,
+        status,
+        already_claimed: owner !== null,
         created_at: timestamp(createdAt),
         ...(expiresAt !== null && {
           expires_at: timestamp(expiresAt),

@@ -43,7 +43,10 @@ export function failure(
 /** How long who was told that the store is away is asked to wait, in seconds. */
 const RETRY_AFTER = { 'Retry-After': '1' }
 
-/** The store is away: the same request may be made again. The body is in the form of {@link failure}, if no other is given. */
+/**
+ * The store is away: the same request may be made again. The body is in the form of {@link failure}, if no
+ * other is given.
+ */
 export function unavailable(
   { code, sentence }: Refusal,
   body: Record<string, unknown> = { error: code, message: sentence, ok: false },

@@ -40,7 +40,12 @@ function provisioned(
   const { id, token, name, tier, url, expiresIn, expiresAt, note } = made
   // Without a name it is one that was there already.
   return answer(name === null ? 200 : 201, {
-    ...{ id, token, tier, note, ok: true, [urlField]: url },
+    id,
+    token,
+    tier,
+    note,
+    ok: true,
+    [urlField]: url,
     limits: { ...limits, ...(expiresIn !== null && { expires_in: expiresIn }) },
     ...(name !== null && { name }),
     ...(expiresAt !== null && { expires_at: timestamp(expiresAt) }),

@@ -138,7 +138,10 @@ export function deliveryEntry({ body, receivedAt, rawHeaders, ...rest }: Deliver
     body: body.toString(encoding),
     encoding,
     headers: canonicalHeaders(rawHeaders),
-    ...{ id, method, path, query },
+    id,
+    method,
+    path,
+    query,
     received_at: new Date(receivedAt).toISOString().replace(/\.\d+Z$/, 'Z'),
   }
 }

@@ -59,7 +59,8 @@ export interface InstanodeStore {
   nextDue(): Promise<number | undefined>
 
   /**
-   * Puts a delivery in front of a receiver's log, and lets go of the oldest beyond `keep`; unless the receiver is over by then.
+   * Puts a delivery in front of a receiver's log, and lets go of the oldest beyond `keep`; unless the
+   * receiver is over by then.
    *
    * @returns whether it is kept
    */

@@ -16,8 +16,9 @@ export interface Listening {
 }
 
 /**
- * Keeps to a stream of the control plane, and takes it up from its beginning whenever it has broken off. The browser would go on
- * behind the last event it saw, which is wrong where another process has taken the place of the one it was from.
+ * Keeps to a stream of the control plane, and takes it up from its beginning whenever it has broken off.
+ * The browser would go on behind the last event it saw, which is wrong where another process has taken the
+ * place of the one it was from.
  */
 export function keepTo(listening: Listening): void {
   const source = new EventSource(listening.path)

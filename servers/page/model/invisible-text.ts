@@ -1,6 +1,7 @@
 /**
- * A character that is not seen, or that reorders the text around it: control and format characters, everything that Unicode lets
- * a font ignore, line separators, the blank Braille pattern. Tabs, line breaks, and the emoji style behind a pictograph may stay.
+ * A character that is not seen, or that reorders the text around it: control and format characters,
+ * everything that Unicode lets a font ignore, line separators, the blank Braille pattern. Tabs, line
+ * breaks, and the emoji style behind a pictograph may stay.
  */
 const INVISIBLE =
   /(?!(?<=\p{Extended_Pictographic})\uFE0F)[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?![\t\n\r])\p{Cc}/u

@@ -30,7 +30,10 @@ const AIR_MS = 1500
 /** Percent that a cut takes. */
 const CUT_PERCENT = 5
 
-/** An axis on which the stretches are to be seen however far apart they are: a clock that is advanced by a day leaves a day of nothing. */
+/**
+ * An axis on which the stretches are to be seen however far apart they are: a clock that is advanced by a
+ * day leaves a day of nothing.
+ */
 export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   const parts = joined(stretches)
   const cutsPercent = Math.max(0, parts.length - 1) * CUT_PERCENT

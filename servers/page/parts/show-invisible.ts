@@ -8,7 +8,8 @@ const READ_ATTRIBUTES = ['title', 'aria-label']
 const TEXT_ONLY = ['title', 'text', 'tspan', 'option']
 
 /**
- * Has the whole page show invisible characters by their codes, whichever part renders them. To be called before the first render.
+ * Has the whole page show invisible characters by their codes, whichever part renders them. To be called
+ * before the first render.
  *
  * Names, messages and arguments come from agents. U+202E in one of them would show a tool under another name.
  */

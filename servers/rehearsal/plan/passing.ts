@@ -12,7 +12,8 @@ export function rulesOf(policy: Policy, tool: string): readonly Rule[] {
 }
 
 /**
- * Arguments that a tool's rules have nothing against, as far as they can be found: the usual ones, changed as little as its rules ask for.
+ * Arguments that a tool's rules have nothing against, as far as they can be found: the usual ones, changed
+ * as little as its rules ask for.
  */
 export function passingArguments(policy: Policy, tool: string, sample: Sample): Record<string, unknown> {
   let args = usualArguments(tool)

@@ -1,3 +1,4 @@
+import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { toolsOf } from '../../gateway/policy/explain.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
@@ -71,7 +72,7 @@ function callSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const hidden = policy.hide.includes('*') || policy.hide.includes(tool)
   const named = policy.tools.has(tool)
   const say = hidden ? 'hidden' : named ? undefined : 'not named by the policy'
-  const once: Step = { call: tool, args, ...(say !== undefined && { say }) }
+  const once: Step = { call: tool, args, ...defined({ say }) }
   if (hidden || (!named && policy.default === 'deny')) return [once]
   const approval = rulesOf(policy, tool).some(({ demand }) => demand.kind === 'approve')
   return [once, ...(approval ? [{ approve: true } as const] : []), ...conditionSteps(policy, tool, sample)]

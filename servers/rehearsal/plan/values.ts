@@ -53,7 +53,10 @@ function nearValues(op: Condition['op'], value: Condition['value'], sample: unkn
   return [value, `${String(value)}-not`]
 }
 
-/** What a pattern is made of that stands for itself: its alternatives, the first of each group, without what is special in them. */
+/**
+ * What a pattern is made of that stands for itself: its alternatives, the first of each group, without what
+ * is special in them.
+ */
 function literals(pattern: string): string[] {
   let plain = pattern
     .replace(/\(\?[a-z]*:?/g, '(')

@@ -127,7 +127,8 @@ function text(result: Record<string, unknown>, key: string): string {
 type Lookup = (name: string) => unknown
 
 /**
- * Arguments with what their references stand for: a text that is `$name` or `$name.field.field`. `$$` begins a text with a dollar.
+ * Arguments with what their references stand for: a text that is `$name` or `$name.field.field`. `$$`
+ * begins a text with a dollar.
  *
  * @param missing called with a reference that stands for nothing
  */

@@ -1,18 +1,23 @@
 import { z } from 'zod'
+import { defined } from '../../../shared/util/defined.js'
 import type { StoredMessage } from '../domain/room.js'
 import * as schema from '../http/schemas.js'
 import type { Claim, Page, RoomStatus } from '../service.js'
 
-/** What the answers of the service's HTTP API, as they are described, are to the tools; what else is in them is passed over. */
+/**
+ * What the answers of the service's HTTP API, as they are described, are to the tools; what else is in them
+ * is passed over.
+ */
 
 export { acknowledged, health, posted } from '../http/schemas.js'
 
 /** As a claim has it: what a reader is told beside that is of no use here. */
 const message = schema.claimedMessage.transform(
   ({ sender_verified, ttl_ms, reply_to, ...same }): StoredMessage => ({
-    ...{ ...same, ts: Math.floor(same.ts), senderVerified: sender_verified },
-    ...(ttl_ms !== undefined && { ttlMs: ttl_ms }),
-    ...(reply_to !== undefined && { replyTo: reply_to }),
+    ...same,
+    ts: Math.floor(same.ts),
+    senderVerified: sender_verified,
+    ...defined({ ttlMs: ttl_ms, replyTo: reply_to }),
   }),
 )
 

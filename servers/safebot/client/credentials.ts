@@ -23,8 +23,8 @@ export class Credentials {
   }
 
   /**
-   * Sends what a handle signs for. Turned down, it is sent once more if its reason can be mended: the service has another idea
-   * of the time, or has been started anew and does not know the handle any more.
+   * Sends what a handle signs for. Turned down, it is sent once more if its reason can be mended: the
+   * service has another idea of the time, or has been started anew and does not know the handle any more.
    *
    * @param send makes and sends the request; called once or twice, each time with a stamp of its own
    */

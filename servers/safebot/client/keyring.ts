@@ -38,8 +38,8 @@ export class Keys {
 }
 
 /**
- * The keys of this process's agents, by handle. Those that no file holds are made when they are first needed and end with the
- * process; a seeded one makes the same again.
+ * The keys of this process's agents, by handle. Those that no file holds are made when they are first
+ * needed and end with the process; a seeded one makes the same again.
  */
 export class Keyring {
   readonly #ids: IdSource

@@ -79,7 +79,8 @@ interface StayOptions {
 /**
  * Being present in a room of a service far away, by holding its event stream open. That opens the room, and keeps it.
  *
- * What the stream tells is let go: messages are claimed or waited for. A stream that breaks off is opened again, until the stay ends.
+ * What the stream tells is let go: messages are claimed or waited for. A stream that breaks off is opened
+ * again, until the stay ends.
  */
 class Stay {
   readonly #options: StayOptions

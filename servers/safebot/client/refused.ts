@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { defined } from '../../../shared/util/defined.js'
 import { ServiceRefusal, staleClaim } from '../domain/refusals.js'
 import { failed } from '../http/schemas.js'
 
@@ -35,7 +36,7 @@ export function refusedBy(
   const hint = HINTS[status] ?? (isPassing(status) ? later : 'the service says no more')
   return new ServiceRefusal(
     status,
-    { error, ...(cursor !== undefined && { cursor }) },
+    { error, ...defined({ cursor }) },
     hint,
     seconds > 0 ? seconds : undefined,
   )

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
+import { defined } from '../../../shared/util/defined.js'
 import type { Log } from '../../../shared/util/log.js'
 import type {
   Acknowledgement,
@@ -72,9 +73,10 @@ export class RemoteService implements SafebotService {
   post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
     const { ciphertext, nonce, sender, replyTo, ttlMs } = post
     const message = {
-      ...{ ciphertext, nonce, sender },
-      ...(replyTo !== undefined && { reply_to: replyTo }),
-      ...(ttlMs !== undefined && { ttl_ms: ttlMs }),
+      ciphertext,
+      nonce,
+      sender,
+      ...defined({ reply_to: replyTo, ttl_ms: ttlMs }),
     }
     const target = `/api/rooms/${roomId}/messages`
     const send = (body: object) => this.#http.send({ method: 'POST', target, body, answer: answers.posted })
@@ -148,8 +150,9 @@ export class RemoteService implements SafebotService {
   }
 
   /**
-   * Asks for something that comes to whoever is parked in a room. A room that nobody has opened yet is one in which nobody can
-   * be parked, and being there is what opens it: so the agent has to be there first, if it is to wait.
+   * Asks for something that comes to whoever is parked in a room. A room that nobody has opened yet is one
+   * in which nobody can be parked, and being there is what opens it: so the agent has to be there first, if
+   * it is to wait.
    */
   async #inOpenRoom<T extends { exists: boolean }>(
     roomId: string,

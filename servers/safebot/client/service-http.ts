@@ -46,7 +46,8 @@ export class ServiceHttp {
    * Sends a request; returns its checked answer.
    *
    * @throws ServiceRefusal for an answer other than 2xx
-   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`; `cancelled` once the caller has left; `shutting_down` after `close`
+   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`; `cancelled` once the caller has left;
+   *   `shutting_down` after `close`
    */
   async send<T>({ method, target, body, headers, answer, signal }: ServiceRequest<T>): Promise<T> {
     const init = {

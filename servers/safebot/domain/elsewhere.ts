@@ -3,12 +3,15 @@ import type { Others } from '../store/store.js'
 import type { RoomHolders } from './holders.js'
 import type { RoomWaiters } from './waiters.js'
 
-/** How often it is looked after what may not have been told, while anybody waits. By the machine's time: waiting for others is no domain matter. */
+/**
+ * How often it is looked after what may not have been told, while anybody waits. By the machine's time:
+ * waiting for others is no domain matter.
+ */
 const POLL_MS = 1_000
 
 /**
- * What happens in the rooms elsewhere, in processes that share the store, brought to those who wait here. Being told is a hint;
- * a poll behind it sees to it that one that was lost costs time, and not a message.
+ * What happens in the rooms elsewhere, in processes that share the store, brought to those who wait here.
+ * Being told is a hint; a poll behind it sees to it that one that was lost costs time, and not a message.
  */
 export class Elsewhere {
   readonly #others: Others

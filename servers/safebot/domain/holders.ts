@@ -2,8 +2,9 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { Holdings, SafebotStore } from '../store/store.js'
 
 /**
- * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it. The store is told of
- * the first and the last of them, so that no other process takes the room for abandoned.
+ * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it.
+ * The store is told of the first and the last of them, so that no other process takes the room for
+ * abandoned.
  */
 export class RoomHolders {
   readonly #clock: Clock

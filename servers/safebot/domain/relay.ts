@@ -1,5 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
+import { defined } from '../../../shared/util/defined.js'
 import { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
@@ -334,9 +335,14 @@ export class Relay implements SafebotService {
       const now = this.#clock.now()
       const id = this.#ids.uuid()
       await tx.append({
-        ...{ seq, id, sender, senderVerified, ciphertext, nonce, ts: now },
-        ...(replyTo !== undefined && { replyTo }),
-        ...(ttlMs !== undefined && { ttlMs }),
+        seq,
+        id,
+        sender,
+        senderVerified,
+        ciphertext,
+        nonce,
+        ts: now,
+        ...defined({ replyTo, ttlMs }),
       })
       await tx.saveRoom({ ...room, lastSeq: seq, activeAt: now, signedOnly: room.signedOnly || lock })
       await tx.announce()

@@ -63,8 +63,8 @@ export class Rooms {
   }
 
   /**
-   * Enters a room to which something may be added. If there is no space left, those are looked at that may go, and for a room of its
-   * own `work` is run again.
+   * Enters a room to which something may be added. If there is no space left, those are looked at that may
+   * go, and for a room of its own `work` is run again.
    */
   async enterToAdd<T>(
     roomId: string,

@@ -22,8 +22,8 @@ export class UnreadableBody extends Error {
 const READ = new WeakMap<HttpCall, Fields>()
 
 /**
- * The fields of a JSON body, read once a call. What is no JSON by its content type, and a list, has none: the route then finds missing
- * what it needs.
+ * The fields of a JSON body, read once a call. What is no JSON by its content type, and a list, has none:
+ * the route then finds missing what it needs.
  *
  * @throws UnreadableBody 400 for JSON that is broken or a bare value, 413 for too much of it, 415 for one that is encoded
  */

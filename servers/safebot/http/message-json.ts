@@ -1,3 +1,4 @@
+import { defined } from '../../../shared/util/defined.js'
 import type { StoredMessage } from '../domain/room.js'
 import { MESSAGE_OVERHEAD } from '../domain/rooms.js'
 
@@ -24,7 +25,13 @@ export function claimedMessage(message: StoredMessage): DeliveredMessage {
 export function readMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return {
-    ...{ seq, id, sender, sender_verified: senderVerified, ciphertext, nonce, ts },
+    seq,
+    id,
+    sender,
+    sender_verified: senderVerified,
+    ciphertext,
+    nonce,
+    ts,
     _bytes: ciphertext.length + MESSAGE_OVERHEAD,
     ...options(message),
   }
@@ -32,7 +39,6 @@ export function readMessage(message: StoredMessage): DeliveredMessage & { _bytes
 
 function options({ ttlMs, replyTo }: StoredMessage): { ttl_ms?: number; reply_to?: string } {
   return {
-    ...(ttlMs !== undefined && { ttl_ms: ttlMs }),
-    ...(replyTo !== undefined && { reply_to: replyTo }),
+    ...defined({ ttl_ms: ttlMs, reply_to: replyTo }),
   }
 }

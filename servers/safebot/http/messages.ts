@@ -1,4 +1,5 @@
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import { defined } from '../../../shared/util/defined.js'
 import { looseHandle } from '../domain/identity.js'
 import { badMessage } from '../domain/refusals.js'
 import type { Vouching } from '../domain/relay.js'
@@ -100,9 +101,10 @@ function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: Fields): Post
   const ttlMs = ttl_ms ?? undefined
   if (ttlMs !== undefined && typeof ttlMs !== 'number') throw badMessage('ttl_ms is no number')
   return {
-    ...{ ciphertext, nonce, sender: named || NOBODY },
-    ...(replyTo !== undefined && { replyTo }),
-    ...(ttlMs !== undefined && { ttlMs }),
+    ciphertext,
+    nonce,
+    sender: named || NOBODY,
+    ...defined({ replyTo, ttlMs }),
   }
 }
 

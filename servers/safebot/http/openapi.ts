@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
+import { defined } from '../../../shared/util/defined.js'
 import { VERSION } from '../../../shared/util/version.js'
 import * as schema from './schemas.js'
 
@@ -126,7 +127,7 @@ function operation(
   return {
     summary,
     responses,
-    ...((path ?? query) && { requestParams: { ...(path && { path }), ...(query && { query }) } }),
+    ...((path ?? query) && { requestParams: defined({ path, query }) }),
     ...(body && { requestBody: { required: true, content: json(body) } }),
     ...(signed && { security: SIGNED }),
   }

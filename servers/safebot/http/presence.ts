@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { Route } from '../../../shared/http/routes.js'
 import { SseStream } from '../../../shared/http/sse.js'
+import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
 import type { Gathering, Guise, Participant } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
@@ -105,7 +106,7 @@ function gatheringJson({ size, names, participants }: Gathering) {
 }
 
 function participantJson({ name, boxPub, lastSeenMsAgo }: Participant) {
-  return { name, ...(boxPub !== undefined && { box_pub: boxPub }), last_seen_ms_ago: lastSeenMsAgo }
+  return { name, ...defined({ box_pub: boxPub }), last_seen_ms_ago: lastSeenMsAgo }
 }
 
 /** How many event streams are open from each address. */

@@ -132,7 +132,10 @@ export interface RoomTransaction {
   announce(): Promise<void>
 
   append(message: StoredMessage): Promise<void>
-  /** Lets go of what arrived before `instant`, of the oldest beyond `keep`, and of what did not want to be kept until `now`. */
+  /**
+   * Lets go of what arrived before `instant`, of the oldest beyond `keep`, and of what did not want to be
+   * kept until `now`.
+   */
   prune(now: number, instant: number, keep: number): Promise<void>
   count(): Promise<number>
   oldestSeq(): Promise<number | undefined>

@@ -14,8 +14,8 @@ const FIXTURES = fixture('attacks')
 const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters, digits and dashes' })
 
 /**
- * An attack as data: what of the stand-ins turns hostile. Inert: what it tells an agent to do leads to `.invalid` or to a room of
- * this process, and what it gives away are canaries.
+ * An attack as data: what of the stand-ins turns hostile. Inert: what it tells an agent to do leads to
+ * `.invalid` or to a room of this process, and what it gives away are canaries.
  */
 export const attackSchema = strict({
   name,

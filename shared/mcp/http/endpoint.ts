@@ -9,6 +9,7 @@ import { addStamp } from '../../http/stamp.js'
 import type { IdSource } from '../../ids.js'
 import type { JournalEntry } from '../../journal/entry.js'
 import type { SharedSessions } from '../../records/shared-sessions.js'
+import { defined } from '../../util/defined.js'
 import { isObject } from '../../util/is-object.js'
 import type { Log } from '../../util/log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
@@ -88,7 +89,7 @@ export class McpEndpoint<Caller> implements HttpFace {
     this.#sessions = new Sessions({
       machine: options.machine,
       ids: options.ids,
-      ...(options.sessionIdleMs !== undefined && { idleMs: options.sessionIdleMs }),
+      ...defined({ idleMs: options.sessionIdleMs }),
       shared: options.shared,
       onAdopted: session => this.#host.join(session),
       onEnded: session => this.#end(session, 'the session was ended'),
@@ -176,7 +177,7 @@ export class McpEndpoint<Caller> implements HttpFace {
         headers: request.headers,
         conversation,
         reply,
-        ...(opened && { opened }),
+        ...defined({ opened }),
       })
     }
     if (expected === 0) {

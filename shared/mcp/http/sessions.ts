@@ -111,7 +111,11 @@ export class Sessions {
     return session
   }
 
-  /** The session of that id that another replica has opened; it is open here as well from then on. @throws Refusal `store_unavailable` */
+  /**
+   * The session of that id that another replica has opened; it is open here as well from then on.
+   *
+   * @throws Refusal `store_unavailable`
+   */
   async adopt(id: string): Promise<HttpSession | undefined> {
     const { shared, machine, onAdopted } = this.#options
     const found = await shared?.find(id)

@@ -8,8 +8,9 @@ const POOL = 4
 const CONNECT_MS = 5_000
 
 /**
- * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms and copying one of 500 MB seconds,
- * so only a statement that hangs takes longer, or one that waits for a lock that is never given up.
+ * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms and copying
+ * one of 500 MB seconds, so only a statement that hangs takes longer, or one that waits for a lock that is
+ * never given up.
  */
 const STATEMENT_MS = 300_000
 
@@ -39,7 +40,11 @@ export class Admin {
     this.#pool.on('error', () => {})
   }
 
-  /** Runs one statement, or several without parameters. @throws Error of the server's, or after {@link ANSWER_MS} without an answer */
+  /**
+   * Runs one statement, or several without parameters.
+   *
+   * @throws Error of the server's, or after {@link ANSWER_MS} without an answer
+   */
   async run(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
     const result = await this.#pool.query<Record<string, unknown>>(sql, values)
     // Several statements answer with a list; none of ours reads it.

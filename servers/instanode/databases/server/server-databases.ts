@@ -37,9 +37,15 @@ export interface ServerOptions {
   ids: IdSource
   /** Leave databases and their owners behind at close. Default false. */
   keep?: boolean
-  /** Whether it has its template in common with other instances on the server; it stays then. Default false: its own, which goes. */
+  /**
+   * Whether it has its template in common with other instances on the server; it stays then. Default false:
+   * its own, which goes.
+   */
   shared?: boolean
-  /** Empty databases kept ready. Default 2; none where the template is shared, for one that is killed would leave them behind. */
+  /**
+   * Empty databases kept ready. Default 2; none where the template is shared, for one that is killed would
+   * leave them behind.
+   */
   spares?: number
   /** How long making a database may take, in milliseconds. Default 60,000. */
   provisionLimitMs?: number

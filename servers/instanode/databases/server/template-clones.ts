@@ -26,8 +26,8 @@ const WITH_VECTOR = 'mcp-understudy template with vector'
 /**
  * Keeps empty databases ready on the server: cloning takes 30 to 70 ms, handing one out by renaming it 3 to 4.
  *
- * The template is this instance's own, or shared with instances of the same store. It is made from `template0`, so that nothing of the
- * server's users leaks in.
+ * The template is this instance's own, or shared with instances of the same store. It is made from
+ * `template0`, so that nothing of the server's users leaks in.
  */
 export class TemplateClones {
   readonly admin: Admin

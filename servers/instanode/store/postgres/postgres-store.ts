@@ -247,7 +247,10 @@ export class PostgresStore implements InstanodeStore {
     return (await this.#store.read<ResourceRow>(asked, values)).map(resourceOf)
   }
 
-  /** Days before the last are over, wherever a replica's clock stands. What stays for now is forgotten with the next subnet. */
+  /**
+   * Days before the last are over, wherever a replica's clock stands. What stays for now is forgotten with
+   * the next subnet.
+   */
   async #forgetProvisions(day: string): Promise<void> {
     await this.#store.write(FORGET_PROVISIONS, [dayBefore(day)]).catch(() => undefined)
   }

@@ -90,7 +90,15 @@ export const CLEAR_RESOURCES = statement('DELETE FROM instanode_resources')
 export function resourceOf(row: ResourceRow): Resource {
   const { token, id, type, name, tier, status, owner, subnet, url } = row
   return {
-    ...{ id, token, type, name, tier, status, owner, subnet, url },
+    id,
+    token,
+    type,
+    name,
+    tier,
+    status,
+    owner,
+    subnet,
+    url,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     reapAt: row.reap_at,

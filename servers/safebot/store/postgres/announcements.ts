@@ -7,8 +7,9 @@ const NEWER = statement(`
   JOIN rooms r ON r.id = known.id WHERE r.news > known.news`)
 
 /**
- * Up to which announcement those who wait in this process know the rooms that it holds. Each announcement has a number, greater
- * than those before it in that room; it comes with a notice, and is found in the room by who missed that.
+ * Up to which announcement those who wait in this process know the rooms that it holds. Each announcement
+ * has a number, greater than those before it in that room; it comes with a notice, and is found in the room
+ * by who missed that.
  */
 export class Announcements {
   readonly #database: StoreDatabase

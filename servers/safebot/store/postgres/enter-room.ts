@@ -2,19 +2,19 @@ import { statement } from '../../../../shared/records/statement.js'
 import { USAGE } from './usage.js'
 
 /**
- * A sender is none of those in an array. Written so that the planner takes it for likely: it knows who has sent most, and for fear
- * of finding none would sort the whole buffer.
+ * A sender is none of those in an array. Written so that the planner takes it for likely: it knows who has
+ * sent most, and for fear of finding none would sort the whole buffer.
  */
 export const fromNoneOf = (senders: string) => `coalesce(array_position(${senders}, sender), 0) < 1`
 
 /**
- * Waits until nobody else is in a room, and looks up what is going to be asked there. In one function, for every statement is a
- * message each way; and in this language, for there each statement sees what there is as it begins: what waits for a lock must not
- * be what looks.
+ * Waits until nobody else is in a room, and looks up what is going to be asked there. In one function, for
+ * every statement is a message each way; and in this language, for there each statement sees what there is
+ * as it begins: what waits for a lock must not be what looks.
  *
- * With `passing`, the message that the consumer `who` holds; if it holds none, the next one from none of these. With `poster`, how
- * much there is in all rooms, and of an announcement by that replica: its number, and whether anybody else may be waiting for it.
- * What is not asked for is null, as is what there is not.
+ * With `passing`, the message that the consumer `who` holds; if it holds none, the next one from none of
+ * these. With `poster`, how much there is in all rooms, and of an announcement by that replica: its number,
+ * and whether anybody else may be waiting for it. What is not asked for is null, as is what there is not.
  */
 export const CREATE_ENTER_ROOM = `
   CREATE FUNCTION enter_room(

@@ -116,8 +116,8 @@ export class PostgresStore implements SafebotStore {
 }
 
 /**
- * Lets go of a handle's earliest claims beyond `keep`, each alone in its own room, one room at a time: so nobody's lease ends while
- * somebody works with it, and nobody waits for a room while keeping another.
+ * Lets go of a handle's earliest claims beyond `keep`, each alone in its own room, one room at a time: so
+ * nobody's lease ends while somebody works with it, and nobody waits for a room while keeping another.
  */
 async function forgetEarlierClaims(database: StoreDatabase, handle: string, keep: number): Promise<void> {
   try {

@@ -8,8 +8,9 @@ import { RoomSession } from './room-session.js'
 const MOST_TOGETHER = 32
 
 /**
- * Transactions at once. One, for what comes while it is under way shares the next: its messages, and its COMMIT. One that takes
- * longer than that, for a room of its that another replica keeps, is not waited for: so many more there may be, of the pool's.
+ * Transactions at once. One, for what comes while it is under way shares the next: its messages, and its
+ * COMMIT. One that takes longer than that, for a room of its that another replica keeps, is not waited for:
+ * so many more there may be, of the pool's.
  */
 const AT_ONCE = { most: 1, slow: 5, patienceMs: 20 }
 
@@ -33,9 +34,9 @@ interface Visit {
 export type OnKept = (roomId: string, session: RoomSession) => Promise<void>
 
 /**
- * What is to be done in rooms, one after the other in each. What has come meanwhile is done together, in one transaction of the
- * database, whichever rooms it is for: one of them that is refused has written nothing, and how each of them ended is told once
- * all of it is kept.
+ * What is to be done in rooms, one after the other in each. What has come meanwhile is done together, in
+ * one transaction of the database, whichever rooms it is for: one of them that is refused has written
+ * nothing, and how each of them ended is told once all of it is kept.
  */
 export class RoomQueue {
   readonly #database: StoreDatabase
@@ -93,7 +94,10 @@ export class RoomQueue {
     this.#begin()
   }
 
-  /** Counts a transaction until the returned function is called; one that is slow by then counts no longer among the prompt. */
+  /**
+   * Counts a transaction until the returned function is called; one that is slow by then counts no longer
+   * among the prompt.
+   */
   #enter(): () => void {
     const { machine } = this.#database
     this.#prompt++
@@ -117,7 +121,10 @@ export class RoomQueue {
     }
   }
 
-  /** What is done together next, in the order of the rooms: all replicas lock them in that, or two would wait for each other. */
+  /**
+   * What is done together next, in the order of the rooms: all replicas lock them in that, or two would
+   * wait for each other.
+   */
   #next(): Visit[] {
     const visits: Visit[] = []
     let free = MOST_TOGETHER

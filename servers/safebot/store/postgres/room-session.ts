@@ -36,8 +36,8 @@ export interface Opened {
 }
 
 /**
- * One room within one transaction of the database, alone with it. What is read is looked up ahead as far as it was foreseen; what
- * is written is kept back, and sent together with COMMIT.
+ * One room within one transaction of the database, alone with it. What is read is looked up ahead as far as
+ * it was foreseen; what is written is kept back, and sent together with COMMIT.
  */
 export class RoomSession implements RoomTransaction {
   readonly #tx: Transaction

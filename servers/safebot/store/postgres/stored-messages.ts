@@ -141,7 +141,10 @@ function keyOf(senders: readonly string[]): string {
   return JSON.stringify(senders)
 }
 
-/** A bound that a caller has named, as a whole number that a bigint can hold: what lies on which side of it stays the same. */
+/**
+ * A bound that a caller has named, as a whole number that a bigint can hold: what lies on which side of it
+ * stays the same.
+ */
 function whole(bound: number): number {
   if (Number.isNaN(bound)) return -1
   return Math.floor(Math.min(Math.max(bound, -1), Number.MAX_SAFE_INTEGER))

@@ -155,8 +155,16 @@ function buffered(messages: readonly StoredMessage[]): object {
 function messageRow(roomId: string, message: StoredMessage): object {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts, replyTo, ttlMs } = message
   return {
-    ...{ room_id: roomId, seq, id, sender: kept(sender), sender_verified: senderVerified },
-    ...{ ciphertext, nonce, ts, reply_to: replyTo, ttl_ms: ttlMs },
+    room_id: roomId,
+    seq,
+    id,
+    sender: kept(sender),
+    sender_verified: senderVerified,
+    ciphertext,
+    nonce,
+    ts,
+    reply_to: replyTo,
+    ttl_ms: ttlMs,
   }
 }
 
@@ -164,6 +172,9 @@ function holdRows({ held, released }: SafebotTables['holdings'], replica: number
   const since = new Map(held)
   const left = new Map(released)
   return [...new Set([...since.keys(), ...left.keys()])].map(roomId => ({
-    ...{ room_id: roomId, replica, since: since.get(roomId), released: left.get(roomId) },
+    room_id: roomId,
+    replica,
+    since: since.get(roomId),
+    released: left.get(roomId),
   }))
 }

@@ -1,7 +1,10 @@
 import { statement } from '../../../../shared/records/statement.js'
 import type { Usage } from '../store.js'
 
-/** Rooms know how much is in them, and there are no more than some thousands: to add that up takes less than to keep a sum would. */
+/**
+ * Rooms know how much is in them, and there are no more than some thousands: to add that up takes less than
+ * to keep a sum would.
+ */
 export const USAGE =
   'SELECT count(*) AS rooms, sum(buffered) AS messages, sum(ciphertext_chars)::bigint AS chars FROM rooms'
 

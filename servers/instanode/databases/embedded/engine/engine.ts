@@ -17,7 +17,10 @@ import {
  */
 const STACK_MB = 64
 
-/** A small nursery is collected often, and with it the buffers the engine was loaded from: 10 databases take a sixth less. */
+/**
+ * A small nursery is collected often, and with it the buffers the engine was loaded from: 10 databases take
+ * a sixth less.
+ */
 const YOUNG_MB = 2
 
 /** Who receives what a run answers. */

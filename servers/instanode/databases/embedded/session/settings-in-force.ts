@@ -1,7 +1,10 @@
 import type { EngineRoom } from './engine-room.js'
 import type { Guest } from './guest.js'
 
-/** Whose settings are in force in the one session: they are put on with the turn, and taken off. Only for who has the turn. */
+/**
+ * Whose settings are in force in the one session: they are put on with the turn, and taken off. Only for
+ * who has the turn.
+ */
 export class SettingsInForce {
   readonly #room: EngineRoom
   readonly #fresh: () => string

@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest'
+import { defined } from '../../../shared/util/defined.js'
+
+test('drops the members that are undefined, and no other', () => {
+  const values: { name: string; port: number | undefined; host: string | null } = {
+    name: '',
+    port: undefined,
+    host: null,
+  }
+  expect(Object.keys(defined(values))).toEqual(['name', 'host'])
+})
