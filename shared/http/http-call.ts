@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { Cancellation } from '../util/cancellation.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -17,7 +16,7 @@ export class HttpCall {
   /** The body was longer than the route takes; `body` is empty then. */
   tooLarge = false
   #query: URLSearchParams | undefined
-  #leaving: Cancellation | undefined
+  #leaving: AbortController | undefined
 
   constructor(
     readonly request: IncomingMessage,
@@ -48,11 +47,11 @@ export class HttpCall {
   /** Fires when the caller hangs up before it has been answered. Made when it is first asked for. */
   get signal(): AbortSignal {
     if (this.#leaving === undefined) {
-      const leaving = new Cancellation()
+      const leaving = new AbortController()
       this.#leaving = leaving
       const { response } = this
       const hungUp = () => {
-        if (!response.writableFinished) leaving.cancel('the caller hung up')
+        if (!response.writableFinished) leaving.abort('the caller hung up')
       }
       if (response.closed) hungUp()
       else response.on('close', hungUp)

@@ -7,17 +7,19 @@ import { KeptAnswers } from './kept-answers.js'
 import { type KnownNames, requireKnownNames } from './known-names.js'
 import type { JournalHands, JournalShare } from './share.js'
 import type { Tally } from './tally.js'
-import { asLine, inWords, Waiter, type Watcher } from './waiter.js'
+import { inWords, unexpected, Waiter, type Watcher } from './waiter.js'
 import {
   type Expected,
   expectedOf,
   type JournalFilter,
+  MAX_READ_BYTES,
   matches,
   type PageRequest,
   pageSchema,
   readWhere,
   type WaitOptions,
   waitSchema,
+  withinReadLimit,
 } from './where.js'
 
 export interface JournalOptions {
@@ -55,12 +57,6 @@ export interface JournalPage {
 
 /** Told of an entry when it is opened, and again when it has ended. */
 export type JournalListener = (entry: JournalEntry) => void
-
-/** Bytes of request bodies that a reader of the journal gets at once. One entry may be larger. */
-const MAX_READ_BYTES = 16 * 1024 * 1024
-
-/** How many offending entries a refusal lists. */
-const LISTED = 20
 
 /**
  * The record of what reached the servers: every request, whatever became of it.
@@ -268,17 +264,18 @@ export class Journal {
   changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
     const changed = this.#held().filter(entry => entry.changed > change)
     changed.sort((one, other) => one.changed - other.changed)
-    return { entries: upTo(MAX_READ_BYTES, changed.slice(0, limit)), complete: this.#lost <= change }
+    return { entries: withinReadLimit(changed.slice(0, limit)), complete: this.#lost <= change }
   }
 
   /** Tells `watcher` of everything from now on, until the returned function is called. */
   watch(watcher: Watcher): () => void {
-    return this.#watch(watcher)
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
   }
 
   /** Calls `listener` for every entry from now on, until the returned function is called; what it throws does no harm. */
   subscribe(listener: JournalListener): () => void {
-    return this.#watch({ entry: listener })
+    return this.watch({ entry: listener })
   }
 
   /**
@@ -299,7 +296,7 @@ export class Journal {
       signal,
       machine,
       held: () => this.#held(),
-      watch: watcher => this.#watch(watcher),
+      watch: watcher => this.watch(watcher),
     })
     return waiter.wait()
   }
@@ -315,14 +312,7 @@ export class Journal {
     this.#requireEnabled()
     const arrived = this.entries(where)
     const what = inWords(expectedOf(where))
-    if (arrived.length > 0) {
-      const lines = arrived.slice(0, LISTED).map(entry => `\n  ${asLine(entry)}`)
-      if (arrived.length > LISTED) lines.push(`\n  and ${arrived.length - LISTED} more`)
-      throw new Refusal(
-        'journal_unexpected',
-        `${what} was not to arrive, but did, ${arrived.length} ${arrived.length === 1 ? 'time' : 'times'}:${lines.join('')}`,
-      )
-    }
+    if (arrived.length > 0) throw unexpected(what, arrived)
     if (this.#dropped === 0) return
     throw new Refusal(
       'journal_incomplete',
@@ -360,11 +350,6 @@ export class Journal {
     return this.#kept.slice(this.#first)
   }
 
-  #watch(watcher: Watcher): () => void {
-    this.#watchers.add(watcher)
-    return () => void this.#watchers.delete(watcher)
-  }
-
   #tell(entry: JournalEntry): void {
     for (const watcher of this.#watchers) {
       try {
@@ -397,16 +382,6 @@ export class Journal {
       this.#first = 0
     }
   }
-}
-
-/** The first of them, until their bodies have that many bytes; at least one. */
-function upTo(maxBytes: number, entries: JournalEntry[]): JournalEntry[] {
-  let bytes = 0
-  const end = entries.findIndex(({ requestBytes }) => {
-    bytes += requestBytes
-    return bytes > maxBytes
-  })
-  return end < 0 ? entries : entries.slice(0, Math.max(1, end))
 }
 
 const NOTHING: Arrival = {

@@ -7,6 +7,9 @@ import { differences, type Expected, fieldOf, matches } from './where.js'
 /** Bytes of request bodies that a waiter keeps: the journal may have let go of its entries meanwhile. */
 const MAX_BYTES = 64 * 1024 * 1024
 
+/** How many offending entries a refusal lists. */
+const LISTED = 20
+
 /** What is told of the journal's entries. */
 export interface Watcher {
   /** An entry was opened, or ended. */
@@ -128,7 +131,7 @@ export function inWords(expected: Expected): string {
 }
 
 /** One entry as a line: which, whose, what, how it ended. */
-export function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
+function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
   return `#${seq} ${caller || 'nobody'} ${tool ?? method ?? 'no message'} ${outcome ?? 'under way'}`
 }
 
@@ -155,5 +158,21 @@ function missesOf(entry: JournalEntry, expected: Expected): string[] {
         ? `outcome is not known yet, and ${shown(expected)} was wanted`
         : `${path} is ${shown(actual)}, not ${shown(expected)}`,
     ),
+  )
+}
+
+/**
+ * The refusal of {@link Journal.expectNothing}.
+ *
+ * @param what was not to arrive, in words
+ * @param arrived the entries that did; the first 20 are listed
+ */
+export function unexpected(what: string, arrived: readonly JournalEntry[]): Refusal {
+  const lines = arrived.slice(0, LISTED).map(entry => `\n  ${asLine(entry)}`)
+  if (arrived.length > LISTED) lines.push(`\n  and ${arrived.length - LISTED} more`)
+  const times = arrived.length === 1 ? 'time' : 'times'
+  return new Refusal(
+    'journal_unexpected',
+    `${what} was not to arrive, but did, ${arrived.length} ${times}:${lines.join('')}`,
   )
 }

@@ -2,6 +2,9 @@ import { z } from 'zod'
 import { checked, strict } from '../util/check.js'
 import { type JournalEntry, OUTCOMES, TRANSPORTS } from './entry.js'
 
+/** Bytes of request bodies that a reader of the journal gets at once. One entry may be larger. */
+export const MAX_READ_BYTES = 16 * 1024 * 1024
+
 const text = z.string().exactOptional()
 const textOrNull = z.string().nullable().exactOptional()
 
@@ -114,4 +117,14 @@ export const waitSchema = strict({
 export type WaitOptions = z.input<typeof waitSchema> & {
   /** Gives the wait up; it rejects with the signal's reason. */
   signal?: AbortSignal
+}
+
+/** Returns the first of the entries until their bodies have {@link MAX_READ_BYTES}, and at least one. */
+export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
+  let bytes = 0
+  const end = entries.findIndex(({ requestBytes }) => {
+    bytes += requestBytes
+    return bytes > MAX_READ_BYTES
+  })
+  return end < 0 ? entries : entries.slice(0, Math.max(1, end))
 }

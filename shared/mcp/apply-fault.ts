@@ -3,24 +3,12 @@ import type { Clock } from '../clock/clock.js'
 import type { FaultAction } from '../faults/fault.js'
 import { garblingOf } from '../faults/garbling.js'
 import type { Due } from '../faults/table.js'
-import type { Cancellation } from '../util/cancellation.js'
 import { isObject } from '../util/is-object.js'
-import type { Reply } from './conversation.js'
+import type { Troubled } from './conversation.js'
 import { toolError } from './define-tool.js'
 import { errorResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 const PAD = '.'
-
-/** What a call has that may meet a fault. */
-export interface Troubled {
-  /** The id its caller gave it. */
-  readonly callerId: RequestId
-  /** Changes if its answer is to be spoilt. */
-  reply: Reply
-  readonly cancellation: Cancellation
-  /** What it has met, if anything. */
-  fault?: FaultAction | 'delayed'
-}
 
 /** How it may go on for it. */
 export interface Ways {

@@ -3,10 +3,9 @@ import type { Refusal } from '../errors.js'
 import type { Due } from '../faults/table.js'
 import type { Instance } from '../instance.js'
 import type { Arrival, JournalEntry } from '../journal/entry.js'
-import { Cancellation } from '../util/cancellation.js'
 import { isObject } from '../util/is-object.js'
 import { meet, type Ways } from './apply-fault.js'
-import type { Call, Conversation, Reply } from './conversation.js'
+import type { Call, Cancellable, Conversation, Reply } from './conversation.js'
 import type { Incoming } from './message-host.js'
 import type { JsonRpcResponse } from './messages.js'
 
@@ -204,5 +203,29 @@ export class HeldCalls<Caller> {
   /** The call is over. */
   drop(call: Call<Caller>): void {
     this.#held.delete(call)
+  }
+}
+
+/**
+ * Whether a call has been cancelled, for the handler that runs it.
+ *
+ * The signal is made when it is first asked for: making one costs as much as a whole call that never waits.
+ */
+export class Cancellation implements Cancellable {
+  #controller: AbortController | undefined
+  #reason: string | undefined
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
+  }
+
+  cancel(reason: string): void {
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    this.#controller?.abort(reason)
   }
 }

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { FaultAction } from '../faults/fault.js'
 import type { Garbling } from '../faults/garbling.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
-import type { Troubled } from './apply-fault.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
 /** A message the server sends of its own accord: a notification, or a request to the client. */
@@ -50,6 +50,24 @@ export interface CallerClues {
   readonly remoteAddress?: string | undefined
   /** Of the endpoint's URL. */
   readonly query: URLSearchParams
+}
+
+/** How a call is cancelled, and how its handler learns of it. */
+export interface Cancellable {
+  readonly signal: AbortSignal
+  /** Cancels the call; only the first time counts. */
+  cancel(reason: string): void
+}
+
+/** What a call has that may meet a fault. */
+export interface Troubled {
+  /** The id its caller gave it. */
+  readonly callerId: RequestId
+  /** Changes if its answer is to be spoilt. */
+  reply: Reply
+  readonly cancellation: Cancellable
+  /** What it has met, if anything. */
+  fault?: FaultAction | 'delayed'
 }
 
 /** One request under way. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Cancellation } from '../../../shared/util/cancellation.js'
+import { Cancellation } from '../../../shared/mcp/calls.js'
 
 it('aborts the signal a handler holds, with the first reason', () => {
   const cancellation = new Cancellation()
