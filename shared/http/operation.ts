@@ -4,7 +4,6 @@ import { checked, strict } from '../util/check.js'
 import { defined } from '../util/defined.js'
 import type { HttpCall } from './http-call.js'
 import { json } from './json-answers.js'
-import { queryOf } from './query.js'
 import type { HttpAnswer, Route } from './routes.js'
 
 /** Far more than any fault, overlay or world needs; what is nested deeper could be read, and not be copied or shown. */
@@ -141,4 +140,28 @@ function depthOf(text: string): number {
     else if (char === ']' || char === '}') depth--
   }
   return deepest
+}
+
+/**
+ * The parameters of a request's URL, read by their schema.
+ *
+ * @throws Refusal `bad_query` for one that is unknown, given twice or not what it takes
+ */
+function queryOf(call: HttpCall, schema: z.ZodObject | undefined): unknown {
+  const given: Record<string, string> = {}
+  for (const [name, value] of call.query) {
+    if (Object.hasOwn(given, name)) {
+      throw new Refusal('bad_query', `query.${name} is given twice`, 'give it once')
+    }
+    given[name] = value
+  }
+  const [first] = Object.keys(given)
+  if (schema === undefined && first !== undefined) {
+    throw new Refusal(
+      'bad_query',
+      `query.${first} is given, and ${call.path} takes no parameters`,
+      'leave it out',
+    )
+  }
+  return checked(schema ?? nothing, given, 'bad_query', 'query')
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { wholeNumber } from '../http/query.js'
 import { strict } from '../util/check.js'
 import { instant } from './instant.js'
+import { wholeNumber } from './query.js'
 
 /** What was made of a call: `approved` and `refused` were put before somebody. */
 export const AUDIT_OUTCOMES = ['allowed', 'denied', 'approved', 'refused'] as const

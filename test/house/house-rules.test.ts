@@ -62,18 +62,6 @@ describe('the house', () => {
     ).toEqual([])
   })
 
-  it('has shared/ import nothing from servers/', () => {
-    expect(findings(/from '[^']*\/servers\//, sources('shared'))).toEqual([])
-  })
-
-  it('keeps domains free of transport', () => {
-    const domain = code.filter(({ path }) => path.includes('/domain/'))
-    expect(domain.length).toBeGreaterThan(0)
-    expect(findings(/from '[^']*(shared\/mcp|shared\/http|node:http|modelcontextprotocol)/, domain)).toEqual(
-      [],
-    )
-  })
-
   it('has one version', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     expect(VERSION).toBe(manifest.version)

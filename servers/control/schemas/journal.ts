@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { jsonObject, textOrNone, wholeNumber, yesOrNo } from '../../../shared/http/query.js'
 import { entryJson } from '../../../shared/journal/entry.js'
 import { OUTCOMES, TRANSPORTS } from '../../../shared/journal/outcome.js'
 import { waitSchema, whereSchema } from '../../../shared/journal/where.js'
+import { jsonObject, textOrNone, wholeNumber, yesOrNo } from '../../../shared/schemas/query.js'
 import { strict } from '../../../shared/util/check.js'
 
 /** The fields an entry may be picked by, as they stand in a URL. */

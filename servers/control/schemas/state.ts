@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { wholeNumber, yesOrNo } from '../../../shared/http/query.js'
+import { wholeNumber, yesOrNo } from '../../../shared/schemas/query.js'
 import { strict } from '../../../shared/util/check.js'
 import { shown } from '../../../shared/util/shown.js'
 import { clockState } from './clock.js'

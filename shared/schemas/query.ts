@@ -1,33 +1,4 @@
 import { z } from 'zod'
-import { Refusal } from '../errors.js'
-import { checked, strict } from '../util/check.js'
-import type { HttpCall } from './http-call.js'
-
-const nothing = strict({})
-
-/**
- * The parameters of a request's URL, read by their schema.
- *
- * @throws Refusal `bad_query` for one that is unknown, given twice or not what it takes
- */
-export function queryOf(call: HttpCall, schema: z.ZodObject | undefined): unknown {
-  const given: Record<string, string> = {}
-  for (const [name, value] of call.query) {
-    if (Object.hasOwn(given, name)) {
-      throw new Refusal('bad_query', `query.${name} is given twice`, 'give it once')
-    }
-    given[name] = value
-  }
-  const [first] = Object.keys(given)
-  if (schema === undefined && first !== undefined) {
-    throw new Refusal(
-      'bad_query',
-      `query.${first} is given, and ${call.path} takes no parameters`,
-      'leave it out',
-    )
-  }
-  return checked(schema ?? nothing, given, 'bad_query', 'query')
-}
 
 /** A whole number in a URL. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
