@@ -98,6 +98,8 @@ export class HistoryAgent {
           'Content-Type': 'application/json',
           Accept: 'application/json, text/event-stream',
           'X-Safebot-Handle': handle,
+          // A kept connection may be closed by its server just as the next request goes out on it.
+          Connection: 'close',
         },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }),
         signal: AbortSignal.timeout(PATIENCE_MS),
@@ -107,7 +109,8 @@ export class HistoryAgent {
       if (result?.isError === true) return { refused: JSON.stringify(result.content) }
       return { result: Object(result?.structuredContent) }
     } catch (error) {
-      return { refused: String(error), unheard: Object(Object(error).cause).code === 'ECONNREFUSED' }
+      const { cause } = Object(error)
+      return { refused: `${error} (${cause})`, unheard: Object(cause).code === 'ECONNREFUSED' }
     }
   }
 }

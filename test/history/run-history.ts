@@ -22,9 +22,13 @@ const PAST_A_LEASE_MS = 60_001
 /** A room keeps 2,000 messages; older ones would go unread. */
 const SENDS_PER_ROOM = 1_800
 
+/** A slow machine goes on until this much has been seen, for up to ten times as long: little traffic proves little. */
+const FEWEST_EVENTS = 1_000
+const SLOWEST = 10
+
 export interface HistoryOptions {
   seed: string
-  /** How long there is trouble, in milliseconds. */
+  /** How long there is trouble at least, in milliseconds. */
   runMs: number
   /** The program that replicas are, relative to the project's folder: the command, or one that takes its arguments. */
   program: string
@@ -45,11 +49,15 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryEvent[
     const apis = replicas.map(({ api }) => api)
     workers.push(...staff(seed, apis, event => events.push(event)))
     for (const worker of workers) worker.start()
-    const until = monotonicMs() + options.runMs
+    const begun = monotonicMs()
+    const isOver = () => {
+      const ms = monotonicMs() - begun
+      return ms >= options.runMs * (events.length < FEWEST_EVENTS ? SLOWEST : 1)
+    }
     const producers = Object.keys(HANDLES).map(room =>
-      produce(room, seed, apis, until, event => events.push(event)),
+      produce(room, seed, apis, isOver, event => events.push(event)),
     )
-    await makeTrouble(options, until, replicas, workers, events)
+    await makeTrouble(options, isOver, replicas, workers, events)
     await Promise.all(producers)
     for (const worker of workers) await worker.kill()
     await drain(seed, replicas, events)
@@ -75,12 +83,12 @@ async function produce(
   room: string,
   seed: string,
   apis: readonly string[],
-  until: number,
+  isOver: () => boolean,
   note: (event: HistoryEvent) => void,
 ): Promise<void> {
   const dice = new Dice(`${seed} ${room} producer`)
   const agent = agentOf('producer', room, seed, note)
-  for (let sent = 0; monotonicMs() < until && sent < SENDS_PER_ROOM; sent++) {
+  for (let sent = 0; !isOver() && sent < SENDS_PER_ROOM; sent++) {
     if (!(await agent.send(dice.pick(apis), `${room} task ${sent}`))) await pause(20)
     await pause(dice.below(30))
   }
@@ -88,7 +96,7 @@ async function produce(
 
 async function makeTrouble(
   { seed, cut }: HistoryOptions,
-  until: number,
+  isOver: () => boolean,
   replicas: readonly Replica[],
   workers: readonly Worker[],
   events: HistoryEvent[],
@@ -97,7 +105,7 @@ async function makeTrouble(
   const trouble = (what: Extract<HistoryEvent, { kind: 'trouble' }>['what']) =>
     events.push({ kind: 'trouble', what, at: monotonicMs() })
   const comingBack = new Map<Replica, Promise<void>>()
-  while (monotonicMs() < until) {
+  while (!isOver()) {
     await pause(100 + dice.below(400))
     const fate = dice.below(100)
     if (fate < 40) {
