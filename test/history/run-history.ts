@@ -104,7 +104,8 @@ async function makeTrouble(
   const dice = new Dice(`${seed} trouble`)
   const trouble = (what: Extract<HistoryEvent, { kind: 'trouble' }>['what']) =>
     events.push({ kind: 'trouble', what, at: monotonicMs() })
-  const comingBack = new Map<Replica, Promise<void>>()
+  const comingBack = new Set<Replica>()
+  const restarts: Promise<void>[] = []
   while (!isOver()) {
     await pause(100 + dice.below(400))
     const fate = dice.below(100)
@@ -121,8 +122,10 @@ async function makeTrouble(
       const back = pause(dice.below(1000))
         .then(() => replica.restart())
         .finally(() => comingBack.delete(replica))
+      // Thrown at the end. Until then it is no unhandled rejection.
       back.catch(() => undefined)
-      comingBack.set(replica, back)
+      restarts.push(back)
+      comingBack.add(replica)
     } else if (fate < 60) {
       await cut()
       trouble('connections cut')
@@ -130,7 +133,7 @@ async function makeTrouble(
       await advance(dice.pick(replicas.filter(replica => !comingBack.has(replica))), events)
     }
   }
-  await Promise.all(comingBack.values())
+  await Promise.all(restarts)
 }
 
 /** One that was not answered may have happened: it has begun, and never ended. */
