@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Refusal } from '../../shared/errors.js'
 import { checked, strict } from '../../shared/util/check.js'
 import { FileError, readRegularFile } from '../../shared/util/read-file.js'
-import type { GrantOptions } from './gateway-options.js'
+import type { GrantOptions } from './options.js'
 
 /** A bearer as RFC 6750 has it. */
 const TOKEN = /^[A-Za-z0-9._~+/-]{8,}=*$/

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import type { PolicySummary } from '../../shared/schemas/gateway.js'
-import type { GatewayOptions, PolicySource } from './gateway-options.js'
+import type { GatewayOptions, PolicySource } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
 /** Sessions remembered: clients are free to leave without a word. */

@@ -1,6 +1,7 @@
 import { cut, shown } from '../../../shared/util/shown.js'
-import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './common.js'
 import { type CounterFinder, readConditions } from './conditions.js'
+import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './dialect-parts.js'
+import type { Fields, Place } from './located-value.js'
 import {
   type Amount,
   type Condition,
@@ -13,7 +14,6 @@ import {
   WINDOWS,
   type WindowName,
 } from './model.js'
-import type { Fields, Place } from './place.js'
 import { entryOf, type Located, plain } from './problems.js'
 
 const STATE_KEYS = ['counter', 'window', 'increment', 'increment_from'] as const

@@ -16,15 +16,15 @@ import { anonymousError, batchRefusal, RpcCode } from '../../../shared/mcp/messa
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import { checkBearer } from '../check-bearer.js'
-import type { Gate } from '../gate.js'
+import type { Gate } from '../enforcement.js'
 import type { Grant, Grants, SessionOwners } from '../grants.js'
 import { type ReadableBody, readableBody, written } from '../messages.js'
-import type { CallerHeaders } from './caller-headers.js'
+import { JudgedPost, OpenCalls } from './enforce-post.js'
+import { ProxiedPost } from './forward-post.js'
+import type { CallerHeaders } from './forwarded-headers.js'
 import type { HttpUpstream } from './http-upstream.js'
-import { JudgedPost, OpenCalls } from './judged-post.js'
-import { ProxiedPost } from './proxied-post.js'
 import { relayOther } from './relay-other.js'
-import { framed, STREAM, sendJson } from './send-answer.js'
+import { framed, STREAM, sendJson } from './send-response.js'
 
 export interface HttpProxyOptions {
   upstream: HttpUpstream

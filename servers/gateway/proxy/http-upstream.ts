@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectSecurely } from 'node:tls'
 import { Refusal } from '../../../shared/errors.js'
-import type { AnswerBody } from './answer-body.js'
-import { Connection, type ConnectionSink } from './connection.js'
+import type { AnswerBody } from './response-body.js'
+import { Connection, type ConnectionSink } from './upstream-connection.js'
 
 export interface UpstreamRequest {
   method: string

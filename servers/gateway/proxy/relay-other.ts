@@ -3,10 +3,10 @@ import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import { withoutHidden } from '../messages.js'
 import type { PolicyEngine } from '../policy/model.js'
-import { relayEvents } from './answer-events.js'
 import type { HttpUpstream, UpstreamAnswer, UpstreamRequest } from './http-upstream.js'
-import { readAnswer } from './read-answer.js'
-import { excerpt, isEventStream, passedHeaders, STREAM, sendJson } from './send-answer.js'
+import { readAnswer } from './read-response.js'
+import { relayEvents } from './relay-events.js'
+import { excerpt, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 /** Passes on a request that carries no message: GET for a stream, DELETE for the end of a session. */
 export function relayOther(

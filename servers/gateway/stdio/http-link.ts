@@ -12,11 +12,11 @@ import {
 } from '../../../shared/mcp/messages.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Grant } from '../grants.js'
-import type { CallerHeaders } from '../proxy/caller-headers.js'
-import { EventReader } from '../proxy/event-reader.js'
+import type { CallerHeaders } from '../proxy/forwarded-headers.js'
 import type { HttpUpstream, Sent, UpstreamAnswer } from '../proxy/http-upstream.js'
-import { readAnswer } from '../proxy/read-answer.js'
-import { excerpt, isEventStream } from '../proxy/send-answer.js'
+import { readAnswer } from '../proxy/read-response.js'
+import { excerpt, isEventStream } from '../proxy/send-response.js'
+import { EventReader } from '../proxy/sse-parser.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
 /** Before a stream that has ended is opened again; the SDK's own client waits as long. */

@@ -1,6 +1,6 @@
-import { openPolicy, readHead, readTools, refuseDoubles } from './common.js'
+import { openPolicy, readHead, readTools, refuseDoubles } from './dialect-parts.js'
+import type { Place } from './located-value.js'
 import { limitReached, type Plain, type Policy, type Rule } from './model.js'
-import type { Place } from './place.js'
 import { entryOf, type Located, plain } from './problems.js'
 
 const ROOT_KEYS = ['description', 'default', 'hide', 'tools'] as const

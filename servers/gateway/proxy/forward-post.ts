@@ -5,10 +5,10 @@ import { isObject } from '../../../shared/util/is-object.js'
 import type { Grant } from '../grants.js'
 import type { JudgedCall } from '../judged-call.js'
 import { withoutHidden, written } from '../messages.js'
-import { relayEvents } from './answer-events.js'
 import type { Sent, UpstreamAnswer } from './http-upstream.js'
-import { readAnswer } from './read-answer.js'
-import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-answer.js'
+import { readAnswer } from './read-response.js'
+import { relayEvents } from './relay-events.js'
+import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 /** A request of a POST that the upstream has to answer. */
 export interface Waiting {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { Refusal } from '../../../shared/errors.js'
-import type { HandlePolicy } from '../gateway-options.js'
 import type { Grant } from '../grants.js'
+import type { HandlePolicy } from '../options.js'
 
 /** What the protocol and tracing need. Whatever else a caller sends stays here: credentials and cookies above all. */
 const PASSED = [

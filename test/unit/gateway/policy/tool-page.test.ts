@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { engineOf, problemsOf } from '../../../support/gateway/policy.js'
 
 const page = (rule: string) => `tools:\n  claim_task:\n    rules:\n      - ${rule}`

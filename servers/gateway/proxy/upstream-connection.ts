@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import { machineNow } from '../../../shared/clock/clock.js'
-import { AnswerBody } from './answer-body.js'
-import { type AnswerHead, readHead } from './answer-head.js'
 import { BodyFraming } from './body-framing.js'
+import { AnswerBody } from './response-body.js'
+import { type AnswerHead, readHead } from './response-head.js'
 
 const HEAD_END = '\r\n\r\n'
 

@@ -1,6 +1,6 @@
 import { shown } from '../../../shared/util/shown.js'
+import type { Fields, Place } from './located-value.js'
 import { type Policy, type Rule, rate } from './model.js'
-import type { Fields, Place } from './place.js'
 
 /** What all dialects write in the same way. */
 export interface Head {

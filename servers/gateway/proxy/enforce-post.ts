@@ -9,11 +9,11 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, Settled, Verdict } from '../gate.js'
+import type { Gate, Settled, Verdict } from '../enforcement.js'
 import type { Grant } from '../grants.js'
 import type { JudgedCall } from '../judged-call.js'
 import { callOf, unsound } from '../messages.js'
-import type { Waiting } from './proxied-post.js'
+import type { Waiting } from './forward-post.js'
 
 export interface JudgedPostOptions {
   gate: Gate

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EventReader, eventText, type ServerEvent } from '../../../servers/gateway/proxy/event-reader.js'
+import { EventReader, eventText, type ServerEvent } from '../../../servers/gateway/proxy/sse-parser.js'
 
 function read(pieces: Buffer[]): { events: ServerEvent[]; comments: string[] } {
   const events: ServerEvent[] = []

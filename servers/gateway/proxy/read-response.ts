@@ -1,4 +1,4 @@
-import type { AnswerBody } from './answer-body.js'
+import type { AnswerBody } from './response-body.js'
 
 /** The most bytes of one JSON answer, decompressed: what is larger is no answer but an attack. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024

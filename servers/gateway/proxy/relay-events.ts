@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { written } from '../messages.js'
-import type { AnswerBody } from './answer-body.js'
-import { EventReader, type EventSink, eventText, type ServerEvent } from './event-reader.js'
+import type { AnswerBody } from './response-body.js'
+import { EventReader, type EventSink, eventText, type ServerEvent } from './sse-parser.js'
 
 export interface RelayedEvents {
   /** A message as the caller is to see it: the same object if nothing is to be changed. */

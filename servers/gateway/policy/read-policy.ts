@@ -1,13 +1,13 @@
 import { Refusal } from '../../../shared/errors.js'
 import { FileError, readRegularFile } from '../../../shared/util/read-file.js'
 import { readIntercept } from './intercept.js'
-import { readJsonText } from './json-text.js'
+import { Place } from './located-value.js'
 import type { Dialect, Policy, PolicyReading } from './model.js'
-import { readPage } from './page.js'
-import { Place } from './place.js'
+import { readJsonText } from './parse-json.js'
+import { readYamlText } from './parse-yaml.js'
 import { readPolicyLayer } from './policylayer.js'
 import { entryOf, Findings, type Located, PolicyRefusal } from './problems.js'
-import { readYamlText } from './yaml-text.js'
+import { readPage } from './tool-page.js'
 
 /** Far more than a policy needs; what a parser is given at all. */
 const MOST_CHARS = 256 * 1024
