@@ -1,4 +1,4 @@
-import type { Rehearsal, Row } from './rehearsal.js'
+import type { Rehearsal, Row } from './report.js'
 
 const HEAD = ['call', 'the policy says', 'the caller saw', 'upstream', 'verdict'] as const
 const WIDEST = 58

@@ -10,7 +10,7 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const name = z.string().min(1)
 /** Who calls: each name is a grant of its own. */
 const as = name.exactOptional()
-/** A text in it that begins with `$` stands for something prepared or kept: see stage/props.ts. */
+/** A text in it that begins with `$` stands for something prepared or kept: see stage/fixtures.ts. */
 const args = z.unknown()
 
 const duration = z.union(

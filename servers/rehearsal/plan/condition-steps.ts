@@ -1,9 +1,9 @@
 import { shown } from '../../../shared/util/shown.js'
 import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
 import type { CallStep } from '../scenario.js'
-import { fullArguments, literally, withValue } from './arguments.js'
-import { passingArguments, rulesOf, type Sample } from './passing.js'
-import { around } from './values.js'
+import { around } from './condition-values.js'
+import { fullArguments, literally, withValue } from './example-arguments.js'
+import { passingArguments, rulesOf, type Sample } from './passing-arguments.js'
 
 /** Each condition on a tool's arguments: with a value that holds, with one that does not, and without the argument. */
 export function conditionSteps(policy: Policy, tool: string, sample: Sample): CallStep[] {

@@ -4,11 +4,11 @@ import { toolsOf } from '../../gateway/policy/explain.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
 import type { Policy, Rule } from '../../gateway/policy/model.js'
 import type { Group, Step } from '../scenario.js'
-import { resolved } from '../stage/props.js'
+import { resolved } from '../stage/fixtures.js'
 import { conditionSteps, withoutValues } from './condition-steps.js'
-import { limitsOf, type Spending } from './exhaust.js'
-import { limitGroups, type Planned } from './limit-groups.js'
-import { passingArguments, rulesOf, type Sample } from './passing.js'
+import { limitsOf, type Spending } from './exhaust-limit.js'
+import { limitGroups, type Planned } from './limit-steps.js'
+import { passingArguments, rulesOf, type Sample } from './passing-arguments.js'
 
 /** Whatever a policy says, no window is waited out for longer than it lasts. */
 const SHORTEST_MS = 60_000

@@ -1,7 +1,7 @@
 import { Refusal } from '../../../shared/errors.js'
 import { Callers } from './caller.js'
+import { headersOf, type OpenWay } from './gateway.js'
 import { HttpCaller } from './http-caller.js'
-import { headersOf, type OpenWay } from './way.js'
 
 /**
  * A gateway that runs already, and has the stage's server behind it.

@@ -1,5 +1,5 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
-import { handleOf } from '../stage/props.js'
+import { handleOf } from '../stage/fixtures.js'
 import type { Stage } from '../stage/stage.js'
 import type { Caller } from './caller.js'
 

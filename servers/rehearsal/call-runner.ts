@@ -5,12 +5,12 @@ import { isObject } from '../../shared/util/is-object.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
 import type { Policy } from '../gateway/policy/model.js'
 import { judge, refunds, type SecretsSeen, sawOf, succeeded } from './judge.js'
-import { limitsOf } from './plan/exhaust.js'
-import type { JudgedCall } from './rehearsal.js'
+import { limitsOf } from './plan/exhaust-limit.js'
+import type { JudgedCall } from './report.js'
 import type { CallStep, Step } from './scenario.js'
 import type { Stage } from './stage/stage.js'
 import type { Answer } from './via/caller.js'
-import type { Way } from './via/way.js'
+import type { Way } from './via/gateway.js'
 
 export interface PerformerOptions {
   stage: Stage

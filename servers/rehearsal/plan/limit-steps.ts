@@ -1,6 +1,6 @@
 import { type Limit, type Policy, type Rule, windowName } from '../../gateway/policy/model.js'
 import type { Group, Step } from '../scenario.js'
-import { exhaust, type Spending } from './exhaust.js'
+import { exhaust, type Spending } from './exhaust-limit.js'
 
 /** A group, or why there is none. */
 export type Planned = Group | { readonly title: string; readonly step: string; readonly why: string }

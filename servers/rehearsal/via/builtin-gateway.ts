@@ -1,10 +1,10 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { createGateway, type Gateway } from '../../gateway/index.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
-import { ACCOUNT_TOKEN, handleOf } from '../stage/props.js'
+import { ACCOUNT_TOKEN, handleOf } from '../stage/fixtures.js'
 import { Callers } from './caller.js'
+import type { OpenWay } from './gateway.js'
 import { HttpCaller } from './http-caller.js'
-import type { OpenWay } from './way.js'
 
 /**
  * This project's own gateway, over real HTTP and on the stage's clock.

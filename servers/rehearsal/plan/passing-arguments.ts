@@ -1,7 +1,7 @@
 import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
 import { testOf } from '../../gateway/policy/operators.js'
-import { fullArguments, literally, usualArguments, withValue } from './arguments.js'
-import { around } from './values.js'
+import { around } from './condition-values.js'
+import { fullArguments, literally, usualArguments, withValue } from './example-arguments.js'
 
 /** Arguments with real values where they have references, as they will be sent. */
 export type Sample = (args: unknown) => Record<string, unknown>

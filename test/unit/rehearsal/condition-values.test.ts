@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Condition } from '../../../servers/gateway/policy/model.js'
 import { testOf } from '../../../servers/gateway/policy/operators.js'
-import { around } from '../../../servers/rehearsal/plan/values.js'
-import { referencesIn, resolved } from '../../../servers/rehearsal/stage/props.js'
+import { around } from '../../../servers/rehearsal/plan/condition-values.js'
+import { referencesIn, resolved } from '../../../servers/rehearsal/stage/fixtures.js'
 
 const CONDITIONS: Pick<Condition, 'op' | 'value'>[] = [
   { op: 'eq', value: 'main' },

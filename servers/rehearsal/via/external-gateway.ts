@@ -3,10 +3,10 @@ import { createServer } from 'node:net'
 import { Refusal } from '../../../shared/errors.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { Callers } from './caller.js'
+import { headersOf, type OpenWay } from './gateway.js'
+import { ListeningChild } from './gateway-process.js'
 import { HttpCaller } from './http-caller.js'
-import { ListeningChild } from './listening-child.js'
-import { PipeCaller } from './pipe-caller.js'
-import { headersOf, type OpenWay } from './way.js'
+import { PipeCaller } from './stdio-caller.js'
 
 export interface CommandOptions {
   /** `{upstream}`, `{policy}` and `{port}` in it stand for what they say. */
