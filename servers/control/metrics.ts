@@ -3,7 +3,7 @@ import { Refusal } from '../../shared/errors.js'
 import type { ControlledServer, Gauge, Instance } from '../../shared/instance.js'
 import { type Counts, DURATION_BOUNDS_MS } from '../../shared/journal/tally.js'
 import type { Controlled } from './controlled.js'
-import { storeGauges } from './probe.js'
+import { storeGauges } from './readiness.js'
 
 const PREFIX = 'understudy_'
 

@@ -1,20 +1,20 @@
 import { render } from 'preact'
+import { told } from './live/actions.js'
 import { calls } from './live/calls.js'
 import { connection } from './live/connection.js'
-import { told } from './live/deeds.js'
 import { gateways, pending } from './live/gateways.js'
 import { goLive } from './live/go-live.js'
 import { faults, state } from './live/state.js'
 import { Calls } from './parts/calls.js'
+import { Faults, Overlays } from './parts/faults-and-overlays.js'
 import { Gateway } from './parts/gateway.js'
-import { Head } from './parts/head.js'
+import { Head } from './parts/header.js'
 import { Receivers } from './parts/receivers.js'
 import { Resources } from './parts/resources.js'
 import { Rooms } from './parts/rooms.js'
 import { Routes } from './parts/routes.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
-import { Faults, Overlays } from './parts/trouble.js'
 
 showInvisible()
 const root = document.getElementById('page')

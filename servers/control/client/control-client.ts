@@ -10,8 +10,8 @@ import {
   snapshotAnswer,
   snapshotsAnswer,
 } from '../schemas/state.js'
-import { Exchange } from './exchange.js'
 import { ControlledGateways } from './gateways.js'
+import { Exchange } from './http.js'
 import { ControlledJournal } from './journal.js'
 import { ControlledCatalogue, ControlledFaults } from './trouble.js'
 

@@ -7,7 +7,7 @@ import {
 import { type AuditFilter, auditAnswer, type GatewayEntry } from '../../../shared/schemas/audit.js'
 import { type GatewayView, gatewaysAnswer } from '../../../shared/schemas/gateway.js'
 import { type GatewayEvent, gatewayEventOf } from './events.js'
-import { type Exchange, queryOf, type Resumption } from './exchange.js'
+import { type Exchange, queryOf, type Resumption } from './http.js'
 
 /** The gateways in front of the servers, as seen over HTTP. */
 export class ControlledGateways {

@@ -2,7 +2,7 @@ import type { EntryJson } from '../../../shared/journal/entry.js'
 import type { JournalFilter, PageRequest, WaitOptions } from '../../../shared/journal/where.js'
 import { entryAnswer, pageAnswer, proven, waitAnswer } from '../schemas/journal.js'
 import { type JournalEvent, journalEventOf } from './events.js'
-import { type Exchange, queryOf, type Resumption } from './exchange.js'
+import { type Exchange, queryOf, type Resumption } from './http.js'
 
 export type StreamRequest = JournalFilter & Resumption
 

@@ -2,9 +2,9 @@ import type { Fault } from '../../../shared/faults/fault.js'
 import type { FaultStatus } from '../../../shared/faults/table.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
 import type { OverlayStatus } from '../../../shared/overlays/overlays.js'
+import { faultsAnswer, overlaysAnswer } from '../schemas/faults-and-overlays.js'
 import { proven } from '../schemas/journal.js'
-import { faultsAnswer, overlaysAnswer } from '../schemas/trouble.js'
-import type { Exchange } from './exchange.js'
+import type { Exchange } from './http.js'
 
 /** What is to go wrong, as set over HTTP. See `FaultTable`. */
 export class ControlledFaults {

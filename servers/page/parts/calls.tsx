@@ -1,10 +1,10 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { calls, dropped, filter, shownCalls, shownSeqs } from '../live/calls.js'
 import { state } from '../live/state.js'
-import { counted } from '../model/words.js'
+import { counted } from '../model/format.js'
 import { CallDetails, CallRow } from './call.js'
 import { Empty, Section } from './elements.js'
-import { useRowHeight, useRows } from './use-rows.js'
+import { useRowHeight, useRows } from './use-virtual-rows.js'
 
 /** What reached the servers, as it does. */
 export function Calls() {

@@ -1,7 +1,7 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { isOpen, toggle } from '../live/secrets.js'
 import { openState } from '../live/state.js'
-import { timeOfDay } from '../model/words.js'
+import { timeOfDay } from '../model/format.js'
 import { Scrolled } from './elements.js'
 
 type Room = SafebotView['rooms'][number]

@@ -1,6 +1,6 @@
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/words.js'
+import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
 import { Empty, Facts, Scrolled, Section } from './elements.js'
 import { Lifetime, type Resource } from './resources.js'
 import { Masked, SecretText } from './secret-text.js'

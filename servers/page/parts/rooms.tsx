@@ -1,6 +1,6 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { state } from '../live/state.js'
-import { counted, countOfShown, MOST_SHOWN } from '../model/words.js'
+import { counted, countOfShown, MOST_SHOWN } from '../model/format.js'
 import { Consumers } from './consumers.js'
 import { Empty, Section } from './elements.js'
 import { LeaseTimeline } from './lease-timeline.js'

@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals'
-import { ask, Refused } from './ask.js'
+import { ask, Refused } from './request.js'
 import { look } from './state.js'
 
 /** What was done last, or why it could not be: for everybody to see, and for a screen reader to say. */

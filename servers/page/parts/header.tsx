@@ -1,9 +1,9 @@
 import type { ClockState } from '../../control/schemas/clock.js'
+import { busy, doIt } from '../live/actions.js'
 import { clockMode, instanceNow } from '../live/clock.js'
 import { connection } from '../live/connection.js'
-import { busy, doIt } from '../live/deeds.js'
 import { state } from '../live/state.js'
-import { dayAndTime } from '../model/words.js'
+import { dayAndTime } from '../model/format.js'
 
 const WORDS = {
   connecting: 'connecting',

@@ -5,7 +5,7 @@ import {
   durationInWords,
   leftInWords,
   whenInWords,
-} from '../../../servers/page/model/words.js'
+} from '../../../servers/page/model/format.js'
 
 it.each([
   [86_400_000, '1 d'],

@@ -1,5 +1,5 @@
 import { type FaultRow, faults, type OverlayRow, overlays } from '../live/state.js'
-import { counted, deedInWords, whenInWords } from '../model/words.js'
+import { counted, deedInWords, whenInWords } from '../model/format.js'
 import { Empty, Section } from './elements.js'
 
 /** What is to go wrong, and what has. */

@@ -1,8 +1,13 @@
 import type { FaultTable } from '../../../shared/faults/table.js'
 import { type Operation, operation } from '../../../shared/http/operation.js'
 import type { Catalogue } from '../../../shared/overlays/overlays.js'
+import {
+  faultsAnswer,
+  faultsRequest,
+  overlaysAnswer,
+  overlaysRequest,
+} from '../schemas/faults-and-overlays.js'
 import { proven } from '../schemas/journal.js'
-import { faultsAnswer, faultsRequest, overlaysAnswer, overlaysRequest } from '../schemas/trouble.js'
 
 /** What is to go wrong. */
 export function faultRoutes(table: FaultTable): Operation[] {

@@ -1,6 +1,6 @@
 import type { RefObject } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { heightOf, type Rows, topOf, windowOf } from '../model/row-window.js'
+import { heightOf, type Rows, topOf, windowOf } from '../model/virtual-rows.js'
 
 /** The same as in the style sheet, where a narrow page gives a row two lines. */
 const NARROW = '(max-width: 640px)'

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest'
 import { describe, expect, it } from 'vitest'
-import { heightOf, topOf, windowOf } from '../../../servers/page/model/row-window.js'
+import { heightOf, topOf, windowOf } from '../../../servers/page/model/virtual-rows.js'
 
 const rows = fc.record({
   count: fc.integer({ min: 0, max: 10_000 }),
