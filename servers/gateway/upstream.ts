@@ -1,13 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import type { HttpFace } from '../../shared/http/listener.js'
 import type { IdSource } from '../../shared/ids.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { HttpRejection } from '../../shared/mcp/http/rejection.js'
 import type { MessageHost } from '../../shared/mcp/message-host.js'
+import { anonymousError } from '../../shared/mcp/messages.js'
 import type { Log } from '../../shared/util/log.js'
-import { GuardedFace } from './check-bearer.js'
 import type { Gate } from './enforcement.js'
-import { type Grant, type Grants, SessionOwners } from './grants.js'
+import { checkBearer, type Grant, type Grants, SessionOwners } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import { CallerHeaders } from './proxy/forwarded-headers.js'
 import { HttpProxy } from './proxy/http-proxy.js'
@@ -125,4 +127,34 @@ function knownBearer(grants: Grants, authorization: string | undefined): Grant {
   const grant = grants.bearing(authorization)
   if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
   return grant
+}
+
+/** Lets only those through to an endpoint that have a grant. */
+export class GuardedFace implements HttpFace {
+  readonly #face: HttpFace
+  readonly #grants: Grants
+  readonly #owners: SessionOwners
+
+  constructor(face: HttpFace, grants: Grants, owners: SessionOwners) {
+    this.#face = face
+    this.#grants = grants
+    this.#owners = owners
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    try {
+      checkBearer(request.headers, this.#grants, this.#owners)
+    } catch (error) {
+      if (!(error instanceof HttpRejection)) throw error
+      const { status, code, message, headers } = error
+      response.writeHead(status, { 'Content-Type': 'application/json', ...headers })
+      response.end(JSON.stringify(anonymousError(code, message)))
+      return
+    }
+    this.#face.handle(request, response)
+  }
+
+  forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
+    this.#face.forbid(request, response, why)
+  }
 }

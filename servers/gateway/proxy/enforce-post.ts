@@ -9,9 +9,8 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, Settled, Verdict } from '../enforcement.js'
+import type { Gate, JudgedCall, Settled, Verdict } from '../enforcement.js'
 import type { Grant } from '../grants.js'
-import type { JudgedCall } from '../judged-call.js'
 import { callOf, unsound } from '../messages.js'
 import type { Waiting } from './forward-post.js'
 
