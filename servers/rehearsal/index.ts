@@ -16,10 +16,9 @@ import { builtin } from './via/builtin-gateway.js'
 import type { OpenWay } from './via/gateway.js'
 
 export type { Rehearsal, Row } from './report.js'
-export { reportText } from './report-text.js'
+export { reportText } from './report.js'
 export { builtin } from './via/builtin-gateway.js'
-export { type CommandOptions, command } from './via/external-gateway.js'
-export { url } from './via/url.js'
+export { type CommandOptions, command, url } from './via/external-gateway.js'
 
 export interface RehearseOptions {
   /** The file of the policy. */
