@@ -2,7 +2,7 @@ import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
-import { createEngine, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
+import { createEngine, type Policy, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
 import { SecretsSeen } from './judge.js'
@@ -59,7 +59,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
       const clock = way.advances ? stage.clock : machine
       const secrets = new SecretsSeen()
       const running = async () =>
-        run(await planned(reading, servers, stage, scenario, options.scenario), {
+        run(await planned({ policy, servers, stage, scenario, title: options.scenario ?? '' }), {
           stage,
           way,
           policy,
@@ -98,14 +98,17 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
   return Promise.race([work(), aborted])
 }
 
-async function planned(
-  { policy }: PolicyReading,
-  servers: readonly ServerName[],
-  stage: Stage,
-  scenario: Scenario | undefined,
-  title: string | undefined,
-): Promise<Planned[]> {
-  if (scenario !== undefined) return [{ title: title ?? '', fresh: false, steps: scenario.steps }]
+interface Planning {
+  policy: Policy
+  servers: readonly ServerName[]
+  stage: Stage
+  scenario: Scenario | undefined
+  /** Of the scenario. */
+  title: string
+}
+
+async function planned({ policy, servers, stage, scenario, title }: Planning): Promise<Planned[]> {
+  if (scenario !== undefined) return [{ title, fresh: false, steps: scenario.steps }]
   return plan({ policy, servers, examples: await stage.examples(), start: stage.clock.now() })
 }
 

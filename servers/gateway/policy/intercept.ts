@@ -89,16 +89,18 @@ function readRule(place: Place, tool: string, counters: CounterFinder): Rule[] {
     }
     return [rule({ kind: 'deny' })]
   }
-  return evaluated(fields, tool, counters, rule, name)
+  return evaluated({ fields, tool, counters, rule, name })
 }
 
-function evaluated(
-  fields: RuleFields,
-  tool: string,
-  counters: CounterFinder,
-  rule: (demand: Demand, message?: string) => Rule,
-  name: string,
-): Rule[] {
+interface Evaluated {
+  fields: RuleFields
+  tool: string
+  counters: CounterFinder
+  rule(demand: Demand, message?: string): Rule
+  name: string
+}
+
+function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
   const place = fields.require('conditions', 'a rule that evaluates has at least one; action: deny has none')
   if (place === undefined) return []
   const conditions = readConditions(place, counters)

@@ -31,7 +31,7 @@ export class AnswerBody {
     decoder?.on('end', () => this.#end())
     decoder?.on('error', () => {
       source.destroy()
-      this.#break()
+      this.fail()
     })
     decoder?.on('drain', () => source.resume())
   }
@@ -78,20 +78,16 @@ export class AnswerBody {
 
   /** No more will. */
   fail(): void {
-    this.#break()
+    if (this.#over) return
+    this.#over = true
+    this.#decoder?.destroy()
+    this.#sink?.broken()
   }
 
   #end(): void {
     if (this.#over) return
     this.#over = true
     this.#sink?.end()
-  }
-
-  #break(): void {
-    if (this.#over) return
-    this.#over = true
-    this.#decoder?.destroy()
-    this.#sink?.broken()
   }
 }
 

@@ -6,11 +6,10 @@ import { knownTool } from '../../gateway/policy/known-tools.js'
 import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
 import type { CallStep, Group, Step } from '../scenario.js'
 import { resolved } from '../stage/fixtures.js'
+import { fullArguments, literally, passingArguments, rulesOf, type Sample, withValue } from './arguments.js'
 import { around } from './condition-values.js'
-import { fullArguments, literally, withValue } from './example-arguments.js'
 import { limitsOf, type Spending } from './exhaust-limit.js'
 import { limitGroups, type Planned } from './limit-steps.js'
-import { passingArguments, rulesOf, type Sample } from './passing-arguments.js'
 
 /** Whatever a policy says, no window is waited out for longer than it lasts. */
 const SHORTEST_MS = 60_000
