@@ -58,14 +58,18 @@ async function optionsOf(given: Given): Promise<GatewayOptions> {
   asUsage(() => upstreamHeaders.map(readHeaderLine))
   return {
     upstream: upstreamOf(given),
-    ...defined({ policy }),
-    ...(grantsFile !== undefined && { grants: await readGrantsFile(grantsFile) }),
+    ...defined({
+      policy,
+      grants: grantsFile === undefined ? undefined : await readGrantsFile(grantsFile),
+    }),
     upstreamHeaders,
     passHeaders: given.texts('pass-header'),
     handle: readChoice(given, 'handle', HANDLE_POLICIES),
     approvalHoldMs: readApprovalHold(given),
-    ...(given.has('approval-port') && { approvalPort: readPort(given, 'approval-port') }),
-    ...defined({ auditFile }),
+    ...defined({
+      approvalPort: given.has('approval-port') ? readPort(given, 'approval-port') : undefined,
+      auditFile,
+    }),
     ids: new IdSource(seed),
     log: stderrLog(),
   }

@@ -8,6 +8,7 @@ import { HttpRejection, sessionNotFound } from '../../shared/mcp/http/rejection.
 import { RpcCode } from '../../shared/mcp/messages.js'
 import type { PolicySummary } from '../../shared/schemas/gateway.js'
 import { checked, strict } from '../../shared/util/check.js'
+import { defined } from '../../shared/util/defined.js'
 import { FileError, readRegularFile } from '../../shared/util/read-file.js'
 import type { GatewayOptions, GrantOptions, PolicySource } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
@@ -241,7 +242,7 @@ export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
         hint,
       )
     }
-    return { label, token, ...(policy !== undefined && { policy: resolve(dirname(path), policy) }) }
+    return { label, token, ...defined({ policy: policy && resolve(dirname(path), policy) }) }
   })
 }
 

@@ -53,9 +53,11 @@ export class Exchange {
   async open({ method, path, body, headers, signal }: ControlRequest): Promise<Response> {
     const response = await this.#fetched(path, {
       method,
-      headers: { ...headers, ...(body !== undefined && { 'Content-Type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...defined({ signal }),
+      headers: {
+        ...headers,
+        ...defined({ 'Content-Type': body === undefined ? undefined : 'application/json' }),
+      },
+      ...defined({ body: body === undefined ? undefined : JSON.stringify(body), signal }),
     })
     if (response.ok) return response
     const text = await response.text()

@@ -4,6 +4,7 @@ import { Refusal } from '../../../shared/errors.js'
 import { type Operation, operation } from '../../../shared/http/operation.js'
 import type { ControlledServer, Instance } from '../../../shared/instance.js'
 import { account, planRequest } from '../../../shared/schemas/account.js'
+import { defined } from '../../../shared/util/defined.js'
 import type { Controlled } from '../controlled.js'
 import { advanceRequest, clockState, clockStateOf } from '../schemas/clock.js'
 import { LATEST, replicasAnswer, stateAnswer, stateQuery } from '../schemas/state.js'
@@ -22,8 +23,10 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
         return {
           instance: instance.name,
           clock: clockStateOf(instance.clock),
-          ...(instanode && { instanode: await instanode.state(request) }),
-          ...(safebot && { safebot: await safebot.state(request) }),
+          ...defined({
+            instanode: await instanode?.state(request),
+            safebot: await safebot?.state(request),
+          }),
         }
       },
     }),

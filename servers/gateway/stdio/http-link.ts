@@ -10,6 +10,7 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import { defined } from '../../../shared/util/defined.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Grant } from '../grants.js'
 import type { CallerHeaders } from '../proxy/forwarded-headers.js'
@@ -231,8 +232,7 @@ export class HttpLink implements Link {
       query,
       headers: {
         ...headers,
-        ...(this.#session !== undefined && { 'mcp-session-id': this.#session }),
-        ...(this.#version !== undefined && { 'mcp-protocol-version': this.#version }),
+        ...defined({ 'mcp-session-id': this.#session, 'mcp-protocol-version': this.#version }),
       },
     }
   }

@@ -1,3 +1,4 @@
+import { defined } from '../../../shared/util/defined.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { openState, state } from '../live/state.js'
 import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
@@ -81,7 +82,7 @@ function DeliveryLine({
           <span class="dim">{bytesInWords(bodyBytes)}</span>{' '}
           <span class="mono delivery-body">{maskSecrets(body).slice(0, 80)}</span>
         </summary>
-        <Facts facts={{ ...(query !== '' && { query }), ...headers }} />
+        <Facts facts={{ ...defined({ query: query === '' ? undefined : query }), ...headers }} />
         <Scrolled label="body" class="body">
           <pre>
             <SecretText text={body} />

@@ -1,3 +1,4 @@
+import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { createGateway, type Gateway } from '../../gateway/index.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
@@ -17,12 +18,13 @@ export function builtin(policy: Policy): OpenWay {
     const engine = createEngine(policy, stage.clock)
     const grants = names.map(label => ({ label, token: tokenOf(label), policy: engine }))
     const gateways = new Map<ServerName, Gateway>()
+    const credential = [`Authorization: Bearer ${ACCOUNT_TOKEN}`]
     const open = async (server: ServerName): Promise<Gateway> => {
       const gateway = await createGateway({
         upstream: stage.upstream(server),
         grants,
         clock: stage.clock,
-        ...(server === 'instanode' && { upstreamHeaders: [`Authorization: Bearer ${ACCOUNT_TOKEN}`] }),
+        ...defined({ upstreamHeaders: server === 'instanode' ? credential : undefined }),
       })
       gateways.set(server, gateway)
       return gateway
