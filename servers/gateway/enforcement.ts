@@ -49,7 +49,7 @@ interface Reason {
   message: string
 }
 
-export interface GateOptions {
+interface GateOptions {
   clock: Clock
   audit: Audit
   approvals: Approvals

@@ -27,10 +27,10 @@ export interface Grant {
 }
 
 /** The grant of every caller where none are configured. */
-export const DEFAULT_LABEL = 'default'
+const DEFAULT_LABEL = 'default'
 
 /** What a grant without a policy comes to: every call denied, nothing hidden. */
-export const NO_POLICY: PolicyEngine = {
+const NO_POLICY: PolicyEngine = {
   decide: () => ({ outcome: 'deny', rule: '(no policy)', message: 'no policy is attached to this grant' }),
   hides: () => false,
   snapshot: () => null,
@@ -38,7 +38,7 @@ export const NO_POLICY: PolicyEngine = {
 }
 
 /** A grant and the bearer that stands for it. */
-export interface TokenGrant extends Grant {
+interface TokenGrant extends Grant {
   readonly token: string
 }
 

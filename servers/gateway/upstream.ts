@@ -31,7 +31,7 @@ export interface Behind {
 }
 
 /** What a way to the upstream needs of the gateway. */
-export interface Surroundings {
+interface Surroundings {
   gate: Gate
   grants: Grants
   clock: Clock
@@ -130,7 +130,7 @@ function knownBearer(grants: Grants, authorization: string | undefined): Grant {
 }
 
 /** Lets only those through to an endpoint that have a grant. */
-export class GuardedFace implements HttpFace {
+class GuardedFace implements HttpFace {
   readonly #face: HttpFace
   readonly #grants: Grants
   readonly #owners: SessionOwners

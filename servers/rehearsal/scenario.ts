@@ -24,7 +24,7 @@ const duration = z.union(
   { error: 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s' },
 )
 
-export const stepSchema = oneKind('step', {
+const stepSchema = oneKind('step', {
   call: strict({
     call: name.describe('a tool'),
     args: args.exactOptional(),
@@ -64,7 +64,7 @@ export interface Group {
 }
 
 /** @throws Refusal `bad_scenario` with every field at fault */
-export function readScenario(value: unknown, file: string): Scenario {
+function readScenario(value: unknown, file: string): Scenario {
   return checked(scenarioSchema, value, 'bad_scenario', `${file}: scenario`)
 }
 

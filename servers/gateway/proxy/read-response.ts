@@ -3,13 +3,13 @@ import type { AnswerBody } from './response-body.js'
 /** The most bytes of one JSON answer, decompressed: what is larger is no answer but an attack. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
-export interface WholeBody {
+interface WholeBody {
   /** All of it came, and it is not too long. */
   ok: true
   text: string
 }
 
-export interface BrokenBody {
+interface BrokenBody {
   ok: false
   why: string
 }

@@ -19,7 +19,7 @@ export interface EventSink {
 }
 
 /** The most characters of one event. */
-export const MAX_EVENT_CHARS = 64 * 1024 * 1024
+const MAX_EVENT_CHARS = 64 * 1024 * 1024
 
 const LINE_END = /[\r\n]/g
 

@@ -38,7 +38,7 @@ export interface HttpLinkOptions {
  * One client's session with an upstream over HTTP: a POST for each of its messages, none of which waits for
  * another's answer.
  */
-export class HttpLink implements Link {
+class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, Sent>()
   /** Requests that wait for the greeting. */

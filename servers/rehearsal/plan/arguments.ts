@@ -36,7 +36,7 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What a tool is called with; a tool of another server with nothing. */
-export function usualArguments(tool: string): Record<string, unknown> {
+function usualArguments(tool: string): Record<string, unknown> {
   const full = fullArguments(tool)
   const usual = Object.hasOwn(USUAL, tool) ? USUAL[tool] : undefined
   if (usual === undefined) return full

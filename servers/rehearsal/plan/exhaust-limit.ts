@@ -4,7 +4,7 @@ import type { Limit, Rule } from '../../gateway/policy/model.js'
 import type { Step } from '../scenario.js'
 
 /** More calls than that for one limit are not worth anybody's time. */
-export const MOST_CALLS = 500
+const MOST_CALLS = 500
 
 /** A call to use up a limit with. */
 export interface Spending {

@@ -26,7 +26,7 @@ export interface PlanOptions {
 }
 
 /** How far apart fresh groups begin: by then every window has turned. */
-export function freshMs(policy: Policy): number {
+function freshMs(policy: Policy): number {
   return Math.max(SHORTEST_MS, ...limitsOf(policy).map(({ windowMs }) => windowMs))
 }
 
