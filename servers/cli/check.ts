@@ -2,10 +2,23 @@ import { Refusal } from '../../shared/errors.js'
 import { FileError, readRegularFile } from '../../shared/util/read-file.js'
 import { explainPolicy, type ToolMeaning } from '../gateway/policy/explain.js'
 import { PolicyRefusal, readPolicy } from '../gateway/policy/index.js'
-import type { Dialect, PolicyReading, Warning } from '../gateway/policy/model.js'
+import type { Dialect, Warning } from '../gateway/policy/model.js'
 import { type Problem, sentenceOf } from '../gateway/policy/problems.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
 import { type Given, UsageError } from './options.js'
+
+/** What `understudy check` says of a policy. */
+type PolicyReport =
+  | {
+      file: string
+      kind: 'policy'
+      valid: true
+      dialect: Dialect
+      default: 'allow' | 'deny'
+      tools: ToolMeaning[]
+      warnings: Warning[]
+    }
+  | { file: string; kind: 'policy'; valid: false; problems: readonly Problem[] }
 
 /**
  * `understudy check FILE`: says how a policy is read, tool by tool, and what looks wrong with it.
@@ -23,10 +36,19 @@ export async function check(given: Given): Promise<0 | 1> {
 
 function examine(text: string, file: string): PolicyReport {
   try {
-    return reportOn(file, readPolicy(text, file))
+    const reading = readPolicy(text, file)
+    return {
+      file,
+      kind: 'policy',
+      valid: true,
+      dialect: reading.dialect,
+      default: reading.policy.default,
+      tools: explainPolicy(reading.policy),
+      warnings: reviewPolicy(reading),
+    }
   } catch (error) {
-    if (error instanceof PolicyRefusal) return reportOnRefused(error)
-    throw error
+    if (!(error instanceof PolicyRefusal)) throw error
+    return { file: error.file, kind: 'policy', valid: false, problems: error.problems }
   }
 }
 
@@ -38,35 +60,6 @@ function textOf(file: string): string {
     const hint = 'name a file that is there'
     throw new Refusal('no_file', `cannot read ${JSON.stringify(file)} (${error.message})`, hint)
   }
-}
-
-/** What `understudy check` says of a policy. */
-type PolicyReport =
-  | {
-      file: string
-      kind: 'policy'
-      valid: true
-      dialect: Dialect
-      default: 'allow' | 'deny'
-      tools: ToolMeaning[]
-      warnings: Warning[]
-    }
-  | { file: string; kind: 'policy'; valid: false; problems: readonly Problem[] }
-
-function reportOn(file: string, reading: PolicyReading): PolicyReport {
-  return {
-    file,
-    kind: 'policy',
-    valid: true,
-    dialect: reading.dialect,
-    default: reading.policy.default,
-    tools: explainPolicy(reading.policy),
-    warnings: reviewPolicy(reading),
-  }
-}
-
-function reportOnRefused({ file, problems }: PolicyRefusal): PolicyReport {
-  return { file, kind: 'policy', valid: false, problems }
 }
 
 const DIALECTS: Record<Dialect, string> = {
