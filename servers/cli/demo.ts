@@ -1,3 +1,4 @@
+import { defined } from '../../shared/util/defined.js'
 import { demo as playDemo } from '../demo/index.js'
 import { policyFiles } from './gateway-options.js'
 import { type Given, readPort } from './options.js'
@@ -9,7 +10,7 @@ export async function demo(given: Given): Promise<number> {
     fast: given.flag('fast'),
     policies: await policyFiles(given),
     // Its own ports do not matter, and what is up already keeps the usual ones.
-    ...(given.has('control-port') && { controlPort: readPort(given, 'control-port') }),
+    ...defined({ controlPort: given.has('control-port') ? readPort(given, 'control-port') : undefined }),
     shutdown: untilTold(),
   })
 }

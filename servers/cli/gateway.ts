@@ -2,9 +2,9 @@ import { Clock } from '../../shared/clock/clock.js'
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { IdSource } from '../../shared/ids.js'
 import { defined } from '../../shared/util/defined.js'
-import { HANDLE_POLICIES } from '../gateway/gateway-options.js'
-import { readGrantsFile } from '../gateway/grants-file.js'
+import { readGrantsFile } from '../gateway/grants.js'
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/index.js'
+import { HANDLE_POLICIES } from '../gateway/options.js'
 import { readHeaderLine, readUpstreamUrl } from '../gateway/upstream-options.js'
 import { readApprovalHold } from './gateway-options.js'
 import { stderrLog } from './instance-options.js'
@@ -58,14 +58,18 @@ async function optionsOf(given: Given): Promise<GatewayOptions> {
   asUsage(() => upstreamHeaders.map(readHeaderLine))
   return {
     upstream: upstreamOf(given),
-    ...defined({ policy }),
-    ...(grantsFile !== undefined && { grants: await readGrantsFile(grantsFile) }),
+    ...defined({
+      policy,
+      grants: grantsFile === undefined ? undefined : await readGrantsFile(grantsFile),
+    }),
     upstreamHeaders,
     passHeaders: given.texts('pass-header'),
     handle: readChoice(given, 'handle', HANDLE_POLICIES),
     approvalHoldMs: readApprovalHold(given),
-    ...(given.has('approval-port') && { approvalPort: readPort(given, 'approval-port') }),
-    ...defined({ auditFile }),
+    ...defined({
+      approvalPort: given.has('approval-port') ? readPort(given, 'approval-port') : undefined,
+      auditFile,
+    }),
     ids: new IdSource(seed),
     log: stderrLog(),
   }

@@ -24,14 +24,13 @@ export function instanceOptions(given: Given): UnderstudyOptions & { contract: C
   checkStore(store)
   return {
     store,
-    // What nobody asks for is the store's to say.
-    ...(given.has('clock') && { clock }),
     contract: readChoice(given, 'contract', CONTRACT_NAMES),
     log: stderrLog(),
     stamp: given.flag('stamp'),
     // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
     onCrash: () => process.exit(70),
-    ...defined({ seed }),
+    // The store decides about a clock that is not given.
+    ...defined({ seed, clock: given.has('clock') ? clock : undefined }),
     ...(journalFile !== undefined && { journalFile, journalSync }),
   }
 }

@@ -56,8 +56,7 @@ function optionsOf(given: Given): RehearseOptions {
   const way = wayOf(given, policy)
   return {
     policy,
-    ...defined({ scenario }),
-    ...(given.has('server') && { server: readChoice(given, 'server', SERVERS) }),
+    ...defined({ scenario, server: given.has('server') ? readChoice(given, 'server', SERVERS) : undefined }),
     ...way,
   }
 }

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { defined } from '../../shared/util/defined.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { createInstance } from '../understudy/instance.js'
 import { withStore } from '../understudy/store-options.js'
@@ -27,7 +28,7 @@ export async function safebot(given: Given): Promise<void> {
       handle: process.env.SAFEBOT_MCP_HANDLE,
       label: process.env.SAFEBOT_MCP_ROOM_NAME,
       // Where the real client keeps it: a client of a service is the same agent again when it is started again.
-      ...('connect' in options && { folder: join(homedir(), '.config', 'safebot') }),
+      ...defined({ folder: 'connect' in options ? join(homedir(), '.config', 'safebot') : undefined }),
     }
     await runStdio(safebot, onEnd => safebot.serveStdio(process.stdin, process.stdout, identity, onEnd))
   })

@@ -1,4 +1,5 @@
 import { Refusal } from '../../shared/errors.js'
+import { defined } from '../../shared/util/defined.js'
 import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
 import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
@@ -52,8 +53,10 @@ function readyLine(
     safebot: { mcp: safebot.mcpUrl, api: safebot.apiUrl },
     control: { url: control.url },
     accounts: accounts.map(({ id, plan, fixedToken }) => ({ id, plan, token: fixedToken })),
-    ...(gateways.all().length > 0 && { gateways: urlsOf(gateways) }),
-    ...(attacks.length > 0 && { attacks }),
+    ...defined({
+      gateways: gateways.all().length > 0 ? urlsOf(gateways) : undefined,
+      attacks: attacks.length > 0 ? attacks : undefined,
+    }),
   }
   return `${JSON.stringify(ready)}\n`
 }

@@ -12,12 +12,11 @@ import type { ListenOptions } from '../../shared/mcp/http/serve.js'
 import type { Controlled, ControlledGateways } from './controlled.js'
 import { pageRoutes } from './page-files.js'
 import { aboutRoutes } from './routes/about.js'
-import { clockRoutes } from './routes/clock.js'
+import { catalogueRoutes, faultRoutes } from './routes/faults-and-overlays.js'
 import { gatewayRoutes } from './routes/gateways.js'
+import { accountRoutes, clockRoutes, replicasRoute, stateRoutes } from './routes/instance.js'
 import { journalRoutes, journalStreamRoute } from './routes/journal.js'
 import { snapshotRoutes } from './routes/snapshots.js'
-import { accountRoutes, replicasRoute, stateRoutes } from './routes/state.js'
-import { catalogueRoutes, faultRoutes } from './routes/trouble.js'
 
 /** Where an instance is controlled over HTTP. */
 export interface ControlPlane {

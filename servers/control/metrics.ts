@@ -3,7 +3,7 @@ import { Refusal } from '../../shared/errors.js'
 import type { ControlledServer, Gauge, Instance } from '../../shared/instance.js'
 import { type Counts, DURATION_BOUNDS_MS } from '../../shared/journal/tally.js'
 import type { Controlled } from './controlled.js'
-import { storeGauges } from './probe.js'
+import { storeGauges } from './readiness.js'
 
 const PREFIX = 'understudy_'
 
@@ -17,24 +17,37 @@ export async function exposed({
   const figures = new Exposition()
   addCalls(figures, instance)
   for (const { server, outcome, count } of gateways.record.counts) {
-    const about = 'Calls that gateways have judged'
-    figures.add(`${PREFIX}gateway_calls_total`, 'counter', about, { server, outcome }, count)
+    figures.add({
+      name: 'gateway_calls_total',
+      kind: 'counter',
+      about: 'Calls that gateways have judged',
+      labels: { server, outcome },
+      value: count,
+    })
   }
   const servers = [instanode, safebot].flatMap(server => server ?? [])
   for (const gauges of await Promise.all(servers.map(readable))) {
-    for (const gauge of gauges) addGauge(figures, gauge)
+    for (const gauge of gauges) figures.add({ kind: 'gauge', ...gauge })
   }
   const ofStore = instance.store === undefined ? [] : await storeGauges(instance.store)
-  for (const gauge of [...ofStore, ...ofInstance(instance), ...ofProcess()]) addGauge(figures, gauge)
-  addCounter(
-    figures,
-    'journal_dropped_total',
-    'Entries let go since it was cleared',
-    instance.journal.dropped,
-  )
+  for (const gauge of [...ofStore, ...ofInstance(instance), ...ofProcess()]) {
+    figures.add({ kind: 'gauge', ...gauge })
+  }
+  figures.add({
+    name: 'journal_dropped_total',
+    kind: 'counter',
+    about: 'Entries let go since it was cleared',
+    labels: {},
+    value: instance.journal.dropped,
+  })
   for (const { server, tool, hits } of instance.faults.list()) {
-    const about = 'How often the faults that are set now were carried out'
-    figures.add(`${PREFIX}fault_hits`, 'gauge', about, { server, tool }, hits)
+    figures.add({
+      name: 'fault_hits',
+      kind: 'gauge',
+      about: 'How often the faults that are set now were carried out',
+      labels: { server, tool },
+      value: hits,
+    })
   }
   return figures.text
 }
@@ -52,34 +65,34 @@ async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Prom
 function addCalls(figures: Exposition, { tally }: Instance): void {
   for (const { server, tool, outcomes } of tally.all()) {
     for (const [outcome, count] of Object.entries(outcomes)) {
-      const about = 'Requests that have ended; without a tool: those that call none'
-      figures.add(`${PREFIX}calls_total`, 'counter', about, { server, tool: tool ?? '', outcome }, count)
+      figures.add({
+        name: 'calls_total',
+        kind: 'counter',
+        about: 'Requests that have ended; without a tool: those that call none',
+        labels: { server, tool: tool ?? '', outcome },
+        value: count,
+      })
     }
   }
   for (const counts of tally.all()) addDurations(figures, counts)
 }
 
 function addDurations(figures: Exposition, { server, tool, durations, totalMs }: Counts): void {
-  const name = `${PREFIX}call_duration_seconds`
-  const about = 'How long requests took, by the machine’s time'
   const labels = { server, tool: tool ?? '' }
+  const metric = {
+    name: 'call_duration_seconds',
+    kind: 'histogram',
+    about: 'How long requests took, by the machine’s time',
+  } as const
   let count = 0
   for (const [at, ended] of durations.entries()) {
     count += ended
     const bound = DURATION_BOUNDS_MS[at]
     const le = bound === undefined ? '+Inf' : String(bound / 1000)
-    figures.add(name, 'histogram', about, { ...labels, le }, count, '_bucket')
+    figures.add({ ...metric, labels: { ...labels, le }, value: count, suffix: '_bucket' })
   }
-  figures.add(name, 'histogram', about, labels, totalMs / 1000, '_sum')
-  figures.add(name, 'histogram', about, labels, count, '_count')
-}
-
-function addGauge(figures: Exposition, { name, about, labels, value }: Gauge): void {
-  figures.add(`${PREFIX}${name}`, 'gauge', about, labels, value)
-}
-
-function addCounter(figures: Exposition, name: string, about: string, value: number): void {
-  figures.add(`${PREFIX}${name}`, 'counter', about, {}, value)
+  figures.add({ ...metric, labels, value: totalMs / 1000, suffix: '_sum' })
+  figures.add({ ...metric, labels, value: count, suffix: '_count' })
 }
 
 function ofInstance({ name, clock, journal }: Instance): Gauge[] {
@@ -112,10 +125,13 @@ function ofProcess(): Gauge[] {
   ]
 }
 
-/** Which kind of figure: `counter` only rises. */
-type MetricKind = 'counter' | 'gauge' | 'histogram'
-
-type Labels = Readonly<Record<string, string>>
+/** One value of a metric, with the metric it belongs to. */
+interface Sample extends Gauge {
+  /** `counter` only rises. */
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  /** Follows the name of the metric, e.g. `_bucket`. */
+  readonly suffix?: string
+}
 
 /**
  * Writes figures in the text format of Prometheus, version 0.0.4: the lines of a metric together, under one heading.
@@ -123,20 +139,17 @@ type Labels = Readonly<Record<string, string>>
 class Exposition {
   readonly #lines = new Map<string, string[]>()
 
-  /**
-   * @param name of the metric, in full
-   * @param suffix of the sample, e.g. `_bucket`
-   */
-  add(name: string, kind: MetricKind, about: string, labels: Labels, value: number, suffix = ''): void {
-    let lines = this.#lines.get(name)
+  add({ name, kind, about, labels, value, suffix = '' }: Sample): void {
+    const metric = `${PREFIX}${name}`
+    let lines = this.#lines.get(metric)
     if (lines === undefined) {
       lines = [
-        `# HELP ${name} ${about.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`,
-        `# TYPE ${name} ${kind}`,
+        `# HELP ${metric} ${about.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}`,
+        `# TYPE ${metric} ${kind}`,
       ]
-      this.#lines.set(name, lines)
+      this.#lines.set(metric, lines)
     }
-    lines.push(`${name}${suffix}${written(labels)} ${number(value)}`)
+    lines.push(`${metric}${suffix}${written(labels)} ${number(value)}`)
   }
 
   get text(): string {
@@ -144,7 +157,7 @@ class Exposition {
   }
 }
 
-function written(labels: Labels): string {
+function written(labels: Gauge['labels']): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }

@@ -52,14 +52,16 @@ function described({
   ...answers
 }: OperationDescription): ZodOpenApiOperationObject {
   const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name)
-  const params = z.object(Object.fromEntries(names.map(name => [name, z.string()])))
+  const params =
+    names.length === 0 ? undefined : z.object(Object.fromEntries(names.map(name => [name, z.string()])))
   return {
     operationId: operationId(method, path),
     summary,
-    ...((names.length > 0 || query !== undefined) && {
-      requestParams: { ...(names.length > 0 && { path: params }), ...defined({ query }) },
+    ...defined({
+      requestParams:
+        params === undefined && query === undefined ? undefined : defined({ path: params, query }),
+      requestBody: body && { content: json(body) },
     }),
-    ...(body !== undefined && { requestBody: { content: json(body) } }),
     responses: responsesOf(answers, method === 'GET' ? [400] : [400, 413]),
   }
 }

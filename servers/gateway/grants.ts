@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto'
-import { resolve } from 'node:path'
+import type { IncomingHttpHeaders } from 'node:http'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
+import { HttpRejection, sessionNotFound } from '../../shared/mcp/http/rejection.js'
+import { RpcCode } from '../../shared/mcp/messages.js'
 import type { PolicySummary } from '../../shared/schemas/gateway.js'
-import type { GatewayOptions, PolicySource } from './gateway-options.js'
+import { checked, strict } from '../../shared/util/check.js'
+import { defined } from '../../shared/util/defined.js'
+import { FileError, readRegularFile } from '../../shared/util/read-file.js'
+import type { GatewayOptions, GrantOptions, PolicySource } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
 /** Sessions remembered: clients are free to leave without a word. */
 const MAX_SESSIONS = 100_000
+
+const CHALLENGE = 'Bearer realm="mcp-understudy gateway"'
 
 /** Somebody who may call: a name for quotas and the audit, and the policy its calls are held to. */
 export interface Grant {
@@ -18,10 +27,10 @@ export interface Grant {
 }
 
 /** The grant of every caller where none are configured. */
-export const DEFAULT_LABEL = 'default'
+const DEFAULT_LABEL = 'default'
 
 /** What a grant without a policy comes to: every call denied, nothing hidden. */
-export const NO_POLICY: PolicyEngine = {
+const NO_POLICY: PolicyEngine = {
   decide: () => ({ outcome: 'deny', rule: '(no policy)', message: 'no policy is attached to this grant' }),
   hides: () => false,
   snapshot: () => null,
@@ -29,7 +38,7 @@ export const NO_POLICY: PolicyEngine = {
 }
 
 /** A grant and the bearer that stands for it. */
-export interface TokenGrant extends Grant {
+interface TokenGrant extends Grant {
   readonly token: string
 }
 
@@ -132,6 +141,29 @@ export class SessionOwners {
   }
 }
 
+/**
+ * The grant that a request over HTTP comes under.
+ *
+ * @throws HttpRejection 401 without a known bearer; 404 for a session that another grant has opened
+ */
+export function checkBearer(headers: IncomingHttpHeaders, grants: Grants, owners: SessionOwners): Grant {
+  const grant = grants.bearing(headers.authorization)
+  if (grant === undefined) {
+    const missing = headers.authorization === undefined
+    const message = missing
+      ? 'this gateway wants a grant: send its token as Authorization: Bearer TOKEN'
+      : 'no grant has this bearer: check the token, or have it added to the grants'
+    throw new HttpRejection(401, RpcCode.transport, message, {
+      'WWW-Authenticate': missing ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
+    })
+  }
+  const session = headers['mcp-session-id']
+  if (grants.asked && session !== undefined && !owners.owns(String(session), grant.label)) {
+    throw sessionNotFound(String(session))
+  }
+  return grant
+}
+
 /** What a policy comes to. */
 type Enforced = Pick<Grant, 'engine' | 'policy'>
 
@@ -176,4 +208,63 @@ async function readEngine(path: string, clock: Clock): Promise<Enforced> {
   const { createEngine, readPolicyFile } = await import('./policy/index.js')
   const { policy, dialect } = await readPolicyFile(path)
   return { engine: createEngine(policy, clock), policy: { name: path, dialect } }
+}
+
+/** A bearer as RFC 6750 has it. */
+const TOKEN = /^[A-Za-z0-9._~+/-]{8,}=*$/
+
+const grantsFile = strict({
+  grants: z
+    .array(
+      strict({
+        label: z.string().min(1).max(100),
+        // Read apart: what is wrong with a token must not show it.
+        token: z.unknown(),
+        policy: z.string().min(1).exactOptional(),
+      }),
+    )
+    .min(1),
+})
+
+/**
+ * The grants of a file: `{"grants": [{"label", "token", "policy"?}]}`. The path of a policy goes from where the file is.
+ *
+ * @throws Refusal `bad_grants` that shows no token
+ */
+export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
+  const { grants } = checked(grantsFile, parsed(textOf(path), path), 'bad_grants', 'grants file')
+  return grants.map(({ label, token, policy }) => {
+    if (typeof token !== 'string' || !TOKEN.test(token)) {
+      const hint = 'a token is a text of 8 or more letters, digits and ._~+/-, as a bearer may have'
+      throw new Refusal(
+        'bad_grants',
+        `the token of the grant ${JSON.stringify(label)} is missing, or no bearer`,
+        hint,
+      )
+    }
+    return { label, token, ...defined({ policy: policy && resolve(dirname(path), policy) }) }
+  })
+}
+
+function textOf(path: string): string {
+  try {
+    return readRegularFile(path).toString('utf8')
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error
+    throw new Refusal(
+      'bad_grants',
+      `cannot read the grants ${JSON.stringify(path)} (${error.message})`,
+      'check the path',
+    )
+  }
+}
+
+function parsed(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's own words would quote the text, tokens and all.
+    const hint = 'write {"grants": [{"label": "…", "token": "…", "policy": "FILE"}]}'
+    throw new Refusal('bad_grants', `the grants ${JSON.stringify(path)} are not JSON`, hint)
+  }
 }

@@ -12,11 +12,11 @@ import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { silentLog } from '../../shared/util/log.js'
 import { Approvals, type ApprovalsSnapshot, listenForDecisions } from './approvals.js'
 import { Audit } from './audit.js'
-import { Gate } from './gate.js'
-import type { GatewayOptions } from './gateway-options.js'
+import { Gate } from './enforcement.js'
 import { type Grants, openGrants } from './grants.js'
-import { type Behind, openUpstream } from './open-upstream.js'
+import type { GatewayOptions } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
+import { type Behind, openUpstream } from './upstream.js'
 
 export type { Approval, ApprovalDecision, ApprovalState } from '../../shared/schemas/approval.js'
 export type {
@@ -27,8 +27,8 @@ export type {
 } from '../../shared/schemas/audit.js'
 export type { Approvals } from './approvals.js'
 export type { Audit, AuditListener } from './audit.js'
-export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './gateway-options.js'
 export { DENIED, POLICY_META } from './messages.js'
+export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './options.js'
 
 /** How a client on a pipe is served. */
 export interface PipeOptions {

@@ -114,7 +114,7 @@ export function readableBody(bytes: Buffer): ReadableBody {
 }
 
 /** Likewise, of a line that a pipe brought. @throws HttpRejection */
-export function readableText(text: string): ReadableBody {
+function readableText(text: string): ReadableBody {
   let body: unknown
   try {
     body = JSON.parse(text)

@@ -1,20 +1,21 @@
 import { render } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { told } from './live/actions.js'
 import { calls } from './live/calls.js'
 import { connection } from './live/connection.js'
-import { told } from './live/deeds.js'
 import { gateways, pending } from './live/gateways.js'
 import { goLive } from './live/go-live.js'
 import { faults, state } from './live/state.js'
 import { Calls } from './parts/calls.js'
+import { Scrolled, Section } from './parts/elements.js'
+import { Faults, Overlays } from './parts/faults-and-overlays.js'
 import { Gateway } from './parts/gateway.js'
-import { Head } from './parts/head.js'
+import { Head } from './parts/header.js'
 import { Receivers } from './parts/receivers.js'
 import { Resources } from './parts/resources.js'
 import { Rooms } from './parts/rooms.js'
-import { Routes } from './parts/routes.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
-import { Faults, Overlays } from './parts/trouble.js'
 
 showInvisible()
 const root = document.getElementById('page')
@@ -77,5 +78,41 @@ function ToldLine() {
     <p class={`told${told.value?.failed ? ' told-failed' : ''}`} role="status">
       {told.value?.text}
     </p>
+  )
+}
+
+/** All that the control plane takes: what is done here can be done with curl. */
+function Routes() {
+  const [routes, setRoutes] = useState<string[][]>([])
+  useEffect(() => {
+    fetch('/', { headers: { Accept: 'text/plain' } })
+      .then(response => response.text())
+      .then(
+        text => setRoutes([...text.matchAll(/^([A-Z]+) +(\/\S*) +(.+)$/gm)].map(match => match.slice(1))),
+        // Without it, all else is there.
+        () => undefined,
+      )
+  }, [])
+  return (
+    <Section id="routes" title="Control plane" note={<a href="/openapi.json">openapi.json</a>}>
+      <details>
+        <summary>{routes.length} routes: whatever is done on this page can be done with curl</summary>
+        <Scrolled label="Routes of the control plane">
+          <table>
+            <tbody>
+              {routes.map(([method = '', path = '', summary = '']) => (
+                <tr key={`${method} ${path}`}>
+                  <td class="mono dim">{method}</td>
+                  <td class="mono">
+                    {method === 'GET' && !path.includes(':') ? <a href={path}>{path}</a> : path}
+                  </td>
+                  <td>{summary}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scrolled>
+      </details>
+    </Section>
   )
 }

@@ -2,24 +2,23 @@ import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
-import { createEngine, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
+import { createEngine, type Policy, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
 import { SecretsSeen } from './judge.js'
-import type { Planned } from './plan/limit-groups.js'
+import type { Planned } from './plan/limit-steps.js'
 import { plan } from './plan/plan.js'
-import type { LeftOpen, Mark, Rehearsal, Row } from './rehearsal.js'
+import type { LeftOpen, Mark, Rehearsal, Row } from './report.js'
 import { run } from './run.js'
 import { readScenarioFile, type Scenario } from './scenario.js'
 import { Stage } from './stage/stage.js'
-import { builtin } from './via/builtin.js'
-import type { OpenWay } from './via/way.js'
+import { builtin } from './via/builtin-gateway.js'
+import type { OpenWay } from './via/gateway.js'
 
-export type { Rehearsal, Row } from './rehearsal.js'
-export { reportText } from './report-text.js'
-export { builtin } from './via/builtin.js'
-export { type CommandOptions, command } from './via/command.js'
-export { url } from './via/url.js'
+export type { Rehearsal, Row } from './report.js'
+export { reportText } from './report.js'
+export { builtin } from './via/builtin-gateway.js'
+export { type CommandOptions, command, url } from './via/external-gateway.js'
 
 export interface RehearseOptions {
   /** The file of the policy. */
@@ -60,7 +59,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
       const clock = way.advances ? stage.clock : machine
       const secrets = new SecretsSeen()
       const running = async () =>
-        run(await planned(reading, servers, stage, scenario, options.scenario), {
+        run(await planned({ policy, servers, stage, scenario, title: options.scenario ?? '' }), {
           stage,
           way,
           policy,
@@ -99,14 +98,17 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
   return Promise.race([work(), aborted])
 }
 
-async function planned(
-  { policy }: PolicyReading,
-  servers: readonly ServerName[],
-  stage: Stage,
-  scenario: Scenario | undefined,
-  title: string | undefined,
-): Promise<Planned[]> {
-  if (scenario !== undefined) return [{ title: title ?? '', fresh: false, steps: scenario.steps }]
+interface Planning {
+  policy: Policy
+  servers: readonly ServerName[]
+  stage: Stage
+  scenario: Scenario | undefined
+  /** Of the scenario. */
+  title: string
+}
+
+async function planned({ policy, servers, stage, scenario, title }: Planning): Promise<Planned[]> {
+  if (scenario !== undefined) return [{ title, fresh: false, steps: scenario.steps }]
   return plan({ policy, servers, examples: await stage.examples(), start: stage.clock.now() })
 }
 

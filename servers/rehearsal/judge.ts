@@ -3,7 +3,7 @@ import { secretsIn } from '../../shared/util/secrets.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
 import type { Decision } from '../gateway/policy/model.js'
-import type { Expected, JudgedCall } from './rehearsal.js'
+import type { Expected, JudgedCall } from './report.js'
 import type { Answer } from './via/caller.js'
 
 /** What is known of a call once it is over. */

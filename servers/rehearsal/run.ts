@@ -1,14 +1,14 @@
 import { isObject } from '../../shared/util/is-object.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
 import type { Policy } from '../gateway/policy/model.js'
+import { Performer } from './call-runner.js'
 import { type SecretsSeen, sawOf } from './judge.js'
-import { Performer } from './perform.js'
-import type { Planned } from './plan/limit-groups.js'
+import type { Planned } from './plan/limit-steps.js'
 import { freshStart } from './plan/plan.js'
-import type { JudgedCall, Mark, Row } from './rehearsal.js'
+import type { JudgedCall, Mark, Row } from './report.js'
 import type { CallStep, Group, Step } from './scenario.js'
 import type { Stage } from './stage/stage.js'
-import type { Way } from './via/way.js'
+import type { Way } from './via/gateway.js'
 
 export interface RunOptions {
   stage: Stage

@@ -10,7 +10,7 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const name = z.string().min(1)
 /** Who calls: each name is a grant of its own. */
 const as = name.exactOptional()
-/** A text in it that begins with `$` stands for something prepared or kept: see stage/props.ts. */
+/** A text in it that begins with `$` stands for something prepared or kept: see stage/fixtures.ts. */
 const args = z.unknown()
 
 const duration = z.union(
@@ -24,7 +24,7 @@ const duration = z.union(
   { error: 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s' },
 )
 
-export const stepSchema = oneKind('step', {
+const stepSchema = oneKind('step', {
   call: strict({
     call: name.describe('a tool'),
     args: args.exactOptional(),
@@ -64,7 +64,7 @@ export interface Group {
 }
 
 /** @throws Refusal `bad_scenario` with every field at fault */
-export function readScenario(value: unknown, file: string): Scenario {
+function readScenario(value: unknown, file: string): Scenario {
   return checked(scenarioSchema, value, 'bad_scenario', `${file}: scenario`)
 }
 

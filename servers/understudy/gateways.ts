@@ -5,8 +5,8 @@ import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { ControlledGateways } from '../control/controlled.js'
 import { GatewayRecord } from '../control/gateway-record.js'
-import type { GatewayOptions, PolicySource } from '../gateway/gateway-options.js'
 import type { Gateway } from '../gateway/index.js'
+import type { GatewayOptions, PolicySource } from '../gateway/options.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
 
 /** A gateway in front of a server of the instance: what of its options is not the instance's to say. */

@@ -13,7 +13,7 @@ const FIXTURES = fixture('worlds')
 const NAME = /^[A-Za-z0-9_-]+$/
 
 /** The names that worlds go by. */
-export async function worldNames(): Promise<string[]> {
+async function worldNames(): Promise<string[]> {
   const files = await readdir(FIXTURES)
   return files
     .filter(file => extname(file) === '.json')

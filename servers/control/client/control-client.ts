@@ -1,8 +1,24 @@
 import type { z } from 'zod'
 import type { ClockChange } from '../../../shared/clock/change.js'
+import type { Fault } from '../../../shared/faults/fault.js'
+import type { FaultStatus } from '../../../shared/faults/table.js'
+import type { EntryJson } from '../../../shared/journal/entry.js'
+import type { JournalFilter, PageRequest, WaitOptions } from '../../../shared/journal/where.js'
+import type { Overlay } from '../../../shared/overlays/overlay.js'
+import type { OverlayStatus } from '../../../shared/overlays/overlays.js'
 import { type AccountState, account, type PLANS } from '../../../shared/schemas/account.js'
+import {
+  type Approval,
+  type ApprovalDecision,
+  approval,
+  approvalsAnswer,
+} from '../../../shared/schemas/approval.js'
+import { type AuditFilter, auditAnswer, type GatewayEntry } from '../../../shared/schemas/audit.js'
+import { type GatewayView, gatewaysAnswer } from '../../../shared/schemas/gateway.js'
 import { type ClockState, clockState } from '../schemas/clock.js'
+import { faultsAnswer, overlaysAnswer } from '../schemas/faults-and-overlays.js'
 import { readyAnswer } from '../schemas/health.js'
+import { entryAnswer, pageAnswer, proven, waitAnswer } from '../schemas/journal.js'
 import {
   type Replicas,
   replicasAnswer,
@@ -10,10 +26,8 @@ import {
   snapshotAnswer,
   snapshotsAnswer,
 } from '../schemas/state.js'
-import { Exchange } from './exchange.js'
-import { ControlledGateways } from './gateways.js'
-import { ControlledJournal } from './journal.js'
-import { ControlledCatalogue, ControlledFaults } from './trouble.js'
+import { type GatewayEvent, gatewayEventOf, type JournalEvent, journalEventOf } from './events.js'
+import { Exchange, queryOf, type Resumption } from './http.js'
 
 export type SnapshotSummary = z.infer<typeof snapshotAnswer>
 
@@ -125,5 +139,143 @@ class ControlledClock {
   /** @param ms how far; resolves when all that fell due has run */
   advance(ms: number): Promise<ClockState> {
     return this.#exchange.read({ method: 'POST', path: '/clock/advance', body: { ms } }, clockState)
+  }
+}
+
+export type StreamRequest = JournalFilter & Resumption
+
+/** What reached the servers, as seen over HTTP. */
+class ControlledJournal {
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  /** See `Journal.page`. */
+  page(request: PageRequest = {}): Promise<{ entries: EntryJson[]; next: number; dropped: number }> {
+    return this.#exchange.read({ method: 'GET', path: `/journal${queryOf(request)}` }, pageAnswer)
+  }
+
+  /** See `Journal.find`. @throws ControlError `unknown_entry` */
+  find(seq: number): Promise<{ entry: EntryJson; answer: string | null }> {
+    return this.#exchange.read({ method: 'GET', path: `/journal/entries/${seq}` }, entryAnswer)
+  }
+
+  async clear(): Promise<void> {
+    await this.#exchange.read({ method: 'DELETE', path: '/journal' }, pageAnswer)
+  }
+
+  /** See `Journal.waitFor`. @throws ControlError `journal_wait`, with the nearest miss */
+  async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<EntryJson[]> {
+    const body = { where, ...options }
+    const request = { method: 'POST', path: '/journal/wait', body, signal } as const
+    return (await this.#exchange.read(request, waitAnswer)).entries
+  }
+
+  /** See `Journal.expectNothing`. @throws ControlError `journal_unexpected`, with what did arrive */
+  async expectNothing(where: JournalFilter = {}): Promise<void> {
+    await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
+  }
+
+  /** What arrives, as it does: each entry as it is opened, and again when it has ended. */
+  async *stream({ lastEventId, signal, ...request }: StreamRequest = {}): AsyncGenerator<JournalEvent> {
+    const path = `/journal/stream${queryOf(request)}`
+    for await (const event of this.#exchange.events(path, { lastEventId, signal }))
+      yield journalEventOf(event)
+  }
+}
+
+/** The gateways in front of the servers, as seen over HTTP. */
+class ControlledGateways {
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  async list(): Promise<GatewayView[]> {
+    return (await this.#exchange.read({ method: 'GET', path: '/gateways' }, gatewaysAnswer)).gateways
+  }
+
+  /** What they made of calls, the oldest first. */
+  audit(
+    request: AuditFilter & { after?: number; limit?: number } = {},
+  ): Promise<{ entries: GatewayEntry[]; next: number; dropped: number }> {
+    const path = `/gateways/audit${queryOf(request)}`
+    return this.#exchange.read({ method: 'GET', path }, auditAnswer)
+  }
+
+  /** The same as it comes, and approvals whenever they are asked for or change. */
+  async *stream({
+    lastEventId,
+    signal,
+    ...request
+  }: AuditFilter & Resumption = {}): AsyncGenerator<GatewayEvent> {
+    const path = `/gateways/audit/stream${queryOf(request)}`
+    for await (const event of this.#exchange.events(path, { lastEventId, signal }))
+      yield gatewayEventOf(event)
+  }
+
+  /** The calls that somebody has to approve, the oldest first. */
+  async approvals(): Promise<Approval[]> {
+    return (await this.#exchange.read({ method: 'GET', path: '/approvals' }, approvalsAnswer)).approvals
+  }
+
+  /** @throws ControlError `unknown_approval`; `approval_decided` if it is pending no more */
+  decide(id: string, decision: ApprovalDecision): Promise<Approval> {
+    const path = `/approvals/${encodeURIComponent(id)}`
+    return this.#exchange.read({ method: 'POST', path, body: { decision } }, approval)
+  }
+}
+
+/** What is to go wrong, as set over HTTP. See `FaultTable`. */
+class ControlledFaults {
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  async list(): Promise<FaultStatus[]> {
+    return (await this.#exchange.read({ method: 'GET', path: '/faults' }, faultsAnswer)).faults
+  }
+
+  /** Replaces all faults, those of a `list` included. */
+  async set(faults: readonly Fault[]): Promise<FaultStatus[]> {
+    const body = { faults }
+    return (await this.#exchange.read({ method: 'PUT', path: '/faults', body }, faultsAnswer)).faults
+  }
+
+  async clear(): Promise<void> {
+    await this.#exchange.read({ method: 'DELETE', path: '/faults' }, faultsAnswer)
+  }
+
+  /** @throws ControlError `faults_not_hit`, with those that never came */
+  async expectAllHit(): Promise<void> {
+    await this.#exchange.read({ method: 'POST', path: '/faults/expect-all-hit' }, proven)
+  }
+}
+
+/** What the lists of tools show, as set over HTTP. See `Catalogue`. */
+class ControlledCatalogue {
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  async list(): Promise<OverlayStatus[]> {
+    return (await this.#exchange.read({ method: 'GET', path: '/catalogue' }, overlaysAnswer)).overlays
+  }
+
+  /** Replaces all overlays, those of a `list` included. */
+  async set(overlays: readonly Overlay[]): Promise<OverlayStatus[]> {
+    const body = { overlays }
+    return (await this.#exchange.read({ method: 'PUT', path: '/catalogue', body }, overlaysAnswer)).overlays
+  }
+
+  async clear(): Promise<void> {
+    await this.#exchange.read({ method: 'DELETE', path: '/catalogue' }, overlaysAnswer)
   }
 }

@@ -9,7 +9,7 @@ import type { HttpAnswer } from '../../../shared/http/routes.js'
 import { VERSION } from '../../../shared/util/version.js'
 import type { Controlled } from '../controlled.js'
 import { pageAnswer } from '../page-files.js'
-import { probeAll, storeChecks } from '../probe.js'
+import { probeAll, storeChecks } from '../readiness.js'
 import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
 
 export interface AboutOptions {

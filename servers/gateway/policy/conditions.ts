@@ -1,7 +1,7 @@
 import { cut, shown } from '../../../shared/util/shown.js'
+import type { Fields, Place } from './located-value.js'
 import { type Condition, OPERATORS, type Operator, type Plain, type Subject } from './model.js'
 import { patternProblem } from './operators.js'
-import type { Fields, Place } from './place.js'
 
 export const CONDITION_KEYS = ['path', 'op', 'value'] as const
 

@@ -10,4 +10,4 @@ export type {
   Warning,
 } from './model.js'
 export { PolicyRefusal, type Problem } from './problems.js'
-export { readPolicy, readPolicyFile } from './read.js'
+export { readPolicy, readPolicyFile } from './read-policy.js'

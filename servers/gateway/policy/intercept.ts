@@ -1,6 +1,7 @@
 import { cut, shown } from '../../../shared/util/shown.js'
-import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './common.js'
 import { type CounterFinder, readConditions } from './conditions.js'
+import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './dialect-parts.js'
+import type { Fields, Place } from './located-value.js'
 import {
   type Amount,
   type Condition,
@@ -13,7 +14,6 @@ import {
   WINDOWS,
   type WindowName,
 } from './model.js'
-import type { Fields, Place } from './place.js'
 import { entryOf, type Located, plain } from './problems.js'
 
 const STATE_KEYS = ['counter', 'window', 'increment', 'increment_from'] as const
@@ -89,16 +89,18 @@ function readRule(place: Place, tool: string, counters: CounterFinder): Rule[] {
     }
     return [rule({ kind: 'deny' })]
   }
-  return evaluated(fields, tool, counters, rule, name)
+  return evaluated({ fields, tool, counters, rule, name })
 }
 
-function evaluated(
-  fields: RuleFields,
-  tool: string,
-  counters: CounterFinder,
-  rule: (demand: Demand, message?: string) => Rule,
-  name: string,
-): Rule[] {
+interface Evaluated {
+  fields: RuleFields
+  tool: string
+  counters: CounterFinder
+  rule(demand: Demand, message?: string): Rule
+  name: string
+}
+
+function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
   const place = fields.require('conditions', 'a rule that evaluates has at least one; action: deny has none')
   if (place === undefined) return []
   const conditions = readConditions(place, counters)

@@ -1,5 +1,6 @@
-import { readHead, readTools, readVersion, refuseDoubles } from './common.js'
 import { CONDITION_KEYS, readCondition, readConditions } from './conditions.js'
+import { readHead, readTools, readVersion, refuseDoubles } from './dialect-parts.js'
+import type { Place } from './located-value.js'
 import {
   type Condition,
   type Demand,
@@ -9,7 +10,6 @@ import {
   WINDOW_NAMES,
   WINDOWS,
 } from './model.js'
-import type { Place } from './place.js'
 import { entryOf } from './problems.js'
 
 const ROOT_KEYS = ['version', 'default', 'hide', 'all_tools', 'tools'] as const

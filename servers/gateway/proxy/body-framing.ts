@@ -1,4 +1,4 @@
-import type { Framing } from './answer-head.js'
+import type { Framing } from './response-head.js'
 
 /** What a piece of a body comes to. */
 export interface FramedSink {

@@ -15,16 +15,17 @@ import {
 import { anonymousError, batchRefusal, RpcCode } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
-import { checkBearer } from '../check-bearer.js'
-import type { Gate } from '../gate.js'
-import type { Grant, Grants, SessionOwners } from '../grants.js'
-import { type ReadableBody, readableBody, written } from '../messages.js'
-import type { CallerHeaders } from './caller-headers.js'
-import type { HttpUpstream } from './http-upstream.js'
-import { JudgedPost, OpenCalls } from './judged-post.js'
-import { ProxiedPost } from './proxied-post.js'
-import { relayOther } from './relay-other.js'
-import { framed, STREAM, sendJson } from './send-answer.js'
+import type { Gate } from '../enforcement.js'
+import { checkBearer, type Grant, type Grants, type SessionOwners } from '../grants.js'
+import { type ReadableBody, readableBody, withoutHidden, written } from '../messages.js'
+import type { PolicyEngine } from '../policy/model.js'
+import { JudgedPost, OpenCalls } from './enforce-post.js'
+import { ProxiedPost } from './forward-post.js'
+import type { CallerHeaders } from './forwarded-headers.js'
+import type { HttpUpstream, UpstreamAnswer } from './http-upstream.js'
+import { readAnswer } from './read-response.js'
+import { relayEvents } from './relay-events.js'
+import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
 
 export interface HttpProxyOptions {
   upstream: HttpUpstream
@@ -139,12 +140,28 @@ export class HttpProxy implements HttpFace {
     post.sent(sent)
   }
 
+  /** Passes on a request that carries no message: GET for a stream, DELETE for the end of a session. */
   #other(exchange: Exchange, method: 'GET' | 'DELETE'): void {
     const { upstream, owners } = this.#options
     const { response, grant, session } = exchange
-    const request = { method, ...this.#addressed(exchange) }
-    relayOther(upstream, request, response, grant.engine, status => {
-      if (session !== null && (status === 404 || (method === 'DELETE' && status < 300))) owners.ended(session)
+    const fail = (status: number, why: string) => {
+      sendJson(response, status, {}, JSON.stringify(anonymousError(RpcCode.transport, why)))
+    }
+    const sent = upstream.send(
+      { method, ...this.#addressed(exchange) },
+      {
+        answer(answer) {
+          const { status } = answer
+          if (session !== null && (status === 404 || (method === 'DELETE' && status < 300)))
+            owners.ended(session)
+          if (status < 300 && isEventStream(answer)) relayStream(answer, response, grant.engine)
+          else relayWhole(answer, response, fail)
+        },
+        fail: why => fail(502, why),
+      },
+    )
+    response.on('close', () => {
+      if (!response.writableFinished) sent.abort()
     })
   }
 
@@ -216,5 +233,48 @@ function requireSameNames(headers: IncomingHttpHeaders, { messages, batch }: Rea
   const params = isObject(body.params) ? body.params : {}
   if (name !== undefined && name !== (params.name ?? params.uri)) {
     throw invalidRequest('the header Mcp-Name differs from the name in the body')
+  }
+}
+
+function relayStream(
+  { headers, body }: UpstreamAnswer,
+  response: ServerResponse,
+  engine: Pick<PolicyEngine, 'hides'>,
+): void {
+  response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
+  response.flushHeaders()
+  relayEvents(body, response, {
+    // An answer that is replayed here may be a list of tools.
+    message: message =>
+      Array.isArray(message)
+        ? message.map(one => withoutHidden(one, engine))
+        : withoutHidden(message, engine),
+    // A stream that was cut is one that the caller is to open again.
+    ended: why => (why === undefined ? response.end() : response.destroy()),
+  })
+}
+
+function relayWhole(
+  { status, headers, body }: UpstreamAnswer,
+  response: ServerResponse,
+  fail: (status: number, why: string) => void,
+): void {
+  readAnswer(body, read => {
+    if (response.destroyed) return
+    if (!read.ok) fail(502, `the upstream ${read.why}`)
+    else if (status === 401 || status === 407) {
+      fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
+    } else if (status < 300) response.writeHead(status, passedHeaders(headers)).end()
+    else if (isErrorMessage(read.text)) sendJson(response, status, passedHeaders(headers), read.text)
+    else fail(status, `the upstream answered HTTP ${status}${excerpt(read.text)}`)
+  })
+}
+
+function isErrorMessage(text: string): boolean {
+  try {
+    const message: unknown = JSON.parse(text)
+    return isObject(message) && isObject(message.error)
+  } catch {
+    return false
   }
 }

@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectSecurely } from 'node:tls'
 import { Refusal } from '../../../shared/errors.js'
-import type { AnswerBody } from './answer-body.js'
-import { Connection, type ConnectionSink } from './connection.js'
+import { defined } from '../../../shared/util/defined.js'
+import type { AnswerBody } from './response-body.js'
+import { Connection, type ConnectionSink } from './upstream-connection.js'
 
 export interface UpstreamRequest {
   method: string
@@ -124,7 +125,10 @@ export class HttpUpstream {
   #connect(): Socket {
     const to = { host: this.#host, port: this.#port, noDelay: true }
     if (this.#url.protocol === 'http:') return connect(to)
-    const socket = connectSecurely({ ...to, ...(isIP(this.#host) === 0 && { servername: this.#host }) })
+    const socket = connectSecurely({
+      ...to,
+      ...defined({ servername: isIP(this.#host) === 0 ? this.#host : undefined }),
+    })
     return socket.setNoDelay(true)
   }
 

@@ -3,8 +3,8 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { LineReader } from '../../../shared/mcp/line-reader.js'
 import { defined } from '../../../shared/util/defined.js'
-import type { CommandUpstream } from '../gateway-options.js'
-import { MAX_ANSWER_BYTES } from '../proxy/read-answer.js'
+import type { CommandUpstream } from '../options.js'
+import { MAX_ANSWER_BYTES } from '../proxy/read-response.js'
 
 /** How long a program has to end by itself once its input has, and again once it has been told to. */
 const PATIENCE_MS = 2000

@@ -21,10 +21,9 @@ import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import { VERSION } from '../../../shared/util/version.js'
-import type { CommandUpstream } from '../gateway-options.js'
-import { ChildLink, type SharedPipe } from './child-link.js'
+import type { CommandUpstream } from '../options.js'
 import { Child } from './child-process.js'
-import type { RequestSink, Upstream } from './link.js'
+import type { Link, RequestSink, Upstream } from './link.js'
 
 /** What text has no place for: part of a compressed or binary answer. */
 const BINARY = /[^\P{Cc}\t]|\ufffd/u
@@ -51,7 +50,7 @@ export interface ChildUpstreamOptions {
  * remapped, for two clients may use the same; the first `initialize` reaches it, and its answer stands for
  * all later ones.
  */
-export class ChildUpstream implements Upstream, SharedPipe {
+export class ChildUpstream implements Upstream {
   readonly #log: Log
   readonly #asked = new Map<number, Asked>()
   readonly #links = new Set<ChildLink>()
@@ -310,4 +309,38 @@ function damagedIds(line: string, open: readonly number[]): readonly number[] {
   if (id !== undefined) return [id]
   const message = line === '' || line.startsWith('{') || line.startsWith('[') || BINARY.test(line)
   return message && named === undefined ? open : []
+}
+
+/** One client's share of the pipe. */
+class ChildLink implements Link {
+  closed = false
+  readonly #pipe: ChildUpstream
+
+  constructor(
+    pipe: ChildUpstream,
+    readonly conversation: Conversation,
+  ) {
+    this.#pipe = pipe
+  }
+
+  request(message: JSONRPCRequest, sink: RequestSink): void {
+    this.#pipe.request(this, message, sink)
+  }
+
+  cancel(id: RequestId, reason: string): void {
+    this.#pipe.cancel(this, id, reason)
+  }
+
+  notify(message: JSONRPCNotification): void {
+    this.#pipe.notify(message)
+  }
+
+  respond(message: JsonRpcResponse): void {
+    this.#pipe.respond(this, message)
+  }
+
+  close(): void {
+    this.closed = true
+    this.#pipe.leave(this)
+  }
 }

@@ -10,13 +10,14 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import { defined } from '../../../shared/util/defined.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Grant } from '../grants.js'
-import type { CallerHeaders } from '../proxy/caller-headers.js'
-import { EventReader } from '../proxy/event-reader.js'
+import type { CallerHeaders } from '../proxy/forwarded-headers.js'
 import type { HttpUpstream, Sent, UpstreamAnswer } from '../proxy/http-upstream.js'
-import { readAnswer } from '../proxy/read-answer.js'
-import { excerpt, isEventStream } from '../proxy/send-answer.js'
+import { readAnswer } from '../proxy/read-response.js'
+import { excerpt, isEventStream } from '../proxy/send-response.js'
+import { EventReader } from '../proxy/sse-parser.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
 /** Before a stream that has ended is opened again; the SDK's own client waits as long. */
@@ -37,7 +38,7 @@ export interface HttpLinkOptions {
  * One client's session with an upstream over HTTP: a POST for each of its messages, none of which waits for
  * another's answer.
  */
-export class HttpLink implements Link {
+class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, Sent>()
   /** Requests that wait for the greeting. */
@@ -231,8 +232,7 @@ export class HttpLink implements Link {
       query,
       headers: {
         ...headers,
-        ...(this.#session !== undefined && { 'mcp-session-id': this.#session }),
-        ...(this.#version !== undefined && { 'mcp-protocol-version': this.#version }),
+        ...defined({ 'mcp-session-id': this.#session, 'mcp-protocol-version': this.#version }),
       },
     }
   }

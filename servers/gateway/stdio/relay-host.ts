@@ -16,9 +16,8 @@ import {
   RpcCode,
 } from '../../../shared/mcp/messages.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate, Settled } from '../gate.js'
+import type { Gate, JudgedCall, Settled } from '../enforcement.js'
 import type { Grant } from '../grants.js'
-import type { JudgedCall } from '../judged-call.js'
 import { callOf, repeatedKey, repeatedText, unsound, withoutHidden, written } from '../messages.js'
 import type { Link, Upstream } from './link.js'
 

@@ -4,9 +4,9 @@ import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 import type { GatewayView } from '../../../shared/schemas/gateway.js'
 import { eachFrame } from '../browser-time.js'
 import { NOTHING_ASKED, pendingAt, withJudged, withTurned } from '../model/gateway-log.js'
-import { ask } from './ask.js'
 import { instanceNow } from './clock.js'
 import { keepTo } from './connection.js'
+import { ask } from './request.js'
 import { somethingHappened } from './state.js'
 
 /** The gateways in front of the servers. */

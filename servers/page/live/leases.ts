@@ -1,8 +1,8 @@
 import { computed, signal } from '@preact/signals'
 import type { SafebotView } from '../../safebot/view.js'
 import { type KnownLeases, type LeaseEvent, leaseEventsOf, mayClaim, withLeases } from '../model/leases.js'
-import { ask } from './ask.js'
 import { calls } from './calls.js'
+import { ask } from './request.js'
 
 /** As far back as claims are looked into. */
 const MOST_CLAIMS = 100

@@ -1,13 +1,13 @@
 import { signal } from '@preact/signals'
 import type { z } from 'zod'
+import type { faultsAnswer, overlaysAnswer } from '../../control/schemas/faults-and-overlays.js'
 import type { StateAnswer } from '../../control/schemas/state.js'
-import type { faultsAnswer, overlaysAnswer } from '../../control/schemas/trouble.js'
 import type { InstanodeView } from '../../instanode/view.js'
 import type { SafebotView } from '../../safebot/view.js'
 import { later, machineNow } from '../browser-time.js'
-import { ask } from './ask.js'
 import { sawClock } from './clock.js'
 import { sawLeases } from './leases.js'
+import { ask } from './request.js'
 import { anyOpen } from './secrets.js'
 
 export type State = StateAnswer<InstanodeView, SafebotView>

@@ -46,7 +46,7 @@ export function ratesOf(calls: readonly Call[], nowMs: number): Rate[] {
   return [...rates.values()].sort((one, other) => other.total - one.total)
 }
 
-export function sumOf(counts: Readonly<Record<Outcome, number>>): number {
+function sumOf(counts: Readonly<Record<Outcome, number>>): number {
   return OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0)
 }
 

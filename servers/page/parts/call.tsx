@@ -1,9 +1,9 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Outcome as OutcomeName } from '../../../shared/journal/outcome.js'
 import { beginningOf, maskSecrets } from '../../../shared/util/secrets.js'
-import { ask } from '../live/ask.js'
+import { ask } from '../live/request.js'
 import { type Call, nameOf } from '../model/call-log.js'
-import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../model/words.js'
+import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../model/format.js'
 import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
 

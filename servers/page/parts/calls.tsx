@@ -1,10 +1,11 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { defined } from '../../../shared/util/defined.js'
 import { calls, dropped, filter, shownCalls, shownSeqs } from '../live/calls.js'
 import { state } from '../live/state.js'
-import { counted } from '../model/words.js'
+import { counted } from '../model/format.js'
 import { CallDetails, CallRow } from './call.js'
 import { Empty, Section } from './elements.js'
-import { useRowHeight, useRows } from './use-rows.js'
+import { useRowHeight, useRows } from './use-virtual-rows.js'
 
 /** What reached the servers, as it does. */
 export function Calls() {
@@ -145,7 +146,11 @@ function NoCalls() {
   const tool = safebot ? 'create_room' : 'list_resources'
   const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${tool}","arguments":{}}}`
   return (
-    <Empty {...(url && { command: `curl -s ${url} -H 'Content-Type: application/json' \\\n  -d '${body}'` })}>
+    <Empty
+      {...defined({
+        command: url ? `curl -s ${url} -H 'Content-Type: application/json' \\\n  -d '${body}'` : undefined,
+      })}
+    >
       No call has reached the servers yet. It is shown here as it comes, without a reload. Try one:
     </Empty>
   )

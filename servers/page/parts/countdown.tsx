@@ -1,5 +1,5 @@
 import { instanceNow } from '../live/clock.js'
-import { leftInWords } from '../model/words.js'
+import { leftInWords } from '../model/format.js'
 
 interface CountdownProps {
   /** Instants of the instance's clock, ISO 8601. */

@@ -1,8 +1,8 @@
 import type { Approval, ApprovalDecision } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
-import { busy, doIt } from '../live/deeds.js'
+import { busy, doIt } from '../live/actions.js'
 import { audit, gateways, pending } from '../live/gateways.js'
-import { counted, durationInWords, timeOfDay } from '../model/words.js'
+import { counted, durationInWords, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Scrolled, Section } from './elements.js'
 

@@ -1,9 +1,9 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { instanceNow } from '../live/clock.js'
 import { knownLeases, leaseEvents } from '../live/leases.js'
+import { dayAndTime, leftInWords, timeOfDay } from '../model/format.js'
 import { type LeaseSpan, leaseSpans } from '../model/leases.js'
 import { type TimeAxis, timeAxis } from '../model/time-axis.js'
-import { dayAndTime, leftInWords, timeOfDay } from '../model/words.js'
 import { Scrolled } from './elements.js'
 
 const WORDS = { acked: 'acknowledged', expired: 'expired', held: 'held until' } as const

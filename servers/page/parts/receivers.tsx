@@ -1,6 +1,7 @@
+import { defined } from '../../../shared/util/defined.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/words.js'
+import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
 import { Empty, Facts, Scrolled, Section } from './elements.js'
 import { Lifetime, type Resource } from './resources.js'
 import { Masked, SecretText } from './secret-text.js'
@@ -81,7 +82,7 @@ function DeliveryLine({
           <span class="dim">{bytesInWords(bodyBytes)}</span>{' '}
           <span class="mono delivery-body">{maskSecrets(body).slice(0, 80)}</span>
         </summary>
-        <Facts facts={{ ...(query !== '' && { query }), ...headers }} />
+        <Facts facts={{ ...defined({ query: query === '' ? undefined : query }), ...headers }} />
         <Scrolled label="body" class="body">
           <pre>
             <SecretText text={body} />

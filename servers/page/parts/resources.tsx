@@ -1,6 +1,6 @@
 import type { InstanodeView } from '../../instanode/view.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MOST_SHOWN } from '../model/words.js'
+import { bytesInWords, countOfShown, MOST_SHOWN } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Section } from './elements.js'
 import { Masked } from './secret-text.js'

@@ -4,8 +4,8 @@ import { OUTCOMES } from '../../../shared/journal/outcome.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { every, machineNow } from '../browser-time.js'
 import { calls } from '../live/calls.js'
+import { countOfShown, MOST_SHOWN, outcomeInWords } from '../model/format.js'
 import { type Rate, ratesOf, SECONDS } from '../model/rates.js'
-import { countOfShown, MOST_SHOWN, outcomeInWords } from '../model/words.js'
 import { Empty, Scrolled, Section } from './elements.js'
 
 /** Pixels of a second's bar, and of the picture. */

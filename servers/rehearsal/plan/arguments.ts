@@ -1,4 +1,7 @@
 import { isObject } from '../../../shared/util/is-object.js'
+import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
+import { testOf } from '../../gateway/policy/operators.js'
+import { around } from './condition-values.js'
 
 /** Arguments that make sense of each known tool, in the words of a scenario; every one that may be given is there. */
 const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -33,7 +36,7 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What a tool is called with; a tool of another server with nothing. */
-export function usualArguments(tool: string): Record<string, unknown> {
+function usualArguments(tool: string): Record<string, unknown> {
   const full = fullArguments(tool)
   const usual = Object.hasOwn(USUAL, tool) ? USUAL[tool] : undefined
   if (usual === undefined) return full
@@ -59,4 +62,62 @@ export function withValue(
 /** As a text that a scenario does not take for a reference. */
 export function literally(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith('$') ? `$${value}` : value
+}
+
+/** Arguments with real values where they have references, as they will be sent. */
+export type Sample = (args: unknown) => Record<string, unknown>
+
+/** The rules a call of the tool meets. */
+export function rulesOf(policy: Policy, tool: string): readonly Rule[] {
+  return [...(policy.tools.get(tool) ?? []), ...policy.everyTool]
+}
+
+/**
+ * Arguments that a tool's rules have nothing against, as far as they can be found: the usual ones, changed
+ * as little as its rules ask for.
+ */
+export function passingArguments(policy: Policy, tool: string, sample: Sample): Record<string, unknown> {
+  let args = usualArguments(tool)
+  for (const { demand } of rulesOf(policy, tool)) {
+    if (demand.kind === 'require') {
+      for (const condition of demand.conditions)
+        args = adjusted({ args, condition, wanted: true, sample, tool })
+    } else if (
+      demand.kind === 'forbid' &&
+      demand.conditions.every(condition => holds(args, condition, sample))
+    ) {
+      // One of them is enough to let the call be.
+      const [condition] = demand.conditions
+      if (condition !== undefined) args = adjusted({ args, condition, wanted: false, sample, tool })
+    }
+  }
+  return args
+}
+
+interface Adjusting {
+  args: Record<string, unknown>
+  condition: Condition
+  /** Whether the condition is to hold. */
+  wanted: boolean
+  sample: Sample
+  tool: string
+}
+
+/** Changes arguments so that a condition holds, or does not. */
+function adjusted({ args, condition, wanted, sample, tool }: Adjusting): Record<string, unknown> {
+  const { subject } = condition
+  if (subject.from !== 'args' || holds(args, condition, sample) === wanted) return args
+  const known = fullArguments(tool)
+  const full = withValue(args, subject.keys, argumentAt(known, subject.keys))
+  if (holds(full, condition, sample) === wanted) return full
+  const without = withValue(args, subject.keys, undefined)
+  if (holds(without, condition, sample) === wanted) return without
+  const { holding, failing } = around(condition, argumentAt(sample(args), subject.keys))
+  return withValue(args, subject.keys, literally(wanted ? holding : failing))
+}
+
+/** Whether a condition holds for arguments, a counter's taken to stand at nothing. */
+function holds(args: unknown, { subject, op, value }: Condition, sample: Sample): boolean {
+  const actual = subject.from === 'args' ? argumentAt(sample(args), subject.keys) : 0
+  return testOf(op, value)(actual)
 }

@@ -1,14 +1,15 @@
 import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import { shown } from '../../../shared/util/shown.js'
 import { toolsOf } from '../../gateway/policy/explain.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
-import type { Policy, Rule } from '../../gateway/policy/model.js'
-import type { Group, Step } from '../scenario.js'
-import { resolved } from '../stage/props.js'
-import { conditionSteps, withoutValues } from './condition-steps.js'
-import { limitsOf, type Spending } from './exhaust.js'
-import { limitGroups, type Planned } from './limit-groups.js'
-import { passingArguments, rulesOf, type Sample } from './passing.js'
+import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
+import type { CallStep, Group, Step } from '../scenario.js'
+import { resolved } from '../stage/fixtures.js'
+import { fullArguments, literally, passingArguments, rulesOf, type Sample, withValue } from './arguments.js'
+import { around } from './condition-values.js'
+import { limitsOf, type Spending } from './exhaust-limit.js'
+import { limitGroups, type Planned } from './limit-steps.js'
 
 /** Whatever a policy says, no window is waited out for longer than it lasts. */
 const SHORTEST_MS = 60_000
@@ -25,7 +26,7 @@ export interface PlanOptions {
 }
 
 /** How far apart fresh groups begin: by then every window has turned. */
-export function freshMs(policy: Policy): number {
+function freshMs(policy: Policy): number {
   return Math.max(SHORTEST_MS, ...limitsOf(policy).map(({ windowMs }) => windowMs))
 }
 
@@ -132,4 +133,87 @@ function sampled(args: unknown, examples: ReadonlyMap<string, unknown>): Record<
 
 function passed(steps: readonly Step[]): number {
   return steps.reduce((sum, step) => sum + ('advance' in step ? step.advance : 0), 0)
+}
+
+/** Each condition on a tool's arguments: with a value that holds, with one that does not, and without the argument. */
+function conditionSteps(policy: Policy, tool: string, sample: Sample): CallStep[] {
+  const passing = passingArguments(policy, tool, sample)
+  return rulesOf(policy, tool).flatMap(({ demand }) => {
+    if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
+    // Only with all others holding does what is forbidden hang on this one.
+    const base = demand.kind === 'forbid' ? allHolding(demand, passing, sample, tool) : passing
+    return demand.conditions.flatMap(condition => stepsOf(tool, condition, base, sample))
+  })
+}
+
+/** The conditions for which no value was found, on one side or on both: nobody but the policy's author knows one. */
+function withoutValues(policy: Policy, tool: string, sample: Sample): string[] {
+  const passing = passingArguments(policy, tool, sample)
+  return rulesOf(policy, tool).flatMap(({ demand }) => {
+    if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
+    return demand.conditions.flatMap(condition => {
+      if (condition.subject.from !== 'args' || condition.op === 'exists') return []
+      const { holding, failing } = valuesFor(condition, passing, sample, tool)
+      const sides = [
+        ...(holding === undefined ? ['holds'] : []),
+        ...(failing === undefined ? ['does not hold'] : []),
+      ]
+      return sides.map(side => `${condition.path} ${condition.op} ${shown(condition.value)} ${side}`)
+    })
+  })
+}
+
+function allHolding(
+  demand: Extract<Rule['demand'], { kind: 'forbid' }>,
+  passing: Record<string, unknown>,
+  sample: Sample,
+  tool: string,
+): Record<string, unknown> {
+  return demand.conditions.reduce((args, condition) => {
+    const { subject } = condition
+    if (subject.from !== 'args') return args
+    const { holding } = valuesFor(condition, args, sample, tool)
+    return withValue(args, subject.keys, literally(holding))
+  }, passing)
+}
+
+function stepsOf(
+  tool: string,
+  condition: Condition,
+  base: Record<string, unknown>,
+  sample: Sample,
+): CallStep[] {
+  const { subject, path, op } = condition
+  if (subject.from !== 'args') return []
+  const { holding, failing } = valuesFor(condition, base, sample, tool)
+  const step = (value: unknown, say: string): CallStep => ({
+    call: tool,
+    args: withValue(base, subject.keys, value),
+    say,
+  })
+  const given = argumentAt(base, subject.keys)
+  return [
+    ...(holding === undefined ? [] : [step(referenceOr(holding, given, sample), `${path} ${op} holds`)]),
+    ...(failing === undefined ? [] : [step(literally(failing), `${path} ${op} does not hold`)]),
+    step(undefined, `${path} left out`),
+  ]
+}
+
+function valuesFor(condition: Condition, args: Record<string, unknown>, sample: Sample, tool: string) {
+  const { subject, op, value } = condition
+  if (subject.from !== 'args') return { holding: undefined, failing: undefined }
+  const known =
+    argumentAt(sample(args), subject.keys) ?? argumentAt(sample(fullArguments(tool)), subject.keys)
+  const { holding, failing } = around(condition, known)
+  if (op !== 'exists') return { holding, failing }
+  // To be there or not is all that counts.
+  return value === true
+    ? { holding: known ?? 'rehearsal', failing: undefined }
+    : { holding: undefined, failing: known ?? 'rehearsal' }
+}
+
+/** What was prepared is prepared anew for each call: the reference goes into the step, not what it stood for once. */
+function referenceOr(value: unknown, given: unknown, sample: Sample): unknown {
+  const stands = typeof given === 'string' ? argumentAt(sample({ given }), ['given']) : given
+  return stands === value ? given : literally(value)
 }

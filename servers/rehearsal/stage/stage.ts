@@ -5,7 +5,7 @@ import type { JournalEntry } from '../../../shared/journal/entry.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { KNOWN_TOOLS, knownTool } from '../../gateway/policy/known-tools.js'
 import { createUnderstudy, type Understudy } from '../../understudy/understudy.js'
-import { Props, resolved } from './props.js'
+import { Props, resolved } from './fixtures.js'
 
 export interface StageOptions {
   /** Those that take part. */

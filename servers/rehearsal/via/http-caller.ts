@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import { EventReader } from '../../gateway/proxy/event-reader.js'
+import { EventReader } from '../../gateway/proxy/sse-parser.js'
 import { type Answer, type Caller, deadline, INITIALIZE, PATIENCE_MS, REVISION } from './caller.js'
 
 const KEPT = { keepAlive: true, maxSockets: 1 }

@@ -17,7 +17,7 @@ const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters,
  * An attack as data: what of the stand-ins turns hostile. Inert: what it tells an agent to do leads to
  * `.invalid` or to a room of this process, and what it gives away are canaries.
  */
-export const attackSchema = strict({
+const attackSchema = strict({
   name,
   about: z.string().describe('one sentence, for whoever starts it'),
   overlays: z.array(overlaySchema).exactOptional(),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { builtin, rehearse, url } from '../../../servers/rehearsal/index.js'
-import type { OpenWay } from '../../../servers/rehearsal/via/way.js'
+import type { OpenWay } from '../../../servers/rehearsal/via/gateway.js'
 import { broken, policyFile, straightTo, wrongOf } from '../../support/gateway/rehearse.js'
 
 const JSON_POLICY = 'policylayer/safebot.json'

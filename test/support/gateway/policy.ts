@@ -1,7 +1,7 @@
 import { createEngine } from '../../../servers/gateway/policy/engine.js'
 import type { Decision, PolicyCall } from '../../../servers/gateway/policy/model.js'
 import { PolicyRefusal } from '../../../servers/gateway/policy/problems.js'
-import { readPolicy } from '../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../servers/gateway/policy/read-policy.js'
 import { Clock } from '../../../shared/clock/clock.js'
 
 /** An engine on a clock of its own, and a short way to ask it. */

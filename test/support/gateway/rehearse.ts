@@ -7,7 +7,7 @@ import { readPolicy } from '../../../servers/gateway/policy/index.js'
 import type { Policy } from '../../../servers/gateway/policy/model.js'
 import type { Rehearsal } from '../../../servers/rehearsal/index.js'
 import { url } from '../../../servers/rehearsal/index.js'
-import type { OpenWay } from '../../../servers/rehearsal/via/way.js'
+import type { OpenWay } from '../../../servers/rehearsal/via/gateway.js'
 
 const ROOT = join(import.meta.dirname, '../../..')
 

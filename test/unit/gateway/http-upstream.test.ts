@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { HttpUpstream } from '../../../servers/gateway/proxy/http-upstream.js'
-import { readAnswer } from '../../../servers/gateway/proxy/read-answer.js'
+import { readAnswer } from '../../../servers/gateway/proxy/read-response.js'
 
 /** An upstream that answers every request with these pieces, byte for byte. */
 async function upstreamOf(answer: (socket: Socket, request: string) => void) {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { explainPolicy } from '../../../../servers/gateway/policy/explain.js'
 import { KNOWN_TOOLS } from '../../../../servers/gateway/policy/known-tools.js'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { reviewPolicy } from '../../../../servers/gateway/policy/review.js'
 
 const root = join(import.meta.dirname, '../../../../fixtures/policies')

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { problemsOf } from '../../../support/gateway/policy.js'
 
 const inRule = (rule: string, tool = 't') => `version: "1"\ntools:\n  ${tool}:\n    rules:\n      - ${rule}`

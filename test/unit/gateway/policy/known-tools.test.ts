@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { KNOWN_TOOLS } from '../../../../servers/gateway/policy/known-tools.js'
-import { DAILY_PROVISIONS } from '../../../../servers/gateway/policy/review-rules.js'
+import { DAILY_PROVISIONS } from '../../../../servers/gateway/policy/review.js'
 import { DAILY_CAP } from '../../../../servers/instanode/limits.js'
 import { createUnderstudy } from '../../../../servers/understudy/understudy.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { policyLayer, problemsOf } from '../../../support/gateway/policy.js'
 
 const limit = { counter: 'c', window: 'minute', max: 30, scope: 'grant' }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createEngine } from '../../../../servers/gateway/policy/engine.js'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { Clock } from '../../../../shared/clock/clock.js'
 import { engineOf, intercept, policyLayer } from '../../../support/gateway/policy.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { explainPolicy } from '../../../../servers/gateway/policy/explain.js'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { reviewPolicy } from '../../../../servers/gateway/policy/review.js'
 import { intercept, policyLayer } from '../../../support/gateway/policy.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PolicyRefusal } from '../../../../servers/gateway/policy/problems.js'
-import { readPolicy } from '../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
 import { problemsOf } from '../../../support/gateway/policy.js'
 
 describe('YAML', () => {

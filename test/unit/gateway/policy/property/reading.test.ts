@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createEngine } from '../../../../../servers/gateway/policy/engine.js'
 import { PolicyRefusal } from '../../../../../servers/gateway/policy/problems.js'
-import { readPolicy } from '../../../../../servers/gateway/policy/read.js'
+import { readPolicy } from '../../../../../servers/gateway/policy/read-policy.js'
 import { reviewPolicy } from '../../../../../servers/gateway/policy/review.js'
 import { Clock } from '../../../../../shared/clock/clock.js'
 

@@ -1,0 +1,137 @@
+import type { z } from 'zod'
+import { Refusal } from '../../../shared/errors.js'
+import { defined } from '../../../shared/util/defined.js'
+import { errorAnswer } from '../schemas/health.js'
+import { type ServerEvent, serverEvents } from './events.js'
+
+export interface ControlRequest {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** With its slash, and its query. */
+  path: string
+  body?: unknown
+  headers?: Record<string, string>
+  signal?: AbortSignal | undefined
+}
+
+/** Where a stream is to begin. */
+export interface Resumption {
+  /** With what is kept behind this seq; 0: with all. Without it: with what comes. */
+  after?: number
+  /** The `id` of the last event that was seen: go on behind it. */
+  lastEventId?: string
+  signal?: AbortSignal
+}
+
+/** Asks a control plane, and reads what it answers. */
+export class Exchange {
+  readonly #base: string
+
+  /** @param base of the control plane, e.g. `http://127.0.0.1:4800` */
+  constructor(base: string) {
+    this.#base = base.replace(/\/+$/, '')
+  }
+
+  /** @throws ControlError for what it refuses, and for an answer that is not of the schema */
+  async read<Schema extends z.ZodType>(request: ControlRequest, schema: Schema): Promise<z.output<Schema>> {
+    const response = await this.open(request)
+    const answer = schema.safeParse(parsed(await response.text()))
+    if (answer.success) return answer.data
+    const [issue] = answer.error.issues
+    throw new ControlError(
+      response.status,
+      'bad_answer',
+      `${request.method} ${request.path} was answered with something else than this client knows (${issue?.path.join('.')}: ${issue?.message})`,
+      'use the client of the same version as the server',
+    )
+  }
+
+  /**
+   * The answer as it begins.
+   *
+   * @throws ControlError; the reason of `signal`
+   */
+  async open({ method, path, body, headers, signal }: ControlRequest): Promise<Response> {
+    const response = await this.#fetched(path, {
+      method,
+      headers: {
+        ...headers,
+        ...defined({ 'Content-Type': body === undefined ? undefined : 'application/json' }),
+      },
+      ...defined({ body: body === undefined ? undefined : JSON.stringify(body), signal }),
+    })
+    if (response.ok) return response
+    const text = await response.text()
+    const refused = errorAnswer.safeParse(parsed(text))
+    if (!refused.success) {
+      throw new ControlError(
+        response.status,
+        'bad_answer',
+        `${method} ${path} was answered ${response.status}: ${text.slice(0, 200)}`,
+      )
+    }
+    const { code, message, hint } = refused.data.error
+    throw new ControlError(response.status, code, message, hint ?? undefined)
+  }
+
+  /** The events of a stream, until it is left. */
+  async *events(
+    path: string,
+    { lastEventId, signal }: { lastEventId: string | undefined; signal: AbortSignal | undefined },
+  ): AsyncGenerator<ServerEvent> {
+    const headers: Record<string, string> = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
+    const { body } = await this.open({ method: 'GET', path, headers, signal })
+    if (body !== null) yield* serverEvents(body)
+  }
+
+  async #fetched(path: string, init: RequestInit): Promise<Response> {
+    try {
+      return await fetch(`${this.#base}${path}`, init)
+    } catch (error) {
+      init.signal?.throwIfAborted()
+      const cause =
+        error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+      throw new ControlError(
+        0,
+        'unreachable',
+        `${this.#base} cannot be reached (${cause})`,
+        'start it (understudy up), or give the URL that it prints as control',
+      )
+    }
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What is null is empty in a URL, and what has parts is JSON. */
+export function queryOf(request: Readonly<Record<string, unknown>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(request)) {
+    if (value !== undefined)
+      query.set(
+        name,
+        typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? ''),
+      )
+  }
+  return query.size === 0 ? '' : `?${query}`
+}
+
+/** What the control plane has refused, or why it could not be asked (status 0). */
+export class ControlError extends Refusal {
+  override readonly name = 'ControlError'
+
+  /** @param status HTTP; 0: there was no answer */
+  constructor(
+    readonly status: number,
+    code: string,
+    message: string,
+    hint?: string,
+  ) {
+    super(code, message, hint)
+  }
+}

@@ -1,0 +1,86 @@
+import type { FaultTable } from '../../../shared/faults/table.js'
+import { type Operation, operation } from '../../../shared/http/operation.js'
+import type { Catalogue } from '../../../shared/overlays/overlays.js'
+import {
+  faultsAnswer,
+  faultsRequest,
+  overlaysAnswer,
+  overlaysRequest,
+} from '../schemas/faults-and-overlays.js'
+import { proven } from '../schemas/journal.js'
+
+/** What is to go wrong. */
+export function faultRoutes(table: FaultTable): Operation[] {
+  const path = '/faults'
+  const answer = faultsAnswer
+  const listed = () => ({ faults: table.list() })
+  return [
+    operation({ method: 'GET', path, summary: 'The faults that are set', answer, run: listed }),
+    operation({
+      method: 'PUT',
+      path,
+      summary: 'Set faults in place of all there are, all counts at 0; or change nothing',
+      body: faultsRequest,
+      bodyCode: 'bad_fault',
+      answer,
+      run({ body }) {
+        table.set(body.faults.map(({ hits, ...fault }) => fault))
+        return listed()
+      },
+    }),
+    operation({
+      method: 'DELETE',
+      path,
+      summary: 'Set none',
+      answer,
+      run() {
+        table.clear()
+        return listed()
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/faults/expect-all-hit',
+      summary: 'Prove that every fault came; 409 lists those that did not',
+      answer: proven,
+      refusals: [409],
+      run() {
+        table.expectAllHit()
+        return { ok: true } as const
+      },
+    }),
+  ]
+}
+
+/** What the lists of tools show. */
+export function catalogueRoutes(catalogue: Catalogue): Operation[] {
+  const path = '/catalogue'
+  const answer = overlaysAnswer
+  const listed = () => ({ overlays: catalogue.list() })
+  return [
+    operation({ method: 'GET', path, summary: 'The overlays on the lists of tools', answer, run: listed }),
+    operation({
+      method: 'PUT',
+      path,
+      summary: 'Lay overlays in place of all there are; or change nothing',
+      body: overlaysRequest,
+      bodyCode: 'bad_overlay',
+      answer,
+      refusals: [409],
+      run({ body }) {
+        catalogue.set(body.overlays.map(({ lists, inEffect, ...overlay }) => overlay))
+        return listed()
+      },
+    }),
+    operation({
+      method: 'DELETE',
+      path,
+      summary: 'Show the genuine lists',
+      answer,
+      run() {
+        catalogue.clear()
+        return listed()
+      },
+    }),
+  ]
+}

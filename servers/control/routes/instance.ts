@@ -1,0 +1,138 @@
+import { changeSchema } from '../../../shared/clock/change.js'
+import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
+import { type Operation, operation } from '../../../shared/http/operation.js'
+import type { ControlledServer, Instance } from '../../../shared/instance.js'
+import { account, planRequest } from '../../../shared/schemas/account.js'
+import { defined } from '../../../shared/util/defined.js'
+import type { Controlled } from '../controlled.js'
+import { advanceRequest, clockState, clockStateOf } from '../schemas/clock.js'
+import { LATEST, replicasAnswer, stateAnswer, stateQuery } from '../schemas/state.js'
+
+/** What exists now. */
+export function stateRoutes({ instance, instanode, safebot, views }: Controlled<unknown>): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/state',
+      summary: 'What exists now',
+      query: stateQuery,
+      answer: stateAnswer(views),
+      async run({ query }) {
+        const request = stateRequest(query)
+        return {
+          instance: instance.name,
+          clock: clockStateOf(instance.clock),
+          ...defined({
+            instanode: await instanode?.state(request),
+            safebot: await safebot?.state(request),
+          }),
+        }
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/state/instanode',
+      summary: 'Resources, receivers, accounts, calls under way',
+      query: stateQuery,
+      answer: views.instanode,
+      refusals: [404],
+      run: ({ query }) => present('instanode', instanode).state(stateRequest(query)),
+    }),
+    operation({
+      method: 'GET',
+      path: '/state/safebot',
+      summary: 'Rooms with their messages, cursors and leases; calls under way',
+      query: stateQuery,
+      answer: views.safebot,
+      refusals: [404],
+      run: ({ query }) => present('safebot', safebot).state(stateRequest(query)),
+    }),
+  ]
+}
+
+/** Plans of accounts. */
+export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanode'>): Operation[] {
+  return [
+    operation({
+      method: 'POST',
+      path: '/accounts/:id',
+      summary: 'Upgrade or downgrade an account, and what it owns with it',
+      body: planRequest,
+      bodyCode: 'bad_plan',
+      answer: account,
+      refusals: [404],
+      run: ({ body, call }) => present('instanode', instanode).setPlan(call.params.id ?? '', body.plan),
+    }),
+  ]
+}
+
+function stateRequest({ secrets = false, latest = LATEST }: { secrets?: boolean; latest?: number }) {
+  return { secrets, latest }
+}
+
+function present<Server extends ControlledServer<unknown>>(name: string, server: Server | undefined): Server {
+  if (server !== undefined) return server
+  throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows what it has')
+}
+
+/** Who else stands for the same. */
+export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
+  return operation({
+    method: 'GET',
+    path: '/replicas',
+    summary: 'The instances that share a store with this one, itself among them',
+    answer: replicasAnswer,
+    refusals: [503],
+    async run() {
+      if (store === undefined) return { store: null, replicas: [] }
+      const live = await store.replicas()
+      const replicas = live.map(({ number, instance, startedAt }) => ({
+        number,
+        instance,
+        startedAt: startedAt.toISOString(),
+        self: number === store.replica,
+      }))
+      return { store: store.shown, replicas }
+    },
+  })
+}
+
+/** What time it is, and how it passes. */
+export function clockRoutes(clock: Clock): Operation[] {
+  return [
+    operation({
+      method: 'GET',
+      path: '/clock',
+      summary: 'What time it is',
+      answer: clockState,
+      run: () => clockStateOf(clock),
+    }),
+    operation({
+      method: 'PUT',
+      path: '/clock',
+      summary: 'Set the mode, the time, or both; answers when all that fell due has run',
+      body: changeSchema,
+      bodyCode: 'bad_clock',
+      answer: clockState,
+      refusals: [409, 503],
+      async run({ body }) {
+        await clock.set(body)
+        return clockStateOf(clock)
+      },
+    }),
+    operation({
+      method: 'POST',
+      path: '/clock/advance',
+      summary: 'Move time forward; answers when all that fell due has run',
+      body: advanceRequest,
+      bodyCode: 'bad_advance',
+      answer: clockState,
+      refusals: [503],
+      async run({ body }) {
+        await clock.advance(body.ms)
+        return clockStateOf(clock)
+      },
+    }),
+  ]
+}

@@ -1,0 +1,252 @@
+import type { CallToolResult, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { type Clock, machineNow } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import { argsHash } from '../../shared/journal/entry.js'
+import type { Approval } from '../../shared/schemas/approval.js'
+import type { AuditEntry, AuditOutcome, UpstreamEnd } from '../../shared/schemas/audit.js'
+import { isObject } from '../../shared/util/is-object.js'
+import type { Log } from '../../shared/util/log.js'
+import type { Approvals } from './approvals.js'
+import type { Audit, AuditRecorder } from './audit.js'
+import type { Grant } from './grants.js'
+import { type Denial, denialResult, type ToolCall } from './messages.js'
+import type { Decision, Settlement } from './policy/model.js'
+
+/** What an audit shows of names that a caller is free to make up. */
+const SHOWN_KEYS = 50
+const SHOWN_CHARS = 200
+
+/** Who calls, and which of its requests it is. */
+export interface Asker {
+  readonly grant: Grant
+  readonly session: string | null
+  /** Null for a notification. */
+  readonly requestId: RequestId | null
+  /** Whether it may be held for an approval; one of a batch would hold the others up. */
+  readonly patient: boolean
+}
+
+/** What becomes of a call. */
+export type Verdict =
+  | { kind: 'pass'; call: JudgedCall }
+  | { kind: 'deny'; result: CallToolResult }
+  /** Somebody is asked; `withdraw` takes the call back, since its caller has. */
+  | { kind: 'hold'; decided: Promise<Settled>; withdraw(): void }
+
+export type Settled = Exclude<Verdict, { kind: 'hold' }>
+
+type Allowed = Extract<Decision, { outcome: 'allow' }>
+
+/** A call that is being judged. */
+interface Judging {
+  readonly facts: CallFacts
+  readonly record: AuditRecorder
+}
+
+/** Why a call needs an approval. */
+interface Reason {
+  rule: string
+  message: string
+}
+
+interface GateOptions {
+  clock: Clock
+  audit: Audit
+  approvals: Approvals
+  /** How long a call is held for its approval, by the clock; 0 refuses it at once, with the approval's id. */
+  holdMs: number
+  log: Log
+}
+
+/** Where every call is held to its policy. What cannot be judged does not pass. */
+export class Gate {
+  readonly #options: GateOptions
+
+  constructor(options: GateOptions) {
+    this.#options = options
+  }
+
+  judge(call: ToolCall, asker: Asker): Verdict {
+    const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder() }
+    const decision = this.#decide(call, asker.grant, false)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision)
+    const { rule, message } = decision
+    if (decision.outcome === 'deny') return this.#deny(judging, { outcome: 'denied', rule, message })
+    return this.#approve(call, judging, { rule, message }, asker)
+  }
+
+  #decide({ tool, args }: ToolCall, grant: Grant, approved: boolean): Decision {
+    try {
+      return grant.engine.decide({ tool, args, grant: grant.label, approved })
+    } catch (error) {
+      this.#options.log.error('the policy could not judge a call, which is denied', error)
+      return {
+        outcome: 'deny',
+        rule: '(internal error)',
+        message: 'the policy could not be applied to this call',
+      }
+    }
+  }
+
+  #pass(judging: Judging, decision: Allowed, reason?: Reason & { approval: string }): Settled {
+    const outcome = reason === undefined ? 'allowed' : 'approved'
+    const settle = (answer: Settlement) => decision.settle(answer)
+    return { kind: 'pass', call: new JudgedCall({ ...judging, outcome, settle, ...reason }) }
+  }
+
+  #approve(call: ToolCall, judging: Judging, { rule, message }: Reason, asker: Asker): Verdict {
+    const { approvals, holdMs, clock } = this.#options
+    const { grant, tool, argumentKeys, argsHash } = judging.facts
+    const request = { grant, tool, argumentKeys, argsHash, rule, message }
+    const settle = (approval: Approval): Settled => {
+      const { id, state } = approval
+      if (state === 'used')
+        return this.#passApproved(call, judging, { rule, message, approval: id }, asker.grant)
+      const refused = state !== 'pending'
+      const why = refused
+        ? `${message} Approval ${id} was ${state}.`
+        : `${message} ${pendingText(approval, clock.now())}`
+      return this.#deny(judging, {
+        outcome: refused ? 'refused' : 'approval_required',
+        rule,
+        message: why,
+        approval: id,
+      })
+    }
+    const before = approvals.decided(request)
+    if (before !== undefined) return settle(before)
+    let approval: Approval
+    try {
+      approval = approvals.request(request)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      return this.#deny(judging, { outcome: 'denied', rule, message: error.sentence })
+    }
+    if (holdMs === 0 || !asker.patient) return settle(approval)
+    const { id } = approval
+    const decided = approvals.wait(approval, holdMs).then(settle)
+    return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
+  }
+
+  /** The other rules hold for an approved call, too: by now its quota may be spent. */
+  #passApproved(
+    call: ToolCall,
+    judging: Judging,
+    reason: Reason & { approval: string },
+    grant: Grant,
+  ): Settled {
+    const decision = this.#decide(call, grant, true)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision, reason)
+    const { rule, message } = decision
+    return this.#deny(judging, { outcome: 'denied', rule, message, approval: reason.approval })
+  }
+
+  #deny({ facts, record }: Judging, denial: Omit<Denial, 'tool' | 'grant'>): Settled {
+    const { rule, message, approval = null } = denial
+    const outcome = denial.outcome === 'refused' ? 'refused' : 'denied'
+    record({ ...facts, outcome, rule, message, approval, upstream: null })
+    return { kind: 'deny', result: denialResult({ tool: facts.tool, grant: facts.grant, ...denial }) }
+  }
+
+  #factsOf({ tool, args }: ToolCall, { grant, session, requestId }: Asker): CallFacts {
+    return {
+      at: new Date(this.#options.clock.now()).toISOString(),
+      grant: grant.label,
+      session,
+      requestId: typeof requestId === 'string' ? copyOf(requestId) : requestId,
+      tool: copyOf(tool),
+      argumentKeys: isObject(args) ? Object.keys(args).slice(0, SHOWN_KEYS).map(copyOf) : [],
+      argsHash: hashOrNull(args),
+    }
+  }
+}
+
+/** Its first characters. A slice would keep the whole text in memory for as long as the audit keeps the slice. */
+function copyOf(text: string): string {
+  return text.length <= SHOWN_CHARS
+    ? text
+    : Buffer.from(text.slice(0, SHOWN_CHARS), 'utf16le').toString('utf16le')
+}
+
+function pendingText({ id, expiresAt }: Approval, now: number): string {
+  if (Date.parse(expiresAt) <= now)
+    return `Nobody decided on approval ${id} in time: make the same call again for a new one.`
+  return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
+}
+
+/** Null for arguments nested so deeply (thousands of levels) that they can be read but not written again. */
+function hashOrNull(args: unknown): string | null {
+  try {
+    return argsHash(args)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+/** What is known of a call when it is judged. */
+type CallFacts = Pick<
+  AuditEntry,
+  'at' | 'grant' | 'session' | 'requestId' | 'tool' | 'argumentKeys' | 'argsHash'
+>
+
+interface Passage {
+  readonly facts: CallFacts
+  readonly record: AuditRecorder
+  readonly outcome: Extract<AuditOutcome, 'allowed' | 'approved'>
+  /** Why it needed an approval. */
+  readonly rule?: string
+  readonly message?: string
+  readonly approval?: string
+  /** Settles the quota that the call was given. */
+  readonly settle: (answer: Settlement) => void
+}
+
+/** A call that is let through: its quota is settled and the audit has it once it has ended, and only once. */
+export class JudgedCall {
+  readonly #passage: Passage
+  readonly #startedMs = machineNow()
+  #ended = false
+  #entry: number | null = null
+
+  constructor(passage: Passage) {
+    this.#passage = passage
+  }
+
+  get requestId(): RequestId | null {
+    return this.#passage.facts.requestId
+  }
+
+  /** The upstream says where its journal has the call. @param seq of the entry */
+  stamped(seq: number): void {
+    this.#entry = seq
+  }
+
+  /** The upstream has answered. Only what it calls an error of the protocol gives the quota back. */
+  answered(response: Record<string, unknown>, status: number | null): void {
+    if (response.error !== undefined && response.error !== null) this.end('rpc_error', status)
+    else this.end(isToolError(response.result) ? 'tool_error' : 'result', status)
+  }
+
+  /** It has ended in another way. */
+  end(ended: UpstreamEnd, status: number | null): void {
+    if (this.#ended) return
+    this.#ended = true
+    const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#passage
+    const quota = ended === 'rpc_error' ? 'refunded' : 'kept'
+    settle(quota)
+    const latencyMs = Math.round((machineNow() - this.#startedMs) * 1000) / 1000
+    record({
+      ...facts,
+      outcome,
+      rule,
+      message,
+      approval,
+      upstream: { ended, status, latencyMs, quota, entry: this.#entry },
+    })
+  }
+}
+
+function isToolError(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && 'isError' in result && result.isError === true
+}

@@ -1,0 +1,159 @@
+import { Refusal } from '../../../shared/errors.js'
+import { FileError, readRegularFile } from '../../../shared/util/read-file.js'
+import { readIntercept } from './intercept.js'
+import { Place } from './located-value.js'
+import type { Dialect, Policy, PolicyReading } from './model.js'
+import { readJsonText } from './parse-json.js'
+import { readYamlText } from './parse-yaml.js'
+import { readPolicyLayer } from './policylayer.js'
+import { entryOf, Findings, type Located, PolicyRefusal } from './problems.js'
+import { readPage } from './tool-page.js'
+
+/** Far more than a policy needs; what a parser is given at all. */
+const MOST_CHARS = 256 * 1024
+
+const DEEPEST = 64
+
+/** Each level of YAML's blocks takes a column. */
+const WIDEST_INDENT = 128
+
+/**
+ * Tells what a policy was written in by what only one dialect has; where nothing tells, JSON is
+ * PolicyLayer's and YAML Intercept's.
+ *
+ * @param isJson whether the text is meant as JSON
+ */
+function dialectOf(root: Located, isJson: boolean): Dialect {
+  const tools = entryOf(root, 'tools')
+  const bodies = tools?.kind === 'map' ? tools.entries.map(({ value }) => value) : []
+  const hasRules = bodies.some(body => entryOf(body, 'rules') !== undefined)
+  const hasLists = bodies.some(body =>
+    ['limits', 'deny_if', 'require', 'approve'].some(key => entryOf(body, key) !== undefined),
+  )
+  if (hasRules && !(hasLists && isJson)) {
+    const asOnPages = bodies.some(body => rulesOf(body).some(isPageRule))
+    return entryOf(root, 'version') === undefined && asOnPages ? 'policylayer-page' : 'intercept'
+  }
+  return hasLists || entryOf(root, 'all_tools') !== undefined || isJson ? 'policylayer' : 'intercept'
+}
+
+function rulesOf(body: Located): readonly Located[] {
+  const rules = entryOf(body, 'rules')
+  return rules?.kind === 'list' ? rules.items : []
+}
+
+/** The pages give their rules no names, count in seconds, and allow in so many words. */
+function isPageRule(rule: Located): boolean {
+  if (entryOf(rule, 'name') !== undefined) return false
+  const action = entryOf(rule, 'action')
+  const word = action?.kind === 'scalar' ? action.value : undefined
+  return (
+    word === 'allow' ||
+    word === 'require_approval' ||
+    entryOf(rule, 'reason') !== undefined ||
+    entryOf(rule, 'rate_limit')?.kind === 'map'
+  )
+}
+
+const READERS: Record<Dialect, (root: Place) => Policy | undefined> = {
+  intercept: readIntercept,
+  policylayer: readPolicyLayer,
+  'policylayer-page': readPage,
+}
+
+/**
+ * Reads a policy in whichever dialect it is, strictly: a text that is not wholly understood is no policy at all.
+ *
+ * @param fileName for messages; its ending tells JSON from YAML, or else whether the text begins with a brace
+ * @throws PolicyRefusal with everything that is wrong, each with line, key and remedy
+ */
+export function readPolicy(text: string, fileName: string): PolicyReading {
+  const findings = new Findings()
+  const source = text.startsWith('\ufeff') ? text.slice(1) : text
+  const isJson = isMeantAsJson(source, fileName)
+  const parse = isJson ? readJsonText : readYamlText
+  const root = passesGuard(source, findings) ? parse(source, findings) : undefined
+  if (root?.kind !== 'map') {
+    findings.settle(fileName)
+    throw new PolicyRefusal(fileName, [
+      {
+        line: root?.line ?? 1,
+        key: '',
+        message: 'the text is no map',
+        remedy: 'a policy has keys such as version, default and tools',
+      },
+    ])
+  }
+  const dialect = dialectOf(root, isJson)
+  const policy = READERS[dialect](new Place(root, '', findings))
+  findings.settle(fileName)
+  if (policy === undefined) throw new Error('a policy was neither read nor refused')
+  if (dialect === 'policylayer' && !isJson) {
+    const message = 'This is a policy of PolicyLayer in YAML: PolicyLayer itself takes JSON'
+    findings.warn({ code: 'policylayer_yaml', level: 'warning', message, line: root.line })
+  }
+  return { dialect, policy, warnings: findings.warnings }
+}
+
+function isMeantAsJson(text: string, fileName: string): boolean {
+  const [, extension] = /\.(json|ya?ml)$/i.exec(fileName) ?? []
+  return extension === undefined ? text.trimStart().startsWith('{') : extension.toLowerCase() === 'json'
+}
+
+/**
+ * Turns down what would cost a parser more than a policy is worth, before one sees it: a text that is too long or nested
+ * too deeply. Brackets in texts count, too: nobody writes that many into a policy.
+ */
+function passesGuard(text: string, findings: Findings): boolean {
+  if (text.length > MOST_CHARS) {
+    findings.refuse(1, '', `the text has ${text.length} characters`, `a policy has at most ${MOST_CHARS}`)
+    return false
+  }
+  let depth = 0
+  for (const [index, line] of text.split('\n').entries()) {
+    for (const char of line) {
+      if (char === '[' || char === '{') depth++
+      else if ((char === ']' || char === '}') && depth > 0) depth--
+      if (depth > DEEPEST) return tooDeep(index + 1, findings)
+    }
+    if (indentOf(line) > WIDEST_INDENT) return tooDeep(index + 1, findings)
+  }
+  return true
+}
+
+/** Columns before the first word of a line: dashes, question marks and colons open levels as spaces do. */
+function indentOf(line: string): number {
+  return /^[\s?:-]*/.exec(line)?.[0].length ?? 0
+}
+
+function tooDeep(line: number, findings: Findings): false {
+  findings.refuse(
+    line,
+    '',
+    `nests more than ${DEEPEST} levels deep, or is indented past ${WIDEST_INDENT} columns`,
+    'a policy needs seven',
+  )
+  return false
+}
+
+/**
+ * Reads the policy in a file.
+ *
+ * @throws Refusal `policy_file` if it cannot be read; PolicyRefusal with everything that is wrong with it
+ */
+export async function readPolicyFile(path: string): Promise<PolicyReading> {
+  return readPolicy(textOf(path), path)
+}
+
+function textOf(path: string): string {
+  try {
+    return readRegularFile(path).toString('utf8')
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error
+    throw new Refusal(
+      'policy_file',
+      `cannot read the policy ${JSON.stringify(path)} (${error.message})`,
+      'check the path',
+    )
+  }
+}

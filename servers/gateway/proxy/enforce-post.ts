@@ -1,0 +1,167 @@
+import type { ServerResponse } from 'node:http'
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { invalidRequest } from '../../../shared/mcp/http/rejection.js'
+import {
+  anonymousError,
+  isNotification,
+  isRequest,
+  isRequestId,
+  RpcCode,
+} from '../../../shared/mcp/messages.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import type { Gate, JudgedCall, Settled, Verdict } from '../enforcement.js'
+import type { Grant } from '../grants.js'
+import { callOf, unsound } from '../messages.js'
+import type { Waiting } from './forward-post.js'
+
+export interface JudgedPostOptions {
+  gate: Gate
+  open: OpenCalls
+  grant: Grant
+  session: string | null
+  response: ServerResponse
+  batch: boolean
+}
+
+/** The messages of one POST, sorted by what becomes of them. */
+export class JudgedPost {
+  /** What goes on to the upstream. */
+  readonly onward: unknown[] = []
+  /** What the gateway answers by itself. */
+  readonly own: object[] = []
+  /** Requests that the upstream has to answer. */
+  readonly waiting = new Map<RequestId, Waiting>()
+  /** Calls that want no answer. */
+  readonly silent: JudgedCall[] = []
+  /** Where each id stood in the batch. */
+  order: ReadonlyMap<RequestId, number> = new Map()
+  readonly #options: JudgedPostOptions
+
+  constructor(options: JudgedPostOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Judges them one after another; resolves at once unless one is held for its approval.
+   *
+   * @throws HttpRejection 400 for a message alone that cannot be judged, or two requests of one id
+   */
+  async take(messages: unknown[]): Promise<void> {
+    this.order = orderOf(messages)
+    for (const message of messages) {
+      const wrong = unsound(message)
+      const why = `invalid request: ${wrong}`
+      if (wrong !== undefined && !this.#options.batch) throw invalidRequest(why)
+      if (wrong !== undefined) this.own.push(anonymousError(RpcCode.invalidRequest, why))
+      else {
+        const held = this.#judge(message)
+        if (held !== undefined) await held
+      }
+    }
+  }
+
+  /** Its caller has gone before any of it went on. */
+  drop(): void {
+    for (const { call, over } of this.waiting.values()) {
+      call?.end('cancelled', null)
+      over()
+    }
+    for (const call of this.silent) call.end('cancelled', null)
+  }
+
+  /** Sorts one message by what becomes of it. @returns a promise if it has to wait for its approval */
+  #judge(message: unknown): Promise<void> | undefined {
+    const { gate, grant, session, batch } = this.#options
+    if (!isRequest(message) && !isNotification(message)) {
+      this.onward.push(message)
+      return undefined
+    }
+    if (message.method === 'notifications/cancelled') this.#cancelled(message.params)
+    const call = callOf(message)
+    const requestId = isRequest(message) ? message.id : null
+    if (call === undefined) {
+      this.#letOn(message, undefined)
+      return undefined
+    }
+    const verdict = gate.judge(call, { grant, session, requestId, patient: !batch && requestId !== null })
+    if (verdict.kind !== 'hold') {
+      this.#carryOut(verdict, message)
+      return undefined
+    }
+    return this.#hold(verdict, message)
+  }
+
+  async #hold(verdict: Extract<Verdict, { kind: 'hold' }>, message: unknown): Promise<void> {
+    const { response, session, open } = this.#options
+    response.on('close', verdict.withdraw)
+    const done = isRequest(message) ? open.add(session, message.id, verdict.withdraw) : () => undefined
+    const settled = await verdict.decided
+    done()
+    response.off('close', verdict.withdraw)
+    this.#carryOut(settled, message)
+  }
+
+  #carryOut(verdict: Settled, message: unknown): void {
+    if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
+    // Nobody waits for the answer to a notification.
+    else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, result: verdict.result })
+  }
+
+  #letOn(message: unknown, call: JudgedCall | undefined): void {
+    const { session, open } = this.#options
+    this.onward.push(message)
+    if (!isRequest(message)) {
+      if (call !== undefined) this.silent.push(call)
+      return
+    }
+    const waiting: Waiting = { call, cancelled: false, over: () => undefined }
+    waiting.over = open.add(session, message.id, () => {
+      waiting.cancelled = true
+    })
+    this.waiting.set(message.id, waiting)
+  }
+
+  #cancelled(params: unknown): void {
+    const { session, open } = this.#options
+    if (isObject(params) && isRequestId(params.requestId)) open.cancel(session, params.requestId)
+  }
+}
+
+/** @throws HttpRejection 400 for two requests of one id: an answer could be to either */
+function orderOf(messages: unknown[]): Map<RequestId, number> {
+  const order = new Map<RequestId, number>()
+  for (const [at, message] of messages.entries()) {
+    if (!isRequest(message)) continue
+    if (order.has(message.id)) {
+      throw invalidRequest(`two requests of the batch have the id ${JSON.stringify(message.id)}`)
+    }
+    order.set(message.id, at)
+  }
+  return order
+}
+
+/** Told when the caller takes a request back. */
+type OnCancel = () => void
+
+/** The requests of every session that are not answered yet: a cancellation comes in a POST of its own. */
+export class OpenCalls {
+  readonly #open = new Map<string, OnCancel>()
+
+  /** Without a session nothing tells whose a cancellation is. @returns what is to be called when it has ended */
+  add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
+    if (session === null) return () => undefined
+    const key = keyOf(session, id)
+    this.#open.set(key, onCancel)
+    return () => {
+      if (this.#open.get(key) === onCancel) this.#open.delete(key)
+    }
+  }
+
+  cancel(session: string | null, id: RequestId): void {
+    if (session !== null) this.#open.get(keyOf(session, id))?.()
+  }
+}
+
+function keyOf(session: string, id: RequestId): string {
+  return `${session} ${typeof id === 'string' ? 's' : 'n'}${id}`
+}

@@ -1,0 +1,230 @@
+import type { ServerResponse } from 'node:http'
+import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { anonymousError, errorResponse, isResponse, RpcCode } from '../../../shared/mcp/messages.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import type { JudgedCall } from '../enforcement.js'
+import type { Grant } from '../grants.js'
+import { withoutHidden, written } from '../messages.js'
+import type { Sent, UpstreamAnswer } from './http-upstream.js'
+import { readAnswer } from './read-response.js'
+import { relayEvents } from './relay-events.js'
+import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from './send-response.js'
+
+/** A request of a POST that the upstream has to answer. */
+export interface Waiting {
+  /** Undefined for what no policy judges. */
+  readonly call: JudgedCall | undefined
+  /** The caller has taken it back. */
+  cancelled: boolean
+  /** It is over, one way or another. */
+  over(): void
+}
+
+export interface ProxiedPostOptions {
+  response: ServerResponse
+  grant: Grant
+  batch: boolean
+  /** Where each id stood in the batch. */
+  order: ReadonlyMap<RequestId, number>
+  waiting: Map<RequestId, Waiting>
+  /** Calls that want no answer. */
+  silent: readonly JudgedCall[]
+  /** Answers that the gateway gives by itself. */
+  own: readonly object[]
+  /** The answer is about to go out, with this status and session. */
+  answered(status: number, session: string | undefined): void
+}
+
+/** One POST on its way through: what the upstream answers is looked at, settled, and passed on. */
+export class ProxiedPost {
+  readonly #options: ProxiedPostOptions
+  #sent: Sent | undefined
+  #status: number | null = null
+
+  constructor(options: ProxiedPostOptions) {
+    this.#options = options
+    const { response } = options
+    response.on('close', () => {
+      if (!response.writableFinished) this.#callerLeft()
+    })
+  }
+
+  /** What is under way. */
+  sent(sent: Sent): void {
+    this.#sent = sent
+  }
+
+  answer(answer: UpstreamAnswer): void {
+    const { status, headers, body } = answer
+    this.#status = status
+    this.#options.answered(status, headers['mcp-session-id']?.toString())
+    this.#stamped(headers['x-understudy-entry']?.toString())
+    for (const call of this.#options.silent) call.end('unanswered', status)
+    if (status < 300 && isEventStream(answer)) {
+      this.#stream(answer)
+      return
+    }
+    readAnswer(body, read => {
+      if (this.#options.response.destroyed || this.#options.response.writableEnded) return
+      if (!read.ok) this.fail(502, `the upstream ${read.why}`)
+      else if (status === 401 || status === 407) {
+        this.fail(502, `the upstream did not take this gateway's credential (HTTP ${status})`)
+      } else if (status >= 300) this.#refused(answer, read.text)
+      else this.#json(answer, read.text)
+    })
+  }
+
+  /** Answers whatever is still waiting with an error of this gateway. */
+  fail(status: number, why: string): void {
+    const { response, batch, own } = this.#options
+    if (response.writableEnded) return
+    for (const call of this.#options.silent) call.end('lost', this.#status)
+    const errors = this.#errors(why)
+    if (response.headersSent) {
+      for (const error of errors) response.write(framed(error))
+      response.end()
+      return
+    }
+    const all = this.#inOrder([...own, ...errors])
+    const [only = anonymousError(RpcCode.transport, why)] = all
+    sendJson(
+      response,
+      own.length > 0 ? 200 : status,
+      {},
+      JSON.stringify(batch && all.length > 0 ? all : only),
+    )
+  }
+
+  #callerLeft(): void {
+    this.#sent?.abort()
+    for (const { call } of this.#options.waiting.values()) call?.end('cancelled', this.#status)
+    this.#clear()
+  }
+
+  /** An error of HTTP: passed on as it is if it says so in JSON-RPC, else put into it. */
+  #refused({ status, headers }: UpstreamAnswer, text: string): void {
+    const { response, waiting, own } = this.#options
+    const message = parsed(text)
+    if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
+      // A redirect without its target would be one to nowhere.
+      this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
+      return
+    }
+    if (isResponse(message)) this.#settle(message)
+    // An error without an id speaks of the request as a whole.
+    for (const { call } of waiting.values()) call?.end('lost', status)
+    this.#clear()
+    sendJson(response, status, passedHeaders(headers), text)
+  }
+
+  #json({ status, headers, body: _ }: UpstreamAnswer, text: string): void {
+    const { response, waiting, own, batch, grant } = this.#options
+    if (text === '' && [...waiting.values()].every(({ cancelled }) => cancelled)) {
+      for (const { call } of waiting.values()) call?.end('cancelled', status)
+      this.#clear()
+      if (own.length === 0) response.writeHead(status, passedHeaders(headers)).end()
+      else sendJson(response, 200, passedHeaders(headers), JSON.stringify(own))
+      return
+    }
+    const message = parsed(text)
+    const answers: unknown[] = Array.isArray(message) ? message : [message]
+    const shown = answers.map(answer => {
+      if (isResponse(answer)) this.#settle(answer)
+      return withoutHidden(answer, grant.engine)
+    })
+    if (waiting.size > 0) {
+      // Without a word of what came instead: a list that cannot be read may name what the policy hides.
+      const what = text === '' ? 'with nothing' : 'what is no answer to it'
+      const errors = this.#errors(`the upstream answered ${what}`)
+      const rest = shown.filter(isResponse)
+      const all = this.#inOrder([...own, ...rest, ...errors])
+      sendJson(response, batch ? 200 : 502, {}, JSON.stringify(batch ? all : errors[0]))
+      return
+    }
+    const same = own.length === 0 && shown.every((answer, at) => answer === answers[at])
+    const changed = batch ? this.#inOrder([...own, ...shown.filter(isObject)]) : shown[0]
+    const sent = same ? text : written(changed)
+    if (sent === undefined) this.fail(502, 'the upstream answered what is nested too deeply to be looked at')
+    else sendJson(response, status, passedHeaders(headers), sent)
+  }
+
+  #stream({ headers, body }: UpstreamAnswer): void {
+    const { response, own, grant, waiting } = this.#options
+    response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
+    response.flushHeaders()
+    for (const answer of own) response.write(framed(answer))
+    relayEvents(body, response, {
+      message: message => {
+        if (Array.isArray(message)) return message.map(one => this.#event(one, grant))
+        return this.#event(message, grant)
+      },
+      ended: (why, resumable) => {
+        if (response.destroyed) return
+        if (waiting.size > 0 && resumable) {
+          for (const { call } of waiting.values()) call?.end('unanswered', this.#status)
+          this.#clear()
+          if (why === undefined) response.end()
+          else response.destroy()
+        } else if (waiting.size > 0) this.fail(502, `the upstream ${why ?? 'ended its answer too soon'}`)
+        else response.end()
+      },
+    })
+  }
+
+  #event(message: unknown, grant: Grant): unknown {
+    if (isResponse(message)) this.#settle(message)
+    return withoutHidden(message, grant.engine)
+  }
+
+  /** Of a batch that has several entries nothing tells which call is which. */
+  #stamped(entry: string | undefined): void {
+    if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
+    const { waiting, silent } = this.#options
+    for (const call of [...[...waiting.values()].map(({ call }) => call), ...silent])
+      call?.stamped(Number(entry))
+  }
+
+  #settle(answer: { id?: RequestId | undefined }): void {
+    const { waiting } = this.#options
+    if (answer.id === undefined) return
+    const found = waiting.get(answer.id)
+    if (found === undefined) return
+    waiting.delete(answer.id)
+    found.over()
+    found.call?.answered({ ...answer }, this.#status)
+  }
+
+  /** An error for each request that is still waiting, which then is not. */
+  #errors(why: string): JSONRPCErrorResponse[] {
+    const errors: JSONRPCErrorResponse[] = []
+    for (const [id, { call, cancelled }] of this.#options.waiting) {
+      call?.end(cancelled ? 'cancelled' : 'lost', this.#status)
+      errors.push(errorResponse(id, RpcCode.transport, why))
+    }
+    this.#clear()
+    return errors
+  }
+
+  #clear(): void {
+    for (const { over } of this.#options.waiting.values()) over()
+    this.#options.waiting.clear()
+  }
+
+  /** As the requests stood in the batch. */
+  #inOrder(answers: object[]): object[] {
+    const { order } = this.#options
+    const place = (answer: object) => {
+      const id = 'id' in answer ? answer.id : undefined
+      return (typeof id === 'string' || typeof id === 'number' ? order.get(id) : undefined) ?? order.size
+    }
+    return answers.sort((a, b) => place(a) - place(b))
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,160 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../../shared/clock/clock.js'
+import { Refusal } from '../../shared/errors.js'
+import type { HttpFace } from '../../shared/http/listener.js'
+import type { IdSource } from '../../shared/ids.js'
+import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { HttpRejection } from '../../shared/mcp/http/rejection.js'
+import type { MessageHost } from '../../shared/mcp/message-host.js'
+import { anonymousError } from '../../shared/mcp/messages.js'
+import type { Log } from '../../shared/util/log.js'
+import type { Gate } from './enforcement.js'
+import { checkBearer, type Grant, type Grants, SessionOwners } from './grants.js'
+import type { GatewayOptions } from './options.js'
+import { CallerHeaders } from './proxy/forwarded-headers.js'
+import { HttpProxy } from './proxy/http-proxy.js'
+import { HttpUpstream } from './proxy/http-upstream.js'
+import { ChildUpstream } from './stdio/child-upstream.js'
+import { HttpLinks } from './stdio/http-link.js'
+import type { Upstream } from './stdio/link.js'
+import { RelayHost } from './stdio/relay-host.js'
+import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
+
+/** An upstream, and the ways to it: for clients over HTTP, and for a client on a pipe. */
+export interface Behind {
+  readonly face: HttpFace
+  readonly ended: Promise<number>
+  pipeHost(grant: Grant): MessageHost<Grant>
+  /** Answers what is open. */
+  letGo(): void
+  close(): Promise<void>
+}
+
+/** What a way to the upstream needs of the gateway. */
+interface Surroundings {
+  gate: Gate
+  grants: Grants
+  clock: Clock
+  machine: Clock
+  ids: IdSource
+  log: Log
+}
+
+/** @throws Refusal if it cannot be reached, or started */
+export function openUpstream(options: GatewayOptions, around: Surroundings): Promise<Behind> {
+  const { upstream } = options
+  return typeof upstream === 'string' ? behindUrl(upstream, options, around) : behindProgram(options, around)
+}
+
+async function behindUrl(
+  text: string,
+  { upstreamHeaders = [], passHeaders = [], handle = 'pass' }: GatewayOptions,
+  around: Surroundings,
+): Promise<Behind> {
+  const { gate, grants, machine, log } = around
+  const upstream = new HttpUpstream(readUpstreamUrl(text))
+  const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
+  await upstream.reach()
+  const hosts: RelayHost[] = []
+  const face = new HttpProxy({ upstream, headers, gate, grants, owners: new SessionOwners(), log })
+  return {
+    face,
+    ended: new Promise(() => undefined),
+    pipeHost(grant) {
+      const host = relay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, around)
+      hosts.push(host)
+      return host
+    },
+    letGo() {
+      face.letGo()
+      for (const host of hosts) host.close('the gateway is shutting down')
+    },
+    async close() {
+      // The end of a session is on its way.
+      await new Promise(resolve => setImmediate(resolve))
+      upstream.close()
+    },
+  }
+}
+
+async function behindProgram(options: GatewayOptions, around: Surroundings): Promise<Behind> {
+  const { grants, machine, ids, log } = around
+  const { upstream, upstreamHeaders = [], passHeaders = [], handle = 'pass' } = options
+  if (typeof upstream === 'string') throw new TypeError('the upstream has a URL')
+  if (upstreamHeaders.length > 0 || passHeaders.length > 0 || handle !== 'pass') {
+    const hint = 'give it what it needs in its environment or its arguments'
+    throw new Refusal('bad_header', 'an upstream on a pipe gets no headers', hint)
+  }
+  let onEnd: (code: number) => void = () => undefined
+  const ended = new Promise<number>(resolve => {
+    onEnd = resolve
+  })
+  const child = await ChildUpstream.start({ upstream, machine, log, onEnd })
+  const owners = new SessionOwners()
+  const host = relay(child, grants, around, owners)
+  const endpoint = new McpEndpoint({ host, machine, ids: ids.stream('sessions'), log })
+  return {
+    face: new GuardedFace(endpoint, grants, owners),
+    ended,
+    pipeHost: () => host,
+    letGo() {
+      host.close('the gateway is shutting down')
+      endpoint.close()
+    },
+    close: () => child.close(),
+  }
+}
+
+function relay(
+  upstream: Upstream,
+  grants: Grants,
+  { gate, clock, machine }: Surroundings,
+  owners = new SessionOwners(),
+): RelayHost {
+  return new RelayHost({
+    upstream,
+    gate,
+    clock,
+    machine,
+    identify: ({ headers }) => knownBearer(grants, headers.authorization),
+    opened: (session, grant) => owners.opened(session, grant.label),
+    ended: session => owners.ended(session),
+  })
+}
+
+/** The face in front has turned strangers away. */
+function knownBearer(grants: Grants, authorization: string | undefined): Grant {
+  const grant = grants.bearing(authorization)
+  if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
+  return grant
+}
+
+/** Lets only those through to an endpoint that have a grant. */
+class GuardedFace implements HttpFace {
+  readonly #face: HttpFace
+  readonly #grants: Grants
+  readonly #owners: SessionOwners
+
+  constructor(face: HttpFace, grants: Grants, owners: SessionOwners) {
+    this.#face = face
+    this.#grants = grants
+    this.#owners = owners
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    try {
+      checkBearer(request.headers, this.#grants, this.#owners)
+    } catch (error) {
+      if (!(error instanceof HttpRejection)) throw error
+      const { status, code, message, headers } = error
+      response.writeHead(status, { 'Content-Type': 'application/json', ...headers })
+      response.end(JSON.stringify(anonymousError(code, message)))
+      return
+    }
+    this.#face.handle(request, response)
+  }
+
+  forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
+    this.#face.forbid(request, response, why)
+  }
+}

@@ -1,0 +1,34 @@
+import { signal } from '@preact/signals'
+import { ask, Refused } from './request.js'
+import { look } from './state.js'
+
+/** What was done last, or why it could not be: for everybody to see, and for a screen reader to say. */
+export const told = signal<{ text: string; failed: boolean } | undefined>(undefined)
+
+/** Whether something is being done. */
+export const busy = signal(false)
+
+/**
+ * Has the control plane do something, says how that went, and looks at what has come of it.
+ *
+ * @param words says what has been done
+ */
+export async function doIt<Answer>(
+  method: 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  body: unknown,
+  words: (answer: Answer) => string,
+): Promise<void> {
+  if (busy.value) return
+  busy.value = true
+  try {
+    told.value = { text: words(await ask<Answer>(method, path, body)), failed: false }
+  } catch (error) {
+    told.value = {
+      text: error instanceof Refused ? error.message : 'the control plane does not answer',
+      failed: true,
+    }
+  }
+  await look()
+  busy.value = false
+}

@@ -1,0 +1,89 @@
+import type { ClockState } from '../../control/schemas/clock.js'
+import { busy, doIt } from '../live/actions.js'
+import { clockMode, instanceNow } from '../live/clock.js'
+import { connection } from '../live/connection.js'
+import { state } from '../live/state.js'
+import { dayAndTime } from '../model/format.js'
+
+const WORDS = {
+  connecting: 'connecting',
+  live: 'live',
+  lost: 'disconnected, trying again',
+} as const
+
+const STEPS = [
+  ['+1 s', 1000, 'one second'],
+  ['+60 s', 60_000, 'sixty seconds'],
+  ['+1 h', 3_600_000, 'one hour'],
+  ['+24 h', 86_400_000, 'twenty-four hours'],
+] as const
+
+/** Which instance this is, whether it is there, and its time. */
+export function Head() {
+  return (
+    <header class="head">
+      <div class="head-name">
+        <h1>understudy</h1>
+        <span class="mono dim">{state.value?.instance.replace('understudy-', '')}</span>
+        <ConnectionMark />
+      </div>
+      <ClockBar />
+    </header>
+  )
+}
+
+/** What time it is for the instance, and the ways to have it pass. */
+function ClockBar() {
+  const mode = clockMode.value
+  if (mode === undefined) return null
+  const next = mode === 'real' ? 'manual' : 'real'
+  return (
+    <div class="clock" role="group" aria-label="The instance’s clock">
+      <div class="clock-face">
+        <time class="num">{dayAndTime(new Date(instanceNow.value).toISOString())}</time>
+        <span class="dim">{mode === 'real' ? 'UTC, running' : 'UTC, paused'}</span>
+      </div>
+      <div class="clock-steps">
+        {STEPS.map(([label, ms, words]) => (
+          <button
+            type="button"
+            key={ms}
+            aria-label={`${label}: advance by ${words}`}
+            aria-disabled={busy.value}
+            onClick={() =>
+              doIt<ClockState>(
+                'POST',
+                '/clock/advance',
+                { ms },
+                ({ now }) => `${label}: it is ${dayAndTime(now)} now`,
+              )
+            }
+          >
+            {label}
+          </button>
+        ))}
+        <button
+          type="button"
+          class="clock-mode"
+          aria-disabled={busy.value}
+          onClick={() =>
+            doIt<ClockState>('PUT', '/clock', { mode: next }, clock =>
+              clock.mode === 'real' ? 'the clock runs' : `the clock stands at ${dayAndTime(clock.now)}`,
+            )
+          }
+        >
+          {mode === 'real' ? 'Pause' : 'Run'}
+        </button>
+      </div>
+    </div>
+  )
+}
+
+/** Whether what is seen is what is. */
+function ConnectionMark() {
+  return (
+    <span class={`connection connection-${connection.value}`} role="status">
+      {WORDS[connection.value]}
+    </span>
+  )
+}

@@ -1,0 +1,92 @@
+import { Clock } from '../../../shared/clock/clock.js'
+import { createEngine, type Policy } from '../../gateway/policy/index.js'
+import type { Limit, Rule } from '../../gateway/policy/model.js'
+import type { Step } from '../scenario.js'
+
+/** More calls than that for one limit are not worth anybody's time. */
+const MOST_CALLS = 500
+
+/** A call to use up a limit with. */
+export interface Spending {
+  readonly tool: string
+  /** As it is written in the scenario. */
+  readonly args: unknown
+  /** As it will be sent. */
+  readonly sent: unknown
+}
+
+export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
+
+/**
+ * The calls that bring a policy to a limit, found by trying: other limits are waited for where their windows are shorter.
+ *
+ * @param start when the first call will be made
+ * @returns what to do, the call to go on with last; or why it cannot be done
+ */
+export async function exhaust(
+  policy: Policy,
+  { rule, limit }: { rule: Rule; limit: Limit },
+  spendings: readonly Spending[],
+  start: number,
+): Promise<Exhausted> {
+  const clock = new Clock({ mode: 'manual', start })
+  const engine = createEngine(policy, clock)
+  const steps: Step[] = []
+  let reached: Spending | undefined
+  for (let calls = 0; reached === undefined; ) {
+    if (calls >= MOST_CALLS)
+      return { why: `a limit of ${limit.max} is more than the ${MOST_CALLS} calls tried` }
+    const tried = spendings.map(spending => ({
+      spending,
+      decision: engine.decide({ tool: spending.tool, args: spending.sent, grant: 'agent' }),
+    }))
+    const allowed = tried.find(({ decision }) => decision.outcome === 'allow')
+    for (const { decision } of tried) {
+      if (decision.outcome === 'allow' && decision !== allowed?.decision) decision.settle('refunded')
+    }
+    if (allowed !== undefined) {
+      calls++
+      append(steps, allowed.spending)
+      continue
+    }
+    const denying = tried.find(({ decision }) => decision.outcome === 'deny' && decision.rule === rule.name)
+    if (denying !== undefined) {
+      reached = denying.spending
+      break
+    }
+    const waitMs = shorterWindow(policy, limit, clock.now())
+    if (waitMs === undefined || clock.now() + waitMs >= windowEnd(limit, start)) {
+      const rules = [...new Set(tried.map(({ decision }) => ('rule' in decision ? decision.rule : '')))]
+      return { why: `it is never reached: ${rules.join(', ')} stands before it` }
+    }
+    await clock.advance(waitMs)
+    steps.push({ advance: waitMs })
+  }
+  clock.close()
+  return reached === undefined ? { why: 'it is never reached' } : { steps, spending: reached }
+}
+
+function append(steps: Step[], { tool, args }: Spending): void {
+  const last = steps.at(-1)
+  if (last !== undefined && 'call' in last && last.call === tool) last.times = (last.times ?? 1) + 1
+  else steps.push({ call: tool, args, times: 1 })
+}
+
+/** How long until the next window turns that is shorter than the limit's. */
+function shorterWindow(policy: Policy, { windowMs }: Limit, now: number): number | undefined {
+  const waits = limitsOf(policy)
+    .filter(other => other.windowMs < windowMs)
+    .map(other => other.windowMs - (now % other.windowMs))
+  return waits.length === 0 ? undefined : Math.min(...waits)
+}
+
+function windowEnd({ windowMs }: Limit, now: number): number {
+  return now - (now % windowMs) + windowMs
+}
+
+/** All limits of a policy. */
+export function limitsOf({ tools, everyTool }: Policy): Limit[] {
+  return [...[...tools.values()].flat(), ...everyTool].flatMap(({ demand }) =>
+    demand.kind === 'limit' ? [demand.limit] : [],
+  )
+}

@@ -1,0 +1,61 @@
+import { defined } from '../../../shared/util/defined.js'
+import type { ServerName } from '../../../shared/util/known-tools.js'
+import { createGateway, type Gateway } from '../../gateway/index.js'
+import { createEngine, type Policy } from '../../gateway/policy/index.js'
+import { ACCOUNT_TOKEN, handleOf } from '../stage/fixtures.js'
+import { Callers } from './caller.js'
+import type { OpenWay } from './gateway.js'
+import { HttpCaller } from './http-caller.js'
+
+/**
+ * This project's own gateway, over real HTTP and on the stage's clock.
+ *
+ * @param policy what it enforces
+ */
+export function builtin(policy: Policy): OpenWay {
+  return async (stage, names) => {
+    // One engine for both servers: a limit over all tools counts them together.
+    const engine = createEngine(policy, stage.clock)
+    const grants = names.map(label => ({ label, token: tokenOf(label), policy: engine }))
+    const gateways = new Map<ServerName, Gateway>()
+    const credential = [`Authorization: Bearer ${ACCOUNT_TOKEN}`]
+    const open = async (server: ServerName): Promise<Gateway> => {
+      const gateway = await createGateway({
+        upstream: stage.upstream(server),
+        grants,
+        clock: stage.clock,
+        ...defined({ upstreamHeaders: server === 'instanode' ? credential : undefined }),
+      })
+      gateways.set(server, gateway)
+      return gateway
+    }
+    for (const server of stage.servers) await open(server)
+    const callers = new Callers(async (server, as) => {
+      const { url } = gateways.get(server) ?? (await open(server))
+      const headers = { Authorization: `Bearer ${tokenOf(as)}`, 'X-Safebot-Handle': handleOf(as) }
+      return HttpCaller.open({ url, headers, machine: stage.machine })
+    })
+    return {
+      name: 'the builtin gateway',
+      advances: true,
+      grants: names.length,
+      namesRules: true,
+      caller: (server, as) => callers.get(server, as),
+      approve() {
+        const pending = [...gateways.values()].flatMap(({ approvals }) =>
+          approvals.list().flatMap(({ id, state }) => (state === 'pending' ? [{ approvals, id }] : [])),
+        )
+        for (const { approvals, id } of pending) approvals.decide(id, 'approve')
+        return pending.length
+      },
+      async close() {
+        await callers.close()
+        for (const gateway of gateways.values()) await gateway.close()
+      },
+    }
+  }
+}
+
+function tokenOf(label: string): string {
+  return `rehearsal-grant-${handleOf(label)}`
+}

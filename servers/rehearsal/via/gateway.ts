@@ -1,0 +1,46 @@
+import type { ServerName } from '../../../shared/util/known-tools.js'
+import { handleOf } from '../stage/fixtures.js'
+import type { Stage } from '../stage/stage.js'
+import type { Caller } from './caller.js'
+
+/** Accounts of the stage: what callers show a gateway that passes their bearer on. */
+const ACCOUNT_TOKENS = ['understudy-paid-token', 'understudy-paid-token-2'] as const
+
+/** A gateway that a rehearsal goes through. */
+export interface Way {
+  /** For the report. */
+  readonly name: string
+  /** Whether its windows go by the stage's clock. If not, time cannot be made to pass for it. */
+  readonly advances: boolean
+  /** How many callers it can tell apart. */
+  readonly grants: number
+  /** Whether its denials name their rule, as the builtin one's do. */
+  readonly namesRules: boolean
+  /** @throws Refusal if the gateway cannot be started, or does not answer */
+  caller(server: ServerName, as: string): Promise<Caller>
+  /** Approves what is pending; tells how many that were. Undefined: it has no approvals that are known here. */
+  approve?(): number
+  close(): Promise<void>
+}
+
+/**
+ * Puts a gateway in front of the stage.
+ *
+ * @param names those who will call: each is a grant
+ */
+export type OpenWay = (stage: Stage, names: readonly string[]) => Promise<Way>
+
+/**
+ * The headers of a caller, for a gateway that is not ours.
+ *
+ * @param bearers what it knows its callers by, in the order of `names`; without any, they show tokens of accounts
+ */
+export function headersOf(
+  as: string,
+  names: readonly string[],
+  bearers: readonly string[],
+): Record<string, string> {
+  const at = Math.max(0, names.indexOf(as))
+  const token = bearers.length === 0 ? ACCOUNT_TOKENS[Math.min(at, 1)] : (bearers[at] ?? bearers[0])
+  return { Authorization: `Bearer ${token}`, 'X-Safebot-Handle': handleOf(as) }
+}

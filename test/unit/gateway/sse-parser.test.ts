@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { EventReader, eventText, type ServerEvent } from '../../../servers/gateway/proxy/sse-parser.js'
+
+function read(pieces: Buffer[]): { events: ServerEvent[]; comments: string[] } {
+  const events: ServerEvent[] = []
+  const comments: string[] = []
+  const reader = new EventReader({
+    event: event => events.push(event),
+    comment: text => comments.push(text),
+    tooLong: () => events.push({ event: 'too long', data: undefined, id: undefined, retry: undefined }),
+  })
+  for (const piece of pieces) reader.push(piece)
+  return { events, comments }
+}
+
+const none = { event: '', data: undefined, id: undefined, retry: undefined }
+const EXPECTED = [
+  { ...none, event: 'message', data: '{"ä":1}', id: '7' },
+  { ...none, data: 'one\ntwo' },
+  { ...none, data: '', id: '8', retry: '100' },
+]
+
+describe('server-sent events', () => {
+  it.each(['\n', '\r\n', '\r'])('are read whatever ends their lines (%j), and wherever they are cut', end => {
+    const lines = ['event: message', 'data: {"ä":1}', 'id:7', '', ': still here', 'data: one', 'data:two', '']
+    const more = ['unknown: x', 'id: 8', 'retry: 100', 'data', '', 'data: never ended']
+    const bytes = Buffer.from([...lines, ...more].join(end))
+    for (let size = 1; size <= bytes.length; size++) {
+      const pieces: Buffer[] = []
+      for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size))
+      expect(read(pieces)).toEqual({ events: EXPECTED, comments: [' still here'] })
+    }
+  })
+
+  it('are written as they are read', () => {
+    expect(read([Buffer.from(EXPECTED.map(eventText).join(''))]).events).toEqual(EXPECTED)
+  })
+
+  it('may be long', () => {
+    const data = 'x'.repeat(8 * 1024 * 1024)
+    const bytes = Buffer.from(`data: ${data}\n\n`)
+    const pieces: Buffer[] = []
+    for (let at = 0; at < bytes.length; at += 65_536) pieces.push(bytes.subarray(at, at + 65_536))
+    expect(read(pieces).events).toEqual([{ ...none, data }])
+  })
+})
