@@ -1,117 +1,99 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { isDeepStrictEqual } from 'node:util'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
-import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
+import { Refusal } from '../../shared/errors.js'
+import { checked } from '../../shared/util/check.js'
 import { POLICY_META } from '../gateway/messages.js'
-import type { Journal, JournalEntry } from '../understudy/index.js'
-import { DemoFailure } from './assertions.js'
+import type { Journal } from '../understudy/index.js'
 
-/** The address of a gateway, and the headers that identify an agent to the gateway. */
-export interface Endpoint {
-  url: string
-  headers: Record<string, string>
+/** Checks that two values are deeply equal. @param subject what is compared, for the message @throws Refusal */
+export function assertEqual<T>(subject: string, actual: unknown, expected: T): asserts actual is T {
+  if (isDeepStrictEqual(actual, expected)) return
+  const reason = `${subject}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`
+  throw new Refusal('demo_failed', reason)
 }
 
-/** A scripted agent that calls tools through one gateway. */
-export class Agent {
-  private constructor(
-    private readonly client: Client,
-    private readonly journal: Journal,
-  ) {}
+type Arguments = Record<string, unknown>
 
-  /** @param journal of the servers behind the gateway */
-  static async connect(endpoint: Endpoint, journal: Journal): Promise<Agent> {
-    return new Agent(await connectClient(endpoint), journal)
-  }
+/** A client that calls tools through one gateway. */
+interface ToolClient {
+  callTool(call: { name: string; arguments: Arguments }): Promise<unknown>
+}
 
-  /** Calls a tool. A denied or failed call is a result, too. */
-  call(tool: string, args: Record<string, unknown> = {}): Promise<ToolCall> {
-    return ToolCall.observe(this.journal, tool, async () =>
-      CallToolResultSchema.parse(await this.client.callTool({ name: tool, arguments: args })),
-    )
-  }
-
-  /** Returns the names of the tools that the gateway lists. */
-  async listTools(): Promise<string[]> {
-    return (await this.client.listTools()).tools.map(({ name }) => name)
-  }
-
-  close(): Promise<void> {
-    return this.client.close()
-  }
+/** How a call may end, and how many calls of a server it adds to the journal then. */
+const ENDINGS = {
+  returned: { text: 'a result', reached: 1 },
+  denied: { text: 'a denial by the policy and no call of the server', reached: 0 },
+  rejected: { text: 'an error of the server', reached: 1 },
 }
 
 const policyDecision = z.object({ outcome: z.string(), rule: z.string() })
 
-/** A tool call: the result that the agent got, and the entries of the upstream journal that the call added. */
-export class ToolCall {
-  private constructor(
-    private readonly tool: string,
-    private readonly result: CallToolResult,
-    private readonly entries: readonly JournalEntry[],
+/** A scripted agent. Each call is checked: by its result, and by the journal of the servers. */
+export class Agent<C extends ToolClient> {
+  /**
+   * @param journal of the servers behind the gateway
+   * @param upstream gets a line for each call: whether the call reached a server
+   */
+  constructor(
+    readonly client: C,
+    private readonly journal: Journal,
+    private readonly upstream: string[],
   ) {}
 
-  /** Runs `call` and collects the tool calls that reach the servers in the meantime. */
-  static async observe(
-    journal: Journal,
-    tool: string,
-    call: () => Promise<CallToolResult>,
-  ): Promise<ToolCall> {
-    const { next } = journal.page({ limit: 10_000 })
-    const result = await call()
-    return new ToolCall(tool, result, journal.page({ after: next, method: 'tools/call' }).entries)
+  /** Calls a tool. @returns the structured result @throws Refusal unless the call succeeds with a result by `schema` */
+  async call<T extends z.ZodType>(tool: string, args: Arguments, schema: T): Promise<z.output<T>> {
+    const { content } = await this.#call(tool, args, 'returned')
+    return checked(schema, content, 'demo_failed', `the result of ${tool}`)
   }
 
-  /** Returns the structured result. @throws DemoFailure unless the call succeeded and reached the server once */
-  returned<Schema extends z.ZodType>(schema: Schema): z.output<Schema> {
-    const content = schema.safeParse(this.result.structuredContent)
-    if (this.result.isError !== true && content.success && this.entries.length === 1) return content.data
-    throw this.#unexpected('a result')
+  /**
+   * Calls a tool that fails: a policy denies the call before a server is reached, or the server rejects it.
+   *
+   * @returns the rule of the policy, or the message of the server
+   * @throws Refusal unless the call fails in this way
+   */
+  async fail(how: 'denied' | 'rejected', tool: string, args: Arguments): Promise<string> {
+    return (await this.#call(tool, args, how)).detail
   }
 
-  /** Returns the rule that denied the call. @throws DemoFailure unless a policy did so before the server was reached */
-  denied(): string {
-    const decision = this.#decision()
-    if (decision?.outcome === 'denied' && this.entries.length === 0) return decision.rule
-    throw this.#unexpected('a denial by the policy and no call of the server')
-  }
+  async #call(tool: string, args: Arguments, ending: keyof typeof ENDINGS) {
+    const { next } = this.journal.page({ limit: 10_000 })
+    const answer = await this.client.callTool({ name: tool, arguments: args })
+    const result = checked(CallToolResultSchema, answer, 'demo_failed', `the answer to ${tool}`)
+    const { entries } = this.journal.page({ after: next, method: 'tools/call' })
+    const [entry] = entries
+    this.upstream.push(entry === undefined ? 'not reached' : `reached: entry #${entry.seq} of its journal`)
 
-  /** Returns the error message of the server. @throws DemoFailure unless the server itself rejected the call */
-  rejected(): string {
-    const failed = this.result.isError === true && this.#decision() === undefined
-    if (failed && this.entries.length === 1) return this.#text()
-    throw this.#unexpected('an error of the server')
-  }
-
-  /** Says whether the call reached the server. */
-  get upstream(): string {
-    const [entry] = this.entries
-    return entry === undefined ? 'not reached' : `reached: entry #${entry.seq} of its journal`
-  }
-
-  #decision(): z.output<typeof policyDecision> | undefined {
-    return policyDecision.safeParse(this.result._meta?.[POLICY_META]).data
-  }
-
-  #text(): string {
-    const [first] = this.result.content
-    return first?.type === 'text' ? first.text : ''
-  }
-
-  #unexpected(expected: string): DemoFailure {
-    const decision = this.#decision()
-    const answer = this.result.isError === true ? `an error (${this.#text()})` : 'a result'
-    const actual = decision === undefined ? answer : `${decision.outcome} by the policy (${decision.rule})`
-    const reached = `calls of the server: ${this.entries.length}`
-    return new DemoFailure(`${this.tool}: expected ${expected}, got ${actual} (${reached})`)
+    const [message] = result.content
+    const decision = policyDecision.safeParse(result._meta?.[POLICY_META]).data
+    const actual = decision?.outcome ?? (result.isError === true ? 'rejected' : 'returned')
+    const detail = decision?.rule ?? (message?.type === 'text' ? message.text : '')
+    const { text, reached } = ENDINGS[ending]
+    if (actual === ending && entries.length === reached) return { content: result.structuredContent, detail }
+    const got = actual === 'returned' ? 'a result' : `${actual} (${detail})`
+    const calls = `(calls of the server: ${entries.length})`
+    throw new Refusal('demo_failed', `${tool}: expected ${text}, got ${got} ${calls}`)
   }
 }
 
-/** Connects an SDK client over HTTP. @throws the error of the SDK if the gateway does not answer */
-export async function connectClient({ url, headers }: Endpoint): Promise<Client> {
+/** Connects an SDK client. @param headers identify the agent @throws the error of the SDK if no gateway answers */
+export async function connectClient(url: string, headers: Record<string, string>): Promise<Client> {
   const client = new Client({ name: 'understudy-demo', version: '1' })
   // The SDK's own declarations disagree with exactOptionalPropertyTypes about an optional session id.
   const transport: unknown = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
   await client.connect(transport as Parameters<Client['connect']>[0])
   return client
+}
+
+/** Starts a client in a process of its own, so that it can crash. Its only call, of claim_task, begins at once. */
+export function startWorker(...args: [gateway: string, handle: string, room: string]) {
+  const program = new URL('./worker-process.js', import.meta.url)
+  const worker = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const answered = Promise.race([once(worker, 'message'), once(worker, 'exit')])
+  return { process: worker, callTool: (): Promise<unknown> => answered.then(([answer]) => answer) }
 }

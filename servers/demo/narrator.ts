@@ -1,75 +1,69 @@
+import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
+import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
-import { DemoFailure } from './assertions.js'
-import type { Pace } from './pace.js'
 
-export interface NarratorOptions {
-  write: (text: string) => void
-  paint: Paint
-  pace: Pace
-  /** The titles of all scenes, in order. */
-  titles: readonly string[]
+/** Pauses in milliseconds: before the first scene, after a step, between two scenes. */
+const PAUSE_MS = { start: 10_000, step: 700, scene: 5000 }
+
+export interface Scene<Stage> {
+  title: string
+  about: string
+  /** Does what the scene tells. Each outcome is checked before its step is printed. */
+  play(stage: Stage, step: Step): Promise<void>
 }
+
+/** Prints an action that was checked, its outcome for the agent, and whether its last call reached a server. */
+export type Step = (who: string, does: string, saw?: string) => Promise<void>
 
 /** Prints the demo as plain lines. */
 export class Narrator {
-  constructor(private readonly options: NarratorOptions) {}
-
-  /** Prints lines. */
-  print(...lines: readonly string[]): void {
-    for (const line of lines) this.options.write(`${line}\n`)
-  }
-
   /**
-   * Prints the title of a scene and plays the scene.
-   *
-   * @param title one of the titles of the options
-   * @returns the result of `play`
-   * @throws DemoFailure that names the scene, whatever failed in it
+   * @param upstream agents add a line for each call: whether the call reached a server
+   * @param clock machine time for the pauses; null: no pauses
    */
-  async scene<T>(title: string, play: () => Promise<T>): Promise<T> {
-    const { paint, pace, titles } = this.options
-    const number = titles.indexOf(title) + 1
-    this.print('', paint('bold', `[${number}/${titles.length}] ${title}`), '')
-    const result = await play().catch(error => {
-      const reason = error instanceof Refusal ? error.sentence : String(error)
-      throw new DemoFailure(`scene ${number} of ${titles.length} ("${title}") failed: ${reason}`)
-    })
-    if (number < titles.length) await pace.pause('scene')
-    return result
+  constructor(
+    private readonly output: Writable & { isTTY?: boolean },
+    private readonly upstream: string[],
+    private readonly clock: Clock | null,
+  ) {}
+
+  print(text: string): void {
+    this.output.write(`${text}\n`)
   }
 
-  /** Prints the introduction of a scene, below its title. */
-  about(...lines: readonly string[]): void {
-    this.print(...lines.map(line => this.options.paint('dim', `  ${line}`)), '')
+  /** Plays scenes in their order. @throws Refusal that names the scene, whatever failed in it */
+  async play<Stage>(scenes: readonly Scene<Stage>[], stage: Stage): Promise<void> {
+    for (const [index, scene] of scenes.entries()) {
+      if (index > 0) await this.pause('scene')
+      const number = index + 1
+      const title = this.#paint('bold', `[${number}/${scenes.length}] ${scene.title}`)
+      this.print(`\n${title}\n\n  ${this.#paint('dim', scene.about)}\n`)
+      await scene.play(stage, this.step).catch(error => {
+        const reason = error instanceof Refusal ? error.message : String(error)
+        const name = `scene ${number} of ${scenes.length} ("${scene.title}")`
+        throw new Refusal('demo_failed', `${name} failed: ${reason}`)
+      })
+    }
   }
 
-  /**
-   * Prints one action that was checked. Resolves after the pause that follows.
-   *
-   * @param saw the outcome, as the agent saw it; red if it begins with "denied" or "rejected"
-   * @param upstream whether the server behind the gateway was reached, by its own journal
-   */
-  async step(who: string, does: string, saw?: string, upstream?: string): Promise<void> {
-    const { paint, pace } = this.options
-    const outcome = (label: string, colour: Colour, text: string) =>
-      this.print(`${' '.repeat(12)}${paint('dim', label.padEnd(10))}${paint(colour, text)}`)
-    this.print(`  ${paint('cyan', who.padEnd(10))}${does}`)
-    if (saw !== undefined) outcome('saw', /^(denied|rejected)/.test(saw) ? 'red' : 'plain', saw)
-    if (upstream !== undefined)
-      outcome('upstream', upstream.startsWith('not reached') ? 'green' : 'dim', upstream)
-    await pace.pause('step')
+  readonly step: Step = async (who, does, saw) => {
+    this.print(`  ${this.#paint('cyan', who.padEnd(10))}${does}`)
+    for (const [label, text] of Object.entries({ saw, upstream: this.upstream.splice(0).at(-1) })) {
+      if (text !== undefined) this.print(`${' '.repeat(12)}${this.#paint('dim', label.padEnd(10))}${text}`)
+    }
+    await this.pause('step')
   }
-}
 
-type Colour = 'plain' | 'bold' | 'dim' | 'green' | 'red' | 'cyan'
+  async pause(kind: keyof typeof PAUSE_MS): Promise<void> {
+    const { clock } = this
+    if (clock === null) return
+    await new Promise<void>(resolve => void clock.wakeAt(clock.now() + PAUSE_MS[kind], resolve))
+  }
 
-/** Returns the text in a colour, or as it is. */
-export type Paint = (colour: Colour, text: string) => string
-
-/** Returns a `Paint` that colours text for a terminal, unless NO_COLOR is set (https://no-color.org). */
-export function paintFor(output: { isTTY?: boolean }, env: NodeJS.ProcessEnv): Paint {
-  const coloured = output.isTTY === true && (env.NO_COLOR ?? '') === ''
-  return (colour, text) =>
-    coloured && colour !== 'plain' ? styleText(colour, text, { validateStream: false }) : text
+  /** Colours text for a terminal, unless NO_COLOR is set (https://no-color.org). */
+  #paint(style: 'bold' | 'dim' | 'cyan', text: string): string {
+    const coloured = this.output.isTTY === true && !process.env.NO_COLOR
+    return coloured ? styleText(style, text, { validateStream: false }) : text
+  }
 }
