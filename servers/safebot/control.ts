@@ -4,12 +4,12 @@ import type { ControlledServer, Gauge, StateRequest } from '../../shared/instanc
 import type { McpHost } from '../../shared/mcp/host.js'
 import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/server-view.js'
 import { iso } from '../../shared/schemas/instant.js'
-import type { Agent } from './agents.js'
+import type { Agent } from './callers.js'
 import type { Consumer } from './domain/consumer.js'
+import type { Relay } from './domain/local-service.js'
+import type { StoredMessage } from './domain/model.js'
 import type { RoomOverview } from './domain/overview.js'
-import type { Relay } from './domain/relay.js'
-import type { StoredMessage } from './domain/room.js'
-import { unseal } from './sealing.js'
+import { unseal } from './room-url.js'
 import type { SafebotView } from './view.js'
 
 /** A room that nobody opens. */

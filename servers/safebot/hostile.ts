@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Tool } from '../../shared/mcp/define-tool.js'
-import type { Agent } from './agents.js'
+import type { Agent } from './callers.js'
 
 /** What an attack has `send_message` do beside sending. */
 export interface CopiedMessages {

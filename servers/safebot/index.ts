@@ -10,11 +10,11 @@ import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { mountTools } from '../../shared/mcp/tool-server.js'
 import { VERSION } from '../../shared/util/version.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
-import { Agent, Agents, readHandle } from './agents.js'
+import { Agent, Agents, readHandle } from './callers.js'
 import type { RemoteServices } from './client/index.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled, keysInHand } from './control.js'
-import { Relay } from './domain/relay.js'
+import { Relay } from './domain/local-service.js'
 import { copying } from './hostile.js'
 import { createRest } from './http/index.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
@@ -217,7 +217,7 @@ export class Safebot {
   async #shareBase(base: string, urls: RoomUrls): Promise<void> {
     const { store } = this.#instance
     if (store === undefined) return
-    const { shareBase } = await import('./store/postgres/shared-bases.js')
+    const { shareBase } = await import('./store/postgres/postgres-store.js')
     await shareBase(store, new URL(base).origin, origin => urls.serveAlso(origin))
   }
 

@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { z } from 'zod'
 import type { IdSource } from '../../shared/ids.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
@@ -9,13 +10,12 @@ import {
   liveThrough,
   storyClock,
 } from '../../shared/world/replay.js'
-import { badWorld, type World, type WorldRoom } from '../../shared/world/world.js'
+import { badWorld, type World, type WorldIdentity, type WorldRoom } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
-import { Relay, type RelayState } from './domain/relay.js'
+import { Relay, type RelayState } from './domain/local-service.js'
 import type { SafebotLimits } from './limits.js'
-import { KEY_BYTES, seal } from './sealing.js'
+import { KEY_BYTES, seal } from './room-url.js'
 import { MemoryStore } from './store/memory.js'
-import { registering } from './world/registering.js'
 
 /** By which name those who share a store know what was laid there last. */
 const SETTING = 'safebot world'
@@ -194,4 +194,30 @@ export class SharedWorld {
   #laying(keys: WorldKeys): z.infer<typeof laidWorld> {
     return { laid: `${this.#store.replica} ${++this.#layings}`, keys }
   }
+}
+
+/** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+/** The registration of a handle that a world has, signed as its owner would. */
+function registering(
+  { handle, signKey, bio, ago }: WorldIdentity,
+  where: string,
+  ids: IdSource,
+  now: number,
+  relay: () => Relay,
+): Happening {
+  const seed = signKey === undefined ? ids.bytes(KEY_BYTES) : Buffer.from(signKey, 'base64url')
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: 'der', type: 'pkcs8' })
+  const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
+  const signPub = Buffer.from(x, 'base64url').toString('base64')
+  const boxPub = ids.bytes(KEY_BYTES).toString('base64')
+  const agoMs = agoMsOf(ago)
+  const happen = async () => {
+    const ts = now - agoMs
+    const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
+    const sig = sign(null, text, key).toString('base64')
+    await relay().identities.register({ handle, boxPub, signPub, ts, sig, bio })
+  }
+  return { agoMs, where, happen }
 }

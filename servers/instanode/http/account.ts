@@ -1,5 +1,6 @@
 import type { Route } from '../../../shared/http/routes.js'
 import { timestamp } from '../../../shared/util/go-json.js'
+import type { Callers } from '../callers.js'
 import type { Contract } from '../contract.js'
 import type { Accounts } from '../domain/accounts.js'
 import type { Account, Plan } from '../domain/model.js'
@@ -9,8 +10,7 @@ import { BODY_LIMIT } from '../limits.js'
 import { describeOwned } from '../owned.js'
 import type { InstanodeService } from '../service.js'
 import { answer, listAnswer } from './answer.js'
-import type { Callers } from './callers.js'
-import { readField } from './go-body.js'
+import { readField } from './body.js'
 
 /** `GET /api/me/token`: reads like a read, and mints a credential for the whole account. */
 export function tokenRoute(service: InstanodeService, callers: Callers): Route {

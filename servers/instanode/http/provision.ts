@@ -1,10 +1,10 @@
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import { timestamp } from '../../../shared/util/go-json.js'
+import type { Callers } from '../callers.js'
 import { BODY_LIMIT } from '../limits.js'
 import type { InstanodeService, Provisioned } from '../service.js'
 import { answer } from './answer.js'
-import type { Callers } from './callers.js'
-import { readField } from './go-body.js'
+import { readField } from './body.js'
 
 /** `POST /db/new` and `POST /webhook/new`. */
 export function provisionRoutes(service: InstanodeService, callers: Callers): Route[] {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { Gate } from '../../../shared/util/locks.js'
 import type { SafebotStore } from '../store/store.js'
-import { HANDLE, type Identity } from './identity.js'
 import { isBase64Of, type Keys } from './keys.js'
+import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
 

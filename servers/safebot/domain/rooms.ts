@@ -4,8 +4,8 @@ import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import type { Foresight, RoomTransaction, SafebotStore } from '../store/store.js'
 import type { RoomHolders } from './holders.js'
+import { BUFFER, ROOM_ID, type Room } from './model.js'
 import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './refusals.js'
-import { BUFFER, ROOM_ID, type Room } from './room.js'
 
 /** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
 const IDLE_MS = 30_000

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { SafebotStore } from '../store/store.js'
-import type { Identity } from './identity.js'
 import { isBase64Of, type Keys } from './keys.js'
+import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
 
 /** How far a signature's stamp may be from the service's time, either way, inclusive. */

@@ -4,7 +4,7 @@ import type { Contract } from '../contract.js'
 import type { Acknowledgement, Claim, ClaimRequest } from '../service.js'
 import type { RoomTransaction } from '../store/store.js'
 import { Consumer, LEASE_MS } from './consumer.js'
-import type { Room, StoredMessage } from './room.js'
+import type { Room, StoredMessage } from './model.js'
 import type { Rooms } from './rooms.js'
 import type { Parking, RoomWaiters } from './waiters.js'
 

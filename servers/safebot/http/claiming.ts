@@ -1,13 +1,13 @@
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { Route } from '../../../shared/http/routes.js'
 import { leaseMs } from '../domain/consumer.js'
-import { type Identity, looseHandle } from '../domain/identity.js'
+import { type Identity, looseHandle } from '../domain/model.js'
 import { badHandle, noSuchHandle, unsigned } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
 import { json } from './answer.js'
+import { type Fields, MAX_BODY_BYTES, readFields } from './body.js'
 import { addressOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
-import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
-import { claimedMessage } from './message-json.js'
+import { claimedMessage } from './messages.js'
 
 /** As the service reads it: this spelling, one space. */
 const SCHEME = 'SafeBot '

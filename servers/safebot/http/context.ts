@@ -1,7 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { clientAddress } from '../../../shared/http/listener.js'
-import type { Relay } from '../domain/relay.js'
+import type { Relay } from '../domain/local-service.js'
 import { checkRoomId } from '../domain/rooms.js'
 import type { SafebotLimits } from '../limits.js'
 

@@ -1,10 +1,10 @@
 import type { Route } from '../../../shared/http/routes.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Identity } from '../domain/identity.js'
+import type { Identity } from '../domain/model.js'
 import { noSuchHandle } from '../domain/refusals.js'
 import { json } from './answer.js'
+import { MAX_BODY_BYTES, readFields } from './body.js'
 import { addressOf, type RestKit } from './context.js'
-import { MAX_BODY_BYTES, readFields } from './json-body.js'
 
 /** Registering a handle, and looking one up. */
 export function identityRoutes(kit: RestKit): Route[] {

@@ -1,13 +1,13 @@
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import { defined } from '../../../shared/util/defined.js'
-import { looseHandle } from '../domain/identity.js'
+import type { Vouching } from '../domain/local-service.js'
+import { looseHandle, type StoredMessage } from '../domain/model.js'
 import { badMessage } from '../domain/refusals.js'
-import type { Vouching } from '../domain/relay.js'
+import { MESSAGE_OVERHEAD } from '../domain/rooms.js'
 import type { Post } from '../service.js'
 import { json } from './answer.js'
+import { type Fields, MAX_BODY_BYTES, readFields } from './body.js'
 import { addressOf, clamp, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
-import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
-import { readMessage } from './message-json.js'
 
 /** Messages in one answer of the transcript, at most. */
 const MAX_TRANSCRIPT = 500
@@ -123,4 +123,45 @@ function readVouching({ sender_handle, sender_ts, sender_nonce, sender_sig }: Fi
 
 function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
+
+/** A message as it is delivered. */
+interface DeliveredMessage {
+  seq: number
+  id: string
+  sender: string
+  sender_verified: boolean
+  ciphertext: string
+  nonce: string
+  ts: number
+  ttl_ms?: number
+  reply_to?: string
+}
+
+/** A message as a claim hands it out. */
+export function claimedMessage(message: StoredMessage): DeliveredMessage {
+  const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
+  return { seq, id, sender, ciphertext, nonce, ts, sender_verified: senderVerified, ...options(message) }
+}
+
+/** A message as it is read: with what it takes of the buffer, which the service lets out by accident. */
+export function readMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
+  const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
+  return {
+    seq,
+    id,
+    sender,
+    sender_verified: senderVerified,
+    ciphertext,
+    nonce,
+    ts,
+    _bytes: ciphertext.length + MESSAGE_OVERHEAD,
+    ...options(message),
+  }
+}
+
+function options({ ttlMs, replyTo }: StoredMessage): { ttl_ms?: number; reply_to?: string } {
+  return {
+    ...defined({ ttl_ms: ttlMs, reply_to: replyTo }),
+  }
 }

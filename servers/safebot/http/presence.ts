@@ -4,13 +4,13 @@ import type { Route } from '../../../shared/http/routes.js'
 import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
+import { ROOM_ID } from '../domain/model.js'
 import type { Gathering, Guise, Participant } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { ROOM_ID } from '../domain/room.js'
 import { json } from './answer.js'
+import { MAX_BODY_BYTES, readFields } from './body.js'
 import { addressOf, numberOf, type RestKit, roomOf } from './context.js'
-import { MAX_BODY_BYTES, readFields } from './json-body.js'
-import { readMessage } from './message-json.js'
+import { readMessage } from './messages.js'
 
 /** What may be shown as a name: letters and digits of Latin-1, and four signs. */
 const NAME = /^[A-Za-z0-9@._\u00a0-\u00ff-]{1,64}$/

@@ -1,8 +1,7 @@
 import type { Refusal } from '../../../shared/errors.js'
 import type { Consumer } from '../domain/consumer.js'
-import type { Identity } from '../domain/identity.js'
+import type { Identity, Room, StoredMessage } from '../domain/model.js'
 import type { NonceKind, UsedNonce } from '../domain/nonces.js'
-import type { Room, StoredMessage } from '../domain/room.js'
 
 /** Which rooms are held, and which were left: by id, with the instants, in the order of the ids. */
 export interface Holdings {

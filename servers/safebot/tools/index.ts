@@ -1,5 +1,5 @@
 import type { Tool } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agents.js'
+import type { Agent } from '../callers.js'
 import type { ToolKit } from './context.js'
 import { getTranscript, sendMessage, waitForMessages } from './messages.js'
 import { createRoom, roomStatus } from './rooms.js'

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agents.js'
+import type { Agent } from '../callers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import type { RoomAddress } from '../room-url.js'
-import { seal } from '../sealing.js'
+import { seal } from '../room-url.js'
 import type { Page, Post, SafebotService, WaitRequest } from '../service.js'
 import { enterRoom, line, notice, patience, read, reporting, type ToolKit } from './context.js'
 import {

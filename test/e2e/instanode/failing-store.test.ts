@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
 import { createCore } from '../../../servers/instanode/core.js'
-import { createRestFace } from '../../../servers/instanode/http/face.js'
+import { createRestFace } from '../../../servers/instanode/http/index.js'
 import { openMemory } from '../../../servers/instanode/store/open-store.js'
 import { createInstance } from '../../../servers/understudy/instance.js'
 import { Guard } from '../../../shared/http/guard.js'

@@ -1,12 +1,13 @@
 import type { Transaction } from '../../../../shared/records/transaction.js'
 import { Consumer } from '../../domain/consumer.js'
-import type { Room, StoredMessage } from '../../domain/room.js'
+import type { Room, StoredMessage } from '../../domain/model.js'
 import type { Foresight, RoomTransaction, Unheld, Usage } from '../store.js'
-import { ENTER_ROOM } from './enter-room.js'
+import { ENTER_ROOM, readUsage, USAGE_OF_ALL, type UsageRow } from './enter-room.js'
 import { announcementNotice, ROOM_TOPIC } from './other-replicas.js'
 import { NEXT_ANNOUNCEMENT, REMOVE_MESSAGES, REMOVE_ROOM, SAVE_ROOM, TOUCH_ROOM } from './room-statements.js'
 import {
   type ConsumerRow,
+  kept,
   type MessageRow,
   type RoomRow,
   readConsumer,
@@ -16,8 +17,6 @@ import {
 import { StoredConsumers } from './stored-consumers.js'
 import { FORGET_RELEASED, FORGET_RELEASES, RELEASE_DEAD, UNHELD } from './stored-holds.js'
 import { NOTHING_BUFFERED, StoredMessages } from './stored-messages.js'
-import { kept } from './text.js'
-import { readUsage, USAGE_OF_ALL, type UsageRow } from './usage.js'
 
 /** Of an announcement in a room: its number, and whether anybody else may be waiting for it. */
 export type Announcement = {

@@ -1,6 +1,5 @@
 import { Consumer, type Lease } from '../../domain/consumer.js'
-import type { Room, StoredMessage } from '../../domain/room.js'
-import { kept, shown } from './text.js'
+import type { Room, StoredMessage } from '../../domain/model.js'
 
 /** A room and what it knows of its buffer, as its table has it. */
 export interface RoomRow {
@@ -89,4 +88,17 @@ export function consumerValues({
 }: Pick<Consumer, 'roomId' | 'handle' | 'cursor' | 'lease' | 'labels'>): unknown[] {
   const { claimId = null, seq = null, claimedAt = null, ttlMs = null } = lease ?? {}
   return [roomId, handle, cursor, claimId, seq, claimedAt, ttlMs, JSON.stringify(labels)]
+}
+
+/** What PostgreSQL's text cannot hold, or would not give back as it was, and what stands for it. */
+const UNFIT = /[\0\\"\ud800-\udfff]/
+
+/** A text as it is kept: any that a caller may send. Different ones are kept differently. */
+export function kept(text: string): string {
+  return UNFIT.test(text) ? JSON.stringify(text).slice(1, -1) : text
+}
+
+/** A text that was kept. */
+export function shown(text: string): string {
+  return text.includes('\\') ? String(JSON.parse(`"${text}"`)) : text
 }

@@ -1,5 +1,5 @@
 import { Consumer } from '../../../../servers/safebot/domain/consumer.js'
-import type { Room, StoredMessage } from '../../../../servers/safebot/domain/room.js'
+import type { Room, StoredMessage } from '../../../../servers/safebot/domain/model.js'
 import type { RoomTransaction, SafebotStore, SafebotTables } from '../../../../servers/safebot/store/store.js'
 
 /** Something that any store of Safebot's does. */

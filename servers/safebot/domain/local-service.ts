@@ -4,6 +4,7 @@ import { defined } from '../../../shared/util/defined.js'
 import { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
+import { Elsewhere } from '../replicas.js'
 import type {
   Acknowledgement,
   Appearance,
@@ -15,17 +16,16 @@ import type {
   WaitRequest,
 } from '../service.js'
 import type { RoomTransaction, SafebotStore, SafebotTables } from '../store/store.js'
-import { Elsewhere } from './elsewhere.js'
 import { type Arrival, type FeedEvent, Feeds } from './feeds.js'
 import { RoomHolders } from './holders.js'
 import { Identities } from './identities.js'
-import type { Identity } from './identity.js'
 import { isBase64Of, isCanonicalBase64, Keys } from './keys.js'
+import type { Identity } from './model.js'
+import { MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './model.js'
 import { Overview } from './overview.js'
 import { type Listening, Presence } from './presence.js'
 import { Rates, type SpentRates } from './rates.js'
 import { badMessage, signatureMissing, signatureRefused, signedOnly } from './refusals.js'
-import { MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './room.js'
 import { checkRoomId, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'

@@ -1,7 +1,7 @@
-import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
-import type { Others } from '../store/store.js'
-import type { RoomHolders } from './holders.js'
-import type { RoomWaiters } from './waiters.js'
+import type { Clock, Wakeup } from '../../shared/clock/clock.js'
+import type { RoomHolders } from './domain/holders.js'
+import type { RoomWaiters } from './domain/waiters.js'
+import type { Others } from './store/store.js'
 
 /**
  * How often it is looked after what may not have been told, while anybody waits. By the machine's time:
