@@ -8,6 +8,12 @@ import { unauthorized } from './refusals.js'
 /** Verified tokens remembered; past it the earliest is verified anew. */
 const MAX_KNOWN = 1000
 
+/** 30 days, as the service gives them. */
+export const TOKEN_LIFETIME_SECONDS = 2_592_000
+
+/** Any HMAC with the service's secret proves the account; `none` and public-key algorithms prove nothing. */
+const ALGORITHMS = ['HS256', 'HS384', 'HS512']
+
 /** A token that has been verified, and the account it turned out to be. */
 interface Known extends Proof {
   accountId: string
@@ -25,10 +31,11 @@ export class Accounts {
   /** Account ids by fixed token. */
   readonly #fixed = new Map<string, string>()
 
-  constructor(store: InstanodeStore, credentials: Credentials, clock: Clock) {
+  /** @param secret signs the tokens: 32 bytes or more */
+  constructor(store: InstanodeStore, clock: Clock, secret: Buffer) {
     this.#store = store
-    this.#credentials = credentials
     this.#clock = clock
+    this.#credentials = new Credentials(clock, secret)
   }
 
   /** Adds an account, or changes the one of the same id. */
@@ -103,21 +110,15 @@ export class Accounts {
   }
 }
 
-/** 30 days, as the service gives them. */
-export const TOKEN_LIFETIME_SECONDS = 2_592_000
-
-/** Any HMAC with the service's secret proves the account; `none` and public-key algorithms prove nothing. */
-const ALGORITHMS = ['HS256', 'HS384', 'HS512']
-
 /** Whom a token speaks for, and how long. */
-export interface Proof {
+interface Proof {
   userId: string
   /** Milliseconds since the epoch; infinite for a token without an end. */
   until: number
 }
 
 /** The account tokens of the service: JWTs that nothing but their time can revoke. */
-export class Credentials {
+class Credentials {
   readonly #clock: Clock
   readonly #key: KeyObject
 

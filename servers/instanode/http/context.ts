@@ -1,0 +1,70 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { isUnavailable } from '../../../shared/errors.js'
+import type { HttpCall } from '../../../shared/http/http-call.js'
+import type { Log } from '../../../shared/util/log.js'
+import { identify } from '../callers.js'
+import type { Contract } from '../contract.js'
+import type { Accounts } from '../domain/accounts.js'
+import type { LocalService } from '../domain/local-service.js'
+import type { Caller, InstanodeService } from '../service.js'
+
+/** What the routes work with. */
+export interface RestKit {
+  local: LocalService
+  /** The service that callers reach: `local`, unless an attack puts another one in front of it. */
+  service: InstanodeService
+  callers: Callers
+  contract: Contract
+  clock: Clock
+  log: Log
+}
+
+const SESSION = /(?:^|;)\s*session=([^;\s]+)/
+
+/** Who is calling over HTTP: by the cookie of a browser's session, else by the bearer. */
+export class Callers {
+  readonly #accounts: Accounts
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts
+  }
+
+  /** The caller. A cookie that proves nothing is passed over, as the service does. */
+  async of(call: HttpCall): Promise<Caller> {
+    const caller = callerOf(call)
+    const cookie = sessionOf(call)
+    if (cookie === undefined || (await this.#accounts.find(cookie)) === undefined) return caller
+    return { ...caller, bearer: cookie }
+  }
+
+  /** The caller as the journal names it. A token it has not seen yet is verified for that. */
+  nameOf(call: HttpCall): string | Promise<string> {
+    const { authorization, cookie } = call.headers
+    return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(call)
+  }
+
+  /** While the store is away nobody can be verified; the request is noted all the same. */
+  async #nameOf(call: HttpCall): Promise<string> {
+    try {
+      const { bearer } = await this.of(call)
+      if (bearer !== undefined) await this.#accounts.find(bearer)
+      return this.#accounts.nameOf(bearer)
+    } catch (error) {
+      if (isUnavailable(error)) return this.#accounts.nameOf(callerOf(call).bearer)
+      throw error
+    }
+  }
+}
+
+/** Where a request comes from: the daily cap and the limiter count by it. */
+export function addressOf(call: HttpCall): string {
+  return callerOf(call).address
+}
+
+function callerOf({ headers, peer, query }: HttpCall): Caller {
+  return identify({ transport: 'http', session: null, headers, remoteAddress: peer, query })
+}
+
+function sessionOf({ headers }: HttpCall): string | undefined {
+  return SESSION.exec(headers.cookie ?? '')?.[1]
+}
