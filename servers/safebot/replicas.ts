@@ -13,7 +13,7 @@ const POLL_MS = 1_000
  * What happens in the rooms elsewhere, in processes that share the store, brought to those who wait here.
  * Being told is a hint; a poll behind it sees to it that one that was lost costs time, and not a message.
  */
-export class Elsewhere {
+export class Replicas {
   readonly #others: Others
   readonly #waiters: RoomWaiters
   readonly #machine: Clock

@@ -25,7 +25,7 @@ export interface RoomAddress {
 
 /** Which services a room URL may name: the guard against being sent elsewhere with a crafted URL (SSRF). */
 export class RoomUrls {
-  readonly #base: string
+  #base: string
   readonly #serves: boolean
   /** Further origins of the same service. */
   readonly #alsoHere = new Set<string>()
@@ -41,7 +41,18 @@ export class RoomUrls {
   constructor(base: string, allowed: readonly string[] = [], serves = true) {
     this.#base = new URL(base).origin
     this.#serves = serves
-    this.#allowed = new Set([this.#base, ...allowed.map(origin => new URL(origin).origin)])
+    this.#allowed = new Set(allowed.map(origin => new URL(origin).origin))
+  }
+
+  /** The origin of the rooms made here. */
+  get base(): string {
+    return this.#base
+  }
+
+  /** Rooms are made at another base from now on: the server has begun to listen there. */
+  moveTo(base: string): void {
+    this.#base = new URL(base).origin
+    this.#read.clear()
   }
 
   /** Rooms at that origin are here as well: another process serves them from the same store. */
@@ -127,7 +138,7 @@ export class RoomUrls {
 
   /** Whether the person who started this process named the service, by an option or the environment. */
   isNamed(origin: string): boolean {
-    return this.#allowed.has(origin) || this.#alsoHere.has(origin)
+    return origin === this.#base || this.#allowed.has(origin) || this.#alsoHere.has(origin)
   }
 
   #checkAllowed(url: URL): void {

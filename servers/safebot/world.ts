@@ -12,7 +12,7 @@ import {
 } from '../../shared/world/replay.js'
 import { badWorld, type World, type WorldIdentity, type WorldRoom } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
-import { Relay, type RelayState } from './domain/local-service.js'
+import { LocalService, type ServiceState } from './domain/local-service.js'
 import type { SafebotLimits } from './limits.js'
 import { KEY_BYTES, seal } from './room-url.js'
 import { MemoryStore } from './store/memory.js'
@@ -31,7 +31,7 @@ export interface BeginOptions {
 
 /** What the service begins with in a world. */
 export interface Beginning {
-  readonly relay: RelayState
+  readonly local: ServiceState
   /** By room. */
   readonly keys: ReadonlyMap<string, Buffer>
 }
@@ -68,33 +68,33 @@ class Past {
   async live(): Promise<Beginning> {
     const { contract, limits, ids } = this.#options
     const happenings: Happening[] = []
-    const later: { relay?: Relay } = {}
-    const relayOf = () => existing(later.relay)
+    const later: { local?: LocalService } = {}
+    const serviceOf = () => existing(later.local)
     for (const [at, identity] of (this.#world.identities ?? []).entries()) {
-      happenings.push(registering(identity, `world.identities[${at}]`, this.#ids, this.#now, relayOf))
+      happenings.push(registering(identity, `world.identities[${at}]`, this.#ids, this.#now, serviceOf))
     }
     for (const [at, room] of (this.#world.rooms ?? []).entries()) {
-      happenings.push(...this.#room(relayOf, room, `world.rooms[${at}]`))
+      happenings.push(...this.#room(serviceOf, room, `world.rooms[${at}]`))
     }
     const clock = storyClock(this.#now, firstOf(happenings))
-    const relay = new Relay({
+    const local = new LocalService({
       store: new MemoryStore(),
       clock,
       contract,
       limits,
       ids: ids.stream('safebot'),
     })
-    later.relay = relay
-    const leave = (this.#world.rooms ?? []).map(({ id }) => relay.presence.join(id, {}))
+    later.local = local
+    const leave = (this.#world.rooms ?? []).map(({ id }) => local.presence.join(id, {}))
     await liveThrough(clock, this.#now, happenings)
     for (const left of leave) left()
-    const state = await relay.snapshot()
-    await relay.close()
+    const state = await local.snapshot()
+    await local.close()
     clock.close()
-    return { relay: state, keys: this.#keys }
+    return { local: state, keys: this.#keys }
   }
 
-  #room(relay: () => Relay, room: WorldRoom, where: string): Happening[] {
+  #room(local: () => LocalService, room: WorldRoom, where: string): Happening[] {
     if (this.#keys.has(room.id)) throw badWorld(`${where}.id`, 'another room has it')
     const key = room.key === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(room.key, 'base64url')
     this.#keys.set(room.id, key)
@@ -104,7 +104,7 @@ class Past {
         where: `${where}.messages[${at}]`,
         happen: async () => {
           for (let nth = 0; nth < times; nth++) {
-            await relay().post(room.id, { ...seal(key, text, this.#ids), sender })
+            await local().post(room.id, { ...seal(key, text, this.#ids), sender })
           }
         },
       }),
@@ -112,14 +112,14 @@ class Past {
     const opening: Happening = {
       agoMs: room.ago === undefined ? firstOf(messages) : agoMsOf(room.ago),
       where,
-      happen: () => relay().open(room.id),
+      happen: async () => void (await local().rooms.open(room.id)),
     }
     const consumers = (room.consumers ?? []).map(
       ({ handle, acknowledged = 0, claimed }, at): Happening => ({
         agoMs: agoMsOf(claimed),
         where: `${where}.consumers[${at}]`,
         happen: () =>
-          consume(relay(), room.id, handle, acknowledged, claimed !== undefined, `${where}.consumers[${at}]`),
+          consume(local(), room.id, handle, acknowledged, claimed !== undefined, `${where}.consumers[${at}]`),
       }),
     )
     return [opening, ...messages, ...consumers]
@@ -127,7 +127,7 @@ class Past {
 }
 
 async function consume(
-  relay: Relay,
+  local: LocalService,
   roomId: string,
   handle: string,
   acknowledged: number,
@@ -136,13 +136,13 @@ async function consume(
 ): Promise<void> {
   const claim = async (nth: number) => {
     const request = { handle, labels: [handle], timeoutMs: 0, ifMissing: 'return' } as const
-    const { held } = await relay.claim(roomId, request, AT_ONCE)
+    const { held } = await local.claim(roomId, request, AT_ONCE)
     if (held !== undefined) return held
     throw badWorld(where, `there is no message number ${nth} for ${JSON.stringify(handle)} at that time`)
   }
   for (let nth = 1; nth <= acknowledged; nth++) {
     const { claimId, message } = await claim(nth)
-    await relay.ack(roomId, handle, claimId, message.seq)
+    await local.ack(roomId, handle, claimId, message.seq)
   }
   if (claims) await claim(acknowledged + 1)
 }
@@ -205,7 +205,7 @@ function registering(
   where: string,
   ids: IdSource,
   now: number,
-  relay: () => Relay,
+  local: () => LocalService,
 ): Happening {
   const seed = signKey === undefined ? ids.bytes(KEY_BYTES) : Buffer.from(signKey, 'base64url')
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: 'der', type: 'pkcs8' })
@@ -217,7 +217,7 @@ function registering(
     const ts = now - agoMs
     const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
     const sig = sign(null, text, key).toString('base64')
-    await relay().identities.register({ handle, boxPub, signPub, ts, sig, bio })
+    await local().identities.register({ handle, boxPub, signPub, ts, sig, bio })
   }
   return { agoMs, where, happen }
 }

@@ -25,7 +25,7 @@ export async function startSafebot(
   world: World,
   options: CommonOptions & SafebotStartOptions,
   port: number | undefined,
-  hostile: Pick<SafebotOptions, 'copiedMessages'> = {},
+  hostile: Pick<SafebotOptions, 'hostility'> = {},
 ): Promise<Started<RunningSafebot, ControlledServer<SafebotView>>> {
   const { contract } = options
   const { safebot, url } = await Safebot.listen(instance, listenOptions(options, port), {

@@ -14,34 +14,25 @@ const JANITOR_MS = 15_000
 /** What a message takes of the common buffer beside its ciphertext, as the service reckons. */
 export const MESSAGE_OVERHEAD = 512
 
-type RoomLimits = Pick<SafebotLimits, 'rooms' | 'bufferBytes'>
+export interface RoomsOptions {
+  store: SafebotStore
+  clock: Clock
+  contract: Contract
+  holders: RoomHolders
+  limits: Pick<SafebotLimits, 'rooms' | 'bufferBytes'>
+  gate: Gate
+}
 
 /** The life of rooms: they begin with the first who posts or listens there, and end some time after they fall idle. */
 export class Rooms {
-  readonly #store: SafebotStore
-  readonly #clock: Clock
-  readonly #contract: Contract
-  readonly #holders: RoomHolders
-  readonly #limits: RoomLimits
-  readonly #gate: Gate
+  readonly #options: RoomsOptions
   /** The janitor's rounds are counted from here. */
   readonly #startedAt: number
   #sweptAt: number
 
-  constructor(
-    store: SafebotStore,
-    clock: Clock,
-    contract: Contract,
-    holders: RoomHolders,
-    limits: RoomLimits,
-    gate: Gate,
-  ) {
-    this.#store = store
-    this.#clock = clock
-    this.#contract = contract
-    this.#holders = holders
-    this.#limits = limits
-    this.#gate = gate
+  constructor(options: RoomsOptions) {
+    const { store, clock } = options
+    this.#options = options
     // Those who share a store have one janitor.
     this.#startedAt = store.others === undefined ? clock.now() : 0
     this.#sweptAt = clock.now()
@@ -59,7 +50,7 @@ export class Rooms {
     foresight?: Foresight,
   ): Promise<T> {
     checkRoomId(roomId)
-    return this.#gate.pass(() => this.#enter(roomId, work, foresight))
+    return this.#options.gate.pass(() => this.#enter(roomId, work, foresight))
   }
 
   /**
@@ -72,13 +63,13 @@ export class Rooms {
     foresight?: Foresight,
   ): Promise<T> {
     checkRoomId(roomId)
-    return this.#gate.pass(async () => {
+    return this.#options.gate.pass(async () => {
       try {
         return await this.#enter(roomId, work, foresight)
       } catch (error) {
         if (!(error instanceof NoSpaceLeft)) throw error
         // Not from within the room: it would keep its place while it waits for others.
-        await this.#sweep(this.#clock.now())
+        await this.#sweep(this.#options.clock.now())
         if (!error.worthAnotherTry) throw error.refusal
       }
       try {
@@ -100,12 +91,12 @@ export class Rooms {
 
   /** Opens a room, for who is there by {@link enterToAdd}. */
   async create(tx: RoomTransaction, id: string): Promise<Room> {
-    const now = this.#clock.now()
-    if ((await tx.usage()).rooms >= this.#limits.rooms) {
-      throw new NoSpaceLeft(roomCapReached(this.#limits.rooms), true)
+    const now = this.#options.clock.now()
+    if ((await tx.usage()).rooms >= this.#options.limits.rooms) {
+      throw new NoSpaceLeft(roomCapReached(this.#options.limits.rooms), true)
     }
     // A courtesy: what it could not do, the next one will.
-    this.#gate.extend(this.#sweep(now))
+    this.#options.gate.extend(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     await tx.saveRoom(room)
     return room
@@ -120,14 +111,9 @@ export class Rooms {
   async checkSpace(tx: RoomTransaction, ciphertext: string): Promise<void> {
     const { messages, ciphertextChars } = await tx.usage()
     const held = ciphertextChars + messages * MESSAGE_OVERHEAD
-    const { bufferBytes } = this.#limits
+    const { bufferBytes } = this.#options.limits
     if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
     throw new NoSpaceLeft(bufferFull(bufferBytes), false)
-  }
-
-  /** How many rooms there are. */
-  async count(): Promise<number> {
-    return (await this.#store.usage()).rooms
   }
 
   /** The seq of a room's next message: its creation in milliseconds, then one more each. */
@@ -141,7 +127,7 @@ export class Rooms {
 
   /** Keeps a room from falling idle. */
   async touch(tx: RoomTransaction, room: Room): Promise<void> {
-    await tx.saveRoom({ ...room, activeAt: this.#clock.now() })
+    await tx.saveRoom({ ...room, activeAt: this.#options.clock.now() })
   }
 
   async #enter<T>(
@@ -149,15 +135,15 @@ export class Rooms {
     work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
     foresight: Foresight | undefined,
   ): Promise<T> {
-    const settling = this.#holders.settled(roomId)
+    const settling = this.#options.holders.settled(roomId)
     if (settling !== undefined) await settling
-    return this.#store.transaction(roomId, async tx => work(tx, await this.#present(tx)), foresight)
+    return this.#options.store.transaction(roomId, async tx => work(tx, await this.#present(tx)), foresight)
   }
 
   async #present(tx: RoomTransaction): Promise<Room | undefined> {
     const room = await tx.room()
     if (room === undefined) return undefined
-    const now = this.#clock.now()
+    const now = this.#options.clock.now()
     await tx.prune(now, now - BUFFER.ageMs, BUFFER.messages)
     if (!(await this.#evicted(tx, room))) return room
     await tx.removeRoom()
@@ -165,13 +151,13 @@ export class Rooms {
   }
 
   async #evicted(tx: RoomTransaction, room: Room): Promise<boolean> {
-    const now = this.#clock.now()
+    const now = this.#options.clock.now()
     if (now - room.activeAt <= IDLE_MS) return false
     const { from, until } = await tx.unheld(now)
     // Who holds it now may have come too late: the janitor was there before.
     const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
     if (round > Math.min(now, until)) return false
-    return !(this.#contract.keepsUnacknowledged && (await hasUnacknowledged(tx)))
+    return !(this.#options.contract.keepsUnacknowledged && (await hasUnacknowledged(tx)))
   }
 
   /** The janitor's first round at or after an instant. */
@@ -183,8 +169,8 @@ export class Rooms {
   async #sweep(now: number): Promise<void> {
     if (now - this.#sweptAt < JANITOR_MS) return
     this.#sweptAt = now
-    for (const id of await this.#store.roomIds(now - IDLE_MS)) {
-      await this.#store.transaction(id, async tx => void (await this.#present(tx)))
+    for (const id of await this.#options.store.roomIds(now - IDLE_MS)) {
+      await this.#options.store.transaction(id, async tx => void (await this.#present(tx)))
     }
   }
 }

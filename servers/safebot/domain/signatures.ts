@@ -67,7 +67,11 @@ export class Signatures {
     if (!this.isCurrent(Number(ts)) || !NONCE.test(nonce) || !isBase64Of(SIGNATURE_BYTES, sig)) return false
     // Its nonce is used up only by a good signature: nobody else must be able to spend it.
     if (!this.#keys.verifies(identity.signPub, text, sig)) return false
-    return this.#store.useNonce(kind, identity.handle, nonce, this.#clock.now(), this.#capacity)
+    return this.#store.useNonce(
+      kind,
+      { owner: identity.handle, nonce, at: this.#clock.now() },
+      this.#capacity,
+    )
   }
 
   /** Whether a stamp is near enough to the service's time. */

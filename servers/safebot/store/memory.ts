@@ -1,7 +1,7 @@
 import { OneAtATime } from '../../../shared/util/locks.js'
 import { Consumer } from '../domain/consumer.js'
 import { expiryOf, type Identity, type Room, type StoredMessage } from '../domain/model.js'
-import { NONCE_KINDS, type NonceKind, Nonces } from '../domain/nonces.js'
+import { NONCE_KINDS, type NonceKind, Nonces, type UsedNonce } from '../domain/nonces.js'
 import type { Holdings, RoomTransaction, SafebotStore, SafebotTables, Unheld, Usage } from './store.js'
 
 /** The store of one process: gone with it. */
@@ -41,14 +41,8 @@ export class MemoryStore implements SafebotStore {
     return this.#tables.identities.size
   }
 
-  async useNonce(
-    kind: NonceKind,
-    owner: string,
-    nonce: string,
-    now: number,
-    capacity: number,
-  ): Promise<boolean> {
-    return this.#nonces[kind].use(owner, nonce, now, capacity)
+  async useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean> {
+    return this.#nonces[kind].use(used, capacity)
   }
 
   hold(roomId: string, since: number): undefined {
@@ -93,7 +87,7 @@ export class MemoryStore implements SafebotStore {
     }
     for (const { handle, roomId, cursor, lease, labels } of consumers) {
       const tx = new MemoryTransaction(this.#tables, roomId)
-      await tx.saveClaim(new Consumer(handle, roomId, cursor, lease, labels), Number.POSITIVE_INFINITY)
+      await tx.saveClaim(new Consumer({ handle, roomId, cursor, lease, labels }), Number.POSITIVE_INFINITY)
     }
     for (const identity of identities) await this.addIdentity(identity)
     for (const kind of NONCE_KINDS) this.#nonces[kind].restore(nonces[kind])

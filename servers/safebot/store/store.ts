@@ -63,10 +63,10 @@ export interface SafebotStore {
   /**
    * Takes note of a nonce; tells whether it may be used: it is new, and there is room to remember it.
    *
-   * @param now milliseconds since the epoch
+   * @param used with the present instant, milliseconds since the epoch
    * @param capacity how many are kept for one owner; Infinity: any number
    */
-  useNonce(kind: NonceKind, owner: string, nonce: string, now: number, capacity: number): Promise<boolean>
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean>
 
   /** This process holds a room, from an instant on; undefined: that is noted already. */
   hold(roomId: string, since: number): Promise<void> | undefined

@@ -7,7 +7,7 @@ import { carryOut, type RunningAttack, type Target } from './carry-out.js'
 /** What attacks change in how the servers are made, and what is to be done once they are. */
 export interface HostileOptions {
   readonly instanode: Pick<InstanodeOptions, 'hostility'>
-  readonly safebot: Pick<SafebotOptions, 'copiedMessages'>
+  readonly safebot: Pick<SafebotOptions, 'hostility'>
   carryOut(target: Target): Promise<RunningAttack[]>
 }
 
@@ -22,7 +22,7 @@ export async function prepare(names: readonly string[], log: Log | undefined): P
   for (const { name, about } of attacks) log?.warn(`HOSTILE: the attack ${name} is on. ${about}`)
   return {
     instanode: { hostility: Object.assign({}, ...attacks.map(({ instanode }) => instanode)) },
-    safebot: Object.assign({}, ...attacks.map(({ safebot }) => safebot)),
+    safebot: { hostility: Object.assign({}, ...attacks.map(({ safebot }) => safebot)) },
     carryOut: target => carryOut(attacks, target),
   }
 }

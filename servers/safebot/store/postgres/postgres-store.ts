@@ -2,7 +2,7 @@ import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import { StoreUnavailable } from '../../../../shared/records/store-error.js'
 import type { Identity } from '../../domain/model.js'
-import type { NonceKind } from '../../domain/nonces.js'
+import type { NonceKind, UsedNonce } from '../../domain/nonces.js'
 import type { Foresight, Holdings, RoomTransaction, SafebotStore, SafebotTables, Usage } from '../store.js'
 import { Announcements } from './announcements.js'
 import { readUsage, USAGE_OF_ALL, type UsageRow } from './enter-room.js'
@@ -73,8 +73,8 @@ export class PostgresStore implements SafebotStore {
     return this.#identities.count()
   }
 
-  useNonce(kind: NonceKind, owner: string, nonce: string, now: number, capacity: number): Promise<boolean> {
-    return this.#nonces.use(kind, owner, nonce, now, capacity)
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean> {
+    return this.#nonces.use(kind, used, capacity)
   }
 
   hold(roomId: string, since: number): Promise<void> {

@@ -245,7 +245,7 @@ async function load(
   const messages = new StoredMessages(tx, roomId, there ?? NOTHING_BUFFERED)
   const consumers = new StoredConsumers(tx, roomId)
   for (const { row, foresight } of loaded) {
-    if (row !== undefined) know(roomId, row, foresight, messages, consumers)
+    if (row !== undefined) know(row, foresight, { roomId, messages, consumers })
   }
   const posting = rows.find(row => row !== undefined && row.next_news !== null)
   return {
@@ -269,18 +269,16 @@ function asked(roomId: string, { handle, senders, posting }: Foresight, replica:
 }
 
 function know(
-  roomId: string,
   row: Loaded,
   { handle, senders }: Foresight,
-  messages: StoredMessages,
-  consumers: StoredConsumers,
+  { roomId, messages, consumers }: { roomId: string; messages: StoredMessages; consumers: StoredConsumers },
 ): void {
   if (handle === undefined) return
   const consumer = isConsumer(row) ? readConsumer(roomId, row) : undefined
   consumers.know(handle, consumer)
   if (senders === undefined) return
   const message = isMessage(row) ? readMessage(row) : undefined
-  const { cursor, lease } = consumer ?? new Consumer(handle, roomId)
+  const { cursor, lease } = consumer ?? new Consumer({ handle, roomId })
   if (lease === null) messages.knowNext(cursor, senders, message)
   else if (message !== undefined) messages.know(message)
 }

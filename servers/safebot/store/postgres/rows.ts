@@ -70,7 +70,7 @@ export function messageValues(message: StoredMessage): unknown[] {
 
 export function readConsumer(roomId: string, row: ConsumerRow): Consumer {
   const labels: string[] = JSON.parse(row.labels)
-  return new Consumer(row.handle, roomId, row.cursor, readLease(row), labels)
+  return new Consumer({ handle: row.handle, roomId, cursor: row.cursor, lease: readLease(row), labels })
 }
 
 function readLease({ claim_id, lease_seq, claimed_at, lease_ms }: ConsumerRow): Lease | null {

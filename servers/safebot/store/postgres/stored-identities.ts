@@ -1,7 +1,7 @@
 import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import type { Identity } from '../../domain/model.js'
-import { type NonceKind, REMEMBERED_MS } from '../../domain/nonces.js'
+import { type NonceKind, REMEMBERED_MS, type UsedNonce } from '../../domain/nonces.js'
 
 const IDENTITY = statement(
   'SELECT handle, box_pub, sign_pub, registered_at, meta FROM identities WHERE handle = $1',
@@ -81,7 +81,7 @@ export class StoredNonces {
     this.#database = database
   }
 
-  async use(kind: NonceKind, owner: string, nonce: string, now: number, capacity: number): Promise<boolean> {
+  async use(kind: NonceKind, { owner, nonce, at: now }: UsedNonce, capacity: number): Promise<boolean> {
     this.#sweep(now)
     const asked = [kind, owner, nonce, now, now - REMEMBERED_MS]
     if (capacity === Number.POSITIVE_INFINITY)

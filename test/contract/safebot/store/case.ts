@@ -29,7 +29,7 @@ export function message(seq: number, more: Partial<StoredMessage> = {}): StoredM
 }
 
 export function consumer(handle: string, roomId = ROOM, cursor = 0): Consumer {
-  return new Consumer(handle, roomId, cursor)
+  return new Consumer({ handle, roomId, cursor })
 }
 
 /** Does something alone in {@link ROOM}. */
