@@ -4,6 +4,7 @@ import type { ControlledServer, Gauge, StateRequest } from '../../shared/instanc
 import type { McpHost } from '../../shared/mcp/host.js'
 import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/server-view.js'
 import { iso } from '../../shared/schemas/instant.js'
+import { defined } from '../../shared/util/defined.js'
 import type { Agent } from './callers.js'
 import type { Consumer } from './domain/consumer.js'
 import type { LocalService } from './domain/local-service.js'
@@ -125,7 +126,7 @@ function roomState(
     keyKnown: keys.length > 0,
     messages: messages.map(message => ({
       ...messageState(message),
-      ...(secrets && { text: textOf(message, keys) }),
+      ...defined({ text: secrets ? textOf(message, keys) : undefined }),
     })),
     consumers: consumers.map(consumer => consumerState(consumer, now)),
   }

@@ -1,5 +1,5 @@
 import type { Clock, Wakeup } from '../../shared/clock/clock.js'
-import type { RoomHolders } from './domain/holders.js'
+import type { RoomHolders } from './domain/rooms.js'
 import type { RoomWaiters } from './domain/waiters.js'
 import type { Others } from './store/store.js'
 

@@ -21,7 +21,7 @@ export interface SafebotStateOptions {
 
 /** All that SafeBot knows. */
 interface Memory {
-  readonly local: ServiceState
+  readonly service: ServiceState
   readonly agents: AgentMemories
   /** Of the service, and of what its tools make: rooms, keys, nonces. */
   readonly ids: { readonly service: IdPositions; readonly rooms: IdPositions }
@@ -84,7 +84,7 @@ export class SafebotState implements StatefulPart {
   async keep(): Promise<Kept> {
     const { local, agents, instance } = this.#options
     return this.#kept({
-      local: await local.snapshot(),
+      service: await local.snapshot(),
       agents: agents.snapshot(),
       keys: this.#keys,
       ids: {
@@ -101,9 +101,9 @@ export class SafebotState implements StatefulPart {
   async #beginning(world: World, now: number): Promise<Memory> {
     const { instance, contract, limits } = this.#options
     const ids = instance.ids.fromBeginning()
-    const { local, keys } = await beginSafebot(world, now, { ids, contract, limits })
+    const { service, keys } = await beginSafebot(world, now, { ids, contract, limits })
     return {
-      local,
+      service,
       agents: { sessions: [], sessionless: [] },
       keys: Object.fromEntries([...keys].map(([roomId, key]) => [roomId, key.toString('base64url')])),
       ids: { service: ids.stream('safebot').positions(), rooms: ids.stream('rooms').positions() },
@@ -121,7 +121,7 @@ export class SafebotState implements StatefulPart {
 
   /** @param agreed what those who share the store agree on along with it */
   async #place(
-    { local: state, agents: memories, ids, keys }: Memory,
+    { service: state, agents: memories, ids, keys }: Memory,
     agreed?: Record<string, unknown>,
   ): Promise<void> {
     const { local, agents, instance, releaseHeld } = this.#options

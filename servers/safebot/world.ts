@@ -22,6 +22,9 @@ const SETTING = 'safebot world'
 
 const laidWorld = z.object({ laid: z.string(), keys: z.record(z.string(), z.string()) })
 
+/** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
+
 export interface BeginOptions {
   /** At its beginning; it is drawn from. */
   ids: IdSource
@@ -31,7 +34,7 @@ export interface BeginOptions {
 
 /** What the service begins with in a world. */
 export interface Beginning {
-  readonly local: ServiceState
+  readonly service: ServiceState
   /** By room. */
   readonly keys: ReadonlyMap<string, Buffer>
 }
@@ -71,7 +74,7 @@ class Past {
     const later: { local?: LocalService } = {}
     const serviceOf = () => existing(later.local)
     for (const [at, identity] of (this.#world.identities ?? []).entries()) {
-      happenings.push(registering(identity, `world.identities[${at}]`, this.#ids, this.#now, serviceOf))
+      happenings.push(this.#registering(serviceOf, identity, `world.identities[${at}]`))
     }
     for (const [at, room] of (this.#world.rooms ?? []).entries()) {
       happenings.push(...this.#room(serviceOf, room, `world.rooms[${at}]`))
@@ -91,7 +94,28 @@ class Past {
     const state = await local.snapshot()
     await local.close()
     clock.close()
-    return { local: state, keys: this.#keys }
+    return { service: state, keys: this.#keys }
+  }
+
+  /** The registration of a handle that a world has, signed as its owner would. */
+  #registering(
+    local: () => LocalService,
+    { handle, signKey, bio, ago }: WorldIdentity,
+    where: string,
+  ): Happening {
+    const seed = signKey === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(signKey, 'base64url')
+    const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: 'der', type: 'pkcs8' })
+    const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
+    const signPub = Buffer.from(x, 'base64url').toString('base64')
+    const boxPub = this.#ids.bytes(KEY_BYTES).toString('base64')
+    const agoMs = agoMsOf(ago)
+    const happen = async () => {
+      const ts = this.#now - agoMs
+      const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
+      const sig = sign(null, text, key).toString('base64')
+      await local().identities.register({ handle, boxPub, signPub, ts, sig, bio })
+    }
+    return { agoMs, where, happen }
   }
 
   #room(local: () => LocalService, room: WorldRoom, where: string): Happening[] {
@@ -119,20 +143,31 @@ class Past {
         agoMs: agoMsOf(claimed),
         where: `${where}.consumers[${at}]`,
         happen: () =>
-          consume(local(), room.id, handle, acknowledged, claimed !== undefined, `${where}.consumers[${at}]`),
+          consume(local(), room.id, {
+            handle,
+            acknowledged,
+            claims: claimed !== undefined,
+            where: `${where}.consumers[${at}]`,
+          }),
       }),
     )
     return [opening, ...messages, ...consumers]
   }
 }
 
+interface Consumption {
+  handle: string
+  /** How many messages it has acknowledged. */
+  acknowledged: number
+  /** Whether it holds one more. */
+  claims: boolean
+  where: string
+}
+
 async function consume(
   local: LocalService,
   roomId: string,
-  handle: string,
-  acknowledged: number,
-  claims: boolean,
-  where: string,
+  { handle, acknowledged, claims, where }: Consumption,
 ): Promise<void> {
   const claim = async (nth: number) => {
     const request = { handle, labels: [handle], timeoutMs: 0, ifMissing: 'return' } as const
@@ -194,30 +229,4 @@ export class SharedWorld {
   #laying(keys: WorldKeys): z.infer<typeof laidWorld> {
     return { laid: `${this.#store.replica} ${++this.#layings}`, keys }
   }
-}
-
-/** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
-const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
-
-/** The registration of a handle that a world has, signed as its owner would. */
-function registering(
-  { handle, signKey, bio, ago }: WorldIdentity,
-  where: string,
-  ids: IdSource,
-  now: number,
-  local: () => LocalService,
-): Happening {
-  const seed = signKey === undefined ? ids.bytes(KEY_BYTES) : Buffer.from(signKey, 'base64url')
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: 'der', type: 'pkcs8' })
-  const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
-  const signPub = Buffer.from(x, 'base64url').toString('base64')
-  const boxPub = ids.bytes(KEY_BYTES).toString('base64')
-  const agoMs = agoMsOf(ago)
-  const happen = async () => {
-    const ts = now - agoMs
-    const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
-    const sig = sign(null, text, key).toString('base64')
-    await local().identities.register({ handle, boxPub, signPub, ts, sig, bio })
-  }
-  return { agoMs, where, happen }
 }

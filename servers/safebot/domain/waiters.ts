@@ -2,8 +2,8 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal, wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
-import type { RoomHolders } from './holders.js'
 import { shuttingDown, tooManyWaiters } from './refusals.js'
+import type { RoomHolders } from './rooms.js'
 
 /** Why a parked call goes on; with `look` there may be something, or nothing. */
 export type WakeReason = 'message' | 'look' | 'due' | 'aborted' | 'closing' | 'reset' | Refusal

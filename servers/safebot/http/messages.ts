@@ -162,7 +162,5 @@ export function readMessage(message: StoredMessage): DeliveredMessage & { _bytes
 }
 
 function options({ ttlMs, replyTo }: StoredMessage): { ttl_ms?: number; reply_to?: string } {
-  return {
-    ...defined({ ttl_ms: ttlMs, reply_to: replyTo }),
-  }
+  return defined({ ttl_ms: ttlMs, reply_to: replyTo })
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../../../shared/util/defined.js'
 import { Consumer, type Lease } from '../../domain/consumer.js'
 import type { Room, StoredMessage } from '../../domain/model.js'
 
@@ -57,8 +58,7 @@ export function readMessage(row: MessageRow): StoredMessage {
     ciphertext: row.ciphertext,
     nonce: row.nonce,
     ts: row.ts,
-    ...(row.reply_to !== null && { replyTo: row.reply_to }),
-    ...(row.ttl_ms !== null && { ttlMs: row.ttl_ms }),
+    ...defined({ replyTo: row.reply_to ?? undefined, ttlMs: row.ttl_ms ?? undefined }),
   }
 }
 
