@@ -132,12 +132,12 @@ export class Instanode {
 
   /** The accounts there are. */
   accounts(): Promise<Account[]> {
-    return this.#parts.local.accounts.all()
+    return this.#parts.local.store.accounts()
   }
 
   /** What a receiver has taken, the newest first. */
   deliveries(token: string): Promise<Delivery[]> {
-    return this.#parts.local.receivers.deliveries(token)
+    return this.#parts.local.store.deliveries(token)
   }
 
   /** Calls `listener` for every delivery from now on, until the returned function is called. */

@@ -44,10 +44,6 @@ export class Accounts {
     if (account.fixedToken !== null) this.#fixed.set(account.fixedToken, account.id)
   }
 
-  all(): Promise<Account[]> {
-    return this.#store.accounts()
-  }
-
   /** The account of a bearer, with the plan it has now; undefined if the bearer proves nothing. */
   async find(bearer: string): Promise<Account | undefined> {
     const fixed = await this.#store.accountByToken(bearer)
@@ -85,7 +81,7 @@ export class Accounts {
     this.#known.clear()
     for (const [bearer, one] of known) this.#known.set(bearer, one)
     this.#fixed.clear()
-    for (const { id, fixedToken } of await this.all())
+    for (const { id, fixedToken } of await this.#store.accounts())
       if (fixedToken !== null) this.#fixed.set(fixedToken, id)
   }
 

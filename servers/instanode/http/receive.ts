@@ -70,9 +70,9 @@ class ReceiveRoute {
   }
 
   async #readBack(token: string, call: HttpCall): Promise<HttpAnswer | undefined> {
-    const { receivers } = this.#kit.local
+    const { receivers, store } = this.#kit.local
     if ((await receivers.state(token)) !== 'active') return this.#refuse(token)
-    const deliveries = await receivers.deliveries(token)
+    const deliveries = await store.deliveries(token)
     const { response } = call
     // Piece by piece: the log of a receiver can be longer than any one string.
     response.writeHead(200, { ...this.#headers(call), 'Content-Type': JSON_TYPE })
