@@ -6,40 +6,27 @@ import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/serv
 import { iso } from '../../shared/schemas/instant.js'
 import { beginningOf, maskHeaders } from '../../shared/util/secrets.js'
 import { type Contract, contractOf } from './contract.js'
-import type { Core } from './core.js'
 import type { DatabaseProvider } from './databases/provider.js'
+import type { LocalService } from './domain/local-service.js'
 import { type Account, type Delivery, databaseName, isLive, type Resource } from './domain/model.js'
 import { limitsOf } from './limits.js'
 import type { Caller } from './service.js'
-import type { InstanodeStore } from './store/store.js'
 import type { InstanodeView } from './view.js'
 
 /** Characters of a body that a state shows. */
 const SHOWN_BODY_CHARS = 2000
 
-export interface ControlledOptions {
-  core: Core
-  host: McpHost<Caller>
-  clock: Clock
-  contract: ContractName
+export interface ControlledOptions extends StateSources {
   /** Whether its port can be connected to; undefined: it has none. */
   listening(): boolean | undefined
-  /** Where it listens; undefined: nowhere. */
-  url(): string | undefined
 }
 
 /** The server as a control plane shows and changes it. */
-export function controlled({
-  core,
-  host,
-  clock,
-  contract,
-  listening,
-  url,
-}: ControlledOptions): ControlledInstanode<InstanodeView> {
-  const { store, databases, readiness, plans, urlOf } = core
+export function controlled({ listening, ...sources }: ControlledOptions): ControlledInstanode<InstanodeView> {
+  const { local, host, clock } = sources
+  const { store, readiness, plans } = local
   return {
-    state: request => stateOf({ store, databases, host, clock, contract, urlOf, url }, request),
+    state: request => stateOf(sources, request),
     async checks() {
       const { platform_db, customer_db, redis } = await readiness.reasons()
       return {
@@ -73,19 +60,18 @@ function resourceGauges(resources: readonly Resource[], now: number): Gauge[] {
 type ResourceState = InstanodeView['resources'][number]
 
 interface StateSources {
-  store: InstanodeStore
-  databases: DatabaseProvider
+  local: LocalService
   host: McpHost<Caller>
   clock: Clock
   contract: ContractName
-  urlOf: Core['urlOf']
   /** Where it listens; undefined: nowhere. */
   url(): string | undefined
 }
 
 /** What exists now, as plain data. */
 async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeView> {
-  const { store, databases, host, clock, contract, url } = sources
+  const { local, host, clock, contract, url } = sources
+  const { store, databases } = local
   const now = clock.now()
   const existing = (await store.resources()).filter(
     resource => isLive(resource, now) || resource.reapAt !== null || resource.status === 'quota_exceeded',
@@ -106,11 +92,12 @@ function accountState({ id, plan, fixedToken }: Account, secrets: boolean) {
 
 async function resourceState(
   resource: Resource,
-  { store, databases, clock, contract, urlOf }: StateSources,
+  { local, clock, contract }: StateSources,
   { secrets, latest }: StateRequest,
 ): Promise<ResourceState> {
   const { id, token, type, name, tier, status, owner, subnet, createdAt, expiresAt } = resource
-  const url = urlOf(resource)
+  const { store, databases } = local
+  const url = local.urlOf(resource)
   const kept = type === 'webhook' ? await store.deliveries(token) : undefined
   return {
     id,

@@ -1,5 +1,4 @@
 import { IdSource } from '../../shared/ids.js'
-import type { Instance } from '../../shared/instance.js'
 import type {
   Abortable,
   AccountToken,
@@ -28,9 +27,9 @@ export function hostileService(
   return sharesLists === true ? new SharedLists(service) : service
 }
 
-/** What account tokens are signed with: the instance's own secret, unless an issuer is shared. */
-export function tokenSecret({ ids }: Pick<Instance, 'ids'>, { tokenIssuer }: InstanodeHostility): Buffer {
-  const source = tokenIssuer === undefined ? ids.stream('instanode') : new IdSource(tokenIssuer)
+/** The secret that signs account tokens: the instance's own, unless servers share an issuer. */
+export function tokenSecret(ids: IdSource, { tokenIssuer }: InstanodeHostility): Buffer {
+  const source = tokenIssuer === undefined ? ids : new IdSource(tokenIssuer)
   return source.stream('jwt').bytes(32)
 }
 

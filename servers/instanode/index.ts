@@ -1,94 +1,66 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { z } from 'zod'
 import { TokenBuckets } from '../../shared/clock/token-buckets.js'
 import type { ContractName } from '../../shared/contract.js'
-import type { HttpFace } from '../../shared/http/listener.js'
 import type { ControlledInstanode, Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
-import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
+import { type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { defined } from '../../shared/util/defined.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
-import type { World } from '../../shared/world/world.js'
-import { callerOnPipe } from './caller.js'
+import { callerOnPipe } from './callers.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled } from './control.js'
-import { type Core, createCore } from './core.js'
-import { type DatabasesOptions, type OpenedDatabases, openDatabases } from './databases/open-databases.js'
+import { type OpenedDatabases, openDatabases } from './databases/open-databases.js'
+import { LocalService, type ServiceStore } from './domain/local-service.js'
 import type { Account, Delivery } from './domain/model.js'
-import type { InstanodeHostility } from './hostile.js'
-import { createRestFace, type RequestLimit } from './http/face.js'
-import { REQUEST_LIMIT } from './limits.js'
-import { Replicas } from './replicas.js'
-import type { Caller } from './service.js'
+import { hostileService, type InstanodeHostility, tokenSecret } from './hostile.js'
+import { createRest } from './http/index.js'
+import { REQUEST_LIMIT, type RequestLimit } from './limits.js'
+import {
+  DEFAULT_BASE,
+  type InstanodeListenOptions,
+  type InstanodeOptions,
+  type StdioIdentity,
+} from './options.js'
+import type { Caller, InstanodeService } from './service.js'
 import { InstanodeState } from './state.js'
-import { openStore } from './store/open-store.js'
+import { MemoryStore } from './store/memory.js'
 import { createMcp } from './tools/index.js'
 import type { InstanodeView } from './view.js'
 
-/** The base of receive URLs of a server that listens nowhere: where `understudy up` has Instanode. */
-export const DEFAULT_BASE = 'http://127.0.0.1:4801'
+export type { InstanodeOptions } from './options.js'
 
-export interface InstanodeOptions extends DatabasesOptions {
-  /** Default `documented`. */
-  contract?: ContractName
-  /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
-  requestLimit?: RequestLimit | 'none'
-  /** What an attack profile has it do wrong. Default: nothing. */
-  hostility?: InstanodeHostility
-  /** What it begins with. Default: the world `default`. */
-  world?: World
-}
-
-export interface InstanodeListenOptions extends ListenOptions {
-  /** Whether MCP is served there too, beside the HTTP API. Default true. */
-  mcp?: boolean
-}
-
-/** The setting of a store that has its world. */
-const WORLD = 'instanode world'
-
-/** What a server is put together from. */
+/** The parts of a server. */
 interface Parts {
   instance: Instance
   contractName: ContractName
   contract: Contract
-  core: Core
+  local: LocalService
+  /** What callers reach: `local`, unless an attack puts another service in front of it. */
+  service: InstanodeService
   host: McpHost<Caller>
+  state: InstanodeState
   requestLimit: RequestLimit | undefined
   requests: TokenBuckets | undefined
-  state: InstanodeState
-  /** The base of receive URLs: changes once, when the server listens. */
+  /** The base of receive URLs. It changes once, when the server listens. */
   base: { url: string }
+  /** Closes the databases, if they are this server's own. */
+  closeDatabases: OpenedDatabases['close']
 }
 
 /** The Instanode stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
 export class Instanode {
-  readonly #instance: Instance
-  readonly #contractName: ContractName
-  readonly #contract: Contract
-  readonly #requestLimit: RequestLimit | undefined
-  readonly #requests: TokenBuckets | undefined
   /** All there is, to be taken as a whole and put back. */
   readonly state: InstanodeState
-  readonly #core: Core
-  readonly #host: McpHost<Caller>
-  readonly #onClose: (() => Promise<void> | void)[] = []
-  readonly #base: Parts['base']
+  readonly #parts: Parts
   #serving: Serving | undefined
   #connections = 0
 
   private constructor(parts: Parts) {
-    const { instance, contractName, contract, requestLimit, requests, core, host, state, base } = parts
-    this.#instance = instance
-    this.#contractName = contractName
-    this.#contract = contract
-    this.#requestLimit = requestLimit
-    this.#requests = requests
-    this.state = state
-    this.#core = core
-    this.#host = host
-    this.#base = base
+    this.#parts = parts
+    this.state = parts.state
   }
 
   /**
@@ -97,65 +69,14 @@ export class Instanode {
    * @throws Refusal if there can be no databases, or no such world
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
-    const instanode = await Instanode.#assemble(instance, options)
-    await instanode.#begin(options.world)
-    return instanode
-  }
-
-  static async #assemble(instance: Instance, options: InstanodeOptions): Promise<Instanode> {
-    const { databases, close } = await openDatabases(instance, options)
+    const instanode = new Instanode(await assemble(instance, options))
     try {
-      return await Instanode.#assembleOn(instance, options, { databases, close })
+      await instanode.state.alone(() => instanode.state.lay(options.world ?? DEFAULT_WORLD))
+      return instanode
     } catch (error) {
-      await close()
+      await instanode.close()
       throw error
     }
-  }
-
-  static async #assembleOn(
-    instance: Instance,
-    options: InstanodeOptions,
-    { databases, close }: OpenedDatabases,
-  ): Promise<Instanode> {
-    const opened = await openStore(instance, options.hostility)
-    const { contract: contractName = 'documented' } = options
-    const contract = contractOf(contractName)
-    const { requestLimit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
-    // What creates receivers is made before it is known where they can be reached.
-    const base = { url: DEFAULT_BASE }
-    const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
-    const core = createCore(instance, contract, databases, receiveUrl, opened, options.hostility)
-    const { service, accounts } = core
-    const host = await createMcp(instance, {
-      service,
-      contract,
-      nameOf: ({ bearer }) => accounts.nameOf(bearer),
-    })
-    const limit = requestLimit === 'none' ? undefined : requestLimit
-    const requests =
-      limit && new TokenBuckets({ clock: instance.clock, capacity: limit.atOnce, perSecond: limit.perSecond })
-    const state = new InstanodeState({
-      instance,
-      contract,
-      core,
-      databases,
-      requests,
-      receiveUrl,
-      releaseHeld: refusal => host.releaseHeld(refusal),
-    })
-    const instanode = new Instanode({
-      instance,
-      contractName,
-      contract,
-      core,
-      host,
-      base,
-      requests,
-      state,
-      requestLimit: limit,
-    })
-    instanode.#onClose.push(close)
-    return instanode
   }
 
   /**
@@ -168,16 +89,13 @@ export class Instanode {
     listen: InstanodeListenOptions = {},
     options: InstanodeOptions = {},
   ): Promise<{ instanode: Instanode; url: string }> {
-    const { host: databaseHost } = listen
-    const instanode = await Instanode.#assemble(instance, {
-      ...defined({ databaseHost }),
-      ...options,
-    })
+    const databaseHost = defined({ databaseHost: listen.host })
+    const instanode = new Instanode(await assemble(instance, { ...databaseHost, ...options }))
     try {
-      // Where receivers are reached is known once it listens. Who calls sooner than the world is in place waits for it.
+      // The base of receivers is known once it listens. A caller that comes before the world is in place waits for it.
       const url = await instanode.state.alone(async () => {
         const url = await instanode.#listen(listen)
-        await instanode.#place(options.world)
+        await instanode.state.lay(options.world ?? DEFAULT_WORLD)
         return url
       })
       return { instanode, url }
@@ -191,10 +109,9 @@ export class Instanode {
   async connect({ token, address }: { token?: string; address?: string } = {}): Promise<Client> {
     // The client half of the SDK is of no use to a stdio server, which has to start fast.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
-    return connectInMemory(this.#host, `memory-${++this.#connections}`, {
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(address !== undefined && { 'x-forwarded-for': address }),
-    })
+    const authorization = token === undefined ? undefined : `Bearer ${token}`
+    const headers = defined({ authorization, 'x-forwarded-for': address })
+    return connectInMemory(this.#parts.host, `memory-${++this.#connections}`, headers)
   }
 
   /**
@@ -206,35 +123,36 @@ export class Instanode {
   serveStdio(
     input: Readable,
     output: Writable,
-    { token }: { token?: string | undefined },
+    { token }: StdioIdentity,
     onEnd: () => void,
   ): { flush(): Promise<void> } {
-    const caller = callerOnPipe(token)
-    return new StdioConversation({ host: this.#host, caller, input, output, onEnd })
+    const { host } = this.#parts
+    return new StdioConversation({ host, caller: callerOnPipe(token), input, output, onEnd })
   }
 
   /** The accounts there are. */
   accounts(): Promise<Account[]> {
-    return this.#core.accounts.all()
+    return this.#parts.local.store.accounts()
   }
 
   /** What a receiver has taken, the newest first. */
   deliveries(token: string): Promise<Delivery[]> {
-    return this.#core.receivers.deliveries(token)
+    return this.#parts.local.store.deliveries(token)
   }
 
   /** Calls `listener` for every delivery from now on, until the returned function is called. */
   onDelivery(listener: (token: string, delivery: Delivery) => void): () => void {
-    return this.#core.receivers.onDelivery(listener)
+    return this.#parts.local.receivers.onDelivery(listener)
   }
 
   /** As a control plane shows and changes it. */
   controlled(): ControlledInstanode<InstanodeView> {
+    const { local, host, instance, contractName } = this.#parts
     return controlled({
-      core: this.#core,
-      host: this.#host,
-      clock: this.#instance.clock,
-      contract: this.#contractName,
+      local,
+      host,
+      clock: instance.clock,
+      contract: contractName,
       listening: () => this.#serving?.listening,
       url: () => this.#serving?.url,
     })
@@ -242,71 +160,114 @@ export class Instanode {
 
   /** Ends every conversation, and the databases with it that are this server's own. */
   async close(): Promise<void> {
-    await this.#core.reaper.stop()
-    for (const close of this.#onClose.toReversed()) await close()
-    await this.#host.close()
-    await this.#core.store.close()
-  }
-
-  async #begin(world: World | undefined): Promise<void> {
-    try {
-      await this.state.alone(() => this.#place(world))
-    } catch (error) {
-      await this.close()
-      throw error
-    }
-  }
-
-  /** Of several replicas the first lays the world; the others begin with what there is. */
-  async #place(world = DEFAULT_WORLD): Promise<void> {
-    const { store } = this.#instance
-    if (store === undefined) return this.#lay(world)
-    const replicas = await Replicas.join({
-      instance: this.#instance,
-      store,
-      core: this.#core,
-      state: this.state,
-    })
-    this.#onClose.push(() => replicas.close())
-    await store.alone('instanode world', async () => {
-      if ((await store.known(WORLD)) !== undefined) return this.state.adopt()
-      await this.#lay(world)
-      await store.changeSetting(WORLD, { laidBy: this.#instance.name, at: this.#instance.clock.now() })
-    })
-  }
-
-  async #lay(world: World): Promise<void> {
-    const kept = await this.state.begin(world, this.#instance.clock.now())
-    await kept.prepare()
-    await kept.place()
+    const { local, host, closeDatabases } = this.#parts
+    await local.reaper.stop()
+    this.state.close()
+    await this.#serving?.close()
+    await closeDatabases()
+    await host.close()
+    await local.store.close()
   }
 
   async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
-    const serving = await serveHttp({
-      instance: this.#instance,
-      host: this.#host,
+    const { instance, host, base } = this.#parts
+    this.#serving = await serveHttp({
+      instance,
+      host,
       name: 'instanode',
-      ids: this.#instance.ids.stream('instanode sessions'),
+      ids: instance.ids.stream('instanode sessions'),
       listen,
       faces: async (url, endpoint) => {
-        this.#base.url = url
-        const rest = this.#createRest(url)
+        base.url = url
+        const rest = createRest({ ...this.#parts, url })
         return { mcp: mcp ? endpoint : rest, rest }
       },
     })
-    this.#serving = serving
-    this.#onClose.push(() => serving.close())
-    return serving.url
+    return this.#serving.url
   }
+}
 
-  #createRest(url: string): HttpFace {
-    return createRestFace({
-      instance: this.#instance,
-      core: this.#core,
-      contract: this.#contract,
-      requestLimit: this.#requestLimit,
-      requests: this.#requests,
-      url,
-    })
+/** Puts the parts of a server together. @throws Refusal if there can be no databases */
+async function assemble(instance: Instance, options: InstanodeOptions): Promise<Parts> {
+  const opened = await openDatabases(instance, options)
+  try {
+    return await assembleOn(opened, instance, options)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function assembleOn(
+  { databases, close }: OpenedDatabases,
+  instance: Instance,
+  options: InstanodeOptions,
+): Promise<Parts> {
+  const { contract: contractName = 'documented', hostility = {} } = options
+  const { clock, machine, ids, log } = instance
+  const contract = contractOf(contractName)
+  // Receivers are made before their base is known.
+  const base = { url: DEFAULT_BASE }
+  const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
+  const local = new LocalService({
+    ...(await openStore(instance, hostility)),
+    databases,
+    clock,
+    machine,
+    ids: ids.stream('instanode'),
+    contract,
+    log,
+    receiveUrl,
+  })
+  const service = hostileService(local, hostility)
+  const nameOf = ({ bearer }: Caller) => local.accounts.nameOf(bearer)
+  const host = await createMcp({ instance, service, contract, nameOf })
+  const { requestLimit: limit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
+  const requestLimit = limit === 'none' ? undefined : limit
+  const requests =
+    requestLimit &&
+    new TokenBuckets({ clock, capacity: requestLimit.atOnce, perSecond: requestLimit.perSecond })
+  const state = new InstanodeState({
+    instance,
+    contract,
+    local,
+    requests,
+    receiveUrl,
+    releaseHeld: refusal => host.releaseHeld(refusal),
+  })
+  return {
+    instance,
+    contractName,
+    contract,
+    local,
+    service,
+    host,
+    state,
+    requestLimit,
+    requests,
+    base,
+    closeDatabases: close,
+  }
+}
+
+/** The store of an instance: the one it shares, or one of its own. @throws StoreUnavailable */
+async function openStore(
+  { store, ids, clock }: Instance,
+  hostility: InstanodeHostility,
+): Promise<ServiceStore> {
+  const own = {
+    store: new MemoryStore(),
+    secret: tokenSecret(ids.stream('instanode'), hostility),
+    ticksFrom: clock.now(),
+  }
+  if (store === undefined) return own
+  const { PostgresStore } = await import('./store/postgres/postgres-store.js')
+  const ticksFrom = z.number().parse(await store.setting('instanode ticks', async () => own.ticksFrom))
+  if (hostility.tokenIssuer !== undefined) return { ...own, store: new PostgresStore(store), ticksFrom }
+  const secret = await store.setting('instanode token secret', async () => own.secret.toString('base64'))
+  return {
+    store: new PostgresStore(store),
+    secret: Buffer.from(z.string().parse(secret), 'base64'),
+    ticksFrom,
   }
 }

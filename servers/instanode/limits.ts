@@ -5,8 +5,14 @@ import type { Tier } from './domain/model.js'
 /** The most bytes of body that a request may have, inclusive: a delivery past it is refused, any other counts as empty. */
 export const BODY_LIMIT = 1024 * 1024
 
+/** How many requests one address may make. */
+export interface RequestLimit {
+  atOnce: number
+  perSecond: number
+}
+
 /** What the service's own limiter lets through for one address. */
-export const REQUEST_LIMIT = { atOnce: 20, perSecond: 10 } as const
+export const REQUEST_LIMIT: RequestLimit = { atOnce: 20, perSecond: 10 }
 
 export interface TierLimits {
   readonly storageMb: number

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defined } from '../../shared/util/defined.js'
 import { timestamp } from '../../shared/util/go-json.js'
 import type { Contract } from './contract.js'
 import type { Owned } from './service.js'
@@ -25,7 +26,7 @@ export function describeOwned(resource: Owned, contract: Contract): z.infer<type
     id,
     token,
     type,
-    ...(contract.namesResourceType && { resource_type: type }),
+    ...defined({ resource_type: contract.namesResourceType ? type : undefined }),
     name,
     tier,
     status,

@@ -4,7 +4,6 @@ import type { Instance } from '../../shared/instance.js'
 import type { Notices } from '../../shared/records/notices.js'
 import type { Reaper } from './domain/reaper.js'
 import type { Receivers } from './domain/receivers.js'
-import type { InstanodeState } from './state.js'
 import { readNews, TOPIC } from './store/postgres/postgres-store.js'
 import type { InstanodeStore } from './store/store.js'
 
@@ -14,12 +13,13 @@ const POLL_MS = 5_000
 export interface ReplicasOptions {
   instance: Pick<Instance, 'machine' | 'log'>
   store: { readonly notices: Pick<Notices, 'on' | 'onGap'> }
-  core: {
+  local: {
     readonly store: Pick<InstanodeStore, 'epoch'>
     readonly reaper: Pick<Reaper, 'watch' | 'resume'>
     readonly receivers: Pick<Receivers, 'heardOf'>
   }
-  state: Pick<InstanodeState, 'replaced'>
+  /** Follows the state that another replica has put in place. */
+  state: { replaced(): Promise<void> }
 }
 
 /**
@@ -46,7 +46,7 @@ export class Replicas {
   /** @throws StoreUnavailable */
   static async join(options: ReplicasOptions): Promise<Replicas> {
     const replicas = new Replicas(options)
-    replicas.#epoch = Math.max(replicas.#epoch, await options.core.store.epoch())
+    replicas.#epoch = Math.max(replicas.#epoch, await options.local.store.epoch())
     replicas.#pollLater()
     return replicas
   }
@@ -58,7 +58,7 @@ export class Replicas {
   }
 
   #take(payload: string, own: boolean): void {
-    const { reaper, receivers } = this.#options.core
+    const { reaper, receivers } = this.#options.local
     const news = readNews(payload)
     if (own) {
       if (news?.kind === 'reset') this.#epoch = Math.max(this.#epoch, news.epoch)
@@ -77,7 +77,7 @@ export class Replicas {
 
   /** For what a notice that was lost would have told. */
   async #look(): Promise<void> {
-    const { store, reaper } = this.#options.core
+    const { store, reaper } = this.#options.local
     await this.#follow(await store.epoch())
     await reaper.resume()
   }

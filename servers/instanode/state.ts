@@ -5,18 +5,21 @@ import type { Instance } from '../../shared/instance.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
-import type { Core } from './core.js'
-import type { DatabaseCopies, DatabaseProvider } from './databases/provider.js'
+import type { DatabaseCopies } from './databases/provider.js'
 import type { KnownTokens } from './domain/accounts.js'
+import type { LocalService } from './domain/local-service.js'
 import { databaseName, type Resource } from './domain/model.js'
+import { Replicas } from './replicas.js'
 import type { InstanodeTables } from './store/store.js'
 import { beginInstanode, makeDatabases } from './world.js'
+
+/** The setting of a store that has its world. */
+const WORLD = 'instanode world'
 
 export interface InstanodeStateOptions {
   instance: Instance
   contract: Contract
-  core: Core
-  databases: DatabaseProvider
+  local: LocalService
   /** How often addresses have called, if that is limited. */
   requests: TokenBuckets | undefined
   receiveUrl(token: string): string
@@ -35,21 +38,44 @@ interface Memory {
 /** Instanode's state: what its store holds, its databases, and what it remembers beside. */
 export class InstanodeState implements StatefulPart {
   readonly #options: InstanodeStateOptions
+  #replicas: Replicas | undefined
 
   constructor(options: InstanodeStateOptions) {
     this.#options = options
   }
 
+  /**
+   * Begins with a world, unless another replica on the store has begun already: then with what there is.
+   *
+   * @throws Refusal `bad_world`, `store_unavailable`; what the databases could not do
+   */
+  async lay(world: World): Promise<void> {
+    const { local, instance } = this.#options
+    const { store, clock, name } = instance
+    if (store === undefined) return this.#lay(world)
+    this.#replicas = await Replicas.join({ instance, store, local, state: this })
+    await store.alone('instanode world', async () => {
+      if ((await store.known(WORLD)) !== undefined) return this.adopt()
+      await this.#lay(world)
+      await store.changeSetting(WORLD, { laidBy: name, at: clock.now() })
+    })
+  }
+
+  /** Stops following the other replicas. */
+  close(): void {
+    this.#replicas?.close()
+  }
+
   alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#options.core.gate.alone(work)
+    return this.#options.local.gate.alone(work)
   }
 
   async keep(): Promise<Kept> {
-    const { core, databases, requests, instance } = this.#options
-    const tables = await core.store.dump()
+    const { local, requests, instance } = this.#options
+    const tables = await local.store.dump()
     const memory: Memory = {
       tables,
-      known: core.accounts.snapshot(),
+      known: local.accounts.snapshot(),
       requests: requests?.snapshot() ?? [],
       ids: instance.ids.stream('instanode').positions(),
     }
@@ -59,7 +85,7 @@ export class InstanodeState implements StatefulPart {
       prepare: () => this.#putBack(copies),
       place: () => this.#place(memory),
       discard: async () => {
-        if (copies !== undefined) await databases.forget(copies)
+        if (copies !== undefined) await local.databases.forget(copies)
       },
     }
   }
@@ -76,7 +102,7 @@ export class InstanodeState implements StatefulPart {
       prepare: async () => {
         urls = await this.#anew(
           planned.map(({ spec }) => spec.name),
-          () => makeDatabases(this.#options.databases, { planned, sql }),
+          () => makeDatabases(this.#options.local.databases, { planned, sql }),
         )
       },
       place: () => this.#place({ ...memory, tables: reachedAt(tables, urls) }),
@@ -86,9 +112,9 @@ export class InstanodeState implements StatefulPart {
 
   /** Begins with what the store holds: another replica has put it there. */
   async adopt(): Promise<void> {
-    const { core } = this.#options
-    await core.accounts.restore([])
-    await core.reaper.rearm()
+    const { local } = this.#options
+    await local.accounts.restore([])
+    await local.reaper.rearm()
   }
 
   /** Goes on with what another replica has put in place of all that there was: nothing that was remembered of it is true. */
@@ -98,19 +124,25 @@ export class InstanodeState implements StatefulPart {
     await this.adopt()
   }
 
+  async #lay(world: World): Promise<void> {
+    const kept = await this.begin(world, this.#options.instance.clock.now())
+    await kept.prepare()
+    await kept.place()
+  }
+
   async #place({ tables, known, requests, ids }: Memory): Promise<void> {
-    const { core, instance, requests: buckets, releaseHeld } = this.#options
+    const { local, instance, requests: buckets, releaseHeld } = this.#options
     releaseHeld(wasReset())
-    await core.store.load(tables)
-    await core.accounts.restore(known)
+    await local.store.load(tables)
+    await local.accounts.restore(known)
     buckets?.restore(requests)
     instance.ids.stream('instanode').moveTo(ids)
-    await core.reaper.rearm()
+    await local.reaper.rearm()
   }
 
   /** Replaces the databases there are; if that fails, they are put back. @param names those there are to be */
   async #anew<T>(names: readonly string[], make: () => Promise<T>): Promise<T> {
-    const { databases } = this.#options
+    const { databases } = this.#options.local
     const present = await this.#present()
     const copies = names.length === 0 ? undefined : await this.#copy(present)
     try {
@@ -126,19 +158,19 @@ export class InstanodeState implements StatefulPart {
   }
 
   async #putBack(copies: DatabaseCopies | undefined): Promise<void> {
-    const { databases } = this.#options
+    const { databases } = this.#options.local
     const present = await this.#present()
     if (copies !== undefined) await databases.putBack(copies)
     for (const name of present) if (!copies?.names.includes(name)) await databases.drop(name)
   }
 
   async #present(): Promise<string[]> {
-    return namesOf((await this.#options.core.store.dump()).resources)
+    return namesOf((await this.#options.local.store.dump()).resources)
   }
 
   /** Without databases their source is not asked: it may have yet to be opened. */
   async #copy(names: readonly string[]): Promise<DatabaseCopies | undefined> {
-    return names.length === 0 ? undefined : this.#options.databases.copy(names)
+    return names.length === 0 ? undefined : this.#options.local.databases.copy(names)
   }
 }
 

@@ -18,12 +18,12 @@ import {
   type WorldReceiver,
 } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
-import { type Core, createCore } from './core.js'
 import type { DatabaseProvider, DatabaseSpec, DatabaseStats, ProviderInfo } from './databases/provider.js'
+import { LocalService } from './domain/local-service.js'
 import { type Account, databaseName, type ResourceType } from './domain/model.js'
 import type { Receivers } from './domain/receivers.js'
 import { LIFETIME } from './limits.js'
-import { openMemory } from './store/open-store.js'
+import { MemoryStore } from './store/memory.js'
 import type { InstanodeTables } from './store/store.js'
 
 /** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
@@ -82,19 +82,28 @@ class Past {
 
   async live(): Promise<Beginning> {
     const { machine, ids, contract, receiveUrl } = this.#options
-    const core: { made?: Core } = {}
-    const happenings = this.#happenings(() => existing(core.made))
+    const later: { local?: LocalService } = {}
+    const happenings = this.#happenings(() => existing(later.local))
     const clock = storyClock(this.#now, firstOf(happenings))
-    const instance = { clock, machine, ids, log: silentLog }
-    core.made = createCore(instance, contract, this.#databases, receiveUrl, openMemory(instance))
+    const local = new LocalService({
+      store: new MemoryStore(),
+      databases: this.#databases,
+      clock,
+      machine,
+      ids: ids.stream('instanode'),
+      contract,
+      log: silentLog,
+      receiveUrl,
+    })
+    later.local = local
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
-      await core.made.accounts.save(this.#account(account, `world.accounts[${at}]`))
+      await local.accounts.save(this.#account(account, `world.accounts[${at}]`))
     }
     await liveThrough(clock, this.#now, happenings)
-    await core.made.reaper.stop()
+    await local.reaper.stop()
     clock.close()
     return {
-      tables: await core.made.store.dump(),
+      tables: await local.store.dump(),
       planned: this.#databases.planned,
       sql: this.#sql,
       ids: ids.stream('instanode').positions(),
@@ -113,24 +122,24 @@ class Past {
     return account
   }
 
-  #happenings(core: () => Core): Happening[] {
+  #happenings(local: () => LocalService): Happening[] {
     const { databases = [], receivers = [], provisions = [] } = this.#world
     return [
-      ...databases.map((database, at) => this.#database(core, database, `world.databases[${at}]`)),
-      ...receivers.flatMap((receiver, at) => this.#receiver(core, receiver, `world.receivers[${at}]`)),
+      ...databases.map((database, at) => this.#database(local, database, `world.databases[${at}]`)),
+      ...receivers.flatMap((receiver, at) => this.#receiver(local, receiver, `world.receivers[${at}]`)),
       ...provisions.map(({ from, count }, at) => ({
         agoMs: 0,
         where: `world.provisions[${at}]`,
         happen: async () => {
-          for (let spent = 0; spent < count; spent++) await core().provisioning.spend(from)
+          for (let spent = 0; spent < count; spent++) await local().provisioning.spend(from)
         },
       })),
     ]
   }
 
-  #database(core: () => Core, database: WorldDatabase, where: string): Happening {
+  #database(local: () => LocalService, database: WorldDatabase, where: string): Happening {
     const happen = async () => {
-      const token = await this.#provision(core(), 'postgres', database, where)
+      const token = await this.#provision(local(), 'postgres', database, where)
       if (database.sql === undefined) return
       const sql = typeof database.sql === 'string' ? [database.sql] : database.sql
       this.#sql.push({ database: databaseName(token), sql, where: `${where}.sql` })
@@ -138,18 +147,18 @@ class Past {
     return { agoMs: this.#madeAgo(database, where), where, happen }
   }
 
-  #receiver(core: () => Core, receiver: WorldReceiver, where: string): Happening[] {
+  #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): Happening[] {
     let token = ''
     const made: Happening = {
       agoMs: this.#madeAgo(receiver, where),
       where,
       happen: async () => {
-        token = await this.#provision(core(), 'webhook', receiver, where)
+        token = await this.#provision(local(), 'webhook', receiver, where)
       },
     }
     const deliveries = (receiver.deliveries ?? []).map((delivery, at): Happening => {
       const here = `${where}.deliveries[${at}]`
-      const happen = () => deliver(core().receivers, token, delivery, here)
+      const happen = () => deliver(local().receivers, token, delivery, here)
       const agoMs = agoMsOf(delivery.ago)
       if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'that is before the receiver was made')
       return { agoMs, where: here, happen }
@@ -159,7 +168,7 @@ class Past {
 
   /** @returns its token */
   async #provision(
-    { provisioning, ownership, store, accounts }: Core,
+    { provisioning, ownership, store, accounts }: LocalService,
     type: ResourceType,
     { name, account: id, from = '127.0.0.1', token }: WorldDatabase | WorldReceiver,
     where: string,

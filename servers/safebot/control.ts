@@ -4,12 +4,13 @@ import type { ControlledServer, Gauge, StateRequest } from '../../shared/instanc
 import type { McpHost } from '../../shared/mcp/host.js'
 import { busyGauge, callsUnderWay, mcpUrl, reached } from '../../shared/mcp/server-view.js'
 import { iso } from '../../shared/schemas/instant.js'
-import type { Agent } from './agents.js'
+import { defined } from '../../shared/util/defined.js'
+import type { Agent } from './callers.js'
 import type { Consumer } from './domain/consumer.js'
+import type { LocalService } from './domain/local-service.js'
+import type { StoredMessage } from './domain/model.js'
 import type { RoomOverview } from './domain/overview.js'
-import type { Relay } from './domain/relay.js'
-import type { StoredMessage } from './domain/room.js'
-import { unseal } from './sealing.js'
+import { unseal } from './room-url.js'
 import type { SafebotView } from './view.js'
 
 /** A room that nobody opens. */
@@ -22,18 +23,18 @@ export interface ControlledOptions extends StateSources {
 
 /** The server as a control plane shows it. */
 export function controlled({ listening, ...sources }: ControlledOptions): ControlledServer<SafebotView> {
-  const { relay, host } = sources
+  const { local, host } = sources
   return {
     state: request => stateOf(sources, request),
     async checks() {
-      const store = await relay.status(NOBODYS).then(
+      const store = await local.status(NOBODYS).then(
         () => 'ok',
         (error: Error) => error.message,
       )
       return { ...(await reached(host, listening())), store }
     },
     async gauges() {
-      const { rooms, messages, waiting } = await relay.overview.totals()
+      const { rooms, messages, waiting } = await local.overview.totals()
       return [
         busyGauge(host),
         gauge('rooms', 'Rooms there are', rooms),
@@ -76,7 +77,7 @@ export function textOf(message: StoredMessage, keys: readonly Uint8Array[]): str
 type RoomState = SafebotView['rooms'][number]
 
 interface StateSources {
-  relay: Relay
+  local: LocalService
   host: McpHost<Agent>
   clock: Clock
   contract: ContractName
@@ -88,7 +89,7 @@ interface StateSources {
 
 /** What exists now, as plain data. */
 async function stateOf(
-  { relay, host, clock, contract, url, keys }: StateSources,
+  { local, host, clock, contract, url, keys }: StateSources,
   { latest, secrets }: StateRequest,
 ): Promise<SafebotView> {
   const now = clock.now()
@@ -96,11 +97,11 @@ async function stateOf(
   return {
     contract,
     mcpUrl: mcpUrl(url()),
-    rooms: (await relay.overview.rooms(latest)).map(overview => {
+    rooms: (await local.overview.rooms(latest)).map(overview => {
       const known = inHand.get(overview.room.id) ?? []
       return roomState(overview, now, known, secrets)
     }),
-    identities: await relay.identities.count(),
+    identities: await local.store.identityCount(),
     calls: callsUnderWay(host, now),
   }
 }
@@ -125,7 +126,7 @@ function roomState(
     keyKnown: keys.length > 0,
     messages: messages.map(message => ({
       ...messageState(message),
-      ...(secrets && { text: textOf(message, keys) }),
+      ...defined({ text: secrets ? textOf(message, keys) : undefined }),
     })),
     consumers: consumers.map(consumer => consumerState(consumer, now)),
   }

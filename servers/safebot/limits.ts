@@ -1,5 +1,8 @@
 import type { ContractName } from '../../shared/contract.js'
 
+/** The most bytes a request's body may have, inclusive. */
+export const BODY_LIMIT = 192 * 1024
+
 /** How much the service puts up with; null: any amount. */
 export interface SafebotLimits {
   /** Requests per address and subject (a room, a handle): that many at once, and that many a second. */

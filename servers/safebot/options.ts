@@ -1,6 +1,6 @@
 import type { ContractName } from '../../shared/contract.js'
 import type { World } from '../../shared/world/world.js'
-import type { CopiedMessages } from './hostile.js'
+import type { SafebotHostility } from './hostile.js'
 import type { SafebotLimits } from './limits.js'
 
 /** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */
@@ -29,8 +29,8 @@ export interface SafebotOptions {
   allowedBases?: readonly string[]
   /** What is to differ from the limits of the contract. */
   limits?: Partial<SafebotLimits>
-  /** What an attack profile has `send_message` do beside sending. Default: nothing. */
-  copiedMessages?: CopiedMessages
+  /** What an attack profile has it do wrong. Default: nothing. */
+  hostility?: SafebotHostility
   /** What it begins with. Default: the world `default`. */
   world?: World
 }

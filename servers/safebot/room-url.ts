@@ -1,6 +1,6 @@
+import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js'
 import { Refusal } from '../../shared/errors.js'
 import type { IdSource } from '../../shared/ids.js'
-import { KEY_BYTES } from './sealing.js'
 
 /** Ids that can be read out loud: A-Z without I and O, 2-9. */
 const ID_ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -25,7 +25,7 @@ export interface RoomAddress {
 
 /** Which services a room URL may name: the guard against being sent elsewhere with a crafted URL (SSRF). */
 export class RoomUrls {
-  readonly #base: string
+  #base: string
   readonly #serves: boolean
   /** Further origins of the same service. */
   readonly #alsoHere = new Set<string>()
@@ -41,7 +41,18 @@ export class RoomUrls {
   constructor(base: string, allowed: readonly string[] = [], serves = true) {
     this.#base = new URL(base).origin
     this.#serves = serves
-    this.#allowed = new Set([this.#base, ...allowed.map(origin => new URL(origin).origin)])
+    this.#allowed = new Set(allowed.map(origin => new URL(origin).origin))
+  }
+
+  /** The origin of the rooms made here. */
+  get base(): string {
+    return this.#base
+  }
+
+  /** Rooms are made at another base from now on: the server has begun to listen there. */
+  moveTo(base: string): void {
+    this.#base = new URL(base).origin
+    this.#read.clear()
   }
 
   /** Rooms at that origin are here as well: another process serves them from the same store. */
@@ -127,7 +138,7 @@ export class RoomUrls {
 
   /** Whether the person who started this process named the service, by an option or the environment. */
   isNamed(origin: string): boolean {
-    return this.#allowed.has(origin) || this.#alsoHere.has(origin)
+    return origin === this.#base || this.#allowed.has(origin) || this.#alsoHere.has(origin)
   }
 
   #checkAllowed(url: URL): void {
@@ -168,4 +179,37 @@ const SHOWN_CHARS = 200
 function shown(text: string): string {
   const cut = text.replace(/#.*$/s, '#…')
   return JSON.stringify(cut.length > SHOWN_CHARS ? `${cut.slice(0, SHOWN_CHARS)}…` : cut)
+}
+
+/** Bytes of a room key. */
+export const KEY_BYTES = 32
+
+/** NaCl's secretbox takes nonces of this size. */
+const NONCE_BYTES = 24
+
+export interface Sealed {
+  /** Standard base64. */
+  ciphertext: string
+  /** Standard base64. */
+  nonce: string
+}
+
+/** Seals a text with a room's key, as NaCl `secretbox` (XSalsa20-Poly1305) does. */
+export function seal(key: Uint8Array, text: string, ids: IdSource): Sealed {
+  const nonce = ids.bytes(NONCE_BYTES)
+  const sealed = xsalsa20poly1305(key, nonce).encrypt(Buffer.from(text, 'utf8'))
+  return { ciphertext: Buffer.from(sealed).toString('base64'), nonce: nonce.toString('base64') }
+}
+
+/** The text of a sealed message; null if this key does not open it. */
+export function unseal(key: Uint8Array, { ciphertext, nonce }: Sealed): string | null {
+  try {
+    const opened = xsalsa20poly1305(key, Buffer.from(nonce, 'base64')).decrypt(
+      Buffer.from(ciphertext, 'base64'),
+    )
+    return Buffer.from(opened).toString('utf8')
+  } catch {
+    // A wrong key, and a message somebody made up, are the same to the reader: it cannot be opened.
+    return null
+  }
 }

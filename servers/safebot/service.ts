@@ -1,4 +1,4 @@
-import type { StoredMessage } from './domain/room.js'
+import type { StoredMessage } from './domain/model.js'
 
 /** A message to be posted: sealed already. */
 export interface Post {

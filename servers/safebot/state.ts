@@ -3,28 +3,25 @@ import type { IdPositions } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
-import type { AgentMemories, Agents } from './agents.js'
+import type { AgentMemories, Agents } from './callers.js'
 import type { Contract } from './contract.js'
-import type { Relay, RelayState } from './domain/relay.js'
+import type { LocalService, ServiceState } from './domain/local-service.js'
 import type { SafebotLimits } from './limits.js'
-import type { Others } from './store/store.js'
 import { beginSafebot, SharedWorld, type WorldKeys } from './world.js'
 
 export interface SafebotStateOptions {
   instance: Instance
   contract: Contract
   limits: SafebotLimits
-  relay: Relay
+  local: LocalService
   agents: Agents
-  /** Those who share the store. */
-  others: Others | undefined
   /** Answers what waits elsewhere than in the service. */
   releaseHeld(refusal: Refusal): void
 }
 
 /** All that SafeBot knows. */
 interface Memory {
-  readonly relay: RelayState
+  readonly service: ServiceState
   readonly agents: AgentMemories
   /** Of the service, and of what its tools make: rooms, keys, nonces. */
   readonly ids: { readonly service: IdPositions; readonly rooms: IdPositions }
@@ -40,7 +37,8 @@ export class SafebotState implements StatefulPart {
   #keys: WorldKeys = {}
 
   constructor(options: SafebotStateOptions) {
-    const { instance, others } = options
+    const { instance, local } = options
+    const { others } = local.store
     this.#options = options
     this.#shared = instance.store && new SharedWorld(instance.store)
     others?.onReset(() => this.#lookElsewhere())
@@ -80,13 +78,13 @@ export class SafebotState implements StatefulPart {
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#options.relay.alone(work)
+    return this.#options.local.gate.alone(work)
   }
 
   async keep(): Promise<Kept> {
-    const { relay, agents, instance } = this.#options
+    const { local, agents, instance } = this.#options
     return this.#kept({
-      relay: await relay.snapshot(),
+      service: await local.snapshot(),
       agents: agents.snapshot(),
       keys: this.#keys,
       ids: {
@@ -103,9 +101,9 @@ export class SafebotState implements StatefulPart {
   async #beginning(world: World, now: number): Promise<Memory> {
     const { instance, contract, limits } = this.#options
     const ids = instance.ids.fromBeginning()
-    const { relay, keys } = await beginSafebot(world, now, { ids, contract, limits })
+    const { service, keys } = await beginSafebot(world, now, { ids, contract, limits })
     return {
-      relay,
+      service,
       agents: { sessions: [], sessionless: [] },
       keys: Object.fromEntries([...keys].map(([roomId, key]) => [roomId, key.toString('base64url')])),
       ids: { service: ids.stream('safebot').positions(), rooms: ids.stream('rooms').positions() },
@@ -123,13 +121,13 @@ export class SafebotState implements StatefulPart {
 
   /** @param agreed what those who share the store agree on along with it */
   async #place(
-    { relay: state, agents: memories, ids, keys }: Memory,
+    { service: state, agents: memories, ids, keys }: Memory,
     agreed?: Record<string, unknown>,
   ): Promise<void> {
-    const { relay, agents, instance, releaseHeld } = this.#options
+    const { local, agents, instance, releaseHeld } = this.#options
     releaseHeld(wasReset())
-    const join = (roomId: string, handle: string, label: string) => relay.join(roomId, { handle, label })
-    await relay.restore(state, () => agents.restore(memories, join), agreed)
+    const join = (roomId: string, handle: string, label: string) => local.join(roomId, { handle, label })
+    await local.restore(state, () => agents.restore(memories, join), agreed)
     this.#keys = keys
     instance.ids.stream('safebot').moveTo(ids.service)
     instance.ids.stream('rooms').moveTo(ids.rooms)
@@ -137,13 +135,13 @@ export class SafebotState implements StatefulPart {
 
   /** Somebody else may have put the store back to another state. */
   async #lookElsewhere(): Promise<void> {
-    const { instance, relay, agents, releaseHeld } = this.#options
+    const { instance, local, agents, releaseHeld } = this.#options
     try {
       const keys = await this.#shared?.changed()
       if (keys === undefined) return
       this.#keys = keys
       releaseHeld(wasReset())
-      relay.wasRestored()
+      local.wasRestored()
       agents.restore({ sessions: [], sessionless: [] }, () => () => {})
     } catch (error) {
       // The store is away: it will be looked at again when it is back.

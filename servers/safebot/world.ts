@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import { z } from 'zod'
 import type { IdSource } from '../../shared/ids.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
@@ -9,18 +10,20 @@ import {
   liveThrough,
   storyClock,
 } from '../../shared/world/replay.js'
-import { badWorld, type World, type WorldRoom } from '../../shared/world/world.js'
+import { badWorld, type World, type WorldIdentity, type WorldRoom } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
-import { Relay, type RelayState } from './domain/relay.js'
+import { LocalService, type ServiceState } from './domain/local-service.js'
 import type { SafebotLimits } from './limits.js'
-import { KEY_BYTES, seal } from './sealing.js'
+import { KEY_BYTES, seal } from './room-url.js'
 import { MemoryStore } from './store/memory.js'
-import { registering } from './world/registering.js'
 
 /** By which name those who share a store know what was laid there last. */
 const SETTING = 'safebot world'
 
 const laidWorld = z.object({ laid: z.string(), keys: z.record(z.string(), z.string()) })
+
+/** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 export interface BeginOptions {
   /** At its beginning; it is drawn from. */
@@ -31,7 +34,7 @@ export interface BeginOptions {
 
 /** What the service begins with in a world. */
 export interface Beginning {
-  readonly relay: RelayState
+  readonly service: ServiceState
   /** By room. */
   readonly keys: ReadonlyMap<string, Buffer>
 }
@@ -68,33 +71,54 @@ class Past {
   async live(): Promise<Beginning> {
     const { contract, limits, ids } = this.#options
     const happenings: Happening[] = []
-    const later: { relay?: Relay } = {}
-    const relayOf = () => existing(later.relay)
+    const later: { local?: LocalService } = {}
+    const serviceOf = () => existing(later.local)
     for (const [at, identity] of (this.#world.identities ?? []).entries()) {
-      happenings.push(registering(identity, `world.identities[${at}]`, this.#ids, this.#now, relayOf))
+      happenings.push(this.#registering(serviceOf, identity, `world.identities[${at}]`))
     }
     for (const [at, room] of (this.#world.rooms ?? []).entries()) {
-      happenings.push(...this.#room(relayOf, room, `world.rooms[${at}]`))
+      happenings.push(...this.#room(serviceOf, room, `world.rooms[${at}]`))
     }
     const clock = storyClock(this.#now, firstOf(happenings))
-    const relay = new Relay({
+    const local = new LocalService({
       store: new MemoryStore(),
       clock,
       contract,
       limits,
       ids: ids.stream('safebot'),
     })
-    later.relay = relay
-    const leave = (this.#world.rooms ?? []).map(({ id }) => relay.presence.join(id, {}))
+    later.local = local
+    const leave = (this.#world.rooms ?? []).map(({ id }) => local.presence.join(id, {}))
     await liveThrough(clock, this.#now, happenings)
     for (const left of leave) left()
-    const state = await relay.snapshot()
-    await relay.close()
+    const state = await local.snapshot()
+    await local.close()
     clock.close()
-    return { relay: state, keys: this.#keys }
+    return { service: state, keys: this.#keys }
   }
 
-  #room(relay: () => Relay, room: WorldRoom, where: string): Happening[] {
+  /** The registration of a handle that a world has, signed as its owner would. */
+  #registering(
+    local: () => LocalService,
+    { handle, signKey, bio, ago }: WorldIdentity,
+    where: string,
+  ): Happening {
+    const seed = signKey === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(signKey, 'base64url')
+    const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: 'der', type: 'pkcs8' })
+    const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
+    const signPub = Buffer.from(x, 'base64url').toString('base64')
+    const boxPub = this.#ids.bytes(KEY_BYTES).toString('base64')
+    const agoMs = agoMsOf(ago)
+    const happen = async () => {
+      const ts = this.#now - agoMs
+      const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
+      const sig = sign(null, text, key).toString('base64')
+      await local().identities.register({ handle, boxPub, signPub, ts, sig, bio })
+    }
+    return { agoMs, where, happen }
+  }
+
+  #room(local: () => LocalService, room: WorldRoom, where: string): Happening[] {
     if (this.#keys.has(room.id)) throw badWorld(`${where}.id`, 'another room has it')
     const key = room.key === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(room.key, 'base64url')
     this.#keys.set(room.id, key)
@@ -104,7 +128,7 @@ class Past {
         where: `${where}.messages[${at}]`,
         happen: async () => {
           for (let nth = 0; nth < times; nth++) {
-            await relay().post(room.id, { ...seal(key, text, this.#ids), sender })
+            await local().post(room.id, { ...seal(key, text, this.#ids), sender })
           }
         },
       }),
@@ -112,37 +136,48 @@ class Past {
     const opening: Happening = {
       agoMs: room.ago === undefined ? firstOf(messages) : agoMsOf(room.ago),
       where,
-      happen: () => relay().open(room.id),
+      happen: async () => void (await local().rooms.open(room.id)),
     }
     const consumers = (room.consumers ?? []).map(
       ({ handle, acknowledged = 0, claimed }, at): Happening => ({
         agoMs: agoMsOf(claimed),
         where: `${where}.consumers[${at}]`,
         happen: () =>
-          consume(relay(), room.id, handle, acknowledged, claimed !== undefined, `${where}.consumers[${at}]`),
+          consume(local(), room.id, {
+            handle,
+            acknowledged,
+            claims: claimed !== undefined,
+            where: `${where}.consumers[${at}]`,
+          }),
       }),
     )
     return [opening, ...messages, ...consumers]
   }
 }
 
+interface Consumption {
+  handle: string
+  /** How many messages it has acknowledged. */
+  acknowledged: number
+  /** Whether it holds one more. */
+  claims: boolean
+  where: string
+}
+
 async function consume(
-  relay: Relay,
+  local: LocalService,
   roomId: string,
-  handle: string,
-  acknowledged: number,
-  claims: boolean,
-  where: string,
+  { handle, acknowledged, claims, where }: Consumption,
 ): Promise<void> {
   const claim = async (nth: number) => {
     const request = { handle, labels: [handle], timeoutMs: 0, ifMissing: 'return' } as const
-    const { held } = await relay.claim(roomId, request, AT_ONCE)
+    const { held } = await local.claim(roomId, request, AT_ONCE)
     if (held !== undefined) return held
     throw badWorld(where, `there is no message number ${nth} for ${JSON.stringify(handle)} at that time`)
   }
   for (let nth = 1; nth <= acknowledged; nth++) {
     const { claimId, message } = await claim(nth)
-    await relay.ack(roomId, handle, claimId, message.seq)
+    await local.ack(roomId, handle, claimId, message.seq)
   }
   if (claims) await claim(acknowledged + 1)
 }

@@ -151,9 +151,7 @@ export function listenOptions(
   { host, allowedHosts }: CommonOptions,
   port: number | undefined,
 ): ListenOptions {
-  return {
-    ...defined({ host, port, allowedHosts }),
-  }
+  return defined({ host, port, allowedHosts })
 }
 
 /** The world that a caller of the control plane names or sends: such a caller has no files here. */

@@ -25,8 +25,7 @@ export type { RunningAttack } from './attacks/carry-out.js'
 export type { GatewayInFront, Gateways, GatewaysOptions } from './gateways.js'
 export type { Handles } from './handles.js'
 export { Snapshot } from './snapshot.js'
-export type { RunningInstanode } from './start-instanode.js'
-export type { RunningSafebot } from './start-safebot.js'
+export type { RunningInstanode, RunningSafebot } from './start-servers.js'
 export {
   createInstanode,
   createSafebot,

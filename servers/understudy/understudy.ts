@@ -2,8 +2,14 @@ import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import type { RunningAttack } from './attacks/carry-out.js'
 import type { HostileOptions } from './attacks/index.js'
 import { type CommonOptions, type Handles, withHandles } from './handles.js'
-import { type InstanodeStartOptions, type RunningInstanode, startInstanode } from './start-instanode.js'
-import { type RunningSafebot, type SafebotStartOptions, startSafebot } from './start-safebot.js'
+import {
+  type InstanodeStartOptions,
+  type RunningInstanode,
+  type RunningSafebot,
+  type SafebotStartOptions,
+  startInstanode,
+  startSafebot,
+} from './start-servers.js'
 
 export interface UnderstudyOptions extends CommonOptions, SafebotStartOptions, InstanodeStartOptions {
   /** Default 0: a free port. */
@@ -50,8 +56,11 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
   const names = typeof attack === 'string' ? [attack] : attack
   const hostile = names.length === 0 ? undefined : await prepareAttacks(names, options)
   return withHandles(options, async (instance, world, begin) => {
-    const instanode = await begin(startInstanode(instance, world, options, instanodePort, hostile?.instanode))
-    const safebot = await begin(startSafebot(instance, world, options, safebotPort, hostile?.safebot))
+    const shared = { instance, world, options }
+    const instanode = await begin(
+      startInstanode({ ...shared, port: instanodePort, hostility: hostile?.instanode }),
+    )
+    const safebot = await begin(startSafebot({ ...shared, port: safebotPort, hostility: hostile?.safebot }))
     const running = { instanode: instanode.running, safebot: safebot.running }
     const attacks = (await hostile?.carryOut({ ...instance, ...running })) ?? []
     return {
@@ -66,7 +75,9 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
   await checkBesideStore(options)
   return withHandles(options, async (instance, world, begin) => {
-    const { running, controlled } = await begin(startInstanode(instance, world, options, options.port))
+    const { running, controlled } = await begin(
+      startInstanode({ instance, world, options, port: options.port }),
+    )
     return { running, controlled: { instanode: controlled }, upstreams: { instanode: running.mcpUrl } }
   })
 }
@@ -74,7 +85,9 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
 /** Starts Safebot alone; likewise. */
 export function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
   return withHandles(options, async (instance, world, begin) => {
-    const { running, controlled } = await begin(startSafebot(instance, world, options, options.port))
+    const { running, controlled } = await begin(
+      startSafebot({ instance, world, options, port: options.port }),
+    )
     return { running, controlled: { safebot: controlled }, upstreams: { safebot: running.mcpUrl } }
   })
 }

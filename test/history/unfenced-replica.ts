@@ -8,7 +8,7 @@ import { createUnderstudy } from '#built/servers/understudy/index.js'
  */
 Consumer.prototype.ack = function ack(this: Consumer, _claimId: string, seq: number) {
   if (seq <= this.cursor) return { consumer: this, advanced: false }
-  return { consumer: new Consumer(this.handle, this.roomId, seq, null, this.labels), advanced: true }
+  return { consumer: new Consumer({ ...this, cursor: seq, lease: null }), advanced: true }
 }
 
 const text = { type: 'string', default: '0' } as const

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
+import { defined } from '../../../shared/util/defined.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { failed } from '../http/schemas.js'
 import type { Abortable, Caller } from '../service.js'
@@ -65,12 +66,12 @@ export class ApiClient {
           // On GET and DELETE too, as the real client has it.
           'Content-Type': 'application/json',
           'User-Agent': USER_AGENT,
-          ...(caller.bearer !== undefined && { Authorization: `Bearer ${caller.bearer}` }),
+          ...defined({ Authorization: caller.bearer && `Bearer ${caller.bearer}` }),
         },
         // The token is for this service, and for none that it might point to.
         redirect: 'manual',
         signal: AbortSignal.any(signals),
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...defined({ body: body && JSON.stringify(body) }),
       })
       return { status: response.status, text: await response.text() }
     } catch (error) {

@@ -5,8 +5,9 @@ import type { Instance } from '../../../shared/instance.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../../shared/mcp/http/serve.js'
 import { StdioConversation } from '../../../shared/mcp/stdio.js'
-import { callerOnPipe } from '../caller.js'
+import { callerOnPipe } from '../callers.js'
 import { contractOf } from '../contract.js'
+import type { StdioIdentity } from '../options.js'
 import type { Caller } from '../service.js'
 import { createMcp } from '../tools/index.js'
 import { ApiClient } from './api-client.js'
@@ -32,7 +33,8 @@ export class RemoteInstanode {
 
   /** A server that listens nowhere yet. The service is first asked when a tool is called. */
   static async create(instance: Instance, { base, contract = 'documented' }: RemoteOptions) {
-    const host = await createMcp(instance, {
+    const host = await createMcp({
+      instance,
       service: new RemoteService(new ApiClient(base, instance.machine)),
       contract: contractOf(contract),
       // Only the service can tell whose token it is.
@@ -45,7 +47,7 @@ export class RemoteInstanode {
   serveStdio(
     input: Readable,
     output: Writable,
-    { token }: { token?: string | undefined },
+    { token }: StdioIdentity,
     onEnd: () => void,
   ): { flush(): Promise<void> } {
     const caller = callerOnPipe(token)

@@ -1,11 +1,18 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { errors, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { InstanodeStore } from '../store/store.js'
-import type { Credentials, Proof } from './credentials.js'
 import type { Account } from './model.js'
 import { unauthorized } from './refusals.js'
 
 /** Verified tokens remembered; past it the earliest is verified anew. */
 const MAX_KNOWN = 1000
+
+/** 30 days, as the service gives them. */
+export const TOKEN_LIFETIME_SECONDS = 2_592_000
+
+/** Any HMAC with the service's secret proves the account; `none` and public-key algorithms prove nothing. */
+const ALGORITHMS = ['HS256', 'HS384', 'HS512']
 
 /** A token that has been verified, and the account it turned out to be. */
 interface Known extends Proof {
@@ -24,20 +31,17 @@ export class Accounts {
   /** Account ids by fixed token. */
   readonly #fixed = new Map<string, string>()
 
-  constructor(store: InstanodeStore, credentials: Credentials, clock: Clock) {
+  /** @param secret signs the tokens: 32 bytes or more */
+  constructor(store: InstanodeStore, clock: Clock, secret: Buffer) {
     this.#store = store
-    this.#credentials = credentials
     this.#clock = clock
+    this.#credentials = new Credentials(clock, secret)
   }
 
   /** Adds an account, or changes the one of the same id. */
   async save(account: Account): Promise<void> {
     await this.#store.saveAccount(account)
     if (account.fixedToken !== null) this.#fixed.set(account.fixedToken, account.id)
-  }
-
-  all(): Promise<Account[]> {
-    return this.#store.accounts()
   }
 
   /** The account of a bearer, with the plan it has now; undefined if the bearer proves nothing. */
@@ -77,7 +81,7 @@ export class Accounts {
     this.#known.clear()
     for (const [bearer, one] of known) this.#known.set(bearer, one)
     this.#fixed.clear()
-    for (const { id, fixedToken } of await this.all())
+    for (const { id, fixedToken } of await this.#store.accounts())
       if (fixedToken !== null) this.#fixed.set(fixedToken, id)
   }
 
@@ -99,5 +103,48 @@ export class Accounts {
     if (this.#known.size <= MAX_KNOWN) return
     const [earliest] = this.#known.keys()
     if (earliest !== undefined) this.#known.delete(earliest)
+  }
+}
+
+/** Whom a token speaks for, and how long. */
+interface Proof {
+  userId: string
+  /** Milliseconds since the epoch; infinite for a token without an end. */
+  until: number
+}
+
+/** The account tokens of the service: JWTs that nothing but their time can revoke. */
+class Credentials {
+  readonly #clock: Clock
+  readonly #key: KeyObject
+
+  /** @param secret 32 bytes or more */
+  constructor(clock: Clock, secret: Buffer) {
+    this.#clock = clock
+    this.#key = createSecretKey(secret)
+  }
+
+  /** A token for the user, with exactly `user_id`, `exp` and `iat` in it. */
+  async mint(userId: string): Promise<string> {
+    const iat = Math.floor(this.#clock.now() / 1000)
+    return new SignJWT({ user_id: userId, exp: iat + TOKEN_LIFETIME_SECONDS, iat })
+      .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+      .sign(this.#key)
+  }
+
+  /** What the token proves at this instant; undefined if it proves nothing, for whichever reason. */
+  async verify(token: string): Promise<Proof | undefined> {
+    try {
+      const { payload } = await jwtVerify(token, this.#key, {
+        algorithms: ALGORITHMS,
+        currentDate: new Date(this.#clock.now()),
+      })
+      if (typeof payload.user_id !== 'string') return undefined
+      const until = payload.exp === undefined ? Number.POSITIVE_INFINITY : payload.exp * 1000
+      return { userId: payload.user_id, until }
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return undefined
+      throw error
+    }
   }
 }

@@ -10,13 +10,13 @@ import type { Permanence } from './permanence.js'
 import type { Reaper } from './reaper.js'
 import {
   internalError,
+  invalidToken,
   missingToken,
   notFound,
   paidTierOnly,
   resourceExpired,
   unknownToken,
 } from './refusals.js'
-import { readToken } from './token.js'
 
 export interface OwnershipOptions {
   store: InstanodeStore
@@ -141,4 +141,24 @@ export class Ownership {
       )
     }
   }
+}
+
+/** The spellings the service takes: with or without dashes, in braces, as a URN, in either case. */
+const SPELLINGS = [
+  /^(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i,
+  /^\{([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}$/i,
+  /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i,
+]
+
+/**
+ * A resource token in its canonical spelling: a lower-case UUID.
+ *
+ * @throws ServiceRefusal 400 `invalid_token`
+ */
+export function readToken(text: string): string {
+  for (const spelling of SPELLINGS) {
+    const match = spelling.exec(text)
+    if (match !== null) return match.slice(1).join('-').toLowerCase()
+  }
+  throw invalidToken(text)
 }

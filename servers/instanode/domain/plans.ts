@@ -56,7 +56,7 @@ export class Plans {
   }
 
   async #account(id: string): Promise<Account> {
-    const accounts = await this.#options.accounts.all()
+    const accounts = await this.#options.store.accounts()
     const account = accounts.find(known => known.id === id)
     if (account !== undefined) return account
     throw new Refusal(

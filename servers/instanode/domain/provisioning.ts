@@ -11,15 +11,17 @@ import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf, type TierLimits } from '
 import type { Caller, Provisioned } from '../service.js'
 import type { InstanodeStore } from '../store/store.js'
 import type { Accounts } from './accounts.js'
-import { dashboardUrl, pricingUrl, startUrl } from './links.js'
 import {
   type Account,
+  dashboardUrl,
   databaseIdentity,
   databaseName,
   isLive,
   nextVisit,
+  pricingUrl,
   type Resource,
   type ResourceType,
+  startUrl,
 } from './model.js'
 import type { Reaper } from './reaper.js'
 import { internalError, nameRefused, provisionFailed, rateLimited, unauthorized } from './refusals.js'

@@ -62,11 +62,6 @@ export class Receivers {
     return delivery.id
   }
 
-  /** What a receiver has taken, the newest first. */
-  deliveries(token: string): Promise<Delivery[]> {
-    return this.#options.store.deliveries(token)
-  }
-
   /** Calls `listener` for every delivery from now on, until the returned function is called. */
   onDelivery(listener: DeliveryListener): () => void {
     this.#listeners.add(listener)

@@ -1,6 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
 import { DAILY_CAP } from '../limits.js'
-import { pricingUrl, startUrl } from './links.js'
+import { pricingUrl, startUrl } from './model.js'
 
 /** A refusal of the service: the status, code and message its HTTP API answers with, which its tools quote. */
 export class ServiceRefusal extends Refusal {

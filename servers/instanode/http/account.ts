@@ -1,49 +1,38 @@
 import type { Route } from '../../../shared/http/routes.js'
-import { timestamp } from '../../../shared/util/go-json.js'
-import type { Contract } from '../contract.js'
-import type { Accounts } from '../domain/accounts.js'
 import type { Account, Plan } from '../domain/model.js'
-import type { Ownership } from '../domain/ownership.js'
-import { ServiceRefusal } from '../domain/refusals.js'
-import { BODY_LIMIT } from '../limits.js'
-import { describeOwned } from '../owned.js'
-import type { InstanodeService } from '../service.js'
-import { answer, listAnswer } from './answer.js'
-import type { Callers } from './callers.js'
-import { readField } from './go-body.js'
+import { answer } from './answer.js'
+import type { RestKit } from './context.js'
 
-/** `GET /api/me/token`: reads like a read, and mints a credential for the whole account. */
-export function tokenRoute(service: InstanodeService, callers: Callers): Route {
-  return {
-    method: 'GET',
-    path: '/api/me/token',
-    async run(call) {
-      const { token, expiresInSeconds } = await service.mintToken(await callers.of(call))
-      return answer(200, { expires_in: expiresInSeconds, ok: true, token })
+/** An account's token and its plan. Reading the token mints a credential for the whole account. */
+export function accountRoutes({ local, service, callers }: RestKit): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/api/me/token',
+      async run(call) {
+        const { token, expiresInSeconds } = await service.mintToken(await callers.of(call))
+        return answer(200, { expires_in: expiresInSeconds, ok: true, token })
+      },
     },
-  }
-}
-
-/** `GET /api/me/plan`. */
-export function planRoute(accounts: Accounts, callers: Callers): Route {
-  return {
-    method: 'GET',
-    path: '/api/me/plan',
-    async run(call) {
-      const { bearer } = await callers.of(call)
-      const { tier, period, status, label, upgrades } = planOf(await accounts.require(bearer))
-      return answer(200, {
-        ok: true,
-        plan_tier: tier,
-        plan_period: period,
-        plan_paid_at: null,
-        subscription_status: status,
-        current_period_end: null,
-        human_label: label,
-        available_upgrades: upgrades,
-      })
+    {
+      method: 'GET',
+      path: '/api/me/plan',
+      async run(call) {
+        const { bearer } = await callers.of(call)
+        const { tier, period, status, label, upgrades } = planOf(await local.accounts.require(bearer))
+        return answer(200, {
+          ok: true,
+          plan_tier: tier,
+          plan_period: period,
+          plan_paid_at: null,
+          subscription_status: status,
+          current_period_end: null,
+          human_label: label,
+          available_upgrades: upgrades,
+        })
+      },
     },
-  }
+  ]
 }
 
 /** What an account is told of its plan. */
@@ -63,74 +52,4 @@ function planOf({ plan }: Account): PlanView {
     return { tier: 'paid', period: 'monthly', status: 'active', label: 'Developer', upgrades: [] }
   }
   return { tier: 'free', period: null, status: 'none', label: 'Free', upgrades: ['monthly', 'annual'] }
-}
-
-/** What an account has: `GET /api/me/resources` lists it, `DELETE /api/me/resources/:token` ends one of it. */
-export function resourceRoutes(service: InstanodeService, callers: Callers, contract: Contract): Route[] {
-  return [
-    {
-      method: 'GET',
-      path: '/api/me/resources',
-      async run(call) {
-        const owned = await service.list(await callers.of(call))
-        const nothing = owned.length === 0 && !contract.namesResourceType
-        return listAnswer(nothing ? null : owned.map(resource => describeOwned(resource, contract)))
-      },
-    },
-    {
-      method: 'DELETE',
-      path: '/api/me/resources/:token',
-      async run(call) {
-        const removed = await service.remove(await callers.of(call), call.params.token ?? '')
-        return answer(contract.reapsAtOnce ? 200 : 202, { ...removed, ok: true, status: 'deleted' })
-      },
-    },
-  ]
-}
-
-/** `POST /api/me/claim`: makes the caller's account the owner. */
-export function claimRoute(service: InstanodeService, accounts: Accounts, callers: Callers): Route {
-  return {
-    method: 'POST',
-    path: '/api/me/claim',
-    bodyLimit: BODY_LIMIT,
-    async run(call) {
-      const caller = await callers.of(call)
-      const { text, decoded } = readField(call.body, 'token')
-      if (!decoded) {
-        // Who is no account learns that first.
-        await accounts.require(caller.bearer)
-        throw new ServiceRefusal(400, 'invalid_body', 'the body is not a JSON object with a text "token"')
-      }
-      const { id, name, token, type, status, tier } = await service.claim(caller, text)
-      return answer(200, { id, name, ok: true, resource_type: type, status, tier, token })
-    },
-  }
-}
-
-/** `GET /claim/preview?token=`: what a claim would get, for anyone who has the token. */
-export function previewRoute(ownership: Ownership, now: () => number): Route {
-  return {
-    method: 'GET',
-    path: '/claim/preview',
-    async run({ query }) {
-      const { name, type, tier, status, owner, createdAt, expiresAt } = await ownership.preview(
-        query.get('token') ?? '',
-      )
-      return answer(200, {
-        name,
-        ok: true,
-        resource_type: type,
-        tier,
-        status,
-        already_claimed: owner !== null,
-        created_at: timestamp(createdAt),
-        ...(expiresAt !== null && {
-          expires_at: timestamp(expiresAt),
-          // What is overdue and not yet reaped has none left.
-          expires_in_seconds: Math.max(0, Math.floor((expiresAt - now()) / 1000)),
-        }),
-      })
-    },
-  }
 }

@@ -5,39 +5,35 @@ import { isUnavailable } from '../../../shared/errors.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import { goJson } from '../../../shared/util/go-json.js'
-import type { Log } from '../../../shared/util/log.js'
-import type { Contract } from '../contract.js'
 import type { Delivery } from '../domain/model.js'
-import type { ReceiverState, Receivers } from '../domain/receivers.js'
+import { readToken } from '../domain/ownership.js'
+import type { ReceiverState } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { readToken } from '../domain/token.js'
 import { BODY_LIMIT } from '../limits.js'
 import { answer, emptyAnswer, encoded, failure, JSON_TYPE, unavailable } from './answer.js'
+import type { RestKit } from './context.js'
 
 const PATH = '/webhook/receive/:token'
 
-export interface ReceiveOptions {
-  receivers: Receivers
-  contract: Contract
-  log: Log
-  /** Headers of every answer, which one in pieces has to bring itself. */
-  headers(call: HttpCall): Record<string, string>
-}
+/** Headers of every answer, which an answer in pieces has to bring itself. */
+type Headers = (call: HttpCall) => Record<string, string>
 
 /** The HTTP side of the receivers: each has a URL that takes requests, and gives them back. */
-export function receiveRoutes(options: ReceiveOptions): Route[] {
-  const route = new ReceiveRoute(options)
+export function receiveRoutes(kit: RestKit, headers: Headers): Route[] {
+  const route = new ReceiveRoute(kit, headers)
   const run = (call: HttpCall) => route.run(call)
   // HEAD goes where GET goes.
-  const methods = options.contract.receivesAnyMethod ? ['*'] : ['POST', 'GET']
+  const methods = kit.contract.receivesAnyMethod ? ['*'] : ['POST', 'GET']
   return methods.map(method => ({ method, path: PATH, bodyLimit: BODY_LIMIT, run }))
 }
 
 class ReceiveRoute {
-  readonly #options: ReceiveOptions
+  readonly #kit: RestKit
+  readonly #headers: Headers
 
-  constructor(options: ReceiveOptions) {
-    this.#options = options
+  constructor(kit: RestKit, headers: Headers) {
+    this.#kit = kit
+    this.#headers = headers
   }
 
   async run(call: HttpCall): Promise<HttpAnswer | undefined> {
@@ -45,14 +41,15 @@ class ReceiveRoute {
     try {
       return await this.#takeOrReadBack(call)
     } catch (error) {
-      this.#options.log.error('a request to a receiver could not be answered', error)
+      this.#kit.log.error('a request to a receiver could not be answered', error)
       const failed = { error: 'lookup_failed', ok: false }
       return isUnavailable(error) ? unavailable(error, failed) : answer(503, failed)
     }
   }
 
   async #takeOrReadBack(call: HttpCall): Promise<HttpAnswer | undefined> {
-    const { receivers, contract } = this.#options
+    const { contract } = this.#kit
+    const { receivers } = this.#kit.local
     const token = tokenOf(call.params.token ?? '')
     if (token === undefined) return fail(400, 'invalid_token')
     if (call.method === 'GET' && contract.readsBackOnGet) return this.#readBack(token, call)
@@ -64,7 +61,7 @@ class ReceiveRoute {
   }
 
   async #tooLarge(token: string): Promise<HttpAnswer> {
-    if ((await this.#options.receivers.state(token)) !== 'active') return this.#refuse(token)
+    if ((await this.#kit.local.receivers.state(token)) !== 'active') return this.#refuse(token)
     return failure(
       413,
       'payload_too_large',
@@ -73,19 +70,19 @@ class ReceiveRoute {
   }
 
   async #readBack(token: string, call: HttpCall): Promise<HttpAnswer | undefined> {
-    const { receivers, headers } = this.#options
+    const { receivers, store } = this.#kit.local
     if ((await receivers.state(token)) !== 'active') return this.#refuse(token)
-    const deliveries = await receivers.deliveries(token)
+    const deliveries = await store.deliveries(token)
     const { response } = call
     // Piece by piece: the log of a receiver can be longer than any one string.
-    response.writeHead(200, { ...headers(call), 'Content-Type': JSON_TYPE })
+    response.writeHead(200, { ...this.#headers(call), 'Content-Type': JSON_TYPE })
     // A caller that hangs up meanwhile has nobody left to tell.
     await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
     return undefined
   }
 
   async #refuse(token: string): Promise<HttpAnswer> {
-    const state: ReceiverState = await this.#options.receivers.state(token)
+    const state: ReceiverState = await this.#kit.local.receivers.state(token)
     return state === 'unknown' ? fail(404, 'not_found') : fail(410, 'webhook_inactive')
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
-import { pricingUrl, startUrl } from '../domain/links.js'
+import { pricingUrl, startUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { DAILY_CAP } from '../limits.js'
 import type { Caller, InstanodeService } from '../service.js'

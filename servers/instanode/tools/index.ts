@@ -4,7 +4,7 @@ import type { Tool } from '../../../shared/mcp/define-tool.js'
 import { McpHost } from '../../../shared/mcp/host.js'
 import { mountTools } from '../../../shared/mcp/tool-server.js'
 import { VERSION } from '../../../shared/util/version.js'
-import { identify } from '../caller.js'
+import { identify } from '../callers.js'
 import type { Caller } from '../service.js'
 import { claimToken, getApiToken } from './account.js'
 import { refusalText, type ToolKit } from './context.js'
@@ -15,7 +15,7 @@ import { deleteResource, listResources } from './resources.js'
 const SERVER_NAME = 'instanode.dev'
 
 /** The six tools, in the order the service lists them. */
-export function createTools(kit: ToolKit): readonly Tool<Caller>[] {
+function createTools(kit: ToolKit): readonly Tool<Caller>[] {
   const tools = [
     createPostgres(kit),
     createWebhook(kit),
@@ -27,16 +27,14 @@ export function createTools(kit: ToolKit): readonly Tool<Caller>[] {
   return kit.contract.marksFailedCalls ? tools : tools.map(unmarked)
 }
 
-interface McpOptions extends ToolKit {
+export interface McpOptions extends ToolKit {
+  instance: Instance
   /** The caller as the journal names it. */
   nameOf(caller: Caller): string
 }
 
-/** The MCP side of the service: the host of its conversations, with the six tools behind it. */
-export async function createMcp(
-  instance: Instance,
-  { nameOf, service, contract }: McpOptions,
-): Promise<McpHost<Caller>> {
+/** The host of the service's MCP conversations, with the six tools behind it. */
+export async function createMcp({ instance, nameOf, ...kit }: McpOptions): Promise<McpHost<Caller>> {
   const { log } = instance
   const host = new McpHost({
     name: 'instanode',
@@ -45,14 +43,8 @@ export async function createMcp(
     nameOf,
     onError: error => log.warn('a message could not be handled', error),
   })
-  await mountTools({
-    name: SERVER_NAME,
-    version: VERSION,
-    tools: createTools({ service, contract }),
-    host,
-    log,
-    refusal: refusalText,
-  })
+  const tools = createTools(kit)
+  await mountTools({ name: SERVER_NAME, version: VERSION, tools, host, log, refusal: refusalText })
   return host
 }
 

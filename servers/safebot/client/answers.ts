@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defined } from '../../../shared/util/defined.js'
-import type { StoredMessage } from '../domain/room.js'
+import type { StoredMessage } from '../domain/model.js'
 import * as schema from '../http/schemas.js'
 import type { Claim, Page, RoomStatus } from '../service.js'
 

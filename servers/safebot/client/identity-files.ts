@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
 import { FileError, readRegularFile } from '../../../shared/util/read-file.js'
-import { looseHandle } from '../domain/identity.js'
+import { looseHandle } from '../domain/model.js'
 import { Keys, SECRETS_BYTES } from './keyring.js'
 
 /** As the real client calls them. */

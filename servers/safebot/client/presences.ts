@@ -1,4 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { defined } from '../../../shared/util/defined.js'
 import { pause } from './retry.js'
 import type { ServiceHttp } from './service-http.js'
 
@@ -137,7 +138,7 @@ class Stay {
     try {
       const query = new URLSearchParams({
         after: String(NO_REPLAY),
-        ...(guise !== undefined && { name: guise.name, box_pub: guise.boxPub }),
+        ...defined({ name: guise?.name, box_pub: guise?.boxPub }),
       })
       await http.stream(`/api/rooms/${roomId}/events?${query}`, this.#ended.signal, chunk => {
         if (this.#connected) return

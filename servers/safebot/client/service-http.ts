@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
+import { defined } from '../../../shared/util/defined.js'
 import { shuttingDown } from '../domain/refusals.js'
 import { refusedBy } from './refused.js'
 
@@ -52,8 +53,11 @@ export class ServiceHttp {
   async send<T>({ method, target, body, headers, answer, signal }: ServiceRequest<T>): Promise<T> {
     const init = {
       method,
-      headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: {
+        ...defined({ 'Content-Type': body === undefined ? undefined : 'application/json' }),
+        ...headers,
+      },
+      ...defined({ body: body === undefined ? undefined : JSON.stringify(body) }),
     }
     const text = await this.#run(signal, async controller => {
       const response = await this.#fetch(target, init, controller.signal)

@@ -24,6 +24,9 @@ export interface Lease {
   readonly ttlMs: number
 }
 
+type ConsumerFields = Pick<Consumer, 'handle' | 'roomId'> &
+  Partial<Pick<Consumer, 'cursor' | 'lease' | 'labels'>>
+
 /**
  * How far one handle has got in one room, and the message it holds: the lease state machine.
  *
@@ -42,17 +45,21 @@ export interface Lease {
  * Leases are instants judged when asked about; no timer runs. Values are never changed in place.
  */
 export class Consumer {
-  /**
-   * @param cursor the last acknowledged `seq`; 0 before the first
-   * @param labels names it last sent under: such messages are its own and not for it to acknowledge
-   */
-  constructor(
-    readonly handle: string,
-    readonly roomId: string,
-    readonly cursor = 0,
-    readonly lease: Lease | null = null,
-    readonly labels: readonly string[] = [],
-  ) {}
+  readonly handle: string
+  readonly roomId: string
+  /** The last acknowledged `seq`; 0 before the first. */
+  readonly cursor: number
+  readonly lease: Lease | null
+  /** Names it last sent under: such messages are its own and not for it to acknowledge. */
+  readonly labels: readonly string[]
+
+  constructor({ handle, roomId, cursor = 0, lease = null, labels = [] }: ConsumerFields) {
+    this.handle = handle
+    this.roomId = roomId
+    this.cursor = cursor
+    this.lease = lease
+    this.labels = labels
+  }
 
   /** The lease, if it is still valid. */
   held(now: number): Lease | null {
@@ -92,8 +99,8 @@ export class Consumer {
     return this.lease?.claimId === claimId ? this.#with({ lease: null }) : this
   }
 
-  #with(change: { cursor?: number; lease?: Lease | null; labels?: readonly string[] }): Consumer {
-    const { cursor = this.cursor, lease = this.lease, labels = this.labels } = change
-    return new Consumer(this.handle, this.roomId, cursor, lease, labels)
+  #with(change: Partial<ConsumerFields>): Consumer {
+    const { handle, roomId, cursor, lease, labels } = this
+    return new Consumer({ handle, roomId, cursor, lease, labels, ...change })
   }
 }

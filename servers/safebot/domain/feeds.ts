@@ -1,5 +1,5 @@
+import type { StoredMessage } from './model.js'
 import type { Gathering, Guise, Presence } from './presence.js'
-import type { StoredMessage } from './room.js'
 import type { Rooms } from './rooms.js'
 import type { RoomWaiters, Waiter } from './waiters.js'
 

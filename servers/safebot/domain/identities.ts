@@ -1,8 +1,8 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { Gate } from '../../../shared/util/locks.js'
 import type { SafebotStore } from '../store/store.js'
-import { HANDLE, type Identity } from './identity.js'
 import { isBase64Of, type Keys } from './keys.js'
+import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
 
@@ -29,38 +29,22 @@ interface Claimed {
   signPub: string
 }
 
+export interface IdentitiesOptions {
+  store: SafebotStore
+  clock: Clock
+  keys: Keys
+  signatures: Signatures
+  /** How many handles there may be. */
+  cap: number
+  gate: Gate
+}
+
 /** The registered handles. The first to come has it; later ones must hold the same key. */
 export class Identities {
-  readonly #store: SafebotStore
-  readonly #clock: Clock
-  readonly #keys: Keys
-  readonly #signatures: Signatures
-  readonly #cap: number
-  readonly #gate: Gate
+  readonly #options: IdentitiesOptions
 
-  constructor(
-    store: SafebotStore,
-    clock: Clock,
-    keys: Keys,
-    signatures: Signatures,
-    cap: number,
-    gate: Gate,
-  ) {
-    this.#store = store
-    this.#clock = clock
-    this.#keys = keys
-    this.#signatures = signatures
-    this.#cap = cap
-    this.#gate = gate
-  }
-
-  /** How many handles are registered. */
-  count(): Promise<number> {
-    return this.#store.identityCount()
-  }
-
-  find(handle: string): Promise<Identity | undefined> {
-    return this.#store.identity(handle)
+  constructor(options: IdentitiesOptions) {
+    this.#options = options
   }
 
   /**
@@ -69,22 +53,23 @@ export class Identities {
    * @throws ServiceRefusal 400, 401, 409 or 503, checked in the service's order
    */
   register(asked: Registration): Promise<Identity> {
-    return this.#gate.pass(() => this.#register(asked))
+    return this.#options.gate.pass(() => this.#register(asked))
   }
 
   async #register(asked: Registration): Promise<Identity> {
-    if ((await this.#store.identityCount()) >= this.#cap) throw capReached(this.#cap)
+    const { store, clock, cap } = this.#options
+    if ((await store.identityCount()) >= cap) throw capReached(cap)
     const claimed = readClaimed(asked)
-    const known = await this.#store.identity(claimed.handle)
+    const known = await store.identity(claimed.handle)
     if (known !== undefined) return this.#confirm(known, claimed, asked)
     await this.#checkSignature(claimed, asked)
     const identity: Identity = {
       ...claimed,
-      registeredAt: this.#clock.now(),
+      registeredAt: clock.now(),
       meta: typeof asked.bio === 'string' ? { bio: asked.bio.slice(0, MAX_BIO_CHARS) } : {},
     }
     // Whoever came between has it.
-    if (!(await this.#store.addIdentity(identity))) throw handleTaken(claimed.handle)
+    if (!(await store.addIdentity(identity))) throw handleTaken(claimed.handle)
     return identity
   }
 
@@ -106,13 +91,13 @@ export class Identities {
     if (!isBase64Of(SIGNATURE_BYTES, sig)) {
       throw refused(400, 'bad register_sig', `it is canonical base64 of ${SIGNATURE_BYTES} bytes`)
     }
-    if (!this.#signatures.isCurrent(ts)) {
+    const { store, clock, keys, signatures } = this.#options
+    if (!signatures.isCurrent(ts)) {
       throw refused(400, 'register_ts skew too large', 'sign with a time within 60 s of the service')
     }
-    const good = this.#keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
-    const now = this.#clock.now()
-    if (good && (await this.#store.useNonce('registrations', handle, sig, now, Number.POSITIVE_INFINITY)))
-      return
+    const good = keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
+    const used = { owner: handle, nonce: sig, at: clock.now() }
+    if (good && (await store.useNonce('registrations', used, Number.POSITIVE_INFINITY))) return
     if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
     throw refused(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
   }

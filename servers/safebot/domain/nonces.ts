@@ -20,7 +20,7 @@ export class Nonces {
   #sweptAt = 0
 
   /** See `SafebotStore.useNonce`. */
-  use(owner: string, nonce: string, now: number, capacity: number): boolean {
+  use({ owner, nonce, at: now }: UsedNonce, capacity: number): boolean {
     this.#sweep(now)
     const known = this.#owners.get(owner) ?? new Map<string, number>()
     forgetOld(known, now)

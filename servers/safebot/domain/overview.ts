@@ -1,7 +1,7 @@
 import type { SafebotStore, Usage } from '../store/store.js'
 import type { Consumer } from './consumer.js'
+import type { Room, StoredMessage } from './model.js'
 import type { Participant, Presence } from './presence.js'
-import type { Room, StoredMessage } from './room.js'
 import type { Rooms } from './rooms.js'
 import type { RoomWaiters } from './waiters.js'
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { RoomHolders } from './holders.js'
+import type { RoomHolders } from './rooms.js'
 
 /** How long somebody who has said that it listens is shown as present. */
 const LISTENING_MS = 60_000

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { SafebotStore } from '../store/store.js'
-import type { Identity } from './identity.js'
 import { isBase64Of, type Keys } from './keys.js'
+import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
 
 /** How far a signature's stamp may be from the service's time, either way, inclusive. */
@@ -67,7 +67,11 @@ export class Signatures {
     if (!this.isCurrent(Number(ts)) || !NONCE.test(nonce) || !isBase64Of(SIGNATURE_BYTES, sig)) return false
     // Its nonce is used up only by a good signature: nobody else must be able to spend it.
     if (!this.#keys.verifies(identity.signPub, text, sig)) return false
-    return this.#store.useNonce(kind, identity.handle, nonce, this.#clock.now(), this.#capacity)
+    return this.#store.useNonce(
+      kind,
+      { owner: identity.handle, nonce, at: this.#clock.now() },
+      this.#capacity,
+    )
   }
 
   /** Whether a stamp is near enough to the service's time. */

@@ -4,9 +4,9 @@ import type { Contract } from '../contract.js'
 import type { Acknowledgement, Claim, ClaimRequest } from '../service.js'
 import type { RoomTransaction } from '../store/store.js'
 import { Consumer, LEASE_MS } from './consumer.js'
-import type { Room, StoredMessage } from './room.js'
+import type { Room, StoredMessage } from './model.js'
 import type { Rooms } from './rooms.js'
-import type { Parking, RoomWaiters } from './waiters.js'
+import type { Moment, RoomWaiters } from './waiters.js'
 
 /** Rooms a handle has a cursor in; past it the least recently claimed is let go. */
 const ROOMS_PER_HANDLE = 64
@@ -21,58 +21,57 @@ export interface LocalClaimRequest extends ClaimRequest {
   address?: string
 }
 
+export interface TasksOptions {
+  rooms: Rooms
+  waiters: RoomWaiters
+  clock: Clock
+  ids: IdSource
+  contract: Contract
+}
+
 /** The delivery of messages as tasks, at least once. */
 export class Tasks {
-  readonly #rooms: Rooms
-  readonly #parking: Parking
-  readonly #waiters: RoomWaiters
-  readonly #clock: Clock
-  readonly #ids: IdSource
-  readonly #contract: Contract
+  readonly #options: TasksOptions
 
-  constructor(
-    rooms: Rooms,
-    parking: Parking,
-    waiters: RoomWaiters,
-    clock: Clock,
-    ids: IdSource,
-    contract: Contract,
-  ) {
-    this.#rooms = rooms
-    this.#parking = parking
-    this.#waiters = waiters
-    this.#clock = clock
-    this.#ids = ids
-    this.#contract = contract
+  constructor(options: TasksOptions) {
+    this.#options = options
   }
 
-  claim(roomId: string, request: LocalClaimRequest, signal: AbortSignal): Promise<Claim> {
+  /** See `SafebotService.claim`. */
+  async claim(roomId: string, request: LocalClaimRequest, signal: AbortSignal): Promise<Claim> {
+    let claim = NO_ROOM
+    for await (const moment of this.#options.waiters.moments({ ...request, roomId }, signal)) {
+      claim = await this.#look(roomId, request, moment)
+      if (claim.held !== undefined) return claim
+      if (!claim.exists && request.ifMissing === 'return') return claim
+    }
+    return claim
+  }
+
+  /** Claims the next message in a room, if there is one now. */
+  #look(roomId: string, request: LocalClaimRequest, moment: Moment): Promise<Claim> {
+    const { rooms, contract } = this.#options
     const { handle, labels } = request
-    const foresight = { handle, senders: new Consumer(handle, roomId).named(labels).ownSenders }
-    return this.#parking.until({ ...request, roomId }, signal, moment =>
-      this.#rooms.enter(
-        roomId,
-        async (tx, room) => {
-          if (room === undefined) return { found: request.ifMissing === 'return', result: NO_ROOM }
-          if (moment === 'parking' || this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
-          const result = await this.#claimOldest(tx, room, request)
-          return { found: result.held !== undefined, result }
-        },
-        foresight,
-      ),
-    )
+    const look = async (tx: RoomTransaction, room: Room | undefined) => {
+      if (room === undefined) return NO_ROOM
+      if (moment === 'parking' || contract.claimsKeepRoomAlive) await rooms.touch(tx, room)
+      return this.#claimOldest(tx, room, request)
+    }
+    const senders = new Consumer({ handle, roomId, labels }).ownSenders
+    return rooms.enter(roomId, look, { handle, senders })
   }
 
   ack(roomId: string, handle: string, claimId: string, seq: number): Promise<Acknowledgement> {
     const acknowledge = async (tx: RoomTransaction, room: Room | undefined) => {
       const consumer = await tx.consumer(handle)
       if (consumer === undefined) return { advanced: false, cursor: 0 }
-      const { consumer: after, advanced } = consumer.ack(claimId, seq, this.#clock.now())
+      const { consumer: after, advanced } = consumer.ack(claimId, seq, this.#options.clock.now())
       if (advanced) await tx.saveConsumer(after)
-      if (room !== undefined && this.#contract.claimsKeepRoomAlive) await this.#rooms.touch(tx, room)
+      if (room !== undefined && this.#options.contract.claimsKeepRoomAlive)
+        await this.#options.rooms.touch(tx, room)
       return { advanced, cursor: after.cursor }
     }
-    return this.#rooms.enter(roomId, acknowledge, { handle })
+    return this.#options.rooms.enter(roomId, acknowledge, { handle })
   }
 
   async release(roomId: string, handle: string, claimId: string): Promise<void> {
@@ -82,9 +81,9 @@ export class Tasks {
       await tx.saveConsumer(consumer.release(claimId))
       await tx.announce()
     }
-    await this.#rooms.enter(roomId, giveBack, { handle })
+    await this.#options.rooms.enter(roomId, giveBack, { handle })
     // Another worker of the same handle may be parked: the message is there for it now.
-    this.#waiters.wake(roomId)
+    this.#options.waiters.wake(roomId)
   }
 
   /** Claims for `handle` in a room: the lease it holds if that is still good, else the oldest message it has not had. */
@@ -93,9 +92,9 @@ export class Tasks {
     room: Room,
     { handle, labels, leaseMs = LEASE_MS }: LocalClaimRequest,
   ): Promise<Claim> {
-    const now = this.#clock.now()
+    const now = this.#options.clock.now()
     const oldestSeq = await tx.oldestSeq()
-    const known = (await tx.consumer(handle)) ?? new Consumer(handle, room.id)
+    const known = (await tx.consumer(handle)) ?? new Consumer({ handle, roomId: room.id })
     const consumer = oldestSeq === undefined ? known.named(labels) : known.named(labels).from(oldestSeq)
     const seen = { exists: true, cursor: consumer.cursor, lastSeq: room.lastSeq }
     const held = await heldMessage(tx, consumer, now)
@@ -108,7 +107,7 @@ export class Tasks {
       await tx.saveClaim(consumer, ROOMS_PER_HANDLE)
       return { ...seen, held: undefined }
     }
-    const claimId = this.#ids.uuid()
+    const claimId = this.#options.ids.uuid()
     await tx.saveClaim(consumer.take(message.seq, claimId, now, leaseMs), ROOMS_PER_HANDLE)
     return { ...seen, held: { claimId, message } }
   }

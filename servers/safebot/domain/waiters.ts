@@ -2,32 +2,94 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal, wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
-import type { RoomHolders } from './holders.js'
 import { shuttingDown, tooManyWaiters } from './refusals.js'
+import type { RoomHolders } from './rooms.js'
 
 /** Why a parked call goes on; with `look` there may be something, or nothing. */
 export type WakeReason = 'message' | 'look' | 'due' | 'aborted' | 'closing' | 'reset' | Refusal
 
-/** How many may wait at once. */
-type WaiterLimits = Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
+/** When a call looks into its room: on arrival, on going to wait, and after each wake-up. */
+export type Moment = 'arriving' | 'parking' | 'woken'
+
+/** How long a call stays in a room. */
+interface Stay {
+  roomId: string
+  timeoutMs: number
+  /** Where the call comes from, if those are to be counted. */
+  address?: string | undefined
+}
+
+export interface RoomWaitersOptions {
+  clock: Clock
+  holders: RoomHolders
+  contract: Contract
+  /** How many may wait at once. */
+  limits: Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
+}
 
 /** The calls parked in rooms, waiting for a message. Parked, a call holds one wake-up on the clock and nothing else. */
 export class RoomWaiters {
-  readonly #clock: Clock
-  readonly #holders: RoomHolders
-  readonly #limits: WaiterLimits
+  readonly #options: RoomWaitersOptions
   readonly #rooms = new Map<string, Set<Waiter>>()
   /** How many there are by room and by address, of the calls that are counted. */
   readonly #counts = new Map<string, number>()
   #closing = false
+  /** How often all has been put back. */
   #resets = 0
   /** Called for each that begins to wait. */
   onEnter: (() => void) | undefined
 
-  constructor(clock: Clock, holders: RoomHolders, limits: WaiterLimits) {
-    this.#clock = clock
-    this.#holders = holders
-    this.#limits = limits
+  constructor(options: RoomWaitersOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The moments at which a call looks into its room. The call leaves the loop with what it came for. Otherwise the
+   * loop ends with the timeout, or when its caller has gone.
+   *
+   * The call looks once more when it has entered the waiters, so it misses nothing that came in between. The clock's
+   * `advance` waits for the work that follows a wake-up. The call leaves the waiters in every case.
+   *
+   * @throws ServiceRefusal 429 if too many wait already
+   * @throws Refusal `shutting_down` if the service closes meanwhile, `reset` if it is put back to another state,
+   *   `store_unavailable` if what it waits for cannot be had any more
+   */
+  async *moments({ roomId, timeoutMs, address }: Stay, signal: AbortSignal): AsyncGenerator<Moment> {
+    const { clock, contract } = this.#options
+    const resets = this.#resets
+    const deadline = clock.now() + timeoutMs
+    yield 'arriving'
+    const waiter = this.enter(roomId, address)
+    try {
+      yield* this.#tracked('parking')
+      for (;;) {
+        // A reset between two looks wakes nobody: the deadline is of a time that is over.
+        if (this.#resets !== resets) throw wasReset()
+        const reason = await waiter.next(deadline, signal)
+        if (reason === 'closing') throw shuttingDown()
+        if (reason === 'reset') throw wasReset()
+        if (reason instanceof Refusal) throw reason
+        if (reason === 'aborted') return
+        yield* this.#tracked('woken')
+        if (reason === 'due' || (reason === 'message' && contract.anyMessageEndsBlock)) return
+      }
+    } finally {
+      waiter.leave()
+    }
+  }
+
+  /** Yields a moment. The clock tracks the work until the loop goes on or ends. */
+  *#tracked(moment: Moment): Generator<Moment> {
+    let done = () => {}
+    const work = new Promise<void>(resolve => {
+      done = resolve
+    })
+    this.#options.clock.track(work)
+    try {
+      yield moment
+    } finally {
+      done()
+    }
   }
 
   /**
@@ -41,8 +103,8 @@ export class RoomWaiters {
     if (address !== undefined) this.#checkLimits(roomId, address)
     this.#rooms.set(roomId, waiters)
     this.#count(roomId, address, 1)
-    const release = this.#holders.hold(roomId)
-    const waiter = new Waiter(this.#clock, this.#closing, () => {
+    const release = this.#options.holders.hold(roomId)
+    const waiter = new Waiter(this.#options.clock, this.#closing, () => {
       if (!waiters.delete(waiter)) return
       if (waiters.size === 0 && this.#rooms.get(roomId) === waiters) this.#rooms.delete(roomId)
       this.#count(roomId, address, -1)
@@ -85,11 +147,6 @@ export class RoomWaiters {
     this.#wakeAll(refusal)
   }
 
-  /** How often all has been put back: who began to wait before that waits for what will not come. */
-  get resets(): number {
-    return this.#resets
-  }
-
   /** Lets every parked call go on with `reset`; none of them holds its room any more. */
   reset(): void {
     this.#resets++
@@ -112,7 +169,7 @@ export class RoomWaiters {
   }
 
   #checkLimits(roomId: string, address: string): void {
-    const { waitersPerRoom, waitersPerAddress } = this.#limits
+    const { waitersPerRoom, waitersPerAddress } = this.#options.limits
     if (reaches(this.#counts.get(roomKey(roomId)), waitersPerRoom)) throw tooManyWaiters('for this room')
     if (reaches(this.#counts.get(addressKey(address)), waitersPerAddress))
       throw tooManyWaiters('from this IP')
@@ -190,77 +247,4 @@ export class Waiter {
 
 function isFinal(news: WakeReason | undefined): boolean {
   return news === 'closing' || news === 'reset'
-}
-
-/** At which moment a call looks: on arrival, on going to wait, or because there is news. */
-type Moment = 'arriving' | 'parking' | 'woken'
-
-/** What a call saw when it looked: whether that is what it came for, and its result if it leaves with it. */
-interface Sight<T> {
-  found: boolean
-  result: T
-}
-
-interface Stay {
-  roomId: string
-  timeoutMs: number
-  /** Where the call comes from, if those are to be counted. */
-  address?: string | undefined
-}
-
-/** How a call waits in a room. */
-export class Parking {
-  readonly #clock: Clock
-  readonly #waiters: RoomWaiters
-  readonly #contract: Contract
-
-  constructor(clock: Clock, waiters: RoomWaiters, contract: Contract) {
-    this.#clock = clock
-    this.#waiters = waiters
-    this.#contract = contract
-  }
-
-  /**
-   * Looks, and parks until there is something to see: a message, the deadline, the caller's departure.
-   *
-   * Having entered the waiters it looks once more, so that nothing that came in between is missed. What it sees
-   * after waking counts as work of the clock's `advance`, if that is what woke it.
-   *
-   * @throws ServiceRefusal 429 if too many wait already
-   * @throws Refusal `shutting_down` if the service closes meanwhile, `reset` if it is put back to another state,
-   *   `store_unavailable` if what it waits for cannot be had any more
-   */
-  async until<T>(
-    { roomId, timeoutMs, address }: Stay,
-    signal: AbortSignal,
-    look: (moment: Moment) => Promise<Sight<T>>,
-  ): Promise<T> {
-    const { resets } = this.#waiters
-    const deadline = this.#clock.now() + timeoutMs
-    const first = await look('arriving')
-    if (first.found) return first.result
-    const waiter = this.#waiters.enter(roomId, address)
-    try {
-      let seen = await this.#tracked(look('parking'))
-      while (!seen.found) {
-        // It may have gone by between two looks, when nobody could be woken: the deadline is of a time that is over.
-        if (this.#waiters.resets !== resets) throw wasReset()
-        const reason = await waiter.next(deadline, signal)
-        if (reason === 'closing') throw shuttingDown()
-        if (reason === 'reset') throw wasReset()
-        if (reason instanceof Refusal) throw reason
-        if (reason === 'aborted') break
-        seen = await this.#tracked(look('woken'))
-        if (reason === 'due' || (reason === 'message' && this.#contract.anyMessageEndsBlock)) break
-      }
-      return seen.result
-    } finally {
-      waiter.leave()
-    }
-  }
-
-  #tracked<T>(work: Promise<T>): Promise<T> {
-    this.#clock.track(work)
-    return work
-  }
 }

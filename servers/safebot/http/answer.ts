@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { HttpAnswer } from '../../../shared/http/routes.js'
 
 /** A JSON answer as the service's framework writes it, its weak entity tag included. */
-export function json(
+export function answer(
   status: number,
   body: unknown,
   headers: Record<string, string | number> = {},
@@ -21,7 +21,7 @@ export function encoded(text: string): HttpAnswer {
 }
 
 /** A page that says one thing, as the service's framework writes it. */
-export function page(status: number, text: string): HttpAnswer {
+export function textAnswer(status: number, text: string): HttpAnswer {
   const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
   return {
     status,

@@ -1,13 +1,14 @@
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import type { Route } from '../../../shared/http/routes.js'
 import { leaseMs } from '../domain/consumer.js'
-import { type Identity, looseHandle } from '../domain/identity.js'
+import { type Identity, looseHandle } from '../domain/model.js'
 import { badHandle, noSuchHandle, unsigned } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
-import { json } from './answer.js'
+import { BODY_LIMIT } from '../limits.js'
+import { answer } from './answer.js'
+import { type Fields, readFields } from './body.js'
 import { addressOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
-import { type Fields, MAX_BODY_BYTES, readFields } from './json-body.js'
-import { claimedMessage } from './message-json.js'
+import { claimedMessage } from './messages.js'
 
 /** As the service reads it: this spelling, one space. */
 const SCHEME = 'SafeBot '
@@ -17,12 +18,12 @@ const SENDER_CHARS = { min: 1, max: 64 } as const
 
 /** Claiming a message as a task, and acknowledging it. Both are signed. */
 export function claimingRoutes(kit: RestKit): Route[] {
-  const { relay } = kit
+  const { local } = kit
   return [
     {
       method: 'POST',
       path: '/api/rooms/:room/claim',
-      bodyLimit: MAX_BODY_BYTES,
+      bodyLimit: BODY_LIMIT,
       async run(call) {
         const { roomId, fields, handle } = await readSigned(kit, call)
         const request = {
@@ -33,24 +34,24 @@ export function claimingRoutes(kit: RestKit): Route[] {
           ifMissing: 'return',
           address: addressOf(call),
         } as const
-        const { exists, held, cursor, lastSeq } = await relay.claim(roomId, request, call.signal)
-        if (!exists) return json(200, { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false })
-        if (held === undefined) return json(200, { ok: true, empty: true, last_seq: lastSeq, cursor })
+        const { exists, held, cursor, lastSeq } = await local.claim(roomId, request, call.signal)
+        if (!exists) return answer(200, { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false })
+        if (held === undefined) return answer(200, { ok: true, empty: true, last_seq: lastSeq, cursor })
         const message = claimedMessage(held.message)
-        return json(200, { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq })
+        return answer(200, { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq })
       },
     },
     {
       method: 'POST',
       path: '/api/rooms/:room/ack',
-      bodyLimit: MAX_BODY_BYTES,
+      bodyLimit: BODY_LIMIT,
       async run(call) {
         const { roomId, fields, handle } = await readSigned(kit, call)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
         // Digits at its beginning are enough; nothing of the kind is 0, which no message has.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
-        const { advanced, cursor } = await relay.ack(roomId, handle, claimId, seq)
-        return json(200, { ok: true, advanced, cursor })
+        const { advanced, cursor } = await local.ack(roomId, handle, claimId, seq)
+        return answer(200, { ok: true, advanced, cursor })
       },
     },
   ]
@@ -81,17 +82,17 @@ function readSenders(value: unknown): string[] {
  *
  * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the signature
  */
-async function requireSigned({ relay }: RestKit, call: HttpCall, claimedHandle: unknown): Promise<Identity> {
+async function requireSigned({ local }: RestKit, call: HttpCall, claimedHandle: unknown): Promise<Identity> {
   const handle = looseHandle(claimedHandle)
   if (handle === undefined) throw badHandle()
-  const identity = await relay.identities.find(handle)
+  const identity = await local.store.identity(handle)
   if (identity === undefined) throw noSuchHandle(handle)
-  relay.rates.spend(addressOf(call), `auth:${handle}`, 5)
+  local.rates.spend(addressOf(call), `auth:${handle}`, 5)
   const signature = readAuthorization(call.headers.authorization)
   const target = call.request.url ?? ''
   if (
     signature !== undefined &&
-    (await relay.signatures.coversRequest(identity, signature, call.method, target))
+    (await local.signatures.coversRequest(identity, signature, call.method, target))
   ) {
     return identity
   }

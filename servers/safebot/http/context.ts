@@ -1,13 +1,13 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { clientAddress } from '../../../shared/http/listener.js'
-import type { Relay } from '../domain/relay.js'
+import type { LocalService } from '../domain/local-service.js'
 import { checkRoomId } from '../domain/rooms.js'
 import type { SafebotLimits } from '../limits.js'
 
 /** What the routes work with. */
 export interface RestKit {
-  relay: Relay
+  local: LocalService
   limits: SafebotLimits
   clock: Clock
   /** The machine's time, for what concerns connections. */

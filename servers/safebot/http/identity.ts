@@ -1,19 +1,20 @@
 import type { Route } from '../../../shared/http/routes.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Identity } from '../domain/identity.js'
+import type { Identity } from '../domain/model.js'
 import { noSuchHandle } from '../domain/refusals.js'
-import { json } from './answer.js'
+import { BODY_LIMIT } from '../limits.js'
+import { answer } from './answer.js'
+import { readFields } from './body.js'
 import { addressOf, type RestKit } from './context.js'
-import { MAX_BODY_BYTES, readFields } from './json-body.js'
 
 /** Registering a handle, and looking one up. */
 export function identityRoutes(kit: RestKit): Route[] {
-  const { identities, rates } = kit.relay
+  const { identities, rates, store } = kit.local
   return [
     {
       method: 'POST',
       path: '/api/identity/register',
-      bodyLimit: MAX_BODY_BYTES,
+      bodyLimit: BODY_LIMIT,
       async run(call) {
         const { handle, box_pub, sign_pub, register_ts, register_sig, meta } = readFields(call)
         rates.spend(addressOf(call), 'register', 1)
@@ -25,7 +26,7 @@ export function identityRoutes(kit: RestKit): Route[] {
           sig: register_sig,
           bio: isObject(meta) ? meta.bio : undefined,
         })
-        return json(201, { ok: true, handle: identity.handle, registered_at: identity.registeredAt })
+        return answer(201, { ok: true, handle: identity.handle, registered_at: identity.registeredAt })
       },
     },
     {
@@ -33,9 +34,9 @@ export function identityRoutes(kit: RestKit): Route[] {
       path: '/api/identity/:handle',
       async run({ params: { handle = '' } }) {
         const wanted = handle.replace(/^@/, '').toLowerCase()
-        const identity = await identities.find(wanted)
+        const identity = await store.identity(wanted)
         if (identity === undefined) throw noSuchHandle(wanted)
-        return json(200, card(identity))
+        return answer(200, card(identity))
       },
     },
   ]

@@ -3,16 +3,15 @@ import { ApiFace } from '../../../shared/http/api-face.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
-import type { Journal } from '../../../shared/journal/journal.js'
-import type { Log } from '../../../shared/util/log.js'
+import type { Instance } from '../../../shared/instance.js'
 import type { Contract } from '../contract.js'
-import { looseHandle } from '../domain/identity.js'
+import { looseHandle } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { encoded, json, page } from './answer.js'
+import { answer, encoded, textAnswer } from './answer.js'
+import { type Fields, readFields, UnreadableBody } from './body.js'
 import { claimingRoutes } from './claiming.js'
 import type { RestKit } from './context.js'
 import { identityRoutes } from './identity.js'
-import { type Fields, readFields, UnreadableBody } from './json-body.js'
 import { messageRoutes, readingRoutes } from './messages.js'
 import { presenceRoutes } from './presence.js'
 
@@ -25,26 +24,25 @@ const SECURITY_HEADERS = {
   'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'",
 }
 
-export interface RestOptions extends RestKit {
-  /** Where it is reached. */
-  url: string
+export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
+  instance: Instance
   contract: Contract
-  journal: Journal
-  /** Names the instance in the headers of answers. */
-  stamp: string | undefined
-  log: Log
+  /** `http://host:port`, as a client reaches it. */
+  url: string
 }
 
 /** The service's own HTTP API. */
-export function createRest({ contract, journal, stamp, log, url, ...kit }: RestOptions): ApiFace {
+export function createRest({ instance, local, limits, contract, url }: RestOptions): ApiFace {
+  const { name, stamp, journal, clock, machine, log } = instance
+  const kit: RestKit = { local, limits, clock, machine }
   const fail = (status: number, message: string, hint?: string): HttpAnswer => {
-    if (!contract.answersErrorsInJson) return page(status, message)
-    return json(status, { error: hint === undefined ? message : `${message}: ${hint}` })
+    if (!contract.answersErrorsInJson) return textAnswer(status, message)
+    return answer(status, { error: hint === undefined ? message : `${message}: ${hint}` })
   }
   return new ApiFace({
     name: 'safebot',
     journal,
-    stamp,
+    stamp: stamp ? name : undefined,
     routes: [
       ...identityRoutes(kit),
       ...messageRoutes(kit),
@@ -56,7 +54,7 @@ export function createRest({ contract, journal, stamp, log, url, ...kit }: RestO
     ],
     nameOf,
     headers: () => SECURITY_HEADERS,
-    forbidden: why => json(403, { error: why }),
+    forbidden: why => answer(403, { error: why }),
     unrouted: ({ method, path }, methods) =>
       method === 'OPTIONS' && methods.length > 0
         ? allowed(methods)
@@ -65,15 +63,15 @@ export function createRest({ contract, journal, stamp, log, url, ...kit }: RestO
       if (error instanceof ServiceRefusal) return refused(error)
       if (error instanceof UnreadableBody) return fail(error.status, error.message)
       // The only other thing a route turns down is what comes as it closes.
-      if (error instanceof Refusal) return json(503, { error: error.reason }, { 'Retry-After': 1 })
+      if (error instanceof Refusal) return answer(503, { error: error.reason }, { 'Retry-After': 1 })
       log.error('a request could not be answered', error)
-      return json(500, { error: 'internal error' })
+      return answer(500, { error: 'internal error' })
     },
   })
 }
 
 function refused({ status, body, retryAfterSeconds }: ServiceRefusal): HttpAnswer {
-  return json(status, body, retryAfterSeconds === undefined ? {} : { 'Retry-After': retryAfterSeconds })
+  return answer(status, body, retryAfterSeconds === undefined ? {} : { 'Retry-After': retryAfterSeconds })
 }
 
 function allowed(methods: readonly string[]): HttpAnswer {
@@ -97,23 +95,23 @@ function fieldsOf(call: HttpCall): Fields {
 }
 
 /** What the service says of itself. */
-function aboutRoutes({ relay, clock }: RestKit): Route[] {
+function aboutRoutes({ local, clock }: RestKit): Route[] {
   const startedAt = clock.now()
   return [
     {
       method: 'GET',
       path: '/api/health',
-      run: async () => json(200, { ok: true, rooms: await relay.roomCount(), ts: clock.now() }),
+      run: async () => answer(200, { ok: true, rooms: (await local.store.usage()).rooms, ts: clock.now() }),
     },
     {
       method: 'GET',
       path: '/api/status',
       run: async () =>
-        json(200, {
+        answer(200, {
           ok: true,
           started_at: startedAt,
           uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
-          rooms: await relay.roomCount(),
+          rooms: (await local.store.usage()).rooms,
           node_version: process.version,
         }),
     },

@@ -127,9 +127,11 @@ function operation(
   return {
     summary,
     responses,
-    ...((path ?? query) && { requestParams: defined({ path, query }) }),
-    ...(body && { requestBody: { required: true, content: json(body) } }),
-    ...(signed && { security: SIGNED }),
+    ...defined({
+      requestParams: (path ?? query) && defined({ path, query }),
+      requestBody: body && { required: true, content: json(body) },
+      security: signed ? SIGNED : undefined,
+    }),
   }
 }
 

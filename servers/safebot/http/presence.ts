@@ -4,13 +4,14 @@ import type { Route } from '../../../shared/http/routes.js'
 import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
+import { ROOM_ID } from '../domain/model.js'
 import type { Gathering, Guise, Participant } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { ROOM_ID } from '../domain/room.js'
-import { json } from './answer.js'
+import { BODY_LIMIT } from '../limits.js'
+import { answer } from './answer.js'
+import { readFields } from './body.js'
 import { addressOf, numberOf, type RestKit, roomOf } from './context.js'
-import { MAX_BODY_BYTES, readFields } from './json-body.js'
-import { readMessage } from './message-json.js'
+import { readMessage } from './messages.js'
 
 /** What may be shown as a name: letters and digits of Latin-1, and four signs. */
 const NAME = /^[A-Za-z0-9@._\u00a0-\u00ff-]{1,64}$/
@@ -19,7 +20,7 @@ const BOX_PUB_BYTES = 32
 
 /** Being in a room: the stream of what happens there, and saying that one listens. */
 export function presenceRoutes(kit: RestKit): Route[] {
-  const { relay, limits } = kit
+  const { local, limits } = kit
   const streams = new StreamCounts(limits.streamsPerAddress)
   return [
     {
@@ -39,28 +40,28 @@ export function presenceRoutes(kit: RestKit): Route[] {
     {
       method: 'POST',
       path: '/api/rooms/:room/listening',
-      bodyLimit: MAX_BODY_BYTES,
+      bodyLimit: BODY_LIMIT,
       async run(call) {
         const { name, box_pub } = readFields(call)
         const roomId = roomOf(call)
         const there = isName(name)
-          ? await relay.listening(roomId, name, readBoxPub(box_pub))
-          : (await relay.status(roomId)) !== undefined
-        if (!there) return json(404, { error: 'no such room' })
-        return isName(name) ? json(200, { ok: true }) : json(400, { error: 'bad name' })
+          ? await local.listening(roomId, name, readBoxPub(box_pub))
+          : (await local.status(roomId)) !== undefined
+        if (!there) return answer(404, { error: 'no such room' })
+        return isName(name) ? answer(200, { ok: true }) : answer(400, { error: 'bad name' })
       },
     },
   ]
 }
 
 /** Writes the room's events until the caller hangs up or the service closes, no faster than the caller reads. */
-async function follow({ relay, machine }: RestKit, call: HttpCall): Promise<void> {
+async function follow({ local, machine }: RestKit, call: HttpCall): Promise<void> {
   const { response, signal } = call
   const roomId = roomOf(call)
   const stream = new SseStream(response, machine, {})
   const arrival = { after: numberOf(call, 'after', 0), ...guiseOf(call) }
   try {
-    for await (const event of relay.feed(roomId, arrival, signal)) {
+    for await (const event of local.feeds.follow(roomId, arrival, signal)) {
       stream.sendBare(eventJson(roomId, event))
       if (response.writableNeedDrain) await once(response, 'drain', { signal })
     }

@@ -1,8 +1,7 @@
 import type { Refusal } from '../../../shared/errors.js'
 import type { Consumer } from '../domain/consumer.js'
-import type { Identity } from '../domain/identity.js'
+import type { Identity, Room, StoredMessage } from '../domain/model.js'
 import type { NonceKind, UsedNonce } from '../domain/nonces.js'
-import type { Room, StoredMessage } from '../domain/room.js'
 
 /** Which rooms are held, and which were left: by id, with the instants, in the order of the ids. */
 export interface Holdings {
@@ -64,10 +63,10 @@ export interface SafebotStore {
   /**
    * Takes note of a nonce; tells whether it may be used: it is new, and there is room to remember it.
    *
-   * @param now milliseconds since the epoch
+   * @param used with the present instant, milliseconds since the epoch
    * @param capacity how many are kept for one owner; Infinity: any number
    */
-  useNonce(kind: NonceKind, owner: string, nonce: string, now: number, capacity: number): Promise<boolean>
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean>
 
   /** This process holds a room, from an instant on; undefined: that is noted already. */
   hold(roomId: string, since: number): Promise<void> | undefined

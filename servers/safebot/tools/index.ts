@@ -1,12 +1,20 @@
+import type { Instance } from '../../../shared/instance.js'
 import type { Tool } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agents.js'
-import type { ToolKit } from './context.js'
+import { McpHost } from '../../../shared/mcp/host.js'
+import { mountTools } from '../../../shared/mcp/tool-server.js'
+import { VERSION } from '../../../shared/util/version.js'
+import type { Agent, Agents } from '../callers.js'
+import { hostileTools, type SafebotHostility } from '../hostile.js'
+import { refusalText, type ToolKit } from './context.js'
 import { getTranscript, sendMessage, waitForMessages } from './messages.js'
 import { createRoom, roomStatus } from './rooms.js'
 import { ackTask, claimTask, nextTask } from './tasks.js'
 
+/** `serverInfo.name` of the real service. */
+const SERVER_NAME = 'safebot-chat'
+
 /** The eight tools, in the order the service lists them. */
-export function createTools(kit: ToolKit): readonly Tool<Agent>[] {
+function createTools(kit: ToolKit): readonly Tool<Agent>[] {
   return [
     createRoom(kit),
     sendMessage(kit),
@@ -17,4 +25,28 @@ export function createTools(kit: ToolKit): readonly Tool<Agent>[] {
     claimTask(kit),
     ackTask(kit),
   ]
+}
+
+export interface McpOptions extends Pick<ToolKit, 'serviceOf' | 'urls' | 'contract'> {
+  instance: Instance
+  agents: Agents
+  hostility: SafebotHostility
+}
+
+/** The host of the service's MCP conversations, with the eight tools behind it. */
+export async function createMcp(options: McpOptions): Promise<McpHost<Agent>> {
+  const { instance, agents, hostility, serviceOf, urls, contract } = options
+  const { clock, ids, faults, log } = instance
+  const host = new McpHost({
+    name: 'safebot',
+    instance,
+    identify: clues => agents.identify(clues),
+    nameOf: agent => agent.handle,
+    forget: session => agents.forget(session),
+    onError: error => log.warn('a message could not be handled', error),
+  })
+  const genuine = createTools({ serviceOf, urls, clock, ids: ids.stream('rooms'), contract, faults })
+  const tools = hostileTools(genuine, hostility, () => urls.base)
+  await mountTools({ name: SERVER_NAME, version: VERSION, tools, host, log, refusal: refusalText })
+  return host
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agents.js'
+import type { Agent } from '../callers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import type { RoomAddress } from '../room-url.js'
-import { seal } from '../sealing.js'
+import { seal } from '../room-url.js'
 import type { Page, Post, SafebotService, WaitRequest } from '../service.js'
 import { enterRoom, line, notice, patience, read, reporting, type ToolKit } from './context.js'
 import {
@@ -48,7 +48,7 @@ export const waitForMessages = (kit: ToolKit) =>
       const service = await enterRoom(kit, caller, room, args.name)
       const hidden = args.include_self ? [] : [caller.label(room)]
       const request = { after: args.after_seq, ...patience(kit, args.timeout_seconds) }
-      const listening = listen(kit, service, room, request, hidden, context.signal)
+      const listening = listen(kit, { service, room, request, hidden, signal: context.signal })
       const page = await reporting(kit.clock, context.progress, args.timeout_seconds, listening)
       return {
         room_id: room.roomId,
@@ -75,14 +75,19 @@ export const waitForMessages = (kit: ToolKit) =>
     },
   })
 
+interface Listening {
+  service: SafebotService
+  room: RoomAddress
+  request: WaitRequest
+  /** The senders whose messages do not end the wait. */
+  hidden: readonly string[]
+  signal: AbortSignal
+}
+
 /** Waits until there is a message from somebody else; the own ones on the way are part of what is returned. */
 async function listen(
   kit: ToolKit,
-  service: SafebotService,
-  { roomId }: RoomAddress,
-  request: WaitRequest,
-  hidden: readonly string[],
-  signal: AbortSignal,
+  { service, room: { roomId }, request, hidden, signal }: Listening,
 ): Promise<Page> {
   const deadline = kit.clock.now() + request.timeoutMs
   let page = await service.wait(roomId, request, signal)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
-import type { Agent } from '../agents.js'
+import type { Agent } from '../callers.js'
 import { notice, type ToolKit } from './context.js'
 import { activeRoomChanged, roomUrl } from './schemas.js'
 

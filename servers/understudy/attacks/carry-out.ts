@@ -4,8 +4,7 @@ import type { FaultTable } from '../../../shared/faults/table.js'
 import type { Catalogue } from '../../../shared/overlays/overlays.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import { sinkUrl } from '../../safebot/hostile.js'
-import type { RunningInstanode } from '../start-instanode.js'
-import type { RunningSafebot } from '../start-safebot.js'
+import type { RunningInstanode, RunningSafebot } from '../start-servers.js'
 import type { Attack } from './attack.js'
 
 /** An attack under way: what it is, and where what it planted is found. */

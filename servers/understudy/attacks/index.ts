@@ -1,13 +1,13 @@
 import type { Log } from '../../../shared/util/log.js'
-import type { InstanodeOptions } from '../../instanode/index.js'
-import type { SafebotOptions } from '../../safebot/options.js'
+import type { InstanodeHostility } from '../../instanode/hostile.js'
+import type { SafebotHostility } from '../../safebot/hostile.js'
 import { readAttacks } from './attack.js'
 import { carryOut, type RunningAttack, type Target } from './carry-out.js'
 
 /** What attacks change in how the servers are made, and what is to be done once they are. */
 export interface HostileOptions {
-  readonly instanode: Pick<InstanodeOptions, 'hostility'>
-  readonly safebot: Pick<SafebotOptions, 'copiedMessages'>
+  readonly instanode: InstanodeHostility
+  readonly safebot: SafebotHostility
   carryOut(target: Target): Promise<RunningAttack[]>
 }
 
@@ -21,7 +21,7 @@ export async function prepare(names: readonly string[], log: Log | undefined): P
   const attacks = await readAttacks(names)
   for (const { name, about } of attacks) log?.warn(`HOSTILE: the attack ${name} is on. ${about}`)
   return {
-    instanode: { hostility: Object.assign({}, ...attacks.map(({ instanode }) => instanode)) },
+    instanode: Object.assign({}, ...attacks.map(({ instanode }) => instanode)),
     safebot: Object.assign({}, ...attacks.map(({ safebot }) => safebot)),
     carryOut: target => carryOut(attacks, target),
   }

@@ -1,5 +1,5 @@
+import { FOR_MODELS } from '../../../servers/instanode/http/index.js'
 import * as schema from '../../../servers/instanode/http/schemas.js'
-import { FOR_MODELS } from '../../../servers/instanode/http/site.js'
 import type { Case } from './case.js'
 import type { World } from './world.js'
 

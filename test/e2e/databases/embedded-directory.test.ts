@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
-import type { EmbeddedOptions } from '../../../servers/instanode/databases/embedded/embedded-options.js'
+import {
+  EmbeddedDatabases,
+  type EmbeddedOptions,
+} from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { codeOf, connected, freshSpec, MB, type TestClient } from '../../support/databases/databases.js'

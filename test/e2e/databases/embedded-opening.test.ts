@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
-import { EmbeddedDatabases } from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import {
   DEFAULT_MEMORY_LIMIT,
   DEFAULT_TIMES,
-} from '../../../servers/instanode/databases/embedded/embedded-options.js'
+  EmbeddedDatabases,
+} from '../../../servers/instanode/databases/embedded/embedded-databases.js'
 import { Engine } from '../../../servers/instanode/databases/embedded/engine/engine.js'
 import { TEMPLATE_FILE } from '../../../servers/instanode/databases/embedded/engine/template.js'
 import { Session } from '../../../servers/instanode/databases/embedded/session/session.js'

@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
-import { createCore } from '../../../servers/instanode/core.js'
-import { createRestFace } from '../../../servers/instanode/http/face.js'
-import { openMemory } from '../../../servers/instanode/store/open-store.js'
+import { LocalService } from '../../../servers/instanode/domain/local-service.js'
+import { createRest } from '../../../servers/instanode/http/index.js'
+import { MemoryStore } from '../../../servers/instanode/store/memory.js'
 import { createInstance } from '../../../servers/understudy/instance.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
@@ -16,17 +16,28 @@ async function start() {
   const databases = new RecordingDatabases()
   const contract = contractOf('documented')
   const receiveUrl = (token: string) => `http://localhost/webhook/receive/${token}`
-  const core = createCore(instance, contract, databases, receiveUrl, openMemory(instance))
-  await core.accounts.save({ id: 'acct_paid', userId: 'somebody', plan: 'paid', fixedToken: PAID })
+  const { clock, machine, ids, log } = instance
+  const local = new LocalService({
+    store: new MemoryStore(),
+    databases,
+    clock,
+    machine,
+    ids: ids.stream('instanode'),
+    contract,
+    log,
+    receiveUrl,
+  })
+  await local.accounts.save({ id: 'acct_paid', userId: 'somebody', plan: 'paid', fixedToken: PAID })
   const listener = await Listener.open({
     host: '127.0.0.1',
     port: 0,
     name: 'instanode',
     guard: new Guard(),
     faces: async url => {
-      const rest = createRestFace({
+      const rest = createRest({
         instance,
-        core,
+        local,
+        service: local,
         contract,
         requestLimit: undefined,
         requests: undefined,
@@ -36,13 +47,13 @@ async function start() {
     },
   })
   onTestFinished(async () => {
-    await core.reaper.stop()
+    await local.reaper.stop()
     await listener.close()
     await instance.close()
   })
   const api = (path: string, method = 'POST', body?: unknown) =>
     send(`${listener.url}${path}`, { method, headers: { authorization: `Bearer ${PAID}` }, body })
-  return { api, databases, store: core.store }
+  return { api, databases, store: local.store }
 }
 
 const down = () => Promise.reject(new Error('relation "secret" at /home/somebody'))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { identify } from '../../../servers/instanode/caller.js'
+import { identify } from '../../../servers/instanode/callers.js'
 
 function caller(headers: Record<string, string>, remoteAddress?: string) {
   return identify({ transport: 'http', session: null, headers, remoteAddress, query: new URLSearchParams() })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { goText, readField } from '../../../servers/instanode/http/go-body.js'
+import { goText, readField } from '../../../servers/instanode/http/body.js'
 
 const read = (body: string) => readField(Buffer.from(body), 'token')
 

@@ -20,7 +20,7 @@ async function join() {
         onGap: () => () => {},
       },
     },
-    core: {
+    local: {
       store: {
         async epoch() {
           if (there.away) throw new Refusal('store_unavailable', 'away')

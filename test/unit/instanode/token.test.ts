@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readToken } from '../../../servers/instanode/domain/token.js'
+import { readToken } from '../../../servers/instanode/domain/ownership.js'
 
 const UUID = '3f2b8c1e-9d47-4a60-8e15-7b6c5d4e3f2a'
 

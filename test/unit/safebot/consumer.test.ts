@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Consumer, LEASE_MS } from '../../../servers/safebot/domain/consumer.js'
 
-const free = new Consumer('alice', 'room', 10)
+const free = new Consumer({ handle: 'alice', roomId: 'room', cursor: 10 })
 const leased = free.take(11, 'claim', 1000)
 
 describe('a lease', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { seal, unseal } from '../../../servers/safebot/sealing.js'
+import { seal, unseal } from '../../../servers/safebot/room-url.js'
 import { IdSource } from '../../../shared/ids.js'
 
 const key = new IdSource('key').bytes(32)

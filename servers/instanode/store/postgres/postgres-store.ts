@@ -15,34 +15,28 @@ import {
   ACCOUNT_BY_USER,
   ACCOUNTS,
   type AccountRow,
+  ADD_DELIVERY,
+  ADD_PROVISIONS,
   accountOf,
   accountValues,
   CLEAR_ACCOUNTS,
-  SAVE_ACCOUNT,
-} from './accounts.js'
-import {
-  ADD_DELIVERY,
   CLEAR_DELIVERIES,
-  DELIVERIES,
-  DELIVERIES_OF,
-  type DeliveryRow,
-  deliveryOf,
-  deliveryValues,
-  FIND_DELIVERY,
-  FORGET_DELIVERIES,
-  LOCK_RECEIVER,
-  TRIM_DELIVERIES,
-} from './deliveries.js'
-import {
-  ADD_PROVISIONS,
   CLEAR_PROVISIONS,
   CLEAR_RESOURCES,
   COUNT_PROVISION,
+  DELIVERIES,
+  DELIVERIES_OF,
+  type DeliveryRow,
   DUE,
   dayBefore,
+  deliveryOf,
+  deliveryValues,
+  FIND_DELIVERY,
   FIND_RESOURCE,
+  FORGET_DELIVERIES,
   FORGET_PROVISIONS,
   INSERT_RESOURCE,
+  LOCK_RECEIVER,
   LOCK_RESOURCE,
   MADE_FROM,
   markOf,
@@ -53,8 +47,10 @@ import {
   type ResourceRow,
   resourceOf,
   resourceValues,
+  SAVE_ACCOUNT,
+  TRIM_DELIVERIES,
   UPDATE_RESOURCE,
-} from './resources.js'
+} from './rows.js'
 
 const EPOCH = statement('SELECT epoch FROM instanode_epoch')
 

@@ -1,20 +1,18 @@
 import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import { StoreUnavailable } from '../../../../shared/records/store-error.js'
-import type { Identity } from '../../domain/identity.js'
-import type { NonceKind } from '../../domain/nonces.js'
+import type { Identity } from '../../domain/model.js'
+import type { NonceKind, UsedNonce } from '../../domain/nonces.js'
 import type { Foresight, Holdings, RoomTransaction, SafebotStore, SafebotTables, Usage } from '../store.js'
 import { Announcements } from './announcements.js'
-import { LOCK_ROOM } from './locks.js'
+import { readUsage, USAGE_OF_ALL, type UsageRow } from './enter-room.js'
 import { OtherReplicas } from './other-replicas.js'
 import { RoomQueue } from './room-queue.js'
 import type { RoomSession } from './room-session.js'
 import { EARLIER_CLAIMS, FORGET_CLAIM } from './room-statements.js'
 import { StoredHolds } from './stored-holds.js'
-import { StoredIdentities } from './stored-identities.js'
-import { StoredNonces } from './stored-nonces.js'
+import { LOCK_ROOM, StoredIdentities, StoredNonces } from './stored-identities.js'
 import { dump, load } from './tables.js'
-import { readUsage, USAGE_OF_ALL, type UsageRow } from './usage.js'
 
 const ROOM_IDS = statement('SELECT id FROM rooms WHERE active_at < $1 ORDER BY created_at, id')
 
@@ -75,8 +73,8 @@ export class PostgresStore implements SafebotStore {
     return this.#identities.count()
   }
 
-  useNonce(kind: NonceKind, owner: string, nonce: string, now: number, capacity: number): Promise<boolean> {
-    return this.#nonces.use(kind, owner, nonce, now, capacity)
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean> {
+    return this.#nonces.use(kind, used, capacity)
   }
 
   hold(roomId: string, since: number): Promise<void> {
@@ -135,4 +133,32 @@ async function forgetEarlierClaims(database: StoreDatabase, handle: string, keep
       database.log.error('the earliest claims of a handle could not be let go', error)
     }
   }
+}
+
+const TOPIC = 'safebot-base'
+
+const ADD_BASE = statement('INSERT INTO bases (origin) VALUES ($1) ON CONFLICT (origin) DO NOTHING')
+const BASES = statement('SELECT origin FROM bases')
+
+/**
+ * Lets the other replicas know where this one is, and learns where they are, or were.
+ *
+ * @param learn is given each origin once it is known, now and as long as the database is open
+ */
+export async function shareBase(
+  database: StoreDatabase,
+  origin: string,
+  learn: (origin: string) => void,
+): Promise<void> {
+  const learnAll = async () => {
+    for (const { origin: known } of await database.read<{ origin: string }>(BASES)) learn(known)
+  }
+  database.notices.on(TOPIC, payload => learn(payload))
+  // If it is gone again by now, there will be another gap.
+  database.notices.onGap(() => void learnAll().catch(() => undefined))
+  await database.transaction(async tx => {
+    tx.send(ADD_BASE, [origin])
+    tx.notify(TOPIC, origin)
+  })
+  await learnAll()
 }

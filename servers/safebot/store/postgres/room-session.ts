@@ -1,12 +1,13 @@
 import type { Transaction } from '../../../../shared/records/transaction.js'
 import { Consumer } from '../../domain/consumer.js'
-import type { Room, StoredMessage } from '../../domain/room.js'
+import type { Room, StoredMessage } from '../../domain/model.js'
 import type { Foresight, RoomTransaction, Unheld, Usage } from '../store.js'
-import { ENTER_ROOM } from './enter-room.js'
+import { ENTER_ROOM, readUsage, USAGE_OF_ALL, type UsageRow } from './enter-room.js'
 import { announcementNotice, ROOM_TOPIC } from './other-replicas.js'
 import { NEXT_ANNOUNCEMENT, REMOVE_MESSAGES, REMOVE_ROOM, SAVE_ROOM, TOUCH_ROOM } from './room-statements.js'
 import {
   type ConsumerRow,
+  kept,
   type MessageRow,
   type RoomRow,
   readConsumer,
@@ -16,8 +17,6 @@ import {
 import { StoredConsumers } from './stored-consumers.js'
 import { FORGET_RELEASED, FORGET_RELEASES, RELEASE_DEAD, UNHELD } from './stored-holds.js'
 import { NOTHING_BUFFERED, StoredMessages } from './stored-messages.js'
-import { kept } from './text.js'
-import { readUsage, USAGE_OF_ALL, type UsageRow } from './usage.js'
 
 /** Of an announcement in a room: its number, and whether anybody else may be waiting for it. */
 export type Announcement = {
@@ -246,7 +245,7 @@ async function load(
   const messages = new StoredMessages(tx, roomId, there ?? NOTHING_BUFFERED)
   const consumers = new StoredConsumers(tx, roomId)
   for (const { row, foresight } of loaded) {
-    if (row !== undefined) know(roomId, row, foresight, messages, consumers)
+    if (row !== undefined) know(row, foresight, { roomId, messages, consumers })
   }
   const posting = rows.find(row => row !== undefined && row.next_news !== null)
   return {
@@ -270,18 +269,16 @@ function asked(roomId: string, { handle, senders, posting }: Foresight, replica:
 }
 
 function know(
-  roomId: string,
   row: Loaded,
   { handle, senders }: Foresight,
-  messages: StoredMessages,
-  consumers: StoredConsumers,
+  { roomId, messages, consumers }: { roomId: string; messages: StoredMessages; consumers: StoredConsumers },
 ): void {
   if (handle === undefined) return
   const consumer = isConsumer(row) ? readConsumer(roomId, row) : undefined
   consumers.know(handle, consumer)
   if (senders === undefined) return
   const message = isMessage(row) ? readMessage(row) : undefined
-  const { cursor, lease } = consumer ?? new Consumer(handle, roomId)
+  const { cursor, lease } = consumer ?? new Consumer({ handle, roomId })
   if (lease === null) messages.knowNext(cursor, senders, message)
   else if (message !== undefined) messages.know(message)
 }

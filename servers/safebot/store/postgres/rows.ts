@@ -1,6 +1,6 @@
+import { defined } from '../../../../shared/util/defined.js'
 import { Consumer, type Lease } from '../../domain/consumer.js'
-import type { Room, StoredMessage } from '../../domain/room.js'
-import { kept, shown } from './text.js'
+import type { Room, StoredMessage } from '../../domain/model.js'
 
 /** A room and what it knows of its buffer, as its table has it. */
 export interface RoomRow {
@@ -58,8 +58,7 @@ export function readMessage(row: MessageRow): StoredMessage {
     ciphertext: row.ciphertext,
     nonce: row.nonce,
     ts: row.ts,
-    ...(row.reply_to !== null && { replyTo: row.reply_to }),
-    ...(row.ttl_ms !== null && { ttlMs: row.ttl_ms }),
+    ...defined({ replyTo: row.reply_to ?? undefined, ttlMs: row.ttl_ms ?? undefined }),
   }
 }
 
@@ -71,7 +70,7 @@ export function messageValues(message: StoredMessage): unknown[] {
 
 export function readConsumer(roomId: string, row: ConsumerRow): Consumer {
   const labels: string[] = JSON.parse(row.labels)
-  return new Consumer(row.handle, roomId, row.cursor, readLease(row), labels)
+  return new Consumer({ handle: row.handle, roomId, cursor: row.cursor, lease: readLease(row), labels })
 }
 
 function readLease({ claim_id, lease_seq, claimed_at, lease_ms }: ConsumerRow): Lease | null {
@@ -89,4 +88,17 @@ export function consumerValues({
 }: Pick<Consumer, 'roomId' | 'handle' | 'cursor' | 'lease' | 'labels'>): unknown[] {
   const { claimId = null, seq = null, claimedAt = null, ttlMs = null } = lease ?? {}
   return [roomId, handle, cursor, claimId, seq, claimedAt, ttlMs, JSON.stringify(labels)]
+}
+
+/** What PostgreSQL's text cannot hold, or would not give back as it was, and what stands for it. */
+const UNFIT = /[\0\\"\ud800-\udfff]/
+
+/** A text as it is kept: any that a caller may send. Different ones are kept differently. */
+export function kept(text: string): string {
+  return UNFIT.test(text) ? JSON.stringify(text).slice(1, -1) : text
+}
+
+/** A text that was kept. */
+export function shown(text: string): string {
+  return text.includes('\\') ? String(JSON.parse(`"${text}"`)) : text
 }

@@ -1,6 +1,7 @@
 import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
-import type { Identity } from '../../domain/identity.js'
+import type { Identity } from '../../domain/model.js'
+import { type NonceKind, REMEMBERED_MS, type UsedNonce } from '../../domain/nonces.js'
 
 const IDENTITY = statement(
   'SELECT handle, box_pub, sign_pub, registered_at, meta FROM identities WHERE handle = $1',
@@ -54,3 +55,63 @@ export function readIdentity({ handle, box_pub, sign_pub, registered_at, meta }:
   const known: Identity['meta'] = JSON.parse(meta)
   return { handle, boxPub: box_pub, signPub: sign_pub, registeredAt: registered_at, meta: known }
 }
+
+/** Takes note of a nonce at $4, unless there is one from after $5: whoever comes second gets no row. */
+const USE = `
+  INSERT INTO used_nonces (kind, owner, nonce, at) %
+  ON CONFLICT (kind, owner, nonce) DO UPDATE SET at = excluded.at WHERE used_nonces.at <= $5
+  RETURNING at`
+
+const USE_NONCE = statement(USE.replace('%', 'VALUES ($1, $2, $3, $4)'))
+const USE_ONE_OF_MANY = statement(
+  USE.replace(
+    '%',
+    `SELECT $1, $2, $3, $4 WHERE
+       (SELECT count(*) FROM used_nonces WHERE kind = $1 AND owner = $2 AND at > $5) < $6`,
+  ),
+)
+const FORGET_OLD = statement('DELETE FROM used_nonces WHERE at <= $1')
+
+/** The nonces that have been used up, on whichever replica. */
+export class StoredNonces {
+  readonly #database: StoreDatabase
+  #sweptAt = 0
+
+  constructor(database: StoreDatabase) {
+    this.#database = database
+  }
+
+  async use(kind: NonceKind, { owner, nonce, at: now }: UsedNonce, capacity: number): Promise<boolean> {
+    this.#sweep(now)
+    const asked = [kind, owner, nonce, now, now - REMEMBERED_MS]
+    if (capacity === Number.POSITIVE_INFINITY)
+      return (await this.#database.write(USE_NONCE, asked)).length > 0
+    return this.#database.transaction(async tx => {
+      tx.send(LOCK_NONCES, [kind, owner])
+      return (await tx.query(USE_ONE_OF_MANY, [...asked, capacity])).length > 0
+    })
+  }
+
+  /** Lets go of those that can be used no more anyway. */
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < REMEMBERED_MS) return
+    this.#sweptAt = now
+    // What it could not do, the next one will.
+    this.#database.write(FORGET_OLD, [now - REMEMBERED_MS]).catch(() => undefined)
+  }
+}
+
+/** Nobody else is in the room until the transaction ends, and nobody loads another state. */
+export const LOCK_ROOM = statement(`
+  SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || ' safebot', 0)),
+         pg_advisory_xact_lock(hashtextextended(current_schema() || ' room ' || $1, 0))`)
+
+/** Nobody is in any room until the transaction ends. */
+export const LOCK_ALL = statement(
+  "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' safebot', 0))",
+)
+
+/** Nobody else counts the nonces of that owner until the transaction ends. */
+export const LOCK_NONCES = statement(
+  "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' nonces ' || $1 || ' ' || $2, 0))",
+)

@@ -1,8 +1,7 @@
 import type { Transaction } from '../../../../shared/records/transaction.js'
-import { expiryOf, type StoredMessage } from '../../domain/room.js'
+import { expiryOf, type StoredMessage } from '../../domain/model.js'
 import { ADD_MESSAGE, BUFFER_OF, MESSAGE_AT, MESSAGES_AFTER, NEXT_MESSAGE, PRUNE } from './room-statements.js'
-import { type MessageRow, messageValues, type RoomRow, readMessage } from './rows.js'
-import { kept } from './text.js'
+import { kept, type MessageRow, messageValues, type RoomRow, readMessage } from './rows.js'
 
 /** What a room knows of its buffer. */
 export type Buffered = Pick<

@@ -1,21 +1,20 @@
 import { statement } from '../../../../shared/records/statement.js'
 import type { StoreDatabase } from '../../../../shared/records/store-database.js'
 import type { Transaction } from '../../../../shared/records/transaction.js'
+import { expiryOf, type StoredMessage } from '../../domain/model.js'
 import { NONCE_KINDS, type NonceKind, type UsedNonce } from '../../domain/nonces.js'
-import { expiryOf, type StoredMessage } from '../../domain/room.js'
 import type { SafebotTables } from '../store.js'
-import { LOCK_ALL } from './locks.js'
 import { RESET, STATE_TOPIC } from './other-replicas.js'
 import {
   type ConsumerRow,
+  kept,
   type MessageRow,
   type RoomRow,
   readConsumer,
   readMessage,
   readRoom,
 } from './rows.js'
-import { type IdentityRow, identityRow, readIdentity } from './stored-identities.js'
-import { kept } from './text.js'
+import { type IdentityRow, identityRow, LOCK_ALL, readIdentity } from './stored-identities.js'
 
 const ROOMS = statement('SELECT id AS room_id, * FROM rooms ORDER BY created_at, id')
 const MESSAGES = statement('SELECT * FROM messages ORDER BY room_id, seq')

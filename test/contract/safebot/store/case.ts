@@ -1,5 +1,5 @@
 import { Consumer } from '../../../../servers/safebot/domain/consumer.js'
-import type { Room, StoredMessage } from '../../../../servers/safebot/domain/room.js'
+import type { Room, StoredMessage } from '../../../../servers/safebot/domain/model.js'
 import type { RoomTransaction, SafebotStore, SafebotTables } from '../../../../servers/safebot/store/store.js'
 
 /** Something that any store of Safebot's does. */
@@ -29,7 +29,7 @@ export function message(seq: number, more: Partial<StoredMessage> = {}): StoredM
 }
 
 export function consumer(handle: string, roomId = ROOM, cursor = 0): Consumer {
-  return new Consumer(handle, roomId, cursor)
+  return new Consumer({ handle, roomId, cursor })
 }
 
 /** Does something alone in {@link ROOM}. */

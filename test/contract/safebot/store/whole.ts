@@ -22,7 +22,7 @@ export const whole: StoreCase[] = [
     it: 'lets a nonce be used once by its owner, for as long as it could be used again',
     async shows(store) {
       const use = (owner: string, nonce: string, now: number, kind: 'requests' | 'messages' = 'requests') =>
-        store.useNonce(kind, owner, nonce, now, Number.POSITIVE_INFINITY)
+        store.useNonce(kind, { owner, nonce, at: now }, Number.POSITIVE_INFINITY)
       const many = await Promise.all(Array.from({ length: 5 }, () => use('bob', 'n-1', NOW)))
       expect(many.filter(Boolean)).toHaveLength(1)
       expect(await use('carol', 'n-1', NOW)).toBe(true)
@@ -35,12 +35,13 @@ export const whole: StoreCase[] = [
   {
     it: 'remembers so many nonces of an owner, and no more, until the first of them is old',
     async shows(store) {
-      const use = (nonce: string, now: number) => store.useNonce('requests', 'bob', nonce, now, 3)
+      const use = (nonce: string, now: number) =>
+        store.useNonce('requests', { owner: 'bob', nonce, at: now }, 3)
       const many = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(nonce => use(nonce, NOW)))
       expect(many.filter(Boolean)).toHaveLength(3)
       expect(await use('f', NOW + REMEMBERED_MS - 1)).toBe(false)
       expect(await use('f', NOW + REMEMBERED_MS)).toBe(true)
-      expect(await store.useNonce('requests', 'carol', 'a', NOW, 3)).toBe(true)
+      expect(await store.useNonce('requests', { owner: 'carol', nonce: 'a', at: NOW }, 3)).toBe(true)
     },
   },
   {
@@ -67,7 +68,7 @@ export const whole: StoreCase[] = [
     it: 'gives back all that it was given, any number of times, and nothing of what it held before',
     async shows(store) {
       await fill(store, [message(1)], 'room-of-before')
-      await store.useNonce('registrations', 'bob', 'n', NOW, 10)
+      await store.useNonce('registrations', { owner: 'bob', nonce: 'n', at: NOW }, 10)
       await store.load(TABLES)
       expect(await store.dump()).toEqual(TABLES)
       await inRoom(store, tx => tx.append(message(3)))

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RoomUrls } from '../../../../servers/safebot/room-url.js'
-import { seal, unseal } from '../../../../servers/safebot/sealing.js'
+import { RoomUrls, seal, unseal } from '../../../../servers/safebot/room-url.js'
 import { IdSource } from '../../../../shared/ids.js'
 import { claim, claimNow, createRoom, say, transcript } from '../../../support/clients/room.js'
 import { anyCipher } from '../../../support/clients/safebot-agent.js'

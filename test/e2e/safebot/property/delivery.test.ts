@@ -118,7 +118,10 @@ it('the property fails when leases do not hold', async () => {
 
 it('the property fails when late acknowledgements are taken', async () => {
   vi.spyOn(Consumer.prototype, 'ack').mockImplementation(function (this: Consumer, _claimId, seq) {
-    return { consumer: new Consumer(this.handle, this.roomId, seq), advanced: true }
+    return {
+      consumer: new Consumer({ handle: this.handle, roomId: this.roomId, cursor: seq }),
+      advanced: true,
+    }
   })
   const { failed } = await fc.check(deliveryHolds, WILL_FAIL)
   expect(failed).toBe(true)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Agents } from '../../../../servers/safebot/agents.js'
+import { Agents } from '../../../../servers/safebot/callers.js'
 import { IdSource } from '../../../../shared/ids.js'
 import { operation, SnapshotWorld } from './snapshot-world.js'
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Channels } from '../../../../servers/instanode/databases/embedded/session/channels.js'
+import { Turn, WaitedTooLong } from '../../../../servers/instanode/databases/embedded/session/engine-room.js'
 import {
   Settings,
   startupSettings,
@@ -9,7 +10,6 @@ import {
   Statements,
   withoutPromotion,
 } from '../../../../servers/instanode/databases/embedded/session/statements.js'
-import { Turn, WaitedTooLong } from '../../../../servers/instanode/databases/embedded/session/turn.js'
 import { type Frame, frame } from '../../../../servers/instanode/databases/embedded/wire/frames.js'
 import { Clock } from '../../../../shared/clock/clock.js'
 

@@ -36,6 +36,9 @@ interface Run extends RunListener {
   lost(error: Error): void
 }
 
+/** The program of an engine's thread. */
+const WORKER_FILE = compiled('./worker.js', import.meta.url)
+
 /** One Postgres in a worker thread, seen from the main thread. Runs one batch of messages at a time. */
 export class Engine {
   /** What it introduced itself with: parameter statuses, for every client to be told. */
@@ -52,7 +55,7 @@ export class Engine {
   private constructor(start: Omit<EngineStart, 'cells'>) {
     const cells = new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT)
     this.#cells = new Int32Array(cells)
-    this.#worker = new Worker(compiled('./worker.js', import.meta.url), {
+    this.#worker = new Worker(WORKER_FILE, {
       workerData: { ...start, cells } satisfies EngineStart,
       resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_MB },
       // A host's own flags (a loader, a test runner's) are none of the engine's business.

@@ -3,7 +3,7 @@ import { LimitExceeded } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
 import type { Complaint } from '../wire/answers.js'
 import { frame } from '../wire/frames.js'
-import { WaitedTooLong } from './turn.js'
+import { WaitedTooLong } from './engine-room.js'
 
 /** The engine was ended under its clients. */
 export const RESTARTED: Complaint = {

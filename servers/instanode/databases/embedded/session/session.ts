@@ -5,12 +5,11 @@ import type { Complaint } from '../wire/answers.js'
 import { type Frame, frame } from '../wire/frames.js'
 import { BatchAnswers } from './batch-answers.js'
 import { Channels, channelOf, from } from './channels.js'
-import { EngineRoom } from './engine-room.js'
+import { EngineRoom, Turn } from './engine-room.js'
 import type { Guest } from './guest.js'
 import { Cancelled, Interruption, notOpened, RESTARTED, waitedInVain } from './interruption.js'
 import { SettingsInForce } from './settings-in-force.js'
 import { onlyFrees, withoutPromotion } from './statements.js'
-import { Turn } from './turn.js'
 
 export interface SessionTimes {
   /** How long a client waits for another's transaction before it gets 55P03, in milliseconds. */

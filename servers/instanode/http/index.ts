@@ -1,3 +1,4 @@
+import type { Clock } from '../../../shared/clock/clock.js'
 import type { TokenBuckets } from '../../../shared/clock/token-buckets.js'
 import { isUnavailable } from '../../../shared/errors.js'
 import { ApiFace } from '../../../shared/http/api-face.js'
@@ -5,15 +6,16 @@ import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Instance } from '../../../shared/instance.js'
-import type { Contract } from '../contract.js'
-import type { Core } from '../core.js'
+import { defined } from '../../../shared/util/defined.js'
+import type { Log } from '../../../shared/util/log.js'
+import { siteUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { claimRoute, planRoute, previewRoute, resourceRoutes, tokenRoute } from './account.js'
-import { emptyAnswer, encoded, failure, textAnswer, unavailable } from './answer.js'
-import { addressOf, Callers } from './callers.js'
-import { provisionRoutes } from './provision.js'
+import type { RequestLimit } from '../limits.js'
+import { accountRoutes } from './account.js'
+import { answer, emptyAnswer, encoded, failure, textAnswer, unavailable } from './answer.js'
+import { addressOf, Callers, type RestKit } from './context.js'
 import { receiveRoutes } from './receive.js'
-import { healthRoutes, siteRoutes } from './site.js'
+import { provisionRoutes, resourceRoutes } from './resources.js'
 
 /** The service's own pages, which may call the API with a session cookie from where they are. */
 const SITE_ORIGIN = 'https://instanode.dev'
@@ -39,66 +41,51 @@ function corsHeaders({ headers: { origin } }: HttpCall): Record<string, string> 
   }
 }
 
-/** How many requests one address may make. */
-export interface RequestLimit {
-  atOnce: number
-  perSecond: number
-}
-
-export interface RestOptions {
+export interface RestOptions extends Pick<RestKit, 'local' | 'service' | 'contract'> {
   instance: Instance
-  core: Core
-  contract: Contract
-  /** Undefined: as many as they like. */
+  /** Undefined: any number. */
   requestLimit: RequestLimit | undefined
-  /** How much of that each address has used up. */
+  /** Counts the requests of each address, if they are limited. */
   requests: TokenBuckets | undefined
   /** `http://host:port`, as a client reaches it. */
   url: string
 }
 
-/** The service's HTTP API. */
-export function createRestFace(options: RestOptions): ApiFace {
-  const { instance, core, requestLimit, requests } = options
-  const callers = new Callers(core.accounts)
+/** The service's own HTTP API. */
+export function createRest(options: RestOptions): ApiFace {
+  const { instance, local, service, contract, requestLimit, requests, url } = options
+  const { name, stamp, journal, clock, log } = instance
+  const callers = new Callers(local.accounts)
+  const kit: RestKit = { local, service, callers, contract, clock, log }
+  const headers = commonHeaders(clock)
   return new ApiFace({
     name: 'instanode',
-    journal: instance.journal,
-    stamp: instance.stamp ? instance.name : undefined,
-    routes: createRoutes(options, callers),
+    journal,
+    stamp: stamp ? name : undefined,
+    routes: [
+      ...receiveRoutes(kit, headers),
+      ...provisionRoutes(kit),
+      ...resourceRoutes(kit),
+      ...accountRoutes(kit),
+      ...aboutRoutes(kit),
+      openApiRoute(
+        '/openapi.json',
+        async () => (await import('./openapi.js')).openApi(contract, url),
+        json => encoded(200, json, { 'Cache-Control': 'public, max-age=3600' }),
+      ),
+    ],
     origins: [SITE_ORIGIN],
     turnAway: limiter(requestLimit, requests),
     nameOf: call => callers.nameOf(call),
-    refuse: (error, call) => refuse(error, call, instance),
+    refuse: (error, call) => refuse(error, call, log),
     unrouted,
     forbidden: why => failure(403, 'forbidden', why),
-    headers: commonHeaders(instance),
+    headers,
   })
 }
 
-function createRoutes({ instance, core, contract, url }: RestOptions, callers: Callers): Route[] {
-  const { clock, log } = instance
-  const { service, accounts, ownership, receivers, readiness } = core
-  return [
-    ...receiveRoutes({ receivers, contract, log, headers: commonHeaders(instance) }),
-    ...provisionRoutes(service, callers),
-    ...resourceRoutes(service, callers, contract),
-    claimRoute(service, accounts, callers),
-    previewRoute(ownership, () => clock.now()),
-    tokenRoute(service, callers),
-    planRoute(accounts, callers),
-    ...healthRoutes(readiness),
-    openApiRoute(
-      '/openapi.json',
-      async () => (await import('./openapi.js')).openApi(contract, url),
-      json => encoded(200, json, { 'Cache-Control': 'public, max-age=3600' }),
-    ),
-    ...siteRoutes(),
-  ]
-}
-
 /** The request's id is the service's clock, in nanoseconds. Written out once a millisecond: there may be many in one. */
-function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, string> {
+function commonHeaders(clock: Clock): (call: HttpCall) => Record<string, string> {
   let instant = Number.NaN
   let id = ''
   return call => {
@@ -111,7 +98,7 @@ function commonHeaders({ clock }: Instance): (call: HttpCall) => Record<string, 
       ...corsHeaders(call),
       'X-Request-ID': id,
       // The service reads no more of it.
-      ...(call.tooLarge && { Connection: 'close' }),
+      ...defined({ Connection: call.tooLarge ? 'close' : undefined }),
     }
   }
 }
@@ -129,7 +116,7 @@ function limiter(
   return call => (buckets.take(addressOf(call)) ? undefined : refused)
 }
 
-function refuse(error: unknown, { method, path }: HttpCall, { log }: Instance): HttpAnswer {
+function refuse(error: unknown, { method, path }: HttpCall, log: Log): HttpAnswer {
   if (error instanceof ServiceRefusal) {
     const { status, code, message, upgradeUrl } = error
     return failure(status, code, message, upgradeUrl === undefined ? {} : { upgrade_url: upgradeUrl })
@@ -156,4 +143,53 @@ function isEncoded(path: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Where the addresses that people type in lead: the pages are on the service's own site. */
+const PAGES = { '/': '/', '/start': '/start', '/dashboard': '/dashboard.html', '/pricing': '/pricing.html' }
+
+/** What `GET /llms.txt` says. */
+export const FOR_MODELS = `# Instanode (a local stand-in)
+
+Postgres databases and webhook receivers for agents. Without an account: 5 a day, each for 24 hours.
+
+POST /db/new {"name":"..."}            a database: connection_url
+POST /webhook/new {"name":"..."}       a receiver: receive_url takes deliveries, GET reads them back
+GET /api/me/resources                  what the account owns (Authorization: Bearer TOKEN)
+POST /api/me/claim {"token":"..."}     makes the account the owner
+DELETE /api/me/resources/TOKEN         ends one; paid accounts only
+GET /api/me/token                      mints a token for the account
+GET /openapi.json                      all of it`
+
+/** What the service says of itself: to probes, to people and to models. */
+function aboutRoutes({ local }: RestKit): Route[] {
+  const redirects = Object.entries(PAGES).map(
+    ([path, page]): Route => ({
+      method: 'GET',
+      path,
+      run: async ({ search }) =>
+        emptyAnswer(302, { Location: `${siteUrl(page)}${search === '' ? '' : `?${search}`}` }),
+    }),
+  )
+  return [
+    {
+      method: 'GET',
+      path: '/healthz',
+      async run() {
+        return answer(200, { ok: true, service: 'instant-lite' })
+      },
+    },
+    {
+      method: 'GET',
+      path: '/readyz',
+      async run() {
+        const checks = await local.readiness.check()
+        const bad = Object.entries(checks).find(([, check]) => check !== 'ok')
+        if (bad === undefined) return answer(200, { checks, ok: true })
+        return answer(503, { checks, error: bad.join('_'), ok: false })
+      },
+    },
+    { method: 'GET', path: '/llms.txt', run: async () => textAnswer(200, FOR_MODELS) },
+    ...redirects,
+  ]
 }

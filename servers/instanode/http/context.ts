@@ -1,8 +1,23 @@
+import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable } from '../../../shared/errors.js'
 import type { HttpCall } from '../../../shared/http/http-call.js'
-import { identify } from '../caller.js'
+import type { Log } from '../../../shared/util/log.js'
+import { identify } from '../callers.js'
+import type { Contract } from '../contract.js'
 import type { Accounts } from '../domain/accounts.js'
-import type { Caller } from '../service.js'
+import type { LocalService } from '../domain/local-service.js'
+import type { Caller, InstanodeService } from '../service.js'
+
+/** What the routes work with. */
+export interface RestKit {
+  local: LocalService
+  /** The service that callers reach: `local`, unless an attack puts another one in front of it. */
+  service: InstanodeService
+  callers: Callers
+  contract: Contract
+  clock: Clock
+  log: Log
+}
 
 const SESSION = /(?:^|;)\s*session=([^;\s]+)/
 

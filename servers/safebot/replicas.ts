@@ -1,7 +1,7 @@
-import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
-import type { Others } from '../store/store.js'
-import type { RoomHolders } from './holders.js'
-import type { RoomWaiters } from './waiters.js'
+import type { Clock, Wakeup } from '../../shared/clock/clock.js'
+import type { RoomHolders } from './domain/rooms.js'
+import type { RoomWaiters } from './domain/waiters.js'
+import type { Others } from './store/store.js'
 
 /**
  * How often it is looked after what may not have been told, while anybody waits. By the machine's time:
@@ -13,7 +13,7 @@ const POLL_MS = 1_000
  * What happens in the rooms elsewhere, in processes that share the store, brought to those who wait here.
  * Being told is a hint; a poll behind it sees to it that one that was lost costs time, and not a message.
  */
-export class Elsewhere {
+export class Replicas {
   readonly #others: Others
   readonly #waiters: RoomWaiters
   readonly #machine: Clock

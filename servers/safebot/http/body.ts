@@ -1,8 +1,7 @@
 import type { HttpCall } from '../../../shared/http/http-call.js'
 import { isObject } from '../../../shared/util/is-object.js'
 
-/** The most bytes a body may have, inclusive. */
-export const MAX_BODY_BYTES = 192 * 1024
+import { BODY_LIMIT } from '../limits.js'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -37,7 +36,7 @@ export function readFields(call: HttpCall): Fields {
 
 function read({ headers, body, tooLarge }: HttpCall): Fields {
   if (!isJson(headers['content-type'])) return {}
-  if (tooLarge) throw new UnreadableBody(413, `the body is larger than ${MAX_BODY_BYTES} bytes`)
+  if (tooLarge) throw new UnreadableBody(413, `the body is larger than ${BODY_LIMIT} bytes`)
   const encoding = headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity') {
     throw new UnreadableBody(415, `content encoding "${encoding}" is not supported: send the body as it is`)

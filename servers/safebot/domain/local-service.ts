@@ -4,6 +4,7 @@ import { defined } from '../../../shared/util/defined.js'
 import { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
+import { Replicas } from '../replicas.js'
 import type {
   Acknowledgement,
   Appearance,
@@ -15,21 +16,19 @@ import type {
   WaitRequest,
 } from '../service.js'
 import type { RoomTransaction, SafebotStore, SafebotTables } from '../store/store.js'
-import { Elsewhere } from './elsewhere.js'
-import { type Arrival, type FeedEvent, Feeds } from './feeds.js'
-import { RoomHolders } from './holders.js'
+import { Feeds } from './feeds.js'
 import { Identities } from './identities.js'
-import type { Identity } from './identity.js'
 import { isBase64Of, isCanonicalBase64, Keys } from './keys.js'
+import type { Identity } from './model.js'
+import { MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './model.js'
 import { Overview } from './overview.js'
 import { type Listening, Presence } from './presence.js'
 import { Rates, type SpentRates } from './rates.js'
 import { badMessage, signatureMissing, signatureRefused, signedOnly } from './refusals.js'
-import { MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './room.js'
-import { checkRoomId, Rooms } from './rooms.js'
+import { checkRoomId, RoomHolders, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
-import { Parking, RoomWaiters } from './waiters.js'
+import { RoomWaiters } from './waiters.js'
 
 const NONCE_BYTES = 24
 
@@ -63,7 +62,10 @@ function checkPost({ ciphertext, nonce, sender, replyTo, ttlMs }: Post): void {
 /** Messages in one answer of `wait`. */
 const WAIT_PAGE = 500
 
-export interface RelayOptions {
+/** The page of a room that there is not. */
+const NO_PAGE: Page = { exists: false, messages: [], lastSeq: 0, woken: false }
+
+export interface LocalServiceOptions {
   store: SafebotStore
   clock: Clock
   /** The machine's time, for what is told from elsewhere: of a store that is shared. */
@@ -94,7 +96,7 @@ export interface LocalWaitRequest extends WaitRequest {
 }
 
 /** All that the service knows, but for who is connected and what is parked. */
-export interface RelayState {
+export interface ServiceState {
   readonly tables: SafebotTables
   readonly listening: Listening
   readonly rates: SpentRates
@@ -102,51 +104,53 @@ export interface RelayState {
 }
 
 /** The service in this process: rooms, buffers, who is there, and the delivery of tasks at least once. */
-export class Relay implements SafebotService {
+export class LocalService implements SafebotService {
+  readonly store: SafebotStore
   readonly identities: Identities
   readonly signatures: Signatures
   readonly presence: Presence
   readonly rates: Rates
+  readonly rooms: Rooms
+  readonly feeds: Feeds
   readonly overview: Overview
-  readonly #store: SafebotStore
+  /** Every change passes through it. A reset or a snapshot holds it alone. */
+  readonly gate = new Gate()
   readonly #clock: Clock
   readonly #ids: IdSource
-  readonly #rooms: Rooms
   readonly #waiters: RoomWaiters
-  readonly #parking: Parking
   readonly #tasks: Tasks
-  readonly #feeds: Feeds
   readonly #holders: RoomHolders
-  readonly #elsewhere: Elsewhere | undefined
-  readonly #gate = new Gate()
+  readonly #replicas: Replicas | undefined
 
-  constructor({ store, clock, machine = clock, ids, contract, limits }: RelayOptions) {
-    this.#store = store
+  constructor({ store, clock, machine = clock, ids, contract, limits }: LocalServiceOptions) {
+    const { gate } = this
+    const keys = new Keys()
+    const holders = new RoomHolders(clock, store)
+    const signatures = new Signatures(store, clock, keys, limits.signaturesPerHandle)
+    const presence = new Presence(clock, holders)
+    const rooms = new Rooms({ store, clock, contract, holders, limits, gate })
+    const waiters = new RoomWaiters({ clock, holders, contract, limits })
+    this.store = store
+    this.identities = new Identities({ store, clock, keys, signatures, cap: limits.identities, gate })
+    this.signatures = signatures
+    this.presence = presence
+    this.rates = new Rates(clock, limits)
+    this.rooms = rooms
+    this.feeds = new Feeds(rooms, waiters, presence)
+    this.overview = new Overview(store, rooms, presence, waiters)
     this.#clock = clock
     this.#ids = ids
-    const keys = new Keys()
-    this.signatures = new Signatures(store, clock, keys, limits.signaturesPerHandle)
-    this.rates = new Rates(clock, limits)
-    this.identities = new Identities(store, clock, keys, this.signatures, limits.identities, this.#gate)
-    const holders = new RoomHolders(clock, store)
+    this.#waiters = waiters
+    this.#tasks = new Tasks({ rooms, waiters, clock, ids, contract })
     this.#holders = holders
-    this.presence = new Presence(clock, holders)
-    this.#rooms = new Rooms(store, clock, contract, holders, limits, this.#gate)
-    this.#waiters = new RoomWaiters(clock, holders, limits)
-    this.#parking = new Parking(clock, this.#waiters, contract)
-    this.#tasks = new Tasks(this.#rooms, this.#parking, this.#waiters, clock, ids, contract)
-    this.#feeds = new Feeds(this.#rooms, this.#waiters, this.presence)
-    this.overview = new Overview(store, this.#rooms, this.presence, this.#waiters)
-    if (store.others !== undefined) {
-      this.#elsewhere = new Elsewhere(store.others, this.#waiters, holders, machine)
-    }
+    if (store.others !== undefined) this.#replicas = new Replicas(store.others, waiters, holders, machine)
   }
 
   async post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
     checkPost(post)
     if (signAs === undefined) return this.#keep(roomId, post, false)
     // A handle with a key is its key's alone to sign for.
-    if ((await this.#store.identity(signAs)) !== undefined) throw signedOnly()
+    if ((await this.store.identity(signAs)) !== undefined) throw signedOnly()
     return this.#keep(roomId, { ...post, sender: `@${signAs}` }, true)
   }
 
@@ -164,35 +168,40 @@ export class Relay implements SafebotService {
     checkPost(post)
     this.rates.spend(address, roomId, 1)
     if (vouching === undefined && !lock) return this.#keep(roomId, post, false)
-    await this.#rooms.open(roomId)
+    await this.rooms.open(roomId)
     if (vouching === undefined) throw signatureMissing()
     await this.#checkVouching(roomId, post, vouching)
     return this.#keep(roomId, { ...post, sender: `@${vouching.handle}` }, true, lock)
   }
 
   transcript(roomId: string, after: number, limit: number): Promise<Page> {
-    return this.#rooms.enter(roomId, (tx, room) => readPage(tx, room, after, limit, false))
-  }
-
-  /** Whoever is ahead of the room gets whatever comes next. Who was parked gets one message, the rest with the next call. */
-  wait(roomId: string, request: LocalWaitRequest, signal: AbortSignal): Promise<Page> {
-    let { after } = request
-    return this.#parking.until({ ...request, roomId }, signal, moment =>
-      this.#rooms.enter(roomId, async (tx, room) => {
-        if (moment === 'parking' && room !== undefined) {
-          await this.#rooms.touch(tx, room)
-          after = Math.min(after, room.lastSeq)
-        }
-        const woken = moment === 'woken'
-        const result = await readPage(tx, room, after, woken ? 1 : WAIT_PAGE, woken)
-        const leaves = room === undefined && request.ifMissing === 'return'
-        return { found: result.messages.length > 0 || leaves, result }
-      }),
+    return this.rooms.enter(roomId, async (tx, room) =>
+      room === undefined ? NO_PAGE : readPage(tx, room, after, limit),
     )
   }
 
+  /** A call that is ahead of the room gets whatever comes next. One that was parked gets one message, and no more. */
+  async wait(roomId: string, request: LocalWaitRequest, signal: AbortSignal): Promise<Page> {
+    let { after } = request
+    let page = NO_PAGE
+    for await (const moment of this.#waiters.moments({ ...request, roomId }, signal)) {
+      const woken = moment === 'woken'
+      page = await this.rooms.enter(roomId, async (tx, room) => {
+        if (room === undefined) return { ...NO_PAGE, woken }
+        if (moment === 'parking') {
+          await this.rooms.touch(tx, room)
+          after = Math.min(after, room.lastSeq)
+        }
+        return { ...(await readPage(tx, room, after, woken ? 1 : WAIT_PAGE)), woken }
+      })
+      if (page.messages.length > 0) return page
+      if (!page.exists && request.ifMissing === 'return') return page
+    }
+    return page
+  }
+
   status(roomId: string): Promise<RoomStatus | undefined> {
-    return this.#rooms.enter(roomId, async (tx, room) => {
+    return this.rooms.enter(roomId, async (tx, room) => {
       if (room === undefined) return undefined
       const now = this.#clock.now()
       return {
@@ -226,65 +235,41 @@ export class Relay implements SafebotService {
 
   /** Somebody says that it listens: the room does not fall idle, and shows it. Tells whether there is such a room. */
   listening(roomId: string, name: string, boxPub: string | undefined): Promise<boolean> {
-    return this.#rooms.enter(roomId, async (tx, room) => {
+    return this.rooms.enter(roomId, async (tx, room) => {
       if (room === undefined) return false
-      await this.#rooms.touch(tx, room)
+      await this.rooms.touch(tx, room)
       this.presence.listening(roomId, name, boxPub)
       return true
     })
   }
 
-  /**
-   * What happens in a room, from the messages behind `after` on, until `signal` fires.
-   *
-   * @throws ServiceRefusal 400, or 503 if the room cannot be opened
-   */
-  feed(roomId: string, arrival: Arrival, signal: AbortSignal): AsyncGenerator<FeedEvent> {
-    return this.#feeds.follow(roomId, arrival, signal)
-  }
-
-  /** How many rooms there are. */
-  roomCount(): Promise<number> {
-    return this.#rooms.count()
-  }
-
-  /** Opens a room, unless it is open. @throws ServiceRefusal 400 or 503 */
-  async open(roomId: string): Promise<void> {
-    await this.#rooms.open(roomId)
-  }
-
-  /** Runs `work` while nothing changes; what is parked stays so. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#gate.alone(work)
-  }
-
-  /** Only for who is {@link alone}. */
-  async snapshot(): Promise<RelayState> {
+  /** Only for who is alone behind the gate. */
+  async snapshot(): Promise<ServiceState> {
     return {
-      tables: await this.#store.dump(),
+      tables: await this.store.dump(),
       listening: this.presence.snapshot(),
       rates: this.rates.snapshot(),
-      sweptAt: this.#rooms.sweptAt,
+      sweptAt: this.rooms.sweptAt,
     }
   }
 
   /**
    * Knows that and nothing else. What is parked is refused, event streams end, and nobody is present. Only for who is
-   * {@link alone}.
+   * alone behind the gate.
    *
    * @param rejoin lets those be present again who were and still are there
    * @param agreed what those who share the store agree on along with it
    */
   async restore(
-    state: RelayState,
+    state: ServiceState,
     rejoin: () => void,
     agreed?: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     this.#leaveAll(state.listening)
     await this.#holders.allSettled()
-    await this.#store.load(state.tables, agreed)
+    await this.store.load(state.tables, agreed)
     this.rates.restore(state.rates)
-    this.#rooms.restore(state.sweptAt)
+    this.rooms.restore(state.sweptAt)
     rejoin()
     this.#holders.restore(state.tables.holdings.held)
     await this.#holders.allSettled()
@@ -297,9 +282,9 @@ export class Relay implements SafebotService {
   }
 
   async close(): Promise<void> {
-    this.#elsewhere?.close()
+    this.#replicas?.close()
     this.#waiters.close()
-    await this.#store.close()
+    await this.store.close()
   }
 
   #leaveAll(listening: Listening): void {
@@ -312,7 +297,7 @@ export class Relay implements SafebotService {
     { ciphertext }: Post,
     { handle, signature }: Vouching,
   ): Promise<Identity> {
-    const identity = await this.#store.identity(handle)
+    const identity = await this.store.identity(handle)
     if (identity === undefined) throw signatureRefused(`nobody has registered "${handle}"`)
     if (await this.signatures.coversMessage(identity, signature, roomId, ciphertext)) return identity
     throw signatureRefused(
@@ -329,9 +314,9 @@ export class Relay implements SafebotService {
     const { ciphertext, nonce, sender, replyTo, ttlMs } = post
     const keep = async (tx: RoomTransaction, existing: Room | undefined) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
-      await this.#rooms.checkSpace(tx, ciphertext)
-      const room = existing ?? (await this.#rooms.create(tx, roomId))
-      const seq = await this.#rooms.nextSeq(tx, room)
+      await this.rooms.checkSpace(tx, ciphertext)
+      const room = existing ?? (await this.rooms.create(tx, roomId))
+      const seq = await this.rooms.nextSeq(tx, room)
       const now = this.#clock.now()
       const id = this.#ids.uuid()
       await tx.append({
@@ -348,20 +333,13 @@ export class Relay implements SafebotService {
       await tx.announce()
       return { id, seq }
     }
-    const kept = await this.#rooms.enterToAdd(roomId, keep, { posting: true })
-    if (lock) this.#feeds.locked(roomId)
+    const kept = await this.rooms.enterToAdd(roomId, keep, { posting: true })
+    if (lock) this.feeds.locked(roomId)
     this.#waiters.wake(roomId)
     return kept
   }
 }
 
-async function readPage(
-  tx: RoomTransaction,
-  room: Room | undefined,
-  after: number,
-  limit: number,
-  woken: boolean,
-): Promise<Page> {
-  if (room === undefined) return { exists: false, messages: [], lastSeq: 0, woken }
-  return { exists: true, messages: await tx.messages(after, limit), lastSeq: room.lastSeq, woken }
+async function readPage(tx: RoomTransaction, room: Room, after: number, limit: number): Promise<Page> {
+  return { exists: true, messages: await tx.messages(after, limit), lastSeq: room.lastSeq, woken: false }
 }

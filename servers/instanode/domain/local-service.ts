@@ -1,0 +1,111 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import type { IdSource } from '../../../shared/ids.js'
+import { Gate } from '../../../shared/util/locks.js'
+import type { Log } from '../../../shared/util/log.js'
+import type { Contract } from '../contract.js'
+import type { DatabaseProvider } from '../databases/provider.js'
+import type { TierLimits } from '../limits.js'
+import type { Abortable, AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
+import type { InstanodeStore } from '../store/store.js'
+import { Accounts, TOKEN_LIFETIME_SECONDS } from './accounts.js'
+import type { Resource } from './model.js'
+import { Ownership } from './ownership.js'
+import { Permanence } from './permanence.js'
+import { Plans } from './plans.js'
+import { Provisioning } from './provisioning.js'
+import { Readiness } from './readiness.js'
+import { Reaper } from './reaper.js'
+import { Receivers } from './receivers.js'
+
+/** The store of a service, and the values that every replica on that store must share. */
+export interface ServiceStore {
+  store: InstanodeStore
+  /** Signs account tokens: 32 bytes or more. Default: drawn from the ids. */
+  secret?: Buffer
+  /** The ticks of the observed contract are counted from here, milliseconds since the epoch. Default: now. */
+  ticksFrom?: number
+}
+
+export interface LocalServiceOptions extends ServiceStore {
+  databases: DatabaseProvider
+  clock: Clock
+  /** The machine's time, for probes of the store and the databases. */
+  machine: Clock
+  ids: IdSource
+  contract: Contract
+  log: Log
+  /** Where a receiver takes deliveries. */
+  receiveUrl(token: string): string
+}
+
+/** The service in this process: accounts, databases and receivers. */
+export class LocalService implements InstanodeService {
+  readonly store: InstanodeStore
+  readonly databases: DatabaseProvider
+  readonly accounts: Accounts
+  readonly reaper: Reaper
+  readonly receivers: Receivers
+  readonly ownership: Ownership
+  readonly plans: Plans
+  readonly readiness: Readiness
+  readonly provisioning: Provisioning
+  /** Every change passes through it. A reset or a snapshot holds it alone. */
+  readonly gate = new Gate()
+  readonly #receiveUrl: LocalServiceOptions['receiveUrl']
+
+  constructor(options: LocalServiceOptions) {
+    const { store, databases, clock, machine, ids, contract, log, receiveUrl } = options
+    const { secret = ids.stream('jwt').bytes(32), ticksFrom = clock.now() } = options
+    const { gate } = this
+    this.store = store
+    this.databases = databases
+    this.#receiveUrl = receiveUrl
+    this.accounts = new Accounts(store, clock, secret)
+    this.reaper = new Reaper({ store, databases, clock, contract, log, gate, ticksFrom })
+    const { accounts, reaper } = this
+    const permanence = new Permanence({ databases, reaper, clock, contract, log })
+    const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, gate }
+    this.ownership = new Ownership(shared)
+    this.provisioning = new Provisioning({
+      ...shared,
+      ids: ids.stream('resources'),
+      receiveUrl,
+      urlOf: resource => this.urlOf(resource),
+    })
+    this.receivers = new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, gate })
+    this.plans = new Plans(shared)
+    this.readiness = new Readiness({ store, databases, machine, log })
+  }
+
+  createPostgres(caller: Caller, name: string, call?: Abortable): Promise<Provisioned<TierLimits>> {
+    return this.gate.pass(() => this.provisioning.create('postgres', caller, name, { signal: call?.signal }))
+  }
+
+  createWebhook(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
+    return this.gate.pass(() => this.provisioning.create('webhook', caller, name))
+  }
+
+  list(caller: Caller): Promise<Resource[]> {
+    return this.gate.pass(() => this.ownership.list(caller))
+  }
+
+  claim(caller: Caller, token: string): Promise<Resource> {
+    return this.gate.pass(() => this.ownership.claim(caller, token))
+  }
+
+  remove(caller: Caller, token: string): Promise<Removed> {
+    return this.gate.pass(() => this.ownership.remove(caller, token))
+  }
+
+  mintToken({ bearer }: Caller): Promise<AccountToken> {
+    return this.gate.pass(async () => {
+      const account = await this.accounts.require(bearer)
+      return { token: await this.accounts.mint(account), expiresInSeconds: TOKEN_LIFETIME_SECONDS }
+    })
+  }
+
+  /** Where a resource is reached. Receivers are reached at this server, whichever replica has made them. */
+  urlOf({ type, token, url }: Resource): string {
+    return type === 'webhook' ? this.#receiveUrl(token) : url
+  }
+}
