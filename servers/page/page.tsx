@@ -1,11 +1,15 @@
+import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import { every } from './browser-time.js'
 import { told } from './live/actions.js'
-import { calls } from './live/calls.js'
-import { connection } from './live/connection.js'
-import { gateways, pending } from './live/gateways.js'
-import { goLive } from './live/go-live.js'
-import { faults, state } from './live/state.js'
+import { calls, forgetCalls, takeCall, takeGap } from './live/calls.js'
+import { keepClockGoing } from './live/clock.js'
+import { connection, keepTo } from './live/connection.js'
+import { gateways, hearOfGateways, pending } from './live/gateways.js'
+import { forgetLeases, learnClaims } from './live/leases.js'
+import { anyOpen, closeAll } from './live/secrets.js'
+import { faults, look, somethingHappened, state } from './live/state.js'
 import { Calls } from './parts/calls.js'
 import { Scrolled, Section } from './parts/elements.js'
 import { Faults, Overlays } from './parts/faults-and-overlays.js'
@@ -16,6 +20,9 @@ import { Resources } from './parts/resources.js'
 import { Rooms } from './parts/rooms.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
+
+/** Sizes and connections of databases change with nobody calling. */
+const LOOK_MS = 2000
 
 showInvisible()
 const root = document.getElementById('page')
@@ -115,4 +122,46 @@ function Routes() {
       </details>
     </Section>
   )
+}
+
+/** Has the page hear of what happens, for as long as it is there. */
+function goLive(): void {
+  keepTo({
+    path: '/journal/stream?after=0',
+    began: beginAfresh,
+    on: {
+      opened: takeEntry,
+      ended: takeEntry,
+      cleared: forget,
+      gap: data => takeGap(Number(JSON.parse(data).dropped)),
+    },
+  })
+  every(LOOK_MS, () => {
+    if (document.visibilityState === 'visible') void look()
+  })
+  keepClockGoing()
+  effect(() => {
+    if (calls.value.length > 0) void learnClaims()
+  })
+  effect(() => {
+    if (anyOpen.value) void look()
+  })
+}
+
+function forget(): void {
+  forgetCalls()
+  forgetLeases()
+  closeAll()
+}
+
+function beginAfresh(): void {
+  forget()
+  void look()
+  // What goes wrong here has the stream break off, too.
+  hearOfGateways().catch(() => undefined)
+}
+
+function takeEntry(data: string): void {
+  takeCall(JSON.parse(data))
+  somethingHappened()
 }

@@ -12,8 +12,7 @@ import { safebotView } from '../safebot/view.js'
 import { Gateways, type GatewaysOptions, type Upstreams } from './gateways.js'
 import { createInstance } from './instance.js'
 import { readWorld } from './read-world.js'
-import type { Snapshot } from './snapshot.js'
-import { State } from './state.js'
+import { type Snapshot, State } from './state.js'
 import { type StoredOptions, withStore } from './store-options.js'
 
 /** What may be said of an instance, whichever servers it has. */

@@ -24,8 +24,8 @@ export type { Account, Delivery, Plan } from '../instanode/domain/model.js'
 export type { RunningAttack } from './attacks/carry-out.js'
 export type { GatewayInFront, Gateways, GatewaysOptions } from './gateways.js'
 export type { Handles } from './handles.js'
-export { Snapshot } from './snapshot.js'
 export type { RunningInstanode, RunningSafebot } from './start-servers.js'
+export { Snapshot } from './state.js'
 export {
   createInstanode,
   createSafebot,

@@ -4,7 +4,6 @@ import { checked } from '../util/check.js'
 import type { JsonLinesFile } from '../util/json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import { KeptAnswers } from './kept-answers.js'
-import { type KnownNames, requireKnownNames } from './known-names.js'
 import type { JournalHands, JournalShare } from './share.js'
 import type { Tally } from './tally.js'
 import { inWords, unexpected, Waiter, type Watcher } from './waiter.js'
@@ -12,11 +11,13 @@ import {
   type Expected,
   expectedOf,
   type JournalFilter,
+  type KnownNames,
   MAX_READ_BYTES,
   matches,
   type PageRequest,
   pageSchema,
   readWhere,
+  requireKnownNames,
   type WaitOptions,
   waitSchema,
   withinReadLimit,

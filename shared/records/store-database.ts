@@ -7,9 +7,10 @@ import {
   BASE_MIGRATIONS,
   CLOCK_MIGRATIONS,
   JOURNAL_MIGRATIONS,
+  type Migration,
+  migrate,
   SESSION_MIGRATIONS,
-} from './base-migrations.js'
-import { type Migration, migrate } from './migrations.js'
+} from './migrations.js'
 import { Notices } from './notices.js'
 import { type Statement, statement } from './statement.js'
 import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'

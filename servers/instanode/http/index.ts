@@ -11,11 +11,10 @@ import type { Log } from '../../../shared/util/log.js'
 import { siteUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import type { RequestLimit } from '../limits.js'
-import { accountRoutes } from './account.js'
 import { answer, emptyAnswer, encoded, failure, textAnswer, unavailable } from './answer.js'
 import { addressOf, Callers, type RestKit } from './context.js'
 import { receiveRoutes } from './receive.js'
-import { provisionRoutes, resourceRoutes } from './resources.js'
+import { accountRoutes, provisionRoutes, resourceRoutes } from './resources.js'
 
 /** The service's own pages, which may call the API with a session cookie from where they are. */
 const SITE_ORIGIN = 'https://instanode.dev'

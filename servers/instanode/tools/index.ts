@@ -6,10 +6,9 @@ import { mountTools } from '../../../shared/mcp/tool-server.js'
 import { VERSION } from '../../../shared/util/version.js'
 import { identify } from '../callers.js'
 import type { Caller } from '../service.js'
-import { claimToken, getApiToken } from './account.js'
+import { claimToken, deleteResource, getApiToken, listResources } from './account.js'
 import { refusalText, type ToolKit } from './context.js'
 import { createPostgres, createWebhook } from './create.js'
-import { deleteResource, listResources } from './resources.js'
 
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'instanode.dev'

@@ -4,14 +4,15 @@ import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Instance } from '../../../shared/instance.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { Contract } from '../contract.js'
-import { looseHandle } from '../domain/model.js'
-import { ServiceRefusal } from '../domain/refusals.js'
+import { type Identity, looseHandle } from '../domain/model.js'
+import { noSuchHandle, ServiceRefusal } from '../domain/refusals.js'
+import { BODY_LIMIT } from '../limits.js'
 import { answer, encoded, textAnswer } from './answer.js'
 import { type Fields, readFields, UnreadableBody } from './body.js'
 import { claimingRoutes } from './claiming.js'
-import type { RestKit } from './context.js'
-import { identityRoutes } from './identity.js'
+import { addressOf, type RestKit } from './context.js'
 import { messageRoutes, readingRoutes } from './messages.js'
 import { presenceRoutes } from './presence.js'
 
@@ -116,4 +117,44 @@ function aboutRoutes({ local, clock }: RestKit): Route[] {
         }),
     },
   ]
+}
+
+/** Registering a handle, and looking one up. */
+function identityRoutes(kit: RestKit): Route[] {
+  const { identities, rates, store } = kit.local
+  return [
+    {
+      method: 'POST',
+      path: '/api/identity/register',
+      bodyLimit: BODY_LIMIT,
+      async run(call) {
+        const { handle, box_pub, sign_pub, register_ts, register_sig, meta } = readFields(call)
+        rates.spend(addressOf(call), 'register', 1)
+        const identity = await identities.register({
+          handle,
+          boxPub: box_pub,
+          signPub: sign_pub,
+          ts: register_ts,
+          sig: register_sig,
+          bio: isObject(meta) ? meta.bio : undefined,
+        })
+        return answer(201, { ok: true, handle: identity.handle, registered_at: identity.registeredAt })
+      },
+    },
+    {
+      method: 'GET',
+      path: '/api/identity/:handle',
+      async run({ params: { handle = '' } }) {
+        const wanted = handle.replace(/^@/, '').toLowerCase()
+        const identity = await store.identity(wanted)
+        if (identity === undefined) throw noSuchHandle(wanted)
+        return answer(200, card(identity))
+      },
+    },
+  ]
+}
+
+/** What anybody may know of an identity. */
+function card({ handle, boxPub, signPub, registeredAt, meta }: Identity) {
+  return { handle, box_pub: boxPub, sign_pub: signPub, registered_at: registeredAt, meta }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createUnderstudy, type Understudy } from '../../../servers/understudy/index.js'
-import { StoredSessions } from '../../../shared/records/stored-sessions.js'
+import { StoredSessions } from '../../../shared/records/sharing.js'
 import { silentLog } from '../../../shared/util/log.js'
 import { initialize, type RawAnswer, rpc, send } from '../../support/clients/raw-http.js'
 import { RecordingDatabases } from '../../support/databases/recording-databases.js'

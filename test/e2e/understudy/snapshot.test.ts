@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createUnderstudy } from '../../../servers/understudy/index.js'
-import { dataOf } from '../../../servers/understudy/snapshot.js'
+import { dataOf } from '../../../servers/understudy/state.js'
 import { HttpStream } from '../../support/clients/http-stream.js'
 import { send } from '../../support/clients/raw-http.js'
 import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/clients/room.js'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Understudy } from '../../../servers/understudy/index.js'
-import { dataOf } from '../../../servers/understudy/snapshot.js'
+import { dataOf } from '../../../servers/understudy/state.js'
 
 /** All there is, but for where this instance happens to listen. */
 export async function dumpOf(understudy: Understudy): Promise<string> {

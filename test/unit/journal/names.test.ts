@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Clock } from '../../../shared/clock/clock.js'
 import { Journal } from '../../../shared/journal/journal.js'
-import { MCP_METHODS } from '../../../shared/journal/known-names.js'
-import type { JournalFilter } from '../../../shared/journal/where.js'
+import { type JournalFilter, MCP_METHODS } from '../../../shared/journal/where.js'
 import { arrival } from '../../support/arrival.js'
 
 const TOOLS: Record<string, string[]> = {

@@ -14,9 +14,8 @@ import {
   readMessage,
   readRoom,
 } from './rows.js'
-import { StoredConsumers } from './stored-consumers.js'
 import { FORGET_RELEASED, FORGET_RELEASES, RELEASE_DEAD, UNHELD } from './stored-holds.js'
-import { NOTHING_BUFFERED, StoredMessages } from './stored-messages.js'
+import { NOTHING_BUFFERED, StoredConsumers, StoredMessages } from './stored-room.js'
 
 /** Of an announcement in a room: its number, and whether anybody else may be waiting for it. */
 export type Announcement = {

@@ -1,7 +1,7 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import fc from 'fast-check'
 import { createUnderstudy, type Snapshot, type Understudy } from '../../../../servers/understudy/index.js'
-import { dataOf } from '../../../../servers/understudy/snapshot.js'
+import { dataOf } from '../../../../servers/understudy/state.js'
 import { RecordingDatabases } from '../../../support/databases/recording-databases.js'
 import { FREE, PAID, PAID_2 } from '../../../support/servers/instanode.js'
 import { call } from '../../../support/servers/understudy.js'

@@ -2,8 +2,11 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import { fc, test } from '@fast-check/vitest'
 import { describe, expect, it } from 'vitest'
 import { BadFrame, Framer, frame } from '../../../../servers/instanode/databases/embedded/wire/frames.js'
-import { readStartup } from '../../../../servers/instanode/databases/embedded/wire/handshake.js'
-import { BadExchange, ScramExchange } from '../../../../servers/instanode/databases/embedded/wire/scram.js'
+import {
+  BadExchange,
+  readStartup,
+  ScramExchange,
+} from '../../../../servers/instanode/databases/embedded/wire/handshake.js'
 import { makeVerifier } from '../../../../servers/instanode/databases/provider.js'
 
 describe('framer', () => {

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
-import { Counters } from '../../../../../servers/gateway/policy/counters.js'
-import { createEngine } from '../../../../../servers/gateway/policy/engine.js'
+import { Counters, createEngine } from '../../../../../servers/gateway/policy/engine.js'
 import type { Decision, PolicyEngine } from '../../../../../servers/gateway/policy/model.js'
 import { readPolicy } from '../../../../../servers/gateway/policy/read-policy.js'
 import { Clock } from '../../../../../shared/clock/clock.js'
