@@ -58,11 +58,15 @@ export async function worldOption({ world }: Values<'world'>): Promise<World> {
   }
 }
 
-/** The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none. */
-export function stderrLog(): Log {
+/**
+ * The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none.
+ *
+ * @param after holds the lines back until it resolves
+ */
+export function stderrLog(after: Promise<void> = Promise.resolve()): Log {
   let loading: Promise<Log> | undefined
   const write = (level: keyof Log, message: string, cause: unknown) => {
-    loading ??= openPino()
+    loading ??= after.then(openPino)
     void loading.then(log => log[level](message, cause))
   }
   return {

@@ -2,7 +2,7 @@ import { Refusal } from '../../shared/errors.js'
 import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
-import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
+import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
 import { address, untilTold } from './serve.js'
 
 /** What says nothing where there is no gateway. */
@@ -13,8 +13,13 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   const { options: given } = args
   const withGateways = given.policy.length > 0
   if (!withGateways) refuseOptions(args.given, OF_GATEWAYS, 'up without --policy')
+  let printed = () => {}
+  const banner = new Promise<void>(resolve => {
+    printed = resolve
+  })
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
+    log: stderrLog(banner),
     ...databaseOptions(given),
     ...address(given),
     world: await worldOption(given),
@@ -30,6 +35,7 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   const accounts = await understudy.instanode.accounts()
   const print = given.json ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
+  printed()
   await told
   await understudy.close()
 }
