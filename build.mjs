@@ -29,6 +29,7 @@ const BUNDLED = [
   '@noble/ciphers',
   'ajv',
   'ajv-formats',
+  'commander',
   'ipaddr.js',
   'jose',
   'nanoid',
@@ -91,6 +92,10 @@ async function bundleCommand(staging) {
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    // A bundled CommonJS package requires modules of Node.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
     logLevel: 'silent',
     plugins: [externalPackages, ownUrls],
   })

@@ -5,7 +5,8 @@ import { PolicyRefusal, readPolicy } from '../gateway/policy/index.js'
 import type { Dialect, Warning } from '../gateway/policy/model.js'
 import { type Problem, sentenceOf } from '../gateway/policy/problems.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
-import { type Given, UsageError } from './options.js'
+import type { ParsedArgs } from './commands.js'
+import { UsageError } from './usage-error.js'
 
 /** What `understudy check` says of a policy. */
 type PolicyReport =
@@ -25,13 +26,12 @@ type PolicyReport =
  *
  * @returns the exit code: 0 for a policy, 1 for none, or with `--strict` for one that something looks wrong with
  */
-export async function check(given: Given): Promise<0 | 1> {
-  const [file] = given.operands
+export async function check({ options, operand: file }: ParsedArgs<'check'>): Promise<0 | 1> {
   if (file === undefined) throw new UsageError('check has no file', 'name one: understudy check policy.json')
   const report = examine(textOf(file), file)
-  process.stdout.write(given.flag('json') ? `${JSON.stringify(report)}\n` : reportText(report))
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report))
   if (!report.valid) return 1
-  return given.flag('strict') && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0
+  return options.strict && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0
 }
 
 function examine(text: string, file: string): PolicyReport {

@@ -1,12 +1,9 @@
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
-import { APPROVAL_TTL_MS } from '../gateway/approvals.js'
 import { readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
-import { readHeaderLine } from '../gateway/upstream-options.js'
 import type { GatewaysOptions } from '../understudy/gateways.js'
-import { asUsage, type Given, readPort, UsageError } from './options.js'
-
-const MOST_SECONDS = APPROVAL_TTL_MS / 1000
+import type { ParsedArgs } from './commands.js'
+import { UsageError } from './usage-error.js'
 
 const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-port' } as const
 
@@ -16,16 +13,18 @@ const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-p
  * @throws UsageError for a server there is not, or a policy that does not tell which it is for; Refusal
  *   for one that cannot be read
  */
-export async function gatewayOptions(given: Given): Promise<GatewaysOptions> {
-  const upstreamHeaders = given.texts('upstream-header')
-  asUsage(() => upstreamHeaders.map(readHeaderLine))
-  const approvalHoldMs = readApprovalHold(given)
-  const files = await policyFiles(given)
+export async function gatewayOptions({ options }: ParsedArgs<'up'>): Promise<GatewaysOptions> {
+  const files = await policyFiles(options.policy)
   const gateways: GatewaysOptions = {}
   for (const server of SERVER_NAMES) {
     const policy = files[server]
     if (policy === undefined) continue
-    gateways[server] = { policy, port: readPort(given, PORTS[server]), approvalHoldMs, upstreamHeaders }
+    gateways[server] = {
+      policy,
+      port: options[PORTS[server]],
+      approvalHoldMs: options['approval-hold'],
+      upstreamHeaders: options['upstream-header'],
+    }
   }
   return gateways
 }
@@ -35,9 +34,11 @@ export async function gatewayOptions(given: Given): Promise<GatewaysOptions> {
  *
  * @throws as {@link gatewayOptions}
  */
-export async function policyFiles(given: Given): Promise<Partial<Record<ServerName, string>>> {
+export async function policyFiles(
+  assignments: readonly string[],
+): Promise<Partial<Record<ServerName, string>>> {
   const files: Partial<Record<ServerName, string>> = {}
-  for (const text of given.texts('policy')) {
+  for (const text of assignments) {
     const { server, policy } = await readAssignment(text)
     if (files[server] !== undefined) {
       throw new UsageError(`--policy names two policies for ${server}`, 'leave one out')
@@ -75,20 +76,5 @@ async function serverOf(file: string): Promise<ServerName> {
   throw new UsageError(
     `the policy ${JSON.stringify(file)} names ${names}`,
     `say which server it is for: ${SERVER_NAMES.map(known => `--policy ${known}=${file}`).join(', or ')}; or both`,
-  )
-}
-
-/**
- * How long a call is held for its approval, in milliseconds.
- *
- * @throws UsageError
- */
-export function readApprovalHold(given: Given): number {
-  const text = given.text('approval-hold') ?? '0'
-  const seconds = Number(text)
-  if (/^\d+$/.test(text) && seconds <= MOST_SECONDS) return seconds * 1000
-  throw new UsageError(
-    `--approval-hold is ${JSON.stringify(text)}`,
-    `give whole seconds, 0 to ${MOST_SECONDS}: so long an approval lasts`,
   )
 }

@@ -1,63 +1,55 @@
-import { readClockSpec } from '../../shared/clock/spec.js'
-import { CONTRACT_NAMES, type ContractName } from '../../shared/contract.js'
+import type { ContractName } from '../../shared/contract.js'
 import { Refusal } from '../../shared/errors.js'
 import { checkStore } from '../../shared/records/store-url.js'
 import { defined } from '../../shared/util/defined.js'
 import type { Log } from '../../shared/util/log.js'
 import type { World } from '../../shared/world/world.js'
-import { checkSource, type DatabasesOptions } from '../instanode/databases/open-databases.js'
+import type { DatabasesOptions } from '../instanode/databases/open-databases.js'
 import { readWorld } from '../understudy/read-world.js'
 import type { UnderstudyOptions } from '../understudy/understudy.js'
-import { asUsage, type Given, readChoice, UsageError } from './options.js'
+import type { INSTANCE_OPTIONS } from './commands.js'
+import type { Values } from './options.js'
+import { UsageError } from './usage-error.js'
 
-/** What every command takes: clock, seed, contract, journal, stamp, store. */
-export function instanceOptions(given: Given): UnderstudyOptions & { contract: ContractName } {
-  const seed = given.text('seed')
-  const journalFile = given.text('journal')
-  const journalSync = given.flag('journal-sync')
+/**
+ * The options that every server takes: clock, seed, contract, journal, stamp, store.
+ *
+ * @throws UsageError for --journal-sync without a file; Refusal `bad_store`
+ */
+export function instanceOptions(
+  options: Values<(typeof INSTANCE_OPTIONS)[number]>,
+): UnderstudyOptions & { contract: ContractName } {
+  const { store, seed, clock, journal: journalFile, 'journal-sync': journalSync } = options
   if (journalSync && journalFile === undefined) {
     throw new UsageError('--journal-sync has no file', 'name one: --journal FILE')
   }
-  const store = given.text('store') ?? 'memory'
-  const clock = given.text('clock') ?? 'real'
-  asUsage(() => readClockSpec(clock))
   checkStore(store)
   return {
     store,
-    contract: readChoice(given, 'contract', CONTRACT_NAMES),
+    contract: options.contract,
     log: stderrLog(),
-    stamp: given.flag('stamp'),
+    stamp: options.stamp,
     // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
     onCrash: () => process.exit(70),
-    // The store decides about a clock that is not given.
-    ...defined({ seed, clock: given.has('clock') ? clock : undefined }),
+    // Without a clock, the store decides.
+    ...defined({ clock, seed }),
     ...(journalFile !== undefined && { journalFile, journalSync }),
   }
 }
 
-/**
- * Where live databases come from, and where embedded ones stay.
- *
- * @throws UsageError
- */
-export function databaseOptions(given: Given): DatabasesOptions {
-  // What they come from if nobody says depends on where the rest is kept.
-  const databases = given.has('databases') ? given.text('databases') : undefined
-  const dataDirectory = given.text('data-dir')
-  if (databases !== undefined) asUsage(() => checkSource(databases))
-  return {
-    ...defined({ databases, dataDirectory }),
-  }
+/** Where live databases come from, and where embedded ones stay. */
+export function databaseOptions(options: Values<'databases' | 'data-dir'>): DatabasesOptions {
+  return defined({ databases: options.databases, dataDirectory: options['data-dir'] })
 }
 
 /**
- * The world of `--world`. A name that is none is a matter of usage, a file that is none is not.
+ * Reads the world of `--world`. An unknown name is a usage error, an unreadable file is not.
  *
  * @throws UsageError `unknown_world` in its words; Refusal `unreadable_world`, `bad_world`
  */
-export async function worldOption(given: Given): Promise<World> {
+export async function worldOption({ world }: Values<'world'>): Promise<World> {
   try {
-    return await readWorld(given.text('world') ?? 'default')
+    return await readWorld(world)
   } catch (error) {
     if (error instanceof Refusal && error.code === 'unknown_world') {
       throw new UsageError(`--world: ${error.reason}`, error.hint)
@@ -66,11 +58,15 @@ export async function worldOption(given: Given): Promise<World> {
   }
 }
 
-/** The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none. */
-export function stderrLog(): Log {
+/**
+ * The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none.
+ *
+ * @param after holds the lines back until it resolves
+ */
+export function stderrLog(after: Promise<void> = Promise.resolve()): Log {
   let loading: Promise<Log> | undefined
   const write = (level: keyof Log, message: string, cause: unknown) => {
-    loading ??= openPino()
+    loading ??= after.then(openPino)
     void loading.then(log => log[level](message, cause))
   }
   return {

@@ -4,16 +4,19 @@ import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { createInstance } from '../understudy/instance.js'
 import { withStore } from '../understudy/store-options.js'
+import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
-import { type Given, readBaseUrl, readPort, refuseOptions } from './options.js'
+import { readBaseUrl } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
 
+type Args = ParsedArgs<'instanode'>
+
 /** `understudy instanode`: on stdio, until the client closes its end; or over HTTP with `--http`. */
-export async function instanode(given: Given): Promise<void> {
-  refuseOptions(given, ['attack', 'policy'], 'instanode')
+export async function instanode(args: Args): Promise<void> {
+  const { options: given } = args
+  const { http: port } = given
   const common = instanceOptions(given)
-  const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
-  const base = serviceElsewhere(given)
+  const base = serviceElsewhere(args)
   if (base === undefined) {
     const world = await worldOption(given)
     const options = { contract: common.contract, world, ...databaseOptions(given) }
@@ -30,22 +33,17 @@ export async function instanode(given: Given): Promise<void> {
  * The service to be a client of; undefined: be the service. The real client's variable counts on stdio alone: whoever serves
  * HTTP may have it set for those that are to call there.
  */
-function serviceElsewhere(given: Given): string | undefined {
-  const onStdio = given.text('http') === undefined
-  const named = given.text('connect')
-  const base =
-    named === undefined && onStdio
-      ? readBaseUrl(process.env.INSTANODE_API_URL || undefined, 'INSTANODE_API_URL')
-      : readBaseUrl(named)
-  if (base !== undefined) {
-    const beside = named === undefined ? 'INSTANODE_API_URL' : '--connect'
-    refuseOptions(given, ['databases', 'data-dir', 'world', 'store'], beside)
-  }
+function serviceElsewhere({ options, given }: Args): string | undefined {
+  const { connect, http } = options
+  const source = connect === undefined ? 'INSTANODE_API_URL' : '--connect'
+  const url = connect ?? (http === undefined ? process.env.INSTANODE_API_URL : undefined)
+  const base = url ? readBaseUrl(url, source) : undefined
+  if (base !== undefined) refuseOptions(given, ['databases', 'data-dir', 'world', 'store'], source)
   return base
 }
 
 async function runHere(
-  given: Given,
+  given: Args['options'],
   instance: Instance,
   port: number | undefined,
   options: InstanodeOptions,
@@ -59,7 +57,7 @@ async function runHere(
 }
 
 async function runAsClient(
-  given: Given,
+  given: Args['options'],
   instance: Instance,
   port: number | undefined,
   options: { base: string; contract: InstanodeOptions['contract'] & string },

@@ -9,9 +9,10 @@ import {
   reportText,
   url,
 } from '../rehearsal/index.js'
-import { type Given, readChoice, readPort, UsageError } from './options.js'
+import type { ParsedArgs } from './commands.js'
+import { UsageError } from './usage-error.js'
 
-const SERVERS = ['instanode', 'safebot', 'both'] as const
+type Args = ParsedArgs<'rehearse'>
 
 /** What of it a better command line would mend. */
 const USAGE = ['which_server', 'one_url', 'no_command']
@@ -22,8 +23,8 @@ const USAGE = ['which_server', 'one_url', 'no_command']
  * @returns the exit code: 1 if the gateway does not do what the policy says, or nothing could be told; 129, 130 or 143 if
  *   SIGHUP, SIGINT or SIGTERM ended it, once what it had started is gone
  */
-export async function rehearse(given: Given): Promise<number> {
-  const options = optionsOf(given)
+export async function rehearse(args: Args): Promise<number> {
+  const options = optionsOf(args)
   const exit = exitSignal()
   let result: Rehearsal
   try {
@@ -34,7 +35,7 @@ export async function rehearse(given: Given): Promise<number> {
     process.stderr.write(`understudy: the rehearsal was ${exit.signal.reason.message}\n`)
     return exit.exitCode
   }
-  process.stdout.write(given.flag('json') ? `${JSON.stringify(result)}\n` : reportText(result))
+  process.stdout.write(args.options.json ? `${JSON.stringify(result)}\n` : reportText(result))
   return result.ok ? 0 : 1
 }
 
@@ -47,27 +48,23 @@ async function carriedOut(options: RehearseOptions): Promise<Rehearsal> {
   }
 }
 
-function optionsOf(given: Given): RehearseOptions {
-  const [policy] = given.operands
+function optionsOf(args: Args): RehearseOptions {
+  const { operand: policy } = args
   if (policy === undefined) {
     throw new UsageError('rehearse has no policy', 'name one: understudy rehearse policy.json')
   }
-  const scenario = given.text('scenario')
-  const way = wayOf(given, policy)
-  return {
-    policy,
-    ...defined({ scenario, server: given.has('server') ? readChoice(given, 'server', SERVERS) : undefined }),
-    ...way,
-  }
+  const { scenario, server } = args.options
+  return { policy, ...defined({ scenario, server }), ...wayOf(args, policy) }
 }
 
 /** A gateway that runs already has to find the stand-ins, so they listen where they always do. */
-function wayOf(given: Given, policyFile: string): Pick<RehearseOptions, 'via' | 'ports'> {
-  const { behind: template } = given
-  const via = given.text('via')
-  const bearers = given.texts('bearer')
+function wayOf(
+  { options, given, program: template }: Args,
+  policyFile: string,
+): Pick<RehearseOptions, 'via' | 'ports'> {
+  const { via, bearer: bearers } = options
   if (template.length > 0) {
-    if (via !== undefined && via !== 'stdio') {
+    if (given.has('via') && via !== 'stdio') {
       throw new UsageError(
         `--via is ${JSON.stringify(via)} beside a command`,
         'leave it out; stdio is for one that speaks on its pipes',
@@ -75,13 +72,13 @@ function wayOf(given: Given, policyFile: string): Pick<RehearseOptions, 'via' | 
     }
     return { via: command({ template, policyFile, bearers, pipes: via === 'stdio' }) }
   }
-  if (via === undefined || via === 'builtin') {
+  if (via === 'builtin') {
     if (bearers.length > 0)
       throw new UsageError('--bearer means nothing to the builtin gateway', 'leave it out')
     return {}
   }
   if (URL.canParse(via) && /^https?:$/.test(new URL(via).protocol)) {
-    const ports = { instanode: readPort(given, 'instanode-port'), safebot: readPort(given, 'safebot-port') }
+    const ports = { instanode: options['instanode-port'], safebot: options['safebot-port'] }
     return { via: url(via, bearers), ports }
   }
   throw new UsageError(

@@ -4,17 +4,20 @@ import { defined } from '../../shared/util/defined.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { createInstance } from '../understudy/instance.js'
 import { withStore } from '../understudy/store-options.js'
+import { type ParsedArgs, refuseOptions } from './commands.js'
 import { instanceOptions, worldOption } from './instance-options.js'
-import { type Given, readBaseUrl, readPort, refuseOptions, UsageError } from './options.js'
+import { readBaseUrl } from './options.js'
 import { address, runHttp, runStdio, within } from './serve.js'
+import { UsageError } from './usage-error.js'
+
+type Args = ParsedArgs<'safebot'>
 
 /** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
-export async function safebot(given: Given): Promise<void> {
-  refuseOptions(given, ['attack', 'policy'], 'safebot')
+export async function safebot({ options: given, given: set }: Args): Promise<void> {
+  const { http: port } = given
   const common = instanceOptions(given)
-  const port = given.text('http') === undefined ? undefined : readPort(given, 'http')
   const where = bases(given)
-  if (where.connect !== undefined) refuseOptions(given, ['world', 'store'], 'a service that runs elsewhere')
+  if (where.connect !== undefined) refuseOptions(set, ['world', 'store'], 'a service that runs elsewhere')
   const options = { contract: common.contract, world: await worldOption(given), ...where }
   const instance = await createInstance(await withStore(common))
   await within(instance, async () => {
@@ -43,21 +46,23 @@ export async function safebot(given: Given): Promise<void> {
  *
  * @throws UsageError
  */
-function bases(given: Given): Pick<SafebotOptions, 'base' | 'connect' | 'allowedBases'> {
+function bases({
+  connect,
+  http,
+}: Args['options']): Pick<SafebotOptions, 'base' | 'connect' | 'allowedBases'> {
   const { SAFEBOT_BASE, SAFEBOT_MCP_ALLOWED_BASES = '' } = process.env
   const allowedBases = SAFEBOT_MCP_ALLOWED_BASES.split(',').filter(origin => URL.canParse(origin))
-  const connect = readOrigin(given.text('connect'), '--connect')
-  if (connect !== undefined) return { connect, allowedBases }
-  const base = readOrigin(SAFEBOT_BASE || undefined, 'SAFEBOT_BASE')
-  if (base === undefined) return { allowedBases }
-  const runs = base.startsWith('http:') && given.text('http') === undefined
+  if (connect !== undefined) return { connect: readOrigin(connect, '--connect'), allowedBases }
+  if (!SAFEBOT_BASE) return { allowedBases }
+  const base = readOrigin(SAFEBOT_BASE, 'SAFEBOT_BASE')
+  const runs = base.startsWith('http:') && http === undefined
   return { ...(runs ? { connect: base } : { base }), allowedBases }
 }
 
 /** @throws UsageError for what is no base URL, or has a path: room URLs have no place for one */
-function readOrigin(text: string | undefined, name: string): string | undefined {
+function readOrigin(text: string, name: string): string {
   const base = readBaseUrl(text, name)
-  if (base === undefined || new URL(base).pathname === '/') return base
+  if (new URL(base).pathname === '/') return base
   throw new UsageError(
     `${name} is ${JSON.stringify(text)}`,
     `a room's URL has no place for a path; leave it at ${new URL(base).origin}`,

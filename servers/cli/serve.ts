@@ -1,5 +1,5 @@
 import type { Instance } from '../../shared/instance.js'
-import type { Given } from './options.js'
+import type { Values } from './options.js'
 
 /** A server that a command runs. */
 interface Server {
@@ -13,8 +13,8 @@ interface Conversation {
 }
 
 /** Where `--host` and `--allow-host` say that a server listens, and for whom. */
-export function address(given: Given): { host: string; allowedHosts: string[] } {
-  return { host: given.text('host') ?? '127.0.0.1', allowedHosts: given.texts('allow-host') }
+export function address(options: Values<'host' | 'allow-host'>): { host: string; allowedHosts: string[] } {
+  return { host: options.host, allowedHosts: options['allow-host'] }
 }
 
 /** Says where a server is reached, and runs it until told to stop. */

@@ -2,42 +2,49 @@ import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
-import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
-import { type Given, readPort, refuseOptions } from './options.js'
+import { type ParsedArgs, refuseOptions } from './commands.js'
+import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
 import { address, untilTold } from './serve.js'
 
 /** What says nothing where there is no gateway. */
 const OF_GATEWAYS = ['approval-hold', 'upstream-header'] as const
 
 /** `understudy up`: everything over HTTP, until told to stop. */
-export async function up(given: Given): Promise<void> {
-  refuseOptions(given, ['connect'], 'up')
-  if (!given.has('policy')) refuseOptions(given, OF_GATEWAYS, 'up without --policy')
+export async function up(args: ParsedArgs<'up'>): Promise<void> {
+  const { options: given } = args
+  const withGateways = given.policy.length > 0
+  if (!withGateways) refuseOptions(args.given, OF_GATEWAYS, 'up without --policy')
+  let printed = () => {}
+  const banner = new Promise<void>(resolve => {
+    printed = resolve
+  })
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
+    log: stderrLog(banner),
     ...databaseOptions(given),
     ...address(given),
     world: await worldOption(given),
-    instanodePort: readPort(given, 'instanode-port'),
-    safebotPort: readPort(given, 'safebot-port'),
-    attack: given.texts('attack'),
-    gateways: given.has('policy') ? await gateways(given) : {},
-    controlPort: readPort(given, 'control-port'),
+    instanodePort: given['instanode-port'],
+    safebotPort: given['safebot-port'],
+    attack: given.attack,
+    gateways: withGateways ? await gateways(args) : {},
+    controlPort: given['control-port'],
   }
   const understudy = await createUnderstudy(options)
   const told = untilTold()
   await answersToItself(understudy.control.url)
   const accounts = await understudy.instanode.accounts()
-  const print = given.flag('json') ? readyLine : readyText
+  const print = given.json ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
+  printed()
   await told
   await understudy.close()
 }
 
 /** What it takes to read a policy is loaded when one is named. */
-async function gateways(given: Given): Promise<UnderstudyOptions['gateways'] & object> {
+async function gateways(args: ParsedArgs<'up'>): Promise<UnderstudyOptions['gateways'] & object> {
   const { gatewayOptions } = await import('./gateway-options.js')
-  return gatewayOptions(given)
+  return gatewayOptions(args)
 }
 
 type Accounts = Awaited<ReturnType<Understudy['instanode']['accounts']>>

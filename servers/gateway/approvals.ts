@@ -8,9 +8,7 @@ import type { IdPositions, IdSource } from '../../shared/ids.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
 import type { Approval, ApprovalDecision, ApprovalState } from '../../shared/schemas/approval.js'
 import type { Log } from '../../shared/util/log.js'
-
-/** How long an approval may be decided and used. */
-export const APPROVAL_TTL_MS = 10 * 60_000
+import { APPROVAL_TTL_MS } from './options.js'
 
 /** Approvals remembered at once: a runaway agent must not fill the memory with requests. */
 const MAX_APPROVALS = 1000

@@ -9,6 +9,7 @@ import { StdioConversation } from '../../shared/mcp/stdio.js'
 import type { GatewayView } from '../../shared/schemas/gateway.js'
 import { defined } from '../../shared/util/defined.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
+import { type OptionNames, refuseUnknownOptions } from '../../shared/util/known-options.js'
 import { silentLog } from '../../shared/util/log.js'
 import { Approvals, type ApprovalsSnapshot, listenForDecisions } from './approvals.js'
 import { Audit } from './audit.js'
@@ -197,13 +198,34 @@ export class Gateway {
   }
 }
 
+const OPTIONS: OptionNames<GatewayOptions> = {
+  policy: true,
+  upstream: true,
+  host: true,
+  port: true,
+  allowedHosts: true,
+  portOption: true,
+  http: true,
+  grants: true,
+  upstreamHeaders: true,
+  passHeaders: true,
+  handle: true,
+  approvalHoldMs: true,
+  approvalPort: true,
+  auditFile: true,
+  clock: true,
+  ids: true,
+  log: true,
+}
+
 /**
  * Starts a gateway; resolves when it listens.
  *
- * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or
+ * @throws Refusal for an option that there is not, a policy, grants or headers that are wrong, an upstream that cannot be reached or
  *   started, a port that is taken
  */
-export function createGateway(options: GatewayOptions): Promise<Gateway> {
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  refuseUnknownOptions(options, OPTIONS, 'createGateway')
   return Gateway.create(options)
 }
 

@@ -9,6 +9,9 @@ export type HandlePolicy = 'pass' | 'drop' | 'grant'
 
 export const HANDLE_POLICIES = ['pass', 'drop', 'grant'] as const
 
+/** How long an approval may be decided and used. */
+export const APPROVAL_TTL_MS = 10 * 60_000
+
 /** A policy: the file that it stands in, or what decides by it. */
 export type PolicySource = string | PolicyEngine
 

@@ -1,3 +1,4 @@
+import { type OptionNames, refuseUnknownOptions } from '../../shared/util/known-options.js'
 import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import type { RunningAttack } from './attacks/carry-out.js'
 import type { HostileOptions } from './attacks/index.js'
@@ -44,13 +45,42 @@ export interface SafebotAloneOptions extends CommonOptions, SafebotStartOptions 
 
 export interface SafebotAlone extends Handles, RunningSafebot {}
 
+const COMMON: OptionNames<CommonOptions & SafebotStartOptions> = {
+  host: true,
+  allowedHosts: true,
+  controlPort: true,
+  world: true,
+  gateways: true,
+  contract: true,
+  clock: true,
+  seed: true,
+  store: true,
+  journal: true,
+  journalFile: true,
+  journalSync: true,
+  stamp: true,
+  onCrash: true,
+  log: true,
+}
+const SAFEBOT: OptionNames<SafebotAloneOptions> = { ...COMMON, port: true }
+const INSTANODE: OptionNames<InstanodeAloneOptions> = { ...SAFEBOT, databases: true, dataDirectory: true }
+const BOTH: OptionNames<UnderstudyOptions> = {
+  ...COMMON,
+  databases: true,
+  dataDirectory: true,
+  instanodePort: true,
+  safebotPort: true,
+  attack: true,
+}
+
 /**
  * Starts the stand-ins; resolves when they listen.
  *
  * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot
- *   be, an attack that is not known, a journal that cannot be written
+ *   be, an attack that is not known, a journal that cannot be written, an option that there is not
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
+  refuseUnknownOptions(options, BOTH, 'createUnderstudy')
   const { attack = [], instanodePort, safebotPort } = options
   await checkBesideStore(options)
   const names = typeof attack === 'string' ? [attack] : attack
@@ -73,6 +103,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
 
 /** Starts Instanode alone, with a clock, a journal and a control plane of its own; see {@link createUnderstudy}. */
 export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
+  refuseUnknownOptions(options, INSTANODE, 'createInstanode')
   await checkBesideStore(options)
   return withHandles(options, async (instance, world, begin) => {
     const { running, controlled } = await begin(
@@ -83,7 +114,8 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
 }
 
 /** Starts Safebot alone; likewise. */
-export function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
+export async function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
+  refuseUnknownOptions(options, SAFEBOT, 'createSafebot')
   return withHandles(options, async (instance, world, begin) => {
     const { running, controlled } = await begin(
       startSafebot({ instance, world, options, port: options.port }),

@@ -88,7 +88,30 @@ describe('a command line that cannot be carried out', () => {
     [['up', '--safebot-port', '4802x'], '"4802x"'],
     [['up', '--safebot-port'], "'--safebot-port"],
     [['up', '--connect', 'http://127.0.0.1:4801'], '--connect means nothing with up'],
-    [['down'], '"down" is no command'],
+    [['up', '--control-port', '-1'], '--control-port is "-1": it must be 0 to 65535'],
+    [['up', '--journal', '--json'], '--journal has no value before --json'],
+    [['up', '--seeed', '1'], "unknown option '--seeed': did you mean --seed?"],
+    [['up', '--contract', 'observd'], 'did you mean observed?'],
+    [['check', 'P', '--josn'], "unknown option '--josn': did you mean --json?"],
+    [['--seed', 'x', 'up'], "unknown option '--seed'"],
+    [['dmeo'], "unknown command 'dmeo': did you mean demo?"],
+    [['help', 'dmeo'], "unknown command 'dmeo': did you mean demo?"],
+    [['rehearse', 'P', '--data-dir', 'd', '--clock', 'manual'], '--data-dir means nothing with rehearse'],
+    [
+      ['up', '--policy', 'P', '--grants', 'g.json', '--audit', '/nonexistent/a'],
+      '--grants means nothing with up',
+    ],
+    [['check', 'P', '--world', 'nope', '--port', '1'], '--world means nothing with check'],
+    [
+      ['gateway', 'P', '--upstream', 'http://127.0.0.1:1', '--journal', 'j'],
+      '--journal means nothing with gateway',
+    ],
+    [['demo', '--host', '300.1.1.1', '--strict'], '--host means nothing with demo'],
+    [
+      ['instanode', '--control-port', '9'],
+      '--control-port means nothing with instanode: it is an option of up, demo',
+    ],
+    [['down'], "unknown command 'down'"],
     [['up', 'and', 'away'], '"and away"'],
     [[], 'no command'],
   ])('%j gets one sentence with the value, and exit code 2', async (args, part) => {
@@ -99,19 +122,84 @@ describe('a command line that cannot be carried out', () => {
   })
 })
 
-it('--help names every option, --version the version', async () => {
-  const { code, stdout } = await new Command(['--help']).exit
-  expect(code).toBe(0)
-  for (const option of [
-    '--host',
-    '--safebot-port',
-    '--clock',
-    '--seed',
-    '--contract',
-    '--journal',
-    '--json',
-  ]) {
-    expect(stdout).toContain(option)
-  }
-  expect((await new Command(['--version']).exit).stdout).toBe(`${VERSION}\n`)
+/** The options that a help text lists. */
+const optionsIn = (help: string) => [...help.matchAll(/^ {2}(?:-\w, )?--([\w-]+)/gm)].map(([, name]) => name)
+
+describe('help', () => {
+  it.each([['--help'], ['-h'], ['help']])('%s lists the commands, with exit code 0', async word => {
+    const { code, stdout, stderr } = await new Command([word]).exit
+    expect([code, stderr]).toEqual([0, ''])
+    for (const name of ['up', 'instanode', 'safebot', 'gateway', 'rehearse', 'check', 'demo', 'help']) {
+      expect(stdout).toMatch(new RegExp(`^  ${name}  `, 'm'))
+    }
+  })
+
+  it.each([
+    [
+      ['check', '--help'],
+      ['version', 'json', 'strict', 'help'],
+    ],
+    [
+      ['check', '-h'],
+      ['version', 'json', 'strict', 'help'],
+    ],
+    [
+      ['help', 'demo'],
+      ['version', 'control-port', 'policy', 'fast', 'help'],
+    ],
+  ])('%j lists the options of that command alone', async (args, options) => {
+    const { code, stdout, stderr } = await new Command(args).exit
+    expect([code, stderr, optionsIn(stdout)]).toEqual([0, '', options])
+  })
+
+  it('has the options of understudy up, with their defaults', async () => {
+    const { stdout } = await new Command(['up', '--help']).exit
+    expect(optionsIn(stdout)).toEqual(
+      expect.arrayContaining(['host', 'safebot-port', 'clock', 'seed', 'contract', 'journal', 'json']),
+    )
+    expect(stdout.replace(/\s+/g, ' ')).toContain('port of Safebot; 0 picks a free one (default: 4802)')
+  })
+
+  it.each([[['--version']], [['-v']], [['up', '--version']]])('%j prints the version', async args => {
+    expect(await new Command(args).exit).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: '' })
+  })
+})
+
+describe('the environment', () => {
+  it('has no effect by the options of other commands', async () => {
+    const command = new Command(['check', 'nowhere.json'], {
+      UNDERSTUDY_PORT: 'nonsense',
+      UNDERSTUDY_GRANTS: 'x',
+    })
+    expect(await command.exit).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^understudy: cannot read "nowhere.json"[^\n]*\n$/),
+    })
+  })
+
+  it('gets a warning for a name that no command has, and none for those that up prints', async () => {
+    const { stderr } = await new Command(['check', 'nowhere.json'], {
+      UNDERSTUDY_SEEED: '1',
+      UNDERSTUDY_ZZZ: '1',
+      UNDERSTUDY_INSTANODE_MCP: 'http://127.0.0.1:4801/mcp',
+      UNDERSTUDY_SAFEBOT_MCP: 'http://127.0.0.1:4802/mcp',
+      UNDERSTUDY_GATEWAY_INSTANODE: 'http://127.0.0.1:4803/mcp',
+      UNDERSTUDY_GATEWAY_SAFEBOT: 'http://127.0.0.1:4804/mcp',
+      UNDERSTUDY_CONTROL: 'http://127.0.0.1:4800',
+    }).exit
+    expect(stderr.split('\n').sort()).toEqual([
+      '',
+      expect.stringContaining('cannot read'),
+      'understudy: no command has an option for UNDERSTUDY_SEEED: did you mean UNDERSTUDY_SEED?',
+      'understudy: no command has an option for UNDERSTUDY_ZZZ: it is ignored',
+    ])
+  })
+
+  it('is named where its value is wrong', async () => {
+    const { code, stderr } = await new Command(['up'], { UNDERSTUDY_CONTROL_PORT: '-1' }).exit
+    expect([code, stderr]).toEqual([
+      2,
+      'understudy: UNDERSTUDY_CONTROL_PORT is "-1": it must be 0 to 65535, and 0 picks a free port\n',
+    ])
+  })
 })

@@ -105,7 +105,14 @@ it('--data-dir keeps what is in a database past the end of the process', async (
 it.each([
   [['up', '--databases', 'sqlite'], 2, '"sqlite"'],
   [['instanode', '--http', 'x'], 2, '"x"'],
-  [['up', '--instanode-port', '-1'], 2, "'--instanode-port"],
+  [['up', '--data-dir', '/proc/x'], 1, '/proc/x cannot be written (ENOENT): name a directory'],
+  [['up', '--data-dir', 'package.json/x'], 1, 'package.json/x cannot be written (ENOTDIR): name a directory'],
+  [
+    ['up', '--data-dir', 'package.json'],
+    1,
+    'package.json/lock cannot be written (ENOTDIR): name a directory',
+  ],
+  [['up', '--instanode-port', '-1'], 2, '--instanode-port is "-1": it must be 0 to 65535'],
 ])('%j ends with one sentence on stderr', async (args, code, part) => {
   const exit = await new Command(args).exit
   expect([exit.code, exit.stdout]).toEqual([code, ''])

@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest'
-import { Command, type Exit } from '../../support/clients/command.js'
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { COMMAND, Command, type Exit } from '../../support/clients/command.js'
 import { rpc, send } from '../../support/clients/raw-http.js'
 import { useStores } from '../../support/databases/store.js'
 
@@ -21,6 +23,20 @@ describe('--store', () => {
     expect(await stores.run(`SELECT number FROM ${stores.schemaOf(url)}.replicas`)).toEqual([{ number: 1 }])
     command.process.kill('SIGTERM')
     expect(await command.exit).toMatchObject({ code: 0 })
+  })
+
+  test('up logs nothing before its banner, on a terminal that shows both streams', async () => {
+    const ports = ['--instanode-port', '0', '--safebot-port', '0', '--control-port', '0']
+    const args = [process.execPath, COMMAND, 'up', '--store', stores.freshUrl(), ...ports]
+    const child = spawn('sh', ['-c', 'exec "$0" "$@" 2>&1', ...args], { env: {} })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const lines: string[] = []
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line)
+      if (line.startsWith('{')) break
+    }
+    expect(lines[0]).toMatch(/^# understudy \S+ is up/)
+    expect(lines.at(-2)).toMatch(/^export UNDERSTUDY_CONTROL=/)
   })
 
   test.each(['instanode', 'safebot'])(

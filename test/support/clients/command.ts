@@ -14,6 +14,11 @@ export interface Exit {
   stderr: string
 }
 
+/** The environment of the tests, without what it says to the tests themselves: the command warns of names it does not know. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('UNDERSTUDY_')))
+}
+
 /** The `understudy` command as a process, read line by line. */
 export class Command {
   readonly process: ChildProcessWithoutNullStreams
@@ -27,7 +32,7 @@ export class Command {
     // Two commands of two tests may run at once.
     const ports = { UNDERSTUDY_INSTANODE_PORT: '0', UNDERSTUDY_CONTROL_PORT: '0' }
     this.process = spawn(process.execPath, ['--import', END_WITH_PARENT, program, ...args], {
-      env: { ...process.env, ...ports, ...env },
+      env: { ...inherited(), ...ports, ...env },
     })
     this.process.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString('utf8')

@@ -7,7 +7,6 @@ describe('a base URL', () => {
     ['http://127.0.0.1:4801/', 'http://127.0.0.1:4801'],
     ['https://example.invalid/stand-in/', 'https://example.invalid/stand-in'],
     ['HTTP://[::1]:4801', 'http://[::1]:4801'],
-    [undefined, undefined],
   ])('%j is %j', (text, base) => {
     expect(readBaseUrl(text)).toBe(base)
   })

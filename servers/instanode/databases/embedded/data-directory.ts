@@ -1,9 +1,36 @@
-import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import { FileError, readRegularFile } from '../../../../shared/util/read-file.js'
 import { cut } from '../../../../shared/util/shown.js'
+
+/**
+ * Makes a data directory, and the directories above it that are missing.
+ *
+ * @throws Refusal `bad_data_directory` if the system refuses
+ */
+export function makeDataDirectory(directory: string): void {
+  const path = resolve(directory)
+  if (existsSync(path)) return
+  // Not `recursive`: Node.js never returns from that below /proc.
+  if (dirname(path) !== path) makeDataDirectory(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may make the same directories.
+    if (!isCode(error, 'EEXIST')) throw unwritable(path, error)
+  }
+}
+
+function unwritable(path: string, error: unknown): Refusal {
+  const code = error instanceof Error && 'code' in error ? error.code : error
+  return new Refusal(
+    'bad_data_directory',
+    `the data directory cannot be used: ${path} cannot be written (${code})`,
+    'name a directory that this user may write, with --data-dir',
+  )
+}
 
 /** Directories this process holds: a lock with our own id that is not among them is a namesake's, before a restart. */
 const held = new Set<string>()
@@ -21,7 +48,7 @@ export class DirectoryLock {
     this.#path = path
   }
 
-  /** @throws Refusal `data_directory_in_use` naming the process that has it */
+  /** @throws Refusal `data_directory_in_use` naming the process that has it, `bad_data_directory` */
   static take(directory: string): DirectoryLock {
     const path = join(directory, 'lock')
     // A lock left by a dead process is moved away, which only one of several heirs can do; then all try again.
@@ -91,7 +118,7 @@ function create(path: string): boolean {
     return true
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false
-    throw error
+    throw unwritable(path, error)
   }
 }
 

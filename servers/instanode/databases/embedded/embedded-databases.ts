@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../../../shared/clock/clock.js'
@@ -17,7 +16,7 @@ import {
   type ProviderInfo,
 } from '../provider.js'
 import { COPIES_DIRECTORY, Copies } from './copies.js'
-import { DirectoryLock, directorySize } from './data-directory.js'
+import { DirectoryLock, directorySize, makeDataDirectory } from './data-directory.js'
 import { Engine } from './engine/engine.js'
 import { type DatabaseRecord, IndexFile } from './index-file.js'
 import { WaitedTooLong } from './session/engine-room.js'
@@ -65,7 +64,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#times = { ...DEFAULT_TIMES, ...options.times }
     this.#temporary = options.dataDirectory === undefined
     this.#root = options.dataDirectory ?? makeTemporaryDirectory()
-    mkdirSync(this.#root, { recursive: true, mode: 0o700 })
+    makeDataDirectory(this.#root)
     this.#lock = DirectoryLock.take(this.#root)
     this.#index = new IndexFile(this.#root)
     const { statementTimeoutMs, openingLimitMs } = this.#times

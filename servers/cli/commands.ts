@@ -1,0 +1,152 @@
+import { OPTIONS, type Option, type OptionName, type Values } from './options.js'
+import { UsageError } from './usage-error.js'
+
+/** One subcommand, and the options that it takes. */
+export interface CommandDefinition {
+  help: string
+  /** What stands behind the name of the command. */
+  usage: string
+  /** How many words may follow the name. Default 0. */
+  operands?: number
+  /** Whether `-- PROGRAM …` may follow. */
+  program?: true
+  options: readonly OptionName[]
+  /** Defaults that differ from those of the options. */
+  defaults?: Partial<Record<OptionName, string>>
+}
+
+const LISTENER = ['host', 'allow-host'] as const
+/** Options of every command that starts a server. */
+export const INSTANCE_OPTIONS = [
+  'clock',
+  'seed',
+  'contract',
+  'world',
+  'store',
+  'journal',
+  'journal-sync',
+  'stamp',
+] as const
+const DATABASES = ['databases', 'data-dir'] as const
+const SERVERS = ['instanode-port', 'safebot-port'] as const
+
+export const COMMANDS = {
+  up: {
+    help: 'both servers over HTTP, and the control plane',
+    usage: '[options]',
+    options: [
+      ...LISTENER,
+      ...SERVERS,
+      'control-port',
+      'policy',
+      'gateway-instanode-port',
+      'gateway-safebot-port',
+      'upstream-header',
+      'approval-hold',
+      ...INSTANCE_OPTIONS,
+      ...DATABASES,
+      'attack',
+      'json',
+    ],
+  },
+  instanode: {
+    help: 'Instanode on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
+    usage: '[options]',
+    options: ['http', ...LISTENER, ...INSTANCE_OPTIONS, ...DATABASES, 'connect'],
+  },
+  safebot: {
+    help: 'Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
+    usage: '[options]',
+    options: ['http', ...LISTENER, ...INSTANCE_OPTIONS, 'connect'],
+  },
+  gateway: {
+    help: 'enforces a policy in front of an MCP server, on stdio or over HTTP',
+    usage: '[POLICY] (--upstream URL | -- COMMAND …) [options]',
+    operands: 1,
+    program: true,
+    options: [
+      'upstream',
+      'port',
+      ...LISTENER,
+      'upstream-header',
+      'pass-header',
+      'handle',
+      'grants',
+      'grant',
+      'approval-hold',
+      'approval-port',
+      'audit',
+      'clock',
+      'seed',
+      'json',
+    ],
+    defaults: { clock: 'real' },
+  },
+  rehearse: {
+    help: 'carries a policy out in front of the stand-ins, and reports which calls got through',
+    usage: 'POLICY [options] [-- COMMAND …]',
+    operands: 1,
+    program: true,
+    options: ['via', 'scenario', 'server', 'bearer', ...SERVERS, 'json'],
+  },
+  check: {
+    help: 'explains how a policy is read, tool by tool, and warns of what looks wrong',
+    usage: 'FILE [options]',
+    operands: 1,
+    options: ['json', 'strict'],
+  },
+  demo: {
+    help: 'both servers, gateways in front of them and two agents, narrated',
+    usage: '[options]',
+    options: ['fast', 'policy', 'control-port'],
+    // Its own port does not matter, and `understudy up` may have the usual one.
+    defaults: { 'control-port': '0' },
+  },
+} as const satisfies Record<string, CommandDefinition>
+
+export type CommandName = keyof typeof COMMANDS
+
+export const COMMAND_NAMES = Object.keys(COMMANDS).filter((name): name is CommandName => name in COMMANDS)
+
+/** The commands that take an option. */
+export function commandsWith(name: OptionName): CommandName[] {
+  return COMMAND_NAMES.filter(command => takes(command, name))
+}
+
+export function takes(command: CommandName, name: OptionName): boolean {
+  const { options }: CommandDefinition = COMMANDS[command]
+  return options.includes(name)
+}
+
+/** The default of an option of a command, if it is one value. */
+export function defaultOf(command: CommandName, name: OptionName): string | undefined {
+  const { defaults }: CommandDefinition = COMMANDS[command]
+  const option: Option = OPTIONS[name]
+  return defaults?.[name] ?? option.default
+}
+
+/** The option as its command takes it, by the command line, the environment and the defaults. */
+export interface ParsedArgs<Command extends CommandName> {
+  readonly options: Values<(typeof COMMANDS)[Command]['options'][number]>
+  /** The options that the command line or the environment sets. */
+  readonly given: ReadonlySet<OptionName>
+  /** The word behind the command. */
+  readonly operand: string | undefined
+  /** The words behind `--`: a program to start. */
+  readonly program: readonly string[]
+}
+
+/**
+ * Refuses options that mean nothing beside other options of the same command.
+ *
+ * @param beside names those others, e.g. `--connect`
+ * @throws UsageError that names the first of them
+ */
+export function refuseOptions(
+  given: ReadonlySet<OptionName>,
+  names: readonly OptionName[],
+  beside: string,
+): void {
+  const name = names.find(refused => given.has(refused))
+  if (name !== undefined) throw new UsageError(`--${name} means nothing with ${beside}`, 'leave one out')
+}
