@@ -36,8 +36,23 @@ export interface Arrival {
   batchIndex?: number | undefined
 }
 
+/** Where and when an entry was opened. */
+interface EntryOrigin {
+  /** 1 for the first request of the instance. */
+  readonly seq: number
+  readonly instance: string
+  /** The instance's clock, milliseconds since the epoch. */
+  readonly atMs: number
+  /** The machine's time, milliseconds since the epoch. */
+  readonly startedMs: number
+}
+
 /** One request that reached a server, from its arrival to how it ended. */
-export class JournalEntry {
+export class JournalEntry implements EntryOrigin {
+  readonly seq: number
+  readonly instance: string
+  readonly atMs: number
+  readonly startedMs: number
   readonly server: string
   readonly transport: TransportKind
   readonly session: string | null
@@ -61,18 +76,11 @@ export class JournalEntry {
   #responseBytes = 0
   #hash: string | null | undefined
 
-  /**
-   * @param seq 1 for the first request of the instance
-   * @param atMs the instance's clock, milliseconds since the epoch
-   * @param startedMs the machine's time, likewise
-   */
-  constructor(
-    readonly seq: number,
-    readonly instance: string,
-    readonly atMs: number,
-    readonly startedMs: number,
-    arrival: Arrival,
-  ) {
+  constructor({ seq, instance, atMs, startedMs }: EntryOrigin, arrival: Arrival) {
+    this.seq = seq
+    this.instance = instance
+    this.atMs = atMs
+    this.startedMs = startedMs
     this.server = arrival.server
     this.transport = arrival.transport
     this.session = arrival.session
@@ -158,7 +166,10 @@ export class JournalEntry {
     { at, wall, argsHash, trace, outcome, durationMs, ...arrival }: EntryJson,
     seq: number,
   ): JournalEntry {
-    const entry = new JournalEntry(seq, arrival.instance, Date.parse(at), Date.parse(wall), arrival)
+    const entry = new JournalEntry(
+      { seq, instance: arrival.instance, atMs: Date.parse(at), startedMs: Date.parse(wall) },
+      arrival,
+    )
     entry.#hash = argsHash
     entry.#trace = trace
     entry.end(outcome ?? 'aborted', durationMs ?? 0, arrival.responseBytes)

@@ -95,7 +95,7 @@ export class Journal {
     this.#tally = tally
     this.#known = known
     this.#onError = onError ?? (() => undefined)
-    this.#unkept = new JournalEntry(0, options.instance, 0, 0, NOTHING)
+    this.#unkept = new JournalEntry({ seq: 0, instance: options.instance, atMs: 0, startedMs: 0 }, NOTHING)
     this.#unkept.end('ok', 0, 0)
   }
 
@@ -118,7 +118,10 @@ export class Journal {
   open(arrival: Arrival): JournalEntry {
     const { clock, instance, enabled } = this.#options
     if (!enabled) return this.#unkept
-    const entry = new JournalEntry(++this.#seq, instance, clock.now(), machineNow(), arrival)
+    const entry = new JournalEntry(
+      { seq: ++this.#seq, instance, atMs: clock.now(), startedMs: machineNow() },
+      arrival,
+    )
     this.#keep(entry)
     return entry
   }

@@ -80,13 +80,19 @@ export class StoreDatabase {
   readonly #pool: pg.Pool
   #closing: Promise<void> | undefined
 
-  private constructor(
-    address: StoreAddress,
-    pool: pg.Pool,
-    { machine, log }: Pick<StoreDatabaseOptions, 'machine' | 'log'>,
-    notices: Notices,
-    replica: number,
-  ) {
+  private constructor({
+    address,
+    pool,
+    machine,
+    log,
+    notices,
+    replica,
+  }: Pick<StoreDatabaseOptions, 'machine' | 'log'> & {
+    address: StoreAddress
+    pool: pg.Pool
+    notices: Notices
+    replica: number
+  }) {
     this.log = log
     this.#address = address
     this.#pool = pool
@@ -122,7 +128,7 @@ export class StoreDatabase {
           ? log.warn(`the store at ${address.shown} is back`)
           : log.error(`the store at ${address.shown} is gone`),
       )
-      return new StoreDatabase(address, pool, { machine, log }, notices, replica)
+      return new StoreDatabase({ address, pool, machine, log, notices, replica })
     } catch (error) {
       await pool.end()
       throw isOutage(error) ? new StoreUnavailable(address.shown, false, error) : error

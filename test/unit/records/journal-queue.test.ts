@@ -3,7 +3,8 @@ import { JournalEntry } from '../../../shared/journal/entry.js'
 import { JournalQueue } from '../../../shared/records/shared-journal.js'
 import { arrival } from '../../support/arrival.js'
 
-const entry = (seq: number, raw = '{}') => new JournalEntry(seq, 'test', 0, 0, arrival({ raw }))
+const entry = (seq: number, raw = '{}') =>
+  new JournalEntry({ seq, instance: 'test', atMs: 0, startedMs: 0 }, arrival({ raw }))
 
 test('what waits is written in order, so much at once', () => {
   const queue = new JournalQueue()
