@@ -34,6 +34,8 @@ export class Notices {
   readonly #onGap = new Set<() => void>()
   readonly #onChange = new Set<(available: boolean) => void>()
   #client: pg.Client | undefined
+  /** The client that is connecting. */
+  #coming: pg.Client | undefined
   #available = false
   #attempts = 0
   #wakeup: Wakeup | undefined
@@ -83,14 +85,15 @@ export class Notices {
   async close(): Promise<void> {
     this.#closed = true
     this.#wakeup?.cancel()
-    const client = this.#client
+    const clients = [this.#client, this.#coming]
     this.#client = undefined
-    if (client !== undefined) await letGo(client, this.#options.machine)
+    for (const client of clients) if (client !== undefined) await letGo(client, this.#options.machine)
   }
 
   async #connect(): Promise<void> {
     const { address, replica } = this.#options
     const client = new pg.Client({ ...address.config, query_timeout: HEARTBEAT_MS })
+    this.#coming = client
     let gone = false
     const onGone = () => {
       if (gone) return
@@ -111,8 +114,11 @@ export class Notices {
     } catch (error) {
       await letGo(client, this.#options.machine)
       throw error
+    } finally {
+      this.#coming = undefined
     }
-    if (this.#closed) return letGo(client, this.#options.machine)
+    // `close` has ended it.
+    if (this.#closed) return
     this.#client = client
     this.#attempts = 0
     this.#become(true)

@@ -254,3 +254,19 @@ test('the server of a store is known without what concerns the store alone', () 
   )
   expect(serverUrl).toBe('postgres://u:p@h:5/d?sslmode=disable')
 })
+
+test('a store that is closed while its connection comes back leaves none open', async () => {
+  const url = stores.freshUrl()
+  const connections = () =>
+    stores.run('SELECT pid FROM pg_stat_activity WHERE application_name = $1', [stores.schemaOf(url)])
+  for (let nth = 0; nth < 10; nth++) {
+    const machine = new Clock()
+    const store = await StoreDatabase.open({ url, migrations: MIGRATIONS, machine, log: silentLog })
+    await stores.cut(url)
+    // A statement takes about as long as it takes to notice that the connection is gone.
+    await store.read(COUNTERS)
+    await store.close()
+    machine.close()
+  }
+  await until(async () => (await connections()).length === 0)
+})
