@@ -118,10 +118,8 @@ export class Journal {
   open(arrival: Arrival): JournalEntry {
     const { clock, instance, enabled } = this.#options
     if (!enabled) return this.#unkept
-    const entry = new JournalEntry(
-      { seq: ++this.#seq, instance, atMs: clock.now(), startedMs: machineNow() },
-      arrival,
-    )
+    const origin = { seq: ++this.#seq, instance, atMs: clock.now(), startedMs: machineNow() }
+    const entry = new JournalEntry(origin, arrival)
     this.#keep(entry)
     return entry
   }
