@@ -9,7 +9,7 @@ import { RpcCode } from '../../shared/mcp/messages.js'
 import type { PolicySummary } from '../../shared/schemas/gateway.js'
 import { checked, strict } from '../../shared/util/check.js'
 import { defined } from '../../shared/util/defined.js'
-import { FileError, readRegularFile } from '../../shared/util/read-file.js'
+import { readTextFile } from '../../shared/util/read-file.js'
 import type { GatewayOptions, GrantOptions, PolicySource } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
@@ -232,7 +232,12 @@ const grantsFile = strict({
  * @throws Refusal `bad_grants` that shows no token
  */
 export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
-  const { grants } = checked(grantsFile, parsed(textOf(path), path), 'bad_grants', 'grants file')
+  const { grants } = checked(
+    grantsFile,
+    parsed(readTextFile(path, 'grants', 'bad_grants'), path),
+    'bad_grants',
+    'grants file',
+  )
   return grants.map(({ label, token, policy }) => {
     if (typeof token !== 'string' || !TOKEN.test(token)) {
       const hint = 'a token is a text of 8 or more letters, digits and ._~+/-, as a bearer may have'
@@ -244,19 +249,6 @@ export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
     }
     return { label, token, ...defined({ policy: policy && resolve(dirname(path), policy) }) }
   })
-}
-
-function textOf(path: string): string {
-  try {
-    return readRegularFile(path).toString('utf8')
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error
-    throw new Refusal(
-      'bad_grants',
-      `cannot read the grants ${JSON.stringify(path)} (${error.message})`,
-      'check the path',
-    )
-  }
 }
 
 function parsed(text: string, path: string): unknown {

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { Refusal } from '../errors.js'
 
 /** The largest file that is read, in bytes: a hundred times what a large world or policy has. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -38,6 +39,25 @@ export function readRegularFile(path: string): Buffer {
     throw error instanceof Error && 'code' in error && typeof error.code === 'string'
       ? new FileError(error.code, withoutCall(error.message))
       : error
+  }
+}
+
+/**
+ * Reads a text file that a user has named.
+ *
+ * @param what is in it, for the message, e.g. `policy`
+ * @throws Refusal of that code for what {@link readRegularFile} refuses
+ */
+export function readTextFile(path: string, what: string, code: string): string {
+  try {
+    return readRegularFile(path).toString('utf8')
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error
+    throw new Refusal(
+      code,
+      `cannot read the ${what} ${JSON.stringify(path)} (${error.message})`,
+      'check the path',
+    )
   }
 }
 

@@ -1,5 +1,4 @@
-import { Refusal } from '../../../shared/errors.js'
-import { FileError, readRegularFile } from '../../../shared/util/read-file.js'
+import { readTextFile } from '../../../shared/util/read-file.js'
 import { readIntercept } from './intercept.js'
 import { Place } from './located-value.js'
 import type { Dialect, Policy, PolicyReading } from './model.js'
@@ -142,18 +141,5 @@ function tooDeep(line: number, findings: Findings): false {
  * @throws Refusal `policy_file` if it cannot be read; PolicyRefusal with everything that is wrong with it
  */
 export async function readPolicyFile(path: string): Promise<PolicyReading> {
-  return readPolicy(textOf(path), path)
-}
-
-function textOf(path: string): string {
-  try {
-    return readRegularFile(path).toString('utf8')
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error
-    throw new Refusal(
-      'policy_file',
-      `cannot read the policy ${JSON.stringify(path)} (${error.message})`,
-      'check the path',
-    )
-  }
+  return readPolicy(readTextFile(path, 'policy', 'policy_file'), path)
 }
