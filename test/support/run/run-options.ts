@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { TestUserConfig } from 'vitest/config'
+import { UnderWay } from './under-way.js'
 
 /**
  * The limit of every test and hook, in milliseconds. It ends what hangs; it does not judge speed. The slowest tests start engines
@@ -16,6 +17,7 @@ export const runOptions: TestUserConfig = {
   testTimeout: LIMIT_MS,
   hookTimeout: LIMIT_MS,
   teardownTimeout: LIMIT_MS,
+  reporters: ['default', new UnderWay()],
   expect: { poll: { timeout: LIMIT_MS } },
 }
 
