@@ -1,7 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { Gate } from '../../../shared/util/locks.js'
 import type { SafebotStore } from '../store/store.js'
-import { isBase64Of, type Keys } from './keys.js'
+import { inStandardAlphabet, isBase64Of, type Keys } from './keys.js'
 import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
@@ -91,13 +91,14 @@ export class Identities {
     if (!isBase64Of(SIGNATURE_BYTES, sig)) {
       throw refused(400, 'bad register_sig', `it is canonical base64 of ${SIGNATURE_BYTES} bytes`)
     }
-    const { store, clock, keys, signatures } = this.#options
-    if (!signatures.isCurrent(ts)) {
+    const { keys, signatures } = this.#options
+    if (!signatures.isFresh(ts)) {
       throw refused(400, 'register_ts skew too large', 'sign with a time within 60 s of the service')
     }
     const good = keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
-    const used = { owner: handle, nonce: sig, at: clock.now() }
-    if (good && (await store.useNonce('registrations', used, Number.POSITIVE_INFINITY))) return
+    // The same signature in the other alphabet is no other signature.
+    const nonce = inStandardAlphabet(sig)
+    if (good && (await signatures.useOnce('registrations', { owner: handle, nonce, ts }))) return
     if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
     throw refused(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
   }
