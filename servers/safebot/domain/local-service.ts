@@ -310,7 +310,9 @@ export class LocalService implements SafebotService {
     senderVerified: boolean,
     lock = false,
   ): Promise<{ id: string; seq: number }> {
-    const { ciphertext, nonce, sender, replyTo, ttlMs } = post
+    const { ciphertext, nonce, sender, replyTo } = post
+    // 0 asks for nothing, and readers are not told of it.
+    const ttlMs = post.ttlMs === 0 ? undefined : post.ttlMs
     const keep = async (tx: RoomTransaction, existing: Room | undefined) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
       await this.rooms.checkSpace(tx, ciphertext)
