@@ -83,8 +83,8 @@ export class Signatures {
   /**
    * Uses up the nonce of a good signature. Returns false if it was used before.
    *
-   * @param ts the signature's timestamp, in milliseconds since the epoch; the nonce is remembered while it may be fresh
-   * @param capacity nonces that the owner may use in two minutes; Infinity: any number
+   * @param ts the signature's timestamp, in milliseconds since the epoch. The nonce is remembered while it may be fresh.
+   * @param capacity nonces that the owner may use in two minutes. Infinity is any number.
    */
   useOnce(
     kind: NonceKind,
