@@ -113,7 +113,14 @@ class Past {
       const ts = this.#now - agoMs
       const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
       const sig = sign(null, text, key).toString('base64')
-      await local().identities.register({ handle, boxPub, signPub, ts, sig, bio })
+      await local().identities.register({
+        handle,
+        boxPub,
+        signPub,
+        ts,
+        sig,
+        meta: bio === undefined ? {} : { bio },
+      })
     }
     return { agoMs, where, happen }
   }

@@ -207,8 +207,10 @@ def presence(base, room):
         events = (json.loads(line[6:]) for line in lines if line.startswith("data: "))
         first = next(events)
         ready = next(event for event in events if event["type"] == "ready")
-        expect("the event stream replays, and tells who is there", first["type"], "message")
-        expect("the reader among them", [p["name"] for p in ready["participants"]], ["snake"])
+        presence = next(event for event in events if event["type"] == "presence")
+        expect("the event stream replays, and tells who was there before", first["type"], "message")
+        expect("the reader is not among them", [p["name"] for p in ready["participants"]], [])
+        expect("but among those who are there now", presence["names"], ["snake"])
 
 
 def kept_identity(base, room):

@@ -7,7 +7,7 @@ const SUSPECT_MS = 30_000
  * What time it is at a service: the machine's, and by how much the service was last seen to differ.
  *
  * A service is asked for its time only when it has turned down a signature. So a service whose clock is right costs nothing
- * extra; a stand-in on a manual clock costs one question after each jump, and one for each minute in which it stands still.
+ * extra. A stand-in accepts the machine's time wherever its clock stands, and is never asked.
  */
 export class ServiceTime {
   readonly #machine: Clock

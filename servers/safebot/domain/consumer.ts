@@ -38,7 +38,7 @@ type ConsumerFields = Pick<Consumer, 'handle' | 'roomId'> &
  * - **claim**, leased, lease expired or its message no longer buffered: is free, and claims as above. What
  *   expired comes back under a new claim id: this is the redelivery.
  * - **ack** of the lease it holds, in time: the cursor moves to that message and it is free.
- * - **ack** at or below the cursor: done already, nothing changes, whatever the claim id.
+ * - **ack** at or below the cursor, 0 aside: done already, nothing changes, whatever the claim id.
  * - **ack** of anything else, a lease that ran out among it: refused as stale, nothing changes.
  * - **release** of the lease it holds: free again, cursor where it was; the next claim gets the message.
  *
@@ -88,7 +88,7 @@ export class Consumer {
 
   /** @throws ServiceRefusal 409 if the claim is not the one it holds */
   ack(claimId: string, seq: number, now: number): { consumer: Consumer; advanced: boolean } {
-    if (seq > 0 && seq <= this.cursor) return { consumer: this, advanced: false }
+    if (seq !== 0 && seq <= this.cursor) return { consumer: this, advanced: false }
     const held = this.held(now)
     if (held === null || held.claimId !== claimId || held.seq !== seq) throw staleClaim(this.cursor)
     return { consumer: this.#with({ cursor: seq, lease: null }), advanced: true }

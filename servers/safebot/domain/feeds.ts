@@ -9,6 +9,7 @@ const PAGE = 500
 /** Something that happens in a room. */
 export type FeedEvent =
   | { type: 'message'; message: StoredMessage }
+  /** The follower is up to date. Its size counts the follower, its participants are those who were there before. */
   | { type: 'ready'; lastSeq: number; gathering: Gathering }
   | { type: 'presence'; gathering: Gathering }
   | { type: 'locked' }
@@ -66,6 +67,7 @@ export class Feeds {
       locked: undefined,
     }
     const forget = this.#remember(roomId, follower)
+    const before = this.#presence.gathering(roomId)
     const leave = this.#presence.join(roomId, guise, gathering =>
       tell(follower, { type: 'presence', gathering }),
     )
@@ -74,7 +76,7 @@ export class Feeds {
       yield {
         type: 'ready',
         lastSeq: await this.#lastSeq(roomId),
-        gathering: this.#presence.gathering(roomId),
+        gathering: { ...before, size: before.size + 1 },
       }
       this.#presence.announce(roomId)
       for (;;) {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate } from '../../../shared/util/locks.js'
 import type { SafebotStore } from '../store/store.js'
-import { isBase64Of, type Keys } from './keys.js'
+import { inStandardAlphabet, isBase64Of, type Keys } from './keys.js'
 import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
@@ -19,7 +20,7 @@ export interface Registration {
   signPub: unknown
   ts: unknown
   sig: unknown
-  bio: unknown
+  meta: unknown
 }
 
 /** A registration whose shapes are right. */
@@ -66,7 +67,7 @@ export class Identities {
     const identity: Identity = {
       ...claimed,
       registeredAt: clock.now(),
-      meta: typeof asked.bio === 'string' ? { bio: asked.bio.slice(0, MAX_BIO_CHARS) } : {},
+      meta: isObject(asked.meta) ? { bio: textOf(asked.meta.bio).slice(0, MAX_BIO_CHARS) } : {},
     }
     // Whoever came between has it.
     if (!(await store.addIdentity(identity))) throw handleTaken(claimed.handle)
@@ -91,20 +92,22 @@ export class Identities {
     if (!isBase64Of(SIGNATURE_BYTES, sig)) {
       throw refused(400, 'bad register_sig', `it is canonical base64 of ${SIGNATURE_BYTES} bytes`)
     }
-    const { store, clock, keys, signatures } = this.#options
-    if (!signatures.isCurrent(ts)) {
+    const { keys, signatures } = this.#options
+    if (!signatures.isFresh(ts)) {
       throw refused(400, 'register_ts skew too large', 'sign with a time within 60 s of the service')
     }
     const good = keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
-    const used = { owner: handle, nonce: sig, at: clock.now() }
-    if (good && (await store.useNonce('registrations', used, Number.POSITIVE_INFINITY))) return
+    // The same signature in the other alphabet is no other signature.
+    const nonce = inStandardAlphabet(sig)
+    if (good && (await signatures.useOnce('registrations', { owner: handle, nonce, ts }))) return
     if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
     throw refused(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
   }
 }
 
-function readClaimed({ handle, boxPub, signPub }: Registration): Claimed {
-  if (typeof handle !== 'string' || !HANDLE.test(handle)) {
+function readClaimed({ handle: askedHandle, boxPub, signPub }: Registration): Claimed {
+  const handle = textOf(onlyElement(askedHandle))
+  if (!HANDLE.test(handle)) {
     throw refused(400, 'invalid handle', '2 to 32 of a-z 0-9 _ -, beginning with a letter or digit')
   }
   if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" is nobody's to take`)
@@ -116,6 +119,19 @@ function readClaimed({ handle, boxPub, signPub }: Registration): Claimed {
     )
   }
   return { handle, boxPub, signPub }
+}
+
+/** Turns a JSON value into text, as the service does: null, false, 0 and lists are empty. */
+function textOf(value: unknown): string {
+  if (!value || Array.isArray(value)) return ''
+  return isObject(value) ? '[object Object]' : String(value)
+}
+
+/** The one element of a list, of a list within it, and so on. A list of any other length is no handle. */
+function onlyElement(value: unknown): unknown {
+  let element = value
+  while (Array.isArray(element)) element = element.length === 1 ? element[0] : undefined
+  return element
 }
 
 function handleTaken(handle: string): ServiceRefusal {

@@ -31,16 +31,23 @@ export class Keys {
   }
 }
 
-/** Whether a text is what its bytes would be written as, padding included, in the standard or the URL-safe alphabet. */
+/** Whether a text is what its bytes would be written as, padding included. Both alphabets may be mixed in it. */
 export function isCanonicalBase64(text: string): boolean {
   if (text === '' || text.length % 4 !== 0) return false
-  const standard = Buffer.from(text, 'base64').toString('base64')
-  return standard === text || standard.replaceAll('+', '-').replaceAll('/', '_') === text
+  return inStandardAlphabet(text) === text.replaceAll('-', '+').replaceAll('_', '/')
+}
+
+/** The bytes of a base64 text, written in the standard alphabet: the same for each way to write them. */
+export function inStandardAlphabet(text: string): string {
+  return Buffer.from(text, 'base64').toString('base64')
+}
+
+/** How many bytes a base64 text holds. Padding may be missing, and characters may follow. */
+export function decodedLength(text: string): number {
+  return Buffer.from(text, 'base64').length
 }
 
 /** Whether a value is canonical base64 of exactly that many bytes. */
 export function isBase64Of(bytes: number, value: unknown): value is string {
-  return (
-    typeof value === 'string' && isCanonicalBase64(value) && Buffer.from(value, 'base64').length === bytes
-  )
+  return typeof value === 'string' && isCanonicalBase64(value) && decodedLength(value) === bytes
 }

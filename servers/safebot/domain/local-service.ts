@@ -66,7 +66,7 @@ const NO_PAGE: Page = { exists: false, messages: [], lastSeq: 0, woken: false }
 export interface LocalServiceOptions {
   store: SafebotStore
   clock: Clock
-  /** The machine's time, for what is told from elsewhere: of a store that is shared. */
+  /** The machine's time: for signatures of real clients, and for what a shared store announces. Default: `clock`. */
   machine?: Clock
   ids: IdSource
   contract: Contract
@@ -124,7 +124,8 @@ export class LocalService implements SafebotService {
     const { gate } = this
     const keys = new Keys()
     const holders = new RoomHolders(clock, store)
-    const signatures = new Signatures(store, clock, keys, limits.signaturesPerHandle)
+    const capacity = limits.signaturesPerHandle
+    const signatures = new Signatures({ store, clock, machine, keys, capacity })
     const presence = new Presence(clock, holders)
     const rooms = new Rooms({ store, clock, contract, holders, limits, gate })
     const waiters = new RoomWaiters({ clock, holders, contract, limits })
@@ -309,7 +310,9 @@ export class LocalService implements SafebotService {
     senderVerified: boolean,
     lock = false,
   ): Promise<{ id: string; seq: number }> {
-    const { ciphertext, nonce, sender, replyTo, ttlMs } = post
+    const { ciphertext, nonce, sender, replyTo } = post
+    // 0 asks for nothing, and readers are not told of it.
+    const ttlMs = post.ttlMs === 0 ? undefined : post.ttlMs
     const keep = async (tx: RoomTransaction, existing: Room | undefined) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
       await this.rooms.checkSpace(tx, ciphertext)

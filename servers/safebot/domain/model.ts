@@ -27,7 +27,7 @@ export interface StoredMessage {
   readonly ts: number
   /** Id of the message it answers. */
   readonly replyTo?: string
-  /** How long the buffer keeps it, in milliseconds; none or 0: as long as any. */
+  /** How long the buffer keeps it, in milliseconds; none: as long as any. */
   readonly ttlMs?: number
 }
 

@@ -4,6 +4,18 @@ import type { RoomHolders } from './rooms.js'
 /** How long somebody who has said that it listens is shown as present. */
 const LISTENING_MS = 60_000
 
+/** Letters, digits and four signs; beyond ASCII, any UTF-16 unit from U+00A0 on. */
+const NAME = /^[A-Za-z0-9@._\u00a0-\uffff-]+$/
+
+/** UTF-16 units of a name that are shown. */
+const MAX_NAME_CHARS = 64
+
+/** Reads the name of a participant: its first 64 UTF-16 units. Returns undefined for a value that cannot be shown. */
+export function readName(value: unknown): string | undefined {
+  const name = typeof value === 'string' ? value.slice(0, MAX_NAME_CHARS) : ''
+  return NAME.test(name) ? name : undefined
+}
+
 /** As what somebody appears in a room; nothing vouches for it. */
 export interface Guise {
   name?: string | undefined

@@ -115,13 +115,14 @@ export class Rooms {
     throw new NoSpaceLeft(bufferFull(bufferBytes), false)
   }
 
-  /** The seq of a room's next message: its creation in milliseconds, then one more each. */
+  /** The seq of a room's next message: its creation in milliseconds, at least 1, then one more each. */
   async nextSeq(tx: RoomTransaction, room: Room): Promise<number> {
     if (room.lastSeq > 0) return room.lastSeq + 1
     // Cursors outlive rooms. A room that took more than one message a millisecond has run ahead of the clock,
     // and its successor must not begin behind them, or its messages would pass for acknowledged.
     const cursors = (await tx.consumers()).map(consumer => consumer.cursor)
-    return Math.max(room.createdAt, ...cursors.map(cursor => cursor + 1))
+    // Readers ask for what is behind 0, so 0 would never be delivered.
+    return Math.max(1, room.createdAt, ...cursors.map(cursor => cursor + 1))
   }
 
   /** Keeps a room from falling idle. */

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { SafebotStore } from '../store/store.js'
-import { isBase64Of, type Keys } from './keys.js'
+import { decodedLength, type Keys } from './keys.js'
 import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
 
-/** How far a signature's stamp may be from the service's time, either way, inclusive. */
+/** How far a signature's timestamp may be from the time, either way, in milliseconds, inclusive. */
 const SKEW_MS = 60_000
 
 export const SIGNATURE_BYTES = 64
@@ -14,26 +14,29 @@ const NONCE = /^[A-Za-z0-9+/=_-]{16,64}$/
 
 /** What a request or a message is signed with. */
 export interface Signature {
-  /** Milliseconds since the epoch, as it was written. */
+  /** Milliseconds since the epoch, as it was written. Digits at its beginning are enough. */
   ts: string
   nonce: string
-  /** Base64 of 64 bytes. */
+  /** Base64 of 64 bytes. Padding may be missing, and characters may follow. */
   sig: string
 }
 
-/** Whether signatures are good: the right key, about this time, and not seen before. */
-export class Signatures {
-  readonly #store: SafebotStore
-  readonly #clock: Clock
-  readonly #keys: Keys
-  readonly #capacity: number
+export interface SignaturesOptions {
+  store: SafebotStore
+  clock: Clock
+  /** The machine's time. Real clients sign with it, wherever the instance's clock was moved. */
+  machine: Clock
+  keys: Keys
+  /** Nonces that one handle may use in two minutes, of requests and of messages each; null: any number. */
+  capacity: number | null
+}
 
-  /** @param capacity nonces kept for one handle, of requests and of messages each; null: any number */
-  constructor(store: SafebotStore, clock: Clock, keys: Keys, capacity: number | null) {
-    this.#store = store
-    this.#clock = clock
-    this.#keys = keys
-    this.#capacity = capacity ?? Number.POSITIVE_INFINITY
+/** Checks signatures: the right key, about this time by the instance's clock or the machine's, and not seen before. */
+export class Signatures {
+  readonly #options: SignaturesOptions
+
+  constructor(options: SignaturesOptions) {
+    this.#options = options
   }
 
   /**
@@ -42,8 +45,7 @@ export class Signatures {
    * @param target path and query, as requested; the body is not covered
    */
   coversRequest(identity: Identity, signature: Signature, method: string, target: string): Promise<boolean> {
-    const { ts, nonce } = signature
-    return this.#covers(identity, signature, `${method} ${target} ${ts} ${nonce}`, 'requests')
+    return this.#covers(identity, signature, 'requests', stamp => `${method} ${target} ${stamp}`)
   }
 
   /** Whether a message is the identity's. */
@@ -53,29 +55,44 @@ export class Signatures {
     roomId: string,
     ciphertext: string,
   ): Promise<boolean> {
-    const { ts, nonce } = signature
     const digest = hash('sha256', ciphertext, 'hex')
-    return this.#covers(identity, signature, `room-msg ${roomId} ${ts} ${nonce} ${digest}`, 'messages')
+    return this.#covers(identity, signature, 'messages', stamp => `room-msg ${roomId} ${stamp} ${digest}`)
   }
 
+  /** @param textOf the signed text, given its timestamp and nonce */
   async #covers(
     identity: Identity,
-    { ts, nonce, sig }: Signature,
-    text: string,
+    { ts: writtenTs, nonce, sig }: Signature,
     kind: NonceKind,
+    textOf: (stamp: string) => string,
   ): Promise<boolean> {
-    if (!this.isCurrent(Number(ts)) || !NONCE.test(nonce) || !isBase64Of(SIGNATURE_BYTES, sig)) return false
+    const ts = Number.parseInt(writtenTs, 10)
+    if (!this.isFresh(ts) || !NONCE.test(nonce) || decodedLength(sig) !== SIGNATURE_BYTES) return false
     // Its nonce is used up only by a good signature: nobody else must be able to spend it.
-    if (!this.#keys.verifies(identity.signPub, text, sig)) return false
-    return this.#store.useNonce(
-      kind,
-      { owner: identity.handle, nonce, at: this.#clock.now() },
-      this.#capacity,
-    )
+    if (!this.#options.keys.verifies(identity.signPub, textOf(`${ts} ${nonce}`), sig)) return false
+    const capacity = this.#options.capacity ?? Number.POSITIVE_INFINITY
+    return this.useOnce(kind, { owner: identity.handle, nonce, ts }, capacity)
   }
 
-  /** Whether a stamp is near enough to the service's time. */
-  isCurrent(ts: number): boolean {
-    return Math.abs(this.#clock.now() - ts) <= SKEW_MS
+  /** Returns whether a timestamp, in milliseconds, is within 60 s of the instance's clock or of the machine's time. */
+  isFresh(ts: number): boolean {
+    const { clock, machine } = this.#options
+    return [clock, machine].some(each => Math.abs(each.now() - ts) <= SKEW_MS)
+  }
+
+  /**
+   * Uses up the nonce of a good signature. Returns false if it was used before.
+   *
+   * @param ts the signature's timestamp, in milliseconds since the epoch. The nonce is remembered while it may be fresh.
+   * @param capacity nonces that the owner may use in two minutes. Infinity is any number.
+   */
+  useOnce(
+    kind: NonceKind,
+    { owner, nonce, ts }: { owner: string; nonce: string; ts: number },
+    capacity = Number.POSITIVE_INFINITY,
+  ): Promise<boolean> {
+    const { store, clock, machine } = this.#options
+    const used = { owner, nonce, at: clock.now(), freshUntil: Math.ceil(ts) + SKEW_MS }
+    return store.useNonce(kind, used, capacity, machine.now())
   }
 }

@@ -55,7 +55,7 @@ export class Tasks {
     const look = async (tx: RoomTransaction, room: Room | undefined) => {
       if (room === undefined) return NO_ROOM
       if (moment === 'parking' || contract.claimsKeepRoomAlive) await rooms.touch(tx, room)
-      return this.#claimOldest(tx, room, request)
+      return this.#claimOldest(tx, room, request, moment)
     }
     const senders = new Consumer({ handle, roomId, labels }).ownSenders
     return rooms.enter(roomId, look, { handle, senders })
@@ -91,9 +91,11 @@ export class Tasks {
     tx: RoomTransaction,
     room: Room,
     { handle, labels, leaseMs = LEASE_MS }: LocalClaimRequest,
+    moment: Moment,
   ): Promise<Claim> {
     const now = this.#options.clock.now()
-    const oldestSeq = await tx.oldestSeq()
+    // As the service does: the cursor of a claim that was parked stays where it was when the claim arrived.
+    const oldestSeq = moment === 'woken' ? undefined : await tx.oldestSeq()
     const known = (await tx.consumer(handle)) ?? new Consumer({ handle, roomId: room.id })
     const consumer = oldestSeq === undefined ? known.named(labels) : known.named(labels).from(oldestSeq)
     const seen = { exists: true, cursor: consumer.cursor, lastSeq: room.lastSeq }

@@ -1,6 +1,23 @@
 import { hash } from 'node:crypto'
 import type { HttpAnswer } from '../../../shared/http/routes.js'
 
+/** Headers of every answer, event streams included. The values are the service's. */
+export const SECURITY_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'X-Frame-Options': 'DENY',
+  'Permissions-Policy': 'clipboard-read=(self), clipboard-write=(self)',
+  'Content-Security-Policy': [
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline'",
+    "style-src 'self' 'unsafe-inline' https://fonts.googleapis.com",
+    "font-src 'self' https://fonts.gstatic.com",
+    "img-src 'self' data:",
+    "connect-src 'self' ws: wss:",
+    "frame-ancestors 'none'",
+  ].join('; '),
+}
+
 /** A JSON answer as the service's framework writes it, its weak entity tag included. */
 export function answer(
   status: number,
@@ -12,10 +29,10 @@ export function answer(
 }
 
 /** A JSON answer that all is well, of JSON that is written already. */
-export function encoded(text: string): HttpAnswer {
+export function encoded(text: string, headers: Record<string, string> = {}): HttpAnswer {
   return {
     status: 200,
-    headers: { 'Content-Type': 'application/json; charset=utf-8', ETag: entityTag(text) },
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ETag: entityTag(text), ...headers },
     body: text,
   }
 }

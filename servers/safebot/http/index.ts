@@ -4,26 +4,16 @@ import type { HttpCall } from '../../../shared/http/http-call.js'
 import { openApiRoute } from '../../../shared/http/openapi-route.js'
 import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
 import type { Instance } from '../../../shared/instance.js'
-import { isObject } from '../../../shared/util/is-object.js'
 import type { Contract } from '../contract.js'
 import { type Identity, looseHandle } from '../domain/model.js'
 import { noSuchHandle, ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
-import { answer, encoded, textAnswer } from './answer.js'
+import { answer, encoded, SECURITY_HEADERS, textAnswer } from './answer.js'
 import { type Fields, readFields, UnreadableBody } from './body.js'
 import { claimingRoutes } from './claiming.js'
 import { addressOf, type RestKit } from './context.js'
 import { messageRoutes, readingRoutes } from './messages.js'
 import { presenceRoutes } from './presence.js'
-
-/** As the service sends them with every answer. */
-const SECURITY_HEADERS = {
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'X-Frame-Options': 'DENY',
-  'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
-  'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'",
-}
 
 export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
   instance: Instance
@@ -51,7 +41,11 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
       ...presenceRoutes(kit),
       ...claimingRoutes(kit),
       ...aboutRoutes(kit),
-      openApiRoute('/api/openapi.json', async () => (await import('./openapi.js')).openApi(url), encoded),
+      openApiRoute(
+        '/api/openapi.json',
+        async () => (await import('./openapi.js')).openApi(url),
+        text => encoded(text, { 'Cache-Control': 'public, max-age=60' }),
+      ),
     ],
     nameOf,
     headers: () => SECURITY_HEADERS,
@@ -108,13 +102,17 @@ function aboutRoutes({ local, clock }: RestKit): Route[] {
       method: 'GET',
       path: '/api/status',
       run: async () =>
-        answer(200, {
-          ok: true,
-          started_at: startedAt,
-          uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
-          rooms: (await local.store.usage()).rooms,
-          node_version: process.version,
-        }),
+        answer(
+          200,
+          {
+            ok: true,
+            started_at: startedAt,
+            uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
+            rooms: (await local.store.usage()).rooms,
+            node_version: process.version,
+          },
+          { 'Cache-Control': 'public, max-age=30' },
+        ),
     },
   ]
 }
@@ -136,7 +134,7 @@ function identityRoutes(kit: RestKit): Route[] {
           signPub: sign_pub,
           ts: register_ts,
           sig: register_sig,
-          bio: isObject(meta) ? meta.bio : undefined,
+          meta,
         })
         return answer(201, { ok: true, handle: identity.handle, registered_at: identity.registeredAt })
       },

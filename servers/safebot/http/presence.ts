@@ -5,16 +5,13 @@ import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
 import { ROOM_ID } from '../domain/model.js'
-import type { Gathering, Guise, Participant } from '../domain/presence.js'
+import { type Gathering, type Guise, type Participant, readName } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
-import { answer } from './answer.js'
+import { answer, SECURITY_HEADERS } from './answer.js'
 import { readFields } from './body.js'
 import { addressOf, numberOf, type RestKit, roomOf } from './context.js'
 import { readMessage } from './messages.js'
-
-/** What may be shown as a name: letters and digits of Latin-1, and four signs. */
-const NAME = /^[A-Za-z0-9@._\u00a0-\u00ff-]{1,64}$/
 
 const BOX_PUB_BYTES = 32
 
@@ -42,13 +39,15 @@ export function presenceRoutes(kit: RestKit): Route[] {
       path: '/api/rooms/:room/listening',
       bodyLimit: BODY_LIMIT,
       async run(call) {
-        const { name, box_pub } = readFields(call)
+        const { name: askedName, box_pub } = readFields(call)
         const roomId = roomOf(call)
-        const there = isName(name)
-          ? await local.listening(roomId, name, readBoxPub(box_pub))
-          : (await local.status(roomId)) !== undefined
+        const name = readName(askedName)
+        const there =
+          name === undefined
+            ? (await local.status(roomId)) !== undefined
+            : await local.listening(roomId, name, readBoxPub(box_pub))
         if (!there) return answer(404, { error: 'no such room' })
-        return isName(name) ? answer(200, { ok: true }) : answer(400, { error: 'bad name' })
+        return name === undefined ? answer(400, { error: 'bad name' }) : answer(200, { ok: true })
       },
     },
   ]
@@ -58,7 +57,7 @@ export function presenceRoutes(kit: RestKit): Route[] {
 async function follow({ local, machine }: RestKit, call: HttpCall): Promise<void> {
   const { response, signal } = call
   const roomId = roomOf(call)
-  const stream = new SseStream(response, machine, {})
+  const stream = new SseStream(response, machine, SECURITY_HEADERS)
   const arrival = { after: numberOf(call, 'after', 0), ...guiseOf(call) }
   try {
     for await (const event of local.feeds.follow(roomId, arrival, signal)) {
@@ -73,12 +72,7 @@ async function follow({ local, machine }: RestKit, call: HttpCall): Promise<void
 }
 
 function guiseOf({ query }: HttpCall): Guise {
-  const name = query.get('name')
-  return { name: isName(name) ? name : undefined, boxPub: readBoxPub(query.get('box_pub')) }
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && NAME.test(value)
+  return { name: readName(query.get('name')), boxPub: readBoxPub(query.get('box_pub')) }
 }
 
 /** Of 32 bytes, in either alphabet, padded or not. */

@@ -15,7 +15,7 @@ export const registration = z
     handle: z.string().describe('2 to 32 of a-z 0-9 _ -, beginning with a letter or digit'),
     box_pub: base64.describe('X25519 key, 32 bytes'),
     sign_pub: base64.describe('Ed25519 key, 32 bytes'),
-    register_ts: instant.describe('Within 60 s of the service'),
+    register_ts: instant.describe('Within 60 s of the clock of the service, or of its machine'),
     register_sig: base64.describe('Of "register <handle> <register_ts> <box_pub> <sign_pub>"'),
     meta: z.object({ bio: z.string().optional() }).optional(),
   })

@@ -41,8 +41,8 @@ export class MemoryStore implements SafebotStore {
     return this.#tables.identities.size
   }
 
-  async useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean> {
-    return this.#nonces[kind].use(used, capacity)
+  async useNonce(kind: NonceKind, used: UsedNonce, capacity: number, machineNow: number): Promise<boolean> {
+    return this.#nonces[kind].use(used, capacity, machineNow)
   }
 
   hold(roomId: string, since: number): undefined {

@@ -64,9 +64,10 @@ export interface SafebotStore {
    * Takes note of a nonce; tells whether it may be used: it is new, and there is room to remember it.
    *
    * @param used with the present instant, milliseconds since the epoch
-   * @param capacity how many are kept for one owner; Infinity: any number
+   * @param capacity how many one owner may use in `REMEMBERED_MS`; Infinity: any number
+   * @param machineNow the present instant by the machine's time, milliseconds since the epoch; see `isRemembered`
    */
-  useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean>
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number, machineNow: number): Promise<boolean>
 
   /** This process holds a room, from an instant on; undefined: that is noted already. */
   hold(roomId: string, since: number): Promise<void> | undefined

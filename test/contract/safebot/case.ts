@@ -25,3 +25,10 @@ export interface Case {
 export function refused(request: string, status: number, error: string, send: Case['send']): Case {
   return { request, status, body: { error }, send }
 }
+
+/** Ways to write a signature that are not canonical, or not in the usual alphabet, and good all the same. */
+export const LAX_SIGNATURES: readonly [how: string, write: (sig: string) => string][] = [
+  ['without its padding', sig => sig.replace(/=+$/, '')],
+  ['with characters behind it', sig => `${sig}junk`],
+  ['in the URL-safe alphabet', sig => sig.replaceAll('+', '-').replaceAll('/', '_')],
+]

@@ -49,11 +49,68 @@ export const identities: Case[] = [
     status: 200,
     body: expect.objectContaining({ handle: 'alice' }),
   },
+  ...[
+    [['dora'], 'dora'],
+    [[[['dora']]], 'dora'],
+    [77, '77'],
+  ].map(
+    ([handle, text]): Case => ({
+      request: `a registration of ${JSON.stringify(handle)}`,
+      send: ({ carol }) => carol.post(REGISTER, { ...carol.registration({ handle: String(text) }), handle }),
+      status: 201,
+      body: { ok: true, handle: text, registered_at: expect.any(Number) },
+    }),
+  ),
+  ...[
+    [{ bio: 'hi' }, { bio: 'hi' }],
+    [{ bio: 'x'.repeat(281) }, { bio: 'x'.repeat(280) }],
+    [{ bio: 5 }, { bio: '5' }],
+    [{ bio: true }, { bio: 'true' }],
+    [{ bio: null }, { bio: '' }],
+    [{ bio: [] }, { bio: '' }],
+    [{ bio: ['x'] }, { bio: '' }],
+    [{}, { bio: '' }],
+    ['hi', {}],
+    [null, {}],
+  ].map(
+    ([meta, kept]): Case => ({
+      request: `a look-up after a registration with meta ${JSON.stringify(meta)}`.slice(0, 80),
+      async send(world) {
+        expect((await register(world, { meta })).status).toBe(201)
+        return world.carol.get('/api/identity/carol')
+      },
+      status: 200,
+      body: expect.objectContaining({ handle: 'carol', meta: kept }),
+    }),
+  ),
+  {
+    request: 'a registration signed with the machine’s time',
+    send: ({ carol, instance }) => carol.post(REGISTER, carol.registration({ ts: instance.machine.now() })),
+    status: 201,
+    body: expect.objectContaining({ ok: true }),
+  },
   refused('a look-up of nobody', 404, 'no such handle', ({ carol }) => carol.get('/api/identity/carol')),
-  ...['Carol', 'c', '-carol', '_carol', 'c'.repeat(33), 'ca rol', '', 7, null].map(handle =>
+  ...[
+    'Carol',
+    'c',
+    '-carol',
+    '_carol',
+    'c'.repeat(33),
+    'ca rol',
+    '',
+    7,
+    null,
+    [],
+    ['carol', 'dora'],
+    [['admin', 1]],
+    { a: 1 },
+  ].map(handle =>
     refused(`a registration of ${JSON.stringify(handle)}`, 400, 'invalid handle', world =>
       register(world, { handle }),
     ),
+  ),
+  refused('a registration of ["admin"]', 409, 'handle reserved', world =>
+    register(world, { handle: ['admin'] }),
   ),
   ...['anon', 'admin', 'safebot', 'system', 'root', 'support', 'help', 'demo', 'echo'].map(handle =>
     refused(`a registration of ${handle}`, 409, 'handle reserved', ({ carol }) =>
@@ -78,6 +135,17 @@ export const identities: Case[] = [
     expect((await carol.post(REGISTER, body)).status).toBe(201)
     return carol.post(REGISTER, body)
   }),
+  refused(
+    'the same registration again, its signature in the other alphabet',
+    409,
+    'handle taken',
+    async ({ carol }) => {
+      const body = carol.registration()
+      expect((await carol.post(REGISTER, body)).status).toBe(201)
+      const register_sig = body.register_sig.replaceAll('+', '-').replaceAll('/', '_')
+      return carol.post(REGISTER, { ...body, register_sig })
+    },
+  ),
   refused("the owner's registration with a stale time", 409, 'handle taken', ({ alice }) =>
     alice.post(REGISTER, alice.registration({ ts: alice.now() - 60_001 })),
   ),

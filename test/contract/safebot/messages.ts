@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { anyCipher } from '../../support/clients/safebot-agent.js'
-import { type Case, refused, type World } from './case.js'
+import { type Case, LAX_SIGNATURES, refused, type World } from './case.js'
 
 const posted = { ok: true, id: expect.stringMatching(/^[0-9a-f-]{36}$/), seq: expect.any(Number) }
 const SIGNED_ONLY = 'signed_only: this room requires sender_sig from a registered @handle'
@@ -27,10 +27,11 @@ export const messages: Case[] = [
   ),
   taken('131,072 characters of ciphertext', world => say(world, { ciphertext: chars(131_072) })),
   bad('131,076 characters of ciphertext', world => say(world, { ciphertext: chars(131_076) })),
-  ...['', 'AAA', 'AAA=A', 'AAB=', 'A A=', '====', 'AA+_', 'ÄÄÄÄ', null, 7, ['AAAA']].map(ciphertext =>
+  ...['', 'AAA', 'AAA=A', 'AAB=', 'A A=', '====', 'ÄÄÄÄ', null, 7, ['AAAA']].map(ciphertext =>
     bad(`the ciphertext ${JSON.stringify(ciphertext)}`, world => say(world, { ciphertext })),
   ),
   taken('a ciphertext in the URL-safe alphabet', world => say(world, { ciphertext: '-_-_' })),
+  taken('a ciphertext in both alphabets', world => say(world, { ciphertext: 'AA+_' })),
   ...[23, 25].map(bytes =>
     bad(`a nonce of ${bytes} bytes`, world => say(world, { nonce: Buffer.alloc(bytes).toString('base64') })),
   ),
@@ -64,6 +65,23 @@ export const messages: Case[] = [
       return alice.say(room, cipher, alice.vouching(room, cipher.ciphertext, { ts }))
     }),
   ),
+  ...LAX_SIGNATURES.map(([how, write]) =>
+    taken(`a message whose signature is written ${how}`, ({ alice, room }) => {
+      const cipher = anyCipher()
+      const vouching = alice.vouching(room, cipher.ciphertext)
+      return alice.say(room, cipher, { ...vouching, sender_sig: write(vouching.sender_sig) })
+    }),
+  ),
+  taken('a message signed at a time with letters behind it', world => {
+    const ts = world.alice.now()
+    const cipher = anyCipher()
+    const vouching = world.alice.vouching(world.room, cipher.ciphertext, { ts })
+    return world.alice.say(world.room, cipher, { ...vouching, sender_ts: `${ts}junk` })
+  }),
+  taken('a message signed with the machine’s time', ({ alice, room, instance }) => {
+    const cipher = anyCipher()
+    return alice.say(room, cipher, alice.vouching(room, cipher.ciphertext, { ts: instance.machine.now() }))
+  }),
   refused('a signed message again', 401, 'bad sender_sig', async ({ alice, room }) => {
     const cipher = anyCipher()
     const vouching = alice.vouching(room, cipher.ciphertext)

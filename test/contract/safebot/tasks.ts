@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { RawAnswer } from '../../support/clients/raw-http.js'
 import { anyCipher, freshNonce } from '../../support/clients/safebot-agent.js'
-import { type Case, refused, type World } from './case.js'
+import { type Case, LAX_SIGNATURES, refused, type World } from './case.js'
 
 const UNSIGNED = 'bad or missing signature'
 const STALE = 'stale or unknown claim'
@@ -22,6 +22,21 @@ const claimSigned = (request: string, sign: (world: World, target: string) => Re
     await tasked(world)
     return world.alice.post(claimPath(world), { handle: 'alice' }, sign(world, claimPath(world)))
   })
+
+/** A claim by Alice of a task that is there, its good signature and time written by `write`. */
+const claimWritten = (request: string, write: (sig: string, ts: number) => string): Case => ({
+  request,
+  status: 200,
+  body: expect.objectContaining({ claim_id: expect.any(String) }),
+  async send(world) {
+    await tasked(world)
+    const { alice } = world
+    const target = claimPath(world)
+    const [ts, nonce] = [alice.now(), freshNonce()]
+    const sig = alice.sign(`POST ${target} ${ts} ${nonce}`)
+    return alice.post(target, { handle: 'alice' }, { authorization: `SafeBot n=${nonce},${write(sig, ts)}` })
+  },
+})
 
 const acked = (advanced: boolean) => ({ ok: true, advanced, cursor: expect.any(Number) })
 
@@ -118,6 +133,19 @@ export const tasks: Case[] = [
       return alice.post(target, { handle: 'alice' }, { authorization })
     },
   },
+  ...LAX_SIGNATURES.map(([how, write]) =>
+    claimWritten(`a claim whose signature is written ${how}`, (sig, ts) => `sig=${write(sig)},ts=${ts}`),
+  ),
+  claimWritten('a claim signed at a time with letters behind it', (sig, ts) => `sig=${sig},ts=${ts}junk`),
+  {
+    request: 'a claim signed with the machine’s time',
+    status: 200,
+    body: expect.objectContaining({ claim_id: expect.any(String) }),
+    async send(world) {
+      await tasked(world)
+      return world.alice.signed(claimPath(world), {}, { ts: world.instance.machine.now() })
+    },
+  },
   ...['abc', 'x'.repeat(65)].flatMap(room =>
     ['claim', 'ack'].map(path =>
       refused(`${path} in ${room}, unsigned`, 400, 'bad roomId', ({ alice }) =>
@@ -185,9 +213,10 @@ export const tasks: Case[] = [
   ack('an ack of another claim', 409, stale, () => ({ claim_id: 'another' })),
   ack('an ack without a claim', 409, stale, () => ({ claim_id: undefined })),
   ack('an ack of a later seq', 409, stale, claimed => ({ seq: seqOf(claimed) + 1 })),
-  ...[0, undefined, 'x', null, -1].map(seq =>
+  ...[0, undefined, 'x', null].map(seq =>
     ack(`an ack of seq ${JSON.stringify(seq)}`, 409, stale, () => ({ seq })),
   ),
+  ack('an ack of seq -1', 200, acked(false), () => ({ seq: -1 })),
   {
     request: 'an ack where nothing was ever claimed',
     send: ({ alice, room }) => alice.ack(room, { claim_id: 'x', seq: 7 }),

@@ -180,7 +180,7 @@ describe('a connected agent', () => {
     expect(textOf(await call(boss, 'next_task', { url }))).toMatch(/^\[seq=\d+\] @worker ✓: it is me/)
   })
 
-  it('signs by the time of the service, which may be years and hours away', async () => {
+  it('works at a service whose clock is years and hours away', async () => {
     const { clock, boss, worker, url, warnings } = await connected()
     for (let day = 0; day < 3; day++) {
       await say(boss, url, `day ${day}`)

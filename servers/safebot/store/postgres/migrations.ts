@@ -86,4 +86,9 @@ export const SAFEBOT_MIGRATIONS: readonly Migration[] = [
       CREATE TABLE bases (origin text COLLATE "C" PRIMARY KEY);
       ${CREATE_ENTER_ROOM}`,
   },
+  {
+    name: 'safebot-2',
+    // The last instant at which the signature is fresh. Nonces from before are remembered by the time of their use.
+    sql: 'ALTER TABLE used_nonces ADD COLUMN fresh_until bigint NOT NULL DEFAULT 0',
+  },
 ]

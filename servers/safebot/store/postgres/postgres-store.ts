@@ -73,8 +73,8 @@ export class PostgresStore implements SafebotStore {
     return this.#identities.count()
   }
 
-  useNonce(kind: NonceKind, used: UsedNonce, capacity: number): Promise<boolean> {
-    return this.#nonces.use(kind, used, capacity)
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number, machineNow: number): Promise<boolean> {
+    return this.#nonces.use(kind, used, capacity, machineNow)
   }
 
   hold(roomId: string, since: number): Promise<void> {

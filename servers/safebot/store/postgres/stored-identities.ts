@@ -56,21 +56,25 @@ export function readIdentity({ handle, box_pub, sign_pub, registered_at, meta }:
   return { handle, boxPub: box_pub, signPub: sign_pub, registeredAt: registered_at, meta: known }
 }
 
-/** Takes note of a nonce at $4, unless there is one from after $5: whoever comes second gets no row. */
+/**
+ * Adds a nonce at $4 that is fresh until $5, unless the same nonce is remembered (see `isRemembered`): used after $6,
+ * or fresh at $7. Of two at once, the second gets no row.
+ */
 const USE = `
-  INSERT INTO used_nonces (kind, owner, nonce, at) %
-  ON CONFLICT (kind, owner, nonce) DO UPDATE SET at = excluded.at WHERE used_nonces.at <= $5
+  INSERT INTO used_nonces (kind, owner, nonce, at, fresh_until) %
+  ON CONFLICT (kind, owner, nonce) DO UPDATE SET at = excluded.at, fresh_until = excluded.fresh_until
+    WHERE used_nonces.at <= $6 AND used_nonces.fresh_until < $7
   RETURNING at`
 
-const USE_NONCE = statement(USE.replace('%', 'VALUES ($1, $2, $3, $4)'))
+const USE_NONCE = statement(USE.replace('%', 'VALUES ($1, $2, $3, $4, $5)'))
 const USE_ONE_OF_MANY = statement(
   USE.replace(
     '%',
-    `SELECT $1, $2, $3, $4 WHERE
-       (SELECT count(*) FROM used_nonces WHERE kind = $1 AND owner = $2 AND at > $5) < $6`,
+    `SELECT $1, $2, $3, $4, $5 WHERE
+       (SELECT count(*) FROM used_nonces WHERE kind = $1 AND owner = $2 AND at > $6) < $8`,
   ),
 )
-const FORGET_OLD = statement('DELETE FROM used_nonces WHERE at <= $1')
+const FORGET_OLD = statement('DELETE FROM used_nonces WHERE at <= $1 AND fresh_until < $2')
 
 /** The nonces that have been used up, on whichever replica. */
 export class StoredNonces {
@@ -81,9 +85,15 @@ export class StoredNonces {
     this.#database = database
   }
 
-  async use(kind: NonceKind, { owner, nonce, at: now }: UsedNonce, capacity: number): Promise<boolean> {
-    this.#sweep(now)
-    const asked = [kind, owner, nonce, now, now - REMEMBERED_MS]
+  async use(
+    kind: NonceKind,
+    { owner, nonce, at: now, freshUntil }: UsedNonce,
+    capacity: number,
+    machineNow: number,
+  ): Promise<boolean> {
+    const passed = Math.floor(Math.min(now, machineNow))
+    this.#sweep(now, passed)
+    const asked = [kind, owner, nonce, now, freshUntil, now - REMEMBERED_MS, passed]
     if (capacity === Number.POSITIVE_INFINITY)
       return (await this.#database.write(USE_NONCE, asked)).length > 0
     return this.#database.transaction(async tx => {
@@ -93,11 +103,11 @@ export class StoredNonces {
   }
 
   /** Lets go of those that can be used no more anyway. */
-  #sweep(now: number): void {
+  #sweep(now: number, passed: number): void {
     if (now - this.#sweptAt < REMEMBERED_MS) return
     this.#sweptAt = now
     // What it could not do, the next one will.
-    this.#database.write(FORGET_OLD, [now - REMEMBERED_MS]).catch(() => undefined)
+    this.#database.write(FORGET_OLD, [now - REMEMBERED_MS, passed]).catch(() => undefined)
   }
 }
 

@@ -45,7 +45,7 @@ export function dump(database: StoreDatabase): Promise<SafebotTables> {
       tx.query<InRoom<MessageRow> & Untyped>(MESSAGES),
       tx.query<InRoom<ConsumerRow> & Untyped>(CONSUMERS),
       tx.query<IdentityRow & Untyped>(IDENTITIES),
-      tx.query<UsedNonce & { kind: NonceKind } & Untyped>(NONCES),
+      tx.query<Omit<UsedNonce, 'freshUntil'> & { kind: NonceKind; fresh_until: number } & Untyped>(NONCES),
       tx.query<{ room_id: string; at: number }>(HELD),
       tx.query<{ room_id: string; at: number }>(RELEASED),
     ])
@@ -54,7 +54,9 @@ export function dump(database: StoreDatabase): Promise<SafebotTables> {
     const used = (kind: NonceKind) =>
       nonces
         .filter(nonce => nonce.kind === kind)
-        .map(({ owner, nonce, at }): UsedNonce => ({ owner, nonce, at }))
+        .map(
+          ({ owner, nonce, at, fresh_until }): UsedNonce => ({ owner, nonce, at, freshUntil: fresh_until }),
+        )
     const instants = ({ room_id, at }: { room_id: string; at: number }) => [room_id, at] as const
     return {
       rooms: rooms.map(row => ({ room: readRoom(row), messages: buffers.get(row.room_id) ?? [] })),
@@ -131,7 +133,9 @@ function tableRows(
       claim_order: at - consumers.length,
     })),
     identities: identities.map(identityRow),
-    used_nonces: NONCE_KINDS.flatMap(kind => nonces[kind].map(used => ({ kind, ...used }))),
+    used_nonces: NONCE_KINDS.flatMap(kind =>
+      nonces[kind].map(({ freshUntil, ...used }) => ({ kind, ...used, fresh_until: freshUntil })),
+    ),
     holds: holdRows(holdings, replica),
   }
 }

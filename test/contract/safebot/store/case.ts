@@ -78,8 +78,8 @@ export const TABLES: SafebotTables = {
     { handle: 'carol', boxPub: 'box', signPub: 'sign', registeredAt: NOW + 1, meta: {} },
   ],
   nonces: {
-    requests: [{ owner: 'bob', nonce: 'n-1', at: NOW }],
-    messages: [{ owner: 'bob', nonce: 'n-1', at: NOW + 1 }],
+    requests: [{ owner: 'bob', nonce: 'n-1', at: NOW, freshUntil: NOW + 60_000 }],
+    messages: [{ owner: 'bob', nonce: 'n-1', at: NOW + 1, freshUntil: NOW + 60_001 }],
     registrations: [],
   },
   holdings: { held: [[ROOM, NOW]], released: [['room-2', NOW + 2]] },

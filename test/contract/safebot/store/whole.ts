@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { REMEMBERED_MS } from '../../../../servers/safebot/domain/nonces.js'
-import { fill, inRoom, message, NOW, ROOM, type StoreCase, TABLES } from './case.js'
+import { fill, HOUR, inRoom, message, NOW, ROOM, type StoreCase, TABLES } from './case.js'
 
 const [bob, carol] = TABLES.identities
 
@@ -22,7 +22,7 @@ export const whole: StoreCase[] = [
     it: 'lets a nonce be used once by its owner, for as long as it could be used again',
     async shows(store) {
       const use = (owner: string, nonce: string, now: number, kind: 'requests' | 'messages' = 'requests') =>
-        store.useNonce(kind, { owner, nonce, at: now }, Number.POSITIVE_INFINITY)
+        store.useNonce(kind, { owner, nonce, at: now, freshUntil: now }, Number.POSITIVE_INFINITY, now)
       const many = await Promise.all(Array.from({ length: 5 }, () => use('bob', 'n-1', NOW)))
       expect(many.filter(Boolean)).toHaveLength(1)
       expect(await use('carol', 'n-1', NOW)).toBe(true)
@@ -36,12 +36,42 @@ export const whole: StoreCase[] = [
     it: 'remembers so many nonces of an owner, and no more, until the first of them is old',
     async shows(store) {
       const use = (nonce: string, now: number) =>
-        store.useNonce('requests', { owner: 'bob', nonce, at: now }, 3)
+        store.useNonce('requests', { owner: 'bob', nonce, at: now, freshUntil: now }, 3, now)
       const many = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(nonce => use(nonce, NOW)))
       expect(many.filter(Boolean)).toHaveLength(3)
       expect(await use('f', NOW + REMEMBERED_MS - 1)).toBe(false)
       expect(await use('f', NOW + REMEMBERED_MS)).toBe(true)
-      expect(await store.useNonce('requests', { owner: 'carol', nonce: 'a', at: NOW }, 3)).toBe(true)
+      const byCarol = { owner: 'carol', nonce: 'a', at: NOW, freshUntil: NOW }
+      expect(await store.useNonce('requests', byCarol, 3, NOW)).toBe(true)
+    },
+  },
+  {
+    it: 'refuses a nonce until both clocks have passed the time for which its signature is fresh',
+    async shows(store) {
+      const freshUntil = NOW + 10 * REMEMBERED_MS
+      const use = (now: number, machineNow: number) =>
+        store.useNonce('requests', { owner: 'bob', nonce: 'n', at: now, freshUntil }, 3, machineNow)
+      expect(await use(NOW, freshUntil)).toBe(true)
+      expect(await use(NOW + REMEMBERED_MS, freshUntil + 1)).toBe(false)
+      expect(await use(freshUntil, freshUntil + 1)).toBe(false)
+      expect(await use(freshUntil + 1, freshUntil)).toBe(false)
+      expect(await use(freshUntil + 1, freshUntil + 1)).toBe(true)
+    },
+  },
+  {
+    it: 'counts only the nonces of the last 120 s by the instance, though it remembers others',
+    async shows(store) {
+      const freshUntil = NOW + HOUR
+      const use = (nonce: string, now: number) =>
+        store.useNonce('messages', { owner: 'bob', nonce, at: now, freshUntil }, 2, NOW + 2 * HOUR)
+      expect([await use('a', NOW), await use('b', NOW), await use('c', NOW)]).toEqual([true, true, false])
+      const later = NOW + REMEMBERED_MS
+      expect([await use('c', later), await use('a', later), await use('d', later)]).toEqual([
+        true,
+        false,
+        true,
+      ])
+      expect(await use('e', later)).toBe(false)
     },
   },
   {
@@ -68,7 +98,7 @@ export const whole: StoreCase[] = [
     it: 'gives back all that it was given, any number of times, and nothing of what it held before',
     async shows(store) {
       await fill(store, [message(1)], 'room-of-before')
-      await store.useNonce('registrations', { owner: 'bob', nonce: 'n', at: NOW }, 10)
+      await store.useNonce('registrations', { owner: 'bob', nonce: 'n', at: NOW, freshUntil: NOW }, 10, NOW)
       await store.load(TABLES)
       expect(await store.dump()).toEqual(TABLES)
       await inRoom(store, tx => tx.append(message(3)))

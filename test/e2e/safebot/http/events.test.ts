@@ -50,7 +50,7 @@ describe('the events of a room', () => {
         roomId: ROOM,
         size: 1,
         last_seq: Object(second.json).seq,
-        participants: [{ name: 'bob', last_seen_ms_ago: 0 }],
+        participants: [],
       },
       {
         type: 'presence',
@@ -112,6 +112,40 @@ describe('the events of a room', () => {
     second.drop()
     await until(() => presence(first)?.size === 1)
     first.drop()
+  })
+
+  it('tell a newcomer first who was there before, with the newcomer in the count alone', async () => {
+    const { agent } = await startSafebot()
+    const alice = await agent('alice')
+    const first = await follow(alice.base, '?name=alice')
+    await first.has('"presence"')
+    const second = await follow(alice.base, '?name=bob')
+    await second.has('"presence"')
+    const [ready] = eventsOf(second)
+    expect(ready).toEqual({
+      type: 'ready',
+      roomId: ROOM,
+      size: 2,
+      last_seq: 0,
+      participants: [{ name: 'alice', last_seen_ms_ago: 0 }],
+    })
+    expect(presence(second)).toMatchObject({ size: 2, names: ['alice', 'bob'] })
+    for (const open of [first, second]) open.drop()
+  })
+
+  it.each([
+    ['Алиса', 'Алиса'],
+    ['日本', '日本'],
+    ['x'.repeat(65), 'x'.repeat(64)],
+  ])('show a participant named %.10s', async (name, shown) => {
+    const { agent } = await startSafebot()
+    const alice = await agent('alice')
+    const stream = await follow(alice.base, `?name=${encodeURIComponent(name)}`)
+    await stream.has('"presence"')
+    expect(presence(stream)).toMatchObject({ names: [shown] })
+    await alice.post(`/api/rooms/${ROOM}/listening`, { name: `b${name}` })
+    await stream.has(`"b${shown.slice(0, 63)}"`)
+    stream.drop()
   })
 
   it('show for 60 s who says that it listens, without counting it in', async () => {

@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest'
+import { Keys } from '../../../servers/safebot/domain/keys.js'
+import { Signatures } from '../../../servers/safebot/domain/signatures.js'
+import { MemoryStore } from '../../../servers/safebot/store/memory.js'
+import { Clock } from '../../../shared/clock/clock.js'
+import { SafebotAgent } from '../../support/clients/safebot-agent.js'
+
+const START = Date.parse('2026-01-01T00:00:00Z')
+const HOUR = 60 * 60_000
+const TARGET = '/api/rooms/room-1/claim'
+
+/** Signatures of alice, checked by a clock at {@link START} and a machine that is an hour ahead of it. */
+function signatures(capacity: number | null = null) {
+  const clock = new Clock({ mode: 'manual', start: START })
+  const machine = new Clock({ mode: 'manual', start: START + HOUR })
+  const signatures = new Signatures({ store: new MemoryStore(), clock, machine, keys: new Keys(), capacity })
+  const alice = new SafebotAgent('', 'alice', () => machine.now())
+  const { handle, boxPub, signPub } = alice
+  const identity = { handle, boxPub, signPub, registeredAt: START, meta: {} }
+  let nonces = 0
+  const sign = (ts: number) => {
+    const nonce = `nonce-of-request-${++nonces}`
+    return { ts: String(ts), nonce, sig: alice.sign(`POST ${TARGET} ${ts} ${nonce}`) }
+  }
+  const covers = (signature: ReturnType<typeof sign>) =>
+    signatures.coversRequest(identity, signature, 'POST', TARGET)
+  return { clock, machine, sign, covers }
+}
+
+it.each([
+  ['the instance’s clock', START],
+  ['the machine’s time', START + HOUR],
+])('accepts a timestamp within 60 s of %s, and no other', async (_, now) => {
+  const { sign, covers } = signatures()
+  expect(await covers(sign(now - 60_000))).toBe(true)
+  expect(await covers(sign(now + 60_000))).toBe(true)
+  expect(await covers(sign(now - 60_001))).toBe(false)
+  expect(await covers(sign(now + 60_001))).toBe(false)
+})
+
+it('refuses a nonce of the machine’s time again when the clock has caught up with it', async () => {
+  const { clock, machine, sign, covers } = signatures()
+  const signature = sign(machine.now())
+  expect(await covers(signature)).toBe(true)
+  await machine.advance(HOUR)
+  await clock.advance(HOUR)
+  await covers(sign(clock.now()))
+  expect(await covers(signature)).toBe(false)
+})
+
+it('refuses a nonce of the clock’s time again when the machine has caught up with it', async () => {
+  const { clock, machine, sign, covers } = signatures()
+  await clock.advance(2 * HOUR)
+  const signature = sign(clock.now())
+  expect(await covers(signature)).toBe(true)
+  await clock.advance(HOUR)
+  await machine.advance(HOUR)
+  await covers(sign(clock.now()))
+  expect(await covers(signature)).toBe(false)
+})
+
+it('lets a handle sign as often as its contract says every 120 s of the instance, by whichever time', async () => {
+  const { clock, machine, sign, covers } = signatures(2)
+  const signNow = () => covers(sign(machine.now()))
+  expect([await signNow(), await signNow(), await signNow()]).toEqual([true, true, false])
+  await clock.advance(120_000)
+  expect([await signNow(), await signNow(), await signNow()]).toEqual([true, true, false])
+})
