@@ -67,7 +67,25 @@ export function toolError(text: string): CallToolResult {
 
 /** Draft 7, named in `$schema`: the one dialect that every published client validates with. */
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSchema {
-  return { ...z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeBounds }), type: 'object' }
+  const generated = z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeBounds })
+  const portable = Object.entries(generated).map(([key, value]) => [key, expandTypeLists(value)])
+  return { ...Object.fromEntries(portable), type: 'object' }
+}
+
+/**
+ * Replaces each `type: ['string', 'null']` in a schema by an `anyOf` of single types, which means the same.
+ *
+ * Clients that map a schema to types of their own read `type` as one string, and the MCP Inspector flags a list.
+ */
+function expandTypeLists(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(expandTypeLists)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const expanded = Object.entries(schema).map(([key, value]) =>
+    key === 'type' && Array.isArray(value)
+      ? ['anyOf', value.map(type => ({ type }))]
+      : [key, expandTypeLists(value)],
+  )
+  return Object.fromEntries(expanded)
 }
 
 /** zod bounds every integer by what a double can hold: true, and no news to a reader. */

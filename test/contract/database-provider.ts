@@ -34,6 +34,17 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       expect((await client.query('SELECT body FROM notes')).rows).toEqual([{ body: 'three' }])
     })
 
+    it('hands out a URL of user, password, address and database alone', async () => {
+      const { spec, url } = await provisioned()
+      const { protocol, search, pathname, username } = new URL(url)
+      expect({ protocol, search, pathname, username }).toEqual({
+        protocol: 'postgres:',
+        search: '',
+        pathname: `/${spec.name}`,
+        username: spec.user,
+      })
+    })
+
     it('lets the owner create schemas, types and functions, and nothing beyond the database', async () => {
       const client = await connect((await provisioned()).url)
       await client.query(`CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('good', 'bad')`)

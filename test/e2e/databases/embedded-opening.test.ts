@@ -84,8 +84,7 @@ describe('the opening of an embedded database', () => {
     })
     const port = await gateway.listen(0)
     cleanUp.push(() => gateway.close())
-    const client = () =>
-      new TestClient(`postgres://${user}:secret@127.0.0.1:${port}/postgres?sslmode=disable`)
+    const client = () => new TestClient(`postgres://${user}:secret@127.0.0.1:${port}/postgres`)
     return { machine, opening, session, client }
   }
 

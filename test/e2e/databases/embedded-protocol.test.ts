@@ -37,7 +37,7 @@ describe('the embedded databases’ gateway', () => {
     machine.close()
   })
 
-  const secure = () => url.replace('sslmode=disable', 'uselibpqcompat=true&sslmode=require')
+  const secure = () => `${url}?uselibpqcompat=true&sslmode=require`
 
   it('speaks TLS to who asks for it', async () => {
     const client = await connect(secure())
@@ -66,9 +66,8 @@ describe('the embedded databases’ gateway', () => {
   })
 
   it('certifies itself for who wants to check', async () => {
-    const [connectionString] = url.split('?')
     const checking = async (ca: string | undefined) => {
-      const client = new TestClient({ connectionString, ssl: { ca } })
+      const client = new TestClient({ connectionString: url, ssl: { ca } })
       clients.push(client)
       await client.connect()
       return client.value('SELECT 1')
@@ -99,6 +98,13 @@ describe('the embedded databases’ gateway', () => {
   ])('tells a stranger who sends %s what is wrong, and hangs up', async (_what, bytes, code) => {
     expect((await talk(port, bytes)).toString('latin1')).toContain(`C${code}\0`)
     expect(await (await connect()).value('SELECT 1')).toBe(1)
+  })
+
+  it('negotiates a newer protocol, and options, down to version 3.0', async () => {
+    const bytes = startup({ user: 'a', '_pq_.novelty': '1' }, 2)
+    const answer = await talk(port, Buffer.concat([bytes, frame('Q', 'SELECT 1')]))
+    const negotiated = frame('v', int32(3 << 16), int32(1), '_pq_.novelty')
+    expect(answer.subarray(0, negotiated.length)).toEqual(negotiated)
   })
 
   it('hangs up on a stranger who says nothing', async () => {
@@ -185,7 +191,7 @@ describe('the embedded databases’ gateway', () => {
   })
 
   it('reports settings the client should know', async () => {
-    const client = await connect(`${url}&application_name=reporter`)
+    const client = await connect(`${url}?application_name=reporter`)
     const reported = new Map<string, string>()
     client.connection.on('parameterStatus', ({ parameterName, parameterValue }) =>
       reported.set(parameterName, parameterValue),
@@ -197,9 +203,9 @@ describe('the embedded databases’ gateway', () => {
   })
 })
 
-function startup(parameters: Record<string, string>): Buffer {
+function startup(parameters: Record<string, string>, minorVersion = 0): Buffer {
   const pairs = Object.entries(parameters).map(([name, value]) => `${name}\0${value}\0`)
-  const body = Buffer.concat([int32(3 << 16), Buffer.from(`${pairs.join('')}\0`)])
+  const body = Buffer.concat([int32((3 << 16) + minorVersion), Buffer.from(`${pairs.join('')}\0`)])
   return Buffer.concat([int32(body.length + 4), body])
 }
 

@@ -43,6 +43,17 @@ describe('embedded databases', () => {
     machine.close()
   })
 
+  it('restores a dump: the extension’s comment can be set, and it can be dropped and created again', async () => {
+    const client = await connect()
+    await client.query('DROP EXTENSION IF EXISTS vector')
+    await client.query('CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public')
+    await client.query(`COMMENT ON EXTENSION vector IS 'restored'`)
+    expect(await client.value(`SELECT obj_description(oid) FROM pg_extension WHERE extname = 'vector'`)).toBe(
+      'restored',
+    )
+    expect(await client.value(`SELECT '[1,2]'::vector <-> '[1,3]'`)).toBe(1)
+  })
+
   it('has pgvector without asking for it', async () => {
     const client = await connect()
     await client.query('CREATE EXTENSION IF NOT EXISTS vector')
@@ -62,6 +73,37 @@ describe('embedded databases', () => {
     await a.query('COMMIT')
     expect(await b.value('SELECT count(*)::int FROM t')).toBe(1)
     expect(await b.value('SELECT $1::int', [2])).toBe(2)
+  })
+
+  it('names Flyway’s setting to a connection that waits for a transaction', async () => {
+    const [a, b] = [await connect(), await connect()]
+    await a.query('BEGIN; SELECT pg_try_advisory_xact_lock(1)')
+    const waiting = b.query('SELECT 1')
+    waiting.catch(() => undefined)
+    await advanceUntil(machine, 5_000, codeOf(waiting))
+    await expect(waiting).rejects.toMatchObject({
+      message: 'another connection has held a transaction open for more than 5000 ms',
+      hint: expect.stringContaining('flyway.postgresql.transactional.lock=false'),
+    })
+    await a.query('ROLLBACK')
+  })
+
+  it('does not speak of a transaction to a connection that waits for a single statement', async () => {
+    const [a, b] = [await connect(), await connect()]
+    const before = machine.pending
+    const running = codeOf(a.query('SELECT pg_sleep(60)'))
+    await machine.whenPending(before + 1)
+    const waiting = b.query('SELECT 1')
+    waiting.catch(() => undefined)
+    await machine.whenPending(before + 2)
+    await machine.advance(5_000)
+    await expect(waiting).rejects.toMatchObject({
+      code: '55P03',
+      message: 'the statements of other connections have kept the database busy for more than 5000 ms',
+      hint: expect.stringContaining('pg_cancel_backend'),
+    })
+    await cancel(a)
+    expect(await running).toBe('57014')
   })
 
   it('lets who waits in time go on after the transaction', async () => {
@@ -111,7 +153,7 @@ describe('embedded databases', () => {
       const running = codeOf(b.query('SELECT pg_sleep(60)'))
       await cancel(b)
       expect(await running).toBe('57014')
-      const hasty = await connect(`${url}&options=-c%20work_mem%3D2MB`)
+      const hasty = await connect(`${url}?options=-c%20work_mem%3D2MB`)
       hasty.connection.query('COPY t FROM STDIN')
       await new Promise(resolve => hasty.connection.stream.write('', resolve))
       hasty.connection.stream.destroy()
@@ -245,10 +287,10 @@ describe('embedded databases', () => {
   })
 
   it('gives start-up settings and options, and refuses bad ones', async () => {
-    const client = await connect(`${url}&options=-c%20work_mem%3D2MB%20-c%20TimeZone%3DAsia/Tokyo`)
+    const client = await connect(`${url}?options=-c%20work_mem%3D2MB%20-c%20TimeZone%3DAsia/Tokyo`)
     expect(await client.value('SHOW work_mem')).toBe('2MB')
     expect(await client.value('SHOW TimeZone')).toBe('Asia/Tokyo')
-    const bad = await connect(`${url}&options=-c%20nonsense%3D1`)
+    const bad = await connect(`${url}?options=-c%20nonsense%3D1`)
     expect(await codeOf(bad.query('SELECT 1'))).toBe('42704')
   })
 

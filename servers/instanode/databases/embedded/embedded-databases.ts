@@ -20,7 +20,9 @@ import { DirectoryLock, directorySize, makeDataDirectory } from './data-director
 import { Engine } from './engine/engine.js'
 import { type DatabaseRecord, IndexFile } from './index-file.js'
 import { WaitedTooLong } from './session/engine-room.js'
-import { Session, type SessionTimes } from './session/session.js'
+import { TERMINATED } from './session/interruption.js'
+import { Session } from './session/session.js'
+import type { SessionTimes } from './session/session-options.js'
 import { christen, Spares } from './spare.js'
 import { makeTemporaryDirectory, removeTemporaryDirectory } from './temporary-directory.js'
 import { Gateway } from './wire/gateway.js'
@@ -29,8 +31,6 @@ interface Database {
   record: DatabaseRecord
   session: Session
 }
-
-const TERMINATED = { code: '57P01', message: 'terminating connection due to administrator command' }
 
 /** Directories of databases under the data directory; others there are not touched. */
 const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
@@ -133,10 +133,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#spares.prepare()
     const { host = '127.0.0.1' } = this.#options
     const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
-    // node-postgres reads sslmode=require as verify-full, which no self-made certificate passes; TLS is there for who asks.
-    return {
-      url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}?sslmode=disable`,
-    }
+    // No sslmode: node-postgres reads "require" as verify-full, which no self-made certificate passes. TLS is offered.
+    return { url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}` }
   }
 
   /** Makes a database, or leaves nothing behind. Aborting the signal ends the engine under it. */
@@ -336,8 +334,8 @@ async function still(
     if (!(error instanceof WaitedTooLong)) throw error
     throw new Refusal(
       'database_busy',
-      `a connection holds a transaction open in ${name}, which cannot be copied meanwhile`,
-      'end the transaction, or the connection, and try again',
+      `a connection runs a statement or holds a transaction open in ${name}, which cannot be copied meanwhile`,
+      'end the statement or the transaction, or the connection, and try again',
     )
   }
 }

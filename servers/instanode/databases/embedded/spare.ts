@@ -128,7 +128,8 @@ export class Spares {
  * Gives an empty database its name and its owner, 5 to 20 ms.
  *
  * A database cannot be renamed from within, so the catalogue is written to; the open session goes by the number, the next
- * one by the name. The owner gets what the real service grants: to log in, and nothing beyond this database.
+ * one by the name. The owner gets what the real service grants: to log in, and nothing beyond this database. It owns the
+ * extension `vector` as if it had created it, or a restored dump could not set the extension's comment.
  *
  * @param name checked: `db_` and 12 hexadecimal digits
  * @param user checked: `usr_` and 12 hexadecimal digits
@@ -141,7 +142,8 @@ export async function christen(engine: Engine, name: string, user: string): Prom
   const statement = frame(
     'Q',
     `CREATE ROLE ${user} LOGIN;
-     UPDATE pg_database SET datname = '${name}', datdba = '${user}'::regrole WHERE oid = 5`,
+     UPDATE pg_database SET datname = '${name}', datdba = '${user}'::regrole WHERE oid = 5;
+     UPDATE pg_extension SET extowner = '${user}'::regrole WHERE extname = 'vector'`,
   )
   await engine.run(statement, Number.POSITIVE_INFINITY, answers)
   if (answers.error !== undefined)

@@ -71,6 +71,7 @@ export class Backend {
     const guard = new StorageGuard(join(start.directory, DATABASE_DIRECTORY))
     const files: EngineFiles = engine.Module.FS
     guard.attach(files)
+    trustVector(files)
     return new Backend(engine, guard, io)
   }
 
@@ -136,6 +137,15 @@ export class Backend {
   }
 }
 
+/** The extension's control file, in the engine's own file system. */
+const VECTOR_CONTROL = '/pglite/share/postgresql/extension/vector.control'
+
+/** Lets the owner of the database create the extension again after dropping it, as `pg_dump --clean` does. */
+function trustVector(files: EngineFiles): void {
+  const control = files.readFile(VECTOR_CONTROL, { encoding: 'utf8' })
+  files.writeFile(VECTOR_CONTROL, `${control}\ntrusted = true\n`)
+}
+
 function isErrorRecovery(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'status' in error && error.status === ERROR_RECOVERY
 }
@@ -150,6 +160,8 @@ function startupPacket(): Buffer {
 /** The part of Emscripten's file system that is used here. */
 interface EngineFiles {
   filesystems: { NODEFS: { stream_ops: { write: WriteFile } } }
+  readFile(path: string, options: { encoding: 'utf8' }): string
+  writeFile(path: string, data: string): void
   ErrnoError: new (errno: number) => Error
 }
 

@@ -14,6 +14,12 @@ export const RESTARTED: Complaint = {
   hint: 'Connect again.',
 }
 
+/** An administrator, or another connection of the same owner, has ended the connection. */
+export const TERMINATED: Complaint = {
+  code: '57P01',
+  message: 'terminating connection due to administrator command',
+}
+
 /**
  * Stops a running batch: on its client's request or when its time is up. First Postgres is asked; if it does not notice,
  * the engine is ended, since nothing else reaches it.
@@ -98,23 +104,44 @@ export function notOpened(error: unknown): Complaint {
       }
 }
 
+/** What a client is told whose statement is stopped before it has begun. */
+export const CANCELLED: Complaint = { code: '57014', message: 'canceling statement due to user request' }
+
 /** Thrown to a client whose statement is stopped before it has begun. */
 export class Cancelled extends Error {}
+
+/** Why the session is not free: for a client's transaction, a client's single statement, or work on the files. */
+export type Occupation = 'transaction' | 'statement' | 'upkeep'
+
+const BUSY = {
+  transaction: {
+    message: 'another connection has held a transaction open for more than',
+    detail:
+      'An embedded database has one session: while a transaction is open, other connections wait for it.',
+    // Flyway locks on one connection, in a transaction, and migrates on another.
+    hint: 'End the transaction first, use its own connection for this statement, or run against a real PostgreSQL server. For Flyway, set flyway.postgresql.transactional.lock=false.',
+  },
+  statement: {
+    message: 'the statements of other connections have kept the database busy for more than',
+    detail: 'An embedded database has one session: while a statement runs, other connections wait for it.',
+    hint: 'Try again when the statement has ended, cancel it with pg_cancel_backend, or run against a real PostgreSQL server.',
+  },
+  upkeep: {
+    message: 'the database has been copied or cleaned up for more than',
+    detail: 'An embedded database has one session, which is not free meanwhile.',
+    hint: 'Try again.',
+  },
+}
 
 /**
  * What a client is told whose batch did not get its turn.
  *
  * @param error why
  * @param waitLimitMs how long it may wait
+ * @param occupation what it has waited for
  */
-export function waitedInVain(error: unknown, waitLimitMs: number): Complaint {
-  if (!(error instanceof WaitedTooLong))
-    return { code: '57014', message: 'canceling statement due to user request' }
-  return {
-    code: '55P03',
-    message: `another connection has held a transaction open for more than ${waitLimitMs} ms`,
-    detail:
-      'An embedded database has one session: while a transaction is open, other connections wait for it.',
-    hint: 'End the transaction first, use its own connection for this statement, or run against a real PostgreSQL server.',
-  }
+export function waitedInVain(error: unknown, waitLimitMs: number, occupation: Occupation): Complaint {
+  if (!(error instanceof WaitedTooLong)) return CANCELLED
+  const { message, detail, hint } = BUSY[occupation]
+  return { code: '55P03', message: `${message} ${waitLimitMs} ms`, detail, hint }
 }

@@ -1,42 +1,26 @@
-import type { Clock, Wakeup } from '../../../../../shared/clock/clock.js'
+import type { Wakeup } from '../../../../../shared/clock/clock.js'
 import { LimitExceeded, withinLimit } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
 import type { Complaint } from '../wire/answers.js'
 import { type Frame, frame } from '../wire/frames.js'
+import { answerBackendCalls } from './backend-calls.js'
 import { BatchAnswers } from './batch-answers.js'
 import { Channels, channelOf, from } from './channels.js'
 import { EngineRoom, Turn } from './engine-room.js'
 import type { Guest } from './guest.js'
-import { Cancelled, Interruption, notOpened, RESTARTED, waitedInVain } from './interruption.js'
+import {
+  CANCELLED,
+  Cancelled,
+  Interruption,
+  notOpened,
+  type Occupation,
+  RESTARTED,
+  TERMINATED,
+  waitedInVain,
+} from './interruption.js'
+import type { SessionOptions } from './session-options.js'
 import { SettingsInForce } from './settings-in-force.js'
 import { onlyFrees, withoutPromotion } from './statements.js'
-
-export interface SessionTimes {
-  /** How long a client waits for another's transaction before it gets 55P03, in milliseconds. */
-  waitLimitMs: number
-  /** What a client starts with as `statement_timeout`. */
-  statementTimeoutMs: number
-  /** How long Postgres has to notice a cancel before its engine is ended. */
-  cancelGraceMs: number
-  /** How long opening the engine may take before its clients get 57P03. */
-  openingLimitMs: number
-  /** How long copying the database's files may take. */
-  copyLimitMs: number
-  /** Vacuuming waits until nothing has run for so long. */
-  idleMs: number
-  /** Without a client for so long, the engine ends; its directory stays. */
-  hibernateAfterMs: number
-}
-
-export interface SessionOptions {
-  machine: Clock
-  times: SessionTimes
-  user: string
-  /** Aborting the signal ends the attempt. */
-  open(signal: AbortSignal): Promise<Engine>
-  /** An engine whose memory has grown past this is replaced between two transactions: it never shrinks. Bytes. */
-  memoryLimit: number
-}
 
 /**
  * One database's session, shared by its clients in turns.
@@ -55,6 +39,8 @@ export class Session {
   readonly #channels = new Channels<Guest>()
   readonly #settings: SettingsInForce
   #running: { guest: Guest; interruption: Interruption } | undefined
+  /** The status in which the last batch of the turn's holder ended: of its transaction, or undefined if the batch is open. */
+  #status: string | undefined = 'I'
   /** Whose batch is under way, from waiting for the turn to passing it on. */
   readonly #executing = new Set<Guest>()
   /** Whose batch is to be stopped before the engine has been given it. */
@@ -109,6 +95,16 @@ export class Session {
 
   /** Runs a client's batch in its turn. Never rejects: the client is told. */
   async execute(guest: Guest, batch: readonly Frame[]): Promise<void> {
+    const answers = answerBackendCalls(batch, {
+      statements: guest.statements,
+      status: this.#turn.holder === guest ? this.#status : 'I',
+      pid: guest.pid,
+      signal: (pid, terminate) => this.#signal(pid, terminate),
+    })
+    if (answers !== undefined) {
+      guest.send(answers)
+      return
+    }
     this.#executing.add(guest)
     await this.#inTurn(guest, batch)
     this.#executing.delete(guest)
@@ -120,7 +116,7 @@ export class Session {
     try {
       await this.#turn.take(guest, this.#options.times.waitLimitMs)
     } catch (error) {
-      guest.refuse(waitedInVain(error, this.#options.times.waitLimitMs))
+      guest.refuse(waitedInVain(error, this.#options.times.waitLimitMs, this.#occupation))
       return
     }
     let open = true
@@ -129,7 +125,7 @@ export class Session {
       const engine = await this.#room.awake()
       open = await this.#settings.enter(guest)
       if (this.#cancelled.delete(guest)) {
-        guest.refuse(waitedInVain(new Cancelled(), this.#options.times.waitLimitMs))
+        guest.refuse(CANCELLED)
         open = false
       }
       // Who has gone meanwhile is not run for: a COPY would wait for its data for ever.
@@ -203,10 +199,28 @@ export class Session {
 
   /** Ends every connection, and what it does; the database stays. */
   dismiss(complaint: Complaint): void {
-    for (const guest of this.#guests) {
-      guest.fatal(complaint)
-      this.cancel(guest)
-    }
+    for (const guest of this.#guests) this.#dismiss(guest, complaint)
+  }
+
+  #dismiss(guest: Guest, complaint: Complaint): void {
+    guest.fatal(complaint)
+    this.cancel(guest)
+  }
+
+  /** Cancels what a connection does, or ends the connection. @returns false if there is no such connection */
+  #signal(pid: number, terminate: boolean): boolean {
+    const target = [...this.#guests].find(guest => guest.pid === pid)
+    if (target === undefined) return false
+    if (terminate) this.#dismiss(target, TERMINATED)
+    else this.cancel(target)
+    return true
+  }
+
+  /** What the holder of the turn keeps the others waiting with. */
+  get #occupation(): Occupation {
+    const { holder } = this.#turn
+    if (![...this.#guests].some(guest => guest === holder)) return 'upkeep'
+    return this.#status === 'I' ? 'statement' : 'transaction'
   }
 
   /** Ends every connection and the engine. */
@@ -248,6 +262,7 @@ export class Session {
     }
     if (answers.failed) guest.statements.failed(rewritten, answers.parsed)
     await this.#follow(guest, sql, answers)
+    this.#status = answers.status
     return answers.status !== 'I'
   }
 
@@ -304,6 +319,7 @@ export class Session {
     } catch {
       // A lost engine: the next client finds a new one.
     }
+    this.#status = 'I'
     this.#turn.pass()
     this.#rest()
   }

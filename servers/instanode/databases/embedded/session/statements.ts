@@ -75,6 +75,17 @@ export class Statements {
     this.#present.clear()
   }
 
+  /** What a statement says, or undefined if there is none of that name. */
+  textOf(name: string): string | undefined {
+    return this.#parsed.get(name)?.sql
+  }
+
+  /** Keeps the statements of a batch that the engine was not given, so that a later batch can refer to them. */
+  note(frames: readonly Frame[]): void {
+    const { restored, parsed } = this.rewrite(frames)
+    for (const name of [...restored, ...parsed.map(({ name }) => name)]) this.#present.delete(name)
+  }
+
   /** The unnamed one was overwritten by somebody else. */
   lostUnnamed(): void {
     this.#present.delete('')

@@ -70,6 +70,12 @@ export function int32(value: number): Buffer {
   return bytes
 }
 
+export function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeInt16BE(value)
+  return bytes
+}
+
 /** A zero-terminated string at `at`, and where the next thing begins. */
 export function readCstring(bytes: Buffer, at: number): { text: string; next: number } {
   const end = bytes.indexOf(0, at)

@@ -197,9 +197,9 @@ class Handshake {
     this.#endPoint = certificate.endPoint
   }
 
-  /** NegotiateProtocolVersion: 3.0 it is, and none of these options. */
+  /** Answers with NegotiateProtocolVersion: the newest version spoken here, and the options that are not known. */
   #negotiate(options: string[]): void {
-    this.#socket.write(frame('v', int32(0), int32(options.length), ...options))
+    this.#socket.write(frame('v', int32(PROTOCOL_3 << 16), int32(options.length), ...options))
   }
 
   async #authenticate(user: string): Promise<void> {
