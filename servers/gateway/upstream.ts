@@ -13,7 +13,6 @@ import { checkBearer, type Grant, type Grants, SessionOwners } from './grants.js
 import type { GatewayOptions } from './options.js'
 import { CallerHeaders } from './proxy/forwarded-headers.js'
 import { HttpProxy } from './proxy/http-proxy.js'
-import { HttpUpstream } from './proxy/http-upstream.js'
 import { ChildUpstream } from './stdio/child-upstream.js'
 import { HttpLinks } from './stdio/http-link.js'
 import type { Upstream } from './stdio/link.js'
@@ -52,6 +51,8 @@ async function behindUrl(
   around: Surroundings,
 ): Promise<Behind> {
   const { gate, grants, machine, log } = around
+  // Loads undici, which an upstream on a pipe does not need.
+  const { HttpUpstream } = await import('./proxy/http-upstream.js')
   const upstream = new HttpUpstream(readUpstreamUrl(text))
   const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
   await upstream.reach()

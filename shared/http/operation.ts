@@ -116,30 +116,23 @@ function bodyOf(call: HttpCall, schema: z.ZodType, code: string): unknown {
  * @throws Refusal `bad_json`
  */
 export function parseBody(text: string): unknown {
-  if (depthOf(text) > DEEPEST) {
-    throw new Refusal('bad_json', `the body is nested more than ${DEEPEST} levels deep`, 'send it flatter')
-  }
+  let body: unknown
   try {
-    return JSON.parse(text)
+    body = JSON.parse(text)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new Refusal('bad_json', `the body is no JSON: ${why}`, 'send JSON, e.g. with curl -d')
   }
+  if (isDeeperThan(body, DEEPEST)) {
+    throw new Refusal('bad_json', `the body is nested more than ${DEEPEST} levels deep`, 'send it flatter')
+  }
+  return body
 }
 
-/** How deep the brackets outside of strings are nested. One pass: whatever is sent, it takes no longer than it is long. */
-function depthOf(text: string): number {
-  let depth = 0
-  let deepest = 0
-  let quoted = false
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at]
-    if (char === '"') quoted = !quoted
-    else if (quoted) at += char === '\\' ? 1 : 0
-    else if (char === '[' || char === '{') deepest = Math.max(deepest, ++depth)
-    else if (char === ']' || char === '}') depth--
-  }
-  return deepest
+/** Returns whether a value is nested more than that many levels deep. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some(item => isDeeperThan(item, levels - 1))
 }
 
 /**

@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser'
 import { z } from 'zod'
 import { entryJson } from '../../../shared/journal/entry.js'
 import { approval } from '../../../shared/schemas/approval.js'
@@ -26,30 +27,19 @@ export interface ServerEvent {
   data: unknown
 }
 
-/** Reads the events of a stream; comments, which keep it open, are passed over. */
+/** Reads the events of a stream. Comments, and events without a name, are left out. */
 export async function* serverEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
+  const events: ServerEvent[] = []
+  const parser = createParser({
+    onEvent({ event: type, id = '', data }) {
+      if (type !== undefined) events.push({ type, id, data: JSON.parse(data || '{}') })
+    },
+  })
   const decoder = new TextDecoder()
-  let text = ''
   for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true })
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const event = eventOf(text.slice(0, end))
-      text = text.slice(end + 2)
-      if (event !== undefined) yield event
-    }
+    parser.feed(decoder.decode(chunk, { stream: true }))
+    yield* events.splice(0)
   }
-}
-
-function eventOf(block: string): ServerEvent | undefined {
-  const fields = new Map(
-    block.split('\n').map(line => {
-      const colon = line.indexOf(': ')
-      return [line.slice(0, colon), line.slice(colon + 2)] as const
-    }),
-  )
-  const type = fields.get('event')
-  if (type === undefined) return undefined
-  return { type, id: fields.get('id') ?? '', data: JSON.parse(fields.get('data') ?? '{}') }
 }
 
 export type GatewayEvent = z.infer<typeof gatewayEvent>

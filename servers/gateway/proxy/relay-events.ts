@@ -36,19 +36,19 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
     response.once('drain', () => body.resume())
   }
   const sink: EventSink = {
-    comment: text => write(`:${text}\n\n`),
+    comment: text => write(`: ${text}\n\n`),
+    retry: ms => write(`retry: ${ms}\n\n`),
     tooLong: () => breakOff('sent an event that is too long to be looked at'),
     event(event: ServerEvent) {
       if (over) return
       if (event.id !== undefined) resumable = true
-      const data = event.data?.trim() ?? ''
-      if (data === '') {
+      if (event.data.trim() === '') {
         write(eventText(event))
         return
       }
       let message: unknown
       try {
-        message = JSON.parse(data)
+        message = JSON.parse(event.data)
       } catch {
         breakOff('sent an event that is not JSON')
         return

@@ -1,5 +1,6 @@
 import type { Transform } from 'node:stream'
 import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import type { Dispatcher } from 'undici'
 
 export interface BodySink {
   data(piece: Buffer): void
@@ -8,30 +9,23 @@ export interface BodySink {
   broken(): void
 }
 
-/** Where a body comes from. */
-export interface BodySource {
-  pause(): void
-  resume(): void
-  /** Nobody reads on: the connection is dropped. */
-  destroy(): void
-}
-
 /** The body of an answer, decompressed: each piece as soon as it can be read. It is to be read as soon as it is given. */
 export class AnswerBody {
-  readonly #source: BodySource
+  readonly #source: Dispatcher.DispatchController
   readonly #decoder: Transform | undefined
   #sink: BodySink | undefined
   #over = false
 
-  constructor(source: BodySource, encoding: string | undefined) {
+  /** @param source the request that the body answers */
+  constructor(source: Dispatcher.DispatchController, encoding: string) {
     this.#source = source
     const decoder = decoderOf(encoding)
     this.#decoder = decoder
     decoder?.on('data', (piece: Buffer) => this.#sink?.data(piece))
     decoder?.on('end', () => this.#end())
     decoder?.on('error', () => {
-      source.destroy()
       this.fail()
+      source.abort(new Error('the body cannot be decompressed'))
     })
     decoder?.on('drain', () => source.resume())
   }
@@ -46,21 +40,19 @@ export class AnswerBody {
   }
 
   pause(): void {
-    if (this.#decoder === undefined) this.#source.pause()
-    else this.#decoder.pause()
+    if (!this.#over) (this.#decoder ?? this.#source).pause()
   }
 
   resume(): void {
-    if (this.#decoder === undefined) this.#source.resume()
-    else this.#decoder.resume()
+    if (!this.#over) (this.#decoder ?? this.#source).resume()
   }
 
-  /** What is still to come is of no interest. */
+  /** Drops the connection: the rest of the body is of no interest. */
   destroy(): void {
     if (this.#over) return
     this.#over = true
     this.#decoder?.destroy()
-    this.#source.destroy()
+    this.#source.abort(new Error('the body is not read to its end'))
   }
 
   /** A piece has come in. */
@@ -95,7 +87,7 @@ export class AnswerBody {
  * What takes the compression off a body, each piece as soon as it can be: an event must not wait for the
  * next. A policy that looked at compressed bytes would see nothing in them. Undefined where there is none.
  */
-function decoderOf(encoding = 'identity'): Transform | undefined {
+function decoderOf(encoding: string): Transform | undefined {
   const name = encoding.trim().toLowerCase()
   if (name === 'gzip' || name === 'x-gzip') return createGunzip({ flush: constants.Z_SYNC_FLUSH })
   if (name === 'deflate') return createInflate({ flush: constants.Z_SYNC_FLUSH })

@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { UpstreamAnswer } from './http-upstream.js'
+import type { ServerResponse } from 'node:http'
+import type { AnswerHeaders, UpstreamAnswer } from './http-upstream.js'
 
 /** What of an upstream's headers a caller gets to see: no cookie, and nothing about one connection or one encoding. */
 const PASSED = [
@@ -45,7 +45,7 @@ export function sendJson(
 
 /** Whether the upstream answers with a stream of events. */
 export function isEventStream({ headers }: UpstreamAnswer): boolean {
-  return /^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')
+  return /^text\/event-stream\s*(;|$)/i.test(String(headers['content-type'] ?? ''))
 }
 
 /** `: ` and the beginning of a body, on one line; empty if the body is. */
@@ -54,7 +54,7 @@ export function excerpt(text: string): string {
   return short === '' ? '' : `: ${short}`
 }
 
-export function passedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+export function passedHeaders(headers: AnswerHeaders): Record<string, string> {
   const passed: Record<string, string> = {}
   for (const name of PASSED) {
     const value = headers[name]

@@ -302,8 +302,9 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
   }
   const reader = new EventReader({
     comment: () => undefined,
+    retry: () => undefined,
     tooLong: () => end('sent an event that is too long to be looked at'),
-    event: ({ data = '' }) => {
+    event: ({ data }) => {
       if (over || data.trim() === '') return
       const messages = parsed(data)
       if (messages === undefined) end('sent an event that is not JSON')

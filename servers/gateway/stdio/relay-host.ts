@@ -135,7 +135,7 @@ export class RelayHost implements MessageHost<Grant> {
   #wrong(message: unknown, raw: string): string | undefined {
     // Every message of a batch comes with the whole of it.
     if (raw !== this.#soundText) {
-      const key = repeatedKey(raw)
+      const key = repeatedKey(raw, message)
       if (key !== undefined) return repeatedText(key)
       this.#soundText = raw
     }

@@ -112,8 +112,9 @@ function messagesOf(text: string): unknown[] {
 function eventsOf(text: string): unknown[] {
   const messages: unknown[] = []
   const reader = new EventReader({
-    event: ({ data }) => messages.push(...messagesOf(data ?? '')),
+    event: ({ data }) => messages.push(...messagesOf(data)),
     comment: () => undefined,
+    retry: () => undefined,
     tooLong: () => undefined,
   })
   reader.push(Buffer.from(text))

@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { defined } from '../../../shared/util/defined.js'
 import { pause } from './retry.js'
@@ -12,8 +13,8 @@ const NO_REPLAY = Number.MAX_SAFE_INTEGER
 /** What the service sends once somebody is in the room. */
 const READY = '"type":"ready"'
 
-/** As much of the stream's beginning as is searched for it. */
-const MAX_BEGINNING_CHARS = 256 * 1024
+/** The most characters of one event before that one. */
+const MAX_EVENT_CHARS = 256 * 1024
 
 /** How long a call waits for its agent to be in the room, before it goes on without. */
 const SETTLE_MS = 5_000
@@ -134,19 +135,21 @@ class Stay {
   async #attempt(): Promise<boolean> {
     const { http, roomId, guise } = this.#options
     const decoder = new TextDecoder()
-    let beginning = ''
+    const parser = createParser({
+      maxBufferSize: MAX_EVENT_CHARS,
+      onEvent: ({ data }) => {
+        if (this.#connected || !data.includes(READY)) return
+        this.#connected = true
+        this.#decided.resolve()
+      },
+    })
     try {
       const query = new URLSearchParams({
         after: String(NO_REPLAY),
         ...defined({ name: guise?.name, box_pub: guise?.boxPub }),
       })
       await http.stream(`/api/rooms/${roomId}/events?${query}`, this.#ended.signal, chunk => {
-        if (this.#connected) return
-        beginning = (beginning + decoder.decode(chunk, { stream: true })).slice(-MAX_BEGINNING_CHARS)
-        if (!beginning.includes(READY)) return
-        beginning = ''
-        this.#connected = true
-        this.#decided.resolve()
+        if (!this.#connected) parser.feed(decoder.decode(chunk, { stream: true }))
       })
     } catch {
       // The call that needs the room says what is wrong with the service.

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { HttpUpstream } from '../../../servers/gateway/proxy/http-upstream.js'
 import { readAnswer } from '../../../servers/gateway/proxy/read-response.js'
+import { until } from '../../support/until.js'
 
 /** An upstream that answers every request with these pieces, byte for byte. */
 async function upstreamOf(answer: (socket: Socket, request: string) => void) {
@@ -39,6 +40,11 @@ function ask(upstream: HttpUpstream, headers: Record<string, string> = {}): Prom
   })
 }
 
+/** Resolves when the connection of the last answer can be used again: undici waits a turn of the event loop. */
+function connectionFree(): Promise<void> {
+  return new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+}
+
 /** One byte at a time, each in a turn of its own. */
 async function drip(socket: Socket, text: string | Buffer) {
   for (const byte of Buffer.from(text)) {
@@ -50,7 +56,7 @@ async function drip(socket: Socket, text: string | Buffer) {
 const good = (body: string, more = '') =>
   `HTTP/1.1 200 OK\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`
 
-describe('the gateway’s own HTTP client', () => {
+describe('the HTTP client of the gateway', () => {
   it('sends head and body, and keeps its connection', async () => {
     const requests: string[] = []
     const { upstream, connections } = await upstreamOf((socket, request) => {
@@ -58,10 +64,11 @@ describe('the gateway’s own HTTP client', () => {
       socket.write(good('one'))
     })
     expect(await ask(upstream, { a: 'b', bad: 'ü' })).toEqual([200, 'one'])
+    await connectionFree()
     expect(await ask(upstream)).toEqual([200, 'one'])
     expect(connections()).toBe(1)
     expect(requests[0]).toMatch(
-      /^POST \/mcp\?q HTTP\/1\.1\r\nhost: [\d.:]+\r\na: b\r\ncontent-length: 2\r\n\r\n/,
+      /^POST \/mcp\?q HTTP\/1\.1\r\nhost: [\d.:]+\r\nconnection: keep-alive\r\na: b\r\ncontent-length: 2\r\n\r\n/,
     )
   })
 
@@ -74,7 +81,7 @@ describe('the gateway’s own HTTP client', () => {
     ],
     ['nothing at all', 'HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n', [202, '']],
     ['a 204', 'HTTP/1.1 204 No Content\r\n\r\n', [204, '']],
-    ['a word before the answer', `HTTP/1.1 100 Continue\r\n\r\n${good('body')}`, [200, 'body']],
+    ['a word before the answer', `HTTP/1.1 103 Early Hints\r\n\r\n${good('body')}`, [200, 'body']],
     [
       'compression',
       Buffer.concat([
@@ -100,6 +107,37 @@ describe('the gateway’s own HTTP client', () => {
       'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
       [expect.stringContaining('not HTTP')],
     ],
+    [
+      'the same length twice',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab',
+      [expect.stringContaining('not HTTP')],
+    ],
+    [
+      'a length and chunks',
+      'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+      [expect.stringContaining('not HTTP')],
+    ],
+    [
+      'another transfer coding',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nab',
+      ['the upstream URL answered what is not HTTP'],
+    ],
+    [
+      'a coding beside chunked',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+      ['the upstream URL answered what is not HTTP'],
+    ],
+    [
+      'chunked twice',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      ['the upstream URL answered what is not HTTP'],
+    ],
+    [
+      'a 100 Continue that no request expects',
+      `HTTP/1.1 100 Continue\r\n\r\n${good('body')}`,
+      ['the upstream URL answered what is not HTTP'],
+    ],
+    ['another protocol', 'HTTP/1.1 101 Switching\r\n\r\n', ['the upstream URL answered what is not HTTP']],
     [
       'a length that is none',
       'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n',
@@ -158,26 +196,50 @@ describe('the gateway’s own HTTP client', () => {
     expect(connections()).toBe(2)
   })
 
+  it('drops an idle connection on which an answer comes that no request asked for', async () => {
+    const later: (() => void)[] = []
+    const { upstream, connections } = await upstreamOf(socket => {
+      socket.write(good('one'))
+      later.push(() => void socket.write(good('smuggled')))
+      if (later.length === 1) socket.on('close', () => later.push(() => undefined))
+    })
+    expect(await ask(upstream)).toEqual([200, 'one'])
+    later[0]?.()
+    await until(() => later.length === 2)
+    expect(await ask(upstream)).toEqual([200, 'one'])
+    expect(connections()).toBe(2)
+  })
+
   it('drops nobody else’s request when one that is over is aborted, and holds nobody up for a slow reader', async () => {
     const { upstream, connections } = await upstreamOf((socket, request) => {
       if (!request.includes('second')) socket.write(good('one'))
       else setImmediate(() => setImmediate(() => void socket.write(good('two'))))
     })
-    const sent = await new Promise<{ abort(): void; resume(): void }>(resolve => {
+    const sent = await new Promise<{ abort(): void; pause(): void; resume(): void }>(resolve => {
       const first = upstream.send(
         { method: 'POST', query: '', headers: {}, body: 'first' },
         {
           fail: () => undefined,
           answer: ({ body }) =>
             body.read({
-              data: () => body.pause(),
-              end: () => resolve({ abort: () => first.abort(), resume: () => body.resume() }),
+              data() {
+                body.pause()
+                setImmediate(() => body.resume())
+              },
+              end: () =>
+                resolve({
+                  abort: () => first.abort(),
+                  pause: () => body.pause(),
+                  resume: () => body.resume(),
+                }),
               broken: () => undefined,
             }),
         },
       )
     })
+    await connectionFree()
     const second = ask(upstream, { which: 'second' })
+    sent.pause()
     sent.abort()
     sent.resume()
     expect(await second).toEqual([200, 'two'])
