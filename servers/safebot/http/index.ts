@@ -25,6 +25,8 @@ const SECURITY_HEADERS = {
   'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'",
 }
 
+const HEADERS = Object.entries(SECURITY_HEADERS)
+
 export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
   instance: Instance
   contract: Contract
@@ -70,7 +72,9 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
     settings: EXPRESS_4,
     bodyLimit: BODY_LIMIT,
     parser: express.json({ limit: BODY_LIMIT, inflate: false, verify: keepRawBody }),
-    setHeaders: (_request, response) => response.set(SECURITY_HEADERS),
+    setHeaders(_request, response) {
+      for (const [header, value] of HEADERS) response.setHeader(header, value)
+    },
     callerOf,
     send: (response, value) => response.json(value),
     reject(error, _request, response, next) {
