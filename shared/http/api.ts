@@ -14,6 +14,8 @@ declare module 'express-serve-static-core' {
     rawBody: Buffer
     /** Whether the body has more bytes than the API takes. */
     bodyTooLarge: boolean
+    /** Set by the listener for a request that it does not let in. */
+    forbidden: Refusal | undefined
     /** Undefined if the API has no journal. */
     journalEntry: JournalEntry | undefined
     /** The methods of the operations at this path, in order of declaration. Set once no operation has answered. */
@@ -72,7 +74,6 @@ export function keepRawBody(request: IncomingMessage, _response: unknown, bytes:
  */
 export function createApi(options: ApiOptions): HttpHandler {
   const { name, operations, journal, stamp, bodyLimit, parser } = options
-  const forbidden = new WeakMap<IncomingMessage, Refusal>()
   const app = express()
   app.disable('x-powered-by')
   for (const [setting, value] of Object.entries({ ...EXACT, ...options.settings })) app.set(setting, value)
@@ -129,12 +130,9 @@ export function createApi(options: ApiOptions): HttpHandler {
   }
 
   const prepare: RequestHandler = async (request, response, next) => {
-    request.rawBody = EMPTY
-    request.bodyTooLarge = false
-    request.allowedMethods = []
-    const foreign = forbidden.get(request)
-    const limited = foreign === undefined ? options.rateLimit?.(request) : undefined
-    const error = foreign ?? limited ?? (await receive(request, response))
+    const { forbidden } = request
+    const limited = forbidden === undefined ? options.rateLimit?.(request) : undefined
+    const error = forbidden ?? limited ?? (await receive(request, response))
     if (limited === undefined) options.setHeaders?.(request, response)
     if (journal !== undefined) {
       const caller = options.callerOf?.(request) ?? ''
@@ -168,13 +166,23 @@ export function createApi(options: ApiOptions): HttpHandler {
   }
   app.use(reject)
 
+  function start(request: IncomingMessage, response: ServerResponse, forbidden?: Refusal): void {
+    // Before Express sets another prototype. A property that is added after that costs each request a hidden class of its own.
+    const journalEntry = undefined
+    Object.assign(request, {
+      rawBody: EMPTY,
+      bodyTooLarge: false,
+      forbidden,
+      journalEntry,
+      allowedMethods: [],
+    })
+    app(request, response)
+  }
+
   return {
     origins: options.origins ?? [],
-    handle: app,
-    rejectForbidden(request, response, why) {
-      forbidden.set(request, new Refusal('forbidden', why))
-      app(request, response)
-    },
+    handle: (request, response) => start(request, response),
+    rejectForbidden: (request, response, why) => start(request, response, new Refusal('forbidden', why)),
   }
 }
 
