@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
-import { text } from '../../shared/http/json-answers.js'
-import { type Operation, rawOperation } from '../../shared/http/operation.js'
+import { sendText } from '../../shared/http/answers.js'
+import { checkedOperation } from '../../shared/http/checked-operation.js'
+import type { Operation } from '../../shared/http/operation.js'
 import { SseStream } from '../../shared/http/sse.js'
 import { type Changed, ChangeFeed, type ChangeSource, type Teller } from './change-feed.js'
 
@@ -27,22 +28,21 @@ export function changeStream<
   Query extends z.ZodObject<{ after: z.ZodType<number | undefined> }>,
   Entry extends Changed,
 >({ path, summary, query, source, machine, tellerOf }: ChangeStreamOptions<Query, Entry>): Operation {
-  return rawOperation({
+  return checkedOperation({
     method: 'GET',
     path,
     summary,
     query,
     answer: TYPE,
-    async run(given, call) {
-      const resume = resumed(call.headers['last-event-id'])
-      if (call.method === 'HEAD') return text(200, TYPE, '')
+    run({ query: given, request, response }): undefined {
+      const resume = resumed(request.headers['last-event-id'])
+      if (request.method === 'HEAD') return sendText(response, 200, TYPE, '')
       const tell = tellerOf(given)
       // From a seq on means: all that is kept of those, and whatever becomes of them.
       const after = resume ?? (given.after === undefined ? source.changes : 0)
       const feed = new ChangeFeed(source, tell, after)
       // Of one that has hung up already nothing would tell that it has.
-      if (!call.response.closed) feed.run(new SseStream(call.response, machine, {}), call.response)
-      return undefined
+      if (!response.closed) feed.run(new SseStream(response, machine, {}), response)
     },
   })
 }

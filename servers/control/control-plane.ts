@@ -1,13 +1,12 @@
-import type { ApiFace } from '../../shared/http/api-face.js'
 import {
   approvalRoutes,
   type ControlledApprovals,
   unknownApproval,
 } from '../../shared/http/approval-routes.js'
+import { createCheckedApi } from '../../shared/http/checked-api.js'
 import { Guard } from '../../shared/http/guard.js'
-import { Listener } from '../../shared/http/listener.js'
+import { type HttpHandler, Listener } from '../../shared/http/listener.js'
 import type { Operation } from '../../shared/http/operation.js'
-import { operationsFace } from '../../shared/http/operations-face.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
 import type { Controlled, ControlledGateways } from './controlled.js'
 import { pageRoutes } from './page-files.js'
@@ -40,20 +39,20 @@ export async function openControlPlane<Snapshot>(
     name: 'control',
     // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
-    async faces(url) {
-      const face = createFace(controlled, url)
-      return { mcp: face, rest: face }
+    async handlers(url) {
+      const api = createControlApi(controlled, url)
+      return { api: async () => api }
     },
   })
   return { url: listener.url, close: () => listener.close() }
 }
 
-function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): ApiFace {
+function createControlApi<Snapshot>(controlled: Controlled<Snapshot>, url: string): HttpHandler {
   const { instance, gateways } = controlled
   const { clock, machine, log } = instance
   const operations: Operation[] = []
   operations.push(
-    ...aboutRoutes({ controlled, url, all: () => operations.map(({ description }) => description) }),
+    ...aboutRoutes({ controlled, url, all: () => operations }),
     ...clockRoutes(clock),
     ...journalRoutes(instance.journal),
     journalStreamRoute(instance),
@@ -65,16 +64,9 @@ function createFace<Snapshot>(controlled: Controlled<Snapshot>, url: string): Ap
     replicasRoute(instance),
     ...accountRoutes(controlled),
     ...snapshotRoutes(controlled),
+    ...pageRoutes(),
   )
-  return operationsFace({
-    name: 'control',
-    operations,
-    unlisted: pageRoutes(),
-    hint: 'GET / lists what there is',
-    clock,
-    machine,
-    log,
-  })
+  return createCheckedApi({ name: 'control', operations, hint: 'GET / lists what there is', log })
 }
 
 /** The approvals of all gateways as one list, each with the server it is about; their ids are unique. */

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { text } from '../../shared/http/json-answers.js'
-import type { HttpAnswer, Route } from '../../shared/http/routes.js'
+import type { Response } from 'express'
+import { sendText } from '../../shared/http/answers.js'
+import { checkedOperation } from '../../shared/http/checked-operation.js'
+import type { Operation } from '../../shared/http/operation.js'
 import { compiled } from '../../shared/util/compiled.js'
 
 /** Nothing but what this server gives: no script of its own in the page, no other host, no text that becomes markup. */
@@ -31,20 +33,26 @@ const FILES = {
   'icon.svg': 'image/svg+xml',
 } as const
 
-/** The page itself. */
-export function pageAnswer(): Promise<HttpAnswer> {
-  return fileAnswer('page.html', 'text/html; charset=utf-8')
+/** Sends the page itself. */
+export function sendPage(response: Response): Promise<undefined> {
+  return sendFile(response, 'page.html', 'text/html; charset=utf-8')
 }
 
-/** What the page asks for: nobody else has a use for it, so no list of routes names it. */
-export function pageRoutes(): Route[] {
-  return Object.entries(FILES).map(([name, type]) => ({
-    method: 'GET',
-    path: `/page/${name}`,
-    run: () => fileAnswer(name, type),
-  }))
+/** The files that the page asks for. No list of routes names them, because no other client needs them. */
+export function pageRoutes(): Operation[] {
+  return Object.entries(FILES).map(([name, type]) =>
+    checkedOperation({
+      method: 'GET',
+      path: `/page/${name}`,
+      summary: 'A file of the page',
+      answer: type,
+      hidden: true,
+      run: ({ response }) => sendFile(response, name, type),
+    }),
+  )
 }
 
-async function fileAnswer(name: string, type: string): Promise<HttpAnswer> {
-  return text(200, type, await readFile(compiled(`../page/${name}`, import.meta.url), 'utf8'), HEADERS)
+async function sendFile(response: Response, name: string, type: string): Promise<undefined> {
+  const text = await readFile(compiled(`../page/${name}`, import.meta.url), 'utf8')
+  sendText(response, 200, type, text, HEADERS)
 }

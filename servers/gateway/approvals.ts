@@ -3,7 +3,6 @@ import { Refusal } from '../../shared/errors.js'
 import { approvalRoutes, unknownApproval } from '../../shared/http/approval-routes.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
-import { operationsFace } from '../../shared/http/operations-face.js'
 import type { IdPositions, IdSource } from '../../shared/ids.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
 import type { Approval, ApprovalDecision, ApprovalState } from '../../shared/schemas/approval.js'
@@ -221,8 +220,6 @@ function sameCall(approval: Approval, { grant, tool, argsHash }: ApprovalRequest
 
 interface DecisionsOptions {
   approvals: Approvals
-  clock: Clock
-  machine: Clock
   listen: ListenOptions
   log: Log
 }
@@ -232,22 +229,13 @@ interface DecisionsOptions {
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
-export function listenForDecisions({
-  approvals,
-  clock,
-  machine,
-  listen,
-  log,
-}: DecisionsOptions): Promise<Listener> {
+export async function listenForDecisions({ approvals, listen, log }: DecisionsOptions): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
-  const face = operationsFace({
-    name: 'approvals',
-    operations: approvalRoutes(approvals),
-    hint: 'GET /approvals lists what is waiting',
-    clock,
-    machine,
-    log,
-  })
+  // A gateway on stdio has to start fast, and most have no such port.
+  const { createCheckedApi } = await import('../../shared/http/checked-api.js')
+  const operations = approvalRoutes(approvals)
+  const hint = 'GET /approvals lists what is waiting'
+  const api = createCheckedApi({ name: 'approvals', operations, hint, log })
   return Listener.open({
     host,
     port,
@@ -255,6 +243,6 @@ export function listenForDecisions({
     portOption: '--approval-port',
     // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
-    faces: async () => ({ mcp: face, rest: face }),
+    handlers: async () => ({ api: async () => api }),
   })
 }

@@ -2,8 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { Guard } from '../../shared/http/guard.js'
-import { type HttpFace, Listener } from '../../shared/http/listener.js'
-import { notFound } from '../../shared/http/not-found.js'
+import { type HttpHandler, Listener } from '../../shared/http/listener.js'
 import { IdSource } from '../../shared/ids.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import type { GatewayView } from '../../shared/schemas/gateway.js'
@@ -108,7 +107,7 @@ export class Gateway {
           port: approvalPort,
           ...defined({ host, allowedHosts }),
         }
-        gateway.#decisions = await listenForDecisions({ approvals, clock, machine, listen, log })
+        gateway.#decisions = await listenForDecisions({ approvals, listen, log })
       }
     } catch (error) {
       await gateway.close()
@@ -231,7 +230,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 function listen(
   { host = '127.0.0.1', port = 0, allowedHosts = [], portOption = '--port' }: GatewayOptions,
-  mcp: HttpFace,
+  mcp: HttpHandler,
 ): Promise<Listener> {
   return Listener.open({
     host,
@@ -239,6 +238,6 @@ function listen(
     name: 'gateway',
     portOption,
     guard: new Guard([host, ...allowedHosts]),
-    faces: async () => ({ mcp, rest: notFound }),
+    handlers: async () => ({ mcp }),
   })
 }

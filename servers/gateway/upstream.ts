@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
-import type { HttpFace } from '../../shared/http/listener.js'
+import type { HttpHandler } from '../../shared/http/listener.js'
 import type { IdSource } from '../../shared/ids.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
 import { HttpRejection } from '../../shared/mcp/http/rejection.js'
@@ -21,7 +21,7 @@ import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
 
 /** An upstream, and the ways to it: for clients over HTTP, and for a client on a pipe. */
 export interface Behind {
-  readonly face: HttpFace
+  readonly face: HttpHandler
   readonly ended: Promise<number>
   pipeHost(grant: Grant): MessageHost<Grant>
   /** Answers what is open. */
@@ -131,12 +131,12 @@ function knownBearer(grants: Grants, authorization: string | undefined): Grant {
 }
 
 /** Lets only those through to an endpoint that have a grant. */
-class GuardedFace implements HttpFace {
-  readonly #face: HttpFace
+class GuardedFace implements HttpHandler {
+  readonly #face: HttpHandler
   readonly #grants: Grants
   readonly #owners: SessionOwners
 
-  constructor(face: HttpFace, grants: Grants, owners: SessionOwners) {
+  constructor(face: HttpHandler, grants: Grants, owners: SessionOwners) {
     this.#face = face
     this.#grants = grants
     this.#owners = owners
@@ -155,7 +155,7 @@ class GuardedFace implements HttpFace {
     this.#face.handle(request, response)
   }
 
-  forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
-    this.#face.forbid(request, response, why)
+  rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void {
+    this.#face.rejectForbidden(request, response, why)
   }
 }

@@ -16,7 +16,6 @@ import { type OpenedDatabases, openDatabases } from './databases/open-databases.
 import { LocalService, type ServiceStore } from './domain/local-service.js'
 import type { Account, Delivery } from './domain/model.js'
 import { hostileService, type InstanodeHostility, tokenSecret } from './hostile.js'
-import { createRest } from './http/index.js'
 import { REQUEST_LIMIT, type RequestLimit } from './limits.js'
 import {
   DEFAULT_BASE,
@@ -177,10 +176,10 @@ export class Instanode {
       name: 'instanode',
       ids: instance.ids.stream('instanode sessions'),
       listen,
-      faces: async (url, endpoint) => {
+      handlers: async (url, endpoint) => {
         base.url = url
-        const rest = createRest({ ...this.#parts, url })
-        return { mcp: mcp ? endpoint : rest, rest }
+        const api = async () => (await import('./http/index.js')).createRest({ ...this.#parts, url })
+        return { api, ...(mcp && { mcp: endpoint }) }
       },
     })
     return this.#serving.url

@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import type { ContractName } from '../../shared/contract.js'
-import { notFound } from '../../shared/http/not-found.js'
 import type { ControlledServer, Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
@@ -13,7 +12,6 @@ import type { RemoteServices } from './client/index.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled, keysInHand } from './control.js'
 import { LocalService } from './domain/local-service.js'
-import { createRest } from './http/index.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
 import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
 import { RoomUrls } from './room-url.js'
@@ -163,11 +161,14 @@ export class Safebot {
       name: 'safebot',
       ids: instance.ids.stream('sessions'),
       listen,
-      faces: async (url, endpoint) => {
-        if (options.connect !== undefined) return { mcp: endpoint, rest: notFound }
+      handlers: async (url, endpoint) => {
+        if (options.connect !== undefined) return { mcp: endpoint }
         if (options.base === undefined) urls.moveTo(url)
         await this.#shareBase(options)
-        return { mcp: endpoint, rest: createRest({ ...this.#parts, url }) }
+        // Express is of no use to a stdio server, which has to start fast.
+        const { createRest } = await import('./http/index.js')
+        const api = createRest({ ...this.#parts, url })
+        return { mcp: endpoint, api: async () => api }
       },
     })
     return this.#serving.url

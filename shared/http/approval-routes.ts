@@ -6,7 +6,8 @@ import {
   approvalsAnswer,
   decisionRequest,
 } from '../schemas/approval.js'
-import { type Operation, operation } from './operation.js'
+import { checkedOperation } from './checked-operation.js'
+import { type Operation, paramOf } from './operation.js'
 
 /** The calls that somebody has to approve. */
 export interface ControlledApprovals {
@@ -23,14 +24,14 @@ export interface ControlledApprovals {
 /** What is waiting for an approval, and the way to decide it: on the control plane, and on a gateway's own port. */
 export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
   return [
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/approvals',
       summary: 'The calls that somebody has to approve, the oldest first',
       answer: approvalsAnswer,
       run: () => ({ approvals: approvals.list() }),
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/approvals/:id',
       summary: 'Approve or refuse a call; what is held for it goes through, or is denied',
@@ -38,7 +39,7 @@ export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
       bodyCode: 'bad_decision',
       answer: approval,
       refusals: [404, 409],
-      run: ({ body, call }) => approvals.decide(call.params.id ?? '', body.decision),
+      run: ({ body, request }) => approvals.decide(paramOf(request, 'id'), body.decision),
     }),
   ]
 }

@@ -4,13 +4,13 @@ import ipaddr from 'ipaddr.js'
 import { Refusal } from '../errors.js'
 import type { Guard } from './guard.js'
 
-/** What answers for one part of a listener. */
-export interface HttpFace {
+/** Answers the requests to one part of a listener. */
+export interface HttpHandler {
   /** Foreign origins whose pages may call this part. Default: none. */
   readonly origins?: readonly string[]
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** Answers 403, in this face's own form of error. */
-  forbid(request: IncomingMessage, response: ServerResponse, why: string): void
+  /** Answers 403, in this part's own form of error. */
+  rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void
 }
 
 export interface ListenerOptions {
@@ -23,15 +23,15 @@ export interface ListenerOptions {
   /** The option that sets its port. Default: that of its name. */
   portOption?: string
   guard: Guard
-  /** Makes the faces, once the URL is known that they may have to name. */
-  faces(url: string): Promise<Faces>
+  /** Makes the handlers, once the URL is known that they may have to name. */
+  handlers(url: string): Promise<Handlers>
 }
 
-export interface Faces {
-  /** The MCP endpoint, at `/mcp`; dispatched first, since a web framework costs more than the call itself. */
-  mcp: HttpFace
-  /** Everything else. */
-  rest: HttpFace
+export interface Handlers {
+  /** The MCP endpoint, at `/mcp`. It is dispatched first, because a web framework costs more than the call itself. Default: the handler of everything else. */
+  mcp?: HttpHandler
+  /** Makes the handler of everything else, with the first request to it: a stdio server has to start fast. Default: answers 404. */
+  api?(): Promise<HttpHandler>
 }
 
 /** One HTTP port of a server. */
@@ -57,13 +57,19 @@ export class Listener {
       server.listen({ host, port }, resolve)
     })
     const url = urlOf(server.address())
-    const making = options.faces(url)
+    const making = options.handlers(url)
+    let api: Promise<HttpHandler> | undefined
+    const loadApi = ({ api: load = async () => NOTHING }: Handlers) => {
+      api ??= load()
+      return api
+    }
     server.on('request', async (request, response) => {
-      const { mcp, rest } = await making
-      const face = isMcp(request.url) ? mcp : rest
-      const refusal = guard.refusal(request.headers, face.origins, request.rawHeaders)
-      if (refusal === undefined) face.handle(request, response)
-      else face.forbid(request, response, refusal)
+      const handlers = await making
+      const mcp = isMcp(request.url) ? handlers.mcp : undefined
+      const handler = mcp ?? (await loadApi(handlers))
+      const refusal = guard.refusal(request.headers, handler.origins, request.rawHeaders)
+      if (refusal === undefined) handler.handle(request, response)
+      else handler.rejectForbidden(request, response, refusal)
     })
     await making
     return new Listener(server, url)
@@ -87,6 +93,22 @@ export class Listener {
       setImmediate(() => this.#server.closeAllConnections())
     })
   }
+}
+
+/** Answers for a listener that has nothing beside its MCP endpoint. */
+const NOTHING: HttpHandler = {
+  handle({ method, url = '/' }, response) {
+    const path = url.replace(/\?.*$/s, '')
+    sendError(response, 404, 'not_found', `${method} ${path} is not served here: MCP is at /mcp`)
+  },
+  rejectForbidden(_request, response, why) {
+    sendError(response, 403, 'forbidden', why)
+  },
+}
+
+function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' })
+  response.end(JSON.stringify({ error: { code, message } }))
 }
 
 function isMcp(url: string | undefined): boolean {

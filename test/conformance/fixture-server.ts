@@ -1,7 +1,6 @@
 import { createInstance } from '../../servers/understudy/instance.js'
 import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
-import { notFound } from '../../shared/http/not-found.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
 import { fixtureServer } from './fixture/server.js'
@@ -35,6 +34,6 @@ const listener = await Listener.open({
   port: 0,
   name: 'fixture',
   guard: new Guard(),
-  faces: async () => ({ mcp: endpoint, rest: notFound }),
+  handlers: async () => ({ mcp: endpoint }),
 })
 process.stdout.write(`${listener.url}/mcp\n`)

@@ -1,23 +1,29 @@
-import { json, text } from '../../../shared/http/json-answers.js'
-import {
-  type Operation,
-  type OperationDescription,
-  operation,
-  rawOperation,
-} from '../../../shared/http/operation.js'
-import type { HttpAnswer } from '../../../shared/http/routes.js'
+import type { Response } from 'express'
+import { sendJson, sendText } from '../../../shared/http/answers.js'
+import { checkedOperation } from '../../../shared/http/checked-operation.js'
+import type { Operation } from '../../../shared/http/operation.js'
 import { VERSION } from '../../../shared/util/version.js'
 import type { Controlled } from '../controlled.js'
-import { pageAnswer } from '../page-files.js'
+import { sendPage } from '../page-files.js'
 import { probeAll, storeChecks } from '../readiness.js'
-import { healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
+import { errorAnswer, healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
+
+/** The meaning of each HTTP status, in the words of the document. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  400: 'Something in the request cannot be read, or names what there is not',
+  404: 'There is no such thing',
+  408: 'It did not arrive in time; the message names the nearest miss',
+  409: 'It does not fit what is now',
+  413: 'The body is too large',
+  503: 'It cannot be done now',
+}
 
 export interface AboutOptions {
   controlled: Controlled<unknown>
   /** Of the control plane. */
   url: string
   /** Every operation there is, these included. */
-  all(): readonly OperationDescription[]
+  all(): readonly Operation[]
 }
 
 /** The instance itself: is it there, could it work, how is it doing, what may be asked of it. */
@@ -25,65 +31,80 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
   const { instance, instanode, safebot } = controlled
   const { store: database, machine } = instance
   const store = database && { checks: () => storeChecks(database, machine) }
-  let described: Promise<string> | undefined
+  const description = {
+    info: {
+      title: 'The control plane of mcp-understudy',
+      version: VERSION,
+      description: 'Time, the journal, faults, overlays, state, snapshots of the stand-ins.',
+    },
+    url,
+    error: errorAnswer,
+    meanings: MEANINGS,
+  }
+  let document: Promise<object> | undefined
   return [
-    rawOperation({
+    checkedOperation({
       method: 'GET',
       path: '/',
       summary: 'What there is: this list, or in a browser a page on which to watch it',
       answer: 'text/html',
       // A browser says that it takes HTML, and nothing else does.
-      run: async (_, { headers }) =>
-        headers.accept?.includes('text/html') ? pageAnswer() : routeList(all(), instance.name),
+      run: ({ request, response }) =>
+        request.headers.accept?.includes('text/html')
+          ? sendPage(response)
+          : sendRoutes(response, all(), instance.name),
     }),
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/healthz',
       summary: 'Is there a process?',
       answer: healthAnswer,
       run: () => ({ status: 'ok', version: VERSION, instance: instance.name }) as const,
     }),
-    rawOperation({
+    checkedOperation({
       method: 'GET',
       path: '/readyz',
       summary: 'Could every server answer a call? Each is made to, and no journal hears of it',
       answer: readyAnswer,
       others: { 503: notReadyAnswer },
-      async run() {
+      async run({ response }) {
         const { checks, failed } = await probeAll(instance.machine, { instanode, safebot, store })
-        if (failed.length === 0) return json(200, { ready: true, checks })
+        if (failed.length === 0) return { ready: true as const, checks }
         const error = { code: 'not_ready', message: failed.join('; '), hint: 'the log says more' }
-        return json(503, { ready: false, checks, error })
+        return sendJson(response, 503, { ready: false, checks, error })
       },
     }),
-    rawOperation({
+    checkedOperation({
       method: 'GET',
       path: '/metrics',
       summary: 'Figures for Prometheus',
       answer: 'text/plain',
-      async run() {
+      async run({ response }) {
         const { exposed } = await import('../metrics.js')
-        return text(200, 'text/plain; version=0.0.4; charset=utf-8', await exposed(controlled))
+        const figures = await exposed(controlled)
+        return sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', figures)
       },
     }),
-    rawOperation({
+    checkedOperation({
       method: 'GET',
       path: '/openapi.json',
       summary: 'This document',
       answer: 'application/json',
-      async run() {
-        described ??= import('../openapi.js').then(({ openApi }) => JSON.stringify(openApi(all(), url)))
-        return text(200, 'application/json; charset=utf-8', `${await described}\n`)
+      run() {
+        document ??= import('../../../shared/http/openapi.js').then(({ openApi }) =>
+          openApi(all(), description),
+        )
+        return document
       },
     }),
   ]
 }
 
-/** What somebody finds who comes to the control plane without knowing it: what it is, and what may be asked of it. */
-function routeList(operations: readonly OperationDescription[], instance: string): HttpAnswer {
-  const lines = operations.map(
-    ({ method, path, summary }) => `${method.padEnd(7)}${path.padEnd(26)}${summary}`,
-  )
+/** Lists what the control plane is and does, for a caller that does not know it yet. */
+function sendRoutes(response: Response, operations: readonly Operation[], instance: string): undefined {
+  const lines = operations
+    .filter(({ hidden }) => !hidden)
+    .map(({ method, path, summary }) => `${method.padEnd(7)}${path.padEnd(26)}${summary}`)
   const title = `${instance}: the control plane of mcp-understudy ${VERSION}`
-  return text(200, 'text/plain; charset=utf-8', `${title}\n\n${lines.join('\n')}\n`)
+  sendText(response, 200, 'text/plain; charset=utf-8', `${title}\n\n${lines.join('\n')}\n`)
 }

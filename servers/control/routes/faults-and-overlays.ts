@@ -1,5 +1,6 @@
 import type { FaultTable } from '../../../shared/faults/table.js'
-import { type Operation, operation } from '../../../shared/http/operation.js'
+import { checkedOperation } from '../../../shared/http/checked-operation.js'
+import type { Operation } from '../../../shared/http/operation.js'
 import type { Catalogue } from '../../../shared/overlays/overlays.js'
 import {
   faultsAnswer,
@@ -15,8 +16,8 @@ export function faultRoutes(table: FaultTable): Operation[] {
   const answer = faultsAnswer
   const listed = () => ({ faults: table.list() })
   return [
-    operation({ method: 'GET', path, summary: 'The faults that are set', answer, run: listed }),
-    operation({
+    checkedOperation({ method: 'GET', path, summary: 'The faults that are set', answer, run: listed }),
+    checkedOperation({
       method: 'PUT',
       path,
       summary: 'Set faults in place of all there are, all counts at 0; or change nothing',
@@ -28,7 +29,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
         return listed()
       },
     }),
-    operation({
+    checkedOperation({
       method: 'DELETE',
       path,
       summary: 'Set none',
@@ -38,7 +39,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
         return listed()
       },
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/faults/expect-all-hit',
       summary: 'Prove that every fault came; 409 lists those that did not',
@@ -58,8 +59,14 @@ export function catalogueRoutes(catalogue: Catalogue): Operation[] {
   const answer = overlaysAnswer
   const listed = () => ({ overlays: catalogue.list() })
   return [
-    operation({ method: 'GET', path, summary: 'The overlays on the lists of tools', answer, run: listed }),
-    operation({
+    checkedOperation({
+      method: 'GET',
+      path,
+      summary: 'The overlays on the lists of tools',
+      answer,
+      run: listed,
+    }),
+    checkedOperation({
       method: 'PUT',
       path,
       summary: 'Lay overlays in place of all there are; or change nothing',
@@ -72,7 +79,7 @@ export function catalogueRoutes(catalogue: Catalogue): Operation[] {
         return listed()
       },
     }),
-    operation({
+    checkedOperation({
       method: 'DELETE',
       path,
       summary: 'Show the genuine lists',

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { type Operation, operation } from '../../../shared/http/operation.js'
+import { checkedOperation } from '../../../shared/http/checked-operation.js'
+import type { Operation } from '../../../shared/http/operation.js'
 import { auditAnswer, auditQuery, auditStreamQuery } from '../../../shared/schemas/audit.js'
 import { gatewaysAnswer } from '../../../shared/schemas/gateway.js'
 import { changeStream } from '../change-stream.js'
@@ -9,14 +10,14 @@ import { isPicked } from '../gateway-record.js'
 /** The gateways in front of the servers, and what they made of each call. */
 export function gatewayRoutes({ all, record }: ControlledGateways, machine: Clock): Operation[] {
   return [
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/gateways',
       summary: 'The gateways in front of the servers',
       answer: gatewaysAnswer,
       run: () => ({ gateways: all.map(({ view }) => view) }),
     }),
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/gateways/audit',
       summary: 'What the gateways made of each call, the oldest first',

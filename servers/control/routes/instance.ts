@@ -1,7 +1,8 @@
 import { changeSchema } from '../../../shared/clock/change.js'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import { type Operation, operation } from '../../../shared/http/operation.js'
+import { checkedOperation } from '../../../shared/http/checked-operation.js'
+import { type Operation, paramOf } from '../../../shared/http/operation.js'
 import type { ControlledServer, Instance } from '../../../shared/instance.js'
 import { account, planRequest } from '../../../shared/schemas/account.js'
 import { defined } from '../../../shared/util/defined.js'
@@ -12,7 +13,7 @@ import { LATEST, replicasAnswer, stateAnswer, stateQuery } from '../schemas/stat
 /** What exists now. */
 export function stateRoutes({ instance, instanode, safebot, views }: Controlled<unknown>): Operation[] {
   return [
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/state',
       summary: 'What exists now',
@@ -30,7 +31,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
         }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/state/instanode',
       summary: 'Resources, receivers, accounts, calls under way',
@@ -39,7 +40,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
       refusals: [404],
       run: ({ query }) => present('instanode', instanode).state(stateRequest(query)),
     }),
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/state/safebot',
       summary: 'Rooms with their messages, cursors and leases; calls under way',
@@ -54,7 +55,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
 /** Plans of accounts. */
 export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanode'>): Operation[] {
   return [
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/accounts/:id',
       summary: 'Upgrade or downgrade an account, and what it owns with it',
@@ -62,7 +63,7 @@ export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanod
       bodyCode: 'bad_plan',
       answer: account,
       refusals: [404],
-      run: ({ body, call }) => present('instanode', instanode).setPlan(call.params.id ?? '', body.plan),
+      run: ({ body, request }) => present('instanode', instanode).setPlan(paramOf(request, 'id'), body.plan),
     }),
   ]
 }
@@ -78,7 +79,7 @@ function present<Server extends ControlledServer<unknown>>(name: string, server:
 
 /** Who else stands for the same. */
 export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
-  return operation({
+  return checkedOperation({
     method: 'GET',
     path: '/replicas',
     summary: 'The instances that share a store with this one, itself among them',
@@ -101,14 +102,14 @@ export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
 /** What time it is, and how it passes. */
 export function clockRoutes(clock: Clock): Operation[] {
   return [
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/clock',
       summary: 'What time it is',
       answer: clockState,
       run: () => clockStateOf(clock),
     }),
-    operation({
+    checkedOperation({
       method: 'PUT',
       path: '/clock',
       summary: 'Set the mode, the time, or both; answers when all that fell due has run',
@@ -121,7 +122,7 @@ export function clockRoutes(clock: Clock): Operation[] {
         return clockStateOf(clock)
       },
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/clock/advance',
       summary: 'Move time forward; answers when all that fell due has run',

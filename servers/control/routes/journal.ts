@@ -1,5 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
-import { type Operation, operation } from '../../../shared/http/operation.js'
+import { checkedOperation } from '../../../shared/http/checked-operation.js'
+import { hangUpSignal, type Operation } from '../../../shared/http/operation.js'
 import type { Instance } from '../../../shared/instance.js'
 import type { Journal } from '../../../shared/journal/journal.js'
 import { matches } from '../../../shared/journal/where.js'
@@ -20,7 +21,7 @@ import {
 /** What reached the servers. */
 export function journalRoutes(journal: Journal): Operation[] {
   return [
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/journal',
       summary: 'What arrived, the oldest first',
@@ -32,19 +33,19 @@ export function journalRoutes(journal: Journal): Operation[] {
         return { entries: entries.map(entry => entry.toJSON()), next, dropped }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/journal/entries/:seq',
       summary: 'One of what arrived, with what it was answered',
       answer: entryAnswer,
       refusals: [404],
-      run({ call }) {
-        const { seq } = checked(entryPath, call.params, 'bad_path', 'path')
+      run({ request }) {
+        const { seq } = checked(entryPath, request.params, 'bad_path', 'path')
         const { entry, answer } = journal.find(seq)
         return { entry: entry.toJSON(), answer }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'DELETE',
       path: '/journal',
       summary: 'Forget what arrived so far',
@@ -55,7 +56,7 @@ export function journalRoutes(journal: Journal): Operation[] {
         return { entries: [], next: 0, dropped: 0 }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/journal/wait',
       summary: 'Wait for what has arrived or will; 408 names the nearest miss',
@@ -63,12 +64,12 @@ export function journalRoutes(journal: Journal): Operation[] {
       bodyCode: 'bad_wait',
       answer: waitAnswer,
       refusals: [408, 409, 503],
-      async run({ body: { where, ...options }, call }) {
-        const entries = await journal.waitFor(where, { ...options, signal: call.signal })
+      async run({ body: { where, ...options }, response }) {
+        const entries = await journal.waitFor(where, { ...options, signal: hangUpSignal(response) })
         return { entries: entries.map(entry => entry.toJSON()) }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/journal/expect-nothing',
       summary: 'Prove that nothing of the kind arrived; 409 lists what did',

@@ -1,6 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
-import type { HttpCall } from '../../../shared/http/http-call.js'
-import { type Operation, operation } from '../../../shared/http/operation.js'
+import { checkedOperation } from '../../../shared/http/checked-operation.js'
+import { type Operation, paramOf } from '../../../shared/http/operation.js'
 import { iso } from '../../../shared/schemas/instant.js'
 import type { Controlled } from '../controlled.js'
 import { clockStateOf } from '../schemas/clock.js'
@@ -19,9 +19,8 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
     wall: iso(wall),
   })
   const listed = () => ({ snapshots: snapshots.all().map(shown) })
-  const named = ({ params }: HttpCall) => params.id ?? ''
   return [
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/reset',
       summary: 'Begin anew, in a world; answers when all is in place',
@@ -34,14 +33,14 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
         return { clock: clockStateOf(instance.clock) }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'GET',
       path: '/snapshots',
       summary: 'The snapshots that are kept, the oldest first',
       answer: snapshotsAnswer,
       run: listed,
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/snapshots',
       summary: 'Take a snapshot of everything; it is kept in this process',
@@ -54,25 +53,25 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
         return shown(snapshots.keep(await controlled.snapshot(), at, instance.machine.now()))
       },
     }),
-    operation({
+    checkedOperation({
       method: 'POST',
       path: '/snapshots/:id/restore',
       summary: 'Go back to a snapshot; it is kept, and may be gone back to again',
       answer: resetAnswer,
       refusals: [404, 409, 503],
-      async run({ call }) {
-        await controlled.restore(snapshots.get(named(call)).snapshot)
+      async run({ request }) {
+        await controlled.restore(snapshots.get(paramOf(request, 'id')).snapshot)
         return { clock: clockStateOf(instance.clock) }
       },
     }),
-    operation({
+    checkedOperation({
       method: 'DELETE',
       path: '/snapshots/:id',
       summary: 'Keep a snapshot no longer',
       answer: snapshotsAnswer,
       refusals: [404],
-      async run({ call }) {
-        await controlled.discard(snapshots.remove(named(call)))
+      async run({ request }) {
+        await controlled.discard(snapshots.remove(paramOf(request, 'id')))
         return listed()
       },
     }),

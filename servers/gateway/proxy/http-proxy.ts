@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../../../shared/errors.js'
-import type { HttpFace } from '../../../shared/http/listener.js'
+import type { HttpHandler } from '../../../shared/http/listener.js'
 import { readBody } from '../../../shared/http/read-body.js'
 import { MAX_BODY_BYTES } from '../../../shared/mcp/http/endpoint.js'
 import {
@@ -48,7 +48,7 @@ interface Exchange {
  * Streamable HTTP in front of Streamable HTTP: sessions, streams and answers are the upstream's own, passed
  * on as they come. Only what a policy has a say in is taken apart.
  */
-export class HttpProxy implements HttpFace {
+export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions
   readonly #open = new OpenCalls()
   readonly #posts = new Set<ProxiedPost>()
@@ -61,7 +61,7 @@ export class HttpProxy implements HttpFace {
     this.#answer(request, response).catch(error => this.#reject(response, error))
   }
 
-  forbid(_request: IncomingMessage, response: ServerResponse, why: string): void {
+  rejectForbidden(_request: IncomingMessage, response: ServerResponse, why: string): void {
     this.#reject(response, new HttpRejection(403, RpcCode.transport, why))
   }
 

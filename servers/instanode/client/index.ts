@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { z } from 'zod'
 import type { ContractName } from '../../../shared/contract.js'
-import { notFound } from '../../../shared/http/not-found.js'
 import type { Instance } from '../../../shared/instance.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../../shared/mcp/http/serve.js'
@@ -79,7 +78,7 @@ export class RemoteInstanode {
       name: 'instanode',
       ids: this.#instance.ids.stream('instanode sessions'),
       listen,
-      faces: async (_url, mcp) => ({ mcp, rest: notFound }),
+      handlers: async (_url, mcp) => ({ mcp }),
     })
     this.#stopListening = () => serving.close()
     return serving.url

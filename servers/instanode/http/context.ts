@@ -1,6 +1,7 @@
+import type { Request } from 'express'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable } from '../../../shared/errors.js'
-import type { HttpCall } from '../../../shared/http/http-call.js'
+import { searchOf } from '../../../shared/http/operation.js'
 import type { Log } from '../../../shared/util/log.js'
 import { identify } from '../callers.js'
 import type { Contract } from '../contract.js'
@@ -30,41 +31,49 @@ export class Callers {
   }
 
   /** The caller. A cookie that proves nothing is passed over, as the service does. */
-  async of(call: HttpCall): Promise<Caller> {
-    const caller = callerOf(call)
-    const cookie = sessionOf(call)
+  async of(request: Request): Promise<Caller> {
+    const caller = callerOf(request)
+    const cookie = sessionOf(request)
     if (cookie === undefined || (await this.#accounts.find(cookie)) === undefined) return caller
     return { ...caller, bearer: cookie }
   }
 
   /** The caller as the journal names it. A token it has not seen yet is verified for that. */
-  nameOf(call: HttpCall): string | Promise<string> {
-    const { authorization, cookie } = call.headers
-    return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(call)
+  nameOf(request: Request): string | Promise<string> {
+    const { authorization, cookie } = request.headers
+    return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(request)
   }
 
   /** While the store is away nobody can be verified; the request is noted all the same. */
-  async #nameOf(call: HttpCall): Promise<string> {
+  async #nameOf(request: Request): Promise<string> {
     try {
-      const { bearer } = await this.of(call)
+      const { bearer } = await this.of(request)
       if (bearer !== undefined) await this.#accounts.find(bearer)
       return this.#accounts.nameOf(bearer)
     } catch (error) {
-      if (isUnavailable(error)) return this.#accounts.nameOf(callerOf(call).bearer)
+      if (isUnavailable(error)) return this.#accounts.nameOf(callerOf(request).bearer)
       throw error
     }
   }
 }
 
 /** Where a request comes from: the daily cap and the limiter count by it. */
-export function addressOf(call: HttpCall): string {
-  return callerOf(call).address
+export function addressOf(request: Request): string {
+  return callerOf(request).address
 }
 
-function callerOf({ headers, peer, query }: HttpCall): Caller {
-  return identify({ transport: 'http', session: null, headers, remoteAddress: peer, query })
+function callerOf(request: Request): Caller {
+  const { headers, socket } = request
+  const query = new URLSearchParams(searchOf(request))
+  return identify({
+    transport: 'http',
+    session: null,
+    headers,
+    remoteAddress: socket.remoteAddress ?? '',
+    query,
+  })
 }
 
-function sessionOf({ headers }: HttpCall): string | undefined {
+function sessionOf({ headers }: Request): string | undefined {
   return SESSION.exec(headers.cookie ?? '')?.[1]
 }

@@ -1,42 +1,37 @@
+import type { Request, RequestHandler, Response } from 'express'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { TokenBuckets } from '../../../shared/clock/token-buckets.js'
-import { isUnavailable } from '../../../shared/errors.js'
-import { ApiFace } from '../../../shared/http/api-face.js'
-import type { HttpCall } from '../../../shared/http/http-call.js'
-import { openApiRoute } from '../../../shared/http/openapi-route.js'
-import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import { isUnavailable, Refusal } from '../../../shared/errors.js'
+import { createApi } from '../../../shared/http/api.js'
+import type { HttpHandler } from '../../../shared/http/listener.js'
+import { type Operation, operation, searchOf } from '../../../shared/http/operation.js'
 import type { Instance } from '../../../shared/instance.js'
-import { defined } from '../../../shared/util/defined.js'
-import type { Log } from '../../../shared/util/log.js'
 import { siteUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import type { RequestLimit } from '../limits.js'
-import { answer, emptyAnswer, encoded, failure, textAnswer, unavailable } from './answer.js'
+import { BODY_LIMIT, type RequestLimit } from '../limits.js'
+import { sendEmpty, sendFailure, sendJson, sendText, sendUnavailable } from './answer.js'
 import { addressOf, Callers, type RestKit } from './context.js'
-import { receiveRoutes } from './receive.js'
-import { accountRoutes, provisionRoutes, resourceRoutes } from './resources.js'
+import { receiveOperations } from './receive.js'
+import { accountOperations, provisionOperations, resourceOperations } from './resources.js'
+import * as schema from './schemas.js'
 
 /** The service's own pages, which may call the API with a session cookie from where they are. */
 const SITE_ORIGIN = 'https://instanode.dev'
 
 const TRUSTED = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
 
-const ALLOWED = {
-  'Access-Control-Allow-Methods': 'POST, GET, OPTIONS, PUT, DELETE',
-  'Access-Control-Allow-Headers': 'Authorization, Content-Type, X-CSRF-Token, X-Requested-With',
-}
+const ALLOWED_METHODS = 'POST, GET, OPTIONS, PUT, DELETE'
+const ALLOWED_HEADERS = 'Authorization, Content-Type, X-CSRF-Token, X-Requested-With'
 
-const TO_ANYONE = { ...ALLOWED, 'Access-Control-Allow-Origin': '*' }
-
-/** What a browser is told about who may read the answer. */
-function corsHeaders({ headers: { origin } }: HttpCall): Record<string, string> {
-  if (origin === undefined) return TO_ANYONE
-  if (!TRUSTED.includes(origin)) return ALLOWED
-  return {
-    ...ALLOWED,
-    'Access-Control-Allow-Origin': origin,
-    'Access-Control-Allow-Credentials': 'true',
-    Vary: 'Origin',
+/** Sets what a browser is told about who may read the answer. */
+function setCorsHeaders({ headers: { origin } }: Request, response: Response): void {
+  response.setHeader('Access-Control-Allow-Methods', ALLOWED_METHODS)
+  response.setHeader('Access-Control-Allow-Headers', ALLOWED_HEADERS)
+  if (origin === undefined) response.setHeader('Access-Control-Allow-Origin', '*')
+  else if (TRUSTED.includes(origin)) {
+    response.setHeader('Access-Control-Allow-Origin', origin)
+    response.setHeader('Access-Control-Allow-Credentials', 'true')
+    response.setHeader('Vary', 'Origin')
   }
 }
 
@@ -51,90 +46,97 @@ export interface RestOptions extends Pick<RestKit, 'local' | 'service' | 'contra
 }
 
 /** The service's own HTTP API. */
-export function createRest(options: RestOptions): ApiFace {
+export function createRest(options: RestOptions): HttpHandler {
   const { instance, local, service, contract, requestLimit, requests, url } = options
   const { name, stamp, journal, clock, log } = instance
   const callers = new Callers(local.accounts)
   const kit: RestKit = { local, service, callers, contract, clock, log }
-  const headers = commonHeaders(clock)
-  return new ApiFace({
+  const requestIdOf = requestIds(clock)
+  const operations: Operation[] = [
+    ...receiveOperations(kit),
+    ...provisionOperations(kit),
+    ...resourceOperations(kit),
+    ...accountOperations(kit),
+    ...aboutOperations(kit, url, () => operations),
+  ]
+  return createApi({
     name: 'instanode',
+    operations,
     journal,
     stamp: stamp ? name : undefined,
-    routes: [
-      ...receiveRoutes(kit, headers),
-      ...provisionRoutes(kit),
-      ...resourceRoutes(kit),
-      ...accountRoutes(kit),
-      ...aboutRoutes(kit),
-      openApiRoute(
-        '/openapi.json',
-        async () => (await import('./openapi.js')).openApi(contract, url),
-        json => encoded(200, json, { 'Cache-Control': 'public, max-age=3600' }),
-      ),
-    ],
     origins: [SITE_ORIGIN],
-    turnAway: limiter(requestLimit, requests),
-    nameOf: call => callers.nameOf(call),
-    refuse: (error, call) => refuse(error, call, log),
-    unrouted,
-    forbidden: why => failure(403, 'forbidden', why),
-    headers,
+    bodyLimit: BODY_LIMIT,
+    rateLimit: limiter(requestLimit, requests),
+    setHeaders(request, response) {
+      setCorsHeaders(request, response)
+      response.setHeader('X-Request-ID', requestIdOf())
+      // The service reads no more of it.
+      if (request.bodyTooLarge) response.setHeader('Connection', 'close')
+    },
+    callerOf: request => callers.nameOf(request),
+    send: (response, value) => sendJson(response, response.statusCode, value),
+    reject(error, request, response, next) {
+      // The router could not decode a parameter of the path.
+      if (error instanceof URIError) notFound(request, response, next)
+      else if (error instanceof ServiceRefusal) {
+        const { status, code, message, upgradeUrl } = error
+        sendFailure(
+          response,
+          status,
+          code,
+          message,
+          upgradeUrl === undefined ? {} : { upgrade_url: upgradeUrl },
+        )
+      } else if (error instanceof Refusal && error.code === 'forbidden') {
+        sendFailure(response, 403, error.code, error.reason)
+      } else if (isUnavailable(error)) sendUnavailable(response, error)
+      else {
+        log.error(`${request.method} ${request.path} failed`, error)
+        const message = 'the request could not be carried out; the log of the server has it'
+        sendFailure(response, 500, 'internal_error', message)
+      }
+    },
+    notFound,
   })
 }
 
-/** The request's id is the service's clock, in nanoseconds. Written out once a millisecond: there may be many in one. */
-function commonHeaders(clock: Clock): (call: HttpCall) => Record<string, string> {
+/** Returns the id of each request: the service's clock, in nanoseconds. It is written out once a millisecond. */
+function requestIds(clock: Clock): () => string {
   let instant = Number.NaN
   let id = ''
-  return call => {
+  return () => {
     const now = clock.now()
     if (now !== instant) {
       instant = now
       id = `${now}000000`
     }
-    return {
-      ...corsHeaders(call),
-      'X-Request-ID': id,
-      // The service reads no more of it.
-      ...defined({ Connection: call.tooLarge ? 'close' : undefined }),
-    }
+    return id
   }
 }
 
 function limiter(
   limit: RequestLimit | undefined,
   buckets: TokenBuckets | undefined,
-): (call: HttpCall) => HttpAnswer | undefined {
+): (request: Request) => Refusal | undefined {
   if (limit === undefined || buckets === undefined) return () => undefined
-  const refused = failure(
-    429,
-    'too_many_requests',
-    `one address may make ${limit.atOnce} requests at once and ${limit.perSecond} a second: wait a moment`,
-  )
-  return call => (buckets.take(addressOf(call)) ? undefined : refused)
+  const { atOnce, perSecond } = limit
+  const message = `one address may make ${atOnce} requests at once and ${perSecond} a second: wait a moment`
+  const refusal = new ServiceRefusal(429, 'too_many_requests', message)
+  return request => (buckets.take(addressOf(request)) ? undefined : refusal)
 }
 
-function refuse(error: unknown, { method, path }: HttpCall, log: Log): HttpAnswer {
-  if (error instanceof ServiceRefusal) {
-    const { status, code, message, upgradeUrl } = error
-    return failure(status, code, message, upgradeUrl === undefined ? {} : { upgrade_url: upgradeUrl })
+/** Answers where no operation is, as Go's router does: it has a page for every GET, and says 405 to the rest. */
+const notFound: RequestHandler = ({ method, path, allowedMethods }, response) => {
+  if (method === 'OPTIONS') sendEmpty(response, 200)
+  else if (!isEncoded(path)) sendText(response, 400, '400 Bad Request')
+  else if (method === 'GET' || method === 'HEAD') sendText(response, 404, '404 page not found')
+  else {
+    const allowed = [...new Set(['GET', 'HEAD', ...allowedMethods])].sort()
+    sendText(response, 405, 'Method Not Allowed', { Allow: allowed.join(', ') })
   }
-  if (isUnavailable(error)) return unavailable(error)
-  log.error(`${method} ${path} failed`, error)
-  return failure(500, 'internal_error', 'the request could not be carried out; the log of the server has it')
 }
 
-/** Answers where no route is, as Go's router does: it has a page for every GET, and says 405 to the rest. */
-function unrouted({ method, path }: HttpCall, methods: readonly string[]): HttpAnswer {
-  if (method === 'OPTIONS') return emptyAnswer(200)
-  if (!isEncoded(path)) return textAnswer(400, '400 Bad Request')
-  if (method === 'GET' || method === 'HEAD') return textAnswer(404, '404 page not found')
-  const allowed = [...new Set(['GET', 'HEAD', ...methods])].sort()
-  return textAnswer(405, 'Method Not Allowed', { Allow: allowed.join(', ') })
-}
-
-/** Whether what is percent-encoded in a path is so in full. */
+/** Whether every percent-encoded character of a path is complete. */
 function isEncoded(path: string): boolean {
   try {
     decodeURIComponent(path)
@@ -160,35 +162,91 @@ DELETE /api/me/resources/TOKEN         ends one; paid accounts only
 GET /api/me/token                      mints a token for the account
 GET /openapi.json                      all of it`
 
+/** The meaning of each HTTP status, in the words of the document. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  200: 'Done. Of a creation: an existing one, because the cap of the day is used up',
+  302: 'There',
+  400: 'Something in the request is not in order',
+  401: 'No account: missing, malformed, expired and forged credentials are one',
+  403: 'For paid accounts only',
+  404: 'There is no such thing, or not on this account',
+  410: 'It has ended',
+  413: 'Too large',
+  429: 'The cap of the day is used up',
+  503: 'It could not be done now, and nothing is left of it',
+}
+
 /** What the service says of itself: to probes, to people and to models. */
-function aboutRoutes({ local }: RestKit): Route[] {
-  const redirects = Object.entries(PAGES).map(
-    ([path, page]): Route => ({
-      method: 'GET',
-      path,
-      run: async ({ search }) =>
-        emptyAnswer(302, { Location: `${siteUrl(page)}${search === '' ? '' : `?${search}`}` }),
-    }),
-  )
+function aboutOperations({ local }: RestKit, url: string, all: () => readonly Operation[]): Operation[] {
+  let document: Promise<object> | undefined
   return [
-    {
+    operation({
       method: 'GET',
       path: '/healthz',
-      async run() {
-        return answer(200, { ok: true, service: 'instant-lite' })
-      },
-    },
-    {
+      summary: 'Is there a process?',
+      answer: schema.health,
+      run: () => ({ ok: true, service: 'instant-lite' }) as const,
+    }),
+    operation({
       method: 'GET',
       path: '/readyz',
-      async run() {
+      summary: 'Could it do its work?',
+      answer: schema.readiness,
+      others: { 503: schema.readiness },
+      async run(_request, response) {
         const checks = await local.readiness.check()
         const bad = Object.entries(checks).find(([, check]) => check !== 'ok')
-        if (bad === undefined) return answer(200, { checks, ok: true })
-        return answer(503, { checks, error: bad.join('_'), ok: false })
+        if (bad === undefined) return { checks, ok: true }
+        response.status(503)
+        return { checks, error: bad.join('_'), ok: false }
       },
-    },
-    { method: 'GET', path: '/llms.txt', run: async () => textAnswer(200, FOR_MODELS) },
-    ...redirects,
+    }),
+    operation({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This document',
+      answer: 'application/json',
+      async run(_request, response) {
+        document ??= import('../../../shared/http/openapi.js').then(({ openApi }) =>
+          openApi(all(), {
+            info: {
+              title: 'Instanode (a local stand-in)',
+              // The service calls its API that.
+              version: '0.1.0',
+              description: 'Postgres databases and webhook receivers for agents.',
+            },
+            url,
+            error: schema.failed,
+            meanings: MEANINGS,
+            components: {
+              securitySchemes: {
+                bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+                sessionCookie: { type: 'apiKey', in: 'cookie', name: 'session' },
+              },
+            },
+          }),
+        )
+        sendJson(response, 200, await document, { 'Cache-Control': 'public, max-age=3600' })
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/llms.txt',
+      summary: 'The API in a few words',
+      answer: 'text/plain',
+      run: (_request, response) => sendText(response, 200, FOR_MODELS),
+    }),
+    ...Object.entries(PAGES).map(([path, page]) =>
+      operation({
+        method: 'GET',
+        path,
+        summary: `To the site: ${page}`,
+        status: 302,
+        run(request, response) {
+          const search = searchOf(request)
+          sendEmpty(response, 302, { Location: `${siteUrl(page)}${search === '' ? '' : `?${search}`}` })
+        },
+      }),
+    ),
   ]
 }

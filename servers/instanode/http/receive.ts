@@ -1,94 +1,91 @@
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { Request, Response } from 'express'
 import { isUnavailable } from '../../../shared/errors.js'
-import type { HttpCall } from '../../../shared/http/http-call.js'
-import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import { type Operation, operation, paramOf, searchOf } from '../../../shared/http/operation.js'
 import { goJson } from '../../../shared/util/go-json.js'
 import type { Delivery } from '../domain/model.js'
 import { readToken } from '../domain/ownership.js'
 import type { ReceiverState } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
-import { answer, emptyAnswer, encoded, failure, JSON_TYPE, unavailable } from './answer.js'
+import { JSON_TYPE, sendEmpty, sendEncoded, sendFailure, sendJson, sendUnavailable } from './answer.js'
 import type { RestKit } from './context.js'
+import * as schema from './schemas.js'
 
 const PATH = '/webhook/receive/:token'
 
-/** Headers of every answer, which an answer in pieces has to bring itself. */
-type Headers = (call: HttpCall) => Record<string, string>
-
 /** The HTTP side of the receivers: each has a URL that takes requests, and gives them back. */
-export function receiveRoutes(kit: RestKit, headers: Headers): Route[] {
-  const route = new ReceiveRoute(kit, headers)
-  const run = (call: HttpCall) => route.run(call)
-  // HEAD goes where GET goes.
-  const methods = kit.contract.receivesAnyMethod ? ['*'] : ['POST', 'GET']
-  return methods.map(method => ({ method, path: PATH, bodyLimit: BODY_LIMIT, run }))
+export function receiveOperations(kit: RestKit): Operation[] {
+  const { readsBackOnGet, receivesAnyMethod } = kit.contract
+  const run = (request: Request, response: Response) => answer(kit, request, response)
+  const deliver = {
+    path: PATH,
+    summary: 'Deliver something',
+    params: schema.tokenParams,
+    answer: schema.taken,
+    refusals: [400, 404, 410, 413, 503],
+    run,
+  }
+  const readBack = { summary: 'Read back what was delivered, the newest first', answer: schema.deliveryLog }
+  return [
+    operation({ ...deliver, method: 'POST' }),
+    // HEAD goes where GET goes.
+    operation({ ...deliver, ...(readsBackOnGet && readBack), method: 'GET' }),
+    ...(receivesAnyMethod ? [operation({ ...deliver, method: 'ALL', hidden: true })] : []),
+  ]
 }
 
-class ReceiveRoute {
-  readonly #kit: RestKit
-  readonly #headers: Headers
-
-  constructor(kit: RestKit, headers: Headers) {
-    this.#kit = kit
-    this.#headers = headers
+async function answer(kit: RestKit, request: Request, response: Response): Promise<undefined> {
+  if (isPreflight(request)) return sendEmpty(response, 200)
+  try {
+    await takeOrReadBack(kit, request, response)
+  } catch (error) {
+    kit.log.error('a request to a receiver could not be answered', error)
+    const failed = { error: 'lookup_failed', ok: false }
+    if (isUnavailable(error)) sendUnavailable(response, error, failed)
+    else sendJson(response, 503, failed)
   }
+}
 
-  async run(call: HttpCall): Promise<HttpAnswer | undefined> {
-    if (isPreflight(call)) return emptyAnswer(200)
-    try {
-      return await this.#takeOrReadBack(call)
-    } catch (error) {
-      this.#kit.log.error('a request to a receiver could not be answered', error)
-      const failed = { error: 'lookup_failed', ok: false }
-      return isUnavailable(error) ? unavailable(error, failed) : answer(503, failed)
-    }
-  }
+async function takeOrReadBack(kit: RestKit, request: Request, response: Response): Promise<undefined> {
+  const { receivers } = kit.local
+  const token = tokenOf(paramOf(request, 'token'))
+  if (token === undefined) return fail(response, 400, 'invalid_token')
+  if (request.method === 'GET' && kit.contract.readsBackOnGet) return readBack(kit, token, response)
+  if (request.bodyTooLarge) return tooLarge(kit, token, response)
+  const { method, path, rawBody: body, rawHeaders } = request
+  const id = await receivers.take(token, { method, path, query: searchOf(request), rawHeaders, body })
+  if (id === undefined) return refuse(kit, token, response)
+  sendEncoded(response, 200, `{"id":"${id}","ok":true}`)
+}
 
-  async #takeOrReadBack(call: HttpCall): Promise<HttpAnswer | undefined> {
-    const { contract } = this.#kit
-    const { receivers } = this.#kit.local
-    const token = tokenOf(call.params.token ?? '')
-    if (token === undefined) return fail(400, 'invalid_token')
-    if (call.method === 'GET' && contract.readsBackOnGet) return this.#readBack(token, call)
-    if (call.tooLarge) return this.#tooLarge(token)
-    const { method, path, search, body, request } = call
-    const { rawHeaders } = request
-    const id = await receivers.take(token, { method, path, query: search, rawHeaders, body })
-    return id === undefined ? this.#refuse(token) : encoded(200, `{"id":"${id}","ok":true}`)
-  }
+/** A receiver that does not exist, or has ended, says so before it says that the body is too large. */
+async function tooLarge(kit: RestKit, token: string, response: Response): Promise<undefined> {
+  if ((await kit.local.receivers.state(token)) !== 'active') return refuse(kit, token, response)
+  const message = `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`
+  sendFailure(response, 413, 'payload_too_large', message)
+}
 
-  async #tooLarge(token: string): Promise<HttpAnswer> {
-    if ((await this.#kit.local.receivers.state(token)) !== 'active') return this.#refuse(token)
-    return failure(
-      413,
-      'payload_too_large',
-      `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`,
-    )
-  }
+async function readBack(kit: RestKit, token: string, response: Response): Promise<undefined> {
+  const { receivers, store } = kit.local
+  if ((await receivers.state(token)) !== 'active') return refuse(kit, token, response)
+  const deliveries = await store.deliveries(token)
+  // Piece by piece: the log of a receiver can be longer than any one string.
+  response.writeHead(200, { 'Content-Type': JSON_TYPE })
+  // A caller that hangs up meanwhile has nobody left to tell.
+  await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
+}
 
-  async #readBack(token: string, call: HttpCall): Promise<HttpAnswer | undefined> {
-    const { receivers, store } = this.#kit.local
-    if ((await receivers.state(token)) !== 'active') return this.#refuse(token)
-    const deliveries = await store.deliveries(token)
-    const { response } = call
-    // Piece by piece: the log of a receiver can be longer than any one string.
-    response.writeHead(200, { ...this.#headers(call), 'Content-Type': JSON_TYPE })
-    // A caller that hangs up meanwhile has nobody left to tell.
-    await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
-    return undefined
-  }
-
-  async #refuse(token: string): Promise<HttpAnswer> {
-    const state: ReceiverState = await this.#kit.local.receivers.state(token)
-    return state === 'unknown' ? fail(404, 'not_found') : fail(410, 'webhook_inactive')
-  }
+async function refuse(kit: RestKit, token: string, response: Response): Promise<undefined> {
+  const state: ReceiverState = await kit.local.receivers.state(token)
+  if (state === 'unknown') fail(response, 404, 'not_found')
+  else fail(response, 410, 'webhook_inactive')
 }
 
 /** A browser's question whether it may send: no delivery, even where every method is one. */
-function isPreflight({ method, headers }: HttpCall): boolean {
+function isPreflight({ method, headers }: Request): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
 
@@ -110,8 +107,8 @@ function tokenOf(text: string): string | undefined {
 }
 
 /** Here, and only here, the service's errors carry no message. */
-function fail(status: number, error: string): HttpAnswer {
-  return answer(status, { error, ok: false })
+function fail(response: Response, status: number, error: string): undefined {
+  sendJson(response, status, { error, ok: false })
 }
 
 /** A delivery as a receiver's log shows it. */

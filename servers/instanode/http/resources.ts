@@ -1,109 +1,144 @@
-import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import type { Response } from 'express'
+import type { z } from 'zod'
+import { hangUpSignal, type Operation, operation, paramOf, searchOf } from '../../../shared/http/operation.js'
 import { defined } from '../../../shared/util/defined.js'
 import { timestamp } from '../../../shared/util/go-json.js'
 import type { Account, Plan } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { BODY_LIMIT } from '../limits.js'
 import { describeOwned } from '../owned.js'
 import type { Provisioned } from '../service.js'
-import { answer, listAnswer } from './answer.js'
+import { sendList } from './answer.js'
 import { readField } from './body.js'
 import type { RestKit } from './context.js'
+import * as schema from './schemas.js'
+
+/** What a caller may prove itself with. */
+const ACCOUNT = [{ bearerAuth: [] }, { sessionCookie: [] }]
+const ANYONE = [{}, ...ACCOUNT]
 
 /** Making a database or a receiver. */
-export function provisionRoutes({ service, callers }: RestKit): Route[] {
+export function provisionOperations({ service, callers, contract }: RestKit): Operation[] {
+  const described = <Made extends z.ZodType>(made: Made) => ({
+    method: 'POST' as const,
+    security: ANYONE,
+    body: schema.provisionRequest,
+    answer: made,
+    status: 201,
+    others: { ...(contract.returnsExistingOverCap && { 200: made }), 429: schema.rateLimitedError },
+    refusals: contract.refusesInvalidBearer ? [400, 401, 503] : [400, 503],
+  })
   return [
-    {
-      method: 'POST',
+    operation({
+      ...described(schema.provisionedDatabase),
       path: '/db/new',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const name = readField(call.body, 'name').text
-        const made = await service.createPostgres(await callers.of(call), name, call)
+      summary: 'Create a database',
+      async run(request, response) {
+        const name = readField(request.rawBody, 'name').text
+        const caller = await callers.of(request)
+        const made = await service.createPostgres(caller, name, { signal: hangUpSignal(response) })
         const { storageMb, connections } = made.limits
-        return provisioned(made, 'connection_url', { connections, storage_mb: storageMb })
+        return {
+          ...provisioned(made, response),
+          connection_url: made.url,
+          limits: { connections, storage_mb: storageMb, ...expiry(made) },
+        }
       },
-    },
-    {
-      method: 'POST',
+    }),
+    operation({
+      ...described(schema.provisionedReceiver),
       path: '/webhook/new',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const made = await service.createWebhook(await callers.of(call), readField(call.body, 'name').text)
-        return provisioned(made, 'receive_url', { requests_stored: made.limits.requestsStored })
+      summary: 'Create a receiver',
+      async run(request, response) {
+        const name = readField(request.rawBody, 'name').text
+        const made = await service.createWebhook(await callers.of(request), name)
+        return {
+          ...provisioned(made, response),
+          receive_url: made.url,
+          limits: { requests_stored: made.limits.requestsStored, ...expiry(made) },
+        }
       },
-    },
+    }),
   ]
 }
 
-function provisioned(
-  made: Provisioned<unknown>,
-  urlField: 'connection_url' | 'receive_url',
-  limits: Record<string, number>,
-): HttpAnswer {
-  const { id, token, name, tier, url, expiresIn, expiresAt, note } = made
-  // Without a name it is one that was there already.
-  return answer(name === null ? 200 : 201, {
-    id,
-    token,
-    tier,
-    note,
-    ok: true,
-    [urlField]: url,
-    limits: { ...limits, ...defined({ expires_in: expiresIn ?? undefined }) },
-    ...defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined }),
-  })
+/** What databases and receivers have in common. A resource without a name is one that was there already. */
+function provisioned({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>, response: Response) {
+  if (name === null) response.status(200)
+  const more = defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined })
+  return { id, token, tier, note, ok: true as const, ...more }
+}
+
+function expiry({ expiresIn }: Provisioned<unknown>) {
+  return defined({ expires_in: expiresIn ?? undefined })
 }
 
 /** The resources of an account: listed, ended, claimed, and looked at before a claim. */
-export function resourceRoutes({ local, service, callers, contract, clock }: RestKit): Route[] {
+export function resourceOperations({ local, service, callers, contract, clock }: RestKit): Operation[] {
   return [
-    {
+    operation({
       method: 'GET',
       path: '/api/me/resources',
-      async run(call) {
-        const owned = await service.list(await callers.of(call))
+      summary: 'What the account owns, the last created first',
+      security: ACCOUNT,
+      answer: contract.namesResourceType ? schema.resourceList : schema.resourceList.nullable(),
+      refusals: [401],
+      async run(request, response) {
+        const owned = await service.list(await callers.of(request))
         const nothing = owned.length === 0 && !contract.namesResourceType
-        return listAnswer(nothing ? null : owned.map(resource => describeOwned(resource, contract)))
+        sendList(response, nothing ? null : owned.map(resource => describeOwned(resource, contract)))
       },
-    },
-    {
+    }),
+    operation({
       method: 'DELETE',
       path: '/api/me/resources/:token',
-      async run(call) {
-        const removed = await service.remove(await callers.of(call), call.params.token ?? '')
-        return answer(contract.reapsAtOnce ? 200 : 202, { ...removed, ok: true, status: 'deleted' })
+      summary: 'End a resource, for good',
+      security: ACCOUNT,
+      params: schema.tokenParams,
+      answer: schema.removed,
+      status: contract.reapsAtOnce ? 200 : 202,
+      refusals: [400, 401, 403, 404, 503],
+      async run(request) {
+        const removed = await service.remove(await callers.of(request), paramOf(request, 'token'))
+        return { ...removed, ok: true, status: 'deleted' } as const
       },
-    },
-    {
+    }),
+    operation({
       method: 'POST',
       path: '/api/me/claim',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const caller = await callers.of(call)
-        const { text, decoded } = readField(call.body, 'token')
+      summary: 'Own a resource',
+      security: ACCOUNT,
+      body: schema.tokenRequest,
+      answer: schema.claimed,
+      refusals: [400, 401, 404, 410],
+      async run(request) {
+        const caller = await callers.of(request)
+        const { text, decoded } = readField(request.rawBody, 'token')
         if (!decoded) {
-          // Who is no account learns that first.
+          // A caller without an account learns that first.
           await local.accounts.require(caller.bearer)
           throw new ServiceRefusal(400, 'invalid_body', 'the body is not a JSON object with a text "token"')
         }
-        const { id, name, token, type, status, tier } = await service.claim(caller, text)
-        return answer(200, { id, name, ok: true, resource_type: type, status, tier, token })
+        const { id, name, token, type, tier } = await service.claim(caller, text)
+        return { id, name, ok: true, resource_type: type, status: 'active', tier, token } as const
       },
-    },
-    {
+    }),
+    operation({
       method: 'GET',
       path: '/claim/preview',
-      async run({ query }) {
-        const { name, type, tier, status, owner, createdAt, expiresAt } = await local.ownership.preview(
-          query.get('token') ?? '',
-        )
-        return answer(200, {
+      summary: 'What a claim would get',
+      query: schema.tokenParams,
+      answer: schema.previewed,
+      refusals: [400, 404, 410],
+      async run(request) {
+        const wanted = new URLSearchParams(searchOf(request)).get('token') ?? ''
+        const { name, type, tier, owner, createdAt, expiresAt } = await local.ownership.preview(wanted)
+        return {
           name,
-          ok: true,
+          ok: true as const,
           resource_type: type,
           tier,
-          status,
+          // Any other is refused.
+          status: 'active' as const,
           already_claimed: owner !== null,
           created_at: timestamp(createdAt),
           ...(expiresAt !== null && {
@@ -111,41 +146,49 @@ export function resourceRoutes({ local, service, callers, contract, clock }: Res
             // What is overdue and not yet reaped has none left.
             expires_in_seconds: Math.max(0, Math.floor((expiresAt - clock.now()) / 1000)),
           }),
-        })
+        }
       },
-    },
+    }),
   ]
 }
 
 /** An account's token and its plan. Reading the token mints a credential for the whole account. */
-export function accountRoutes({ local, service, callers }: RestKit): Route[] {
+export function accountOperations({ local, service, callers }: RestKit): Operation[] {
   return [
-    {
+    operation({
       method: 'GET',
       path: '/api/me/token',
-      async run(call) {
-        const { token, expiresInSeconds } = await service.mintToken(await callers.of(call))
-        return answer(200, { expires_in: expiresInSeconds, ok: true, token })
+      summary: 'Mint a token for the account',
+      security: ACCOUNT,
+      answer: schema.minted,
+      refusals: [401],
+      async run(request) {
+        const { token, expiresInSeconds } = await service.mintToken(await callers.of(request))
+        return { expires_in: expiresInSeconds, ok: true as const, token }
       },
-    },
-    {
+    }),
+    operation({
       method: 'GET',
       path: '/api/me/plan',
-      async run(call) {
-        const { bearer } = await callers.of(call)
+      summary: 'The plan of the account',
+      security: ACCOUNT,
+      answer: schema.plan,
+      refusals: [401],
+      async run(request) {
+        const { bearer } = await callers.of(request)
         const { tier, period, status, label, upgrades } = planOf(await local.accounts.require(bearer))
-        return answer(200, {
-          ok: true,
+        return {
+          ok: true as const,
           plan_tier: tier,
           plan_period: period,
           plan_paid_at: null,
           subscription_status: status,
           current_period_end: null,
           human_label: label,
-          available_upgrades: upgrades,
-        })
+          available_upgrades: [...upgrades],
+        }
       },
-    },
+    }),
   ]
 }
 

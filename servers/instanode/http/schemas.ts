@@ -7,6 +7,8 @@ const token = z.uuid().describe('Whoever has it may claim the resource: keep it 
 const instant = z.iso.datetime().describe('RFC 3339, UTC')
 const expiresIn = z.string().optional().describe('How long it lasts, in words; absent: for good')
 
+export const tokenParams = z.object({ token: z.string().describe('The token of a resource, a UUID') })
+
 export const tier = z.enum(['anonymous', 'paid']).meta({ id: 'Tier' })
 
 export const resourceType = z.enum(['postgres', 'webhook'])

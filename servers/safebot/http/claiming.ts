@@ -1,14 +1,12 @@
-import type { HttpCall } from '../../../shared/http/http-call.js'
-import type { Route } from '../../../shared/http/routes.js'
+import type { Request } from 'express'
+import { hangUpSignal, type Operation, operation } from '../../../shared/http/operation.js'
 import { leaseMs } from '../domain/consumer.js'
 import { type Identity, looseHandle } from '../domain/model.js'
 import { badHandle, noSuchHandle, unsigned } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
-import { BODY_LIMIT } from '../limits.js'
-import { answer } from './answer.js'
-import { type Fields, readFields } from './body.js'
-import { addressOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
+import { addressOf, type Fields, fieldsOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
 import { claimedMessage } from './messages.js'
+import * as schema from './schemas.js'
 
 /** As the service reads it: this spelling, one space. */
 const SCHEME = 'SafeBot '
@@ -16,55 +14,69 @@ const SCHEME = 'SafeBot '
 /** Characters of a sender to pass over; others are none. */
 const SENDER_CHARS = { min: 1, max: 64 } as const
 
+/** Claims and acknowledgements are signed: the document says how. */
+const SIGNED = [{ safebot: [] }]
+
 /** Claiming a message as a task, and acknowledging it. Both are signed. */
-export function claimingRoutes(kit: RestKit): Route[] {
+export function claimingOperations(kit: RestKit): Operation[] {
   const { local } = kit
   return [
-    {
+    operation({
       method: 'POST',
-      path: '/api/rooms/:room/claim',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const { roomId, fields, handle } = await readSigned(kit, call)
-        const request = {
+      path: '/api/rooms/:roomId/claim',
+      summary: 'Claim the next task',
+      security: SIGNED,
+      params: schema.roomParams,
+      query: schema.claimQuery,
+      body: schema.claimRequest,
+      answer: schema.claim,
+      refusals: [400, 401, 404, 413, 429],
+      async run(request, response) {
+        const { roomId, fields, handle } = await readSigned(kit, request)
+        const wanted = {
           handle,
           labels: readSenders(fields.exclude_senders),
-          leaseMs: leaseMs(numberOf(call, 'ttl_ms', 0)),
-          timeoutMs: timeoutMsOf(call),
+          leaseMs: leaseMs(numberOf(request, 'ttl_ms', 0)),
+          timeoutMs: timeoutMsOf(request),
           ifMissing: 'return',
-          address: addressOf(call),
+          address: addressOf(request),
         } as const
-        const { exists, held, cursor, lastSeq } = await local.claim(roomId, request, call.signal)
-        if (!exists) return answer(200, { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false })
-        if (held === undefined) return answer(200, { ok: true, empty: true, last_seq: lastSeq, cursor })
+        const { exists, held, cursor, lastSeq } = await local.claim(roomId, wanted, hangUpSignal(response))
+        if (!exists) return { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false } as const
+        if (held === undefined) return { ok: true, empty: true, last_seq: lastSeq, cursor } as const
         const message = claimedMessage(held.message)
-        return answer(200, { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq })
+        return { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq } as const
       },
-    },
-    {
+    }),
+    operation({
       method: 'POST',
-      path: '/api/rooms/:room/ack',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const { roomId, fields, handle } = await readSigned(kit, call)
+      path: '/api/rooms/:roomId/ack',
+      summary: 'Acknowledge a task',
+      security: SIGNED,
+      params: schema.roomParams,
+      body: schema.ackRequest,
+      answer: schema.acknowledged,
+      refusals: [400, 401, 404, 409, 413, 429],
+      async run(request) {
+        const { roomId, fields, handle } = await readSigned(kit, request)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
         // Digits at its beginning are enough; nothing of the kind is 0, which no message has.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
         const { advanced, cursor } = await local.ack(roomId, handle, claimId, seq)
-        return answer(200, { ok: true, advanced, cursor })
+        return { ok: true, advanced, cursor } as const
       },
-    },
+    }),
   ]
 }
 
 /** @throws ServiceRefusal 400 for the room or the handle, 404, 429 or 401, checked in that order */
 async function readSigned(
   kit: RestKit,
-  call: HttpCall,
+  request: Request,
 ): Promise<{ roomId: string; fields: Fields; handle: string }> {
-  const fields = readFields(call)
-  const roomId = roomOf(call)
-  const { handle } = await requireSigned(kit, call, fields.handle)
+  const fields = fieldsOf(request)
+  const roomId = roomOf(request)
+  const { handle } = await requireSigned(kit, request, fields.handle)
   return { roomId, fields, handle }
 }
 
@@ -82,17 +94,21 @@ function readSenders(value: unknown): string[] {
  *
  * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the signature
  */
-async function requireSigned({ local }: RestKit, call: HttpCall, claimedHandle: unknown): Promise<Identity> {
+async function requireSigned(
+  { local }: RestKit,
+  request: Request,
+  claimedHandle: unknown,
+): Promise<Identity> {
   const handle = looseHandle(claimedHandle)
   if (handle === undefined) throw badHandle()
   const identity = await local.store.identity(handle)
   if (identity === undefined) throw noSuchHandle(handle)
-  local.rates.spend(addressOf(call), `auth:${handle}`, 5)
-  const signature = readAuthorization(call.headers.authorization)
-  const target = call.request.url ?? ''
+  local.rates.spend(addressOf(request), `auth:${handle}`, 5)
+  const signature = readAuthorization(request.headers.authorization)
+  const target = request.originalUrl
   if (
     signature !== undefined &&
-    (await local.signatures.coversRequest(identity, signature, call.method, target))
+    (await local.signatures.coversRequest(identity, signature, request.method, target))
   ) {
     return identity
   }

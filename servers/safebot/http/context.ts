@@ -1,6 +1,8 @@
+import type { Request } from 'express'
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { HttpCall } from '../../../shared/http/http-call.js'
 import { clientAddress } from '../../../shared/http/listener.js'
+import { paramOf } from '../../../shared/http/operation.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { LocalService } from '../domain/local-service.js'
 import { checkRoomId } from '../domain/rooms.js'
 import type { SafebotLimits } from '../limits.js'
@@ -14,25 +16,34 @@ export interface RestKit {
   machine: Clock
 }
 
-/** Where a call comes from, for what is counted by that. */
-export function addressOf({ peer, headers }: HttpCall): string {
-  return clientAddress(peer, headers['x-forwarded-for'], 'nearest')
+export type Fields = Readonly<Record<string, unknown>>
+
+/** Returns the fields of a JSON body. A list has none, and a body that is no JSON by its content type has none either. */
+export function fieldsOf(request: Request): Fields {
+  const body: unknown = request.body
+  return isObject(body) ? body : {}
 }
 
-/** The room of a call's path. @throws ServiceRefusal 400 */
-export function roomOf({ params }: HttpCall): string {
-  const { room = '' } = params
+/** Returns the address a request comes from, for what is counted by that. */
+export function addressOf({ socket, headers }: Request): string {
+  return clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for'], 'nearest')
+}
+
+/** Returns the room of a request's path. @throws ServiceRefusal 400 */
+export function roomOf(request: Request): string {
+  const room = paramOf(request, 'roomId')
   checkRoomId(room)
   return room
 }
 
 /**
- * A whole number of the query.
+ * Returns a whole number of the query. Of several values the first counts.
  *
  * @param standard what it is if it is missing, none, or 0
  */
-export function numberOf({ query }: HttpCall, name: string, standard: number): number {
-  return Number.parseInt(query.get(name) ?? '', 10) || standard
+export function numberOf({ query }: Request, name: string, standard: number): number {
+  const [value] = [query[name]].flat()
+  return (typeof value === 'string' && Number.parseInt(value, 10)) || standard
 }
 
 export function clamp(value: number, min: number, max: number): number {
@@ -40,6 +51,6 @@ export function clamp(value: number, min: number, max: number): number {
 }
 
 /** How long a call may be parked: 1 to 90 s. */
-export function timeoutMsOf(call: HttpCall): number {
-  return clamp(numberOf(call, 'timeout', 30), 1, 90) * 1000
+export function timeoutMsOf(request: Request): number {
+  return clamp(numberOf(request, 'timeout', 30), 1, 90) * 1000
 }

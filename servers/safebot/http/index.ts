@@ -1,19 +1,38 @@
+import express, { type Request } from 'express'
 import { Refusal } from '../../../shared/errors.js'
-import { ApiFace } from '../../../shared/http/api-face.js'
-import type { HttpCall } from '../../../shared/http/http-call.js'
-import { openApiRoute } from '../../../shared/http/openapi-route.js'
-import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import { createApi, keepRawBody } from '../../../shared/http/api.js'
+import type { HttpHandler } from '../../../shared/http/listener.js'
+import { type Operation, operation, paramOf } from '../../../shared/http/operation.js'
 import type { Instance } from '../../../shared/instance.js'
+import { VERSION } from '../../../shared/util/version.js'
 import type { Contract } from '../contract.js'
 import { type Identity, looseHandle } from '../domain/model.js'
 import { noSuchHandle, ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
-import { answer, encoded, SECURITY_HEADERS, textAnswer } from './answer.js'
-import { type Fields, readFields, UnreadableBody } from './body.js'
-import { claimingRoutes } from './claiming.js'
-import { addressOf, type RestKit } from './context.js'
-import { messageRoutes, readingRoutes } from './messages.js'
-import { presenceRoutes } from './presence.js'
+import { claimingOperations } from './claiming.js'
+import { addressOf, fieldsOf, type RestKit } from './context.js'
+import { messageOperations, readingOperations } from './messages.js'
+import { presenceOperations } from './presence.js'
+import * as schema from './schemas.js'
+
+/** The headers of every answer, event streams included. The values are the service's. */
+const SECURITY_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'X-Frame-Options': 'DENY',
+  'Permissions-Policy': 'clipboard-read=(self), clipboard-write=(self)',
+  'Content-Security-Policy': [
+    "default-src 'self'",
+    "script-src 'self' 'unsafe-inline'",
+    "style-src 'self' 'unsafe-inline' https://fonts.googleapis.com",
+    "font-src 'self' https://fonts.gstatic.com",
+    "img-src 'self' data:",
+    "connect-src 'self' ws: wss:",
+    "frame-ancestors 'none'",
+  ].join('; '),
+}
+
+const HEADERS = Object.entries(SECURITY_HEADERS)
 
 export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
   instance: Instance
@@ -22,112 +41,188 @@ export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
   url: string
 }
 
+/** What Express 4 does and Express 5 does not. */
+const EXPRESS_4 = {
+  'case sensitive routing': false,
+  'strict routing': false,
+  etag: 'weak',
+  'query parser': 'extended',
+  // Under this name Express shows errors in its page, and prints none.
+  env: 'test',
+}
+
+/** Errors of the body parser, by their type. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  'entity.parse.failed': 'the body is not a JSON object or list',
+  'entity.too.large': `the body is larger than ${BODY_LIMIT} bytes`,
+  'charset.unsupported': 'the body is in a charset that is not supported: send UTF-8',
+  'encoding.unsupported': 'the body is compressed, and that is not supported: send it as it is',
+}
+
 /** The service's own HTTP API. */
-export function createRest({ instance, local, limits, contract, url }: RestOptions): ApiFace {
+export function createRest({ instance, local, limits, contract, url }: RestOptions): HttpHandler {
   const { name, stamp, journal, clock, machine, log } = instance
   const kit: RestKit = { local, limits, clock, machine }
-  const fail = (status: number, message: string, hint?: string): HttpAnswer => {
-    if (!contract.answersErrorsInJson) return textAnswer(status, message)
-    return answer(status, { error: hint === undefined ? message : `${message}: ${hint}` })
-  }
-  return new ApiFace({
+  const operations: Operation[] = [
+    ...identityOperations(kit),
+    ...messageOperations(kit),
+    ...readingOperations(kit),
+    ...presenceOperations(kit),
+    ...claimingOperations(kit),
+    ...aboutOperations(kit, url, () => operations),
+  ]
+  return createApi({
     name: 'safebot',
+    operations,
     journal,
     stamp: stamp ? name : undefined,
-    routes: [
-      ...identityRoutes(kit),
-      ...messageRoutes(kit),
-      ...readingRoutes(kit),
-      ...presenceRoutes(kit),
-      ...claimingRoutes(kit),
-      ...aboutRoutes(kit),
-      openApiRoute(
-        '/api/openapi.json',
-        async () => (await import('./openapi.js')).openApi(url),
-        text => encoded(text, { 'Cache-Control': 'public, max-age=60' }),
-      ),
-    ],
-    nameOf,
-    headers: () => SECURITY_HEADERS,
-    forbidden: why => answer(403, { error: why }),
-    unrouted: ({ method, path }, methods) =>
-      method === 'OPTIONS' && methods.length > 0
-        ? allowed(methods)
-        : fail(404, `Cannot ${method} ${path}`, 'MCP is at /mcp, the API under /api'),
-    refuse(error) {
-      if (error instanceof ServiceRefusal) return refused(error)
-      if (error instanceof UnreadableBody) return fail(error.status, error.message)
-      // The only other thing a route turns down is what comes as it closes.
-      if (error instanceof Refusal) return answer(503, { error: error.reason }, { 'Retry-After': 1 })
-      log.error('a request could not be answered', error)
-      return answer(500, { error: 'internal error' })
+    settings: EXPRESS_4,
+    bodyLimit: BODY_LIMIT,
+    parser: express.json({ limit: BODY_LIMIT, inflate: false, verify: keepRawBody }),
+    setHeaders(_request, response) {
+      for (const [header, value] of HEADERS) response.setHeader(header, value)
+    },
+    callerOf,
+    send: (response, value) => response.json(value),
+    reject(error, _request, response, next) {
+      if (error instanceof ServiceRefusal) {
+        const { status, body, retryAfterSeconds } = error
+        if (retryAfterSeconds !== undefined) response.set('Retry-After', String(retryAfterSeconds))
+        response.status(status).json(body)
+      } else if (error instanceof Refusal) {
+        if (error.code === 'forbidden') return void response.status(403).json({ error: error.reason })
+        // The only other refusals are those of a server that closes.
+        response.status(503).set('Retry-After', '1').json({ error: error.reason })
+      } else if (isHttpError(error)) {
+        if (contract.answersErrorsInJson) {
+          response.status(error.status).json({ error: UNREADABLE[error.type ?? ''] ?? error.message })
+        } else {
+          // Express's own page shows the stack.
+          error.stack = String(error)
+          next(error)
+        }
+      } else {
+        log.error('a request could not be answered', error)
+        response.status(500).json({ error: 'internal error' })
+      }
+    },
+    notFound({ method, path, allowedMethods }, response, next) {
+      if (method === 'OPTIONS' && allowedMethods.length > 0) {
+        const verbs = allowedMethods.flatMap(allowed => (allowed === 'GET' ? ['GET', 'HEAD'] : [allowed]))
+        const allow = [...new Set(verbs)].join(',')
+        response.set('Allow', allow).send(allow)
+      } else if (contract.answersErrorsInJson) {
+        const error = `Cannot ${method} ${path}: MCP is at /mcp, the API under /api`
+        response.status(404).json({ error })
+      } else next()
     },
   })
 }
 
-function refused({ status, body, retryAfterSeconds }: ServiceRefusal): HttpAnswer {
-  return answer(status, body, retryAfterSeconds === undefined ? {} : { 'Retry-After': retryAfterSeconds })
+/** Whether an error is of the body parser or of the router. */
+function isHttpError(error: unknown): error is Error & { status: number; type?: string } {
+  return error instanceof Error && 'status' in error && typeof error.status === 'number'
 }
 
-function allowed(methods: readonly string[]): HttpAnswer {
-  const verbs = methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(',')
-  return { status: 200, headers: { Allow: verbs, 'Content-Type': 'text/html; charset=utf-8' }, body: verbs }
-}
-
-/** Who calls, by what it says of itself: whether it has signed for that, the answer tells. */
-function nameOf(call: HttpCall): string {
-  const { handle, sender_handle } = fieldsOf(call)
+/** Returns the caller by what it says of itself. The answer tells whether it has signed for that. */
+function callerOf(request: Request): string {
+  const { handle, sender_handle } = fieldsOf(request)
   return looseHandle(handle ?? sender_handle) ?? 'anonymous'
 }
 
-function fieldsOf(call: HttpCall): Fields {
-  try {
-    return readFields(call)
-  } catch (error) {
-    if (error instanceof UnreadableBody) return {}
-    throw error
-  }
+/** The meaning of each HTTP status, in the words of the document. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  400: 'Something in the request is not in order',
+  401: 'The signature is bad or missing',
+  403: 'The room takes signed messages only',
+  404: 'There is no such thing',
+  409: 'Another has it, or it is no longer yours',
+  413: 'More than 196,608 bytes of body',
+  429: 'Too often, or too many at once',
+  503: 'The service is full',
 }
 
+const SIGNATURE =
+  'SafeBot ts=<milliseconds>,n=<nonce>,sig=<base64>: Ed25519 over "<METHOD> <path and query> <ts> <nonce>"'
+
 /** What the service says of itself. */
-function aboutRoutes({ local, clock }: RestKit): Route[] {
+function aboutOperations(
+  { local, clock }: RestKit,
+  url: string,
+  all: () => readonly Operation[],
+): Operation[] {
   const startedAt = clock.now()
+  let document: Promise<object> | undefined
   return [
-    {
+    operation({
       method: 'GET',
       path: '/api/health',
-      run: async () => answer(200, { ok: true, rooms: (await local.store.usage()).rooms, ts: clock.now() }),
-    },
-    {
+      summary: 'Is it up?',
+      answer: schema.health,
+      run: async () => ({ ok: true as const, rooms: (await local.store.usage()).rooms, ts: clock.now() }),
+    }),
+    operation({
       method: 'GET',
       path: '/api/status',
-      run: async () =>
-        answer(
-          200,
-          {
-            ok: true,
-            started_at: startedAt,
-            uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
-            rooms: (await local.store.usage()).rooms,
-            node_version: process.version,
-          },
-          { 'Cache-Control': 'public, max-age=30' },
-        ),
-    },
+      summary: 'Since when, and how many rooms?',
+      answer: schema.serviceStatus,
+      async run(_request, response) {
+        response.set('Cache-Control', 'public, max-age=30')
+        return {
+          ok: true as const,
+          started_at: startedAt,
+          uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
+          rooms: (await local.store.usage()).rooms,
+          node_version: process.version,
+        }
+      },
+    }),
+    operation({
+      method: 'GET',
+      path: '/api/openapi.json',
+      summary: 'This document',
+      answer: 'application/json',
+      run(_request, response) {
+        response.set('Cache-Control', 'public, max-age=60')
+        document ??= import('../../../shared/http/openapi.js').then(({ openApi }) =>
+          openApi(all(), {
+            info: {
+              title: 'SafeBot.Chat (a local stand-in)',
+              version: VERSION,
+              description:
+                'Rooms that the service cannot read, and messages delivered as tasks with a 60-second lease.',
+            },
+            url,
+            error: schema.failed,
+            meanings: MEANINGS,
+            components: {
+              securitySchemes: {
+                safebot: { type: 'apiKey', in: 'header', name: 'Authorization', description: SIGNATURE },
+              },
+            },
+          }),
+        )
+        return document
+      },
+    }),
   ]
 }
 
 /** Registering a handle, and looking one up. */
-function identityRoutes(kit: RestKit): Route[] {
+function identityOperations(kit: RestKit): Operation[] {
   const { identities, rates, store } = kit.local
   return [
-    {
+    operation({
       method: 'POST',
       path: '/api/identity/register',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const { handle, box_pub, sign_pub, register_ts, register_sig, meta } = readFields(call)
-        rates.spend(addressOf(call), 'register', 1)
+      summary: 'Register a handle',
+      body: schema.registration,
+      answer: schema.registered,
+      status: 201,
+      refusals: [400, 401, 409, 413, 429, 503],
+      async run(request) {
+        const { handle, box_pub, sign_pub, register_ts, register_sig, meta } = fieldsOf(request)
+        rates.spend(addressOf(request), 'register', 1)
         const identity = await identities.register({
           handle,
           boxPub: box_pub,
@@ -136,19 +231,22 @@ function identityRoutes(kit: RestKit): Route[] {
           sig: register_sig,
           meta,
         })
-        return answer(201, { ok: true, handle: identity.handle, registered_at: identity.registeredAt })
+        return { ok: true as const, handle: identity.handle, registered_at: identity.registeredAt }
       },
-    },
-    {
+    }),
+    operation({
       method: 'GET',
       path: '/api/identity/:handle',
-      async run({ params: { handle = '' } }) {
-        const wanted = handle.replace(/^@/, '').toLowerCase()
+      summary: 'Look up a handle',
+      answer: schema.identity,
+      refusals: [404],
+      async run(request) {
+        const wanted = paramOf(request, 'handle').replace(/^@/, '').toLowerCase()
         const identity = await store.identity(wanted)
         if (identity === undefined) throw noSuchHandle(wanted)
-        return answer(200, card(identity))
+        return card(identity)
       },
-    },
+    }),
   ]
 }
 

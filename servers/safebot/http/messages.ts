@@ -1,29 +1,40 @@
-import type { HttpAnswer, Route } from '../../../shared/http/routes.js'
+import { hangUpSignal, type Operation, operation } from '../../../shared/http/operation.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { Vouching } from '../domain/local-service.js'
 import { looseHandle, type StoredMessage } from '../domain/model.js'
 import { badMessage } from '../domain/refusals.js'
 import { MESSAGE_OVERHEAD } from '../domain/rooms.js'
-import { BODY_LIMIT } from '../limits.js'
 import type { Post } from '../service.js'
-import { answer } from './answer.js'
-import { type Fields, readFields } from './body.js'
-import { addressOf, clamp, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
+import {
+  addressOf,
+  clamp,
+  type Fields,
+  fieldsOf,
+  numberOf,
+  type RestKit,
+  roomOf,
+  timeoutMsOf,
+} from './context.js'
+import * as schema from './schemas.js'
 
 /** Messages in one answer of the transcript, at most. */
 const MAX_TRANSCRIPT = 500
 
 /** Status, transcript and wait: what reads a room and changes nothing in it. */
-export function readingRoutes({ local }: RestKit): Route[] {
+export function readingOperations({ local }: RestKit): Operation[] {
   return [
-    {
+    operation({
       method: 'GET',
-      path: '/api/rooms/:room/status',
-      async run(call) {
-        const roomId = roomOf(call)
+      path: '/api/rooms/:roomId/status',
+      summary: 'How a room is',
+      params: schema.roomParams,
+      answer: schema.roomStatus,
+      refusals: [400],
+      async run(request) {
+        const roomId = roomOf(request)
         const status = await local.status(roomId)
-        if (status === undefined) return answer(200, { exists: false, roomId })
-        return answer(200, {
+        if (status === undefined) return { exists: false, roomId }
+        return {
           exists: true,
           roomId,
           participants: status.participants,
@@ -32,62 +43,80 @@ export function readingRoutes({ local }: RestKit): Route[] {
           age_seconds: status.ageSeconds,
           idle_seconds: status.idleSeconds,
           signed_only: status.signedOnly,
-        })
+        }
       },
-    },
-    {
+    }),
+    operation({
       method: 'GET',
-      path: '/api/rooms/:room/transcript',
-      async run(call) {
-        const limit = clamp(numberOf(call, 'limit', 100), 1, MAX_TRANSCRIPT)
-        const page = await local.transcript(roomOf(call), numberOf(call, 'after', 0), limit)
+      path: '/api/rooms/:roomId/transcript',
+      summary: 'What a room has buffered',
+      params: schema.roomParams,
+      query: schema.transcriptQuery,
+      answer: schema.transcript,
+      refusals: [400],
+      async run(request) {
+        const limit = clamp(numberOf(request, 'limit', 100), 1, MAX_TRANSCRIPT)
+        const page = await local.transcript(roomOf(request), numberOf(request, 'after', 0), limit)
         if (!page.exists) return NOWHERE
         const messages = page.messages.map(readMessage)
-        return answer(200, { messages, last_seq: page.lastSeq, count: messages.length, exists: true })
+        return { messages, last_seq: page.lastSeq, count: messages.length, exists: true }
       },
-    },
-    {
+    }),
+    operation({
       method: 'GET',
-      path: '/api/rooms/:room/wait',
-      async run(call) {
-        const after = numberOf(call, 'after', 0)
-        const request = { after, timeoutMs: timeoutMsOf(call), address: addressOf(call) }
-        const page = await local.wait(roomOf(call), { ...request, ifMissing: 'return' }, call.signal)
+      path: '/api/rooms/:roomId/wait',
+      summary: 'Messages, or the next one',
+      params: schema.roomParams,
+      query: schema.waitQuery,
+      answer: schema.waited,
+      refusals: [400, 429],
+      async run(request, response) {
+        const after = numberOf(request, 'after', 0)
+        const wanted = { after, timeoutMs: timeoutMsOf(request), address: addressOf(request) }
+        const page = await local.wait(
+          roomOf(request),
+          { ...wanted, ifMissing: 'return' },
+          hangUpSignal(response),
+        )
         if (!page.exists) return NOWHERE
         // Who had to wait gets the event itself.
         const messages = page.messages.map(message =>
-          page.woken ? { type: 'message', ...readMessage(message) } : readMessage(message),
+          page.woken ? { type: 'message' as const, ...readMessage(message) } : readMessage(message),
         )
-        return answer(200, { messages, last_seq: page.lastSeq })
+        return { messages, last_seq: page.lastSeq }
       },
-    },
+    }),
   ]
 }
 
 /** There is no such room: that is no error, it has only not been opened. */
-const NOWHERE: HttpAnswer = answer(200, { messages: [], last_seq: 0, exists: false })
+const NOWHERE = { messages: [], last_seq: 0, exists: false as const }
 
 /** The sender of a message that names none. */
 const NOBODY = 'agent'
 
 /** Posting a message. */
-export function messageRoutes({ local }: RestKit): Route[] {
+export function messageOperations({ local }: RestKit): Operation[] {
   return [
-    {
+    operation({
       method: 'POST',
-      path: '/api/rooms/:room/messages',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const fields = readFields(call)
-        const roomId = roomOf(call)
+      path: '/api/rooms/:roomId/messages',
+      summary: 'Post a message',
+      params: schema.roomParams,
+      body: schema.messagePost,
+      answer: schema.posted,
+      refusals: [400, 401, 403, 413, 429, 503],
+      async run(request) {
+        const fields = fieldsOf(request)
+        const roomId = roomOf(request)
         const { id, seq } = await local.postFrom(roomId, readPost(fields), {
-          address: addressOf(call),
+          address: addressOf(request),
           vouching: readVouching(fields),
           lock: fields.signed_only === true,
         })
-        return answer(200, { ok: true, id, seq })
+        return { ok: true as const, id, seq }
       },
-    },
+    }),
   ]
 }
 

@@ -1,64 +1,72 @@
 import { once } from 'node:events'
-import type { HttpCall } from '../../../shared/http/http-call.js'
-import type { Route } from '../../../shared/http/routes.js'
+import type { Request, Response } from 'express'
+import { hangUpSignal, type Operation, operation, paramOf } from '../../../shared/http/operation.js'
 import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
 import { ROOM_ID } from '../domain/model.js'
 import { type Gathering, type Guise, type Participant, readName } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { BODY_LIMIT } from '../limits.js'
-import { answer, SECURITY_HEADERS } from './answer.js'
-import { readFields } from './body.js'
-import { addressOf, numberOf, type RestKit, roomOf } from './context.js'
+import { addressOf, fieldsOf, numberOf, type RestKit, roomOf } from './context.js'
 import { readMessage } from './messages.js'
+import * as schema from './schemas.js'
 
 const BOX_PUB_BYTES = 32
 
 /** Being in a room: the stream of what happens there, and saying that one listens. */
-export function presenceRoutes(kit: RestKit): Route[] {
+export function presenceOperations(kit: RestKit): Operation[] {
   const { local, limits } = kit
   const streams = new StreamCounts(limits.streamsPerAddress)
   return [
-    {
+    operation({
       method: 'GET',
-      path: '/api/rooms/:room/events',
-      async run(call) {
-        if (!ROOM_ID.test(call.params.room ?? '')) return { status: 400, headers: {}, body: '' }
-        const leave = streams.enter(addressOf(call))
+      path: '/api/rooms/:roomId/events',
+      summary: 'What happens in a room, as server-sent events: message, ready, presence, locked',
+      params: schema.roomParams,
+      query: schema.eventsQuery,
+      answer: 'text/event-stream',
+      others: { 400: undefined },
+      refusals: [429],
+      async run(request, response) {
+        if (!ROOM_ID.test(paramOf(request, 'roomId'))) return void response.status(400).end()
+        const leave = streams.enter(addressOf(request))
         try {
-          await follow(kit, call)
+          await follow(kit, request, response)
         } finally {
           leave()
         }
-        return undefined
       },
-    },
-    {
+    }),
+    operation({
       method: 'POST',
-      path: '/api/rooms/:room/listening',
-      bodyLimit: BODY_LIMIT,
-      async run(call) {
-        const { name: askedName, box_pub } = readFields(call)
-        const roomId = roomOf(call)
+      path: '/api/rooms/:roomId/listening',
+      summary: 'Say that one listens',
+      params: schema.roomParams,
+      body: schema.listening,
+      answer: schema.done,
+      refusals: [400, 404, 413],
+      async run(request, response) {
+        const { name: askedName, box_pub } = fieldsOf(request)
+        const roomId = roomOf(request)
         const name = readName(askedName)
         const there =
           name === undefined
             ? (await local.status(roomId)) !== undefined
             : await local.listening(roomId, name, readBoxPub(box_pub))
-        if (!there) return answer(404, { error: 'no such room' })
-        return name === undefined ? answer(400, { error: 'bad name' }) : answer(200, { ok: true })
+        if (!there) return void response.status(404).json({ error: 'no such room' })
+        if (name === undefined) return void response.status(400).json({ error: 'bad name' })
+        return { ok: true as const }
       },
-    },
+    }),
   ]
 }
 
 /** Writes the room's events until the caller hangs up or the service closes, no faster than the caller reads. */
-async function follow({ local, machine }: RestKit, call: HttpCall): Promise<void> {
-  const { response, signal } = call
-  const roomId = roomOf(call)
-  const stream = new SseStream(response, machine, SECURITY_HEADERS)
-  const arrival = { after: numberOf(call, 'after', 0), ...guiseOf(call) }
+async function follow({ local, machine }: RestKit, request: Request, response: Response): Promise<void> {
+  const signal = hangUpSignal(response)
+  const roomId = roomOf(request)
+  const stream = new SseStream(response, machine, {})
+  const arrival = { after: numberOf(request, 'after', 0), ...guiseOf(request) }
   try {
     for await (const event of local.feeds.follow(roomId, arrival, signal)) {
       stream.sendBare(eventJson(roomId, event))
@@ -71,8 +79,9 @@ async function follow({ local, machine }: RestKit, call: HttpCall): Promise<void
   stream.end()
 }
 
-function guiseOf({ query }: HttpCall): Guise {
-  return { name: readName(query.get('name')), boxPub: readBoxPub(query.get('box_pub')) }
+function guiseOf({ query }: Request): Guise {
+  const { name, box_pub } = query
+  return { name: readName(name), boxPub: readBoxPub(box_pub) }
 }
 
 /** Of 32 bytes, in either alphabet, padded or not. */

@@ -6,6 +6,24 @@ const seq = z.int().describe('0: none yet')
 const instant = z.number().describe('Milliseconds since the epoch')
 const base64 = z.string().describe('Canonical base64, padded')
 
+const count = z.coerce.number().int().optional()
+const after = count.describe('Only messages behind this seq; default 0')
+const timeout = count.describe('Seconds to wait, 1 to 90; default 30')
+
+export const roomParams = z.object({ roomId: z.string().describe('4 to 64 of A-Z a-z 0-9 _ -') })
+
+export const transcriptQuery = z.object({ after, limit: count.describe('1 to 500; default 100') })
+
+export const waitQuery = z.object({ after, timeout })
+
+export const claimQuery = z.object({ timeout, ttl_ms: count.describe('Of the lease, 60,000 to 300,000') })
+
+export const eventsQuery = z.object({
+  after,
+  name: z.string().optional(),
+  box_pub: z.string().optional(),
+})
+
 export const failed = z
   .object({ error: z.string(), cursor: seq.optional().describe('Of a stale claim') })
   .meta({ id: 'Error' })

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../clock/clock.js'
 import { Refusal } from '../../errors.js'
-import type { HttpFace } from '../../http/listener.js'
+import type { HttpHandler } from '../../http/listener.js'
 import { readBody } from '../../http/read-body.js'
 import { SseStream } from '../../http/sse.js'
 import { addStamp } from '../../http/stamp.js'
@@ -78,7 +78,7 @@ interface Post {
  * Streamable HTTP for one server: sessions for the clients that initialize, and a stateless answer, on the
  * same URL, for those that carry no session id.
  */
-export class McpEndpoint<Caller> implements HttpFace {
+export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
   readonly #host: MessageHost<Caller>
   readonly #sessions: Sessions
@@ -107,7 +107,7 @@ export class McpEndpoint<Caller> implements HttpFace {
     this.#answer(exchange).catch(error => this.#reject(exchange, error))
   }
 
-  forbid(request: IncomingMessage, response: ServerResponse, why: string): void {
+  rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void {
     this.#reject({ request, response, raw: '' }, new HttpRejection(403, RpcCode.transport, why))
   }
 

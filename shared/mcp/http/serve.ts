@@ -1,5 +1,5 @@
 import { Guard } from '../../http/guard.js'
-import { type Faces, Listener } from '../../http/listener.js'
+import { type Handlers, Listener } from '../../http/listener.js'
 import type { IdSource } from '../../ids.js'
 import type { Instance } from '../../instance.js'
 import type { McpHost } from '../host.js'
@@ -25,8 +25,8 @@ export interface ServeOptions<Caller> {
   /** For session ids. */
   ids: IdSource
   listen: ListenOptions
-  /** Makes the faces, of the MCP endpoint among others, once the URL is known that they may have to name. */
-  faces(url: string, endpoint: McpEndpoint<Caller>): Promise<Faces>
+  /** Makes the handlers, of the MCP endpoint among others, once the URL is known that they may have to name. */
+  handlers(url: string, endpoint: McpEndpoint<Caller>): Promise<Handlers>
 }
 
 /** A server on its port. */
@@ -45,7 +45,7 @@ export interface Serving {
  * @throws Refusal `port_busy` or `cannot_listen`
  */
 export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<Serving> {
-  const { instance, host: mcpHost, name, ids, listen, faces } = options
+  const { instance, host: mcpHost, name, ids, listen, handlers } = options
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
   const { machine, log } = instance
   const endpoint = new McpEndpoint({
@@ -61,7 +61,7 @@ export async function serveHttp<Caller>(options: ServeOptions<Caller>): Promise<
     port,
     name,
     guard: new Guard([host, ...allowedHosts]),
-    faces: url => faces(url, endpoint),
+    handlers: url => handlers(url, endpoint),
   })
   mcpHost.onCrash(() => listener.cut())
   return {

@@ -33,18 +33,18 @@ async function start() {
     port: 0,
     name: 'instanode',
     guard: new Guard(),
-    faces: async url => {
-      const rest = createRest({
-        instance,
-        local,
-        service: local,
-        contract,
-        requestLimit: undefined,
-        requests: undefined,
-        url,
-      })
-      return { mcp: rest, rest }
-    },
+    handlers: async url => ({
+      api: async () =>
+        createRest({
+          instance,
+          local,
+          service: local,
+          contract,
+          requestLimit: undefined,
+          requests: undefined,
+          url,
+        }),
+    }),
   })
   onTestFinished(async () => {
     await local.reaper.stop()

@@ -5,7 +5,6 @@ import { expect, it, onTestFinished } from 'vitest'
 import { createInstance } from '../../../servers/understudy/instance.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
-import { notFound } from '../../../shared/http/not-found.js'
 import { McpHost } from '../../../shared/mcp/host.js'
 import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
 import { fixtureServer } from '../../conformance/fixture/server.js'
@@ -29,7 +28,7 @@ async function askingServer(): Promise<string> {
     port: 0,
     name: 'asking',
     guard: new Guard(),
-    faces: async () => ({ mcp: endpoint, rest: notFound }),
+    handlers: async () => ({ mcp: endpoint }),
   })
   onTestFinished(async () => {
     endpoint.close()

@@ -14,7 +14,26 @@ async function messages(command: Command, count: number): Promise<unknown[]> {
   return (await command.lines(count)).map(line => JSON.parse(line))
 }
 
+const WITHOUT_EXPRESS = new URL('../../support/run/without-express.mjs', import.meta.url)
+
 describe('a stdio server', () => {
+  it.each([
+    ['safebot', 8],
+    ['instanode', 6],
+  ])('starts and lists its tools without Express: %s', async (server, tools) => {
+    const command = new Command([server, '--clock', 'manual'], {
+      NODE_OPTIONS: `--import=${WITHOUT_EXPRESS}`,
+    })
+    command.say(initialize())
+    command.say(rpc('tools/list', {}, 2))
+    expect(await messages(command, 2)).toMatchObject([
+      { id: 1 },
+      { id: 2, result: { tools: { length: tools } } },
+    ])
+    command.process.stdin.end()
+    expect((await command.exit).code).toBe(0)
+  })
+
   it('answers line by line, and nothing but JSON-RPC is on stdout', async () => {
     const command = safebot()
     command.say(initialize())

@@ -7,7 +7,6 @@ import { createInstance, type InstanceOptions } from '../../../servers/understud
 import { Clock } from '../../../shared/clock/clock.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
-import { notFound } from '../../../shared/http/not-found.js'
 import type { Instance } from '../../../shared/instance.js'
 
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
@@ -78,9 +77,9 @@ export async function startToyServer(options: InstanceOptions = {}): Promise<Toy
     port: 0,
     name: 'toy',
     guard: new Guard(),
-    faces: async () => {
+    handlers: async () => {
       server = await mountTools({ name: 'toy', version: '1', tools: tools(happen), host, log })
-      return { mcp: endpoint, rest: notFound }
+      return { mcp: endpoint }
     },
   })
   host.onCrash(() => listener.cut())

@@ -1,0 +1,36 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+
+/** What is true now is not to be kept. */
+const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }
+
+/** Sends a body with exactly these headers. Express's `send` adds a charset to a content type. */
+export function sendBody(
+  response: ServerResponse,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  body: string,
+): undefined {
+  response.writeHead(status, { 'Content-Length': Buffer.byteLength(body), ...headers })
+  response.end(body)
+}
+
+/** Sends a text that is not to be cached. @param type its media type */
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string,
+  headers: OutgoingHttpHeaders = {},
+): undefined {
+  sendBody(response, status, { 'Content-Type': type, ...HEADERS, ...headers }, body)
+}
+
+/** Sends a value as JSON that is not to be cached. */
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: OutgoingHttpHeaders = {},
+): undefined {
+  sendText(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`, headers)
+}

@@ -1,0 +1,91 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Response } from 'express'
+import { Refusal } from '../errors.js'
+import type { Log } from '../util/log.js'
+import { sendJson } from './answers.js'
+import { createApi } from './api.js'
+import { BODY_LIMIT } from './checked-operation.js'
+import type { HttpHandler } from './listener.js'
+import type { Operation } from './operation.js'
+
+/** The HTTP status of each refusal that does not follow the rule of {@link statusOf}. */
+const STATUSES: Readonly<Record<string, number>> = {
+  forbidden: 403,
+  unknown_account: 404,
+  unknown_entry: 404,
+  unknown_snapshot: 404,
+  unknown_approval: 404,
+  unknown_route: 404,
+  no_such_server: 404,
+  method_not_allowed: 405,
+  journal_wait: 408,
+  body_too_large: 413,
+  unreadable_world: 400,
+  internal_error: 500,
+  not_ready: 503,
+  clock_closed: 503,
+  instance_closed: 503,
+  journal_stopped: 503,
+  store_unavailable: 503,
+  store_busy: 503,
+}
+
+/** Refusals of a body or a query say by themselves where the mistake is. */
+const WHERE_TO_LOOK = 'GET /openapi.json has what each route takes'
+
+/** In seconds. */
+const RETRY = { 'Retry-After': '1' }
+
+export interface CheckedApiOptions {
+  /** Name of the API, e.g. `control`. */
+  name: string
+  operations: readonly Operation[]
+  /** Where a caller finds the routes that exist. */
+  hint: string
+  log: Log
+}
+
+/**
+ * Makes an HTTP API of this project's own, as opposed to one that stands in for a service. Every error has the form
+ * `{"error":{"code","message","hint"}}`. The journal does not have its requests: no server has received them.
+ */
+export function createCheckedApi({ name, operations, hint, log }: CheckedApiOptions): HttpHandler {
+  return createApi({
+    name,
+    operations,
+    bodyLimit: BODY_LIMIT,
+    send: (response, value) => sendJson(response, response.statusCode, value),
+    reject(error, request, response, _next) {
+      if (error instanceof Refusal) sendRefusal(response, error)
+      // The router could not decode a parameter of the path.
+      else if (error instanceof URIError) sendRefusal(response, unknownRoute(request.path, hint))
+      else {
+        log.error(`a request to ${name} failed`, error)
+        const reason = 'something failed that the request could not mend'
+        sendRefusal(response, new Refusal('internal_error', reason, 'the log has it'))
+      }
+    },
+    notFound({ method, path, allowedMethods }, response) {
+      if (allowedMethods.length === 0) return sendRefusal(response, unknownRoute(path, hint))
+      const allow = (allowedMethods.includes('GET') ? [...allowedMethods, 'HEAD'] : allowedMethods).join(', ')
+      const refusal = new Refusal('method_not_allowed', `${path} takes no ${method}`, `it takes ${allow}`)
+      sendRefusal(response, refusal, { Allow: allow })
+    },
+  })
+}
+
+function unknownRoute(path: string, hint: string): Refusal {
+  return new Refusal('unknown_route', `there is nothing at ${path}`, hint)
+}
+
+function sendRefusal(response: Response, refusal: Refusal, headers: OutgoingHttpHeaders = {}): void {
+  const status = statusOf(refusal)
+  const { code, reason: message, hint = status === 400 ? WHERE_TO_LOOK : null } = refusal
+  const retry = status === 503 ? RETRY : {}
+  sendJson(response, status, { error: { code, message, hint } }, { ...retry, ...headers })
+}
+
+/** A request that cannot be read, or that names something unknown, gets 400. One that does not fit the present state gets 409. */
+function statusOf({ code }: Refusal): number {
+  return STATUSES[code] ?? (/^(bad|unknown)_/.test(code) ? 400 : 409)
+}

@@ -1,0 +1,119 @@
+import type { Request, Response } from 'express'
+import type { z } from 'zod'
+import { Refusal } from '../errors.js'
+import { checked, strict } from '../util/check.js'
+import { type Documentation, type Operation, operation, type Returned, searchOf } from './operation.js'
+
+/** The deepest nesting of a body. Deeper values could be parsed, but neither copied nor shown. */
+const MAX_DEPTH = 100
+
+/** Bytes of a body. Enough for any table of faults or overlays. */
+export const BODY_LIMIT = 1024 * 1024
+
+/** A request whose query and body have been checked. */
+export interface CheckedRequest<Query, Body> {
+  query: Query
+  body: Body
+  request: Request
+  response: Response
+}
+
+const nothing = strict({})
+
+/**
+ * Declares an operation whose own schemas check the request. Unknown parameters and fields are refused.
+ *
+ * @param spec `bodyCode` is the code of the refusal of a body. The statuses 400 and 413 are documented without being named
+ */
+export function checkedOperation<
+  Answer extends z.ZodType,
+  Query extends z.ZodObject = typeof nothing,
+  Body extends z.ZodType = typeof nothing,
+>({
+  run,
+  bodyCode = 'bad_body',
+  ...spec
+}: Documentation & {
+  query?: Query
+  body?: Body
+  bodyCode?: string
+  answer: Answer | string
+  run(given: CheckedRequest<z.output<Query>, z.output<Body>>): Returned<Answer>
+}): Operation {
+  const { method, query, body, refusals = [] } = spec
+  return operation<Answer>({
+    ...spec,
+    refusals: [...(method === 'GET' ? [400] : [400, 413]), ...refusals],
+    run: (request, response) =>
+      run({
+        // Where a schema is left out, its type parameter is the default, and that is the schema it is read by.
+        query: queryOf(request, query) as z.output<Query>,
+        body: (method === 'GET' ? {} : bodyOf(request, body ?? nothing, bodyCode)) as z.output<Body>,
+        request,
+        response,
+      }),
+  })
+}
+
+/** @throws Refusal `body_too_large`, `bad_json`, or of that code */
+function bodyOf({ rawBody, bodyTooLarge }: Request, schema: z.ZodType, code: string): unknown {
+  if (bodyTooLarge) {
+    throw new Refusal(
+      'body_too_large',
+      `the body is larger than ${BODY_LIMIT} bytes`,
+      'send less in one request',
+    )
+  }
+  // An operation that needs nothing does not need an empty object either.
+  const text = rawBody.toString('utf8').trim()
+  return checked(schema, text === '' ? {} : parseBody(text), code, 'body')
+}
+
+/**
+ * Parses the JSON of a request.
+ *
+ * @throws Refusal `bad_json`
+ */
+export function parseBody(text: string): unknown {
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Refusal('bad_json', `the body is no JSON: ${why}`, 'send JSON, e.g. with curl -d')
+  }
+  if (isDeeperThan(body, MAX_DEPTH)) {
+    throw new Refusal('bad_json', `the body is nested more than ${MAX_DEPTH} levels deep`, 'send it flatter')
+  }
+  return body
+}
+
+/** Returns whether a value is nested more than that many levels deep. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some(item => isDeeperThan(item, levels - 1))
+}
+
+/**
+ * Reads the parameters of a request's URL by their schema.
+ *
+ * @throws Refusal `bad_query` for a parameter that is unknown, given twice or not of its type
+ */
+function queryOf(request: Request, schema: z.ZodObject | undefined): unknown {
+  const given: Record<string, string> = {}
+  for (const [name, value] of new URLSearchParams(searchOf(request))) {
+    if (Object.hasOwn(given, name)) {
+      throw new Refusal('bad_query', `query.${name} is given twice`, 'give it once')
+    }
+    given[name] = value
+  }
+  const [first] = Object.keys(given)
+  if (schema === undefined && first !== undefined) {
+    throw new Refusal(
+      'bad_query',
+      `query.${first} is given, and ${request.path} takes no parameters`,
+      'leave it out',
+    )
+  }
+  return checked(schema ?? nothing, given, 'bad_query', 'query')
+}
