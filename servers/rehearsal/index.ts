@@ -16,6 +16,7 @@ import { Stage } from './stage/stage.js'
 import { builtin } from './via/builtin-gateway.js'
 import type { OpenWay, Way } from './via/gateway.js'
 
+export { junitXml } from './junit.js'
 export type { Rehearsal, Row } from './report.js'
 export { reportText } from './report.js'
 export { builtin } from './via/builtin-gateway.js'
