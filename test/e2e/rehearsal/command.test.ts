@@ -40,7 +40,7 @@ describe('understudy rehearse', () => {
 
   it('starts another gateway, and tells what it does not check', async () => {
     const { code, stdout } = await rehearse(POLICY, '--via', '--', ...GATEWAY, '{policy}', ...PORT)
-    expect(stdout).toContain("62 rows: 56 ok, 0 wrong, 6 not checked")
+    expect(stdout).toContain('62 rows: 56 ok, 0 wrong, 6 not checked')
     expect(stdout).toContain("this gateway goes by the machine's")
     expect(code).toBe(0)
   })
@@ -56,7 +56,7 @@ describe('understudy rehearse', () => {
       '--upstream',
       '{upstream}',
     )
-    expect(stdout).toContain("59 rows: 53 ok, 0 wrong, 6 not checked")
+    expect(stdout).toContain('59 rows: 53 ok, 0 wrong, 6 not checked')
     expect(code).toBe(0)
   })
 
