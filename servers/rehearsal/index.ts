@@ -134,9 +134,10 @@ async function planned({ policy, servers, stage, scenario, way, title }: Plannin
   if (scenario !== undefined) return [{ title, fresh: false, steps: scenarioSteps(scenario) }]
   const { decoy, clock } = stage
   const sessions = way.newSession !== undefined
+  const approves = way.approve !== undefined
   const { advances } = way
   const examples = await stage.examples()
-  return plan({ policy, servers, decoy, sessions, advances, examples, start: clock.now() })
+  return plan({ policy, servers, decoy, sessions, approves, advances, examples, start: clock.now() })
 }
 
 /** The name of a tool that a policy does not name. */
