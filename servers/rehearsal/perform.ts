@@ -183,19 +183,7 @@ export class Performer {
     const params = { name: tool, arguments: args, ...meta }
     const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params)
     const answer = asked?.answer ?? caller.notify('tools/call', params)
-    const record: CallRecord = {
-      call,
-      server,
-      args,
-      argsHash: argsHash(args),
-      trace,
-      expected: expectationOf(decision),
-      id: asked?.id,
-      answer: { kind: 'nothing', why: 'no answer' },
-      arrived: [],
-      late: [],
-      refusedBatch: false,
-    }
+    const record = recordOf({ call, server, args, trace, id: asked?.id }, decision)
     return { record, decision, answer }
   }
 
@@ -216,7 +204,7 @@ export class Performer {
     // Only a JSON-RPC error of the upstream gives quota back.
     const refunded = upstream !== undefined && 'error' in upstream && call.failure !== 'http_error'
     if (decision.outcome === 'allow') decision.settle(refunded ? 'refunded' : 'kept')
-    if (arrived.length > 0) {
+    if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
       if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
       if (call.tool === 'create_postgres' && succeeded(answer)) stage.databaseMade()
@@ -246,22 +234,11 @@ export class Performer {
     const refused =
       arrived.length === 0 && answers.every(answer => answer.kind !== 'nothing' && !succeeded(answer))
     const sent = made.map(({ call, args }, at): Sent => {
-      const answer: Answer = answers[at] ?? { kind: 'nothing', why: 'no answer' }
       const decision = decisions[at] ?? engine.decide({ tool: call.tool, args, grant: call.as })
-      const record: CallRecord = {
-        call,
-        server,
-        args,
-        argsHash: argsHash(args),
-        trace: null,
-        expected: expectationOf(decision),
-        id: asked[at]?.id,
-        answer,
-        arrived: [],
-        late: [],
-        refusedBatch: refused && decision.outcome === 'allow',
-      }
-      return { record, decision, answer: Promise.resolve(answer) }
+      const record = recordOf({ call, server, args, trace: null, id: asked[at]?.id }, decision)
+      const refusedBatch = refused && decision.outcome === 'allow'
+      const answer = answers[at] ?? record.answer
+      return { record: { ...record, answer, refusedBatch }, decision, answer: Promise.resolve(answer) }
     })
     const records = sent.map(({ record }) => record)
     this.attribution.take(records, arrived)
@@ -356,9 +333,21 @@ export class Performer {
   }
 }
 
-function expectationOf(decision: Decision): CallRecord['expected'] {
-  if (decision.outcome === 'allow') return { outcome: 'allow' }
-  return { outcome: decision.outcome, rule: decision.rule }
+/** The record of a call that is about to be sent. */
+function recordOf(
+  sent: Pick<CallRecord, 'call' | 'server' | 'args' | 'trace' | 'id'>,
+  decision: Decision,
+): CallRecord {
+  const { outcome } = decision
+  return {
+    ...sent,
+    argsHash: argsHash(sent.args),
+    expected: outcome === 'allow' ? { outcome } : { outcome, rule: decision.rule },
+    answer: { kind: 'nothing', why: 'no answer' },
+    arrived: [],
+    late: [],
+    refusedBatch: false,
+  }
 }
 
 /** Of calls of one tool that were sent at once, any may be the one that passes. */
