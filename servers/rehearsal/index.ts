@@ -33,7 +33,7 @@ export interface RehearseOptions {
   via?: OpenWay
   /** Of the stand-ins. Default: free ones. */
   ports?: { instanode: number; safebot: number }
-  /** Ends the rehearsal early. What it has started is ended before it rejects. */
+  /** Ends the rehearsal early. Gateways that it started are ended before it rejects. */
   signal?: AbortSignal
   /**
    * How long the journal is watched behind the last row, in milliseconds: a gateway may forward a denied call later.
@@ -51,7 +51,7 @@ export interface RehearseOptions {
 const WATCH_MS = 5000
 const TIMEOUT_MS = 10 * 60_000
 
-/** What of a policy's review is about what it lets be. */
+/** Warnings of a policy's review about calls that the policy leaves open. */
 const OPEN = ['tools_left_open', 'read_that_writes']
 
 /**

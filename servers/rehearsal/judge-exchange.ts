@@ -73,7 +73,7 @@ export const RELAY_CHECKS = {
 
 export type ExchangeCheck = keyof typeof LIST_CHECKS | keyof typeof RELAY_CHECKS
 
-/** What is wrong with a list; null if nothing is. */
+/** Judges a list of tools. @returns the problem in words, or null */
 export function judgeList(record: ListRecord, off: ReadonlySet<string>): string | null {
   const broken = record.pages.find(page => toolsIn(page) === undefined)
   if (broken !== undefined) return `is answered with ${sawOf(broken)}`
@@ -83,7 +83,7 @@ export function judgeList(record: ListRecord, off: ReadonlySet<string>): string 
   return found.length === 0 ? null : found.join(', and ')
 }
 
-/** What is wrong with notifications; null if nothing is. */
+/** Judges the relay of notifications. @returns the problem in words, or null */
 export function judgeRelay(record: RelayRecord, off: ReadonlySet<string>): string | null {
   const found = Object.entries(RELAY_CHECKS).flatMap(([name, check]) =>
     off.has(name) ? [] : (check(record) ?? []),

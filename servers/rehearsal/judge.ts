@@ -5,7 +5,7 @@ import { POLICY_META } from '../gateway/messages.js'
 import { type CallRecord, succeeded } from './record.js'
 import type { Answer } from './via/caller.js'
 
-/** What is known of the whole rehearsal when its calls are judged. */
+/** Facts about the whole rehearsal, for checks of one call. */
 export interface JudgeContext {
   /** Whether the gateway's denials name their rule. */
   readonly namesRules: boolean
@@ -152,7 +152,7 @@ export const CALL_CHECKS = {
 
 export type CallCheck = keyof typeof CALL_CHECKS
 
-/** What is wrong with a call; null if nothing is. */
+/** Judges a call. @returns the first problem in words, or null */
 export function judgeCall(
   record: CallRecord,
   context: JudgeContext,
@@ -209,7 +209,7 @@ function textOf(answer: Answer): string {
   return `${headers} ${JSON.stringify(answer.message)} ${JSON.stringify(answer.others)}`
 }
 
-/** What the caller saw, in words. */
+/** Describes an answer as its caller saw it. */
 export function sawOf(answer: Answer): string {
   if (answer.kind === 'nothing') return answer.why
   if (answer.kind === 'http') return `HTTP ${answer.status}`

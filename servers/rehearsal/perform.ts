@@ -39,7 +39,7 @@ export class Performer {
   readonly #options: PerformOptions
   readonly #windows: Windows
   #last: { call: PlannedCall; args: unknown } | undefined
-  /** Where the requests of the stage begin that no call has been given. */
+  /** Position in the stage's record behind the last request that was attributed. */
   #mark = 0
   /** Answers in a row that did not come. */
   #silent = 0

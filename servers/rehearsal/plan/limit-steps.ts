@@ -34,8 +34,10 @@ export interface LimitPlanning {
 }
 
 /**
- * Uses up each limit of some rules, with failures of the upstream on the way and a race for the last call, and looks
- * what is left: for the same caller in a new session, for another caller, shortly before the window turns, and behind that.
+ * Plans the rows of each limit of some rules.
+ *
+ * Calls use the limit up. The upstream fails some of them, and the last ones race. Further calls look at what is left: in a
+ * new session, without a session, by another caller, shortly before the window turns, and behind that.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning

@@ -103,6 +103,8 @@ function framed(text: string): string[] {
     `https://elsewhere.invalid/${text}`,
     `${text}@elsewhere.invalid`,
     `${text}.elsewhere.invalid`,
+    // A second one of its kind.
+    ...['1', '2', '-1', '-2', '_2', '.2', 's'].map(suffix => text + suffix),
   ]
 }
 

@@ -122,10 +122,15 @@ export class Stage {
     )
   }
 
-  /** What references stand for, as examples for whoever plans by them. */
+  /** Prepares one example of each value that a reference can stand for. */
   examples(): Promise<ReadonlyMap<string, unknown>> {
     const args = Props.names.map(name => `$${name}`)
     return this.#props.prepare({ tool: 'ack_task', args, caller: 'agent', own: false })
+  }
+
+  /** Whether a call is under way at a server. A database takes long to start on a machine that is busy. */
+  get busy(): boolean {
+    return [...this.#byEntry.keys()].some(({ method }) => method === 'tools/call')
   }
 
   /** Where the record of requests stands: what comes later is behind it. */

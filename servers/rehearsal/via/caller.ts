@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Clock } from '../../../shared/clock/clock.js'
+import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
@@ -17,6 +17,9 @@ export const INITIALIZE = {
 
 /** How long an answer may take, in milliseconds: no call of a rehearsal has to wait for anything. */
 export const PATIENCE_MS = 10_000
+
+/** The longest that an answer may take while the upstream is at work, in milliseconds. */
+const MAX_PATIENCE_MS = 120_000
 
 /** The answer to a request, as its caller saw it. */
 export type Answer =
@@ -135,10 +138,24 @@ export async function initialize(caller: Caller, gateway: string): Promise<void>
 
 const CHECK_URL = 'check that it runs, its URL and its path: MCP is often at /mcp'
 
-/** A signal that comes when patience ends, by the machine's time, and how to take it back. */
-export function deadline(machine: Clock, ms = PATIENCE_MS): { signal: AbortSignal; over(): void } {
+/**
+ * A signal that comes when patience ends, by the machine's time, and how to take it back.
+ *
+ * @param busy whether the upstream is at work: that is no fault of the gateway, so patience begins anew
+ */
+export function deadline(
+  machine: Clock,
+  ms = PATIENCE_MS,
+  busy = () => false,
+): { signal: AbortSignal; over(): void } {
   const controller = new AbortController()
-  const wakeup = machine.wakeAt(machine.now() + ms, () => controller.abort())
+  const until = machine.now() + MAX_PATIENCE_MS
+  const arm = (): Wakeup =>
+    machine.wakeAt(machine.now() + ms, () => {
+      if (busy() && machine.now() < until) wakeup = arm()
+      else controller.abort()
+    })
+  let wakeup = arm()
   return { signal: controller.signal, over: () => wakeup.cancel() }
 }
 

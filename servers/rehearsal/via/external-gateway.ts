@@ -132,6 +132,7 @@ export function command({ template, policyFile, bearers = [], pipes = false }: C
         template,
         placeholders: placeholders(server),
         machine,
+        busy: () => stage.busy,
         onStart: process => processes.push(process),
       })
     const openSession = async (server: ServerName, as: string) =>
@@ -139,6 +140,7 @@ export function command({ template, policyFile, bearers = [], pipes = false }: C
         url: (await gatewayOf(server)).url,
         headers: headersOf(as, names, bearers),
         machine,
+        busy: () => stage.busy,
       })
     const callers = new Callers(pipes ? openPipe : openSession)
     return {
@@ -194,7 +196,12 @@ export function url(mcpUrl: string, bearers: readonly string[] = []): OpenWay {
       )
     }
     const callers = new Callers((_server, as) =>
-      HttpCaller.open({ url: mcpUrl, headers: headersOf(as, names, bearers), machine: stage.machine }),
+      HttpCaller.open({
+        url: mcpUrl,
+        headers: headersOf(as, names, bearers),
+        machine: stage.machine,
+        busy: () => stage.busy,
+      }),
     )
     return {
       name: mcpUrl,

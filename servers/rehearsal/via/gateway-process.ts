@@ -17,7 +17,7 @@ const KEPT_CHARS = 64 * 1024
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 
-/** What stands in a command for values that are known when it starts. */
+/** Values of the placeholders in a command. They are known when it starts. */
 export interface Placeholders {
   readonly upstream: string
   readonly policy: string
@@ -114,7 +114,7 @@ export class GatewayProcess {
     )
   }
 
-  /** What became of it, for after its name; undefined while it runs. */
+  /** How the process ended, e.g. `ended with code 1`. Undefined while it runs. */
   get ended(): string | undefined {
     return this.#ended
   }

@@ -1,8 +1,9 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import type { Clock } from '../../../shared/clock/clock.js'
+import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { defined } from '../../../shared/util/defined.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import { EventReader } from '../../gateway/proxy/sse-parser.js'
 import {
   type Answer,
@@ -26,6 +27,8 @@ export interface HttpCallerOptions {
   url: string
   headers: Record<string, string>
   machine: Clock
+  /** Whether the upstream is at work. Default: it never is. */
+  busy?: () => boolean
 }
 
 /** What came back for one POST. */
@@ -46,7 +49,7 @@ export class HttpCaller implements Caller {
 
   private constructor(options: HttpCallerOptions) {
     this.#options = options
-    this.#poster = new Poster(options.url)
+    this.#poster = new Poster(options.url, options.machine)
     this.#headers = {
       'Content-Type': 'application/json',
       Accept: 'application/json, text/event-stream',
@@ -105,17 +108,18 @@ export class HttpCaller implements Caller {
   }
 
   async #post(body: unknown): Promise<Posted> {
-    const { signal, over } = deadline(this.#options.machine)
+    const { machine, busy } = this.#options
+    const { signal, over } = deadline(machine, PATIENCE_MS, busy)
     try {
-      const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal)
+      const requests = (Array.isArray(body) ? body : [body]).filter(isRequest).length
+      const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal, requests)
       const { status, headers, text } = sent
       const session = headers['mcp-session-id']?.toString()
       if (session !== undefined) {
         this.#headers['Mcp-Session-Id'] = session
         this.#headers['MCP-Protocol-Version'] = REVISION
       }
-      const streams = headers['content-type']?.startsWith('text/event-stream') ?? false
-      const messages = streams ? eventsOf(text) : messagesOf(text)
+      const messages = isStream(headers) ? eventsOf(text) : messagesOf(text)
       return { messages, answer: { kind: 'http', status, headers, text }, status, headers }
     } catch (error) {
       const why = signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
@@ -129,6 +133,9 @@ export class HttpCaller implements Caller {
 /** How long the end of a session may take, in milliseconds. */
 const END_MS = 2000
 
+/** How long a stream is read behind the last answer, in milliseconds. Some gateways leave it open. */
+const LINGER_MS = 250
+
 /**
  * The answer under the request's id. Without one, an answer under an id that nobody used: the judge says so.
  *
@@ -141,6 +148,14 @@ function answerTo(id: number, { messages, answer, status, headers }: Posted, bat
   if (message === undefined) return answer
   const others = messages.filter(other => !isAnswer(other))
   return { kind: 'response', message, others, ...defined({ status, headers }) }
+}
+
+function isStream(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.startsWith('text/event-stream') ?? false
+}
+
+function isRequest(message: unknown): boolean {
+  return isObject(message) && 'method' in message && 'id' in message
 }
 
 function eventsOf(text: string): unknown[] {
@@ -158,18 +173,25 @@ function eventsOf(text: string): unknown[] {
 class Poster {
   readonly #url: URL
   readonly #agent: HttpAgent
+  readonly #machine: Clock
 
-  constructor(url: string) {
+  constructor(url: string, machine: Clock) {
+    this.#machine = machine
     this.#url = new URL(url)
     this.#agent = this.#url.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT)
   }
 
-  /** Rejects with what went wrong on the way. */
+  /**
+   * Rejects with what went wrong on the way.
+   *
+   * @param requests how many answers a stream of events has. It need not end behind them
+   */
   send(
     method: 'POST' | 'DELETE',
     headers: Record<string, string>,
     body: string,
     signal: AbortSignal,
+    requests = 0,
   ): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
     const request = this.#url.protocol === 'https:' ? requestHttps : requestHttp
     const length = { 'Content-Length': String(Buffer.byteLength(body)) }
@@ -178,18 +200,32 @@ class Poster {
       const sent = request(this.#url, options, response => {
         const chunks: Buffer[] = []
         let bytes = 0
+        let lingering: Wakeup | undefined
+        const end = () => {
+          lingering?.cancel()
+          const text = Buffer.concat(chunks).toString('utf8')
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
+        }
+        const linger = () => {
+          end()
+          response.destroy()
+        }
         response.on('data', (chunk: Buffer) => {
           chunks.push(chunk)
           bytes += chunk.length
           if (bytes > MAX_ANSWER_BYTES) {
             response.destroy(new Error(`an answer of more than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`))
+          } else if (lingering === undefined && isStream(response.headers) && requests > 0) {
+            const answers = eventsOf(Buffer.concat(chunks).toString('utf8')).filter(isAnswer)
+            if (answers.length >= requests)
+              lingering = this.#machine.wakeAt(this.#machine.now() + LINGER_MS, linger)
           }
         })
-        response.on('error', reject)
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8')
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
+        response.on('error', error => {
+          lingering?.cancel()
+          reject(error)
         })
+        response.on('end', end)
       })
       sent.on('error', reject)
       sent.end(body)

@@ -18,6 +18,8 @@ export interface PipeCallerOptions {
   template: readonly string[]
   placeholders: Placeholders
   machine: Clock
+  /** Whether the upstream is at work. */
+  busy: () => boolean
   /** Told of the process as soon as it runs. */
   onStart(process: GatewayProcess): void
 }
@@ -31,18 +33,26 @@ const MAX_OTHERS = 1000
 /** Calls a gateway that is a child of this process and speaks on its pipes. */
 export class PipeCaller implements Caller {
   readonly #machine: Clock
+  readonly #busy: () => boolean
   readonly #waiting = new Map<unknown, (answer: Answer) => void>()
   #process: GatewayProcess | undefined
   #others: unknown[] = []
   #lastId = 0
 
-  private constructor(machine: Clock) {
+  private constructor(machine: Clock, busy: () => boolean) {
     this.#machine = machine
+    this.#busy = busy
   }
 
   /** @throws Refusal `cannot_start`, or `gateway_refused` if it opens no session */
-  static async open({ template, placeholders, machine, onStart }: PipeCallerOptions): Promise<PipeCaller> {
-    const caller = new PipeCaller(machine)
+  static async open({
+    template,
+    placeholders,
+    machine,
+    busy,
+    onStart,
+  }: PipeCallerOptions): Promise<PipeCaller> {
+    const caller = new PipeCaller(machine, busy)
     caller.#process = await GatewayProcess.start({
       template,
       placeholders,
@@ -85,7 +95,7 @@ export class PipeCaller implements Caller {
   async #answerTo(id: number): Promise<Answer> {
     const ended = this.#process?.ended
     if (ended !== undefined) return { kind: 'nothing', why: `the gateway ${ended}` }
-    const { signal, over } = deadline(this.#machine)
+    const { signal, over } = deadline(this.#machine, PATIENCE_MS, this.#busy)
     const answer = await new Promise<Answer>(resolve => {
       this.#waiting.set(id, resolve)
       const why = `no answer in ${PATIENCE_MS / 1000} s`

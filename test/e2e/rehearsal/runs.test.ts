@@ -127,6 +127,23 @@ describe('a gateway that runs', () => {
   })
 })
 
+describe('a stream of events', () => {
+  it('is read as far as the answer, though the gateway leaves it open', async () => {
+    const rehearsal = await throughServer((request, response) => {
+      if (request.method === 'DELETE') return response.end()
+      request.setEncoding('utf8').once('data', (body: string) => {
+        const { id, method } = JSON.parse(body)
+        const result = method === 'tools/list' ? { tools: [] } : { content: [] }
+        response.setHeader('Content-Type', 'text/event-stream')
+        response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id, result })}\n\n`)
+        if (id === undefined) response.end()
+      })
+    })
+    expect(rehearsal.stopped).toBe(null)
+    expect(rehearsal.rows[0]).toMatchObject({ saw: '0 of 9 tools' })
+  })
+})
+
 describe('a rehearsal', () => {
   it('ends with its time, and reports what it left out', async () => {
     const { ok, stopped, rows } = await rehearse({ policy: POLICY, timeoutMs: 0 })
