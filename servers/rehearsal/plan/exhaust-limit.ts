@@ -1,17 +1,15 @@
 import { Clock } from '../../../shared/clock/clock.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import type { Limit, Rule } from '../../gateway/policy/model.js'
-import type { Step } from '../scenario.js'
+import { one, type PlannedCall, repeated, type Step } from './step.js'
 
 /** More calls than that for one limit are not worth anybody's time. */
 const MOST_CALLS = 500
 
 /** A call to use up a limit with. */
 export interface Spending {
-  readonly tool: string
-  /** As it is written in the scenario. */
-  readonly args: unknown
-  /** As it will be sent. */
+  readonly call: PlannedCall
+  /** Its arguments as they will be sent. */
   readonly sent: unknown
 }
 
@@ -21,13 +19,14 @@ export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
  * The calls that bring a policy to a limit, found by trying: other limits are waited for where their windows are shorter.
  *
  * @param start when the first call will be made
+ * @param approves whether calls can be approved
  * @returns what to do, the call to go on with last; or why it cannot be done
  */
 export async function exhaust(
   policy: Policy,
   { rule, limit }: { rule: Rule; limit: Limit },
   spendings: readonly Spending[],
-  start: number,
+  { start, approves }: { start: number; approves: boolean },
 ): Promise<Exhausted> {
   const clock = new Clock({ mode: 'manual', start })
   const engine = createEngine(policy, clock)
@@ -38,7 +37,7 @@ export async function exhaust(
       return { why: `a limit of ${limit.max} is more than the ${MOST_CALLS} calls tried` }
     const tried = spendings.map(spending => ({
       spending,
-      decision: engine.decide({ tool: spending.tool, args: spending.sent, grant: 'agent' }),
+      decision: engine.decide({ tool: spending.call.tool, args: spending.sent, grant: 'agent' }),
     }))
     const allowed = tried.find(({ decision }) => decision.outcome === 'allow')
     for (const { decision } of tried) {
@@ -48,6 +47,16 @@ export async function exhaust(
       calls++
       append(steps, allowed.spending)
       continue
+    }
+    const asking = tried.find(({ decision }) => decision.outcome === 'approve')
+    if (approves && asking !== undefined) {
+      const { call, sent } = asking.spending
+      const approved = engine.decide({ tool: call.tool, args: sent, grant: 'agent', approved: true })
+      if (approved.outcome === 'allow') {
+        calls++
+        steps.push(one(call), { approve: true })
+        continue
+      }
     }
     const denying = tried.find(({ decision }) => decision.outcome === 'deny' && decision.rule === rule.name)
     if (denying !== undefined) {
@@ -66,10 +75,11 @@ export async function exhaust(
   return reached === undefined ? { why: 'it is never reached' } : { steps, spending: reached }
 }
 
-function append(steps: Step[], { tool, args }: Spending): void {
+function append(steps: Step[], { call }: Spending): void {
   const last = steps.at(-1)
-  if (last !== undefined && 'call' in last && last.call === tool) last.times = (last.times ?? 1) + 1
-  else steps.push({ call: tool, args, times: 1 })
+  const more = last !== undefined && 'calls' in last && last.calls[0] === call
+  if (more) steps.pop()
+  steps.push(repeated(call, more ? last.calls.length + 1 : 1))
 }
 
 /** How long until the next window turns that is shorter than the limit's. */

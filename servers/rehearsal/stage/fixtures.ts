@@ -9,8 +9,12 @@ export const ACCOUNT_TOKEN = 'understudy-paid-token'
 /** Whoever left the messages that wait in prepared rooms. */
 const SOMEBODY = 'somebody-else'
 
-/** After one call of these, what it was about is no longer what it was. */
 const USING_UP = ['delete_resource', 'next_task', 'claim_task', 'ack_task']
+
+/** Whether a call of the tool uses up the values that its arguments refer to. */
+export function usesUp(tool: string): boolean {
+  return USING_UP.includes(tool)
+}
 
 const SHARED_MS = 60_000
 
@@ -19,6 +23,8 @@ interface Preparing {
   tool: string
   args: unknown
   caller: string
+  /** Whether nothing of it is shared with other calls. */
+  own: boolean
 }
 
 /** The handle that a caller goes by in rooms. */
@@ -46,18 +52,19 @@ export class Props {
   }
 
   /** Prepares what the arguments of a call refer to. */
-  async prepare({ tool, args, caller }: Preparing): Promise<ReadonlyMap<string, unknown>> {
+  async prepare({ tool, args, caller, own }: Preparing): Promise<ReadonlyMap<string, unknown>> {
     const wanted = new Set(referencesIn(args))
     const props = new Map<string, unknown>([['base', this.#understudy.safebot.apiUrl]])
+    const unshared = own || usesUp(tool)
     const claims = wanted.has('claim_id') || wanted.has('seq')
     if (wanted.has('room') || claims) {
-      const room = USING_UP.includes(tool) ? await this.#room() : await this.#sharedRoom()
+      const room = unshared ? await this.#room() : await this.#sharedRoom()
       props.set('room', room)
       if (claims) await this.#claim(room, caller, props)
     }
     if (wanted.has('token')) {
-      if (!USING_UP.includes(tool)) this.#sharedToken ??= await this.#token()
-      props.set('token', USING_UP.includes(tool) ? await this.#token() : this.#sharedToken)
+      if (!unshared) this.#sharedToken ??= await this.#token()
+      props.set('token', unshared ? await this.#token() : this.#sharedToken)
     }
     return props
   }

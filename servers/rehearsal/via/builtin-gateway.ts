@@ -33,7 +33,7 @@ export function builtin(policy: Policy): OpenWay {
     const callers = new Callers(async (server, as) => {
       const { url } = gateways.get(server) ?? (await open(server))
       const headers = { Authorization: `Bearer ${tokenOf(as)}`, 'X-Safebot-Handle': handleOf(as) }
-      return HttpCaller.open({ url, headers, machine: stage.machine })
+      return HttpCaller.open({ url, headers, machine: stage.machine, busy: () => stage.busy })
     })
     return {
       name: 'the builtin gateway',
@@ -41,6 +41,7 @@ export function builtin(policy: Policy): OpenWay {
       grants: names.length,
       namesRules: true,
       caller: (server, as) => callers.get(server, as),
+      newSession: (server, as) => callers.another(server, as),
       approve() {
         const pending = [...gateways.values()].flatMap(({ approvals }) =>
           approvals.list().flatMap(({ id, state }) => (state === 'pending' ? [{ approvals, id }] : [])),

@@ -1,17 +1,43 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import type { Clock } from '../../../shared/clock/clock.js'
+import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
+import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import { EventReader } from '../../gateway/proxy/sse-parser.js'
-import { type Answer, type Caller, deadline, INITIALIZE, PATIENCE_MS, REVISION } from './caller.js'
+import {
+  type Answer,
+  type Asked,
+  type Caller,
+  deadline,
+  initialize,
+  isAnswer,
+  type Message,
+  messagesOf,
+  PATIENCE_MS,
+  REVISION,
+} from './caller.js'
 
-const KEPT = { keepAlive: true, maxSockets: 1 }
+const KEPT = { keepAlive: true }
+
+/** The largest answer that is read, in bytes. A gateway that floods its callers is cut off there. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 export interface HttpCallerOptions {
   url: string
   headers: Record<string, string>
   machine: Clock
+  /** Whether the upstream is at work. Default: it never is. */
+  busy?: () => boolean
+}
+
+/** What came back for one POST. */
+interface Posted {
+  readonly messages: readonly unknown[]
+  /** The answer, if none of the messages is one. */
+  readonly answer: Answer
+  readonly status?: number
+  readonly headers?: IncomingHttpHeaders
 }
 
 /** Calls over Streamable HTTP, in a session if the gateway opens one. */
@@ -23,7 +49,7 @@ export class HttpCaller implements Caller {
 
   private constructor(options: HttpCallerOptions) {
     this.#options = options
-    this.#poster = new Poster(options.url)
+    this.#poster = new Poster(options.url, options.machine)
     this.#headers = {
       'Content-Type': 'application/json',
       Accept: 'application/json, text/event-stream',
@@ -31,54 +57,70 @@ export class HttpCaller implements Caller {
     }
   }
 
+  /** @throws Refusal `gateway_refused` if it opens no session */
   static async open(options: HttpCallerOptions): Promise<HttpCaller> {
     const caller = new HttpCaller(options)
-    await caller.ask('initialize', INITIALIZE)
-    await caller.#post({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    try {
+      await initialize(caller, options.url)
+    } catch (error) {
+      await caller.close()
+      throw error
+    }
     return caller
   }
 
-  async ask(method: string, params?: unknown): Promise<Answer> {
+  ask(method: string, params?: unknown): Asked {
     const id = ++this.#lastId
-    const { messages, answer } = await this.#post({ jsonrpc: '2.0', id, method, ...given(params) })
-    return answerTo(id, messages) ?? answer
+    const answer = this.#post({ jsonrpc: '2.0', id, method, ...defined({ params }) })
+    return { id, answer: answer.then(posted => answerTo(id, posted)) }
   }
 
-  async askAll(requests: readonly { method: string; params: unknown }[]): Promise<Answer[]> {
+  askAll(requests: readonly Message[]): Asked[] {
     const batch = requests.map(({ method, params }) => ({
       jsonrpc: '2.0',
       id: ++this.#lastId,
       method,
-      ...given(params),
+      ...defined({ params }),
     }))
-    const { messages, answer } = await this.#post(batch)
-    return batch.map(({ id }) => answerTo(id, messages) ?? answer)
+    const answer = this.#post(batch)
+    const ids = batch.map(({ id }) => id)
+    return ids.map(id => ({ id, answer: answer.then(posted => answerTo(id, posted, ids)) }))
+  }
+
+  async notify(method: string, params?: unknown): Promise<Answer> {
+    const { messages, answer } = await this.#post({ jsonrpc: '2.0', method, ...defined({ params }) })
+    const message = messages.find(isAnswer)
+    return message === undefined ? answer : { kind: 'response', message, others: [] }
+  }
+
+  withoutSession(): Caller {
+    return new HttpCaller(this.#options)
   }
 
   async close(): Promise<void> {
-    const { signal, over } = deadline(this.#options.machine)
+    const { signal, over } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {
-      // Whoever has gone already need not be told.
+      // A gateway that has gone already need not be told.
       await this.#poster.send('DELETE', this.#headers, '', signal).catch(() => undefined)
     }
     over()
     this.#poster.close()
   }
 
-  /** The messages that came, and what the answer is if none of them is one. */
-  async #post(body: unknown): Promise<{ messages: unknown[]; answer: Answer }> {
-    const { signal, over } = deadline(this.#options.machine)
+  async #post(body: unknown): Promise<Posted> {
+    const { machine, busy } = this.#options
+    const { signal, over } = deadline(machine, PATIENCE_MS, busy)
     try {
-      const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal)
+      const requests = (Array.isArray(body) ? body : [body]).filter(isRequest).length
+      const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal, requests)
       const { status, headers, text } = sent
       const session = headers['mcp-session-id']?.toString()
       if (session !== undefined) {
         this.#headers['Mcp-Session-Id'] = session
         this.#headers['MCP-Protocol-Version'] = REVISION
       }
-      const streams = headers['content-type']?.startsWith('text/event-stream') ?? false
-      const messages = streams ? eventsOf(text) : messagesOf(text)
-      return { messages, answer: { kind: 'http', status, text: text.slice(0, 200) } }
+      const messages = isStream(headers) ? eventsOf(text) : messagesOf(text)
+      return { messages, answer: { kind: 'http', status, headers, text }, status, headers }
     } catch (error) {
       const why = signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
       return { messages: [], answer: { kind: 'nothing', why } }
@@ -88,25 +130,32 @@ export class HttpCaller implements Caller {
   }
 }
 
-function given(params: unknown): { params?: unknown } {
-  return params === undefined ? {} : { params }
+/** How long the end of a session may take, in milliseconds. */
+const END_MS = 2000
+
+/** How long a stream is read behind the last answer, in milliseconds. Some gateways leave it open. */
+const LINGER_MS = 250
+
+/**
+ * The answer under the request's id. Without one, an answer under an id that nobody used: the judge says so.
+ *
+ * @param batch the ids of all requests of the body
+ */
+function answerTo(id: number, { messages, answer, status, headers }: Posted, batch = [id]): Answer {
+  const answers = messages.filter(isAnswer)
+  const message =
+    answers.find(own => own.id === id) ?? answers.find(other => !batch.some(used => used === other.id))
+  if (message === undefined) return answer
+  const others = messages.filter(other => !isAnswer(other))
+  return { kind: 'response', message, others, ...defined({ status, headers }) }
 }
 
-/** An error without an id is the answer to whatever was asked alone. */
-function answerTo(id: number, messages: readonly unknown[]): Answer | undefined {
-  const own = messages.find(message => isObject(message) && message.id === id && !('method' in message))
-  const anonymous = messages.find(message => isObject(message) && 'error' in message && message.id == null)
-  const message = own ?? anonymous
-  return isObject(message) ? { kind: 'response', message } : undefined
+function isStream(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.startsWith('text/event-stream') ?? false
 }
 
-function messagesOf(text: string): unknown[] {
-  try {
-    const body: unknown = JSON.parse(text)
-    return Array.isArray(body) ? body : [body]
-  } catch {
-    return []
-  }
+function isRequest(message: unknown): boolean {
+  return isObject(message) && 'method' in message && 'id' in message
 }
 
 function eventsOf(text: string): unknown[] {
@@ -125,18 +174,25 @@ function eventsOf(text: string): unknown[] {
 class Poster {
   readonly #url: URL
   readonly #agent: HttpAgent
+  readonly #machine: Clock
 
-  constructor(url: string) {
+  constructor(url: string, machine: Clock) {
+    this.#machine = machine
     this.#url = new URL(url)
     this.#agent = this.#url.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT)
   }
 
-  /** Rejects with what went wrong on the way. */
+  /**
+   * Rejects with what went wrong on the way.
+   *
+   * @param requests how many answers a stream of events has. It need not end behind them
+   */
   send(
     method: 'POST' | 'DELETE',
     headers: Record<string, string>,
     body: string,
     signal: AbortSignal,
+    requests = 0,
   ): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
     const request = this.#url.protocol === 'https:' ? requestHttps : requestHttp
     const length = { 'Content-Length': String(Buffer.byteLength(body)) }
@@ -144,12 +200,33 @@ class Poster {
       const options = { method, agent: this.#agent, headers: { ...headers, ...length }, signal }
       const sent = request(this.#url, options, response => {
         const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', reject)
-        response.on('end', () => {
+        let bytes = 0
+        let lingering: Wakeup | undefined
+        const end = () => {
+          lingering?.cancel()
           const text = Buffer.concat(chunks).toString('utf8')
           resolve({ status: response.statusCode ?? 0, headers: response.headers, text })
+        }
+        const linger = () => {
+          end()
+          response.destroy()
+        }
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk)
+          bytes += chunk.length
+          if (bytes > MAX_ANSWER_BYTES) {
+            response.destroy(new Error(`an answer of more than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`))
+          } else if (lingering === undefined && isStream(response.headers) && requests > 0) {
+            const answers = eventsOf(Buffer.concat(chunks).toString('utf8')).filter(isAnswer)
+            if (answers.length >= requests)
+              lingering = this.#machine.wakeAt(this.#machine.now() + LINGER_MS, linger)
+          }
         })
+        response.on('error', error => {
+          lingering?.cancel()
+          reject(error)
+        })
+        response.on('end', end)
       })
       sent.on('error', reject)
       sent.end(body)
