@@ -5,15 +5,16 @@ import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
 import { createEngine, type Policy, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
-import { SecretsSeen } from './judge.js'
-import type { Planned } from './plan/limit-steps.js'
 import { plan } from './plan/plan.js'
+import { scenarioSteps } from './plan/scenario-steps.js'
+import type { Planned } from './plan/step.js'
 import type { LeftOpen, Mark, Rehearsal, Row } from './report.js'
 import { run } from './run.js'
 import { readScenarioFile, type Scenario } from './scenario.js'
+import { SecretsSeen } from './secrets-seen.js'
 import { Stage } from './stage/stage.js'
 import { builtin } from './via/builtin-gateway.js'
-import type { OpenWay } from './via/gateway.js'
+import type { OpenWay, Way } from './via/gateway.js'
 
 export type { Rehearsal, Row } from './report.js'
 export { reportText } from './report.js'
@@ -33,7 +34,21 @@ export interface RehearseOptions {
   ports?: { instanode: number; safebot: number }
   /** Ends the rehearsal early. What it has started is ended before it rejects. */
   signal?: AbortSignal
+  /**
+   * How long the journal is watched behind the last row, in milliseconds: a gateway may forward a denied call later.
+   * Default: 5 s, and nothing for the builtin gateway.
+   */
+  watchMs?: number
+  /** The longest that is waited for time to pass where a gateway keeps its own, in milliseconds. Default 0. */
+  waitWindowsMs?: number
+  /** When the rehearsal ends and tells what it left out, in milliseconds. Default 10 minutes. */
+  timeoutMs?: number
+  /** The names of checks that are switched off, to prove that each finds something. Default: none. */
+  without?: readonly string[]
 }
+
+const WATCH_MS = 5000
+const TIMEOUT_MS = 10 * 60_000
 
 /** What of a policy's review is about what it lets be. */
 const OPEN = ['tools_left_open', 'read_that_writes']
@@ -51,7 +66,8 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy } = reading
   const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
   const servers = serversConcerned(reading, options.server ?? scenario?.server, scenario)
-  const stage = await Stage.open({ servers, ...defined({ ports: options.ports }) })
+  const decoy = decoyFor(policy)
+  const stage = await Stage.open({ servers, decoy, ...defined({ ports: options.ports }) })
   const machine = new Clock()
   try {
     const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario))
@@ -59,15 +75,19 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
       const clock = way.advances ? stage.clock : machine
       const secrets = new SecretsSeen()
       const running = async () =>
-        run(await planned({ policy, servers, stage, scenario, title: options.scenario ?? '' }), {
+        run(await planned({ policy, servers, stage, scenario, way, title: options.scenario ?? '' }), {
           stage,
           way,
           policy,
           secrets,
           engine: createEngine(policy, clock),
           now: () => clock.now(),
+          watchMs: options.watchMs ?? (way.advances ? 0 : WATCH_MS),
+          waitWindowsMs: options.waitWindowsMs ?? 0,
+          timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+          off: new Set(options.without),
         })
-      const rows = await unlessAborted(signal, running)
+      const { rows, stopped } = await unlessAborted(signal, running)
       const counts = countsOf(rows)
       return {
         policy: { file, dialect: policy.dialect, default: policy.default },
@@ -77,7 +97,8 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
         rows,
         open: leftOpen(reading, secrets),
         counts,
-        ok: counts.wrong === 0 && counts.ok > 0,
+        stopped,
+        ok: counts.wrong === 0 && counts.ok > 0 && stopped === null,
       }
     } finally {
       await way.close()
@@ -103,13 +124,25 @@ interface Planning {
   servers: readonly ServerName[]
   stage: Stage
   scenario: Scenario | undefined
+  way: Way
   /** Of the scenario. */
   title: string
 }
 
-async function planned({ policy, servers, stage, scenario, title }: Planning): Promise<Planned[]> {
-  if (scenario !== undefined) return [{ title, fresh: false, steps: scenario.steps }]
-  return plan({ policy, servers, examples: await stage.examples(), start: stage.clock.now() })
+async function planned({ policy, servers, stage, scenario, way, title }: Planning): Promise<Planned[]> {
+  if (scenario !== undefined) return [{ title, fresh: false, steps: scenarioSteps(scenario) }]
+  const { decoy, clock } = stage
+  const sessions = way.newSession !== undefined
+  const { advances } = way
+  const examples = await stage.examples()
+  return plan({ policy, servers, decoy, sessions, advances, examples, start: clock.now() })
+}
+
+/** The name of a tool that a policy does not name. */
+function decoyFor(policy: Policy): string {
+  let name = 'export_account'
+  while (policy.tools.has(name) || policy.hide.includes(name)) name += '_2'
+  return name
 }
 
 /** @throws Refusal `which_server` if nothing tells */

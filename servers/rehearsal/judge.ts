@@ -1,67 +1,208 @@
+import { isDeepStrictEqual } from 'node:util'
 import { isObject } from '../../shared/util/is-object.js'
-import { secretsIn } from '../../shared/util/secrets.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
-import type { Decision } from '../gateway/policy/model.js'
-import type { Expected, JudgedCall } from './report.js'
+import { type CallRecord, succeeded } from './record.js'
 import type { Answer } from './via/caller.js'
 
-/** What is known of a call once it is over. */
-export interface Outcome {
-  readonly decision: Decision
-  readonly answer: Answer
-  /** The journal's entries of calls that came to the upstream meanwhile. */
-  readonly reached: readonly {
-    readonly seq: number
-    readonly argsHash: string | null
-    readonly tool: string | null
-  }[]
-  /** What was called, and its hash. */
-  readonly sent: { readonly tool: string; readonly argsHash: string | null }
+/** What is known of the whole rehearsal when its calls are judged. */
+export interface JudgeContext {
   /** Whether the gateway's denials name their rule. */
   readonly namesRules: boolean
-  /** What the scenario's author expects. */
-  readonly meant?: Expected
+  /** The credentials that reached the upstream. */
+  readonly credentials: ReadonlySet<string>
+  /** The account that each caller had at the upstream first. */
+  readonly accounts: ReadonlyMap<string, string>
 }
 
-/** Holds what a gateway did against what the policy says. */
-export function judge(outcome: Outcome): JudgedCall {
-  const { decision, answer, reached } = outcome
-  const why = problem(outcome)
-  return {
-    expected: decision.outcome,
-    rule: decision.outcome === 'allow' ? null : decision.rule,
-    saw: sawOf(answer),
-    reached: reached.map(({ seq }) => seq),
-    mark: why === null ? 'ok' : 'wrong',
-    why,
-  }
-}
+/** Returns what is wrong with a call, as the rest of a sentence that begins with the call; null if nothing is. */
+type Check = (record: CallRecord, context: JudgeContext) => string | null
 
-function problem({ decision, answer, reached, sent, namesRules, meant }: Outcome): string | null {
-  const { outcome } = decision
-  if (meant !== undefined && meant !== outcome) {
-    const by = outcome === 'allow' ? '' : ` (${decision.rule})`
-    return `the scenario expects ${meant}, and the policy says ${outcome}${by}`
-  }
-  const by = 'rule' in decision ? ` by ${decision.rule}` : ''
-  if (outcome === 'allow') {
-    if (reached.length === 0) return `is allowed, and did not reach the upstream: ${sawOf(answer)}`
-    if (reached.length > 1) return `is one call, and reached the upstream ${reached.length} times`
-    const [entry] = reached
-    if (entry?.tool !== sent.tool) return `reached the upstream as a call of ${entry?.tool}`
-    if (entry.argsHash !== sent.argsHash) return 'reached the upstream with other arguments'
+/**
+ * The checks of a call, by name. Each looks at one thing alone, and the first that finds something is told.
+ * Each can be switched off, to prove that it finds something that no other does.
+ */
+export const CALL_CHECKS = {
+  /** The scenario's author expects what the policy says. */
+  meaning({ call, expected }) {
+    if (call.expect === undefined || call.expect === expected.outcome) return null
+    const by = 'rule' in expected ? ` (${expected.rule})` : ''
+    return `the scenario expects ${call.expect}, and the policy says ${expected.outcome}${by}`
+  },
+
+  /** An allowed call reaches the upstream. */
+  reach({ call, expected, arrived, answer, refusedBatch }) {
+    if (expected.outcome !== 'allow' || arrived.length > 0 || refusedBatch) return null
+    // A gateway may refuse every tools/call without an id: it is no valid request.
+    if (call.notification === true) return null
+    return `is allowed, and did not reach the upstream: ${sawOf(answer)}`
+  },
+
+  /** It does so once. */
+  once({ expected, arrived, late }) {
+    const count = arrived.length + late.length
+    if (expected.outcome !== 'allow' || count <= 1) return null
+    return `is one call, and reached the upstream ${count} times`
+  },
+
+  /** It does so as the same tool. */
+  tool({ call, expected, arrived: [request] }) {
+    if (expected.outcome !== 'allow' || request === undefined || request.entry.tool === call.tool) return null
+    return `reached the upstream as a call of ${request.entry.tool}`
+  },
+
+  /** It does so with the same arguments. */
+  arguments({ call, expected, argsHash, arrived: [request] }) {
+    if (expected.outcome !== 'allow' || request === undefined || request.entry.tool !== call.tool) return null
+    return request.entry.argsHash === argsHash ? null : 'reached the upstream with other arguments'
+  },
+
+  /** A denied call does not reach the upstream. */
+  denial({ expected, arrived }) {
+    if (expected.outcome === 'allow' || arrived.length === 0) return null
+    return `${deniedBy(expected)}, and reached the upstream all the same`
+  },
+
+  /** It does not do so later either. */
+  delay({ expected, arrived, late: [request] }) {
+    if (expected.outcome === 'allow' || arrived.length > 0 || request === undefined) return null
+    return `${deniedBy(expected)}, and reached the upstream later`
+  },
+
+  /** The caller of a denied call is told that it was denied. */
+  notice({ call, expected, answer }) {
+    if (expected.outcome === 'allow') return null
+    if (succeeded(answer)) return `${deniedBy(expected)}, and its caller was answered as if it had been made`
+    // A refusal that is not spoken cannot be told from a gateway that hangs.
+    if (answer.kind === 'nothing' && call.notification !== true)
+      return `${deniedBy(expected)}, and its caller was not told: ${answer.why}`
     return null
+  },
+
+  /** The builtin gateway denies by the same rule. */
+  rule({ expected, answer }, { namesRules }) {
+    if (!namesRules || expected.outcome !== 'deny') return null
+    const rule = ruleIn(answer)
+    if (rule === undefined || rule === expected.rule) return null
+    return `${deniedBy(expected)}, and ${rule} denied it`
+  },
+
+  /** An answer has the id of its request. */
+  id({ id, answer }) {
+    if (id === undefined || answer.kind !== 'response') return null
+    const { message } = answer
+    if (message.id === id) return null
+    // JSON-RPC answers a request whose id it could not read under null.
+    if (message.id == null && 'error' in message) return null
+    return `was answered under the id ${shown(message.id)} in place of ${id}`
+  },
+
+  /** The caller of an allowed call gets the upstream's answer, and nothing else. */
+  answer(record) {
+    const { call, expected, answer, arrived } = record
+    const [request] = arrived
+    if (expected.outcome !== 'allow' || request === undefined || call.notification === true) return null
+    if (answer.kind === 'nothing') return `reached the upstream, and its caller got no answer: ${answer.why}`
+    if (call.failure === 'http_error') {
+      return succeeded(answer) ? 'failed at the upstream, and its caller got a result' : null
+    }
+    if (answer.kind === 'http') return `reached the upstream, and its caller got ${sawOf(answer)}`
+    const given = arrived.flatMap(({ answer: own }) => (own === undefined ? [] : [own]))
+    if (given.length === 0) return null
+    const different = given.map(own => difference(own, answer.message))
+    return different.includes(null) ? null : `reached the upstream, and its caller got ${different[0]}`
+  },
+
+  /** An HTTP answer that carries the upstream's result says that all is well. */
+  status({ expected, answer, arrived }) {
+    if (expected.outcome !== 'allow' || arrived.length === 0 || answer.kind !== 'response') return null
+    if (answer.status === undefined || answer.status < 300 || !('result' in answer.message)) return null
+    return `was answered with a result and HTTP ${answer.status}`
+  },
+
+  /** The upstream takes the gateway's credential. */
+  credential({ arrived }) {
+    const refused = arrived.some(({ answer }) =>
+      /: the token is not valid\b/.test(JSON.stringify(answer ?? null)),
+    )
+    return refused ? 'reached the upstream with a credential that it refuses: the token is not valid' : null
+  },
+
+  /** The caller does not see the credential. */
+  secrecy({ answer, arrived }, { credentials }) {
+    const seen = textOf(answer)
+    const own = JSON.stringify(arrived.map(request => request.answer ?? null))
+    const secret = [...credentials].find(text => seen.includes(text) && !own.includes(text))
+    return secret === undefined ? null : "showed its caller the upstream's credential"
+  },
+
+  /** A caller has the same account at the upstream whenever it calls. */
+  account({ call, server, arrived }, { accounts }) {
+    if (server !== 'instanode') return null
+    const usual = accounts.get(call.as)
+    const other = arrived.find(({ entry }) => entry.caller !== usual)
+    if (usual === undefined || other === undefined) return null
+    return `reached the upstream as ${other.entry.caller}, and earlier calls of the same caller as ${usual}`
+  },
+} satisfies Record<string, Check>
+
+export type CallCheck = keyof typeof CALL_CHECKS
+
+/** What is wrong with a call; null if nothing is. */
+export function judgeCall(
+  record: CallRecord,
+  context: JudgeContext,
+  off: ReadonlySet<string>,
+): string | null {
+  for (const [name, check] of Object.entries<Check>(CALL_CHECKS)) {
+    const why = off.has(name) ? null : check(record, context)
+    if (why !== null) return why
   }
-  const denied = outcome === 'deny' ? 'is denied' : 'needs approval'
-  if (reached.length > 0) return `${denied}${by}, and reached the upstream all the same`
-  if (succeeded(answer)) return `${denied}${by}, and its caller was answered as if it had been made`
-  // Nobody can tell a refusal that is not spoken from a gateway that hangs.
-  if (answer.kind === 'nothing') return `${denied}${by}, and its caller was not told: ${answer.why}`
-  const named = namesRules ? ruleIn(answer) : undefined
-  if (outcome === 'deny' && named !== undefined && named !== decision.rule)
-    return `${denied}${by}, and ${named} denied it`
   return null
+}
+
+/** The accounts at Instanode that callers had when they called first. */
+export function accountsOf(records: readonly CallRecord[]): Map<string, string> {
+  const accounts = new Map<string, string>()
+  for (const { call, server, arrived } of records) {
+    const caller = arrived[0]?.entry.caller
+    if (server === 'instanode' && caller !== undefined && !accounts.has(call.as))
+      accounts.set(call.as, caller)
+  }
+  return accounts
+}
+
+function deniedBy(expected: CallRecord['expected']): string {
+  const what = expected.outcome === 'approve' ? 'needs approval' : 'is denied'
+  return 'rule' in expected ? `${what} by ${expected.rule}` : what
+}
+
+/** How an answer differs from the upstream's, in words; null if it does not. */
+function difference(upstream: Record<string, unknown>, seen: Record<string, unknown>): string | null {
+  if ('error' in upstream) {
+    if (isDeepStrictEqual(upstream.error, seen.error)) return null
+    return 'error' in seen ? 'another JSON-RPC error than it gave' : 'a result in place of its JSON-RPC error'
+  }
+  if (isDeepStrictEqual(upstream.result, seen.result)) return null
+  if (!isObject(seen.result))
+    return `${sawOf({ kind: 'response', message: seen, others: [] })} in place of its result`
+  if (!isObject(upstream.result)) return 'another result than it gave'
+  const given = upstream.result
+  const names = [...new Set([...Object.keys(given), ...Object.keys(seen.result)])]
+  const changed = names.filter(name => !isDeepStrictEqual(given[name], seenField(seen, name)))
+  return `another result than it gave: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
+}
+
+function seenField({ result }: Record<string, unknown>, name: string): unknown {
+  return isObject(result) ? result[name] : undefined
+}
+
+/** All that a caller can see of an answer. */
+function textOf(answer: Answer): string {
+  if (answer.kind === 'nothing') return answer.why
+  const headers = JSON.stringify(answer.headers ?? {})
+  if (answer.kind === 'http') return `${headers} ${answer.text}`
+  return `${headers} ${JSON.stringify(answer.message)} ${JSON.stringify(answer.others)}`
 }
 
 /** What the caller saw, in words. */
@@ -76,37 +217,9 @@ export function sawOf(answer: Answer): string {
   return result.isError === true ? 'a tool error' : 'a result'
 }
 
-/** Whether an answer gives its quota back: a JSON-RPC error does, and nothing else. */
-export function refunds(answer: Answer): boolean {
-  return answer.kind === 'response' && isObject(answer.message.error)
-}
-
-/** Whether a call has brought its caller what it asked for. */
-export function succeeded(answer: Answer): boolean {
-  if (answer.kind !== 'response' || !isObject(answer.message.result)) return false
-  return answer.message.result.isError !== true
-}
-
 function ruleIn(answer: Answer): string | undefined {
   if (answer.kind !== 'response' || !isObject(answer.message.result)) return undefined
   const { _meta } = answer.message.result
   const policy = isObject(_meta) ? _meta[POLICY_META] : undefined
   return isObject(policy) && typeof policy.rule === 'string' ? policy.rule : undefined
-}
-
-/** The secrets that went through a gateway, by tool. */
-export class SecretsSeen {
-  readonly #seen = new Map<string, Set<string>>()
-
-  note(tool: string, way: 'arguments' | 'results', value: unknown): void {
-    for (const what of secretsIn(JSON.stringify(value) ?? '')) {
-      const passes = `${way} carry ${what}`
-      this.#seen.set(passes, (this.#seen.get(passes) ?? new Set()).add(tool))
-    }
-  }
-
-  /** `results carry a database URL …: create_postgres`. */
-  sentences(): string[] {
-    return [...this.#seen].map(([passes, tools]) => `${passes}, as seen here: ${[...tools].join(', ')}`)
-  }
 }

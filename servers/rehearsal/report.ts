@@ -50,17 +50,31 @@ export interface Rehearsal {
   readonly rows: readonly Row[]
   readonly open: readonly LeftOpen[]
   readonly counts: Readonly<Record<Mark, number>>
-  /** Whether nothing was wrong, and something was checked. */
+  /** Why the rehearsal ended early; null if it did not. Rows that were left out are not checked. */
+  readonly stopped: string | null
+  /** Whether nothing was wrong, something was checked, and nothing was left out. */
   readonly ok: boolean
 }
 
 const HEAD = ['call', 'the policy says', 'the caller saw', 'upstream', 'verdict'] as const
 const WIDEST = 58
 
+/** The most rows that are named beside one reason for which they were not checked. */
+const MAX_NAMED = 12
+
 const VERDICTS = { ok: 'ok', wrong: 'WRONG', unchecked: 'not checked' } as const
 
 /** A rehearsal as a table, ending in a line break. */
-export function reportText({ policy, via, servers, scenario, rows, open, counts }: Rehearsal): string {
+export function reportText({
+  policy,
+  via,
+  servers,
+  scenario,
+  rows,
+  open,
+  counts,
+  stopped,
+}: Rehearsal): string {
   const table = rows.map(cells)
   const widths = HEAD.map((head, column) =>
     Math.min(WIDEST, Math.max(head.length, ...table.map(row => row[column]?.length ?? 0))),
@@ -81,6 +95,7 @@ export function reportText({ policy, via, servers, scenario, rows, open, counts 
       'Left open by the policy',
       open.map(({ message }) => message),
     ),
+    ...section('Ended early', stopped === null ? [] : [stopped]),
     '',
     `${rows.length} rows: ${counts.ok} ok, ${counts.wrong} wrong, ${counts.unchecked} not checked`,
   ].join('\n')}\n`
@@ -101,7 +116,10 @@ function gathered(rows: readonly Row[]): string[] {
     const why = row.why ?? ''
     steps.set(why, [...(steps.get(why) ?? []), row.step === 'the limit' ? row.group : row.step])
   }
-  return [...steps].map(([why, of]) => `${of.join('; ')}: ${why}`)
+  return [...steps].map(([why, of]) => {
+    const named = of.length > MAX_NAMED ? [...of.slice(0, MAX_NAMED), `${of.length - MAX_NAMED} more`] : of
+    return `${named.join('; ')}: ${why}`
+  })
 }
 
 function section(title: string, lines: readonly string[]): string[] {

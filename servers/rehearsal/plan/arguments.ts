@@ -121,3 +121,23 @@ function holds(args: unknown, { subject, op, value }: Condition, sample: Sample)
   const actual = subject.from === 'args' ? argumentAt(sample(args), subject.keys) : 0
   return testOf(op, value)(actual)
 }
+
+/** Whether a policy hides a tool. */
+export function isHidden({ hide }: Policy, tool: string): boolean {
+  return hide.includes('*') || hide.includes(tool)
+}
+
+/** Whether a call can pass at all, and without anybody's approval. */
+export function isOpen(policy: Policy, tool: string): boolean {
+  if (isHidden(policy, tool)) return false
+  if (!policy.tools.has(tool) && policy.default === 'deny') return false
+  return !rulesOf(policy, tool).some(shuts)
+}
+
+function shuts({ demand }: Rule): boolean {
+  return (
+    demand.kind === 'deny' ||
+    demand.kind === 'approve' ||
+    (demand.kind === 'forbid' && demand.conditions.length === 0)
+  )
+}

@@ -1,17 +1,15 @@
 import { Clock } from '../../../shared/clock/clock.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import type { Limit, Rule } from '../../gateway/policy/model.js'
-import type { Step } from '../scenario.js'
+import { type PlannedCall, repeated, type Step } from './step.js'
 
 /** More calls than that for one limit are not worth anybody's time. */
 const MOST_CALLS = 500
 
 /** A call to use up a limit with. */
 export interface Spending {
-  readonly tool: string
-  /** As it is written in the scenario. */
-  readonly args: unknown
-  /** As it will be sent. */
+  readonly call: PlannedCall
+  /** Its arguments as they will be sent. */
   readonly sent: unknown
 }
 
@@ -38,7 +36,7 @@ export async function exhaust(
       return { why: `a limit of ${limit.max} is more than the ${MOST_CALLS} calls tried` }
     const tried = spendings.map(spending => ({
       spending,
-      decision: engine.decide({ tool: spending.tool, args: spending.sent, grant: 'agent' }),
+      decision: engine.decide({ tool: spending.call.tool, args: spending.sent, grant: 'agent' }),
     }))
     const allowed = tried.find(({ decision }) => decision.outcome === 'allow')
     for (const { decision } of tried) {
@@ -66,10 +64,11 @@ export async function exhaust(
   return reached === undefined ? { why: 'it is never reached' } : { steps, spending: reached }
 }
 
-function append(steps: Step[], { tool, args }: Spending): void {
+function append(steps: Step[], { call }: Spending): void {
   const last = steps.at(-1)
-  if (last !== undefined && 'call' in last && last.call === tool) last.times = (last.times ?? 1) + 1
-  else steps.push({ call: tool, args, times: 1 })
+  const more = last !== undefined && 'calls' in last && last.calls[0] === call
+  if (more) steps.pop()
+  steps.push(repeated(call, more ? last.calls.length + 1 : 1))
 }
 
 /** How long until the next window turns that is shorter than the limit's. */

@@ -1,50 +1,93 @@
 import { type Limit, type Policy, type Rule, windowName } from '../../gateway/policy/model.js'
-import type { Group, Step } from '../scenario.js'
 import { exhaust, type Spending } from './exhaust-limit.js'
+import { type Failure, one, type Planned, type PlannedCall, repeated, type Step, times } from './step.js'
 
-/** A group, or why there is none. */
-export type Planned = Group | { readonly title: string; readonly step: string; readonly why: string }
+/** The calls that race for the last of a limit. One of them may pass. */
+const RACERS = 4
 
-interface Limited {
-  readonly rule: Rule
-  readonly limit: Limit
+/** Calls that the upstream fails with a JSON-RPC error. Their quota is given back, so that they are beside the limit. */
+const REFUNDED = 2
+
+/** How the upstream fails calls whose quota stays spent. */
+const SPENT = ['tool_error', 'http_error'] as const
+
+const UNTIL_LAST = (tool: string) => `${tool}, until one call is left`
+
+const FAILURES: Record<Failure, string> = {
+  rpc_error: 'the upstream answers with a JSON-RPC error',
+  tool_error: 'the upstream answers with a tool error',
+  http_error: 'the upstream answers with HTTP 503',
+}
+
+export interface LimitPlanning {
+  readonly policy: Policy
+  /** Calls to use limits up with. */
+  readonly spendings: readonly Spending[]
+  /** Whether a caller can have several sessions. */
+  readonly sessions: boolean
+  /** When the first group begins; with the steps of a group, where the next one does. */
+  startOf(previous: readonly Step[] | undefined): number
 }
 
 /**
- * Each limit of a tool, or over all tools, at N, at one more, with another caller, and when its window has turned.
- *
- * @param start of the first group; tells of each one after that where it begins
+ * Uses up each limit of some rules, with failures of the upstream on the way and a race for the last call, and looks
+ * what is left: for the same caller in a new session, for another caller, shortly before the window turns, and behind that.
  */
-export async function limitGroups(
-  policy: Policy,
-  rules: readonly Rule[],
-  spendings: readonly Spending[],
-  startOf: (previous: readonly Step[] | undefined) => number,
-): Promise<Planned[]> {
+export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
+  const { policy, spendings, startOf } = planning
   const planned: Planned[] = []
-  for (const { rule, limit } of rules.flatMap(limitedBy)) {
+  for (const rule of rules) {
+    if (rule.demand.kind !== 'limit') continue
+    const { limit } = rule.demand
     const title = titleOf(rule, limit)
     const exhausted = await exhaust(policy, { rule, limit }, spendings, startOf(undefined))
     if ('why' in exhausted) {
       planned.push({ title, step: 'the limit', why: exhausted.why })
       continue
     }
-    const { tool: call, args } = exhausted.spending
+    const { call } = exhausted.spending
+    const { windowMs } = limit
     const steps: Step[] = [
-      ...exhausted.steps,
-      { call, args, say: 'one more' },
-      { call, args, as: 'other', say: 'by another caller' },
-      { advance: limit.windowMs },
-      { call, args, say: `once the ${windowName(limit.windowMs)} is over` },
+      ...withTrouble(exhausted.steps, call),
+      one(call, 'one more'),
+      ...(planning.sessions ? [one({ ...call, newSession: true }, 'in a new session')] : []),
+      one({ ...call, notification: true }, 'without an id'),
+      one({ ...call, as: 'other' }, 'by another caller'),
+      { turn: windowMs, shortlyBefore: true },
+      one(call, `shortly before the ${windowName(windowMs)} is over`),
+      { turn: windowMs },
+      one(call, `once the ${windowName(windowMs)} is over`),
     ]
     startOf(steps)
-    planned.push({ title, fresh: true, steps })
+    planned.push({ title, fresh: true, windowMs, steps })
   }
   return planned
 }
 
-function limitedBy(rule: Rule): Limited[] {
-  return rule.demand.kind === 'limit' ? [{ rule, limit: rule.demand.limit }] : []
+/** The calls that use up a limit: first some that fail at the upstream, and the last one in a race. */
+function withTrouble(steps: readonly Step[], last: PlannedCall): Step[] {
+  const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
+  const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
+  // One call is for the race.
+  const spent = SPENT.slice(0, Math.max(0, available - 1))
+  let failing = spent.length
+  const ordinary = steps.flatMap((step): Step[] => {
+    if (!('calls' in step) || step.calls[0] !== last) return [step]
+    const racing = step === spending.at(-1) ? 1 : 0
+    const dropped = Math.min(failing, step.calls.length - racing)
+    failing -= dropped
+    const left = step.calls.length - racing - dropped
+    if (left === 0) return []
+    return racing === 0 ? [repeated(last, left)] : [{ ...repeated(last, left), say: UNTIL_LAST(last.tool) }]
+  })
+  const fail = (failure: Failure, count: number) => repeated({ ...last, failure }, count, FAILURES[failure])
+  const leaving = (step: Step): Step => ('calls' in step ? { ...step, leavesOne: last } : step)
+  return [
+    fail('rpc_error', REFUNDED),
+    ...spent.map(failure => leaving(fail(failure, 1))),
+    ...ordinary.map(leaving),
+    { calls: times(last, RACERS), sending: 'at once', say: `${last.tool} × ${RACERS}, at once` },
+  ]
 }
 
 function titleOf({ name }: Rule, { max, windowMs }: Limit): string {

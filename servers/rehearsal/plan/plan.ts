@@ -1,17 +1,18 @@
 import { defined } from '../../../shared/util/defined.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
-import { shown } from '../../../shared/util/shown.js'
 import { toolsOf } from '../../gateway/policy/explain.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
-import { argumentAt, type Condition, type Policy, type Rule } from '../../gateway/policy/model.js'
-import type { CallStep, Group, Step } from '../scenario.js'
+import type { Policy } from '../../gateway/policy/model.js'
 import { resolved } from '../stage/fixtures.js'
-import { fullArguments, literally, passingArguments, rulesOf, type Sample, withValue } from './arguments.js'
-import { around } from './condition-values.js'
+import { isHidden, isOpen, passingArguments, rulesOf, type Sample } from './arguments.js'
+import { conditionSteps, withoutValues } from './condition-steps.js'
+import { exchangeGroups } from './exchange-steps.js'
 import { limitsOf, type Spending } from './exhaust-limit.js'
-import { limitGroups, type Planned } from './limit-steps.js'
+import { limitGroups } from './limit-steps.js'
+import { similarNames } from './similar-names.js'
+import { type Group, one, type Planned, type PlannedCall, type Step } from './step.js'
 
-/** Whatever a policy says, no window is waited out for longer than it lasts. */
+/** The shortest window that is waited for, in milliseconds. */
 const SHORTEST_MS = 60_000
 
 const NO_VALUE = 'no value was found for it: give one in a scenario'
@@ -19,7 +20,13 @@ const NO_VALUE = 'no value was found for it: give one in a scenario'
 export interface PlanOptions {
   policy: Policy
   servers: readonly ServerName[]
-  /** What prepared references look like. */
+  /** The name of a tool that each server offers, and the policy does not name. */
+  decoy: string
+  /** Whether a caller can have several sessions. */
+  sessions: boolean
+  /** Whether time can be made to pass for the gateway. If not, a limit that is used up stays so. */
+  advances: boolean
+  /** Examples of the values that references stand for. */
   examples: ReadonlyMap<string, unknown>
   /** The stage's clock as it begins. */
   start: number
@@ -36,81 +43,119 @@ export function freshStart(policy: Policy, now: number): number {
   return (Math.floor(now / unit) + 1) * unit
 }
 
-/** A scenario that touches everything a policy says, tool by tool. */
-export async function plan({ policy, servers, examples, start }: PlanOptions): Promise<Planned[]> {
+/** A plan that touches everything a policy says, tool by tool. */
+export async function plan({
+  policy,
+  servers,
+  decoy,
+  sessions,
+  advances,
+  examples,
+  start,
+}: PlanOptions): Promise<Planned[]> {
   const sample: Sample = args => sampled(args, examples)
   const tools = toolsOf(policy).filter(tool => onStage(tool, servers))
   let now = start
   const startOf = (steps: readonly Step[] | undefined): number => {
     const begins = freshStart(policy, now)
-    if (steps !== undefined) now = begins + passed(steps)
+    if (steps !== undefined) now = end(steps, begins)
     return begins
   }
-  const add = (group: Group): Group => {
-    if (group.fresh) startOf(group.steps)
-    return group
+  const planned: Planned[] = []
+  const add = (groups: readonly Planned[]) => {
+    for (const group of groups) if (!('why' in group) && group.fresh) startOf(group.steps)
+    planned.push(...groups)
   }
-  const planned: Planned[] = servers.map(server =>
-    add({ title: `${server}: what is listed`, fresh: false, steps: [{ list: server }] }),
-  )
+  const limits = { policy, sessions, startOf }
+  for (const server of servers) {
+    add([listGroup(server)])
+    const own = tools.filter(tool => (knownTool(tool)?.server ?? servers[0]) === server)
+    add(exchangeGroups({ policy, server, tools: own, sample, advances }))
+  }
   for (const tool of tools) {
-    planned.push(add({ title: tool, fresh: true, steps: callSteps(policy, tool, sample) }))
-    for (const step of withoutValues(policy, tool, sample)) {
-      planned.push({ title: tool, step: `${tool}, ${step}`, why: NO_VALUE })
-    }
-    const rules = policy.tools.get(tool) ?? []
-    planned.push(...(await limitGroups(policy, rules, [spendingOf(policy, tool, sample)], startOf)))
+    add([{ title: tool, fresh: true, steps: toolSteps(policy, tool, sample) }])
+    add(
+      withoutValues(policy, tool, sample).map(step => ({
+        title: tool,
+        step: `${tool}, ${step}`,
+        why: NO_VALUE,
+      })),
+    )
+    const spendings = [spendingOf(policy, tool, sample)]
+    planned.push(...(await limitGroups(policy.tools.get(tool) ?? [], { ...limits, spendings })))
   }
   const spendings = tools.filter(tool => isOpen(policy, tool)).map(tool => spendingOf(policy, tool, sample))
-  planned.push(...(await limitGroups(policy, policy.everyTool, spendings, startOf)))
-  planned.push(...servers.flatMap(server => add(oddGroup(policy, server, tools, sample))))
+  planned.push(...(await limitGroups(policy.everyTool, { ...limits, spendings })))
+  for (const server of servers) {
+    const call = { tool: decoy, args: {}, as: 'agent', server }
+    add([
+      {
+        title: `${server}: a tool that the policy does not name`,
+        fresh: true,
+        steps: [one(call, 'offered and not named')],
+      },
+    ])
+    add([oddGroup(policy, server, tools, sample)])
+  }
   return planned
 }
 
-/** A tool by itself: called once, then around each of its conditions, then with an approval if it takes one. */
-function callSteps(policy: Policy, tool: string, sample: Sample): Step[] {
-  const args = passingArguments(policy, tool, sample)
-  const hidden = policy.hide.includes('*') || policy.hide.includes(tool)
-  const named = policy.tools.has(tool)
-  const say = hidden ? 'hidden' : named ? undefined : 'not named by the policy'
-  const once: Step = { call: tool, args, ...defined({ say }) }
-  if (hidden || (!named && policy.default === 'deny')) return [once]
-  const approval = rulesOf(policy, tool).some(({ demand }) => demand.kind === 'approve')
-  return [once, ...(approval ? [{ approve: true } as const] : []), ...conditionSteps(policy, tool, sample)]
+function listGroup(server: ServerName): Group {
+  const list = { list: server, as: 'agent' }
+  return { title: `${server}: what is listed`, fresh: false, steps: [list, { ...list, paged: true }] }
 }
 
-/** What no client does by itself: arguments that are no object, and a batch of which one call is to be denied. */
+/** A tool by itself: called once, then around each of its conditions, with an approval if it takes one, and by similar names. */
+function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
+  const call: PlannedCall = { tool, args: passingArguments(policy, tool, sample), as: 'agent' }
+  const hidden = isHidden(policy, tool)
+  const named = policy.tools.has(tool)
+  const once = one(call, hidden ? 'hidden' : named ? undefined : 'not named by the policy')
+  if (!hidden && !named && policy.default === 'deny') return [once, silently(call)]
+  const names = similarNames(tool)
+  const similar: Step = {
+    calls: names.map(name => ({ ...call, tool: name, ...defined({ server: knownTool(tool)?.server }) })),
+    sending: 'in turn',
+    say: `${tool}, by ${names.length} similar names`,
+  }
+  if (hidden) return [once, silently(call), similar]
+  const approval = rulesOf(policy, tool).some(({ demand }) => demand.kind === 'approve')
+  return [
+    once,
+    ...(approval ? [{ approve: true } as const] : []),
+    ...(isOpen(policy, tool) ? [] : [silently(call)]),
+    ...conditionSteps(policy, tool, sample),
+    similar,
+  ]
+}
+
+/** A call that is denied, without an id. */
+function silently(call: PlannedCall): Step {
+  return one({ ...call, notification: true }, 'without an id')
+}
+
+/** Requests that no client makes by itself: arguments that are no object, and a batch of which one call is to be denied. */
 function oddGroup(policy: Policy, server: ServerName, tools: readonly string[], sample: Sample): Group {
   const own = tools.filter(tool => (knownTool(tool)?.server ?? server) === server)
   const open = own.find(tool => isOpen(policy, tool) && tool !== 'create_postgres')
   const shut = own.find(tool => !isOpen(policy, tool)) ?? 'no_such_tool'
-  const call = (tool: string) => ({ call: tool, args: passingArguments(policy, tool, sample) })
+  const call = (tool: string, args: unknown = passingArguments(policy, tool, sample)): PlannedCall => ({
+    tool,
+    args,
+    as: 'agent',
+  })
+  const batch = [...(open === undefined ? [] : [call(open)]), call(shut)]
   const steps: Step[] = [
-    { call: open ?? shut, args: ['not an object'], say: 'with a list for arguments' },
-    { call: open ?? shut, args: 'not an object', say: 'with a text for arguments' },
-    { batch: [...(open === undefined ? [] : [call(open)]), call(shut)] },
+    one(call(open ?? shut, ['not an object']), 'with a list for arguments'),
+    one(call(open ?? shut, 'not an object'), 'with a text for arguments'),
+    { calls: batch, sending: 'as a batch', say: `a batch: ${batch.map(({ tool }) => tool).join(', ')}` },
   ]
   return { title: `${server}: what no client does by itself`, fresh: true, steps }
 }
 
 function spendingOf(policy: Policy, tool: string, sample: Sample): Spending {
   const args = passingArguments(policy, tool, sample)
-  return { tool, args, sent: sample(args) }
-}
-
-/** Whether a call can pass at all, and without anybody's approval. */
-function isOpen(policy: Policy, tool: string): boolean {
-  if (policy.hide.includes('*') || policy.hide.includes(tool)) return false
-  if (!policy.tools.has(tool) && policy.default === 'deny') return false
-  return !rulesOf(policy, tool).some(shuts)
-}
-
-function shuts({ demand }: Rule): boolean {
-  return (
-    demand.kind === 'deny' ||
-    demand.kind === 'approve' ||
-    (demand.kind === 'forbid' && demand.conditions.length === 0)
-  )
+  return { call: { tool, args, as: 'agent' }, sent: sample(args) }
 }
 
 function onStage(tool: string, servers: readonly ServerName[]): boolean {
@@ -131,89 +176,11 @@ function sampled(args: unknown, examples: ReadonlyMap<string, unknown>): Record<
     : {}
 }
 
-function passed(steps: readonly Step[]): number {
-  return steps.reduce((sum, step) => sum + ('advance' in step ? step.advance : 0), 0)
-}
-
-/** Each condition on a tool's arguments: with a value that holds, with one that does not, and without the argument. */
-function conditionSteps(policy: Policy, tool: string, sample: Sample): CallStep[] {
-  const passing = passingArguments(policy, tool, sample)
-  return rulesOf(policy, tool).flatMap(({ demand }) => {
-    if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
-    // Only with all others holding does what is forbidden hang on this one.
-    const base = demand.kind === 'forbid' ? allHolding(demand, passing, sample, tool) : passing
-    return demand.conditions.flatMap(condition => stepsOf(tool, condition, base, sample))
-  })
-}
-
-/** The conditions for which no value was found, on one side or on both: nobody but the policy's author knows one. */
-function withoutValues(policy: Policy, tool: string, sample: Sample): string[] {
-  const passing = passingArguments(policy, tool, sample)
-  return rulesOf(policy, tool).flatMap(({ demand }) => {
-    if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
-    return demand.conditions.flatMap(condition => {
-      if (condition.subject.from !== 'args' || condition.op === 'exists') return []
-      const { holding, failing } = valuesFor(condition, passing, sample, tool)
-      const sides = [
-        ...(holding === undefined ? ['holds'] : []),
-        ...(failing === undefined ? ['does not hold'] : []),
-      ]
-      return sides.map(side => `${condition.path} ${condition.op} ${shown(condition.value)} ${side}`)
-    })
-  })
-}
-
-function allHolding(
-  demand: Extract<Rule['demand'], { kind: 'forbid' }>,
-  passing: Record<string, unknown>,
-  sample: Sample,
-  tool: string,
-): Record<string, unknown> {
-  return demand.conditions.reduce((args, condition) => {
-    const { subject } = condition
-    if (subject.from !== 'args') return args
-    const { holding } = valuesFor(condition, args, sample, tool)
-    return withValue(args, subject.keys, literally(holding))
-  }, passing)
-}
-
-function stepsOf(
-  tool: string,
-  condition: Condition,
-  base: Record<string, unknown>,
-  sample: Sample,
-): CallStep[] {
-  const { subject, path, op } = condition
-  if (subject.from !== 'args') return []
-  const { holding, failing } = valuesFor(condition, base, sample, tool)
-  const step = (value: unknown, say: string): CallStep => ({
-    call: tool,
-    args: withValue(base, subject.keys, value),
-    say,
-  })
-  const given = argumentAt(base, subject.keys)
-  return [
-    ...(holding === undefined ? [] : [step(referenceOr(holding, given, sample), `${path} ${op} holds`)]),
-    ...(failing === undefined ? [] : [step(literally(failing), `${path} ${op} does not hold`)]),
-    step(undefined, `${path} left out`),
-  ]
-}
-
-function valuesFor(condition: Condition, args: Record<string, unknown>, sample: Sample, tool: string) {
-  const { subject, op, value } = condition
-  if (subject.from !== 'args') return { holding: undefined, failing: undefined }
-  const known =
-    argumentAt(sample(args), subject.keys) ?? argumentAt(sample(fullArguments(tool)), subject.keys)
-  const { holding, failing } = around(condition, known)
-  if (op !== 'exists') return { holding, failing }
-  // To be there or not is all that counts.
-  return value === true
-    ? { holding: known ?? 'rehearsal', failing: undefined }
-    : { holding: undefined, failing: known ?? 'rehearsal' }
-}
-
-/** What was prepared is prepared anew for each call: the reference goes into the step, not what it stood for once. */
-function referenceOr(value: unknown, given: unknown, sample: Sample): unknown {
-  const stands = typeof given === 'string' ? argumentAt(sample({ given }), ['given']) : given
-  return stands === value ? given : literally(value)
+/** When the last of some steps has been made, if they begin at an instant and only time passes. */
+function end(steps: readonly Step[], begins: number): number {
+  return steps.reduce((now, step) => {
+    if ('advance' in step) return now + step.advance
+    if (!('turn' in step)) return now
+    return now + step.turn - (now % step.turn) - (step.shortlyBefore ? 1 : 0)
+  }, begins)
 }

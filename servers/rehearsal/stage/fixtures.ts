@@ -19,6 +19,8 @@ interface Preparing {
   tool: string
   args: unknown
   caller: string
+  /** Whether nothing of it is shared with other calls. */
+  own: boolean
 }
 
 /** The handle that a caller goes by in rooms. */
@@ -46,18 +48,19 @@ export class Props {
   }
 
   /** Prepares what the arguments of a call refer to. */
-  async prepare({ tool, args, caller }: Preparing): Promise<ReadonlyMap<string, unknown>> {
+  async prepare({ tool, args, caller, own }: Preparing): Promise<ReadonlyMap<string, unknown>> {
     const wanted = new Set(referencesIn(args))
     const props = new Map<string, unknown>([['base', this.#understudy.safebot.apiUrl]])
+    const unshared = own || USING_UP.includes(tool)
     const claims = wanted.has('claim_id') || wanted.has('seq')
     if (wanted.has('room') || claims) {
-      const room = USING_UP.includes(tool) ? await this.#room() : await this.#sharedRoom()
+      const room = unshared ? await this.#room() : await this.#sharedRoom()
       props.set('room', room)
       if (claims) await this.#claim(room, caller, props)
     }
     if (wanted.has('token')) {
-      if (!USING_UP.includes(tool)) this.#sharedToken ??= await this.#token()
-      props.set('token', USING_UP.includes(tool) ? await this.#token() : this.#sharedToken)
+      if (!unshared) this.#sharedToken ??= await this.#token()
+      props.set('token', unshared ? await this.#token() : this.#sharedToken)
     }
     return props
   }

@@ -41,6 +41,7 @@ export function builtin(policy: Policy): OpenWay {
       grants: names.length,
       namesRules: true,
       caller: (server, as) => callers.get(server, as),
+      newSession: (server, as) => callers.another(server, as),
       approve() {
         const pending = [...gateways.values()].flatMap(({ approvals }) =>
           approvals.list().flatMap(({ id, state }) => (state === 'pending' ? [{ approvals, id }] : [])),

@@ -1,5 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import { cut } from '../../../shared/util/shown.js'
 import { VERSION } from '../../../shared/util/version.js'
 
 /** The last revision of the protocol that has batches. */
@@ -11,22 +15,49 @@ export const INITIALIZE = {
   clientInfo: { name: 'understudy-rehearsal', version: VERSION },
 }
 
-/** How long an answer may take: a call of a rehearsal never has anything to wait for. */
+/** How long an answer may take, in milliseconds: no call of a rehearsal has to wait for anything. */
 export const PATIENCE_MS = 10_000
 
-/** What a caller saw of an answer. */
+/** The answer to a request, as its caller saw it. */
 export type Answer =
-  | { kind: 'response'; message: Record<string, unknown> }
-  /** Refused as HTTP, with no JSON-RPC answer in it. */
-  | { kind: 'http'; status: number; text: string }
-  | { kind: 'nothing'; why: string }
+  | {
+      readonly kind: 'response'
+      readonly message: Record<string, unknown>
+      /** Of the HTTP response that carried it; undefined on pipes. */
+      readonly status?: number
+      readonly headers?: IncomingHttpHeaders
+      /** Notifications and requests of the server that came with it. */
+      readonly others: readonly unknown[]
+    }
+  /** HTTP without a JSON-RPC answer in it. */
+  | {
+      readonly kind: 'http'
+      readonly status: number
+      readonly headers: IncomingHttpHeaders
+      readonly text: string
+    }
+  | { readonly kind: 'nothing'; readonly why: string }
 
-/** Someone who calls through a gateway, and takes what comes as it comes: no client's checks stand between. */
+/** A request with its id, and the answer to it. */
+export interface Asked {
+  readonly id: number
+  readonly answer: Promise<Answer>
+}
+
+/** A JSON-RPC request or notification without its id. */
+export interface Message {
+  readonly method: string
+  readonly params?: unknown
+}
+
+/** Calls through a gateway, and takes what comes as it comes: no client's checks stand between. */
 export interface Caller {
-  /** A request by itself. */
-  ask(method: string, params?: unknown): Promise<Answer>
-  /** Several in one batch: an answer to each, in their order. */
-  askAll(requests: readonly { method: string; params: unknown }[]): Promise<Answer[]>
+  /** Sends a request. Any number may be under way. */
+  ask(method: string, params?: unknown): Asked
+  /** Sends several requests in one batch: an answer to each, in their order. */
+  askAll(requests: readonly Message[]): Asked[]
+  /** Sends a notification. Resolves once it is on its way, over HTTP with what was answered. */
+  notify(method: string, params?: unknown): Promise<Answer>
   close(): Promise<void>
 }
 
@@ -34,6 +65,7 @@ export interface Caller {
 export class Callers {
   readonly #open: (server: ServerName, as: string) => Promise<Caller>
   readonly #callers = new Map<string, Promise<Caller>>()
+  readonly #further: Promise<Caller>[] = []
 
   constructor(open: (server: ServerName, as: string) => Promise<Caller>) {
     this.#open = open
@@ -45,16 +77,80 @@ export class Callers {
     return caller
   }
 
+  /** A further session of a caller. */
+  another(server: ServerName, as: string): Promise<Caller> {
+    const caller = this.#open(server, as)
+    this.#further.push(caller)
+    return caller
+  }
+
   async close(): Promise<void> {
-    for (const caller of await Promise.allSettled(this.#callers.values())) {
-      if (caller.status === 'fulfilled') await caller.value.close()
-    }
+    const all = [...this.#callers.values(), ...this.#further]
+    await Promise.all(
+      (await Promise.allSettled(all)).map(caller =>
+        caller.status === 'fulfilled' ? caller.value.close() : undefined,
+      ),
+    )
   }
 }
+
+/**
+ * Opens a session. Without one, no row of a rehearsal could tell anything.
+ *
+ * @param gateway for the error
+ * @throws Refusal `gateway_refused` if `initialize` is not answered with a result
+ */
+export async function initialize(caller: Caller, gateway: string): Promise<void> {
+  const answer = await caller.ask('initialize', INITIALIZE).answer
+  if (answer.kind === 'response' && isObject(answer.message.result)) {
+    await caller.notify('notifications/initialized')
+    return
+  }
+  const name = JSON.stringify(gateway)
+  if (answer.kind === 'nothing') {
+    throw new Refusal(
+      'gateway_refused',
+      `the gateway ${name} did not answer initialize: ${answer.why}`,
+      CHECK_URL,
+    )
+  }
+  if (answer.kind === 'http') {
+    const { status, headers, text } = answer
+    const type = headers['content-type']?.split(';', 1)[0] ?? 'no content type'
+    const said = text.trim() === '' ? '' : `: ${cut(text.trim().replace(/\s+/g, ' '))}`
+    const what = `HTTP ${status} and ${type}, which is no JSON-RPC answer${said}`
+    const hint = status === 401 || status === 403 ? 'give a token that it knows with --bearer' : CHECK_URL
+    throw new Refusal('gateway_refused', `the gateway ${name} answered initialize with ${what}`, hint)
+  }
+  const { error } = answer.message
+  const said = isObject(error) ? `error ${String(error.code)}: ${cut(String(error.message))}` : 'no result'
+  throw new Refusal(
+    'gateway_refused',
+    `the gateway ${name} refused initialize with ${said}`,
+    `it has to speak MCP ${REVISION}, and its upstream has to be the one that this rehearsal starts`,
+  )
+}
+
+const CHECK_URL = 'check that it runs, its URL and its path: MCP is often at /mcp'
 
 /** A signal that comes when patience ends, by the machine's time, and how to take it back. */
 export function deadline(machine: Clock, ms = PATIENCE_MS): { signal: AbortSignal; over(): void } {
   const controller = new AbortController()
   const wakeup = machine.wakeAt(machine.now() + ms, () => controller.abort())
   return { signal: controller.signal, over: () => wakeup.cancel() }
+}
+
+/** The messages in a body or line; none if it is no JSON. */
+export function messagesOf(text: string): unknown[] {
+  try {
+    const body: unknown = JSON.parse(text)
+    return Array.isArray(body) ? body : [body]
+  } catch {
+    return []
+  }
+}
+
+/** Whether a message answers a request. */
+export function isAnswer(message: unknown): message is Record<string, unknown> {
+  return isObject(message) && !('method' in message) && ('result' in message || 'error' in message)
 }

@@ -16,8 +16,12 @@ export interface Way {
   readonly grants: number
   /** Whether its denials name their rule, as the builtin one's do. */
   readonly namesRules: boolean
-  /** @throws Refusal if the gateway cannot be started, or does not answer */
+  /** @throws Refusal if the gateway cannot be started, or opens no session */
   caller(server: ServerName, as: string): Promise<Caller>
+  /** Opens a further session of a caller. Undefined on pipes, where each would be a gateway of its own. @throws as `caller` */
+  newSession?(server: ServerName, as: string): Promise<Caller>
+  /** The last output of a gateway that was started, for a report that ends early; empty if there is none. */
+  lastWords?(): string
   /** Approves what is pending; tells how many that were. Undefined: it has no approvals that are known here. */
   approve?(): number
   close(): Promise<void>

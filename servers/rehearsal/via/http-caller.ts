@@ -2,16 +2,39 @@ import { Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp } 
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
-import { isObject } from '../../../shared/util/is-object.js'
+import { defined } from '../../../shared/util/defined.js'
 import { EventReader } from '../../gateway/proxy/sse-parser.js'
-import { type Answer, type Caller, deadline, INITIALIZE, PATIENCE_MS, REVISION } from './caller.js'
+import {
+  type Answer,
+  type Asked,
+  type Caller,
+  deadline,
+  initialize,
+  isAnswer,
+  type Message,
+  messagesOf,
+  PATIENCE_MS,
+  REVISION,
+} from './caller.js'
 
-const KEPT = { keepAlive: true, maxSockets: 1 }
+const KEPT = { keepAlive: true }
+
+/** The largest answer that is read, in bytes. A gateway that floods its callers is cut off there. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 export interface HttpCallerOptions {
   url: string
   headers: Record<string, string>
   machine: Clock
+}
+
+/** What came back for one POST. */
+interface Posted {
+  readonly messages: readonly unknown[]
+  /** The answer, if none of the messages is one. */
+  readonly answer: Answer
+  readonly status?: number
+  readonly headers?: IncomingHttpHeaders
 }
 
 /** Calls over Streamable HTTP, in a session if the gateway opens one. */
@@ -31,42 +54,53 @@ export class HttpCaller implements Caller {
     }
   }
 
+  /** @throws Refusal `gateway_refused` if it opens no session */
   static async open(options: HttpCallerOptions): Promise<HttpCaller> {
     const caller = new HttpCaller(options)
-    await caller.ask('initialize', INITIALIZE)
-    await caller.#post({ jsonrpc: '2.0', method: 'notifications/initialized' })
+    try {
+      await initialize(caller, options.url)
+    } catch (error) {
+      await caller.close()
+      throw error
+    }
     return caller
   }
 
-  async ask(method: string, params?: unknown): Promise<Answer> {
+  ask(method: string, params?: unknown): Asked {
     const id = ++this.#lastId
-    const { messages, answer } = await this.#post({ jsonrpc: '2.0', id, method, ...given(params) })
-    return answerTo(id, messages) ?? answer
+    const answer = this.#post({ jsonrpc: '2.0', id, method, ...defined({ params }) })
+    return { id, answer: answer.then(posted => answerTo(id, posted)) }
   }
 
-  async askAll(requests: readonly { method: string; params: unknown }[]): Promise<Answer[]> {
+  askAll(requests: readonly Message[]): Asked[] {
     const batch = requests.map(({ method, params }) => ({
       jsonrpc: '2.0',
       id: ++this.#lastId,
       method,
-      ...given(params),
+      ...defined({ params }),
     }))
-    const { messages, answer } = await this.#post(batch)
-    return batch.map(({ id }) => answerTo(id, messages) ?? answer)
+    const answer = this.#post(batch)
+    const ids = batch.map(({ id }) => id)
+    return ids.map(id => ({ id, answer: answer.then(posted => answerTo(id, posted, ids)) }))
+  }
+
+  async notify(method: string, params?: unknown): Promise<Answer> {
+    const { messages, answer } = await this.#post({ jsonrpc: '2.0', method, ...defined({ params }) })
+    const message = messages.find(isAnswer)
+    return message === undefined ? answer : { kind: 'response', message, others: [] }
   }
 
   async close(): Promise<void> {
-    const { signal, over } = deadline(this.#options.machine)
+    const { signal, over } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {
-      // Whoever has gone already need not be told.
+      // A gateway that has gone already need not be told.
       await this.#poster.send('DELETE', this.#headers, '', signal).catch(() => undefined)
     }
     over()
     this.#poster.close()
   }
 
-  /** The messages that came, and what the answer is if none of them is one. */
-  async #post(body: unknown): Promise<{ messages: unknown[]; answer: Answer }> {
+  async #post(body: unknown): Promise<Posted> {
     const { signal, over } = deadline(this.#options.machine)
     try {
       const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal)
@@ -78,7 +112,7 @@ export class HttpCaller implements Caller {
       }
       const streams = headers['content-type']?.startsWith('text/event-stream') ?? false
       const messages = streams ? eventsOf(text) : messagesOf(text)
-      return { messages, answer: { kind: 'http', status, text: text.slice(0, 200) } }
+      return { messages, answer: { kind: 'http', status, headers, text }, status, headers }
     } catch (error) {
       const why = signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
       return { messages: [], answer: { kind: 'nothing', why } }
@@ -88,25 +122,21 @@ export class HttpCaller implements Caller {
   }
 }
 
-function given(params: unknown): { params?: unknown } {
-  return params === undefined ? {} : { params }
-}
+/** How long the end of a session may take, in milliseconds. */
+const END_MS = 2000
 
-/** An error without an id is the answer to whatever was asked alone. */
-function answerTo(id: number, messages: readonly unknown[]): Answer | undefined {
-  const own = messages.find(message => isObject(message) && message.id === id && !('method' in message))
-  const anonymous = messages.find(message => isObject(message) && 'error' in message && message.id == null)
-  const message = own ?? anonymous
-  return isObject(message) ? { kind: 'response', message } : undefined
-}
-
-function messagesOf(text: string): unknown[] {
-  try {
-    const body: unknown = JSON.parse(text)
-    return Array.isArray(body) ? body : [body]
-  } catch {
-    return []
-  }
+/**
+ * The answer under the request's id. Without one, an answer under an id that nobody used: the judge says so.
+ *
+ * @param batch the ids of all requests of the body
+ */
+function answerTo(id: number, { messages, answer, status, headers }: Posted, batch = [id]): Answer {
+  const answers = messages.filter(isAnswer)
+  const message =
+    answers.find(own => own.id === id) ?? answers.find(other => !batch.some(used => used === other.id))
+  if (message === undefined) return answer
+  const others = messages.filter(other => !isAnswer(other))
+  return { kind: 'response', message, others, ...defined({ status, headers }) }
 }
 
 function eventsOf(text: string): unknown[] {
@@ -143,7 +173,14 @@ class Poster {
       const options = { method, agent: this.#agent, headers: { ...headers, ...length }, signal }
       const sent = request(this.#url, options, response => {
         const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        let bytes = 0
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk)
+          bytes += chunk.length
+          if (bytes > MAX_ANSWER_BYTES) {
+            response.destroy(new Error(`an answer of more than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`))
+          }
+        })
         response.on('error', reject)
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8')

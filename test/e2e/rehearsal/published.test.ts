@@ -12,17 +12,21 @@ describe('a rehearsal of each policy in fixtures/', () => {
 })
 
 describe('a rehearsal', () => {
-  it('goes to a limit, past it, on as somebody else, and on when its window has turned', async () => {
+  it('uses a limit up, with failures and a race, and looks what is left for whom and when', async () => {
     const { rows } = await rehearse({ policy: policyFile('policylayer/safebot.json') })
     const limit = rows.filter(({ group }) => group.endsWith('wait_for_messages_rate: 10 per minute'))
+    const denied = 'deny: /tools/wait_for_messages/limits/wait_for_messages_rate'
     expect(limit.map(({ step, expected, upstream }) => [step, expected, upstream])).toEqual([
-      ['wait_for_messages × 10', 'allow × 10', 'reached 10 ×'],
-      [
-        'wait_for_messages, one more',
-        'deny: /tools/wait_for_messages/limits/wait_for_messages_rate',
-        'not reached',
-      ],
+      ['wait_for_messages × 2, the upstream answers with a JSON-RPC error', 'allow × 2', 'reached 2 ×'],
+      ['wait_for_messages, the upstream answers with a tool error', 'allow', 'reached'],
+      ['wait_for_messages, the upstream answers with HTTP 503', 'allow', 'reached'],
+      ['wait_for_messages, until one call is left', 'allow × 7', 'reached 7 ×'],
+      ['wait_for_messages × 4, at once', `allow, ${denied} × 3`, 'reached 1 ×'],
+      ['wait_for_messages, one more', denied, 'not reached'],
+      ['wait_for_messages, in a new session', denied, 'not reached'],
+      ['wait_for_messages, without an id', denied, 'not reached'],
       ['wait_for_messages, by another caller', 'allow', 'reached'],
+      ['wait_for_messages, shortly before the minute is over', denied, 'not reached'],
       ['wait_for_messages, once the minute is over', 'allow', 'reached'],
     ])
   })

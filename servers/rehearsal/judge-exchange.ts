@@ -1,0 +1,107 @@
+import { isDeepStrictEqual } from 'node:util'
+import { isObject } from '../../shared/util/is-object.js'
+import { sawOf } from './judge.js'
+import type { Answer } from './via/caller.js'
+
+/** A list of tools as a caller saw it, page by page. */
+export interface ListRecord {
+  readonly pages: readonly Answer[]
+  /** The tools of the server, by name. */
+  readonly listing: ReadonlyMap<string, unknown>
+  hides(tool: string): boolean
+}
+
+/** Notifications, as far as they could be tried. Null: not tried. */
+export interface RelayRecord {
+  /** Sessions at the upstream in which calls were made, and the upstream was not told that they are initialized. */
+  readonly uninitialized: number
+  /** Whether a call that its caller cancelled was cancelled at the upstream. */
+  readonly cancelled: boolean | null
+  /** Whether the progress of a call reached its caller. */
+  readonly progress: boolean | null
+}
+
+/** The checks of a list, by name. See `CALL_CHECKS` in judge.ts. */
+export const LIST_CHECKS = {
+  /** A list does not show what is hidden. */
+  hidden(record) {
+    const shown = toolsOf(record).filter(({ name }) => record.hides(String(name)))
+    return shown.length === 0
+      ? null
+      : `shows ${namesOf(shown)}, which ${shown.length === 1 ? 'is' : 'are'} hidden`
+  },
+
+  /** It shows everything else, and nothing that the upstream does not have. */
+  listed(record) {
+    const names = toolsOf(record).map(({ name }) => String(name))
+    const gone = [...record.listing.keys()].filter(name => !record.hides(name) && !names.includes(name))
+    const added = names.filter(name => !record.listing.has(name) && !record.hides(name))
+    const twice = names.filter((name, index) => names.indexOf(name) !== index)
+    const why = [
+      ...(gone.length > 0 ? [`does not show ${gone.join(', ')}`] : []),
+      ...(added.length > 0 ? [`shows ${added.join(', ')}, which the upstream does not have`] : []),
+      ...(twice.length > 0 ? [`shows ${twice.join(', ')} twice`] : []),
+    ]
+    return why.length === 0 ? null : why.join(', and ')
+  },
+
+  /** It shows each tool as the upstream does. */
+  definitions(record) {
+    const changes = toolsOf(record).flatMap(tool => {
+      const genuine = record.listing.get(String(tool.name))
+      if (!isObject(genuine)) return []
+      const fields = [...new Set([...Object.keys(genuine), ...Object.keys(tool)])]
+      const changed = fields.filter(field => !isDeepStrictEqual(genuine[field], tool[field]))
+      return changed.length === 0 ? [] : [`${changed.join(', ')} of ${String(tool.name)}`]
+    })
+    return changes.length === 0 ? null : `changes ${changes.join('; ')}`
+  },
+} satisfies Record<string, (record: ListRecord) => string | null>
+
+/** The checks of notifications, by name. */
+export const RELAY_CHECKS = {
+  initialized({ uninitialized }) {
+    return uninitialized === 0 ? null : 'the upstream got calls in a session and no notifications/initialized'
+  },
+  cancellation({ cancelled }) {
+    return cancelled === false ? 'a call was cancelled by its caller, and went on at the upstream' : null
+  },
+  progress({ progress }) {
+    return progress === false ? 'the upstream reported progress, and the caller did not get it' : null
+  },
+} satisfies Record<string, (record: RelayRecord) => string | null>
+
+export type ExchangeCheck = keyof typeof LIST_CHECKS | keyof typeof RELAY_CHECKS
+
+/** What is wrong with a list; null if nothing is. */
+export function judgeList(record: ListRecord, off: ReadonlySet<string>): string | null {
+  const broken = record.pages.find(page => toolsIn(page) === undefined)
+  if (broken !== undefined) return `is answered with ${sawOf(broken)}`
+  const found = Object.entries(LIST_CHECKS).flatMap(([name, check]) =>
+    off.has(name) ? [] : (check(record) ?? []),
+  )
+  return found.length === 0 ? null : found.join(', and ')
+}
+
+/** What is wrong with notifications; null if nothing is. */
+export function judgeRelay(record: RelayRecord, off: ReadonlySet<string>): string | null {
+  const found = Object.entries(RELAY_CHECKS).flatMap(([name, check]) =>
+    off.has(name) ? [] : (check(record) ?? []),
+  )
+  return found.length === 0 ? null : found.join(', and ')
+}
+
+/** The tools of a page; undefined if it is no list. */
+export function toolsIn(answer: Answer): Record<string, unknown>[] | undefined {
+  const result = answer.kind === 'response' ? answer.message.result : undefined
+  return isObject(result) && Array.isArray(result.tools) ? result.tools.filter(isObject) : undefined
+}
+
+/** The tools of all pages. */
+export function toolsOf({ pages }: ListRecord): Record<string, unknown>[] {
+  return pages.flatMap(page => toolsIn(page) ?? [])
+}
+
+function namesOf(tools: readonly Record<string, unknown>[]): string {
+  return tools.map(({ name }) => String(name)).join(', ')
+}

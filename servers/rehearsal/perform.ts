@@ -1,0 +1,399 @@
+import { Refusal } from '../../shared/errors.js'
+import { argsHash } from '../../shared/journal/entry.js'
+import { isObject } from '../../shared/util/is-object.js'
+import type { ServerName } from '../../shared/util/known-tools.js'
+import type { Decision, Policy, PolicyEngine } from '../gateway/policy/model.js'
+import { sawOf } from './judge.js'
+import { type ListRecord, type RelayRecord, toolsIn } from './judge-exchange.js'
+import type { CallsStep, PlannedCall, Step } from './plan/step.js'
+import { Attribution, type CallRecord, type Skipped, succeeded } from './record.js'
+import type { SecretsSeen } from './secrets-seen.js'
+import type { Arrived, Stage } from './stage/stage.js'
+import type { Answer, Asked, Caller } from './via/caller.js'
+import type { Way } from './via/gateway.js'
+import { Windows } from './windows.js'
+
+/** How often in a row an answer may be missing: each is waited for, and a gateway that hangs must not hang the rehearsal. */
+export const MAX_SILENCE = 3
+
+/** How long a request may take to get through a gateway, in milliseconds. */
+const THROUGH_MS = 1500
+
+/** How long calls that are sent at once are waited for beyond those that are allowed, in milliseconds. */
+const RACE_MS = 60
+
+/** The most pages of a list that are read. */
+const MAX_PAGES = 100
+
+export interface PerformOptions {
+  readonly stage: Stage
+  readonly way: Way
+  readonly policy: Policy
+  /** The decision engine that is asked apart from the gateway. */
+  readonly engine: PolicyEngine
+  /** The clock of the engine's windows. */
+  now(): number
+  readonly secrets: SecretsSeen
+}
+
+/** A call that is on its way. */
+interface Sent {
+  readonly record: CallRecord
+  readonly decision: Decision
+  readonly answer: Promise<Answer>
+}
+
+/** Makes the calls of a rehearsal, and records what the caller saw and what reached the upstream. */
+export class Performer {
+  readonly attribution = new Attribution()
+  readonly #options: PerformOptions
+  readonly #windows: Windows
+  #last: { call: PlannedCall; args: unknown } | undefined
+  /** Where the requests of the stage begin that no call has been given. */
+  #mark = 0
+  /** Answers in a row that did not come. */
+  #silent = 0
+  #traces = 0
+
+  constructor(options: PerformOptions) {
+    this.#options = options
+    this.#windows = new Windows(options)
+  }
+
+  /** Whether the gateway has stopped answering. */
+  get silent(): boolean {
+    return this.#silent >= MAX_SILENCE
+  }
+
+  /** Makes the calls of a step. */
+  async calls({ calls, sending, leavesOne }: CallsStep): Promise<(CallRecord | Skipped)[]> {
+    if (sending === 'as a batch') return this.#batch(calls)
+    if (sending === 'at once') return this.#together(calls)
+    const leaves = leavesOne && { ...leavesOne, args: await this.#resolve(leavesOne) }
+    const records: (CallRecord | Skipped)[] = []
+    for (const call of calls) {
+      if (leaves !== undefined && !this.#twoLeft(leaves)) break
+      records.push(...(await this.#together([call])))
+    }
+    this.#options.stage.work()
+    return records
+  }
+
+  /** Whether the policy would allow a call twice now. */
+  #twoLeft({ tool, args, as }: PlannedCall & { args: unknown }): boolean {
+    const { engine } = this.#options
+    const decisions = [1, 2].map(() => engine.decide({ tool, args, grant: as }))
+    for (const decision of decisions) if (decision.outcome === 'allow') decision.settle('refunded')
+    return decisions.every(({ outcome }) => outcome === 'allow')
+  }
+
+  #resolve({ tool, args, as, ownFixtures }: PlannedCall): Promise<unknown> {
+    return this.#options.stage.resolve(tool, args, as, ownFixtures)
+  }
+
+  /** Approves the last call, and makes it again; undefined where nobody can approve. */
+  async approve(): Promise<(CallRecord | Skipped)[] | undefined> {
+    const { way } = this.#options
+    if (way.approve === undefined || this.#last === undefined) return undefined
+    way.approve()
+    const { call, args } = this.#last
+    // A text of the arguments is no reference any more.
+    return this.#together([call], { args })
+  }
+
+  /** Reads all pages of a list. */
+  async list({ list: server, as, paged = false }: Extract<Step, { list: unknown }>): Promise<ListRecord> {
+    const { stage, way, engine } = this.#options
+    const listing = stage.listing(server)
+    const [first = '', ...others] = listing.keys()
+    // The hidden tools have to lie behind the first page.
+    if (paged) stage.page(engine.hides(first) && !others.some(tool => engine.hides(tool)) ? [0] : 1)
+    const caller = await way.caller(server, as)
+    const pages: Answer[] = []
+    let cursor: unknown
+    do {
+      const page = await caller.ask('tools/list', cursor === undefined ? undefined : { cursor }).answer
+      this.#count(page)
+      pages.push(page)
+      cursor = toolsIn(page) === undefined ? undefined : cursorOf(page)
+    } while (cursor !== undefined && pages.length < MAX_PAGES && !this.silent)
+    if (paged) stage.page()
+    return { pages, listing, hides: tool => engine.hides(tool) }
+  }
+
+  /** Sends notifications both ways, around a call that is cancelled and one that reports progress. */
+  async relay({ relay: server, held, reporting }: Extract<Step, { relay: unknown }>): Promise<RelayRecord> {
+    this.#takeStrays()
+    const cancelled = held === undefined ? null : await this.#cancel(server, held)
+    const progress = reporting === undefined ? null : await this.#progress(server, reporting)
+    this.#mark = this.#options.stage.mark()
+    return { uninitialized: this.#uninitialized(server), cancelled, progress }
+  }
+
+  /** Looks at the journal a last time. @returns requests that are no call of the rehearsal */
+  finish(): Arrived[] {
+    return this.attribution.finish(this.#options.stage.calls(this.#mark))
+  }
+
+  async #together(
+    calls: readonly PlannedCall[],
+    approved?: { args: unknown },
+  ): Promise<(CallRecord | Skipped)[]> {
+    const { stage, way } = this.#options
+    const skipped = this.#skips(calls)
+    if (skipped !== undefined) return calls.map(() => skipped)
+    const atOnce = calls.length > 1
+    await this.#windows.stepAside(calls)
+    const prepared = []
+    for (const call of calls) {
+      const args = approved === undefined ? await this.#resolve(call) : approved.args
+      const server = call.server ?? stage.serverOf(call.tool)
+      const caller = await (call.newSession === true && way.newSession !== undefined
+        ? way.newSession(server, call.as)
+        : way.caller(server, call.as))
+      prepared.push({ call, args, server, caller })
+    }
+    this.#takeStrays()
+    const begun = this.#windows.now()
+    if (atOnce) stage.hold(calls)
+    else for (const call of calls) stage.fail(call)
+    const sent = prepared.map(each => this.#send(each, approved !== undefined, atOnce))
+    if (atOnce) await this.#releaseRace(sent)
+    for (const { record, answer } of sent) record.answer = await answer
+    if (!way.advances && calls.some(({ notification }) => notification)) await stage.pause(RACE_MS)
+    const records = sent.map(({ record }) => record)
+    this.attribution.take(records, this.#takeArrived())
+    matchDecisions(records)
+    for (const each of sent) this.#settle(each)
+    const turned = this.#windows.turned(begun, calls)
+    return records.map(record => (turned === undefined ? record : skip(record, turned)))
+  }
+
+  #send(
+    { call, args, server, caller }: { call: PlannedCall; args: unknown; server: ServerName; caller: Caller },
+    approved: boolean,
+    traced: boolean,
+  ): Sent {
+    const { tool, as, notification = false } = call
+    const decision = this.#options.engine.decide({ tool, args, grant: as, approved })
+    // Made again, it is another call: its author expected something of this one.
+    this.#last = { call: { tool, args, as, server }, args }
+    const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
+    const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
+    const params = { name: tool, arguments: args, ...meta }
+    const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params)
+    const answer = asked?.answer ?? caller.notify('tools/call', params)
+    const record: CallRecord = {
+      call,
+      server,
+      args,
+      argsHash: argsHash(args),
+      trace,
+      expected: expectationOf(decision),
+      id: asked?.id,
+      answer: { kind: 'nothing', why: 'no answer' },
+      arrived: [],
+      late: [],
+      refusedBatch: false,
+    }
+    return { record, decision, answer }
+  }
+
+  /** Lets calls go that were sent at once, when all that are allowed have arrived, and others had the time to. */
+  async #releaseRace(sent: readonly Sent[]): Promise<void> {
+    const { stage } = this.#options
+    const allowed = sent.filter(({ decision }) => decision.outcome === 'allow').length
+    await stage.until(() => stage.calls(this.#mark).length >= allowed, THROUGH_MS)
+    if (allowed < sent.length) await stage.pause(RACE_MS)
+    await stage.release()
+  }
+
+  #settle({ record, decision }: Sent): void {
+    const { stage, secrets } = this.#options
+    const { call, answer, args, arrived } = record
+    this.#count(answer, call)
+    const upstream = arrived[0]?.answer
+    // Only a JSON-RPC error of the upstream gives quota back.
+    const refunded = upstream !== undefined && 'error' in upstream && call.failure !== 'http_error'
+    if (decision.outcome === 'allow') decision.settle(refunded ? 'refunded' : 'kept')
+    if (arrived.length > 0) {
+      secrets.note(call.tool, 'arguments', args)
+      if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
+      if (call.tool === 'create_postgres' && succeeded(answer)) stage.databaseMade()
+    }
+    if (call.keep !== undefined) stage.keep(call.keep, structured(answer, call.tool, call.keep))
+  }
+
+  /** Sends calls as one batch. One that is refused as a whole has let nothing through. */
+  async #batch(calls: readonly PlannedCall[]): Promise<(CallRecord | Skipped)[]> {
+    const { stage, way, engine } = this.#options
+    const skipped = this.#skips(calls)
+    if (skipped !== undefined) return calls.map(() => skipped)
+    await this.#windows.stepAside(calls)
+    const made: { call: PlannedCall; args: unknown }[] = []
+    for (const call of calls) made.push({ call, args: await stage.resolve(call.tool, call.args, call.as) })
+    const [first] = calls
+    const server = first?.server ?? stage.serverOf(first?.tool ?? '')
+    const caller = await way.caller(server, first?.as ?? 'agent')
+    this.#takeStrays()
+    const begun = this.#windows.now()
+    const decisions = made.map(({ call, args }) => engine.decide({ tool: call.tool, args, grant: call.as }))
+    const asked = caller.askAll(
+      made.map(({ call, args }) => ({ method: 'tools/call', params: { name: call.tool, arguments: args } })),
+    )
+    const answers = await Promise.all(asked.map(({ answer }) => answer))
+    const arrived = this.#takeArrived()
+    const refused =
+      arrived.length === 0 && answers.every(answer => answer.kind !== 'nothing' && !succeeded(answer))
+    const sent = made.map(({ call, args }, at): Sent => {
+      const answer: Answer = answers[at] ?? { kind: 'nothing', why: 'no answer' }
+      const decision = decisions[at] ?? engine.decide({ tool: call.tool, args, grant: call.as })
+      const record: CallRecord = {
+        call,
+        server,
+        args,
+        argsHash: argsHash(args),
+        trace: null,
+        expected: expectationOf(decision),
+        id: asked[at]?.id,
+        answer,
+        arrived: [],
+        late: [],
+        refusedBatch: refused && decision.outcome === 'allow',
+      }
+      return { record, decision, answer: Promise.resolve(answer) }
+    })
+    const records = sent.map(({ record }) => record)
+    this.attribution.take(records, arrived)
+    for (const each of sent) {
+      if (each.record.refusedBatch && each.decision.outcome === 'allow') each.decision.settle('refunded')
+      this.#settle(each)
+    }
+    const turned = this.#windows.turned(begun, calls)
+    return records.map(record => (turned === undefined ? record : skip(record, turned)))
+  }
+
+  /** Cancels a call that the upstream holds. @returns whether the upstream learned of it; null if the call is denied */
+  async #cancel(server: ServerName, call: PlannedCall): Promise<boolean | null> {
+    const { stage, way, engine } = this.#options
+    const args = await stage.resolve(call.tool, call.args, call.as)
+    const decision = engine.decide({ tool: call.tool, args, grant: call.as })
+    if (decision.outcome !== 'allow') return null
+    decision.settle('kept')
+    const caller = await way.caller(server, call.as)
+    stage.hold([call])
+    const { id, answer } = caller.ask('tools/call', { name: call.tool, arguments: args })
+    // A cancelled call need not be answered.
+    answer.catch(() => undefined)
+    const arrived = () => stage.calls(this.#mark)[0]
+    if (!(await stage.until(() => arrived() !== undefined, THROUGH_MS))) {
+      await stage.release()
+      return null
+    }
+    await caller.notify('notifications/cancelled', { requestId: id, reason: 'the rehearsal cancels it' })
+    await stage.until(() => arrived()?.entry.outcome !== undefined, THROUGH_MS)
+    const cancelled = arrived()?.entry.outcome === 'aborted'
+    await stage.release()
+    return cancelled
+  }
+
+  async #progress(server: ServerName, call: PlannedCall): Promise<boolean | null> {
+    const { stage, way, engine } = this.#options
+    const args = await stage.resolve(call.tool, call.args, call.as, true)
+    const decision = engine.decide({ tool: call.tool, args, grant: call.as })
+    if (decision.outcome !== 'allow') return null
+    decision.settle('kept')
+    const progressToken = 'rehearsal-progress'
+    const caller = await way.caller(server, call.as)
+    const params = { name: call.tool, arguments: args, _meta: { progressToken } }
+    const answer = await caller.ask('tools/call', params).answer
+    this.#count(answer)
+    if (answer.kind !== 'response') return null
+    return answer.others.some(
+      message =>
+        isObject(message) &&
+        message.method === 'notifications/progress' &&
+        isObject(message.params) &&
+        message.params.progressToken === progressToken,
+    )
+  }
+
+  /** Sessions at the upstream that had calls and were never said to be initialized. */
+  #uninitialized(server: ServerName): number {
+    const requests = this.#options.stage.arrived(0).filter(({ entry }) => entry.server === server)
+    const sessionsWith = (method: string) =>
+      new Set(requests.flatMap(({ entry }) => (entry.method === method ? (entry.session ?? []) : [])))
+    const initialized = sessionsWith('notifications/initialized')
+    return [...sessionsWith('tools/call')].filter(session => !initialized.has(session)).length
+  }
+
+  /** Why calls cannot be made; undefined if they can. */
+  #skips(calls: readonly PlannedCall[]): Skipped | undefined {
+    const { way, policy } = this.#options
+    const why =
+      this.#windows.uncertain(calls) ??
+      (calls.some(call => call.as !== 'agent' && way.grants <= 1 && countsGrants(policy, call.tool))
+        ? 'this gateway was given one caller only; --bearer TOKEN names each'
+        : undefined)
+    return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
+  }
+
+  /** Gives requests that came between two calls to those that they belong to. */
+  #takeStrays(): void {
+    this.attribution.take([], this.#takeArrived())
+  }
+
+  #takeArrived(): Arrived[] {
+    const { stage } = this.#options
+    const arrived = stage.calls(this.#mark)
+    this.#mark = stage.mark()
+    return arrived
+  }
+
+  #count(answer: Answer, call?: PlannedCall): void {
+    if (call?.notification === true) return
+    this.#silent = answer.kind === 'nothing' ? this.#silent + 1 : 0
+  }
+}
+
+function expectationOf(decision: Decision): CallRecord['expected'] {
+  if (decision.outcome === 'allow') return { outcome: 'allow' }
+  return { outcome: decision.outcome, rule: decision.rule }
+}
+
+/** Of calls of one tool that were sent at once, any may be the one that passes. */
+function matchDecisions(records: readonly CallRecord[]): void {
+  for (const passed of records) {
+    if (passed.expected.outcome === 'allow' || passed.arrived.length === 0) continue
+    const other = records.find(
+      ({ expected, arrived, call }) =>
+        expected.outcome === 'allow' && arrived.length === 0 && call.tool === passed.call.tool,
+    )
+    if (other === undefined) continue
+    const { expected } = other
+    other.expected = passed.expected
+    passed.expected = expected
+  }
+}
+
+function skip({ expected, arrived }: CallRecord, why: string): Skipped {
+  return { expected: expected.outcome, why, arrived }
+}
+
+function cursorOf(page: Answer): unknown {
+  const result = page.kind === 'response' ? page.message.result : undefined
+  return isObject(result) ? (result.nextCursor ?? undefined) : undefined
+}
+
+function countsGrants({ tools, everyTool }: Policy, tool: string): boolean {
+  return [...(tools.get(tool) ?? []), ...everyTool].some(
+    ({ demand }) => demand.kind === 'limit' && demand.limit.perGrant,
+  )
+}
+
+function structured(answer: Answer, tool: string, name: string): unknown {
+  const result = answer.kind === 'response' ? answer.message.result : undefined
+  if (isObject(result) && isObject(result.structuredContent)) return result.structuredContent
+  const hint = 'keep what a step brings that is allowed and goes well'
+  throw new Refusal('nothing_to_keep', `${tool} brought nothing to keep as ${name}: ${sawOf(answer)}`, hint)
+}

@@ -1,0 +1,106 @@
+import { Clock } from '../../../shared/clock/clock.js'
+import { defined } from '../../../shared/util/defined.js'
+import type { ServerName } from '../../../shared/util/known-tools.js'
+import { createEngine, type Policy } from '../../gateway/policy/index.js'
+import { knownTool } from '../../gateway/policy/known-tools.js'
+import { isOpen, passingArguments, rulesOf, type Sample } from './arguments.js'
+import { type Failure, type Group, type PlannedCall, repeated, type Step } from './step.js'
+
+/** Tools whose calls report progress while they wait. */
+const REPORTING = ['wait_for_messages', 'claim_task', 'next_task']
+
+/** Calls of each tool that are sent at once, and tools that are called at once. */
+const CALLS_AT_ONCE = 3
+const TOOLS_AT_ONCE = 4
+
+/** A limit of so many calls has some to spare for rows that are not about limits. */
+const PLENTY = 10
+
+export interface ExchangePlanning {
+  policy: Policy
+  server: ServerName
+  /** The tools of the server that the policy is about. */
+  tools: readonly string[]
+  sample: Sample
+  /** Whether time can be made to pass for the gateway. */
+  advances: boolean
+}
+
+/** What passes between a caller and the upstream in calls that the policy allows: answers at once, failures, notifications. */
+export function exchangeGroups({ policy, server, tools, sample, advances }: ExchangePlanning): Group[] {
+  const callOf = (tool: string): PlannedCall => ({
+    tool,
+    args: passingArguments(policy, tool, sample),
+    as: 'agent',
+  })
+  const open = tools
+    .filter(tool => tool !== 'create_postgres' && knownTool(tool) && isOpen(policy, tool))
+    .sort((one, other) => tightest(policy, other) - tightest(policy, one))
+  const ample = open.filter(tool => advances || tightest(policy, tool) >= PLENTY)
+  const together = (of: readonly string[], failure?: Failure) => {
+    const calls = of
+      .slice(0, TOOLS_AT_ONCE)
+      .flatMap(tool => Array.from({ length: CALLS_AT_ONCE }, () => callOf(tool)))
+    return allowedTogether(policy, calls, sample).map(call => ({
+      ...call,
+      ownFixtures: true,
+      ...defined({ failure }),
+    }))
+  }
+  const answered = together(ample)
+  // The errors cost no quota, and each has a text of its own.
+  const failing = together(open, 'rpc_error')
+  const atOnce = (calls: readonly PlannedCall[], say: string): Step[] =>
+    calls.length > 1 ? [{ calls, sending: 'at once', say: `${calls.length} calls at once${say}` }] : []
+  const parallel = [
+    ...atOnce(answered, ''),
+    ...atOnce(failing, ', the upstream answers each with another JSON-RPC error'),
+  ]
+  const [loosest] = open
+  const reporting = REPORTING.find(tool => open.includes(tool))
+  const relay: Step = {
+    relay: server,
+    ...defined({
+      held: loosest === undefined ? undefined : callOf(loosest),
+      reporting: reporting === undefined ? undefined : callOf(reporting),
+    }),
+  }
+  return [
+    ...(parallel.length > 0 ? [{ title: `${server}: parallel calls`, fresh: true, steps: parallel }] : []),
+    ...ample.slice(0, 1).map(tool => failureGroup(server, callOf(tool))),
+    { title: `${server}: notifications`, fresh: true, steps: [relay] },
+  ]
+}
+
+function failureGroup(server: ServerName, call: PlannedCall): Group {
+  const fail = (failure: Failure, say: string) => repeated({ ...call, failure }, 2, say)
+  return {
+    title: `${server}: the upstream fails`,
+    fresh: true,
+    steps: [
+      fail('rpc_error', 'the upstream answers with a JSON-RPC error'),
+      fail('tool_error', 'the upstream answers with a tool error'),
+      fail('http_error', 'the upstream answers with HTTP 503'),
+      repeated(call, 2, 'the upstream answers again'),
+    ],
+  }
+}
+
+/** How many calls the tightest limit on a tool admits. */
+function tightest(policy: Policy, tool: string): number {
+  const limits = rulesOf(policy, tool).flatMap(({ demand }) =>
+    demand.kind === 'limit' ? [demand.limit.max] : [],
+  )
+  return Math.min(Number.MAX_SAFE_INTEGER, ...limits)
+}
+
+/** The calls that the policy allows if they are all made in one window. */
+function allowedTogether(policy: Policy, calls: readonly PlannedCall[], sample: Sample): PlannedCall[] {
+  const clock = new Clock({ mode: 'manual' })
+  const engine = createEngine(policy, clock)
+  const allowed = calls.filter(
+    ({ tool, args, as }) => engine.decide({ tool, args: sample(args), grant: as }).outcome === 'allow',
+  )
+  clock.close()
+  return allowed
+}

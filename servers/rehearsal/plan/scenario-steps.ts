@@ -1,0 +1,18 @@
+import { defined } from '../../../shared/util/defined.js'
+import type { Scenario } from '../scenario.js'
+import { repeated, type Step } from './step.js'
+
+/** The steps of a scenario that a user wrote. */
+export function scenarioSteps({ steps }: Scenario): Step[] {
+  return steps.map((step): Step => {
+    if ('advance' in step || 'approve' in step) return step
+    if ('list' in step) return { list: step.list, as: step.as ?? 'agent' }
+    const as = step.as ?? 'agent'
+    if ('batch' in step) {
+      const calls = step.batch.map(({ call, args = {} }) => ({ tool: call, args, as }))
+      return { calls, sending: 'as a batch', say: `a batch: ${calls.map(({ tool }) => tool).join(', ')}` }
+    }
+    const { call, args = {}, times = 1, expect, keep, say } = step
+    return repeated({ tool: call, args, as, ...defined({ expect, keep }) }, times, say)
+  })
+}

@@ -1,0 +1,102 @@
+import { isObject } from '../../shared/util/is-object.js'
+import type { ServerName } from '../../shared/util/known-tools.js'
+import type { PlannedCall } from './plan/step.js'
+import type { Arrived } from './stage/stage.js'
+import type { Answer } from './via/caller.js'
+
+/** The decision of the engine that is asked apart from the gateway. */
+export type Expectation =
+  | { readonly outcome: 'allow' }
+  | { readonly outcome: 'deny' | 'approve'; readonly rule: string }
+
+/** One call, as it was made and as everybody saw it. */
+export interface CallRecord {
+  readonly call: PlannedCall
+  readonly server: ServerName
+  /** As they were sent. */
+  readonly args: unknown
+  readonly argsHash: string | null
+  /** The W3C trace id that the call carried; null without one. */
+  readonly trace: string | null
+  expected: Expectation
+  /** The JSON-RPC id; undefined for a notification. */
+  readonly id: number | undefined
+  answer: Answer
+  /** The upstream's requests that are this call. */
+  readonly arrived: Arrived[]
+  /** Those of them that came when the call was long answered. */
+  readonly late: Arrived[]
+  /** Whether the gateway refused the batch of this call as a whole. */
+  readonly refusedBatch: boolean
+}
+
+/** A call that was not made, or cannot be judged. */
+export interface Skipped {
+  readonly expected: 'allow' | 'deny' | 'approve'
+  readonly why: string
+  /** The upstream's requests that are this call. */
+  readonly arrived: readonly Arrived[]
+}
+
+/** Whether a call has brought its caller what it asked for. */
+export function succeeded(answer: Answer): boolean {
+  if (answer.kind !== 'response' || !isObject(answer.message.result)) return false
+  const { isError, resultType } = answer.message.result
+  return isError !== true && resultType !== 'input_required'
+}
+
+/**
+ * Gives the requests that reached the upstream to the calls that they are.
+ *
+ * A request belongs to the call of its trace, else to one of the same tool and arguments. One that differs is the
+ * call that was under way alone.
+ */
+export class Attribution {
+  readonly #records: CallRecord[] = []
+  readonly #open: Arrived[] = []
+
+  /** @param arrived the requests that came while these calls were under way */
+  take(records: readonly CallRecord[], arrived: readonly Arrived[]): void {
+    for (const request of arrived) {
+      const own = ofTrace(records, request) ?? leastServed(records.filter(record => isSame(record, request)))
+      if (own !== undefined) own.arrived.push(request)
+      else if (!this.#late(request)) {
+        const [alone, another] = records
+        if (alone !== undefined && another === undefined) alone.arrived.push(request)
+        else this.#open.push(request)
+      }
+    }
+    this.#records.push(...records)
+  }
+
+  /** Takes the requests that came when no call was under way. @returns those that are no call of the rehearsal */
+  finish(arrived: readonly Arrived[]): Arrived[] {
+    return [...this.#open, ...arrived.filter(request => !this.#late(request))]
+  }
+
+  /** Gives a request to the latest of the earlier calls that it can be. A denied one is the likeliest. */
+  #late(request: Arrived): boolean {
+    const same = this.#records.filter(record => isSame(record, request)).reverse()
+    const own = same.find(({ expected }) => expected.outcome !== 'allow') ?? same[0]
+    own?.late.push(request)
+    return own !== undefined
+  }
+}
+
+function ofTrace(records: readonly CallRecord[], { entry }: Arrived): CallRecord | undefined {
+  return entry.trace === null ? undefined : records.find(({ trace }) => trace === entry.trace)
+}
+
+function isSame({ call, argsHash }: CallRecord, { entry }: Arrived): boolean {
+  return entry.tool === call.tool && entry.argsHash === argsHash
+}
+
+/** Calls that look alike have one request each. */
+function leastServed(records: readonly CallRecord[]): CallRecord | undefined {
+  const allowed = records.filter(({ expected }) => expected.outcome === 'allow')
+  return (
+    allowed.find(({ arrived }) => arrived.length === 0) ??
+    records.find(({ arrived }) => arrived.length === 0) ??
+    records[0]
+  )
+}

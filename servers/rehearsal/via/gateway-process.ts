@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
+import { LineReader } from '../../../shared/mcp/line-reader.js'
+
+/** How long a gateway has to end once it has been asked to, in milliseconds. */
+const END_MS = 2000
+
+/** How long its pipes may stay open behind its end, in milliseconds. */
+const PIPES_MS = 250
+
+/** How much of a gateway's output is kept for its last words and the URL it prints, in characters. */
+const KEPT_CHARS = 64 * 1024
+
+const MAX_LINE_BYTES = 16 * 1024 * 1024
+
+/** What stands in a command for values that are known when it starts. */
+export interface Placeholders {
+  readonly upstream: string
+  readonly policy: string
+  readonly port: number | undefined
+}
+
+export interface GatewayProcessOptions {
+  /** The program and its arguments, with `{upstream}`, `{policy}`, `{port}` and `{tmp}` in them. */
+  template: readonly string[]
+  placeholders: Placeholders
+  machine: Clock
+  /** Receives each line of stdout. Default: stdout is part of the output that is kept. */
+  onLine?: (line: string) => void
+  onEnd?: () => void
+}
+
+/**
+ * A gateway that was started, with the process group that it leads.
+ *
+ * It has a temporary folder of its own for `HOME` and for `{tmp}`, so that no counter outlives it.
+ * `npx` and shells start further processes: all of the group are ended.
+ */
+export class GatewayProcess {
+  readonly #process: ChildProcess
+  readonly #options: GatewayProcessOptions
+  readonly #folder: string
+  readonly #over: Promise<void>
+  readonly #onExit = () => this.#kill('SIGKILL')
+  #output = ''
+  #ended: string | undefined
+
+  private constructor(child: ChildProcess, folder: string, options: GatewayProcessOptions) {
+    this.#process = child
+    this.#folder = folder
+    this.#options = options
+    const keep = (chunk: Buffer) => {
+      this.#output = (this.#output + chunk.toString('utf8')).slice(-KEPT_CHARS)
+    }
+    child.stderr?.on('data', keep)
+    child.stdin?.on('error', () => undefined)
+    const { onLine } = options
+    if (onLine === undefined) child.stdout?.on('data', keep)
+    else {
+      const lines = new LineReader(onLine, () => undefined, MAX_LINE_BYTES)
+      child.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
+    }
+    this.#over = new Promise(resolve => {
+      const end = (why: string) => {
+        if (this.#ended !== undefined) return
+        this.#ended = why
+        resolve()
+        options.onEnd?.()
+      }
+      child.once('close', (code, signal) => end(endOf(code, signal)))
+      child.once('exit', (code, signal) => {
+        // A process that has left the group may hold the pipes open for ever, so that `close` does not come.
+        const { machine } = options
+        machine.wakeAt(machine.now() + PIPES_MS, () => end(endOf(code, signal)))
+      })
+      child.once('error', (error: NodeJS.ErrnoException) =>
+        end(error.code === 'ENOENT' ? 'is no program that can be found' : error.message),
+      )
+    })
+    process.once('exit', this.#onExit)
+  }
+
+  /** @throws Refusal `no_command`, or `cannot_start` for a program that cannot be started */
+  static async start(options: GatewayProcessOptions): Promise<GatewayProcess> {
+    const folder = await mkdtemp(join(tmpdir(), 'understudy-gateway-'))
+    const [program, ...args] = options.template.map(word => filled(word, options.placeholders, folder))
+    if (program === undefined) {
+      throw new Refusal(
+        'no_command',
+        'there is no command behind --',
+        'give one, e.g. -- my-gateway --port {port} {upstream}',
+      )
+    }
+    const child = spawn(program, args, {
+      detached: true,
+      env: { ...process.env, HOME: folder },
+      stdio: [options.onLine === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    const started = new GatewayProcess(child, folder, options)
+    await new Promise<void>(resolve => {
+      child.once('spawn', resolve)
+      child.once('error', () => resolve())
+    })
+    if (child.pid !== undefined) return started
+    await started.close()
+    throw new Refusal(
+      'cannot_start',
+      `the gateway ${JSON.stringify(program)} ${started.#ended ?? 'cannot be started'}`,
+      'check the command behind --',
+    )
+  }
+
+  /** What became of it, for after its name; undefined while it runs. */
+  get ended(): string | undefined {
+    return this.#ended
+  }
+
+  /** The last of what it has written, as far as it is kept. */
+  get output(): string {
+    return this.#output
+  }
+
+  /** The last lines it has written, for an error; empty if there are none. */
+  get lastWords(): string {
+    const lines = this.#output.trim().split('\n')
+    return lines.slice(-3).join(' | ').slice(-300)
+  }
+
+  /** Writes a line to its stdin. */
+  write(line: string): void {
+    if (this.#ended === undefined) this.#process.stdin?.write(`${line}\n`)
+  }
+
+  /** Ends it and the processes that it started, and removes its folder. */
+  async close(): Promise<void> {
+    const { machine } = this.#options
+    this.#process.stdin?.end()
+    this.#kill('SIGTERM')
+    const kill = machine.wakeAt(machine.now() + END_MS, () => this.#kill('SIGKILL'))
+    await this.#over
+    kill.cancel()
+    // Others of the group may still run when its leader has ended.
+    this.#kill('SIGKILL')
+    process.off('exit', this.#onExit)
+    for (const pipe of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) pipe?.destroy()
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    const { pid } = this.#process
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, signal)
+    } catch {
+      // The group is gone, or there are no groups on this system.
+      this.#process.kill(signal)
+    }
+  }
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): string {
+  return `ended with ${code === null ? signal : `code ${code}`}`
+}
+
+function filled(word: string, { upstream, policy, port }: Placeholders, folder: string): string {
+  return word
+    .replaceAll('{upstream}', upstream)
+    .replaceAll('{policy}', policy)
+    .replaceAll('{port}', String(port))
+    .replaceAll('{tmp}', folder)
+}

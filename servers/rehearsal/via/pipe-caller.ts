@@ -1,0 +1,125 @@
+import type { Clock } from '../../../shared/clock/clock.js'
+import { defined } from '../../../shared/util/defined.js'
+import { isObject } from '../../../shared/util/is-object.js'
+import {
+  type Answer,
+  type Asked,
+  type Caller,
+  deadline,
+  initialize,
+  isAnswer,
+  type Message,
+  messagesOf,
+  PATIENCE_MS,
+} from './caller.js'
+import { GatewayProcess, type Placeholders } from './gateway-process.js'
+
+export interface PipeCallerOptions {
+  template: readonly string[]
+  placeholders: Placeholders
+  machine: Clock
+  /** Told of the process as soon as it runs. */
+  onStart(process: GatewayProcess): void
+}
+
+/** How long a request waits for an answer under its own id once one under another id has come, in milliseconds. */
+const OWN_ANSWER_MS = 300
+
+/** Messages of the server that came while nothing could be told of them, at most. */
+const MAX_OTHERS = 1000
+
+/** Calls a gateway that is a child of this process and speaks on its pipes. */
+export class PipeCaller implements Caller {
+  readonly #machine: Clock
+  readonly #waiting = new Map<unknown, (answer: Answer) => void>()
+  #process: GatewayProcess | undefined
+  #others: unknown[] = []
+  #lastId = 0
+
+  private constructor(machine: Clock) {
+    this.#machine = machine
+  }
+
+  /** @throws Refusal `cannot_start`, or `gateway_refused` if it opens no session */
+  static async open({ template, placeholders, machine, onStart }: PipeCallerOptions): Promise<PipeCaller> {
+    const caller = new PipeCaller(machine)
+    caller.#process = await GatewayProcess.start({
+      template,
+      placeholders,
+      machine,
+      onLine: line => caller.#line(line),
+      onEnd: () => caller.#end(),
+    })
+    onStart(caller.#process)
+    await initialize(caller, template.join(' '))
+    return caller
+  }
+
+  ask(method: string, params?: unknown): Asked {
+    const id = ++this.#lastId
+    const answer = this.#answerTo(id)
+    this.#write({ jsonrpc: '2.0', id, method, ...defined({ params }) })
+    return { id, answer }
+  }
+
+  askAll(requests: readonly Message[]): Asked[] {
+    const batch = requests.map(request => ({ jsonrpc: '2.0', id: ++this.#lastId, ...request }))
+    const asked = batch.map(({ id }) => ({ id, answer: this.#answerTo(id) }))
+    this.#write(batch)
+    return asked
+  }
+
+  async notify(method: string, params?: unknown): Promise<Answer> {
+    this.#write({ jsonrpc: '2.0', method, ...defined({ params }) })
+    return { kind: 'nothing', why: 'a notification has no answer' }
+  }
+
+  async close(): Promise<void> {
+    await this.#process?.close()
+  }
+
+  #write(message: unknown): void {
+    this.#process?.write(JSON.stringify(message))
+  }
+
+  async #answerTo(id: number): Promise<Answer> {
+    const ended = this.#process?.ended
+    if (ended !== undefined) return { kind: 'nothing', why: `the gateway ${ended}` }
+    const { signal, over } = deadline(this.#machine)
+    const answer = await new Promise<Answer>(resolve => {
+      this.#waiting.set(id, resolve)
+      const why = `no answer in ${PATIENCE_MS / 1000} s`
+      signal.addEventListener('abort', () => resolve({ kind: 'nothing', why }), { once: true })
+    })
+    over()
+    this.#waiting.delete(id)
+    return answer
+  }
+
+  #line(line: string): void {
+    for (const message of messagesOf(line)) {
+      if (isAnswer(message)) this.#answer(message)
+      else if (isObject(message) && this.#others.length < MAX_OTHERS) this.#others.push(message)
+    }
+  }
+
+  #answer(message: Record<string, unknown>): void {
+    const others = this.#others
+    const waiting = this.#waiting.get(message.id)
+    if (waiting !== undefined) {
+      this.#others = []
+      waiting({ kind: 'response', message, others })
+      return
+    }
+    // Under an id that nobody waits for: the oldest request has it unless its own answer comes. The judge says so.
+    const oldest = [...this.#waiting.values()][0]
+    this.#machine.wakeAt(this.#machine.now() + OWN_ANSWER_MS, () =>
+      oldest?.({ kind: 'response', message, others: [] }),
+    )
+  }
+
+  #end(): void {
+    const why = `the gateway ${this.#process?.ended ?? 'has ended'}`
+    for (const resolve of [...this.#waiting.values()]) resolve({ kind: 'nothing', why })
+  }
+}

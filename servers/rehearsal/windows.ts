@@ -1,0 +1,78 @@
+import type { Policy } from '../gateway/policy/model.js'
+import type { PlannedCall } from './plan/step.js'
+import type { Stage } from './stage/stage.js'
+import type { Way } from './via/gateway.js'
+
+const TURNED =
+  'a window turned in the middle of a call, so that nobody can tell which one it counts in: run it again'
+
+/** So close to its turn a window is waited for, in milliseconds: a call takes less. */
+const CLOSE_MS = 250
+
+/** How long behind its turn a window has turned for a gateway whose clock is another process's, in milliseconds. */
+const BEHIND_MS = 25
+
+export interface WindowsOptions {
+  readonly policy: Policy
+  readonly way: Way
+  readonly stage: Stage
+  now(): number
+}
+
+/**
+ * The windows of a gateway that keeps its own time.
+ *
+ * A call during which a window turns counts in the old one or in the new one. Until that window turns again, the
+ * limits over it cannot be judged.
+ */
+export class Windows {
+  readonly #options: WindowsOptions
+  /** The window in which a count is not known, by its length in milliseconds. */
+  readonly #unknown = new Map<number, number>()
+
+  constructor(options: WindowsOptions) {
+    this.#options = options
+  }
+
+  /** The time of the engine. */
+  now(): number {
+    return this.#options.now()
+  }
+
+  /** Waits for a window that is about to turn. */
+  async stepAside(calls: readonly PlannedCall[]): Promise<void> {
+    const { way, stage } = this.#options
+    if (way.advances) return
+    const left = Math.min(...this.#of(calls).map(windowMs => windowMs - (this.now() % windowMs)))
+    if (left < CLOSE_MS) await stage.pause(left + BEHIND_MS)
+  }
+
+  /** Why the count of a call is not known now; undefined if it is. */
+  uncertain(calls: readonly PlannedCall[]): string | undefined {
+    const unknown = this.#of(calls).some(
+      windowMs => this.#unknown.get(windowMs) === this.#index(windowMs, this.now()),
+    )
+    return unknown ? TURNED : undefined
+  }
+
+  /** Why calls that began at an instant cannot be judged; undefined if they can. */
+  turned(begun: number, calls: readonly PlannedCall[]): string | undefined {
+    if (this.#options.way.advances) return undefined
+    const turned = this.#of(calls).filter(
+      windowMs => this.#index(windowMs, begun) !== this.#index(windowMs, this.now()),
+    )
+    for (const windowMs of turned) this.#unknown.set(windowMs, this.#index(windowMs, this.now()))
+    return turned.length > 0 ? TURNED : undefined
+  }
+
+  #index(windowMs: number, at: number): number {
+    return Math.floor(at / windowMs)
+  }
+
+  /** The windows of the limits that calls meet. */
+  #of(calls: readonly PlannedCall[]): number[] {
+    const { tools, everyTool } = this.#options.policy
+    const rules = calls.flatMap(({ tool }) => [...(tools.get(tool) ?? []), ...everyTool])
+    return rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit.windowMs] : []))
+  }
+}
