@@ -7,65 +7,70 @@ import { allMutants, type Finding, type Mutant, runMutant, type Verdict } from '
 /** More than two would wait for each other's rehearsals on most machines. */
 const MAX_PROCESSES = 2
 
+const VERDICTS = ['found', 'equivalent', 'missed', 'accused', 'failed'] as const
+
 const KINDS = { gateway: 'broken gateways', policy: 'loosened policies' } as const
 
 /**
  * A program: rehearses a policy through each mutant and prints which ones the judge finds.
  *
- * `--only TEXT` runs the mutants whose name contains the text.
- * Exits with 1 if a mutant is missed, or if an equivalent one is found.
+ * `--kind gateway` or `policy` runs one half of them. `--only TEXT` runs the mutants whose name contains the text. `--without CHECK` switches a check of the judge off.
+ * Exits with 1 if a mutant is missed, or if an equivalent one is accused.
  */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
+      kind: { type: 'string' },
       only: { type: 'string', default: '' },
+      without: { type: 'string', multiple: true, default: [] },
       share: { type: 'string' },
     },
   })
-  const mutants = allMutants().filter(({ name }) => name.includes(values.only))
-  if (values.share !== undefined) {
-    const [index, count] = values.share.split('/').map(Number)
-    const share = mutants.filter((_, at) => at % (count ?? 1) === index)
-    for (const mutant of share) process.send?.(await runMutant(mutant))
+  const { kind: wanted, only, without, share } = values
+  const mutants = allMutants().filter(
+    ({ kind, name }) => (wanted === undefined || kind === wanted) && name.includes(only),
+  )
+  if (share !== undefined) {
+    const [index, count] = share.split('/').map(Number)
+    for (const mutant of mutants.filter((_, at) => at % (count ?? 1) === index))
+      process.send?.(await runMutant(mutant, without))
     process.disconnect()
     return 0
   }
-  const findings = await shared(mutants)
-  const places = new Map(mutants.map(({ name }, at) => [name, at]))
-  findings.sort((a, b) => (places.get(a.name) ?? 0) - (places.get(b.name) ?? 0))
-  for (const kind of ['gateway', 'policy'] as const)
-    printKind(
-      kind,
-      findings.filter(finding => finding.kind === kind),
-    )
-  const unfinished = mutants.length - findings.length
-  if (unfinished > 0) say(`${unfinished} mutants were not run: a process ended early`)
-  return unfinished === 0 && findings.every(({ verdict }) => isRight(verdict)) ? 0 : 1
+  const findings = await inProcesses(mutants)
+  for (const kind of ['gateway', 'policy'] as const) {
+    const own = findings.filter(finding => finding.kind === kind)
+    if (own.length > 0) say(`${own.length} ${KINDS[kind]}: ${counted(own)}`)
+  }
+  for (const finding of findings.filter(({ verdict }) => !isRight(verdict))) print(finding)
+  const left = mutants.length - findings.length
+  if (left > 0) say(`${left} mutants were not run: a process ended early`)
+  return left === 0 && findings.every(({ verdict }) => isRight(verdict)) ? 0 : 1
 }
 
-/** Runs the mutants in processes of their own, each a share of them. */
-async function shared(mutants: readonly Mutant[]): Promise<Finding[]> {
+/** Runs mutants in processes of their own, each a share of them. Prints each finding as it comes. */
+async function inProcesses(mutants: readonly Mutant[]): Promise<Finding[]> {
   const findings: Finding[] = []
   const count = Math.min(MAX_PROCESSES, availableParallelism(), mutants.length)
   const shares = Array.from({ length: count }, async (_, index) => {
     const child = fork(import.meta.filename, [...process.argv.slice(2), '--share', `${index}/${count}`])
-    child.on('message', (finding: Finding) => findings.push(finding))
+    child.on('message', (finding: Finding) => {
+      print(finding)
+      findings.push(finding)
+    })
     await once(child, 'exit')
   })
   await Promise.all(shares)
   return findings
 }
 
-function printKind(kind: Mutant['kind'], findings: readonly Finding[]): void {
-  say(`\n${KINDS[kind]}:\n`)
-  const bad = findings.filter(({ verdict }) => !isRight(verdict))
-  for (const { verdict, name, why } of [...findings.filter(({ verdict }) => isRight(verdict)), ...bad])
-    say(`  ${verdict.padEnd(10)}  ${name}\n              ${why}`)
+function print({ verdict, name, why }: Finding): void {
+  say(`${verdict.padEnd(10)}  ${name}\n            ${why}`)
+}
+
+function counted(findings: readonly Finding[]): string {
   const number = (verdict: Verdict) => findings.filter(finding => finding.verdict === verdict).length
-  const counts = (['found', 'equivalent', 'missed', 'accused'] as const).map(
-    verdict => `${number(verdict)} ${verdict}`,
-  )
-  say(`\n${findings.length} ${KINDS[kind]}: ${counts.join(', ')}`)
+  return VERDICTS.map(verdict => `${number(verdict)} ${verdict}`).join(', ')
 }
 
 function isRight(verdict: Verdict): boolean {

@@ -6,8 +6,11 @@ import { type GatewayMutant, USUAL_POLICY } from './gateways/mutant.js'
 import { type LoosenedPolicy, loosened, ORIGINALS, policyPath } from './policies/loosen.js'
 import { proxied } from './proxy/way.js'
 
-/** `accused`: the judge finds fault with an equivalent mutant. */
-export type Verdict = 'found' | 'equivalent' | 'missed' | 'accused'
+/** Mutants that forward a second later are watched for longer than that. For all others nothing comes behind the last row. */
+const WATCH_MS = 1500
+
+/** `accused`: the judge finds fault with an equivalent mutant. `failed`: the rehearsal gave no report, or ended early. */
+export type Verdict = 'found' | 'equivalent' | 'missed' | 'accused' | 'failed'
 
 export interface Mutant {
   readonly kind: 'gateway' | 'policy'
@@ -15,7 +18,7 @@ export interface Mutant {
   readonly does: string
   /** Why it is equivalent. */
   readonly equivalent?: string
-  rehearse(): Promise<Rehearsal>
+  rehearse(without: readonly string[]): Promise<Rehearsal>
 }
 
 export interface Finding {
@@ -31,18 +34,28 @@ export function allMutants(): Mutant[] {
   return [...GATEWAYS.map(brokenGateway), ...ORIGINALS.flatMap(name => loosened(name).map(loosenedPolicy))]
 }
 
-export async function runMutant(mutant: Mutant): Promise<Finding> {
-  const { kind, name, does, equivalent } = mutant
-  const { rows, counts, ok } = await mutant.rehearse()
+/** @param without names of checks of the judge that are switched off */
+export async function runMutant(mutant: Mutant, without: readonly string[] = []): Promise<Finding> {
+  const { kind, name } = mutant
+  try {
+    return { kind, name, ...verdictOn(mutant, await mutant.rehearse(without)) }
+  } catch (error) {
+    return { kind, name, verdict: 'failed', why: String(error) }
+  }
+}
+
+function verdictOn(
+  { does, equivalent }: Mutant,
+  { rows, counts, ok }: Rehearsal,
+): Pick<Finding, 'verdict' | 'why'> {
   const wrong = rows.find(({ mark }) => mark === 'wrong')
-  const finding = { kind, name }
   if (wrong !== undefined) {
     const verdict = equivalent === undefined ? 'found' : 'accused'
-    return { ...finding, verdict, why: `${wrong.step}: ${wrong.why}` }
+    return { verdict, why: `${wrong.step}: ${wrong.why}` }
   }
-  if (!ok) throw new Error(`${name}: the rehearsal ended early or checked nothing: ${JSON.stringify(counts)}`)
-  if (equivalent !== undefined) return { ...finding, verdict: 'equivalent', why: equivalent }
-  return { ...finding, verdict: 'missed', why: does }
+  if (!ok) return { verdict: 'failed', why: `ended early, or checked nothing: ${JSON.stringify(counts)}` }
+  if (equivalent !== undefined) return { verdict: 'equivalent', why: equivalent }
+  return { verdict: 'missed', why: does }
 }
 
 export function brokenGateway(mutant: GatewayMutant): Mutant {
@@ -52,10 +65,11 @@ export function brokenGateway(mutant: GatewayMutant): Mutant {
     name,
     does,
     ...(equivalent !== undefined && { equivalent }),
-    async rehearse() {
+    async rehearse(without) {
       const policy = policyPath(original)
       const reading = await readPolicyFile(policy)
-      return rehearse({ policy, via: proxied(reading.policy, mutant) })
+      const watchMs = mutant.late === true ? WATCH_MS : 0
+      return rehearse({ policy, via: proxied(reading.policy, mutant), without, watchMs })
     },
   }
 }
@@ -66,9 +80,9 @@ export function loosenedPolicy({ original, does, text, equivalent }: LoosenedPol
     name: `${original}: ${does}`,
     does,
     ...(equivalent !== undefined && { equivalent }),
-    async rehearse() {
+    async rehearse(without) {
       const { policy } = readPolicy(text, original)
-      return rehearse({ policy: policyPath(original), via: unnamed(builtin(policy)) })
+      return rehearse({ policy: policyPath(original), via: unnamed(builtin(policy)), without })
     },
   }
 }

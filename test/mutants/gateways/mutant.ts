@@ -20,6 +20,8 @@ export interface GatewayMutant {
   readonly policy?: string
   /** Why no caller and no upstream can tell it from the correct gateway, or why the judge must accept it. */
   readonly equivalent?: string
+  /** Whether it sends something to the upstream behind the last answer. */
+  readonly late?: true
   /** Makes the hooks for one gateway. State that they keep is that gateway's. */
   hooks(surroundings: Surroundings): Partial<Hooks>
 }

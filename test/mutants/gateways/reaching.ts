@@ -33,6 +33,7 @@ export const REACHING: readonly GatewayMutant[] = [
   {
     name: 'denies-and-forwards-later',
     does: 'forwards a denied call one second after the denial',
+    late: true,
     hooks: () => ({
       deny({ denial, request, forward }) {
         setTimeout(() => letGo(forward, request), 1000).unref()
@@ -88,6 +89,7 @@ export const REACHING: readonly GatewayMutant[] = [
   {
     name: 'sends-twice-later',
     does: 'forwards every allowed call again a second later',
+    late: true,
     hooks: () => ({
       async call(request, next) {
         setTimeout(() => letGo(next, request), 1000).unref()
@@ -189,12 +191,6 @@ export const REACHING: readonly GatewayMutant[] = [
     does: "sends the caller's bearer to the upstream in place of its credential",
     policy: INSTANODE,
     hooks: () => ({ credential: (_own, { authorization }) => authorization }),
-  },
-  {
-    name: 'sends-no-credential',
-    does: 'sends no credential to the upstream',
-    policy: INSTANODE,
-    hooks: () => ({ credential: () => undefined }),
   },
 ]
 

@@ -167,10 +167,12 @@ class Reply {
     this.#response = response
     this.#batch = batch
     this.#events = headers.accept?.includes('application/json') === false
-    response.on('close', () => this.#left.abort())
+    response.on('close', () => {
+      if (!response.writableFinished) this.#left.abort()
+    })
   }
 
-  /** Aborts when the client closes the connection. */
+  /** Aborts when the client closes the connection before it has its answer. */
   get signal(): AbortSignal {
     return this.#left.signal
   }

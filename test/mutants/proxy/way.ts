@@ -47,6 +47,7 @@ export function proxied(policy: Policy, mutant?: GatewayMutant): OpenWay {
       grants: names.length,
       namesRules: false,
       caller: (server, as) => callers.get(server, as),
+      newSession: (server, as) => callers.another(server, as),
       approve: () => gateways.reduce((sum, { approvals }) => sum + approvals.approveAll(), 0),
       async close() {
         await callers.close()
