@@ -174,6 +174,7 @@ function parsedArgs<Name extends CommandName>(
     options: Object.fromEntries(values) as ParsedArgs<Name>['options'],
     given,
     operand: command.args[0],
+    operands: command.args,
     program: behind,
   }
 }

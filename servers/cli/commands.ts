@@ -83,11 +83,23 @@ export const COMMANDS = {
     defaults: { clock: 'real' },
   },
   rehearse: {
-    help: 'carries a policy out in front of the stand-ins, and reports which calls got through',
-    usage: 'POLICY [options] [-- COMMAND …]',
-    operands: 1,
+    help: 'carries policies out in front of the stand-ins, and reports which calls got through',
+    usage: 'POLICY… [options] [-- COMMAND …]',
+    operands: Number.POSITIVE_INFINITY,
     program: true,
-    options: ['via', 'scenario', 'server', 'bearer', ...SERVERS, 'json'],
+    options: [
+      'via',
+      'scenario',
+      'server',
+      'bearer',
+      'watch',
+      'wait-windows',
+      'timeout',
+      ...SERVERS,
+      'strict',
+      'json',
+      'junit',
+    ],
   },
   check: {
     help: 'explains how a policy is read, tool by tool, and warns of what looks wrong',
@@ -132,6 +144,8 @@ export interface ParsedArgs<Command extends CommandName> {
   readonly given: ReadonlySet<OptionName>
   /** The word behind the command. */
   readonly operand: string | undefined
+  /** All words behind the command. */
+  readonly operands: readonly string[]
   /** The words behind `--`: a program to start. */
   readonly program: readonly string[]
 }

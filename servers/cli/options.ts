@@ -178,9 +178,28 @@ export const OPTIONS = {
     multiple: true,
     help: 'a bearer token by which a gateway other than the builtin one knows a caller; may be repeated',
   },
+  watch: {
+    argument: 'SECONDS',
+    otherwise: '5, and 0 for the builtin gateway',
+    read: readDuration,
+    help: 'how long the upstream is watched behind the last call, for calls that a gateway lets on later',
+  },
+  'wait-windows': {
+    argument: 'TIME',
+    otherwise: 'not at all',
+    read: readDuration,
+    help: 'the longest that is waited for a window to turn where a gateway keeps its own time, e.g. 70s',
+  },
+  timeout: {
+    argument: 'TIME',
+    default: '10m',
+    read: readDuration,
+    help: 'when a rehearsal ends and reports what it left out, e.g. 90s or 10m',
+  },
+  junit: { argument: 'FILE', help: 'also write the report as JUnit XML, for a CI server' },
   fast: { help: 'no pauses, and exit after the last scene: 0, or 1 if a check failed' },
   json: { help: 'machine-readable output' },
-  strict: { help: 'exit code 1 also for warnings' },
+  strict: { help: 'exit code 1 also for warnings, and for what could not be checked' },
 } as const satisfies Record<string, Option>
 
 export type OptionName = keyof typeof OPTIONS
@@ -228,6 +247,20 @@ function readPort(text: string, source: string): number {
 function readApprovalHold(text: string, source: string): number {
   const max = APPROVAL_TTL_MS / 1000
   return readWholeNumber(text, source, { max, hint: ' in whole seconds: so long an approval lasts' }) * 1000
+}
+
+const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600 } as const
+
+/** Returns milliseconds. A number without a unit is seconds. */
+function readDuration(text: string, source: string): number {
+  const [, digits, unit = 's'] = /^(\d{1,9})(ms|s|m|h)?$/.exec(text) ?? []
+  if (digits !== undefined && (unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h')) {
+    return Math.round(Number(digits) * SECONDS[unit] * 1000)
+  }
+  throw new UsageError(
+    `${source} is ${JSON.stringify(text)}`,
+    'it is seconds, or a number with ms, s, m or h behind it: 90s',
+  )
 }
 
 function readWholeNumber(text: string, source: string, { max, hint }: { max: number; hint: string }): number {

@@ -16,6 +16,7 @@ import { Stage } from './stage/stage.js'
 import { builtin } from './via/builtin-gateway.js'
 import type { OpenWay, Way } from './via/gateway.js'
 
+export { junitXml } from './junit.js'
 export type { Rehearsal, Row } from './report.js'
 export { reportText } from './report.js'
 export { builtin } from './via/builtin-gateway.js'
@@ -133,9 +134,10 @@ async function planned({ policy, servers, stage, scenario, way, title }: Plannin
   if (scenario !== undefined) return [{ title, fresh: false, steps: scenarioSteps(scenario) }]
   const { decoy, clock } = stage
   const sessions = way.newSession !== undefined
+  const approves = way.approve !== undefined
   const { advances } = way
   const examples = await stage.examples()
-  return plan({ policy, servers, decoy, sessions, advances, examples, start: clock.now() })
+  return plan({ policy, servers, decoy, sessions, approves, advances, examples, start: clock.now() })
 }
 
 /** The name of a tool that a policy does not name. */

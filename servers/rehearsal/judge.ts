@@ -9,6 +9,8 @@ import type { Answer } from './via/caller.js'
 export interface JudgeContext {
   /** Whether the gateway's denials name their rule. */
   readonly namesRules: boolean
+  /** Whether callers show tokens of the gateway's own, which mean nothing to the upstream. */
+  readonly knowsCallers: boolean
   /** The credentials that reached the upstream. */
   readonly credentials: ReadonlySet<string>
   /** The account that each caller had at the upstream first. */
@@ -88,12 +90,12 @@ export const CALL_CHECKS = {
   },
 
   /** An answer has the id of its request. */
-  id({ id, answer }) {
+  id({ id, answer, arrived }) {
     if (id === undefined || answer.kind !== 'response') return null
     const { message } = answer
     if (message.id === id) return null
-    // JSON-RPC answers a request whose id it could not read under null.
-    if (message.id == null && 'error' in message) return null
+    // JSON-RPC answers a request that is refused for its form under null.
+    if (message.id == null && 'error' in message && arrived.length === 0) return null
     return `was answered under the id ${shown(message.id)} in place of ${id}`
   },
 
@@ -120,12 +122,14 @@ export const CALL_CHECKS = {
     return `was answered with a result and HTTP ${answer.status}`
   },
 
-  /** The upstream takes the gateway's credential. */
-  credential({ arrived }) {
-    const refused = arrived.some(({ answer }) =>
-      /: the token is not valid\b/.test(JSON.stringify(answer ?? null)),
-    )
-    return refused ? 'reached the upstream with a credential that it refuses: the token is not valid' : null
+  /** The upstream takes the gateway's credential. A gateway that knows its callers has to bring one of its own. */
+  credential({ arrived }, { knowsCallers }) {
+    const text = arrived.map(({ answer }) => JSON.stringify(answer ?? null)).join()
+    if (text.includes(': the token is not valid'))
+      return 'reached the upstream with a credential that it refuses: the token is not valid'
+    if (knowsCallers && text.includes('this tool needs an account'))
+      return 'reached the upstream without a credential: this tool needs an account'
+    return null
   },
 
   /** The caller does not see the credential. */

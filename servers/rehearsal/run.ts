@@ -65,6 +65,7 @@ class Run {
     const judging = {
       off,
       namesRules: way.namesRules,
+      knowsCallers: way.grants > 1,
       credentials: stage.credentials,
       accounts: accountsOf(records),
     }

@@ -1,7 +1,7 @@
 import { Clock } from '../../../shared/clock/clock.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import type { Limit, Rule } from '../../gateway/policy/model.js'
-import { type PlannedCall, repeated, type Step } from './step.js'
+import { one, type PlannedCall, repeated, type Step } from './step.js'
 
 /** More calls than that for one limit are not worth anybody's time. */
 const MOST_CALLS = 500
@@ -19,13 +19,14 @@ export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
  * The calls that bring a policy to a limit, found by trying: other limits are waited for where their windows are shorter.
  *
  * @param start when the first call will be made
+ * @param approves whether calls can be approved
  * @returns what to do, the call to go on with last; or why it cannot be done
  */
 export async function exhaust(
   policy: Policy,
   { rule, limit }: { rule: Rule; limit: Limit },
   spendings: readonly Spending[],
-  start: number,
+  { start, approves }: { start: number; approves: boolean },
 ): Promise<Exhausted> {
   const clock = new Clock({ mode: 'manual', start })
   const engine = createEngine(policy, clock)
@@ -46,6 +47,16 @@ export async function exhaust(
       calls++
       append(steps, allowed.spending)
       continue
+    }
+    const asking = tried.find(({ decision }) => decision.outcome === 'approve')
+    if (approves && asking !== undefined) {
+      const { call, sent } = asking.spending
+      const approved = engine.decide({ tool: call.tool, args: sent, grant: 'agent', approved: true })
+      if (approved.outcome === 'allow') {
+        calls++
+        steps.push(one(call), { approve: true })
+        continue
+      }
     }
     const denying = tried.find(({ decision }) => decision.outcome === 'deny' && decision.rule === rule.name)
     if (denying !== undefined) {

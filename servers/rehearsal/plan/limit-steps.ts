@@ -25,6 +25,8 @@ export interface LimitPlanning {
   readonly spendings: readonly Spending[]
   /** Whether a caller can have several sessions. */
   readonly sessions: boolean
+  /** Whether calls can be approved. */
+  readonly approves: boolean
   /** When the first group begins; with the steps of a group, where the next one does. */
   startOf(previous: readonly Step[] | undefined): number
 }
@@ -40,7 +42,10 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     if (rule.demand.kind !== 'limit') continue
     const { limit } = rule.demand
     const title = titleOf(rule, limit)
-    const exhausted = await exhaust(policy, { rule, limit }, spendings, startOf(undefined))
+    const exhausted = await exhaust(policy, { rule, limit }, spendings, {
+      start: startOf(undefined),
+      approves: planning.approves,
+    })
     if ('why' in exhausted) {
       planned.push({ title, step: 'the limit', why: exhausted.why })
       continue
@@ -66,6 +71,8 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
 
 /** The calls that use up a limit: first some that fail at the upstream, and the last one in a race. */
 function withTrouble(steps: readonly Step[], last: PlannedCall): Step[] {
+  // Each call has an approval of its own: there is nothing to race for.
+  if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
   // One call is for the race.
@@ -81,11 +88,12 @@ function withTrouble(steps: readonly Step[], last: PlannedCall): Step[] {
     return racing === 0 ? [repeated(last, left)] : [{ ...repeated(last, left), say: UNTIL_LAST(last.tool) }]
   })
   const fail = (failure: Failure, count: number) => repeated({ ...last, failure }, count, FAILURES[failure])
-  const leaving = (step: Step): Step => ('calls' in step ? { ...step, leavesOne: last } : step)
+  const spendingAll = [...spent.map(failure => fail(failure, 1)), ...ordinary]
+  // Before time passes, it may be another limit that leaves one call.
+  const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
     fail('rpc_error', REFUNDED),
-    ...spent.map(failure => leaving(fail(failure, 1))),
-    ...ordinary.map(leaving),
+    ...spendingAll.map((step, at) => ('calls' in step && at > passes ? { ...step, leavesOne: last } : step)),
     { calls: times(last, RACERS), sending: 'at once', say: `${last.tool} × ${RACERS}, at once` },
   ]
 }

@@ -3,7 +3,7 @@ import type { ServerName } from '../../../shared/util/known-tools.js'
 import { toolsOf } from '../../gateway/policy/explain.js'
 import { knownTool } from '../../gateway/policy/known-tools.js'
 import type { Policy } from '../../gateway/policy/model.js'
-import { resolved } from '../stage/fixtures.js'
+import { resolved, usesUp } from '../stage/fixtures.js'
 import { isHidden, isOpen, passingArguments, rulesOf, type Sample } from './arguments.js'
 import { conditionSteps, withoutValues } from './condition-steps.js'
 import { exchangeGroups } from './exchange-steps.js'
@@ -24,6 +24,8 @@ export interface PlanOptions {
   decoy: string
   /** Whether a caller can have several sessions. */
   sessions: boolean
+  /** Whether calls can be approved. */
+  approves: boolean
   /** Whether time can be made to pass for the gateway. If not, a limit that is used up stays so. */
   advances: boolean
   /** Examples of the values that references stand for. */
@@ -49,6 +51,7 @@ export async function plan({
   servers,
   decoy,
   sessions,
+  approves,
   advances,
   examples,
   start,
@@ -66,7 +69,7 @@ export async function plan({
     for (const group of groups) if (!('why' in group) && group.fresh) startOf(group.steps)
     planned.push(...groups)
   }
-  const limits = { policy, sessions, startOf }
+  const limits = { policy, sessions, approves, startOf }
   for (const server of servers) {
     add([listGroup(server)])
     const own = tools.filter(tool => (knownTool(tool)?.server ?? servers[0]) === server)
@@ -114,7 +117,13 @@ function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   if (!hidden && !named && policy.default === 'deny') return [once, silently(call)]
   const names = similarNames(tool)
   const similar: Step = {
-    calls: names.map(name => ({ ...call, tool: name, ...defined({ server: knownTool(tool)?.server }) })),
+    calls: names.map(name => ({
+      ...call,
+      tool: name,
+      // A gateway may take it for the tool.
+      ownFixtures: usesUp(tool),
+      ...defined({ server: knownTool(tool)?.server }),
+    })),
     sending: 'in turn',
     say: `${tool}, by ${names.length} similar names`,
   }

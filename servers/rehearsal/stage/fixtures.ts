@@ -9,8 +9,12 @@ export const ACCOUNT_TOKEN = 'understudy-paid-token'
 /** Whoever left the messages that wait in prepared rooms. */
 const SOMEBODY = 'somebody-else'
 
-/** After one call of these, what it was about is no longer what it was. */
 const USING_UP = ['delete_resource', 'next_task', 'claim_task', 'ack_task']
+
+/** Whether a call of the tool uses up the values that its arguments refer to. */
+export function usesUp(tool: string): boolean {
+  return USING_UP.includes(tool)
+}
 
 const SHARED_MS = 60_000
 
@@ -51,7 +55,7 @@ export class Props {
   async prepare({ tool, args, caller, own }: Preparing): Promise<ReadonlyMap<string, unknown>> {
     const wanted = new Set(referencesIn(args))
     const props = new Map<string, unknown>([['base', this.#understudy.safebot.apiUrl]])
-    const unshared = own || USING_UP.includes(tool)
+    const unshared = own || usesUp(tool)
     const claims = wanted.has('claim_id') || wanted.has('seq')
     if (wanted.has('room') || claims) {
       const room = unshared ? await this.#room() : await this.#sharedRoom()

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { COMMAND, Command } from '../../support/clients/command.js'
 import { policyFile, temporaryFile } from '../../support/gateway/rehearse.js'
 
 const POLICY = policyFile('intercept/safebot.yaml')
+const CLAIM_TASK = policyFile('policylayer/safebot.claim-task.json')
 const GATEWAY = [process.execPath, COMMAND, 'gateway']
 const PORT = ['--upstream', '{upstream}', '--port', '{port}']
 
@@ -16,7 +18,7 @@ describe('understudy rehearse', () => {
     expect(stdout).toMatch(
       /^ {2}wait_for_messages, one more +deny: wait_for_messages a minute .* not reached +ok$/m,
     )
-    expect(stdout).toMatch(/\n24 rows: 24 ok, 0 wrong, 0 not checked\n$/)
+    expect(stdout).toMatch(/\n62 rows: 62 ok, 0 wrong, 0 not checked\n$/)
     expect(code).toBe(0)
   })
 
@@ -26,9 +28,9 @@ describe('understudy rehearse', () => {
     expect(report).toMatchObject({
       ok: true,
       via: 'the builtin gateway',
-      counts: { ok: 24, wrong: 0, unchecked: 0 },
+      counts: { ok: 62, wrong: 0, unchecked: 0 },
     })
-    expect(report.rows[1].calls[0]).toMatchObject({
+    expect(report.rows[2].calls[0]).toMatchObject({
       expected: 'allow',
       rule: null,
       mark: 'ok',
@@ -38,7 +40,7 @@ describe('understudy rehearse', () => {
 
   it('starts another gateway, and tells what it does not check', async () => {
     const { code, stdout } = await rehearse(POLICY, '--via', '--', ...GATEWAY, '{policy}', ...PORT)
-    expect(stdout).toContain('24 rows: 21 ok, 0 wrong, 3 not checked')
+    expect(stdout).toContain('62 rows: 56 ok, 0 wrong, 6 not checked')
     expect(stdout).toContain("this gateway goes by the machine's")
     expect(code).toBe(0)
   })
@@ -54,7 +56,7 @@ describe('understudy rehearse', () => {
       '--upstream',
       '{upstream}',
     )
-    expect(stdout).toContain('24 rows: 21 ok, 0 wrong, 3 not checked')
+    expect(stdout).toContain('59 rows: 53 ok, 0 wrong, 6 not checked')
     expect(code).toBe(0)
   })
 
@@ -87,9 +89,38 @@ describe('understudy rehearse', () => {
     expect(code).toBe(1)
   })
 
+  it('rehearses several policies one after another, and writes one report for a CI server', async () => {
+    const file = await temporaryFile('junit.xml', '')
+    const other = policyFile('policylayer/safebot.claim-task.json')
+    const { code, stdout } = await rehearse(POLICY, other, '--junit', file)
+    expect(stdout.match(/ rows: \d+ ok, 0 wrong, 0 not checked$/gm)).toHaveLength(2)
+    const xml = readFileSync(file, 'utf8')
+    expect(xml).toMatch(/^<testsuites name="understudy rehearse" tests="\d+" failures="0" skipped="0">$/m)
+    expect(xml.match(/<testsuite name="[^"]+safebot/g)).toHaveLength(2)
+    expect(xml).toContain('name="wait_for_messages, one more"/>')
+    expect(code).toBe(0)
+  })
+
+  it('has several policies as one document of JSON', async () => {
+    const { stdout } = await rehearse(CLAIM_TASK, CLAIM_TASK, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, rehearsals: [{ ok: true }, { ok: true }] })
+  })
+
+  it('exits 1 with --strict for what it could not check', async () => {
+    const policy = policyFile('policylayer/instanode-strict.json')
+    const { code, stdout } = await rehearse(policy, '--strict')
+    expect(stdout).toMatch(/ 0 wrong, 1 not checked\n$/)
+    expect(code).toBe(1)
+  })
+
   it.each([
     [[], 'rehearse has no policy'],
     [[POLICY, '--via', 'somewhere'], '--via is "somewhere"'],
+    [[POLICY, POLICY, '--via', 'http://127.0.0.1:9/mcp'], 'a gateway that runs enforces one policy'],
+    [
+      [POLICY, '--timeout', 'soon'],
+      '--timeout is "soon": it is seconds, or a number with ms, s, m or h behind it',
+    ],
     [[POLICY, '--server', 'third'], '--server is "third"'],
     [[POLICY, '--bearer', 'x'], '--bearer means nothing to the builtin gateway'],
   ])('exits 2 for %j', async (args, why) => {

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { command, type Rehearsal, rehearse, url } from '../../../servers/rehearsal/index.js'
+import { COMMAND, Command } from '../../support/clients/command.js'
+import { policyFile } from '../../support/gateway/rehearse.js'
+
+const POLICY = policyFile('intercept/safebot.claim-task.yaml')
+
+/** Rehearses through a program of Node.js. Words behind it are its arguments. */
+function through(program: string, { pipes = false, args = ['{port}'] } = {}): Promise<Rehearsal> {
+  const template = [process.execPath, '-e', program, ...args]
+  return rehearse({ policy: POLICY, via: command({ template, policyFile: POLICY, pipes }), watchMs: 0 })
+}
+
+/** Rehearses through a gateway that answers every request like this. */
+async function throughServer(answer: RequestListener): Promise<Rehearsal> {
+  const server = createServer(answer).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await new Promise(resolve => server.once('listening', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  return rehearse({ policy: POLICY, via: url(`http://127.0.0.1:${port}/mcp`), watchMs: 0 })
+}
+
+describe('a gateway that is started', () => {
+  it('is ended with all processes of its group', async () => {
+    const gateway = `"${process.execPath}" "${COMMAND}" gateway {policy} --upstream {upstream} --port {port}`
+    const shell = ['sh', '-c', `${gateway}; true`]
+    const { code, stdout } = await new Command(['rehearse', POLICY, '--watch', '0', '--', ...shell]).exit
+    expect(stdout).toMatch(/ 0 wrong, /)
+    expect(code).toBe(0)
+  })
+
+  it('has a temporary folder of its own for HOME and {tmp}', async () => {
+    const program = 'console.error("folders:", process.env.HOME, process.argv[1]); process.exit(3)'
+    const error = await through(program, { args: ['{tmp}', '{port}'] }).catch(String)
+    const [, home = '', folder = ''] = /folders: (\S+) ([^\s:]+)/.exec(String(error)) ?? []
+    expect(home).toContain('understudy-gateway-')
+    expect(folder).toBe(home)
+    expect(existsSync(home)).toBe(false)
+  })
+
+  it('and does not exist is told in one sentence', async () => {
+    const via = command({ template: ['no-such-program', '{port}'], policyFile: POLICY })
+    await expect(rehearse({ policy: POLICY, via })).rejects.toThrow(
+      'the gateway "no-such-program" is no program that can be found: check the command behind --',
+    )
+  })
+
+  it('and refuses its policy is quoted, with a remedy for the policy', async () => {
+    const program = 'console.error("policy.yaml:3: unknown key tols"); process.exit(1)'
+    await expect(through(program)).rejects.toThrow(
+      /ended with code 1, and said: policy\.yaml:3: unknown key tols: it refuses its policy: name one in a language/,
+    )
+  })
+
+  it('and ends in the middle ends the rehearsal, with its last words', async () => {
+    const program = `
+      const answer = ({ id, method }) => {
+        if (method === 'initialize') console.log(JSON.stringify({ jsonrpc: '2.0', id, result: {} }))
+        else if (id !== undefined) { console.error('out of licences'); process.exit(4) }
+      }
+      require('node:readline').createInterface({ input: process.stdin }).on('line', line => answer(JSON.parse(line)))`
+    const { ok, stopped, rows } = await through(program, { pipes: true, args: [] })
+    expect(ok).toBe(false)
+    expect(stopped).toContain('the gateway ended with code 4; its last words: out of licences')
+    expect(rows.at(-1)).toMatchObject({ mark: 'unchecked' })
+  })
+})
+
+describe('a gateway that runs', () => {
+  it.each<[string, RequestListener, RegExp]>([
+    [
+      'answers 404',
+      (_, response) => response.writeHead(404).end(),
+      /answered initialize with HTTP 404 and no content type, which is no JSON-RPC answer: check that it runs, its URL and its path/,
+    ],
+    [
+      'answers HTML',
+      (_, response) => response.setHeader('Content-Type', 'text/html').end('<html>\n<p>Welcome</p>'),
+      /answered initialize with HTTP 200 and text\/html, which is no JSON-RPC answer: <html> <p>Welcome<\/p>: check/,
+    ],
+    [
+      'knows no caller',
+      (_, response) => response.writeHead(401).end('who?'),
+      /answered initialize with HTTP 401 .*: who\?: give a token that it knows with --bearer/,
+    ],
+    [
+      'speaks another era',
+      (_, response) =>
+        response
+          .writeHead(400, { 'Content-Type': 'application/json' })
+          .end('{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version"}}'),
+      /refused initialize with error -32022: Unsupported protocol version: it has to speak MCP 2025-03-26/,
+    ],
+    [
+      'floods its callers',
+      (_, response) => {
+        const flood = () => {
+          while (!response.destroyed && response.write('x'.repeat(65_536)));
+        }
+        response.on('drain', flood)
+        flood()
+      },
+      /did not answer initialize: an answer of more than 16 MiB/,
+    ],
+    ['cuts connections', request => request.socket.destroy(), /did not answer initialize: socket hang up/],
+  ])('and %s is told in one sentence', async (_, answer, sentence) => {
+    await expect(throughServer(answer)).rejects.toThrow(sentence)
+  })
+})
+
+describe('a rehearsal', () => {
+  it('ends with its time, and reports what it left out', async () => {
+    const { ok, stopped, rows } = await rehearse({ policy: POLICY, timeoutMs: 0 })
+    expect(ok).toBe(false)
+    expect(stopped).toBe('--timeout ended the rehearsal after 0 s')
+    expect(rows.length).toBeGreaterThan(10)
+    expect(new Set(rows.map(({ mark }) => mark))).toEqual(new Set(['unchecked']))
+  })
+})
