@@ -9,12 +9,16 @@ const MAX_PROCESSES = 2
 
 const VERDICTS = ['found', 'equivalent', 'missed', 'accused', 'failed'] as const
 
-const KINDS = { gateway: 'broken gateways', policy: 'loosened policies' } as const
+const KINDS = {
+  correct: 'correct gateways',
+  gateway: 'broken gateways',
+  policy: 'loosened policies',
+} as const
 
 /**
  * A program: rehearses a policy through each mutant and prints which ones the judge finds.
  *
- * `--kind gateway` or `policy` runs one half of them. `--only TEXT` runs the mutants whose name contains the text. `--without CHECK` switches a check of the judge off.
+ * `--kind correct`, `gateway` or `policy` runs a part of them. `--only TEXT` runs the mutants whose name contains the text. `--without CHECK` switches a check of the judge off.
  * Exits with 1 if a mutant is missed, or if an equivalent one is accused.
  */
 async function main(): Promise<number> {
@@ -38,7 +42,7 @@ async function main(): Promise<number> {
     return 0
   }
   const findings = await inProcesses(mutants)
-  for (const kind of ['gateway', 'policy'] as const) {
+  for (const kind of ['correct', 'gateway', 'policy'] as const) {
     const own = findings.filter(finding => finding.kind === kind)
     if (own.length > 0) say(`${own.length} ${KINDS[kind]}: ${counted(own)}`)
   }

@@ -3,17 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readPolicyFile } from '#built/servers/gateway/policy/index.js'
-import { command, type Rehearsal, rehearse } from '#built/servers/rehearsal/index.js'
+import { EQUIVALENT } from './gateways/equivalent.js'
+import { loosened } from './policies/loosen.js'
+import { brokenGateway, correctOnPipes, correctOverHttp, loosenedPolicy, runMutant } from './run-mutant.js'
 
-import { fixturePolicies, ORIGINALS, policyPath } from './policies/loosen.js'
-import { proxied } from './proxy/way.js'
-
-/** What is wrong, as `step: why`. */
-function wrongOf({ rows }: Rehearsal): string[] {
-  return rows.filter(({ mark }) => mark === 'wrong').map(({ step, why }) => `${step}: ${why}`)
-}
-
+/** A part of what `npm run mutants` runs: all twelve policies of fixtures/ there, both ways. */
 describe('the proxy with every switch off', () => {
   let folder = ''
   let program = ''
@@ -38,32 +32,28 @@ describe('the proxy with every switch off', () => {
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  it.each(ORIGINALS)('does what %s says, over HTTP', async name => {
-    const file = policyPath(name)
-    const { policy } = await readPolicyFile(file)
-    const rehearsal = await rehearse({ policy: file, via: proxied(policy) })
-    expect(wrongOf(rehearsal)).toEqual([])
-    expect(rehearsal.counts.ok).toBeGreaterThan(10)
+  it.each(['intercept/safebot.yaml', 'policylayer/instanode.claim-token.json', 'small.json'])(
+    'does what %s says, over HTTP',
+    async name => expect(await runMutant(correctOverHttp(name))).toMatchObject({ verdict: 'equivalent' }),
+  )
+
+  it.each(['policylayer/safebot.claim-task.json', 'intercept/instanode.claim-token.yaml'])(
+    'does what %s says, on its pipes',
+    async name =>
+      expect(await runMutant(correctOnPipes(name, program))).toMatchObject({ verdict: 'equivalent' }),
+  )
+})
+
+/** A part of what `npm run mutants` runs. For the broken gateways see opposite.test.ts. */
+describe('the judge', () => {
+  const policies = ['small.json', 'approvals.json', 'approvals.yaml', 'policylayer/safebot.claim-task.json']
+
+  it.each(policies.flatMap(name => loosened(name).map(loosenedPolicy)))('finds $name', async mutant => {
+    expect(await runMutant(mutant)).toMatchObject({ verdict: 'found' })
   })
 
-  it.each(fixturePolicies())('does what %s says, on its pipes', async name => {
-    const policyFile = policyPath(name)
-    const credential = ['--credential', 'Bearer understudy-paid-token']
-    const template = [
-      process.execPath,
-      program,
-      '--policy',
-      '{policy}',
-      '--upstream',
-      '{upstream}',
-      ...(name.includes('instanode') ? credential : []),
-    ]
-    const rehearsal = await rehearse({
-      policy: policyFile,
-      via: command({ template, policyFile, pipes: true }),
-    })
-    expect(wrongOf(rehearsal)).toEqual([])
-    // A minute that turns in the middle leaves rows unchecked.
-    expect(rehearsal.ok).toBe(true)
+  it.each(EQUIVALENT)('accepts a gateway that $does', async mutant => {
+    const small = brokenGateway({ policy: 'small.json', ...mutant })
+    expect(await runMutant(small)).toMatchObject({ verdict: 'equivalent' })
   })
 })

@@ -1,10 +1,14 @@
 import { readPolicy, readPolicyFile } from '#built/servers/gateway/policy/index.js'
-import { builtin, type Rehearsal, rehearse } from '#built/servers/rehearsal/index.js'
+import { builtin, command, type Rehearsal, rehearse } from '#built/servers/rehearsal/index.js'
+import { ACCOUNT_TOKEN } from '#built/servers/rehearsal/stage/fixtures.js'
 import type { OpenWay } from '#built/servers/rehearsal/via/gateway.js'
 import { GATEWAYS } from './gateways/index.js'
 import { type GatewayMutant, USUAL_POLICY } from './gateways/mutant.js'
-import { type LoosenedPolicy, loosened, ORIGINALS, policyPath } from './policies/loosen.js'
+import { fixturePolicies, type LoosenedPolicy, loosened, ORIGINALS, policyPath } from './policies/loosen.js'
 import { proxied } from './proxy/way.js'
+
+/** The program of the proxy, as `npm run programs` compiles it. */
+const PROXY = 'dist-test/test/mutants/proxy/main.js'
 
 /** Mutants that forward a second later are watched for longer than that. For all others nothing comes behind the last row. */
 const WATCH_MS = 1500
@@ -13,7 +17,7 @@ const WATCH_MS = 1500
 export type Verdict = 'found' | 'equivalent' | 'missed' | 'accused' | 'failed'
 
 export interface Mutant {
-  readonly kind: 'gateway' | 'policy'
+  readonly kind: 'correct' | 'gateway' | 'policy'
   readonly name: string
   readonly does: string
   /** Why it is equivalent. */
@@ -29,9 +33,13 @@ export interface Finding {
   readonly why: string
 }
 
-/** All mutants: the broken gateways, then the loosened policies. */
+/** All mutants: the correct gateway in front of each policy of fixtures/, the broken gateways, the loosened policies. */
 export function allMutants(): Mutant[] {
-  return [...GATEWAYS.map(brokenGateway), ...ORIGINALS.flatMap(name => loosened(name).map(loosenedPolicy))]
+  return [
+    ...fixturePolicies().flatMap(name => [correctOverHttp(name), correctOnPipes(name)]),
+    ...GATEWAYS.map(brokenGateway),
+    ...ORIGINALS.flatMap(name => loosened(name).map(loosenedPolicy)),
+  ]
 }
 
 /** @param without names of checks of the judge that are switched off */
@@ -56,6 +64,41 @@ function verdictOn(
   if (!ok) return { verdict: 'failed', why: `ended early, or checked nothing: ${JSON.stringify(counts)}` }
   if (equivalent !== undefined) return { verdict: 'equivalent', why: equivalent }
   return { verdict: 'missed', why: does }
+}
+
+/** The proxy with every switch off, over HTTP and on the stage's clock. */
+export function correctOverHttp(original: string): Mutant {
+  const policy = policyPath(original)
+  return {
+    kind: 'correct',
+    name: `no switch, over HTTP: ${original}`,
+    does: 'does what the policy says',
+    equivalent: 'it is the correct gateway',
+    async rehearse(without) {
+      const reading = await readPolicyFile(policy)
+      return rehearse({ policy, via: proxied(reading.policy), without })
+    },
+  }
+}
+
+/**
+ * The proxy with every switch off, as a program that speaks on its pipes.
+ *
+ * @param program the file of the program
+ */
+export function correctOnPipes(original: string, program = PROXY): Mutant {
+  const policy = policyPath(original)
+  const credential = original.includes('instanode') ? ['--credential', `Bearer ${ACCOUNT_TOKEN}`] : []
+  const gateway = [process.execPath, program, '--policy', '{policy}', '--upstream', '{upstream}']
+  const template = [...gateway, ...credential]
+  return {
+    kind: 'correct',
+    name: `no switch, on pipes: ${original}`,
+    does: 'does what the policy says',
+    equivalent: 'it is the correct gateway',
+    rehearse: without =>
+      rehearse({ policy, via: command({ template, policyFile: policy, pipes: true }), without, watchMs: 0 }),
+  }
 }
 
 export function brokenGateway(mutant: GatewayMutant): Mutant {

@@ -19,6 +19,15 @@ export const ANSWERING: readonly GatewayMutant[] = [
     }),
   },
   {
+    name: 'answers-with-status-500',
+    does: "answers an allowed call with the upstream's answer and HTTP 500",
+    hooks: () => ({
+      async call(request, next) {
+        throw new HttpAnswer(500, JSON.stringify(await next(request)))
+      },
+    }),
+  },
+  {
     name: 'says-denied-but-forwards-allowed',
     does: 'forwards an allowed call and answers that it is denied',
     hooks: () =>

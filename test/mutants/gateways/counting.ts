@@ -258,6 +258,7 @@ export const COUNTING: readonly GatewayMutant[] = [
   {
     name: 'lets-one-less-pass',
     does: 'denies one call too early',
+    policy: LIMITS,
     hooks: withLimits(limit => ({ ...limit, max: limit.max - 1 })),
   },
   {

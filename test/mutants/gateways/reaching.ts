@@ -150,6 +150,18 @@ export const REACHING: readonly GatewayMutant[] = [
     hooks: () => changedRequests(request => withArguments(request, args => ({ ...args, gateway: 'mutant' }))),
   },
   {
+    name: 'lengthens-waits',
+    does: 'adds a second to timeout_seconds',
+    hooks: () =>
+      changedRequests(request =>
+        withArguments(request, args =>
+          typeof args.timeout_seconds === 'number'
+            ? { ...args, timeout_seconds: args.timeout_seconds + 1 }
+            : args,
+        ),
+      ),
+  },
+  {
     name: 'trims-arguments',
     does: 'trims white space in text arguments',
     policy: LIMITS,
@@ -191,6 +203,26 @@ export const REACHING: readonly GatewayMutant[] = [
     does: "sends the caller's bearer to the upstream in place of its credential",
     policy: INSTANODE,
     hooks: () => ({ credential: (_own, { authorization }) => authorization }),
+  },
+  {
+    name: 'changes-the-account',
+    does: "sends another account's credential with every second request",
+    policy: INSTANODE,
+    hooks: () => {
+      let requests = 0
+      return { credential: own => (requests++ % 2 === 0 ? own : `${own}-2`) }
+    },
+  },
+  {
+    name: 'calls-by-itself',
+    does: 'calls a tool by itself whenever a list is asked for',
+    hooks: () => ({
+      async forward(message, next) {
+        const params = { name: 'room_status', arguments: {} }
+        if (message.method === 'tools/list') await next({ ...message, method: 'tools/call', params })
+        return next(message)
+      },
+    }),
   },
 ]
 
