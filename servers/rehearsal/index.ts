@@ -114,10 +114,17 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (signal === undefined) return work()
   signal.throwIfAborted()
+  let onAbort = (): void => undefined
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    onAbort = () => reject(signal.reason)
   })
-  return Promise.race([work(), aborted])
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work(), aborted])
+  } finally {
+    // Several rehearsals may go by one signal.
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 interface Planning {

@@ -2,35 +2,25 @@ import { Refusal } from '../../shared/errors.js'
 import { argsHash } from '../../shared/journal/entry.js'
 import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
-import type { Decision, Policy, PolicyEngine } from '../gateway/policy/model.js'
+import type { Decision, Policy } from '../gateway/policy/model.js'
+import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'
 import { sawOf } from './judge.js'
-import { type ListRecord, type RelayRecord, toolsIn } from './judge-exchange.js'
-import type { CallsStep, PlannedCall, Step } from './plan/step.js'
+import type { ListRecord, RelayRecord } from './judge-exchange.js'
+import type { CallsStep, ListStep, PlannedCall, RelayStep } from './plan/step.js'
 import { Attribution, type CallRecord, type Skipped, succeeded } from './record.js'
 import type { SecretsSeen } from './secrets-seen.js'
-import type { Arrived, Stage } from './stage/stage.js'
+import type { Arrived } from './stage/stage.js'
 import type { Answer, Asked, Caller } from './via/caller.js'
-import type { Way } from './via/gateway.js'
 import { Windows } from './windows.js'
 
 /** How often in a row an answer may be missing: each is waited for, and a gateway that hangs must not hang the rehearsal. */
 export const MAX_SILENCE = 3
 
-/** How long a request may take to get through a gateway, in milliseconds. */
-const THROUGH_MS = 1500
-
 /** How long calls that are sent at once are waited for beyond those that are allowed, in milliseconds. */
 const RACE_MS = 60
 
-/** The most pages of a list that are read. */
-const MAX_PAGES = 100
-
-export interface PerformOptions {
-  readonly stage: Stage
-  readonly way: Way
+export interface PerformOptions extends ExchangeOptions {
   readonly policy: Policy
-  /** The decision engine that is asked apart from the gateway. */
-  readonly engine: PolicyEngine
   /** The clock of the engine's windows. */
   now(): number
   readonly secrets: SecretsSeen
@@ -53,6 +43,9 @@ export class Performer {
   #mark = 0
   /** Answers in a row that did not come. */
   #silent = 0
+  /** HTTP errors before the first answer of another kind. */
+  readonly #refusals: number[] = []
+  #answered = false
   #traces = 0
 
   constructor(options: PerformOptions) {
@@ -63,6 +56,11 @@ export class Performer {
   /** Whether the gateway has stopped answering. */
   get silent(): boolean {
     return this.#silent >= MAX_SILENCE
+  }
+
+  /** The HTTP status of a gateway that answers nothing else; undefined if it does, or if that cannot be told yet. */
+  get refusal(): number | undefined {
+    return this.#answered || this.#refusals.length < MAX_SILENCE ? undefined : this.#refusals[0]
   }
 
   /** Makes the calls of a step. */
@@ -102,32 +100,19 @@ export class Performer {
   }
 
   /** Reads all pages of a list. */
-  async list({ list: server, as, paged = false }: Extract<Step, { list: unknown }>): Promise<ListRecord> {
-    const { stage, way, engine } = this.#options
-    const listing = stage.listing(server)
-    const [first = '', ...others] = listing.keys()
-    // The hidden tools have to lie behind the first page.
-    if (paged) stage.page(engine.hides(first) && !others.some(tool => engine.hides(tool)) ? [0] : 1)
-    const caller = await way.caller(server, as)
-    const pages: Answer[] = []
-    let cursor: unknown
-    do {
-      const page = await caller.ask('tools/list', cursor === undefined ? undefined : { cursor }).answer
-      this.#count(page)
-      pages.push(page)
-      cursor = toolsIn(page) === undefined ? undefined : cursorOf(page)
-    } while (cursor !== undefined && pages.length < MAX_PAGES && !this.silent)
-    if (paged) stage.page()
-    return { pages, listing, hides: tool => engine.hides(tool) }
+  async list(step: ListStep): Promise<ListRecord> {
+    const record = await readList(this.#options, step)
+    for (const page of record.pages) this.#count(page)
+    return record
   }
 
   /** Sends notifications both ways, around a call that is cancelled and one that reports progress. */
-  async relay({ relay: server, held, reporting }: Extract<Step, { relay: unknown }>): Promise<RelayRecord> {
+  async relay(step: RelayStep): Promise<RelayRecord> {
     this.#takeStrays()
-    const cancelled = held === undefined ? null : await this.#cancel(server, held)
-    const progress = reporting === undefined ? null : await this.#progress(server, reporting)
+    const record = await relayed(this.#options, step)
+    // Its calls are no rows of their own.
     this.#mark = this.#options.stage.mark()
-    return { uninitialized: this.#uninitialized(server), cancelled, progress }
+    return record
   }
 
   /** Looks at the journal a last time. @returns requests that are no call of the rehearsal */
@@ -148,9 +133,7 @@ export class Performer {
     for (const call of calls) {
       const args = approved === undefined ? await this.#resolve(call) : approved.args
       const server = call.server ?? stage.serverOf(call.tool)
-      const caller = await (call.newSession === true && way.newSession !== undefined
-        ? way.newSession(server, call.as)
-        : way.caller(server, call.as))
+      const caller = await this.#callerOf(server, call)
       prepared.push({ call, args, server, caller })
     }
     this.#takeStrays()
@@ -169,6 +152,13 @@ export class Performer {
     return records.map(record => (turned === undefined ? record : skip(record, turned)))
   }
 
+  async #callerOf(server: ServerName, { as, session }: PlannedCall): Promise<Caller> {
+    const { way } = this.#options
+    if (session === 'new' && way.newSession !== undefined) return way.newSession(server, as)
+    const caller = await way.caller(server, as)
+    return (session === 'none' ? caller.withoutSession?.() : undefined) ?? caller
+  }
+
   #send(
     { call, args, server, caller }: { call: PlannedCall; args: unknown; server: ServerName; caller: Caller },
     approved: boolean,
@@ -183,19 +173,7 @@ export class Performer {
     const params = { name: tool, arguments: args, ...meta }
     const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params)
     const answer = asked?.answer ?? caller.notify('tools/call', params)
-    const record: CallRecord = {
-      call,
-      server,
-      args,
-      argsHash: argsHash(args),
-      trace,
-      expected: expectationOf(decision),
-      id: asked?.id,
-      answer: { kind: 'nothing', why: 'no answer' },
-      arrived: [],
-      late: [],
-      refusedBatch: false,
-    }
+    const record = recordOf({ call, server, args, trace, id: asked?.id }, decision)
     return { record, decision, answer }
   }
 
@@ -216,7 +194,7 @@ export class Performer {
     // Only a JSON-RPC error of the upstream gives quota back.
     const refunded = upstream !== undefined && 'error' in upstream && call.failure !== 'http_error'
     if (decision.outcome === 'allow') decision.settle(refunded ? 'refunded' : 'kept')
-    if (arrived.length > 0) {
+    if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
       if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
       if (call.tool === 'create_postgres' && succeeded(answer)) stage.databaseMade()
@@ -246,22 +224,11 @@ export class Performer {
     const refused =
       arrived.length === 0 && answers.every(answer => answer.kind !== 'nothing' && !succeeded(answer))
     const sent = made.map(({ call, args }, at): Sent => {
-      const answer: Answer = answers[at] ?? { kind: 'nothing', why: 'no answer' }
       const decision = decisions[at] ?? engine.decide({ tool: call.tool, args, grant: call.as })
-      const record: CallRecord = {
-        call,
-        server,
-        args,
-        argsHash: argsHash(args),
-        trace: null,
-        expected: expectationOf(decision),
-        id: asked[at]?.id,
-        answer,
-        arrived: [],
-        late: [],
-        refusedBatch: refused && decision.outcome === 'allow',
-      }
-      return { record, decision, answer: Promise.resolve(answer) }
+      const record = recordOf({ call, server, args, trace: null, id: asked[at]?.id }, decision)
+      const refusedBatch = refused && decision.outcome === 'allow'
+      const answer = answers[at] ?? record.answer
+      return { record: { ...record, answer, refusedBatch }, decision, answer: Promise.resolve(answer) }
     })
     const records = sent.map(({ record }) => record)
     this.attribution.take(records, arrived)
@@ -271,60 +238,6 @@ export class Performer {
     }
     const turned = this.#windows.turned(begun, calls)
     return records.map(record => (turned === undefined ? record : skip(record, turned)))
-  }
-
-  /** Cancels a call that the upstream holds. @returns whether the upstream learned of it; null if the call is denied */
-  async #cancel(server: ServerName, call: PlannedCall): Promise<boolean | null> {
-    const { stage, way, engine } = this.#options
-    const args = await stage.resolve(call.tool, call.args, call.as)
-    const decision = engine.decide({ tool: call.tool, args, grant: call.as })
-    if (decision.outcome !== 'allow') return null
-    decision.settle('kept')
-    const caller = await way.caller(server, call.as)
-    stage.hold([call])
-    const { id, answer } = caller.ask('tools/call', { name: call.tool, arguments: args })
-    // A cancelled call need not be answered.
-    answer.catch(() => undefined)
-    const arrived = () => stage.calls(this.#mark)[0]
-    if (!(await stage.until(() => arrived() !== undefined, THROUGH_MS))) {
-      await stage.release()
-      return null
-    }
-    await caller.notify('notifications/cancelled', { requestId: id, reason: 'the rehearsal cancels it' })
-    await stage.until(() => arrived()?.entry.outcome !== undefined, THROUGH_MS)
-    const cancelled = arrived()?.entry.outcome === 'aborted'
-    await stage.release()
-    return cancelled
-  }
-
-  async #progress(server: ServerName, call: PlannedCall): Promise<boolean | null> {
-    const { stage, way, engine } = this.#options
-    const args = await stage.resolve(call.tool, call.args, call.as, true)
-    const decision = engine.decide({ tool: call.tool, args, grant: call.as })
-    if (decision.outcome !== 'allow') return null
-    decision.settle('kept')
-    const progressToken = 'rehearsal-progress'
-    const caller = await way.caller(server, call.as)
-    const params = { name: call.tool, arguments: args, _meta: { progressToken } }
-    const answer = await caller.ask('tools/call', params).answer
-    this.#count(answer)
-    if (answer.kind !== 'response') return null
-    return answer.others.some(
-      message =>
-        isObject(message) &&
-        message.method === 'notifications/progress' &&
-        isObject(message.params) &&
-        message.params.progressToken === progressToken,
-    )
-  }
-
-  /** Sessions at the upstream that had calls and were never said to be initialized. */
-  #uninitialized(server: ServerName): number {
-    const requests = this.#options.stage.arrived(0).filter(({ entry }) => entry.server === server)
-    const sessionsWith = (method: string) =>
-      new Set(requests.flatMap(({ entry }) => (entry.method === method ? (entry.session ?? []) : [])))
-    const initialized = sessionsWith('notifications/initialized')
-    return [...sessionsWith('tools/call')].filter(session => !initialized.has(session)).length
   }
 
   /** Why calls cannot be made; undefined if they can. */
@@ -353,12 +266,26 @@ export class Performer {
   #count(answer: Answer, call?: PlannedCall): void {
     if (call?.notification === true) return
     this.#silent = answer.kind === 'nothing' ? this.#silent + 1 : 0
+    if (answer.kind === 'response') this.#answered = true
+    else if (answer.kind === 'http') this.#refusals.push(answer.status)
   }
 }
 
-function expectationOf(decision: Decision): CallRecord['expected'] {
-  if (decision.outcome === 'allow') return { outcome: 'allow' }
-  return { outcome: decision.outcome, rule: decision.rule }
+/** The record of a call that is about to be sent. */
+function recordOf(
+  sent: Pick<CallRecord, 'call' | 'server' | 'args' | 'trace' | 'id'>,
+  decision: Decision,
+): CallRecord {
+  const { outcome } = decision
+  return {
+    ...sent,
+    argsHash: argsHash(sent.args),
+    expected: outcome === 'allow' ? { outcome } : { outcome, rule: decision.rule },
+    answer: { kind: 'nothing', why: 'no answer' },
+    arrived: [],
+    late: [],
+    refusedBatch: false,
+  }
 }
 
 /** Of calls of one tool that were sent at once, any may be the one that passes. */
@@ -378,11 +305,6 @@ function matchDecisions(records: readonly CallRecord[]): void {
 
 function skip({ expected, arrived }: CallRecord, why: string): Skipped {
   return { expected: expected.outcome, why, arrived }
-}
-
-function cursorOf(page: Answer): unknown {
-  const result = page.kind === 'response' ? page.message.result : undefined
-  return isObject(result) ? (result.nextCursor ?? undefined) : undefined
 }
 
 function countsGrants({ tools, everyTool }: Policy, tool: string): boolean {

@@ -1,3 +1,4 @@
+import { Refusal } from '../../shared/errors.js'
 import { accountsOf } from './judge.js'
 import { MAX_SILENCE, Performer, type PerformOptions } from './perform.js'
 import { freshStart } from './plan/plan.js'
@@ -103,6 +104,8 @@ class Run {
     step: Exclude<Step, { advance: number } | { turn: number }>,
   ): Promise<Performed> {
     const performer = this.#performer
+    const { refusal } = performer
+    if (refusal !== undefined) throw onlyRefuses(this.#options.way.name, refusal)
     const row = { group, step }
     if ('list' in step) return { ...row, listed: await performer.list(step) }
     if ('relay' in step) return { ...row, relayed: await performer.relay(step) }
@@ -152,6 +155,15 @@ class Run {
       ? `--timeout ended the rehearsal after ${Math.round(timeoutMs / 1000)} s`
       : undefined
   }
+}
+
+/** It opened a session and answers nothing: the rows would only repeat that. */
+function onlyRefuses(gateway: string, status: number): Refusal {
+  return new Refusal(
+    'gateway_refused',
+    `the gateway ${JSON.stringify(gateway)} answers every request with HTTP ${status}`,
+    'check its URL and its path, and that its upstream is the one that this rehearsal starts',
+  )
 }
 
 function isRecord(record: object): record is CallRecord {

@@ -27,6 +27,8 @@ export interface LimitPlanning {
   readonly sessions: boolean
   /** Whether calls can be approved. */
   readonly approves: boolean
+  /** Whether time can be made to pass for the gateway. */
+  readonly advances: boolean
   /** When the first group begins; with the steps of a group, where the next one does. */
   startOf(previous: readonly Step[] | undefined): number
 }
@@ -42,10 +44,14 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     if (rule.demand.kind !== 'limit') continue
     const { limit } = rule.demand
     const title = titleOf(rule, limit)
-    const exhausted = await exhaust(policy, { rule, limit }, spendings, {
-      start: startOf(undefined),
-      approves: planning.approves,
-    })
+    const start = startOf(undefined)
+    const exhaustAt = (at: number) =>
+      exhaust(policy, { rule, limit }, spendings, { start: at, approves: planning.approves })
+    // A window that begins with the first call, or slides, turns later than one of the calendar.
+    const half = planning.advances ? limit.windowMs / 2 : 0
+    const late = await exhaustAt(start + half)
+    const exhausted = 'why' in late && half > 0 ? await exhaustAt(start) : late
+    const wait = exhausted === late ? half : 0
     if ('why' in exhausted) {
       planned.push({ title, step: 'the limit', why: exhausted.why })
       continue
@@ -53,9 +59,11 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const { call } = exhausted.spending
     const { windowMs } = limit
     const steps: Step[] = [
+      ...(wait > 0 ? [{ advance: wait }] : []),
       ...withTrouble(exhausted.steps, call),
       one(call, 'one more'),
-      ...(planning.sessions ? [one({ ...call, newSession: true }, 'in a new session')] : []),
+      ...(planning.sessions ? [one({ ...call, session: 'new' }, 'in a new session')] : []),
+      ...(planning.sessions ? [one({ ...call, session: 'none' }, 'without a session')] : []),
       one({ ...call, notification: true }, 'without an id'),
       one({ ...call, as: 'other' }, 'by another caller'),
       { turn: windowMs, shortlyBefore: true },

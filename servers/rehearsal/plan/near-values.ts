@@ -6,7 +6,7 @@ import { patternTexts } from './pattern-values.js'
 const OTHER_KINDS = [null, '', ' ', 0, 1, -1, true, false, [], {}, ['x']]
 
 /** The most values that are tried for one condition. */
-const MAX_VALUES = 400
+const MAX_VALUES = 600
 
 /**
  * Values next to the boundary of a condition, on both sides of it.

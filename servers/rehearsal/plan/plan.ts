@@ -69,7 +69,7 @@ export async function plan({
     for (const group of groups) if (!('why' in group) && group.fresh) startOf(group.steps)
     planned.push(...groups)
   }
-  const limits = { policy, sessions, approves, startOf }
+  const limits = { policy, sessions, approves, advances, startOf }
   for (const server of servers) {
     add([listGroup(server)])
     const own = tools.filter(tool => (knownTool(tool)?.server ?? servers[0]) === server)
@@ -98,7 +98,7 @@ export async function plan({
         steps: [one(call, 'offered and not named')],
       },
     ])
-    add([oddGroup(policy, server, tools, sample)])
+    add([oddGroup({ policy, server, tools, sample, sessions })])
   }
   return planned
 }
@@ -143,8 +143,16 @@ function silently(call: PlannedCall): Step {
   return one({ ...call, notification: true }, 'without an id')
 }
 
+interface OddPlanning {
+  policy: Policy
+  server: ServerName
+  tools: readonly string[]
+  sample: Sample
+  sessions: boolean
+}
+
 /** Requests that no client makes by itself: arguments that are no object, and a batch of which one call is to be denied. */
-function oddGroup(policy: Policy, server: ServerName, tools: readonly string[], sample: Sample): Group {
+function oddGroup({ policy, server, tools, sample, sessions }: OddPlanning): Group {
   const own = tools.filter(tool => (knownTool(tool)?.server ?? server) === server)
   const open = own.find(tool => isOpen(policy, tool) && tool !== 'create_postgres')
   const shut = own.find(tool => !isOpen(policy, tool)) ?? 'no_such_tool'
@@ -157,6 +165,7 @@ function oddGroup(policy: Policy, server: ServerName, tools: readonly string[], 
   const steps: Step[] = [
     one(call(open ?? shut, ['not an object']), 'with a list for arguments'),
     one(call(open ?? shut, 'not an object'), 'with a text for arguments'),
+    ...(sessions ? [one({ ...call(shut), session: 'none' }, 'without a session')] : []),
     { calls: batch, sending: 'as a batch', say: `a batch: ${batch.map(({ tool }) => tool).join(', ')}` },
   ]
   return { title: `${server}: what no client does by itself`, fresh: true, steps }

@@ -12,8 +12,8 @@ export interface PlannedCall {
   readonly as: string
   /** Default: the server that has the tool. */
   readonly server?: ServerName
-  /** Whether the caller opens a further session for it. */
-  readonly newSession?: boolean
+  /** Whether the caller opens a further session for it, or sends it without one. Default: its usual session. */
+  readonly session?: 'new' | 'none'
   /** Whether it is sent without an id, so that no answer is wanted. */
   readonly notification?: boolean
   /** The upstream fails on purpose. */
@@ -38,12 +38,26 @@ export interface CallsStep {
   readonly leavesOne?: PlannedCall
 }
 
+export interface ListStep {
+  readonly list: ServerName
+  readonly as: string
+  readonly paged?: boolean
+}
+
+/** Notifications in both directions, with a call of each kind that can be had. */
+export interface RelayStep {
+  readonly relay: ServerName
+  /** A call that its caller cancels. */
+  readonly held?: PlannedCall
+  /** A call that reports progress. */
+  readonly reporting?: PlannedCall
+}
+
 /** One row of the report, or time that passes between two rows. */
 export type Step =
   | CallsStep
-  | { readonly list: ServerName; readonly as: string; readonly paged?: boolean }
-  /** Notifications in both directions, with a call of each kind that can be had. */
-  | { readonly relay: ServerName; readonly held?: PlannedCall; readonly reporting?: PlannedCall }
+  | ListStep
+  | RelayStep
   /** Approves the call before, and makes it again. */
   | { readonly approve: true }
   /** Milliseconds. */

@@ -58,6 +58,8 @@ export interface Caller {
   askAll(requests: readonly Message[]): Asked[]
   /** Sends a notification. Resolves once it is on its way, over HTTP with what was answered. */
   notify(method: string, params?: unknown): Promise<Answer>
+  /** The same caller without a session. Undefined on pipes, where there is no other. */
+  withoutSession?(): Caller
   close(): Promise<void>
 }
 

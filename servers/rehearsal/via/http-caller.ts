@@ -90,6 +90,10 @@ export class HttpCaller implements Caller {
     return message === undefined ? answer : { kind: 'response', message, others: [] }
   }
 
+  withoutSession(): Caller {
+    return new HttpCaller(this.#options)
+  }
+
   async close(): Promise<void> {
     const { signal, over } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {

@@ -24,6 +24,7 @@ describe('a rehearsal', () => {
       ['wait_for_messages × 4, at once', `allow, ${denied} × 3`, 'reached 1 ×'],
       ['wait_for_messages, one more', denied, 'not reached'],
       ['wait_for_messages, in a new session', denied, 'not reached'],
+      ['wait_for_messages, without a session', denied, 'not reached'],
       ['wait_for_messages, without an id', denied, 'not reached'],
       ['wait_for_messages, by another caller', 'allow', 'reached'],
       ['wait_for_messages, shortly before the minute is over', denied, 'not reached'],

@@ -108,9 +108,22 @@ describe('a gateway that runs', () => {
       },
       /did not answer initialize: an answer of more than 16 MiB/,
     ],
+    [
+      'opens a session and answers 404 to all else',
+      (request, response) => {
+        request.setEncoding('utf8').once('data', (body: string) => {
+          if (!body.includes('"initialize"')) response.writeHead(404).end()
+          else {
+            response.setHeader('Content-Type', 'application/json')
+            response.end('{"jsonrpc":"2.0","id":1,"result":{}}')
+          }
+        })
+      },
+      /^Refusal: the gateway "http:.*" answers every request with HTTP 404: check its URL and its path/,
+    ],
     ['cuts connections', request => request.socket.destroy(), /did not answer initialize: socket hang up/],
   ])('and %s is told in one sentence', async (_, answer, sentence) => {
-    await expect(throughServer(answer)).rejects.toThrow(sentence)
+    expect(String(await throughServer(answer).catch(error => error))).toMatch(sentence)
   })
 })
 
