@@ -1,0 +1,98 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Policy, readPolicyFile } from '#built/servers/gateway/policy/index.js'
+import { builtin, rehearse } from '#built/servers/rehearsal/index.js'
+import { CALL_CHECKS } from '#built/servers/rehearsal/judge.js'
+import { LIST_CHECKS, RELAY_CHECKS } from '#built/servers/rehearsal/judge-exchange.js'
+import { GATEWAYS } from './gateways/index.js'
+import { policyPath } from './policies/loosen.js'
+import { brokenGateway, type Mutant, runMutant } from './run-mutant.js'
+
+/** Two tools that are allowed, one that is hidden, and no limits: its rehearsal is short. */
+const SMALL_POLICY = 'small.json'
+
+/** For each check, a mutant that no other check finds. */
+const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> = {
+  meaning: otherMeaning,
+  reach: 'lets-one-less-pass',
+  once: 'retries-rpc-errors',
+  tool: 'calls-another-tool',
+  arguments: 'lengthens-waits',
+  denial: 'denies-and-forwards',
+  delay: 'denies-and-forwards-later',
+  notice: 'denies-as-success',
+  rule: otherRule,
+  id: 'answers-under-a-text-id',
+  answer: 'drops-structured-content',
+  status: 'answers-with-status-500',
+  credential: 'passes-the-bearer',
+  secrecy: 'shows-the-credential-in-headers',
+  account: 'changes-the-account',
+  hidden: 'lists-hidden-tools',
+  listed: 'drops-a-tool',
+  definitions: 'strips-titles',
+  initialized: 'swallows-initialized',
+  cancellation: 'swallows-cancellation',
+  progress: 'swallows-progress',
+  strays: 'calls-by-itself',
+}
+
+describe('each check of the judge', () => {
+  it('has a mutant here', () => {
+    const checks = [CALL_CHECKS, LIST_CHECKS, RELAY_CHECKS].flatMap(part => Object.keys(part))
+    expect(Object.keys(ONLY_FOUND_BY).sort()).toEqual([...checks, 'strays'].sort())
+  })
+
+  it.each(Object.entries(ONLY_FOUND_BY))(
+    '%s finds a mutant that is missed without it',
+    async (check, named) => {
+      const mutant = typeof named === 'string' ? gateway(named) : await named()
+      expect(await runMutant(mutant)).toMatchObject({ verdict: 'found' })
+      expect(await runMutant(mutant, [check])).toMatchObject({ verdict: 'missed' })
+    },
+  )
+})
+
+function gateway(name: string): Mutant {
+  const mutant = GATEWAYS.find(each => each.name === name)
+  if (mutant === undefined) throw new TypeError(`no mutant is called ${name}`)
+  return brokenGateway({ policy: SMALL_POLICY, ...mutant })
+}
+
+/** Does what the policy says and not what the author of a scenario expects. */
+async function otherMeaning(): Promise<Mutant> {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-mutants-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const scenario = join(folder, 'scenario.json')
+  const step = { call: 'room_status', args: { url: '$room' }, expect: 'deny' }
+  await writeFile(scenario, JSON.stringify({ steps: [step] }))
+  return {
+    kind: 'policy',
+    name: 'other meaning',
+    does: 'allows what the scenario expects to be denied',
+    rehearse: without => rehearse({ policy: policyPath(SMALL_POLICY), scenario, without }),
+  }
+}
+
+/** Denies as the policy says, and names another rule. */
+async function otherRule(): Promise<Mutant> {
+  const file = policyPath('policylayer/safebot-strict.json')
+  const { policy } = await readPolicyFile(file)
+  const renamed: Policy = {
+    ...policy,
+    tools: new Map(
+      [...policy.tools].map(([tool, rules]) => [
+        tool,
+        rules.map(rule => ({ ...rule, name: `other ${rule.name}` })),
+      ]),
+    ),
+  }
+  return {
+    kind: 'policy',
+    name: 'other rule',
+    does: 'names another rule',
+    rehearse: without => rehearse({ policy: file, via: builtin(renamed), without }),
+  }
+}
