@@ -13,6 +13,7 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from './messages.js'
+import { LEGACY_REVISIONS } from './revisions.js'
 
 /** Answers that wait for a client to read them, in bytes. Past it nothing more is read from the client until it has. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
@@ -97,9 +98,11 @@ export class StdioConversation<Caller> implements Conversation {
 
   /** The answers to a batch go out together, as one array, once the last is there. */
   #batch(messages: unknown[], raw: string): void {
-    const refusal = batchRefusal(messages.length, this.version)
+    const refusal = this.#isModern(messages)
+      ? 'the line is a list: this protocol revision has one message in each line'
+      : batchRefusal(messages.length, this.version)
     if (refusal !== undefined) {
-      this.#reject(RpcCode.invalidRequest, refusal, raw)
+      this.#reject(RpcCode.invalidRequest, refusal, raw, messages)
       return
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
@@ -130,10 +133,19 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** Answers what never became a message. */
-  #reject(code: number, why: string, raw: string): void {
+  #reject(code: number, why: string, raw: string, body?: unknown): void {
     const { host } = this.#options
     const entry = host.note({ transport: 'stdio', session: null, caller: '', method: null, headers: {}, raw })
-    host.noteEnd(entry, 'protocol_error', this.#write(anonymousError(code, why)))
+    const { id, ...withoutId } = anonymousError(code, why)
+    host.noteEnd(
+      entry,
+      'protocol_error',
+      this.#write(this.#isModern(body) ? withoutId : { ...withoutId, id }),
+    )
+  }
+
+  #isModern(body: unknown): boolean {
+    return (this.#options.host.revisions ?? LEGACY_REVISIONS).isModern(body, {})
   }
 
   /**

@@ -23,7 +23,7 @@ const host = new McpHost({
   nameOf: caller => caller,
   onError: error => process.stderr.write(`${error}\n`),
 })
-await host.mount(fixtureServer())
+await host.mount(fixtureServer(), { serverInfo: { name: 'fixture', version: '1' }, capabilities: {} })
 const endpoint = new McpEndpoint({
   host,
   machine: instance.machine,

@@ -7,6 +7,14 @@ import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
 import type { Accepted } from './rejection.js'
 
+/** The HTTP status that revision 2026-07-28 has for an error, by its code. */
+const MODERN_STATUS = new Map<number, number>([
+  [RpcCode.methodNotFound, 404],
+  [RpcCode.headerMismatch, 400],
+  [RpcCode.missingCapability, 400],
+  [RpcCode.unsupportedVersion, 400],
+])
+
 export interface PostReplyOptions {
   response: ServerResponse
   machine: Clock
@@ -15,6 +23,8 @@ export interface PostReplyOptions {
   expected: number
   /** Whether the body was a batch: a JSON answer is then an array. */
   batch: boolean
+  /** Whether the request is of the modern era, whose errors have a status of their own. */
+  modern: boolean
 }
 
 /**
@@ -29,8 +39,7 @@ export class PostReply implements Reply {
   readonly #answers: string[] = []
   #stream: SseStream | undefined
   #waiting: number
-  /** Whether the body was no request at all: HTTP calls that 400. */
-  #malformed = false
+  #status = 200
   #garbling: Garbling | undefined
 
   constructor(options: PostReplyOptions) {
@@ -65,7 +74,7 @@ export class PostReply implements Reply {
       this.#stream.sendJson(json)
     } else {
       this.#answers.push(json)
-      if ('error' in response && response.error.code === RpcCode.invalidRequest) this.#malformed = true
+      if ('error' in response) this.#status = this.#statusOf(response.error.code)
     }
     this.#settle()
     return bytes
@@ -76,6 +85,10 @@ export class PostReply implements Reply {
     this.#stream?.send(message)
   }
 
+  malformed(): void {
+    this.#status = 400
+  }
+
   abandon(): void {
     this.#settle()
   }
@@ -84,6 +97,13 @@ export class PostReply implements Reply {
   garbled(how: Garbling): Reply {
     this.#garbling = how
     return this
+  }
+
+  /** The status of an error. A legacy one has 200, unless the body was no request at all. */
+  #statusOf(code: number): number {
+    if (code === RpcCode.invalidRequest) return 400
+    if (!this.#options.modern) return this.#status
+    return MODERN_STATUS.get(code) ?? this.#status
   }
 
   #settle(): void {
@@ -101,7 +121,7 @@ export class PostReply implements Reply {
       return
     }
     const body = batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? '')
-    const status = this.#malformed && !batch ? 400 : 200
+    const status = batch ? 200 : this.#status
     if (this.#garbling !== undefined) {
       const headers = { 'Content-Type': 'application/json', ...this.#headers }
       sendGarbled(response, { status, headers, body }, this.#garbling)

@@ -22,7 +22,7 @@ async function askingServer(): Promise<string> {
     nameOf: caller => caller,
     onError: () => undefined,
   })
-  await host.mount(fixtureServer())
+  await host.mount(fixtureServer(), { serverInfo: { name: 'fixture', version: '1' }, capabilities: {} })
   const endpoint = new McpEndpoint({ host, machine, ids, log })
   const listener = await Listener.open({
     host: '127.0.0.1',
