@@ -17,6 +17,8 @@ export interface Conversation {
   readonly session: string | null
   /** The protocol revision that `initialize` agreed on; undefined before it. */
   version?: string
+  /** A modern request has come. Without `initialize`, such a client is told of changes by subscriptions alone. */
+  modern?: boolean
   /** Name and version of the client, as its `initialize` gave them. */
   client?: { name: string; version: string }
   /** The calls not yet answered, by the id their caller gave them; each with the one it has here. */

@@ -291,7 +291,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
 
   #broadcast(message: ServerMessage): void {
     for (const conversation of this.#conversations) {
-      if (conversation.version !== undefined) conversation.notify(message)
+      if (conversation.version !== undefined || conversation.modern !== true) conversation.notify(message)
     }
   }
 

@@ -79,6 +79,6 @@ export interface HostCore<Caller> {
   dismiss(call: Call<Caller>): void
   /** The call under way by the id that the host gave it. */
   callById(id: RequestId): Call<Caller> | undefined
-  /** Sends a message to each lasting conversation that `initialize` has opened. */
+  /** Sends a legacy message to each lasting conversation, but for those that are modern alone. */
   broadcast(message: ServerMessage): void
 }

@@ -32,6 +32,7 @@ export class StdioConversation<Caller> implements Conversation {
   readonly transport = 'stdio'
   readonly session = null
   version?: string
+  modern?: boolean
   readonly inflight = new Map<RequestId, Call<unknown>>()
   readonly #options: StdioOptions<Caller>
   readonly #reply: Reply

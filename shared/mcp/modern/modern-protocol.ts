@@ -93,6 +93,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
         this.#core.cancelByNotice(message.params, conversation)
       }
     } else if (refusal === undefined && isRequest(message)) {
+      conversation.modern = true
       const capabilities = metaOf(message)?.[MetaKey.capabilities]
       this.#core.start(message, incoming, entry, { capabilities: isObject(capabilities) ? capabilities : {} })
     } else {
