@@ -4,6 +4,7 @@ import { Listener } from '../../shared/http/listener.js'
 import { notFound } from '../../shared/http/not-found.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { modernFixture } from './fixture/modern.js'
 import { fixtureServer } from './fixture/server.js'
 
 /**
@@ -23,7 +24,7 @@ const host = new McpHost({
   nameOf: caller => caller,
   onError: error => process.stderr.write(`${error}\n`),
 })
-await host.mount(fixtureServer(), { serverInfo: { name: 'fixture', version: '1' }, capabilities: {} })
+await host.mount(fixtureServer(), modernFixture(host))
 const endpoint = new McpEndpoint({
   host,
   machine: instance.machine,

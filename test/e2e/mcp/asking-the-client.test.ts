@@ -8,6 +8,7 @@ import { Listener } from '../../../shared/http/listener.js'
 import { notFound } from '../../../shared/http/not-found.js'
 import { McpHost } from '../../../shared/mcp/host.js'
 import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
+import { modernFixture } from '../../conformance/fixture/modern.js'
 import { fixtureServer } from '../../conformance/fixture/server.js'
 import { rpc, send } from '../../support/clients/raw-http.js'
 
@@ -22,7 +23,7 @@ async function askingServer(): Promise<string> {
     nameOf: caller => caller,
     onError: () => undefined,
   })
-  await host.mount(fixtureServer(), { serverInfo: { name: 'fixture', version: '1' }, capabilities: {} })
+  await host.mount(fixtureServer(), modernFixture(host))
   const endpoint = new McpEndpoint({ host, machine, ids, log })
   const listener = await Listener.open({
     host: '127.0.0.1',
