@@ -168,11 +168,12 @@ export class HeldCalls<Caller> {
     this.#options = options
   }
 
-  /** The faults set for a call of a tool, by that tool's genuine name. */
+  /** The faults set for a request: by its method, and by the genuine name of the tool that it calls. */
   due({ method, caller, modern }: Call<Caller>, tool: unknown): Due | undefined {
     const { name, instance, nameOf } = this.#options
     const { faults, catalogue } = instance
-    if (!faults.any || method !== 'tools/call' || typeof tool !== 'string') return undefined
+    if (!faults.any) return undefined
+    if (method !== 'tools/call' || typeof tool !== 'string') return faults.due(name, undefined, method)
     return faults.due(name, catalogue.genuineName(name, nameOf(caller), tool, countedFor(modern)))
   }
 

@@ -343,7 +343,10 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     const layer = this.#layerOf(modern !== undefined)
     layer.answered(call, response)
     const written = layer.written(call, response)
-    const sent = typeof fault === 'object' && 'bytes' in fault ? sized(written, fault.bytes) : written
+    const sent =
+      typeof fault === 'object' && 'bytes' in fault
+        ? sized(written, fault.bytes, modern !== undefined)
+        : written
     this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(written))
   }
 

@@ -166,18 +166,27 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** Writes an answer spoilt: the nearest a pipe has to what is done to it over HTTP. */
-  #spoil(message: object, { kind }: Garbling, sending?: (bytes: number) => void): number {
+  #spoil(message: object, how: Garbling, sending?: (bytes: number) => void): number {
+    const { kind } = how
     const json = JSON.stringify(message)
     sending?.(Buffer.byteLength(json))
     const [first, second] = halves(json)
     // The answer is already what stands for a status.
     if (kind === 'status') return this.#write(message)
+    if (kind === 'raw') return this.#writeRaw(message, how)
     if (kind === 'json') this.#writeText(`${notJson(json)}\n`)
     // A line is the frame here.
     else if (kind === 'sse') this.#writeText(`${first}\n${second}\n`)
     else if (kind === 'gzip') this.#writeCompressed(json)
     else this.#cutOff(kind === 'truncated' ? first : '')
     return Buffer.byteLength(json)
+  }
+
+  /** A status or headers have no place here, which the message says. */
+  #writeRaw(message: object, { settled, body }: Extract<Garbling, { kind: 'raw' }>): number {
+    if (settled) return this.#write(message)
+    this.#writeText(`${body}\n`)
+    return Buffer.byteLength(body)
   }
 
   #writeCompressed(json: string): void {

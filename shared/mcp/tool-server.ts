@@ -88,10 +88,14 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
     handlers: new Map([
       [
         'tools/list',
-        async ({ caller }, params) => {
+        async (call, params) => {
           const { cursor } = params ?? {}
-          if (cursor === undefined || typeof cursor === 'string')
-            return list(host.nameOf(caller), cursor, 'alone')
+          const caller = host.nameOf(call.caller)
+          if (cursor === undefined || typeof cursor === 'string') {
+            // Read first: the list that is shown now may be the last one before an overlay takes effect.
+            const caching = catalogue.caching(host.name, caller, 'alone')
+            return { ...list(caller, cursor, 'alone'), ...caching }
+          }
           throw new McpError(
             ErrorCode.InvalidParams,
             `cursor is ${shown(cursor)}: send the text that a page gave`,

@@ -21,6 +21,9 @@ export type CatalogueSnapshot = readonly {
  */
 export type Counted = 'together' | 'alone'
 
+/** Changes of a list as a whole. */
+const OF_SERVER = ['add', 'page', 'ttlMs', 'cacheScope']
+
 /** Callers counted alone, for each overlay. Past it the count of the first is dropped. */
 const MAX_COUNTED_ALONE = 10_000
 
@@ -104,6 +107,23 @@ export class Catalogue {
     return { tools: items.map(({ listing }) => listing), ...defined({ nextCursor }) }
   }
 
+  /** How long, and for whom, a caller's list may be kept, as far as overlays say so. */
+  caching(
+    server: string,
+    caller: string,
+    counted: Counted = 'together',
+  ): { ttlMs?: number; cacheScope?: 'public' | 'private' } {
+    const rows = this.#rows.filter(
+      row => concerns(row.overlay, server, caller) && inEffectFor(row, caller, counted),
+    )
+    return Object.assign(
+      {},
+      ...rows.map(({ overlay: { do: change } }) =>
+        'ttlMs' in change || 'cacheScope' in change ? change : undefined,
+      ),
+    )
+  }
+
   /** The tool that goes by a name for a caller, hidden ones included. */
   find(server: string, caller: string, name: string, counted: Counted = 'together'): Overlaid | undefined {
     return this.#overlaid(server, caller, counted).find(({ listing }) => listing.name === name)
@@ -176,7 +196,7 @@ export class Catalogue {
 
   #requireTarget({ server, tool, do: change }: Overlay): void {
     const [kind = ''] = Object.keys(change)
-    const ofServer = 'add' in change || 'page' in change
+    const ofServer = OF_SERVER.some(own => own in change)
     if (ofServer === (tool === undefined)) {
       if (tool === undefined) this.#known.server(server)
       else this.#known.requireTool(server, tool)

@@ -233,7 +233,7 @@ export class McpEndpoint<Caller> implements HttpFace {
 
   /** A session exists from the moment its `initialize` is answered well. */
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
-    return {
+    const reply: Reply = {
       answer: (response, sending) => {
         if (!('result' in response)) {
           this.#host.leave(session, 'initialize failed')
@@ -250,8 +250,12 @@ export class McpEndpoint<Caller> implements HttpFace {
       },
       notify: message => posted.notify(message),
       abandon: () => posted.abandon(),
-      garbled: how => posted.garbled(how),
+      garbled(how) {
+        posted.garbled(how)
+        return reply
+      },
     }
+    return reply
   }
 
   async #get(exchange: Exchange): Promise<void> {

@@ -15,6 +15,9 @@ const MODERN_STATUS = new Map<number, number>([
   [RpcCode.unsupportedVersion, 400],
 ])
 
+/** What is done to an answer that needs a status of its own. */
+const SETTLED = new Set<Garbling['kind'] | undefined>(['status', 'raw'])
+
 export interface PostReplyOptions {
   response: ServerResponse
   machine: Clock
@@ -55,8 +58,8 @@ export class PostReply implements Reply {
   /** Answers as a stream from here on, if the caller takes one and nothing has been sent. */
   stream(): void {
     const { response, machine, accepted } = this.#options
-    // A stream would have its status settled.
-    if (!accepted.sse || response.headersSent || this.#garbling?.kind === 'status') return
+    // A stream would have its status and headers settled.
+    if (!accepted.sse || response.headersSent || SETTLED.has(this.#garbling?.kind)) return
     this.#stream ??= new SseStream(response, machine, this.#headers, this.#garbling?.kind === 'gzip')
   }
 
@@ -156,6 +159,9 @@ function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAn
     case 'status':
       send(how.status, how.body, { 'Content-Type': how.type })
       return
+    case 'raw':
+      sendRaw(response, how, headers)
+      return
     case 'json':
       send(status, notJson(body))
       return
@@ -170,6 +176,20 @@ function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAn
       response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) })
       response.write(halves(body)[0], () => response.destroy())
   }
+}
+
+/** Sends a raw answer. Its own headers go before the usual ones, whatever their case. */
+function sendRaw(
+  response: ServerResponse,
+  { status, headers: own, body }: Extract<Garbling, { kind: 'raw' }>,
+  usual: OutgoingHttpHeaders,
+): void {
+  const named = new Set(Object.keys(own).map(name => name.toLowerCase()))
+  if (named.has('transfer-encoding')) named.add('content-length')
+  const rest = Object.entries({ ...usual, 'Content-Length': Buffer.byteLength(body) }).filter(
+    ([name]) => !named.has(name.toLowerCase()),
+  )
+  response.writeHead(status, { ...Object.fromEntries(rest), ...own }).end(body)
 }
 
 /** Sends the last answer on a stream spoilt, and ends that; compression and another status have begun with it, if at all. */
