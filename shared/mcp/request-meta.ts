@@ -1,5 +1,5 @@
 import { isObject } from '../util/is-object.js'
-import { shown } from '../util/shown.js'
+import { cut, shown } from '../util/shown.js'
 import { isRequestId } from './messages.js'
 import { MetaKey } from './revisions.js'
 
@@ -11,11 +11,19 @@ export interface ClientInfo {
 
 const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 
+/** The journal keeps no more of a name, a version or a revision: they are not counted among its bytes. */
+const MAX_NAME_CHARS = 200
+
+/** A revision as the journal keeps it; null for a value that is no text. */
+export function notedRevision(value: unknown): string | null {
+  return typeof value === 'string' ? cut(value, MAX_NAME_CHARS) : null
+}
+
 /** Undefined for a value that does not have both members. */
 export function readClient(value: unknown): ClientInfo | undefined {
   if (!isObject(value) || typeof value.name !== 'string' || typeof value.version !== 'string')
     return undefined
-  return { name: value.name, version: value.version }
+  return { name: cut(value.name, MAX_NAME_CHARS), version: cut(value.version, MAX_NAME_CHARS) }
 }
 
 /** The `_meta` of a message; undefined if it has none that can be read. */

@@ -21,7 +21,7 @@ import {
 } from '../messages.js'
 import { differingHeaders } from '../mirrored-headers.js'
 import type { Arrived, Examined, HostCore, ProtocolLayer } from '../protocol-layer.js'
-import { readClient } from '../request-meta.js'
+import { notedRevision, readClient } from '../request-meta.js'
 import type { Revisions } from '../revisions.js'
 import { AskedClients } from './asked-clients.js'
 import { SdkLink } from './sdk-link.js'
@@ -81,7 +81,7 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     if (isInitialize(message)) {
       const { protocolVersion: wanted, clientInfo } = message.params
       return {
-        protocol: typeof wanted === 'string' ? wanted : null,
+        protocol: notedRevision(wanted),
         client: readClient(clientInfo) ?? null,
         mismatch,
       }

@@ -14,7 +14,7 @@ import {
 } from '../messages.js'
 import { type Mismatch, mismatches, VERSION_HEADER, versionMismatch } from '../mirrored-headers.js'
 import type { Arrived, Examined, HostCore, ProtocolLayer, RequestHandler } from '../protocol-layer.js'
-import { metaFault, metaOf, readClient, versionFault } from '../request-meta.js'
+import { metaFault, metaOf, notedRevision, readClient, versionFault } from '../request-meta.js'
 import { MetaKey, type Revisions } from '../revisions.js'
 import { inputRefusal } from './input-required.js'
 import { Subscriptions } from './subscriptions.js'
@@ -78,7 +78,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     const version = meta?.[MetaKey.version] ?? headers['mcp-protocol-version']
     const mismatched = this.#mismatches(arrived)
     return {
-      protocol: typeof version === 'string' ? version : null,
+      protocol: notedRevision(version),
       client: readClient(meta?.[MetaKey.client]) ?? null,
       mismatch: mismatched.map(({ header }) => header),
       refusal: this.#refusalOf(message, meta, mismatched),

@@ -279,3 +279,12 @@ it('a legacy request refused for its version keeps its tool and body', async () 
     },
   ])
 })
+
+it('the journal cuts long names of clients and revisions', async () => {
+  const { safebot, journal } = await startUnderstudy()
+  const long = 'x'.repeat(10_000)
+  const meta = { protocolVersion: long, clientInfo: { name: long, version: long } }
+  await sendModern(safebot.mcpUrl, modernRpc('tools/list', {}, 7, meta))
+  const kept = `${'x'.repeat(200)}…`
+  expect(journal.entries()).toMatchObject([{ protocol: kept, client: { name: kept, version: kept } }])
+})
