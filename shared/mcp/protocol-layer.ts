@@ -27,7 +27,7 @@ export interface Arrived<Caller> {
   readonly caller?: Caller
 }
 
-/** What an era makes of a message: what the journal notes, and why the message is refused, if it is. */
+/** The findings of an era about a message: notes for the journal, and a refusal if the message is not taken in. */
 export interface Examined extends ProtocolNotes {
   readonly refusal?: JSONRPCErrorResponse | undefined
 }
@@ -55,7 +55,7 @@ export interface ProtocolLayer<Caller> {
   close(): Promise<void>
 }
 
-/** What an era asks of the host that it belongs to. */
+/** The parts of a host that its two layers use. */
 export interface HostCore<Caller> {
   readonly handlers: ReadonlyMap<string, RequestHandler<Caller>>
   /** Takes in a request: gives it an id of its own, has a due fault come, and has its era run it. */

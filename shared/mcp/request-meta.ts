@@ -32,7 +32,7 @@ export function metaOf(message: unknown): Record<string, unknown> | undefined {
   return message.params._meta
 }
 
-/** What is wrong with the version in the `_meta` of a request; undefined if it is a text. */
+/** Says why the `_meta` of a request has no readable version; undefined if it has one. */
 export function versionFault(params: unknown): string | undefined {
   if (params !== undefined && !isObject(params)) return `params is ${shown(params)}: send an object`
   const meta = params?._meta
@@ -42,7 +42,7 @@ export function versionFault(params: unknown): string | undefined {
   return memberFault(meta, MetaKey.version, 'a text', value => typeof value === 'string')
 }
 
-/** What else is wrong with the `_meta` of a request; undefined if nothing is. */
+/** Says why the rest of the `_meta` of a request is refused; undefined if it is not. */
 export function metaFault(meta: Record<string, unknown>): string | undefined {
   return (
     memberFault(meta, MetaKey.capabilities, 'an object', isObject) ??

@@ -3,7 +3,7 @@ import { runSuite, type ScenarioResult } from './suite.js'
 
 interface Revision {
   name: string
-  /** What holds of any server, whatever it offers; the other scenarios look for fixtures of the suite. */
+  /** Scenarios for any server. The other ones look for fixtures of the suite. */
   generic: readonly string[]
   /** How many scenarios the suite has, extensions aside: fewer would mean that it did not run them all. */
   scenarios: number

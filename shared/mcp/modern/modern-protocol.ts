@@ -9,6 +9,7 @@ import {
   isNotification,
   isRequest,
   isRequestId,
+  isResponse,
   type JsonRpcResponse,
   RpcCode,
 } from '../messages.js'
@@ -19,7 +20,7 @@ import { MetaKey, type Revisions } from '../revisions.js'
 import { inputRefusal } from './input-required.js'
 import { Subscriptions } from './subscriptions.js'
 
-/** What a server says of itself. */
+/** The description that a server gives of itself, and the handlers of its modern requests. */
 export interface ServerOffer<Caller> {
   serverInfo: { name: string; version: string }
   capabilities: Readonly<Record<string, unknown>>
@@ -92,6 +93,9 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
       if (message.method === 'notifications/cancelled') {
         this.#core.cancelByNotice(message.params, conversation)
       }
+    } else if (isResponse(message) && conversation.transport !== 'http') {
+      // On a pipe a response gets no answer, though no modern client has one to send.
+      this.#core.accept(entry)
     } else if (refusal === undefined && isRequest(message)) {
       conversation.modern = true
       const capabilities = metaOf(message)?.[MetaKey.capabilities]

@@ -9,7 +9,7 @@ const STATE_TTL_MS = 10 * 60_000
 
 /** The request that a state belongs to. */
 export interface StateOwner {
-  /** Who calls, as the journal names it. */
+  /** The journal's name for the caller. */
   caller: string
   method: string
   params: Readonly<Record<string, unknown>> | undefined
@@ -38,9 +38,11 @@ export class RequestStates {
   }
 
   /**
+   * Reads a state.
+   *
    * @param state as the client sent it
    * @returns the value that was sealed; undefined without a state
-   * @throws McpError -32602 for a state that was changed, has expired or belongs to another caller or request
+   * @throws McpError -32602 for a state that was changed, has expired, or belongs to another request or caller
    */
   open(state: unknown, owner: StateOwner): unknown {
     if (state === undefined) return undefined

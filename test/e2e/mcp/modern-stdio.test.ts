@@ -125,6 +125,7 @@ describe('a pipe', () => {
 
   it('of a modern server refuses initialize, and names its revisions', async () => {
     const { say, heard } = await start([MODERN])
+    say({ jsonrpc: '2.0', id: 9, result: {} })
     say(initialize())
     say(rpc('tools/list', {}, 2))
     expect(await heard(2)).toMatchObject([
