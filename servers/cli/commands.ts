@@ -21,6 +21,7 @@ export const INSTANCE_OPTIONS = [
   'clock',
   'seed',
   'contract',
+  'protocol',
   'world',
   'store',
   'journal',

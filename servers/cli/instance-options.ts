@@ -12,14 +12,14 @@ import type { Values } from './options.js'
 import { UsageError } from './usage-error.js'
 
 /**
- * The options that every server takes: clock, seed, contract, journal, stamp, store.
+ * The options that every server takes: clock, seed, contract, protocol, journal, stamp, store.
  *
  * @throws UsageError for --journal-sync without a file; Refusal `bad_store`
  */
 export function instanceOptions(
   options: Values<(typeof INSTANCE_OPTIONS)[number]>,
 ): UnderstudyOptions & { contract: ContractName } {
-  const { store, seed, clock, journal: journalFile, 'journal-sync': journalSync } = options
+  const { store, seed, clock, protocol, journal: journalFile, 'journal-sync': journalSync } = options
   if (journalSync && journalFile === undefined) {
     throw new UsageError('--journal-sync has no file', 'name one: --journal FILE')
   }
@@ -32,7 +32,7 @@ export function instanceOptions(
     // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
     onCrash: () => process.exit(70),
     // Without a clock, the store decides.
-    ...defined({ clock, seed }),
+    ...defined({ clock, seed, protocol }),
     ...(journalFile !== undefined && { journalFile, journalSync }),
   }
 }

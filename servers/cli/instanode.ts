@@ -1,5 +1,6 @@
 import type { Instance } from '../../shared/instance.js'
 import { defined } from '../../shared/util/defined.js'
+import type { RemoteOptions } from '../instanode/client/index.js'
 import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { createInstance } from '../understudy/instance.js'
@@ -16,16 +17,19 @@ export async function instanode(args: Args): Promise<void> {
   const { options: given } = args
   const { http: port } = given
   const common = instanceOptions(given)
+  const { contract, protocol } = common
   const base = serviceElsewhere(args)
   if (base === undefined) {
     const world = await worldOption(given)
-    const options = { contract: common.contract, world, ...databaseOptions(given) }
+    const options = { contract, ...defined({ protocol }), world, ...databaseOptions(given) }
     await checkBesideStore({ ...options, ...defined({ store: common.store }) })
     const instance = await createInstance(await withStore(common))
     await within(instance, () => runHere(given, instance, port, options))
   } else {
     const instance = await createInstance(await withStore(common))
-    await within(instance, () => runAsClient(given, instance, port, { base, contract: common.contract }))
+    await within(instance, () =>
+      runAsClient(given, instance, port, { base, contract, ...defined({ protocol }) }),
+    )
   }
 }
 
@@ -60,7 +64,7 @@ async function runAsClient(
   given: Args['options'],
   instance: Instance,
   port: number | undefined,
-  options: { base: string; contract: InstanodeOptions['contract'] & string },
+  options: RemoteOptions,
 ): Promise<void> {
   const { RemoteInstanode } = await import('../instanode/client/index.js')
   const instanode = await RemoteInstanode.create(instance, options)

@@ -1,5 +1,6 @@
 import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
+import { readRevisions } from '../../shared/mcp/revisions.js'
 import { closestName } from '../../shared/util/closest-name.js'
 import { APPROVAL_TTL_MS, HANDLE_POLICIES } from '../gateway/options.js'
 import { readHeaderLine, readUpstreamUrl } from '../gateway/upstream-options.js'
@@ -84,6 +85,12 @@ export const OPTIONS = {
     default: 'documented',
     read: oneOf(CONTRACT_NAMES),
     help: 'documented, or observed',
+  },
+  protocol: {
+    argument: 'REVISIONS',
+    otherwise: 'all',
+    read: checkedBy(readRevisions),
+    help: 'MCP revisions to speak, with commas between them: 2026-07-28, 2025-11-25 and earlier ones',
   },
   world: {
     argument: 'WORLD',

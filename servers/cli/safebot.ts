@@ -18,7 +18,8 @@ export async function safebot({ options: given, given: set }: Args): Promise<voi
   const common = instanceOptions(given)
   const where = bases(given)
   if (where.connect !== undefined) refuseOptions(set, ['world', 'store'], 'a service that runs elsewhere')
-  const options = { contract: common.contract, world: await worldOption(given), ...where }
+  const { contract, protocol } = common
+  const options = { contract, ...defined({ protocol }), world: await worldOption(given), ...where }
   const instance = await createInstance(await withStore(common))
   await within(instance, async () => {
     if (port !== undefined) {

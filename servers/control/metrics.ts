@@ -40,12 +40,12 @@ export async function exposed({
     labels: {},
     value: instance.journal.dropped,
   })
-  for (const { server, tool, hits } of instance.faults.list()) {
+  for (const { server, tool, method = '', hits } of instance.faults.list()) {
     figures.add({
       name: 'fault_hits',
       kind: 'gauge',
       about: 'How often the faults that are set now were carried out',
-      labels: { server, tool },
+      labels: { server, ...(tool === undefined ? { method } : { tool }) },
       value: hits,
     })
   }

@@ -6,6 +6,7 @@ import type { ContractName } from '../../shared/contract.js'
 import type { ControlledInstanode, Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
+import { readRevisions } from '../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { defined } from '../../shared/util/defined.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
@@ -186,7 +187,7 @@ export class Instanode {
   }
 }
 
-/** Puts the parts of a server together. @throws Refusal if there can be no databases */
+/** Puts the parts of a server together. @throws Refusal if there can be no databases, or for such a revision */
 async function assemble(instance: Instance, options: InstanodeOptions): Promise<Parts> {
   const opened = await openDatabases(instance, options)
   try {
@@ -204,6 +205,7 @@ async function assembleOn(
 ): Promise<Parts> {
   const { contract: contractName = 'documented', hostility = {} } = options
   const { clock, machine, ids, log } = instance
+  const revisions = readRevisions(options.protocol)
   const contract = contractOf(contractName)
   // Receivers are made before their base is known.
   const base = { url: DEFAULT_BASE }
@@ -220,7 +222,7 @@ async function assembleOn(
   })
   const service = hostileService(local, hostility)
   const nameOf = ({ bearer }: Caller) => local.accounts.nameOf(bearer)
-  const host = await createMcp({ instance, service, contract, nameOf })
+  const host = await createMcp({ instance, revisions, service, contract, nameOf })
   const { requestLimit: limit = contract.limitsRequests ? REQUEST_LIMIT : 'none' } = options
   const requestLimit = limit === 'none' ? undefined : limit
   const requests =

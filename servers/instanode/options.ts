@@ -17,6 +17,8 @@ export interface StdioIdentity {
 export interface InstanodeOptions extends DatabasesOptions {
   /** Default `documented`. */
   contract?: ContractName
+  /** The MCP revisions to speak over HTTP and stdio: a list, or a text with commas. Default: all. */
+  protocol?: string | readonly string[]
   /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
   requestLimit?: RequestLimit | 'none'
   /** What an attack profile has it do wrong. Default: nothing. */

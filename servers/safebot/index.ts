@@ -4,6 +4,7 @@ import type { ContractName } from '../../shared/contract.js'
 import type { ControlledServer, Instance } from '../../shared/instance.js'
 import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
+import { readRevisions } from '../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
 import { defined } from '../../shared/util/defined.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
@@ -216,8 +217,9 @@ class Remote {
   }
 }
 
-/** Puts the parts of a server together. @throws StoreUnavailable */
+/** Puts the parts of a server together. @throws StoreUnavailable; Refusal `bad_protocol` */
 async function assemble(instance: Instance, options: SafebotOptions): Promise<Parts> {
+  const revisions = readRevisions(options.protocol)
   const { contract: contractName = 'documented', hostility = {}, connect, base = DEFAULT_BASE } = options
   const { clock, machine } = instance
   const contract = contractOf(contractName)
@@ -232,6 +234,7 @@ async function assemble(instance: Instance, options: SafebotOptions): Promise<Pa
     instance,
     agents,
     hostility,
+    revisions,
     urls,
     contract,
     serviceOf: async ({ here, base }) =>

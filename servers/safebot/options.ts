@@ -18,6 +18,8 @@ export interface StdioIdentity {
 export interface SafebotOptions {
   /** Default `documented`. */
   contract?: ContractName
+  /** The MCP revisions to speak over HTTP and stdio: a list, or a text with commas. Default: all. */
+  protocol?: string | readonly string[]
   /** Origin of the rooms made here. Default: where it listens, else {@link DEFAULT_BASE}. */
   base?: string
   /**

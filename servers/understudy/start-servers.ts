@@ -32,9 +32,12 @@ export interface RunningSafebot extends RunningServer {
   roomUrl: Safebot['roomUrl']
 }
 
-export type InstanodeStartOptions = Pick<InstanodeOptions, 'contract' | 'databases' | 'dataDirectory'>
+export type InstanodeStartOptions = Pick<
+  InstanodeOptions,
+  'contract' | 'protocol' | 'databases' | 'dataDirectory'
+>
 
-export type SafebotStartOptions = Pick<SafebotOptions, 'contract'>
+export type SafebotStartOptions = Pick<SafebotOptions, 'contract' | 'protocol'>
 
 interface StartRequest<StartOptions, Hostility> {
   instance: Instance
@@ -56,10 +59,10 @@ export async function startInstanode({
 }: StartRequest<InstanodeStartOptions, InstanodeHostility>): Promise<
   Started<RunningInstanode, ControlledInstanode<InstanodeView>>
 > {
-  const { contract, databases, dataDirectory } = options
+  const { contract, protocol, databases, dataDirectory } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, port), {
     world,
-    ...defined({ contract, databases, dataDirectory, hostility }),
+    ...defined({ contract, protocol, databases, dataDirectory, hostility }),
   })
   return {
     running: {
@@ -85,10 +88,10 @@ export async function startSafebot({
 }: StartRequest<SafebotStartOptions, SafebotHostility>): Promise<
   Started<RunningSafebot, ControlledServer<SafebotView>>
 > {
-  const { contract } = options
+  const { contract, protocol } = options
   const { safebot, url } = await Safebot.listen(instance, listenOptions(options, port), {
     world,
-    ...defined({ contract, hostility }),
+    ...defined({ contract, protocol, hostility }),
   })
   return {
     running: {

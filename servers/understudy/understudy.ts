@@ -52,6 +52,7 @@ const COMMON: OptionNames<CommonOptions & SafebotStartOptions> = {
   world: true,
   gateways: true,
   contract: true,
+  protocol: true,
   clock: true,
   seed: true,
   store: true,

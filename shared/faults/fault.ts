@@ -5,6 +5,33 @@ import { oneKind, strict } from '../util/check.js'
 const SMALLEST_BYTES = 128
 const LARGEST_BYTES = 64 * 1024 * 1024
 
+/** A raw body is at most so long. */
+const LARGEST_RAW_BYTES = 8 * 1024 * 1024
+
+/** The requests that a fault can name by their method. */
+export const FAULTABLE_METHODS = [
+  'initialize',
+  'ping',
+  'server/discover',
+  'subscriptions/listen',
+  'tools/call',
+  'tools/list',
+] as const
+
+const status = z.int().min(200).max(599)
+
+/** A field name of RFC 9110. */
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'a header name is a token of RFC 9110')
+
+const headerValue = z
+  .string()
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'a header value has no line break and no control character')
+
+const rawBody = z.string().refine(body => Buffer.byteLength(body) <= LARGEST_RAW_BYTES, {
+  error: ({ input }) =>
+    `a raw body has at most 8 MiB, and this one has ${Buffer.byteLength(String(input))} bytes`,
+})
+
 const on = z.literal(true)
 
 /** On which of the calls that match it a fault comes: they are counted from 1. */
@@ -19,9 +46,11 @@ const when = oneKind('when', {
 const action = oneKind('fault', {
   delayMs: strict({ delayMs: z.int().min(0) }),
   toolError: strict({ toolError: z.string() }),
-  rpcError: strict({ rpcError: strict({ code: z.int(), message: z.string() }) }),
+  rpcError: strict({
+    rpcError: strict({ code: z.int(), message: z.string(), data: z.unknown().exactOptional() }),
+  }),
   httpStatus: strict({
-    httpStatus: z.int().min(200).max(599),
+    httpStatus: status,
     body: z.union([z.string(), z.record(z.string(), z.unknown())]).exactOptional(),
   }),
   hang: strict({ hang: on }),
@@ -30,18 +59,30 @@ const action = oneKind('fault', {
   bytes: strict({ bytes: z.int().min(SMALLEST_BYTES).max(LARGEST_BYTES) }),
   malformed: strict({ malformed: z.enum(['json', 'sse', 'truncated']) }),
   gzip: strict({ gzip: on }),
+  raw: strict({
+    raw: strict({
+      status: status.exactOptional().describe('over HTTP; 200 if not given'),
+      headers: z.record(headerName, headerValue).exactOptional().describe('over HTTP'),
+      body: rawBody.describe('{{id}} in it stands for the id of the request'),
+    }),
+  }),
 })
 
-/** Trouble to come, on certain calls of a tool. */
+/** Trouble to come, on certain calls of a tool, or on certain requests of a method. */
 export const faultSchema = strict({
   server: z.string(),
-  tool: z.string().describe('its genuine name, or * for every call of a tool'),
+  tool: z.string().exactOptional().describe('its genuine name, or * for every call of a tool'),
+  method: z
+    .enum([...FAULTABLE_METHODS, '*'])
+    .exactOptional()
+    .describe('in place of tool: requests of this method, or * for every request'),
   when,
   do: action,
 })
 
 export type Fault = z.infer<typeof faultSchema>
 export type FaultAction = Fault['do']
+export type RawAnswer = Extract<FaultAction, { raw: unknown }>['raw']
 
 /** Whether a fault comes on the `count`-th call that matches it. */
 export function isDue(when: Fault['when'], count: number): boolean {
@@ -49,4 +90,21 @@ export function isDue(when: Fault['when'], count: number): boolean {
   if ('first' in when) return count <= when.first
   if ('every' in when) return count % when.every === 0
   return true
+}
+
+/** The requests that a fault is for, in words. */
+export function targetOf({ tool, method }: Pick<Fault, 'tool' | 'method'>): string {
+  return tool ?? method ?? ''
+}
+
+/** Why a fault that is well-formed cannot be; undefined if it can. */
+export function faultFlaw({ tool, method, do: act }: Fault): string | undefined {
+  if ((tool === undefined) === (method === undefined)) {
+    return tool === undefined
+      ? 'names neither a tool nor a method'
+      : 'names a tool and a method: name one of them'
+  }
+  if (method === undefined || method === 'tools/call') return undefined
+  if ('toolError' in act) return `toolError is an answer to tools/call, not to ${method}: take rpcError`
+  return 'bytes' in act ? `bytes pads an answer to tools/call, not to ${method}: take raw` : undefined
 }

@@ -6,6 +6,8 @@ export type Garbling =
   | { kind: 'drop' }
   /** HTTP answers with this instead. */
   | { kind: 'status'; status: number; body: string; type: string }
+  /** This instead, to the byte. `settled`: it has a status or headers, and is for HTTP alone. */
+  | { kind: 'raw'; settled: boolean; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** What was promised to be JSON is none. */
   | { kind: 'json' }
   /** The frame around the message is broken. */
@@ -15,16 +17,30 @@ export type Garbling =
   /** Compressed, whatever the caller takes. */
   | { kind: 'gzip' }
 
-/** What a fault does to the answer on its way out; undefined for one that leaves that alone. */
-export function garblingOf(act: FaultAction): Garbling | undefined {
+/**
+ * What a fault does to the answer on its way out; undefined for one that leaves that alone.
+ *
+ * @param id of the request
+ */
+export function garblingOf(act: FaultAction, id: string | number): Garbling | undefined {
   if ('drop' in act) return { kind: 'drop' }
   if ('malformed' in act) return { kind: act.malformed }
   if ('gzip' in act) return { kind: 'gzip' }
+  if ('raw' in act) {
+    const { status = 200, headers = {} } = act.raw
+    const settled = act.raw.status !== undefined || act.raw.headers !== undefined
+    return { kind: 'raw', settled, status, headers, body: rawBodyOf(act.raw.body, id) }
+  }
   if (!('httpStatus' in act)) return undefined
   const { httpStatus, body = '' } = act
   return typeof body === 'string'
     ? { kind: 'status', status: httpStatus, body, type: 'text/plain; charset=utf-8' }
     : { kind: 'status', status: httpStatus, body: JSON.stringify(body), type: 'application/json' }
+}
+
+/** A raw body under the id of a request. */
+export function rawBodyOf(body: string, id: string | number): string {
+  return body.replaceAll('{{id}}', () => JSON.stringify(id))
 }
 
 /** Not JSON for any reader, however lenient. */

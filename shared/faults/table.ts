@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Refusal } from '../errors.js'
 import { checked } from '../util/check.js'
 import type { KnownTools } from '../util/known-tools.js'
-import { type Fault, type FaultAction, faultSchema, isDue } from './fault.js'
+import { type Fault, type FaultAction, faultFlaw, faultSchema, isDue, targetOf } from './fault.js'
 
 /** A fault, and how often it has been carried out. */
 export type FaultStatus = Fault & { hits: number }
@@ -49,8 +49,11 @@ export class FaultTable {
    */
   set(faults: readonly Fault[]): void {
     const read = checked(z.array(faultSchema), faults, 'bad_fault', 'faults')
-    for (const { server, tool } of read) {
-      if (tool === '*') this.#known.server(server)
+    for (const [index, fault] of read.entries()) {
+      const flaw = faultFlaw(fault)
+      if (flaw !== undefined) throw new Refusal('bad_fault', `faults[${index}] ${flaw}`)
+      const { server, tool } = fault
+      if (tool === undefined || tool === '*') this.#known.server(server)
       else this.#known.requireTool(server, tool)
     }
     this.#rows = read.map(fault => ({ fault, seen: 0, hits: 0 }))
@@ -83,9 +86,19 @@ export class FaultTable {
     this.#rows = structuredClone([...snapshot])
   }
 
-  /** What is to be done to a call that has just arrived; it is counted. */
-  due(server: string, tool: string): Due | undefined {
-    return this.#due(this.#matching(server, tool))
+  /**
+   * What is to be done to a request that has just arrived; it is counted.
+   *
+   * @param tool by its genuine name; undefined for a request that calls none
+   */
+  due(server: string, tool: string | undefined, method = 'tools/call'): Due | undefined {
+    return this.#due(
+      this.#rows.filter(({ fault }) => {
+        if (fault.server !== server) return false
+        if (fault.method !== undefined) return fault.method === method || fault.method === '*'
+        return tool !== undefined && (fault.tool === tool || fault.tool === '*')
+      }),
+    )
   }
 
   /**
@@ -94,16 +107,13 @@ export class FaultTable {
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined
-    const rows = this.#matching(server, tool).filter(
-      ({ fault }) => fault.tool === tool && ('toolError' in fault.do || 'httpStatus' in fault.do),
+    const rows = this.#rows.filter(
+      ({ fault }) =>
+        fault.server === server &&
+        fault.tool === tool &&
+        ('toolError' in fault.do || 'httpStatus' in fault.do),
     )
     return this.#due(rows)?.act
-  }
-
-  #matching(server: string, tool: string): Row[] {
-    return this.#rows.filter(
-      ({ fault }) => fault.server === server && (fault.tool === tool || fault.tool === '*'),
-    )
   }
 
   #due(rows: readonly Row[]): Due | undefined {
@@ -122,7 +132,7 @@ export class FaultTable {
 }
 
 function inWords({ fault, seen }: Row): string {
-  const { server, tool, when, do: act } = fault
+  const { server, when, do: act } = fault
   const calls = `${seen} ${seen === 1 ? 'call' : 'calls'} matched`
-  return `\n  ${server} ${tool} ${JSON.stringify(when)} ${JSON.stringify(act)}: ${calls}`
+  return `\n  ${server} ${targetOf(fault)} ${JSON.stringify(when)} ${JSON.stringify(act)}: ${calls}`
 }

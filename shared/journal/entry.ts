@@ -14,6 +14,18 @@ export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 /** Bodies of more bytes are kept outside of V8's heap. For smaller ones a string is cheaper. */
 const LARGE_BYTES = 64 * 1024
 
+/** What the journal notes about the protocol of a request. */
+export interface ProtocolNotes {
+  /** The MCP revision that it names, or that its session has agreed on; null if there is none. */
+  readonly protocol: string | null
+  /** Name and version of the client, as it gives them itself; null if it has not. */
+  readonly client: { readonly name: string; readonly version: string } | null
+  /** The `Mcp-*` headers that are missing or differ from the body, as the specification spells them. */
+  readonly mismatch: readonly string[]
+}
+
+const NO_NOTES: ProtocolNotes = { protocol: null, client: null, mismatch: [] }
+
 /** What is known when a request arrives. */
 export interface Arrival {
   server: string
@@ -34,6 +46,8 @@ export interface Arrival {
   raw: string
   /** Which message of the batch in `raw`, from 0; undefined if `raw` is no batch. */
   batchIndex?: number | undefined
+  /** Default: nothing to note, as for a request to an HTTP API. */
+  notes?: ProtocolNotes
 }
 
 /** Where and when an entry was opened. */
@@ -61,6 +75,7 @@ export class JournalEntry implements EntryOrigin {
   readonly tool: string | null
   readonly headers: IncomingHttpHeaders
   readonly requestBytes: number
+  readonly notes: ProtocolNotes
   /** The journal's count of changes when this one was opened or, later, ended. */
   changed = 0
   readonly #batchIndex: number | undefined
@@ -94,6 +109,7 @@ export class JournalEntry implements EntryOrigin {
     this.#raw = arrival.raw
     this.#batchIndex = arrival.batchIndex
     this.requestBytes = Buffer.byteLength(arrival.raw)
+    this.notes = arrival.notes ?? NO_NOTES
   }
 
   /** The instance's clock, ISO 8601: written out when asked for, since most entries are never read. */
@@ -125,6 +141,18 @@ export class JournalEntry implements EntryOrigin {
    */
   get arguments(): unknown {
     return this.#released ? this.#argumentsInRaw() : this.#arguments
+  }
+
+  get protocol(): string | null {
+    return this.notes.protocol
+  }
+
+  get client(): ProtocolNotes['client'] {
+    return this.notes.client
+  }
+
+  get mismatch(): readonly string[] {
+    return this.notes.mismatch
   }
 
   /** The exact request body. */
@@ -163,12 +191,12 @@ export class JournalEntry implements EntryOrigin {
    * @param seq it has in this one
    */
   static from(
-    { at, wall, argsHash, trace, outcome, durationMs, ...arrival }: EntryJson,
+    { at, wall, argsHash, trace, outcome, durationMs, protocol, client, mismatch, ...arrival }: EntryJson,
     seq: number,
   ): JournalEntry {
     const entry = new JournalEntry(
       { seq, instance: arrival.instance, atMs: Date.parse(at), startedMs: Date.parse(wall) },
-      arrival,
+      { ...arrival, notes: { protocol, client, mismatch } },
     )
     entry.#hash = argsHash
     entry.#trace = trace
@@ -211,6 +239,9 @@ export class JournalEntry implements EntryOrigin {
       responseBytes: this.#responseBytes,
       raw: this.raw,
       trace: this.trace,
+      protocol: this.protocol,
+      client: this.client,
+      mismatch: [...this.mismatch],
     }
   }
 
@@ -289,6 +320,12 @@ export const entryJson = z
     responseBytes: z.int(),
     raw: z.string().describe('the exact request body'),
     trace: z.string().nullable().describe('the trace id of its W3C traceparent'),
+    protocol: z.string().nullable().describe('the MCP revision that it names, or that its session agreed on'),
+    client: z
+      .strictObject({ name: z.string(), version: z.string() })
+      .nullable()
+      .describe('as the client gives them itself'),
+    mismatch: z.array(z.string()).describe('Mcp-* headers that are missing or differ from the body'),
   })
   .meta({ id: 'JournalEntry' })
 

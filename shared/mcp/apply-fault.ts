@@ -1,6 +1,6 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../clock/clock.js'
-import type { FaultAction } from '../faults/fault.js'
+import type { FaultAction, RawAnswer } from '../faults/fault.js'
 import { garblingOf } from '../faults/garbling.js'
 import type { Due } from '../faults/table.js'
 import { isObject } from '../util/is-object.js'
@@ -24,7 +24,7 @@ export interface Ways {
  */
 export function meet(call: Troubled, { delayMs, act }: Due, clock: Clock, ways: Ways): void {
   call.fault = act ?? 'delayed'
-  const garbling = act && garblingOf(act)
+  const garbling = act && garblingOf(act, call.callerId)
   // Before the delay: once a stream has begun it is too late for another status or encoding.
   if (garbling !== undefined) call.reply = call.reply.garbled(garbling)
   const goOn = () => {
@@ -50,15 +50,25 @@ export function meet(call: Troubled, { delayMs, act }: Due, clock: Clock, ways: 
  */
 function insteadOf(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
-  if ('rpcError' in act) return errorResponse(id, act.rpcError.code, act.rpcError.message)
+  if ('rpcError' in act) return errorResponse(id, act.rpcError.code, act.rpcError.message, act.rpcError.data)
   if ('httpStatus' in act) {
     const body = typeof act.body === 'string' ? act.body : JSON.stringify(act.body)
     return errorResponse(id, RpcCode.transport, `HTTP ${act.httpStatus}${body ? `: ${body}` : ''}`)
   }
+  if ('raw' in act) return rawAnswer(act.raw, id)
   if ('drop' in act && act.drop === 'before') {
     return errorResponse(id, RpcCode.transport, 'the connection was cut')
   }
   return undefined
+}
+
+/** Over HTTP its reply sends the raw body. Other ways in have no status and no headers. */
+function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcResponse {
+  const why =
+    status === undefined && headers === undefined
+      ? 'the answer is a raw body'
+      : 'raw with status or headers is a fault for HTTP alone: leave both out'
+  return errorResponse(id, RpcCode.transport, why)
 }
 
 /**
@@ -66,9 +76,11 @@ function insteadOf(act: FaultAction, id: RequestId): JsonRpcResponse | undefined
  * to dots alone; one whose id does not leave room even for those is as small as can be.
  *
  * @param bytes of the whole JSON-RPC message
+ * @param modern whether the result of dots needs a type
  */
-export function sized(response: JsonRpcResponse, bytes: number): JsonRpcResponse {
-  return padded(response, bytes) ?? padded(dotsFor(response.id), bytes) ?? dotsFor(response.id)
+export function sized(response: JsonRpcResponse, bytes: number, modern = false): JsonRpcResponse {
+  const dots = dotsFor(response.id, modern)
+  return padded(response, bytes) ?? padded(dots, bytes) ?? dots
 }
 
 /** Undefined if it is too large, or has no text. */
@@ -90,7 +102,8 @@ function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | und
 }
 
 /** An error, since a result would have to bring the structure that its tool promises. */
-function dotsFor(id: RequestId | undefined): JsonRpcResponse {
-  const result = { content: [{ type: 'text', text: '' }], isError: true }
+function dotsFor(id: RequestId | undefined, modern: boolean): JsonRpcResponse {
+  const type = modern ? { resultType: 'complete' } : {}
+  const result = { ...type, content: [{ type: 'text', text: '' }], isError: true }
   return { jsonrpc: '2.0', id: id ?? 0, result }
 }

@@ -2,11 +2,12 @@ import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.
 import type { Refusal } from '../errors.js'
 import type { Due } from '../faults/table.js'
 import type { Instance } from '../instance.js'
-import type { Arrival, JournalEntry } from '../journal/entry.js'
+import type { Arrival, JournalEntry, ProtocolNotes } from '../journal/entry.js'
+import type { Counted } from '../overlays/overlays.js'
 import { isObject } from '../util/is-object.js'
 import { meet, type Ways } from './apply-fault.js'
-import type { Call, Cancellable, Conversation, Reply } from './conversation.js'
-import type { Incoming } from './message-host.js'
+import type { Call, Cancellable, Conversation, ModernRequest, Reply } from './conversation.js'
+import type { Incoming, RefusedArrival } from './message-host.js'
 import type { JsonRpcResponse } from './messages.js'
 
 /** Requests under way at once, and the bytes of their bodies: parsed, those may take fifteen times as much. */
@@ -39,11 +40,12 @@ export class Calls<Caller> {
     { id: callerId, method }: JSONRPCRequest,
     { caller, conversation, reply }: Incoming<Caller>,
     entry: JournalEntry,
+    modern: ModernRequest | undefined,
   ): Call<Caller> | undefined {
     if (conversation.inflight.has(callerId)) return undefined
     const id = this.nextId()
     const cancellation = new Cancellation()
-    const call = { id, callerId, method, caller, conversation, reply, entry, cancellation }
+    const call = { id, callerId, method, caller, conversation, reply, entry, cancellation, modern }
     this.#calls.set(id, call)
     conversation.inflight.set(callerId, call)
     this.#bytes += entry.requestBytes
@@ -83,32 +85,6 @@ export class Calls<Caller> {
   }
 }
 
-/** Requests to clients, each with the call in whose midst it was asked: its conversation alone may answer. */
-export class AskedClients<Caller> {
-  readonly #asked = new Map<RequestId, Call<Caller>>()
-
-  /** @throws Error for a caller whose answer would have no way back */
-  ask(id: RequestId, call: Call<Caller>): void {
-    const { transport, session } = call.conversation
-    // Its answer would come in a POST of its own, and nothing would tell whose it is.
-    if (transport === 'http' && session === null) {
-      throw new Error('the caller has no session, so it cannot be asked anything: initialize first')
-    }
-    this.#asked.set(id, call)
-  }
-
-  /** Whether an answer is to something that this conversation was asked; it is answered then. */
-  take(id: RequestId | undefined, conversation: Conversation): boolean {
-    if (id === undefined || this.#asked.get(id)?.conversation !== conversation) return false
-    return this.#asked.delete(id)
-  }
-
-  /** The call is over: nobody waits for what was asked in its midst. */
-  drop(call: Call<Caller>): void {
-    for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
-  }
-}
-
 interface ArrivalsOptions<Caller> {
   /** The server's name in the journal. */
   name: string
@@ -126,31 +102,52 @@ export class Arrivals<Caller> {
   }
 
   /** Opens the entry of a message. */
-  open({ message, raw, batchIndex, caller, headers, conversation }: Incoming<Caller>): JournalEntry {
+  open(
+    { message, raw, batchIndex, caller, headers, conversation }: Incoming<Caller>,
+    notes: ProtocolNotes,
+  ): JournalEntry {
     const { name, journal, nameOf } = this.#options
-    const method = isObject(message) && typeof message.method === 'string' ? message.method : null
-    const params = isObject(message) && isObject(message.params) ? message.params : {}
-    const isCall = method === 'tools/call'
-    const meta = isObject(params._meta) ? params._meta : undefined
     return journal.open({
       server: name,
       transport: conversation.transport,
       session: conversation.session,
       caller: nameOf(caller),
-      method,
-      tool: isCall && typeof params.name === 'string' ? params.name : null,
-      arguments: isCall ? params.arguments : undefined,
+      ...subjectOf(message),
       headers,
-      traceparent: meta?.traceparent,
       raw,
       batchIndex,
+      notes,
     })
   }
 
   /** Opens the entry of a request that never became a message. */
-  note(arrival: Omit<Arrival, 'server' | 'tool' | 'arguments'>): JournalEntry {
-    const { name, journal } = this.#options
-    return journal.open({ ...arrival, server: name, tool: null, arguments: undefined })
+  note({ message, method, ...arrival }: RefusedArrival, notes: ProtocolNotes): JournalEntry {
+    const subject = subjectOf(message)
+    return this.#options.journal.open({
+      ...arrival,
+      ...subject,
+      server: this.#options.name,
+      method: subject.method ?? method,
+      notes,
+    })
+  }
+}
+
+/** Sessions are counted together. A modern caller has none. */
+export function countedFor(modern: ModernRequest | undefined): Counted {
+  return modern === undefined ? 'together' : 'alone'
+}
+
+/** Reads method, tool and arguments of a message, as far as they can be read. */
+function subjectOf(message: unknown): Pick<Arrival, 'method' | 'tool' | 'arguments' | 'traceparent'> {
+  const method = isObject(message) && typeof message.method === 'string' ? message.method : null
+  const params = isObject(message) && isObject(message.params) ? message.params : undefined
+  const isCall = method === 'tools/call' && params !== undefined
+  return {
+    method,
+    tool: isCall && typeof params.name === 'string' ? params.name : null,
+    arguments: isCall ? params.arguments : undefined,
+    traceparent: isObject(params?._meta) ? params._meta.traceparent : undefined,
   }
 }
 
@@ -171,12 +168,13 @@ export class HeldCalls<Caller> {
     this.#options = options
   }
 
-  /** The faults set for a call of a tool, by that tool's genuine name. */
-  due({ method, caller }: Call<Caller>, tool: unknown): Due | undefined {
+  /** The faults set for a request: by its method, and by the genuine name of the tool that it calls. */
+  due({ method, caller, modern }: Call<Caller>, tool: unknown): Due | undefined {
     const { name, instance, nameOf } = this.#options
     const { faults, catalogue } = instance
-    if (!faults.any || method !== 'tools/call' || typeof tool !== 'string') return undefined
-    return faults.due(name, catalogue.genuineName(name, nameOf(caller), tool))
+    if (!faults.any) return undefined
+    if (method !== 'tools/call' || typeof tool !== 'string') return faults.due(name, undefined, method)
+    return faults.due(name, catalogue.genuineName(name, nameOf(caller), tool, countedFor(modern)))
   }
 
   /** Lets a call meet what is due on it. */

@@ -17,12 +17,21 @@ export interface Conversation {
   readonly session: string | null
   /** The protocol revision that `initialize` agreed on; undefined before it. */
   version?: string
+  /** A modern request has come. Without `initialize`, such a client is told of changes by subscriptions alone. */
+  modern?: boolean
+  /** Name and version of the client, as its `initialize` gave them. */
+  client?: { name: string; version: string }
   /** The calls not yet answered, by the id their caller gave them; each with the one it has here. */
   readonly inflight: Map<RequestId, { readonly id: number }>
   /** Sends what belongs to no request in particular; without a way to do so the message is dropped. */
   notify(message: ServerMessage): void
   /** Breaks off as if this process had died; without a way to do so the transport has another. */
   cut?(): void
+}
+
+/** What a modern request says of its client. */
+export interface ModernRequest {
+  readonly capabilities: Readonly<Record<string, unknown>>
 }
 
 /** Where the answer to one request goes. */
@@ -35,6 +44,8 @@ export interface Reply {
   answer(response: JsonRpcResponse | AnonymousError, sending?: (bytes: number) => void): number
   /** Sends something that precedes the answer. */
   notify(message: ServerMessage): void
+  /** The answer to come refuses a malformed request: over HTTP, its status is 400. */
+  malformed?(): void
   /** No answer will come: the call was cancelled. */
   abandon(): void
   /** A reply to the same place whose answer comes out spoilt; of a batch, the last answer, or the list of all. */
@@ -72,10 +83,12 @@ export interface Troubled {
 
 /** One request under way. */
 export interface Call<Caller> extends Troubled {
-  /** The id the SDK knows it by: unique among all conversations. */
+  /** The id the host knows it by: unique among all conversations. */
   readonly id: number
   readonly method: string
   readonly caller: Caller
   readonly conversation: Conversation
   readonly entry: JournalEntry
+  /** Undefined for a legacy request. */
+  readonly modern: ModernRequest | undefined
 }

@@ -60,6 +60,11 @@ export function defineTool<Caller, Input extends z.ZodObject, Output extends z.Z
   }
 }
 
+/** A call names a tool that the server does not have. Each era answers that in its own way. */
+export class UnknownTool extends Error {
+  override readonly name = 'UnknownTool'
+}
+
 /** A failed call as MCP has it: an ordinary result, marked as an error. */
 export function toolError(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true }

@@ -1,41 +1,31 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
-import type { TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
-import {
-  type JSONRPCMessage,
-  type JSONRPCRequest,
-  McpError,
-  type RequestId,
-  type Result,
-} from '@modelcontextprotocol/sdk/types.js'
-import { TokenBuckets } from '../clock/token-buckets.js'
+import { type JSONRPCRequest, McpError, type RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Refusal } from '../errors.js'
 import type { Instance } from '../instance.js'
-import type { Arrival, JournalEntry, Outcome } from '../journal/entry.js'
+import type { JournalEntry, Outcome } from '../journal/entry.js'
 import { isObject } from '../util/is-object.js'
 import { sized } from './apply-fault.js'
-import { Arrivals, AskedClients, Calls, HeldCalls } from './calls.js'
-import type { Call, CallerClues, Conversation, Reply, ServerMessage } from './conversation.js'
-import type { Incoming, MessageHost } from './message-host.js'
-import {
-  type AnonymousError,
-  anonymousError,
-  errorResponse,
-  isNotification,
-  isRequest,
-  isRequestId,
-  isResponse,
-  type JsonRpcResponse,
-  RpcCode,
-} from './messages.js'
-import { SdkLink } from './sdk-link.js'
+import { Arrivals, Calls, HeldCalls } from './calls.js'
+import type { Call, CallerClues, Conversation, ModernRequest, Reply, ServerMessage } from './conversation.js'
+import { UnknownTool } from './define-tool.js'
+import { LegacyProtocol } from './legacy/legacy-protocol.js'
+import type { Incoming, MessageHost, RefusedArrival } from './message-host.js'
+import { type AnonymousError, errorResponse, isRequestId, type JsonRpcResponse, RpcCode } from './messages.js'
+import { ModernProtocol, type ServerOffer } from './modern/modern-protocol.js'
+import { RequestStates } from './modern/request-state.js'
+import type { HostCore, ProtocolLayer, RequestHandler } from './protocol-layer.js'
+import { ALL_REVISIONS, LEGACY_REVISIONS, type Revisions } from './revisions.js'
 
 interface HostOptions<Caller> {
   /** The server's name in the journal, and where faults and overlays are set. */
   name: string
   instance: Pick<
     Instance,
-    'clock' | 'machine' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed' | 'log'
+    'clock' | 'machine' | 'ids' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed' | 'log'
   >
+  /** The protocol revisions to serve over HTTP and stdio. Default: every one. */
+  revisions?: Revisions
   /**
    * Who is calling.
    *
@@ -50,53 +40,45 @@ interface HostOptions<Caller> {
 }
 
 /**
- * Runs the requests of one method.
- *
- * @throws McpError for a protocol error of that code
- */
-type RequestHandler<Caller> = (call: Call<Caller>, params: JSONRPCRequest['params']) => Promise<Result>
-
-const SECONDS_BETWEEN_WARNINGS = 60
-
-/**
- * What every conversation with one SDK `Server` speaks to.
+ * The part of a server that every conversation speaks to: calls, faults, the journal. It knows no era of the protocol.
  *
  * Request ids are remapped to numbers of its own, so that two callers may both use id 1 and a cancellation
- * reaches the call it means. A long-lived `Server` keeps its schemas and handlers; building one per request
+ * reaches the call it means. A long-lived server keeps its schemas and handlers; building one per request
  * costs ten times the call itself.
  */
 export class McpHost<Caller> implements MessageHost<Caller> {
   readonly identify: (clues: CallerClues) => Caller
+  readonly revisions: Revisions
   readonly #options: HostOptions<Caller>
   readonly #handlers = new Map<string, RequestHandler<Caller>>()
   readonly #calls = new Calls<Caller>()
   readonly #held: HeldCalls<Caller>
   readonly #arrivals: Arrivals<Caller>
-  readonly #sdk: SdkLink
-  readonly #warnings: TokenBuckets
+  readonly #legacy: LegacyProtocol<Caller>
+  readonly #modern: ModernProtocol<Caller>
   readonly #conversations = new Set<Conversation>()
-  readonly #asked = new AskedClients<Caller>()
   /** Each cuts what no lasting conversation stands for, without a word: a listener's sockets. */
   readonly #cuts = new Set<() => void>()
+  #states: RequestStates | undefined
   #closed = false
 
   constructor(options: HostOptions<Caller>) {
     this.#options = options
     this.identify = clues => options.identify(clues)
+    this.revisions = options.revisions ?? ALL_REVISIONS
     const { name, instance } = options
     const nameOf = (caller: Caller) => options.nameOf(caller)
     this.#held = new HeldCalls({ name, instance, nameOf })
     this.#arrivals = new Arrivals({ name, journal: instance.journal, nameOf })
-    this.#warnings = new TokenBuckets({
-      clock: instance.machine,
-      capacity: 1,
-      perSecond: 1 / SECONDS_BETWEEN_WARNINGS,
-    })
-    this.#sdk = new SdkLink({
-      sent: (message, related) => this.#sent(message, related),
+    const core = this.#core()
+    this.#legacy = new LegacyProtocol({
+      core,
+      revisions: this.revisions,
+      name,
+      instance,
       onError: error => options.onError(error),
-      onUselessNotification: () => this.#warnOfNotification(),
     })
+    this.#modern = new ModernProtocol({ core, revisions: this.revisions })
   }
 
   get name(): string {
@@ -107,17 +89,40 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#options.instance
   }
 
-  /** Puts `server` behind this host; it serves every conversation from then on. */
-  mount(server: Server): Promise<void> {
-    return this.#sdk.mount(server)
+  /**
+   * Puts a server behind this host. It serves every conversation from then on.
+   *
+   * @param server of the SDK, for legacy requests that have no handler
+   * @param offer what modern clients are told
+   */
+  mount(server: Server, offer: ServerOffer<Caller>): Promise<void> {
+    this.#modern.offer(offer)
+    return this.#legacy.mount(server)
+  }
+
+  /** Has `handler` run the requests of a method, in either era. Legacy ones then run past the SDK. */
+  handle(method: string, handler: RequestHandler<Caller>): void {
+    this.#handlers.set(method, handler)
+  }
+
+  /** Writes the state of an unfinished request, for its client to keep; see {@link RequestStates}. */
+  sealState(call: Call<Caller>, params: JSONRPCRequest['params'], value: unknown): string {
+    return this.#requestStates().seal(value, this.#ownerOf(call, params))
   }
 
   /**
-   * Has `handler` run the requests of a method, past the SDK, which parses a message three times over and makes an
-   * AbortController for each: more work than most tools do.
+   * The state that a client has sent back; undefined if it has not.
+   *
+   * @throws McpError -32602 for a state that is not this request's
    */
-  handle(method: string, handler: RequestHandler<Caller>): void {
-    this.#handlers.set(method, handler)
+  openState(call: Call<Caller>, params: JSONRPCRequest['params']): unknown {
+    return this.#requestStates().open(params?.requestState, this.#ownerOf(call, params))
+  }
+
+  /** Tells the clients that the list of tools has changed: in sessions, and to subscribers. */
+  announceTools(): void {
+    this.#legacy.announceTools()
+    this.#modern.announceTools()
   }
 
   /**
@@ -127,13 +132,18 @@ export class McpHost<Caller> implements MessageHost<Caller> {
    */
   async ping(): Promise<void> {
     if (this.#closed) throw new Error('it has been closed')
-    await this.#sdk.ping(this.#calls.nextId())
+    await this.#legacy.ping(this.#calls.nextId())
+  }
+
+  endSubscriptions(): void {
+    this.#modern.endSubscriptions()
   }
 
   async close(): Promise<void> {
     this.#closed = true
+    this.endSubscriptions()
     for (const call of this.#calls.all()) this.#cancel(call, 'the server is shutting down')
-    await this.#sdk.close()
+    await this.#legacy.close()
   }
 
   /** Has `cut` called, beside those of the lasting conversations, when this server is to break off. */
@@ -141,10 +151,15 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     this.#cuts.add(cut)
   }
 
-  /** The journal's name for who made the request that the SDK knows by this id; empty once that is over. */
+  /** The journal's name for a caller. */
+  nameOf(caller: Caller): string {
+    return this.#options.nameOf(caller)
+  }
+
+  /** The journal's name for the caller of the request that the SDK knows by this id; empty once that is over. */
   callerOf(id: RequestId): string {
     const call = this.#calls.get(id)
-    return call === undefined ? '' : this.#options.nameOf(call.caller)
+    return call === undefined ? '' : this.nameOf(call.caller)
   }
 
   /** The requests that have not been answered yet, in the order they came. */
@@ -195,8 +210,10 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   }
 
   /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
-  note(arrival: Omit<Arrival, 'server' | 'tool' | 'arguments'>): JournalEntry {
-    return this.#arrivals.note(arrival)
+  note(arrival: RefusedArrival): JournalEntry {
+    const { message, headers } = arrival
+    const layer = this.#layerOf(this.revisions.isModern(message, headers))
+    return this.#arrivals.note(arrival, layer.examine({ message, headers }))
   }
 
   /** Ends an entry that {@link note} opened. */
@@ -206,70 +223,86 @@ export class McpHost<Caller> implements MessageHost<Caller> {
 
   /** Takes in one message; the answer, if there is one, goes to its reply. */
   receive(incoming: Incoming<Caller>): void {
-    const { message, reply } = incoming
-    const entry = this.#arrivals.open(incoming)
+    const { message, headers, conversation } = incoming
+    // A client in this process is the library's own, and speaks what it speaks.
+    const revisions = conversation.transport === 'memory' ? LEGACY_REVISIONS : this.revisions
+    const layer = this.#layerOf(revisions.isModern(message, headers))
+    const examined = layer.examine(incoming)
+    const entry = this.#arrivals.open(incoming, examined)
     incoming.opened?.(entry)
-    if (isRequest(message)) this.#request(message, incoming, entry)
-    else if (isNotification(message)) {
-      this.#options.instance.journal.close(entry, 'ok')
-      if (message.method === 'notifications/cancelled') this.#cancelled(message.params, incoming)
-      else this.#sdk.hand(message)
-    } else if (isResponse(message)) {
-      this.#options.instance.journal.close(entry, 'ok')
-      if (this.#asked.take(message.id, incoming.conversation)) this.#sdk.hand(message)
-    } else {
-      const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
-      this.#refuse(entry, reply, id, 'not a JSON-RPC 2.0 request, notification or response')
+    layer.receive(incoming, entry, examined)
+  }
+
+  #layerOf(modern: boolean): ProtocolLayer<Caller> {
+    return modern ? this.#modern : this.#legacy
+  }
+
+  /** The actions of this host that the layers use. */
+  #core(): HostCore<Caller> {
+    const { journal } = this.#options.instance
+    return {
+      handlers: this.#handlers,
+      start: (request, incoming, entry, modern) => this.#start(request, incoming, entry, modern),
+      run: (handler, call, params) => void this.#run(handler, call, params),
+      answer: (call, response) => this.#answer(call, response),
+      refuse: ({ reply }, entry, answer) => this.#send(reply, answer, entry, 'protocol_error'),
+      accept: entry => journal.close(entry, 'ok'),
+      cancelByNotice: (params, conversation) => this.#cancelByNotice(params, conversation),
+      dismiss: call => this.#dismiss(call),
+      callById: id => this.#calls.get(id),
+      broadcast: message => this.#broadcast(message),
     }
   }
 
-  /** What the SDK sends: answers go back under the caller's own id, the rest where it belongs. */
-  #sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void {
-    if ('method' in message) {
-      const related = options?.relatedRequestId
-      if (related === undefined) {
-        for (const conversation of this.#conversations) conversation.notify(message)
-        return
-      }
-      const call = this.#calls.get(related)
-      if (call === undefined) return
-      if ('id' in message) this.#asked.ask(message.id, call)
-      call.reply.notify(message)
-      return
-    }
-    const call = message.id === undefined ? undefined : this.#calls.get(message.id)
-    if (call !== undefined) this.#answer(call, { ...message, id: call.callerId })
-  }
-
-  #request(request: JSONRPCRequest, incoming: Incoming<Caller>, entry: JournalEntry): void {
+  #start(
+    request: JSONRPCRequest,
+    incoming: Incoming<Caller>,
+    entry: JournalEntry,
+    modern: ModernRequest | undefined,
+  ): void {
+    const { reply, headers } = incoming
     if (this.#calls.full) {
       const why = 'too many requests are under way: wait for their answers, or cancel some'
-      const answer = errorResponse(request.id, RpcCode.transport, why)
-      this.#options.instance.journal.close(entry, 'protocol_error', incoming.reply.answer(answer), answer)
+      const code = modern === undefined ? RpcCode.transport : RpcCode.internalError
+      const answer = errorResponse(request.id, code, why)
+      this.#options.instance.journal.close(entry, 'protocol_error', reply.answer(answer), answer)
       return
     }
-    const call = this.#calls.add(request, incoming, entry)
+    const call = this.#calls.add(request, incoming, entry, modern)
     if (call === undefined) {
-      const why = `request id ${JSON.stringify(request.id)} is still in use`
-      this.#refuse(entry, incoming.reply, request.id, why)
+      const why = `invalid request: request id ${JSON.stringify(request.id)} is still in use`
+      this.#send(reply, errorResponse(request.id, RpcCode.invalidRequest, why), entry, 'protocol_error')
       return
     }
-    const handler = this.#handlers.get(request.method)
-    if (handler !== undefined) {
-      const due = this.#held.due(call, request.params?.name)
-      if (due === undefined) void this.#run(handler, call, request.params)
-      else {
-        this.#held.meet(call, due, {
-          run: () => void this.#run(handler, call, request.params),
-          answer: response => this.#answer(call, response),
-          crash: () => this.#crash(call),
-        })
-      }
-      return
+    const due = this.#held.due(call, request.params?.name)
+    if (due === undefined) this.#runIn(call, request, headers)
+    else {
+      this.#held.meet(call, due, {
+        run: () => this.#runIn(call, request, headers),
+        answer: response => this.#answer(call, response),
+        crash: () => this.#crash(call),
+      })
     }
-    if (this.#sdk.hand({ ...request, id: call.id }, { requestInfo: { headers: incoming.headers } })) return
-    const why = `not a valid ${request.method} request`
-    this.#answer(call, errorResponse(request.id, RpcCode.invalidRequest, why))
+  }
+
+  #runIn(call: Call<Caller>, request: JSONRPCRequest, headers: IncomingHttpHeaders): void {
+    this.#layerOf(call.modern !== undefined).run(call, request, headers)
+  }
+
+  #broadcast(message: ServerMessage): void {
+    for (const conversation of this.#conversations) {
+      if (conversation.version !== undefined || conversation.modern !== true) conversation.notify(message)
+    }
+  }
+
+  #requestStates(): RequestStates {
+    const { ids, clock } = this.#options.instance
+    this.#states ??= new RequestStates(ids.stream(`${this.name} request states`).bytes(32), clock)
+    return this.#states
+  }
+
+  #ownerOf({ caller, method }: Call<Caller>, params: JSONRPCRequest['params']) {
+    return { caller: this.#options.nameOf(caller), method, params }
   }
 
   /** Breaks off as a process does that dies: nobody is answered, nothing is said. */
@@ -294,29 +327,27 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     if (this.#calls.has(call)) this.#answer(call, response)
   }
 
-  #errorOf(error: unknown, { callerId, method }: Call<Caller>): JsonRpcResponse {
-    if (error instanceof McpError) return errorResponse(callerId, error.code, error.message)
+  #errorOf(error: unknown, call: Call<Caller>): JsonRpcResponse {
+    const { callerId, method, modern } = call
+    if (error instanceof McpError) return errorResponse(callerId, error.code, error.message, error.data)
+    if (error instanceof UnknownTool) {
+      return this.#layerOf(modern !== undefined).unknownTool(call, error.message)
+    }
     this.#options.onError(error instanceof Error ? error : new Error(String(error)))
     return errorResponse(callerId, RpcCode.internalError, `${method} failed: internal error`)
   }
 
   #answer(call: Call<Caller>, response: JsonRpcResponse): void {
     this.#drop(call)
-    if (call.method === 'initialize' && 'result' in response) {
-      call.conversation.version = String(response.result.protocolVersion)
-    }
-    const { fault } = call
-    const sent = typeof fault === 'object' && 'bytes' in fault ? sized(response, fault.bytes) : response
-    this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(response))
-  }
-
-  #refuse(entry: JournalEntry, reply: Reply, id: RequestId | undefined, why: string): void {
-    const message = `invalid request: ${why}`
-    const answer =
-      id === undefined
-        ? anonymousError(RpcCode.invalidRequest, message)
-        : errorResponse(id, RpcCode.invalidRequest, message)
-    this.#send(reply, answer, entry, 'protocol_error')
+    const { fault, modern } = call
+    const layer = this.#layerOf(modern !== undefined)
+    layer.answered(call, response)
+    const written = layer.written(call, response)
+    const sent =
+      typeof fault === 'object' && 'bytes' in fault
+        ? sized(written, fault.bytes, modern !== undefined)
+        : written
+    this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(written))
   }
 
   /** Closes the entry before the answer leaves: a process that is killed behind an answer has it in its journal. */
@@ -326,17 +357,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     close(reply.answer(answer, close))
   }
 
-  /** Logs one line a minute at most: a client can send as many of them as it likes. */
-  #warnOfNotification(): void {
-    const { name, instance } = this.#options
-    if (!this.#warnings.take('notification')) return
-    instance.log.warn(
-      `${name}: a notification from a client is malformed, or reports progress of an unknown request. ` +
-        `It changes nothing; the journal has it. Further ones are not logged for ${SECONDS_BETWEEN_WARNINGS} s`,
-    )
-  }
-
-  #cancelled(params: unknown, { conversation }: Incoming<Caller>): void {
+  #cancelByNotice(params: unknown, conversation: Conversation): void {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const call = this.#calls.known(params.requestId, conversation)
     // The specification forbids cancelling `initialize`; what is not under way was answered already.
@@ -347,21 +368,21 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   #cancel(call: Call<Caller>, reason: string): void {
     this.#drop(call)
     call.cancellation.cancel(reason)
-    if (!this.#handlers.has(call.method)) {
-      this.#sdk.hand({
-        jsonrpc: '2.0',
-        method: 'notifications/cancelled',
-        params: { requestId: call.id, reason },
-      })
-    }
+    this.#layerOf(call.modern !== undefined).cancelled(call, reason)
     this.#options.instance.journal.close(call.entry, 'aborted')
+    call.reply.abandon()
+  }
+
+  #dismiss(call: Call<Caller>): void {
+    this.#drop(call)
+    this.#options.instance.journal.close(call.entry, 'ok')
     call.reply.abandon()
   }
 
   #drop(call: Call<Caller>): void {
     this.#calls.drop(call)
     this.#held.drop(call)
-    this.#asked.drop(call)
+    this.#layerOf(call.modern !== undefined).ended(call)
   }
 }
 

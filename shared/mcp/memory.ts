@@ -4,7 +4,7 @@ import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Garbling } from '../faults/garbling.js'
 import type { Call, Conversation, Reply } from './conversation.js'
 import type { McpHost } from './host.js'
-import { errorResponse, isResponse, RpcCode } from './messages.js'
+import { errorResponse, isResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 /**
  * An SDK `Client`, initialized, in this process: no socket, the same way through the host as any other caller.
@@ -59,9 +59,16 @@ export async function connectInMemory<Caller>(
  * No bytes pass here that could be spoilt: what its client could not have read comes as the error it would
  * have made of it.
  */
-function garbled(reply: Reply, { kind }: Garbling, cut: () => void): Reply {
+function garbled(reply: Reply, how: Garbling, cut: () => void): Reply {
+  const { kind } = how
   // The answer is already what stands for a status.
   if (kind === 'status') return reply
+  if (kind === 'raw') {
+    if (how.settled) return reply
+    const message = parsedResponse(how.body)
+    if (message === undefined) return garbled(reply, { kind: 'json' }, cut)
+    return { ...reply, answer: (_, sending) => reply.answer(message, sending) }
+  }
   return {
     ...reply,
     answer(response, sending) {
@@ -73,5 +80,15 @@ function garbled(reply: Reply, { kind }: Garbling, cut: () => void): Reply {
       }
       return 0
     },
+  }
+}
+
+/** Undefined for a text that is no response. */
+function parsedResponse(text: string): JsonRpcResponse | undefined {
+  try {
+    const message: unknown = JSON.parse(text)
+    return isResponse(message) ? message : undefined
+  } catch {
+    return undefined
   }
 }

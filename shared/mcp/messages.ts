@@ -5,9 +5,9 @@ import {
   type JSONRPCRequest,
   type JSONRPCResultResponse,
   type RequestId,
-  SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/sdk/types.js'
 import { isObject } from '../util/is-object.js'
+import type { Revisions } from './revisions.js'
 
 /** The revision a request that names none is taken to speak (specification 2025-06-18 and later). */
 const ASSUMED = '2025-03-26'
@@ -18,10 +18,13 @@ const FIRST_WITHOUT_BATCHES = '2025-06-18'
 /** The SDK's own bound. */
 const MAX_BATCH = 100
 
-/** Why a protocol revision is not spoken here; undefined if it is, or if none is named. */
-export function versionRefusal(version: string | undefined): string | undefined {
-  if (version === undefined || SUPPORTED_PROTOCOL_VERSIONS.includes(version)) return undefined
-  const supported = SUPPORTED_PROTOCOL_VERSIONS.join(', ')
+/** Why a legacy revision is not spoken here; undefined if it is, or if none is named. */
+export function versionRefusal(
+  version: string | undefined,
+  { legacy, served }: Revisions,
+): string | undefined {
+  if (version === undefined || legacy.includes(version)) return undefined
+  const supported = served.join(', ')
   return `Unsupported protocol version ${JSON.stringify(version)} (supported versions: ${supported})`
 }
 
@@ -45,12 +48,19 @@ export type JsonRpcResponse = JSONRPCResultResponse | JSONRPCErrorResponse
 export const RpcCode = {
   parseError: ErrorCode.ParseError,
   invalidRequest: ErrorCode.InvalidRequest,
+  methodNotFound: ErrorCode.MethodNotFound,
   invalidParams: ErrorCode.InvalidParams,
   internalError: ErrorCode.InternalError,
   /** The SDK's own code for a request that its transport turns down. */
   transport: -32000,
   /** Likewise, for a session that is not (or no longer) there. */
   sessionNotFound: -32001,
+  /** Of 2026-07-28: a header is missing, cannot be read, or differs from the body. */
+  headerMismatch: -32020,
+  /** Of 2026-07-28: the client has not declared a capability that its request needs. */
+  missingCapability: -32021,
+  /** Of 2026-07-28: the revision that a request names is not served. */
+  unsupportedVersion: -32022,
 } as const
 
 /** An error with no request to answer to: its id could not be made out (JSON-RPC 2.0, section 5). */
@@ -64,8 +74,13 @@ export function anonymousError(code: number, message: string): AnonymousError {
   return { jsonrpc: '2.0', error: { code, message }, id: null }
 }
 
-export function errorResponse(id: RequestId, code: number, message: string): JSONRPCErrorResponse {
-  return { jsonrpc: '2.0', id, error: { code, message } }
+export function errorResponse(
+  id: RequestId,
+  code: number,
+  message: string,
+  data?: unknown,
+): JSONRPCErrorResponse {
+  return { jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } }
 }
 
 export function isRequestId(value: unknown): value is RequestId {

@@ -13,6 +13,7 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from './messages.js'
+import { LEGACY_REVISIONS } from './revisions.js'
 
 /** Answers that wait for a client to read them, in bytes. Past it nothing more is read from the client until it has. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
@@ -31,6 +32,7 @@ export class StdioConversation<Caller> implements Conversation {
   readonly transport = 'stdio'
   readonly session = null
   version?: string
+  modern?: boolean
   readonly inflight = new Map<RequestId, Call<unknown>>()
   readonly #options: StdioOptions<Caller>
   readonly #reply: Reply
@@ -97,9 +99,11 @@ export class StdioConversation<Caller> implements Conversation {
 
   /** The answers to a batch go out together, as one array, once the last is there. */
   #batch(messages: unknown[], raw: string): void {
-    const refusal = batchRefusal(messages.length, this.version)
+    const refusal = this.#isModern(messages)
+      ? 'the line is a list: this protocol revision has one message in each line'
+      : batchRefusal(messages.length, this.version)
     if (refusal !== undefined) {
-      this.#reject(RpcCode.invalidRequest, refusal, raw)
+      this.#reject(RpcCode.invalidRequest, refusal, raw, messages)
       return
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
@@ -130,10 +134,19 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** Answers what never became a message. */
-  #reject(code: number, why: string, raw: string): void {
+  #reject(code: number, why: string, raw: string, body?: unknown): void {
     const { host } = this.#options
     const entry = host.note({ transport: 'stdio', session: null, caller: '', method: null, headers: {}, raw })
-    host.noteEnd(entry, 'protocol_error', this.#write(anonymousError(code, why)))
+    const { id, ...withoutId } = anonymousError(code, why)
+    host.noteEnd(
+      entry,
+      'protocol_error',
+      this.#write(this.#isModern(body) ? withoutId : { ...withoutId, id }),
+    )
+  }
+
+  #isModern(body: unknown): boolean {
+    return (this.#options.host.revisions ?? LEGACY_REVISIONS).isModern(body, {})
   }
 
   /**
@@ -153,18 +166,27 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** Writes an answer spoilt: the nearest a pipe has to what is done to it over HTTP. */
-  #spoil(message: object, { kind }: Garbling, sending?: (bytes: number) => void): number {
+  #spoil(message: object, how: Garbling, sending?: (bytes: number) => void): number {
+    const { kind } = how
     const json = JSON.stringify(message)
     sending?.(Buffer.byteLength(json))
     const [first, second] = halves(json)
     // The answer is already what stands for a status.
     if (kind === 'status') return this.#write(message)
+    if (kind === 'raw') return this.#writeRaw(message, how)
     if (kind === 'json') this.#writeText(`${notJson(json)}\n`)
     // A line is the frame here.
     else if (kind === 'sse') this.#writeText(`${first}\n${second}\n`)
     else if (kind === 'gzip') this.#writeCompressed(json)
     else this.#cutOff(kind === 'truncated' ? first : '')
     return Buffer.byteLength(json)
+  }
+
+  /** A status or headers have no place here, which the message says. */
+  #writeRaw(message: object, { settled, body }: Extract<Garbling, { kind: 'raw' }>): number {
+    if (settled) return this.#write(message)
+    this.#writeText(`${body}\n`)
+    return Buffer.byteLength(body)
   }
 
   #writeCompressed(json: string): void {

@@ -9,10 +9,13 @@ import {
 import type { jsonSchemaValidator } from '@modelcontextprotocol/sdk/validation'
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv'
 import { Refusal } from '../errors.js'
+import type { Counted } from '../overlays/overlays.js'
 import { isObject } from '../util/is-object.js'
 import type { Log } from '../util/log.js'
+import { shown } from '../util/shown.js'
+import { countedFor } from './calls.js'
 import type { Call } from './conversation.js'
-import { type Tool, type ToolContext, toolError } from './define-tool.js'
+import { type Tool, type ToolContext, toolError, UnknownTool } from './define-tool.js'
 import type { McpHost } from './host.js'
 
 export interface ToolServerOptions<Caller> {
@@ -39,7 +42,7 @@ const whenNeeded: jsonSchemaValidator = {
 
 /** One SDK `Server` with the given tools, mounted behind `host`. */
 export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Promise<Server> {
-  const { name, version, host, log } = options
+  const { name, version, host } = options
   const tools = new Map(options.tools.map(tool => [tool.name, tool]))
   const listed = { tools: options.tools.map(tool => tool.listing) }
   const { catalogue, knownTools } = host.instance
@@ -48,49 +51,74 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
   const server = new Server({ name, version }, { capabilities, jsonSchemaValidator: whenNeeded })
   knownTools.add(host.name, {
     tools: listed.tools,
-    announce() {
-      server.sendToolListChanged().catch(error => log.warn('a change of tools was not announced', error))
-    },
+    announce: () => host.announceTools(),
   })
 
-  server.setRequestHandler(ListToolsRequestSchema, (request, { requestId }) => {
-    const cursor = request.params?.cursor
-    if (catalogue.has(host.name)) return overlaidPage(host, host.callerOf(requestId), cursor)
+  const list = (caller: string, cursor: string | undefined, counted: Counted) => {
+    if (catalogue.has(host.name)) return overlaidPage(host, { caller, cursor, counted })
     if (cursor === undefined) return listed
     throw new McpError(
       ErrorCode.InvalidParams,
       `unknown cursor ${JSON.stringify(cursor)}: this list has one page`,
     )
-  })
+  }
+  server.setRequestHandler(ListToolsRequestSchema, (request, { requestId }) =>
+    list(host.callerOf(requestId), request.params?.cursor, 'together'),
+  )
 
   host.handle('tools/call', async (call, params) => {
     const { name: wanted, args } = readParams(params)
     const context = () => contextOf(host, call, params?._meta?.progressToken)
     if (catalogue.has(host.name)) {
-      const caller = host.callerOf(call.id)
-      const overlaid = catalogue.find(host.name, caller, wanted)
-      if (overlaid === undefined) return unknownTool(wanted, catalogue.names(host.name, caller))
+      const [caller, counted] = [host.nameOf(call.caller), countedFor(call.modern)]
+      const overlaid = catalogue.find(host.name, caller, wanted, counted)
+      if (overlaid === undefined) throw unknownTool(wanted, catalogue.names(host.name, caller, counted))
       const genuine = overlaid.genuine === undefined ? undefined : tools.get(overlaid.genuine)
       if (genuine === undefined) return { content: [{ type: 'text', text: overlaid.answer }] }
       return run(genuine, without(args, overlaid.extra), context(), options)
     }
     const tool = tools.get(wanted)
-    if (tool === undefined) return unknownTool(wanted, [...tools.keys()])
+    if (tool === undefined) throw unknownTool(wanted, [...tools.keys()])
     return run(tool, args, context(), options)
   })
 
-  await host.mount(server)
+  await host.mount(server, {
+    serverInfo: { name, version },
+    capabilities,
+    handlers: new Map([
+      [
+        'tools/list',
+        async (call, params) => {
+          const { cursor } = params ?? {}
+          const caller = host.nameOf(call.caller)
+          if (cursor === undefined || typeof cursor === 'string') {
+            // Read first: the list that is shown now may be the last one before an overlay takes effect.
+            const caching = catalogue.caching(host.name, caller, 'alone')
+            return { ...list(caller, cursor, 'alone'), ...caching }
+          }
+          throw new McpError(
+            ErrorCode.InvalidParams,
+            `cursor is ${shown(cursor)}: send the text that a page gave`,
+          )
+        },
+      ],
+    ]),
+    // A genuine tool has no argument that a header repeats. An overlay may add one.
+    inputSchema: (caller, tool) =>
+      catalogue.has(host.name)
+        ? catalogue.find(host.name, host.nameOf(caller), tool, 'alone')?.listing.inputSchema
+        : undefined,
+  })
   return server
 }
 
 /** @throws McpError -32602 for a cursor that no page gave */
 function overlaidPage<Caller>(
   { instance, name }: McpHost<Caller>,
-  caller: string,
-  cursor: string | undefined,
+  { caller, cursor, counted }: { caller: string; cursor: string | undefined; counted: Counted },
 ) {
   try {
-    return instance.catalogue.page(name, caller, cursor)
+    return instance.catalogue.page(name, caller, cursor, counted)
   } catch (error) {
     if (error instanceof Refusal) throw new McpError(ErrorCode.InvalidParams, error.sentence)
     throw error
@@ -160,7 +188,6 @@ async function run<Caller>(
   }
 }
 
-/** As both real services answer it: a tool error, not the protocol error the specification asks for. */
-function unknownTool(wanted: string, known: string[]): CallToolResult {
-  return toolError(`Unknown tool: ${wanted}. This server has ${known.join(', ')}.`)
+function unknownTool(wanted: string, known: string[]): UnknownTool {
+  return new UnknownTool(`Unknown tool: ${wanted}. This server has ${known.join(', ')}.`)
 }

@@ -38,12 +38,18 @@ const change = oneKind('overlay', {
       error: 'is the size of every page, or a list of the sizes of the first ones, 0 for an empty one',
     }),
   }),
+  ttlMs: strict({
+    ttlMs: z.int().min(0).describe('for how long a modern client may keep the list, in milliseconds'),
+  }),
+  cacheScope: strict({
+    cacheScope: z.enum(['public', 'private']).describe('for whom a modern client may keep the list'),
+  }),
 })
 
 /** A change to what `tools/list` shows. */
 export const overlaySchema = strict({
   server: z.string(),
-  tool: z.string().exactOptional().describe('its genuine name; not for add and page'),
+  tool: z.string().exactOptional().describe('its genuine name; not for add, page, ttlMs and cacheScope'),
   callers: z
     .array(z.string())
     .min(1)

@@ -9,12 +9,31 @@ import { type Change, type Overlay, overlaySchema } from './overlay.js'
 export type OverlayStatus = Overlay & { lists: number; inEffect: boolean }
 
 /** The overlays as plain data. */
-export type CatalogueSnapshot = readonly { overlay: Overlay; lists: number }[]
+export type CatalogueSnapshot = readonly {
+  overlay: Overlay
+  lists: number
+  own: readonly (readonly [caller: string, lists: number])[]
+}[]
 
-/** An overlay in place. `lists` is how many lists those it concerns have been shown since it was set. */
+/**
+ * Whose lists `after` counts: those of all callers together, or those of one caller alone. A caller without a session
+ * is counted alone, so that its list does not depend on the requests of others.
+ */
+export type Counted = 'together' | 'alone'
+
+/** Changes of a list as a whole. */
+const OF_SERVER = ['add', 'page', 'ttlMs', 'cacheScope']
+
+/** Callers counted alone, for each overlay. Past it the count of the first is dropped. */
+const MAX_COUNTED_ALONE = 10_000
+
+/** An overlay in place. */
 interface Row {
   readonly overlay: Overlay
+  /** How many lists those it concerns have been shown since it was set. */
   lists: number
+  /** The same for each caller that is counted alone. */
+  readonly own: Map<string, number>
 }
 
 /**
@@ -46,7 +65,7 @@ export class Catalogue {
     const read = checked(z.array(overlaySchema), overlays, 'bad_overlay', 'overlays')
     for (const overlay of read) this.#requireTarget(overlay)
     this.#requireNames(read)
-    this.#replace(read.map(overlay => ({ overlay, lists: 0 })))
+    this.#replace(read.map(overlay => ({ overlay, lists: 0, own: new Map() })))
   }
 
   list(): OverlayStatus[] {
@@ -62,12 +81,12 @@ export class Catalogue {
   }
 
   snapshot(): CatalogueSnapshot {
-    return structuredClone(this.#rows)
+    return structuredClone(this.#rows.map(row => ({ ...row, own: [...row.own] })))
   }
 
   /** Puts the overlays back as they were when the snapshot was made, lists counted included. */
   restore(snapshot: CatalogueSnapshot): void {
-    this.#replace(structuredClone([...snapshot]))
+    this.#replace(structuredClone([...snapshot]).map(row => ({ ...row, own: new Map(row.own) })))
   }
 
   /**
@@ -79,28 +98,46 @@ export class Catalogue {
     server: string,
     caller: string,
     cursor: string | undefined,
+    counted: Counted = 'together',
   ): { tools: ListedTool[]; nextCursor?: string } {
-    const listed = this.#overlaid(server, caller).filter(({ hidden }) => !hidden)
-    const sizes = this.#pageSizes(server, caller)
+    const listed = this.#overlaid(server, caller, counted).filter(({ hidden }) => !hidden)
+    const sizes = this.#pageSizes(server, caller, counted)
     const { items, nextCursor } = pageOf(listed, sizes, cursor)
-    if (cursor === undefined) this.#count(server, caller)
+    if (cursor === undefined) this.#count(server, caller, counted)
     return { tools: items.map(({ listing }) => listing), ...defined({ nextCursor }) }
   }
 
+  /** How long, and for whom, a caller's list may be kept, as far as overlays say so. */
+  caching(
+    server: string,
+    caller: string,
+    counted: Counted = 'together',
+  ): { ttlMs?: number; cacheScope?: 'public' | 'private' } {
+    const rows = this.#rows.filter(
+      row => concerns(row.overlay, server, caller) && inEffectFor(row, caller, counted),
+    )
+    return Object.assign(
+      {},
+      ...rows.map(({ overlay: { do: change } }) =>
+        'ttlMs' in change || 'cacheScope' in change ? change : undefined,
+      ),
+    )
+  }
+
   /** The tool that goes by a name for a caller, hidden ones included. */
-  find(server: string, caller: string, name: string): Overlaid | undefined {
-    return this.#overlaid(server, caller).find(({ listing }) => listing.name === name)
+  find(server: string, caller: string, name: string, counted: Counted = 'together'): Overlaid | undefined {
+    return this.#overlaid(server, caller, counted).find(({ listing }) => listing.name === name)
   }
 
   /** The genuine name of a tool, as far as it has one; else the name it was called by. */
-  genuineName(server: string, caller: string, name: string): string {
+  genuineName(server: string, caller: string, name: string, counted: Counted = 'together'): string {
     if (!this.has(server)) return name
-    return this.find(server, caller, name)?.genuine ?? name
+    return this.find(server, caller, name, counted)?.genuine ?? name
   }
 
   /** The names that a caller is shown. */
-  names(server: string, caller: string): string[] {
-    return this.#overlaid(server, caller)
+  names(server: string, caller: string, counted: Counted = 'together'): string[] {
+    return this.#overlaid(server, caller, counted)
       .filter(({ hidden }) => !hidden)
       .map(({ listing }) => listing.name)
   }
@@ -116,8 +153,10 @@ export class Catalogue {
     return [...genuine, ...given]
   }
 
-  #overlaid(server: string, caller: string): Overlaid[] {
-    const rows = this.#rows.filter(row => concerns(row.overlay, server, caller) && inEffect(row))
+  #overlaid(server: string, caller: string, counted: Counted): Overlaid[] {
+    const rows = this.#rows.filter(
+      row => concerns(row.overlay, server, caller) && inEffectFor(row, caller, counted),
+    )
     const { tools } = this.#known.server(server)
     return overlay(
       tools,
@@ -125,21 +164,23 @@ export class Catalogue {
     )
   }
 
-  #pageSizes(server: string, caller: string): number | readonly number[] {
+  #pageSizes(server: string, caller: string, counted: Counted): number | readonly number[] {
     let sizes: number | readonly number[] = Number.POSITIVE_INFINITY
     for (const row of this.#rows) {
       const { overlay } = row
-      if ('page' in overlay.do && concerns(overlay, server, caller) && inEffect(row)) sizes = overlay.do.page
+      if (!('page' in overlay.do) || !concerns(overlay, server, caller)) continue
+      if (inEffectFor(row, caller, counted)) sizes = overlay.do.page
     }
     return sizes
   }
 
-  #count(server: string, caller: string): void {
+  #count(server: string, caller: string, counted: Counted): void {
     let announce = false
     for (const row of this.#rows) {
       if (!concerns(row.overlay, server, caller)) continue
       row.lists++
-      if (row.lists === row.overlay.after && row.overlay.notify) announce = true
+      const lists = counted === 'alone' ? countAlone(row, caller) : row.lists
+      if (lists === row.overlay.after && row.overlay.notify) announce = true
     }
     // Once the list that is the last genuine one has left.
     if (announce) setImmediate(() => this.#known.server(server).announce())
@@ -155,7 +196,7 @@ export class Catalogue {
 
   #requireTarget({ server, tool, do: change }: Overlay): void {
     const [kind = ''] = Object.keys(change)
-    const ofServer = 'add' in change || 'page' in change
+    const ofServer = OF_SERVER.some(own => own in change)
     if (ofServer === (tool === undefined)) {
       if (tool === undefined) this.#known.server(server)
       else this.#known.requireTool(server, tool)
@@ -190,6 +231,21 @@ export class Catalogue {
 
 function inEffect({ overlay: { after = 0 }, lists }: Row): boolean {
   return lists >= after
+}
+
+function inEffectFor(row: Row, caller: string, counted: Counted): boolean {
+  if (counted === 'together') return inEffect(row)
+  return (row.own.get(caller) ?? 0) >= (row.overlay.after ?? 0)
+}
+
+/** Counts a list of a caller; returns how many it has been shown. */
+function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): number {
+  const lists = (own.get(caller) ?? 0) + 1
+  if (lists > after) return lists
+  own.set(caller, lists)
+  const [first] = own.keys()
+  if (own.size > MAX_COUNTED_ALONE && first !== undefined) own.delete(first)
+  return lists
 }
 
 /** @param caller undefined: somebody that no overlay names */

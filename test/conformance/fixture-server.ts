@@ -3,6 +3,7 @@ import { Guard } from '../../shared/http/guard.js'
 import { Listener } from '../../shared/http/listener.js'
 import { McpHost } from '../../shared/mcp/host.js'
 import { McpEndpoint } from '../../shared/mcp/http/endpoint.js'
+import { modernFixture } from './fixture/modern.js'
 import { fixtureServer } from './fixture/server.js'
 
 /**
@@ -22,7 +23,7 @@ const host = new McpHost({
   nameOf: caller => caller,
   onError: error => process.stderr.write(`${error}\n`),
 })
-await host.mount(fixtureServer())
+await host.mount(fixtureServer(), modernFixture(host))
 const endpoint = new McpEndpoint({
   host,
   machine: instance.machine,

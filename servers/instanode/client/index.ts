@@ -4,11 +4,12 @@ import type { ContractName } from '../../../shared/contract.js'
 import type { Instance } from '../../../shared/instance.js'
 import type { McpHost } from '../../../shared/mcp/host.js'
 import { type ListenOptions, serveHttp } from '../../../shared/mcp/http/serve.js'
+import { readRevisions } from '../../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../../shared/mcp/stdio.js'
 import { callerOnPipe } from '../callers.js'
 import { contractOf } from '../contract.js'
 import * as schema from '../http/schemas.js'
-import type { StdioIdentity } from '../options.js'
+import type { InstanodeOptions, StdioIdentity } from '../options.js'
 import type {
   Abortable,
   AccountToken,
@@ -29,6 +30,8 @@ export interface RemoteOptions {
   base: string
   /** How refused calls look, and what a listing has. Default `documented`. */
   contract?: ContractName
+  /** See `InstanodeOptions`. */
+  protocol?: InstanodeOptions['protocol']
 }
 
 /** Instanode's tools as a client of a service that runs elsewhere: no databases, no receivers, no state of its own. */
@@ -43,9 +46,10 @@ export class RemoteInstanode {
   }
 
   /** A server that listens nowhere yet. The service is first asked when a tool is called. */
-  static async create(instance: Instance, { base, contract = 'documented' }: RemoteOptions) {
+  static async create(instance: Instance, { base, contract = 'documented', protocol }: RemoteOptions) {
     const host = await createMcp({
       instance,
+      revisions: readRevisions(protocol),
       service: new RemoteService(new ApiClient(base, instance.machine)),
       contract: contractOf(contract),
       // Only the service can tell whose token it is.

@@ -2,6 +2,7 @@ import { Refusal } from '../../../shared/errors.js'
 import type { Instance } from '../../../shared/instance.js'
 import type { Tool } from '../../../shared/mcp/define-tool.js'
 import { McpHost } from '../../../shared/mcp/host.js'
+import type { Revisions } from '../../../shared/mcp/revisions.js'
 import { mountTools } from '../../../shared/mcp/tool-server.js'
 import { VERSION } from '../../../shared/util/version.js'
 import { identify } from '../callers.js'
@@ -28,16 +29,23 @@ function createTools(kit: ToolKit): readonly Tool<Caller>[] {
 
 export interface McpOptions extends ToolKit {
   instance: Instance
+  revisions: Revisions
   /** The caller as the journal names it. */
   nameOf(caller: Caller): string
 }
 
 /** The host of the service's MCP conversations, with the six tools behind it. */
-export async function createMcp({ instance, nameOf, ...kit }: McpOptions): Promise<McpHost<Caller>> {
+export async function createMcp({
+  instance,
+  revisions,
+  nameOf,
+  ...kit
+}: McpOptions): Promise<McpHost<Caller>> {
   const { log } = instance
   const host = new McpHost({
     name: 'instanode',
     instance,
+    revisions,
     identify,
     nameOf,
     onError: error => log.warn('a message could not be handled', error),

@@ -31,8 +31,8 @@ export function CallDetails({ call: { entry }, index, top, onHeight }: CallDetai
     observer.observe(element)
     return () => observer.disconnect()
   }, [onHeight])
-  const { server, transport, session, trace, argsHash, wall, at, headers, raw, requestBytes, responseBytes } =
-    entry
+  const { server, transport, session, protocol, client, mismatch, trace, argsHash, wall, at } = entry
+  const { headers, raw, requestBytes, responseBytes } = entry
   return (
     <div class="call-details" role="row" aria-rowindex={index + 2} ref={box} style={{ top: `${top}px` }}>
       <div role="cell" aria-colspan={6}>
@@ -41,6 +41,9 @@ export function CallDetails({ call: { entry }, index, top, onHeight }: CallDetai
             server,
             over: transport,
             session,
+            'protocol revision': protocol,
+            client: client && `${client.name} ${client.version}`,
+            'headers that differ from the body': mismatch.join(', ') || null,
             'instance’s time': at,
             'machine’s time': wall,
             trace,

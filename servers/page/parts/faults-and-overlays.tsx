@@ -31,11 +31,13 @@ export function Faults() {
   )
 }
 
-function faultRow({ server, tool, when, do: deed, hits }: FaultRow, at: number) {
+function faultRow({ server, tool, method, when, do: deed, hits }: FaultRow, at: number) {
   return (
     <tr key={at}>
       <td>
-        <span class="mono">{tool === '*' ? 'every tool' : tool}</span>
+        <span class="mono">
+          {tool === '*' ? 'every tool' : method === '*' ? 'every request' : (tool ?? method)}
+        </span>
         <span class="second dim">{server}</span>
       </td>
       <td>{whenInWords(when)}</td>

@@ -1,6 +1,7 @@
 import type { Instance } from '../../../shared/instance.js'
 import type { Tool } from '../../../shared/mcp/define-tool.js'
 import { McpHost } from '../../../shared/mcp/host.js'
+import type { Revisions } from '../../../shared/mcp/revisions.js'
 import { mountTools } from '../../../shared/mcp/tool-server.js'
 import { VERSION } from '../../../shared/util/version.js'
 import type { Agent, Agents } from '../callers.js'
@@ -31,15 +32,17 @@ export interface McpOptions extends Pick<ToolKit, 'serviceOf' | 'urls' | 'contra
   instance: Instance
   agents: Agents
   hostility: SafebotHostility
+  revisions: Revisions
 }
 
 /** The host of the service's MCP conversations, with the eight tools behind it. */
 export async function createMcp(options: McpOptions): Promise<McpHost<Agent>> {
-  const { instance, agents, hostility, serviceOf, urls, contract } = options
+  const { instance, agents, hostility, revisions, serviceOf, urls, contract } = options
   const { clock, ids, faults, log } = instance
   const host = new McpHost({
     name: 'safebot',
     instance,
+    revisions,
     identify: clues => agents.identify(clues),
     nameOf: agent => agent.handle,
     forget: session => agents.forget(session),

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../clock/clock.js'
 import { Refusal } from '../../errors.js'
 import type { HttpHandler } from '../../http/listener.js'
@@ -14,7 +14,15 @@ import { isObject } from '../../util/is-object.js'
 import type { Log } from '../../util/log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
 import type { MessageHost } from '../message-host.js'
-import { anonymousError, expectsAnswer, isRequest, RpcCode } from '../messages.js'
+import {
+  anonymousError,
+  expectsAnswer,
+  isNotification,
+  isRequest,
+  isRequestId,
+  RpcCode,
+} from '../messages.js'
+import { LEGACY_REVISIONS, type Revisions } from '../revisions.js'
 import { PostReply } from './post-reply.js'
 import {
   type Accepted,
@@ -64,11 +72,14 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   raw: string
+  /** The body, parsed; undefined if it has not been read, or is not JSON. */
+  body?: unknown
 }
 
 /** The body of a POST, understood. */
 interface Post {
   messages: unknown[]
+  modern: boolean
   batch: boolean
   session: HttpSession | undefined
   accepts: Accepted
@@ -76,16 +87,18 @@ interface Post {
 
 /**
  * Streamable HTTP for one server: sessions for the clients that initialize, and a stateless answer, on the
- * same URL, for those that carry no session id.
+ * same URL, for those that carry no session id. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
   readonly #host: MessageHost<Caller>
+  readonly #revisions: Revisions
   readonly #sessions: Sessions
 
   constructor(options: EndpointOptions<Caller>) {
     this.#options = options
     this.#host = options.host
+    this.#revisions = options.host.revisions ?? LEGACY_REVISIONS
     this.#sessions = new Sessions({
       machine: options.machine,
       ids: options.ids,
@@ -114,39 +127,51 @@ export class McpEndpoint<Caller> implements HttpHandler {
   /** Ends every session. */
   close(): void {
     for (const session of this.#sessions.close()) this.#end(session, 'the server is shutting down')
+    this.#host.endSubscriptions?.()
   }
 
   async #answer(exchange: Exchange): Promise<void> {
     const { method } = exchange.request
+    const hasSessions = this.#revisions.legacy.length > 0
     if (method === 'POST') {
       const post = await this.#read(exchange)
       if (post !== undefined) this.#dispatch(exchange, post)
-    } else if (method === 'GET') await this.#get(exchange)
-    else if (method === 'DELETE') await this.#delete(exchange)
-    else throw methodNotAllowed(method)
+    } else if (method === 'GET' && hasSessions) await this.#get(exchange)
+    else if (method === 'DELETE' && hasSessions) await this.#delete(exchange)
+    else throw methodNotAllowed(method, this.#revisions)
   }
 
   /** @returns undefined if the caller hung up meanwhile */
   async #read(exchange: Exchange): Promise<Post | undefined> {
     const { headers } = exchange.request
-    const accepts = accepted(headers)
-    requireJson(headers)
-    if (!accepts.json && !accepts.sse) throw notAcceptable('application/json, text/event-stream')
-    requireVersion(headers)
+    // The body is read first: the journal has it even if the headers are refused.
     const raw = await this.#readRaw(exchange.request)
     if (raw === undefined) return undefined
     exchange.raw = raw
-    const body = parse(raw)
-    const session = await this.#session(exchange.request)
-    if (exchange.response.closed) return undefined
+    exchange.body = parse(raw)
+    const { body } = exchange
+    const modern = this.#revisions.isModern(body, headers)
+    const accepts = accepted(headers)
+    requireJson(headers)
+    if (!accepts.json && !accepts.sse) throw notAcceptable('application/json, text/event-stream')
+    if (!modern) requireVersion(headers, this.#revisions)
+    if (body === undefined) throw parseError()
     const batch = Array.isArray(body)
     const messages: unknown[] = batch ? body : [body]
+    if (modern) {
+      if (batch)
+        throw invalidRequest('the body is a list: this protocol revision has one message in each POST')
+      if (isListen(body) && !accepts.sse) throw notAcceptable('text/event-stream')
+      return { messages, modern, batch, session: undefined, accepts }
+    }
+    const session = await this.#session(exchange.request)
+    if (exchange.response.closed) return undefined
     if (batch) requireBatchAllowed(messages, headers, session)
     requireLoneInitialize(messages, session)
     if (session === undefined && isInitialize(messages[0]) && this.#sessions.full) {
       throw tooManySessions(this.#sessions.size)
     }
-    return { messages, batch, session, accepts }
+    return { messages, modern, batch, session, accepts }
   }
 
   async #readRaw(request: IncomingMessage): Promise<string | undefined> {
@@ -158,13 +183,15 @@ export class McpEndpoint<Caller> implements HttpHandler {
     }
   }
 
-  #dispatch({ request, response, raw }: Exchange, { messages, batch, session, accepts }: Post): void {
-    const opening = session === undefined && isInitialize(messages[0]) ? this.#sessions.draft() : undefined
+  #dispatch({ request, response, raw }: Exchange, { messages, modern, batch, session, accepts }: Post): void {
+    const opens = !modern && session === undefined && isInitialize(messages[0])
+    const opening = opens ? this.#sessions.draft() : undefined
     const conversation = session ?? opening ?? sessionless()
     const caller = this.#identify(request, conversation)
-    const expected = messages.filter(expectsAnswer).length
+    // A modern client sends no responses: one that does is told so.
+    const expected = messages.filter(modern ? message => !isNotification(message) : expectsAnswer).length
     const { machine } = this.#options
-    const posted = new PostReply({ response, machine, accepted: accepts, expected, batch })
+    const posted = new PostReply({ response, machine, accepted: accepts, expected, batch, modern })
     const reply = opening === undefined ? posted : this.#openOnSuccess(opening, posted)
     const { stamp } = this.#options
     const opened = stamp === undefined ? undefined : (entry: JournalEntry) => addStamp(response, stamp, entry)
@@ -206,7 +233,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
 
   /** A session exists from the moment its `initialize` is answered well. */
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
-    return {
+    const reply: Reply = {
       answer: (response, sending) => {
         if (!('result' in response)) {
           this.#host.leave(session, 'initialize failed')
@@ -223,8 +250,12 @@ export class McpEndpoint<Caller> implements HttpHandler {
       },
       notify: message => posted.notify(message),
       abandon: () => posted.abandon(),
-      garbled: how => posted.garbled(how),
+      garbled(how) {
+        posted.garbled(how)
+        return reply
+      },
     }
+    return reply
   }
 
   async #get(exchange: Exchange): Promise<void> {
@@ -276,20 +307,21 @@ export class McpEndpoint<Caller> implements HttpHandler {
   async #requireSession(request: IncomingMessage): Promise<HttpSession> {
     const session = await this.#session(request)
     if (session === undefined) throw sessionMissing(request.method)
-    requireVersion(request.headers)
+    requireVersion(request.headers, this.#revisions)
     return session
   }
 
   #reject(exchange: Exchange, error: unknown): void {
+    const { request, response, body: message } = exchange
     const entry = this.#note(exchange)
     const rejection = error instanceof HttpRejection ? error : this.#internalError(error)
-    const body = JSON.stringify(anonymousError(rejection.code, rejection.message))
+    const answer = this.#revisions.isModern(message, request.headers)
+      ? modernRejection(rejection, message)
+      : anonymousError(rejection.code, rejection.message)
+    const body = JSON.stringify(answer)
     this.#host.noteEnd(entry, 'protocol_error', Buffer.byteLength(body))
-    exchange.response.writeHead(rejection.status, {
-      'Content-Type': 'application/json',
-      ...rejection.headers,
-    })
-    exchange.response.end(body)
+    response.writeHead(rejection.status, { 'Content-Type': 'application/json', ...rejection.headers })
+    response.end(body)
   }
 
   #internalError(error: unknown): HttpRejection {
@@ -297,7 +329,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     return new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the server has it')
   }
 
-  #note({ request, response, raw }: Exchange, session?: HttpSession): JournalEntry {
+  #note({ request, response, raw, body }: Exchange, session?: HttpSession): JournalEntry {
     const { stamp } = this.#options
     const entry = this.#host.note({
       transport: 'http',
@@ -306,19 +338,32 @@ export class McpEndpoint<Caller> implements HttpHandler {
       method: `${request.method} /mcp`,
       headers: request.headers,
       raw,
+      ...(body !== undefined && { message: body }),
     })
     if (stamp !== undefined) addStamp(response, stamp, entry)
     return entry
   }
 }
 
-/** @throws HttpRejection -32700 */
+/** Undefined for a body that is not JSON. */
 function parse(raw: string): unknown {
   try {
     return JSON.parse(raw)
   } catch {
-    throw parseError()
+    return undefined
   }
+}
+
+/** The refusal as the modern era writes it: under the id of the request, and with no code of the SDK's own. */
+function modernRejection({ code, message }: HttpRejection, body: unknown): JSONRPCErrorResponse {
+  const error = { code: code === RpcCode.transport ? RpcCode.invalidRequest : code, message }
+  return isObject(body) && isRequestId(body.id)
+    ? { jsonrpc: '2.0', id: body.id, error }
+    : { jsonrpc: '2.0', error }
+}
+
+function isListen(message: unknown): boolean {
+  return isRequest(message) && message.method === 'subscriptions/listen'
 }
 
 function wantsProgress(message: unknown): boolean {

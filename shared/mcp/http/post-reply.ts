@@ -7,6 +7,17 @@ import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
 import type { Accepted } from './rejection.js'
 
+/** The HTTP status that revision 2026-07-28 has for an error, by its code. */
+const MODERN_STATUS = new Map<number, number>([
+  [RpcCode.methodNotFound, 404],
+  [RpcCode.headerMismatch, 400],
+  [RpcCode.missingCapability, 400],
+  [RpcCode.unsupportedVersion, 400],
+])
+
+/** What is done to an answer that needs a status of its own. */
+const SETTLED = new Set<Garbling['kind'] | undefined>(['status', 'raw'])
+
 export interface PostReplyOptions {
   response: ServerResponse
   machine: Clock
@@ -15,6 +26,8 @@ export interface PostReplyOptions {
   expected: number
   /** Whether the body was a batch: a JSON answer is then an array. */
   batch: boolean
+  /** Whether the request is of the modern era, whose errors have a status of their own. */
+  modern: boolean
 }
 
 /**
@@ -29,8 +42,7 @@ export class PostReply implements Reply {
   readonly #answers: string[] = []
   #stream: SseStream | undefined
   #waiting: number
-  /** Whether the body was no request at all: HTTP calls that 400. */
-  #malformed = false
+  #status = 200
   #garbling: Garbling | undefined
 
   constructor(options: PostReplyOptions) {
@@ -46,8 +58,8 @@ export class PostReply implements Reply {
   /** Answers as a stream from here on, if the caller takes one and nothing has been sent. */
   stream(): void {
     const { response, machine, accepted } = this.#options
-    // A stream would have its status settled.
-    if (!accepted.sse || response.headersSent || this.#garbling?.kind === 'status') return
+    // A stream would have its status and headers settled.
+    if (!accepted.sse || response.headersSent || SETTLED.has(this.#garbling?.kind)) return
     this.#stream ??= new SseStream(response, machine, this.#headers, this.#garbling?.kind === 'gzip')
   }
 
@@ -65,7 +77,7 @@ export class PostReply implements Reply {
       this.#stream.sendJson(json)
     } else {
       this.#answers.push(json)
-      if ('error' in response && response.error.code === RpcCode.invalidRequest) this.#malformed = true
+      if ('error' in response) this.#status = this.#statusOf(response.error.code)
     }
     this.#settle()
     return bytes
@@ -76,6 +88,10 @@ export class PostReply implements Reply {
     this.#stream?.send(message)
   }
 
+  malformed(): void {
+    this.#status = 400
+  }
+
   abandon(): void {
     this.#settle()
   }
@@ -84,6 +100,13 @@ export class PostReply implements Reply {
   garbled(how: Garbling): Reply {
     this.#garbling = how
     return this
+  }
+
+  /** The status of an error. A legacy one has 200, unless the body was no request at all. */
+  #statusOf(code: number): number {
+    if (code === RpcCode.invalidRequest) return 400
+    if (!this.#options.modern) return this.#status
+    return MODERN_STATUS.get(code) ?? this.#status
   }
 
   #settle(): void {
@@ -101,7 +124,7 @@ export class PostReply implements Reply {
       return
     }
     const body = batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? '')
-    const status = this.#malformed && !batch ? 400 : 200
+    const status = batch ? 200 : this.#status
     if (this.#garbling !== undefined) {
       const headers = { 'Content-Type': 'application/json', ...this.#headers }
       sendGarbled(response, { status, headers, body }, this.#garbling)
@@ -136,6 +159,9 @@ function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAn
     case 'status':
       send(how.status, how.body, { 'Content-Type': how.type })
       return
+    case 'raw':
+      sendRaw(response, how, headers)
+      return
     case 'json':
       send(status, notJson(body))
       return
@@ -150,6 +176,20 @@ function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAn
       response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) })
       response.write(halves(body)[0], () => response.destroy())
   }
+}
+
+/** Sends a raw answer. Its own headers go before the usual ones, whatever their case. */
+function sendRaw(
+  response: ServerResponse,
+  { status, headers: own, body }: Extract<Garbling, { kind: 'raw' }>,
+  usual: OutgoingHttpHeaders,
+): void {
+  const named = new Set(Object.keys(own).map(name => name.toLowerCase()))
+  if (named.has('transfer-encoding')) named.add('content-length')
+  const rest = Object.entries({ ...usual, 'Content-Length': Buffer.byteLength(body) }).filter(
+    ([name]) => !named.has(name.toLowerCase()),
+  )
+  response.writeHead(status, { ...Object.fromEntries(rest), ...own }).end(body)
 }
 
 /** Sends the last answer on a stream spoilt, and ends that; compression and another status have begun with it, if at all. */

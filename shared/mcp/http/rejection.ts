@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { batchRefusal, isRequest, RpcCode, versionRefusal } from '../messages.js'
+import { LEGACY_REVISIONS, type Revisions } from '../revisions.js'
 import type { HttpSession } from './sessions.js'
 
 /** A request that is answered without reaching the server. */
@@ -20,7 +21,12 @@ export class HttpRejection extends Error {
   }
 }
 
-export function methodNotAllowed(method: string | undefined): HttpRejection {
+export function methodNotAllowed(method: string | undefined, { legacy } = LEGACY_REVISIONS): HttpRejection {
+  if (legacy.length === 0) {
+    return new HttpRejection(405, RpcCode.invalidRequest, `${method} is not allowed here: POST a message`, {
+      Allow: 'POST',
+    })
+  }
   const message = `${method} is not allowed here: POST a message, GET the notification stream, DELETE the session`
   return new HttpRejection(405, RpcCode.transport, message, { Allow: 'GET, POST, DELETE' })
 }
@@ -69,9 +75,9 @@ export function requireJson(headers: IncomingHttpHeaders): void {
   throw new HttpRejection(415, RpcCode.transport, `Content-Type is ${type}: send application/json`)
 }
 
-/** @throws HttpRejection 400 for a protocol revision that is not spoken here */
-export function requireVersion(headers: IncomingHttpHeaders): void {
-  const message = versionRefusal(versionOf(headers))
+/** @throws HttpRejection 400 for a legacy revision that is not spoken here */
+export function requireVersion(headers: IncomingHttpHeaders, revisions: Revisions): void {
+  const message = versionRefusal(versionOf(headers), revisions)
   if (message !== undefined) throw new HttpRejection(400, RpcCode.transport, message)
 }
 

@@ -1,3 +1,7 @@
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernTransport,
+} from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js'
@@ -7,7 +11,9 @@ import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
 import { McpHost } from '../../../shared/mcp/host.js'
 import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
+import { modernFixture } from '../../conformance/fixture/modern.js'
 import { fixtureServer } from '../../conformance/fixture/server.js'
+import { MODERN, modernCall, sendModern } from '../../support/clients/modern.js'
 import { rpc, send } from '../../support/clients/raw-http.js'
 
 /** A server with tools that ask their caller something, from the fixture of the conformance suite. */
@@ -21,7 +27,7 @@ async function askingServer(): Promise<string> {
     nameOf: caller => caller,
     onError: () => undefined,
   })
-  await host.mount(fixtureServer())
+  await host.mount(fixtureServer(), modernFixture(host))
   const endpoint = new McpEndpoint({ host, machine, ids, log })
   const listener = await Listener.open({
     host: '127.0.0.1',
@@ -68,4 +74,42 @@ it('a tool asks each caller, and gets the answer of that caller', async () => {
 it('a caller without a session is told that it cannot be asked, at once', async () => {
   const { json } = await send(await askingServer(), { body: rpc('tools/call', prompt) })
   expect(json).toMatchObject({ id: 1, error: { message: expect.stringContaining('no session') } })
+})
+
+it('a tool asks a modern client in its result, and has the answer with the retry', async () => {
+  const url = await askingServer()
+  const client = new ModernClient(
+    { name: 'modern', version: '2' },
+    { capabilities: { elicitation: {} }, versionNegotiation: { mode: { pin: MODERN } } },
+  )
+  const asked: unknown[] = []
+  client.setRequestHandler('elicitation/create', ({ params }) => {
+    asked.push(params.message)
+    return { action: 'accept' as const, content: { name: 'Alice', color: 'blue' } }
+  })
+  await client.connect(new ModernTransport(new URL(url)))
+  const call = (name: string) => client.callTool({ name, arguments: {} })
+  expect(await call('test_input_required_result_elicitation')).toMatchObject({
+    content: [{ text: 'Hello, Alice!' }],
+  })
+  expect(await call('test_input_required_result_multi_round')).toMatchObject({
+    content: [{ text: 'asked twice' }],
+  })
+  expect(asked).toEqual([
+    'What is your name?',
+    'Step 1: What is your name?',
+    'Step 2: What is your favorite color?',
+  ])
+  await client.close()
+})
+
+it('a tool that asks a modern client what it has not declared is refused', async () => {
+  const url = await askingServer()
+  const { status, json } = await sendModern(url, modernCall('test_missing_capability', {}, 7))
+  const error = {
+    code: -32021,
+    message: 'the request needs a client that declares sampling',
+    data: { requiredCapabilities: { sampling: {} } },
+  }
+  expect([status, json]).toEqual([400, { jsonrpc: '2.0', id: 7, error }])
 })

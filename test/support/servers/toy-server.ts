@@ -13,8 +13,10 @@ import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js
 import { McpHost } from '../../../shared/mcp/host.js'
 import { McpEndpoint } from '../../../shared/mcp/http/endpoint.js'
 import { connectInMemory } from '../../../shared/mcp/memory.js'
+import type { Revisions } from '../../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../../shared/mcp/stdio.js'
 import { mountTools } from '../../../shared/mcp/tool-server.js'
+import { defined } from '../../../shared/util/defined.js'
 
 export interface ToyServer {
   url: string
@@ -44,8 +46,13 @@ const HINTS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true
 /**
  * A server with three tools: `park` waits until its caller is gone, `crash` throws, `echo` has an effect and tells it.
  * Its machine time is manual.
+ *
+ * @param revisions that it speaks. Default: every one
  */
-export async function startToyServer(options: InstanceOptions = {}): Promise<ToyServer> {
+export async function startToyServer(
+  options: InstanceOptions = {},
+  revisions?: Revisions,
+): Promise<ToyServer> {
   const instance = await createInstance({ clock: 'manual', seed: 'toy', ...options })
   const machine = new Clock({ mode: 'manual' })
   const events: string[] = []
@@ -61,6 +68,7 @@ export async function startToyServer(options: InstanceOptions = {}): Promise<Toy
     nameOf: caller => caller,
     forget: () => happen('forgotten'),
     onError: () => undefined,
+    ...defined({ revisions }),
   })
   const { log } = instance
   const endpoint = new McpEndpoint({

@@ -110,7 +110,7 @@ describe('what cannot be a fault is refused by name, and changes nothing', () =>
     ['two kinds', { do: { hang: true, gzip: true } }, 'does not know "gzip": there are hang'],
     ['a time', { when: { sometimes: true } }, 'no kind of when: there are nth, first, every, always'],
     ['a count', { when: { nth: 0 } }, '>=1'],
-    ['a field', { wen: 1 }, 'does not know "wen": there are server, tool, when, do'],
+    ['a field', { wen: 1 }, 'does not know "wen": there are server, tool, method, when, do'],
     ['a server', { server: 'safebo' }, 'there is no server "safebo"'],
     ['a tool', { tool: 'ack' }, 'safebot has no tool "ack"'],
   ])('%s', (_, change, why) => {

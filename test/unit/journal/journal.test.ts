@@ -129,6 +129,9 @@ it('appends ended entries to a file that only its owner may read', async () => {
     'responseBytes',
     'raw',
     'trace',
+    'protocol',
+    'client',
+    'mismatch',
   ])
   expect((await stat(path)).mode & 0o777).toBe(0o600)
 })

@@ -23,6 +23,7 @@ export function entry(seq: number, given: Partial<EntryJson> = {}): EntryJson {
       outcome: 'ok',
     },
     ...{ durationMs: 1, requestBytes: 0, responseBytes: 0, raw: '', trace: null },
+    ...{ protocol: null, client: null, mismatch: [] },
     ...given,
   }
 }

@@ -1,0 +1,135 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { isObject } from '../util/is-object.js'
+import { shown } from '../util/shown.js'
+import { metaOf } from './request-meta.js'
+import { MetaKey } from './revisions.js'
+
+export const VERSION_HEADER = 'MCP-Protocol-Version'
+
+/** Requests whose subject is named in `Mcp-Name`, and the member of `params` that has the name. */
+const NAMED_BY = new Map([
+  ['tools/call', 'name'],
+  ['prompts/get', 'name'],
+  ['resources/read', 'uri'],
+])
+
+const SENTINEL = /^=\?base64\?(.*)\?=$/s
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+/** Visible ASCII, space and tab: what a header value may have. */
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/
+/** A field name of RFC 9110. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const NONE: readonly string[] = []
+const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
+
+/** A header that does not say what the body says. */
+export interface Mismatch {
+  /** As the specification spells it. */
+  header: string
+  /** A sentence for the caller. */
+  why: string
+}
+
+/** A header and the value of the body that it repeats; null or undefined: the body has none. */
+interface Mirrored {
+  header: string
+  value: unknown
+  /** Whether the value may come in Base64. */
+  encodable: boolean
+}
+
+/** The mirrored headers of a legacy request that differ from its body. No legacy request needs any of them. */
+export function differingHeaders(message: unknown, headers: IncomingHttpHeaders): readonly string[] {
+  if (headers['mcp-method'] === undefined && headers['mcp-name'] === undefined) return NONE
+  return mirroredBy(message)
+    .filter(mirrored => headers[mirrored.header.toLowerCase()] !== undefined)
+    .flatMap(mirrored => (mismatchOf(mirrored, headers) === undefined ? [] : mirrored.header))
+}
+
+/** Whether `MCP-Protocol-Version` differs from the version in the body. */
+export function versionMismatch(message: unknown, headers: IncomingHttpHeaders): Mismatch | undefined {
+  const value = metaOf(message)?.[MetaKey.version]
+  return mismatchOf({ header: VERSION_HEADER, value, encodable: false }, headers)
+}
+
+/**
+ * The other headers of a modern request that are missing or differ from its body.
+ *
+ * @param schema the input schema of the tool that is called, if it is known
+ */
+export function mismatches(message: unknown, headers: IncomingHttpHeaders, schema?: unknown): Mismatch[] {
+  const mirrored = mirroredBy(message)
+  if (schema !== undefined && isObject(message) && isObject(message.params)) {
+    mirrored.push(...mirroredArguments(schema, message.params.arguments))
+  }
+  return mirrored.flatMap(one => mismatchOf(one, headers) ?? [])
+}
+
+function mirroredBy(message: unknown): Mirrored[] {
+  if (!isObject(message)) return []
+  const { method, params } = message
+  const mirrored: Mirrored[] = [{ header: 'Mcp-Method', value: method, encodable: false }]
+  const member = typeof method === 'string' ? NAMED_BY.get(method) : undefined
+  if (member !== undefined) {
+    mirrored.push({
+      header: 'Mcp-Name',
+      value: isObject(params) ? params[member] : undefined,
+      encodable: true,
+    })
+  }
+  return mirrored
+}
+
+/** The arguments that a schema marks with `x-mcp-header`, reached through `properties` alone. */
+function mirroredArguments(schema: unknown, args: unknown): Mirrored[] {
+  if (!isObject(schema) || !isObject(schema.properties)) return []
+  return Object.entries(schema.properties).flatMap(([name, property]) => {
+    if (!isObject(property)) return []
+    const value = isObject(args) && Object.hasOwn(args, name) ? args[name] : undefined
+    const mark = property['x-mcp-header']
+    if (typeof mark === 'string' && TOKEN.test(mark)) {
+      return [{ header: `Mcp-Param-${mark}`, value, encodable: true }]
+    }
+    return mirroredArguments(property, value)
+  })
+}
+
+function mismatchOf(
+  { header, value, encodable }: Mirrored,
+  headers: IncomingHttpHeaders,
+): Mismatch | undefined {
+  const sent = headers[header.toLowerCase()]
+  const absent = value === undefined || value === null
+  if (sent === undefined) {
+    return absent
+      ? undefined
+      : { header, why: `the header ${header} is missing: it repeats ${shown(value)} of the body` }
+  }
+  const text = String(sent)
+  if (!HEADER_VALUE.test(text)) {
+    return { header, why: `the header ${header} has characters other than visible ASCII: send it in Base64` }
+  }
+  const decoded = encodable ? decode(text) : text
+  if (decoded === undefined)
+    return { header, why: `the header ${header} is ${shown(text)}, which is not valid Base64` }
+  if (!absent && equals(decoded, value)) return undefined
+  const said = absent ? 'nothing' : shown(value)
+  return { header, why: `the header ${header} is ${shown(decoded)}, and the body says ${said}` }
+}
+
+/** Undefined for Base64 that cannot be read. */
+function decode(text: string): string | undefined {
+  const encoded = SENTINEL.exec(text)?.[1]
+  if (encoded === undefined) return text
+  if (!BASE64.test(encoded)) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(encoded, 'base64'))
+  } catch {
+    return undefined
+  }
+}
+
+function equals(text: string, value: unknown): boolean {
+  if (typeof value === 'number') return NUMBER.test(text) && Number(text) === value
+  return (typeof value === 'string' || typeof value === 'boolean') && text === String(value)
+}

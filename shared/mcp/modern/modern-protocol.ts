@@ -1,0 +1,246 @@
+import type { JSONRPCErrorResponse, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { JournalEntry } from '../../journal/entry.js'
+import { isObject } from '../../util/is-object.js'
+import { shown } from '../../util/shown.js'
+import type { Call } from '../conversation.js'
+import type { Incoming } from '../message-host.js'
+import {
+  errorResponse,
+  isNotification,
+  isRequest,
+  isRequestId,
+  isResponse,
+  type JsonRpcResponse,
+  RpcCode,
+} from '../messages.js'
+import { type Mismatch, mismatches, VERSION_HEADER, versionMismatch } from '../mirrored-headers.js'
+import type { Arrived, Examined, HostCore, ProtocolLayer, RequestHandler } from '../protocol-layer.js'
+import { metaFault, metaOf, notedRevision, readClient, versionFault } from '../request-meta.js'
+import { MetaKey, type Revisions } from '../revisions.js'
+import { inputRefusal } from './input-required.js'
+import { Subscriptions } from './subscriptions.js'
+
+/** The description that a server gives of itself, and the handlers of its modern requests. */
+export interface ServerOffer<Caller> {
+  serverInfo: { name: string; version: string }
+  capabilities: Readonly<Record<string, unknown>>
+  instructions?: string
+  /** Run the modern requests of some methods. The SDK's server answers legacy requests of the same methods. */
+  handlers?: ReadonlyMap<string, RequestHandler<Caller>>
+  /** The input schema of a tool, as the caller's list shows it. Default: no argument is repeated in a header. */
+  inputSchema?(caller: Caller, tool: string): unknown
+}
+
+export interface ModernOptions<Caller> {
+  core: HostCore<Caller>
+  revisions: Revisions
+}
+
+/** Requests whose result says for how long, and for whom, it may be cached. */
+const CACHEABLE = new Set([
+  'server/discover',
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+])
+
+/** A list may change at any time, and may be one caller's own. */
+const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
+
+const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
+
+/** Revision 2026-07-28: no handshake and no sessions. Each request says its version, and HTTP headers repeat parts of it. */
+export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
+  readonly #core: HostCore<Caller>
+  readonly #revisions: Revisions
+  readonly #own: ReadonlyMap<string, RequestHandler<Caller>>
+  #offer: ServerOffer<Caller> = { serverInfo: { name: '', version: '' }, capabilities: {} }
+  #subscriptions = new Subscriptions<Caller>({})
+
+  constructor({ core, revisions }: ModernOptions<Caller>) {
+    this.#core = core
+    this.#revisions = revisions
+    this.#own = new Map<string, RequestHandler<Caller>>([
+      ['server/discover', async () => this.#discovery()],
+      ['subscriptions/listen', (call, params) => this.#subscriptions.listen(call, params)],
+    ])
+  }
+
+  offer(offer: ServerOffer<Caller>): void {
+    this.#offer = offer
+    this.#subscriptions = new Subscriptions(offer.capabilities)
+  }
+
+  examine(arrived: Arrived<Caller>): Examined {
+    const { message, headers } = arrived
+    const meta = metaOf(message)
+    const version = meta?.[MetaKey.version] ?? headers['mcp-protocol-version']
+    const mismatched = this.#mismatches(arrived)
+    return {
+      protocol: notedRevision(version),
+      client: readClient(meta?.[MetaKey.client]) ?? null,
+      mismatch: mismatched.map(({ header }) => header),
+      refusal: this.#refusalOf(message, meta, mismatched),
+    }
+  }
+
+  receive(incoming: Incoming<Caller>, entry: JournalEntry, { refusal }: Examined): void {
+    const { message, conversation, reply } = incoming
+    if (isNotification(message)) {
+      this.#core.accept(entry)
+      if (message.method === 'notifications/cancelled') {
+        this.#core.cancelByNotice(message.params, conversation)
+      }
+    } else if (isResponse(message) && conversation.transport !== 'http') {
+      // On a pipe a response gets no answer, though no modern client has one to send.
+      this.#core.accept(entry)
+    } else if (refusal === undefined && isRequest(message)) {
+      conversation.modern = true
+      const capabilities = metaOf(message)?.[MetaKey.capabilities]
+      this.#core.start(message, incoming, entry, { capabilities: isObject(capabilities) ? capabilities : {} })
+    } else {
+      reply.malformed?.()
+      this.#core.refuse(incoming, entry, refusal ?? modernError(undefined, NOT_A_REQUEST))
+    }
+  }
+
+  run(call: Call<Caller>, { method, params }: JSONRPCRequest): void {
+    const handler = this.#handlerOf(method)
+    if (handler !== undefined) this.#core.run(handler, call, params)
+  }
+
+  written({ method, modern }: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse {
+    if ('error' in response) return response
+    const { result } = response
+    if (result.resultType === 'input_required') {
+      const refusal = inputRefusal(method, result, modern?.capabilities ?? {})
+      if (refusal !== undefined) return modernError(response.id, refusal)
+    }
+    return {
+      ...response,
+      result: {
+        resultType: 'complete',
+        ...(CACHEABLE.has(method) && NOT_CACHED),
+        ...result,
+        _meta: { ...result._meta, [MetaKey.server]: this.#offer.serverInfo },
+      },
+    }
+  }
+
+  unknownTool({ callerId }: Call<Caller>, text: string): JsonRpcResponse {
+    return errorResponse(callerId, RpcCode.invalidParams, text)
+  }
+
+  answered(): void {}
+
+  cancelled(): void {}
+
+  ended(call: Call<Caller>): void {
+    this.#subscriptions.ended(call)
+  }
+
+  announceTools(): void {
+    this.#subscriptions.announce('tools')
+  }
+
+  async close(): Promise<void> {
+    this.endSubscriptions()
+  }
+
+  endSubscriptions(): void {
+    this.#subscriptions.close(call => this.#core.dismiss(call))
+  }
+
+  #discovery() {
+    const { capabilities, instructions } = this.#offer
+    return {
+      supportedVersions: [...this.#revisions.served],
+      capabilities,
+      ...(instructions !== undefined && { instructions }),
+    }
+  }
+
+  /** Over HTTP alone: other ways in have no headers. */
+  #mismatches({ message, headers, conversation, caller }: Arrived<Caller>): Mismatch[] {
+    if ((conversation !== undefined && conversation.transport !== 'http') || !isRequestLike(message))
+      return []
+    const ofVersion = versionMismatch(message, headers)
+    const { method, params } = message
+    const tool = method === 'tools/call' && isObject(params) ? params.name : undefined
+    const schema =
+      caller !== undefined && typeof tool === 'string' ? this.#offer.inputSchema?.(caller, tool) : undefined
+    const others = mismatches(message, headers, schema)
+    return ofVersion === undefined ? others : [ofVersion, ...others]
+  }
+
+  /** Why a message is not taken in as a request, by the first rule that it breaks. */
+  #refusalOf(
+    message: unknown,
+    meta: Record<string, unknown> | undefined,
+    mismatched: readonly Mismatch[],
+  ): JSONRPCErrorResponse | undefined {
+    const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
+    if (!isRequestLike(message)) return modernError(id, NOT_A_REQUEST)
+    const { method, params } = message
+    const invalid = (why: string) => modernError(id, { code: RpcCode.invalidParams, message: why })
+    const wrongVersion = versionFault(params)
+    if (wrongVersion !== undefined) {
+      if (method === 'initialize' && isObject(params)) return this.#unsupported(id, params.protocolVersion)
+      return invalid(wrongVersion)
+    }
+    const [first] = mismatched
+    const headerFault = (why: string) => modernError(id, { code: RpcCode.headerMismatch, message: why })
+    if (first?.header === VERSION_HEADER) return headerFault(first.why)
+    const version = meta?.[MetaKey.version]
+    if (typeof version !== 'string' || !this.#revisions.modern.includes(version)) {
+      return this.#unsupported(id, version)
+    }
+    const wrongMeta = metaFault(meta ?? {})
+    if (wrongMeta !== undefined) return invalid(wrongMeta)
+    if (first !== undefined) return headerFault(first.why)
+    if (this.#handlerOf(method) !== undefined) return undefined
+    return modernError(id, { code: RpcCode.methodNotFound, message: `Method not found: ${method}` })
+  }
+
+  #handlerOf(method: string): RequestHandler<Caller> | undefined {
+    return this.#own.get(method) ?? this.#offer.handlers?.get(method) ?? this.#core.handlers.get(method)
+  }
+
+  #unsupported(id: RequestId | undefined, requested: unknown): JSONRPCErrorResponse {
+    const supported = [...this.#revisions.served]
+    return modernError(id, {
+      code: RpcCode.unsupportedVersion,
+      message: `Unsupported protocol version ${shown(requested)}: this server speaks ${supported.join(', ')}`,
+      data: { supported, requested },
+    })
+  }
+}
+
+const NOT_A_REQUEST = {
+  code: RpcCode.invalidRequest,
+  message: 'invalid request: not a JSON-RPC 2.0 request or notification',
+}
+
+/** An error whose id is left out where it could not be read: the modern era has no null id. */
+function modernError(id: RequestId | undefined, error: JSONRPCErrorResponse['error']): JSONRPCErrorResponse {
+  return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
+}
+
+/** A request, as far as JSON-RPC goes: what its params have to be is not looked at. */
+interface RequestLike {
+  id: RequestId
+  method: string
+  params?: unknown
+}
+
+function isRequestLike(message: unknown): message is RequestLike {
+  return (
+    isObject(message) &&
+    message.jsonrpc === '2.0' &&
+    typeof message.method === 'string' &&
+    isRequestId(message.id) &&
+    Object.keys(message).every(key => REQUEST_KEYS.includes(key))
+  )
+}

@@ -1,0 +1,96 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Refusal } from '../errors.js'
+import { closestName } from '../util/closest-name.js'
+import { isObject } from '../util/is-object.js'
+
+/** The first revision without a handshake and without sessions. */
+const FIRST_MODERN = '2026-07-28'
+
+/** Every revision that can be served, newest first. A revision is a date, so revisions compare as text. */
+export const REVISIONS: readonly string[] = [
+  FIRST_MODERN,
+  '2025-11-25',
+  '2025-06-18',
+  '2025-03-26',
+  '2024-11-05',
+  '2024-10-07',
+]
+
+const DATE = /^\d{4}-\d\d-\d\d$/
+
+/** Keys of `params._meta` and `result._meta` that the modern era defines. */
+export const MetaKey = {
+  version: 'io.modelcontextprotocol/protocolVersion',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  client: 'io.modelcontextprotocol/clientInfo',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+  server: 'io.modelcontextprotocol/serverInfo',
+  subscription: 'io.modelcontextprotocol/subscriptionId',
+} as const
+
+/** The protocol revisions that a server speaks, and the rule that tells the two eras apart. */
+export class Revisions {
+  /** Newest first. */
+  readonly served: readonly string[]
+  /** Those with a handshake: 2025-11-25 and earlier. */
+  readonly legacy: readonly string[]
+  /** Those whose requests carry their own version: 2026-07-28 and later. */
+  readonly modern: readonly string[]
+
+  constructor(served: readonly string[]) {
+    this.served = served
+    this.legacy = served.filter(revision => revision < FIRST_MODERN)
+    this.modern = served.filter(revision => revision >= FIRST_MODERN)
+  }
+
+  /**
+   * Whether a body is of the modern era. A server of one era takes every body for that era.
+   *
+   * @param body parsed; undefined if it is not JSON
+   */
+  isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
+    if (this.modern.length === 0) return false
+    if (this.legacy.length === 0 || namesVersion(body)) return true
+    if (Array.isArray(body) && body.some(namesVersion)) return true
+    const named = headers['mcp-protocol-version']
+    return typeof named === 'string' && named >= FIRST_MODERN && DATE.test(named)
+  }
+}
+
+/** A server that speaks every revision. */
+export const ALL_REVISIONS = new Revisions(REVISIONS)
+
+/** A server that speaks every revision with a handshake. */
+export const LEGACY_REVISIONS = new Revisions(REVISIONS.filter(revision => revision < FIRST_MODERN))
+
+/**
+ * Reads the revisions that a server is to speak.
+ *
+ * @param names a list, or a text with commas; undefined for every revision
+ * @param source how the option is called in an error, e.g. `--protocol`
+ * @throws Refusal `bad_protocol` for a name that is no revision, and for an empty list
+ */
+export function readRevisions(names: string | readonly string[] | undefined, source = 'protocol'): Revisions {
+  if (names === undefined) return ALL_REVISIONS
+  const wanted = (typeof names === 'string' ? names.split(',') : names).map(name => name.trim())
+  const unknown = wanted.find(name => !REVISIONS.includes(name))
+  if (unknown === undefined && wanted.length > 0) {
+    return new Revisions(REVISIONS.filter(revision => wanted.includes(revision)))
+  }
+  const near = unknown === undefined ? undefined : closestName(unknown, REVISIONS)
+  const question = near === undefined ? '' : `did you mean ${near}? `
+  throw new Refusal(
+    'bad_protocol',
+    unknown === undefined ? `${source} names no revision` : `${source} names ${JSON.stringify(unknown)}`,
+    `${question}it takes one or more of ${REVISIONS.join(', ')}`,
+  )
+}
+
+function namesVersion(message: unknown): boolean {
+  return (
+    isObject(message) &&
+    isObject(message.params) &&
+    isObject(message.params._meta) &&
+    MetaKey.version in message.params._meta
+  )
+}
