@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { SafebotStore } from '../store/store.js'
 import { isBase64Of, type Keys } from './keys.js'
 import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
+import type { SafebotStore } from './store.js'
 
 /** How far a signature's stamp may be from the service's time, either way, inclusive. */
 const SKEW_MS = 60_000
