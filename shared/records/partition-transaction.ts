@@ -21,6 +21,8 @@ export class PartitionTransaction implements Transaction {
   #over = false
   /** What is announced with the commit. Undefined: nothing. */
   announced: string | undefined
+  /** Whether another replica may be watching. */
+  elsewhere = false
 
   constructor(partition: Partition, entry: Entry) {
     this.#partition = partition
@@ -83,8 +85,9 @@ export class PartitionTransaction implements Transaction {
     return this.#entry.storeTime ?? machineNow()
   }
 
-  announce(detail = ''): void {
+  announce(detail = '', elsewhere = true): void {
     this.announced = detail
+    this.elsewhere ||= elsewhere
   }
 
   #open(): Partition {

@@ -53,7 +53,7 @@ interface EnterRow extends Record<string, unknown> {
 }
 
 const ENTER = statement('SELECT * FROM enter($1, $2, $3, $4, $5)')
-const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS version')
+const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS version')
 const REMOVE = statement('SELECT remove($1, $2, $3, $4) AS version')
 const PARTITIONS = statement(
   'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name',
@@ -109,10 +109,7 @@ export class PostgresRecords implements Records {
     notices.on(TOPIC.announced, (payload, own) => this.#heard(payload, own))
     notices.on(TOPIC.replaced, (payload, own) => this.#knows(Number(payload), own))
     // If the store is gone again by now, there is another gap.
-    notices.onGap(() => {
-      void this.#watches.poll().catch(() => undefined)
-      void this.#readGeneration().catch(() => undefined)
-    })
+    notices.onGap(() => void this.#watches.poll().catch(() => undefined))
   }
 
   /** @param database is closed by its opener. @throws StoreUnavailable */
@@ -211,7 +208,7 @@ export class PostgresRecords implements Records {
       const { result, written, announced } = await this.#database.transaction(async sql => {
         const tx = await this.#enter(sql, partition, options)
         const result = tx.run(work, options)
-        return { result, written: this.#leave(sql, partition, tx.announced), announced: tx.announced }
+        return { result, written: this.#leave(sql, partition, tx), announced: tx.announced }
       })
       const version = (await written)?.[0]?.version
       if (version !== undefined) partition.version = version
@@ -261,7 +258,7 @@ export class PostgresRecords implements Records {
   #leave(
     sql: SqlTransaction,
     partition: Partition,
-    announced: string | undefined,
+    { announced, elsewhere }: PartitionTransaction,
   ): Promise<{ version: number }[]> | undefined {
     const { name } = partition
     if (!partition.changed && announced === undefined) {
@@ -269,12 +266,19 @@ export class PostgresRecords implements Records {
       return undefined
     }
     const [channel, notice] = this.#database.notices.noticeOf(TOPIC.announced, '')
-    const announcement = [channel, announced === undefined ? null : notice, announced ?? '']
+    const announcement = [channel, elsewhere ? notice : null, announced ?? '']
     if (partition.empty) return sql.ask(REMOVE, [name, ...announcement])
     const { open, entries, bytes, activeAt } = partition.summary
     const changes = columnsOf(partition.changes())
     const summary = [open, entries, bytes, activeAt]
-    return sql.ask(LEAVE, [name, kindOf(name), ...changes, ...summary, ...announcement])
+    return sql.ask(LEAVE, [
+      name,
+      kindOf(name),
+      ...changes,
+      ...summary,
+      announced !== undefined,
+      ...announcement,
+    ])
   }
 
   #copyOf(name: string): Partition {
@@ -289,6 +293,7 @@ export class PostgresRecords implements Records {
   }
 
   async #latest(names: readonly string[]): Promise<Map<string, number>> {
+    await this.#readGeneration()
     const rows = await this.#database.read<{ name: string; news: number }>(NEWS, [[...names]])
     return new Map(rows.map(({ name, news }) => [name, news]))
   }

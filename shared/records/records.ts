@@ -35,8 +35,13 @@ export interface Transaction {
   readonly generation: number
   /** The time of the store's machine, in milliseconds since the epoch. It is not the time of the instance. */
   readonly storeTime: number
-  /** Tells all who watch the partition, on every replica, once the transaction is committed. */
-  announce(detail?: string): void
+  /**
+   * Tells all who watch the partition, on every replica, once the transaction is committed.
+   *
+   * @param elsewhere whether another replica may be watching. PostgreSQL commits transactions that notify one at a
+   *   time, so a notification that nobody hears is left out. Default true
+   */
+  announce(detail?: string, elsewhere?: boolean): void
 }
 
 export interface TransactionOptions {

@@ -181,14 +181,15 @@ const TABLES = `
   BEGIN
     PERFORM pg_advisory_xact_lock_shared(${ALL_LOCK}),
             pg_advisory_xact_lock(hashtextextended(current_schema() || ' partition ' || named, 0));
-    SELECT g.number, extract(epoch FROM clock_timestamp()) * 1000 INTO generation, store_time FROM generation g;
-    SELECT p.floor, p.news, p.open, p.entries, p.bytes, p.active_at
-    INTO oldest, news, open, entries, bytes, active_at FROM partitions p WHERE p.name = named;
+    SELECT g.number, p.floor, p.news, p.open, p.entries, p.bytes, p.active_at
+    INTO generation, oldest, news, open, entries, bytes, active_at
+    FROM generation g LEFT JOIN partitions p ON p.name = named;
+    store_time := extract(epoch FROM clock_timestamp()) * 1000;
     anew := oldest IS NULL OR seen < oldest;
+    IF anew THEN seen := 0; END IF;
     IF oldest IS NOT NULL THEN
       SELECT json_agg(json_build_array(r.collection, r.key, r.value) ORDER BY r.version), max(r.version)
-      INTO changed, version FROM records r
-      WHERE r.partition = named AND (anew AND r.value IS NOT NULL OR NOT anew AND r.version > seen);
+      INTO changed, version FROM records r WHERE r.partition = named AND r.version > seen;
     END IF;
     IF counted THEN
       SELECT count(*) FILTER (WHERE p.open), coalesce(sum(p.entries), 0), coalesce(sum(p.bytes), 0)
@@ -202,7 +203,7 @@ const TABLES = `
   CREATE FUNCTION leave(
     named text, of_kind text, collections text[], keys text[], vals text[],
     is_open boolean, has_entries bigint, has_bytes bigint, was_active float8,
-    channel text, notice text, detail text
+    announced boolean, channel text, notice text, detail text
   ) RETURNS bigint LANGUAGE plpgsql AS $$
   #variable_conflict use_column
   DECLARE made bigint := nextval('versions');
@@ -212,9 +213,9 @@ const TABLES = `
     SELECT named, u.c, u.k, u.v::json, made FROM unnest(collections, keys, vals) AS u (c, k, v)
     ON CONFLICT (partition, collection, key) DO UPDATE SET value = excluded.value, version = excluded.version;
     INSERT INTO partitions AS p (name, kind, floor, news, open, entries, bytes, active_at)
-    VALUES (named, of_kind, made, CASE WHEN notice IS NULL THEN 0 ELSE made END, is_open, has_entries, has_bytes, was_active)
+    VALUES (named, of_kind, made, CASE WHEN announced THEN made ELSE 0 END, is_open, has_entries, has_bytes, was_active)
     ON CONFLICT (name) DO UPDATE SET
-      news = CASE WHEN notice IS NULL THEN p.news ELSE made END,
+      news = CASE WHEN announced THEN made ELSE p.news END,
       open = excluded.open, entries = excluded.entries, bytes = excluded.bytes, active_at = excluded.active_at;
     IF notice IS NOT NULL THEN PERFORM pg_notify(channel, notice || made || ' ' || named || ' ' || detail); END IF;
     -- Now and then tombstones go, but for the latest.

@@ -61,7 +61,6 @@ export class Watches {
   /** Looks for announcements whose notification was lost. */
   async poll(): Promise<void> {
     const names = [...this.#watches].flatMap(([name, { news }]) => (news === undefined ? [] : name))
-    if (names.length === 0) return
     for (const [name, news] of await this.#options.latest(names)) this.heard(name, news, false)
   }
 

@@ -190,7 +190,7 @@ export class LocalService implements SafebotService {
       page = await this.rooms.enter(roomId, (tx, room) => {
         if (room === undefined) return { ...NO_PAGE, woken }
         if (moment === 'parking') {
-          this.rooms.touch(tx, room)
+          this.rooms.touch(tx)
           after = Math.min(after, room.lastSeq)
         }
         return { ...readPage(tx, room, after, woken ? 1 : WAIT_PAGE), woken }
@@ -238,7 +238,7 @@ export class LocalService implements SafebotService {
   listening(roomId: string, name: string, boxPub: string | undefined): Promise<boolean> {
     return this.rooms.enter(roomId, (tx, room) => {
       if (room === undefined) return false
-      this.rooms.touch(tx, room)
+      this.rooms.touch(tx)
       this.presence.listening(roomId, name, boxPub)
       return true
     })

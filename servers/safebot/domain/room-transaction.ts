@@ -23,6 +23,9 @@ export interface Usage {
   readonly ciphertextChars: number
 }
 
+/** The activity of a room is in the summary of its partition. */
+type RoomRecord = Omit<Room, 'activeAt'>
+
 /** The fields of a {@link Consumer} in a room's records. */
 interface ConsumerRecord extends Pick<Consumer, 'cursor' | 'lease' | 'labels'> {
   /** Of its latest claim: greater than that of any claim before. */
@@ -47,7 +50,7 @@ export interface RoomTransactionOptions {
 export class RoomTransaction {
   readonly #tx: Transaction
   readonly #options: RoomTransactionOptions
-  readonly #rooms: Table<Room>
+  readonly #rooms: Table<RoomRecord>
   readonly #messages: List<StoredMessage>
   readonly #consumers: Table<ConsumerRecord>
   readonly #holds: Table<Hold>
@@ -56,7 +59,7 @@ export class RoomTransaction {
   constructor(tx: Transaction, options: RoomTransactionOptions) {
     this.#tx = tx
     this.#options = options
-    this.#rooms = tx.table<Room>('room')
+    this.#rooms = tx.table<RoomRecord>('room')
     this.#messages = tx.list<StoredMessage>('messages')
     this.#consumers = tx.table<ConsumerRecord>(CONSUMERS)
     this.#holds = tx.table<Hold>(HOLDS)
@@ -68,12 +71,18 @@ export class RoomTransaction {
   }
 
   room(): Room | undefined {
-    return this.#rooms.get('room')
+    const record = this.#rooms.get('room')
+    return record && { ...record, activeAt: this.#tx.summary.activeAt }
   }
 
-  saveRoom(room: Room): void {
-    this.#rooms.set('room', room)
-    this.#tx.summary = { ...this.#tx.summary, open: true, activeAt: room.activeAt }
+  saveRoom({ activeAt, ...record }: Room): void {
+    this.#rooms.set('room', record)
+    this.#tx.summary = { ...this.#tx.summary, open: true, activeAt }
+  }
+
+  /** Changes nothing of the room but when it was last active: most of what is done in rooms. */
+  touch(activeAt: number): void {
+    this.#tx.summary = { ...this.#tx.summary, activeAt }
   }
 
   /** Removes the room and its messages, and forgets when it was left. Its consumers stay: a cursor outlives the room. */
@@ -96,7 +105,10 @@ export class RoomTransaction {
 
   /** Tells those who wait here, on every replica, that there may be something for them. */
   announce(): void {
-    this.#tx.announce()
+    const replica = String(this.#options.replica)
+    const held = [...this.#holds.entries()].some(([other, { since }]) => other !== replica && since !== null)
+    // A request that waits on another replica holds the room.
+    this.#tx.announce('', held)
   }
 
   append(message: StoredMessage): void {

@@ -117,8 +117,8 @@ export class Rooms {
   }
 
   /** Keeps a room from falling idle. */
-  touch(tx: RoomTransaction, room: Room): void {
-    tx.saveRoom({ ...room, activeAt: this.#options.clock.now() })
+  touch(tx: RoomTransaction): void {
+    tx.touch(this.#options.clock.now())
   }
 
   /** @param totals whether `work` asks how much there is in all rooms */

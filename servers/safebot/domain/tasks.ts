@@ -50,7 +50,7 @@ export class Tasks {
     const { rooms, contract } = this.#options
     return rooms.enter(roomId, (tx, room) => {
       if (room === undefined) return NO_ROOM
-      if (moment === 'parking' || contract.claimsKeepRoomAlive) rooms.touch(tx, room)
+      if (moment === 'parking' || contract.claimsKeepRoomAlive) rooms.touch(tx)
       return this.#claimOldest(tx, room, request)
     })
   }
@@ -61,8 +61,7 @@ export class Tasks {
       if (consumer === undefined) return { advanced: false, cursor: 0 }
       const { consumer: after, advanced } = consumer.ack(claimId, seq, this.#options.clock.now())
       if (advanced) tx.saveConsumer(after)
-      if (room !== undefined && this.#options.contract.claimsKeepRoomAlive)
-        this.#options.rooms.touch(tx, room)
+      if (room !== undefined && this.#options.contract.claimsKeepRoomAlive) this.#options.rooms.touch(tx)
       return { advanced, cursor: after.cursor }
     })
   }
