@@ -180,7 +180,9 @@ export class SharedClock implements ClockDriver {
 
   async #begin(): Promise<void> {
     const { records, clock } = this.#options
-    this.#unwatch = records.watch(CLOCK, () => void this.#look())
+    this.#unwatch = records.watch(CLOCK, ({ own }) => {
+      if (!own) void this.#look()
+    })
     clock.drive(hands => {
       this.#hands = hands
       return this
