@@ -94,6 +94,8 @@ export class StoreDatabase {
     const address = readStoreUrl(url)
     await prepareSchema(address)
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
+    // A connection can be cut with the packet that says it is ready, before anything listens to it. Its queries tell of it.
+    pool.on('connect', client => client.on('error', () => {}))
     // One that breaks while nobody uses it is replaced by the pool.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
     try {
