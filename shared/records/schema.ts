@@ -196,7 +196,7 @@ const TABLES = `
       INTO total_open, total_entries, total_bytes FROM partitions p WHERE p.kind = of_kind;
     END IF;
     IF coalesce(active_at, 0) < idle_before THEN
-      SELECT array_agg(l.number) INTO live FROM live_replicas l;
+      SELECT coalesce(array_agg(l.number), '{}') INTO live FROM live_replicas l;
     END IF;
   END $$;
 
