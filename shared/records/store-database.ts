@@ -169,7 +169,9 @@ export class StoreDatabase {
       } catch (error) {
         const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
         const again = lostToAnother(error) || lost
-        if (!again || attempt >= this.#attempts) throw error
+        // A connection of the pool may be dead without having said so. One that is refused means that the store is away.
+        const max = error instanceof StoreUnavailable && isRefused(error.cause) ? this.#attempts : ATTEMPTS
+        if (!again || attempt >= max) throw error
       }
     }
   }
@@ -182,8 +184,13 @@ export class StoreDatabase {
    */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     const until = this.machine.now() + ALONE_MS.most
-    for (;;) {
-      const release = await this.#lock(name)
+    for (let broken = 0; ; ) {
+      const release = await this.#lock(name).catch(error => {
+        // Likewise.
+        const again = error instanceof StoreUnavailable && !isRefused(error.cause) && ++broken < ATTEMPTS
+        if (!again) throw error
+        return undefined
+      })
       if (release !== undefined) return work().finally(release)
       if (this.machine.now() >= until) throw busy(name, this.shown)
       await new Promise<void>(resolve => this.machine.wakeAt(this.machine.now() + ALONE_MS.pause, resolve))
