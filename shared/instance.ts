@@ -4,6 +4,7 @@ import type { IdSource } from './ids.js'
 import type { Journal } from './journal/journal.js'
 import type { Tally } from './journal/tally.js'
 import type { Catalogue } from './overlays/overlays.js'
+import type { Records } from './records/records.js'
 import type { Sharing } from './records/sharing.js'
 import type { StoreDatabase } from './records/store-database.js'
 import type { AccountState, PLANS } from './schemas/account.js'
@@ -26,6 +27,8 @@ export interface Instance {
   readonly catalogue: Catalogue
   /** The servers and tools of this instance, as far as they have been started. */
   readonly knownTools: KnownTools
+  /** The state of its servers. */
+  readonly records: Records
   /** What is shared with the other instances that name it; undefined: there is none, and all is in memory. */
   readonly store: StoreDatabase | undefined
   /** What it has in common with the other replicas of the store; undefined: there is none. */

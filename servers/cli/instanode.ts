@@ -4,7 +4,6 @@ import type { RemoteOptions } from '../instanode/client/index.js'
 import { checkBesideStore } from '../instanode/databases/open-databases.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import { createInstance } from '../understudy/instance.js'
-import { withStore } from '../understudy/store-options.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
 import { readBaseUrl } from './options.js'
@@ -23,10 +22,10 @@ export async function instanode(args: Args): Promise<void> {
     const world = await worldOption(given)
     const options = { contract, ...defined({ protocol }), world, ...databaseOptions(given) }
     await checkBesideStore({ ...options, ...defined({ store: common.store }) })
-    const instance = await createInstance(await withStore(common))
+    const instance = await createInstance(common)
     await within(instance, () => runHere(given, instance, port, options))
   } else {
-    const instance = await createInstance(await withStore(common))
+    const instance = await createInstance(common)
     await within(instance, () =>
       runAsClient(given, instance, port, { base, contract, ...defined({ protocol }) }),
     )

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { defined } from '../../shared/util/defined.js'
 import { Safebot, type SafebotOptions } from '../safebot/index.js'
 import { createInstance } from '../understudy/instance.js'
-import { withStore } from '../understudy/store-options.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
 import { instanceOptions, worldOption } from './instance-options.js'
 import { readBaseUrl } from './options.js'
@@ -20,7 +19,7 @@ export async function safebot({ options: given, given: set }: Args): Promise<voi
   if (where.connect !== undefined) refuseOptions(set, ['world', 'store'], 'a service that runs elsewhere')
   const { contract, protocol } = common
   const options = { contract, ...defined({ protocol }), world: await worldOption(given), ...where }
-  const instance = await createInstance(await withStore(common))
+  const instance = await createInstance(common)
   await within(instance, async () => {
     if (port !== undefined) {
       const { safebot, url } = await Safebot.listen(instance, { ...address(given), port }, options)

@@ -1,6 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { z } from 'zod'
 import { TokenBuckets } from '../../shared/clock/token-buckets.js'
 import type { ContractName } from '../../shared/contract.js'
 import type { ControlledInstanode, Instance } from '../../shared/instance.js'
@@ -16,6 +15,7 @@ import { controlled } from './control.js'
 import { type OpenedDatabases, openDatabases } from './databases/open-databases.js'
 import { LocalService, type ServiceStore } from './domain/local-service.js'
 import type { Account, Delivery } from './domain/model.js'
+import { InstanodeStore } from './domain/store.js'
 import { hostileService, type InstanodeHostility, tokenSecret } from './hostile.js'
 import { REQUEST_LIMIT, type RequestLimit } from './limits.js'
 import {
@@ -26,7 +26,6 @@ import {
 } from './options.js'
 import type { Caller, InstanodeService } from './service.js'
 import { InstanodeState } from './state.js'
-import { MemoryStore } from './store/memory.js'
 import { createMcp } from './tools/index.js'
 import type { InstanodeView } from './view.js'
 
@@ -166,7 +165,6 @@ export class Instanode {
     await this.#serving?.close()
     await closeDatabases()
     await host.close()
-    await local.store.close()
   }
 
   async #listen({ mcp = true, ...listen }: InstanodeListenOptions): Promise<string> {
@@ -251,24 +249,15 @@ async function assembleOn(
   }
 }
 
-/** The store of an instance: the one it shares, or one of its own. @throws StoreUnavailable */
+/** The store of an instance, with what its replicas agree on. @throws StoreUnavailable */
 async function openStore(
-  { store, ids, clock }: Instance,
+  { records, ids, clock }: Instance,
   hostility: InstanodeHostility,
 ): Promise<ServiceStore> {
-  const own = {
-    store: new MemoryStore(),
-    secret: tokenSecret(ids.stream('instanode'), hostility),
-    ticksFrom: clock.now(),
-  }
-  if (store === undefined) return own
-  const { PostgresStore } = await import('./store/postgres/postgres-store.js')
-  const ticksFrom = z.number().parse(await store.setting('instanode ticks', async () => own.ticksFrom))
-  if (hostility.tokenIssuer !== undefined) return { ...own, store: new PostgresStore(store), ticksFrom }
-  const secret = await store.setting('instanode token secret', async () => own.secret.toString('base64'))
-  return {
-    store: new PostgresStore(store),
-    secret: Buffer.from(z.string().parse(secret), 'base64'),
-    ticksFrom,
-  }
+  const store = new InstanodeStore(records)
+  const ticksFrom = await store.agree('ticks', clock.now())
+  const own = tokenSecret(ids.stream('instanode'), hostility)
+  if (hostility.tokenIssuer !== undefined) return { store, secret: own, ticksFrom }
+  const secret = await store.agree('token secret', own.toString('base64'))
+  return { store, secret: Buffer.from(secret, 'base64'), ticksFrom }
 }

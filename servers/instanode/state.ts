@@ -2,6 +2,7 @@ import type { BucketLevels, TokenBuckets } from '../../shared/clock/token-bucket
 import { type Refusal, wasReset } from '../../shared/errors.js'
 import type { IdPositions } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
+import type { PartitionDump } from '../../shared/records/partition.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
@@ -9,12 +10,9 @@ import type { DatabaseCopies } from './databases/provider.js'
 import type { KnownTokens } from './domain/accounts.js'
 import type { LocalService } from './domain/local-service.js'
 import { databaseName, type Resource } from './domain/model.js'
-import { Replicas } from './replicas.js'
-import type { InstanodeTables } from './store/store.js'
+import { resourcesIn, withUrls } from './domain/store.js'
+import { followReplicas } from './replicas.js'
 import { beginInstanode, makeDatabases } from './world.js'
-
-/** The setting of a store that has its world. */
-const WORLD = 'instanode world'
 
 export interface InstanodeStateOptions {
   instance: Instance
@@ -29,7 +27,7 @@ export interface InstanodeStateOptions {
 
 /** All that Instanode knows, but for its databases. */
 interface Memory {
-  readonly tables: InstanodeTables
+  readonly records: readonly PartitionDump[]
   readonly known: KnownTokens
   readonly requests: BucketLevels
   readonly ids: IdPositions
@@ -38,7 +36,7 @@ interface Memory {
 /** Instanode's state: what its store holds, its databases, and what it remembers beside. */
 export class InstanodeState implements StatefulPart {
   readonly #options: InstanodeStateOptions
-  #replicas: Replicas | undefined
+  #leave = () => {}
 
   constructor(options: InstanodeStateOptions) {
     this.#options = options
@@ -51,19 +49,17 @@ export class InstanodeState implements StatefulPart {
    */
   async lay(world: World): Promise<void> {
     const { local, instance } = this.#options
-    const { store, clock, name } = instance
-    if (store === undefined) return this.#lay(world)
-    this.#replicas = await Replicas.join({ instance, store, local, state: this })
-    await store.alone('instanode world', async () => {
-      if ((await store.known(WORLD)) !== undefined) return this.adopt()
-      await this.#lay(world)
-      await store.changeSetting(WORLD, { laidBy: name, at: clock.now() })
+    const { records, log } = instance
+    this.#leave = followReplicas({ records, log, local, state: this })
+    await records.alone('instanode world', async () => {
+      if (await local.store.begun()) await this.adopt()
+      else await this.#lay(world)
     })
   }
 
   /** Stops following the other replicas. */
   close(): void {
-    this.#replicas?.close()
+    this.#leave()
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
@@ -72,14 +68,14 @@ export class InstanodeState implements StatefulPart {
 
   async keep(): Promise<Kept> {
     const { local, requests, instance } = this.#options
-    const tables = await local.store.dump()
+    const records = await local.store.dump()
     const memory: Memory = {
-      tables,
+      records,
       known: local.accounts.snapshot(),
       requests: requests?.snapshot() ?? [],
       ids: instance.ids.stream('instanode').positions(),
     }
-    const copies = await this.#copy(namesOf(tables.resources))
+    const copies = await this.#copy(namesOf(resourcesIn(records)))
     return {
       data: { ...memory, databases: copies?.names.toSorted() ?? [] },
       prepare: () => this.#putBack(copies),
@@ -94,8 +90,8 @@ export class InstanodeState implements StatefulPart {
     const { contract, receiveUrl, instance } = this.#options
     const ids = instance.ids.fromBeginning()
     const options = { machine: instance.machine, ids, contract, receiveUrl }
-    const { tables, planned, sql, ids: positions } = await beginInstanode(world, now, options)
-    const memory: Memory = { tables, known: [], requests: [], ids: positions }
+    const { records, planned, sql, ids: positions } = await beginInstanode(world, now, options)
+    const memory: Memory = { records, known: [], requests: [], ids: positions }
     let urls = new Map<string, string>()
     return {
       data: { ...memory, databases: planned.map(({ spec }) => spec.name).toSorted() },
@@ -105,7 +101,7 @@ export class InstanodeState implements StatefulPart {
           () => makeDatabases(this.#options.local.databases, { planned, sql }),
         )
       },
-      place: () => this.#place({ ...memory, tables: reachedAt(tables, urls) }),
+      place: () => this.#place({ ...memory, records: reachedAt(records, urls) }),
       discard: async () => {},
     }
   }
@@ -130,10 +126,10 @@ export class InstanodeState implements StatefulPart {
     await kept.place()
   }
 
-  async #place({ tables, known, requests, ids }: Memory): Promise<void> {
+  async #place({ records, known, requests, ids }: Memory): Promise<void> {
     const { local, instance, requests: buckets, releaseHeld } = this.#options
     releaseHeld(wasReset())
-    await local.store.load(tables)
+    await local.store.load(records)
     await local.accounts.restore(known)
     buckets?.restore(requests)
     instance.ids.stream('instanode').moveTo(ids)
@@ -165,7 +161,7 @@ export class InstanodeState implements StatefulPart {
   }
 
   async #present(): Promise<string[]> {
-    return namesOf((await this.#options.local.store.dump()).resources)
+    return namesOf(await this.#options.local.store.resources())
   }
 
   /** Without databases their source is not asked: it may have yet to be opened. */
@@ -184,10 +180,14 @@ function namesOf(resources: readonly Resource[]): string[] {
 /** Of what is so, and has nothing left to be reaped, there is no database any more. */
 const OVER: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
 
-function reachedAt(tables: InstanodeTables, urls: ReadonlyMap<string, string>): InstanodeTables {
-  const resources = tables.resources.map(resource => {
-    const url = urls.get(databaseName(resource.token))
-    return resource.type !== 'postgres' || url === undefined ? resource : { ...resource, url }
+/** @param urls by the name of the database */
+function reachedAt(
+  records: readonly PartitionDump[],
+  urls: ReadonlyMap<string, string>,
+): readonly PartitionDump[] {
+  const byToken = resourcesIn(records).flatMap(({ type, token }) => {
+    const url = type === 'postgres' ? urls.get(databaseName(token)) : undefined
+    return url === undefined ? [] : [[token, url] as const]
   })
-  return { ...tables, resources }
+  return withUrls(records, new Map(byToken))
 }

@@ -1,5 +1,7 @@
 import type { IdPositions, IdSource } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
+import { MemoryRecords } from '../../shared/records/memory-records.js'
+import type { PartitionDump } from '../../shared/records/partition.js'
 import { defined } from '../../shared/util/defined.js'
 import { silentLog } from '../../shared/util/log.js'
 import {
@@ -22,9 +24,8 @@ import type { DatabaseProvider, DatabaseSpec, DatabaseStats, ProviderInfo } from
 import { LocalService } from './domain/local-service.js'
 import { type Account, databaseName, type ResourceType } from './domain/model.js'
 import type { Receivers } from './domain/receivers.js'
+import { InstanodeStore } from './domain/store.js'
 import { LIFETIME } from './limits.js'
-import { MemoryStore } from './store/memory.js'
-import type { InstanodeTables } from './store/store.js'
 
 /** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
 const CONNECT_MS = 75_000
@@ -47,7 +48,7 @@ export interface PlannedSql {
 
 /** What the service begins with in a world. */
 export interface Beginning {
-  readonly tables: InstanodeTables
+  readonly records: readonly PartitionDump[]
   readonly planned: readonly PlannedDatabase[]
   readonly sql: readonly PlannedSql[]
   readonly ids: IdPositions
@@ -86,7 +87,7 @@ class Past {
     const happenings = this.#happenings(() => existing(later.local))
     const clock = storyClock(this.#now, firstOf(happenings))
     const local = new LocalService({
-      store: new MemoryStore(),
+      store: new InstanodeStore(new MemoryRecords()),
       databases: this.#databases,
       clock,
       machine,
@@ -102,8 +103,9 @@ class Past {
     await liveThrough(clock, this.#now, happenings)
     await local.reaper.stop()
     clock.close()
+    await local.store.setBegun()
     return {
-      tables: await local.store.dump(),
+      records: await local.store.dump(),
       planned: this.#databases.planned,
       sql: this.#sql,
       ids: ids.stream('instanode').positions(),

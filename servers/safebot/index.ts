@@ -6,6 +6,7 @@ import type { McpHost } from '../../shared/mcp/host.js'
 import { type ListenOptions, type Serving, serveHttp } from '../../shared/mcp/http/serve.js'
 import { readRevisions } from '../../shared/mcp/revisions.js'
 import { StdioConversation } from '../../shared/mcp/stdio.js'
+import type { Records } from '../../shared/records/records.js'
 import { defined } from '../../shared/util/defined.js'
 import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
 import { Agent, Agents, readHandle } from './callers.js'
@@ -13,12 +14,11 @@ import type { RemoteServices } from './client/index.js'
 import { type Contract, contractOf } from './contract.js'
 import { controlled, keysInHand } from './control.js'
 import { LocalService } from './domain/local-service.js'
+import { SafebotStore } from './domain/store.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
 import { DEFAULT_BASE, type SafebotOptions, type StdioIdentity } from './options.js'
 import { RoomUrls } from './room-url.js'
 import { SafebotState } from './state.js'
-import { MemoryStore } from './store/memory.js'
-import type { SafebotStore } from './store/store.js'
 import { createMcp } from './tools/index.js'
 import type { SafebotView } from './view.js'
 
@@ -178,9 +178,8 @@ export class Safebot {
   /** A room's URL is good at whichever replica it is shown to. */
   async #shareBase({ connect }: SafebotOptions): Promise<void> {
     const { urls, instance } = this.#parts
-    if (connect !== undefined || instance.store === undefined) return
-    const { shareBase } = await import('./store/postgres/postgres-store.js')
-    await shareBase(instance.store, urls.base, origin => urls.serveAlso(origin))
+    if (connect !== undefined || !instance.records.shared) return
+    await shareBase(instance.records, urls.base, origin => urls.serveAlso(origin))
   }
 
   #handleOrOwn(handle: string | undefined): string {
@@ -221,14 +220,14 @@ class Remote {
 async function assemble(instance: Instance, options: SafebotOptions): Promise<Parts> {
   const revisions = readRevisions(options.protocol)
   const { contract: contractName = 'documented', hostility = {}, connect, base = DEFAULT_BASE } = options
-  const { clock, machine } = instance
+  const { clock, records } = instance
   const contract = contractOf(contractName)
   const limits = { ...LIMITS[contractName], ...options.limits }
   const ids = instance.ids.stream('safebot')
-  const store = await openStore(instance)
-  const local = new LocalService({ store, clock, machine, ids, contract, limits })
+  const store = new SafebotStore(records)
+  const local = new LocalService({ store, clock, machine: instance.machine, ids, contract, limits })
   const remote = new Remote(instance)
-  const agents = new Agents(ids.stream('handles'), instance.store !== undefined)
+  const agents = new Agents(ids.stream('handles'), records.shared)
   const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined)
   const host = await createMcp({
     instance,
@@ -251,9 +250,22 @@ async function assemble(instance: Instance, options: SafebotOptions): Promise<Pa
   return { instance, contractName, contract, limits, local, remote, agents, urls, host, state }
 }
 
-/** The store of an instance: the one it shares, or one of its own. @throws StoreUnavailable */
-async function openStore({ store }: Instance): Promise<SafebotStore> {
-  if (store === undefined) return new MemoryStore()
-  const { PostgresStore } = await import('./store/postgres/postgres-store.js')
-  return PostgresStore.open(store)
+/** Where replicas are, or were: a room's URL that names one of them is good at all of them. */
+const BASES = 'store/bases/safebot'
+
+/** Lets the other replicas know where this one is. @param learn is given each origin once it is known, now and later */
+async function shareBase(records: Records, origin: string, learn: (origin: string) => void): Promise<void> {
+  const learnAll = async () => {
+    const origins = await records.transaction(BASES, tx => [...tx.table<true>('origins').keys()])
+    for (const known of origins) learn(known)
+  }
+  records.watch(BASES, ({ own }) => {
+    // If the store is away now, there is another look when it is back.
+    if (!own) void learnAll().catch(() => undefined)
+  })
+  await records.transaction(BASES, tx => {
+    tx.table<true>('origins').set(origin, true)
+    tx.announce()
+  })
+  await learnAll()
 }

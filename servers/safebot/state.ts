@@ -6,8 +6,9 @@ import type { World } from '../../shared/world/world.js'
 import type { AgentMemories, Agents } from './callers.js'
 import type { Contract } from './contract.js'
 import type { LocalService, ServiceState } from './domain/local-service.js'
+import type { WorldKeys } from './domain/store.js'
 import type { SafebotLimits } from './limits.js'
-import { beginSafebot, SharedWorld, type WorldKeys } from './world.js'
+import { beginSafebot } from './world.js'
 
 export interface SafebotStateOptions {
   instance: Instance
@@ -32,31 +33,24 @@ interface Memory {
 /** SafeBot's state: rooms, buffers, consumers, identities, and what agents remember of the rooms they are in. */
 export class SafebotState implements StatefulPart {
   readonly #options: SafebotStateOptions
-  /** What those have agreed on who share the store; undefined: nobody does. */
-  readonly #shared: SharedWorld | undefined
   #keys: WorldKeys = {}
 
   constructor(options: SafebotStateOptions) {
-    const { instance, local } = options
-    const { others } = local.store
     this.#options = options
-    this.#shared = instance.store && new SharedWorld(instance.store)
-    others?.onReset(() => this.#lookElsewhere())
-    others?.onGap(() => this.#lookElsewhere())
+    options.local.store.records.onReplaced(() => void this.#follow())
   }
 
   /**
-   * Begins with a world, unless those who share the store have begun already: then with what there is.
+   * Begins with a world, unless another replica has begun already: then with what there is.
    *
    * @throws Refusal `bad_world`, `store_unavailable`
    */
   async lay(world: World): Promise<void> {
-    const now = this.#options.instance.clock.now()
-    if (this.#shared === undefined) return (await this.begin(world, now)).place()
-    this.#keys = await this.#shared.laid(async () => {
-      const memory = await this.#beginning(world, now)
-      await this.#place(memory)
-      return memory.keys
+    const { store } = this.#options.local
+    await store.records.alone('safebot world', async () => {
+      const keys = await store.worldKeys()
+      if (keys !== undefined) this.#keys = keys
+      else await (await this.begin(world, this.#options.instance.clock.now())).place()
     })
   }
 
@@ -105,7 +99,7 @@ export class SafebotState implements StatefulPart {
     return {
       service,
       agents: { sessions: [], sessionless: [] },
-      keys: Object.fromEntries([...keys].map(([roomId, key]) => [roomId, key.toString('base64url')])),
+      keys,
       ids: { service: ids.stream('safebot').positions(), rooms: ids.stream('rooms').positions() },
     }
   }
@@ -114,38 +108,35 @@ export class SafebotState implements StatefulPart {
     return {
       data: memory,
       prepare: async () => {},
-      place: () => this.#place(memory, this.#shared?.agreement(memory.keys)),
+      place: () => this.#place(memory),
       discard: async () => {},
     }
   }
 
-  /** @param agreed what those who share the store agree on along with it */
-  async #place(
-    { service: state, agents: memories, ids, keys }: Memory,
-    agreed?: Record<string, unknown>,
-  ): Promise<void> {
+  async #place({ service: state, agents: memories, ids, keys }: Memory): Promise<void> {
     const { local, agents, instance, releaseHeld } = this.#options
     releaseHeld(wasReset())
     const join = (roomId: string, handle: string, label: string) => local.join(roomId, { handle, label })
-    await local.restore(state, () => agents.restore(memories, join), agreed)
+    await local.restore(state, () => agents.restore(memories, join))
     this.#keys = keys
     instance.ids.stream('safebot').moveTo(ids.service)
     instance.ids.stream('rooms').moveTo(ids.rooms)
   }
 
-  /** Somebody else may have put the store back to another state. */
-  async #lookElsewhere(): Promise<void> {
+  /** Goes on with the state that another replica has put in place: nothing that was remembered is true of it. */
+  async #follow(): Promise<void> {
     const { instance, local, agents, releaseHeld } = this.#options
     try {
-      const keys = await this.#shared?.changed()
-      if (keys === undefined) return
-      this.#keys = keys
+      this.#keys = (await local.store.worldKeys()) ?? {}
+    } catch (error) {
+      instance.log.warn(
+        'the keys of the rooms that another replica has put in place could not be read',
+        error,
+      )
+    } finally {
       releaseHeld(wasReset())
       local.wasRestored()
       agents.restore({ sessions: [], sessionless: [] }, () => () => {})
-    } catch (error) {
-      // The store is away: it will be looked at again when it is back.
-      instance.log.warn('it could not be seen whether the store was put back to another state', error)
     }
   }
 }

@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
-import { z } from 'zod'
 import type { IdSource } from '../../shared/ids.js'
-import type { StoreDatabase } from '../../shared/records/store-database.js'
+import { MemoryRecords } from '../../shared/records/memory-records.js'
 import {
   agoMsOf,
   existing,
@@ -13,14 +12,9 @@ import {
 import { badWorld, type World, type WorldIdentity, type WorldRoom } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
 import { LocalService, type ServiceState } from './domain/local-service.js'
+import { SafebotStore, type WorldKeys } from './domain/store.js'
 import type { SafebotLimits } from './limits.js'
 import { KEY_BYTES, seal } from './room-url.js'
-import { MemoryStore } from './store/memory.js'
-
-/** By which name those who share a store know what was laid there last. */
-const SETTING = 'safebot world'
-
-const laidWorld = z.object({ laid: z.string(), keys: z.record(z.string(), z.string()) })
 
 /** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -35,8 +29,7 @@ export interface BeginOptions {
 /** What the service begins with in a world. */
 export interface Beginning {
   readonly service: ServiceState
-  /** By room. */
-  readonly keys: ReadonlyMap<string, Buffer>
+  readonly keys: WorldKeys
 }
 
 /** A call that finds nothing is not to wait for it. */
@@ -81,7 +74,7 @@ class Past {
     }
     const clock = storyClock(this.#now, firstOf(happenings))
     const local = new LocalService({
-      store: new MemoryStore(),
+      store: new SafebotStore(new MemoryRecords()),
       clock,
       contract,
       limits,
@@ -91,10 +84,15 @@ class Past {
     const leave = (this.#world.rooms ?? []).map(({ id }) => local.presence.join(id, {}))
     await liveThrough(clock, this.#now, happenings)
     for (const left of leave) left()
+    await local.store.setWorldKeys(this.#keysAsText())
     const state = await local.snapshot()
     await local.close()
     clock.close()
-    return { service: state, keys: this.#keys }
+    return { service: state, keys: this.#keysAsText() }
+  }
+
+  #keysAsText(): WorldKeys {
+    return Object.fromEntries([...this.#keys].map(([roomId, key]) => [roomId, key.toString('base64url')]))
   }
 
   /** The registration of a handle that a world has, signed as its owner would. */
@@ -187,53 +185,4 @@ async function consume(
     await local.ack(roomId, handle, claimId, message.seq)
   }
   if (claims) await claim(acknowledged + 1)
-}
-
-/** The keys of a world's rooms, in base64url, by room. */
-export type WorldKeys = Readonly<Record<string, string>>
-
-/**
- * What those who share a store begin with: one of them has laid it, or put another state in its place, and
- * the others find it.
- */
-export class SharedWorld {
-  readonly #store: StoreDatabase
-  /** Which laying this process knows of. */
-  #known = ''
-  #layings = 0
-
-  constructor(store: StoreDatabase) {
-    this.#store = store
-  }
-
-  /**
-   * The keys of what was laid; of what `lay` lays, if nothing was.
-   *
-   * @throws StoreUnavailable, and what `lay` throws: nothing counts as laid then
-   */
-  async laid(lay: () => Promise<WorldKeys>): Promise<WorldKeys> {
-    // What `lay` asks of the store goes over another connection: it is at its beginning, and nobody else wants one yet.
-    const setting = await this.#store.setting(SETTING, async () => this.#laying(await lay()))
-    const { laid, keys } = laidWorld.parse(setting)
-    this.#known = laid
-    return keys
-  }
-
-  /** What is to be agreed on along with another state. */
-  agreement(keys: WorldKeys): Record<string, unknown> {
-    const laying = this.#laying(keys)
-    this.#known = laying.laid
-    return { [SETTING]: laying }
-  }
-
-  /** The keys of what somebody else has laid since this process last knew; undefined: nobody has. */
-  async changed(): Promise<WorldKeys | undefined> {
-    const before = this.#known
-    const keys = await this.laid(async () => ({}))
-    return this.#known === before ? undefined : keys
-  }
-
-  #laying(keys: WorldKeys): z.infer<typeof laidWorld> {
-    return { laid: `${this.#store.replica} ${++this.#layings}`, keys }
-  }
 }

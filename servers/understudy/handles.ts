@@ -10,13 +10,12 @@ import { KNOWN_TOOLS, knownTool } from '../gateway/policy/known-tools.js'
 import { instanodeView } from '../instanode/view.js'
 import { safebotView } from '../safebot/view.js'
 import { Gateways, type GatewaysOptions, type Upstreams } from './gateways.js'
-import { createInstance } from './instance.js'
+import { createInstance, type InstanceOptions } from './instance.js'
 import { readWorld } from './read-world.js'
 import { type Snapshot, State } from './state.js'
-import { type StoredOptions, withStore } from './store-options.js'
 
 /** What may be said of an instance, whichever servers it has. */
-export interface CommonOptions extends StoredOptions {
+export interface CommonOptions extends InstanceOptions {
   /** Address of every listener. Default `127.0.0.1`. */
   host?: string
   /** Of the control plane. Default 0: a free port. */
@@ -90,7 +89,7 @@ export async function withHandles<Running>(
   }>,
 ): Promise<Handles & Running> {
   const world = await readWorld(options.world ?? 'default')
-  const instance = await createInstance(await withStore(options), ALL_TOOLS)
+  const instance = await createInstance(options, ALL_TOOLS)
   const parts: StatefulPart[] = []
   const started: { close(): Promise<void> }[] = []
   const begin: Begin = async starting => {

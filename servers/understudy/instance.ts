@@ -7,9 +7,11 @@ import type { Instance } from '../../shared/instance.js'
 import { Journal } from '../../shared/journal/journal.js'
 import { Tally } from '../../shared/journal/tally.js'
 import { Catalogue } from '../../shared/overlays/overlays.js'
-import type { Migration } from '../../shared/records/migrations.js'
+import { MemoryRecords } from '../../shared/records/memory-records.js'
+import type { Records } from '../../shared/records/records.js'
 import type { Sharing, SharingOptions } from '../../shared/records/sharing.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
+import { MEMORY } from '../../shared/records/store-url.js'
 import { defined } from '../../shared/util/defined.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { KnownTools } from '../../shared/util/known-tools.js'
@@ -37,18 +39,13 @@ export interface InstanceOptions {
    * process is not ours.
    */
   onCrash?: () => void
-  /** A PostgreSQL to keep all in, and to share with whichever instance names it as well. Default: this process's memory. */
-  store?: StoreOptions
+  /**
+   * Where all is kept: `memory`, or the `postgres://` URL of a store that is shared with every instance that names it.
+   * Default `memory`.
+   */
+  store?: string
   /** Default: silent. */
   log?: Log
-}
-
-/** Where an instance keeps what it knows, if not in memory. */
-export interface StoreOptions {
-  /** See {@link readStoreUrl}. */
-  url: string
-  /** Of what its servers keep. */
-  migrations: readonly Migration[]
 }
 
 /** Names of tools by the server that has them. */
@@ -88,8 +85,11 @@ async function assembled(
   const clock = new Clock({ ...readClockSpec(options.clock ?? 'real'), onError })
   const machine = new Clock({ onError })
   closing.push(() => machine.close())
-  const store = options.store && (await openStore(options.store, machine, log))
+  const { store: url = MEMORY } = options
+  const store = url === MEMORY ? undefined : await openStore(url, machine, log)
   closing.push(() => store?.close())
+  const records = store === undefined ? new MemoryRecords() : await openRecords(store)
+  closing.push(() => records.close())
   const ids = new IdSource(seedOf(options.seed, store))
   const name = `understudy-${ids.stream('instance').hex(8)}`
   const file = await openFile(options, log)
@@ -119,6 +119,7 @@ async function assembled(
     store &&
     (await share({
       store,
+      records,
       name,
       clock,
       machine,
@@ -138,6 +139,7 @@ async function assembled(
     faults: new FaultTable(knownTools),
     catalogue,
     knownTools,
+    records,
     store,
     sharing,
     stamp: options.stamp ?? false,
@@ -179,9 +181,15 @@ function modeOf(clock: string | undefined): ClockMode | undefined {
 }
 
 /** Likewise. */
-async function openStore(options: StoreOptions, machine: Clock, log: Log): Promise<StoreDatabase> {
+async function openStore(url: string, machine: Clock, log: Log): Promise<StoreDatabase> {
   const { StoreDatabase } = await import('../../shared/records/store-database.js')
-  return StoreDatabase.open({ ...options, machine, log })
+  return StoreDatabase.open({ url, machine, log })
+}
+
+/** Likewise. */
+async function openRecords(store: StoreDatabase): Promise<Records> {
+  const { PostgresRecords } = await import('../../shared/records/postgres-records.js')
+  return PostgresRecords.open(store)
 }
 
 /** Two that share a store must not draw the same ids, nor one that is started again. */

@@ -1,63 +1,47 @@
 import { type Clock, machineNow, type Wakeup } from '../clock/clock.js'
 import type { ClockDriver, ClockHands, Movement, Standing, Target } from '../clock/driver.js'
-import { wakeOrLater } from '../clock/in-time.js'
 import type { ClockMode, ClockSnapshot } from '../clock/spec.js'
 import { Refusal } from '../errors.js'
 import { OneAtATime } from '../util/locks.js'
 import type { Log } from '../util/log.js'
-import { statement } from './statement.js'
+import { Progress } from './progress.js'
+import type { Records, Transaction } from './records.js'
 import type { StoreDatabase } from './store-database.js'
 import { StoreUnavailable } from './store-error.js'
 
-/** The clock as the store has it, and the server's own time when it was read. */
-interface ClockRow {
-  version: number
-  mode: ClockMode
-  /** Of a manual one where it stands, of a real one what it is ahead of the server: in milliseconds. */
-  position: number
-  walk: boolean
-  began_as: ClockMode
-  began_at: number
-  /** The server's time, in milliseconds since the epoch. */
-  server: number
+/** The clock of a store, as a record. */
+interface ClockRecord {
+  /** How often it has been moved. */
+  readonly version: number
+  readonly mode: ClockMode
+  /** In milliseconds: where a manual clock stands, what a real one is ahead of the store's machine. */
+  readonly position: number
+  /** Whether what falls due on the way to this version is run. */
+  readonly walk: boolean
+  readonly beganAs: ClockMode
+  readonly beganAt: number
 }
 
-const SERVER = '(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS server'
+/** A clock record, and the time of the store's machine when it was read, in milliseconds since the epoch. */
+interface ClockReading extends ClockRecord {
+  readonly server: number
+}
 
-const ROW = `SELECT version, mode, position, walk, began_as, began_at, ${SERVER} FROM clock`
+const CLOCK = 'store/clock/time'
 
-const CLOCK = statement(ROW)
-
-const CLOCK_LOCKED = statement(`${ROW} FOR UPDATE`)
-
-const BEGIN_CLOCK = statement(
-  'INSERT INTO clock (mode, position, began_as, began_at) VALUES ($1, $2, $1, $2) ON CONFLICT DO NOTHING',
-)
-
-const MOVE_CLOCK = statement('UPDATE clock SET version = $1, mode = $2, position = $3, walk = $4')
-
-/** $2: NULL if it follows no more. A walk that took long is told of behind a later one, and takes nothing back. */
-const REACHED = statement(
-  'UPDATE replicas SET clock_version = CASE WHEN $2::bigint IS NULL THEN NULL ELSE greatest(clock_version, $2) END WHERE number = $1',
-)
-
-const BEHIND = statement(
-  'SELECT r.number, r.instance FROM live_replicas JOIN replicas r USING (number) WHERE r.clock_version < $1 ORDER BY 1',
-)
-
-/** What the row's clock showed when it was read. */
-function presentOf({ mode, position, server }: ClockRow): { mode: ClockMode; now: number } {
+/** What the clock showed when it was read. */
+function presentOf({ mode, position, server }: ClockReading): { mode: ClockMode; now: number } {
   return { mode, now: mode === 'manual' ? position : server + position }
 }
 
-/** The row once the clock has been moved. */
-function moved(row: ClockRow, { mode, now, walk }: Target): ClockRow {
-  const position = mode === 'manual' ? Math.floor(now) : now - row.server
-  return { ...row, version: row.version + 1, mode, position, walk }
+/** The record once the clock has been moved. */
+function moved({ server, ...before }: ClockReading, { mode, now, walk }: Target): ClockRecord {
+  const position = mode === 'manual' ? Math.floor(now) : now - server
+  return { ...before, version: before.version + 1, mode, position, walk }
 }
 
 /** @param difference what the server's time is ahead of this machine's */
-function standingOf({ mode, position }: ClockRow, difference: number): Standing {
+function standingOf({ mode, position }: ClockRecord, difference: number): Standing {
   return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
 }
 
@@ -67,7 +51,7 @@ interface Difference {
   readonly error: number
 }
 
-/** Asks for the server's time, and reckons with how long the answer took. */
+/** Asks for the server's time, and takes account of how long the answer took. */
 async function measured<Row extends { server: number }>(
   ask: () => Promise<Row>,
 ): Promise<{ row: Row; difference: Difference }> {
@@ -77,16 +61,10 @@ async function measured<Row extends { server: number }>(
   return { row, difference: { ms: row.server - (sent + error), error } }
 }
 
-/** Replicas are told that the clock has been moved, and that one has come to a version. */
-const TOPIC = { moved: 'clock-moved', reached: 'clock-reached' }
-
-/** How often a replica looks for itself: a notice may be lost. */
+/** How often a replica compares its machine's time with that of the store's, in milliseconds. */
 const LOOK_MS = 2_000
 
-/** How often who has moved the clock looks whether the others have followed, beside being told. */
-const COUNT_MS = 50
-
-/** How long he waits for them: one that hangs must not keep the others from going on. */
+/** How long the replica that moves the clock waits for the others: one that hangs must not stop them. In milliseconds. */
 const PATIENCE_MS = 5_000
 
 /** Of several measurements the one whose answer came fastest is the best. */
@@ -96,7 +74,8 @@ const MEASUREMENTS = 3
 const TOLERATED_MS = 20
 
 export interface SharedClockOptions {
-  store: StoreDatabase
+  store: Pick<StoreDatabase, 'shown' | 'replicas'>
+  records: Records
   /** The clock of this replica. */
   clock: Clock
   machine: Clock
@@ -106,19 +85,19 @@ export interface SharedClockOptions {
 }
 
 /**
- * One clock for all replicas of a store: a row says where it stands, or what it is ahead of the server's own time.
+ * One clock for all replicas of a store: a record says where it stands, or what it is ahead of the store's machine.
  *
- * Whoever moves it does so alone: he writes where it goes, under the next version, and every replica walks
- * its own clock there, himself among them. He is done when all that live have come to that version.
+ * One replica moves it at a time. It writes where the clock goes, under the next version, and every replica walks
+ * its own clock there. The movement is done when all that live have come to that version.
  */
 export class SharedClock implements ClockDriver {
   readonly #options: SharedClockOptions
   readonly #moves = new OneAtATime()
-  readonly #leave: (() => void)[] = []
-  readonly #onReached = new Set<() => void>()
+  readonly #progress: Progress
+  #unwatch = () => {}
   #hands: ClockHands | undefined
   /** As far as this replica has followed. */
-  #row: ClockRow
+  #row: ClockRecord
   #difference: Difference
   #reported = 0
   #looking: Promise<void> | undefined
@@ -126,8 +105,9 @@ export class SharedClock implements ClockDriver {
   #wakeup: Wakeup | undefined
   #closed = false
 
-  private constructor(options: SharedClockOptions, row: ClockRow, difference: Difference) {
+  private constructor(options: SharedClockOptions, row: ClockRecord, difference: Difference) {
     this.#options = options
+    this.#progress = new Progress({ ...options, partition: 'store/clock/progress' })
     this.#row = row
     this.#difference = difference
   }
@@ -138,12 +118,10 @@ export class SharedClock implements ClockDriver {
    * @throws Refusal `other_clock` if another mode was asked for; `store_unavailable`
    */
   static async join(options: SharedClockOptions): Promise<SharedClock> {
-    const { store, clock, asked } = options
-    const { mode, now } = clock.snapshot()
-    await store.write(BEGIN_CLOCK, [mode, mode === 'manual' ? now : 0])
-    let best = await read(store)
+    const { store, asked } = options
+    let best = await read(options)
     for (let more = 1; more < MEASUREMENTS; more++) {
-      const next = await read(store)
+      const next = await read(options)
       const { difference } = next.difference.error < best.difference.error ? next : best
       best = { row: next.row, difference }
     }
@@ -184,10 +162,10 @@ export class SharedClock implements ClockDriver {
   }
 
   beginning(): ClockSnapshot {
-    const { began_as: mode, began_at } = this.#row
+    const { beganAs: mode, beganAt } = this.#row
     return {
       mode,
-      now: mode === 'manual' ? began_at : Math.floor(machineNow() + this.#difference.ms + began_at),
+      now: mode === 'manual' ? beganAt : Math.floor(machineNow() + this.#difference.ms + beganAt),
     }
   }
 
@@ -195,22 +173,16 @@ export class SharedClock implements ClockDriver {
   async close(): Promise<void> {
     this.#closed = true
     this.#wakeup?.cancel()
-    for (const leave of this.#leave) leave()
+    this.#unwatch()
     await this.#looking
-    await this.#report(null).catch(() => undefined)
+    await this.#progress.leave().catch(() => undefined)
   }
 
   async #begin(): Promise<void> {
-    const { store, clock } = this.#options
-    const { notices } = store
-    const look = () => void this.#look()
-    this.#leave.push(
-      notices.on(TOPIC.moved, look),
-      notices.onGap(look),
-      notices.on(TOPIC.reached, () => {
-        for (const told of this.#onReached) told()
-      }),
-    )
+    const { records, clock } = this.#options
+    this.#unwatch = records.watch(CLOCK, ({ own }) => {
+      if (!own) void this.#look()
+    })
     clock.drive(hands => {
       this.#hands = hands
       return this
@@ -229,24 +201,23 @@ export class SharedClock implements ClockDriver {
     if (hands === undefined) throw new Error('the clock has no driver yet')
     // A clock that is closed here must not be moved elsewhere.
     await hands.inTurn(() => undefined)
-    return this.#moves.run('', () => this.#options.store.alone('clock', () => work(hands)))
+    return this.#moves.run('', () => this.#options.records.alone('clock', () => work(hands)))
   }
 
-  /** @returns where it is to go, as the row now says, and as an instant */
-  #decide(movement: Movement): Promise<{ row: ClockRow; target: number }> {
-    return this.#options.store.transaction(async tx => {
-      const [row] = await tx.query<ClockRow & Record<string, unknown>>(CLOCK_LOCKED)
-      if (row === undefined) throw noClock(this.#options.store.shown)
-      const target = movement(presentOf(row))
-      const next = moved(row, target)
-      tx.send(MOVE_CLOCK, [next.version, next.mode, next.position, next.walk])
-      tx.notify(TOPIC.moved, String(next.version))
-      return { row: next, target: Math.floor(target.now) }
+  /** @returns where it is to go, as the record now says, and as an instant */
+  #decide(movement: Movement): Promise<{ row: ClockRecord; target: number }> {
+    return this.#options.records.transaction(CLOCK, tx => {
+      const reading = readingOf(tx, this.#options)
+      const target = movement(presentOf(reading))
+      const row = moved(reading, target)
+      tx.table<ClockRecord>('clock').set('clock', row)
+      tx.announce()
+      return { row, target: Math.floor(target.now) }
     })
   }
 
-  /** Goes where the row says. Only for who is in turn. */
-  async #follow(hands: ClockHands, row: ClockRow): Promise<void> {
+  /** Goes where the record says. Only while no other movement of this clock is under way. */
+  async #follow(hands: ClockHands, row: ClockRecord): Promise<void> {
     if (row.version <= this.#row.version) return
     await hands.go(standingOf(row, this.#difference.ms), row.walk)
     this.#row = row
@@ -254,20 +225,16 @@ export class SharedClock implements ClockDriver {
 
   /** Resolves when every replica that lives has come to that version, or too much time has passed. */
   async #gathered(version: number): Promise<void> {
-    const { machine, store, log } = this.#options
-    const until = machine.now() + PATIENCE_MS
+    const { store, log } = this.#options
     try {
-      for (;;) {
-        const told = wakeOrLater(machine, COUNT_MS, this.#onReached)
-        const behind = await store.read<{ number: number; instance: string | null }>(BEHIND, [version])
-        if (behind.length === 0) return told.forget()
-        if (machine.now() >= until) {
-          told.forget()
-          const names = behind.map(({ instance, number }) => instance ?? `replica ${number}`).join(', ')
-          return log.warn(`the clock was moved, and ${names} did not follow within ${PATIENCE_MS} ms`)
-        }
-        await told.promise
-      }
+      const behind = await this.#progress.gathered(version, PATIENCE_MS)
+      if (behind.length === 0) return
+      const replicas = await store.replicas()
+      const names = behind.map(number => {
+        const instance = replicas.find(replica => replica.number === number)?.instance
+        return instance ?? `replica ${number}`
+      })
+      log.warn(`the clock was moved, and ${names.join(', ')} did not follow within ${PATIENCE_MS} ms`)
     } catch (error) {
       // It has been moved: the others find out when the store is back.
       if (!(error instanceof StoreUnavailable)) throw error
@@ -282,13 +249,9 @@ export class SharedClock implements ClockDriver {
     })
   }
 
-  async #report(version: number | null): Promise<void> {
-    const { store } = this.#options
-    await store.transaction(async tx => {
-      tx.send(REACHED, [store.replica, version])
-      tx.notify(TOPIC.reached, String(version))
-    })
-    this.#reported = Math.max(this.#reported, version ?? 0)
+  async #report(version: number): Promise<void> {
+    await this.#progress.report(version)
+    this.#reported = Math.max(this.#reported, version)
   }
 
   /** Looks where the clock is to be, and goes there; once more if somebody asks meanwhile. */
@@ -301,12 +264,12 @@ export class SharedClock implements ClockDriver {
   }
 
   async #lookOn(): Promise<void> {
-    const { store, log } = this.#options
+    const { log } = this.#options
     const hands = this.#hands
     while (this.#lookAgain && !this.#closed && hands !== undefined) {
       this.#lookAgain = false
       try {
-        const { row, difference } = await read(store)
+        const { row, difference } = await read(this.#options)
         await hands.inTurn(async () => {
           await this.#follow(hands, row)
           await this.#mend(hands, difference)
@@ -337,16 +300,28 @@ export class SharedClock implements ClockDriver {
   }
 }
 
-async function read(store: StoreDatabase): Promise<{ row: ClockRow; difference: Difference }> {
-  return measured(async () => {
-    const [row] = await store.read<ClockRow & Record<string, unknown>>(CLOCK)
-    if (row === undefined) throw noClock(store.shown)
-    return row
-  })
+function read(options: SharedClockOptions): Promise<{ row: ClockReading; difference: Difference }> {
+  return measured(() => options.records.transaction(CLOCK, tx => readingOf(tx, options)))
 }
 
-function noClock(shown: string): Error {
-  return new Error(`the store at ${shown} has lost its clock`)
+/** The clock of the store. The first replica's becomes that. */
+function readingOf(tx: Transaction, { clock }: SharedClockOptions): ClockReading {
+  const records = tx.table<ClockRecord>('clock')
+  const server = tx.storeTime
+  const known = records.get('clock')
+  if (known !== undefined) return { ...known, server }
+  const { mode, now } = clock.snapshot()
+  const position = mode === 'manual' ? now : 0
+  const begun: ClockRecord = {
+    version: 1,
+    mode,
+    position,
+    walk: false,
+    beganAs: mode,
+    beganAt: position,
+  }
+  records.set('clock', begun)
+  return { ...begun, server }
 }
 
 function otherClock(there: ClockMode, asked: ClockMode, shown: string): Refusal {

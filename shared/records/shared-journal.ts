@@ -6,19 +6,15 @@ import type { Journal } from '../journal/journal.js'
 import type { JournalHands, JournalShare } from '../journal/share.js'
 import { OneAtATime } from '../util/locks.js'
 import type { Log } from '../util/log.js'
-import { RollCall } from './roll-call.js'
+import { JournalQueue } from './journal-queue.js'
+import { Progress } from './progress.js'
+import type { Records } from './records.js'
 import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 
-/** Entries, and bytes of their bodies, that wait for a store that is away, before the latest are let go. */
-const BOUND = { entries: 10_000, bytes: 64 * 1024 * 1024 }
-
-/** What is written at once. */
-const BATCH = { entries: 500, bytes: 1024 * 1024 }
-
-/** What is behind a place, and the epoch it is of; where there is nothing, the epoch alone. */
+/** What is behind a place, and the generation it is of; where there is nothing, the generation alone. */
 interface JournalRow {
-  readonly epoch: number
+  readonly generation: number
   readonly place: number | null
   /** NULL: it is the replica's own, or tells only what was lost. */
   readonly entry: string | null
@@ -28,7 +24,7 @@ interface JournalRow {
 /** $1: how many. `after` is the place behind which they begin, `older` how many were let go or are not among them. */
 const LATEST = statement(`
   WITH latest AS (SELECT place FROM journal ORDER BY place DESC LIMIT $1)
-  SELECT epoch, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
+  SELECT generation, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
          (dropped + (SELECT count(*) FROM journal) - (SELECT count(*) FROM latest))::bigint AS older
   FROM journal_state`)
 
@@ -40,8 +36,8 @@ const PAGE = 500
  * know, the planner takes for many.
  */
 const BEHIND = statement(`
-  SELECT epoch, place, entry, lost
-  FROM (SELECT epoch FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
+  SELECT generation, place, entry, lost
+  FROM (SELECT generation FROM journal_state LIMIT 1) AS state LEFT JOIN LATERAL (
     SELECT place, CASE WHEN replica <> $2 THEN entry END AS entry, CASE WHEN replica <> $2 THEN lost ELSE 0 END AS lost
     FROM journal WHERE place > $1 ORDER BY place LIMIT ${PAGE}
   ) AS behind ON true
@@ -50,21 +46,21 @@ const BEHIND = statement(`
 /** Whoever changes the journal does so alone. */
 const LOCK = statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))")
 
-/** $4: the epoch that they were written for. */
+/** $4: the generation that they were written for. */
 const WRITE = statement(`
   INSERT INTO journal (replica, seq, entry)
   SELECT $1, given.seq, given.entry
   FROM journal_state, unnest($2::bigint[], $3::text[]) WITH ORDINALITY AS given (seq, entry, nth)
-  WHERE epoch = $4 ORDER BY nth
+  WHERE generation = $4 ORDER BY nth
   ON CONFLICT DO NOTHING`)
 
 const LOST = statement(
-  'INSERT INTO journal (replica, lost) SELECT $1, $2 FROM journal_state WHERE epoch = $3',
+  'INSERT INTO journal (replica, lost) SELECT $1, $2 FROM journal_state WHERE generation = $3',
 )
 
 const CLEAR = statement(`
   WITH gone AS (DELETE FROM journal)
-  UPDATE journal_state SET epoch = epoch + 1, dropped = 0 RETURNING epoch`)
+  UPDATE journal_state SET generation = generation + 1, dropped = 0 RETURNING generation`)
 
 /** $1: how many are kept. */
 const TRIM = statement(`
@@ -85,7 +81,13 @@ function adopted(text: string): EntryJson | undefined {
   }
 }
 
-const TOPIC = { written: 'journal-written', cleared: 'journal-cleared', call: 'journal' }
+const TOPIC = { written: 'journal-written', cleared: 'journal-cleared' }
+
+/** Holds how often the replicas have been asked to write what they have. */
+const CALLS = 'store/journal/calls'
+
+/** How long the others have to do so, in milliseconds. */
+const PATIENCE_MS = 2_000
 
 /**
  * How long an ended entry waits for others to be written with. It is also how far the other replicas are
@@ -104,6 +106,7 @@ const READ_BACK = 10_000
 
 export interface SharedJournalOptions {
   store: StoreDatabase
+  records: Records
   journal: Journal
   machine: Clock
   log: Log
@@ -122,8 +125,9 @@ export class SharedJournal implements JournalShare {
   /** Reading, writing and clearing: one at a time. */
   readonly #turns = new OneAtATime()
   readonly #leave: (() => void)[] = []
-  readonly #rollCall: RollCall
-  #epoch = 0
+  /** Up to which call each replica has written what it had. */
+  readonly #progress: Progress
+  #generation = 0
   /** The last place that was read. */
   #place = 0
   #sinceTrim = 0
@@ -136,8 +140,7 @@ export class SharedJournal implements JournalShare {
   private constructor(options: SharedJournalOptions, hands: JournalHands) {
     this.#options = options
     this.#hands = hands
-    const { store, machine } = options
-    this.#rollCall = new RollCall({ store, machine, topic: TOPIC.call, answer: () => this.#flush() })
+    this.#progress = new Progress({ ...options, partition: 'store/journal/progress' })
   }
 
   /** Has a journal be the store's, beginning with the latest of what is there. @throws StoreUnavailable */
@@ -169,24 +172,24 @@ export class SharedJournal implements JournalShare {
     this.#clearing++
     await this.#turns.run('', async () => {
       try {
-        const epoch = await store.transaction(async tx => {
+        const generation = await store.transaction(async tx => {
           tx.send(LOCK)
-          const [state] = await tx.query<{ epoch: number }>(CLEAR)
-          tx.notify(TOPIC.cleared, String(state?.epoch))
-          return state?.epoch ?? 0
+          const [state] = await tx.query<{ generation: number }>(CLEAR)
+          tx.notify(TOPIC.cleared, String(state?.generation))
+          return state?.generation ?? 0
         })
-        this.#epoch = Math.max(this.#epoch, epoch)
+        this.#generation = Math.max(this.#generation, generation)
       } finally {
         this.#clearing--
       }
     })
-    // Who goes on writing has to know first that what came before does not count.
-    await this.#rollCall.call()
+    // Replicas that go on writing have to know first that what came before does not count.
+    await this.#allWritten()
   }
 
   async refresh(): Promise<boolean> {
     try {
-      const all = await this.#rollCall.call()
+      const all = await this.#allWritten()
       await this.#read()
       return all
     } catch (error) {
@@ -200,9 +203,9 @@ export class SharedJournal implements JournalShare {
     this.#closed = true
     this.#flushAt?.cancel()
     this.#lookAt?.cancel()
-    this.#rollCall.close()
     for (const leave of this.#leave) leave()
     await this.flush()
+    await this.#progress.leave().catch(() => undefined)
   }
 
   /** Writes what is left, if the store is there. */
@@ -211,28 +214,54 @@ export class SharedJournal implements JournalShare {
   }
 
   async #begin(): Promise<void> {
-    const { notices } = this.#options.store
+    const { store, records } = this.#options
+    const { notices } = store
     const read = () => void this.#read().catch(error => this.#complain(error))
     this.#leave.push(
       notices.on(TOPIC.written, (_, own) => {
         if (!own) read()
       }),
-      notices.on(TOPIC.cleared, (epoch, own) => {
-        if (!own) this.#forget(Number(epoch))
+      notices.on(TOPIC.cleared, (generation, own) => {
+        if (!own) this.#forget(Number(generation))
       }),
       notices.onGap(() => {
         read()
         if (this.#queue.size > 0) this.#flushSoon(0)
       }),
+      records.watch(CALLS, ({ own }) => {
+        if (!own) void this.#answer().catch(error => this.#complain(error))
+      }),
     )
-    const [latest] = await this.#options.store.read<{ epoch: number; after: number; older: number }>(LATEST, [
+    const [latest] = await store.read<{ generation: number; after: number; older: number }>(LATEST, [
       READ_BACK,
     ])
-    this.#epoch = latest?.epoch ?? 0
+    this.#generation = latest?.generation ?? 0
     this.#place = latest?.after ?? 0
     if (latest !== undefined && latest.older > 0) this.#hands.lose(latest.older)
     await this.#read()
+    await this.#answer()
     this.#lookLater()
+  }
+
+  /** Has all replicas write what they have. @returns whether all that live have done so. @throws StoreUnavailable */
+  async #allWritten(): Promise<boolean> {
+    const call = await this.#options.records.transaction(CALLS, tx => {
+      const calls = tx.table<number>('calls')
+      const next = (calls.get('latest') ?? 0) + 1
+      calls.set('latest', next)
+      tx.announce()
+      return next
+    })
+    await this.#progress.report(call)
+    return (await this.#progress.gathered(call, PATIENCE_MS)).length === 0
+  }
+
+  /** Does what a call asks for. If it fails, this replica is missed. */
+  async #answer(): Promise<void> {
+    const { records } = this.#options
+    const call = await records.transaction(CALLS, tx => tx.table<number>('calls').get('latest') ?? 0)
+    await this.#flush()
+    await this.#progress.report(call)
   }
 
   #flushSoon(ms: number): void {
@@ -259,14 +288,14 @@ export class SharedJournal implements JournalShare {
     const { store } = this.#options
     const batch = this.#queue.batch()
     const { entries, lost } = batch
-    const epoch = this.#epoch
+    const generation = this.#generation
     const seqs = entries.map(({ seq }) => seq)
     const texts = entries.map(entry => JSON.stringify(entry))
     await store.transaction(async tx => {
       tx.send(LOCK)
-      if (lost > 0) tx.send(LOST, [store.replica, lost, epoch])
+      if (lost > 0) tx.send(LOST, [store.replica, lost, generation])
       // One that was written before its connection broke is not written twice.
-      tx.send(WRITE, [store.replica, seqs, texts, epoch])
+      tx.send(WRITE, [store.replica, seqs, texts, generation])
       tx.notify(TOPIC.written, '')
     })
     this.#queue.written(batch)
@@ -282,12 +311,12 @@ export class SharedJournal implements JournalShare {
       const { store } = this.#options
       for (let more = true; more; ) {
         const rows = await store.read<JournalRow>(BEHIND, [this.#place, store.replica])
-        const epoch = rows[0]?.epoch ?? 0
+        const generation = rows[0]?.generation ?? 0
         if (this.#clearing > 0) return
-        this.#forget(epoch)
+        this.#forget(generation)
         more = rows.length === PAGE
         // Cleared since they were read: they are of before.
-        if (epoch < this.#epoch) more = true
+        if (generation < this.#generation) more = true
         else for (const row of rows) this.#take(row)
       }
     })
@@ -303,9 +332,9 @@ export class SharedJournal implements JournalShare {
     else this.#options.log.warn('the journal of the store has an entry that cannot be read', `place ${place}`)
   }
 
-  #forget(epoch: number): void {
-    if (epoch <= this.#epoch) return
-    this.#epoch = epoch
+  #forget(generation: number): void {
+    if (generation <= this.#generation) return
+    this.#generation = generation
     this.#queue.clear()
     this.#hands.clear()
   }
@@ -321,71 +350,5 @@ export class SharedJournal implements JournalShare {
   /** That the store is away is logged by itself. */
   #complain(error: unknown): void {
     if (!(error instanceof Refusal)) this.#options.log.error('the journal could not be shared', error)
-  }
-}
-
-interface Batch {
-  readonly entries: readonly JournalEntry[]
-  /** How many were let go, and have not been told of. */
-  readonly lost: number
-  /** How often the queue had been cleared. */
-  readonly clears: number
-}
-
-/** The entries that wait to be written, the oldest first. */
-export class JournalQueue {
-  #entries: JournalEntry[] = []
-  #bytes = 0
-  #lost = 0
-  #clears = 0
-
-  get size(): number {
-    return this.#entries.length
-  }
-
-  /** How many were let go and have not been told of yet. */
-  get lost(): number {
-    return this.#lost
-  }
-
-  /** Whether there is enough for a batch. */
-  get full(): boolean {
-    return this.#entries.length >= BATCH.entries || this.#bytes >= BATCH.bytes
-  }
-
-  add(entry: JournalEntry): void {
-    if (this.#entries.length >= BOUND.entries || this.#bytes >= BOUND.bytes) {
-      this.#lost++
-      return
-    }
-    this.#entries.push(entry)
-    this.#bytes += entry.requestBytes
-  }
-
-  /** What is to be written next; it stays until it is {@link written}. */
-  batch(): Batch {
-    let bytes = 0
-    let count = 0
-    for (const { requestBytes } of this.#entries) {
-      bytes += requestBytes
-      if (count > 0 && (count === BATCH.entries || bytes > BATCH.bytes)) break
-      count++
-    }
-    return { entries: this.#entries.slice(0, count), lost: this.#lost, clears: this.#clears }
-  }
-
-  /** What was in a batch has been written, unless the queue has been cleared since. */
-  written({ entries, lost, clears }: Batch): void {
-    if (clears !== this.#clears) return
-    this.#entries = this.#entries.slice(entries.length)
-    for (const { requestBytes } of entries) this.#bytes -= requestBytes
-    this.#lost -= lost
-  }
-
-  clear(): void {
-    this.#entries = []
-    this.#bytes = 0
-    this.#lost = 0
-    this.#clears++
   }
 }

@@ -3,24 +3,15 @@ import type { Clock } from '../clock/clock.js'
 import { inTime } from '../clock/in-time.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
-import {
-  BASE_MIGRATIONS,
-  CLOCK_MIGRATIONS,
-  JOURNAL_MIGRATIONS,
-  type Migration,
-  migrate,
-  SESSION_MIGRATIONS,
-} from './migrations.js'
 import { Notices } from './notices.js'
+import { prepareSchema } from './schema.js'
+import { NOTIFY, SqlTransaction } from './sql-transaction.js'
 import { type Statement, statement } from './statement.js'
 import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'
-import { NOTIFY, Transaction } from './transaction.js'
 
 export interface StoreDatabaseOptions {
   url: string
-  /** Those of the servers, behind the project's own. */
-  migrations: readonly Migration[]
   machine: Clock
   log: Log
 }
@@ -45,14 +36,6 @@ const ATTEMPTS = 3
 
 const ADD_REPLICA = statement('INSERT INTO replicas DEFAULT VALUES RETURNING number')
 const NAME_REPLICA = statement('UPDATE replicas SET instance = $2 WHERE number = $1')
-const SETTING = statement('SELECT value FROM settings WHERE key = $1')
-const ADD_SETTING = statement('INSERT INTO settings (key, value) VALUES ($1, $2)')
-const CHANGE_SETTING = statement(
-  'INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-)
-const LOCK_SETTING = statement(
-  "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' setting ' || $1, 0))",
-)
 const TRY_LOCK = statement(
   "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' alone ' || $1, 0)) AS locked",
 )
@@ -102,21 +85,17 @@ export class StoreDatabase {
   }
 
   /**
-   * Opens a store, and brings its schema up to date.
+   * Opens a store, and creates its schema if there is none.
    *
-   * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_foreign`,
+   * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`,
    *   `store_too_old`; nothing in the database has changed then
    */
-  static async open({ url, migrations, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
+  static async open({ url, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
     const address = readStoreUrl(url)
-    await migrate(address, [
-      ...BASE_MIGRATIONS,
-      ...CLOCK_MIGRATIONS,
-      ...JOURNAL_MIGRATIONS,
-      ...SESSION_MIGRATIONS,
-      ...migrations,
-    ])
+    await prepareSchema(address)
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
+    // A connection can be cut with the packet that says it is ready, before anything listens to it. Its queries tell of it.
+    pool.on('connect', client => client.on('error', () => {}))
     // One that breaks while nobody uses it is replaced by the pool.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
     try {
@@ -183,14 +162,16 @@ export class StoreDatabase {
    *
    * @throws StoreUnavailable, and what `work` throws: nothing of it is kept then
    */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(work)
       } catch (error) {
         const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
         const again = lostToAnother(error) || lost
-        if (!again || attempt >= this.#attempts) throw error
+        // A connection of the pool may be dead without having said so. One that is refused means that the store is away.
+        const max = error instanceof StoreUnavailable && isRefused(error.cause) ? this.#attempts : ATTEMPTS
+        if (!again || attempt >= max) throw error
       }
     }
   }
@@ -203,8 +184,13 @@ export class StoreDatabase {
    */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     const until = this.machine.now() + ALONE_MS.most
-    for (;;) {
-      const release = await this.#lock(name)
+    for (let broken = 0; ; ) {
+      const release = await this.#lock(name).catch(error => {
+        // Likewise.
+        const again = error instanceof StoreUnavailable && !isRefused(error.cause) && ++broken < ATTEMPTS
+        if (!again) throw error
+        return undefined
+      })
       if (release !== undefined) return work().finally(release)
       if (this.machine.now() >= until) throw busy(name, this.shown)
       await new Promise<void>(resolve => this.machine.wakeAt(this.machine.now() + ALONE_MS.pause, resolve))
@@ -214,33 +200,6 @@ export class StoreDatabase {
   /** Tells the other replicas; see {@link Notices}. @throws StoreUnavailable */
   async notify(topic: string, payload: string): Promise<void> {
     await this.write(NOTIFY, this.notices.noticeOf(topic, payload))
-  }
-
-  /**
-   * What the replicas have agreed on under a name: what the first of them made, whoever asks. The others wait for it.
-   *
-   * @param make is called by the one that is first, with nothing kept if it throws
-   */
-  setting(key: string, make: () => Promise<unknown>): Promise<unknown> {
-    return this.transaction(async tx => {
-      tx.send(LOCK_SETTING, [key])
-      const [known] = await tx.query<{ value: unknown }>(SETTING, [key])
-      if (known !== undefined) return known.value
-      const value = await make()
-      tx.send(ADD_SETTING, [key, JSON.stringify(value)])
-      return value
-    })
-  }
-
-  /** What the replicas have agreed on under a name; undefined if they have not yet. @throws StoreUnavailable */
-  async known(key: string): Promise<unknown> {
-    const [known] = await this.read<{ value: unknown }>(SETTING, [key])
-    return known?.value
-  }
-
-  /** Agrees on something else. */
-  async changeSetting(key: string, value: unknown): Promise<void> {
-    await this.write(CHANGE_SETTING, [key, JSON.stringify(value)])
   }
 
   /** Those that live, the first started first. @throws StoreUnavailable */
@@ -280,7 +239,7 @@ export class StoreDatabase {
     return rows
   }
 
-  async #attempt<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async #attempt<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     const client = await this.#connect()
     let broken: Error | undefined
     // A connection that breaks is told by what is asked on it; unheard, the event would end the process.
@@ -289,7 +248,7 @@ export class StoreDatabase {
     }
     client.on('error', onError)
     let committing = false
-    const tx = new Transaction(client, (topic, payload) => this.notices.noticeOf(topic, payload))
+    const tx = new SqlTransaction(client, (topic, payload) => this.notices.noticeOf(topic, payload))
     try {
       const result = await work(tx)
       committing = true

@@ -63,27 +63,27 @@ const LAYERS = [
 const FORBIDDEN = [
   {
     from: /^servers\/(instanode|safebot)\/domain\//,
-    to: /^(shared\/(mcp|http|records)\/|servers\/\w+\/(tools|http|client|index\.ts|control\.ts|world\.ts))/,
+    to: /^(shared\/(mcp|http)\/|shared\/records\/(?!(records|partition)\.ts)|servers\/\w+\/(tools|http|client|index\.ts|control\.ts|world\.ts))/,
     why: 'the domain knows no transport, no SQL and none of its callers',
   },
   {
     from: /^servers\/(instanode|safebot)\/domain\//,
-    to: /^servers\/\w+\/(store\/(?!store\.ts)|databases\/(?!provider\.ts))/,
-    why: 'the domain knows the interface of a store and of databases, not how they work',
+    to: /^servers\/\w+\/databases\/(?!provider\.ts)/,
+    why: 'the domain knows the interface of databases, not how they work',
   },
   {
     from: /^servers\/(instanode|safebot)\/tools\//,
-    to: /^servers\/\w+\/(http|client|store|databases)\//,
+    to: /^servers\/\w+\/(http|client|databases)\//,
     why: 'tools call the service',
   },
   {
     from: /^servers\/(instanode|safebot)\/http\//,
-    to: /^servers\/\w+\/(tools|client|store|databases)\//,
+    to: /^servers\/\w+\/(tools|client|databases)\//,
     why: 'the HTTP API calls the service and the domain',
   },
   {
     from: /^servers\/(instanode|safebot)\/(service|contract|limits)\.ts$/,
-    to: /^servers\/\w+\/(tools|http|client|store|index\.ts)/,
+    to: /^servers\/\w+\/(tools|http|client|index\.ts)/,
     why: 'the service is what tools and the HTTP API see',
   },
   {

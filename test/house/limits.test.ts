@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Resource } from '../../servers/instanode/domain/model.js'
-import { MemoryStore } from '../../servers/instanode/store/memory.js'
+import { InstanodeStore } from '../../servers/instanode/domain/store.js'
 import { Agents } from '../../servers/safebot/callers.js'
 import { Clock } from '../../shared/clock/clock.js'
 import { SseStream } from '../../shared/http/sse.js'
 import { IdSource } from '../../shared/ids.js'
 import { Journal } from '../../shared/journal/journal.js'
 import { Sessions } from '../../shared/mcp/http/sessions.js'
+import { MemoryRecords } from '../../shared/records/memory-records.js'
 import { JsonLinesFile } from '../../shared/util/json-lines-file.js'
 import { arrival } from '../support/arrival.js'
 import { rpc } from '../support/clients/raw-http.js'
@@ -131,12 +132,12 @@ it('a session speaks under no more than 1,000 handles', () => {
 })
 
 it('all receivers together keep no more than 256 MiB, and room that is free again is used', async () => {
-  const store = new MemoryStore()
+  const store = new InstanodeStore(new MemoryRecords())
   const resource = (token: string): Resource => ({
     ...{ id: token, token, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
     ...{ owner: null, subnet: '', url: '', createdAt: 0, expiresAt: null, reapAt: null, measureAt: null },
   })
-  for (const token of ['one', 'two']) await store.insert(resource(token), await store.epoch())
+  for (const token of ['one', 'two']) await store.insert(resource(token), await store.generation())
   const body = Buffer.alloc(MIB)
   const push = (token: string, id: number) => {
     const request = { method: 'POST', path: '/', query: '', rawHeaders: [], body, receivedAt: 0 }

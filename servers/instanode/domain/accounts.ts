@@ -4,11 +4,11 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import type { Gate } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
-import type { InstanodeStore } from '../store/store.js'
 import { type Account, isLive, nextVisit, type Plan, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
 import type { Reaper } from './reaper.js'
 import { unauthorized } from './refusals.js'
+import type { InstanodeStore } from './store.js'
 
 /** Verified tokens remembered; past it the earliest is verified anew. */
 const MAX_KNOWN = 1000
@@ -220,7 +220,7 @@ export class Plans {
     // What cannot be undone by being forgotten comes first, and waits for nobody.
     if (plan === 'paid') await permanence.raise(there)
     let before: Resource | undefined
-    const written = await store.alter(token, async resource => {
+    const written = await store.alter(token, resource => {
       before = resource
       if (resource === undefined || !isLive(resource, clock.now())) return undefined
       return plan === 'paid' ? permanence.granted(resource) : permanence.ending(resource)
@@ -236,7 +236,7 @@ export class Plans {
     await store.alter(
       before.token,
       // What its owner has ended meanwhile stays so.
-      async resource =>
+      resource =>
         resource && isLive(resource, clock.now()) ? { ...resource, tier, expiresAt, reapAt } : undefined,
     )
     reaper.watch(nextVisit(before))

@@ -6,7 +6,6 @@ import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { TierLimits } from '../limits.js'
 import type { Abortable, AccountToken, Caller, InstanodeService, Provisioned, Removed } from '../service.js'
-import type { InstanodeStore } from '../store/store.js'
 import { Accounts, Plans, TOKEN_LIFETIME_SECONDS } from './accounts.js'
 import type { Resource } from './model.js'
 import { Ownership } from './ownership.js'
@@ -15,6 +14,7 @@ import { Provisioning } from './provisioning.js'
 import { Readiness } from './readiness.js'
 import { Reaper } from './reaper.js'
 import { Receivers } from './receivers.js'
+import type { InstanodeStore } from './store.js'
 
 /** The store of a service, and the values that every replica on that store must share. */
 export interface ServiceStore {

@@ -3,7 +3,6 @@ import { trimSpace } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { Caller, Removed } from '../service.js'
-import type { InstanodeStore } from '../store/store.js'
 import type { Accounts } from './accounts.js'
 import { type Account, isLive, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
@@ -17,6 +16,7 @@ import {
   resourceExpired,
   unknownToken,
 } from './refusals.js'
+import type { InstanodeStore } from './store.js'
 
 export interface OwnershipOptions {
   store: InstanodeStore
@@ -98,7 +98,7 @@ export class Ownership {
     const token = readToken(text)
     if (account.plan !== 'paid') throw paidTierOnly(token)
     const reapAt = reaper.dueAt(clock.now())
-    const deleted = await store.alter(token, async resource => {
+    const deleted = await store.alter(token, resource => {
       if (resource?.owner !== account.id || !isLive(resource, clock.now())) throw notFound()
       return { ...resource, status: 'deleted', reapAt, measureAt: null }
     })
@@ -114,7 +114,7 @@ export class Ownership {
   /** Makes the account the owner, alone, of what is otherwise as `change` says. */
   async #take(token: string, { id }: Account, change: (resource: Resource) => Resource): Promise<Resource> {
     const { store, clock } = this.#options
-    const taken = await store.alter(token, async resource => {
+    const taken = await store.alter(token, resource => {
       if (resource === undefined) throw notFound()
       if (!isLive(resource, clock.now())) throw resourceExpired()
       if (resource.owner !== null && resource.owner !== id) throw notFound()
@@ -126,7 +126,7 @@ export class Ownership {
 
   /** Unless another claim by the same account has gone through meanwhile. */
   async #giveBack(token: string, { id }: Account): Promise<void> {
-    await this.#options.store.alter(token, async resource =>
+    await this.#options.store.alter(token, resource =>
       resource?.owner === id && resource.tier !== 'paid' ? { ...resource, owner: null } : undefined,
     )
   }

@@ -9,7 +9,6 @@ import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf, type TierLimits } from '../limits.js'
 import type { Caller, Provisioned } from '../service.js'
-import type { InstanodeStore } from '../store/store.js'
 import type { Accounts } from './accounts.js'
 import {
   type Account,
@@ -25,6 +24,7 @@ import {
 } from './model.js'
 import type { Reaper } from './reaper.js'
 import { internalError, nameRefused, provisionFailed, rateLimited, unauthorized } from './refusals.js'
+import type { InstanodeStore } from './store.js'
 
 /** Bits that tell one customer's network from the next: /24 of IPv4, /48 of IPv6. */
 const PREFIX = { ipv4: 24, ipv6: 48 } as const
@@ -80,7 +80,7 @@ export class Provisioning {
   ): Promise<Provisioned<TierLimits>> {
     const { ids, store } = this.#options
     const name = readName(requested)
-    const [account, epoch] = await Promise.all([this.#account(caller.bearer), store.epoch()])
+    const [account, generation] = await Promise.all([this.#account(caller.bearer), store.generation()])
     const subnet = subnetOf(caller.address)
     if (account === undefined && !(await this.#underCap(subnet))) return this.#overCap(subnet, type)
     const tier = account?.plan === 'paid' ? 'paid' : 'anonymous'
@@ -95,7 +95,7 @@ export class Provisioning {
     }
     const url =
       type === 'postgres' ? await this.#makeDatabase(draft, signal) : this.#options.receiveUrl(draft.token)
-    return this.#provisioned(await this.#keep(draft, url, epoch))
+    return this.#provisioned(await this.#keep(draft, url, generation))
   }
 
   /** Counts an anonymous provision of which nothing is left. @throws ServiceRefusal 429 past the day's cap */
@@ -148,7 +148,7 @@ export class Provisioning {
     }
   }
 
-  async #keep(draft: Draft, url: string, epoch: number): Promise<Resource> {
+  async #keep(draft: Draft, url: string, generation: number): Promise<Resource> {
     const { store, reaper, clock, log } = this.#options
     const createdAt = clock.now()
     const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
@@ -169,7 +169,7 @@ export class Provisioning {
       measureAt: draft.type === 'postgres' ? reaper.nextMeasure() : null,
     }
     try {
-      if (!(await store.insert(resource, epoch))) throw wasReset()
+      if (!(await store.insert(resource, generation))) throw wasReset()
     } catch (error) {
       log.error('a resource could not be kept', error)
       // What may have been kept must not lose its database.

@@ -2,7 +2,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { inTime } from '../../../shared/clock/in-time.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
-import type { InstanodeStore } from '../store/store.js'
+import type { InstanodeStore } from './store.js'
 
 /** As long as the service gives each of its parts to answer. */
 const PROBE_MS = 500

@@ -4,8 +4,8 @@ import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import { storageBytesOf } from '../limits.js'
-import type { InstanodeStore } from '../store/store.js'
 import { databaseName, type Resource } from './model.js'
+import type { InstanodeStore } from './store.js'
 
 /** How often the service's own reaper comes round, under the observed contract. */
 const TICK_MS = 5 * 60_000
@@ -82,7 +82,7 @@ export class Reaper {
    */
   async reap(token: string): Promise<void> {
     const { store, clock } = this.#options
-    const taken = await store.alter(token, async resource => {
+    const taken = await store.alter(token, resource => {
       const now = clock.now()
       if (resource === undefined || resource.reapAt === null || resource.reapAt > now) return undefined
       const status = resource.status === 'active' ? 'expired' : resource.status
@@ -97,7 +97,7 @@ export class Reaper {
     }
     await store.alter(
       token,
-      async resource =>
+      resource =>
         resource && {
           ...resource,
           status: resource.status === 'deleted' ? 'reaped' : resource.status,
@@ -147,7 +147,7 @@ export class Reaper {
   async #measure(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
     const name = databaseName(token)
-    const taken = await store.alter(token, async resource => {
+    const taken = await store.alter(token, resource => {
       if (resource === undefined || resource.measureAt === null || resource.measureAt > clock.now())
         return undefined
       return { ...resource, measureAt: this.nextMeasure() }
@@ -160,7 +160,7 @@ export class Reaper {
     } catch (error) {
       return log.error('a database could not be held to its quota', error)
     }
-    await store.alter(token, async resource =>
+    await store.alter(token, resource =>
       resource?.status === 'active'
         ? { ...resource, status: 'quota_exceeded', reapAt: null, measureAt: null }
         : undefined,

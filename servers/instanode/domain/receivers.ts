@@ -5,8 +5,8 @@ import type { Gate } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import { limitsOf } from '../limits.js'
-import type { InstanodeStore } from '../store/store.js'
 import { type Delivery, isLive, type Resource } from './model.js'
+import type { InstanodeStore } from './store.js'
 
 export interface ReceiversOptions {
   store: InstanodeStore

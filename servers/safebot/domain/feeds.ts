@@ -97,8 +97,8 @@ export class Feeds {
   /** Yields what the buffer has behind `after`; returns the seq of the last. */
   async *#messages(roomId: string, follower: Follower, after: number): AsyncGenerator<FeedEvent, number> {
     for (let seen = after; ; ) {
-      const { page, locked } = await this.#rooms.enter(roomId, async (tx, room) => ({
-        page: await tx.messages(seen, PAGE),
+      const { page, locked } = await this.#rooms.enter(roomId, (tx, room) => ({
+        page: tx.messages(seen, PAGE),
         locked: room?.signedOnly === true,
       }))
       for (const message of page) yield { type: 'message', message }
@@ -111,7 +111,7 @@ export class Feeds {
   }
 
   #lastSeq(roomId: string): Promise<number> {
-    return this.#rooms.enter(roomId, async (_, room) => room?.lastSeq ?? 0)
+    return this.#rooms.enter(roomId, (_, room) => room?.lastSeq ?? 0)
   }
 
   #remember(roomId: string, follower: Follower): () => void {

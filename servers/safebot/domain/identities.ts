@@ -1,11 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate } from '../../../shared/util/locks.js'
-import type { SafebotStore } from '../store/store.js'
 import { inStandardAlphabet, isBase64Of, type Keys } from './keys.js'
 import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
+import type { SafebotStore } from './store.js'
 
 const KEY_BYTES = 32
 const MAX_BIO_CHARS = 280

@@ -1,10 +1,10 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
+import type { PartitionDump } from '../../../shared/records/partition.js'
 import { defined } from '../../../shared/util/defined.js'
 import { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import { Rates, type SafebotLimits, type SpentRates } from '../limits.js'
-import { Replicas } from '../replicas.js'
 import type {
   Acknowledgement,
   Appearance,
@@ -15,7 +15,6 @@ import type {
   SafebotService,
   WaitRequest,
 } from '../service.js'
-import type { RoomTransaction, SafebotStore, SafebotTables } from '../store/store.js'
 import { Feeds } from './feeds.js'
 import { Identities } from './identities.js'
 import { isBase64Of, isCanonicalBase64, Keys } from './keys.js'
@@ -23,8 +22,10 @@ import { type Identity, MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from
 import { Overview } from './overview.js'
 import { type Listening, Presence } from './presence.js'
 import { badMessage, signatureMissing, signatureRefused, signedOnly } from './refusals.js'
+import type { RoomTransaction } from './room-transaction.js'
 import { checkRoomId, RoomHolders, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
+import { heldIn, type SafebotStore } from './store.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
 import { RoomWaiters } from './waiters.js'
 
@@ -66,7 +67,7 @@ const NO_PAGE: Page = { exists: false, messages: [], lastSeq: 0, woken: false }
 export interface LocalServiceOptions {
   store: SafebotStore
   clock: Clock
-  /** The machine's time: for signatures of real clients, and for what a shared store announces. Default: `clock`. */
+  /** The machine's time, with which real clients sign. Default: `clock`. */
   machine?: Clock
   ids: IdSource
   contract: Contract
@@ -95,7 +96,7 @@ export interface LocalWaitRequest extends WaitRequest {
 
 /** All that the service knows, but for who is connected and what is parked. */
 export interface ServiceState {
-  readonly tables: SafebotTables
+  readonly records: readonly PartitionDump[]
   readonly listening: Listening
   readonly rates: SpentRates
   readonly sweptAt: number
@@ -118,7 +119,6 @@ export class LocalService implements SafebotService {
   readonly #waiters: RoomWaiters
   readonly #tasks: Tasks
   readonly #holders: RoomHolders
-  readonly #replicas: Replicas | undefined
 
   constructor({ store, clock, machine = clock, ids, contract, limits }: LocalServiceOptions) {
     const { gate } = this
@@ -128,7 +128,7 @@ export class LocalService implements SafebotService {
     const signatures = new Signatures({ store, clock, machine, keys, capacity })
     const presence = new Presence(clock, holders)
     const rooms = new Rooms({ store, clock, contract, holders, limits, gate })
-    const waiters = new RoomWaiters({ clock, holders, contract, limits })
+    const waiters = new RoomWaiters({ clock, holders, contract, limits, store })
     this.store = store
     this.identities = new Identities({ store, clock, keys, signatures, cap: limits.identities, gate })
     this.signatures = signatures
@@ -142,7 +142,12 @@ export class LocalService implements SafebotService {
     this.#waiters = waiters
     this.#tasks = new Tasks({ rooms, waiters, clock, ids, contract })
     this.#holders = holders
-    if (store.others !== undefined) this.#replicas = new Replicas(store.others, waiters, holders, machine)
+    const { records } = store
+    records.onUnavailable(refusal => waiters.refuse(refusal))
+    records.onGap(() => {
+      waiters.lookAgain()
+      void holders.tellAgain()
+    })
   }
 
   async post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
@@ -174,7 +179,7 @@ export class LocalService implements SafebotService {
   }
 
   transcript(roomId: string, after: number, limit: number): Promise<Page> {
-    return this.rooms.enter(roomId, async (tx, room) =>
+    return this.rooms.enter(roomId, (tx, room) =>
       room === undefined ? NO_PAGE : readPage(tx, room, after, limit),
     )
   }
@@ -185,13 +190,13 @@ export class LocalService implements SafebotService {
     let page = NO_PAGE
     for await (const moment of this.#waiters.moments({ ...request, roomId }, signal)) {
       const woken = moment === 'woken'
-      page = await this.rooms.enter(roomId, async (tx, room) => {
+      page = await this.rooms.enter(roomId, (tx, room) => {
         if (room === undefined) return { ...NO_PAGE, woken }
         if (moment === 'parking') {
-          await this.rooms.touch(tx, room)
+          this.rooms.touch(tx)
           after = Math.min(after, room.lastSeq)
         }
-        return { ...(await readPage(tx, room, after, woken ? 1 : WAIT_PAGE)), woken }
+        return { ...readPage(tx, room, after, woken ? 1 : WAIT_PAGE), woken }
       })
       if (page.messages.length > 0) return page
       if (!page.exists && request.ifMissing === 'return') return page
@@ -200,12 +205,12 @@ export class LocalService implements SafebotService {
   }
 
   status(roomId: string): Promise<RoomStatus | undefined> {
-    return this.rooms.enter(roomId, async (tx, room) => {
+    return this.rooms.enter(roomId, (tx, room) => {
       if (room === undefined) return undefined
       const now = this.#clock.now()
       return {
         participants: this.presence.count(roomId),
-        recentCount: await tx.count(),
+        recentCount: tx.count(),
         lastSeq: room.lastSeq,
         ageSeconds: Math.floor((now - room.createdAt) / 1000),
         idleSeconds: Math.floor((now - room.activeAt) / 1000),
@@ -234,9 +239,9 @@ export class LocalService implements SafebotService {
 
   /** Somebody says that it listens: the room does not fall idle, and shows it. Tells whether there is such a room. */
   listening(roomId: string, name: string, boxPub: string | undefined): Promise<boolean> {
-    return this.rooms.enter(roomId, async (tx, room) => {
+    return this.rooms.enter(roomId, (tx, room) => {
       if (room === undefined) return false
-      await this.rooms.touch(tx, room)
+      this.rooms.touch(tx)
       this.presence.listening(roomId, name, boxPub)
       return true
     })
@@ -245,7 +250,7 @@ export class LocalService implements SafebotService {
   /** Only for who is alone behind the gate. */
   async snapshot(): Promise<ServiceState> {
     return {
-      tables: await this.store.dump(),
+      records: await this.store.dump(),
       listening: this.presence.snapshot(),
       rates: this.rates.snapshot(),
       sweptAt: this.rooms.sweptAt,
@@ -257,21 +262,14 @@ export class LocalService implements SafebotService {
    * alone behind the gate.
    *
    * @param rejoin lets those be present again who were and still are there
-   * @param agreed what those who share the store agree on along with it
    */
-  async restore(
-    state: ServiceState,
-    rejoin: () => void,
-    agreed?: Readonly<Record<string, unknown>>,
-  ): Promise<void> {
+  async restore(state: ServiceState, rejoin: () => void): Promise<void> {
     this.#leaveAll(state.listening)
-    await this.#holders.allSettled()
-    await this.store.load(state.tables, agreed)
+    await this.store.load(state.records)
     this.rates.restore(state.rates)
     this.rooms.restore(state.sweptAt)
     rejoin()
-    this.#holders.restore(state.tables.holdings.held)
-    await this.#holders.allSettled()
+    await this.#holders.restore(heldIn(state.records))
   }
 
   /** Another process has put the store back to another state: what is parked is refused, nobody is present. */
@@ -281,9 +279,7 @@ export class LocalService implements SafebotService {
   }
 
   async close(): Promise<void> {
-    this.#replicas?.close()
     this.#waiters.close()
-    await this.store.close()
   }
 
   #leaveAll(listening: Listening): void {
@@ -313,14 +309,14 @@ export class LocalService implements SafebotService {
     const { ciphertext, nonce, sender, replyTo } = post
     // 0 asks for nothing, and readers are not told of it.
     const ttlMs = post.ttlMs === 0 ? undefined : post.ttlMs
-    const keep = async (tx: RoomTransaction, existing: Room | undefined) => {
+    const kept = await this.rooms.enterToAdd(roomId, (tx, existing) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()
-      await this.rooms.checkSpace(tx, ciphertext)
-      const room = existing ?? (await this.rooms.create(tx, roomId))
-      const seq = await this.rooms.nextSeq(tx, room)
+      this.rooms.checkSpace(tx, ciphertext)
+      const room = existing ?? this.rooms.create(tx, roomId)
+      const seq = this.rooms.nextSeq(tx, room)
       const now = this.#clock.now()
       const id = this.#ids.uuid()
-      await tx.append({
+      tx.append({
         seq,
         id,
         sender,
@@ -330,17 +326,15 @@ export class LocalService implements SafebotService {
         ts: now,
         ...defined({ replyTo, ttlMs }),
       })
-      await tx.saveRoom({ ...room, lastSeq: seq, activeAt: now, signedOnly: room.signedOnly || lock })
-      await tx.announce()
+      tx.saveRoom({ ...room, lastSeq: seq, activeAt: now, signedOnly: room.signedOnly || lock })
+      tx.announce()
       return { id, seq }
-    }
-    const kept = await this.rooms.enterToAdd(roomId, keep, { posting: true })
+    })
     if (lock) this.feeds.locked(roomId)
-    this.#waiters.wake(roomId)
     return kept
   }
 }
 
-async function readPage(tx: RoomTransaction, room: Room, after: number, limit: number): Promise<Page> {
-  return { exists: true, messages: await tx.messages(after, limit), lastSeq: room.lastSeq, woken: false }
+function readPage(tx: RoomTransaction, room: Room, after: number, limit: number): Page {
+  return { exists: true, messages: tx.messages(after, limit), lastSeq: room.lastSeq, woken: false }
 }

@@ -1,8 +1,9 @@
-import type { SafebotStore, Usage } from '../store/store.js'
 import type { Consumer } from './consumer.js'
 import type { Room, StoredMessage } from './model.js'
 import type { Participant, Presence } from './presence.js'
+import type { Usage } from './room-transaction.js'
 import type { Rooms } from './rooms.js'
+import type { SafebotStore } from './store.js'
 import type { RoomWaiters } from './waiters.js'
 
 /** All that there is to see of a room. */
@@ -35,7 +36,7 @@ export class Overview {
   }
 
   /**
-   * The rooms there are.
+   * The rooms there are, the first opened first.
    *
    * @param latest how many messages of each, at most
    */
@@ -45,7 +46,9 @@ export class Overview {
       const overview = await this.#look(id, latest)
       if (overview !== undefined) seen.push(overview)
     }
-    return seen
+    return seen.toSorted(
+      ({ room: one }, { room: other }) => one.createdAt - other.createdAt || (one.id < other.id ? -1 : 1),
+    )
   }
 
   /** How many there are, with how much in them and how many that wait, without looking at any. */
@@ -54,14 +57,14 @@ export class Overview {
   }
 
   #look(id: string, latest: number): Promise<RoomOverview | undefined> {
-    return this.#rooms.enter(id, async (tx, room) => {
+    return this.#rooms.enter(id, (tx, room) => {
       if (room === undefined) return undefined
       const { size, participants } = this.#presence.gathering(id)
       return {
         room,
-        buffered: await tx.count(),
-        messages: latest === 0 ? [] : await tx.messages(room.lastSeq - latest, latest),
-        consumers: await tx.consumers(),
+        buffered: tx.count(),
+        messages: latest === 0 ? [] : tx.messages(room.lastSeq - latest, latest),
+        consumers: tx.consumers(),
         present: size,
         participants,
         waiting: this.#waiters.count(id),

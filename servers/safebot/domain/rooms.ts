@@ -2,9 +2,10 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { Gate } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
-import type { Foresight, Holdings, RoomTransaction, SafebotStore } from '../store/store.js'
 import { BUFFER, ROOM_ID, type Room } from './model.js'
 import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './refusals.js'
+import type { RoomTransaction } from './room-transaction.js'
+import type { Held, SafebotStore } from './store.js'
 
 /** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
 const IDLE_MS = 30_000
@@ -33,38 +34,29 @@ export class Rooms {
     const { store, clock } = options
     this.#options = options
     // Those who share a store have one janitor.
-    this.#startedAt = store.others === undefined ? clock.now() : 0
+    this.#startedAt = store.records.shared ? 0 : clock.now()
     this.#sweptAt = clock.now()
   }
 
   /**
    * Runs `work` alone in the room, which is undefined if there is none (any more).
    *
-   * @param foresight what it will ask
    * @throws ServiceRefusal 400 for an id that names no room
    */
-  async enter<T>(
-    roomId: string,
-    work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
-    foresight?: Foresight,
-  ): Promise<T> {
+  async enter<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
-    return this.#options.gate.pass(() => this.#enter(roomId, work, foresight))
+    return this.#options.gate.pass(() => this.#enter(roomId, work))
   }
 
   /**
    * Enters a room to which something may be added. If there is no space left, those are looked at that may
    * go, and for a room of its own `work` is run again.
    */
-  async enterToAdd<T>(
-    roomId: string,
-    work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
-    foresight?: Foresight,
-  ): Promise<T> {
+  async enterToAdd<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
     return this.#options.gate.pass(async () => {
       try {
-        return await this.#enter(roomId, work, foresight)
+        return await this.#enter(roomId, work, true)
       } catch (error) {
         if (!(error instanceof NoSpaceLeft)) throw error
         // Not from within the room: it would keep its place while it waits for others.
@@ -72,7 +64,7 @@ export class Rooms {
         if (!error.worthAnotherTry) throw error.refusal
       }
       try {
-        return await this.#enter(roomId, work, foresight)
+        return await this.#enter(roomId, work, true)
       } catch (error) {
         throw error instanceof NoSpaceLeft ? error.refusal : error
       }
@@ -89,26 +81,26 @@ export class Rooms {
   }
 
   /** Opens a room, for who is there by {@link enterToAdd}. */
-  async create(tx: RoomTransaction, id: string): Promise<Room> {
+  create(tx: RoomTransaction, id: string): Room {
     const now = this.#options.clock.now()
-    if ((await tx.usage()).rooms >= this.#options.limits.rooms) {
+    if (tx.usage().rooms >= this.#options.limits.rooms) {
       throw new NoSpaceLeft(roomCapReached(this.#options.limits.rooms), true)
     }
     // A courtesy: what it could not do, the next one will.
     this.#options.gate.extend(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
-    await tx.saveRoom(room)
+    tx.saveRoom(room)
     return room
   }
 
   /** Opens a room unless it is open. @throws ServiceRefusal 400 or 503 */
   open(roomId: string): Promise<Room> {
-    return this.enterToAdd(roomId, async (tx, room) => room ?? this.create(tx, roomId))
+    return this.enterToAdd(roomId, (tx, room) => room ?? this.create(tx, roomId))
   }
 
   /** Makes sure that the rooms together can hold another message, for who is there by {@link enterToAdd}. */
-  async checkSpace(tx: RoomTransaction, ciphertext: string): Promise<void> {
-    const { messages, ciphertextChars } = await tx.usage()
+  checkSpace(tx: RoomTransaction, ciphertext: string): void {
+    const { messages, ciphertextChars } = tx.usage()
     const held = ciphertextChars + messages * MESSAGE_OVERHEAD
     const { bufferBytes } = this.#options.limits
     if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
@@ -116,48 +108,48 @@ export class Rooms {
   }
 
   /** The seq of a room's next message: its creation in milliseconds, at least 1, then one more each. */
-  async nextSeq(tx: RoomTransaction, room: Room): Promise<number> {
+  nextSeq(tx: RoomTransaction, room: Room): number {
     if (room.lastSeq > 0) return room.lastSeq + 1
     // Cursors outlive rooms. A room that took more than one message a millisecond has run ahead of the clock,
     // and its successor must not begin behind them, or its messages would pass for acknowledged.
-    const cursors = (await tx.consumers()).map(consumer => consumer.cursor)
+    const cursors = tx.consumers().map(consumer => consumer.cursor)
     // Readers ask for what is behind 0, so 0 would never be delivered.
     return Math.max(1, room.createdAt, ...cursors.map(cursor => cursor + 1))
   }
 
   /** Keeps a room from falling idle. */
-  async touch(tx: RoomTransaction, room: Room): Promise<void> {
-    await tx.saveRoom({ ...room, activeAt: this.#options.clock.now() })
+  touch(tx: RoomTransaction): void {
+    tx.touch(this.#options.clock.now())
   }
 
-  async #enter<T>(
+  /** @param totals whether `work` asks how much there is in all rooms */
+  #enter<T>(
     roomId: string,
-    work: (tx: RoomTransaction, room: Room | undefined) => Promise<T>,
-    foresight: Foresight | undefined,
+    work: (tx: RoomTransaction, room: Room | undefined) => T,
+    totals = false,
   ): Promise<T> {
-    const settling = this.#options.holders.settled(roomId)
-    if (settling !== undefined) await settling
-    return this.#options.store.transaction(roomId, async tx => work(tx, await this.#present(tx)), foresight)
+    const { store, clock } = this.#options
+    const now = clock.now()
+    const options = { totals, idleBefore: now - IDLE_MS }
+    return store.transaction(roomId, tx => work(tx, this.#present(tx, now)), options)
   }
 
-  async #present(tx: RoomTransaction): Promise<Room | undefined> {
-    const room = await tx.room()
+  #present(tx: RoomTransaction, now: number): Room | undefined {
+    const room = tx.room()
     if (room === undefined) return undefined
-    const now = this.#options.clock.now()
-    await tx.prune(now, now - BUFFER.ageMs, BUFFER.messages)
-    if (!(await this.#evicted(tx, room))) return room
-    await tx.removeRoom()
+    tx.prune(now, now - BUFFER.ageMs, BUFFER.messages)
+    if (!this.#evicted(tx, room, now)) return room
+    tx.removeRoom()
     return undefined
   }
 
-  async #evicted(tx: RoomTransaction, room: Room): Promise<boolean> {
-    const now = this.#options.clock.now()
+  #evicted(tx: RoomTransaction, room: Room, now: number): boolean {
     if (now - room.activeAt <= IDLE_MS) return false
-    const { from, until } = await tx.unheld(now)
+    const { from, until } = tx.unheld(now)
     // Who holds it now may have come too late: the janitor was there before.
     const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
     if (round > Math.min(now, until)) return false
-    return !(this.#options.contract.keepsUnacknowledged && (await hasUnacknowledged(tx)))
+    return !(this.#options.contract.keepsUnacknowledged && hasUnacknowledged(tx))
   }
 
   /** The janitor's first round at or after an instant. */
@@ -170,7 +162,7 @@ export class Rooms {
     if (now - this.#sweptAt < JANITOR_MS) return
     this.#sweptAt = now
     for (const id of await this.#options.store.roomIds(now - IDLE_MS)) {
-      await this.#options.store.transaction(id, async tx => void (await this.#present(tx)))
+      await this.#enter(id, () => undefined)
     }
   }
 }
@@ -195,28 +187,25 @@ export function checkRoomId(roomId: string): void {
 }
 
 /** Whether some consumer, or the first one yet to come, still has a message of the buffer to acknowledge. */
-async function hasUnacknowledged(tx: RoomTransaction): Promise<boolean> {
-  const consumers = await tx.consumers()
-  if (consumers.length === 0) return (await tx.count()) > 0
-  for (const consumer of consumers) {
-    if ((await tx.next(consumer.cursor, consumer.ownSenders)) !== undefined) return true
-  }
-  return false
+function hasUnacknowledged(tx: RoomTransaction): boolean {
+  const consumers = tx.consumers()
+  if (consumers.length === 0) return tx.count() > 0
+  return consumers.some(({ cursor, ownSenders }) => tx.next(cursor, ownSenders) !== undefined)
 }
 
 /**
- * What keeps a room from being evicted besides its own activity: calls parked in it, agents present in it.
- * The store is told of the first and the last of them, so that no other process takes the room for
- * abandoned.
+ * Keeps rooms from being evicted while calls are parked in them and agents are present in them.
+ *
+ * The store is told of the first hold of a room and of the end of its last, so that no other replica takes the room for
+ * abandoned. It is told in the background: transactions on a room run in the order in which they were begun, so what
+ * follows in the room finds it told.
  */
 export class RoomHolders {
   readonly #clock: Clock
-  readonly #store: Pick<SafebotStore, 'hold' | 'release' | 'holdOnly'>
+  readonly #store: Pick<SafebotStore, 'hold' | 'release'>
   readonly #held = new Map<string, { count: number; since: number }>()
-  /** What the store is being told, by room. */
-  readonly #telling = new Map<string, Promise<void>>()
 
-  constructor(clock: Clock, store: Pick<SafebotStore, 'hold' | 'release' | 'holdOnly'>) {
+  constructor(clock: Clock, store: Pick<SafebotStore, 'hold' | 'release'>) {
     this.#clock = clock
     this.#store = store
   }
@@ -224,8 +213,12 @@ export class RoomHolders {
   /** Holds a room until the returned function is called; calling it again does nothing. */
   hold(roomId: string): () => void {
     const held = this.#held.get(roomId)
-    if (held === undefined) this.#hold(roomId, this.#clock.now())
-    else held.count++
+    if (held !== undefined) held.count++
+    else {
+      const since = this.#clock.now()
+      this.#held.set(roomId, { count: 1, since })
+      void this.#tell(() => this.#store.hold(roomId, since))
+    }
     let holding = true
     return () => {
       if (!holding) return
@@ -234,47 +227,23 @@ export class RoomHolders {
     }
   }
 
-  /** Resolves when the store knows how this process holds the room; undefined: it does. */
-  settled(roomId: string): Promise<void> | undefined {
-    return this.#telling.get(roomId)
-  }
-
-  /** Resolves when the store knows of all rooms. */
-  async allSettled(): Promise<void> {
-    await Promise.all(this.#telling.values())
-  }
-
-  /** Who held a room in another state and does no longer counts as having left it now. */
-  restore(held: Holdings['held']): void {
+  /** A room that was held in another state and is not any more counts as left now. Resolves when the store knows. */
+  async restore(heldThen: Held): Promise<void> {
     const now = this.#clock.now()
-    const before = new Map(held)
-    for (const [roomId, holding] of this.#held) {
-      holding.since = before.get(roomId) ?? now
-      this.#tell(roomId, () => this.#store.hold(roomId, holding.since))
-    }
-    for (const [roomId] of held) {
-      if (!this.#held.has(roomId)) this.#tell(roomId, () => this.#store.release(roomId, now))
+    const then = new Map(heldThen)
+    for (const [roomId, holding] of this.#held) holding.since = then.get(roomId) ?? now
+    await this.tellAgain()
+    for (const [roomId] of then) {
+      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.release(roomId, now))
     }
   }
 
-  /** Tells the store all over again: it may not have been there when it was told, or have taken this process for gone. */
+  /** Tells the store again: it may not have been there when it was told, or have taken this replica for gone. */
   async tellAgain(): Promise<void> {
-    await this.allSettled()
-    const held = new Map([...this.#held].map(([roomId, { since }]) => [roomId, since]))
-    await this.#store.holdOnly([...held], this.#clock.now())
-    // Who has left meanwhile may have said so before that was told.
-    const now = this.#clock.now()
-    for (const roomId of held.keys()) {
-      if (!this.#held.has(roomId)) this.#tell(roomId, () => this.#store.release(roomId, now))
-    }
-    for (const [roomId, { since }] of this.#held) {
-      if (held.get(roomId) !== since) this.#tell(roomId, () => this.#store.hold(roomId, since))
-    }
-  }
-
-  #hold(roomId: string, since: number): void {
-    this.#held.set(roomId, { count: 1, since })
-    this.#tell(roomId, () => this.#store.hold(roomId, since))
+    const held = [...this.#held].map(([roomId, { since }]) =>
+      this.#tell(() => this.#store.hold(roomId, since)),
+    )
+    await Promise.all(held)
   }
 
   #release(roomId: string): void {
@@ -284,20 +253,11 @@ export class RoomHolders {
     if (held.count > 0) return
     this.#held.delete(roomId)
     const now = this.#clock.now()
-    this.#tell(roomId, () => this.#store.release(roomId, now))
+    void this.#tell(() => this.#store.release(roomId, now))
   }
 
-  /** Tells the store one thing after the other. What it cannot be told now it is told when it is back. */
-  #tell(roomId: string, tell: () => Promise<void> | undefined): void {
-    const before = this.#telling.get(roomId)
-    const telling = before === undefined ? tell() : before.then(tell)
-    if (telling === undefined) return
-    const told = telling.then(nothing, nothing)
-    this.#telling.set(roomId, told)
-    void told.then(() => {
-      if (this.#telling.get(roomId) === told) this.#telling.delete(roomId)
-    })
+  /** What cannot be told while the store is away is told when it is back. */
+  #tell(telling: () => Promise<void>): Promise<void> {
+    return telling().catch(() => undefined)
   }
 }
-
-function nothing(): void {}

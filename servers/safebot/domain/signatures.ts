@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { SafebotStore } from '../store/store.js'
 import { decodedLength, type Keys } from './keys.js'
 import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
+import type { SafebotStore } from './store.js'
 
 /** How far a signature's timestamp may be from the time, either way, in milliseconds, inclusive. */
 const SKEW_MS = 60_000

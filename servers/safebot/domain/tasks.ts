@@ -2,14 +2,11 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { Contract } from '../contract.js'
 import type { Acknowledgement, Claim, ClaimRequest } from '../service.js'
-import type { RoomTransaction } from '../store/store.js'
 import { Consumer, LEASE_MS } from './consumer.js'
 import type { Room, StoredMessage } from './model.js'
+import type { RoomTransaction } from './room-transaction.js'
 import type { Rooms } from './rooms.js'
 import type { Moment, RoomWaiters } from './waiters.js'
-
-/** Rooms a handle has a cursor in; past it the least recently claimed is let go. */
-const ROOMS_PER_HANDLE = 64
 
 const NO_ROOM: Claim = { exists: false, held: undefined, cursor: 0, lastSeq: 0 }
 
@@ -51,77 +48,70 @@ export class Tasks {
   /** Claims the next message in a room, if there is one now. */
   #look(roomId: string, request: LocalClaimRequest, moment: Moment): Promise<Claim> {
     const { rooms, contract } = this.#options
-    const { handle, labels } = request
-    const look = async (tx: RoomTransaction, room: Room | undefined) => {
+    return rooms.enter(roomId, (tx, room) => {
       if (room === undefined) return NO_ROOM
-      if (moment === 'parking' || contract.claimsKeepRoomAlive) await rooms.touch(tx, room)
+      if (moment === 'parking' || contract.claimsKeepRoomAlive) rooms.touch(tx)
       return this.#claimOldest(tx, room, request, moment)
-    }
-    const senders = new Consumer({ handle, roomId, labels }).ownSenders
-    return rooms.enter(roomId, look, { handle, senders })
+    })
   }
 
   ack(roomId: string, handle: string, claimId: string, seq: number): Promise<Acknowledgement> {
-    const acknowledge = async (tx: RoomTransaction, room: Room | undefined) => {
-      const consumer = await tx.consumer(handle)
+    return this.#options.rooms.enter(roomId, (tx, room) => {
+      const consumer = tx.consumer(handle)
       if (consumer === undefined) return { advanced: false, cursor: 0 }
       const { consumer: after, advanced } = consumer.ack(claimId, seq, this.#options.clock.now())
-      if (advanced) await tx.saveConsumer(after)
-      if (room !== undefined && this.#options.contract.claimsKeepRoomAlive)
-        await this.#options.rooms.touch(tx, room)
+      if (advanced) tx.saveConsumer(after)
+      if (room !== undefined && this.#options.contract.claimsKeepRoomAlive) this.#options.rooms.touch(tx)
       return { advanced, cursor: after.cursor }
-    }
-    return this.#options.rooms.enter(roomId, acknowledge, { handle })
+    })
   }
 
   async release(roomId: string, handle: string, claimId: string): Promise<void> {
-    const giveBack = async (tx: RoomTransaction) => {
-      const consumer = await tx.consumer(handle)
+    await this.#options.rooms.enter(roomId, tx => {
+      const consumer = tx.consumer(handle)
       if (consumer === undefined) return
-      await tx.saveConsumer(consumer.release(claimId))
-      await tx.announce()
-    }
-    await this.#options.rooms.enter(roomId, giveBack, { handle })
-    // Another worker of the same handle may be parked: the message is there for it now.
-    this.#options.waiters.wake(roomId)
+      tx.saveConsumer(consumer.release(claimId))
+      // Another worker of the same handle may be parked: the message is there for it now.
+      tx.announce()
+    })
   }
 
   /** Claims for `handle` in a room: the lease it holds if that is still good, else the oldest message it has not had. */
-  async #claimOldest(
+  #claimOldest(
     tx: RoomTransaction,
     room: Room,
     { handle, labels, leaseMs = LEASE_MS }: LocalClaimRequest,
     moment: Moment,
-  ): Promise<Claim> {
+  ): Claim {
     const now = this.#options.clock.now()
     // As the service does: the cursor of a claim that was parked stays where it was when the claim arrived.
-    const oldestSeq = moment === 'woken' ? undefined : await tx.oldestSeq()
-    const known = (await tx.consumer(handle)) ?? new Consumer({ handle, roomId: room.id })
+    const oldestSeq = moment === 'woken' ? undefined : tx.oldestSeq()
+    const known = tx.consumer(handle) ?? new Consumer({ handle, roomId: room.id })
     const consumer = oldestSeq === undefined ? known.named(labels) : known.named(labels).from(oldestSeq)
     const seen = { exists: true, cursor: consumer.cursor, lastSeq: room.lastSeq }
-    const held = await heldMessage(tx, consumer, now)
+    const held = heldMessage(tx, consumer, now)
     if (held !== undefined) {
-      await tx.saveClaim(consumer, ROOMS_PER_HANDLE)
+      tx.saveClaim(consumer, now)
       return { ...seen, held }
     }
-    const message = await tx.next(consumer.cursor, consumer.ownSenders)
+    const message = tx.next(consumer.cursor, consumer.ownSenders)
     if (message === undefined) {
-      await tx.saveClaim(consumer, ROOMS_PER_HANDLE)
+      tx.saveClaim(consumer, now)
       return { ...seen, held: undefined }
     }
     const claimId = this.#options.ids.uuid()
-    await tx.saveClaim(consumer.take(message.seq, claimId, now, leaseMs), ROOMS_PER_HANDLE)
+    tx.saveClaim(consumer.take(message.seq, claimId, now, leaseMs), now)
     return { ...seen, held: { claimId, message } }
   }
 }
 
-async function heldMessage(
+function heldMessage(
   tx: RoomTransaction,
   consumer: Consumer,
   now: number,
-): Promise<{ claimId: string; message: StoredMessage } | undefined> {
+): { claimId: string; message: StoredMessage } | undefined {
   const lease = consumer.held(now)
   if (lease === null) return undefined
-  const message = await tx.message(lease.seq)
+  const message = tx.message(lease.seq)
   return message === undefined ? undefined : { claimId: lease.claimId, message }
 }

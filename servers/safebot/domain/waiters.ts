@@ -4,6 +4,7 @@ import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import { shuttingDown, tooManyWaiters } from './refusals.js'
 import type { RoomHolders } from './rooms.js'
+import type { SafebotStore } from './store.js'
 
 /** Why a parked call goes on; with `look` there may be something, or nothing. */
 export type WakeReason = 'message' | 'look' | 'due' | 'aborted' | 'closing' | 'reset' | Refusal
@@ -25,19 +26,25 @@ export interface RoomWaitersOptions {
   contract: Contract
   /** How many may wait at once. */
   limits: Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
+  /** Tells of announcements in rooms, on every replica. */
+  store: Pick<SafebotStore, 'watch'>
+}
+
+/** The waiters of one room, and what ends the watch that wakes them. */
+interface RoomWatch {
+  readonly waiters: Set<Waiter>
+  readonly unwatch: () => void
 }
 
 /** The calls parked in rooms, waiting for a message. Parked, a call holds one wake-up on the clock and nothing else. */
 export class RoomWaiters {
   readonly #options: RoomWaitersOptions
-  readonly #rooms = new Map<string, Set<Waiter>>()
+  readonly #rooms = new Map<string, RoomWatch>()
   /** How many there are by room and by address, of the calls that are counted. */
   readonly #counts = new Map<string, number>()
   #closing = false
   /** How often all has been put back. */
   #resets = 0
-  /** Called for each that begins to wait. */
-  onEnter: (() => void) | undefined
 
   constructor(options: RoomWaitersOptions) {
     this.#options = options
@@ -99,42 +106,34 @@ export class RoomWaiters {
    * @throws ServiceRefusal 429 past a limit
    */
   enter(roomId: string, address?: string): Waiter {
-    const waiters = this.#rooms.get(roomId) ?? new Set()
     if (address !== undefined) this.#checkLimits(roomId, address)
-    this.#rooms.set(roomId, waiters)
+    const room = this.#rooms.get(roomId) ?? this.#watch(roomId)
+    const { waiters } = room
     this.#count(roomId, address, 1)
     const release = this.#options.holders.hold(roomId)
     const waiter = new Waiter(this.#options.clock, this.#closing, () => {
       if (!waiters.delete(waiter)) return
-      if (waiters.size === 0 && this.#rooms.get(roomId) === waiters) this.#rooms.delete(roomId)
+      if (waiters.size === 0 && this.#rooms.get(roomId) === room) {
+        this.#rooms.delete(roomId)
+        room.unwatch()
+      }
       this.#count(roomId, address, -1)
       release()
     })
     waiters.add(waiter)
-    this.onEnter?.()
     return waiter
   }
 
   /** How many wait in a room: parked calls, and open event streams. */
   count(roomId: string): number {
-    return this.#rooms.get(roomId)?.size ?? 0
+    return this.#rooms.get(roomId)?.waiters.size ?? 0
   }
 
   /** How many wait in all rooms together. */
   get total(): number {
     let total = 0
-    for (const waiters of this.#rooms.values()) total += waiters.size
+    for (const { waiters } of this.#rooms.values()) total += waiters.size
     return total
-  }
-
-  /** A message has come into a room. */
-  wake(roomId: string): void {
-    for (const waiter of this.#rooms.get(roomId) ?? []) waiter.wake('message')
-  }
-
-  /** The rooms in which somebody waits. */
-  rooms(): string[] {
-    return [...this.#rooms.keys()]
   }
 
   /** Something may have come into any room, unnoticed. */
@@ -150,7 +149,7 @@ export class RoomWaiters {
   /** Lets every parked call go on with `reset`; none of them holds its room any more. */
   reset(): void {
     this.#resets++
-    for (const waiters of [...this.#rooms.values()]) {
+    for (const { waiters } of [...this.#rooms.values()]) {
       for (const waiter of [...waiters]) {
         waiter.wake('reset')
         waiter.leave()
@@ -165,7 +164,17 @@ export class RoomWaiters {
   }
 
   #wakeAll(reason: WakeReason): void {
-    for (const waiters of this.#rooms.values()) for (const waiter of waiters) waiter.wake(reason)
+    for (const { waiters } of this.#rooms.values()) for (const waiter of waiters) waiter.wake(reason)
+  }
+
+  #watch(roomId: string): RoomWatch {
+    const waiters = new Set<Waiter>()
+    const unwatch = this.#options.store.watch(roomId, () => {
+      for (const waiter of waiters) waiter.wake('message')
+    })
+    const room = { waiters, unwatch }
+    this.#rooms.set(roomId, room)
+    return room
   }
 
   #checkLimits(roomId: string, address: string): void {

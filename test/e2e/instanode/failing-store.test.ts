@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
 import { LocalService } from '../../../servers/instanode/domain/local-service.js'
+import { InstanodeStore } from '../../../servers/instanode/domain/store.js'
 import { createRest } from '../../../servers/instanode/http/index.js'
-import { MemoryStore } from '../../../servers/instanode/store/memory.js'
 import { createInstance } from '../../../servers/understudy/instance.js'
 import { Guard } from '../../../shared/http/guard.js'
 import { Listener } from '../../../shared/http/listener.js'
@@ -18,7 +18,7 @@ async function start() {
   const receiveUrl = (token: string) => `http://localhost/webhook/receive/${token}`
   const { clock, machine, ids, log } = instance
   const local = new LocalService({
-    store: new MemoryStore(),
+    store: new InstanodeStore(instance.records),
     databases,
     clock,
     machine,

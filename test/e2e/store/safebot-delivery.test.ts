@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { OtherReplicas } from '../../../servers/safebot/store/postgres/other-replicas.js'
 import { Notices } from '../../../shared/records/notices.js'
+import { Watches } from '../../../shared/records/watches.js'
 import { ack, claim, claimNow, createRoom, say, transcript } from '../../support/clients/room.js'
 import { useStores } from '../../support/databases/store.js'
 import { startSafebot } from '../../support/servers/safebot.js'
@@ -71,7 +71,7 @@ describe('a task, on two replicas', () => {
     const { two, boss, worker, url } = await workplaces()
     await say(boss, url, 'to open it')
     await ack(worker, url, await claimNow(worker, url))
-    const polled = vi.spyOn(OtherReplicas.prototype, 'missed').mockResolvedValue([])
+    const polled = vi.spyOn(Watches.prototype, 'poll').mockResolvedValue(undefined)
     for (let nth = 0; nth < 20; nth++) {
       const claiming = claim(worker, url)
       await two.instance.clock.whenPending(1)

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createUnderstudy, type Understudy } from '../../../servers/understudy/index.js'
-import { StoredSessions } from '../../../shared/records/sharing.js'
+import { StoredSessions } from '../../../shared/records/shared-sessions.js'
 import { silentLog } from '../../../shared/util/log.js'
 import { initialize, type RawAnswer, rpc, send } from '../../support/clients/raw-http.js'
 import { RecordingDatabases } from '../../support/databases/recording-databases.js'
@@ -96,11 +96,10 @@ describe('a session over HTTP', () => {
 
   test('that has gone unused for too long is no more', async () => {
     const [a] = await two()
-    const { store } = a.instance
-    if (store === undefined) throw new Error('it has a store')
+    const { records } = a.instance
     const session = await open(a.safebot.mcpUrl)
     const sessions = (idleMs: number) =>
-      new StoredSessions({ store, log: silentLog, endpoint: 'safebot', idleMs })
+      new StoredSessions({ records, log: silentLog, endpoint: 'safebot', idleMs })
     expect(await sessions(3_600_000).find(session['mcp-session-id'])).toEqual({ version: '2025-03-26' })
     expect(await sessions(0).find(session['mcp-session-id'])).toBeUndefined()
   })

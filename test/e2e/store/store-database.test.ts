@@ -1,7 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
-import type { Migration } from '../../../shared/records/migrations.js'
 import { statement } from '../../../shared/records/statement.js'
 import { StoreDatabase } from '../../../shared/records/store-database.js'
 import { readStoreUrl } from '../../../shared/records/store-url.js'
@@ -9,20 +7,20 @@ import { silentLog } from '../../../shared/util/log.js'
 import { useStores } from '../../support/databases/store.js'
 import { until } from '../../support/until.js'
 
-const MIGRATIONS: Migration[] = [
-  { name: 'test-1', sql: 'CREATE TABLE counters (name text PRIMARY KEY, value bigint NOT NULL)' },
-]
-const COUNTERS = statement('SELECT name, value FROM counters ORDER BY name')
-const ADD = statement(
-  'INSERT INTO counters VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value',
+/** The journal's table stands for any that a transaction of the store writes to. */
+const LOST = statement('SELECT lost FROM journal ORDER BY place')
+const ADD = statement('INSERT INTO journal (replica, lost) VALUES (0, $1)')
+/** Two of them lock each other's rows in another order. */
+const LOCK = statement(
+  'UPDATE journal SET lost = lost + 1 WHERE lost >= $1 AND lost < $1 + 10 RETURNING lost',
 )
 const LIVE = statement('SELECT number FROM live_replicas ORDER BY number')
 
 const stores = useStores()
 
-async function open(url: string, migrations: readonly Migration[] = MIGRATIONS): Promise<StoreDatabase> {
+async function open(url: string): Promise<StoreDatabase> {
   const machine = new Clock()
-  const store = await StoreDatabase.open({ url, migrations, machine, log: silentLog })
+  const store = await StoreDatabase.open({ url, machine, log: silentLog })
   onTestFinished(async () => {
     await store.close()
     machine.close()
@@ -37,20 +35,23 @@ describe('opening a store', () => {
     expect(opened.map(({ replica }) => replica).toSorted((a, b) => a - b)).toEqual([
       1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
     ])
-    await opened[3]?.write(ADD, ['one'])
-    expect(await opened[7]?.read(COUNTERS)).toEqual([{ name: 'one', value: 1 }])
+    await opened[3]?.write(ADD, [3])
+    expect(await opened[7]?.read(LOST)).toEqual([{ lost: 3 }])
   })
 
-  test('a schema that a newer version has made is refused, and stays as it is', async () => {
+  test.each([
+    ['a newer version', 'records-2', 'store_newer', 'use that version'],
+    ['an older version', 'base-1', 'store_older', 'DROP SCHEMA'],
+  ])('a schema that %s has made is refused, and stays as it is', async (_, name, code, remedy) => {
     const url = stores.freshUrl()
-    await open(url, [...MIGRATIONS, { name: 'test-2', sql: 'CREATE TABLE later (id int)' }])
+    await open(url)
+    const migrations = `${stores.schemaOf(url)}.migrations`
+    await stores.run(`UPDATE ${migrations} SET name = $1`, [name])
     await expect(open(url)).rejects.toMatchObject({
-      code: 'store_newer',
-      message: expect.stringContaining('test-2'),
+      code,
+      message: expect.stringMatching(new RegExp(`${name}.*${remedy}`)),
     })
-    expect(
-      await stores.run(`SELECT name FROM ${stores.schemaOf(url)}.migrations WHERE name LIKE 'test%'`),
-    ).toHaveLength(2)
+    expect(await stores.run(`SELECT name FROM ${migrations}`)).toEqual([{ name }])
   })
 
   test('a schema with something else in it is refused, and stays as it is', async () => {
@@ -61,15 +62,6 @@ describe('opening a store', () => {
     await expect(open(url)).rejects.toMatchObject({ code: 'store_foreign' })
     const tables = await stores.run('SELECT tablename FROM pg_tables WHERE schemaname = $1', [schema])
     expect(tables).toEqual([{ tablename: 'theirs' }])
-  })
-
-  test('a migration that fails leaves nothing of those before it', async () => {
-    const url = stores.freshUrl()
-    const broken = [...MIGRATIONS, { name: 'test-2', sql: 'CREATE TABLE counters (id int)' }]
-    await expect(open(url, broken)).rejects.toThrow()
-    expect(await stores.run('SELECT FROM pg_namespace WHERE nspname = $1', [stores.schemaOf(url)])).toEqual(
-      [],
-    )
   })
 
   test('a role without rights is told whose help it needs', async () => {
@@ -122,16 +114,16 @@ describe('a transaction', () => {
   test('keeps nothing if it throws, or if what it sent ahead fails', async () => {
     const store = await open(stores.freshUrl())
     const failing = store.transaction(async tx => {
-      await tx.query(ADD, ['one'])
+      await tx.query(ADD, [1])
       throw new Error('changed my mind')
     })
     await expect(failing).rejects.toThrow('changed my mind')
     const spoilt = store.transaction(async tx => {
-      tx.send(ADD, ['one'])
-      tx.send(statement('INSERT INTO counters VALUES (NULL, 1)'))
+      tx.send(ADD, [1])
+      tx.send(statement('INSERT INTO journal (replica) VALUES (NULL)'))
     })
     await expect(spoilt).rejects.toThrow('null value')
-    expect(await store.read(COUNTERS)).toEqual([])
+    expect(await store.read(LOST)).toEqual([])
   })
 
   test('whose connection is cut before the end is run again', async () => {
@@ -139,32 +131,30 @@ describe('a transaction', () => {
     const store = await open(url)
     let runs = 0
     await store.transaction(async tx => {
-      await tx.query(ADD, ['one'])
+      await tx.query(ADD, [1])
       if (++runs === 1) await stores.cut(url)
-      await tx.query(ADD, ['one'])
+      await tx.query(ADD, [2])
     })
     expect(runs).toBe(2)
-    expect(await store.read(COUNTERS)).toEqual([{ name: 'one', value: 2 }])
+    expect(await store.read(LOST)).toEqual([{ lost: 1 }, { lost: 2 }])
   })
 
   test('that waits for its own turn in a deadlock is run again', async () => {
     const store = await open(stores.freshUrl())
-    const both = ['one', 'two']
+    const both = [0, 10]
+    for (const lost of both) await store.write(ADD, [lost])
     const has = new Set<number>()
     await Promise.all(
       [0, 1].map(nth =>
         store.transaction(async tx => {
-          await tx.query(ADD, [both[nth]])
+          await tx.query(LOCK, [both[nth]])
           has.add(nth)
           await until(() => has.size === 2)
-          await tx.query(ADD, [both[1 - nth]])
+          await tx.query(LOCK, [both[1 - nth]])
         }),
       ),
     )
-    expect(await store.read(COUNTERS)).toEqual([
-      { name: 'one', value: 2 },
-      { name: 'two', value: 2 },
-    ])
+    expect(await store.read(LOST)).toEqual([{ lost: 2 }, { lost: 12 }])
   })
 })
 
@@ -209,45 +199,6 @@ describe('what replicas tell each other', () => {
   })
 })
 
-test('replicas agree on what the first of them makes; one that fails leaves it to the next', async () => {
-  const url = stores.freshUrl()
-  const [one, two] = [await open(url), await open(url)]
-  await expect(one.setting('secret', () => Promise.reject(new Error('no dice')))).rejects.toThrow('no dice')
-  let made = 0
-  const make = async () => {
-    await turn()
-    return { secret: ++made }
-  }
-  const settings = await Promise.all([
-    one.setting('secret', make),
-    two.setting('secret', make),
-    one.setting('secret', make),
-  ])
-  expect(settings).toEqual([{ secret: 1 }, { secret: 1 }, { secret: 1 }])
-})
-
-test('work under a name is done by one replica at a time, and lets the next in when it fails', async () => {
-  const url = stores.freshUrl()
-  const [one, two] = [await open(url), await open(url)]
-  const order: string[] = []
-  const work = (store: StoreDatabase, name: string) =>
-    store.alone('paint', async () => {
-      order.push(`${name} begins`)
-      await store.write(ADD, [name])
-      await turn()
-      order.push(`${name} ends`)
-      if (name === 'one') throw new Error('out of paint')
-    })
-  const [first, second] = await Promise.allSettled([work(one, 'one'), work(two, 'two')])
-  expect([first.status, second.status]).toEqual(['rejected', 'fulfilled'])
-  expect([order.slice(0, 2), order.slice(2)].toSorted()).toEqual([
-    ['one begins', 'one ends'],
-    ['two begins', 'two ends'],
-  ])
-  expect([await one.known('secret'), await one.setting('secret', async () => 1)]).toEqual([undefined, 1])
-  expect(await two.known('secret')).toBe(1)
-})
-
 test('the server of a store is known without what concerns the store alone', () => {
   const { serverUrl } = readStoreUrl(
     'postgres://u:p@h:5/d?schema=team&pool=3&sslmode=disable&options=-c%20x%3D1&application_name=me',
@@ -261,10 +212,10 @@ test('a store that is closed while its connection comes back leaves none open', 
     stores.run('SELECT pid FROM pg_stat_activity WHERE application_name = $1', [stores.schemaOf(url)])
   for (let nth = 0; nth < 10; nth++) {
     const machine = new Clock()
-    const store = await StoreDatabase.open({ url, migrations: MIGRATIONS, machine, log: silentLog })
+    const store = await StoreDatabase.open({ url, machine, log: silentLog })
     await stores.cut(url)
     // A statement takes about as long as it takes to notice that the connection is gone.
-    await store.read(COUNTERS)
+    await store.read(LOST)
     await store.close()
     machine.close()
   }

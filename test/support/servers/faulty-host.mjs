@@ -4,10 +4,9 @@ import { instanceOptions } from '../../../dist/servers/cli/instance-options.js'
 import { runStdio, within } from '../../../dist/servers/cli/serve.js'
 import { Safebot } from '../../../dist/servers/safebot/index.js'
 import { createInstance } from '../../../dist/servers/understudy/instance.js'
-import { withStore } from '../../../dist/servers/understudy/store-options.js'
 
 const [action = '{}', ...args] = process.argv.slice(2)
-const instance = await createInstance(await withStore(instanceOptions(readArgs('safebot', args).options)))
+const instance = await createInstance(instanceOptions(readArgs('safebot', args).options))
 await within(instance, async () => {
   const safebot = await Safebot.create(instance)
   instance.faults.set([{ server: 'safebot', tool: '*', when: { always: true }, do: JSON.parse(action) }])

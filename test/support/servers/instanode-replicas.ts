@@ -1,6 +1,5 @@
 import type { InstanodeOptions } from '../../../servers/instanode/index.js'
 import type { InstanceOptions } from '../../../servers/understudy/instance.js'
-import { storeAt } from '../../../servers/understudy/store-options.js'
 import { RecordingDatabases } from '../databases/recording-databases.js'
 import { type RunningInstanode, startInstanode } from './instanode.js'
 
@@ -16,7 +15,7 @@ export async function startReplica(
   url: string,
   options: InstanodeOptions & Omit<InstanceOptions, 'store'> = {},
 ): Promise<RunningInstanode> {
-  return startInstanode({ ...options, store: await storeAt(url) })
+  return startInstanode({ ...options, store: url })
 }
 
 export async function startReplicas(

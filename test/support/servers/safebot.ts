@@ -1,7 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { Safebot, type SafebotOptions } from '../../../servers/safebot/index.js'
 import { createInstance, type InstanceOptions } from '../../../servers/understudy/instance.js'
-import { storeAt } from '../../../servers/understudy/store-options.js'
 import type { Instance } from '../../../shared/instance.js'
 import { registeredAgent, SafebotAgent } from '../clients/safebot-agent.js'
 
@@ -28,7 +27,7 @@ export async function startSafebot(options: SafebotStart = {}): Promise<RunningS
     ...{ clock, seed },
     ...(journalFile !== undefined && { journalFile }),
     ...(log !== undefined && { log }),
-    ...(store !== undefined && { store: await storeAt(store) }),
+    ...(store !== undefined && { store }),
   })
   const { safebot, url } = await Safebot.listen(instance, {}, safebotOptions)
   let closing: Promise<void> | undefined

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { Readiness } from '../../../servers/instanode/domain/readiness.js'
-import { MemoryStore } from '../../../servers/instanode/store/memory.js'
+import { InstanodeStore } from '../../../servers/instanode/domain/store.js'
 import { Clock } from '../../../shared/clock/clock.js'
+import { MemoryRecords } from '../../../shared/records/memory-records.js'
 import { silentLog } from '../../../shared/util/log.js'
 import { RecordingDatabases } from '../../support/databases/recording-databases.js'
 
@@ -9,7 +10,7 @@ const OK = { customer_db: 'ok', platform_db: 'ok', redis: 'ok' }
 
 function start() {
   const machine = new Clock({ mode: 'manual' })
-  const [store, databases] = [new MemoryStore(), new RecordingDatabases()]
+  const [store, databases] = [new InstanodeStore(new MemoryRecords()), new RecordingDatabases()]
   const readiness = new Readiness({ store, databases, machine, log: silentLog })
   return { machine, store, databases, readiness }
 }

@@ -2,21 +2,22 @@ import { expect, it } from 'vitest'
 import { contractOf } from '../../../servers/instanode/contract.js'
 import type { Resource } from '../../../servers/instanode/domain/model.js'
 import { Receivers } from '../../../servers/instanode/domain/receivers.js'
-import { MemoryStore } from '../../../servers/instanode/store/memory.js'
+import { InstanodeStore } from '../../../servers/instanode/domain/store.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
+import { MemoryRecords } from '../../../shared/records/memory-records.js'
 import { Gate } from '../../../shared/util/locks.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }
 
 it('a delivery that cannot be kept is taken all the same, and the log of the server has why', async () => {
-  const store = new MemoryStore()
+  const store = new InstanodeStore(new MemoryRecords())
   const hook: Resource = {
     ...{ id: TOKEN, token: TOKEN, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
     ...{ owner: null, subnet: '', url: '', createdAt: 0, expiresAt: null, reapAt: null, measureAt: null },
   }
-  await store.insert(hook, await store.epoch())
+  await store.insert(hook, await store.generation())
   const errors: string[] = []
   const receivers = new Receivers({
     store,

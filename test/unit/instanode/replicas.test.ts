@@ -1,35 +1,39 @@
 import { expect, test } from 'vitest'
-import { Replicas } from '../../../servers/instanode/replicas.js'
-import { Clock } from '../../../shared/clock/clock.js'
+import { followReplicas } from '../../../servers/instanode/replicas.js'
 import { Refusal } from '../../../shared/errors.js'
+import type { NewsListener } from '../../../shared/records/records.js'
 
-/** A replica that hears nothing but what `tell` says, and what it does about it. */
-async function join() {
-  const machine = new Clock({ mode: 'manual' })
+/** A replica that hears nothing but what `there` tells, and what it does about it. */
+function follow() {
   const did: string[] = []
-  const there = { epoch: 3, away: false }
-  let tell = (_payload: string, _own: boolean) => {}
-  const replicas = await Replicas.join({
-    instance: { machine, log: { warn: () => did.push('warned'), error: () => did.push('complained') } },
-    store: {
-      notices: {
-        on: (_topic, listener) => {
-          tell = listener
-          return () => {}
-        },
-        onGap: () => () => {},
-      },
+  const there = {
+    away: false,
+    news: (() => {}) as NewsListener,
+    delivery: (_token: string, _id: string) => {},
+    replaced: () => {},
+    gap: () => {},
+  }
+  const close = followReplicas({
+    records: {
+      onReplaced: listener => void Object.assign(there, { replaced: listener }),
+      onGap: listener => void Object.assign(there, { gap: listener }),
     },
+    log: { warn: () => did.push('warned'), error: () => did.push('complained') },
     local: {
       store: {
-        async epoch() {
-          if (there.away) throw new Refusal('store_unavailable', 'away')
-          return there.epoch
+        watch(listener) {
+          there.news = listener
+          return () => {}
+        },
+        watchDeliveries(listener) {
+          there.delivery = listener
+          return () => {}
         },
       },
       reaper: {
         watch: instant => void did.push(`watch ${instant}`),
         async resume() {
+          if (there.away) throw new Refusal('store_unavailable', 'away')
           did.push('resume')
         },
       },
@@ -45,52 +49,32 @@ async function join() {
       },
     },
   })
-  return { machine, did, there, replicas, tell: (payload: string, own = false) => tell(payload, own) }
+  return { did, there, close }
 }
 
-test('a replica acts on what others tell it, and not on what it has told itself', async () => {
-  const { did, tell } = await join()
-  for (const payload of ['due 17', 'delivery token id', 'reset 4']) {
-    tell(payload)
-    tell(payload, true)
-  }
+test('a replica acts on what others tell it, and not on what it has told itself', () => {
+  const { did, there } = follow()
+  for (const own of [false, true]) there.news({ own, detail: '17' })
+  there.delivery('token', 'id')
+  there.replaced()
   expect(did).toEqual(['watch 17', 'heard token id', 'replaced'])
 })
 
-test('it makes nothing of what it does not understand', async () => {
-  const { did, tell } = await join()
-  for (const payload of ['', 'due', 'due soon', 'reset', 'reset x', 'tomorrow 5']) tell(payload)
-  expect(did).toEqual([])
+test('it looks for itself when a notice was lost, or may have been', () => {
+  const { did, there } = follow()
+  there.news({ own: false, detail: undefined })
+  there.gap()
+  expect(did).toEqual(['resume', 'resume'])
 })
 
-test('a state that was put in place before, or by itself, replaces nothing', async () => {
-  const { did, machine, tell, there } = await join()
-  tell('reset 3')
-  tell('reset 4', true)
-  there.epoch = 4
-  await machine.advance(5_000)
-  expect(did).toEqual(['resume'])
-})
-
-test('what it was not told of it finds within five seconds', async () => {
-  const { did, machine, there } = await join()
-  there.epoch = 4
-  await machine.advance(4_999)
-  expect(did).toEqual([])
-  await machine.advance(1)
-  expect(did).toEqual(['replaced', 'resume'])
-  await machine.advance(5_000)
-  expect(did).toEqual(['replaced', 'resume', 'resume'])
-})
-
-test('it goes on looking while the store is away, and looks no more once it is closed', async () => {
-  const { did, machine, there, replicas } = await join()
+test('it is silent about a store that is away, and does nothing once it is closed', async () => {
+  const { did, there, close } = follow()
   there.away = true
-  await machine.advance(10_000)
+  there.gap()
+  await Promise.resolve()
   there.away = false
-  await machine.advance(5_000)
-  expect(did).toEqual(['resume'])
-  replicas.close()
-  await machine.advance(60_000)
-  expect(did).toEqual(['resume'])
+  close()
+  there.gap()
+  there.replaced()
+  expect(did).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { JournalEntry } from '../../../shared/journal/entry.js'
-import { JournalQueue } from '../../../shared/records/shared-journal.js'
+import { JournalQueue } from '../../../shared/records/journal-queue.js'
 import { arrival } from '../../support/arrival.js'
 
 const entry = (seq: number, raw = '{}') =>

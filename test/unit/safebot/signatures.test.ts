@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { Keys } from '../../../servers/safebot/domain/keys.js'
 import { Signatures } from '../../../servers/safebot/domain/signatures.js'
-import { MemoryStore } from '../../../servers/safebot/store/memory.js'
+import { SafebotStore } from '../../../servers/safebot/domain/store.js'
 import { Clock } from '../../../shared/clock/clock.js'
+import { MemoryRecords } from '../../../shared/records/memory-records.js'
 import { SafebotAgent } from '../../support/clients/safebot-agent.js'
 
 const START = Date.parse('2026-01-01T00:00:00Z')
@@ -13,7 +14,8 @@ const TARGET = '/api/rooms/room-1/claim'
 function signatures(capacity: number | null = null) {
   const clock = new Clock({ mode: 'manual', start: START })
   const machine = new Clock({ mode: 'manual', start: START + HOUR })
-  const signatures = new Signatures({ store: new MemoryStore(), clock, machine, keys: new Keys(), capacity })
+  const store = new SafebotStore(new MemoryRecords())
+  const signatures = new Signatures({ store, clock, machine, keys: new Keys(), capacity })
   const alice = new SafebotAgent('', 'alice', () => machine.now())
   const { handle, boxPub, signPub } = alice
   const identity = { handle, boxPub, signPub, registeredAt: START, meta: {} }

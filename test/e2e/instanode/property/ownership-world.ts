@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { Instanode } from '../../../../servers/instanode/index.js'
-import { createInstance, type StoreOptions } from '../../../../servers/understudy/instance.js'
+import { createInstance } from '../../../../servers/understudy/instance.js'
 import type { Instance } from '../../../../shared/instance.js'
 import { RecordingDatabases } from '../../../support/databases/recording-databases.js'
 import {
@@ -28,7 +28,7 @@ export class OwnershipWorld {
   ) {}
 
   /** @param store to keep it in; default: memory */
-  static async open(store?: StoreOptions): Promise<OwnershipWorld> {
+  static async open(store?: string): Promise<OwnershipWorld> {
     const instance = await createInstance({ clock: 'manual', seed: 'property', ...(store && { store }) })
     const databases = new RecordingDatabases()
     const instanode = await Instanode.create(instance, { databases })

@@ -1,13 +1,15 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, expect, it, vi } from 'vitest'
-import { storeAt } from '../../../../servers/understudy/store-options.js'
-import { OneAtATime } from '../../../../shared/util/locks.js'
+import { InstanodeStore } from '../../../../servers/instanode/domain/store.js'
 import { useStores } from '../../../support/databases/store.js'
 import { DAY, HOUR } from '../../../support/servers/instanode.js'
 import { CALLERS, type CallerName, type Outcome, OwnershipModel } from './ownership-model.js'
 import { OwnershipWorld } from './ownership-world.js'
 
 const stores = useStores()
+
+const { alter } = InstanodeStore.prototype
 
 type Command = fc.AsyncCommand<OwnershipModel, OwnershipWorld, true>
 
@@ -107,13 +109,21 @@ it('who owns, sees, loses and may end what is as the model has it, whatever happ
 })
 
 it('the same holds on PostgreSQL', async () => {
-  const onPostgres = ownershipHoldsIn(async () => OwnershipWorld.open(await storeAt(stores.freshUrl())))
+  const onPostgres = ownershipHoldsIn(async () => OwnershipWorld.open(stores.freshUrl()))
   await fc.assert(onPostgres, { numRuns: 15 })
 })
 
 it('would fail if two claims at once could both win', async () => {
-  // Changes of one resource that do not wait for one another.
-  vi.spyOn(OneAtATime.prototype, 'run').mockImplementation((_key, work) => work())
+  // A change that is decided on what was there a while ago.
+  vi.spyOn(InstanodeStore.prototype, 'alter').mockImplementation(async function (
+    this: InstanodeStore,
+    token,
+    change,
+  ) {
+    const changed = change(await this.find(token))
+    await turn()
+    return changed && alter.call(this, token, () => changed)
+  })
   const outcome = await fc.check(ownershipHolds, { numRuns: 600, endOnFailure: true })
   expect(outcome.failed).toBe(true)
 })

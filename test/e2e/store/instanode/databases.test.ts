@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { Instanode, type InstanodeOptions } from '../../../../servers/instanode/index.js'
 import { createInstance } from '../../../../servers/understudy/instance.js'
-import { storeAt } from '../../../../servers/understudy/store-options.js'
 import type { World } from '../../../../shared/world/world.js'
 import { codeOf, connected } from '../../../support/databases/databases.js'
 import { useStores } from '../../../support/databases/store.js'
@@ -20,7 +19,7 @@ const stores = useStores({ ownServer: true })
 
 /** As the command starts it: databases come from where the store is, unless something else is said. */
 async function start(url: string, options: InstanodeOptions = {}) {
-  const instance = await createInstance({ clock: 'manual', store: await storeAt(url) })
+  const instance = await createInstance({ clock: 'manual', store: url })
   const close = async (instanode?: Instanode) => {
     await instanode?.close()
     await instance.close()
@@ -144,7 +143,7 @@ test('a role that may not make databases is told at the start what to do, and no
   )
   await expect(start(url.href)).rejects.toMatchObject({ code: 'database_rights', sentence: refusal })
   expect(await named('^(db_|usr_|understudy_)')).toEqual(before)
-  expect(await stores.run(`SELECT FROM ${schema}.settings`)).toEqual([])
+  expect(await stores.run(`SELECT FROM ${schema}.records WHERE partition LIKE 'instanode/%'`)).toEqual([])
   await stores.run(`DROP OWNED BY ${role}`)
   await stores.run(`DROP ROLE ${role}`)
 })

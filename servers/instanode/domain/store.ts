@@ -1,0 +1,392 @@
+import { createHash } from 'node:crypto'
+import { isUnsure } from '../../../shared/errors.js'
+import type { PartitionDump, Table } from '../../../shared/records/partition.js'
+import type { NewsListener, Records, Transaction } from '../../../shared/records/records.js'
+import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
+
+const SCOPE = 'instanode'
+
+/** The partition of accounts, resources and caps. */
+const SERVICE = `${SCOPE}/service/main`
+
+/** The kind of partition that holds the deliveries of one receiver. */
+const RECEIVERS = `${SCOPE}/receiver`
+
+const RESOURCES = 'resources'
+
+/** Bytes of all deliveries together. Past it, receivers accept deliveries and do not keep them. */
+const MAX_DELIVERY_BYTES = 256 * 1024 * 1024
+
+/** Characters of a subnet that are its own mark. A proxy may name anything instead of an address. */
+const MARK_CHARS = 64
+
+type AccountRecord = Account & { readonly position: number }
+
+/** `position` tells which of two resources of one instant was made later. */
+type ResourceRecord = Resource & { readonly position: number }
+
+interface ProvisionsRecord {
+  readonly day: string
+  readonly count: number
+}
+
+/** The body in base64. */
+type DeliveryRecord = Omit<Delivery, 'body'> & { readonly body: string }
+
+/**
+ * Accounts, resources and deliveries as records: one partition for the service, one for each receiver.
+ *
+ * Rules about ownership, time and caps are elsewhere in the domain.
+ */
+export class InstanodeStore {
+  readonly records: Records
+
+  constructor(records: Records) {
+    this.records = records
+  }
+
+  /** Keeps an account, in place of one of the same id. */
+  saveAccount(account: Account): Promise<void> {
+    return this.#inService(tx => {
+      const accounts = tx.table<AccountRecord>('accounts')
+      const position = accounts.get(account.id)?.position ?? accounts.size
+      accounts.set(account.id, { ...account, position })
+    })
+  }
+
+  accounts(): Promise<Account[]> {
+    return this.#inService(tx =>
+      [...tx.table<AccountRecord>('accounts').values()]
+        .toSorted((one, other) => one.position - other.position)
+        .map(({ position, ...account }) => account),
+    )
+  }
+
+  accountByToken(fixedToken: string): Promise<Account | undefined> {
+    return this.#account(account => account.fixedToken === fixedToken)
+  }
+
+  accountByUser(userId: string): Promise<Account | undefined> {
+    return this.#account(account => account.userId === userId)
+  }
+
+  /**
+   * Counts one provision, unless there were `cap` that day already. Counts of days that are over are forgotten.
+   *
+   * @param day `yyyy-mm-dd`
+   * @returns whether it was counted
+   */
+  countProvision(subnet: string, day: string, cap: number): Promise<boolean> {
+    return this.#inService(tx => {
+      const provisions = tx.table<ProvisionsRecord>('provisions')
+      const key = `${day} ${markOf(subnet)}`
+      const count = provisions.get(key)?.count ?? 0
+      if (count >= cap) return false
+      if (count === 0) {
+        for (const [old, { day: of }] of [...provisions.entries()])
+          if (of < dayBefore(day)) provisions.delete(old)
+      }
+      provisions.set(key, { day, count: count + 1 })
+      return true
+    })
+  }
+
+  /** How often the state of the store has been replaced. */
+  generation(): Promise<number> {
+    return this.#inService(tx => tx.generation)
+  }
+
+  /**
+   * Keeps a new resource.
+   *
+   * @param generation that of the store when the resource was begun
+   * @returns whether it is kept: it is not if the state has been replaced since
+   */
+  async insert(resource: Resource, generation: number): Promise<boolean> {
+    if (resource.type === 'webhook') {
+      await this.#inReceiver(resource.token, tx => void receiverOf(tx).set('open', true))
+    }
+    const insert = () =>
+      this.#inService(tx => {
+        if (tx.generation !== generation) return false
+        const resources = resourcesOf(tx)
+        // An earlier attempt, of which it was not known, may have kept it.
+        if (!resources.has(resource.token)) keep(tx, { ...resource, position: resources.size })
+        return true
+      })
+    return insert().catch(error => {
+      if (!isUnsure(error)) throw error
+      // If this fails, too, it remains that it may have been kept.
+      return insert().catch(() => {
+        throw error
+      })
+    })
+  }
+
+  find(token: string): Promise<Resource | undefined> {
+    return this.#inService(tx => {
+      const record = resourcesOf(tx).get(token)
+      return record && resourceOf(record)
+    })
+  }
+
+  /**
+   * Changes one resource.
+   *
+   * @param change is given the resource as it is and returns it as it is to be; undefined, or a throw, leaves it. It may
+   *   be called again
+   * @returns the resource as it was written; undefined if nothing was
+   */
+  alter(
+    token: string,
+    change: (resource: Resource | undefined) => Resource | undefined,
+  ): Promise<Resource | undefined> {
+    return this.#inService(tx => {
+      const before = resourcesOf(tx).get(token)
+      const changed = change(before && resourceOf(before))
+      if (before === undefined || changed === undefined) return undefined
+      keep(tx, { ...changed, position: before.position })
+      return changed
+    })
+  }
+
+  /** All that have not been forgotten, the first created first. */
+  resources(): Promise<Resource[]> {
+    return this.#inService(tx => inOrder(resourcesOf(tx).values()))
+  }
+
+  /** The last created first. */
+  ownedBy(accountId: string): Promise<Resource[]> {
+    return this.#inService(tx => {
+      const resources = resourcesOf(tx)
+      const owned = [...ownedOf(tx, accountId).keys()].flatMap(token => resources.get(token) ?? [])
+      return inOrder(owned)
+        .toReversed()
+        .toSorted((one, other) => other.createdAt - one.createdAt)
+    })
+  }
+
+  /** Those of a type made from a subnet, the last created first. */
+  async madeFrom(subnet: string, type: ResourceType): Promise<Resource[]> {
+    const resources = await this.resources()
+    return resources.filter(made => made.subnet === subnet && made.type === type).toReversed()
+  }
+
+  /** The tokens of those with a `nextVisit` up to `instant`. */
+  due(instant: number): Promise<string[]> {
+    return this.#inService(tx =>
+      [...visitsOf(tx).entries()].flatMap(([token, visit]) => (visit <= instant ? token : [])),
+    )
+  }
+
+  /** The earliest `nextVisit`. */
+  nextDue(): Promise<number | undefined> {
+    return this.#inService(tx => {
+      let next: number | undefined
+      for (const visit of visitsOf(tx).values()) if (next === undefined || visit < next) next = visit
+      return next
+    })
+  }
+
+  /**
+   * Adds a delivery to a receiver's, and drops the oldest beyond `max`; unless the receiver is over by then.
+   *
+   * @returns whether it is kept
+   */
+  pushDelivery(token: string, { body, ...head }: Delivery, max: number): Promise<boolean> {
+    return this.#inReceiver(
+      token,
+      tx => {
+        if (!receiverOf(tx).has('open')) return false
+        if (tx.totals.bytes + body.length > MAX_DELIVERY_BYTES) {
+          throw new Error(`all receivers keep ${MAX_DELIVERY_BYTES} bytes already: delete some, or reset`)
+        }
+        const deliveries = deliveriesOf(tx)
+        deliveries.set((deliveries.lastNumber ?? 0) + 1, { ...head, body: body.toString('base64') })
+        let bytes = tx.summary.bytes + body.length
+        while (deliveries.size > max && deliveries.firstNumber !== undefined) {
+          bytes -= bytesOf(deliveries.first)
+          deliveries.delete(deliveries.firstNumber)
+        }
+        tx.summary = { ...tx.summary, open: true, entries: deliveries.size, bytes }
+        tx.announce(head.id)
+        return true
+      },
+      true,
+    )
+  }
+
+  /** A receiver's deliveries, the newest first. */
+  deliveries(token: string): Promise<Delivery[]> {
+    return this.#inReceiver(token, tx => [...deliveriesOf(tx).values()].map(deliveryOf).reverse())
+  }
+
+  async delivery(token: string, id: string): Promise<Delivery | undefined> {
+    const found = await this.#inReceiver(token, tx => deliveriesOf(tx).find(0, known => known.id === id))
+    return found && deliveryOf(found)
+  }
+
+  /** Closes a receiver: its deliveries are gone, and no more are kept. */
+  forgetDeliveries(token: string): Promise<void> {
+    return this.#inReceiver(token, tx => {
+      deliveriesOf(tx).clear()
+      receiverOf(tx).clear()
+    })
+  }
+
+  /** Whether a world has been put in place. */
+  begun(): Promise<boolean> {
+    return this.#inService(tx => tx.table<true>('world').has('begun'))
+  }
+
+  setBegun(): Promise<void> {
+    return this.#inService(tx => tx.table<true>('world').set('begun', true))
+  }
+
+  /** What the first replica of a store gives under a name is every replica's. */
+  agree<Value>(name: string, value: Value): Promise<Value> {
+    return this.records.transaction('store/settings/instanode', tx => {
+      const settings = tx.table<Value>('settings')
+      const agreed = settings.get(name) ?? value
+      if (!settings.has(name)) settings.set(name, agreed)
+      return agreed
+    })
+  }
+
+  /** Calls `listener` when the reaper may have something to do: see `dueIn`. */
+  watch(listener: NewsListener): () => void {
+    return this.records.watch(SERVICE, listener)
+  }
+
+  /** Calls `listener` for each delivery to a receiver on another replica. */
+  watchDeliveries(listener: (token: string, id: string) => void): () => void {
+    return this.records.watchKind(RECEIVERS, listener)
+  }
+
+  /** All there is, at one moment. */
+  dump(): Promise<PartitionDump[]> {
+    return this.records.dump(SCOPE)
+  }
+
+  /** Keeps that and nothing else, in one step. */
+  load(partitions: readonly PartitionDump[]): Promise<void> {
+    return this.records.replace(SCOPE, partitions)
+  }
+
+  #account(test: (account: Account) => boolean): Promise<Account | undefined> {
+    return this.#inService(tx => {
+      for (const { position, ...account } of tx.table<AccountRecord>('accounts').values()) {
+        if (test(account)) return account
+      }
+      return undefined
+    })
+  }
+
+  #inService<T>(work: (tx: Transaction) => T): Promise<T> {
+    return this.records.transaction(SERVICE, work)
+  }
+
+  #inReceiver<T>(token: string, work: (tx: Transaction) => T, totals = false): Promise<T> {
+    return this.records.transaction(`${RECEIVERS}/${token}`, work, { totals })
+  }
+}
+
+/** The instant of an announced visit; undefined: it was not said. */
+export function dueIn(detail: string | undefined): number | undefined {
+  return detail === undefined || detail === '' ? undefined : Number(detail)
+}
+
+/** The resources in a dump, the first created first. */
+export function resourcesIn(partitions: readonly PartitionDump[]): Resource[] {
+  const service = partitions.find(({ name }) => name === SERVICE)
+  return inOrder(
+    (service?.records ?? []).flatMap(([collection, , value]) =>
+      collection === RESOURCES ? [value as ResourceRecord] : [],
+    ),
+  )
+}
+
+/** A dump with databases where they are reached now. @param urls by token */
+export function withUrls(
+  partitions: readonly PartitionDump[],
+  urls: ReadonlyMap<string, string>,
+): PartitionDump[] {
+  return partitions.map(partition => ({
+    ...partition,
+    records: partition.records.map(record => {
+      const [collection, key, value] = record
+      const url = collection === RESOURCES ? urls.get(key) : undefined
+      return url === undefined ? record : [collection, key, { ...Object(value), url }]
+    }),
+  }))
+}
+
+function resourcesOf(tx: Transaction): Table<ResourceRecord> {
+  return tx.table<ResourceRecord>(RESOURCES)
+}
+
+/** When the reaper is to visit each resource, if it is. */
+function visitsOf(tx: Transaction): Table<number> {
+  return tx.table<number>('visits')
+}
+
+/** The tokens of what an account owns. */
+function ownedOf(tx: Transaction, accountId: string): Table<true> {
+  return tx.table<true>(`owned by ${accountId}`)
+}
+
+/** Has one record while the receiver takes deliveries. */
+function receiverOf(tx: Transaction): Table<true> {
+  return tx.table<true>('receiver')
+}
+
+function deliveriesOf(tx: Transaction) {
+  return tx.list<DeliveryRecord>('deliveries')
+}
+
+function keep(tx: Transaction, resource: ResourceRecord): void {
+  const resources = resourcesOf(tx)
+  const { token, owner } = resource
+  const before = resources.get(token)
+  resources.set(token, resource)
+  if (before !== undefined && before.owner !== null && before.owner !== owner) {
+    ownedOf(tx, before.owner).delete(token)
+  }
+  if (owner !== null && before?.owner !== owner) ownedOf(tx, owner).set(token, true)
+  const visit = nextVisit(resource)
+  if (before !== undefined && visit === nextVisit(before)) return
+  if (visit === null) visitsOf(tx).delete(token)
+  else {
+    visitsOf(tx).set(token, visit)
+    // Every replica's reaper comes round for it: this one may be gone by then.
+    tx.announce(String(visit))
+  }
+}
+
+function resourceOf({ position, ...resource }: ResourceRecord): Resource {
+  return resource
+}
+
+function inOrder(records: Iterable<ResourceRecord>): Resource[] {
+  return [...records].toSorted((one, other) => one.position - other.position).map(resourceOf)
+}
+
+function deliveryOf({ body, ...head }: DeliveryRecord): Delivery {
+  return { ...head, body: Buffer.from(body, 'base64') }
+}
+
+function bytesOf(delivery: DeliveryRecord | undefined): number {
+  return delivery === undefined ? 0 : Buffer.byteLength(delivery.body, 'base64')
+}
+
+function markOf(subnet: string): string {
+  const plain = subnet.length <= MARK_CHARS && !/\p{C}/u.test(subnet)
+  return plain ? subnet : `sha256 ${createHash('sha256').update(subnet).digest('hex')}`
+}
+
+/** @param day `yyyy-mm-dd` */
+function dayBefore(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`)
+  date.setUTCDate(date.getUTCDate() - 1)
+  return date.toISOString().slice(0, 'yyyy-mm-dd'.length)
+}

@@ -1,0 +1,284 @@
+import type { List, PartitionDump, RecordDump, Table } from '../../../shared/records/partition.js'
+import type { Transaction } from '../../../shared/records/records.js'
+import { Consumer } from './consumer.js'
+import { expiryOf, type Room, type StoredMessage } from './model.js'
+
+const CONSUMERS = 'consumers'
+const HOLDS = 'holds'
+
+/**
+ * The last stretch of time in which nothing held a room, as instants. It began when the last holder left (-Infinity if there
+ * never was one), and ended when the present one came (Infinity if there is none).
+ */
+export interface Unheld {
+  readonly from: number
+  readonly until: number
+}
+
+/** How much there is in all rooms together. */
+export interface Usage {
+  readonly rooms: number
+  readonly messages: number
+  /** Characters of ciphertext. */
+  readonly ciphertextChars: number
+}
+
+/** The activity of a room is in the summary of its partition. */
+type RoomRecord = Omit<Room, 'activeAt'>
+
+/** The fields of a {@link Consumer} in a room's records. */
+interface ConsumerRecord extends Pick<Consumer, 'cursor' | 'lease' | 'labels'> {
+  /** Of its latest claim: greater than that of any claim before. */
+  readonly claimed: number
+}
+
+/** How one replica holds a room: since when, and when it last left it. Null: it does not, or never did. */
+interface Hold {
+  readonly since: number | null
+  readonly released: number | null
+}
+
+export interface RoomTransactionOptions {
+  roomId: string
+  /** The number of this replica. */
+  replica: number
+  /** Numbers a claim at an instant. */
+  nextClaim(now: number): number
+}
+
+/** Reads and changes one room: the room itself, its messages, its consumers, and which replicas hold it. */
+export class RoomTransaction {
+  readonly #tx: Transaction
+  readonly #options: RoomTransactionOptions
+  readonly #rooms: Table<RoomRecord>
+  readonly #messages: List<StoredMessage>
+  readonly #consumers: Table<ConsumerRecord>
+  readonly #holds: Table<Hold>
+  readonly #firstClaims: string[] = []
+
+  constructor(tx: Transaction, options: RoomTransactionOptions) {
+    this.#tx = tx
+    this.#options = options
+    this.#rooms = tx.table<RoomRecord>('room')
+    this.#messages = tx.list<StoredMessage>('messages')
+    this.#consumers = tx.table<ConsumerRecord>(CONSUMERS)
+    this.#holds = tx.table<Hold>(HOLDS)
+  }
+
+  /** The handles that have claimed here for the first time. */
+  get firstClaims(): readonly string[] {
+    return this.#firstClaims
+  }
+
+  room(): Room | undefined {
+    const record = this.#rooms.get('room')
+    return record && { ...record, activeAt: this.#tx.summary.activeAt }
+  }
+
+  saveRoom({ activeAt, ...record }: Room): void {
+    this.#rooms.set('room', record)
+    this.#tx.summary = { ...this.#tx.summary, open: true, activeAt }
+  }
+
+  /** Changes nothing of the room but when it was last active: most of what is done in rooms. */
+  touch(activeAt: number): void {
+    this.#tx.summary = { ...this.#tx.summary, activeAt }
+  }
+
+  /** Removes the room and its messages, and forgets when it was left. Its consumers stay: a cursor outlives the room. */
+  removeRoom(): void {
+    this.#rooms.delete('room')
+    this.#messages.clear()
+    this.#setExpiry(Number.POSITIVE_INFINITY)
+    this.#tx.summary = { ...this.#tx.summary, open: false, entries: 0, bytes: 0 }
+    for (const [replica, { since }] of [...this.#holds.entries()]) {
+      if (since === null) this.#holds.delete(replica)
+      else this.#holds.set(replica, { since, released: null })
+    }
+  }
+
+  /** How much there is in all rooms together. Requires the option `totals`. */
+  usage(): Usage {
+    const { open, entries, bytes } = this.#tx.totals
+    return { rooms: open, messages: entries, ciphertextChars: bytes }
+  }
+
+  /** Tells those who wait here, on every replica, that there may be something for them. */
+  announce(): void {
+    const replica = String(this.#options.replica)
+    const held = [...this.#holds.entries()].some(([other, { since }]) => other !== replica && since !== null)
+    // A request that waits on another replica holds the room.
+    this.#tx.announce('', held)
+  }
+
+  append(message: StoredMessage): void {
+    this.#messages.set(message.seq, message)
+    this.#setExpiry(Math.min(this.#expiry(), expiryOf(message)))
+    this.#count(1, message.ciphertext.length)
+  }
+
+  /**
+   * Deletes messages that arrived before `instant`, the oldest beyond `keep`, and those that did not ask to be kept
+   * until `now`.
+   */
+  prune(now: number, instant: number, keep: number): void {
+    const messages = this.#messages
+    for (let { first } = messages; first !== undefined; first = messages.first) {
+      if (messages.size <= keep && first.ts >= instant) break
+      this.#delete(first)
+    }
+    if (this.#expiry() > now) return
+    let expiry = Number.POSITIVE_INFINITY
+    for (const message of [...messages.values()]) {
+      if (expiryOf(message) <= now) this.#delete(message)
+      else expiry = Math.min(expiry, expiryOf(message))
+    }
+    this.#setExpiry(expiry)
+  }
+
+  count(): number {
+    return this.#messages.size
+  }
+
+  oldestSeq(): number | undefined {
+    return this.#messages.firstNumber
+  }
+
+  message(seq: number): StoredMessage | undefined {
+    return this.#messages.get(seq)
+  }
+
+  /** The first `limit` messages behind `after`. */
+  messages(after: number, limit: number): StoredMessage[] {
+    return this.#messages.after(after, limit)
+  }
+
+  /** The first message behind `after` from none of `senders`. */
+  next(after: number, senders: readonly string[]): StoredMessage | undefined {
+    return this.#messages.find(after, ({ sender }) => !senders.includes(sender))
+  }
+
+  consumer(handle: string): Consumer | undefined {
+    const known = this.#consumers.get(handle)
+    return known && this.#consumerOf(handle, known)
+  }
+
+  consumers(): Consumer[] {
+    return [...this.#consumers.entries()].map(([handle, known]) => this.#consumerOf(handle, known))
+  }
+
+  saveConsumer({ handle, cursor, lease, labels }: Consumer): void {
+    const claimed = this.#consumers.get(handle)?.claimed ?? 0
+    this.#consumers.set(handle, { cursor, lease, labels, claimed })
+  }
+
+  /** Saves a consumer as the latest claim of its handle. */
+  saveClaim({ handle, cursor, lease, labels }: Consumer, now: number): void {
+    if (!this.#consumers.has(handle)) this.#firstClaims.push(handle)
+    this.#consumers.set(handle, { cursor, lease, labels, claimed: this.#options.nextClaim(now) })
+  }
+
+  /** The number of a handle's latest claim here; 0: it has none. */
+  claimed(handle: string): number {
+    return this.#consumers.get(handle)?.claimed ?? 0
+  }
+
+  /** Drops a handle's consumer, unless the handle has claimed again since. @returns whether it is gone */
+  dropClaim(handle: string, claimed: number): boolean {
+    if (this.claimed(handle) !== claimed) return false
+    this.#consumers.delete(handle)
+    return true
+  }
+
+  /** This replica holds the room from an instant on. */
+  hold(since: number): void {
+    const { replica } = this.#options
+    const released = this.#holds.get(String(replica))?.released ?? null
+    this.#holds.set(String(replica), { since, released })
+  }
+
+  /** This replica has left the room. When a room was left that does not exist makes no difference. */
+  release(at: number): void {
+    const replica = String(this.#options.replica)
+    if (this.room() === undefined) this.#holds.delete(replica)
+    else this.#holds.set(replica, { since: null, released: at })
+  }
+
+  /**
+   * How the room was held, by all replicas. The hold of a replica that is gone ends at `now`. Requires the option
+   * `idleBefore`, and a room that was idle then.
+   */
+  unheld(now: number): Unheld {
+    let from = Number.NEGATIVE_INFINITY
+    let until = Number.POSITIVE_INFINITY
+    for (const [replica, hold] of [...this.#holds.entries()]) {
+      const gone = hold.since !== null && !this.#tx.replicas.includes(Number(replica))
+      const { since, released } = gone ? { since: null, released: now } : hold
+      if (gone) this.#holds.set(replica, { since, released })
+      from = Math.max(from, released ?? from)
+      until = Math.min(until, since ?? until)
+    }
+    return { from, until }
+  }
+
+  #consumerOf(handle: string, { cursor, lease, labels }: ConsumerRecord): Consumer {
+    return new Consumer({ handle, roomId: this.#options.roomId, cursor, lease, labels })
+  }
+
+  #delete({ seq, ciphertext }: StoredMessage): void {
+    this.#messages.delete(seq)
+    this.#count(-1, -ciphertext.length)
+  }
+
+  #count(messages: number, ciphertextChars: number): void {
+    const { summary } = this.#tx
+    const { entries, bytes } = summary
+    this.#tx.summary = { ...summary, entries: entries + messages, bytes: bytes + ciphertextChars }
+  }
+
+  /** The earliest instant at which a message goes by its own wish. */
+  #expiry(): number {
+    return this.#tx.table<number>('expiry').get('next') ?? Number.POSITIVE_INFINITY
+  }
+
+  #setExpiry(instant: number): void {
+    const expiry = this.#tx.table<number>('expiry')
+    if (instant === Number.POSITIVE_INFINITY) expiry.delete('next')
+    else if (instant !== expiry.get('next')) expiry.set('next', instant)
+  }
+}
+
+/** A room's partition in which all holds are those of one replica: it has been held since the first of them. */
+export function withOneHold(partition: PartitionDump, replica: string): PartitionDump {
+  const holds = partition.records.flatMap(([collection, , value]) =>
+    collection === HOLDS ? [Object(value) as Hold] : [],
+  )
+  if (holds.length === 0) return partition
+  const since = holds.flatMap(hold => hold.since ?? [])
+  const released = holds.flatMap(hold => hold.released ?? [])
+  const one: Hold = {
+    since: since.length === 0 ? null : Math.min(...since),
+    released: released.length === 0 ? null : Math.max(...released),
+  }
+  const others = partition.records.filter(([collection]) => collection !== HOLDS)
+  const at = others.findIndex(([collection]) => collection > HOLDS)
+  const records: RecordDump[] = others.toSpliced(at < 0 ? others.length : at, 0, [HOLDS, replica, one])
+  return { ...partition, records }
+}
+
+/** Who holds a room in a dump, if anybody does. */
+export function heldSince({ records }: PartitionDump): number | undefined {
+  for (const [collection, , value] of records) {
+    if (collection === HOLDS) return Object(value).since ?? undefined
+  }
+  return undefined
+}
+
+/** The number of the latest claim in a room's partition. */
+export function latestClaim({ records }: PartitionDump): number {
+  return records.reduce(
+    (latest, [collection, , value]) =>
+      collection === CONSUMERS ? Math.max(latest, Number(Object(value).claimed)) : latest,
+    0,
+  )
+}

@@ -1,0 +1,239 @@
+import { isUnavailable } from '../../../shared/errors.js'
+import {
+  idOf,
+  kindOf,
+  NEVER_IDLE,
+  type PartitionDump,
+  type Table,
+} from '../../../shared/records/partition.js'
+import type { Records, Transaction, TransactionOptions } from '../../../shared/records/records.js'
+import type { Identity } from './model.js'
+import {
+  type ClockTimes,
+  forgetOld,
+  NONCE_KINDS,
+  type NonceKind,
+  type NonceTimes,
+  REMEMBERED_MS,
+  spendNonce,
+  type UsedNonce,
+} from './nonces.js'
+import { heldSince, latestClaim, RoomTransaction, type Usage, withOneHold } from './room-transaction.js'
+
+const SCOPE = 'safebot'
+const ROOMS = `${SCOPE}/room`
+const HANDLES = `${SCOPE}/handle`
+
+/** The partition with the keys of the world's rooms. */
+const WORLD = `${SCOPE}/world/rooms`
+
+/** What a handle may look like at all. A partition is named by it. */
+const HANDLE = /^[a-z0-9_-]{1,64}$/
+
+/** Rooms a handle has a cursor in; past it the least recently claimed is dropped. */
+const ROOMS_PER_HANDLE = 64
+
+/** Claims that are numbered within a millisecond. */
+const CLAIMS_PER_MS = 1000
+
+/** Which rooms are held, by id, with the instants since when. */
+export type Held = readonly (readonly [roomId: string, since: number])[]
+
+/** The keys of the world's rooms, in base64url, by room. */
+export type WorldKeys = Readonly<Record<string, string>>
+
+/**
+ * Rooms and handles as records: a partition for each room, one for each handle.
+ *
+ * Rules about messages, leases and limits are elsewhere in the domain.
+ */
+export class SafebotStore {
+  readonly records: Records
+  /** The number of the latest claim. It follows the time, so that those of several replicas can be compared. */
+  #claims = 0
+  /** When nonces were last swept. */
+  #sweptAt = 0
+
+  constructor(records: Records) {
+    this.records = records
+  }
+
+  /** Runs `work` alone in a room. See `Records.transaction`. */
+  async transaction<T>(
+    roomId: string,
+    work: (tx: RoomTransaction) => T,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    let firstClaims: readonly string[] = []
+    const result = await this.#inRoom(
+      roomId,
+      tx => {
+        const done = work(tx)
+        firstClaims = tx.firstClaims
+        return done
+      },
+      options,
+    )
+    for (const handle of firstClaims) await this.#noteClaim(handle, roomId)
+    return result
+  }
+
+  /** The ids of all rooms, or of those that were last active before an instant. */
+  async roomIds(activeBefore?: number): Promise<string[]> {
+    return (await this.records.partitions(ROOMS, activeBefore)).map(idOf)
+  }
+
+  async usage(): Promise<Usage> {
+    const { open, entries, bytes } = await this.records.totals(ROOMS)
+    return { rooms: open, messages: entries, ciphertextChars: bytes }
+  }
+
+  async identity(handle: string): Promise<Identity | undefined> {
+    if (!HANDLE.test(handle)) return undefined
+    return this.#ofHandle(handle, tx => identityOf(tx).get('identity'))
+  }
+
+  /** Adds an identity; tells whether its handle was free. */
+  addIdentity(identity: Identity): Promise<boolean> {
+    return this.#ofHandle(identity.handle, tx => {
+      if (identityOf(tx).has('identity')) return false
+      identityOf(tx).set('identity', identity)
+      tx.summary = { ...tx.summary, open: true }
+      return true
+    })
+  }
+
+  async identityCount(): Promise<number> {
+    return (await this.records.totals(HANDLES)).open
+  }
+
+  /**
+   * Adds a nonce to those of its owner. See `spendNonce`.
+   *
+   * @param capacity how many the owner may use in 120 s. Infinity is any number
+   * @param machineNow the machine's time, in milliseconds since the epoch
+   */
+  useNonce(kind: NonceKind, used: UsedNonce, capacity: number, machineNow: number): Promise<boolean> {
+    void this.#sweepNonces({ instance: used.at, machine: machineNow }).catch(() => undefined)
+    return this.#ofHandle(used.owner, tx => {
+      tx.summary = { ...tx.summary, activeAt: used.at }
+      return spendNonce(tx.table<NonceTimes>(kind), used, machineNow, capacity)
+    })
+  }
+
+  /** This replica holds a room, from an instant on. */
+  hold(roomId: string, since: number): Promise<void> {
+    return this.#inRoom(roomId, tx => tx.hold(since))
+  }
+
+  /** This replica holds it no longer. */
+  release(roomId: string, at: number): Promise<void> {
+    return this.#inRoom(roomId, tx => tx.release(at))
+  }
+
+  /** Calls `listener` for each announcement in a room, on any replica, until the returned function is called. */
+  watch(roomId: string, listener: () => void): () => void {
+    return this.records.watch(`${ROOMS}/${roomId}`, listener)
+  }
+
+  worldKeys(): Promise<WorldKeys | undefined> {
+    return this.records.transaction(WORLD, tx => tx.table<WorldKeys>('world').get('keys'))
+  }
+
+  setWorldKeys(keys: WorldKeys): Promise<void> {
+    return this.records.transaction(WORLD, tx => tx.table<WorldKeys>('world').set('keys', keys))
+  }
+
+  /** All there is, at one moment between transactions. Holds of all replicas count as this one's. */
+  async dump(): Promise<PartitionDump[]> {
+    const replica = String(this.records.replica)
+    return (await this.records.dump(SCOPE)).map(partition => withOneHold(partition, replica))
+  }
+
+  /** Keeps that and nothing else, in one step. */
+  async load(partitions: readonly PartitionDump[]): Promise<void> {
+    const replica = String(this.records.replica)
+    await this.records.replace(
+      SCOPE,
+      partitions.map(partition => withOneHold(partition, replica)),
+    )
+    this.#claims = partitions.reduce((latest, partition) => Math.max(latest, latestClaim(partition)), 0)
+    this.#sweptAt = 0
+  }
+
+  #inRoom<T>(roomId: string, work: (tx: RoomTransaction) => T, options?: TransactionOptions): Promise<T> {
+    const { replica } = this.records
+    const nextClaim = (now: number) => {
+      this.#claims = Math.max(this.#claims + 1, now * CLAIMS_PER_MS)
+      return this.#claims
+    }
+    return this.records.transaction(
+      `${ROOMS}/${roomId}`,
+      tx => work(new RoomTransaction(tx, { roomId, replica, nextClaim })),
+      options,
+    )
+  }
+
+  #ofHandle<T>(handle: string, work: (tx: Transaction) => T): Promise<T> {
+    return this.records.transaction(`${HANDLES}/${handle}`, work)
+  }
+
+  /** Notes a handle's first claim in a room. Past {@link ROOMS_PER_HANDLE}, drops the claim that is least recent. */
+  async #noteClaim(handle: string, roomId: string): Promise<void> {
+    try {
+      const roomIds = await this.#ofHandle(handle, tx => {
+        const claims = claimsOf(tx)
+        claims.set(roomId, true)
+        return claims.size > ROOMS_PER_HANDLE ? [...claims.keys()] : []
+      })
+      if (roomIds.length > 0) await this.#dropClaims(handle, roomIds)
+    } catch (error) {
+      // The claim itself is kept. The handle's next first claim in a room drops what is too much.
+      if (!isUnavailable(error)) throw error
+    }
+  }
+
+  async #dropClaims(handle: string, roomIds: readonly string[]): Promise<void> {
+    const claims: { roomId: string; claimed: number }[] = []
+    for (const roomId of roomIds) {
+      claims.push({ roomId, claimed: await this.#inRoom(roomId, tx => tx.claimed(handle)) })
+    }
+    const oldest = claims.toSorted((one, other) => one.claimed - other.claimed)
+    for (const { roomId, claimed } of oldest.slice(0, roomIds.length - ROOMS_PER_HANDLE)) {
+      const gone = await this.#inRoom(roomId, tx => tx.dropClaim(handle, claimed))
+      if (gone) await this.#ofHandle(handle, tx => claimsOf(tx).delete(roomId))
+    }
+  }
+
+  /** Forgets the nonces of handles that have not been heard of for a while. */
+  async #sweepNonces(now: ClockTimes): Promise<void> {
+    if (now.instance - this.#sweptAt < REMEMBERED_MS) return
+    this.#sweptAt = now.instance
+    for (const name of await this.records.partitions(HANDLES, now.instance - REMEMBERED_MS)) {
+      await this.records.transaction(name, tx => {
+        const tables = NONCE_KINDS.map(kind => tx.table<NonceTimes>(kind))
+        for (const table of tables) forgetOld(table, now)
+        // The next sweep looks again at a handle that still has some.
+        const activeAt = tables.some(table => table.size > 0) ? now.instance : NEVER_IDLE
+        tx.summary = { ...tx.summary, activeAt }
+      })
+    }
+  }
+}
+
+/** The rooms that are held in a dump, sorted by id. */
+export function heldIn(partitions: readonly PartitionDump[]): Held {
+  return partitions.flatMap(partition => {
+    const since = kindOf(partition.name) === ROOMS ? heldSince(partition) : undefined
+    return since === undefined ? [] : [[idOf(partition.name), since] as const]
+  })
+}
+
+function identityOf(tx: Transaction): Table<Identity> {
+  return tx.table<Identity>('identity')
+}
+
+/** The rooms a handle has a cursor in. */
+function claimsOf(tx: Transaction): Table<true> {
+  return tx.table<true>('claims')
+}

@@ -1,0 +1,395 @@
+import { Refusal } from '../errors.js'
+
+/** What a partition shows of itself to work that concerns many partitions. */
+export interface Summary {
+  /** Whether the partition counts in `Totals` and is listed by `Records.partitions`. */
+  readonly open: boolean
+  /** How many things it holds, and how many bytes they take. The domain decides what is counted. */
+  readonly entries: number
+  readonly bytes: number
+  /** Instant of the last activity, in milliseconds since the epoch. */
+  readonly activeAt: number
+}
+
+/** All that one partition holds, as plain data. Equal partitions have equal dumps. */
+export interface PartitionDump {
+  readonly name: string
+  readonly summary: Summary
+  readonly records: readonly RecordDump[]
+}
+
+export type RecordDump = readonly [collection: string, key: string, value: unknown]
+
+/** `activeAt` of a partition that no sweep has to look at. */
+export const NEVER_IDLE = Number.MAX_SAFE_INTEGER
+
+export const EMPTY_SUMMARY: Summary = { open: false, entries: 0, bytes: 0, activeAt: NEVER_IDLE }
+
+/** The kind of a partition: the first two parts of its name. */
+export function kindOf(partition: string): string {
+  return partition.slice(0, partition.indexOf('/', partition.indexOf('/') + 1))
+}
+
+/** The last part of a partition's name. */
+export function idOf(partition: string): string {
+  return partition.slice(partition.indexOf('/', partition.indexOf('/') + 1) + 1)
+}
+
+/** A name and a key are one entry of an index, which PostgreSQL limits to 2,704 bytes. */
+const MAX_NAME_CHARS = 300
+
+/** PostgreSQL has no way to write these in a text. */
+const UNWRITABLE = /[\0\p{Surrogate}]/u
+
+/** @throws Refusal `bad_record` for a name or a key that PostgreSQL cannot hold: the same in memory */
+export function checkName(text: string): void {
+  if (text.length > MAX_NAME_CHARS) {
+    throw badRecord(`a name has ${text.length} characters`, `${MAX_NAME_CHARS} is the most`)
+  }
+  if (UNWRITABLE.test(text)) {
+    throw badRecord(`${JSON.stringify(text)} has U+0000 or half of a surrogate pair`, 'leave that out')
+  }
+}
+
+export function badRecord(what: string, remedy: string): Refusal {
+  return new Refusal('bad_record', `nothing was kept: ${what}`, remedy)
+}
+
+/** A change of one record that has not been committed. */
+interface Change {
+  readonly collection: Collection
+  readonly key: string
+  /** The value before. Undefined: there was none. */
+  readonly before: unknown
+}
+
+/** What a partition needs of its collections. */
+interface Collection {
+  readonly name: string
+  readonly size: number
+  /** The value of a record; undefined if there is none. */
+  at(key: string): unknown
+  /** Sets a record, or deletes it if `value` is undefined, and notes no change. */
+  put(key: string, value: unknown): void
+  records(): Iterable<RecordDump>
+}
+
+/** Records by key. Iterates in the order in which the keys were added; another replica may have another order. */
+export class Table<Value> implements Collection {
+  readonly #values = new Map<string, Value>()
+  readonly #changes: Change[]
+
+  constructor(
+    readonly name: string,
+    changes: Change[],
+  ) {
+    this.#changes = changes
+  }
+
+  get size(): number {
+    return this.#values.size
+  }
+
+  get(key: string): Value | undefined {
+    return this.#values.get(key)
+  }
+
+  has(key: string): boolean {
+    return this.#values.has(key)
+  }
+
+  /** @throws Refusal `bad_record` for a key that cannot be kept */
+  set(key: string, value: Value): void {
+    checkName(key)
+    this.#changes.push({ collection: this, key, before: this.#values.get(key) })
+    this.#values.set(key, value)
+  }
+
+  /** @returns whether there was such a record */
+  delete(key: string): boolean {
+    const before = this.#values.get(key)
+    if (before === undefined) return false
+    this.#changes.push({ collection: this, key, before })
+    return this.#values.delete(key)
+  }
+
+  clear(): void {
+    for (const key of [...this.#values.keys()]) this.delete(key)
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#values.keys()
+  }
+
+  values(): IterableIterator<Value> {
+    return this.#values.values()
+  }
+
+  entries(): IterableIterator<[string, Value]> {
+    return this.#values.entries()
+  }
+
+  at(key: string): unknown {
+    return this.#values.get(key)
+  }
+
+  put(key: string, value: unknown): void {
+    if (value === undefined) this.#values.delete(key)
+    else this.#values.set(key, asValue<Value>(value))
+  }
+
+  *records(): Iterable<RecordDump> {
+    for (const [key, value] of this.#values) yield [this.name, key, value]
+  }
+}
+
+/** Records in the order of their numbers. There may be gaps between the numbers. */
+export class List<Value> implements Collection {
+  readonly #numbers: number[] = []
+  readonly #values: Value[] = []
+  readonly #changes: Change[]
+
+  constructor(
+    readonly name: string,
+    changes: Change[],
+  ) {
+    this.#changes = changes
+  }
+
+  get size(): number {
+    return this.#values.length
+  }
+
+  get first(): Value | undefined {
+    return this.#values[0]
+  }
+
+  get firstNumber(): number | undefined {
+    return this.#numbers[0]
+  }
+
+  get lastNumber(): number | undefined {
+    return this.#numbers.at(-1)
+  }
+
+  get(number: number): Value | undefined {
+    const place = this.#placeAfter(number - 1)
+    return this.#numbers[place] === number ? this.#values[place] : undefined
+  }
+
+  set(number: number, value: Value): void {
+    this.#changes.push({ collection: this, key: String(number), before: this.get(number) })
+    this.#put(number, value)
+  }
+
+  /** @returns whether there was such a record */
+  delete(number: number): boolean {
+    const before = this.get(number)
+    if (before === undefined) return false
+    this.#changes.push({ collection: this, key: String(number), before })
+    this.#put(number, undefined)
+    return true
+  }
+
+  clear(): void {
+    for (const number of [...this.#numbers]) this.delete(number)
+  }
+
+  /** The first `limit` values whose number is greater than `number`. */
+  after(number: number, limit: number): Value[] {
+    const from = this.#placeAfter(number)
+    return this.#values.slice(from, from + limit)
+  }
+
+  /** The first value whose number is greater than `number` and that `test` accepts. */
+  find(number: number, test: (value: Value) => boolean): Value | undefined {
+    for (let place = this.#placeAfter(number); place < this.#values.length; place++) {
+      const value = this.#values[place]
+      if (value !== undefined && test(value)) return value
+    }
+    return undefined
+  }
+
+  values(): IterableIterator<Value> {
+    return this.#values.values()
+  }
+
+  at(key: string): unknown {
+    return this.get(Number(key))
+  }
+
+  put(key: string, value: unknown): void {
+    this.#put(Number(key), value === undefined ? undefined : asValue<Value>(value))
+  }
+
+  *records(): Iterable<RecordDump> {
+    for (const [place, value] of this.#values.entries())
+      yield [this.name, String(this.#numbers[place]), value]
+  }
+
+  #put(number: number, value: Value | undefined): void {
+    const place = this.#placeAfter(number - 1)
+    const known = this.#numbers[place] === number
+    if (value === undefined) {
+      if (!known) return
+      this.#numbers.splice(place, 1)
+      this.#values.splice(place, 1)
+    } else if (known) this.#values[place] = value
+    else {
+      this.#numbers.splice(place, 0, number)
+      this.#values.splice(place, 0, value)
+    }
+  }
+
+  /** The place of the first number that is greater than `number`. */
+  #placeAfter(number: number): number {
+    const numbers = this.#numbers
+    let low = 0
+    let high = numbers.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((numbers[middle] ?? 0) <= number) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+/** A collection holds what its users put there: stores of another version, which may differ, are refused at the start. */
+function asValue<Value>(value: unknown): Value {
+  return value as Value
+}
+
+/** The records of one partition, with the changes of the transaction that is under way. */
+export class Partition {
+  /** Of the latest committed change that is known here. */
+  version = 0
+  readonly #collections = new Map<string, Collection>()
+  /** Records of collections that no work has asked for: whether they are tables or lists is not known yet. */
+  readonly #unread = new Map<string, Map<string, unknown>>()
+  readonly #changes: Change[] = []
+  #summary: Summary = EMPTY_SUMMARY
+  #summaryBefore: Summary = EMPTY_SUMMARY
+
+  constructor(readonly name: string) {}
+
+  static from({ name, summary, records }: PartitionDump): Partition {
+    const partition = new Partition(name)
+    for (const [collection, key, value] of records) partition.put(collection, key, value)
+    partition.settle(summary)
+    return partition
+  }
+
+  table<Value>(name: string): Table<Value> {
+    const known = this.#collections.get(name)
+    if (known instanceof Table) return known
+    return this.#opened(new Table<Value>(name, this.#changes))
+  }
+
+  list<Value>(name: string): List<Value> {
+    const known = this.#collections.get(name)
+    if (known instanceof List) return known
+    return this.#opened(new List<Value>(name, this.#changes))
+  }
+
+  get summary(): Summary {
+    return this.#summary
+  }
+
+  set summary(summary: Summary) {
+    this.#summary = summary
+  }
+
+  /** The summary before the transaction that is under way. */
+  get summaryBefore(): Summary {
+    return this.#summaryBefore
+  }
+
+  get empty(): boolean {
+    for (const { size } of this.#collections.values()) if (size > 0) return false
+    for (const { size } of this.#unread.values()) if (size > 0) return false
+    return true
+  }
+
+  /** Every record that the transaction has changed, once, with its present value. Undefined: it was deleted. */
+  changes(): RecordDump[] {
+    const seen = new Set<string>()
+    const changed: RecordDump[] = []
+    for (const { collection, key } of this.#changes) {
+      const mark = `${collection.name} ${key}`
+      if (seen.has(mark)) continue
+      seen.add(mark)
+      changed.push([collection.name, key, collection.at(key)])
+    }
+    return changed
+  }
+
+  /** Takes over a committed record from elsewhere. Undefined deletes it. */
+  put(collection: string, key: string, value: unknown): void {
+    const opened = this.#collections.get(collection)
+    if (opened !== undefined) {
+      opened.put(key, value)
+      return
+    }
+    const unread = this.#unread.get(collection) ?? new Map<string, unknown>()
+    this.#unread.set(collection, unread)
+    if (value === undefined) unread.delete(key)
+    else unread.set(key, value)
+  }
+
+  /** Takes over the summary from elsewhere. */
+  settle(summary: Summary): void {
+    this.#summary = summary
+    this.#summaryBefore = summary
+  }
+
+  /** Forgets every record, to read the partition anew. */
+  forget(): void {
+    this.#collections.clear()
+    this.#unread.clear()
+    this.settle(EMPTY_SUMMARY)
+  }
+
+  /** Whether the transaction has changed anything. A partition without records gets the empty summary. */
+  get changed(): boolean {
+    if (this.#changes.length > 0 && this.empty) this.#summary = EMPTY_SUMMARY
+    return this.#changes.length > 0 || this.#summary !== this.#summaryBefore
+  }
+
+  /** Ends the transaction. Its changes are the committed state. */
+  commit(): void {
+    this.#changes.length = 0
+    this.#summaryBefore = this.#summary
+  }
+
+  /** Ends the transaction. Everything is as before. */
+  undo(): void {
+    for (let change = this.#changes.pop(); change !== undefined; change = this.#changes.pop()) {
+      change.collection.put(change.key, change.before)
+    }
+    this.#summary = this.#summaryBefore
+  }
+
+  dump(): PartitionDump {
+    const records: RecordDump[] = []
+    for (const collection of this.#collections.values()) records.push(...collection.records())
+    for (const [name, unread] of this.#unread) {
+      for (const [key, value] of unread) records.push([name, key, value])
+    }
+    return { name: this.name, summary: this.#summary, records: records.sort(byKey) }
+  }
+
+  #opened<Opened extends Collection>(collection: Opened): Opened {
+    const { name } = collection
+    if (this.#collections.has(name)) throw new TypeError(`${this.name}: ${name} is both a table and a list`)
+    for (const [key, value] of this.#unread.get(name) ?? []) collection.put(key, value)
+    this.#unread.delete(name)
+    this.#collections.set(name, collection)
+    return collection
+  }
+}
+
+function byKey([collection, key]: RecordDump, [other, otherKey]: RecordDump): number {
+  if (collection !== other) return collection < other ? -1 : 1
+  return key < otherKey ? -1 : 1
+}

@@ -1,0 +1,384 @@
+import pg from 'pg'
+import type { Refusal } from '../errors.js'
+import { OneAtATime } from '../util/locks.js'
+import {
+  badRecord,
+  checkName,
+  EMPTY_SUMMARY,
+  idOf,
+  kindOf,
+  Partition,
+  type PartitionDump,
+  type RecordDump,
+  type Summary,
+} from './partition.js'
+import { PartitionTransaction } from './partition-transaction.js'
+import type { NewsListener, Records, Totals, Transaction, TransactionOptions } from './records.js'
+import { ALL_LOCK } from './schema.js'
+import type { SqlTransaction } from './sql-transaction.js'
+import { statement } from './statement.js'
+import type { StoreDatabase } from './store-database.js'
+import { StoreUnavailable } from './store-error.js'
+import { Watches } from './watches.js'
+
+/** Partitions whose records are kept in memory. Past it, the least recently used is read anew. */
+const MAX_CACHED = 5_000
+
+/** Characters of JSON in one record. */
+const MAX_RECORD_CHARS = 16 * 1024 * 1024
+
+/** Rows of one INSERT when a state is replaced. */
+const PORTION = 500
+
+const TOPIC = { announced: 'announced', replaced: 'replaced' }
+
+/** What `enter` returns: see `schema.ts`. */
+interface EnterRow extends Record<string, unknown> {
+  generation: number
+  store_time: number
+  /** Whether what is known of the partition is too old to be brought up to date. */
+  anew: boolean
+  /** Null, as are the next, if there is no such partition. */
+  news: number | null
+  version: number | null
+  open: boolean | null
+  entries: number | null
+  bytes: number | null
+  active_at: number | null
+  changed: [collection: string, key: string, value: unknown][] | null
+  total_open: number | null
+  total_entries: number | null
+  total_bytes: number | null
+  live: number[] | null
+}
+
+const ENTER = statement('SELECT * FROM enter($1, $2, $3, $4, $5)')
+const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS version')
+const REMOVE = statement('SELECT remove($1, $2, $3, $4) AS version')
+const PARTITIONS = statement(
+  'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name',
+)
+const TOTALS = statement(`
+  SELECT count(*) FILTER (WHERE open) AS open, coalesce(sum(entries), 0)::bigint AS entries,
+         coalesce(sum(bytes), 0)::bigint AS bytes
+  FROM partitions WHERE kind = $1`)
+const NEWS = statement('SELECT name, news FROM partitions WHERE name = ANY($1::text[])')
+const GENERATION = statement('SELECT number FROM generation')
+
+const LOCK_ALL = statement(`SELECT pg_advisory_xact_lock(${ALL_LOCK})`)
+const DUMP_PARTITIONS = statement(
+  "SELECT name, open, entries, bytes, active_at FROM partitions WHERE starts_with(name, $1 || '/') ORDER BY name",
+)
+const DUMP_RECORDS = statement(`
+  SELECT partition, json_agg(json_build_array(collection, key, value) ORDER BY collection, key) AS records
+  FROM records WHERE starts_with(partition, $1 || '/') AND value IS NOT NULL GROUP BY partition`)
+const CLEAR_RECORDS = statement("DELETE FROM records WHERE starts_with(partition, $1 || '/')")
+const CLEAR_PARTITIONS = statement("DELETE FROM partitions WHERE starts_with(name, $1 || '/')")
+const ADD_PARTITION = statement(`
+  INSERT INTO partitions (name, kind, floor, news, open, entries, bytes, active_at)
+  SELECT $1, $2, version, version, $3, $4, $5, $6 FROM nextval('versions') AS version`)
+const ADD_RECORDS = statement(`
+  INSERT INTO records (partition, collection, key, value, version)
+  SELECT $1, c, k, v::json, p.floor FROM unnest($2::text[], $3::text[], $4::text[]) AS u (c, k, v), partitions p
+  WHERE p.name = $1`)
+const NEXT_GENERATION = statement('UPDATE generation SET number = number + 1 RETURNING number')
+
+/**
+ * Records that replicas share through PostgreSQL.
+ *
+ * Each replica keeps copies of the partitions it uses. A transaction locks its partition, brings the copy up to date
+ * and runs the work on it, which takes one round trip. The changes are written with COMMIT in a second one.
+ */
+export class PostgresRecords implements Records {
+  readonly shared = true
+  readonly #database: StoreDatabase
+  /** The least recently used first. */
+  readonly #copies = new Map<string, Partition>()
+  /** By partition: a copy is used by one transaction at a time. */
+  readonly #turns = new OneAtATime()
+  readonly #watches: Watches
+  readonly #onReplaced = new Set<() => void>()
+  #generation = 0
+  /** Generations that this replica is beginning. Until it knows their numbers, a greater one may be its own. */
+  #replacing = 0
+
+  private constructor(database: StoreDatabase) {
+    this.#database = database
+    const { machine, notices } = database
+    this.#watches = new Watches({ machine, latest: names => this.#latest(names) })
+    notices.on(TOPIC.announced, (payload, own) => this.#heard(payload, own))
+    notices.on(TOPIC.replaced, (payload, own) => this.#knows(Number(payload), own))
+    // If the store is gone again by now, there is another gap.
+    notices.onGap(() => void this.#watches.poll().catch(() => undefined))
+  }
+
+  /** @param database is closed by its opener. @throws StoreUnavailable */
+  static async open(database: StoreDatabase): Promise<PostgresRecords> {
+    const records = new PostgresRecords(database)
+    await records.#readGeneration()
+    return records
+  }
+
+  get replica(): number {
+    return this.#database.replica
+  }
+
+  async transaction<T>(
+    name: string,
+    work: (tx: Transaction) => T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    checkName(name)
+    return this.#turns.run(name, () => this.#alone(name, work, options))
+  }
+
+  async partitions(kind: string, idleBefore = Number.POSITIVE_INFINITY): Promise<string[]> {
+    const rows = await this.#database.read<{ name: string }>(PARTITIONS, [kind, idleBefore])
+    return rows.map(({ name }) => name)
+  }
+
+  async totals(kind: string): Promise<Totals> {
+    const [row] = await this.#database.read<{ open: number; entries: number; bytes: number }>(TOTALS, [kind])
+    return row ?? { open: 0, entries: 0, bytes: 0 }
+  }
+
+  watch(partition: string, listener: NewsListener): () => void {
+    return this.#watches.add(partition, listener)
+  }
+
+  watchKind(kind: string, listener: (id: string, detail: string) => void): () => void {
+    return this.#database.notices.on(TOPIC.announced, (payload, own) => {
+      const { name, detail } = announcementOf(payload)
+      if (!own && kindOf(name) === kind) listener(idOf(name), detail)
+    })
+  }
+
+  alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return this.#database.alone(name, work)
+  }
+
+  dump(scope: string): Promise<PartitionDump[]> {
+    return this.#database.transaction(async tx => {
+      tx.send(LOCK_ALL)
+      const [partitions, records] = await Promise.all([
+        tx.query<SummaryRow>(DUMP_PARTITIONS, [scope]),
+        tx.query<{ partition: string; records: RecordDump[] }>(DUMP_RECORDS, [scope]),
+      ])
+      const byPartition = new Map(records.map(row => [row.partition, row.records]))
+      return partitions.map(row => ({
+        name: row.name,
+        summary: summaryOf(row),
+        records: byPartition.get(row.name) ?? [],
+      }))
+    })
+  }
+
+  async replace(scope: string, partitions: readonly PartitionDump[]): Promise<void> {
+    this.#replacing++
+    try {
+      const generation = await this.#database.transaction(tx => replaceAll(tx, scope, partitions))
+      this.#generation = Math.max(this.#generation, generation)
+    } finally {
+      this.#replacing--
+    }
+  }
+
+  onReplaced(listener: () => void): void {
+    this.#onReplaced.add(listener)
+  }
+
+  onGap(listener: () => void): void {
+    this.#database.notices.onGap(listener)
+  }
+
+  onUnavailable(listener: (refusal: Refusal) => void): void {
+    this.#database.notices.onAvailability(there => {
+      if (!there) listener(this.#database.unavailable())
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#watches.close()
+    this.#copies.clear()
+  }
+
+  async #alone<T>(name: string, work: (tx: Transaction) => T, options: TransactionOptions): Promise<T> {
+    const partition = this.#copyOf(name)
+    try {
+      const { result, written, announced } = await this.#database.transaction(async sql => {
+        const tx = await this.#enter(sql, partition, options)
+        const result = tx.run(work, options)
+        return { result, written: this.#leave(sql, partition, tx), announced: tx.announced }
+      })
+      const version = (await written)?.[0]?.version
+      if (version !== undefined) partition.version = version
+      partition.commit()
+      if (announced !== undefined && version !== undefined) {
+        this.#watches.heard(name, version, true, announced)
+      }
+      return result
+    } catch (error) {
+      partition.undo()
+      // What was sent may have been kept.
+      if (error instanceof StoreUnavailable && error.unsure) this.#copies.delete(name)
+      throw inWords(error)
+    }
+  }
+
+  /** Waits until no other transaction is in the partition, and brings the copy up to date. */
+  async #enter(
+    sql: SqlTransaction,
+    partition: Partition,
+    { totals = false, idleBefore }: TransactionOptions,
+  ): Promise<PartitionTransaction> {
+    const { name } = partition
+    // An earlier attempt may have ended in the middle.
+    partition.undo()
+    const values = [name, kindOf(name), partition.version, idleBefore ?? null, totals]
+    const [row] = await sql.query<EnterRow>(ENTER, values)
+    if (row === undefined) throw new Error('a function with OUT parameters gave no row')
+    if (row.anew) partition.forget()
+    for (const [collection, key, value] of row.changed ?? []) {
+      partition.put(collection, key, value ?? undefined)
+    }
+    partition.settle(summaryOf(row))
+    partition.version = Math.max(partition.version, row.version ?? 0)
+    this.#watches.read(name, row.news ?? 0)
+    this.#knows(row.generation, false)
+    const { total_open: open, total_entries: entries, total_bytes: bytes } = row
+    return new PartitionTransaction(partition, {
+      totals: open === null || entries === null || bytes === null ? undefined : { open, entries, bytes },
+      replicas: row.live ?? undefined,
+      generation: row.generation,
+      storeTime: row.store_time,
+    })
+  }
+
+  /** Sends what has changed. @returns what tells its version; undefined if nothing has changed */
+  #leave(
+    sql: SqlTransaction,
+    partition: Partition,
+    { announced, elsewhere }: PartitionTransaction,
+  ): Promise<{ version: number }[]> | undefined {
+    const { name } = partition
+    if (!partition.changed && announced === undefined) {
+      sql.readOnly = true
+      return undefined
+    }
+    const [channel, notice] = this.#database.notices.noticeOf(TOPIC.announced, '')
+    const announcement = [channel, elsewhere ? notice : null, announced ?? '']
+    if (partition.empty) return sql.ask(REMOVE, [name, ...announcement])
+    const { open, entries, bytes, activeAt } = partition.summary
+    const changes = columnsOf(partition.changes())
+    const summary = [open, entries, bytes, activeAt]
+    return sql.ask(LEAVE, [
+      name,
+      kindOf(name),
+      ...changes,
+      ...summary,
+      announced !== undefined,
+      ...announcement,
+    ])
+  }
+
+  #copyOf(name: string): Partition {
+    const copy = this.#copies.get(name) ?? new Partition(name)
+    this.#copies.delete(name)
+    this.#copies.set(name, copy)
+    if (this.#copies.size > MAX_CACHED) {
+      const [oldest] = this.#copies.keys()
+      if (oldest !== undefined) this.#copies.delete(oldest)
+    }
+    return copy
+  }
+
+  async #latest(names: readonly string[]): Promise<Map<string, number>> {
+    await this.#readGeneration()
+    const rows = await this.#database.read<{ name: string; news: number }>(NEWS, [[...names]])
+    return new Map(rows.map(({ name, news }) => [name, news]))
+  }
+
+  async #readGeneration(): Promise<void> {
+    const [row] = await this.#database.read<{ number: number }>(GENERATION)
+    this.#knows(row?.number ?? 0, false)
+  }
+
+  #heard(payload: string, own: boolean): void {
+    const { name, version, detail } = announcementOf(payload)
+    this.#watches.heard(name, version, own, detail)
+  }
+
+  /** The state of the store is of that generation. */
+  #knows(generation: number, own: boolean): void {
+    if (generation <= this.#generation || own || this.#replacing > 0) return
+    this.#generation = generation
+    for (const listener of this.#onReplaced) listener()
+  }
+}
+
+interface SummaryRow extends Record<string, unknown> {
+  name: string
+  open: boolean | null
+  entries: number | null
+  bytes: number | null
+  active_at: number | null
+}
+
+function summaryOf({ open, entries, bytes, active_at }: Omit<SummaryRow, 'name'>): Summary {
+  if (open === null || entries === null || bytes === null || active_at === null) return EMPTY_SUMMARY
+  return { open: open === true, entries: Number(entries), bytes: Number(bytes), activeAt: Number(active_at) }
+}
+
+/** @returns the generation that this begins */
+async function replaceAll(
+  tx: SqlTransaction,
+  scope: string,
+  partitions: readonly PartitionDump[],
+): Promise<number> {
+  tx.send(LOCK_ALL)
+  tx.send(CLEAR_RECORDS, [scope])
+  tx.send(CLEAR_PARTITIONS, [scope])
+  for (const partition of partitions) addPartition(tx, partition)
+  const [row] = await tx.query<{ number: number }>(NEXT_GENERATION)
+  const generation = row?.number ?? 0
+  tx.notify(TOPIC.replaced, String(generation))
+  return generation
+}
+
+function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionDump): void {
+  const { open, entries, bytes, activeAt } = summary
+  tx.send(ADD_PARTITION, [name, kindOf(name), open, entries, bytes, activeAt])
+  for (let from = 0; from < records.length; from += PORTION) {
+    tx.send(ADD_RECORDS, [name, ...columnsOf(records.slice(from, from + PORTION))])
+  }
+}
+
+/** Collections, keys and values as JSON, each as an array. @throws Refusal `bad_record` for a value that is too large */
+function columnsOf(records: readonly RecordDump[]): [string[], string[], (string | null)[]] {
+  return [
+    records.map(([collection]) => collection),
+    records.map(([, key]) => key),
+    records.map(([collection, key, value]) => (value === undefined ? null : jsonOf(collection, key, value))),
+  ]
+}
+
+function jsonOf(collection: string, key: string, value: unknown): string {
+  const json = JSON.stringify(value)
+  if (json.length <= MAX_RECORD_CHARS) return json
+  throw badRecord(
+    `the record ${key} of ${collection} takes ${json.length} characters`,
+    `${MAX_RECORD_CHARS} is the most`,
+  )
+}
+
+/** What a notification says: the version, the partition, and a detail of the domain's. */
+function announcementOf(payload: string): { version: number; name: string; detail: string } {
+  const [, version = '', name = '', detail = ''] = /^(\d+) (\S+) (.*)$/s.exec(payload) ?? []
+  return { version: Number(version), name, detail }
+}
+
+/** PostgreSQL's own word for data that it does not take: classes 22 and 54. */
+function inWords(error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError) || !/^(22|54)/.test(error.code ?? '')) return error
+  return badRecord(`PostgreSQL does not take it (${error.message})`, 'send less of it, or other characters')
+}

@@ -1,0 +1,86 @@
+import type { Clock } from '../clock/clock.js'
+import { wakeOrLater } from '../clock/in-time.js'
+import type { Records } from './records.js'
+
+/** How often a waiting replica looks whether those it waits for still live, in milliseconds. */
+const LOOK_MS = 100
+
+export interface ProgressOptions {
+  records: Records
+  machine: Clock
+  /** The partition that holds it, and nothing else. */
+  partition: string
+}
+
+/** How far each replica has come with something that all of them do, in numbered steps. */
+export class Progress {
+  readonly #options: ProgressOptions
+  readonly #onReport = new Set<() => void>()
+  readonly #unwatch: () => void
+
+  constructor(options: ProgressOptions) {
+    this.#options = options
+    const { records, partition } = options
+    this.#unwatch = records.watch(partition, () => {
+      for (const wake of this.#onReport) wake()
+    })
+  }
+
+  /** This replica has come to a step. From its first report on the others wait for it. @throws StoreUnavailable */
+  report(step: number): Promise<void> {
+    const { records, partition } = this.#options
+    const replica = String(records.replica)
+    return records.transaction(partition, tx => {
+      const steps = tx.table<number>('steps')
+      // Of two reports the one for the earlier step may come later.
+      steps.set(replica, Math.max(step, steps.get(replica) ?? 0))
+      tx.announce()
+    })
+  }
+
+  /**
+   * Waits until every replica that lives has come to a step, or the time is over.
+   *
+   * @param patienceMs milliseconds of the machine's time
+   * @returns the numbers of the replicas that have not
+   * @throws StoreUnavailable
+   */
+  async gathered(step: number, patienceMs: number): Promise<number[]> {
+    const { machine } = this.#options
+    const until = machine.now() + patienceMs
+    for (;;) {
+      const reported = wakeOrLater(machine, LOOK_MS, this.#onReport)
+      const behind = await this.#behind(step).catch(error => {
+        reported.forget()
+        throw error
+      })
+      if (behind.length === 0 || machine.now() >= until) {
+        reported.forget()
+        return behind
+      }
+      await reported.promise
+    }
+  }
+
+  /** The others no longer wait for this replica. @throws StoreUnavailable */
+  async leave(): Promise<void> {
+    this.#unwatch()
+    const { records, partition } = this.#options
+    await records.transaction(partition, tx => {
+      tx.table<number>('steps').delete(String(records.replica))
+      tx.announce()
+    })
+  }
+
+  #behind(step: number): Promise<number[]> {
+    const { records, partition } = this.#options
+    return records.transaction(
+      partition,
+      tx => {
+        const behind = [...tx.table<number>('steps').entries()].filter(([, at]) => at < step)
+        return behind.map(([replica]) => Number(replica)).filter(replica => tx.replicas.includes(replica))
+      },
+      { idleBefore: Number.POSITIVE_INFINITY },
+    )
+  }
+}
