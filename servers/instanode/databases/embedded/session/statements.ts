@@ -14,6 +14,7 @@ const FREEING = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|
 
 /** Puts the answer in the place of a command that is not allowed, so that a transaction fails as it should. */
 export function withoutPromotion(message: Frame): Frame {
+  if (!namesEnd(message)) return message
   if (message.type === 'Q') {
     if (!BECOMING.test(readCstring(message.bytes, BODY).text)) return message
     return { type: 'Q', bytes: frame('Q', DENIED) }
@@ -23,6 +24,19 @@ export function withoutPromotion(message: Frame): Frame {
   const query = readCstring(message.bytes, name.next)
   if (!BECOMING.test(query.text)) return message
   return { type: 'P', bytes: frame('P', name.text, DENIED, message.bytes.subarray(query.next)) }
+}
+
+/**
+ * Tells whether the names and the SQL that a message begins with are ended by zero bytes.
+ *
+ * Other messages stay as they are, so that the engine answers them with 08P01 as PostgreSQL does.
+ */
+function namesEnd({ type, bytes }: Frame): boolean {
+  if (type === 'Q') return bytes.includes(0, BODY)
+  if (type === 'D' || type === 'C') return bytes.includes(0, BODY + 1)
+  if (type !== 'P' && type !== 'B') return true
+  const first = bytes.indexOf(0, BODY)
+  return first >= 0 && bytes.includes(0, first + 1)
 }
 
 /**
@@ -107,12 +121,16 @@ export class Statements {
       restored.push(name)
       this.#present.add(name)
     }
-    for (const { type, bytes } of frames) {
-      if (type === 'P') {
+    for (const message of frames) {
+      const { type, bytes } = message
+      if (!namesEnd(message)) messages.push(bytes)
+      else if (type === 'P') {
         const { text: name, next } = readCstring(bytes, BODY)
         const { text, next: types } = readCstring(bytes, next)
         const query = this.#ownDeallocate(text)
-        const message = frame('P', this.#private(name), query, bytes.subarray(types))
+        // SQL that stays the same keeps its bytes, which the client may have written in another encoding.
+        const rest = query === text ? [bytes.subarray(next)] : [query, bytes.subarray(types)]
+        const message = frame('P', this.#private(name), ...rest)
         // A second Parse under a taken name is an error and must not replace the first.
         const fresh = name === '' || !this.#parsed.has(name)
         if (fresh) this.#parsed.set(name, { message, sql: text })
@@ -133,7 +151,8 @@ export class Statements {
       } else if (type === 'Q') {
         const { text } = readCstring(bytes, BODY)
         sql.push(text)
-        messages.push(frame('Q', this.#ownDeallocate(text)))
+        const query = this.#ownDeallocate(text)
+        messages.push(query === text ? bytes : frame('Q', query))
         // As in PostgreSQL, where a simple query takes the unnamed statement's place.
         this.#forget('')
       } else messages.push(bytes)
