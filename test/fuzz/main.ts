@@ -50,7 +50,12 @@ async function main(): Promise<number> {
     await target.learn()
     for (let number = first; number <= last && target.ended === undefined; number++) {
       if (number % REFRESHED_EVERY === 0) await target.refresh()
-      const { answered, found } = await request(`${seed} ${number}`, target, database, only !== undefined)
+      const { answered, found } = await request(
+        `${seed} ${number}`,
+        target,
+        database,
+        only !== undefined,
+      ).catch(error => ({ answered: false, found: [`not sent: ${error}`] }))
       counts.requests++
       if (answered) counts.answers++
       report(number, [...found, ...leaks(target.log, target.unlogged)])

@@ -37,8 +37,9 @@ async function main(): Promise<number> {
       await Promise.all(Array.from({ length: WORKERS }, () => load.work(isOver)))
       if (target.ended !== undefined) break
       await settle(load)
-      usage.push(target.usage())
-      say(`round ${round} of ${rounds}: ${load.done} jobs, ${load.failed} failed, ${inWords(target.usage())}`)
+      const used = target.usage()
+      usage.push(used)
+      say(`round ${round} of ${rounds}: ${load.done} jobs, ${load.failed} failed, ${inWords(used)}`)
     }
   } finally {
     await target.stop()

@@ -141,6 +141,17 @@ describe('the embedded databases’ gateway', () => {
     expect(row.fields.map(String)).toEqual(['2'])
   })
 
+  it('tells prepared statements with long names apart', async () => {
+    const client = await connect()
+    const named = (last: string) => ({ name: `${'n'.repeat(62)}${last}`, text: `SELECT '${last}' AS last` })
+    expect((await client.query(named('a'))).rows).toEqual([{ last: 'a' }])
+    expect((await client.query(named('b'))).rows).toEqual([{ last: 'b' }])
+    expect((await client.query(named('a'))).rows).toEqual([{ last: 'a' }])
+    await expect(client.query(`DEALLOCATE "${'m'.repeat(63)}"`)).rejects.toThrow(`"${'m'.repeat(63)}"`)
+    await client.query(`DEALLOCATE "${named('a').name}"`)
+    await expect(client.query(`EXECUTE "${named('a').name}"`)).rejects.toThrow('does not exist')
+  })
+
   it('passes SQL on in the bytes that a client sent', async () => {
     const client = await connect()
     const failed = once(client.connection, 'errorMessage')

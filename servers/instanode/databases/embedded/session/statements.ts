@@ -51,6 +51,9 @@ export function onlyFrees(sql: readonly string[]): boolean {
 /** `DEALLOCATE name`, which some drivers send in place of a Close message. */
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 
+/** Longest name that PostgreSQL tells from others, in bytes (`NAMEDATALEN` without its zero byte). */
+const LONGEST_NAME = 63
+
 /** A batch with private names. */
 export interface PrivateBatch {
   messages: Buffer[]
@@ -74,6 +77,9 @@ export class Statements {
   readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
   /** Which of them the engine still has. */
   readonly #present = new Set<string>()
+  /** Stand-ins for names that are too long with the prefix: PostgreSQL would cut them, and two might become one. */
+  readonly #shortened = new Map<string, string>()
+  #lastShortened = 0
 
   /** @param prefix makes the names private; it must never occur in two clients */
   constructor(readonly prefix: string) {}
@@ -82,6 +88,7 @@ export class Statements {
   forgetAll(): void {
     this.#parsed.clear()
     this.#present.clear()
+    this.#shortened.clear()
   }
 
   /** The engine has lost them all. */
@@ -145,9 +152,9 @@ export class Statements {
         messages.push(frame('B', portal.text, this.#private(statement.text), bytes.subarray(statement.next)))
       } else if ((type === 'D' || type === 'C') && bytes[BODY] === 0x53) {
         const { text: name } = readCstring(bytes, BODY + 1)
+        messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
         if (type === 'D') needs(name)
         else this.#forget(name)
-        messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
       } else if (type === 'Q') {
         const { text } = readCstring(bytes, BODY)
         sql.push(text)
@@ -173,7 +180,9 @@ export class Statements {
 
   /** Takes the prefix out of a message about a statement. */
   readable(text: string): string {
-    return text.replaceAll(this.prefix, '')
+    let readable = text
+    for (const [name, short] of this.#shortened) readable = readable.replaceAll(`"${short}"`, `"${name}"`)
+    return readable.replaceAll(this.prefix, '')
   }
 
   /** Messages that remove every statement this client has in the engine. */
@@ -182,19 +191,27 @@ export class Statements {
   }
 
   #private(name: string): string {
-    return name === '' ? '' : this.prefix + name
+    if (name === '') return ''
+    if (Buffer.byteLength(this.prefix + name) <= LONGEST_NAME) return this.prefix + name
+    // PostgreSQL itself cuts a name that is too long without a prefix.
+    const cut = Buffer.from(name).subarray(0, LONGEST_NAME).toString()
+    const short = this.#shortened.get(cut) ?? `${this.prefix}"${++this.#lastShortened}`
+    this.#shortened.set(cut, short)
+    return short
   }
 
   #forget(name: string): void {
     this.#parsed.delete(name)
     this.#present.delete(name)
+    this.#shortened.delete(name)
   }
 
   #ownDeallocate(sql: string): string {
     const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []
     const name = quoted?.replaceAll('""', '"') ?? plain?.toLowerCase()
     if (name === undefined || !this.#parsed.has(name)) return sql
+    const own = this.#private(name).replaceAll('"', '""')
     this.#forget(name)
-    return `DEALLOCATE "${this.#private(name).replaceAll('"', '""')}"`
+    return `DEALLOCATE "${own}"`
   }
 }
