@@ -3,7 +3,8 @@ import type { HttpRequest } from './http-heads.js'
 import type { PostgresRequest } from './postgres-frames.js'
 import { SECRETS } from './target.js'
 
-const STACK = /\n\s+at .+:\d+:\d+|node:internal\/|node_modules\/|[\w-]+\.[jt]s:\d+:\d+/
+/** A frame of a stack trace, in text or in JSON. No part of it may backtrack: answers have megabytes. */
+const STACK = /(?:\n|\\n) {2,8}at [^\n]{1,300}?:\d+:\d+|node:internal\/|node_modules\/|\.[jt]s:\d+:\d+/
 
 /** SQLSTATEs that no client can bring about for others: an internal error, a lost file, and an engine that was ended. */
 const BROKEN = /^(XX...|58...|57P0[12])$/
