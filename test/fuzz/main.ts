@@ -60,9 +60,9 @@ async function main(): Promise<number> {
       if (answered) counts.answers++
       report(number, [...found, ...leaks(target.log, target.unlogged)])
       target.log = ''
-      if (target.ended === undefined) memory.push(target.usage().memory)
+      if (target.ended === undefined) memory.push(target.memory())
       else report(number, [target.ended])
-      if (number % 500 === 0) say(`${number} requests, ${Math.round(target.usage().memory)} MiB`)
+      if (number % 500 === 0) say(`${number} requests, ${Math.round(target.memory())} MiB`)
     }
   } finally {
     await database.close()

@@ -225,11 +225,16 @@ export class Target {
     return fetch(url, { method: 'POST', headers, signal: AbortSignal.timeout(60_000), ...init })
   }
 
+  /** Resident memory of `understudy up`, in MiB. */
+  memory(): number {
+    const status = readFileSync(`/proc/${this.up.process.pid}/status`, 'utf8')
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(status) ?? []
+    return Number(kilobytes) / 1024
+  }
+
   usage(): Usage {
-    const process = `/proc/${this.up.process.pid}`
-    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`${process}/status`, 'utf8')) ?? []
-    const files = readdirSync(this.folder, { recursive: true }).length
-    return { memory: Number(kilobytes) / 1024, handles: readdirSync(`${process}/fd`).length, files }
+    const handles = readdirSync(`/proc/${this.up.process.pid}/fd`).length
+    return { memory: this.memory(), handles, files: readdirSync(this.folder, { recursive: true }).length }
   }
 
   async stop(): Promise<void> {
