@@ -7,7 +7,7 @@ import { asSchema, type Schema } from './json-values.js'
 const COMMAND = 'dist/servers/cli.js'
 const POLICIES = 'fixtures/policies/intercept'
 
-/** Must not be in any answer, nor in a log: the credential of the gateways and the bearer of a grant. */
+/** Must not be in any answer, nor in a log: the credential of the gateways, in a header that the journal masks, and the bearer of a grant. */
 export const SECRETS = ['CANARY-upstream-key', 'CANARY-grant-token'] as const
 const [UPSTREAM_KEY, GRANT_TOKEN] = SECRETS
 
@@ -87,7 +87,7 @@ export class Target {
       '--policy',
       `${name}=${POLICIES}/${name}.yaml`,
     ])
-    const args = ['up', '--json', '--seed', seed, '--upstream-header', `X-Upstream-Key: ${UPSTREAM_KEY}`]
+    const args = ['up', '--json', '--seed', seed, '--upstream-header', `X-Api-Key: ${UPSTREAM_KEY}`]
     const up = await startServer(
       COMMAND,
       [...args, ...policies, ...ports.flatMap(name => [`--${name}-port`, '0'])],
