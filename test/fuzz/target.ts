@@ -5,6 +5,8 @@ import { type StartedServer, startServer } from '../support/servers/started-serv
 import { asSchema, type Schema } from './json-values.js'
 
 const COMMAND = 'dist/servers/cli.js'
+/** A killed fuzzer leaves no program behind. */
+const ENDS_WITH_PARENT = ['--import', './test/support/run/end-with-parent.mjs']
 const POLICIES = 'fixtures/policies/intercept'
 
 /** Must not be in any answer, nor in a log: the credential of the gateways, in a header that the journal masks, and the bearer of a grant. */
@@ -91,7 +93,7 @@ export class Target {
     const up = await startServer(
       COMMAND,
       [...args, ...policies, ...ports.flatMap(name => [`--${name}-port`, '0'])],
-      { env: { TMPDIR: folder } },
+      { env: { TMPDIR: folder }, nodeArgs: ENDS_WITH_PARENT },
     )
     const { instanode, safebot, control, gateways, accounts } = JSON.parse(up.line)
     const paid = accounts.find(({ plan }: { plan: string }) => plan === 'paid')
@@ -158,7 +160,9 @@ export class Target {
     writeFileSync(file, JSON.stringify({ grants: [{ label: 'fuzz', token: GRANT_TOKEN, policy }] }))
     const where = ['--upstream', `${this.urls.instanode}/mcp`, '--port', '0', '--approval-port', '0']
     const key = ['--upstream-header', `Authorization: Bearer ${this.token}`]
-    const server = await startServer(COMMAND, ['gateway', '--grants', file, '--json', ...where, ...key])
+    const server = await startServer(COMMAND, ['gateway', '--grants', file, '--json', ...where, ...key], {
+      nodeArgs: ENDS_WITH_PARENT,
+    })
     rmSync(file)
     this.#watch(server, 'understudy gateway')
     this.#stopGateway = () => server.stop()
