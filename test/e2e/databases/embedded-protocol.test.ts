@@ -124,6 +124,42 @@ describe('the embedded databases’ gateway', () => {
     }
   })
 
+  it.each([
+    ['Parse without its SQL', frame('P', Buffer.from('name\0SELECT 1'))],
+    ['Bind without its statement', frame('B', Buffer.from('\0no end'))],
+    ['Describe without a name', frame('D', Buffer.from('S'))],
+    ['Close without a name', frame('C', Buffer.from('Sno end'))],
+    ['Query without an end', frame('Q', Buffer.from('SELECT 1'))],
+  ])('refuses a message that ends too soon, and keeps every connection: %s', async (_what, bytes) => {
+    const [good, bad] = [await connect(), await connect()]
+    const [failed, answered] = [once(bad.connection, 'errorMessage'), once(bad.connection, 'dataRow')]
+    bad.connection.stream.write(Buffer.concat([bytes, frame('S'), frame('Q', 'SELECT 2')]))
+    const [error] = await failed
+    expect(error.code).toBe('08P01')
+    expect(await good.value('SELECT 1')).toBe(1)
+    const [row] = await answered
+    expect(row.fields.map(String)).toEqual(['2'])
+  })
+
+  it('tells prepared statements with long names apart', async () => {
+    const client = await connect()
+    const named = (last: string) => ({ name: `${'n'.repeat(62)}${last}`, text: `SELECT '${last}' AS last` })
+    expect((await client.query(named('a'))).rows).toEqual([{ last: 'a' }])
+    expect((await client.query(named('b'))).rows).toEqual([{ last: 'b' }])
+    expect((await client.query(named('a'))).rows).toEqual([{ last: 'a' }])
+    await expect(client.query(`DEALLOCATE "${'m'.repeat(63)}"`)).rejects.toThrow(`"${'m'.repeat(63)}"`)
+    await client.query(`DEALLOCATE "${named('a').name}"`)
+    await expect(client.query(`EXECUTE "${named('a').name}"`)).rejects.toThrow('does not exist')
+  })
+
+  it('passes SQL on in the bytes that a client sent', async () => {
+    const client = await connect()
+    const failed = once(client.connection, 'errorMessage')
+    client.connection.stream.write(frame('Q', Buffer.from(`SELECT '\xff'\0`, 'latin1')))
+    const [error] = await failed
+    expect(error.code).toBe('22021')
+  })
+
   it('copies in and out by streaming', async () => {
     const client = await connect()
     await client.query('CREATE TABLE rows (n int, body text)')

@@ -14,6 +14,7 @@ const FREEING = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|
 
 /** Puts the answer in the place of a command that is not allowed, so that a transaction fails as it should. */
 export function withoutPromotion(message: Frame): Frame {
+  if (!namesEnd(message)) return message
   if (message.type === 'Q') {
     if (!BECOMING.test(readCstring(message.bytes, BODY).text)) return message
     return { type: 'Q', bytes: frame('Q', DENIED) }
@@ -23,6 +24,19 @@ export function withoutPromotion(message: Frame): Frame {
   const query = readCstring(message.bytes, name.next)
   if (!BECOMING.test(query.text)) return message
   return { type: 'P', bytes: frame('P', name.text, DENIED, message.bytes.subarray(query.next)) }
+}
+
+/**
+ * Tells whether the names and the SQL that a message begins with are ended by zero bytes.
+ *
+ * Other messages stay as they are, so that the engine answers them with 08P01 as PostgreSQL does.
+ */
+function namesEnd({ type, bytes }: Frame): boolean {
+  if (type === 'Q') return bytes.includes(0, BODY)
+  if (type === 'D' || type === 'C') return bytes.includes(0, BODY + 1)
+  if (type !== 'P' && type !== 'B') return true
+  const first = bytes.indexOf(0, BODY)
+  return first >= 0 && bytes.includes(0, first + 1)
 }
 
 /**
@@ -36,6 +50,9 @@ export function onlyFrees(sql: readonly string[]): boolean {
 
 /** `DEALLOCATE name`, which some drivers send in place of a Close message. */
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
+
+/** Longest name that PostgreSQL tells from others, in bytes (`NAMEDATALEN` without its zero byte). */
+const LONGEST_NAME = 63
 
 /** A batch with private names. */
 export interface PrivateBatch {
@@ -60,6 +77,9 @@ export class Statements {
   readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
   /** Which of them the engine still has. */
   readonly #present = new Set<string>()
+  /** Stand-ins for names that are too long with the prefix: PostgreSQL would cut them, and two might become one. */
+  readonly #shortened = new Map<string, string>()
+  #lastShortened = 0
 
   /** @param prefix makes the names private; it must never occur in two clients */
   constructor(readonly prefix: string) {}
@@ -68,6 +88,7 @@ export class Statements {
   forgetAll(): void {
     this.#parsed.clear()
     this.#present.clear()
+    this.#shortened.clear()
   }
 
   /** The engine has lost them all. */
@@ -107,12 +128,16 @@ export class Statements {
       restored.push(name)
       this.#present.add(name)
     }
-    for (const { type, bytes } of frames) {
-      if (type === 'P') {
+    for (const message of frames) {
+      const { type, bytes } = message
+      if (!namesEnd(message)) messages.push(bytes)
+      else if (type === 'P') {
         const { text: name, next } = readCstring(bytes, BODY)
         const { text, next: types } = readCstring(bytes, next)
         const query = this.#ownDeallocate(text)
-        const message = frame('P', this.#private(name), query, bytes.subarray(types))
+        // SQL that stays the same keeps its bytes, which the client may have written in another encoding.
+        const rest = query === text ? [bytes.subarray(next)] : [query, bytes.subarray(types)]
+        const message = frame('P', this.#private(name), ...rest)
         // A second Parse under a taken name is an error and must not replace the first.
         const fresh = name === '' || !this.#parsed.has(name)
         if (fresh) this.#parsed.set(name, { message, sql: text })
@@ -127,13 +152,14 @@ export class Statements {
         messages.push(frame('B', portal.text, this.#private(statement.text), bytes.subarray(statement.next)))
       } else if ((type === 'D' || type === 'C') && bytes[BODY] === 0x53) {
         const { text: name } = readCstring(bytes, BODY + 1)
+        messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
         if (type === 'D') needs(name)
         else this.#forget(name)
-        messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
       } else if (type === 'Q') {
         const { text } = readCstring(bytes, BODY)
         sql.push(text)
-        messages.push(frame('Q', this.#ownDeallocate(text)))
+        const query = this.#ownDeallocate(text)
+        messages.push(query === text ? bytes : frame('Q', query))
         // As in PostgreSQL, where a simple query takes the unnamed statement's place.
         this.#forget('')
       } else messages.push(bytes)
@@ -154,7 +180,9 @@ export class Statements {
 
   /** Takes the prefix out of a message about a statement. */
   readable(text: string): string {
-    return text.replaceAll(this.prefix, '')
+    let readable = text
+    for (const [name, short] of this.#shortened) readable = readable.replaceAll(`"${short}"`, `"${name}"`)
+    return readable.replaceAll(this.prefix, '')
   }
 
   /** Messages that remove every statement this client has in the engine. */
@@ -163,19 +191,27 @@ export class Statements {
   }
 
   #private(name: string): string {
-    return name === '' ? '' : this.prefix + name
+    if (name === '') return ''
+    if (Buffer.byteLength(this.prefix + name) <= LONGEST_NAME) return this.prefix + name
+    // PostgreSQL itself cuts a name that is too long without a prefix.
+    const cut = Buffer.from(name).subarray(0, LONGEST_NAME).toString()
+    const short = this.#shortened.get(cut) ?? `${this.prefix}"${++this.#lastShortened}`
+    this.#shortened.set(cut, short)
+    return short
   }
 
   #forget(name: string): void {
     this.#parsed.delete(name)
     this.#present.delete(name)
+    this.#shortened.delete(name)
   }
 
   #ownDeallocate(sql: string): string {
     const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []
     const name = quoted?.replaceAll('""', '"') ?? plain?.toLowerCase()
     if (name === undefined || !this.#parsed.has(name)) return sql
+    const own = this.#private(name).replaceAll('"', '""')
     this.#forget(name)
-    return `DEALLOCATE "${this.#private(name).replaceAll('"', '""')}"`
+    return `DEALLOCATE "${own}"`
   }
 }
