@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { type AddressInfo, isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { Refusal } from '../errors.js'
@@ -11,6 +11,14 @@ export interface HttpHandler {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** Answers 403, in this part's own form of error. */
   rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void
+  /** Called once, before the first request, with the classes of all requests and responses of the listener. */
+  extendMessages?(classes: MessageClasses): void
+}
+
+/** The classes of one listener's requests and responses. */
+export interface MessageClasses {
+  readonly IncomingMessage: typeof IncomingMessage
+  readonly ServerResponse: typeof ServerResponse
 }
 
 export interface ListenerOptions {
@@ -49,7 +57,11 @@ export class Listener {
   /** @throws Refusal `port_busy` or `cannot_listen` */
   static async open(options: ListenerOptions): Promise<Listener> {
     const { host, port, name, portOption = `--${name}-port`, guard } = options
-    const server = createServer()
+    const classes: MessageClasses = {
+      IncomingMessage: class extends IncomingMessage {},
+      ServerResponse: class<Request extends IncomingMessage> extends ServerResponse<Request> {},
+    }
+    const server = createServer(classes)
     // Longer than the idle time of common proxies, so that it is they who close first.
     server.keepAliveTimeout = 120_000
     await new Promise<void>((resolve, reject) => {
@@ -60,7 +72,10 @@ export class Listener {
     const making = options.handlers(url)
     let api: Promise<HttpHandler> | undefined
     const loadApi = ({ api: load = async () => NOTHING }: Handlers) => {
-      api ??= load()
+      api ??= load().then(handler => {
+        handler.extendMessages?.(classes)
+        return handler
+      })
       return api
     }
     server.on('request', async (request, response) => {

@@ -50,6 +50,8 @@ describe('understudy rehearse', () => {
       POLICY,
       '--via',
       'stdio',
+      '--watch',
+      '0',
       '--',
       ...GATEWAY,
       '{policy}',
@@ -62,7 +64,7 @@ describe('understudy rehearse', () => {
 
   it('exits 1 for a gateway that enforces something else, and points at it', async () => {
     const other = await temporaryFile('other.yaml', 'version: "1"\ndefault: allow\n')
-    const { code, stdout } = await rehearse(POLICY, '--', ...GATEWAY, other, ...PORT)
+    const { code, stdout } = await rehearse(POLICY, '--watch', '0', '--', ...GATEWAY, other, ...PORT)
     expect(stdout).toContain(
       'wait_for_messages, one more (wait_for_messages a minute: 10 per minute): is denied by',
     )

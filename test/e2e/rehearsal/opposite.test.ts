@@ -76,13 +76,13 @@ describe('a rehearsal fails', () => {
   })
 
   it.each([JSON_POLICY, YAML_POLICY])('without any gateway: %s', async policy => {
-    const rehearsal = await rehearse({ policy: policyFile(policy), via: straightTo('safebot') })
+    const rehearsal = await rehearse({ policy: policyFile(policy), via: straightTo('safebot'), watchMs: 0 })
     expect(rehearsal.ok).toBe(false)
     expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, and reached the upstream/)
   })
 
   it('of a gateway that lets a call on and tells its caller that it was denied', async () => {
-    const rehearsal = await rehearse({ policy: policyFile(JSON_POLICY), via: twoFaced })
+    const rehearsal = await rehearse({ policy: policyFile(JSON_POLICY), via: twoFaced, watchMs: 0 })
     expect(wrongOf(rehearsal)).toContain(
       'wait_for_messages, one more: is denied by /tools/wait_for_messages/limits/wait_for_messages_rate, and reached the upstream all the same',
     )

@@ -136,7 +136,7 @@ describe('a stream of events', () => {
         const result = method === 'tools/list' ? { tools: [] } : { content: [] }
         response.setHeader('Content-Type', 'text/event-stream')
         response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id, result })}\n\n`)
-        if (id === undefined) response.end()
+        if (id === undefined || method === 'tools/call') response.end()
       })
     })
     expect(rehearsal.stopped).toBe(null)
