@@ -5,6 +5,8 @@ import { type StartedServer, startServer } from '../support/servers/started-serv
 import { asSchema, type Schema } from './json-values.js'
 
 const COMMAND = 'dist/servers/cli.js'
+/** How long connections, engines and files may take to go after the last request. */
+export const QUIET_MS = 2_000
 /** A killed fuzzer leaves no program behind. */
 const ENDS_WITH_PARENT = ['--import', './test/support/run/end-with-parent.mjs']
 const POLICIES = 'fixtures/policies/intercept'
@@ -142,6 +144,16 @@ export class Target {
     const names = 'instanode safebot paid free manual real approve fuzz-room fuzz-handle'.split(' ')
     this.words = [...names, ...this.#accounts, ...[room.url, body.token, body.receive_url].map(String)]
     this.sessions = await Promise.all([instanode, safebot].map(url => this.#openSession(`${url}/mcp`)))
+  }
+
+  /** Returns the resident memory in MiB after a reset, once what has ended is gone. */
+  async memoryAtRest(): Promise<number> {
+    await this.post(`${this.urls.control}/reset`, {})
+    await (await this.#fetch(`${this.urls.control}/journal`, { method: 'DELETE' })).text()
+    await new Promise(resolve => setTimeout(resolve, QUIET_MS))
+    const memory = this.memory()
+    await this.refresh()
+    return memory
   }
 
   async #openSession(url: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { leaks } from '../fuzz/check-answer.js'
-import { Target, type Usage } from '../fuzz/target.js'
+import { QUIET_MS, Target, type Usage } from '../fuzz/target.js'
 import { Dice } from '../history/dice.js'
 import { Load } from './load.js'
 
@@ -9,9 +9,6 @@ const WORKERS = 4
 
 /** Between two looks at a quiet instance: this much load. Short runs have at least four. */
 const ROUND_MS = 15_000
-
-/** How long connections and files may take to go after the last request. */
-const QUIET_MS = 2_000
 
 /**
  * How much more than at its plateau an instance that does nothing may use at the end. The plateau is the most of the first half of
