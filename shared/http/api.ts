@@ -177,14 +177,7 @@ export function createApi(options: ApiOptions): HttpHandler {
   }
 
   function start(request: IncomingMessage, response: ServerResponse, forbidden?: Refusal): void {
-    const journalEntry = undefined
-    Object.assign(request, {
-      rawBody: EMPTY,
-      bodyTooLarge: false,
-      forbidden,
-      journalEntry,
-      allowedMethods: [],
-    })
+    Object.assign(request, { rawBody: EMPTY, bodyTooLarge: false, forbidden, allowedMethods: [] })
     app(request, response)
   }
 

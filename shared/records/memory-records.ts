@@ -35,7 +35,7 @@ export class MemoryRecords implements Records {
       storeTime: undefined,
     })
     const result = tx.run(work, options)
-    if (partition.changed) {
+    if (partition.finish()) {
       kind.totals = changedTotals(kind.totals, partition)
       partition.commit()
       if (partition.empty) kind.partitions.delete(name)

@@ -350,8 +350,8 @@ export class Partition {
     this.settle(EMPTY_SUMMARY)
   }
 
-  /** Whether the transaction has changed anything. A partition without records gets the empty summary. */
-  get changed(): boolean {
+  /** Ends the work of the transaction: a partition without records gets the empty summary. Returns whether anything has changed. */
+  finish(): boolean {
     if (this.#changes.length > 0 && this.empty) this.#summary = EMPTY_SUMMARY
     return this.#changes.length > 0 || this.#summary !== this.#summaryBefore
   }

@@ -261,7 +261,7 @@ export class PostgresRecords implements Records {
     { announced, elsewhere }: PartitionTransaction,
   ): Promise<{ version: number }[]> | undefined {
     const { name } = partition
-    if (!partition.changed && announced === undefined) {
+    if (!partition.finish() && announced === undefined) {
       sql.readOnly = true
       return undefined
     }
