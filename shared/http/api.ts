@@ -10,7 +10,7 @@ import { addStamp } from './stamp.js'
 
 declare module 'express-serve-static-core' {
   interface Request {
-    /** The bytes of the body. Empty if there is none, or if it is too large. */
+    /** The bytes of the body, unpacked if it was compressed. Empty if there is none, if it is too large, or if it cannot be unpacked. */
     rawBody: Buffer
     /** Whether the body has more bytes than the API takes. */
     bodyTooLarge: boolean

@@ -56,7 +56,8 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   'entity.parse.failed': 'the body is not a JSON object or list',
   'entity.too.large': `the body is larger than ${BODY_LIMIT} bytes`,
   'charset.unsupported': 'the body is in a charset that is not supported: send UTF-8',
-  'encoding.unsupported': 'the body is compressed, and that is not supported: send it as it is',
+  'encoding.unsupported':
+    'the content encoding of the body is not supported: use gzip, deflate or br, or send the body as it is',
 }
 
 /** The service's own HTTP API. */
@@ -78,7 +79,7 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
     stamp: stamp ? name : undefined,
     settings: EXPRESS_4,
     bodyLimit: BODY_LIMIT,
-    parser: express.json({ limit: BODY_LIMIT, inflate: false, verify: keepRawBody }),
+    parser: express.json({ limit: BODY_LIMIT, verify: keepRawBody }),
     setHeaders(_request, response) {
       for (const [header, value] of HEADERS) response.setHeader(header, value)
     },

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { CONTRACT_NAMES } from '../../../../shared/contract.js'
 import { send } from '../../../support/clients/raw-http.js'
@@ -64,8 +65,33 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     expect(answer.status).toBe(413)
   })
 
-  it('that is encoded is refused with 415', async () => {
-    expect((await post('{}', { 'content-encoding': 'gzip' })).status).toBe(415)
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ])(
+    'that is compressed with %s is unpacked, for the API and for the journal',
+    async (encoding, compress) => {
+      const { url, instance } = await startSafebot({ contract })
+      const body = compress('{"sender":"bob"}')
+      const answer = await send(url + MESSAGES, { body, headers: { 'content-encoding': encoding } })
+      expect([answer.status, answer.json]).toEqual([400, { error: 'bad message' }])
+      expect(instance.journal.entries().at(-1)?.raw).toBe('{"sender":"bob"}')
+    },
+  )
+
+  it.each([
+    ['larger than the limit once it is unpacked', gzipSync(objectOf(LIMIT + 1)), 'gzip', 413],
+    ['ten megabytes once it is unpacked', gzipSync(objectOf(10 * 1024 * 1024)), 'gzip', 413],
+    ['not what its encoding says', '{}', 'gzip', 400],
+    ['cut off', gzipSync(objectOf(1000)).subarray(0, 30), 'gzip', 400],
+    ['in an unknown encoding', '{}', 'compress', 415],
+  ])('that is %s is refused, and noted', async (_, body, encoding, status) => {
+    const { url, instance } = await startSafebot({ contract })
+    const answer = await send(url + MESSAGES, { body, headers: { 'content-encoding': encoding } })
+    expect(answer.status).toBe(status)
+    expect(answer.body).not.toMatch(/node:|\.js/)
+    expect(instance.journal.entries().at(-1)).toMatchObject({ outcome: 'protocol_error' })
   })
 })
 

@@ -151,7 +151,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
 describe('the journal', () => {
   it.each([
     ['a body that is no JSON by its type', { 'content-type': 'text/plain' }, 'plain \u2603', 400],
-    ['a body that is compressed', { 'content-encoding': 'gzip' }, '{}', 415],
+    ['a body in an unknown encoding', { 'content-encoding': 'compress' }, '{}', 415],
     ['a body for a path that leads nowhere', {}, '{"a":1}', 404],
   ])('has %s, to the byte', async (_, headers, body, status) => {
     const { url, instance } = await startSafebot()
