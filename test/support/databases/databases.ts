@@ -40,9 +40,20 @@ export class TestClient extends pg.Client {
   }
 }
 
+/**
+ * Connects to a database.
+ *
+ * @throws Error of the server, once the socket is closed. PostgreSQL counts a refused connection until its process has ended, and closes the
+ *   socket after that.
+ */
 export async function connected(url: string): Promise<TestClient> {
   const client = new TestClient(url)
-  await client.connect()
+  try {
+    await client.connect()
+  } catch (error) {
+    await client.ended
+    throw error
+  }
   return client
 }
 
