@@ -126,7 +126,8 @@ async function startServer(code) {
     if (first === 'ended') throw new Error(`the server ended: ${code}`)
   }
   return {
-    output,
+    // Without what npm and the build print before.
+    output: output.slice(output.indexOf('# understudy ')),
     async stop() {
       process.kill(-bash.pid, 'SIGINT')
       await ended
