@@ -2,6 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Garbling } from '../faults/garbling.js'
+import { VERSION } from '../util/version.js'
 import type { Call, Conversation, Reply } from './conversation.js'
 import type { McpHost } from './host.js'
 import { errorResponse, isResponse, type JsonRpcResponse, RpcCode } from './messages.js'
@@ -50,7 +51,7 @@ export async function connectInMemory<Caller>(
   far.onclose = () => host.leave(conversation, 'the caller closed the connection')
   host.join(conversation)
   await far.start()
-  const client = new Client({ name: 'understudy-client', version: '0.1.0' })
+  const client = new Client({ name: 'understudy-client', version: VERSION })
   await client.connect(near)
   return client
 }

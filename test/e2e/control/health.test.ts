@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { VERSION } from '../../../shared/util/version.js'
 import { startControlled } from '../../support/clients/control.js'
 import { send } from '../../support/clients/raw-http.js'
 import { PATIENT } from '../../support/run/run-options.js'
@@ -65,7 +66,7 @@ describe('readiness', () => {
     databases.failing.ready = new Error('the engine is down')
     expect(await ask('GET', '/healthz')).toMatchObject({
       status: 200,
-      json: { status: 'ok', version: '0.1.0', instance: u.instance.name },
+      json: { status: 'ok', version: VERSION, instance: u.instance.name },
     })
   })
 })
