@@ -8,7 +8,7 @@ import { startGuarded } from './support/start-guarded.js'
 
 const FOLDER = join(import.meta.dirname, '../../docs/images')
 
-/** A README is not to be slow to open. */
+/** Keeps the page of documentation quick to open. */
 const MOST_BYTES = 300_000
 
 /** Pixels of the picture that has all of it down to the leases of a room. */
@@ -48,7 +48,7 @@ async function picture(page: Page, name: string): Promise<Buffer> {
   return webp
 }
 
-it('shows the page as the README has it', async () => {
+it('shows the page as docs/page.md has it', async () => {
   const { u, databases } = await startGuarded(PORTS)
   await busyAfternoon(u, databases, () => {
     machine.now += BETWEEN_MS
@@ -79,9 +79,9 @@ it('shows the page as the README has it', async () => {
   await picture(await open(390, 700, 'light'), 'page-phone.webp')
 })
 
-it('is shown in the README by pictures of no more than 300 kB together', async () => {
-  const readme = await readFile(join(FOLDER, '../../README.md'), 'utf8')
-  const shown = [...readme.matchAll(/docs\/images\/([\w-]+\.webp)/g)].map(([, name = '']) => name)
+it('is shown in docs/page.md by pictures of no more than 300 kB together', async () => {
+  const text = await readFile(join(FOLDER, '../page.md'), 'utf8')
+  const shown = [...text.matchAll(/images\/([\w-]+\.webp)/g)].map(([, name = '']) => name)
   expect(new Set(shown)).toEqual(new Set(['page-light.webp', 'page-dark.webp', 'page-phone.webp']))
   const sizes = await Promise.all(
     [...new Set(shown)].map(async name => (await stat(join(FOLDER, name))).size),
