@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock/clock.js'
-import { inTime } from '../../shared/clock/in-time.js'
+import { withinLimit } from '../../shared/clock/within-limit.js'
 import type { Checks, ControlledServer, Gauge } from '../../shared/instance.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
 
@@ -12,7 +12,7 @@ type Checked = Pick<ControlledServer<unknown>, 'checks'>
 /** Looks at one thing. @returns `ok`, or what is wrong with it */
 export async function probe(machine: Clock, ask: () => Promise<unknown>): Promise<string> {
   try {
-    await inTime(machine, PROBE_MS, ask())
+    await withinLimit({ machine, ms: PROBE_MS, what: 'the check' }, ask)
     return 'ok'
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
@@ -37,7 +37,7 @@ export async function probeAll(
 
 async function look(machine: Clock, name: string, server: Checked): Promise<[name: string, checks: Checks]> {
   try {
-    return [name, await inTime(machine, PROBE_MS, server.checks())]
+    return [name, await withinLimit({ machine, ms: PROBE_MS, what: 'the check' }, () => server.checks())]
   } catch (error) {
     return [name, { server: error instanceof Error ? error.message : String(error) }]
   }

@@ -8,6 +8,7 @@ import { GatewayRecord } from '../control/gateway-record.js'
 import type { Gateway } from '../gateway/index.js'
 import type { GatewayOptions, PolicySource } from '../gateway/options.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
+import { readHeaderLine } from '../gateway/upstream-options.js'
 
 /** A gateway in front of a server of the instance: what of its options is not the instance's to say. */
 export type GatewayInFront = Pick<
@@ -26,7 +27,7 @@ export type GatewayInFront = Pick<
 /** Which servers have one in front; a policy alone is a gateway on a free port that holds every call to it. */
 export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
-/** Where each server of an instance is reached over MCP. */
+/** The MCP URL of each server of an instance. */
 export type Upstreams = Partial<Record<ServerName, string>>
 
 /** The gateways in front of an instance's servers, on its clock and with its state. */
@@ -39,7 +40,7 @@ export class Gateways {
   }
 
   /**
-   * Starts those that are asked for.
+   * Starts the gateways that the options name.
    *
    * @param upstreams the servers there are
    * @param listenOn where one listens, by the port it is given
@@ -66,9 +67,11 @@ export class Gateways {
   }
 
   async #start(instance: Instance, server: ServerName, asked: GatewayInFront & { upstream: string }) {
-    // What it takes to be a gateway is loaded when one is asked for.
+    // Only an instance with gateways loads their code.
     const { createGateway } = await import('../gateway/index.js')
-    const { clock, ids, log } = instance
+    const { clock, ids, journal, log } = instance
+    // Before the gateway calls its server for the first time.
+    for (const line of asked.upstreamHeaders ?? []) journal.maskHeader(readHeaderLine(line)[0])
     const gateway = await createGateway({
       ...asked,
       portOption: `--gateway-${server}-port`,

@@ -14,7 +14,7 @@ export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 /** Bodies of more bytes are kept outside of V8's heap. For smaller ones a string is cheaper. */
 const LARGE_BYTES = 64 * 1024
 
-/** What the journal notes about the protocol of a request. */
+/** Facts about the protocol of a request. */
 export interface ProtocolNotes {
   /** The MCP revision that it names, or that its session has agreed on; null if there is none. */
   readonly protocol: string | null
@@ -26,13 +26,13 @@ export interface ProtocolNotes {
 
 const NO_NOTES: ProtocolNotes = { protocol: null, client: null, mismatch: [] }
 
-/** What is known when a request arrives. */
+/** A request as it arrives. */
 export interface Arrival {
   server: string
   transport: TransportKind
   /** The MCP session, if there is one. */
   session: string | null
-  /** Who calls, by the server's own notion: a handle, an account. */
+  /** The caller as the server knows it: a handle, an account. */
   caller: string
   /** The JSON-RPC method; `GET /mcp` and the like for a request that carries no message; null if there is none to name. */
   method: string | null
@@ -50,7 +50,20 @@ export interface Arrival {
   notes?: ProtocolNotes
 }
 
-/** Where and when an entry was opened. */
+/** For an entry that stands for no request. */
+export const NO_ARRIVAL: Arrival = {
+  server: '',
+  transport: 'memory',
+  session: null,
+  caller: '',
+  method: null,
+  tool: null,
+  arguments: undefined,
+  headers: {},
+  raw: '',
+}
+
+/** The place and time at which an entry was opened. */
 interface EntryOrigin {
   /** 1 for the first request of the instance. */
   readonly seq: number
@@ -91,7 +104,12 @@ export class JournalEntry implements EntryOrigin {
   #responseBytes = 0
   #hash: string | null | undefined
 
-  constructor({ seq, instance, atMs, startedMs }: EntryOrigin, arrival: Arrival) {
+  /** @param secretNames names in lower case of headers to mask, see {@link maskHeaders} */
+  constructor(
+    { seq, instance, atMs, startedMs }: EntryOrigin,
+    arrival: Arrival,
+    secretNames?: ReadonlySet<string>,
+  ) {
     this.seq = seq
     this.instance = instance
     this.atMs = atMs
@@ -103,7 +121,7 @@ export class JournalEntry implements EntryOrigin {
     this.method = arrival.method
     this.tool = arrival.tool
     this.#arguments = arrival.arguments
-    this.headers = maskHeaders(arrival.headers)
+    this.headers = maskHeaders(arrival.headers, secretNames)
     const traceparent = arrival.traceparent ?? arrival.headers.traceparent
     this.#traceparent = typeof traceparent === 'string' ? traceparent : undefined
     this.#raw = arrival.raw
@@ -282,8 +300,9 @@ function hashOrNull(value: unknown): string | null {
 }
 
 /**
- * `sha256:` and the hex digest of `value` as compact JSON with sorted keys: equal to the one in a gateway's own log
- * (facts: Intercept's `args_hash`), so that the two logs can be joined.
+ * Returns `sha256:` and the hex digest of `value` as compact JSON with sorted keys.
+ *
+ * A gateway writes the same hash to its own log (facts: Intercept's `args_hash`). The two logs can be joined by it.
  */
 export function argsHash(value: unknown): string {
   return `sha256:${createHash('sha256')

@@ -2,7 +2,7 @@ import { type Clock, machineNow } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import { checked } from '../util/check.js'
 import type { JsonLinesFile } from '../util/json-lines-file.js'
-import { type Arrival, JournalEntry, type Outcome } from './entry.js'
+import { type Arrival, JournalEntry, NO_ARRIVAL, type Outcome } from './entry.js'
 import { KeptAnswers } from './kept-answers.js'
 import type { JournalHands, JournalShare } from './share.js'
 import type { Tally } from './tally.js'
@@ -70,14 +70,15 @@ export class Journal {
   readonly #tally: Tally | undefined
   readonly #known: KnownNames | undefined
   readonly #onError: (error: unknown) => void
+  readonly #secretHeaders = new Set<string>()
   readonly #watchers = new Set<Watcher>()
   readonly #answers = new KeptAnswers()
-  /** Stands in for every entry while the journal is off, and for those that the ring has let go. */
+  /** Replaces every entry while the journal is off, and each entry that the ring has dropped. */
   readonly #unkept: JournalEntry
   /** Keeps it for others as well; undefined: there are none. */
   #share: JournalShare | undefined
   #kept: JournalEntry[] = []
-  /** Where the ring begins in `#kept`: moving this is cheap, shifting an array for every request is not. */
+  /** The index in `#kept` of the oldest entry. Moving an index is cheaper than shifting the array for every request. */
   #first = 0
   #bytes = 0
   #seq = 0
@@ -95,7 +96,7 @@ export class Journal {
     this.#tally = tally
     this.#known = known
     this.#onError = onError ?? (() => undefined)
-    this.#unkept = new JournalEntry({ seq: 0, instance: options.instance, atMs: 0, startedMs: 0 }, NOTHING)
+    this.#unkept = new JournalEntry({ seq: 0, instance: options.instance, atMs: 0, startedMs: 0 }, NO_ARRIVAL)
     this.#unkept.end('ok', 0, 0)
   }
 
@@ -114,12 +115,17 @@ export class Journal {
     return this.#dropped
   }
 
+  /** Masks the values of a header in every entry from now on. Headers that are named like a credential are masked anyway. */
+  maskHeader(name: string): void {
+    this.#secretHeaders.add(name.toLowerCase())
+  }
+
   /** Opens the entry of a request that has just arrived. */
   open(arrival: Arrival): JournalEntry {
     const { clock, instance, enabled } = this.#options
     if (!enabled) return this.#unkept
     const origin = { seq: ++this.#seq, instance, atMs: clock.now(), startedMs: machineNow() }
-    const entry = new JournalEntry(origin, arrival)
+    const entry = new JournalEntry(origin, arrival, this.#secretHeaders)
     this.#keep(entry)
     return entry
   }
@@ -212,7 +218,7 @@ export class Journal {
   }
 
   /**
-   * Forgets everything so far; `seq` goes on. What is still under way is forgotten with it, and waiting begins anew.
+   * Forgets all entries, those under way included. `seq` goes on, and every wait begins anew.
    *
    * @returns once other instances that share it have forgotten it as well; here it is at once
    * @throws Refusal `store_unavailable`
@@ -220,7 +226,7 @@ export class Journal {
   clear(): Promise<void> {
     this.#forget()
     const elsewhere = this.#share?.cleared() ?? Promise.resolve()
-    // Whoever does not wait for the others does not care whether they can be told.
+    // The caller may ignore the result.
     elsewhere.catch(() => undefined)
     return elsewhere
   }
@@ -260,8 +266,8 @@ export class Journal {
    * The entries that have been opened or have ended since, in that order, each once and as it is now.
    *
    * @param change see {@link JournalEntry.changed}
-   * @param limit how many at most; fewer come if their bodies are large
-   * @returns `complete`: whether none of them has been let go
+   * @param limit the most entries to return. Large bodies make it fewer
+   * @returns `complete`: whether the ring has dropped none of them
    */
   changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
     const changed = this.#held().filter(entry => entry.changed > change)
@@ -384,16 +390,4 @@ export class Journal {
       this.#first = 0
     }
   }
-}
-
-const NOTHING: Arrival = {
-  server: '',
-  transport: 'memory',
-  session: null,
-  caller: '',
-  method: null,
-  tool: null,
-  arguments: undefined,
-  headers: {},
-  raw: '',
 }

@@ -1,5 +1,4 @@
 import type { Clock } from '../clock/clock.js'
-import { wakeOrLater } from '../clock/in-time.js'
 import type { Records } from './records.js'
 
 /** How often a waiting replica looks whether those it waits for still live, in milliseconds. */
@@ -83,4 +82,32 @@ export class Progress {
       { idleBefore: Number.POSITIVE_INFINITY },
     )
   }
+}
+
+/**
+ * Waits for a notification, or for the time at which the caller looks itself.
+ *
+ * @param ms milliseconds of the machine's time
+ * @param listeners the functions that a notification calls
+ * @returns a promise that resolves then, and `forget`, which ends the wait without resolving it
+ */
+function wakeOrLater(
+  machine: Clock,
+  ms: number,
+  listeners: Set<() => void>,
+): { promise: Promise<void>; forget(): void } {
+  let forget = () => {}
+  const promise = new Promise<void>(resolve => {
+    const wake = () => {
+      forget()
+      resolve()
+    }
+    const wakeup = machine.wakeAt(machine.now() + ms, wake)
+    listeners.add(wake)
+    forget = () => {
+      wakeup.cancel()
+      listeners.delete(wake)
+    }
+  })
+  return { promise, forget }
 }

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Clock } from '../clock/clock.js'
-import { inTime } from '../clock/in-time.js'
+import { withinLimit } from '../clock/within-limit.js'
 import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
 import { Notices } from './notices.js'
@@ -227,9 +227,10 @@ export class StoreDatabase {
     return this.notices.available ? ATTEMPTS : 1
   }
 
-  /** Connections to a server that does not take leave are given up. */
+  /** Abandons the connections to a server that does not answer. */
   async #endPool(): Promise<void> {
-    await inTime(this.machine, LEAVE_MS, this.#pool.end()).catch(error =>
+    const limit = { machine: this.machine, ms: LEAVE_MS, what: 'closing the connections to the store' }
+    await withinLimit(limit, () => this.#pool.end()).catch(error =>
       this.log.warn('a connection to the store did not end', error),
     )
   }

@@ -1,8 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-const SECRET_HEADERS = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'] as const
+/** Matches the lower-case name of a header that is likely to hold a credential. */
+const CREDENTIAL_NAME = /auth|cookie|credential|key|passw|secret|session|token/
 
-/** What a secret looks like in what passes by. In text within JSON, quotes are escaped. */
+/** Headers without a credential although their names match {@link CREDENTIAL_NAME}. A journal entry has the session anyway. */
+const PLAIN_HEADERS: ReadonlySet<string> = new Set(['mcp-session-id', 'idempotency-key'])
+
+/** Patterns of secrets in text. JSON within JSON has escaped quotes. */
 const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a database URL with its password', /(?<=postgres(?:ql)?:\/\/[^\s:/@"\\]+:)[^\s@"\\]+(?=@)/g],
   ['a JSON web token', /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g],
@@ -70,16 +74,29 @@ export function beginningOf(text: string, mostChars: number): string {
   return text.slice(0, mostChars)
 }
 
-/** The headers with secret values replaced: that one was sent stays visible, what it was does not. */
-export function maskHeaders(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+/**
+ * Replaces the values of the headers that may hold a credential. Their names and authentication schemes stay visible.
+ *
+ * @param headers with names in lower case
+ * @param secretNames names in lower case of further headers to mask
+ * @returns a copy, or `headers` if there is nothing to mask
+ */
+export function maskHeaders(
+  headers: IncomingHttpHeaders,
+  secretNames?: ReadonlySet<string>,
+): IncomingHttpHeaders {
   let masked = headers
-  for (const name of SECRET_HEADERS) {
+  for (const name in headers) {
     const value = headers[name]
-    if (value === undefined) continue
+    if (value === undefined || !(isCredentialName(name) || secretNames?.has(name))) continue
     if (masked === headers) masked = { ...headers }
     masked[name] = `${scheme(String(value))}[masked]`
   }
   return masked
+}
+
+function isCredentialName(name: string): boolean {
+  return CREDENTIAL_NAME.test(name) && !PLAIN_HEADERS.has(name)
 }
 
 /** `Bearer ` of `Bearer abc`: the scheme is no secret and tells which kind of credential it was. */

@@ -1,4 +1,5 @@
 import { Framer, readCstring } from '#built/servers/instanode/databases/embedded/wire/frames.js'
+import { isJsonText } from '#built/shared/util/is-json-text.js'
 import type { HttpRequest } from './http-heads.js'
 import type { PostgresRequest } from './postgres-frames.js'
 import { SECRETS } from './target.js'
@@ -35,7 +36,7 @@ export function checkHttp(request: HttpRequest, bytes: Buffer): string[] {
     found.push(`HTML: ${excerpt(text, 0)}`)
   const [, length] = /^content-length: (\d+)/im.exec(head) ?? []
   const whole = Number(length) > 0 && body.length >= Number(length)
-  if (whole && /^content-type: application\/json/im.test(head) && !isJson(body.slice(0, Number(length))))
+  if (whole && /^content-type: application\/json/im.test(head) && !isJsonText(body.slice(0, Number(length))))
     found.push(`no JSON: ${excerpt(text, 0)}`)
   return found
 }
@@ -71,15 +72,6 @@ function mayBeHtml({ html, listener }: HttpRequest, status: string, body: string
 function split(text: string): string[] {
   const at = text.indexOf('\r\n\r\n')
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 4)]
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function excerpt(text: string, at: number): string {

@@ -11,7 +11,7 @@ export const QUIET_MS = 2_000
 const ENDS_WITH_PARENT = ['--import', './test/support/run/end-with-parent.mjs']
 const POLICIES = 'fixtures/policies/intercept'
 
-/** Must not be in any answer, nor in a log: the credential of the gateways, in a header that the journal masks, and the bearer of a grant. */
+/** Must not be in any answer, nor in a log: the credential of the gateways, and the bearer of a grant. */
 export const SECRETS = ['CANARY-upstream-key', 'CANARY-grant-token'] as const
 const [UPSTREAM_KEY, GRANT_TOKEN] = SECRETS
 
@@ -91,7 +91,7 @@ export class Target {
       '--policy',
       `${name}=${POLICIES}/${name}.yaml`,
     ])
-    const args = ['up', '--json', '--seed', seed, '--upstream-header', `X-Api-Key: ${UPSTREAM_KEY}`]
+    const args = ['up', '--json', '--seed', seed, '--upstream-header', `X-Upstream: ${UPSTREAM_KEY}`]
     const up = await startServer(
       COMMAND,
       [...args, ...policies, ...ports.flatMap(name => [`--${name}-port`, '0'])],

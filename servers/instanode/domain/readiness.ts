@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { inTime } from '../../../shared/clock/in-time.js'
+import { withinLimit } from '../../../shared/clock/within-limit.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from './store.js'
@@ -7,13 +7,13 @@ import type { InstanodeStore } from './store.js'
 /** As long as the service gives each of its parts to answer. */
 const PROBE_MS = 500
 
-/** Nobody has it: looking for it asks the store and finds nothing. */
+/** A token that no resource has. The look-up reaches the store and finds nothing. */
 const NOBODYS = '00000000-0000-0000-0000-000000000000'
 
 export interface ReadinessOptions {
   store: InstanodeStore
   databases: DatabaseProvider
-  /** The machine's time: a part that hangs does so by that. */
+  /** The machine's time, by which a part that does not answer times out. */
   machine: Clock
   log: Log
 }
@@ -27,7 +27,7 @@ export interface Checks {
 
 export type Check = 'ok' | 'ping_failed'
 
-/** Whether the service could do its work now. Databases that are not started yet count as well: they start when needed. */
+/** Checks whether the service could do its work now. A database that is not started yet is ready, because it starts when needed. */
 export class Readiness {
   readonly #options: ReadinessOptions
 
@@ -55,7 +55,7 @@ export class Readiness {
   async #probe(what: string, ask: () => Promise<unknown>): Promise<string> {
     const { machine, log } = this.#options
     try {
-      await inTime(machine, PROBE_MS, ask())
+      await withinLimit({ machine, ms: PROBE_MS, what: `asking ${what}` }, ask)
       return 'ok'
     } catch (error) {
       log.warn(`${what} did not answer that it is ready`, error)

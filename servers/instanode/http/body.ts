@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { isJsonText } from '../../../shared/util/is-json-text.js'
 
 /** U+FFFD in UTF-8. */
 const REPLACEMENT = Buffer.from('\u{fffd}')
@@ -9,7 +10,7 @@ const MAX_DEPTH = 10_000
 const SPACE = /[ \t\r\n]*/y
 const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
-/** What Go's decoder makes of one text field. */
+/** One text field as Go's decoder reads it. */
 export interface Field {
   /** Empty if it is not there. */
   text: string
@@ -25,7 +26,7 @@ export function readField(body: Buffer, name: string): Field {
   const text = goText(body)
   const start = skip(SPACE, text, 0)
   const end = valueEnd(text, start)
-  if (end === undefined || !isJson(text.slice(start, end))) return { text: '', decoded: false }
+  if (end === undefined || !isJsonText(text.slice(start, end))) return { text: '', decoded: false }
   if (text.slice(start, end) === 'null') return { text: '', decoded: true }
   if (text[start] !== '{') return { text: '', decoded: false }
   const field: Field = { text: '', decoded: true }
@@ -55,7 +56,7 @@ function* members(text: string, at: number): Generator<{ key: string; value: str
   }
 }
 
-/** Where the JSON value at `at` ends, by its brackets alone; undefined if it does not. */
+/** Returns the end of the JSON value at `at`, judged by its brackets alone. Undefined if the value does not end. */
 function valueEnd(text: string, at: number): number | undefined {
   if (text[at] === '"') return stringEnd(text, at)
   if (text[at] !== '{' && text[at] !== '[') {
@@ -76,7 +77,7 @@ function valueEnd(text: string, at: number): number | undefined {
   return undefined
 }
 
-/** Where the string at `at` ends. Not by a pattern: a long string would overflow its stack. */
+/** Returns the end of the string at `at`. A pattern would overflow its stack on a long string. */
 function stringEnd(text: string, at: number): number | undefined {
   for (let from = at + 1; from < text.length; from++) {
     if (text[from] === '"') return from + 1
@@ -89,15 +90,6 @@ function stringEnd(text: string, at: number): number | undefined {
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.test(text) ? pattern.lastIndex : at
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /**

@@ -54,6 +54,14 @@ describe('embedded databases', () => {
     expect(await client.value(`SELECT '[1,2]'::vector <-> '[1,3]'`)).toBe(1)
   })
 
+  it.each(['LATIN1', 'WIN1252', 'EUC_JP'])('refuses the client encoding %s, and goes on', async encoding => {
+    const [client, other] = [await connect(), await connect()]
+    expect(await codeOf(client.query(`SET client_encoding = '${encoding}'`))).toBe('0A000')
+    expect(await codeOf(client.query(`SELECT convert_to('é', '${encoding}')`))).toBe('42883')
+    expect(await client.value(`SELECT 'é'`)).toBe('é')
+    expect(await other.value('SELECT 1')).toBe(1)
+  })
+
   it('has pgvector without asking for it', async () => {
     const client = await connect()
     await client.query('CREATE EXTENSION IF NOT EXISTS vector')

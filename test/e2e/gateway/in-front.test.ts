@@ -84,6 +84,15 @@ describe('a gateway of an instance', () => {
     expect(body).not.toContain('bearer')
   })
 
+  it('keeps the headers that it adds out of the journal, whatever their names', async () => {
+    const upstreamHeaders = ['X-Upstream: sesame']
+    const { u, ask } = await start({ instanode: { policy: INSTANODE, upstreamHeaders } })
+    await call(await connectOver(u.gateways.instanode.url), 'list_resources')
+    const [entry] = u.journal.entries({ tool: 'list_resources' })
+    expect(entry?.headers).toMatchObject({ 'x-upstream': '[masked]' })
+    expect((await ask('GET', '/journal')).body).not.toContain('sesame')
+  })
+
   it('is not there unless it is asked for: nothing is listed, nothing was judged, nothing waits', async () => {
     const { u, control } = await start({})
     expect([await control.gateways.list(), await control.gateways.approvals()]).toEqual([[], []])

@@ -91,6 +91,36 @@ it('masks secret headers but shows that they were there', () => {
   expect(headers.authorization).toBe('Bearer sesame')
 })
 
+it.each([
+  'x-goog-api-key',
+  'apikey',
+  'x-auth-request-access',
+  'x-vault-token',
+  'x-client-secret',
+  'x-password',
+  'x-amz-credential',
+  'x-session',
+])('masks the header %s by its name', name => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  expect(journal.open(arrival({ headers: { [name]: 'sesame' } })).headers).toEqual({ [name]: '[masked]' })
+})
+
+it.each(['mcp-session-id', 'idempotency-key', 'user-agent', 'x-safebot-handle', 'traceparent'])(
+  'shows the header %s, which holds no credential',
+  name => {
+    const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+    expect(journal.open(arrival({ headers: { [name]: 'plain' } })).headers).toEqual({ [name]: 'plain' })
+  },
+)
+
+it('masks a header that a part of the process has named as secret', () => {
+  const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
+  journal.maskHeader('X-Upstream')
+  expect(journal.open(arrival({ headers: { 'x-upstream': 'sesame' } })).headers).toEqual({
+    'x-upstream': '[masked]',
+  })
+})
+
 it('hashes arguments as the gateways do: sorted keys, compact, Go’s escapes', () => {
   // sha256 of {"a":"\u003cb\u003e\u0026","z":[{"x":1,"y":2}]}, reckoned with coreutils' sha256sum
   expect(argsHash({ z: [{ y: 2, x: 1 }], a: '<b>&' })).toBe(

@@ -66,6 +66,8 @@ async function buildIn({ scratch, packed }: Order): Promise<void> {
     startParams: startParameters(0),
   })
   await engine.exec('CREATE EXTENSION vector')
+  // The functions behind conversions end the engine. Without its row in the catalog a conversion is refused with an error.
+  await engine.exec('DELETE FROM pg_conversion')
   await engine.exec(`UPDATE pg_database SET datistemplate = false WHERE datname LIKE 'template_'`)
   for (const statement of ['DROP DATABASE template1', 'DROP DATABASE template0', 'VACUUM', 'CHECKPOINT'])
     await engine.exec(statement)

@@ -8,7 +8,7 @@ import { compiled } from '../../../../../shared/util/compiled.js'
 export const ENGINE_VERSION = '0.5.14'
 
 /** The packed template, beside this module in the built package. The number after the version is its own. */
-export const TEMPLATE_FILE = compiled(`./template-${ENGINE_VERSION}-1.bin`, import.meta.url)
+export const TEMPLATE_FILE = compiled(`./template-${ENGINE_VERSION}-2.bin`, import.meta.url)
 
 /**
  * A data directory in one file: brotli over the length of a JSON table of contents, the table, and the files' bytes.
