@@ -59,6 +59,7 @@ async function rehearsed({
     sessions: true,
     approves: true,
     advances: false,
+    bridged: false,
     examples: await stage.examples(),
     start: clock.now(),
   })
