@@ -4,6 +4,7 @@ import type { Policy } from '../../../servers/gateway/policy/model.js'
 import { readPolicy } from '../../../servers/gateway/policy/read-policy.js'
 import type { Row } from '../../../servers/rehearsal/index.js'
 import { plan } from '../../../servers/rehearsal/plan/plan.js'
+import { one, type Planned } from '../../../servers/rehearsal/plan/step.js'
 import { run } from '../../../servers/rehearsal/run.js'
 import { SecretsSeen } from '../../../servers/rehearsal/secrets-seen.js'
 import { Stage } from '../../../servers/rehearsal/stage/stage.js'
@@ -22,6 +23,17 @@ function limited(window: 'minute' | 'hour'): Policy {
   ).policy
 }
 
+interface OwnTime {
+  window?: 'minute' | 'hour'
+  waitWindowsMs?: number
+  /** Default: the policy that is rehearsed. */
+  enforced?: Policy
+  /** Default: the rows of the limit. */
+  planned?: Planned[]
+  /** Milliseconds that pass in the middle of the first call. */
+  firstCallMs?: number
+}
+
 /**
  * Rehearses a limit through a gateway that keeps its own time.
  *
@@ -32,13 +44,11 @@ function limited(window: 'minute' | 'hour'): Policy {
  */
 async function rehearsed({
   window = 'minute',
-  waitWindowsMs,
+  waitWindowsMs = 0,
   enforced = limited(window),
-}: {
-  window?: 'minute' | 'hour'
-  waitWindowsMs: number
-  enforced?: Policy
-}): Promise<{ rows: Row[]; waits: number[] }> {
+  planned,
+  firstCallMs = 0,
+}: OwnTime): Promise<{ rows: Row[]; waits: number[] }> {
   const policy = limited(window)
   const stage = await Stage.open({ servers: ['safebot'], decoy: DECOY })
   onTestFinished(() => stage.close())
@@ -52,7 +62,16 @@ async function rehearsed({
   }
   const way = { ...(await builtin(enforced)(stage, ['agent', 'other'])), advances: false }
   onTestFinished(() => way.close())
-  const planned = await plan({
+  if (firstCallMs > 0) {
+    const caller = await way.caller('safebot', 'agent')
+    const ask = caller.ask.bind(caller)
+    caller.ask = (method, params) => {
+      caller.ask = ask
+      const { id, answer } = ask(method, params)
+      return { id, answer: answer.finally(() => clock.advance(firstCallMs)) }
+    }
+  }
+  const planning = {
     policy,
     servers: stage.servers,
     decoy: DECOY,
@@ -62,22 +81,21 @@ async function rehearsed({
     bridged: false,
     examples: await stage.examples(),
     start: clock.now(),
+  }
+  const limit = async () =>
+    (await plan(planning)).filter(({ title }) => title.includes(`: ${MAX_CALLS} per ${window}`))
+  const { rows } = await run(planned ?? (await limit()), {
+    stage,
+    way,
+    policy,
+    engine: createEngine(policy, clock),
+    now: () => clock.now(),
+    secrets: new SecretsSeen(),
+    watchMs: 0,
+    waitWindowsMs,
+    timeoutMs: 600_000,
+    off: new Set<string>(),
   })
-  const { rows } = await run(
-    planned.filter(({ title }) => title.includes(`: ${MAX_CALLS} per ${window}`)),
-    {
-      stage,
-      way,
-      policy,
-      engine: createEngine(policy, clock),
-      now: () => clock.now(),
-      secrets: new SecretsSeen(),
-      watchMs: 0,
-      waitWindowsMs,
-      timeoutMs: 600_000,
-      off: new Set<string>(),
-    },
-  )
   return { rows, waits }
 }
 
@@ -111,8 +129,25 @@ describe('--wait-windows', () => {
   })
 
   it('does not wait without it', async () => {
-    const { rows, waits } = await rehearsed({ waitWindowsMs: 0 })
+    const { rows, waits } = await rehearsed({})
     expect(row(rows, 'once the minute is over')).toMatchObject({ mark: 'unchecked' })
+    expect(waits).toEqual([])
+  })
+})
+
+describe('a window that turns in the middle of a call', () => {
+  const call = { tool: 'room_status', args: { url: '$room' }, as: 'agent' }
+  const planned = [{ title: 'calls', fresh: false, steps: [one(call), one(call)] }]
+
+  it('leaves that call unchecked, and is waited for if it is a minute', async () => {
+    const { rows, waits } = await rehearsed({ planned, firstCallMs: 60_000 })
+    expect(rows.map(({ mark }) => mark)).toEqual(['unchecked', 'ok'])
+    expect(waits.length).toBe(1)
+  })
+
+  it('leaves further calls unchecked if it is an hour', async () => {
+    const { rows, waits } = await rehearsed({ window: 'hour', planned, firstCallMs: 3_600_000 })
+    expect(rows.map(({ mark }) => mark)).toEqual(['unchecked', 'unchecked'])
     expect(waits).toEqual([])
   })
 })
