@@ -142,9 +142,9 @@ async function planned({ policy, servers, stage, scenario, way, title }: Plannin
   const { decoy, clock } = stage
   const sessions = way.newSession !== undefined
   const approves = way.approve !== undefined
-  const { advances } = way
+  const { advances, bridged = false } = way
   const examples = await stage.examples()
-  return plan({ policy, servers, decoy, sessions, approves, advances, examples, start: clock.now() })
+  return plan({ policy, servers, decoy, sessions, approves, advances, bridged, examples, start: clock.now() })
 }
 
 /** The name of a tool that a policy does not name. */

@@ -75,10 +75,8 @@ export const CALL_CHECKS = {
   notice({ call, expected, answer }) {
     if (expected.outcome === 'allow') return null
     if (succeeded(answer)) return `${deniedBy(expected)}, and its caller was answered as if it had been made`
-    // A refusal that is not spoken cannot be told from a gateway that hangs.
-    if (answer.kind === 'nothing' && call.notification !== true)
-      return `${deniedBy(expected)}, and its caller was not told: ${answer.why}`
-    return null
+    if (call.notification === true || isRefusal(answer)) return null
+    return `${deniedBy(expected)}, and its caller was not told: ${sawOf(answer)}`
   },
 
   /** The builtin gateway denies by the same rule. */
@@ -179,6 +177,14 @@ export function accountsOf(records: readonly CallRecord[]): Map<string, string> 
 function deniedBy(expected: CallRecord['expected']): string {
   const what = expected.outcome === 'approve' ? 'needs approval' : 'is denied'
   return 'rule' in expected ? `${what} by ${expected.rule}` : what
+}
+
+/** Whether an answer tells its caller that the call was not made. HTTP below 400 without a JSON-RPC answer does not. */
+function isRefusal(answer: Answer): boolean {
+  if (answer.kind === 'nothing') return false
+  if (answer.kind === 'http') return answer.status >= 400
+  const { error, result } = answer.message
+  return isObject(error) || (isObject(result) && !succeeded(answer))
 }
 
 /** How an answer differs from the upstream's, in words; null if it does not. */

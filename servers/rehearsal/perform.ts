@@ -65,11 +65,13 @@ export class Performer {
 
   /** Makes the calls of a step. */
   async calls({ calls, sending, leavesOne }: CallsStep): Promise<(CallRecord | Skipped)[]> {
+    await this.#windows.untilKnown(calls)
     if (sending === 'as a batch') return this.#batch(calls)
     if (sending === 'at once') return this.#together(calls)
     const leaves = leavesOne && { ...leavesOne, args: await this.#resolve(leavesOne) }
     const records: (CallRecord | Skipped)[] = []
     for (const call of calls) {
+      await this.#windows.untilKnown([call])
       if (leaves !== undefined && !this.#twoLeft(leaves)) break
       records.push(...(await this.#together([call])))
     }

@@ -9,6 +9,9 @@ const TURNED =
 /** So close to its turn a window is waited for, in milliseconds: a call takes less. */
 const CLOSE_MS = 250
 
+/** The longest window that is waited for until its count is known again, in milliseconds. */
+const MAX_UNKNOWN_MS = 60_000
+
 /** How long behind its turn a window has turned for a gateway whose clock is another process's, in milliseconds. */
 const BEHIND_MS = 25
 
@@ -47,12 +50,16 @@ export class Windows {
     if (left < CLOSE_MS) await stage.pause(left + BEHIND_MS)
   }
 
+  /** Waits until the counts of calls are known again, if that takes a minute at most. */
+  async untilKnown(calls: readonly PlannedCall[]): Promise<void> {
+    const longest = Math.max(0, ...this.#unknownOf(calls))
+    if (longest > 0 && longest <= MAX_UNKNOWN_MS)
+      await this.#options.stage.pause(longest - (this.now() % longest) + BEHIND_MS)
+  }
+
   /** Why the count of a call is not known now; undefined if it is. */
   uncertain(calls: readonly PlannedCall[]): string | undefined {
-    const unknown = this.#of(calls).some(
-      windowMs => this.#unknown.get(windowMs) === this.#index(windowMs, this.now()),
-    )
-    return unknown ? TURNED : undefined
+    return this.#unknownOf(calls).length > 0 ? TURNED : undefined
   }
 
   /** Why calls that began at an instant cannot be judged; undefined if they can. */
@@ -67,6 +74,13 @@ export class Windows {
 
   #index(windowMs: number, at: number): number {
     return Math.floor(at / windowMs)
+  }
+
+  /** The windows whose count is not known now, of the limits that calls meet. */
+  #unknownOf(calls: readonly PlannedCall[]): number[] {
+    return this.#of(calls).filter(
+      windowMs => this.#unknown.get(windowMs) === this.#index(windowMs, this.now()),
+    )
   }
 
   /** The windows of the limits that calls meet. */

@@ -82,15 +82,18 @@ export function correctOverHttp(original: string): Mutant {
 }
 
 /**
- * The proxy with every switch off, as a program that speaks on its pipes.
+ * The proxy with every switch off, as a program on pipes, in front of a server that is a command.
+ *
+ * The command is the same program with a policy that allows everything. It brings the calls to the upstream over HTTP.
  *
  * @param program the file of the program
  */
 export function correctOnPipes(original: string, program = PROXY): Mutant {
   const policy = policyPath(original)
   const credential = original.includes('instanode') ? ['--credential', `Bearer ${ACCOUNT_TOKEN}`] : []
-  const gateway = [process.execPath, program, '--policy', '{policy}', '--upstream', '{upstream}']
-  const template = [...gateway, ...credential]
+  const gateway = [process.execPath, program, '--policy', '{policy}']
+  const server = [process.execPath, program, '--policy', policyPath('open.json'), '--upstream', '{upstream}']
+  const template = [...gateway, '--', ...server, ...credential]
   return {
     kind: 'correct',
     name: `no switch, on pipes: ${original}`,

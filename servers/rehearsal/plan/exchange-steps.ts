@@ -16,6 +16,9 @@ const TOOLS_AT_ONCE = 4
 /** A limit of so many calls has some to spare for rows that are not about limits. */
 const PLENTY = 10
 
+/** Stands for the limit of a tool that has none. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER
+
 export interface ExchangePlanning {
   policy: Policy
   server: ServerName
@@ -24,10 +27,19 @@ export interface ExchangePlanning {
   sample: Sample
   /** Whether time can be made to pass for the gateway. */
   advances: boolean
+  /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
+  bridged: boolean
 }
 
 /** What passes between a caller and the upstream in calls that the policy allows: answers at once, failures, notifications. */
-export function exchangeGroups({ policy, server, tools, sample, advances }: ExchangePlanning): Group[] {
+export function exchangeGroups({
+  policy,
+  server,
+  tools,
+  sample,
+  advances,
+  bridged,
+}: ExchangePlanning): Group[] {
   const callOf = (tool: string): PlannedCall => ({
     tool,
     args: passingArguments(policy, tool, sample),
@@ -67,12 +79,15 @@ export function exchangeGroups({ policy, server, tools, sample, advances }: Exch
   }
   return [
     ...(parallel.length > 0 ? [{ title: `${server}: parallel calls`, fresh: true, steps: parallel }] : []),
-    ...ample.slice(0, 1).map(tool => failureGroup(server, callOf(tool))),
+    ...ample
+      .slice(0, 1)
+      .map(tool => failureGroup(server, callOf(tool), !bridged || tightest(policy, tool) === NO_LIMIT)),
     { title: `${server}: notifications`, fresh: true, steps: [relay] },
   ]
 }
 
-function failureGroup(server: ServerName, call: PlannedCall): Group {
+/** @param httpErrors whether it is known if an HTTP error costs quota */
+function failureGroup(server: ServerName, call: PlannedCall, httpErrors: boolean): Group {
   const fail = (failure: Failure, say: string) => repeated({ ...call, failure }, 2, say)
   return {
     title: `${server}: the upstream fails`,
@@ -80,7 +95,7 @@ function failureGroup(server: ServerName, call: PlannedCall): Group {
     steps: [
       fail('rpc_error', 'the upstream answers with a JSON-RPC error'),
       fail('tool_error', 'the upstream answers with a tool error'),
-      fail('http_error', 'the upstream answers with HTTP 503'),
+      ...(httpErrors ? [fail('http_error', 'the upstream answers with HTTP 503')] : []),
       repeated(call, 2, 'the upstream answers again'),
     ],
   }
@@ -91,7 +106,7 @@ function tightest(policy: Policy, tool: string): number {
   const limits = rulesOf(policy, tool).flatMap(({ demand }) =>
     demand.kind === 'limit' ? [demand.limit.max] : [],
   )
-  return Math.min(Number.MAX_SAFE_INTEGER, ...limits)
+  return Math.min(NO_LIMIT, ...limits)
 }
 
 /** The calls that the policy allows if they are all made in one window. */

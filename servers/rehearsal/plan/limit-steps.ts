@@ -9,7 +9,10 @@ const RACERS = 4
 const REFUNDED = 2
 
 /** How the upstream fails calls whose quota stays spent. */
-const SPENT = ['tool_error', 'http_error'] as const
+const SPENT: readonly Failure[] = ['tool_error', 'http_error']
+
+/** The same where a bridge may make a JSON-RPC error of an HTTP error. */
+const SPENT_BEHIND_A_BRIDGE: readonly Failure[] = ['tool_error']
 
 const UNTIL_LAST = (tool: string) => `${tool}, until one call is left`
 
@@ -29,6 +32,8 @@ export interface LimitPlanning {
   readonly approves: boolean
   /** Whether time can be made to pass for the gateway. */
   readonly advances: boolean
+  /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
+  readonly bridged: boolean
   /** When the first group begins; with the steps of a group, where the next one does. */
   startOf(previous: readonly Step[] | undefined): number
 }
@@ -37,7 +42,8 @@ export interface LimitPlanning {
  * Plans the rows of each limit of some rules.
  *
  * Calls use the limit up. The upstream fails some of them, and the last ones race. Further calls look at what is left: in a
- * new session, without a session, by another caller, shortly before the window turns, and behind that.
+ * new session, without a session, by another caller, shortly before the window turns, and behind that. A call that needs
+ * an approval gets one each time: without it, the approval would stand in front of the limit.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning
@@ -60,18 +66,23 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     }
     const { call } = exhausted.spending
     const { windowMs } = limit
+    const approved: Step[] = exhausted.steps.some(step => 'approve' in step) ? [{ approve: true }] : []
     const steps: Step[] = [
       ...(wait > 0 ? [{ advance: wait }] : []),
-      ...withTrouble(exhausted.steps, call),
+      ...withTrouble(exhausted.steps, call, planning.bridged ? SPENT_BEHIND_A_BRIDGE : SPENT),
       one(call, 'one more'),
+      ...approved,
       ...(planning.sessions ? [one({ ...call, session: 'new' }, 'in a new session')] : []),
       ...(planning.sessions ? [one({ ...call, session: 'none' }, 'without a session')] : []),
       one({ ...call, notification: true }, 'without an id'),
       one({ ...call, as: 'other' }, 'by another caller'),
+      ...approved,
       { turn: windowMs, shortlyBefore: true },
       one(call, `shortly before the ${windowName(windowMs)} is over`),
+      ...approved,
       { turn: windowMs },
       one(call, `once the ${windowName(windowMs)} is over`),
+      ...approved,
     ]
     startOf(steps)
     planned.push({ title, fresh: true, windowMs, steps })
@@ -80,13 +91,13 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
 }
 
 /** The calls that use up a limit: first some that fail at the upstream, and the last one in a race. */
-function withTrouble(steps: readonly Step[], last: PlannedCall): Step[] {
+function withTrouble(steps: readonly Step[], last: PlannedCall, failures: readonly Failure[]): Step[] {
   // Each call has an approval of its own: there is nothing to race for.
   if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
   // One call is for the race.
-  const spent = SPENT.slice(0, Math.max(0, available - 1))
+  const spent = failures.slice(0, Math.max(0, available - 1))
   let failing = spent.length
   const ordinary = steps.flatMap((step): Step[] => {
     if (!('calls' in step) || step.calls[0] !== last) return [step]

@@ -28,6 +28,8 @@ export interface PlanOptions {
   approves: boolean
   /** Whether time can be made to pass for the gateway. If not, a limit that is used up stays so. */
   advances: boolean
+  /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
+  bridged: boolean
   /** Examples of the values that references stand for. */
   examples: ReadonlyMap<string, unknown>
   /** The stage's clock as it begins. */
@@ -53,6 +55,7 @@ export async function plan({
   sessions,
   approves,
   advances,
+  bridged,
   examples,
   start,
 }: PlanOptions): Promise<Planned[]> {
@@ -69,11 +72,11 @@ export async function plan({
     for (const group of groups) if (!('why' in group) && group.fresh) startOf(group.steps)
     planned.push(...groups)
   }
-  const limits = { policy, sessions, approves, advances, startOf }
+  const limits = { policy, sessions, approves, advances, bridged, startOf }
   for (const server of servers) {
     add([listGroup(server)])
     const own = tools.filter(tool => (knownTool(tool)?.server ?? servers[0]) === server)
-    add(exchangeGroups({ policy, server, tools: own, sample, advances }))
+    add(exchangeGroups({ policy, server, tools: own, sample, advances, bridged }))
   }
   for (const tool of tools) {
     add([{ title: tool, fresh: true, steps: toolSteps(policy, tool, sample) }])

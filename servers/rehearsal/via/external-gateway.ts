@@ -150,6 +150,7 @@ export function command({ template, policyFile, bearers = [], pipes = false }: C
       namesRules: false,
       // A pipe has one end: all callers are one and the same.
       caller: (server, as) => callers.get(server, pipes ? '' : as),
+      bridged: pipes,
       ...(pipes ? {} : { newSession: (server: ServerName, as: string) => callers.another(server, as) }),
       lastWords() {
         const gone = processes.find(({ ended }) => ended !== undefined) ?? processes.at(-1)

@@ -16,6 +16,11 @@ export interface Way {
   readonly grants: number
   /** Whether its denials name their rule, as the builtin one's do. */
   readonly namesRules: boolean
+  /**
+   * Whether the server behind the gateway may be a bridge from pipes to the stage. Then the gateway sees a JSON-RPC error,
+   * which gives quota back, where the upstream answers with an HTTP error. Default: it is none.
+   */
+  readonly bridged?: boolean
   /** @throws Refusal if the gateway cannot be started, or opens no session */
   caller(server: ServerName, as: string): Promise<Caller>
   /** Opens a further session of a caller. Undefined on pipes, where each would be a gateway of its own. @throws as `caller` */

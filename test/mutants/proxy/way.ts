@@ -39,7 +39,7 @@ export function proxied(policy: Policy, mutant?: GatewayMutant): OpenWay {
       const front = fronts.get(server)
       if (front === undefined) throw new TypeError(`no gateway is in front of ${server}`)
       const headers = { Authorization: `Bearer ${tokenOf(as)}`, 'X-Safebot-Handle': handleOf(as) }
-      return HttpCaller.open({ url: front.url, headers, machine: stage.machine })
+      return HttpCaller.open({ url: front.url, headers, machine: stage.machine, busy: () => stage.busy })
     })
     return {
       name: mutant?.name ?? 'the proxy of test/mutants',
