@@ -96,6 +96,7 @@ export const COMMANDS = {
       'watch',
       'wait-windows',
       'timeout',
+      'protocol',
       ...SERVERS,
       'strict',
       'json',

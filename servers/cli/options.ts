@@ -88,9 +88,9 @@ export const OPTIONS = {
   },
   protocol: {
     argument: 'REVISIONS',
-    otherwise: 'all',
+    otherwise: 'all; rehearse: 2025-03-26',
     read: checkedBy(readRevisions),
-    help: 'MCP revisions to speak, with commas between them: 2026-07-28, 2025-11-25 and earlier ones',
+    help: 'MCP revisions to serve, with commas between them: 2026-07-28, 2025-11-25 and earlier ones; rehearse: the one that callers speak',
   },
   world: {
     argument: 'WORLD',

@@ -87,7 +87,11 @@ function optionsOf(args: Args): RehearseOptions[] {
     )
   }
   const { scenario, server, watch: watchMs, 'wait-windows': waitWindowsMs, timeout: timeoutMs } = options
-  const common = defined({ scenario, server, watchMs, waitWindowsMs, timeoutMs })
+  const { protocol } = options
+  if (protocol?.includes(',')) {
+    throw new UsageError(`--protocol is ${JSON.stringify(protocol)}`, 'callers speak one revision: name that')
+  }
+  const common = defined({ scenario, server, protocol, watchMs, waitWindowsMs, timeoutMs })
   return policies.map(policy => ({ policy, ...common, ...wayOf(args, policy) }))
 }
 

@@ -74,6 +74,18 @@ function addCalls(figures: Exposition, { tally }: Instance): void {
       })
     }
   }
+  for (const { server, protocol, outcomes } of tally.revisions()) {
+    for (const [outcome, count] of Object.entries(outcomes)) {
+      figures.add({
+        name: 'requests_total',
+        kind: 'counter',
+        about:
+          'Requests that have ended, by MCP revision; without a revision: those that name none, and those of HTTP APIs',
+        labels: { server, protocol: protocol ?? '', outcome },
+        value: count,
+      })
+    }
+  }
   for (const counts of tally.all()) addDurations(figures, counts)
 }
 

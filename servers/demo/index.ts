@@ -1,3 +1,4 @@
+import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js'
 import { assertEqual } from './agents.js'
 import { Narrator } from './narrator.js'
 import { SCENES } from './scenes.js'
@@ -44,8 +45,9 @@ Two MCP servers run here: Instanode (databases, webhook receivers) and Safebot (
 A gateway in front of each server enforces a policy:
   Instanode  ${policies.instanode}
   Safebot    ${policies.safebot}
-Two scripted agents, Ana and Ben, call tools through the gateways. Below each step are the result that the
-agent saw, and whether its last call reached the server behind the gateway ("upstream"), by the journal of the server.
+Two scripted agents, Ana and Ben, call tools through the gateways and speak MCP ${LATEST_PROTOCOL_VERSION}.
+Below each step are the result that the agent saw, and whether its last call reached the server behind the gateway
+("upstream"), by the journal of the server.
 The clock moves only when a scene moves it. Nothing expires while you read. Ctrl-C ends the demo.`
 }
 
@@ -53,8 +55,11 @@ The clock moves only when a scene moves it. Nothing expires while you read. Ctrl
 function summary({ understudy, gateways }: Stage): string {
   const calls = gateways.flatMap(({ audit }) => audit.entries())
   const denied = calls.filter(({ outcome }) => outcome === 'denied').length
-  const reached = understudy.journal.entries({ method: 'tools/call' }).length
+  const entries = understudy.journal.entries({ method: 'tools/call' })
+  const reached = entries.length
   assertEqual('calls that reached the servers', reached, calls.length - denied)
+  const revisions = [...new Set(entries.map(({ protocol }) => protocol))]
+  assertEqual('the revisions of MCP that the agents spoke', revisions, [LATEST_PROTOCOL_VERSION])
   return `\nAll checks passed: ${calls.length} calls, ${denied} denied by policy, ${reached} reached the servers.`
 }
 

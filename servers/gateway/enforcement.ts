@@ -24,6 +24,10 @@ export interface Asker {
   readonly requestId: RequestId | null
   /** Whether it may be held for an approval; one of a batch would hold the others up. */
   readonly patient: boolean
+  /** Whether the request is of the modern era. */
+  readonly modern: boolean
+  /** The revision of the request; null if it names none, and neither does its session. */
+  readonly protocol: string | null
 }
 
 /** What becomes of a call. */
@@ -41,6 +45,7 @@ type Allowed = Extract<Decision, { outcome: 'allow' }>
 interface Judging {
   readonly facts: CallFacts
   readonly record: AuditRecorder
+  readonly modern: boolean
 }
 
 /** Why a call needs an approval. */
@@ -67,7 +72,8 @@ export class Gate {
   }
 
   judge(call: ToolCall, asker: Asker): Verdict {
-    const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder() }
+    const { modern } = asker
+    const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder(), modern }
     const decision = this.#decide(call, asker.grant, false)
     if (decision.outcome === 'allow') return this.#pass(judging, decision)
     const { rule, message } = decision
@@ -141,18 +147,20 @@ export class Gate {
     return this.#deny(judging, { outcome: 'denied', rule, message, approval: reason.approval })
   }
 
-  #deny({ facts, record }: Judging, denial: Omit<Denial, 'tool' | 'grant'>): Settled {
+  #deny({ facts, record, modern }: Judging, denial: Omit<Denial, 'tool' | 'grant' | 'modern'>): Settled {
     const { rule, message, approval = null } = denial
     const outcome = denial.outcome === 'refused' ? 'refused' : 'denied'
     record({ ...facts, outcome, rule, message, approval, upstream: null })
-    return { kind: 'deny', result: denialResult({ tool: facts.tool, grant: facts.grant, ...denial }) }
+    const { tool, grant } = facts
+    return { kind: 'deny', result: denialResult({ tool, grant, modern, ...denial }) }
   }
 
-  #factsOf({ tool, args }: ToolCall, { grant, session, requestId }: Asker): CallFacts {
+  #factsOf({ tool, args }: ToolCall, { grant, session, requestId, protocol }: Asker): CallFacts {
     return {
       at: new Date(this.#options.clock.now()).toISOString(),
       grant: grant.label,
       session,
+      protocol,
       requestId: typeof requestId === 'string' ? copyOf(requestId) : requestId,
       tool: copyOf(tool),
       argumentKeys: isObject(args) ? Object.keys(args).slice(0, SHOWN_KEYS).map(copyOf) : [],
@@ -187,7 +195,7 @@ function hashOrNull(args: unknown): string | null {
 /** What is known of a call when it is judged. */
 type CallFacts = Pick<
   AuditEntry,
-  'at' | 'grant' | 'session' | 'requestId' | 'tool' | 'argumentKeys' | 'argsHash'
+  'at' | 'grant' | 'session' | 'protocol' | 'requestId' | 'tool' | 'argumentKeys' | 'argsHash'
 >
 
 interface Passage {

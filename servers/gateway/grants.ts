@@ -144,9 +144,9 @@ export class SessionOwners {
 /**
  * The grant that a request over HTTP comes under.
  *
- * @throws HttpRejection 401 without a known bearer; 404 for a session that another grant has opened
+ * @throws HttpRejection 401 without a known bearer
  */
-export function checkBearer(headers: IncomingHttpHeaders, grants: Grants, owners: SessionOwners): Grant {
+export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant {
   const grant = grants.bearing(headers.authorization)
   if (grant === undefined) {
     const missing = headers.authorization === undefined
@@ -157,11 +157,24 @@ export function checkBearer(headers: IncomingHttpHeaders, grants: Grants, owners
       'WWW-Authenticate': missing ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
     })
   }
+  return grant
+}
+
+/**
+ * Checks that the session of a legacy request belongs to its grant. A modern request has no session.
+ *
+ * @throws HttpRejection 404 for a session that another grant has opened
+ */
+export function checkSession(
+  headers: IncomingHttpHeaders,
+  grant: Grant,
+  grants: Grants,
+  owners: SessionOwners,
+): void {
   const session = headers['mcp-session-id']
   if (grants.asked && session !== undefined && !owners.owns(String(session), grant.label)) {
     throw sessionNotFound(String(session))
   }
-  return grant
 }
 
 /** What a policy comes to. */

@@ -69,6 +69,7 @@ export class Gateway {
   #decisions: Listener | undefined
   readonly #beginning: GatewaySnapshot
   #pipes: { flush(): Promise<void> }[] = []
+  #closing: Promise<void> | undefined
 
   private constructor(parts: Parts) {
     this.#parts = parts
@@ -176,8 +177,13 @@ export class Gateway {
     this.audit.clear()
   }
 
-  /** Answers what is open, lets the upstream go, and leaves nothing running. */
-  async close(): Promise<void> {
+  /** Answers open requests, lets the upstream go, and leaves nothing running. A further call waits for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     const { behind, approvals, audit, own } = this.#parts
     approvals.close()
     behind.letGo()

@@ -23,7 +23,7 @@ const KEYS = {
  * What the parameters of a call are known to have; one that differs in case alone is another for some
  * readers, the same for others.
  */
-const CALL_KEYS = ['name', 'arguments', '_meta', 'task']
+const CALL_KEYS = ['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']
 
 /** Tokens of jsonc-parser. Its own `const enum` cannot be imported into a module that is compiled by itself. */
 const TOKEN = {
@@ -154,19 +154,27 @@ export function written(message: unknown): string | undefined {
   }
 }
 
+/** How long, and for whom, a filtered list may be cached: each grant may have a list of its own. */
+const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
+
 /**
- * A message from the upstream without the tools that the policy hides: the same object where nothing is to be hidden.
+ * Filters a list of tools from the upstream. Returns the same object if nothing changes.
  *
- * It is told by what it has, not by what was asked: an answer that is replayed on another stream is a list
- * of tools, too. An entry without a name cannot be judged, and is left out.
+ * A list is recognized by its members, because an answer that is replayed on another stream is a list, too. An entry without a
+ * name cannot be judged, and is left out. Each page of a modern list loses its permission to be cached, also a page without a
+ * hidden tool: the pages of a list have the same scope.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
-  const { tools } = message.result
+  const { result } = message
+  const tools: unknown[] = message.result.tools
   const left = tools.filter(
     tool => isObject(tool) && typeof tool.name === 'string' && !engine.hides(tool.name),
   )
-  return left.length === tools.length ? message : { ...message, result: { ...message.result, tools: left } }
+  const modern = 'resultType' in result || 'ttlMs' in result || 'cacheScope' in result
+  const cached = modern && (result.ttlMs !== NOT_CACHED.ttlMs || result.cacheScope !== NOT_CACHED.cacheScope)
+  if (left.length === tools.length && !cached) return message
+  return { ...message, result: { ...result, tools: left, ...(modern && NOT_CACHED) } }
 }
 
 export interface Denial {
@@ -177,15 +185,26 @@ export interface Denial {
   grant: string
   /** The approval that would let it through. */
   approval?: string
+  /** Whether the call is of the modern era. */
+  modern: boolean
 }
 
 /**
  * What the caller of a denied call gets: a tool error, which its model reads, and not a JSON-RPC error,
  * which may end a client.
  */
-export function denialResult({ tool, message, outcome, rule, grant, approval }: Denial): CallToolResult {
+export function denialResult({
+  tool,
+  message,
+  outcome,
+  rule,
+  grant,
+  approval,
+  modern,
+}: Denial): CallToolResult {
   const meta = { outcome, rule, grant, ...defined({ approval }) }
   return {
+    ...(modern && { resultType: 'complete' }),
     content: [{ type: 'text', text: `${DENIED} ${tool.slice(0, 200)}: ${message}` }],
     isError: true,
     _meta: { [POLICY_META]: meta },

@@ -9,7 +9,7 @@ import type { MessageHost } from '../../shared/mcp/message-host.js'
 import { anonymousError } from '../../shared/mcp/messages.js'
 import type { Log } from '../../shared/util/log.js'
 import type { Gate } from './enforcement.js'
-import { checkBearer, type Grant, type Grants, SessionOwners } from './grants.js'
+import { checkBearer, checkSession, type Grant, type Grants, SessionOwners } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import { CallerHeaders } from './proxy/forwarded-headers.js'
 import { HttpProxy } from './proxy/http-proxy.js'
@@ -117,7 +117,12 @@ function relay(
     gate,
     clock,
     machine,
-    identify: ({ headers }) => knownBearer(grants, headers.authorization),
+    identify: ({ headers, session }) => {
+      const grant = knownBearer(grants, headers.authorization)
+      // A session that is being opened has no owner yet, and its request does not name it.
+      if (session !== null) checkSession(headers, grant, grants, owners)
+      return grant
+    },
     opened: (session, grant) => owners.opened(session, grant.label),
     ended: session => owners.ended(session),
   })
@@ -144,7 +149,9 @@ class GuardedFace implements HttpHandler {
 
   handle(request: IncomingMessage, response: ServerResponse): void {
     try {
-      checkBearer(request.headers, this.#grants, this.#owners)
+      const grant = checkBearer(request.headers, this.#grants)
+      // The host checks the session of a POST: the era of a message is known only once its body is read.
+      if (request.method !== 'POST') checkSession(request.headers, grant, this.#grants, this.#owners)
     } catch (error) {
       if (!(error instanceof HttpRejection)) throw error
       const { status, code, message, headers } = error

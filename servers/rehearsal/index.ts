@@ -14,6 +14,7 @@ import { readScenarioFile, type Scenario } from './scenario.js'
 import { SecretsSeen } from './secrets-seen.js'
 import { Stage } from './stage/stage.js'
 import { builtin } from './via/builtin-gateway.js'
+import { REVISION } from './via/caller.js'
 import type { OpenWay, Way } from './via/gateway.js'
 
 export { junitXml } from './junit.js'
@@ -31,6 +32,8 @@ export interface RehearseOptions {
   server?: ServerName | 'both'
   /** The gateway to go through. Default: the builtin one, which enforces this policy. */
   via?: OpenWay
+  /** The MCP revision that the callers speak, e.g. `2026-07-28`. Default 2025-03-26, the last one with batches. */
+  protocol?: string
   /** Of the stand-ins. Default: free ones. */
   ports?: { instanode: number; safebot: number }
   /** Ends the rehearsal early. Gateways that it started are ended before it rejects. */
@@ -62,7 +65,7 @@ const OPEN = ['tools_left_open', 'read_that_writes']
  *   gateway that does not start; the reason of `signal`
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
-  const { policy: file, signal } = options
+  const { policy: file, signal, protocol = REVISION } = options
   const reading = await readPolicyFile(file)
   const { policy } = reading
   const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
@@ -71,7 +74,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const stage = await Stage.open({ servers, decoy, ...defined({ ports: options.ports }) })
   const machine = new Clock()
   try {
-    const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario))
+    const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario), protocol)
     try {
       const clock = way.advances ? stage.clock : machine
       const secrets = new SecretsSeen()
@@ -93,6 +96,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
       return {
         policy: { file, dialect: policy.dialect, default: policy.default },
         via: way.name,
+        protocol,
         servers,
         scenario: options.scenario ?? null,
         rows,

@@ -1,4 +1,5 @@
 import type { Dialect } from '../gateway/policy/model.js'
+import { REVISION } from './via/caller.js'
 
 export type Expected = 'allow' | 'deny' | 'approve'
 export type Mark = 'ok' | 'wrong' | 'unchecked'
@@ -44,6 +45,8 @@ export interface LeftOpen {
 export interface Rehearsal {
   readonly policy: { readonly file: string; readonly dialect: Dialect; readonly default: 'allow' | 'deny' }
   readonly via: string
+  /** The MCP revision that the callers spoke. */
+  readonly protocol: string
   readonly servers: readonly string[]
   /** The file of the scenario; null for one made from the policy. */
   readonly scenario: string | null
@@ -68,6 +71,7 @@ const VERDICTS = { ok: 'ok', wrong: 'WRONG', unchecked: 'not checked' } as const
 export function reportText({
   policy,
   via,
+  protocol,
   servers,
   scenario,
   rows,
@@ -86,6 +90,7 @@ export function reportText({
   return `${[
     `${policy.file} (${policy.dialect}, by default ${policy.default}) in front of ${servers.join(' and ')}, through ${via}`,
     `scenario: ${scenario ?? 'made from the policy'}`,
+    ...(protocol === REVISION ? [] : [`callers speak MCP ${protocol}`]),
     '',
     line(HEAD),
     ...table.map(line),

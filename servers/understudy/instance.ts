@@ -6,6 +6,7 @@ import { IdSource } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
 import { Journal } from '../../shared/journal/journal.js'
 import { Tally } from '../../shared/journal/tally.js'
+import { REVISIONS } from '../../shared/mcp/revisions.js'
 import { Catalogue } from '../../shared/overlays/overlays.js'
 import { MemoryRecords } from '../../shared/records/memory-records.js'
 import type { Records } from '../../shared/records/records.js'
@@ -96,7 +97,7 @@ async function assembled(
   closing.push(() => file?.close())
   closing.push(() => clock.close())
   const knownTools = new KnownTools()
-  const tally = new Tally(knownTools)
+  const tally = new Tally(knownTools, REVISIONS)
   const catalogue = new Catalogue(knownTools)
   const journalOn = options.journal ?? true
   const journal = new Journal({

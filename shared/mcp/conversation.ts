@@ -29,6 +29,11 @@ export interface Conversation {
   cut?(): void
 }
 
+/** Whether a conversation has had modern requests alone: its client knows no legacy notification. */
+export function isModernOnly({ modern, version }: Conversation): boolean {
+  return modern === true && version === undefined
+}
+
 /** What a modern request says of its client. */
 export interface ModernRequest {
   readonly capabilities: Readonly<Record<string, unknown>>

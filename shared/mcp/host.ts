@@ -7,7 +7,15 @@ import type { JournalEntry, Outcome } from '../journal/entry.js'
 import { isObject } from '../util/is-object.js'
 import { sized } from './apply-fault.js'
 import { Arrivals, Calls, HeldCalls } from './calls.js'
-import type { Call, CallerClues, Conversation, ModernRequest, Reply, ServerMessage } from './conversation.js'
+import {
+  type Call,
+  type CallerClues,
+  type Conversation,
+  isModernOnly,
+  type ModernRequest,
+  type Reply,
+  type ServerMessage,
+} from './conversation.js'
 import { UnknownTool } from './define-tool.js'
 import { LegacyProtocol } from './legacy/legacy-protocol.js'
 import type { Incoming, MessageHost, RefusedArrival } from './message-host.js'
@@ -291,7 +299,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
 
   #broadcast(message: ServerMessage): void {
     for (const conversation of this.#conversations) {
-      if (conversation.version !== undefined || conversation.modern !== true) conversation.notify(message)
+      if (!isModernOnly(conversation)) conversation.notify(message)
     }
   }
 

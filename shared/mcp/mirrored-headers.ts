@@ -19,6 +19,8 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/
 /** A field name of RFC 9110. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+/** Begins the name of a header that repeats an argument. */
+const PARAMETER = 'mcp-param-'
 const NONE: readonly string[] = []
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 
@@ -65,6 +67,43 @@ export function mismatches(message: unknown, headers: IncomingHttpHeaders, schem
   return mirrored.flatMap(one => mismatchOf(one, headers) ?? [])
 }
 
+/**
+ * The `Mcp-Param-…` headers that repeat no argument of a call. A reader without the schema of the tool can tell no more.
+ *
+ * @param headers by their names in lower case
+ */
+export function strayParameters(message: unknown, headers: IncomingHttpHeaders): Mismatch[] {
+  return Object.entries(headers).flatMap(([name, sent]) => {
+    if (!name.startsWith(PARAMETER)) return []
+    const read = readHeader(name, String(sent), true)
+    if ('why' in read) return [{ header: name, why: read.why }]
+    const args = isObject(message) && isObject(message.params) ? message.params.arguments : undefined
+    if (hasMember(args, value => equals(read.text, value))) return []
+    return [
+      { header: name, why: `the header ${name} is ${shown(read.text)}, which is no argument of the body` },
+    ]
+  })
+}
+
+/**
+ * The headers that a modern request has to have over HTTP, by their names in lower case.
+ *
+ * @param schema the input schema of the tool that is called, if it is known
+ */
+export function mirroredHeaders(message: unknown, schema?: unknown): Record<string, string> {
+  const version = { header: VERSION_HEADER, value: metaOf(message)?.[MetaKey.version], encodable: false }
+  const all = [version, ...mirroredBy(message)]
+  if (isObject(message) && isObject(message.params)) {
+    all.push(...mirroredArguments(schema, message.params.arguments))
+  }
+  const headers: Record<string, string> = {}
+  for (const { header, value, encodable } of all) {
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') continue
+    headers[header.toLowerCase()] = encodable ? encode(String(value)) : String(value)
+  }
+  return headers
+}
+
 function mirroredBy(message: unknown): Mirrored[] {
   if (!isObject(message)) return []
   const { method, params } = message
@@ -105,16 +144,39 @@ function mismatchOf(
       ? undefined
       : { header, why: `the header ${header} is missing: it repeats ${shown(value)} of the body` }
   }
-  const text = String(sent)
-  if (!HEADER_VALUE.test(text)) {
-    return { header, why: `the header ${header} has characters other than visible ASCII: send it in Base64` }
-  }
-  const decoded = encodable ? decode(text) : text
-  if (decoded === undefined)
-    return { header, why: `the header ${header} is ${shown(text)}, which is not valid Base64` }
-  if (!absent && equals(decoded, value)) return undefined
+  const read = readHeader(header, String(sent), encodable)
+  if ('why' in read) return { header, why: read.why }
+  if (!absent && equals(read.text, value)) return undefined
   const said = absent ? 'nothing' : shown(value)
-  return { header, why: `the header ${header} is ${shown(decoded)}, and the body says ${said}` }
+  return { header, why: `the header ${header} is ${shown(read.text)}, and the body says ${said}` }
+}
+
+/** The value of a header, decoded; or why it cannot be read. */
+function readHeader(header: string, sent: string, encodable: boolean): { text: string } | { why: string } {
+  if (!HEADER_VALUE.test(sent)) {
+    return { why: `the header ${header} has characters other than visible ASCII: send it in Base64` }
+  }
+  const text = encodable ? decode(sent) : sent
+  return text === undefined
+    ? { why: `the header ${header} is ${shown(sent)}, which is not valid Base64` }
+    : { text }
+}
+
+/** Whether a value, or a member of it at any depth, fits. It is a loop, so the depth does not matter. */
+function hasMember(value: unknown, fits: (member: unknown) => boolean): boolean {
+  const open = [value]
+  while (open.length > 0) {
+    const member = open.pop()
+    if (fits(member)) return true
+    if (isObject(member)) for (const inner of Object.values(member)) open.push(inner)
+  }
+  return false
+}
+
+/** Plain text as it is, and all else in Base64. */
+function encode(text: string): string {
+  const plain = HEADER_VALUE.test(text) && text === text.trim() && !SENTINEL.test(text)
+  return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
 }
 
 /** Undefined for Base64 that cannot be read. */

@@ -33,6 +33,10 @@ export const auditEntry = z.strictObject({
   at: instant.describe('by the clock that the policy’s windows go by, ISO 8601'),
   grant: z.string(),
   session: z.string().nullable(),
+  protocol: z
+    .string()
+    .nullable()
+    .describe('the MCP revision of the call; null if neither the call nor its session names one'),
   requestId: z.union([z.string(), z.number()]).nullable().describe('null for a notification'),
   tool: z.string(),
   argumentKeys: z.array(z.string()).readonly(),

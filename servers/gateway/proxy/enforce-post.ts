@@ -21,6 +21,9 @@ export interface JudgedPostOptions {
   session: string | null
   response: ServerResponse
   batch: boolean
+  modern: boolean
+  /** The revision that the request names. */
+  protocol: string | null
 }
 
 /** The messages of one POST, sorted by what becomes of them. */
@@ -71,7 +74,7 @@ export class JudgedPost {
 
   /** Sorts one message by what becomes of it. @returns a promise if it has to wait for its approval */
   #judge(message: unknown): Promise<void> | undefined {
-    const { gate, grant, session, batch } = this.#options
+    const { gate, grant, session, batch, modern, protocol } = this.#options
     if (!isRequest(message) && !isNotification(message)) {
       this.onward.push(message)
       return undefined
@@ -83,7 +86,8 @@ export class JudgedPost {
       this.#letOn(message, undefined)
       return undefined
     }
-    const verdict = gate.judge(call, { grant, session, requestId, patient: !batch && requestId !== null })
+    const patient = !batch && requestId !== null
+    const verdict = gate.judge(call, { grant, session, requestId, patient, modern, protocol })
     if (verdict.kind !== 'hold') {
       this.#carryOut(verdict, message)
       return undefined
@@ -114,7 +118,8 @@ export class JudgedPost {
       if (call !== undefined) this.silent.push(call)
       return
     }
-    const waiting: Waiting = { call, cancelled: false, over: () => undefined }
+    const listens = message.method === 'subscriptions/listen'
+    const waiting: Waiting = { call, listens, cancelled: false, over: () => undefined }
     waiting.over = open.add(session, message.id, () => {
       waiting.cancelled = true
     })

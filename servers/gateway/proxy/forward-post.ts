@@ -1,8 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { anonymousError, errorResponse, isResponse, RpcCode } from '../../../shared/mcp/messages.js'
+import { HttpRejection, rejectionBody } from '../../../shared/mcp/http/rejection.js'
+import { errorResponse, isResponse } from '../../../shared/mcp/messages.js'
+import { endOfSubscription } from '../../../shared/mcp/modern/subscriptions.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { JudgedCall } from '../enforcement.js'
+import { failureCode } from '../era.js'
 import type { Grant } from '../grants.js'
 import { withoutHidden, written } from '../messages.js'
 import type { Sent, UpstreamAnswer } from './http-upstream.js'
@@ -12,8 +15,10 @@ import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from 
 
 /** A request of a POST that the upstream has to answer. */
 export interface Waiting {
-  /** Undefined for what no policy judges. */
+  /** Undefined for a request that no policy judges. */
   readonly call: JudgedCall | undefined
+  /** Whether it is a subscription, whose stream stays open. */
+  readonly listens: boolean
   /** The caller has taken it back. */
   cancelled: boolean
   /** It is over, one way or another. */
@@ -24,6 +29,7 @@ export interface ProxiedPostOptions {
   response: ServerResponse
   grant: Grant
   batch: boolean
+  modern: boolean
   /** Where each id stood in the batch. */
   order: ReadonlyMap<RequestId, number>
   waiting: Map<RequestId, Waiting>
@@ -74,9 +80,24 @@ export class ProxiedPost {
     })
   }
 
-  /** Answers whatever is still waiting with an error of this gateway. */
+  /** The gateway is shutting down. Ends open subscriptions with their result, and fails all other requests. */
+  close(): void {
+    const { response, waiting, modern } = this.#options
+    if (modern && response.headersSent && !response.writableEnded) {
+      for (const [id, { listens }] of waiting) {
+        if (!listens) continue
+        response.write(
+          framed({ jsonrpc: '2.0', id, result: { resultType: 'complete', ...endOfSubscription(id) } }),
+        )
+        waiting.delete(id)
+      }
+    }
+    this.fail(503, 'the gateway is shutting down')
+  }
+
+  /** Answers each request that is still waiting with an error of this gateway. */
   fail(status: number, why: string): void {
-    const { response, batch, own } = this.#options
+    const { response, batch, own, modern } = this.#options
     if (response.writableEnded) return
     for (const call of this.#options.silent) call.end('lost', this.#status)
     const errors = this.#errors(why)
@@ -86,7 +107,8 @@ export class ProxiedPost {
       return
     }
     const all = this.#inOrder([...own, ...errors])
-    const [only = anonymousError(RpcCode.transport, why)] = all
+    const rejection = new HttpRejection(status, failureCode(modern), why)
+    const [only = rejectionBody(rejection, undefined, modern)] = all
     sendJson(
       response,
       own.length > 0 ? 200 : status,
@@ -199,7 +221,7 @@ export class ProxiedPost {
     const errors: JSONRPCErrorResponse[] = []
     for (const [id, { call, cancelled }] of this.#options.waiting) {
       call?.end(cancelled ? 'cancelled' : 'lost', this.#status)
-      errors.push(errorResponse(id, RpcCode.transport, why))
+      errors.push(errorResponse(id, failureCode(this.#options.modern), why))
     }
     this.#clear()
     return errors

@@ -3,18 +3,15 @@ import { Refusal } from '../../../shared/errors.js'
 import type { Grant } from '../grants.js'
 import type { HandlePolicy } from '../options.js'
 
-/** What the protocol and tracing need. Whatever else a caller sends stays here: credentials and cookies above all. */
-const PASSED = [
-  'accept',
-  'mcp-session-id',
-  'mcp-protocol-version',
-  'mcp-method',
-  'mcp-name',
-  'last-event-id',
-  'traceparent',
-  'tracestate',
-  'user-agent',
-] as const
+/** Headers that the protocol and tracing need. No other header of a caller passes: it may be a credential or a cookie. */
+const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', 'user-agent']
+
+/** Headers of legacy requests alone. The modern era has no sessions, so nobody checks who owns one that is named there. */
+const LEGACY = ['mcp-session-id', 'last-event-id']
+
+/** Headers of modern requests alone: they repeat the body. Those that repeat an argument begin with {@link PARAMETER}. */
+const MODERN = ['mcp-method', 'mcp-name']
+const PARAMETER = 'mcp-param-'
 
 /** Never passed, even if asked for: they are between the caller and this gateway, or about one connection. */
 const KEPT = new Set([
@@ -50,7 +47,8 @@ export interface CallerHeadersOptions {
 export class CallerHeaders {
   readonly #options: CallerHeadersOptions
   readonly #fixed: OutgoingHttpHeaders
-  readonly #pass: readonly string[]
+  readonly #legacy: readonly string[]
+  readonly #modern: readonly string[]
   readonly #setsHandle: boolean
 
   /** @throws Refusal `bad_header` for a header that is not to be passed on */
@@ -64,11 +62,23 @@ export class CallerHeaders {
       throw new Refusal('bad_header', `the header ${name} of a caller is not passed on`, hint)
     }
     this.#setsHandle = HANDLE in this.#fixed
-    this.#pass = [...PASSED, ...(options.handle === 'pass' ? [HANDLE] : []), ...more]
+    const both = [...PASSED, ...(options.handle === 'pass' ? [HANDLE] : []), ...more]
+    this.#legacy = [...both, ...LEGACY]
+    this.#modern = [...both.filter(name => !LEGACY.includes(name)), ...MODERN]
   }
 
-  /** @param peer the caller's address */
-  for(headers: IncomingHttpHeaders, grant: Grant, peer: string | undefined): OutgoingHttpHeaders {
+  /**
+   * The headers that the upstream gets.
+   *
+   * @param peer the caller's address
+   * @param modern whether the request is of the modern era
+   */
+  for(
+    headers: IncomingHttpHeaders,
+    grant: Grant,
+    peer: string | undefined,
+    modern: boolean,
+  ): OutgoingHttpHeaders {
     const sent: OutgoingHttpHeaders = {
       'content-type': 'application/json',
       // A compressed answer would have to be taken apart to be looked at.
@@ -76,9 +86,12 @@ export class CallerHeaders {
     }
     // What a caller says of itself there would get round limits that go by address.
     if (peer !== undefined) sent['x-forwarded-for'] = peer
-    for (const name of this.#pass) {
+    for (const name of modern ? this.#modern : this.#legacy) {
       const value = headers[name]
       if (value !== undefined) sent[name] = value
+    }
+    if (modern) {
+      for (const name in headers) if (name.startsWith(PARAMETER)) sent[name] = headers[name]
     }
     if (this.#options.handle === 'grant') sent[HANDLE] = grant.label
     return Object.assign(sent, this.#fixed)

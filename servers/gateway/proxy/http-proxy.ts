@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from '../../../shared/errors.js'
 import type { HttpHandler } from '../../../shared/http/listener.js'
 import { readBody } from '../../../shared/http/read-body.js'
@@ -7,16 +7,20 @@ import {
   accepted,
   bodyTooLarge,
   HttpRejection,
-  invalidRequest,
   isInitialize,
   methodNotAllowed,
+  modernBatch,
+  rejectionBody,
+  requireBatchAllowed,
   requireJson,
 } from '../../../shared/mcp/http/rejection.js'
-import { anonymousError, batchRefusal, RpcCode } from '../../../shared/mcp/messages.js'
+import { anonymousError, RpcCode } from '../../../shared/mcp/messages.js'
+import { notedRevision } from '../../../shared/mcp/request-meta.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Gate } from '../enforcement.js'
-import { checkBearer, type Grant, type Grants, type SessionOwners } from '../grants.js'
+import { isModern, postFault, revisionIn } from '../era.js'
+import { checkBearer, checkSession, type Grant, type Grants, type SessionOwners } from '../grants.js'
 import { type ReadableBody, readableBody, withoutHidden, written } from '../messages.js'
 import type { PolicyEngine } from '../policy/model.js'
 import { JudgedPost, OpenCalls } from './enforce-post.js'
@@ -41,7 +45,17 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly grant: Grant
+  /** Null for a modern request, whatever it names. */
   readonly session: string | null
+  readonly modern: boolean
+}
+
+/** A request as it comes in. */
+interface Arrived {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** The body of a POST, once it has been read. */
+  body?: ReadableBody
 }
 
 /**
@@ -58,42 +72,55 @@ export class HttpProxy implements HttpHandler {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
-    this.#answer(request, response).catch(error => this.#reject(response, error))
+    const arrived = { request, response }
+    this.#answer(arrived).catch(error => this.#reject(arrived, error))
   }
 
-  rejectForbidden(_request: IncomingMessage, response: ServerResponse, why: string): void {
-    this.#reject(response, new HttpRejection(403, RpcCode.transport, why))
+  rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void {
+    this.#reject({ request, response }, new HttpRejection(403, RpcCode.transport, why))
   }
 
   /** Answers what is open. */
   letGo(): void {
-    for (const post of this.#posts) post.fail(503, 'the gateway is shutting down')
+    for (const post of this.#posts) post.close()
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(arrived: Arrived): Promise<void> {
+    const { request } = arrived
+    const { headers, method } = request
+    const grant = checkBearer(headers, this.#options.grants)
+    if (method === 'GET' || method === 'DELETE') {
+      this.#other(this.#exchange(arrived, grant, false), method)
+      return
+    }
+    if (method !== 'POST') throw methodNotAllowed(method)
+    const bytes = await bodyOf(request)
+    if (bytes === undefined) return
+    const body = readableBody(bytes)
+    arrived.body = body
+    requireJson(headers)
+    const modern = isModern(parsedOf(body), headers)
+    if (body.batch && modern) throw modernBatch()
+    if (body.batch) requireBatchAllowed(body.messages, headers, undefined)
+    await this.#post(this.#exchange(arrived, grant, modern), body)
+  }
+
+  /** @throws HttpRejection 404 for a legacy request in a session of another grant */
+  #exchange({ request, response }: Arrived, grant: Grant, modern: boolean): Exchange {
     const { grants, owners } = this.#options
-    const grant = checkBearer(request.headers, grants, owners)
-    const session = request.headers['mcp-session-id']?.toString() ?? null
-    const exchange = { request, response, grant, session }
-    const { method } = request
-    if (method === 'POST') {
-      requireJson(request.headers)
-      const bytes = await bodyOf(request)
-      if (bytes !== undefined) await this.#post(exchange, readableBody(bytes))
-    } else if (method === 'GET' || method === 'DELETE') this.#other(exchange, method)
-    else throw methodNotAllowed(method)
+    if (!modern) checkSession(request.headers, grant, grants, owners)
+    const session = modern ? null : (request.headers['mcp-session-id']?.toString() ?? null)
+    return { request, response, grant, session, modern }
   }
 
   async #post(exchange: Exchange, body: ReadableBody): Promise<void> {
-    const { request, response, session } = exchange
+    const { request, response, session, modern } = exchange
     const { messages, batch } = body
-    if (batch) {
-      const version = request.headers['mcp-protocol-version']
-      const refusal = batchRefusal(messages.length, version === undefined ? undefined : String(version))
-      if (refusal !== undefined) throw invalidRequest(refusal)
-    }
-    requireSameNames(request.headers, body)
-    const judged = new JudgedPost({ gate: this.#options.gate, open: this.#open, ...exchange, batch })
+    const fault = postFault(messages, request.headers, modern)
+    if (fault !== undefined) throw new HttpRejection(400, fault.code, fault.message)
+    const { gate } = this.#options
+    const protocol = revisionIn(messages[0]) ?? notedRevision(request.headers['mcp-protocol-version'])
+    const judged = new JudgedPost({ gate, open: this.#open, ...exchange, batch, protocol })
     await judged.take(messages)
     if (response.destroyed) {
       judged.drop()
@@ -105,13 +132,14 @@ export class HttpProxy implements HttpHandler {
 
   #forward(exchange: Exchange, body: ReadableBody, judged: JudgedPost, session: string | null): void {
     const { upstream, owners } = this.#options
-    const { response, grant } = exchange
+    const { response, grant, modern } = exchange
     const { batch, messages, text } = body
     const opening = session === null && isInitialize(messages[0])
     const post = new ProxiedPost({
       response,
       grant,
       batch,
+      modern,
       order: judged.order,
       waiting: judged.waiting,
       silent: judged.silent,
@@ -165,7 +193,7 @@ export class HttpProxy implements HttpHandler {
     })
   }
 
-  #addressed({ request, grant }: Exchange) {
+  #addressed({ request, grant, modern }: Exchange) {
     const { headers, upstream } = this.#options
     const mark = request.url?.indexOf('?') ?? -1
     return {
@@ -173,18 +201,23 @@ export class HttpProxy implements HttpHandler {
         mark < 0 && upstream.query.size === 0
           ? ''
           : headers.query(searchOf(request.url, mark), upstream.query),
-      headers: headers.for(request.headers, grant, request.socket.remoteAddress),
+      headers: headers.for(request.headers, grant, request.socket.remoteAddress, modern),
     }
   }
 
-  #reject(response: ServerResponse, error: unknown): void {
+  #reject({ request, response, body }: Arrived, error: unknown): void {
     if (!(error instanceof HttpRejection)) this.#options.log.error('a request could not be passed on', error)
-    const { status, code, message, headers } =
+    const rejection =
       error instanceof HttpRejection
         ? error
         : new HttpRejection(500, RpcCode.internalError, 'internal error: the log of the gateway has it')
+    const message = body && parsedOf(body)
+    const modern = isModern(message, request.headers)
     if (response.headersSent) response.destroy()
-    else sendJson(response, status, headers, JSON.stringify(anonymousError(code, message)))
+    else {
+      const json = JSON.stringify(rejectionBody(rejection, message, modern))
+      sendJson(response, rejection.status, rejection.headers, json)
+    }
   }
 }
 
@@ -217,23 +250,9 @@ function searchOf(url: string | undefined, mark: number): string {
   return mark < 0 || url === undefined ? '' : url.slice(mark)
 }
 
-/**
- * Revision 2026-07-28 names method and tool in headers, too, and an upstream may go by those.
- *
- * @throws HttpRejection 400 if they say something else than the body, which is what the policy judges
- */
-function requireSameNames(headers: IncomingHttpHeaders, { messages, batch }: ReadableBody): void {
-  const { 'mcp-method': method, 'mcp-name': name } = headers
-  if (method === undefined && name === undefined) return
-  const [message] = messages
-  const body = !batch && isObject(message) ? message : {}
-  if (method !== undefined && method !== body.method) {
-    throw invalidRequest('the header Mcp-Method differs from the method in the body')
-  }
-  const params = isObject(body.params) ? body.params : {}
-  if (name !== undefined && name !== (params.name ?? params.uri)) {
-    throw invalidRequest('the header Mcp-Name differs from the name in the body')
-  }
+/** The body as JSON has it. */
+function parsedOf({ messages, batch }: ReadableBody): unknown {
+  return batch ? messages : messages[0]
 }
 
 function relayStream(

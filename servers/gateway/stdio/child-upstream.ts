@@ -7,7 +7,7 @@ import {
   type Result,
 } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Conversation, ServerMessage } from '../../../shared/mcp/conversation.js'
+import { type Conversation, isModernOnly, type ServerMessage } from '../../../shared/mcp/conversation.js'
 import {
   errorResponse,
   isNotification,
@@ -17,10 +17,12 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import { MetaKey } from '../../../shared/mcp/revisions.js'
 import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import { VERSION } from '../../../shared/util/version.js'
+import { isModern } from '../era.js'
 import type { CommandUpstream } from '../options.js'
 import { Child } from './child-process.js'
 import type { Link, RequestSink, Upstream } from './link.js'
@@ -95,9 +97,9 @@ export class ChildUpstream implements Upstream {
   }
 
   request(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
-    if (message.method === 'initialize') this.#initialize(link, message, sink)
-    // On a pipe the client is the child's own: it may have reasons to skip the greeting. A sessionless caller cannot greet.
-    else if (link.conversation.transport === 'stdio' || message.method === 'ping')
+    if (message.method === 'initialize' && !isModern(message, {})) this.#initialize(link, message, sink)
+    // A client on a pipe is the child's own client, and greets it or does not. The modern era has no greeting.
+    else if (link.conversation.transport === 'stdio' || message.method === 'ping' || isModern(message, {}))
       this.#send(link, message, sink)
     else void this.#greet().then(() => this.#send(link, message, sink))
   }
@@ -167,7 +169,7 @@ export class ChildUpstream implements Upstream {
       clientInfo: { name: 'mcp-understudy-gateway', version: VERSION },
     }
     await new Promise<void>(resolve => {
-      const sink = { answered: () => resolve(), preceded: () => undefined }
+      const sink = { answered: () => resolve(), preceded: () => undefined, dismissed: () => resolve() }
       this.#initialize(own, { jsonrpc: '2.0', id: 0, method: 'initialize', params }, sink)
     })
     this.notify({ jsonrpc: '2.0', method: 'notifications/initialized' })
@@ -214,7 +216,7 @@ export class ChildUpstream implements Upstream {
     if (asked === undefined) return
     this.#asked.delete(id)
     const { callerId, sink } = asked
-    if (isResponse(message)) sink.answered({ ...message, id: callerId }, null)
+    if (isResponse(message)) sink.answered(subscribedBy(callerId, { ...message, id: callerId }), null)
     else {
       const why = 'the upstream answered what is no JSON-RPC answer'
       sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
@@ -231,10 +233,30 @@ export class ChildUpstream implements Upstream {
     }
     const { requestId } = message.params ?? {}
     if (message.method === 'notifications/cancelled' && isRequestId(requestId)) {
-      this.#asking.get(requestId)?.conversation.notify(message)
+      const asking = this.#asking.get(requestId)
+      if (asking === undefined) this.#dismiss(requestId, message.params?.reason)
+      else asking.conversation.notify(message)
       return
     }
-    for (const { conversation } of this.#links) conversation.notify(message)
+    const subscription = message.params?._meta?.[MetaKey.subscription]
+    if (subscription === undefined) {
+      for (const { conversation } of this.#links) {
+        if (!isModernOnly(conversation)) conversation.notify(message)
+      }
+      return
+    }
+    const subscriber = typeof subscription === 'number' ? this.#asked.get(subscription) : undefined
+    if (subscriber === undefined) return
+    const _meta = { ...message.params?._meta, [MetaKey.subscription]: subscriber.callerId }
+    subscriber.sink.preceded({ ...message, params: { ...message.params, _meta } })
+  }
+
+  /** The child ends a subscription. */
+  #dismiss(id: RequestId, reason: unknown): void {
+    const asked = typeof id === 'number' ? this.#asked.get(id) : undefined
+    if (typeof id !== 'number' || asked?.method !== 'subscriptions/listen') return
+    this.#asked.delete(id)
+    asked.sink.dismissed(typeof reason === 'string' ? reason : 'the upstream has ended it')
   }
 
   /**
@@ -283,6 +305,13 @@ export class ChildUpstream implements Upstream {
   #write(message: object): void {
     this.#child?.write(JSON.stringify(message))
   }
+}
+
+/** An answer under the id that its subscriber knows the subscription by. Other answers stay as they are. */
+function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcResponse {
+  if (!('result' in message) || message.result._meta?.[MetaKey.subscription] === undefined) return message
+  const _meta = { ...message.result._meta, [MetaKey.subscription]: callerId }
+  return { ...message, result: { ...message.result, _meta } }
 }
 
 /** Without a session, an answer would come in a POST of its own, and nothing would tell whose it is. */

@@ -10,9 +10,13 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import { mirroredHeaders } from '../../../shared/mcp/mirrored-headers.js'
 import { defined } from '../../../shared/util/defined.js'
+import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
+import { isModern } from '../era.js'
 import type { Grant } from '../grants.js'
+import { written } from '../messages.js'
 import type { CallerHeaders } from '../proxy/forwarded-headers.js'
 import type { HttpUpstream, Sent, UpstreamAnswer } from '../proxy/http-upstream.js'
 import { readAnswer } from '../proxy/read-response.js'
@@ -40,7 +44,9 @@ export interface HttpLinkOptions {
  */
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
-  readonly #open = new Map<RequestId, Sent>()
+  readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
+  /** Input schemas of tools, from the lists that the client has had. They tell which arguments headers repeat. */
+  readonly #schemas = new Map<string, unknown>()
   /** Requests that wait for the greeting. */
   readonly #unsent = new Set<RequestId>()
   #session: string | undefined
@@ -56,6 +62,10 @@ class HttpLink implements Link {
   }
 
   request(message: JSONRPCRequest, sink: RequestSink): void {
+    if (isModern(message, {})) {
+      this.#ask(message, sink)
+      return
+    }
     if (message.method !== 'initialize') {
       this.#unsent.add(message.id)
       this.#afterFirst(() => {
@@ -80,9 +90,14 @@ class HttpLink implements Link {
   cancel(id: RequestId, reason: string): void {
     // The upstream need not hear of what it has not heard of.
     if (this.#unsent.delete(id)) return
-    const sent = this.#open.get(id)
+    const asked = this.#open.get(id)
     this.#open.delete(id)
-    if (sent === undefined) return
+    if (asked === undefined) return
+    const { sent, modern } = asked
+    if (modern) {
+      sent.abort()
+      return
+    }
     // A dropped connection is a cancellation to some servers, the notification to others; it must get there before the drop.
     this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
       sent.abort(),
@@ -112,7 +127,7 @@ class HttpLink implements Link {
     this.#closed = true
     this.#reopening?.cancel()
     this.#stream?.abort()
-    for (const sent of this.#open.values()) sent.abort()
+    for (const { sent } of this.#open.values()) sent.abort()
     if (this.#session === undefined) return
     const { upstream } = this.#options
     const nothing = { answer: ({ body }: UpstreamAnswer) => body.discard(), fail: () => undefined }
@@ -127,6 +142,7 @@ class HttpLink implements Link {
   #ask(message: JSONRPCRequest, sink: RequestSink): void {
     const { upstream, conversation } = this.#options
     const { id } = message
+    const modern = isModern(message, {})
     let status: number | null = null
     let over = false
     const lose = (why: string, code: number = RpcCode.transport) => {
@@ -136,7 +152,7 @@ class HttpLink implements Link {
       sink.answered(errorResponse(id, code, why), status, 'lost')
     }
     const sent = upstream.send(
-      { method: 'POST', ...this.#addressed(), body: JSON.stringify(message) },
+      { method: 'POST', ...this.#addressed(modern ? message : undefined), body: JSON.stringify(message) },
       {
         fail: lose,
         answer: answer => {
@@ -150,6 +166,7 @@ class HttpLink implements Link {
                 if (one.id !== id || over) return
                 over = true
                 this.#open.delete(id)
+                if (modern) this.#learn(one)
                 sink.answered(one, status)
               } else if (isRequest(one) || isNotification(one)) {
                 if (over) conversation.notify(one)
@@ -157,17 +174,29 @@ class HttpLink implements Link {
               }
             },
             ended: why => {
-              if (status === 404) this.#lost()
+              const sessionLost = status === 404 && !modern && !over
+              if (sessionLost) this.#lost()
               lose(
                 `the upstream ${why ?? 'ended its answer too soon'}`,
-                status === 404 ? RpcCode.sessionNotFound : undefined,
+                sessionLost ? RpcCode.sessionNotFound : undefined,
               )
             },
           })
         },
       },
     )
-    if (!over) this.#open.set(id, sent)
+    if (!over) this.#open.set(id, { sent, modern })
+  }
+
+  /** Keeps the schemas of a list of tools. */
+  #learn(answer: JsonRpcResponse): void {
+    const result = 'result' in answer ? answer.result : undefined
+    if (!isObject(result) || !Array.isArray(result.tools)) return
+    for (const tool of result.tools) {
+      if (!isObject(tool) || typeof tool.name !== 'string') continue
+      // A schema that is nested too deeply to be written is not looked into either.
+      if (written(tool.inputSchema) !== undefined) this.#schemas.set(tool.name, tool.inputSchema)
+    }
   }
 
   /** Sends what has no answer; `done` is called when it has arrived, or could not. */
@@ -226,15 +255,14 @@ class HttpLink implements Link {
     this.#stream?.abort()
   }
 
-  #addressed() {
+  /** @param modern the message, if it is of the modern era: its headers repeat it, and it is in no session */
+  #addressed(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options
-    return {
-      query,
-      headers: {
-        ...headers,
-        ...defined({ 'mcp-session-id': this.#session, 'mcp-protocol-version': this.#version }),
-      },
-    }
+    const own =
+      modern === undefined
+        ? defined({ 'mcp-session-id': this.#session, 'mcp-protocol-version': this.#version })
+        : mirroredHeaders(modern, this.#schemas.get(String(modern.params?.name)))
+    return { query, headers: { ...headers, ...own } }
   }
 }
 
@@ -257,7 +285,8 @@ export class HttpLinks implements Upstream {
 
   open(conversation: Conversation): Link {
     const { upstream, headers, grant, machine, log } = this.#options
-    const fixed = headers.for({ accept: 'application/json, text/event-stream' }, grant, undefined)
+    const accept = 'application/json, text/event-stream'
+    const fixed = headers.for({ accept }, grant, undefined, false)
     const query = headers.query('', upstream.query)
     return new HttpLink({ upstream, headers: fixed, query, machine, log, conversation })
   }
@@ -282,8 +311,13 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
     if (!read.ok) sink.ended(read.why)
     else if (status === 401 || status === 407)
       sink.ended(`did not take this gateway's credential (HTTP ${status})`)
-    else if (status >= 300) sink.ended(`answered HTTP ${status}${excerpt(read.text)}`)
-    else {
+    else if (status >= 300) {
+      // A modern error has an HTTP status of its own.
+      for (const message of parsed(read.text) ?? []) {
+        if (isObject(message) && isObject(message.error)) sink.message(message)
+      }
+      sink.ended(`answered HTTP ${status}${excerpt(read.text)}`)
+    } else {
       const messages = parsed(read.text)
       for (const message of messages ?? []) sink.message(message)
       // Nobody is told what came instead: a list that cannot be read may name what the policy hides.

@@ -8,6 +8,8 @@ export interface RequestSink {
   answered(response: JsonRpcResponse, status: number | null, lost?: 'lost'): void
   /** Something that precedes the answer. */
   preceded(message: ServerMessage): void
+  /** The upstream ends a subscription, as it does on a pipe: without an answer. */
+  dismissed(reason: string): void
 }
 
 /** One client's line to the upstream. Ids are those of the client, in both directions. */

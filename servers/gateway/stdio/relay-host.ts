@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { JournalEntry } from '../../../shared/journal/entry.js'
@@ -5,6 +6,7 @@ import { Journal } from '../../../shared/journal/journal.js'
 import type { CallerClues, Conversation, Reply } from '../../../shared/mcp/conversation.js'
 import type { Incoming, MessageHost } from '../../../shared/mcp/message-host.js'
 import {
+  type AnonymousError,
   anonymousError,
   errorResponse,
   expectsAnswer,
@@ -15,8 +17,13 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../../../shared/mcp/messages.js'
+import type { RequestFault } from '../../../shared/mcp/modern/request-fault.js'
+import { cancelledSubscription, endOfSubscription } from '../../../shared/mcp/modern/subscriptions.js'
+import { notedRevision } from '../../../shared/mcp/request-meta.js'
+import { ALL_REVISIONS } from '../../../shared/mcp/revisions.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate, JudgedCall, Settled } from '../enforcement.js'
+import { failureCode, isModern, postFault, revisionIn } from '../era.js'
 import type { Grant } from '../grants.js'
 import { callOf, repeatedKey, repeatedText, unsound, withoutHidden, written } from '../messages.js'
 import type { Link, Upstream } from './link.js'
@@ -41,6 +48,7 @@ interface Pending {
   readonly conversation: Conversation
   readonly reply: Reply
   readonly grant: Grant
+  readonly modern: boolean
   /** Let through by the policy. */
   call: JudgedCall | undefined
   /** Takes it back from where it is: the upstream, or whoever is to approve it. */
@@ -52,6 +60,8 @@ interface Pending {
  * other: a pipe on either side has no connection of its own for each request.
  */
 export class RelayHost implements MessageHost<Grant> {
+  /** Every revision: which of them the upstream serves is for the upstream to say. */
+  readonly revisions = ALL_REVISIONS
   readonly #options: RelayHostOptions
   readonly #pending = new Map<number, Pending>()
   readonly #links = new Map<Conversation, Link>()
@@ -106,17 +116,22 @@ export class RelayHost implements MessageHost<Grant> {
   noteEnd(): void {}
 
   receive(incoming: Incoming<Grant>): void {
-    const { message, raw, conversation, reply } = incoming
+    const { message, raw, conversation, reply, headers } = incoming
+    const modern = isModern(message, headers)
+    // Only HTTP has headers, and a status for a request that is refused.
+    const fault = conversation.transport === 'http' ? postFault([message], headers, modern) : undefined
     // It is written anew on its way.
     const wrong =
       this.#wrong(message, raw) ?? (written(message) === undefined ? 'it is nested too deeply' : undefined)
-    if (wrong !== undefined) {
+    if (fault !== undefined || wrong !== undefined) {
+      if (modern) reply.malformed?.()
+      const invalid = { code: RpcCode.invalidRequest, message: `invalid request: ${wrong}` }
       // A notification has no answer, not even this one.
-      if (expectsAnswer(message)) reply.answer(refusalOf(message, wrong))
-    } else if (isRequest(message)) this.#request(message, incoming)
+      if (expectsAnswer(message)) reply.answer(refusalOf(message, fault ?? invalid, modern))
+    } else if (isRequest(message)) this.#request(message, incoming, modern)
     else if (isNotification(message)) {
       if (message.method === 'notifications/cancelled') this.#cancelled(message.params, conversation)
-      else this.#notification(message, incoming)
+      else this.#notification(message, incoming, modern)
     } else if (isResponse(message)) this.#linkOf(conversation).respond(message)
     this.#letGo(conversation)
   }
@@ -125,7 +140,8 @@ export class RelayHost implements MessageHost<Grant> {
   close(why: string): void {
     for (const pending of [...this.#pending.values()]) {
       pending.takeBack(why)
-      this.#finish(pending, errorResponse(pending.callerId, RpcCode.transport, why))
+      if (pending.method === 'subscriptions/listen') this.#endSubscription(pending, why)
+      else this.#finish(pending, errorResponse(pending.callerId, failureCode(pending.modern), why))
       pending.call?.end('lost', null)
     }
     for (const link of this.#links.values()) link.close()
@@ -142,11 +158,17 @@ export class RelayHost implements MessageHost<Grant> {
     return unsound(message)
   }
 
-  #request(message: JSONRPCRequest, { caller: grant, conversation, reply }: Incoming<Grant>): void {
+  #request(
+    message: JSONRPCRequest,
+    { caller: grant, conversation, reply, headers }: Incoming<Grant>,
+    modern: boolean,
+  ): void {
     if (conversation.inflight.has(message.id)) {
-      reply.answer(refusalOf(message, `request id ${JSON.stringify(message.id)} is still in use`))
+      const why = `invalid request: request id ${JSON.stringify(message.id)} is still in use`
+      reply.answer(refusalOf(message, { code: RpcCode.invalidRequest, message: why }, modern))
       return
     }
+    if (modern) conversation.modern = true
     const id = ++this.#lastId
     const { id: callerId, method } = message
     const pending: Pending = {
@@ -156,6 +178,7 @@ export class RelayHost implements MessageHost<Grant> {
       conversation,
       reply,
       grant,
+      modern,
       call: undefined,
       takeBack: () => undefined,
     }
@@ -167,7 +190,9 @@ export class RelayHost implements MessageHost<Grant> {
       return
     }
     const { session } = conversation
-    const verdict = this.#options.gate.judge(call, { grant, session, requestId: callerId, patient: true })
+    const protocol = revisionOf(message, conversation, headers)
+    const asker = { grant, session, requestId: callerId, patient: true, modern, protocol }
+    const verdict = this.#options.gate.judge(call, asker)
     if (verdict.kind !== 'hold') {
       this.#carryOut(verdict, message, pending)
       return
@@ -182,7 +207,8 @@ export class RelayHost implements MessageHost<Grant> {
 
   #notification(
     message: Parameters<Link['notify']>[0],
-    { caller: grant, conversation }: Incoming<Grant>,
+    { caller: grant, conversation, headers }: Incoming<Grant>,
+    modern: boolean,
   ): void {
     const call = callOf(message)
     if (call === undefined) {
@@ -190,7 +216,9 @@ export class RelayHost implements MessageHost<Grant> {
       return
     }
     const { session } = conversation
-    const verdict = this.#options.gate.judge(call, { grant, session, requestId: null, patient: false })
+    const protocol = revisionOf(message, conversation, headers)
+    const asker = { grant, session, requestId: null, patient: false, modern, protocol }
+    const verdict = this.#options.gate.judge(call, asker)
     if (verdict.kind !== 'pass') return
     this.#linkOf(conversation).notify(message)
     verdict.call.end('unanswered', null)
@@ -215,21 +243,41 @@ export class RelayHost implements MessageHost<Grant> {
         if (!this.#pending.has(pending.id)) return
         if (lost === undefined) pending.call?.answered({ ...response }, status)
         else pending.call?.end('lost', status)
-        this.#finish(pending, response)
+        this.#finish(pending, lost === undefined ? response : ownFailure(response, pending.modern))
+      },
+      dismissed: reason => {
+        if (this.#pending.has(pending.id)) this.#endSubscription(pending, reason)
       },
     })
   }
 
-  #finish(pending: Pending, response: JsonRpcResponse): void {
-    const { conversation, reply, grant, method } = pending
+  /** Ends a subscription from this side, as the transport of its client has it. */
+  #endSubscription(pending: Pending, reason: string): void {
+    const { callerId, conversation, reply } = pending
     this.#drop(pending)
-    if (method === 'initialize' && 'result' in response) {
+    if (conversation.transport === 'http') {
+      const result = { resultType: 'complete', ...endOfSubscription(callerId) }
+      reply.answer({ jsonrpc: '2.0', id: callerId, result })
+      return
+    }
+    reply.notify(cancelledSubscription(callerId, reason))
+    reply.abandon()
+  }
+
+  #finish(pending: Pending, response: JsonRpcResponse): void {
+    const { conversation, reply, grant, method, modern } = pending
+    if (method === 'subscriptions/listen' && conversation.transport !== 'http' && 'result' in response) {
+      this.#endSubscription(pending, 'the upstream has ended it')
+      return
+    }
+    this.#drop(pending)
+    if (method === 'initialize' && !modern && 'result' in response) {
       conversation.version = String(response.result.protocolVersion)
       if (conversation.session !== null) this.#options.opened(conversation.session, grant)
     }
     if (written(response) === undefined) {
       const why = 'the upstream answered what is nested too deeply to be passed on'
-      reply.answer(errorResponse(pending.callerId, RpcCode.transport, why))
+      reply.answer(errorResponse(pending.callerId, failureCode(modern), why))
       return
     }
     const shown = withoutHidden(response, grant.engine)
@@ -275,9 +323,27 @@ export class RelayHost implements MessageHost<Grant> {
   }
 }
 
-function refusalOf(message: unknown, why: string) {
-  const text = `invalid request: ${why}`
-  return isObject(message) && isRequestId(message.id)
-    ? errorResponse(message.id, RpcCode.invalidRequest, text)
-    : anonymousError(RpcCode.invalidRequest, text)
+/** The error that refuses a message, under its id if that can be read. */
+function refusalOf(
+  message: unknown,
+  { code, message: why }: RequestFault,
+  modern: boolean,
+): JsonRpcResponse | AnonymousError {
+  if (isObject(message) && isRequestId(message.id)) return errorResponse(message.id, code, why)
+  return modern ? { jsonrpc: '2.0', error: { code, message: why } } : anonymousError(code, why)
+}
+
+/** The gateway's error for a lost answer, as the era of its request has it. */
+function ownFailure(response: JsonRpcResponse, modern: boolean): JsonRpcResponse {
+  if (!modern || !('error' in response)) return response
+  return { ...response, error: { ...response.error, code: failureCode(modern) } }
+}
+
+/** The revision of a message: its own, that of its session, or that of its header. */
+function revisionOf(
+  message: unknown,
+  { version }: Conversation,
+  headers: IncomingHttpHeaders,
+): string | null {
+  return revisionIn(message) ?? version ?? notedRevision(headers['mcp-protocol-version'])
 }

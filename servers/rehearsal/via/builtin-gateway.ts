@@ -3,8 +3,8 @@ import type { ServerName } from '../../../shared/util/known-tools.js'
 import { createGateway, type Gateway } from '../../gateway/index.js'
 import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import { ACCOUNT_TOKEN, handleOf } from '../stage/fixtures.js'
-import { Callers } from './caller.js'
-import type { OpenWay } from './gateway.js'
+import { Callers, REVISION } from './caller.js'
+import { furtherSessions, type OpenWay } from './gateway.js'
 import { HttpCaller } from './http-caller.js'
 
 /**
@@ -13,7 +13,7 @@ import { HttpCaller } from './http-caller.js'
  * @param policy what it enforces
  */
 export function builtin(policy: Policy): OpenWay {
-  return async (stage, names) => {
+  return async (stage, names, protocol = REVISION) => {
     // One engine for both servers: a limit over all tools counts them together.
     const engine = createEngine(policy, stage.clock)
     const grants = names.map(label => ({ label, token: tokenOf(label), policy: engine }))
@@ -33,7 +33,7 @@ export function builtin(policy: Policy): OpenWay {
     const callers = new Callers(async (server, as) => {
       const { url } = gateways.get(server) ?? (await open(server))
       const headers = { Authorization: `Bearer ${tokenOf(as)}`, 'X-Safebot-Handle': handleOf(as) }
-      return HttpCaller.open({ url, headers, machine: stage.machine, busy: () => stage.busy })
+      return HttpCaller.open({ url, headers, machine: stage.machine, protocol, busy: () => stage.busy })
     })
     return {
       name: 'the builtin gateway',
@@ -41,7 +41,7 @@ export function builtin(policy: Policy): OpenWay {
       grants: names.length,
       namesRules: true,
       caller: (server, as) => callers.get(server, as),
-      newSession: (server, as) => callers.another(server, as),
+      ...furtherSessions(callers, protocol),
       approve() {
         const pending = [...gateways.values()].flatMap(({ approvals }) =>
           approvals.list().flatMap(({ id, state }) => (state === 'pending' ? [{ approvals, id }] : [])),

@@ -1,19 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
+import { ALL_REVISIONS, MetaKey } from '../../../shared/mcp/revisions.js'
+import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { cut } from '../../../shared/util/shown.js'
 import { VERSION } from '../../../shared/util/version.js'
 
-/** The last revision of the protocol that has batches. */
+/** The revision that callers speak unless they are told another: the last one that has batches. */
 export const REVISION = '2025-03-26'
 
-export const INITIALIZE = {
-  protocolVersion: REVISION,
-  capabilities: {},
-  clientInfo: { name: 'understudy-rehearsal', version: VERSION },
-}
+const CLIENT = { name: 'understudy-rehearsal', version: VERSION }
 
 /** How long an answer may take, in milliseconds: no call of a rehearsal has to wait for anything. */
 export const PATIENCE_MS = 10_000
@@ -52,6 +50,34 @@ export interface Message {
   readonly method: string
   readonly params?: unknown
 }
+
+/** Whether a revision has neither `initialize` nor sessions: 2026-07-28 and later. */
+export function isModernRevision(protocol: string): boolean {
+  return ALL_REVISIONS.modern.includes(protocol)
+}
+
+/**
+ * A message as a revision of the protocol has it. Each modern one names its revision and its client.
+ *
+ * @param id undefined for a notification
+ */
+export function formatMessage(
+  { method, params }: Message,
+  protocol: string,
+  id?: number,
+): Record<string, unknown> {
+  const own = isObject(params) ? params : {}
+  const meta = isObject(own._meta) ? own._meta : {}
+  const modern = { ...own, _meta: { ...META, [MetaKey.version]: protocol, ...meta } }
+  return {
+    jsonrpc: '2.0',
+    ...defined({ id }),
+    method,
+    ...defined({ params: isModernRevision(protocol) ? modern : params }),
+  }
+}
+
+const META = { [MetaKey.capabilities]: {}, [MetaKey.client]: CLIENT }
 
 /** Calls through a gateway, and takes what comes as it comes: no client's checks stand between. */
 export interface Caller {
@@ -100,22 +126,26 @@ export class Callers {
 }
 
 /**
- * Opens a session. Without one, no row of a rehearsal could tell anything.
+ * Makes the first request of a caller: `initialize`, or `server/discover` of the modern era.
  *
  * @param gateway for the error
- * @throws Refusal `gateway_refused` if `initialize` is not answered with a result
+ * @param protocol the revision that the caller speaks
+ * @throws Refusal `gateway_refused` if the request is not answered with a result
  */
-export async function initialize(caller: Caller, gateway: string): Promise<void> {
-  const answer = await caller.ask('initialize', INITIALIZE).answer
+export async function greet(caller: Caller, gateway: string, protocol: string): Promise<void> {
+  const modern = isModernRevision(protocol)
+  const method = modern ? 'server/discover' : 'initialize'
+  const params = { protocolVersion: protocol, capabilities: {}, clientInfo: CLIENT }
+  const answer = await caller.ask(method, modern ? {} : params).answer
   if (answer.kind === 'response' && isObject(answer.message.result)) {
-    await caller.notify('notifications/initialized')
+    if (!modern) await caller.notify('notifications/initialized')
     return
   }
   const name = JSON.stringify(gateway)
   if (answer.kind === 'nothing') {
     throw new Refusal(
       'gateway_refused',
-      `the gateway ${name} did not answer initialize: ${answer.why}`,
+      `the gateway ${name} did not answer ${method}: ${answer.why}`,
       CHECK_URL,
     )
   }
@@ -125,14 +155,14 @@ export async function initialize(caller: Caller, gateway: string): Promise<void>
     const said = text.trim() === '' ? '' : `: ${cut(text.trim().replace(/\s+/g, ' '))}`
     const what = `HTTP ${status} and ${type}, which is no JSON-RPC answer${said}`
     const hint = status === 401 || status === 403 ? 'give a token that it knows with --bearer' : CHECK_URL
-    throw new Refusal('gateway_refused', `the gateway ${name} answered initialize with ${what}`, hint)
+    throw new Refusal('gateway_refused', `the gateway ${name} answered ${method} with ${what}`, hint)
   }
   const { error } = answer.message
   const said = isObject(error) ? `error ${String(error.code)}: ${cut(String(error.message))}` : 'no result'
   throw new Refusal(
     'gateway_refused',
-    `the gateway ${name} refused initialize with ${said}`,
-    `it has to speak MCP ${REVISION}, and its upstream has to be the one that this rehearsal starts`,
+    `the gateway ${name} refused ${method} with ${said}`,
+    `it has to speak MCP ${protocol}, and its upstream has to be the one that this rehearsal starts`,
   )
 }
 

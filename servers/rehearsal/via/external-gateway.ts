@@ -3,8 +3,8 @@ import { createServer } from 'node:net'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import type { ServerName } from '../../../shared/util/known-tools.js'
-import { Callers } from './caller.js'
-import { headersOf, type OpenWay } from './gateway.js'
+import { Callers, REVISION } from './caller.js'
+import { furtherSessions, headersOf, type OpenWay } from './gateway.js'
 import { GatewayProcess, type Placeholders } from './gateway-process.js'
 import { HttpCaller } from './http-caller.js'
 import { PipeCaller } from './pipe-caller.js'
@@ -107,7 +107,7 @@ export interface CommandOptions {
 
 /** A gateway started for each server that the rehearsal needs. */
 export function command({ template, policyFile, bearers = [], pipes = false }: CommandOptions): OpenWay {
-  return async (stage, names) => {
+  return async (stage, names, protocol = REVISION) => {
     const { machine } = stage
     const processes: GatewayProcess[] = []
     const placeholders = (server: ServerName, port?: number): Placeholders => ({
@@ -132,6 +132,7 @@ export function command({ template, policyFile, bearers = [], pipes = false }: C
         template,
         placeholders: placeholders(server),
         machine,
+        protocol,
         busy: () => stage.busy,
         onStart: process => processes.push(process),
       })
@@ -140,6 +141,7 @@ export function command({ template, policyFile, bearers = [], pipes = false }: C
         url: (await gatewayOf(server)).url,
         headers: headersOf(as, names, bearers),
         machine,
+        protocol,
         busy: () => stage.busy,
       })
     const callers = new Callers(pipes ? openPipe : openSession)
@@ -151,7 +153,7 @@ export function command({ template, policyFile, bearers = [], pipes = false }: C
       // A pipe has one end: all callers are one and the same.
       caller: (server, as) => callers.get(server, pipes ? '' : as),
       bridged: pipes,
-      ...(pipes ? {} : { newSession: (server: ServerName, as: string) => callers.another(server, as) }),
+      ...(pipes ? {} : furtherSessions(callers, protocol)),
       lastWords() {
         const gone = processes.find(({ ended }) => ended !== undefined) ?? processes.at(-1)
         return gone === undefined ? '' : sayings(gone)
@@ -188,7 +190,7 @@ async function freePort(): Promise<number> {
  * @param bearers what it knows its callers by
  */
 export function url(mcpUrl: string, bearers: readonly string[] = []): OpenWay {
-  return async (stage, names) => {
+  return async (stage, names, protocol = REVISION) => {
     if (stage.servers.length > 1) {
       throw new Refusal(
         'one_url',
@@ -201,6 +203,7 @@ export function url(mcpUrl: string, bearers: readonly string[] = []): OpenWay {
         url: mcpUrl,
         headers: headersOf(as, names, bearers),
         machine: stage.machine,
+        protocol,
         busy: () => stage.busy,
       }),
     )
@@ -210,7 +213,7 @@ export function url(mcpUrl: string, bearers: readonly string[] = []): OpenWay {
       grants: Math.max(1, bearers.length),
       namesRules: false,
       caller: (server, as) => callers.get(server, as),
-      newSession: (server, as) => callers.another(server, as),
+      ...furtherSessions(callers, protocol),
       close: () => callers.close(),
     }
   }

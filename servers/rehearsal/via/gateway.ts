@@ -1,7 +1,7 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import { handleOf } from '../stage/fixtures.js'
 import type { Stage } from '../stage/stage.js'
-import type { Caller } from './caller.js'
+import { type Caller, type Callers, isModernRevision } from './caller.js'
 
 /** Accounts of the stage: what callers show a gateway that passes their bearer on. */
 const ACCOUNT_TOKENS = ['understudy-paid-token', 'understudy-paid-token-2'] as const
@@ -23,7 +23,10 @@ export interface Way {
   readonly bridged?: boolean
   /** @throws Refusal if the gateway cannot be started, or opens no session */
   caller(server: ServerName, as: string): Promise<Caller>
-  /** Opens a further session of a caller. Undefined on pipes, where each would be a gateway of its own. @throws as `caller` */
+  /**
+   * Opens a further session of a caller. Undefined on pipes, where each would be a gateway of its own, and in the modern era,
+   * which has no sessions. @throws as `caller`
+   */
   newSession?(server: ServerName, as: string): Promise<Caller>
   /** The last output of a gateway that was started, for a report that ends early; empty if there is none. */
   lastWords?(): string
@@ -35,9 +38,16 @@ export interface Way {
 /**
  * Puts a gateway in front of the stage.
  *
- * @param names those who will call: each is a grant
+ * @param names the callers: each is a grant
+ * @param protocol the revision that callers speak. Default: {@link REVISION}
  */
-export type OpenWay = (stage: Stage, names: readonly string[]) => Promise<Way>
+export type OpenWay = (stage: Stage, names: readonly string[], protocol?: string) => Promise<Way>
+
+/** `newSession` of a way, where its callers have sessions. */
+export function furtherSessions(callers: Callers, protocol: string): Pick<Way, 'newSession'> {
+  if (isModernRevision(protocol)) return {}
+  return { newSession: (server, as) => callers.another(server, as) }
+}
 
 /**
  * The headers of a caller, for a gateway that is not ours.

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp } 
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
+import { mirroredHeaders } from '../../../shared/mcp/mirrored-headers.js'
 import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import { EventReader } from '../../gateway/proxy/sse-parser.js'
@@ -10,8 +11,10 @@ import {
   type Asked,
   type Caller,
   deadline,
-  initialize,
+  formatMessage,
+  greet,
   isAnswer,
+  isModernRevision,
   type Message,
   messagesOf,
   PATIENCE_MS,
@@ -27,6 +30,8 @@ export interface HttpCallerOptions {
   url: string
   headers: Record<string, string>
   machine: Clock
+  /** The revision that it speaks. Default: {@link REVISION}. */
+  protocol?: string
   /** Whether the upstream is at work. Default: it never is. */
   busy?: () => boolean
 }
@@ -44,11 +49,15 @@ interface Posted {
 export class HttpCaller implements Caller {
   readonly #options: HttpCallerOptions
   readonly #headers: Record<string, string>
+  readonly #protocol: string
   readonly #poster: Poster
+  /** Modern requests that are not answered yet. To cancel one is to drop its connection. */
+  readonly #cancels = new Map<unknown, AbortController>()
   #lastId = 0
 
   private constructor(options: HttpCallerOptions) {
     this.#options = options
+    this.#protocol = options.protocol ?? REVISION
     this.#poster = new Poster(options.url, options.machine)
     this.#headers = {
       'Content-Type': 'application/json',
@@ -57,11 +66,11 @@ export class HttpCaller implements Caller {
     }
   }
 
-  /** @throws Refusal `gateway_refused` if it opens no session */
+  /** @throws Refusal `gateway_refused` if it does not answer the first request */
   static async open(options: HttpCallerOptions): Promise<HttpCaller> {
     const caller = new HttpCaller(options)
     try {
-      await initialize(caller, options.url)
+      await greet(caller, options.url, caller.#protocol)
     } catch (error) {
       await caller.close()
       throw error
@@ -71,24 +80,24 @@ export class HttpCaller implements Caller {
 
   ask(method: string, params?: unknown): Asked {
     const id = ++this.#lastId
-    const answer = this.#post({ jsonrpc: '2.0', id, method, ...defined({ params }) })
+    const answer = this.#post(formatMessage({ method, params }, this.#protocol, id))
     return { id, answer: answer.then(posted => answerTo(id, posted)) }
   }
 
   askAll(requests: readonly Message[]): Asked[] {
-    const batch = requests.map(({ method, params }) => ({
-      jsonrpc: '2.0',
-      id: ++this.#lastId,
-      method,
-      ...defined({ params }),
-    }))
-    const answer = this.#post(batch)
-    const ids = batch.map(({ id }) => id)
+    const ids = requests.map(() => ++this.#lastId)
+    const answer = this.#post(requests.map((request, at) => formatMessage(request, this.#protocol, ids[at])))
     return ids.map(id => ({ id, answer: answer.then(posted => answerTo(id, posted, ids)) }))
   }
 
   async notify(method: string, params?: unknown): Promise<Answer> {
-    const { messages, answer } = await this.#post({ jsonrpc: '2.0', method, ...defined({ params }) })
+    const cancelled = method === 'notifications/cancelled' && isObject(params) ? params.requestId : undefined
+    const cancel = this.#cancels.get(cancelled)
+    if (cancel !== undefined) {
+      cancel.abort()
+      return { kind: 'nothing', why: 'a closed connection has no answer' }
+    }
+    const { messages, answer } = await this.#post(formatMessage({ method, params }, this.#protocol))
     const message = messages.find(isAnswer)
     return message === undefined ? answer : { kind: 'response', message, others: [] }
   }
@@ -109,25 +118,43 @@ export class HttpCaller implements Caller {
 
   async #post(body: unknown): Promise<Posted> {
     const { machine, busy } = this.#options
-    const { signal, over } = deadline(machine, PATIENCE_MS, busy)
+    const protocol = this.#protocol
+    const { signal: late, over } = deadline(machine, PATIENCE_MS, busy)
+    const modern = isModernRevision(protocol)
+    const headers = modern ? { ...this.#headers, ...headersOf(body, protocol) } : this.#headers
+    const cancel = new AbortController()
+    const signal = AbortSignal.any([late, cancel.signal])
+    const id = isObject(body) ? body.id : undefined
+    if (modern && id !== undefined) this.#cancels.set(id, cancel)
     try {
       const requests = (Array.isArray(body) ? body : [body]).filter(isRequest).length
-      const sent = await this.#poster.send('POST', this.#headers, JSON.stringify(body), signal, requests)
-      const { status, headers, text } = sent
-      const session = headers['mcp-session-id']?.toString()
-      if (session !== undefined) {
+      const sent = await this.#poster.send('POST', headers, JSON.stringify(body), signal, requests)
+      const { status, headers: answered, text } = sent
+      const session = answered['mcp-session-id']?.toString()
+      if (session !== undefined && !modern) {
         this.#headers['Mcp-Session-Id'] = session
-        this.#headers['MCP-Protocol-Version'] = REVISION
+        this.#headers['MCP-Protocol-Version'] = protocol
       }
-      const messages = isStream(headers) ? eventsOf(text) : messagesOf(text)
-      return { messages, answer: { kind: 'http', status, headers, text }, status, headers }
+      const messages = isStream(answered) ? eventsOf(text) : messagesOf(text)
+      return {
+        messages,
+        answer: { kind: 'http', status, headers: answered, text },
+        status,
+        headers: answered,
+      }
     } catch (error) {
-      const why = signal.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
+      const why = late.aborted ? `no answer in ${PATIENCE_MS / 1000} s` : fetchFailure(error)
       return { messages: [], answer: { kind: 'nothing', why } }
     } finally {
+      this.#cancels.delete(id)
       over()
     }
   }
+}
+
+/** The headers that a modern body has to have. */
+function headersOf(body: unknown, protocol: string): Record<string, string> {
+  return Array.isArray(body) ? { 'mcp-protocol-version': protocol } : mirroredHeaders(body)
 }
 
 /** How long the end of a session may take, in milliseconds. */

@@ -1,12 +1,12 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import {
   type Answer,
   type Asked,
   type Caller,
   deadline,
-  initialize,
+  formatMessage,
+  greet,
   isAnswer,
   type Message,
   messagesOf,
@@ -18,6 +18,8 @@ export interface PipeCallerOptions {
   template: readonly string[]
   placeholders: Placeholders
   machine: Clock
+  /** The revision that it speaks. */
+  protocol: string
   /** Whether the upstream is at work. */
   busy: () => boolean
   /** Told of the process as soon as it runs. */
@@ -34,25 +36,24 @@ const MAX_OTHERS = 1000
 export class PipeCaller implements Caller {
   readonly #machine: Clock
   readonly #busy: () => boolean
+  readonly #protocol: string
   readonly #waiting = new Map<unknown, (answer: Answer) => void>()
   #process: GatewayProcess | undefined
   #others: unknown[] = []
+  /** The ids of the last batch. */
+  #batch: readonly unknown[] = []
   #lastId = 0
 
-  private constructor(machine: Clock, busy: () => boolean) {
+  private constructor({ machine, busy, protocol }: PipeCallerOptions) {
     this.#machine = machine
     this.#busy = busy
+    this.#protocol = protocol
   }
 
   /** @throws Refusal `cannot_start`, or `gateway_refused` if it opens no session */
-  static async open({
-    template,
-    placeholders,
-    machine,
-    busy,
-    onStart,
-  }: PipeCallerOptions): Promise<PipeCaller> {
-    const caller = new PipeCaller(machine, busy)
+  static async open(options: PipeCallerOptions): Promise<PipeCaller> {
+    const { template, placeholders, machine, protocol, onStart } = options
+    const caller = new PipeCaller(options)
     caller.#process = await GatewayProcess.start({
       template,
       placeholders,
@@ -61,26 +62,27 @@ export class PipeCaller implements Caller {
       onEnd: () => caller.#end(),
     })
     onStart(caller.#process)
-    await initialize(caller, template.join(' '))
+    await greet(caller, template.join(' '), protocol)
     return caller
   }
 
   ask(method: string, params?: unknown): Asked {
     const id = ++this.#lastId
     const answer = this.#answerTo(id)
-    this.#write({ jsonrpc: '2.0', id, method, ...defined({ params }) })
+    this.#write(formatMessage({ method, params }, this.#protocol, id))
     return { id, answer }
   }
 
   askAll(requests: readonly Message[]): Asked[] {
-    const batch = requests.map(request => ({ jsonrpc: '2.0', id: ++this.#lastId, ...request }))
-    const asked = batch.map(({ id }) => ({ id, answer: this.#answerTo(id) }))
-    this.#write(batch)
+    const ids = requests.map(() => ++this.#lastId)
+    this.#batch = ids
+    const asked = ids.map(id => ({ id, answer: this.#answerTo(id) }))
+    this.#write(requests.map((request, at) => formatMessage(request, this.#protocol, ids[at])))
     return asked
   }
 
   async notify(method: string, params?: unknown): Promise<Answer> {
-    this.#write({ jsonrpc: '2.0', method, ...defined({ params }) })
+    this.#write(formatMessage({ method, params }, this.#protocol))
     return { kind: 'nothing', why: 'a notification has no answer' }
   }
 
@@ -121,11 +123,15 @@ export class PipeCaller implements Caller {
       waiting({ kind: 'response', message, others })
       return
     }
-    // Under an id that nobody waits for: the oldest request has it unless its own answer comes. The judge says so.
-    const oldest = [...this.#waiting.values()][0]
-    this.#machine.wakeAt(this.#machine.now() + OWN_ANSWER_MS, () =>
-      oldest?.({ kind: 'response', message, others: [] }),
-    )
+    // Under an id that no request has: the oldest request gets it unless its own answer comes. The judge says so. An error
+    // without an id may refuse a whole batch.
+    const anonymous = message.id === undefined || message.id === null
+    const batch = anonymous ? this.#batch.filter(id => this.#waiting.has(id)) : []
+    const ids = batch.length > 0 ? batch : [...this.#waiting.keys()].slice(0, 1)
+    const receivers = ids.flatMap(id => this.#waiting.get(id) ?? [])
+    this.#machine.wakeAt(this.#machine.now() + OWN_ANSWER_MS, () => {
+      for (const receive of receivers) receive({ kind: 'response', message, others: [] })
+    })
   }
 
   #end(): void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { JSONRPCErrorResponse, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../clock/clock.js'
 import { Refusal } from '../../errors.js'
 import type { HttpHandler } from '../../http/listener.js'
@@ -14,14 +14,7 @@ import { isObject } from '../../util/is-object.js'
 import type { Log } from '../../util/log.js'
 import type { Call, Conversation, Reply } from '../conversation.js'
 import type { MessageHost } from '../message-host.js'
-import {
-  anonymousError,
-  expectsAnswer,
-  isNotification,
-  isRequest,
-  isRequestId,
-  RpcCode,
-} from '../messages.js'
+import { expectsAnswer, isNotification, isRequest, RpcCode } from '../messages.js'
 import { LEGACY_REVISIONS, type Revisions } from '../revisions.js'
 import { PostReply } from './post-reply.js'
 import {
@@ -33,8 +26,10 @@ import {
   invalidRequest,
   isInitialize,
   methodNotAllowed,
+  modernBatch,
   notAcceptable,
   parseError,
+  rejectionBody,
   requireBatchAllowed,
   requireJson,
   requireLoneInitialize,
@@ -159,8 +154,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     const batch = Array.isArray(body)
     const messages: unknown[] = batch ? body : [body]
     if (modern) {
-      if (batch)
-        throw invalidRequest('the body is a list: this protocol revision has one message in each POST')
+      if (batch) throw modernBatch()
       if (isListen(body) && !accepts.sse) throw notAcceptable('text/event-stream')
       return { messages, modern, batch, session: undefined, accepts }
     }
@@ -315,10 +309,8 @@ export class McpEndpoint<Caller> implements HttpHandler {
     const { request, response, body: message } = exchange
     const entry = this.#note(exchange)
     const rejection = error instanceof HttpRejection ? error : this.#internalError(error)
-    const answer = this.#revisions.isModern(message, request.headers)
-      ? modernRejection(rejection, message)
-      : anonymousError(rejection.code, rejection.message)
-    const body = JSON.stringify(answer)
+    const modern = this.#revisions.isModern(message, request.headers)
+    const body = JSON.stringify(rejectionBody(rejection, message, modern))
     this.#host.noteEnd(entry, 'protocol_error', Buffer.byteLength(body))
     response.writeHead(rejection.status, { 'Content-Type': 'application/json', ...rejection.headers })
     response.end(body)
@@ -352,14 +344,6 @@ function parse(raw: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** The refusal as the modern era writes it: under the id of the request, and with no code of the SDK's own. */
-function modernRejection({ code, message }: HttpRejection, body: unknown): JSONRPCErrorResponse {
-  const error = { code: code === RpcCode.transport ? RpcCode.invalidRequest : code, message }
-  return isObject(body) && isRequestId(body.id)
-    ? { jsonrpc: '2.0', id: body.id, error }
-    : { jsonrpc: '2.0', error }
 }
 
 function isListen(message: unknown): boolean {

@@ -1,5 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { batchRefusal, isRequest, RpcCode, versionRefusal } from '../messages.js'
+import type { JSONRPCErrorResponse } from '@modelcontextprotocol/sdk/types.js'
+import { isObject } from '../../util/is-object.js'
+import {
+  type AnonymousError,
+  anonymousError,
+  batchRefusal,
+  isRequest,
+  isRequestId,
+  RpcCode,
+  versionRefusal,
+} from '../messages.js'
 import { LEGACY_REVISIONS, type Revisions } from '../revisions.js'
 import type { HttpSession } from './sessions.js'
 
@@ -19,6 +29,24 @@ export class HttpRejection extends Error {
   ) {
     super(message)
   }
+}
+
+/**
+ * The JSON body of a refusal, as the era of the request writes it. A modern one has the id of the request, and no code of
+ * the SDK's own.
+ *
+ * @param body of the request, parsed; undefined if it could not be read
+ */
+export function rejectionBody(
+  { code, message }: HttpRejection,
+  body: unknown,
+  modern: boolean,
+): JSONRPCErrorResponse | AnonymousError {
+  if (!modern) return anonymousError(code, message)
+  const error = { code: code === RpcCode.transport ? RpcCode.invalidRequest : code, message }
+  return isObject(body) && isRequestId(body.id)
+    ? { jsonrpc: '2.0', id: body.id, error }
+    : { jsonrpc: '2.0', error }
 }
 
 export function methodNotAllowed(method: string | undefined, { legacy } = LEGACY_REVISIONS): HttpRejection {
@@ -42,6 +70,11 @@ export function bodyTooLarge(message: string): HttpRejection {
 
 export function invalidRequest(message: string): HttpRejection {
   return new HttpRejection(400, RpcCode.invalidRequest, message)
+}
+
+/** The refusal of a list of messages in the modern era. */
+export function modernBatch(): HttpRejection {
+  return invalidRequest('the body is a list: this protocol revision has one message in each POST')
 }
 
 export function notAcceptable(needed: string): HttpRejection {

@@ -13,11 +13,12 @@ import {
   type JsonRpcResponse,
   RpcCode,
 } from '../messages.js'
-import { type Mismatch, mismatches, VERSION_HEADER, versionMismatch } from '../mirrored-headers.js'
+import { type Mismatch, mismatches, versionMismatch } from '../mirrored-headers.js'
 import type { Arrived, Examined, HostCore, ProtocolLayer, RequestHandler } from '../protocol-layer.js'
-import { metaFault, metaOf, notedRevision, readClient, versionFault } from '../request-meta.js'
+import { metaOf, notedRevision, readClient, versionFault } from '../request-meta.js'
 import { MetaKey, type Revisions } from '../revisions.js'
 import { inputRefusal } from './input-required.js'
+import { isRequestLike, requestFault } from './request-fault.js'
 import { Subscriptions } from './subscriptions.js'
 
 /** The description that a server gives of itself, and the handlers of its modern requests. */
@@ -48,8 +49,6 @@ const CACHEABLE = new Set([
 
 /** A list may change at any time, and may be one caller's own. */
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
-
-const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
 
 /** Revision 2026-07-28: no handshake and no sessions. Each request says its version, and HTTP headers repeat parts of it. */
 export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
@@ -184,22 +183,12 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
     if (!isRequestLike(message)) return modernError(id, NOT_A_REQUEST)
     const { method, params } = message
-    const invalid = (why: string) => modernError(id, { code: RpcCode.invalidParams, message: why })
-    const wrongVersion = versionFault(params)
-    if (wrongVersion !== undefined) {
-      if (method === 'initialize' && isObject(params)) return this.#unsupported(id, params.protocolVersion)
-      return invalid(wrongVersion)
+    if (method === 'initialize' && isObject(params) && versionFault(params) !== undefined) {
+      return this.#unsupported(id, params.protocolVersion)
     }
-    const [first] = mismatched
-    const headerFault = (why: string) => modernError(id, { code: RpcCode.headerMismatch, message: why })
-    if (first?.header === VERSION_HEADER) return headerFault(first.why)
-    const version = meta?.[MetaKey.version]
-    if (typeof version !== 'string' || !this.#revisions.modern.includes(version)) {
-      return this.#unsupported(id, version)
-    }
-    const wrongMeta = metaFault(meta ?? {})
-    if (wrongMeta !== undefined) return invalid(wrongMeta)
-    if (first !== undefined) return headerFault(first.why)
+    const fault = requestFault(message, mismatched, this.#revisions.modern)
+    if (fault === 'unsupported') return this.#unsupported(id, meta?.[MetaKey.version])
+    if (fault !== undefined) return modernError(id, fault)
     if (this.#handlerOf(method) !== undefined) return undefined
     return modernError(id, { code: RpcCode.methodNotFound, message: `Method not found: ${method}` })
   }
@@ -226,21 +215,4 @@ const NOT_A_REQUEST = {
 /** An error whose id is left out where it could not be read: the modern era has no null id. */
 function modernError(id: RequestId | undefined, error: JSONRPCErrorResponse['error']): JSONRPCErrorResponse {
   return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
-}
-
-/** A request, as far as JSON-RPC goes: what its params have to be is not looked at. */
-interface RequestLike {
-  id: RequestId
-  method: string
-  params?: unknown
-}
-
-function isRequestLike(message: unknown): message is RequestLike {
-  return (
-    isObject(message) &&
-    message.jsonrpc === '2.0' &&
-    typeof message.method === 'string' &&
-    isRequestId(message.id) &&
-    Object.keys(message).every(key => REQUEST_KEYS.includes(key))
-  )
 }

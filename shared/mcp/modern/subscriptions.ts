@@ -1,4 +1,11 @@
-import { ErrorCode, type JSONRPCRequest, McpError, type Result } from '@modelcontextprotocol/sdk/types.js'
+import {
+  ErrorCode,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  McpError,
+  type RequestId,
+  type Result,
+} from '@modelcontextprotocol/sdk/types.js'
 import { isObject } from '../../util/is-object.js'
 import type { Call } from '../conversation.js'
 import { MetaKey } from '../revisions.js'
@@ -75,10 +82,9 @@ export class Subscriptions<Caller> {
    */
   close(dismiss: (call: Call<Caller>) => void): void {
     for (const { call, end } of [...this.#open.values()]) {
-      if (call.conversation.transport === 'http') end({ _meta: { [MetaKey.subscription]: call.callerId } })
+      if (call.conversation.transport === 'http') end(endOfSubscription(call.callerId))
       else {
-        const params = { requestId: call.callerId, reason: 'the server is shutting down' }
-        call.reply.notify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+        call.reply.notify(cancelledSubscription(call.callerId, 'the server is shutting down'))
         dismiss(call)
       }
     }
@@ -88,6 +94,16 @@ export class Subscriptions<Caller> {
     const offered = this.#capabilities[capability]
     return isObject(offered) && offered.listChanged === true
   }
+}
+
+/** The result that ends a subscription over HTTP. @param id of its request */
+export function endOfSubscription(id: RequestId): Result {
+  return { _meta: { [MetaKey.subscription]: id } }
+}
+
+/** The notification that ends a subscription on a pipe. @param id of its request */
+export function cancelledSubscription(id: RequestId, reason: string): JSONRPCNotification {
+  return { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }
 }
 
 function send<Caller>({ reply, callerId }: Call<Caller>, method: string, params: object = {}): void {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { VERSION } from '../../../shared/util/version.js'
 import { startControlled } from '../../support/clients/control.js'
-import { send } from '../../support/clients/raw-http.js'
+import { modernCall, modernRpc, sendModern } from '../../support/clients/modern.js'
+import { rpc, send } from '../../support/clients/raw-http.js'
 import { PATIENT } from '../../support/run/run-options.js'
 import { call, ok } from '../../support/servers/understudy.js'
 
@@ -94,6 +95,27 @@ describe('/metrics', () => {
     )
     expect(metrics).toMatch(/_bucket{server="instanode",tool="list_resources",le="\+Inf"} 3\n/)
     expect(metrics).toContain('understudy_journal_entries 0\n')
+  })
+
+  it('counts requests by revision, and takes no name of one from a caller', async () => {
+    const { control, u } = await startControlled()
+    const url = u.safebot.mcpUrl
+    await sendModern(url, modernCall('create_room'))
+    await sendModern(url, modernRpc('tools/list'), { 'Mcp-Method': 'ping' })
+    for (const protocolVersion of ['1900-01-01', 'made up "']) {
+      await sendModern(url, modernRpc('tools/list', {}, 1, { protocolVersion }))
+    }
+    await send(url, { body: rpc('ping'), headers: { 'MCP-Protocol-Version': '2025-06-18' } })
+    await send(url, { body: rpc('ping') })
+    const metrics = await control.metrics()
+    const lines = metrics.split('\n').filter(line => line.startsWith('understudy_requests_total'))
+    expect(lines).toEqual([
+      'understudy_requests_total{server="safebot",protocol="2026-07-28",outcome="ok"} 1',
+      'understudy_requests_total{server="safebot",protocol="2026-07-28",outcome="protocol_error"} 1',
+      'understudy_requests_total{server="safebot",protocol="other",outcome="protocol_error"} 2',
+      'understudy_requests_total{server="safebot",protocol="2025-06-18",outcome="ok"} 1',
+      'understudy_requests_total{server="safebot",protocol="",outcome="ok"} 1',
+    ])
   })
 
   it('reads off what there is', async () => {

@@ -39,7 +39,7 @@ export async function temporaryFile(name: string, text: string): Promise<string>
 
 /** No gateway at all. */
 export function straightTo(server: 'instanode' | 'safebot'): OpenWay {
-  return (stage, names) => url(stage.upstream(server))(stage, names)
+  return (stage, names, protocol) => url(stage.upstream(server))(stage, names, protocol)
 }
 
 /** What is wrong, as `step: why`. */

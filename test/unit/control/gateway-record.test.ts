@@ -3,7 +3,15 @@ import { GatewayRecord } from '../../../servers/control/gateway-record.js'
 import type { AuditEntry } from '../../../shared/schemas/audit.js'
 
 const ENTRY: AuditEntry = {
-  ...{ seq: 1, at: '2026-01-01T00:00:00.000Z', grant: 'default', session: null, requestId: 1, tool: 'x' },
+  ...{
+    seq: 1,
+    at: '2026-01-01T00:00:00.000Z',
+    grant: 'default',
+    session: null,
+    protocol: null,
+    requestId: 1,
+    tool: 'x',
+  },
   ...{ argumentKeys: [], argsHash: null, outcome: 'denied', rule: 'r', message: 'm', approval: null },
   upstream: null,
 }

@@ -8,6 +8,7 @@ const judged = (seq: number): GatewayEntry => ({
     at: '2026-01-01T00:00:00.000Z',
     grant: 'default',
     session: null,
+    protocol: null,
     requestId: 1,
     server: 'safebot',
   },

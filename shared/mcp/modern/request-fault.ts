@@ -1,0 +1,61 @@
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
+import { isObject } from '../../util/is-object.js'
+import { isRequestId, RpcCode } from '../messages.js'
+import { type Mismatch, VERSION_HEADER } from '../mirrored-headers.js'
+import { metaFault, metaOf, versionFault } from '../request-meta.js'
+import { MetaKey } from '../revisions.js'
+
+/** A request, as far as JSON-RPC goes. Its params may be anything. */
+export interface RequestLike {
+  id: RequestId
+  method: string
+  params?: unknown
+}
+
+/** Code and message of the error that refuses a request. */
+export interface RequestFault {
+  code: number
+  message: string
+}
+
+const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
+
+export function isRequestLike(message: unknown): message is RequestLike {
+  return (
+    isObject(message) &&
+    message.jsonrpc === '2.0' &&
+    typeof message.method === 'string' &&
+    isRequestId(message.id) &&
+    Object.keys(message).every(key => REQUEST_KEYS.includes(key))
+  )
+}
+
+/**
+ * The first rule of the modern era that a request breaks, whatever its method is.
+ *
+ * @param mismatched its headers that differ from its body, `MCP-Protocol-Version` first
+ * @param revisions the modern revisions that are served
+ * @returns `unsupported` if its version is none of them; undefined if it breaks no rule
+ */
+export function requestFault(
+  { params }: RequestLike,
+  mismatched: readonly Mismatch[],
+  revisions: readonly string[],
+): RequestFault | 'unsupported' | undefined {
+  const invalid = (message: string) => ({ code: RpcCode.invalidParams, message })
+  const wrongVersion = versionFault(params)
+  if (wrongVersion !== undefined) return invalid(wrongVersion)
+  const [first] = mismatched
+  if (first?.header === VERSION_HEADER) return headerFault(first)
+  const meta = metaOf({ params }) ?? {}
+  const version = meta[MetaKey.version]
+  if (typeof version !== 'string' || !revisions.includes(version)) return 'unsupported'
+  const wrongMeta = metaFault(meta)
+  if (wrongMeta !== undefined) return invalid(wrongMeta)
+  return first === undefined ? undefined : headerFault(first)
+}
+
+/** The error that refuses a header. */
+export function headerFault({ why }: Mismatch): RequestFault {
+  return { code: RpcCode.headerMismatch, message: why }
+}
