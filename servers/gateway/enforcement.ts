@@ -12,11 +12,11 @@ import type { Grant } from './grants.js'
 import { type Denial, denialResult, type ToolCall } from './messages.js'
 import type { Decision, Settlement } from './policy/model.js'
 
-/** What an audit shows of names that a caller is free to make up. */
+/** How many names of arguments an audit entry has, and how many characters of each: callers make them up. */
 const SHOWN_KEYS = 50
 const SHOWN_CHARS = 200
 
-/** Who calls, and which of its requests it is. */
+/** The caller, and its request. */
 export interface Asker {
   readonly grant: Grant
   readonly session: string | null
@@ -30,11 +30,11 @@ export interface Asker {
   readonly protocol: string | null
 }
 
-/** What becomes of a call. */
+/** The decision on a call. */
 export type Verdict =
   | { kind: 'pass'; call: JudgedCall }
   | { kind: 'deny'; result: CallToolResult }
-  /** Somebody is asked; `withdraw` takes the call back, since its caller has. */
+  /** The call waits for an approval. `withdraw` takes it back when its caller has gone. */
   | { kind: 'hold'; decided: Promise<Settled>; withdraw(): void }
 
 export type Settled = Exclude<Verdict, { kind: 'hold' }>
@@ -63,7 +63,7 @@ interface GateOptions {
   log: Log
 }
 
-/** Where every call is held to its policy. What cannot be judged does not pass. */
+/** Judges every call by its policy. A call that cannot be judged does not pass. */
 export class Gate {
   readonly #options: GateOptions
 
@@ -192,7 +192,7 @@ function hashOrNull(args: unknown): string | null {
   }
 }
 
-/** What is known of a call when it is judged. */
+/** The members of an audit entry that are known when a call is judged. */
 type CallFacts = Pick<
   AuditEntry,
   'at' | 'grant' | 'session' | 'protocol' | 'requestId' | 'tool' | 'argumentKeys' | 'argsHash'

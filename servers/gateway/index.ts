@@ -16,7 +16,7 @@ import { Gate } from './enforcement.js'
 import { type Grants, openGrants } from './grants.js'
 import type { GatewayOptions } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
-import { type Behind, openUpstream } from './upstream.js'
+import { openUpstream, type UpstreamRoutes } from './upstream.js'
 
 export type { Approval, ApprovalDecision, ApprovalState } from '../../shared/schemas/approval.js'
 export type {
@@ -40,17 +40,17 @@ export interface PipeOptions {
   onEnd(): void
 }
 
-/** What a gateway needs all its life. */
+/** The parts of a gateway. */
 interface Parts {
   readonly audit: Audit
   readonly approvals: Approvals
   readonly grants: Grants
-  readonly behind: Behind
+  readonly routes: UpstreamRoutes
   readonly own: readonly Clock[]
   readonly holdMs: number
 }
 
-/** What a gateway goes by that changes with the calls it judges: rate windows and approvals, as plain data. */
+/** The state of a gateway as plain data: rate windows and approvals. */
 export interface GatewaySnapshot {
   readonly engines: readonly unknown[]
   readonly approvals: ApprovalsSnapshot
@@ -58,9 +58,9 @@ export interface GatewaySnapshot {
 
 /** A policy in front of an MCP server: agents connect here, and what the policy denies never gets there. */
 export class Gateway {
-  /** What was let through, and what was not. */
+  /** The calls that the gateway has judged. */
   readonly audit: Audit
-  /** The calls that wait for somebody's approval. */
+  /** The calls that wait for an approval. */
   readonly approvals: Approvals
   /** Resolves, with its exit code, when the program behind it has ended by itself; never for an upstream with a URL. */
   readonly ended: Promise<number>
@@ -75,7 +75,7 @@ export class Gateway {
     this.#parts = parts
     this.audit = parts.audit
     this.approvals = parts.approvals
-    this.ended = parts.behind.ended
+    this.ended = parts.routes.ended
     this.#beginning = this.snapshot()
   }
 
@@ -98,10 +98,10 @@ export class Gateway {
     const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
     const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })
-    const behind = await openUpstream(options, { gate, grants, clock, machine, ids, log })
-    const gateway = new Gateway({ audit, approvals, grants, behind, own: [machine], holdMs: approvalHoldMs })
+    const routes = await openUpstream(options, { gate, grants, clock, machine, ids, log })
+    const gateway = new Gateway({ audit, approvals, grants, routes, own: [machine], holdMs: approvalHoldMs })
     try {
-      if (options.http !== false) gateway.#listener = await listen(options, behind.face)
+      if (options.http !== false) gateway.#listener = await listen(options, routes.handler)
       const { host, allowedHosts, approvalPort } = options
       if (approvalPort !== undefined) {
         const listen = {
@@ -117,13 +117,13 @@ export class Gateway {
     return gateway
   }
 
-  /** Where agents connect over HTTP. @throws Refusal `no_http` if the gateway was told not to listen */
+  /** The URL for agents over HTTP. @throws Refusal `no_http` if the gateway was told not to listen */
   get url(): string {
     if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
     throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
   }
 
-  /** Where approvals are decided over HTTP; undefined without `approvalPort`. */
+  /** The URL on which approvals are decided over HTTP; undefined without `approvalPort`. */
   get approvalsUrl(): string | undefined {
     return this.#decisions === undefined ? undefined : `${this.#decisions.url}/approvals`
   }
@@ -134,10 +134,10 @@ export class Gateway {
    * @throws Refusal `bad_grant` if it is not said which grant the client is, and that has to be
    */
   serveStdio({ input, output, grant: label, onEnd }: PipeOptions): { flush(): Promise<void> } {
-    const { grants, behind } = this.#parts
+    const { grants, routes } = this.#parts
     const grant = grants.labelled(label)
     const conversation = new StdioConversation({
-      host: behind.pipeHost(grant),
+      host: routes.pipeHost(grant),
       caller: grant,
       input,
       output,
@@ -147,7 +147,7 @@ export class Gateway {
     return conversation
   }
 
-  /** What it is, for a control plane. @throws Refusal `no_http` if the gateway was told not to listen */
+  /** Its description for a control plane. @throws Refusal `no_http` if the gateway was told not to listen */
   get view(): Omit<GatewayView, 'name' | 'server'> {
     const { grants, holdMs } = this.#parts
     const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
@@ -159,13 +159,13 @@ export class Gateway {
     }
   }
 
-  /** Where rate windows and approvals stand. Calls that are held go on waiting. */
+  /** The present rate windows and approvals. Held calls go on waiting. */
   snapshot(): GatewaySnapshot {
     const { approvals } = this.#parts
     return { engines: this.#engines().map(engine => engine.snapshot()), approvals: approvals.snapshot() }
   }
 
-  /** Puts rate windows and approvals back. Held calls are denied: they wait for something of a state that is over. */
+  /** Puts rate windows and approvals back. Held calls are denied, because their state is over. */
   restore({ engines, approvals }: GatewaySnapshot): void {
     for (const [at, engine] of this.#engines().entries()) engine.restore(engines[at])
     this.approvals.restore(approvals)
@@ -184,15 +184,15 @@ export class Gateway {
   }
 
   async #close(): Promise<void> {
-    const { behind, approvals, audit, own } = this.#parts
+    const { routes, approvals, audit, own } = this.#parts
     approvals.close()
-    behind.letGo()
-    // What was held is answered on the microtask queue.
+    routes.failPending()
+    // Held calls are answered on the microtask queue.
     await new Promise(resolve => setImmediate(resolve))
     for (const pipe of this.#pipes) await pipe.flush()
     await this.#listener?.close()
     await this.#decisions?.close()
-    await behind.close()
+    await routes.close()
     await audit.close()
     for (const clock of own) clock.close()
   }

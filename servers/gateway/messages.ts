@@ -19,10 +19,7 @@ const KEYS = {
   response: ['jsonrpc', 'id', 'result', 'error'],
 }
 
-/**
- * What the parameters of a call are known to have; one that differs in case alone is another for some
- * readers, the same for others.
- */
+/** Known members of the parameters of a call. Readers differ on whether a key in another case is the same key. */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']
 
 /** Tokens of jsonc-parser. Its own `const enum` cannot be imported into a module that is compiled by itself. */
@@ -47,7 +44,7 @@ const TOKEN = {
  * @param value what `json` was parsed to
  */
 export function repeatedKey(json: string, value: unknown): string | undefined {
-  if (written(value) === json) return undefined
+  if (formatJson(value) === json) return undefined
   const scanner = createScanner(json, true)
   /** The keys of every object that is open. An array has undefined. */
   const open: (Set<string> | undefined)[] = []
@@ -104,8 +101,10 @@ export interface ToolCall {
 }
 
 /**
- * Why a message is not let on: every reader has to make the same of it as this gateway does, or the policy
- * has judged another message than the one the upstream acts on. Undefined if it is sound.
+ * Why a message does not pass; undefined if it does.
+ *
+ * Every reader has to understand a message as this gateway does. Otherwise the upstream acts on another call than the one that
+ * the policy has judged.
  */
 export function unsound(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
@@ -130,7 +129,7 @@ function unsoundCall(params: unknown): string | undefined {
     return `tools/call names no tool: params.name is ${shown(name)}, a text is wanted`
   }
   for (const key in params) {
-    const meant = CALL_KEYS.find(known => known !== key && known === key.toLowerCase())
+    const meant = CALL_KEYS.find(known => known !== key && known.toLowerCase() === key.toLowerCase())
     if (meant !== undefined) return `params.${key} of tools/call differs from params.${meant} in case alone`
   }
   return undefined
@@ -145,7 +144,7 @@ function hasOnly(message: object, keys: readonly string[]): boolean {
  * A message as JSON; undefined if it is nested so deeply (thousands of levels) that it could be read but
  * cannot be written.
  */
-export function written(message: unknown): string | undefined {
+export function formatJson(message: unknown): string | undefined {
   try {
     return JSON.stringify(message)
   } catch (error) {
@@ -154,7 +153,7 @@ export function written(message: unknown): string | undefined {
   }
 }
 
-/** How long, and for whom, a filtered list may be cached: each grant may have a list of its own. */
+/** Members of a list that must not be cached. Each grant may have a list of its own. */
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
 /**
@@ -189,10 +188,7 @@ export interface Denial {
   modern: boolean
 }
 
-/**
- * What the caller of a denied call gets: a tool error, which its model reads, and not a JSON-RPC error,
- * which may end a client.
- */
+/** The result of a denied call. It is a tool error, which a model reads. A JSON-RPC error may end a client. */
 export function denialResult({
   tool,
   message,

@@ -20,17 +20,17 @@ import { RelayHost } from './stdio/relay-host.js'
 import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
 
 /** An upstream, and the ways to it: for clients over HTTP, and for a client on a pipe. */
-export interface Behind {
-  readonly face: HttpHandler
+export interface UpstreamRoutes {
+  readonly handler: HttpHandler
   readonly ended: Promise<number>
   pipeHost(grant: Grant): MessageHost<Grant>
   /** Answers what is open. */
-  letGo(): void
+  failPending(): void
   close(): Promise<void>
 }
 
-/** What a way to the upstream needs of the gateway. */
-interface Surroundings {
+/** The parts of the gateway that an upstream needs. */
+interface UpstreamDeps {
   gate: Gate
   grants: Grants
   clock: Clock
@@ -40,34 +40,34 @@ interface Surroundings {
 }
 
 /** @throws Refusal if it cannot be reached, or started */
-export function openUpstream(options: GatewayOptions, around: Surroundings): Promise<Behind> {
+export function openUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { upstream } = options
-  return typeof upstream === 'string' ? behindUrl(upstream, options, around) : behindProgram(options, around)
+  return typeof upstream === 'string' ? behindUrl(upstream, options, deps) : behindProgram(options, deps)
 }
 
 async function behindUrl(
   text: string,
   { upstreamHeaders = [], passHeaders = [], handle = 'pass' }: GatewayOptions,
-  around: Surroundings,
-): Promise<Behind> {
-  const { gate, grants, machine, log } = around
+  deps: UpstreamDeps,
+): Promise<UpstreamRoutes> {
+  const { gate, grants, machine, log } = deps
   // Loads undici, which an upstream on a pipe does not need.
   const { HttpUpstream } = await import('./proxy/http-upstream.js')
   const upstream = new HttpUpstream(readUpstreamUrl(text))
   const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
   await upstream.reach()
   const hosts: RelayHost[] = []
-  const face = new HttpProxy({ upstream, headers, gate, grants, owners: new SessionOwners(), log })
+  const handler = new HttpProxy({ upstream, headers, gate, grants, owners: new SessionOwners(), log })
   return {
-    face,
+    handler,
     ended: new Promise(() => undefined),
     pipeHost(grant) {
-      const host = relay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, around)
+      const host = relay(new HttpLinks({ upstream, headers, machine, log, grant }), grants, deps)
       hosts.push(host)
       return host
     },
-    letGo() {
-      face.letGo()
+    failPending() {
+      handler.failPending()
       for (const host of hosts) host.close('the gateway is shutting down')
     },
     async close() {
@@ -78,8 +78,8 @@ async function behindUrl(
   }
 }
 
-async function behindProgram(options: GatewayOptions, around: Surroundings): Promise<Behind> {
-  const { grants, machine, ids, log } = around
+async function behindProgram(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
+  const { grants, machine, ids, log } = deps
   const { upstream, upstreamHeaders = [], passHeaders = [], handle = 'pass' } = options
   if (typeof upstream === 'string') throw new TypeError('the upstream has a URL')
   if (upstreamHeaders.length > 0 || passHeaders.length > 0 || handle !== 'pass') {
@@ -92,13 +92,13 @@ async function behindProgram(options: GatewayOptions, around: Surroundings): Pro
   })
   const child = await ChildUpstream.start({ upstream, machine, log, onEnd })
   const owners = new SessionOwners()
-  const host = relay(child, grants, around, owners)
+  const host = relay(child, grants, deps, owners)
   const endpoint = new McpEndpoint({ host, machine, ids: ids.stream('sessions'), log })
   return {
-    face: new GuardedFace(endpoint, grants, owners),
+    handler: new GuardedHandler(endpoint, grants, owners),
     ended,
     pipeHost: () => host,
-    letGo() {
+    failPending() {
       host.close('the gateway is shutting down')
       endpoint.close()
     },
@@ -109,7 +109,7 @@ async function behindProgram(options: GatewayOptions, around: Surroundings): Pro
 function relay(
   upstream: Upstream,
   grants: Grants,
-  { gate, clock, machine }: Surroundings,
+  { gate, clock, machine }: UpstreamDeps,
   owners = new SessionOwners(),
 ): RelayHost {
   return new RelayHost({
@@ -128,21 +128,21 @@ function relay(
   })
 }
 
-/** The face in front has turned strangers away. */
+/** The grant of a caller that the guarded handler has let pass. */
 function knownBearer(grants: Grants, authorization: string | undefined): Grant {
   const grant = grants.bearing(authorization)
   if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
   return grant
 }
 
-/** Lets only those through to an endpoint that have a grant. */
-class GuardedFace implements HttpHandler {
-  readonly #face: HttpHandler
+/** Passes requests with a grant to an endpoint, and refuses all others. */
+class GuardedHandler implements HttpHandler {
+  readonly #handler: HttpHandler
   readonly #grants: Grants
   readonly #owners: SessionOwners
 
-  constructor(face: HttpHandler, grants: Grants, owners: SessionOwners) {
-    this.#face = face
+  constructor(handler: HttpHandler, grants: Grants, owners: SessionOwners) {
+    this.#handler = handler
     this.#grants = grants
     this.#owners = owners
   }
@@ -159,10 +159,10 @@ class GuardedFace implements HttpHandler {
       response.end(JSON.stringify(anonymousError(code, message)))
       return
     }
-    this.#face.handle(request, response)
+    this.#handler.handle(request, response)
   }
 
   rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void {
-    this.#face.rejectForbidden(request, response, why)
+    this.#handler.rejectForbidden(request, response, why)
   }
 }

@@ -34,7 +34,7 @@ export function isModernOnly({ modern, version }: Conversation): boolean {
   return modern === true && version === undefined
 }
 
-/** What a modern request says of its client. */
+/** The facts about a client that its modern request states. */
 export interface ModernRequest {
   readonly capabilities: Readonly<Record<string, unknown>>
 }

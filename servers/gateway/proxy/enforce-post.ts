@@ -26,17 +26,17 @@ export interface JudgedPostOptions {
   protocol: string | null
 }
 
-/** The messages of one POST, sorted by what becomes of them. */
+/** The messages of one POST, sorted by their destination. */
 export class JudgedPost {
-  /** What goes on to the upstream. */
+  /** Messages that go on to the upstream. */
   readonly onward: unknown[] = []
-  /** What the gateway answers by itself. */
+  /** Answers of the gateway itself. */
   readonly own: object[] = []
   /** Requests that the upstream has to answer. */
   readonly waiting = new Map<RequestId, Waiting>()
   /** Calls that want no answer. */
   readonly silent: JudgedCall[] = []
-  /** Where each id stood in the batch. */
+  /** The position of each id in the batch. */
   order: ReadonlyMap<RequestId, number> = new Map()
   readonly #options: JudgedPostOptions
 
@@ -63,7 +63,7 @@ export class JudgedPost {
     }
   }
 
-  /** Its caller has gone before any of it went on. */
+  /** Drops the messages: their caller has gone before any of them went on. */
   drop(): void {
     for (const { call, over } of this.waiting.values()) {
       call?.end('cancelled', null)
@@ -72,7 +72,7 @@ export class JudgedPost {
     for (const call of this.silent) call.end('cancelled', null)
   }
 
-  /** Sorts one message by what becomes of it. @returns a promise if it has to wait for its approval */
+  /** Sorts one message. @returns a promise if it has to wait for its approval */
   #judge(message: unknown): Promise<void> | undefined {
     const { gate, grant, session, batch, modern, protocol } = this.#options
     if (!isRequest(message) && !isNotification(message)) {
@@ -107,7 +107,7 @@ export class JudgedPost {
 
   #carryOut(verdict: Settled, message: unknown): void {
     if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
-    // Nobody waits for the answer to a notification.
+    // A notification has no answer.
     else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, result: verdict.result })
   }
 
@@ -148,11 +148,11 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
 /** Told when the caller takes a request back. */
 type OnCancel = () => void
 
-/** The requests of every session that are not answered yet: a cancellation comes in a POST of its own. */
+/** The unanswered requests of every session. A cancellation comes in a POST of its own. */
 export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 
-  /** Without a session nothing tells whose a cancellation is. @returns what is to be called when it has ended */
+  /** Keeps a request. Without a session, a cancellation names no owner. @returns a function to call when the request has ended */
   add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
     if (session === null) return () => undefined
     const key = keyOf(session, id)

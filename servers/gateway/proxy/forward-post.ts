@@ -7,7 +7,7 @@ import { isObject } from '../../../shared/util/is-object.js'
 import type { JudgedCall } from '../enforcement.js'
 import { failureCode } from '../era.js'
 import type { Grant } from '../grants.js'
-import { withoutHidden, written } from '../messages.js'
+import { formatJson, withoutHidden } from '../messages.js'
 import type { Sent, UpstreamAnswer } from './http-upstream.js'
 import { readAnswer } from './read-response.js'
 import { relayEvents } from './relay-events.js'
@@ -30,7 +30,7 @@ export interface ProxiedPostOptions {
   grant: Grant
   batch: boolean
   modern: boolean
-  /** Where each id stood in the batch. */
+  /** The position of each id in the batch. */
   order: ReadonlyMap<RequestId, number>
   waiting: Map<RequestId, Waiting>
   /** Calls that want no answer. */
@@ -41,7 +41,7 @@ export interface ProxiedPostOptions {
   answered(status: number, session: string | undefined): void
 }
 
-/** One POST on its way through: what the upstream answers is looked at, settled, and passed on. */
+/** One POST on its way through. Reads the upstream's answer, settles its calls, and passes it on. */
 export class ProxiedPost {
   readonly #options: ProxiedPostOptions
   #sent: Sent | undefined
@@ -55,7 +55,7 @@ export class ProxiedPost {
     })
   }
 
-  /** What is under way. */
+  /** Keeps the request that goes to the upstream, so that it can be aborted. */
   sent(sent: Sent): void {
     this.#sent = sent
   }
@@ -156,7 +156,7 @@ export class ProxiedPost {
     })
     if (waiting.size > 0) {
       // Without a word of what came instead: a list that cannot be read may name what the policy hides.
-      const what = text === '' ? 'with nothing' : 'what is no answer to it'
+      const what = text === '' ? 'with nothing' : 'a message that answers nothing'
       const errors = this.#errors(`the upstream answered ${what}`)
       const rest = shown.filter(isResponse)
       const all = this.#inOrder([...own, ...rest, ...errors])
@@ -165,7 +165,7 @@ export class ProxiedPost {
     }
     const same = own.length === 0 && shown.every((answer, at) => answer === answers[at])
     const changed = batch ? this.#inOrder([...own, ...shown.filter(isObject)]) : shown[0]
-    const sent = same ? text : written(changed)
+    const sent = same ? text : formatJson(changed)
     if (sent === undefined) this.fail(502, 'the upstream answered what is nested too deeply to be looked at')
     else sendJson(response, status, passedHeaders(headers), sent)
   }

@@ -43,7 +43,7 @@ export interface CallerHeadersOptions {
   handle: HandlePolicy
 }
 
-/** What of a caller's request the upstream gets to see beside its body. */
+/** Headers and query that the upstream gets with a body. */
 export class CallerHeaders {
   readonly #options: CallerHeadersOptions
   readonly #fixed: OutgoingHttpHeaders
@@ -84,7 +84,7 @@ export class CallerHeaders {
       // A compressed answer would have to be taken apart to be looked at.
       'accept-encoding': 'identity',
     }
-    // What a caller says of itself there would get round limits that go by address.
+    // A caller's own value would evade limits that count by address.
     if (peer !== undefined) sent['x-forwarded-for'] = peer
     for (const name of modern ? this.#modern : this.#legacy) {
       const value = headers[name]

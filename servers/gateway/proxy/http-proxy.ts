@@ -21,7 +21,7 @@ import type { Log } from '../../../shared/util/log.js'
 import type { Gate } from '../enforcement.js'
 import { isModern, postFault, revisionIn } from '../era.js'
 import { checkBearer, checkSession, type Grant, type Grants, type SessionOwners } from '../grants.js'
-import { type ReadableBody, readableBody, withoutHidden, written } from '../messages.js'
+import { formatJson, type ReadableBody, readableBody, withoutHidden } from '../messages.js'
 import type { PolicyEngine } from '../policy/model.js'
 import { JudgedPost, OpenCalls } from './enforce-post.js'
 import { ProxiedPost } from './forward-post.js'
@@ -59,8 +59,8 @@ interface Arrived {
 }
 
 /**
- * Streamable HTTP in front of Streamable HTTP: sessions, streams and answers are the upstream's own, passed
- * on as they come. Only what a policy has a say in is taken apart.
+ * Streamable HTTP in front of Streamable HTTP. Sessions, streams and answers are the upstream's own and pass as they come. Only
+ * calls and lists of tools are taken apart.
  */
 export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions
@@ -81,7 +81,7 @@ export class HttpProxy implements HttpHandler {
   }
 
   /** Answers what is open. */
-  letGo(): void {
+  failPending(): void {
     for (const post of this.#posts) post.close()
   }
 
@@ -152,7 +152,7 @@ export class HttpProxy implements HttpHandler {
     this.#posts.add(post)
     response.on('close', () => this.#posts.delete(post))
     const all = judged.onward.length === messages.length
-    const sentText = all ? text : written(judged.onward)
+    const sentText = all ? text : formatJson(judged.onward)
     if (sentText === undefined) {
       post.fail(400, 'the batch is nested too deeply to be taken apart: send its calls one by one')
       return
@@ -268,7 +268,7 @@ function relayStream(
       Array.isArray(message)
         ? message.map(one => withoutHidden(one, engine))
         : withoutHidden(message, engine),
-    // A stream that was cut is one that the caller is to open again.
+    // The caller opens a stream again that was cut.
     ended: why => (why === undefined ? response.end() : response.destroy()),
   })
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { written } from '../messages.js'
+import { formatJson } from '../messages.js'
 import type { AnswerBody } from './response-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from './sse-parser.js'
 
@@ -26,7 +26,7 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
   }
   const breakOff = (why: string) => {
     body.destroy()
-    // What a broken event was about is not known: asking for it again would bring the same.
+    // A client that asks for a broken event again would get it broken again.
     resumable = false
     end(why)
   }
@@ -54,7 +54,7 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
         return
       }
       const shown = relayed.message(message)
-      const text = shown === message ? event.data : written(shown)
+      const text = shown === message ? event.data : formatJson(shown)
       if (text === undefined) breakOff('sent an event that is nested too deeply')
       else write(eventText({ ...event, data: text }))
     },

@@ -84,8 +84,9 @@ export class AnswerBody {
 }
 
 /**
- * What takes the compression off a body, each piece as soon as it can be: an event must not wait for the
- * next. A policy that looked at compressed bytes would see nothing in them. Undefined where there is none.
+ * A decoder for a compressed body; undefined for a body that is not compressed.
+ *
+ * It passes each piece on at once, because an event must not wait for the next. A policy can see nothing in compressed bytes.
  */
 function decoderOf(encoding: string): Transform | undefined {
   const name = encoding.trim().toLowerCase()

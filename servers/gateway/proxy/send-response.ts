@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { AnswerHeaders, UpstreamAnswer } from './http-upstream.js'
 
-/** What of an upstream's headers a caller gets to see: no cookie, and nothing about one connection or one encoding. */
+/** Headers of the upstream that pass to a caller. Cookies, and headers of one connection or encoding, do not. */
 const PASSED = [
   'mcp-session-id',
   'mcp-protocol-version',
@@ -12,7 +12,7 @@ const PASSED = [
   'x-understudy-entry',
 ] as const
 
-/** Part of a body that is no answer goes into the error that stands for it: enough to recognize it. */
+/** Characters of an unreadable body that its error quotes. */
 const SHOWN_CHARS = 200
 
 /** The headers of a stream of events. */

@@ -17,7 +17,7 @@ export interface ChildSink {
   ended(code: number): void
 }
 
-/** A program that speaks MCP on its pipes. What it says on stderr goes to ours. */
+/** A program that speaks MCP on its pipes. Its stderr goes to the stderr of this process. */
 export class Child {
   readonly #process: ChildProcess
   readonly #machine: Clock

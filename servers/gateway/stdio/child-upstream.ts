@@ -27,7 +27,7 @@ import type { CommandUpstream } from '../options.js'
 import { Child } from './child-process.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
-/** What text has no place for: part of a compressed or binary answer. */
+/** Characters that no text has: the line is part of a compressed or binary answer. */
 const BINARY = /[^\P{Cc}\t]|\ufffd/u
 
 /** A request that the child has not answered yet, under the id that it knows it by. */
@@ -48,9 +48,10 @@ export interface ChildUpstreamOptions {
 }
 
 /**
- * One program behind all conversations: it has one pipe, so it sees one client. Ids and progress tokens are
- * remapped, for two clients may use the same; the first `initialize` reaches it, and its answer stands for
- * all later ones.
+ * One program behind all conversations. It has one pipe and sees one client.
+ *
+ * Ids, progress tokens and subscription ids are remapped, because two clients may use the same ones. The first `initialize`
+ * reaches the program, and its answer stands for all later ones.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
@@ -62,7 +63,7 @@ export class ChildUpstream implements Upstream {
   #lastId = 0
   #ended: number | undefined
   #closing = false
-  /** What it has said of itself; undefined while nobody has asked. */
+  /** The answer of the child to `initialize`; undefined before the first. */
   #hello: Promise<Result | undefined> | undefined
   #greeted = false
 
@@ -159,7 +160,7 @@ export class ChildUpstream implements Upstream {
     })
   }
 
-  /** Sees to it that the child has been greeted, by this gateway if nobody else has. */
+  /** Initializes the child, unless a client has done so. */
   async #greet(): Promise<void> {
     if (this.#hello !== undefined && (await this.#hello) !== undefined) return
     const own = this.open(NOBODY)
@@ -260,8 +261,7 @@ export class ChildUpstream implements Upstream {
   }
 
   /**
-   * A request of the child goes to whom it can only be about: the one client there is, or the one that has
-   * something under way.
+   * Passes a request of the child to the only client there is, or to the only one with a request under way.
    */
   #ask(message: JSONRPCRequest): void {
     const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
@@ -283,7 +283,7 @@ export class ChildUpstream implements Upstream {
     else call.sink.preceded(message)
   }
 
-  /** An answer that cannot be read is an answer all the same: whoever waits for it must not wait for ever. */
+  /** Fails the requests that an unreadable line may answer. Without that, their callers would wait for ever. */
   #damaged(line: string, why: string): void {
     const ids = damagedIds(line, [...this.#asked.keys()])
     if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)
@@ -314,12 +314,12 @@ function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcRes
   return { ...message, result: { ...message.result, _meta } }
 }
 
-/** Without a session, an answer would come in a POST of its own, and nothing would tell whose it is. */
+/** Whether a client can be asked. Without a session, its answer would come in a POST that names no owner. */
 function canBeAsked({ conversation }: ChildLink): boolean {
   return conversation.transport === 'stdio' || conversation.session !== null
 }
 
-/** Whoever the gateway greets the child for. */
+/** Stands for the client when the gateway greets the child by itself. */
 const NOBODY: Conversation = {
   transport: 'memory',
   session: null,
@@ -328,9 +328,8 @@ const NOBODY: Conversation = {
 }
 
 /**
- * Which of the open requests a line was to answer that cannot be read: the one it names; else, if it looks
- * like a message at all, every one, since it may be any. None for a line of plain text: a program that logs
- * to its stdout.
+ * The open requests that an unreadable line may answer. A line that names an id answers that request. Any other line that looks
+ * like a message may answer every one. A line of plain text answers none: some programs log to stdout.
  */
 function damagedIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]

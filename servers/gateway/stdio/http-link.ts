@@ -16,7 +16,7 @@ import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import { isModern } from '../era.js'
 import type { Grant } from '../grants.js'
-import { written } from '../messages.js'
+import { formatJson } from '../messages.js'
 import type { CallerHeaders } from '../proxy/forwarded-headers.js'
 import type { HttpUpstream, Sent, UpstreamAnswer } from '../proxy/http-upstream.js'
 import { readAnswer } from '../proxy/read-response.js'
@@ -51,7 +51,7 @@ class HttpLink implements Link {
   readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
-  /** What has to have arrived before anything further is sent: the greeting, in its two parts. */
+  /** The greeting, in its two parts. Legacy messages wait for it. */
   #first: Promise<void> | undefined
   #stream: Sent | undefined
   #reopening: Wakeup | undefined
@@ -195,7 +195,7 @@ class HttpLink implements Link {
     for (const tool of result.tools) {
       if (!isObject(tool) || typeof tool.name !== 'string') continue
       // A schema that is nested too deeply to be written is not looked into either.
-      if (written(tool.inputSchema) !== undefined) this.#schemas.set(tool.name, tool.inputSchema)
+      if (formatJson(tool.inputSchema) !== undefined) this.#schemas.set(tool.name, tool.inputSchema)
     }
   }
 
@@ -320,7 +320,7 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
     } else {
       const messages = parsed(read.text)
       for (const message of messages ?? []) sink.message(message)
-      // Nobody is told what came instead: a list that cannot be read may name what the policy hides.
+      // The error does not quote the answer, because an unreadable list may name hidden tools.
       sink.ended(messages === undefined ? 'answered what is no answer to it' : undefined)
     }
   })

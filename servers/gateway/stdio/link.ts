@@ -2,7 +2,7 @@ import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelconte
 import type { Conversation, ServerMessage } from '../../../shared/mcp/conversation.js'
 import type { JsonRpcResponse } from '../../../shared/mcp/messages.js'
 
-/** Where what comes of one request goes. */
+/** Receives the answer to one request, and all that precedes it. */
 export interface RequestSink {
   /** @param status of HTTP; null on a pipe. `lost`: no answer came, and the gateway gives this one */
   answered(response: JsonRpcResponse, status: number | null, lost?: 'lost'): void
@@ -24,7 +24,7 @@ export interface Link {
   close(): void
 }
 
-/** What a message-by-message relay has behind it. */
+/** The upstream of a relay that passes single messages. */
 export interface Upstream {
   open(conversation: Conversation): Link
   close(): Promise<void>

@@ -25,7 +25,7 @@ import { isObject } from '../../../shared/util/is-object.js'
 import type { Gate, JudgedCall, Settled } from '../enforcement.js'
 import { failureCode, isModern, postFault, revisionIn } from '../era.js'
 import type { Grant } from '../grants.js'
-import { callOf, repeatedKey, repeatedText, unsound, withoutHidden, written } from '../messages.js'
+import { callOf, formatJson, repeatedKey, repeatedText, unsound, withoutHidden } from '../messages.js'
 import type { Link, Upstream } from './link.js'
 
 export interface RelayHostOptions {
@@ -56,8 +56,9 @@ interface Pending {
 }
 
 /**
- * Passes messages between clients and an upstream one by one, where the two do not speak HTTP to each
- * other: a pipe on either side has no connection of its own for each request.
+ * Passes messages between clients and an upstream one by one.
+ *
+ * It serves where either side is a pipe, because a pipe has no connection for each request.
  */
 export class RelayHost implements MessageHost<Grant> {
   /** Every revision: which of them the upstream serves is for the upstream to say. */
@@ -65,7 +66,7 @@ export class RelayHost implements MessageHost<Grant> {
   readonly #options: RelayHostOptions
   readonly #pending = new Map<number, Pending>()
   readonly #links = new Map<Conversation, Link>()
-  /** Keeps nothing: the ways in have every request noted, and a gateway's record is its audit. */
+  /** Keeps no entries. The transports note every request, and a gateway's record is its audit. */
   readonly #journal: Journal
   #lastId = 0
   #soundText = ''
@@ -120,9 +121,9 @@ export class RelayHost implements MessageHost<Grant> {
     const modern = isModern(message, headers)
     // Only HTTP has headers, and a status for a request that is refused.
     const fault = conversation.transport === 'http' ? postFault([message], headers, modern) : undefined
-    // It is written anew on its way.
+    // The message is written anew on its way.
     const wrong =
-      this.#wrong(message, raw) ?? (written(message) === undefined ? 'it is nested too deeply' : undefined)
+      this.#wrong(message, raw) ?? (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
     if (fault !== undefined || wrong !== undefined) {
       if (modern) reply.malformed?.()
       const invalid = { code: RpcCode.invalidRequest, message: `invalid request: ${wrong}` }
@@ -133,7 +134,7 @@ export class RelayHost implements MessageHost<Grant> {
       if (message.method === 'notifications/cancelled') this.#cancelled(message.params, conversation)
       else this.#notification(message, incoming, modern)
     } else if (isResponse(message)) this.#linkOf(conversation).respond(message)
-    this.#letGo(conversation)
+    this.#releaseLink(conversation)
   }
 
   /** Answers what is open, and lets every client go. */
@@ -200,7 +201,7 @@ export class RelayHost implements MessageHost<Grant> {
     pending.takeBack = verdict.withdraw
     void verdict.decided.then(settled => {
       if (this.#pending.has(id)) this.#carryOut(settled, message, pending)
-      // Its caller has gone: what was approved meanwhile is not carried out.
+      // Its caller has gone. A call that was approved meanwhile is not made.
       else if (settled.kind === 'pass') settled.call.end('cancelled', null)
     })
   }
@@ -275,7 +276,7 @@ export class RelayHost implements MessageHost<Grant> {
       conversation.version = String(response.result.protocolVersion)
       if (conversation.session !== null) this.#options.opened(conversation.session, grant)
     }
-    if (written(response) === undefined) {
+    if (formatJson(response) === undefined) {
       const why = 'the upstream answered what is nested too deeply to be passed on'
       reply.answer(errorResponse(pending.callerId, failureCode(modern), why))
       return
@@ -288,7 +289,7 @@ export class RelayHost implements MessageHost<Grant> {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const found = inflight.get(params.requestId)
     const pending = found && this.#pending.get(found.id)
-    // The specification forbids cancelling `initialize`; what is not under way was answered already.
+    // The specification forbids to cancel `initialize`.
     if (pending === undefined || pending.method === 'initialize') return
     this.#cancel(pending, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
   }
@@ -303,11 +304,11 @@ export class RelayHost implements MessageHost<Grant> {
   #drop({ id, callerId, conversation }: Pending): void {
     this.#pending.delete(id)
     conversation.inflight.delete(callerId)
-    this.#letGo(conversation)
+    this.#releaseLink(conversation)
   }
 
   /** A caller without a session is gone with its last answer. */
-  #letGo(conversation: Conversation): void {
+  #releaseLink(conversation: Conversation): void {
     if (conversation.transport !== 'http' || conversation.session !== null || conversation.inflight.size > 0)
       return
     this.#links.get(conversation)?.close()

@@ -36,7 +36,7 @@ export interface HttpCallerOptions {
   busy?: () => boolean
 }
 
-/** What came back for one POST. */
+/** The response to one POST. */
 interface Posted {
   readonly messages: readonly unknown[]
   /** The answer, if none of the messages is one. */

@@ -35,7 +35,7 @@ export function isRequestLike(message: unknown): message is RequestLike {
  *
  * @param mismatched its headers that differ from its body, `MCP-Protocol-Version` first
  * @param revisions the modern revisions that are served
- * @returns `unsupported` if its version is none of them; undefined if it breaks no rule
+ * @returns `unsupported` for another version; undefined for a request that breaks no rule
  */
 export function requestFault(
   { params }: RequestLike,

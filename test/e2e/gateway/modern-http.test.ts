@@ -102,6 +102,24 @@ describe('a modern request through the gateway', () => {
     expect([status, json]).toMatchObject([502, { id: 'e', error: { code: -32603 } }])
   })
 
+  it('may be answered with a question, and is judged again when it comes back with the answer', async () => {
+    const toy = await startToyServer()
+    const clock = toy.instance.clock
+    const { url, audit } = await startGateway({ policy: engineOf(OPEN, clock), clock, upstream: toy.url })
+    const asked = { resultType: 'input_required', requestState: 'opaque' }
+    const body = `{"jsonrpc":"2.0","id":{{id}},"result":${JSON.stringify(asked)}}`
+    toy.instance.faults.set([{ server: 'toy', tool: 'echo', when: { nth: 1 }, do: { raw: { body } } }])
+    const first = await sendModern(url, modernCall('echo', { text: 'x' }, 1))
+    expect([first.status, first.json]).toEqual([200, { jsonrpc: '2.0', id: 1, result: asked }])
+    const call = { name: 'echo', arguments: { text: 'x' } }
+    const retry = modernRpc('tools/call', { ...call, inputResponses: {}, requestState: 'opaque' }, 2)
+    expect((await sendModern(url, retry)).json).toMatchObject({ id: 2, result: { resultType: 'complete' } })
+    expect(toy.instance.journal.entries()[1]?.raw).toBe(JSON.stringify(retry))
+    expect(audit.entries()).toMatchObject([{ outcome: 'allowed' }, { outcome: 'allowed' }])
+    const other = modernRpc('tools/call', { ...call, RequestState: 'opaque' }, 3)
+    expect((await sendModern(url, other)).json).toMatchObject({ id: 3, error: { code: -32600 } })
+  })
+
   it('is cancelled when its caller closes the connection', async () => {
     const toy = await startToyServer()
     const clock = toy.instance.clock
