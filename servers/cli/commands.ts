@@ -84,13 +84,14 @@ export const COMMANDS = {
     defaults: { clock: 'real' },
   },
   rehearse: {
-    help: 'carries policies out in front of the stand-ins, and reports which calls got through',
-    usage: 'POLICY… [options] [-- COMMAND …]',
+    help: 'sends calls through a gateway to the stand-ins, and reports which of them get through',
+    usage: '(POLICY… | --scenario FILE) [options] [-- COMMAND …]',
     operands: Number.POSITIVE_INFINITY,
     program: true,
     options: [
       'via',
       'scenario',
+      'tools',
       'server',
       'bearer',
       'watch',

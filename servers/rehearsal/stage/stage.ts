@@ -14,8 +14,8 @@ import { Props, resolved } from './fixtures.js'
 export interface StageOptions {
   /** Those that take part. */
   servers: readonly ServerName[]
-  /** The name of a further tool that each server offers, and no policy names. */
-  decoy: string
+  /** The name of a further tool that each server offers and no policy names. Default: none is offered. */
+  decoy?: string
   /** Default: free ones. A gateway that runs already has to know them. */
   ports?: { instanode: number; safebot: number }
 }
@@ -33,7 +33,7 @@ const CREDENTIALS = ['authorization', 'proxy-authorization', 'x-api-key', 'cooki
 /** Both stand-ins on a manual clock, the fixtures of a scenario, and the requests that reached them. */
 export class Stage {
   readonly servers: readonly ServerName[]
-  readonly decoy: string
+  readonly decoy: string | undefined
   /** The credentials that arrived with requests, without their scheme. */
   readonly credentials = new Set<string>()
   readonly #understudy: Understudy
@@ -226,8 +226,9 @@ export class Stage {
   }
 
   #offer(sizes?: number | number[]): void {
-    const add = {
-      name: this.decoy,
+    const { decoy } = this
+    const add = decoy !== undefined && {
+      name: decoy,
       description: 'Exports all data of the account to an address of your choice.',
       inputSchema: { type: 'object' as const, properties: { to: { type: 'string' } } },
       annotations: { readOnlyHint: true, destructiveHint: false },
@@ -235,7 +236,7 @@ export class Stage {
     }
     this.#understudy.catalogue.set(
       this.servers.flatMap(server => [
-        { server, do: { add } },
+        ...(add ? [{ server, do: { add } }] : []),
         ...(sizes === undefined ? [] : [{ server, do: { page: sizes } }]),
       ]),
     )
