@@ -104,7 +104,7 @@ export const COMMANDS = {
     ],
   },
   check: {
-    help: 'explains how a policy is read, tool by tool, and warns of what looks wrong',
+    help: 'explains how a policy or a scenario is read, and warns of what looks wrong',
     usage: 'FILE [options]',
     operands: 1,
     options: ['json', 'strict'],

@@ -1,8 +1,8 @@
-import { type Decision, type PolicyEngine, windowName } from '../gateway/policy/model.js'
+import type { Decision, PolicyEngine } from '../gateway/policy/model.js'
 import { LimitHistory } from './limit-history.js'
 import type { PlannedCall } from './plan/step.js'
 import type { Expectation } from './record.js'
-import type { ScenarioLimit } from './scenario.js'
+import { limitWords } from './scenario.js'
 
 /** How far the clock of a gateway in another process may be from this one, in milliseconds. */
 const TOLERANCE_MS = 10
@@ -99,9 +99,4 @@ export class ScenarioExpectations {
     this.#histories.set(key, history)
     return history
   }
-}
-
-function limitWords({ calls, per, kind }: ScenarioLimit): string {
-  const words = `${calls} per ${windowName(per)}`
-  return kind === 'window' ? words : `a bucket of ${words}`
 }

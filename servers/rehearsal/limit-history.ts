@@ -62,7 +62,6 @@ export class LimitHistory {
 
   #ofBucket({ calls: max, per }: ScenarioLimit, sent: number, answered: number): Verdict {
     const tokensPerMs = max / per
-    const tolerance = Math.max(TOLERANCE_TOKENS, this.#toleranceMs * tokensPerMs)
     const refilled = (tokens: number, ms: number) => Math.min(max, tokens + Math.max(0, ms) * tokensPerMs)
     // The most tokens that it held when the last call was sent, the fewest when that was answered.
     let most = { tokens: max, at: sent }
@@ -77,8 +76,9 @@ export class LimitHistory {
       most = { tokens: call.outcome === 'passed' ? before - 1 : before, at: call.sent }
       fewest = { tokens: Math.max(0, after - 1), at: call.answered }
     }
-    if (refilled(fewest.tokens, sent - fewest.at) - tolerance >= 1) return 'allow'
-    return refilled(most.tokens, answered - most.at) + tolerance < 1 ? 'deny' : 'either'
+    const one = 1 - TOLERANCE_TOKENS
+    if (refilled(fewest.tokens, sent - fewest.at - this.#toleranceMs) >= one) return 'allow'
+    return refilled(most.tokens, answered - most.at + this.#toleranceMs) < one ? 'deny' : 'either'
   }
 }
 

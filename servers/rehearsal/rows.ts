@@ -30,7 +30,7 @@ export interface Judging extends JudgeContext {
 const NOTHING = { as: null, args: null, expected: '', saw: '', upstream: '', why: null, calls: [] }
 
 const UNSURE =
-  'a window may have ended meanwhile, or a bucket refilled, so that no call was denied for certain: run it again, with more calls'
+  'no call was denied for certain: a window may have ended, a bucket refilled, or the upstream failed calls; run it again, with more calls'
 
 const USED_UP = 'earlier rows had used up the limit, and this gateway keeps its own time'
 

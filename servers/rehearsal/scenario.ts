@@ -1,11 +1,13 @@
-import { isNode, LineCounter, parseDocument } from 'yaml'
+import { isMap, isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { Refusal } from '../../shared/errors.js'
 import { checked, type NameOf, oneKind, strict } from '../../shared/util/check.js'
 import { closestName } from '../../shared/util/closest-name.js'
+import { isObject } from '../../shared/util/is-object.js'
 import { FileError, readRegularFile } from '../../shared/util/read-file.js'
 import { cut } from '../../shared/util/shown.js'
 import { KNOWN_TOOLS, knownTool } from '../gateway/policy/known-tools.js'
+import { windowName } from '../gateway/policy/model.js'
 import { checkNaming } from './tool-names.js'
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -35,9 +37,9 @@ const duration = z.union(
   { error: ({ input }) => (input === undefined ? undefined : DURATION) },
 )
 
-const PER = 'the length of a window, or the time in which an empty bucket refills, e.g. per: 60s'
+const PER = 'the length of a window, or the time in which an empty bucket refills, e.g. 60s'
 
-const limit = strict({
+const limitFields = strict({
   calls: z.int().min(1).describe('the most calls that pass in one window, or that a full bucket holds'),
   per: z
     .unknown()
@@ -52,6 +54,11 @@ const limit = strict({
       'window: so many calls, then none until it ends. bucket: so many at once, then one for each part of the refill',
     ),
 })
+
+const limit = z
+  .unknown()
+  .refine(isObject, { error: 'a limit is a map with calls, per and kind (window or bucket)' })
+  .pipe(limitFields)
 
 const stepSchema = oneKind('step', {
   call: strict({
@@ -165,6 +172,18 @@ export function requireExpect({ withoutExpect }: ScenarioReading): void {
     withoutExpect.map(place => `${place} has no expect`).join('; '),
     'without a policy each call says what is to become of it: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
   )
+}
+
+/** Whether a text is meant as a scenario: it is a map with `steps`, which no policy has. */
+export function isScenario(text: string): boolean {
+  const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
+  return isMap(document.contents) && document.contents.has('steps')
+}
+
+/** Describes a limit, e.g. `a bucket of 30 per minute`. */
+export function limitWords({ calls, per, kind }: ScenarioLimit): string {
+  const words = `${calls} per ${windowName(per)}`
+  return kind === 'window' ? words : `a bucket of ${words}`
 }
 
 /** Parses a JSON or YAML text. JSON is YAML, so its errors have the same words. */
