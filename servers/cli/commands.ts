@@ -92,6 +92,8 @@ export const COMMANDS = {
       'via',
       'scenario',
       'tools',
+      'attach',
+      'control-port',
       'server',
       'bearer',
       'watch',

@@ -183,6 +183,9 @@ export const OPTIONS = {
     otherwise: 'as the stand-ins name them',
     help: 'the names that the gateway gives to tools, e.g. inst-{tool-kebab}; also {tool} and {server}',
   },
+  attach: {
+    help: 'wait with the stand-ins at their ports until the gateway of --via runs; Enter or POST /rehearsal/start starts the rehearsal',
+  },
   server: {
     argument: 'NAME',
     otherwise: 'by the policy',

@@ -3,12 +3,14 @@ import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { exitSignal } from '../../shared/util/exit-signals.js'
 import {
+  ACCOUNT_TOKEN,
   command,
   junitXml,
   type Rehearsal,
   type RehearseOptions,
   rehearse as rehearsal,
   reportText,
+  type StandIns,
   url,
 } from '../rehearsal/index.js'
 import type { ParsedArgs } from './commands.js'
@@ -31,9 +33,9 @@ const USAGE = [
  * `understudy rehearse POLICY…` and `understudy rehearse --scenario FILE`: rehearses one policy after another, or a scenario
  * without a policy, and prints the reports.
  *
- * @returns the exit code: 1 if something is wrong, a rehearsal ended early or nothing was checked, with `--strict` also if
- *   something was not checked; 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended it, once everything that it had started
- *   has ended
+ * @returns the exit code. It is 1 if something is wrong, a rehearsal ended early or nothing was checked. With `--strict` it is
+ *   also 1 if something was not checked. It is 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended the rehearsal, once every
+ *   process that it had started has ended
  * @throws UsageError for a command line that is wrong; Refusal for the first policy that cannot be rehearsed
  */
 export async function rehearse(args: Args): Promise<number> {
@@ -118,8 +120,15 @@ function optionsOf(args: Args): RehearseOptions[] {
 function wayOf(
   { options, given, program: template }: Args,
   policyFile?: string,
-): Pick<RehearseOptions, 'via' | 'ports'> {
-  const { via, bearer: bearers } = options
+): Pick<RehearseOptions, 'via' | 'ports' | 'attach'> {
+  const { via, bearer: bearers, attach } = options
+  if (attach && (template.length > 0 || via === 'builtin')) {
+    const what = template.length > 0 ? 'a command' : 'the builtin gateway'
+    throw new UsageError(
+      `--attach means nothing with ${what}`,
+      'it is for a gateway that you start yourself: name its URL with --via, and leave the command out',
+    )
+  }
   if (template.length > 0) {
     if (given.has('via') && via !== 'stdio') {
       throw new UsageError(
@@ -139,10 +148,49 @@ function wayOf(
   }
   if (URL.canParse(via) && /^https?:$/.test(new URL(via).protocol)) {
     const ports = { instanode: options['instanode-port'], safebot: options['safebot-port'] }
-    return { via: url(via, bearers), ports }
+    if (!attach) return { via: url(via, bearers), ports }
+    return {
+      via: url(via, bearers),
+      ports: { ...ports, control: options['control-port'] },
+      attach: (standIns, signal) => {
+        process.stderr.write(attachText(standIns, via))
+        return enterPressed(signal)
+      },
+    }
   }
   throw new UsageError(
     `--via is ${JSON.stringify(via)}`,
     'it is builtin, the URL of a gateway that runs, or -- and a command that starts one',
   )
+}
+
+/** Tells where the stand-ins wait, and how the rehearsal starts. */
+function attachText({ servers, controlUrl }: StandIns, via: string): string {
+  return [
+    'understudy: the stand-ins wait for a gateway in front of them.',
+    ...servers.map(({ name, mcpUrl }) => {
+      const credential = name === 'instanode' ? `   (Authorization: Bearer ${ACCOUNT_TOKEN})` : ''
+      return `  ${name.padEnd(9)}  ${mcpUrl}${credential}`
+    }),
+    `Enter, or POST ${controlUrl}/rehearsal/start, starts the rehearsal through ${via}`,
+    '',
+  ].join('\n')
+}
+
+/** Resolves when Enter is pressed, or when the signal is aborted. The end of stdin is not Enter. */
+function enterPressed(signal: AbortSignal): Promise<void> {
+  const { stdin } = process
+  return new Promise(resolve => {
+    const onData = (chunk: Buffer) => {
+      if (chunk.includes('\n')) done()
+    }
+    const done = () => {
+      stdin.off('data', onData)
+      stdin.pause()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    stdin.on('data', onData)
+    signal.addEventListener('abort', done)
+  })
 }

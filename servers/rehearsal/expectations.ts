@@ -17,11 +17,11 @@ export interface Outcome {
   readonly refunded: boolean
 }
 
-/** A call that is under way, and what is to become of it. */
+/** A call that is under way, with the outcome that it is to have. */
 export interface ExpectedCall {
-  /** What is to become of it, as far as that is known when it is sent. */
+  /** The outcome, as far as it is known when the call is sent. */
   readonly expectation: Expectation
-  /** Counts the call. @returns what was to become of it, now that its time is known */
+  /** Counts the call. @returns the outcome, now that the time of the call is known */
   settle(outcome: Outcome): Expectation
 }
 
@@ -51,10 +51,10 @@ function expectationOf(decision: Decision): Expectation {
   return outcome === 'allow' ? { outcome } : { outcome, rule: decision.rule }
 }
 
-/** What a scenario says of a call, if it says anything. */
+/** A call that is under way, with the outcome that a scenario expects. Undefined if the scenario does not say. */
 export interface WrittenCall {
   readonly expectation: Expectation | undefined
-  /** Counts the call. @returns what the scenario says of it, now that its time is known */
+  /** Counts the call. @returns the outcome, now that the time of the call is known */
   settle(outcome: Outcome): Expectation | undefined
 }
 
@@ -73,7 +73,7 @@ export class ScenarioExpectations {
     this.#toleranceMs = ownTime ? TOLERANCE_MS : 0
   }
 
-  /** Looks up what the scenario says of a call that is about to be sent. */
+  /** Looks up the outcome that the scenario expects of a call that is about to be sent. */
   of({ tool, as, limit, expect }: PlannedCall): WrittenCall {
     const outcome = limit === undefined ? expect : 'allow'
     const expectation = outcome === undefined ? undefined : { outcome }

@@ -12,7 +12,7 @@ import type { LeftOpen, Mark, Rehearsal, Row } from './report.js'
 import { run } from './run.js'
 import { readScenarioFile, requireExpect, type Scenario } from './scenario.js'
 import { SecretsSeen } from './secrets-seen.js'
-import { Stage } from './stage/stage.js'
+import { Stage, type StandIns } from './stage/stage.js'
 import { checkNaming, type ToolNaming } from './tool-names.js'
 import { builtin } from './via/builtin-gateway.js'
 import type { OpenWay, Way } from './via/gateway.js'
@@ -21,6 +21,8 @@ import { withToolNames } from './via/renamed-tools.js'
 export { junitXml } from './junit.js'
 export type { Rehearsal, Row } from './report.js'
 export { reportText } from './report.js'
+export { ACCOUNT_TOKEN } from './stage/fixtures.js'
+export type { StandIns } from './stage/stage.js'
 export { builtin } from './via/builtin-gateway.js'
 export { type CommandOptions, command, url } from './via/external-gateway.js'
 
@@ -36,7 +38,12 @@ export interface RehearseOptions {
   /** The names that the gateway gives to tools. Default: those of the scenario, or of the stand-ins. */
   tools?: ToolNaming
   /** Ports of the stand-ins. Default: free ones. */
-  ports?: { instanode: number; safebot: number }
+  ports?: { instanode: number; safebot: number; control?: number }
+  /**
+   * Called once the stand-ins listen, and before the gateway is used. The rehearsal starts when it resolves, or at
+   * `POST /rehearsal/start`, which aborts the signal. Default: it starts at once.
+   */
+  attach?: (standIns: StandIns, signal: AbortSignal) => Promise<void>
   /** Ends the rehearsal early. Gateways that it started are ended before it rejects. */
   signal?: AbortSignal
   /**
@@ -62,8 +69,10 @@ const OPEN = ['tools_left_open', 'read_that_writes']
  * Sends calls through a gateway to stand-ins that record which of them arrive, and judges each by what a policy says of it,
  * or a scenario.
  *
- * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot be read, a gateway that does
- *   not start, and a rehearsal without a policy that has no scenario or no gateway; the reason of `signal`
+ * @throws PolicyRefusal for a policy that cannot be read
+ * @throws Refusal for a scenario that cannot be read, or a gateway that does not start
+ * @throws Refusal without a policy, if there is no scenario or no gateway
+ * @throws the reason of `signal`
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file, signal } = options
@@ -77,10 +86,12 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const via = naming === undefined ? open : withToolNames(open, naming)
   const stage = await Stage.open({
     servers,
+    waits: options.attach !== undefined,
     ...defined({ decoy: policy && decoyFor(policy), ports: options.ports }),
   })
   const machine = new Clock()
   try {
+    await unlessAborted(signal, () => startOf(stage, options))
     const way = await via(stage, namesIn(scenario))
     try {
       const clock = way.advances ? stage.clock : machine
@@ -142,6 +153,17 @@ function builtinFor(policy: Policy | undefined): OpenWay {
     'there is no policy that the builtin gateway could enforce',
     'name a policy, or the gateway that the scenario is for: --via URL, or -- COMMAND',
   )
+}
+
+/** Resolves when the rehearsal is to start. */
+async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promise<void> {
+  if (attach === undefined || stage.startRequested.aborted) return
+  const { startRequested, standIns } = stage
+  const requested = new Promise<void>(resolve => {
+    startRequested.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const ended = signal === undefined ? startRequested : AbortSignal.any([signal, startRequested])
+  await Promise.race([requested, attach(standIns, ended)])
 }
 
 /** The result of `work`, which is not waited for any longer once the signal is aborted. @throws its reason */

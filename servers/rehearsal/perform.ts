@@ -28,7 +28,7 @@ export interface PerformOptions extends ExchangeOptions {
   readonly secrets: SecretsSeen
 }
 
-/** What is to become of a call that is under way. */
+/** The outcomes that a call is to have. */
 interface Expecting {
   /** By the policy, or by the scenario if there is no policy. */
   readonly expected: ExpectedCall
@@ -190,7 +190,7 @@ export class Performer {
     return { record, ...expecting, answer }
   }
 
-  /** Looks up what is to become of a call that is about to be sent. @throws Refusal if neither policy nor scenario says it */
+  /** Looks up the outcome of a call that is about to be sent. @throws Refusal if neither policy nor scenario says it */
   #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
     const { engine } = this.#options
     const written = this.#scenario.of(call)

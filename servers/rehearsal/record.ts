@@ -4,7 +4,7 @@ import type { PlannedCall } from './plan/step.js'
 import type { Arrived } from './stage/stage.js'
 import type { Answer } from './via/caller.js'
 
-/** What is to become of a call: by the decision engine, which is asked apart from the gateway, or by a scenario. */
+/** The outcome that a call is to have. The decision engine gives it, apart from the gateway, or a scenario. */
 export type Expectation = (
   | { readonly outcome: 'allow' }
   /** A scenario that writes `expect: deny` names no rule. */
@@ -24,7 +24,7 @@ export interface CallRecord {
   /** The W3C trace id that the call carried; null without one. */
   readonly trace: string | null
   expected: Expectation
-  /** What the scenario says of it, where a policy decides. Undefined if it says nothing. */
+  /** The outcome that the scenario expects, where a policy decides. Undefined if the scenario does not say. */
   meant?: Expectation | undefined
   /** The JSON-RPC id; undefined for a notification. */
   readonly id: number | undefined

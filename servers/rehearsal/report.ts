@@ -26,7 +26,7 @@ export interface JudgedCall {
 /** One step of a rehearsal. */
 export interface Row {
   readonly group: string
-  /** What was done, in words. */
+  /** The step in words. */
   readonly step: string
   readonly as: string | null
   /** As the scenario has them, references unresolved. */
@@ -39,7 +39,7 @@ export interface Row {
   readonly calls: readonly JudgedCall[]
 }
 
-/** What a policy lets be, and its author should know of. */
+/** A fact that the author of a policy should know, e.g. a tool that the policy leaves open. */
 export interface LeftOpen {
   readonly code: string
   readonly message: string
