@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isUnsure } from '../../../shared/errors.js'
 import type { PartitionDump, Table } from '../../../shared/records/partition.js'
-import type { NewsListener, Records, Transaction } from '../../../shared/records/records.js'
+import type { NewsListener, Records } from '../../../shared/records/records.js'
+import type { Transaction } from '../../../shared/records/transaction.js'
 import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
 
 const SCOPE = 'instanode'

@@ -1,5 +1,5 @@
 import type { List, PartitionDump, RecordDump, Table } from '../../../shared/records/partition.js'
-import type { Transaction } from '../../../shared/records/records.js'
+import type { Transaction } from '../../../shared/records/transaction.js'
 import { Consumer } from './consumer.js'
 import { expiryOf, type Room, type StoredMessage } from './model.js'
 

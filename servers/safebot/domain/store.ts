@@ -6,7 +6,8 @@ import {
   type PartitionDump,
   type Table,
 } from '../../../shared/records/partition.js'
-import type { Records, Transaction, TransactionOptions } from '../../../shared/records/records.js'
+import type { Records } from '../../../shared/records/records.js'
+import type { Transaction, TransactionOptions } from '../../../shared/records/transaction.js'
 import type { Identity } from './model.js'
 import {
   type ClockTimes,
