@@ -1,13 +1,7 @@
 import { OneAtATime } from '../util/locks.js'
-import { checkName, kindOf, Partition, type PartitionDump } from './partition.js'
-import { changedTotals, PartitionTransaction } from './partition-transaction.js'
-import type { NewsListener, Records, Totals, Transaction, TransactionOptions } from './records.js'
-
-/** The partitions of one kind. */
-interface Kind {
-  readonly partitions: Map<string, Partition>
-  totals: Totals
-}
+import { EMPTY_SUMMARY, NO_TOTALS, Partition, type PartitionDump, type Totals } from './partition.js'
+import type { NewsListener, Records } from './records.js'
+import { Transaction, type TransactionOptions } from './transaction.js'
 
 const ALONE = [0]
 
@@ -15,7 +9,9 @@ const ALONE = [0]
 export class MemoryRecords implements Records {
   readonly replica = 0
   readonly shared = false
-  readonly #kinds = new Map<string, Kind>()
+  readonly #partitions = new Map<string, Partition>()
+  /** By kind. */
+  readonly #totals = new Map<string, Totals>()
   readonly #watched = new Map<string, Set<NewsListener>>()
   readonly #turns = new OneAtATime()
   #generation = 0
@@ -26,35 +22,30 @@ export class MemoryRecords implements Records {
     work: (tx: Transaction) => T,
     options: TransactionOptions = {},
   ): Promise<T> {
-    const kind = this.#kind(kindOf(name))
-    const partition = kind.partitions.get(name) ?? newPartition(name)
-    const tx = new PartitionTransaction(partition, {
-      totals: kind.totals,
+    const partition = this.#partitions.get(name) ?? new Partition(name)
+    const tx = new Transaction(partition, {
+      totals: options.totals === true ? this.#totalsOf(partition.kind) : undefined,
       replicas: ALONE,
       generation: this.#generation,
       storeTime: undefined,
     })
     const result = tx.run(work, options)
-    if (partition.finish()) {
-      kind.totals = changedTotals(kind.totals, partition)
-      partition.commit()
-      if (partition.empty) kind.partitions.delete(name)
-      else kind.partitions.set(name, partition)
-    }
+    if (partition.finish()) this.#keep(partition)
     if (tx.announced !== undefined) this.#tell(name, tx.announced)
     return result
   }
 
   async partitions(kind: string, idleBefore = Number.POSITIVE_INFINITY): Promise<string[]> {
     const names: string[] = []
-    for (const { name, summary } of this.#kind(kind).partitions.values()) {
-      if (summary.open && summary.activeAt < idleBefore) names.push(name)
+    for (const partition of this.#partitions.values()) {
+      const { open, activeAt } = partition.summary
+      if (partition.kind === kind && open && activeAt < idleBefore) names.push(partition.name)
     }
     return names
   }
 
   async totals(kind: string): Promise<Totals> {
-    return this.#kind(kind).totals
+    return this.#totalsOf(kind)
   }
 
   watch(partition: string, listener: NewsListener): () => void {
@@ -76,28 +67,21 @@ export class MemoryRecords implements Records {
   }
 
   async dump(scope: string): Promise<PartitionDump[]> {
-    const dumps: PartitionDump[] = []
-    for (const kind of this.#kindsOf(scope)) {
-      for (const partition of kind.partitions.values()) dumps.push(partition.dump())
-    }
+    const dumps = this.#within(scope).map(partition => partition.dump())
     return dumps.sort((one, other) => (one.name < other.name ? -1 : 1))
   }
 
   async replace(scope: string, partitions: readonly PartitionDump[]): Promise<void> {
     this.#generation++
-    for (const kind of this.#kindsOf(scope)) {
-      kind.partitions.clear()
-      kind.totals = NOTHING
+    for (const { name, kind } of this.#within(scope)) {
+      this.#partitions.delete(name)
+      this.#totals.delete(kind)
     }
-    for (const dump of partitions) {
-      const { open, entries, bytes } = dump.summary
-      const kind = this.#kind(kindOf(dump.name))
-      kind.partitions.set(dump.name, Partition.from(dump))
-      kind.totals = {
-        open: kind.totals.open + Number(open),
-        entries: kind.totals.entries + entries,
-        bytes: kind.totals.bytes + bytes,
-      }
+    for (const { name, summary, records } of partitions) {
+      const partition = new Partition(name)
+      partition.adopt(records, EMPTY_SUMMARY)
+      partition.summary = summary
+      this.#keep(partition)
     }
   }
 
@@ -106,29 +90,25 @@ export class MemoryRecords implements Records {
   onUnavailable(): void {}
 
   async close(): Promise<void> {
-    this.#kinds.clear()
+    this.#partitions.clear()
   }
 
-  #kind(name: string): Kind {
-    const known = this.#kinds.get(name)
-    if (known !== undefined) return known
-    const kind: Kind = { partitions: new Map(), totals: NOTHING }
-    this.#kinds.set(name, kind)
-    return kind
+  #keep(partition: Partition): void {
+    this.#totals.set(partition.kind, partition.changedTotals(this.#totalsOf(partition.kind)))
+    partition.commit()
+    if (partition.empty) this.#partitions.delete(partition.name)
+    else this.#partitions.set(partition.name, partition)
   }
 
-  #kindsOf(scope: string): Kind[] {
-    return [...this.#kinds].flatMap(([name, kind]) => (name.startsWith(`${scope}/`) ? kind : []))
+  #totalsOf(kind: string): Totals {
+    return this.#totals.get(kind) ?? NO_TOTALS
+  }
+
+  #within(scope: string): Partition[] {
+    return [...this.#partitions.values()].filter(({ name }) => name.startsWith(`${scope}/`))
   }
 
   #tell(partition: string, detail: string): void {
     for (const listener of [...(this.#watched.get(partition) ?? [])]) listener({ own: true, detail })
   }
-}
-
-const NOTHING: Totals = { open: 0, entries: 0, bytes: 0 }
-
-function newPartition(name: string): Partition {
-  checkName(name)
-  return new Partition(name)
 }

@@ -11,6 +11,16 @@ export interface Summary {
   readonly activeAt: number
 }
 
+/** The sums of all partitions of one kind. */
+export interface Totals {
+  /** How many partitions are open. */
+  readonly open: number
+  readonly entries: number
+  readonly bytes: number
+}
+
+export const NO_TOTALS: Totals = { open: 0, entries: 0, bytes: 0 }
+
 /** All that one partition holds, as plain data. Equal partitions have equal dumps. */
 export interface PartitionDump {
   readonly name: string
@@ -262,34 +272,34 @@ function asValue<Value>(value: unknown): Value {
 
 /** The records of one partition, with the changes of the transaction that is under way. */
 export class Partition {
+  readonly kind: string
   /** Of the latest committed change that is known here. */
   version = 0
+  /** A collection that no work has asked for is a table here. It becomes a list when work asks for a list. */
   readonly #collections = new Map<string, Collection>()
-  /** Records of collections that no work has asked for: whether they are tables or lists is not known yet. */
-  readonly #unread = new Map<string, Map<string, unknown>>()
   readonly #changes: Change[] = []
   #summary: Summary = EMPTY_SUMMARY
   #summaryBefore: Summary = EMPTY_SUMMARY
 
-  constructor(readonly name: string) {}
-
-  static from({ name, summary, records }: PartitionDump): Partition {
-    const partition = new Partition(name)
-    for (const [collection, key, value] of records) partition.put(collection, key, value)
-    partition.settle(summary)
-    return partition
+  /** @throws Refusal `bad_record` for a name that cannot be kept */
+  constructor(readonly name: string) {
+    checkName(name)
+    this.kind = kindOf(name)
   }
 
   table<Value>(name: string): Table<Value> {
     const known = this.#collections.get(name)
     if (known instanceof Table) return known
-    return this.#opened(new Table<Value>(name, this.#changes))
+    if (known !== undefined) throw new TypeError(`${this.name}: ${name} is both a table and a list`)
+    return this.#added(new Table<Value>(name, this.#changes))
   }
 
   list<Value>(name: string): List<Value> {
     const known = this.#collections.get(name)
     if (known instanceof List) return known
-    return this.#opened(new List<Value>(name, this.#changes))
+    const list = this.#added(new List<Value>(name, this.#changes))
+    for (const [, key, value] of known?.records() ?? []) list.put(key, value)
+    return list
   }
 
   get summary(): Summary {
@@ -300,14 +310,8 @@ export class Partition {
     this.#summary = summary
   }
 
-  /** The summary before the transaction that is under way. */
-  get summaryBefore(): Summary {
-    return this.#summaryBefore
-  }
-
   get empty(): boolean {
     for (const { size } of this.#collections.values()) if (size > 0) return false
-    for (const { size } of this.#unread.values()) if (size > 0) return false
     return true
   }
 
@@ -324,21 +328,23 @@ export class Partition {
     return changed
   }
 
-  /** Takes over a committed record from elsewhere. Undefined deletes it. */
-  put(collection: string, key: string, value: unknown): void {
-    const opened = this.#collections.get(collection)
-    if (opened !== undefined) {
-      opened.put(key, value)
-      return
+  /** The totals of the partition's kind, with the changes of the transaction. @param totals as committed */
+  changedTotals(totals: Totals): Totals {
+    const [before, now] = [this.#summaryBefore, this.#summary]
+    if (now === before) return totals
+    return {
+      open: totals.open + Number(now.open) - Number(before.open),
+      entries: totals.entries + now.entries - before.entries,
+      bytes: totals.bytes + now.bytes - before.bytes,
     }
-    const unread = this.#unread.get(collection) ?? new Map<string, unknown>()
-    this.#unread.set(collection, unread)
-    if (value === undefined) unread.delete(key)
-    else unread.set(key, value)
   }
 
-  /** Takes over the summary from elsewhere. */
-  settle(summary: Summary): void {
+  /** Takes over committed records and the committed summary from elsewhere. A value that is undefined deletes its record. */
+  adopt(records: readonly RecordDump[], summary: Summary): void {
+    for (const [name, key, value] of records) {
+      const collection = this.#collections.get(name) ?? this.table(name)
+      collection.put(key, value)
+    }
     this.#summary = summary
     this.#summaryBefore = summary
   }
@@ -346,8 +352,6 @@ export class Partition {
   /** Forgets every record, to read the partition anew. */
   forget(): void {
     this.#collections.clear()
-    this.#unread.clear()
-    this.settle(EMPTY_SUMMARY)
   }
 
   /** Ends the work of the transaction: a partition without records gets the empty summary. Returns whether anything has changed. */
@@ -371,20 +375,12 @@ export class Partition {
   }
 
   dump(): PartitionDump {
-    const records: RecordDump[] = []
-    for (const collection of this.#collections.values()) records.push(...collection.records())
-    for (const [name, unread] of this.#unread) {
-      for (const [key, value] of unread) records.push([name, key, value])
-    }
+    const records = [...this.#collections.values()].flatMap(collection => [...collection.records()])
     return { name: this.name, summary: this.#summary, records: records.sort(byKey) }
   }
 
-  #opened<Opened extends Collection>(collection: Opened): Opened {
-    const { name } = collection
-    if (this.#collections.has(name)) throw new TypeError(`${this.name}: ${name} is both a table and a list`)
-    for (const [key, value] of this.#unread.get(name) ?? []) collection.put(key, value)
-    this.#unread.delete(name)
-    this.#collections.set(name, collection)
+  #added<Added extends Collection>(collection: Added): Added {
+    this.#collections.set(collection.name, collection)
     return collection
   }
 }

@@ -7,18 +7,20 @@ import {
   EMPTY_SUMMARY,
   idOf,
   kindOf,
+  NO_TOTALS,
   Partition,
   type PartitionDump,
   type RecordDump,
   type Summary,
+  type Totals,
 } from './partition.js'
-import { PartitionTransaction } from './partition-transaction.js'
-import type { NewsListener, Records, Totals, Transaction, TransactionOptions } from './records.js'
+import type { NewsListener, Records } from './records.js'
 import { ALL_LOCK } from './schema.js'
 import type { SqlTransaction } from './sql-transaction.js'
 import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 import { StoreUnavailable } from './store-error.js'
+import { Transaction, type TransactionOptions } from './transaction.js'
 import { Watches } from './watches.js'
 
 /** Partitions whose records are kept in memory. Past it, the least recently used is read anew. */
@@ -41,33 +43,25 @@ interface EnterRow extends Record<string, unknown> {
   /** Null, as are the next, if there is no such partition. */
   news: number | null
   version: number | null
-  open: boolean | null
-  entries: number | null
-  bytes: number | null
-  active_at: number | null
-  changed: [collection: string, key: string, value: unknown][] | null
-  total_open: number | null
-  total_entries: number | null
-  total_bytes: number | null
+  summary: Summary | null
+  changed: RecordDump[] | null
+  /** Null: it was not asked for, as is `live`. */
+  totals: Totals | null
   live: number[] | null
 }
 
 const ENTER = statement('SELECT * FROM enter($1, $2, $3, $4, $5)')
-const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS version')
-const REMOVE = statement('SELECT remove($1, $2, $3, $4) AS version')
+const LEAVE = statement('SELECT leave($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS version')
 const PARTITIONS = statement(
   'SELECT name FROM partitions WHERE kind = $1 AND open AND active_at < $2 ORDER BY name',
 )
-const TOTALS = statement(`
-  SELECT count(*) FILTER (WHERE open) AS open, coalesce(sum(entries), 0)::bigint AS entries,
-         coalesce(sum(bytes), 0)::bigint AS bytes
-  FROM partitions WHERE kind = $1`)
+const TOTALS = statement('SELECT totals_of($1) AS totals')
 const NEWS = statement('SELECT name, news FROM partitions WHERE name = ANY($1::text[])')
 const GENERATION = statement('SELECT number FROM generation')
 
 const LOCK_ALL = statement(`SELECT pg_advisory_xact_lock(${ALL_LOCK})`)
 const DUMP_PARTITIONS = statement(
-  "SELECT name, open, entries, bytes, active_at FROM partitions WHERE starts_with(name, $1 || '/') ORDER BY name",
+  "SELECT name, summary_of(p) AS summary FROM partitions p WHERE starts_with(name, $1 || '/') ORDER BY name",
 )
 const DUMP_RECORDS = statement(`
   SELECT partition, json_agg(json_build_array(collection, key, value) ORDER BY collection, key) AS records
@@ -76,7 +70,8 @@ const CLEAR_RECORDS = statement("DELETE FROM records WHERE starts_with(partition
 const CLEAR_PARTITIONS = statement("DELETE FROM partitions WHERE starts_with(name, $1 || '/')")
 const ADD_PARTITION = statement(`
   INSERT INTO partitions (name, kind, floor, news, open, entries, bytes, active_at)
-  SELECT $1, $2, version, version, $3, $4, $5, $6 FROM nextval('versions') AS version`)
+  SELECT $1, $2, version, version, s.open, s.entries, s.bytes, s."activeAt"
+  FROM nextval('versions') AS version, json_to_record($3) AS s(open boolean, entries bigint, bytes bigint, "activeAt" float8)`)
 const ADD_RECORDS = statement(`
   INSERT INTO records (partition, collection, key, value, version)
   SELECT $1, c, k, v::json, p.floor FROM unnest($2::text[], $3::text[], $4::text[]) AS u (c, k, v), partitions p
@@ -138,8 +133,8 @@ export class PostgresRecords implements Records {
   }
 
   async totals(kind: string): Promise<Totals> {
-    const [row] = await this.#database.read<{ open: number; entries: number; bytes: number }>(TOTALS, [kind])
-    return row ?? { open: 0, entries: 0, bytes: 0 }
+    const [row] = await this.#database.read<{ totals: Totals }>(TOTALS, [kind])
+    return row?.totals ?? NO_TOTALS
   }
 
   watch(partition: string, listener: NewsListener): () => void {
@@ -161,15 +156,11 @@ export class PostgresRecords implements Records {
     return this.#database.transaction(async tx => {
       tx.send(LOCK_ALL)
       const [partitions, records] = await Promise.all([
-        tx.query<SummaryRow>(DUMP_PARTITIONS, [scope]),
+        tx.query<{ name: string; summary: Summary }>(DUMP_PARTITIONS, [scope]),
         tx.query<{ partition: string; records: RecordDump[] }>(DUMP_RECORDS, [scope]),
       ])
       const byPartition = new Map(records.map(row => [row.partition, row.records]))
-      return partitions.map(row => ({
-        name: row.name,
-        summary: summaryOf(row),
-        records: byPartition.get(row.name) ?? [],
-      }))
+      return partitions.map(row => ({ ...row, records: byPartition.get(row.name) ?? [] }))
     })
   }
 
@@ -230,55 +221,40 @@ export class PostgresRecords implements Records {
     sql: SqlTransaction,
     partition: Partition,
     { totals = false, idleBefore }: TransactionOptions,
-  ): Promise<PartitionTransaction> {
-    const { name } = partition
+  ): Promise<Transaction> {
+    const { name, kind } = partition
     // An earlier attempt may have ended in the middle.
     partition.undo()
-    const values = [name, kindOf(name), partition.version, idleBefore ?? null, totals]
+    const values = [name, kind, partition.version, idleBefore ?? null, totals]
     const [row] = await sql.query<EnterRow>(ENTER, values)
     if (row === undefined) throw new Error('a function with OUT parameters gave no row')
     if (row.anew) partition.forget()
-    for (const [collection, key, value] of row.changed ?? []) {
-      partition.put(collection, key, value ?? undefined)
-    }
-    partition.settle(summaryOf(row))
+    partition.adopt(row.changed ?? [], row.summary ?? EMPTY_SUMMARY)
     partition.version = Math.max(partition.version, row.version ?? 0)
     this.#watches.read(name, row.news ?? 0)
     this.#knows(row.generation, false)
-    const { total_open: open, total_entries: entries, total_bytes: bytes } = row
-    return new PartitionTransaction(partition, {
-      totals: open === null || entries === null || bytes === null ? undefined : { open, entries, bytes },
+    return new Transaction(partition, {
+      totals: row.totals ?? undefined,
       replicas: row.live ?? undefined,
       generation: row.generation,
       storeTime: row.store_time,
     })
   }
 
-  /** Sends what has changed. @returns what tells its version; undefined if nothing has changed */
+  /** Sends the changes. @returns the row with their version; undefined if nothing has changed */
   #leave(
     sql: SqlTransaction,
     partition: Partition,
-    { announced, elsewhere }: PartitionTransaction,
+    { announced, elsewhere }: Transaction,
   ): Promise<{ version: number }[]> | undefined {
-    const { name } = partition
     if (!partition.finish() && announced === undefined) {
       sql.readOnly = true
       return undefined
     }
+    const { name, kind, empty, summary } = partition
     const [channel, notice] = this.#database.notices.noticeOf(TOPIC.announced, '')
-    const announcement = [channel, elsewhere ? notice : null, announced ?? '']
-    if (partition.empty) return sql.ask(REMOVE, [name, ...announcement])
-    const { open, entries, bytes, activeAt } = partition.summary
-    const changes = columnsOf(partition.changes())
-    const summary = [open, entries, bytes, activeAt]
-    return sql.ask(LEAVE, [
-      name,
-      kindOf(name),
-      ...changes,
-      ...summary,
-      announced !== undefined,
-      ...announcement,
-    ])
+    const announcement = [announced !== undefined, channel, elsewhere ? notice : null, announced ?? '']
+    return sql.send(LEAVE, [name, kind, empty, ...columnsOf(partition.changes()), summary, ...announcement])
   }
 
   #copyOf(name: string): Partition {
@@ -316,19 +292,6 @@ export class PostgresRecords implements Records {
   }
 }
 
-interface SummaryRow extends Record<string, unknown> {
-  name: string
-  open: boolean | null
-  entries: number | null
-  bytes: number | null
-  active_at: number | null
-}
-
-function summaryOf({ open, entries, bytes, active_at }: Omit<SummaryRow, 'name'>): Summary {
-  if (open === null || entries === null || bytes === null || active_at === null) return EMPTY_SUMMARY
-  return { open: open === true, entries: Number(entries), bytes: Number(bytes), activeAt: Number(active_at) }
-}
-
 /** @returns the generation that this begins */
 async function replaceAll(
   tx: SqlTransaction,
@@ -346,8 +309,7 @@ async function replaceAll(
 }
 
 function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionDump): void {
-  const { open, entries, bytes, activeAt } = summary
-  tx.send(ADD_PARTITION, [name, kindOf(name), open, entries, bytes, activeAt])
+  tx.send(ADD_PARTITION, [name, kindOf(name), summary])
   for (let from = 0; from < records.length; from += PORTION) {
     tx.send(ADD_RECORDS, [name, ...columnsOf(records.slice(from, from + PORTION))])
   }

@@ -16,6 +16,8 @@ export class Progress {
   readonly #options: ProgressOptions
   readonly #onReport = new Set<() => void>()
   readonly #unwatch: () => void
+  /** The latest step that this replica has reported. */
+  #step: number | undefined
 
   constructor(options: ProgressOptions) {
     this.#options = options
@@ -23,11 +25,16 @@ export class Progress {
     this.#unwatch = records.watch(partition, () => {
       for (const wake of this.#onReport) wake()
     })
+    records.onGap(() => {
+      // Another replica may have taken this one for dead, and removed it. If the store is gone again, there is another gap.
+      if (this.#step !== undefined) void this.report(this.#step).catch(() => undefined)
+    })
   }
 
   /** This replica has come to a step. From its first report on the others wait for it. @throws StoreUnavailable */
   report(step: number): Promise<void> {
     const { records, partition } = this.#options
+    this.#step = Math.max(step, this.#step ?? 0)
     const replica = String(records.replica)
     return records.transaction(partition, tx => {
       const steps = tx.table<number>('steps')
@@ -64,6 +71,7 @@ export class Progress {
   /** The others no longer wait for this replica. @throws StoreUnavailable */
   async leave(): Promise<void> {
     this.#unwatch()
+    this.#step = undefined
     const { records, partition } = this.#options
     await records.transaction(partition, tx => {
       tx.table<number>('steps').delete(String(records.replica))
@@ -71,13 +79,17 @@ export class Progress {
     })
   }
 
+  /** The numbers of the replicas that have not come to a step. Removes replicas that do not live any more. */
   #behind(step: number): Promise<number[]> {
     const { records, partition } = this.#options
     return records.transaction(
       partition,
       tx => {
-        const behind = [...tx.table<number>('steps').entries()].filter(([, at]) => at < step)
-        return behind.map(([replica]) => Number(replica)).filter(replica => tx.replicas.includes(replica))
+        const steps = tx.table<number>('steps')
+        for (const replica of [...steps.keys()]) {
+          if (!tx.replicas.includes(Number(replica))) steps.delete(replica)
+        }
+        return [...steps.entries()].flatMap(([replica, at]) => (at < step ? Number(replica) : []))
       },
       { idleBefore: Number.POSITIVE_INFINITY },
     )

@@ -1,13 +1,6 @@
 import type { Refusal } from '../errors.js'
-import type { List, PartitionDump, Summary, Table } from './partition.js'
-
-/** The sums of all partitions of one kind. */
-export interface Totals {
-  /** How many partitions are open. */
-  readonly open: number
-  readonly entries: number
-  readonly bytes: number
-}
+import type { PartitionDump, Totals } from './partition.js'
+import type { Transaction, TransactionOptions } from './transaction.js'
 
 /** Tells that a partition has news: new data that waiting requests may want. */
 export interface News {
@@ -18,40 +11,6 @@ export interface News {
 }
 
 export type NewsListener = (news: News) => void
-
-/** Reads and changes one partition. It is valid while its work runs, and no longer. */
-export interface Transaction {
-  /** Records by key. */
-  table<Value>(name: string): Table<Value>
-  /** Records in the order of their numbers. */
-  list<Value>(name: string): List<Value>
-  /** Set it to change it. */
-  summary: Summary
-  /** Of the partition's kind, with what this transaction has changed. Requires the option `totals`. */
-  readonly totals: Totals
-  /** Numbers of the replicas that live. Requires the option `idleBefore`, and a partition that was idle then. */
-  readonly replicas: readonly number[]
-  /** How often the state of the store has been replaced as a whole. */
-  readonly generation: number
-  /** The time of the store's machine, in milliseconds since the epoch. It is not the time of the instance. */
-  readonly storeTime: number
-  /**
-   * Tells all who watch the partition, on every replica, once the transaction is committed.
-   *
-   * @param elsewhere whether another replica may be watching. PostgreSQL commits transactions that notify one at a
-   *   time, so a notification that nobody hears is left out. Default true
-   */
-  announce(detail?: string, elsewhere?: boolean): void
-}
-
-export interface TransactionOptions {
-  /** Whether the work reads `totals`. They cost a look at every partition of the kind. Default false. */
-  totals?: boolean
-  /** `replicas` is known if the partition was last active before this instant. Default: it is not. */
-  idleBefore?: number
-  /** The generation in which the work began. In any other it is refused with `reset`. Default: any. */
-  generation?: number
-}
 
 /**
  * The state of an instance: records, grouped in partitions that are named `scope/kind/id`.

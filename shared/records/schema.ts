@@ -7,10 +7,10 @@ import type { StoreAddress } from './store-url.js'
 const OLDEST_SERVER = 140_000
 
 /** Names the tables and functions below. Another schema gets another name, and is refused. */
-const VERSION = 'records-1'
+const VERSION = 'records-2'
 
-/** What the versions before records have left in `migrations`. */
-const OLDER = /^(base|clock|journal|sessions|safebot|instanode)-1$/
+/** The names that older versions have left in `migrations`. */
+const OLDER = /^(base|clock|journal|sessions|safebot|instanode|records)-1$/
 
 /**
  * Creates the schema of a store if there is none, in one transaction. Of several replicas that start at once, one
@@ -170,54 +170,71 @@ const TABLES = `
   ) WITH (fillfactor = 50);
   CREATE INDEX ON records (partition, version);
 
+  CREATE FUNCTION summary_of(p partitions) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('open', p.open, 'entries', p.entries, 'bytes', p.bytes, 'activeAt', p.active_at)
+  $$;
+
+  CREATE FUNCTION totals_of(of_kind text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('open', count(*) FILTER (WHERE open),
+      'entries', coalesce(sum(entries), 0), 'bytes', coalesce(sum(bytes), 0))
+    FROM partitions WHERE kind = of_kind
+  $$;
+
   CREATE FUNCTION enter(
     named text, of_kind text, seen bigint, idle_before float8, counted boolean,
     OUT generation bigint, OUT store_time float8, OUT anew boolean, OUT news bigint, OUT version bigint,
-    OUT open boolean, OUT entries bigint, OUT bytes bigint, OUT active_at float8, OUT changed json,
-    OUT total_open bigint, OUT total_entries bigint, OUT total_bytes bigint, OUT live integer[]
+    OUT summary json, OUT changed json, OUT totals json, OUT live integer[]
   ) LANGUAGE plpgsql AS $$
   #variable_conflict use_column
-  DECLARE oldest bigint;
+  DECLARE it partitions;
   BEGIN
     PERFORM pg_advisory_xact_lock_shared(${ALL_LOCK}),
             pg_advisory_xact_lock(hashtextextended(current_schema() || ' partition ' || named, 0));
-    SELECT g.number, p.floor, p.news, p.open, p.entries, p.bytes, p.active_at
-    INTO generation, oldest, news, open, entries, bytes, active_at
-    FROM generation g LEFT JOIN partitions p ON p.name = named;
+    SELECT g.number INTO generation FROM generation g;
+    SELECT * INTO it FROM partitions p WHERE p.name = named;
     store_time := extract(epoch FROM clock_timestamp()) * 1000;
-    anew := oldest IS NULL OR seen < oldest;
+    anew := it.floor IS NULL OR seen < it.floor;
     IF anew THEN seen := 0; END IF;
-    IF oldest IS NOT NULL THEN
-      SELECT json_agg(json_build_array(r.collection, r.key, r.value) ORDER BY r.version), max(r.version)
+    IF it.name IS NOT NULL THEN
+      news := it.news;
+      summary := summary_of(it);
+      -- A deleted record has no third part.
+      SELECT json_agg(
+          CASE WHEN r.value IS NULL THEN json_build_array(r.collection, r.key)
+               ELSE json_build_array(r.collection, r.key, r.value) END
+          ORDER BY r.version), max(r.version)
       INTO changed, version FROM records r WHERE r.partition = named AND r.version > seen;
     END IF;
-    IF counted THEN
-      SELECT count(*) FILTER (WHERE p.open), coalesce(sum(p.entries), 0), coalesce(sum(p.bytes), 0)
-      INTO total_open, total_entries, total_bytes FROM partitions p WHERE p.kind = of_kind;
-    END IF;
-    IF coalesce(active_at, 0) < idle_before THEN
+    IF counted THEN totals := totals_of(of_kind); END IF;
+    IF coalesce(it.active_at, 0) < idle_before THEN
       SELECT coalesce(array_agg(l.number), '{}') INTO live FROM live_replicas l;
     END IF;
   END $$;
 
   CREATE FUNCTION leave(
-    named text, of_kind text, collections text[], keys text[], vals text[],
-    is_open boolean, has_entries bigint, has_bytes bigint, was_active float8,
+    named text, of_kind text, emptied boolean, collections text[], keys text[], vals text[], summary json,
     announced boolean, channel text, notice text, detail text
   ) RETURNS bigint LANGUAGE plpgsql AS $$
   #variable_conflict use_column
   DECLARE made bigint := nextval('versions');
   DECLARE oldest bigint;
   BEGIN
+    IF notice IS NOT NULL THEN PERFORM pg_notify(channel, notice || made || ' ' || named || ' ' || detail); END IF;
+    IF emptied THEN
+      -- One of the same name begins with a later floor.
+      DELETE FROM records WHERE partition = named;
+      DELETE FROM partitions WHERE name = named;
+      RETURN made;
+    END IF;
     INSERT INTO records (partition, collection, key, value, version)
     SELECT named, u.c, u.k, u.v::json, made FROM unnest(collections, keys, vals) AS u (c, k, v)
     ON CONFLICT (partition, collection, key) DO UPDATE SET value = excluded.value, version = excluded.version;
     INSERT INTO partitions AS p (name, kind, floor, news, open, entries, bytes, active_at)
-    VALUES (named, of_kind, made, CASE WHEN announced THEN made ELSE 0 END, is_open, has_entries, has_bytes, was_active)
+    SELECT named, of_kind, made, CASE WHEN announced THEN made ELSE 0 END, s.open, s.entries, s.bytes, s."activeAt"
+    FROM json_to_record(summary) AS s(open boolean, entries bigint, bytes bigint, "activeAt" float8)
     ON CONFLICT (name) DO UPDATE SET
       news = CASE WHEN announced THEN made ELSE p.news END,
       open = excluded.open, entries = excluded.entries, bytes = excluded.bytes, active_at = excluded.active_at;
-    IF notice IS NOT NULL THEN PERFORM pg_notify(channel, notice || made || ' ' || named || ' ' || detail); END IF;
     -- Now and then tombstones go, but for the latest.
     IF made % 64 = 0 AND array_position(vals, NULL) IS NOT NULL THEN
       SELECT r.version INTO oldest FROM records r WHERE r.partition = named AND r.value IS NULL
@@ -225,16 +242,6 @@ const TABLES = `
       DELETE FROM records r WHERE r.partition = named AND r.value IS NULL AND r.version <= oldest;
       UPDATE partitions SET floor = oldest WHERE name = named AND oldest IS NOT NULL;
     END IF;
-    RETURN made;
-  END $$;
-
-  -- Removes a partition that holds nothing. One of the same name begins with a later floor.
-  CREATE FUNCTION remove(named text, channel text, notice text, detail text) RETURNS bigint LANGUAGE plpgsql AS $$
-  DECLARE made bigint := nextval('versions');
-  BEGIN
-    DELETE FROM records WHERE partition = named;
-    DELETE FROM partitions WHERE name = named;
-    IF notice IS NOT NULL THEN PERFORM pg_notify(channel, notice || made || ' ' || named || ' ' || detail); END IF;
     RETURN made;
   END $$;
 

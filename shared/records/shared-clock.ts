@@ -5,9 +5,10 @@ import { Refusal } from '../errors.js'
 import { OneAtATime } from '../util/locks.js'
 import type { Log } from '../util/log.js'
 import { Progress } from './progress.js'
-import type { Records, Transaction } from './records.js'
+import type { Records } from './records.js'
 import type { StoreDatabase } from './store-database.js'
 import { StoreUnavailable } from './store-error.js'
+import type { Transaction } from './transaction.js'
 
 /** The clock of a store, as a record. */
 interface ClockRecord {

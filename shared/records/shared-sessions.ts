@@ -1,64 +1,51 @@
 import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
 import { idOf } from './partition.js'
-import type { Records, Transaction } from './records.js'
+import type { Records } from './records.js'
+import type { Transaction } from './transaction.js'
 
-/** A replica's own sessions, as far as the others have a say in them. */
+/** The sessions in the memory of this replica. */
 export interface SessionsHere {
-  /** The ids of those that others know of. */
+  /** The ids of the sessions that other replicas accept. */
   known(): string[]
-  /** One of them was ended elsewhere. */
+  /** Another replica has ended a session. */
   ended(id: string): void
-}
-
-/** The sessions that all replicas of an endpoint accept, whichever has opened them. */
-export interface SharedSessions {
-  /** Has the others accept a session. @returns whether they do; it never rejects */
-  opened(id: string, version: string | undefined): Promise<boolean>
-  /**
-   * A session that was opened elsewhere, and has not gone unused for too long.
-   *
-   * @throws Refusal `store_unavailable`
-   */
-  find(id: string): Promise<{ version: string | undefined } | undefined>
-  /** Notes that it is in use. It is not waited for, and never fails. */
-  used(id: string): void
-  /** Has no replica accept it any more. It never rejects: a session that cannot be ended now expires by itself. */
-  ended(id: string): Promise<void>
-  /** Tells of those that end elsewhere, until the returned function is called. */
-  listen(here: SessionsHere): () => void
 }
 
 /** @param idleMs how long a session may go unused */
 export type ShareSessions = (endpoint: string, idleMs: number) => SharedSessions
 
-/** A session has an id like this. Any other text that a caller sends names none. */
+/** The form of a session's id. Any other text that a caller sends names no session. */
 const SESSION_ID = /^[!-~]{1,200}$/
 
 interface SessionRecord {
-  /** The protocol revision that was agreed on; null: none was. */
+  /** The protocol revision that was agreed on. Null: none was. */
   readonly version: string | null
 }
 
-export interface StoredSessionsOptions {
+export interface SharedSessionsOptions {
   records: Records
   log: Log
-  /** Of which server they are. */
+  /** The name of the server. */
   endpoint: string
-  /** How long one may go unused, in milliseconds. */
+  /** How long a session may go unused, in milliseconds. */
   idleMs: number
 }
 
-/** The sessions of an endpoint: each is a partition. Its activity is by the time of the store's machine. */
-export class StoredSessions implements SharedSessions {
-  readonly #options: StoredSessionsOptions
+/**
+ * The sessions of a server that all its replicas accept, whichever has opened them. Each is a partition. Its activity is by
+ * the time of the store's machine.
+ */
+export class SharedSessions {
+  readonly #options: SharedSessionsOptions
   readonly #kind: string
 
-  constructor(options: StoredSessionsOptions) {
+  constructor(options: SharedSessionsOptions) {
     this.#options = options
     this.#kind = `store/session-${options.endpoint}`
   }
 
+  /** Has all replicas accept a session. @returns whether they do; it never rejects */
   opened(id: string, version: string | undefined): Promise<boolean> {
     const { records, idleMs } = this.#options
     return this.#tried('could not be told to the other replicas', async () => {
@@ -73,6 +60,11 @@ export class StoredSessions implements SharedSessions {
     })
   }
 
+  /**
+   * A session that any replica has opened, and that has not gone unused for too long.
+   *
+   * @throws Refusal `store_unavailable`
+   */
   async find(id: string): Promise<{ version: string | undefined } | undefined> {
     if (!SESSION_ID.test(id)) return undefined
     return this.#in(id, tx => {
@@ -84,6 +76,7 @@ export class StoredSessions implements SharedSessions {
     })
   }
 
+  /** Notes that a session is in use. It is not waited for, and never fails. */
   used(id: string): void {
     void this.#tried('could not be noted as used', () =>
       this.#in(id, tx => {
@@ -92,6 +85,7 @@ export class StoredSessions implements SharedSessions {
     )
   }
 
+  /** Has no replica accept a session any more. It never rejects: a session that cannot be ended now expires by itself. */
   async ended(id: string): Promise<void> {
     await this.#tried('could not be ended on the other replicas', () =>
       this.#in(id, tx => {
@@ -101,13 +95,14 @@ export class StoredSessions implements SharedSessions {
     )
   }
 
+  /** Tells of the sessions that end on other replicas, until the returned function is called. */
   listen(here: SessionsHere): () => void {
     const { records } = this.#options
     records.onGap(() => void this.#tried('could not be looked at', () => this.#lookAt(here)))
     return records.watchKind(this.#kind, id => here.ended(id))
   }
 
-  /** Ends the sessions that were ended while nothing could be heard. */
+  /** Ends the sessions that another replica has ended while notifications were lost. */
   async #lookAt(here: SessionsHere): Promise<void> {
     const known = here.known()
     const open = new Set((await this.#options.records.partitions(this.#kind)).map(idOf))

@@ -5,7 +5,7 @@ import type { Log } from '../util/log.js'
 import type { Records } from './records.js'
 import { SharedClock } from './shared-clock.js'
 import { SharedJournal } from './shared-journal.js'
-import { type ShareSessions, StoredSessions } from './shared-sessions.js'
+import { SharedSessions, type ShareSessions } from './shared-sessions.js'
 import type { StoreDatabase } from './store-database.js'
 
 export interface SharingOptions {
@@ -42,7 +42,7 @@ export async function share(options: SharingOptions): Promise<Sharing> {
     const clock = await SharedClock.join(options)
     return {
       flush: async () => journal?.flush(),
-      sessions: (endpoint, idleMs) => new StoredSessions({ ...options, endpoint, idleMs }),
+      sessions: (endpoint, idleMs) => new SharedSessions({ ...options, endpoint, idleMs }),
       async close() {
         await clock.close()
         await journal?.close()

@@ -43,13 +43,12 @@ export class SqlTransaction {
     }
   }
 
-  /** Sends a statement whose rows are not needed. If it fails, the transaction does. */
-  send(asked: Statement, values: readonly unknown[] = []): void {
-    this.#keep(this.#client.query({ ...asked, values: [...values] }))
-  }
-
-  /** Sends a statement and does not wait for it. If it fails, the transaction does. @returns its rows, for after the commit */
-  ask<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[]): Promise<Row[]> {
+  /**
+   * Sends a statement without waiting for it. If it fails, the transaction fails.
+   *
+   * @returns its rows, to be awaited after the commit
+   */
+  send<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     const answer = this.query<Row>(asked, values)
     this.#keep(answer)
     return answer
@@ -57,7 +56,7 @@ export class SqlTransaction {
 
   /** Notifies the other replicas once this is committed; see `Notices`. */
   notify(topic: string, payload: string): void {
-    this.send(NOTIFY, this.#noticeOf(topic, payload))
+    void this.send(NOTIFY, this.#noticeOf(topic, payload))
   }
 
   /** @throws the error of a statement that was sent ahead: nothing is kept then */

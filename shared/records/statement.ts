@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto'
 export interface Statement {
   readonly name: string
   readonly text: string
+  /** How long the client waits for the answer, in milliseconds. Default: that of the connection. */
+  readonly query_timeout?: number
 }
 
 /** A prepared statement. Parameters are `$1`, `$2` …; tables are found on the search path, which is the store's schema. */

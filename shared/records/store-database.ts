@@ -5,7 +5,7 @@ import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
 import { Notices } from './notices.js'
 import { prepareSchema } from './schema.js'
-import { NOTIFY, SqlTransaction } from './sql-transaction.js'
+import { SqlTransaction } from './sql-transaction.js'
 import { type Statement, statement } from './statement.js'
 import { isOutage, isRefused, lostToAnother, StoreUnavailable, tookTooLong } from './store-error.js'
 import { readStoreUrl, type StoreAddress } from './store-url.js'
@@ -25,23 +25,26 @@ export interface Replica {
   readonly startedAt: Date
 }
 
-/** Between two attempts to be alone, and for how long: in milliseconds. */
-const ALONE_MS = { pause: 5, most: 30_000 }
+/** How long a replica waits until it may work alone, in milliseconds. */
+const ALONE_MS = 30_000
 
 /** How long connections may take to end, in milliseconds: what is under way on them has its own time-out. */
 const LEAVE_MS = 15_000
 
-/** How often a transaction is tried that lost its connection, or gave way to another, before it was committed. */
+/** Attempts at a transaction that lost its connection, or gave way to another, before it was committed. */
 const ATTEMPTS = 3
 
 const ADD_REPLICA = statement('INSERT INTO replicas DEFAULT VALUES RETURNING number')
 const NAME_REPLICA = statement('UPDATE replicas SET instance = $2 WHERE number = $1')
-const TRY_LOCK = statement(
-  "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' alone ' || $1, 0)) AS locked",
-)
-const UNLOCK = statement(
-  "SELECT pg_advisory_unlock(hashtextextended(current_schema() || ' alone ' || $1, 0))",
-)
+/** The work under a lock takes as long as it takes. Only the wait for the lock has a limit. */
+const ALONE_LIMITS = statement(`
+  SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+         set_config('lock_timeout', '${ALONE_MS}', true), set_config('statement_timeout', '0', true)`)
+const LOCK_ALONE: Statement = {
+  ...statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))"),
+  // Longer than the limit of the server, whose error says more.
+  query_timeout: ALONE_MS + 2_000,
+}
 const REPLICAS = statement(
   'SELECT number, instance, started_at AS "startedAt" FROM live_replicas ORDER BY number',
 )
@@ -129,31 +132,17 @@ export class StoreDatabase {
     return this.#address.serverUrl
   }
 
-  /** The rows of a statement that changes nothing: it is asked again if its connection breaks. @throws StoreUnavailable */
-  async read<Row extends pg.QueryResultRow>(
-    asked: Statement,
-    values: readonly unknown[] = [],
-  ): Promise<Row[]> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#ask<Row>(asked, values)
-      } catch (error) {
-        if (!isOutage(error) || attempt >= this.#attempts) throw this.#inWords(error, false)
-      }
-    }
+  /** The rows of a statement that changes nothing. @throws StoreUnavailable */
+  read<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.transaction(tx => {
+      tx.readOnly = true
+      return tx.query<Row>(asked, values)
+    })
   }
 
   /** Runs one statement that takes effect by itself, and returns its rows. @throws StoreUnavailable */
-  async write<Row extends pg.QueryResultRow>(
-    asked: Statement,
-    values: readonly unknown[] = [],
-  ): Promise<Row[]> {
-    try {
-      return await this.#ask<Row>(asked, values)
-    } catch (error) {
-      // Of one that was refused a connection it is known that nothing came of it; of any other it is not.
-      throw this.#inWords(error, !isRefused(error))
-    }
+  write<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.transaction(tx => tx.query<Row>(asked, values))
   }
 
   /**
@@ -177,33 +166,28 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` while no replica runs any other under that name. It keeps a connection as long as that
-   * takes; if that breaks, somebody else may begin.
+   * Runs `work` while no replica runs other work of that name. A connection holds the lock. If the connection breaks,
+   * another replica may begin.
    *
-   * @throws Refusal `store_busy` if another does not end; `store_unavailable`; what `work` throws
+   * @throws Refusal `store_busy` if another replica does not end; `store_unavailable`; whatever `work` throws
    */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const until = this.machine.now() + ALONE_MS.most
-    for (let broken = 0; ; ) {
-      const release = await this.#lock(name).catch(error => {
-        // Likewise.
-        const again = error instanceof StoreUnavailable && !isRefused(error.cause) && ++broken < ATTEMPTS
-        if (!again) throw error
-        return undefined
-      })
-      if (release !== undefined) return work().finally(release)
-      if (this.machine.now() >= until) throw busy(name, this.shown)
-      await new Promise<void>(resolve => this.machine.wakeAt(this.machine.now() + ALONE_MS.pause, resolve))
-    }
-  }
-
-  /** Tells the other replicas; see {@link Notices}. @throws StoreUnavailable */
-  async notify(topic: string, payload: string): Promise<void> {
-    await this.write(NOTIFY, this.notices.noticeOf(topic, payload))
+    const locked = this.transaction(async tx => {
+      tx.readOnly = true
+      void tx.send(ALONE_LIMITS)
+      await tx.query(LOCK_ALONE, [name])
+      // An error of the work is no reason to run it again.
+      return Promise.allSettled([work()])
+    })
+    const [outcome] = await locked.catch(error => {
+      throw error instanceof StoreUnavailable && tookTooLong(error.cause) ? busy(name, this.shown) : error
+    })
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
   }
 
   /** Those that live, the first started first. @throws StoreUnavailable */
-  async replicas(): Promise<Replica[]> {
+  replicas(): Promise<Replica[]> {
     return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
@@ -235,11 +219,6 @@ export class StoreDatabase {
     )
   }
 
-  async #ask<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[]): Promise<Row[]> {
-    const { rows } = await this.#pool.query<Row>({ ...asked, values: [...values] })
-    return rows
-  }
-
   async #attempt<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     const client = await this.#connect()
     let broken: Error | undefined
@@ -261,33 +240,6 @@ export class StoreDatabase {
     } finally {
       client.off('error', onError)
       client.release(broken)
-    }
-  }
-
-  /** @returns how to let go of the lock; undefined: another has it */
-  async #lock(name: string): Promise<(() => Promise<void>) | undefined> {
-    const client = await this.#connect()
-    let broken = false
-    // Unheard, the event would end the process.
-    const onError = () => {
-      broken = true
-    }
-    client.on('error', onError)
-    const release = () => {
-      client.off('error', onError)
-      client.release(broken)
-    }
-    try {
-      const { rows } = await client.query<{ locked: boolean }>({ ...TRY_LOCK, values: [name] })
-      if (rows[0]?.locked !== true) return void release()
-    } catch (error) {
-      onError()
-      release()
-      throw this.#inWords(error, false)
-    }
-    return async () => {
-      await client.query({ ...UNLOCK, values: [name] }).catch(onError)
-      release()
     }
   }
 
@@ -315,7 +267,7 @@ function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) 
 function busy(name: string, shown: string): Refusal {
   return new Refusal(
     'store_busy',
-    `another replica of the store at ${shown} has been busy with its ${name} for ${ALONE_MS.most / 1000} seconds`,
+    `another replica of the store at ${shown} has been busy with its ${name} for ${ALONE_MS / 1000} seconds`,
     'call again in a moment; if it hangs, stop it',
   )
 }

@@ -72,7 +72,7 @@ export interface Advanced extends Span {
 /** Something was done to the service, or to who uses it. */
 export interface Trouble {
   readonly kind: 'trouble'
-  readonly what: 'worker killed' | 'replica killed' | 'connections cut'
+  readonly what: 'worker killed' | 'replica killed' | 'connections cut' | 'PostgreSQL restarted'
   readonly at: number
 }
 

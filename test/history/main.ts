@@ -14,19 +14,21 @@ const TOLD = 10
 /**
  * A program: three replicas on one PostgreSQL, eight workers, and trouble, by a seed; then judges what everybody saw.
  *
- * `--seed TEXT` replays the decisions of a run; `--seconds N` is how long there is trouble; `--unfenced` takes a check out of the
- * replicas, and is content when that is found out.
+ * `--seed TEXT` replays the decisions of a run. `--seconds N` is how long there is trouble. `--restart` also restarts PostgreSQL,
+ * once. `--unfenced` takes a check out of the replicas, and succeeds if the run finds that out.
  */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: randomBytes(4).toString('hex') },
       seconds: { type: 'string', default: '20' },
+      restart: { type: 'boolean', default: false },
       unfenced: { type: 'boolean', default: false },
     },
   })
-  const { seed, unfenced } = values
-  const verdict = await judgedRun(seed, Number(values.seconds) * 1000, unfenced ? UNFENCED : COMMAND)
+  const { seed, restart, unfenced } = values
+  const program = unfenced ? UNFENCED : COMMAND
+  const verdict = await judgedRun({ seed, runMs: Number(values.seconds) * 1000, program, restart })
   const { violations, counts } = verdict
   for (const { rule, where, what } of violations.slice(0, TOLD)) say(`  ${rule}: ${where}: ${what}`)
   say(
@@ -53,9 +55,22 @@ function foundOut({ violations }: Verdict): boolean {
   return found
 }
 
-async function judgedRun(seed: string, runMs: number, program: string): Promise<Verdict> {
+interface JudgedRun {
+  seed: string
+  runMs: number
+  program: string
+  /** Whether PostgreSQL is restarted. */
+  restart: boolean
+}
+
+async function judgedRun({ seed, runMs, program, restart }: JudgedRun): Promise<Verdict> {
   const postgres = await startPostgres()
+  if (restart && postgres.restart === undefined) {
+    throw new Error('--restart needs a PostgreSQL of its own: unset UNDERSTUDY_TEST_POSTGRES')
+  }
   const admin = new pg.Pool({ connectionString: postgres.adminUrl, max: 1 })
+  // A restart breaks the idle connection. The pool opens another.
+  admin.on('error', () => undefined)
   const schema = `history_${seed
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '_')
@@ -69,7 +84,8 @@ async function judgedRun(seed: string, runMs: number, program: string): Promise<
     ])
   try {
     await admin.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)
-    const events = await runHistory({ seed, runMs, program, store: store.href, cut })
+    const options = { seed, runMs, program, store: store.href, cut }
+    const events = await runHistory({ ...options, restart: restart ? postgres.restart : undefined })
     return checkHistory(events, HANDLES)
   } finally {
     await admin.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)

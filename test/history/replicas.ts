@@ -2,6 +2,9 @@ import { once } from 'node:events'
 import { freePort } from '../support/free-port.js'
 import { type StartedServer, startServer } from '../support/servers/started-server.js'
 
+/** Attempts at starting a replica. */
+const STARTS = 10
+
 /** A replica of the service as a process, on ports that stay its own. */
 export class Replica {
   readonly #program: string
@@ -30,31 +33,35 @@ export class Replica {
     return `http://127.0.0.1:${this.#ports.control}`
   }
 
+  /**
+   * Starts the program, and starts it again if it ends before it is ready, as a supervisor would. Its connections may be
+   * cut meanwhile, or the machine may be too slow for the limits of its check.
+   *
+   * @throws Error if the last of {@link STARTS} attempts fails
+   */
   async restart(): Promise<void> {
-    const ports = ['--safebot-port', this.#ports.safebot, '--control-port', this.#ports.control]
-    this.#server = await startServer(
-      this.#program,
-      [
-        'up',
-        '--json',
-        '--world',
-        'empty',
-        '--store',
-        this.#store,
-        '--instanode-port',
-        '0',
-        ...ports.map(String),
-      ],
-      { ready: /^\{"ready":true/ },
-    )
+    for (let attempt = 1; this.#server === undefined; attempt++) {
+      try {
+        this.#server = await this.#start()
+      } catch (error) {
+        if (attempt === STARTS) throw error
+      }
+    }
   }
 
   async kill(): Promise<void> {
     const child = this.#server?.process
+    this.#server = undefined
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     child.kill('SIGKILL')
     await ended
+  }
+
+  #start(): Promise<StartedServer> {
+    const ports = ['--safebot-port', this.#ports.safebot, '--control-port', this.#ports.control]
+    const args = ['up', '--json', '--world', 'empty', '--store', this.#store, '--instanode-port', '0']
+    return startServer(this.#program, [...args, ...ports.map(String)], { ready: /^\{"ready":true/ })
   }
 
   async stop(): Promise<void> {

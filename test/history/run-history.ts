@@ -36,6 +36,8 @@ export interface HistoryOptions {
   store: string
   /** Cuts every connection to the store. */
   cut(): Promise<unknown>
+  /** Restarts PostgreSQL in the middle of the run. Default: it is not restarted. */
+  restart?: (() => Promise<void>) | undefined
 }
 
 /** Runs the service under trouble, then in peace until nothing is left to deliver; returns all that was seen. */
@@ -95,7 +97,7 @@ async function produce(
 }
 
 async function makeTrouble(
-  { seed, cut }: HistoryOptions,
+  { seed, cut, restart, runMs }: HistoryOptions,
   isOver: () => boolean,
   replicas: readonly Replica[],
   workers: readonly Worker[],
@@ -106,8 +108,17 @@ async function makeTrouble(
     events.push({ kind: 'trouble', what, at: monotonicMs() })
   const comingBack = new Set<Replica>()
   const restarts: Promise<void>[] = []
+  const middle = monotonicMs() + runMs / 2
+  let restarted = restart === undefined
   while (!isOver()) {
     await pause(100 + dice.below(400))
+    // A replica that starts needs PostgreSQL.
+    if (!restarted && monotonicMs() >= middle && comingBack.size === 0) {
+      restarted = true
+      await restart?.()
+      trouble('PostgreSQL restarted')
+      continue
+    }
     const fate = dice.below(100)
     if (fate < 40) {
       const worker = dice.pick(workers)

@@ -63,7 +63,7 @@ const LAYERS = [
 const FORBIDDEN = [
   {
     from: /^servers\/(instanode|safebot)\/domain\//,
-    to: /^(shared\/(mcp|http)\/|shared\/records\/(?!(records|partition)\.ts)|servers\/\w+\/(tools|http|client|index\.ts|control\.ts|world\.ts))/,
+    to: /^(shared\/(mcp|http)\/|shared\/records\/(?!(records|partition|transaction)\.ts)|servers\/\w+\/(tools|http|client|index\.ts|control\.ts|world\.ts))/,
     why: 'the domain knows no transport, no SQL and none of its callers',
   },
   {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isUnsure } from '../../../shared/errors.js'
 import type { PartitionDump, Table } from '../../../shared/records/partition.js'
-import type { NewsListener, Records, Transaction } from '../../../shared/records/records.js'
+import type { NewsListener, Records } from '../../../shared/records/records.js'
+import type { Transaction } from '../../../shared/records/transaction.js'
 import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
 
 const SCOPE = 'instanode'
@@ -20,18 +21,26 @@ const MAX_DELIVERY_BYTES = 256 * 1024 * 1024
 /** Characters of a subnet that are its own mark. A proxy may name anything instead of an address. */
 const MARK_CHARS = 64
 
-type AccountRecord = Account & { readonly position: number }
+interface AccountRecord {
+  readonly account: Account
+  readonly position: number
+}
 
-/** `position` tells which of two resources of one instant was made later. */
-type ResourceRecord = Resource & { readonly position: number }
+interface ResourceRecord {
+  readonly resource: Resource
+  /** Tells which of two resources of one instant was made later. */
+  readonly position: number
+}
 
 interface ProvisionsRecord {
   readonly day: string
   readonly count: number
 }
 
-/** The body in base64. */
-type DeliveryRecord = Omit<Delivery, 'body'> & { readonly body: string }
+interface DeliveryRecord extends Omit<Delivery, 'body'> {
+  /** In base64. */
+  readonly body: string
+}
 
 /**
  * Accounts, resources and deliveries as records: one partition for the service, one for each receiver.
@@ -50,7 +59,7 @@ export class InstanodeStore {
     return this.#inService(tx => {
       const accounts = tx.table<AccountRecord>('accounts')
       const position = accounts.get(account.id)?.position ?? accounts.size
-      accounts.set(account.id, { ...account, position })
+      accounts.set(account.id, { account, position })
     })
   }
 
@@ -58,7 +67,7 @@ export class InstanodeStore {
     return this.#inService(tx =>
       [...tx.table<AccountRecord>('accounts').values()]
         .toSorted((one, other) => one.position - other.position)
-        .map(({ position, ...account }) => account),
+        .map(({ account }) => account),
     )
   }
 
@@ -111,7 +120,7 @@ export class InstanodeStore {
         if (tx.generation !== generation) return false
         const resources = resourcesOf(tx)
         // An earlier attempt, of which it was not known, may have kept it.
-        if (!resources.has(resource.token)) keep(tx, { ...resource, position: resources.size })
+        if (!resources.has(resource.token)) keep(tx, resource, resources.size)
         return true
       })
     return insert().catch(error => {
@@ -124,10 +133,7 @@ export class InstanodeStore {
   }
 
   find(token: string): Promise<Resource | undefined> {
-    return this.#inService(tx => {
-      const record = resourcesOf(tx).get(token)
-      return record && resourceOf(record)
-    })
+    return this.#inService(tx => resourcesOf(tx).get(token)?.resource)
   }
 
   /**
@@ -143,9 +149,9 @@ export class InstanodeStore {
   ): Promise<Resource | undefined> {
     return this.#inService(tx => {
       const before = resourcesOf(tx).get(token)
-      const changed = change(before && resourceOf(before))
+      const changed = change(before?.resource)
       if (before === undefined || changed === undefined) return undefined
-      keep(tx, { ...changed, position: before.position })
+      keep(tx, changed, before.position)
       return changed
     })
   }
@@ -156,14 +162,10 @@ export class InstanodeStore {
   }
 
   /** The last created first. */
-  ownedBy(accountId: string): Promise<Resource[]> {
-    return this.#inService(tx => {
-      const resources = resourcesOf(tx)
-      const owned = [...ownedOf(tx, accountId).keys()].flatMap(token => resources.get(token) ?? [])
-      return inOrder(owned)
-        .toReversed()
-        .toSorted((one, other) => other.createdAt - one.createdAt)
-    })
+  async ownedBy(accountId: string): Promise<Resource[]> {
+    const resources = await this.resources()
+    const owned = resources.filter(({ owner }) => owner === accountId)
+    return owned.reverse().sort((one, other) => other.createdAt - one.createdAt)
   }
 
   /** Those of a type made from a subnet, the last created first. */
@@ -172,20 +174,15 @@ export class InstanodeStore {
     return resources.filter(made => made.subnet === subnet && made.type === type).toReversed()
   }
 
-  /** The tokens of those with a `nextVisit` up to `instant`. */
+  /** The tokens of the resources that the reaper has to visit by `instant`. */
   due(instant: number): Promise<string[]> {
-    return this.#inService(tx =>
-      [...visitsOf(tx).entries()].flatMap(([token, visit]) => (visit <= instant ? token : [])),
-    )
+    return this.#inService(tx => visitsIn(tx).flatMap(([token, visit]) => (visit <= instant ? token : [])))
   }
 
-  /** The earliest `nextVisit`. */
-  nextDue(): Promise<number | undefined> {
-    return this.#inService(tx => {
-      let next: number | undefined
-      for (const visit of visitsOf(tx).values()) if (next === undefined || visit < next) next = visit
-      return next
-    })
+  /** When the reaper has to visit a resource next. Undefined: it has none to visit. */
+  async nextDue(): Promise<number | undefined> {
+    const visits = await this.#inService(visitsIn)
+    return visits.reduce<number | undefined>((next, [, visit]) => Math.min(next ?? visit, visit), undefined)
   }
 
   /**
@@ -193,23 +190,24 @@ export class InstanodeStore {
    *
    * @returns whether it is kept
    */
-  pushDelivery(token: string, { body, ...head }: Delivery, max: number): Promise<boolean> {
+  pushDelivery(token: string, delivery: Delivery, max: number): Promise<boolean> {
     return this.#inReceiver(
       token,
       tx => {
         if (!receiverOf(tx).has('open')) return false
+        const { id, body } = delivery
         if (tx.totals.bytes + body.length > MAX_DELIVERY_BYTES) {
           throw new Error(`all receivers keep ${MAX_DELIVERY_BYTES} bytes already: delete some, or reset`)
         }
         const deliveries = deliveriesOf(tx)
-        deliveries.set((deliveries.lastNumber ?? 0) + 1, { ...head, body: body.toString('base64') })
+        deliveries.set((deliveries.lastNumber ?? 0) + 1, { ...delivery, body: body.toString('base64') })
         let bytes = tx.summary.bytes + body.length
         while (deliveries.size > max && deliveries.firstNumber !== undefined) {
           bytes -= bytesOf(deliveries.first)
           deliveries.delete(deliveries.firstNumber)
         }
         tx.summary = { ...tx.summary, open: true, entries: deliveries.size, bytes }
-        tx.announce(head.id)
+        tx.announce(id)
         return true
       },
       true,
@@ -275,7 +273,7 @@ export class InstanodeStore {
 
   #account(test: (account: Account) => boolean): Promise<Account | undefined> {
     return this.#inService(tx => {
-      for (const { position, ...account } of tx.table<AccountRecord>('accounts').values()) {
+      for (const { account } of tx.table<AccountRecord>('accounts').values()) {
         if (test(account)) return account
       }
       return undefined
@@ -316,7 +314,9 @@ export function withUrls(
     records: partition.records.map(record => {
       const [collection, key, value] = record
       const url = collection === RESOURCES ? urls.get(key) : undefined
-      return url === undefined ? record : [collection, key, { ...Object(value), url }]
+      if (url === undefined) return record
+      const { resource, position } = value as ResourceRecord
+      return [collection, key, { resource: { ...resource, url }, position }]
     }),
   }))
 }
@@ -325,14 +325,14 @@ function resourcesOf(tx: Transaction): Table<ResourceRecord> {
   return tx.table<ResourceRecord>(RESOURCES)
 }
 
-/** When the reaper is to visit each resource, if it is. */
-function visitsOf(tx: Transaction): Table<number> {
-  return tx.table<number>('visits')
-}
-
-/** The tokens of what an account owns. */
-function ownedOf(tx: Transaction, accountId: string): Table<true> {
-  return tx.table<true>(`owned by ${accountId}`)
+/** Tokens of the resources that the reaper has to visit, each with the instant. */
+function visitsIn(tx: Transaction): [token: string, visit: number][] {
+  const visits: [string, number][] = []
+  for (const { resource } of resourcesOf(tx).values()) {
+    const visit = nextVisit(resource)
+    if (visit !== null) visits.push([resource.token, visit])
+  }
+  return visits
 }
 
 /** Has one record while the receiver takes deliveries. */
@@ -344,35 +344,21 @@ function deliveriesOf(tx: Transaction) {
   return tx.list<DeliveryRecord>('deliveries')
 }
 
-function keep(tx: Transaction, resource: ResourceRecord): void {
+function keep(tx: Transaction, resource: Resource, position: number): void {
   const resources = resourcesOf(tx)
-  const { token, owner } = resource
-  const before = resources.get(token)
-  resources.set(token, resource)
-  if (before !== undefined && before.owner !== null && before.owner !== owner) {
-    ownedOf(tx, before.owner).delete(token)
-  }
-  if (owner !== null && before?.owner !== owner) ownedOf(tx, owner).set(token, true)
+  const before = resources.get(resource.token)?.resource
+  resources.set(resource.token, { resource, position })
   const visit = nextVisit(resource)
-  if (before !== undefined && visit === nextVisit(before)) return
-  if (visit === null) visitsOf(tx).delete(token)
-  else {
-    visitsOf(tx).set(token, visit)
-    // Every replica's reaper comes round for it: this one may be gone by then.
-    tx.announce(String(visit))
-  }
-}
-
-function resourceOf({ position, ...resource }: ResourceRecord): Resource {
-  return resource
+  // The reaper of every replica visits it, because this replica may be gone by then.
+  if (visit !== null && (before === undefined || visit !== nextVisit(before))) tx.announce(String(visit))
 }
 
 function inOrder(records: Iterable<ResourceRecord>): Resource[] {
-  return [...records].toSorted((one, other) => one.position - other.position).map(resourceOf)
+  return [...records].sort((one, other) => one.position - other.position).map(({ resource }) => resource)
 }
 
-function deliveryOf({ body, ...head }: DeliveryRecord): Delivery {
-  return { ...head, body: Buffer.from(body, 'base64') }
+function deliveryOf(record: DeliveryRecord): Delivery {
+  return { ...record, body: Buffer.from(record.body, 'base64') }
 }
 
 function bytesOf(delivery: DeliveryRecord | undefined): number {

@@ -1,9 +1,8 @@
 import type { List, PartitionDump, RecordDump, Table } from '../../../shared/records/partition.js'
-import type { Transaction } from '../../../shared/records/records.js'
+import type { Transaction } from '../../../shared/records/transaction.js'
 import { Consumer } from './consumer.js'
 import { expiryOf, type Room, type StoredMessage } from './model.js'
 
-const CONSUMERS = 'consumers'
 const HOLDS = 'holds'
 
 /**
@@ -28,7 +27,7 @@ type RoomRecord = Omit<Room, 'activeAt'>
 
 /** The fields of a {@link Consumer} in a room's records. */
 interface ConsumerRecord extends Pick<Consumer, 'cursor' | 'lease' | 'labels'> {
-  /** Of its latest claim: greater than that of any claim before. */
+  /** The instant of the latest claim of its handle. 0: there was none. */
   readonly claimed: number
 }
 
@@ -42,8 +41,6 @@ export interface RoomTransactionOptions {
   roomId: string
   /** The number of this replica. */
   replica: number
-  /** Numbers a claim at an instant. */
-  nextClaim(now: number): number
 }
 
 /** Reads and changes one room: the room itself, its messages, its consumers, and which replicas hold it. */
@@ -61,7 +58,7 @@ export class RoomTransaction {
     this.#options = options
     this.#rooms = tx.table<RoomRecord>('room')
     this.#messages = tx.list<StoredMessage>('messages')
-    this.#consumers = tx.table<ConsumerRecord>(CONSUMERS)
+    this.#consumers = tx.table<ConsumerRecord>('consumers')
     this.#holds = tx.table<Hold>(HOLDS)
   }
 
@@ -178,10 +175,10 @@ export class RoomTransaction {
   /** Saves a consumer as the latest claim of its handle. */
   saveClaim({ handle, cursor, lease, labels }: Consumer, now: number): void {
     if (!this.#consumers.has(handle)) this.#firstClaims.push(handle)
-    this.#consumers.set(handle, { cursor, lease, labels, claimed: this.#options.nextClaim(now) })
+    this.#consumers.set(handle, { cursor, lease, labels, claimed: now })
   }
 
-  /** The number of a handle's latest claim here; 0: it has none. */
+  /** The instant of a handle's latest claim in this room. 0: there was none. */
   claimed(handle: string): number {
     return this.#consumers.get(handle)?.claimed ?? 0
   }
@@ -275,13 +272,4 @@ export function heldSince({ records }: PartitionDump): number | undefined {
     if (collection === HOLDS) return Object(value).since ?? undefined
   }
   return undefined
-}
-
-/** The number of the latest claim in a room's partition. */
-export function latestClaim({ records }: PartitionDump): number {
-  return records.reduce(
-    (latest, [collection, , value]) =>
-      collection === CONSUMERS ? Math.max(latest, Number(Object(value).claimed)) : latest,
-    0,
-  )
 }

@@ -6,7 +6,8 @@ import {
   type PartitionDump,
   type Table,
 } from '../../../shared/records/partition.js'
-import type { Records, Transaction, TransactionOptions } from '../../../shared/records/records.js'
+import type { Records } from '../../../shared/records/records.js'
+import type { Transaction, TransactionOptions } from '../../../shared/records/transaction.js'
 import type { Identity } from './model.js'
 import {
   type ClockTimes,
@@ -18,7 +19,7 @@ import {
   spendNonce,
   type UsedNonce,
 } from './nonces.js'
-import { heldSince, latestClaim, RoomTransaction, type Usage, withOneHold } from './room-transaction.js'
+import { heldSince, RoomTransaction, type Usage, withOneHold } from './room-transaction.js'
 
 const SCOPE = 'safebot'
 const ROOMS = `${SCOPE}/room`
@@ -33,9 +34,6 @@ const HANDLE = /^[a-z0-9_-]{1,64}$/
 /** Rooms a handle has a cursor in; past it the least recently claimed is dropped. */
 const ROOMS_PER_HANDLE = 64
 
-/** Claims that are numbered within a millisecond. */
-const CLAIMS_PER_MS = 1000
-
 /** Which rooms are held, by id, with the instants since when. */
 export type Held = readonly (readonly [roomId: string, since: number])[]
 
@@ -49,8 +47,6 @@ export type WorldKeys = Readonly<Record<string, string>>
  */
 export class SafebotStore {
   readonly records: Records
-  /** The number of the latest claim. It follows the time, so that those of several replicas can be compared. */
-  #claims = 0
   /** When nonces were last swept. */
   #sweptAt = 0
 
@@ -157,19 +153,14 @@ export class SafebotStore {
       SCOPE,
       partitions.map(partition => withOneHold(partition, replica)),
     )
-    this.#claims = partitions.reduce((latest, partition) => Math.max(latest, latestClaim(partition)), 0)
     this.#sweptAt = 0
   }
 
   #inRoom<T>(roomId: string, work: (tx: RoomTransaction) => T, options?: TransactionOptions): Promise<T> {
     const { replica } = this.records
-    const nextClaim = (now: number) => {
-      this.#claims = Math.max(this.#claims + 1, now * CLAIMS_PER_MS)
-      return this.#claims
-    }
     return this.records.transaction(
       `${ROOMS}/${roomId}`,
-      tx => work(new RoomTransaction(tx, { roomId, replica, nextClaim })),
+      tx => work(new RoomTransaction(tx, { roomId, replica })),
       options,
     )
   }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { EMPTY_SUMMARY, NEVER_IDLE, type PartitionDump } from '../../../shared/records/partition.js'
-import type { Records, Transaction } from '../../../shared/records/records.js'
+import type { Records } from '../../../shared/records/records.js'
+import type { Transaction } from '../../../shared/records/transaction.js'
 
 const ONE = 'test/thing/one'
 const TWO = 'test/thing/two'

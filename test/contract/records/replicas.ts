@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest'
 import { Notices } from '../../../shared/records/notices.js'
-import type { Records, Transaction } from '../../../shared/records/records.js'
+import type { Records } from '../../../shared/records/records.js'
+import type { Transaction } from '../../../shared/records/transaction.js'
 import { Watches } from '../../../shared/records/watches.js'
 import { until } from '../../support/until.js'
 
@@ -28,6 +29,20 @@ export const REPLICA_CASES: Readonly<
       ['c', 'c'],
     ])
     expect(await one.transaction(ONE, tx => log(tx).first)).toBe('two')
+  },
+
+  'tell a value that is null from a deleted record': async (one, two) => {
+    await one.transaction(ONE, tx => {
+      names(tx).set('null', null)
+      names(tx).set('deleted', 1)
+    })
+    const seen = () => two.transaction(ONE, tx => [...names(tx).entries()].toSorted())
+    expect(await seen()).toEqual([
+      ['deleted', 1],
+      ['null', null],
+    ])
+    await one.transaction(ONE, tx => names(tx).delete('deleted'))
+    expect(await seen()).toEqual([['null', null]])
   },
 
   'run works in a partition one after the other, none lost': async (one, two) => {

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createUnderstudy, type Understudy } from '../../../servers/understudy/index.js'
-import { StoredSessions } from '../../../shared/records/shared-sessions.js'
+import { SharedSessions } from '../../../shared/records/shared-sessions.js'
 import { silentLog } from '../../../shared/util/log.js'
 import { initialize, type RawAnswer, rpc, send } from '../../support/clients/raw-http.js'
 import { RecordingDatabases } from '../../support/databases/recording-databases.js'
@@ -99,7 +99,7 @@ describe('a session over HTTP', () => {
     const { records } = a.instance
     const session = await open(a.safebot.mcpUrl)
     const sessions = (idleMs: number) =>
-      new StoredSessions({ records, log: silentLog, endpoint: 'safebot', idleMs })
+      new SharedSessions({ records, log: silentLog, endpoint: 'safebot', idleMs })
     expect(await sessions(3_600_000).find(session['mcp-session-id'])).toEqual({ version: '2025-03-26' })
     expect(await sessions(0).find(session['mcp-session-id'])).toBeUndefined()
   })

@@ -40,8 +40,9 @@ describe('opening a store', () => {
   })
 
   test.each([
-    ['a newer version', 'records-2', 'store_newer', 'use that version'],
+    ['a newer version', 'records-3', 'store_newer', 'use that version'],
     ['an older version', 'base-1', 'store_older', 'DROP SCHEMA'],
+    ['an older version', 'records-1', 'store_older', 'DROP SCHEMA'],
   ])('a schema that %s has made is refused, and stays as it is', async (_, name, code, remedy) => {
     const url = stores.freshUrl()
     await open(url)
@@ -183,7 +184,7 @@ describe('what replicas tell each other', () => {
     store.notices.on('rooms', payload => heard.push(payload))
     await stores.cut(url)
     await until(() => gaps === 1)
-    await store.notify('rooms', 'ABCD')
+    await store.transaction(async tx => tx.notify('rooms', 'ABCD'))
     await until(() => heard.length === 1)
   })
 

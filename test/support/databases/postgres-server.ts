@@ -2,6 +2,8 @@ import { KEEPER_VARIABLE, startKeeper } from '../run/keeper.js'
 
 export interface TestServer {
   adminUrl: string
+  /** Stops the server as a crash would, and resolves once it accepts connections again. Undefined: it is not ours. */
+  restart?(): Promise<void>
   close(): Promise<void>
 }
 
@@ -35,10 +37,14 @@ export async function startPostgres({ durable = false }: { durable?: boolean } =
 async function startAt(keeper: string, durable: boolean, release: () => Promise<void>): Promise<TestServer> {
   try {
     const adminUrl = await ask(keeper, 'POST', durable ? '/own?durable' : '/own')
+    const path = `/own/${new URL(adminUrl).port}`
     return {
       adminUrl,
+      async restart() {
+        await ask(keeper, 'POST', `${path}/restart`)
+      },
       async close() {
-        await ask(keeper, 'DELETE', `/own/${new URL(adminUrl).port}`)
+        await ask(keeper, 'DELETE', path)
         await release()
       },
     }

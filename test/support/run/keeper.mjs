@@ -4,6 +4,7 @@
 // It prints one line of JSON with the `folder` and the `url` of its HTTP interface:
 //   POST /shared            returns the administrator's URL of the one shared server, which it starts at the first request
 //   POST /own[?durable]     starts another server and returns its administrator's URL
+//   POST /own/PORT/restart  stops that server as a crash would, and starts it again
 //   DELETE /own/PORT        stops that server
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -57,9 +58,14 @@ async function answer(method, { pathname, searchParams }) {
   }
   if (method === 'POST' && pathname === '/own')
     return await startServer({ durable: searchParams.has('durable') })
-  const server = servers.get(/^\/own\/(\d+)$/.exec(pathname)?.[1])
-  if (method === 'DELETE' && server !== undefined) {
-    await server.stop()
+  const [, port, restart] = /^\/own\/(\d+)(\/restart)?$/.exec(pathname) ?? []
+  const server = servers.get(port)
+  if (server !== undefined && (restart === undefined ? method === 'DELETE' : method === 'POST')) {
+    await server.program.stop()
+    if (restart !== undefined) {
+      server.program = server.launch()
+      await Promise.race([server.program.ready, server.program.ended])
+    }
     return ''
   }
   throw new Error(`the keeper has no ${method} ${pathname}`)
@@ -97,15 +103,16 @@ async function startServer({ durable }) {
       fsync: durable ? 'on' : 'off',
     }
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-    const server = start(join(bin, 'postgres'), ['-D', data, ...flags], home)
+    const launch = () => start(join(bin, 'postgres'), ['-D', data, ...flags], home)
+    const program = launch()
     try {
-      await Promise.race([server.ready, server.ended])
+      await Promise.race([program.ready, program.ended])
     } catch (error) {
       // Another process has taken the port since it was found free.
       if (/Address already in use/.test(error.message)) continue
       throw error
     }
-    servers.set(String(port), server)
+    servers.set(String(port), { program, launch })
     return `postgres://admin:${password}@127.0.0.1:${port}/postgres`
   }
 }
@@ -134,7 +141,7 @@ function start(file, args, cwd) {
     })
   })
   const stop = async () => {
-    // Immediate shutdown: no data is kept.
+    // Immediate shutdown. A server that is started again recovers from its log.
     child.kill('SIGQUIT')
     await ended.catch(() => undefined)
   }
