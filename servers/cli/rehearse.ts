@@ -86,8 +86,15 @@ function optionsOf(args: Args): RehearseOptions[] {
       'a gateway that runs enforces one policy: name that one, or have the gateway started with -- COMMAND {policy}',
     )
   }
-  const { scenario, server, watch: watchMs, 'wait-windows': waitWindowsMs, timeout: timeoutMs } = options
-  const common = defined({ scenario, server, watchMs, waitWindowsMs, timeoutMs })
+  const {
+    scenario,
+    dialect,
+    server,
+    watch: watchMs,
+    'wait-windows': waitWindowsMs,
+    timeout: timeoutMs,
+  } = options
+  const common = defined({ scenario, dialect, server, watchMs, waitWindowsMs, timeoutMs })
   return policies.map(policy => ({ policy, ...common, ...wayOf(args, policy) }))
 }
 

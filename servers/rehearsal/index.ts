@@ -2,7 +2,13 @@ import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
-import { createEngine, type Policy, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
+import {
+  createEngine,
+  type DialectVersion,
+  type Policy,
+  type PolicyReading,
+  readPolicyFile,
+} from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
 import { plan } from './plan/plan.js'
@@ -25,6 +31,8 @@ export { type CommandOptions, command, url } from './via/external-gateway.js'
 export interface RehearseOptions {
   /** The file of the policy. */
   policy: string
+  /** The published version of Intercept's language by which the policy is read and judged. Default: the newest. */
+  dialect?: DialectVersion
   /** The file of a scenario. Default: one that touches everything the policy says. */
   scenario?: string
   /** Default: what the policy's tools tell. */
@@ -63,7 +71,7 @@ const OPEN = ['tools_left_open', 'read_that_writes']
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file, signal } = options
-  const reading = await readPolicyFile(file)
+  const reading = await readPolicyFile(file, options.dialect)
   const { policy } = reading
   const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
   const servers = serversConcerned(reading, options.server ?? scenario?.server, scenario)

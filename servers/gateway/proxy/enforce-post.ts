@@ -104,7 +104,7 @@ export class JudgedPost {
   #carryOut(verdict: Settled, message: unknown): void {
     if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
     // Nobody waits for the answer to a notification.
-    else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, result: verdict.result })
+    else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
   #letOn(message: unknown, call: JudgedCall | undefined): void {

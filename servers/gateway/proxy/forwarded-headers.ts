@@ -81,7 +81,9 @@ export class CallerHeaders {
       if (value !== undefined) sent[name] = value
     }
     if (this.#options.handle === 'grant') sent[HANDLE] = grant.label
-    return Object.assign(sent, this.#fixed)
+    Object.assign(sent, this.#fixed)
+    if (grant.credential !== undefined) sent.authorization = `Bearer ${grant.credential}`
+    return sent
   }
 
   /** The query that the upstream gets: its own, and Safebot's `handle` where the header would pass, too. */

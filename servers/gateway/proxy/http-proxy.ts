@@ -16,7 +16,7 @@ import { anonymousError, batchRefusal, RpcCode } from '../../../shared/mcp/messa
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Gate } from '../enforcement.js'
-import { checkBearer, type Grant, type Grants, type SessionOwners } from '../grants.js'
+import { checkCaller, type Grant, type Grants, type SessionOwners } from '../grants.js'
 import { type ReadableBody, readableBody, withoutHidden, written } from '../messages.js'
 import type { PolicyEngine } from '../policy/model.js'
 import { JudgedPost, OpenCalls } from './enforce-post.js'
@@ -72,7 +72,7 @@ export class HttpProxy implements HttpHandler {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { grants, owners } = this.#options
-    const grant = checkBearer(request.headers, grants, owners)
+    const grant = await checkCaller(request.headers, grants, owners)
     const session = request.headers['mcp-session-id']?.toString() ?? null
     const exchange = { request, response, grant, session }
     const { method } = request

@@ -8,7 +8,7 @@ const RACERS = 4
 /** Calls that the upstream fails with a JSON-RPC error. Their quota is given back, so that they are beside the limit. */
 const REFUNDED = 2
 
-/** How the upstream fails calls whose quota stays spent. */
+/** How the upstream fails calls whose quota stays spent. In some dialects a tool error gives quota back. */
 const SPENT = ['tool_error', 'http_error'] as const
 
 const UNTIL_LAST = (tool: string) => `${tool}, until one call is left`
@@ -62,7 +62,7 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const { windowMs } = limit
     const steps: Step[] = [
       ...(wait > 0 ? [{ advance: wait }] : []),
-      ...withTrouble(exhausted.steps, call),
+      ...withTrouble(policy, exhausted.steps, call),
       one(call, 'one more'),
       ...(planning.sessions ? [one({ ...call, session: 'new' }, 'in a new session')] : []),
       ...(planning.sessions ? [one({ ...call, session: 'none' }, 'without a session')] : []),
@@ -80,13 +80,14 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
 }
 
 /** The calls that use up a limit: first some that fail at the upstream, and the last one in a race. */
-function withTrouble(steps: readonly Step[], last: PlannedCall): Step[] {
+function withTrouble(policy: Policy, steps: readonly Step[], last: PlannedCall): Step[] {
   // Each call has an approval of its own: there is nothing to race for.
   if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
+  const refunded = policy.refundsToolErrors ? ['tool_error' as const] : []
   // One call is for the race.
-  const spent = SPENT.slice(0, Math.max(0, available - 1))
+  const spent = SPENT.slice(refunded.length).slice(0, Math.max(0, available - 1))
   let failing = spent.length
   const ordinary = steps.flatMap((step): Step[] => {
     if (!('calls' in step) || step.calls[0] !== last) return [step]
@@ -103,6 +104,7 @@ function withTrouble(steps: readonly Step[], last: PlannedCall): Step[] {
   const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
     fail('rpc_error', REFUNDED),
+    ...refunded.map(failure => fail(failure, 1)),
     ...spendingAll.map((step, at) => ('calls' in step && at > passes ? { ...step, leavesOne: last } : step)),
     { calls: times(last, RACERS), sending: 'at once', say: `${last.tool} × ${RACERS}, at once` },
   ]
