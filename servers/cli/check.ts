@@ -1,7 +1,7 @@
 import { Refusal } from '../../shared/errors.js'
 import { FileError, readRegularFile } from '../../shared/util/read-file.js'
 import { explainPolicy, type ToolMeaning } from '../gateway/policy/explain.js'
-import { PolicyRefusal, readPolicy } from '../gateway/policy/index.js'
+import { type DialectVersion, PolicyRefusal, policyText, readPolicy } from '../gateway/policy/index.js'
 import type { Dialect, Warning } from '../gateway/policy/model.js'
 import { type Problem, sentenceOf } from '../gateway/policy/problems.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
@@ -17,6 +17,10 @@ type PolicyReport =
       kind: 'policy'
       valid: true
       dialect: Dialect
+      /** The version of Intercept's language by which it was read; null for PolicyLayer. */
+      version: DialectVersion | null
+      /** The earliest version that has all that it uses; null likewise. */
+      needs: DialectVersion | null
       default: 'allow' | 'deny'
       tools: ToolMeaning[]
       warnings: Warning[]
@@ -30,22 +34,24 @@ type PolicyReport =
  */
 export async function check({ options, operand: file }: ParsedArgs<'check'>): Promise<0 | 1> {
   if (file === undefined) throw new UsageError('check has no file', 'name one: understudy check policy.json')
-  const text = textOf(file)
-  if (isScenario(text)) return checkScenario(file, options.json)
-  const report = examine(text, file)
+  const bytes = bytesOf(file)
+  if (isScenario(bytes.toString('utf8'))) return checkScenario(file, options.json)
+  const report = examine(bytes, file, options.dialect)
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report))
   if (!report.valid) return 1
   return options.strict && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0
 }
 
-function examine(text: string, file: string): PolicyReport {
+function examine(bytes: Buffer, file: string, version: DialectVersion | undefined): PolicyReport {
   try {
-    const reading = readPolicy(text, file)
+    const reading = readPolicy(policyText(bytes, file), file, version)
     return {
       file,
       kind: 'policy',
       valid: true,
       dialect: reading.dialect,
+      version: reading.version,
+      needs: reading.needs,
       default: reading.policy.default,
       tools: explainPolicy(reading.policy),
       warnings: reviewPolicy(reading),
@@ -56,9 +62,9 @@ function examine(text: string, file: string): PolicyReport {
   }
 }
 
-function textOf(file: string): string {
+function bytesOf(file: string): Buffer {
   try {
-    return readRegularFile(file).toString('utf8')
+    return readRegularFile(file)
   } catch (error) {
     if (!(error instanceof FileError)) throw error
     const hint = 'name a file that is there'
@@ -81,7 +87,7 @@ function reportText(report: PolicyReport): string {
   }
   const width = Math.max(...report.tools.map(({ tool }) => tool.length))
   const lines = [
-    `${report.file}: read as ${DIALECTS[report.dialect]}; what it does not name is ${report.default === 'deny' ? 'denied' : 'allowed'}`,
+    `${report.file}: read as ${DIALECTS[report.dialect]}${versionWords(report)}; what it does not name is ${report.default === 'deny' ? 'denied' : 'allowed'}`,
     '',
     ...report.tools.map(
       ({ tool, verdict, words }) => `  ${tool.padEnd(width)}  ${verdict.padEnd(11)}  ${words}`,
@@ -96,6 +102,11 @@ function reportText(report: PolicyReport): string {
     ),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function versionWords({ version, needs }: Extract<PolicyReport, { valid: true }>): string {
+  if (version === null) return ''
+  return needs === version ? ` by ${version}` : ` by ${version} (${needs} would do)`
 }
 
 function section(title: string, warnings: readonly Warning[]): string[] {

@@ -1,5 +1,6 @@
+import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
-import { readPolicyFile } from '../gateway/policy/index.js'
+import { type DialectVersion, readPolicyFile } from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import type { GatewaysOptions } from '../understudy/gateways.js'
 import type { ParsedArgs } from './commands.js'
@@ -14,7 +15,8 @@ const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-p
  *   for one that cannot be read
  */
 export async function gatewayOptions({ options }: ParsedArgs<'up'>): Promise<GatewaysOptions> {
-  const files = await policyFiles(options.policy)
+  const { dialect } = options
+  const files = await policyFiles(options.policy, dialect)
   const gateways: GatewaysOptions = {}
   for (const server of SERVER_NAMES) {
     const policy = files[server]
@@ -24,6 +26,8 @@ export async function gatewayOptions({ options }: ParsedArgs<'up'>): Promise<Gat
       port: options[PORTS[server]],
       approvalHoldMs: options['approval-hold'],
       upstreamHeaders: options['upstream-header'],
+      denialText: options['denial-text'],
+      ...defined({ dialect }),
     }
   }
   return gateways
@@ -36,10 +40,11 @@ export async function gatewayOptions({ options }: ParsedArgs<'up'>): Promise<Gat
  */
 export async function policyFiles(
   assignments: readonly string[],
+  dialect?: DialectVersion,
 ): Promise<Partial<Record<ServerName, string>>> {
   const files: Partial<Record<ServerName, string>> = {}
   for (const text of assignments) {
-    const { server, policy } = await readAssignment(text)
+    const { server, policy } = await readAssignment(text, dialect)
     if (files[server] !== undefined) {
       throw new UsageError(`--policy names two policies for ${server}`, 'leave one out')
     }
@@ -49,12 +54,15 @@ export async function policyFiles(
 }
 
 /** `instanode=policy.json`, or the file alone where its tools tell which server it is for. */
-async function readAssignment(text: string): Promise<{ server: ServerName; policy: string }> {
+async function readAssignment(
+  text: string,
+  dialect: DialectVersion | undefined,
+): Promise<{ server: ServerName; policy: string }> {
   // A path that has such a beginning can be written with ./ before it.
   const [, name, file] = /^(\w*)=(.*)$/s.exec(text) ?? []
   const policy = file ?? text
   if (policy === '') throw new UsageError(`--policy is ${JSON.stringify(text)}`, 'name a file')
-  if (name === undefined) return { server: await serverOf(policy), policy }
+  if (name === undefined) return { server: await serverOf(policy, dialect), policy }
   const server = SERVER_NAMES.find(known => known === name)
   if (server !== undefined) return { server, policy }
   throw new UsageError(
@@ -63,8 +71,8 @@ async function readAssignment(text: string): Promise<{ server: ServerName; polic
   )
 }
 
-async function serverOf(file: string): Promise<ServerName> {
-  const named = toolsNamed((await readPolicyFile(file)).policy)
+async function serverOf(file: string, dialect: DialectVersion | undefined): Promise<ServerName> {
+  const named = toolsNamed((await readPolicyFile(file, dialect)).policy)
   const [server, ...more] = serversOf(named)
   if (server !== undefined && more.length === 0) return server
   const names =

@@ -54,11 +54,12 @@ async function optionsOf(args: Args): Promise<GatewayOptions> {
   }
   return {
     upstream: upstreamOf(args),
-    ...defined({ policy, auditFile, approvalPort: options['approval-port'] }),
+    ...defined({ policy, auditFile, approvalPort: options['approval-port'], dialect: options.dialect }),
     ...(grantsFile !== undefined && { grants: await readGrantsFile(grantsFile) }),
     upstreamHeaders: options['upstream-header'],
     passHeaders: options['pass-header'],
     handle: options.handle,
+    denialText: options['denial-text'],
     approvalHoldMs: options['approval-hold'],
     ids: new IdSource(options.seed),
     log: stderrLog(),

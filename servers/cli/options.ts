@@ -2,7 +2,8 @@ import { readClockSpec } from '../../shared/clock/spec.js'
 import { CONTRACT_NAMES } from '../../shared/contract.js'
 import { readRevisions } from '../../shared/mcp/revisions.js'
 import { closestName } from '../../shared/util/closest-name.js'
-import { APPROVAL_TTL_MS, HANDLE_POLICIES } from '../gateway/options.js'
+import { APPROVAL_TTL_MS, DENIAL_TEXTS, HANDLE_POLICIES } from '../gateway/options.js'
+import { DIALECT_VERSIONS } from '../gateway/policy/dialect-version.js'
 import { readHeaderLine, readUpstreamUrl } from '../gateway/upstream-options.js'
 import { checkSource } from '../instanode/databases/open-databases.js'
 import { UsageError } from './usage-error.js'
@@ -153,6 +154,18 @@ export const OPTIONS = {
     default: 'pass',
     read: oneOf(HANDLE_POLICIES),
     help: 'pass or drop the handle that a caller of Safebot names, or set it to the label of its grant',
+  },
+  'denial-text': {
+    argument: 'NAME',
+    default: 'understudy',
+    read: oneOf(DENIAL_TEXTS),
+    help: 'how denials begin: understudy, or as a product words them: intercept, policylayer',
+  },
+  dialect: {
+    argument: 'NAME',
+    otherwise: 'the newest',
+    read: oneOf(DIALECT_VERSIONS),
+    help: `the published version of Intercept's language by which policies are read: ${DIALECT_VERSIONS.join(', ')}`,
   },
   grants: { argument: 'FILE', help: 'the callers, each with a bearer token and a policy of its own' },
   grant: { argument: 'LABEL', help: 'the grant of the client on stdio' },

@@ -102,6 +102,7 @@ function optionsOf(args: Args): RehearseOptions[] {
   }
   const {
     scenario,
+    dialect,
     server,
     tools,
     protocol,
@@ -112,7 +113,7 @@ function optionsOf(args: Args): RehearseOptions[] {
   if (protocol?.includes(',')) {
     throw new UsageError(`--protocol is ${JSON.stringify(protocol)}`, 'callers speak one revision: name that')
   }
-  const common = defined({ scenario, server, tools, protocol, watchMs, waitWindowsMs, timeoutMs })
+  const common = defined({ scenario, dialect, server, tools, protocol, watchMs, waitWindowsMs, timeoutMs })
   if (policies.length === 0) return [{ ...common, ...wayOf(args) }]
   return policies.map(policy => ({ policy, ...common, ...wayOf(args, policy) }))
 }

@@ -6,8 +6,8 @@ import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
 import { address, untilTold } from './serve.js'
 
-/** What says nothing where there is no gateway. */
-const OF_GATEWAYS = ['approval-hold', 'upstream-header'] as const
+/** Options that mean nothing without a gateway. */
+const OF_GATEWAYS = ['approval-hold', 'upstream-header', 'dialect', 'denial-text'] as const
 
 /** `understudy up`: everything over HTTP, until told to stop. */
 export async function up(args: ParsedArgs<'up'>): Promise<void> {
@@ -99,7 +99,11 @@ function urlsOf(gateways: Understudy['gateways']): Record<string, { mcp: string 
 }
 
 function gatewayText({ server, gateway }: ReturnType<Understudy['gateways']['all']>[number]): string {
-  return `#   Gateway   ${gateway.url}   (in front of ${server}; enforces ${gateway.view.policy?.name ?? 'a policy'})`
+  const policy = gateway.view.policy?.name ?? 'a policy'
+  const callers = gateway.knowsAccounts
+    ? 'callers are the accounts of their tokens, and anonymous without one'
+    : 'all callers are one'
+  return `#   Gateway   ${gateway.url}   (in front of ${server}; enforces ${policy}; ${callers})`
 }
 
 function attackText({ name, about, rooms, receivers }: Understudy['attacks'][number]): string[] {

@@ -12,23 +12,36 @@ import { APPROVAL_TTL_MS } from './options.js'
 /** Approvals remembered at once: a runaway agent must not fill the memory with requests. */
 const MAX_APPROVALS = 1000
 
-/** What of a call goes into its approval. */
+/** The parts of a call that its approval shows. */
 export type ApprovalRequest = Pick<
   Approval,
   'grant' | 'tool' | 'argumentKeys' | 'argsHash' | 'rule' | 'message'
 >
 
+/** How long a request for an approval lasts. */
+export interface ApprovalTerms {
+  /** How long it may be decided and used, in milliseconds from the request. */
+  readonly timeoutMs: number
+  /** How long the same call finds it again while it is pending, in milliseconds from the request. */
+  readonly dedupeMs: number
+}
+
+/** The terms of approvals in this project's own form. */
+export const OWN_TERMS: ApprovalTerms = { timeoutMs: APPROVAL_TTL_MS, dedupeMs: APPROVAL_TTL_MS }
+
 interface Open {
   approval: Approval
   expiresAtMs: number
+  /** The instant from which the same call asks anew. */
+  dedupeUntilMs: number
   /** Ends the wait of the call that is held for it. */
   waiting: (() => void) | undefined
   hold: Wakeup | undefined
 }
 
-/** What there was of approvals at one moment, as plain data. */
+/** The approvals at one moment, as plain data. */
 export interface ApprovalsSnapshot {
-  readonly approvals: readonly { readonly approval: Approval; readonly expiresAtMs: number }[]
+  readonly approvals: readonly Readonly<Pick<Open, 'approval' | 'expiresAtMs' | 'dedupeUntilMs'>>[]
   readonly ids: IdPositions
 }
 
@@ -37,7 +50,13 @@ export interface ApprovalsOptions {
   ids: IdSource
 }
 
-/** The calls that wait for somebody's approval, and those that have it and have not been made yet. */
+/**
+ * The calls that wait for an approval, and those that have one and have not been made yet.
+ *
+ * An approval is `pending` until it is decided. `decide` makes it `approved` or `refused`, or `used` at once if its call is
+ * held for it. The next call like it makes an approved one `used`, and a failure of that call makes it `approved` again.
+ * A caller that leaves makes a pending one `withdrawn`. Past its time each is forgotten.
+ */
 export class Approvals {
   readonly #clock: Clock
   readonly #ids: IdSource
@@ -62,7 +81,7 @@ export class Approvals {
   }
 
   /**
-   * Decides a pending one. A call that is held goes through, or is refused; of one that is not, the next like it.
+   * Decides a pending one. A held call passes or is refused at once. Without one, the decision holds for the next call like it.
    *
    * @throws Refusal `unknown_approval`; `approval_decided` if it is pending no more
    */
@@ -86,7 +105,7 @@ export class Approvals {
     return open.approval
   }
 
-  /** What has been decided on such a call: an approval is used up by it, a refusal stands until its time is over. */
+  /** The decision on such a call, if there is one. It uses up an approval. A refusal stands until its time is over. */
   decided(request: ApprovalRequest): Approval | undefined {
     this.#forget()
     for (const open of this.#open.values()) {
@@ -98,16 +117,23 @@ export class Approvals {
     return undefined
   }
 
+  /** Makes a used approval good for another call: the upstream has failed the one that used it. */
+  giveBack(id: string): void {
+    this.#forget()
+    const open = this.#open.get(id)
+    if (open?.approval.state === 'used') this.#become(open, 'approved')
+  }
+
   /**
-   * Asks for one: of the same call, the one that is pending already.
+   * Asks for one. Within the dedupe window the same call gets the request that is pending already.
    *
    * @throws Refusal `too_many_approvals`
    */
-  request(request: ApprovalRequest): Approval {
+  request(request: ApprovalRequest, { timeoutMs, dedupeMs }: ApprovalTerms = OWN_TERMS): Approval {
     this.#forget()
-    for (const { approval, waiting } of this.#open.values()) {
-      if (approval.state === 'pending' && waiting === undefined && sameCall(approval, request))
-        return approval
+    for (const { approval, waiting, dedupeUntilMs } of this.#open.values()) {
+      const found = approval.state === 'pending' && waiting === undefined && this.#clock.now() < dedupeUntilMs
+      if (found && sameCall(approval, request)) return approval
     }
     if (this.#open.size >= MAX_APPROVALS) this.#dropSettled()
     if (this.#open.size >= MAX_APPROVALS) {
@@ -118,7 +144,7 @@ export class Approvals {
       )
     }
     const now = this.#clock.now()
-    const expiresAtMs = now + APPROVAL_TTL_MS
+    const expiresAtMs = now + timeoutMs
     const approval: Approval = {
       id: `apr_${this.#ids.hex(24)}`,
       state: 'pending',
@@ -126,15 +152,11 @@ export class Approvals {
       expiresAt: new Date(expiresAtMs).toISOString(),
       ...request,
     }
-    this.#open.set(approval.id, { approval, expiresAtMs, waiting: undefined, hold: undefined })
-    this.#tell(approval)
+    this.#add({ approval, expiresAtMs, dedupeUntilMs: now + dedupeMs })
     return approval
   }
 
-  /**
-   * Resolves with how it stands once it is decided, or withdrawn, or `holdMs` have passed by the clock, or
-   * its time is over.
-   */
+  /** Resolves with the approval once it is decided or withdrawn, `holdMs` have passed by the clock, or its time is over. */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
     if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
@@ -145,7 +167,7 @@ export class Approvals {
     })
   }
 
-  /** Nobody waits for it any more: the caller has gone. */
+  /** Withdraws a pending one, because its caller has gone. */
   withdraw(id: string): void {
     const open = this.#open.get(id)
     if (open === undefined || open.approval.state !== 'pending') return
@@ -153,30 +175,35 @@ export class Approvals {
     this.#wake(open)
   }
 
-  /** All there is now. A call that is held for one goes on waiting. */
+  /** The approvals now. A call that is held for one goes on waiting. */
   snapshot(): ApprovalsSnapshot {
     this.#forget()
-    const approvals = [...this.#open.values()].map(({ approval, expiresAtMs }) => ({ approval, expiresAtMs }))
+    const approvals = [...this.#open.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
+      approval,
+      expiresAtMs,
+      dedupeUntilMs,
+    }))
     return { approvals, ids: this.#ids.positions() }
   }
 
   /**
-   * Puts them back, and tells of each. Every held call is let go unapproved: it waits for something of a
-   * state that is over.
+   * Puts approvals back, and tells of each. Every held call is let go unapproved, because the state that it waits in is over.
    */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
     this.#open.clear()
     this.#ids.moveTo(ids)
-    for (const { approval, expiresAtMs } of approvals) {
-      this.#open.set(approval.id, { approval, expiresAtMs, waiting: undefined, hold: undefined })
-      this.#tell(approval)
-    }
+    for (const kept of approvals) this.#add(kept)
   }
 
   /** Lets every held call go unapproved. */
   close(): void {
     for (const { approval } of [...this.#open.values()]) this.withdraw(approval.id)
+  }
+
+  #add(kept: ApprovalsSnapshot['approvals'][number]): void {
+    this.#open.set(kept.approval.id, { ...kept, waiting: undefined, hold: undefined })
+    this.#tell(kept.approval)
   }
 
   #wake(open: Open): void {
@@ -202,7 +229,7 @@ export class Approvals {
     }
   }
 
-  /** Judged when looked at; what is still held is kept. */
+  /** Forgets those whose time is over. One that a call is still held for is kept. */
   #forget(): void {
     const now = this.#clock.now()
     for (const [id, { expiresAtMs, waiting }] of this.#open) {
@@ -211,10 +238,18 @@ export class Approvals {
   }
 }
 
-/** Without a hash nothing tells that it is the same call. */
-function sameCall(approval: Approval, { grant, tool, argsHash }: ApprovalRequest): boolean {
+/**
+ * Tells whether an approval is for such a call, by the fingerprint that Intercept publishes (tool, rule, arguments) and by the
+ * grant. Without a hash of the arguments it is for none.
+ */
+function sameCall(approval: Approval, request: ApprovalRequest): boolean {
+  const { grant, tool, rule, argsHash } = request
   return (
-    argsHash !== null && approval.argsHash === argsHash && approval.grant === grant && approval.tool === tool
+    argsHash !== null &&
+    approval.argsHash === argsHash &&
+    approval.grant === grant &&
+    approval.tool === tool &&
+    approval.rule === rule
   )
 }
 
@@ -241,7 +276,7 @@ export async function listenForDecisions({ approvals, listen, log }: DecisionsOp
     port,
     name: 'approvals',
     portOption: '--approval-port',
-    // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
+    // A page that an agent serves to a browser on this machine must not reach this port.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     handlers: async () => ({ api: async () => api }),
   })

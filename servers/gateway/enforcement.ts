@@ -1,4 +1,4 @@
-import type { CallToolResult, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { type Clock, machineNow } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { argsHash } from '../../shared/journal/entry.js'
@@ -9,8 +9,9 @@ import type { Log } from '../../shared/util/log.js'
 import type { Approvals } from './approvals.js'
 import type { Audit, AuditRecorder } from './audit.js'
 import type { Grant } from './grants.js'
-import { type Denial, denialResult, type ToolCall } from './messages.js'
-import type { Decision, Settlement } from './policy/model.js'
+import { approvalRequired, type Denial, type DenialAnswer, denialAnswer, type ToolCall } from './messages.js'
+import type { DenialText } from './options.js'
+import { type Decision, type Settlement, settlementOf } from './policy/model.js'
 
 /** How many names of arguments an audit entry has, and how many characters of each: callers make them up. */
 const SHOWN_KEYS = 50
@@ -22,7 +23,7 @@ export interface Asker {
   readonly session: string | null
   /** Null for a notification. */
   readonly requestId: RequestId | null
-  /** Whether it may be held for an approval; one of a batch would hold the others up. */
+  /** Whether it may be held for an approval. A call of a batch would hold the others up. */
   readonly patient: boolean
   /** Whether the request is of the modern era. */
   readonly modern: boolean
@@ -33,7 +34,7 @@ export interface Asker {
 /** The decision on a call. */
 export type Verdict =
   | { kind: 'pass'; call: JudgedCall }
-  | { kind: 'deny'; result: CallToolResult }
+  | { kind: 'deny'; answer: DenialAnswer }
   /** The call waits for an approval. `withdraw` takes it back when its caller has gone. */
   | { kind: 'hold'; decided: Promise<Settled>; withdraw(): void }
 
@@ -49,10 +50,7 @@ interface Judging {
 }
 
 /** Why a call needs an approval. */
-interface Reason {
-  rule: string
-  message: string
-}
+type Reason = Pick<Extract<Decision, { outcome: 'approve' }>, 'rule' | 'message' | 'intercept'>
 
 interface GateOptions {
   clock: Clock
@@ -60,6 +58,8 @@ interface GateOptions {
   approvals: Approvals
   /** How long a call is held for its approval, by the clock; 0 refuses it at once, with the approval's id. */
   holdMs: number
+  /** How a denial is worded. */
+  denialText: DenialText
   log: Log
 }
 
@@ -75,10 +75,10 @@ export class Gate {
     const { modern } = asker
     const judging = { facts: this.#factsOf(call, asker), record: this.#options.audit.recorder(), modern }
     const decision = this.#decide(call, asker.grant, false)
-    if (decision.outcome === 'allow') return this.#pass(judging, decision)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision, asker.grant)
+    if (decision.outcome === 'approve') return this.#approve(call, judging, decision, asker)
     const { rule, message } = decision
-    if (decision.outcome === 'deny') return this.#deny(judging, { outcome: 'denied', rule, message })
-    return this.#approve(call, judging, { rule, message }, asker)
+    return this.#deny(judging, { outcome: 'denied', rule, message })
   }
 
   #decide({ tool, args }: ToolCall, grant: Grant, approved: boolean): Decision {
@@ -94,65 +94,81 @@ export class Gate {
     }
   }
 
-  #pass(judging: Judging, decision: Allowed, reason?: Reason & { approval: string }): Settled {
+  #pass(
+    judging: Judging,
+    decision: Allowed,
+    { engine }: Grant,
+    reason?: Pick<Reason, 'rule' | 'message'> & { approval: string },
+  ): Settled {
+    const { approvals } = this.#options
     const outcome = reason === undefined ? 'allowed' : 'approved'
-    const settle = (answer: Settlement) => decision.settle(answer)
+    const settle = (ended: UpstreamEnd) => {
+      const settlement = settlementOf(ended, engine)
+      decision.settle(settlement)
+      // The use of an approval goes the way of quota.
+      if (settlement === 'refunded' && reason !== undefined) approvals.giveBack(reason.approval)
+      return settlement
+    }
     return { kind: 'pass', call: new JudgedCall({ ...judging, outcome, settle, ...reason }) }
   }
 
-  #approve(call: ToolCall, judging: Judging, { rule, message }: Reason, asker: Asker): Verdict {
+  #approve(call: ToolCall, judging: Judging, reason: Reason, asker: Asker): Verdict {
     const { approvals, holdMs, clock } = this.#options
     const { grant, tool, argumentKeys, argsHash } = judging.facts
+    const { rule, message, intercept } = reason
     const request = { grant, tool, argumentKeys, argsHash, rule, message }
     const settle = (approval: Approval): Settled => {
       const { id, state } = approval
       if (state === 'used')
         return this.#passApproved(call, judging, { rule, message, approval: id }, asker.grant)
-      const refused = state !== 'pending'
-      const why = refused
-        ? `${message} Approval ${id} was ${state}.`
-        : `${message} ${pendingText(approval, clock.now())}`
-      return this.#deny(judging, {
-        outcome: refused ? 'refused' : 'approval_required',
-        rule,
-        message: why,
-        approval: id,
-      })
+      if (state !== 'pending') {
+        const why = `${message} Approval ${id} was ${state}.`
+        return this.#deny(judging, { outcome: 'refused', rule, message: why, approval: id })
+      }
+      const denial = { outcome: 'approval_required' as const, rule, approval: id }
+      return intercept === undefined
+        ? this.#deny(judging, { ...denial, message: `${message} ${pendingText(approval, clock.now())}` })
+        : this.#deny(judging, { ...denial, message }, approvalRequired(approval))
     }
     const before = approvals.decided(request)
     if (before !== undefined) return settle(before)
     let approval: Approval
     try {
-      approval = approvals.request(request)
+      approval = approvals.request(request, intercept)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       return this.#deny(judging, { outcome: 'denied', rule, message: error.sentence })
     }
-    if (holdMs === 0 || !asker.patient) return settle(approval)
+    // Intercept never holds a call.
+    if (holdMs === 0 || !asker.patient || intercept !== undefined) return settle(approval)
     const { id } = approval
     const decided = approvals.wait(approval, holdMs).then(settle)
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
   }
 
-  /** The other rules hold for an approved call, too: by now its quota may be spent. */
+  /** The other rules hold for an approved call, too: its quota may be spent by now. */
   #passApproved(
     call: ToolCall,
     judging: Judging,
-    reason: Reason & { approval: string },
+    reason: Pick<Reason, 'rule' | 'message'> & { approval: string },
     grant: Grant,
   ): Settled {
     const decision = this.#decide(call, grant, true)
-    if (decision.outcome === 'allow') return this.#pass(judging, decision, reason)
+    if (decision.outcome === 'allow') return this.#pass(judging, decision, grant, reason)
     const { rule, message } = decision
     return this.#deny(judging, { outcome: 'denied', rule, message, approval: reason.approval })
   }
 
-  #deny({ facts, record, modern }: Judging, denial: Omit<Denial, 'tool' | 'grant' | 'modern'>): Settled {
+  /** @param answer to the caller. Default: a tool error */
+  #deny(
+    { facts, record, modern }: Judging,
+    denial: Omit<Denial, 'tool' | 'grant' | 'modern'>,
+    answer: DenialAnswer = denialAnswer({ ...facts, ...denial, modern }, this.#options.denialText),
+  ): Settled {
     const { rule, message, approval = null } = denial
     const outcome = denial.outcome === 'refused' ? 'refused' : 'denied'
     record({ ...facts, outcome, rule, message, approval, upstream: null })
-    const { tool, grant } = facts
-    return { kind: 'deny', result: denialResult({ tool, grant, modern, ...denial }) }
+    return { kind: 'deny', answer }
   }
 
   #factsOf({ tool, args }: ToolCall, { grant, session, requestId, protocol }: Asker): CallFacts {
@@ -169,7 +185,7 @@ export class Gate {
   }
 }
 
-/** Its first characters. A slice would keep the whole text in memory for as long as the audit keeps the slice. */
+/** Copies the first characters. A slice would keep the whole text in memory as long as the audit keeps the slice. */
 function copyOf(text: string): string {
   return text.length <= SHOWN_CHARS
     ? text
@@ -207,10 +223,10 @@ interface Passage {
   readonly message?: string
   readonly approval?: string
   /** Settles the quota that the call was given. */
-  readonly settle: (answer: Settlement) => void
+  readonly settle: (ended: UpstreamEnd) => Settlement
 }
 
-/** A call that is let through: its quota is settled and the audit has it once it has ended, and only once. */
+/** A call that is let through. When it ends, its quota is settled and the audit gets it, once. */
 export class JudgedCall {
   readonly #passage: Passage
   readonly #startedMs = machineNow()
@@ -230,7 +246,7 @@ export class JudgedCall {
     this.#entry = seq
   }
 
-  /** The upstream has answered. Only what it calls an error of the protocol gives the quota back. */
+  /** The upstream has answered. */
   answered(response: Record<string, unknown>, status: number | null): void {
     if (response.error !== undefined && response.error !== null) this.end('rpc_error', status)
     else this.end(isToolError(response.result) ? 'tool_error' : 'result', status)
@@ -241,8 +257,7 @@ export class JudgedCall {
     if (this.#ended) return
     this.#ended = true
     const { facts, record, outcome, settle, rule = null, message = null, approval = null } = this.#passage
-    const quota = ended === 'rpc_error' ? 'refunded' : 'kept'
-    settle(quota)
+    const quota = settle(ended)
     const latencyMs = Math.round((machineNow() - this.#startedMs) * 1000) / 1000
     record({
       ...facts,

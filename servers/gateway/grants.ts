@@ -10,7 +10,8 @@ import type { PolicySummary } from '../../shared/schemas/gateway.js'
 import { checked, strict } from '../../shared/util/check.js'
 import { defined } from '../../shared/util/defined.js'
 import { readTextFile } from '../../shared/util/read-file.js'
-import type { GatewayOptions, GrantOptions, PolicySource } from './options.js'
+import type { GatewayOptions, GrantOptions, PolicySource, UpstreamAccounts } from './options.js'
+import type { DialectVersion } from './policy/dialect-version.js'
 import type { PolicyEngine } from './policy/model.js'
 
 /** Sessions remembered: clients are free to leave without a word. */
@@ -18,18 +19,20 @@ const MAX_SESSIONS = 100_000
 
 const CHALLENGE = 'Bearer realm="mcp-understudy gateway"'
 
-/** Somebody who may call: a name for quotas and the audit, and the policy its calls are held to. */
+/** A caller: its name for quotas and the audit, and the policy of its calls. */
 export interface Grant {
   readonly label: string
   readonly engine: PolicyEngine
   /** The file that the engine is made from; null: none. */
   readonly policy: PolicySummary | null
+  /** The gateway's own credential for the account of this caller at the upstream. Undefined if the caller showed none. */
+  readonly credential?: string
 }
 
 /** The grant of every caller where none are configured. */
 const DEFAULT_LABEL = 'default'
 
-/** What a grant without a policy comes to: every call denied, nothing hidden. */
+/** The engine of a grant without a policy: it denies every call and hides nothing. */
 const NO_POLICY: PolicyEngine = {
   decide: () => ({ outcome: 'deny', rule: '(no policy)', message: 'no policy is attached to this grant' }),
   hides: () => false,
@@ -42,17 +45,20 @@ interface TokenGrant extends Grant {
   readonly token: string
 }
 
-/** Who may call. */
+/** The callers of a gateway. */
 export class Grants {
   readonly #everybody: Grant | undefined
-  /** By digest, so that how long a look-up takes says nothing of a token. */
+  /** By digest, so that the time of a look-up says nothing about a token. */
   readonly #byDigest = new Map<string, TokenGrant>()
+  readonly #accounts: UpstreamAccounts | undefined
 
   /**
-   * @param grants those who may call, or the one that everybody is
+   * @param grants the callers that are configured, or the one that every caller is
+   * @param accounts of the upstream. Default: none
    * @throws Refusal `bad_grants` for a label or a token that two have
    */
-  constructor(grants: readonly TokenGrant[] | Grant) {
+  constructor(grants: readonly TokenGrant[] | Grant, accounts?: UpstreamAccounts) {
+    this.#accounts = accounts
     if (!('length' in grants)) {
       this.#everybody = grants
       return
@@ -78,25 +84,41 @@ export class Grants {
     }
   }
 
-  /** All of them; the one that everybody is, where callers need not show who they are. */
+  /** All that are configured, or the one that every caller is. */
   get all(): readonly Grant[] {
     return this.#everybody === undefined ? [...this.#byDigest.values()] : [this.#everybody]
   }
 
-  /** Whether callers have to show who they are. */
+  /** Whether grants are configured, so that callers have to show a bearer. */
   get asked(): boolean {
     return this.#everybody === undefined
   }
 
-  /** The grant whose bearer this `Authorization` header has; undefined for an unknown one. */
+  /** Whether callers can differ, so that a session belongs to one of them. */
+  get differ(): boolean {
+    return this.asked || this.#accounts !== undefined
+  }
+
+  /** The grant whose bearer this `Authorization` header has. Undefined for an unknown one. */
   bearing(authorization: string | undefined): Grant | undefined {
     if (this.#everybody !== undefined) return this.#everybody
-    const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? []
+    const token = bearerIn(authorization)
     return token === undefined ? undefined : this.#byDigest.get(digest(token))
   }
 
+  /** Likewise, and by the accounts of the upstream. */
+  async calling(authorization: string | undefined): Promise<Grant | undefined> {
+    const grant = this.bearing(authorization)
+    const token = bearerIn(authorization)
+    if (grant === undefined || token === undefined || this.#accounts === undefined) return grant
+    const account = await this.#accounts.find(token)
+    if (account === undefined) return this.asked ? grant : undefined
+    const { id, credential } = account
+    return { ...grant, label: this.asked ? grant.label : id, credential }
+  }
+
   /**
-   * The grant of a caller on a pipe, which has no headers: whoever starts the gateway says which it is.
+   * The grant of a caller on a pipe. It has no headers, so the options of the gateway say which it is.
    *
    * @throws Refusal `bad_grant` if there is none of that label, or one is needed and none is named
    */
@@ -117,11 +139,15 @@ export class Grants {
   }
 }
 
+function bearerIn(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
+}
+
 function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64')
 }
 
-/** Which grant opened which session: no other may speak in it. */
+/** Which grant opened which session. No other grant may use it. */
 export class SessionOwners {
   readonly #owners = new Map<string, string>()
 
@@ -142,21 +168,21 @@ export class SessionOwners {
 }
 
 /**
- * The grant that a request over HTTP comes under.
+ * Finds the grant of a request over HTTP among those that are configured.
  *
  * @throws HttpRejection 401 without a known bearer
  */
 export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant {
-  const grant = grants.bearing(headers.authorization)
-  if (grant === undefined) {
-    const missing = headers.authorization === undefined
-    const message = missing
-      ? 'this gateway wants a grant: send its token as Authorization: Bearer TOKEN'
-      : 'no grant has this bearer: check the token, or have it added to the grants'
-    throw new HttpRejection(401, RpcCode.transport, message, {
-      'WWW-Authenticate': missing ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
-    })
-  }
+  return known(grants.bearing(headers.authorization), headers, grants)
+}
+
+/** Likewise, and by the accounts of the upstream. */
+export async function checkCaller(headers: IncomingHttpHeaders, grants: Grants): Promise<Grant> {
+  return known(await grants.calling(headers.authorization), headers, grants)
+}
+
+function known(grant: Grant | undefined, headers: IncomingHttpHeaders, grants: Grants): Grant {
+  if (grant === undefined) throw unknownCaller(headers, grants)
   return grant
 }
 
@@ -172,38 +198,50 @@ export function checkSession(
   owners: SessionOwners,
 ): void {
   const session = headers['mcp-session-id']
-  if (grants.asked && session !== undefined && !owners.owns(String(session), grant.label)) {
+  if (grants.differ && session !== undefined && !owners.owns(String(session), grant.label)) {
     throw sessionNotFound(String(session))
   }
 }
 
-/** What a policy comes to. */
+function unknownCaller({ authorization }: IncomingHttpHeaders, { asked }: Grants): HttpRejection {
+  const missing = authorization === undefined
+  const message = missing
+    ? 'this gateway wants a grant: send its token as Authorization: Bearer TOKEN'
+    : asked
+      ? 'no grant has this bearer: check the token, or have it added to the grants'
+      : 'no account has this bearer: send the token of an account, or none to call without an account'
+  return new HttpRejection(401, RpcCode.transport, message, {
+    'WWW-Authenticate': missing ? CHALLENGE : `${CHALLENGE}, error="invalid_token"`,
+  })
+}
+
+/** A policy as a grant has it. */
 type Enforced = Pick<Grant, 'engine' | 'policy'>
 
 const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
- * The grants of a gateway, each with its engine. Grants that name the same file share one: limits that do
- * not go by grant are counted for all of them together.
+ * Makes the grants of a gateway, each with its engine. Grants that name the same file share one, so limits that do not count by
+ * grant count them together.
  *
  * @throws Refusal for a policy that cannot be read, or grants that cannot be told apart
  */
 export async function openGrants(
-  { policy, grants }: Pick<GatewayOptions, 'policy' | 'grants'>,
+  { policy, grants, dialect, accounts }: Pick<GatewayOptions, 'policy' | 'grants' | 'dialect' | 'accounts'>,
   clock: Clock,
 ): Promise<Grants> {
   const enforced = new Map<string, Promise<Enforced>>()
   const enforcedOf = async (source: PolicySource): Promise<Enforced> => {
     if (typeof source !== 'string') return { engine: source, policy: null }
     const path = resolve(source)
-    const read = enforced.get(path) ?? readEngine(source, clock)
+    const read = enforced.get(path) ?? readEngine(source, clock, dialect)
     enforced.set(path, read)
     return read
   }
-  // Read even if every grant has another: a file that is named has to be right.
+  // Read even if every grant has its own, because a file that is named has to be right.
   const common = policy === undefined ? UNENFORCED : await enforcedOf(policy)
   if (grants === undefined) {
-    if (policy !== undefined) return new Grants({ label: DEFAULT_LABEL, ...common })
+    if (policy !== undefined) return new Grants({ label: DEFAULT_LABEL, ...common }, accounts)
     throw new Refusal('no_policy', 'the gateway has no policy', 'name one, or grants that have their own')
   }
   return new Grants(
@@ -214,12 +252,17 @@ export async function openGrants(
         ...(own === undefined ? UNENFORCED : await enforcedOf(own)),
       })),
     ),
+    accounts,
   )
 }
 
-async function readEngine(path: string, clock: Clock): Promise<Enforced> {
+async function readEngine(
+  path: string,
+  clock: Clock,
+  version: DialectVersion | undefined,
+): Promise<Enforced> {
   const { createEngine, readPolicyFile } = await import('./policy/index.js')
-  const { policy, dialect } = await readPolicyFile(path)
+  const { policy, dialect } = await readPolicyFile(path, version)
   return { engine: createEngine(policy, clock), policy: { name: path, dialect } }
 }
 

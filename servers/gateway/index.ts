@@ -86,7 +86,8 @@ export class Gateway {
    *   started, a port that is taken
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
-    const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, auditFile } = options
+    const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, denialText = 'understudy' } = options
+    const { auditFile } = options
     const onError = (error: unknown) => log.error('a wake-up failed', error)
     const machine = new Clock({ onError })
     const clock = options.clock ?? machine
@@ -97,7 +98,7 @@ export class Gateway {
         : await JsonLinesFile.open('audit', auditFile, error => log.error('the audit file failed', error))
     const audit = new Audit(error => log.error('a listener of the audit failed', error), file)
     const approvals = new Approvals({ clock, ids: ids.stream('approvals') })
-    const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, log })
+    const gate = new Gate({ clock, audit, approvals, holdMs: approvalHoldMs, denialText, log })
     const routes = await openUpstream(options, { gate, grants, clock, machine, ids, log })
     const gateway = new Gateway({ audit, approvals, grants, routes, own: [machine], holdMs: approvalHoldMs })
     try {
@@ -159,6 +160,12 @@ export class Gateway {
     }
   }
 
+  /** Whether it knows callers by the accounts of its upstream. */
+  get knowsAccounts(): boolean {
+    const { grants } = this.#parts
+    return grants.differ && !grants.asked
+  }
+
   /** The present rate windows and approvals. Held calls go on waiting. */
   snapshot(): GatewaySnapshot {
     const { approvals } = this.#parts
@@ -205,6 +212,7 @@ export class Gateway {
 
 const OPTIONS: OptionNames<GatewayOptions> = {
   policy: true,
+  dialect: true,
   upstream: true,
   host: true,
   port: true,
@@ -212,9 +220,11 @@ const OPTIONS: OptionNames<GatewayOptions> = {
   portOption: true,
   http: true,
   grants: true,
+  accounts: true,
   upstreamHeaders: true,
   passHeaders: true,
   handle: true,
+  denialText: true,
   approvalHoldMs: true,
   approvalPort: true,
   auditFile: true,

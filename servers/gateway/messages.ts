@@ -1,17 +1,22 @@
 import { isUtf8 } from 'node:buffer'
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
+import type { JSONRPCErrorResponse, JSONRPCResultResponse } from '@modelcontextprotocol/sdk/types.js'
 import { createScanner } from 'jsonc-parser'
 import { HttpRejection, invalidRequest, parseError } from '../../shared/mcp/http/rejection.js'
 import { isNotification, isRequest, isResponse, RpcCode } from '../../shared/mcp/messages.js'
+import type { Approval } from '../../shared/schemas/approval.js'
 import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
+import type { DenialText } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
-/** Begins the text of every call that was not let through, so that a reader knows whose word it is. */
+/** Begins the text of every denial, so that a reader knows that it is the gateway's. */
 export const DENIED = '[UNDERSTUDY POLICY DENIED]'
 
-/** The key of `_meta` under which a program finds the same. */
+/** Intercept's code for a call that needs an approval. */
+const APPROVAL_REQUIRED = -32003
+
+/** The key of `_meta` under which a program finds the denial. */
 export const POLICY_META = 'mcp-understudy/policy'
 
 const KEYS = {
@@ -182,27 +187,52 @@ export interface Denial {
   rule: string
   message: string
   grant: string
-  /** The approval that would let it through. */
+  /** The id of the approval that would let the call through. */
   approval?: string
   /** Whether the call is of the modern era. */
   modern: boolean
 }
 
-/** The result of a denied call. It is a tool error, which a model reads. A JSON-RPC error may end a client. */
-export function denialResult({
-  tool,
-  message,
-  outcome,
-  rule,
-  grant,
-  approval,
-  modern,
-}: Denial): CallToolResult {
+/** The answer to a call that is not let through, but for its id. */
+export type DenialAnswer = Pick<JSONRPCResultResponse, 'result'> | Pick<JSONRPCErrorResponse, 'error'>
+
+/**
+ * Answers a denied call with a tool error. A model reads that, and a JSON-RPC error may end a client.
+ *
+ * @param text how the denial is worded
+ */
+export function denialAnswer(
+  { tool, message, outcome, rule, grant, approval, modern }: Denial,
+  text: DenialText,
+): DenialAnswer {
   const meta = { outcome, rule, grant, ...defined({ approval }) }
-  return {
+  const result = {
     ...(modern && { resultType: 'complete' }),
-    content: [{ type: 'text', text: `${DENIED} ${tool.slice(0, 200)}: ${message}` }],
+    content: [{ type: 'text', text: denialText(text, tool, message) }],
     isError: true,
     _meta: { [POLICY_META]: meta },
   }
+  return { result }
+}
+
+function denialText(text: DenialText, tool: string, message: string): string {
+  if (text === 'intercept') return `[INTERCEPT POLICY DENIED] ${message}`
+  return text === 'policylayer' ? `[POLICY DENIED] ${message}` : `${DENIED} ${tool.slice(0, 200)}: ${message}`
+}
+
+/**
+ * Answers a call that needs an approval as Intercept publishes it since intercept@2026-04.
+ *
+ * Published are the code, the beginning of the text, ids that begin with `apr_`, and the field `human_instructions`.
+ * The place of the fields in `data` is this project's reading.
+ */
+export function approvalRequired({ id, tool, rule, message, expiresAt }: Approval): DenialAnswer {
+  const data = {
+    approval_id: id,
+    tool,
+    rule,
+    expires_at: expiresAt,
+    human_instructions: `A person approves it with POST /approvals/${id} {"decision":"approve"}, on the approvals port of the gateway or on the control plane. Then make the same call again, before ${expiresAt}.`,
+  }
+  return { error: { code: APPROVAL_REQUIRED, message: `[INTERCEPT APPROVAL REQUIRED] ${message}`, data } }
 }

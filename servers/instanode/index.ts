@@ -134,6 +134,15 @@ export class Instanode {
     return this.#parts.local.store.accounts()
   }
 
+  /**
+   * Finds the account of a bearer, with a token of its own for a gateway that calls as that account.
+   *
+   * @returns undefined if the bearer proves nothing
+   */
+  delegate(bearer: string): Promise<{ id: string; credential: string } | undefined> {
+    return this.#parts.local.delegate(bearer)
+  }
+
   /** What a receiver has taken, the newest first. */
   deliveries(token: string): Promise<Delivery[]> {
     return this.#parts.local.store.deliveries(token)

@@ -2,7 +2,13 @@ import { Clock } from '../../shared/clock/clock.js'
 import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
-import { createEngine, type Policy, type PolicyReading, readPolicyFile } from '../gateway/policy/index.js'
+import {
+  createEngine,
+  type DialectVersion,
+  type Policy,
+  type PolicyReading,
+  readPolicyFile,
+} from '../gateway/policy/index.js'
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
 import { plan } from './plan/plan.js'
@@ -30,6 +36,8 @@ export { type CommandOptions, command, url } from './via/external-gateway.js'
 export interface RehearseOptions {
   /** The file of the policy. Without one, the scenario says what is to become of each call. */
   policy?: string
+  /** The published version of Intercept's language by which the policy is read and judged. Default: the newest. */
+  dialect?: DialectVersion
   /** The file of a scenario. Default: one that touches everything the policy says. */
   scenario?: string
   /** Default: the servers of the tools that the policy and the scenario name. */
@@ -79,7 +87,7 @@ const OPEN = ['tools_left_open', 'read_that_writes']
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file, signal, protocol = REVISION } = options
-  const reading = file === undefined ? undefined : await readPolicyFile(file)
+  const reading = file === undefined ? undefined : await readPolicyFile(file, options.dialect)
   const policy = reading?.policy
   const scenario = await readScenario(options)
   const servers = serversConcerned(policy, options.server ?? scenario?.server, scenario)

@@ -2,7 +2,7 @@ import { Refusal } from '../../shared/errors.js'
 import { argsHash } from '../../shared/journal/entry.js'
 import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
-import type { Policy } from '../gateway/policy/model.js'
+import { type Policy, settlementOf } from '../gateway/policy/model.js'
 import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'
 import { byPolicy, type ExpectedCall, ScenarioExpectations, type WrittenCall } from './expectations.js'
 import { sawOf } from './judge.js'
@@ -212,19 +212,16 @@ export class Performer {
   }
 
   #settle({ record, expected, written }: Sent): void {
-    const { stage, secrets } = this.#options
+    const { stage, secrets, engine } = this.#options
     const { call, answer, args, arrived } = record
     this.#count(answer, call)
-    const upstream = arrived[0]?.answer
-    // Only a JSON-RPC error of the upstream gives quota back.
-    const failed = upstream !== undefined && 'error' in upstream && call.failure !== 'http_error'
     const outcome = {
       arrived: arrived.length > 0,
       succeeded: succeeded(answer),
-      refunded: failed || record.refusedBatch,
+      refunded: settlementOf(endOf(record), engine ?? {}) === 'refunded' || record.refusedBatch,
     }
     const final = expected.settle(outcome)
-    if (this.#options.engine === undefined) record.expected = final
+    if (engine === undefined) record.expected = final
     else record.meant = written.settle(outcome)
     if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
@@ -299,6 +296,14 @@ export class Performer {
     if (answer.kind === 'response') this.#answered = true
     else if (answer.kind === 'http') this.#refusals.push(answer.status)
   }
+}
+
+/** How a call ended at the upstream, for its quota. */
+function endOf({ call, arrived: [request] }: CallRecord): 'result' | 'tool_error' | 'rpc_error' | 'lost' {
+  const answer = request?.answer
+  if (answer === undefined || call.failure === 'http_error') return 'lost'
+  if ('error' in answer) return 'rpc_error'
+  return isObject(answer.result) && answer.result.isError === true ? 'tool_error' : 'result'
 }
 
 /** The record of a call that is about to be sent. */

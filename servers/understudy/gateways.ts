@@ -1,16 +1,17 @@
 import { Refusal } from '../../shared/errors.js'
 import type { Instance } from '../../shared/instance.js'
 import type { ListenOptions } from '../../shared/mcp/http/serve.js'
+import { defined } from '../../shared/util/defined.js'
 import { SERVER_NAMES, type ServerName } from '../../shared/util/known-tools.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { ControlledGateways } from '../control/controlled.js'
 import { GatewayRecord } from '../control/gateway-record.js'
 import type { Gateway } from '../gateway/index.js'
-import type { GatewayOptions, PolicySource } from '../gateway/options.js'
+import type { GatewayOptions, PolicySource, UpstreamAccounts } from '../gateway/options.js'
 import type { PolicyEngine } from '../gateway/policy/index.js'
 import { readHeaderLine } from '../gateway/upstream-options.js'
 
-/** A gateway in front of a server of the instance: what of its options is not the instance's to say. */
+/** The options of a gateway in front of a server of the instance. The instance decides the others. */
 export type GatewayInFront = Pick<
   GatewayOptions,
   | 'policy'
@@ -19,16 +20,25 @@ export type GatewayInFront = Pick<
   | 'upstreamHeaders'
   | 'passHeaders'
   | 'handle'
+  | 'dialect'
+  | 'denialText'
   | 'approvalHoldMs'
   | 'approvalPort'
   | 'auditFile'
 >
 
-/** Which servers have one in front; a policy alone is a gateway on a free port that holds every call to it. */
+/** The servers that have a gateway in front. A policy alone means a gateway on a free port that enforces it. */
 export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
-/** The MCP URL of each server of an instance. */
-export type Upstreams = Partial<Record<ServerName, string>>
+/** A server of an instance, as a gateway in front reaches it. */
+interface UpstreamServer {
+  /** Of its MCP endpoint. */
+  readonly url: string
+  /** Its accounts, if it has any. */
+  readonly accounts?: UpstreamAccounts
+}
+
+export type Upstreams = Partial<Record<ServerName, UpstreamServer>>
 
 /** The gateways in front of an instance's servers, on its clock and with its state. */
 export class Gateways {
@@ -57,7 +67,12 @@ export class Gateways {
       for (const [server, asked] of wanted(options, upstreams)) {
         const upstream = upstreams[server]
         if (upstream === undefined) throw noServer(server, upstreams)
-        await gateways.#start(instance, server, { ...asked, ...listenOn(asked.port), upstream })
+        await gateways.#start(instance, server, {
+          ...asked,
+          ...listenOn(asked.port),
+          ...defined({ accounts: bringsCredential(asked) ? undefined : upstream.accounts }),
+          upstream: upstream.url,
+        })
       }
     } catch (error) {
       await gateways.close()
@@ -66,7 +81,7 @@ export class Gateways {
     return gateways
   }
 
-  async #start(instance: Instance, server: ServerName, asked: GatewayInFront & { upstream: string }) {
+  async #start(instance: Instance, server: ServerName, asked: GatewayOptions) {
     // Only an instance with gateways loads their code.
     const { createGateway } = await import('../gateway/index.js')
     const { clock, ids, journal, log } = instance
@@ -158,6 +173,11 @@ function wanted(options: GatewaysOptions, upstreams: Upstreams): [ServerName, Ga
     asked.push([server, typeof given === 'string' || isEngine(given) ? { policy: given } : given])
   }
   return asked
+}
+
+/** Whether all callers reach the upstream with one credential. Then their own accounts do not count. */
+function bringsCredential({ upstreamHeaders = [] }: GatewayInFront): boolean {
+  return upstreamHeaders.some(line => /^\s*authorization\s*:/i.test(line))
 }
 
 function isEngine(asked: PolicyEngine | GatewayInFront): asked is PolicyEngine {

@@ -1,6 +1,7 @@
 import type { ControlledInstanode, ControlledServer, Instance } from '../../shared/instance.js'
 import { defined } from '../../shared/util/defined.js'
 import type { World } from '../../shared/world/world.js'
+import type { UpstreamAccounts } from '../gateway/options.js'
 import type { InstanodeHostility } from '../instanode/hostile.js'
 import { Instanode, type InstanodeOptions } from '../instanode/index.js'
 import type { InstanodeView } from '../instanode/view.js'
@@ -57,7 +58,7 @@ export async function startInstanode({
   port,
   hostility,
 }: StartRequest<InstanodeStartOptions, InstanodeHostility>): Promise<
-  Started<RunningInstanode, ControlledInstanode<InstanodeView>>
+  Started<RunningInstanode, ControlledInstanode<InstanodeView>> & { accounts: UpstreamAccounts }
 > {
   const { contract, protocol, databases, dataDirectory } = options
   const { instanode, url } = await Instanode.listen(instance, listenOptions(options, port), {
@@ -73,6 +74,7 @@ export async function startInstanode({
       onDelivery: listener => instanode.onDelivery(listener),
     },
     controlled: instanode.controlled(),
+    accounts: { find: bearer => instanode.delegate(bearer) },
     state: instanode.state,
     close: () => instanode.close(),
   }

@@ -98,7 +98,10 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
     return {
       running: { ...running, attacks },
       controlled: { instanode: instanode.controlled, safebot: safebot.controlled },
-      upstreams: { instanode: instanode.running.mcpUrl, safebot: safebot.running.mcpUrl },
+      upstreams: {
+        instanode: { url: instanode.running.mcpUrl, accounts: instanode.accounts },
+        safebot: { url: safebot.running.mcpUrl },
+      },
     }
   })
 }
@@ -108,10 +111,11 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
   refuseUnknownOptions(options, INSTANODE, 'createInstanode')
   await checkBesideStore(options)
   return withHandles(options, async (instance, world, begin) => {
-    const { running, controlled } = await begin(
+    const { running, controlled, accounts } = await begin(
       startInstanode({ instance, world, options, port: options.port }),
     )
-    return { running, controlled: { instanode: controlled }, upstreams: { instanode: running.mcpUrl } }
+    const upstreams = { instanode: { url: running.mcpUrl, accounts } }
+    return { running, controlled: { instanode: controlled }, upstreams }
   })
 }
 
@@ -122,7 +126,7 @@ export async function createSafebot(options: SafebotAloneOptions = {}): Promise<
     const { running, controlled } = await begin(
       startSafebot({ instance, world, options, port: options.port }),
     )
-    return { running, controlled: { safebot: controlled }, upstreams: { safebot: running.mcpUrl } }
+    return { running, controlled: { safebot: controlled }, upstreams: { safebot: { url: running.mcpUrl } } }
   })
 }
 

@@ -2,15 +2,12 @@ import { z } from 'zod'
 import { strict } from '../util/check.js'
 import { instant } from './instant.js'
 
-/**
- * `pending` until decided; an approval that let its call through is `used`, one that nobody waits for any
- * more `withdrawn`.
- */
+/** `pending` until it is decided, `used` by the call that it let through, `withdrawn` if its caller has gone. */
 const approvalState = z.enum(['pending', 'approved', 'refused', 'used', 'withdrawn'])
 
 export type ApprovalState = z.infer<typeof approvalState>
 
-/** A call that somebody has to approve. This project's own: no wire format for approvals is published. */
+/** A call that has to be approved, in Intercept's form or in this project's own. */
 export const approval = z
   .strictObject({
     id: z.string(),

@@ -43,14 +43,14 @@ export function readRegularFile(path: string): Buffer {
 }
 
 /**
- * Reads a text file that a user has named.
+ * Reads a file that a user has named.
  *
  * @param what is in it, for the message, e.g. `policy`
  * @throws Refusal of that code for what {@link readRegularFile} refuses
  */
-export function readTextFile(path: string, what: string, code: string): string {
+export function readFileBytes(path: string, what: string, code: string): Buffer {
   try {
-    return readRegularFile(path).toString('utf8')
+    return readRegularFile(path)
   } catch (error) {
     if (!(error instanceof FileError)) throw error
     throw new Refusal(
@@ -59,6 +59,11 @@ export function readTextFile(path: string, what: string, code: string): string {
       'check the path',
     )
   }
+}
+
+/** Likewise, as text. */
+export function readTextFile(path: string, what: string, code: string): string {
+  return readFileBytes(path, what, code).toString('utf8')
 }
 
 interface Kind {

@@ -1,4 +1,4 @@
-import { readPolicy, readPolicyFile } from '#built/servers/gateway/policy/index.js'
+import { type DialectVersion, readPolicy, readPolicyFile } from '#built/servers/gateway/policy/index.js'
 import { builtin, command, type Rehearsal, rehearse } from '#built/servers/rehearsal/index.js'
 import { ACCOUNT_TOKEN } from '#built/servers/rehearsal/stage/fixtures.js'
 import type { OpenWay } from '#built/servers/rehearsal/via/gateway.js'
@@ -6,6 +6,9 @@ import { GATEWAYS } from './gateways/index.js'
 import { type GatewayMutant, USUAL_POLICY } from './gateways/mutant.js'
 import { fixturePolicies, type LoosenedPolicy, loosened, ORIGINALS, policyPath } from './policies/loosen.js'
 import { proxied } from './proxy/way.js'
+
+/** The proxy gives quota back as this version of Intercept's language has it. */
+const DIALECT: DialectVersion = 'intercept@2026-03'
 
 /** The program of the proxy, as `npm run programs` compiles it. */
 const PROXY = 'dist-test/test/mutants/proxy/main.js'
@@ -75,8 +78,8 @@ export function correctOverHttp(original: string): Mutant {
     does: 'does what the policy says',
     equivalent: 'it is the correct gateway',
     async rehearse(without) {
-      const reading = await readPolicyFile(policy)
-      return rehearse({ policy, via: proxied(reading.policy), without })
+      const reading = await readPolicyFile(policy, DIALECT)
+      return rehearse({ policy, dialect: DIALECT, via: proxied(reading.policy), without })
     },
   }
 }
@@ -100,7 +103,13 @@ export function correctOnPipes(original: string, program = PROXY): Mutant {
     does: 'does what the policy says',
     equivalent: 'it is the correct gateway',
     rehearse: without =>
-      rehearse({ policy, via: command({ template, policyFile: policy, pipes: true }), without, watchMs: 0 }),
+      rehearse({
+        policy,
+        dialect: DIALECT,
+        via: command({ template, policyFile: policy, pipes: true }),
+        without,
+        watchMs: 0,
+      }),
   }
 }
 
@@ -113,9 +122,9 @@ export function brokenGateway(mutant: GatewayMutant): Mutant {
     ...(equivalent !== undefined && { equivalent }),
     async rehearse(without) {
       const policy = policyPath(original)
-      const reading = await readPolicyFile(policy)
+      const reading = await readPolicyFile(policy, DIALECT)
       const watchMs = mutant.late === true ? WATCH_MS : 0
-      return rehearse({ policy, via: proxied(reading.policy, mutant), without, watchMs })
+      return rehearse({ policy, dialect: DIALECT, via: proxied(reading.policy, mutant), without, watchMs })
     },
   }
 }
@@ -127,8 +136,13 @@ export function loosenedPolicy({ original, does, text, equivalent }: LoosenedPol
     does,
     ...(equivalent !== undefined && { equivalent }),
     async rehearse(without) {
-      const { policy } = readPolicy(text, original)
-      return rehearse({ policy: policyPath(original), via: unnamed(builtin(policy)), without })
+      const { policy } = readPolicy(text, original, DIALECT)
+      return rehearse({
+        policy: policyPath(original),
+        dialect: DIALECT,
+        via: unnamed(builtin(policy)),
+        without,
+      })
     },
   }
 }

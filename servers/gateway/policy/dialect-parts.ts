@@ -1,8 +1,9 @@
 import { shown } from '../../../shared/util/shown.js'
+import { type DialectVersion, includesVersion } from './dialect-version.js'
 import type { Fields, Place } from './located-value.js'
 import { type Policy, type Rule, rate } from './model.js'
 
-/** What all dialects write in the same way. */
+/** The keys that all dialects have in common. */
 export interface Head {
   description: string | undefined
   default: 'allow' | 'deny' | undefined
@@ -68,37 +69,70 @@ export function readTools(
   return { tools, everyTool: every }
 }
 
-/** Turns down limits of one tool that share a counter, or count the same over the same window. */
-export function refuseDoubles(rules: readonly { place: Place; rule: Rule }[]): void {
-  const counters = new Map<string, number>()
+/** A counter, and where the text names it. */
+export interface CounterUse {
+  readonly place: Place
+  readonly counter: string
+}
+
+/**
+ * Refuses two uses of one counter, and two limits on the same calls over the same window.
+ *
+ * @param rules of one tool
+ * @param more uses of counters by what limits nothing
+ */
+export function refuseDoubles(
+  rules: readonly { place: Place; rule: Rule }[],
+  more: readonly CounterUse[] = [],
+): void {
+  const limits = rules.flatMap(({ place, rule: { demand } }) =>
+    demand.kind === 'limit' ? [{ place, limit: demand.limit }] : [],
+  )
+  const uses = limits.map(({ place, limit: { counter } }) => ({ place, counter }))
+  const shared = refuseSharedCounters([...uses, ...more])
   const windows = new Map<string, { max: number; line: number }>()
-  for (const { place, rule } of rules) {
-    if (rule.demand.kind !== 'limit') continue
-    const { counter, windowMs, amount, max } = rule.demand.limit
+  for (const { place, limit } of limits) {
+    const { windowMs, amount, max, counter } = limit
     const counted = `${windowMs} ${typeof amount === 'number' ? '' : amount.path}`
     const other = windows.get(counted)
-    const sharing = counters.get(counter)
-    if (sharing !== undefined) {
-      place.refuse(
-        `uses the counter of line ${sharing} once more`,
-        'leave one limit, or name another counter',
-      )
-    } else if (other !== undefined) {
+    if (other === undefined) windows.set(counted, { max, line: place.line })
+    else if (!shared.has(counter)) {
       const message = `limits to ${rate({ max, windowMs })} what line ${other.line} limits to ${other.max}`
       place.refuse(message, 'only the smaller would ever count: leave one')
-    } else windows.set(counted, { max, line: place.line })
-    counters.set(counter, sharing ?? place.line)
+    }
   }
 }
 
-/** A policy of a dialect in which what is not named is let through unless the head says otherwise. */
+/** @returns the counters that are used more than once */
+function refuseSharedCounters(uses: readonly CounterUse[]): Set<string> {
+  const first = new Map<string, number>()
+  const shared = new Set<string>()
+  for (const { place, counter } of uses.toSorted((a, b) => a.place.line - b.place.line)) {
+    const line = first.get(counter)
+    if (line === undefined) first.set(counter, place.line)
+    else {
+      shared.add(counter)
+      place.refuse(`uses the counter of line ${line} once more`, 'leave one limit, or name another counter')
+    }
+  }
+  return shared
+}
+
+/**
+ * A policy of Intercept, or of the tool pages, which are read in the same way. Without a default, tools that are not named
+ * are allowed.
+ *
+ * @param version of Intercept's language
+ */
 export function openPolicy(
   dialect: Policy['dialect'],
+  version: DialectVersion,
   { description, default: written, hide }: Head,
   tools: Pick<Policy, 'tools' | 'everyTool'>,
 ): Policy {
   return {
     dialect,
+    refundsToolErrors: includesVersion(version, 'intercept@2026-04'),
     description,
     hide,
     default: written ?? 'allow',

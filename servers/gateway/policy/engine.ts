@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
 import { checked, strict } from '../../../shared/util/check.js'
+import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import {
   argumentAt,
   type Condition,
   type Decision,
+  INCALCULABLE,
   type Limit,
   type Policy,
   type PolicyCall,
@@ -35,11 +38,18 @@ interface Quota {
   readonly limit: Limit
 }
 
-/** What a tool's rules come to, made once. */
+/** A rule that asks for an approval, and the calls for which it does. */
+interface Approving {
+  readonly ask: Extract<Decision, { outcome: 'approve' }>
+  applies(args: Arguments, grant: string): boolean
+}
+
+/** The rules of a tool, compiled once. */
 interface Compiled {
-  /** In order: why the call is denied, or undefined. */
+  /** In order. Each returns why the call is denied, or undefined. */
   readonly checks: readonly ((args: Arguments, grant: string) => Denial | undefined)[]
-  readonly approval: Rule | undefined
+  /** Rules that ask for an approval. */
+  readonly approvals: readonly Approving[]
   readonly quotas: readonly Quota[]
 }
 
@@ -47,20 +57,35 @@ const NO_ARGUMENTS: Arguments = {}
 const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
 
 /**
- * Makes the engine of a policy. It decides in this order, and the first that denies is told:
- * hidden; not named where the default denies; arguments that are no object; what rules demand of the
- * arguments, the tool's own before those for every tool; quota, in the same order; approval.
+ * Makes the engine of a policy. It decides in this order, and the first denial is told:
+ * hidden, not named where the default denies, arguments that are no object, what rules demand of the arguments
+ * (the tool's own before those for every tool), quota in the same order, approval.
  *
- * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it: nothing
- * in a decision waits.
+ * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it, because a decision is
+ * synchronous.
  *
  * @param clock whose minutes, hours and days count
+ * @throws Refusal `cannot_enforce` for a policy that limits spending
  */
 export function createEngine(policy: Policy, clock: Clock): PolicyEngine {
+  refuseSpend(policy)
   return new Engine(policy, clock)
 }
 
+/** @throws Refusal `cannot_enforce` */
+function refuseSpend({ tools, everyTool }: Policy): void {
+  const rules = [...[...tools.values()].flat(), ...everyTool]
+  const spend = rules.find(({ demand }) => demand.kind === 'spend')
+  if (spend === undefined) return
+  throw new Refusal(
+    'cannot_enforce',
+    `the policy limits spending in line ${spend.line}, which the reference gateway does not enforce: it pays for nothing, and so sees no price`,
+    'leave spend out to have the rest enforced; understudy check explains it',
+  )
+}
+
 class Engine implements PolicyEngine {
+  readonly refundsToolErrors: boolean
   readonly #policy: Policy
   readonly #hidden: ReadonlySet<string>
   readonly #counters: Counters
@@ -69,6 +94,7 @@ class Engine implements PolicyEngine {
 
   constructor(policy: Policy, clock: Clock) {
     this.#policy = policy
+    this.refundsToolErrors = policy.refundsToolErrors
     this.#hidden = new Set(policy.hide)
     const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
     this.#counters = new Counters(
@@ -95,17 +121,18 @@ class Engine implements PolicyEngine {
     // Whoever looks into them would find nothing to object to.
     if (!isObject(args))
       return denied('(arguments)', 'The arguments of a call are an object, so these are not let through')
-    const { checks, approval, quotas } = own ?? this.#unnamed
+    const { checks, approvals, quotas } = own ?? this.#unnamed
     for (const check of checks) {
       const denial = check(args, grant)
       if (denial !== undefined) return denial
     }
-    if (approval === undefined || call.approved === true) return this.#reserve(quotas, args, grant)
+    const approving =
+      call.approved === true ? undefined : approvals.find(({ applies }) => applies(args, grant))
     const reserved = this.#reserve(quotas, args, grant)
-    if (reserved.outcome !== 'allow') return reserved
-    // Somebody is asked only for what quota would let through, and it is taken when the call goes.
+    if (approving === undefined || reserved.outcome !== 'allow') return reserved
+    // An approval is asked for only where quota would let the call through. The quota is taken when the call is made.
     reserved.settle('refunded')
-    return { outcome: 'approve', rule: approval.name, message: approval.message }
+    return approving.ask
   }
 
   snapshot(): unknown {
@@ -119,7 +146,7 @@ class Engine implements PolicyEngine {
   #compile(rules: readonly Rule[]): Compiled {
     return {
       checks: rules.flatMap(rule => this.#check(rule)),
-      approval: rules.find(({ demand }) => demand.kind === 'approve'),
+      approvals: rules.flatMap(rule => this.#approving(rule)),
       quotas: quotasOf(rules),
     }
   }
@@ -129,8 +156,20 @@ class Engine implements PolicyEngine {
     if (demand.kind === 'deny') return [() => denial]
     if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
     const denies = demand.kind === 'forbid'
-    const tests = demand.conditions.map(condition => this.#test(condition))
-    return [(args, grant) => (tests.every(test => test(args, grant)) === denies ? denial : undefined)]
+    const holds = this.#all(demand.conditions)
+    return [(args, grant) => (holds(args, grant) === denies ? denial : undefined)]
+  }
+
+  #approving({ name: rule, message, demand }: Rule): Approving[] {
+    if (demand.kind !== 'approve') return []
+    const { intercept } = demand
+    const ask = { outcome: 'approve' as const, rule, message, ...defined({ intercept }) }
+    return [{ ask, applies: this.#all(demand.conditions) }]
+  }
+
+  #all(conditions: readonly Condition[]): (args: Arguments, grant: string) => boolean {
+    const tests = conditions.map(condition => this.#test(condition))
+    return (args, grant) => tests.every(test => test(args, grant))
   }
 
   #test({ subject, op, value }: Condition): (args: Arguments, grant: string) => boolean {
@@ -162,9 +201,6 @@ class Engine implements PolicyEngine {
     }
   }
 }
-
-/** Intercept says no more than that where an amount cannot be had from the arguments. */
-const INCALCULABLE = 'Internal policy error'
 
 /**
  * How much the call costs, cut to a whole number; undefined if the arguments do not tell. Less than nothing

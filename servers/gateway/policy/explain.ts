@@ -7,21 +7,21 @@ export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limite
 /** What a policy means for one tool. */
 export interface ToolMeaning {
   readonly tool: string
-  /** The strictest of what it meets. */
+  /** The strictest that its rules come to. */
   readonly verdict: Verdict
   /** In plain words. */
   readonly words: string
 }
 
 /**
- * What a policy means, tool by tool: for those it names, and for the others of the servers whose tools it
- * names. One that names none of them is told for all fourteen.
+ * Explains a policy tool by tool: the tools that it names, and the others of their servers. A policy that names no known tool
+ * is explained for all fourteen.
  */
 export function explainPolicy(policy: Policy): ToolMeaning[] {
   return toolsOf(policy).map(tool => explainTool(policy, tool))
 }
 
-/** The tools a policy is about, known ones first, in the order of their servers. */
+/** The tools that a policy concerns: known ones first, in the order of their servers. */
 export function toolsOf(policy: Policy): string[] {
   const named = [...new Set([...policy.tools.keys(), ...policy.hide])].filter(name => name !== '*')
   const servers = new Set(named.flatMap(name => knownTool(name)?.server ?? []))
@@ -45,13 +45,15 @@ export function explainTool(policy: Policy, tool: string): ToolMeaning {
     ...rules.flatMap(conditionWords),
     ...(own ?? []).flatMap(rule => limitWords(rule, '')),
     ...policy.everyTool.flatMap(rule => limitWords(rule, ' over all tools')),
-    ...(rules.some(({ demand }) => demand.kind === 'approve') ? ['each call needs approval'] : []),
+    ...new Set(rules.flatMap(approvalWords)),
+    ...rules.flatMap(spendWords),
   ]
   const unnamed = own === undefined ? ['not named, and the default is allow'] : []
   return { tool, verdict: verdictOf(rules), words: [...unnamed, ...words].join('; ') || 'every call' }
 }
 
-function alwaysDenies({ demand }: Rule): boolean {
+/** Whether a rule denies every call. */
+export function alwaysDenies({ demand }: Rule): boolean {
   return demand.kind === 'deny' || (demand.kind === 'forbid' && demand.conditions.length === 0)
 }
 
@@ -59,12 +61,27 @@ function verdictOf(rules: readonly Rule[]): Verdict {
   const kinds = rules.map(({ demand }) => demand.kind)
   if (kinds.includes('approve')) return 'approval'
   if (kinds.includes('require') || kinds.includes('forbid')) return 'conditional'
-  return kinds.includes('limit') ? 'limited' : 'allowed'
+  return kinds.includes('limit') || kinds.includes('spend') ? 'limited' : 'allowed'
 }
 
 function conditionWords({ demand }: Rule): string[] {
   if (demand.kind === 'require') return [`only if ${all(demand.conditions)}`]
   return demand.kind === 'forbid' ? [`not if ${all(demand.conditions)}`] : []
+}
+
+function approvalWords({ demand }: Rule): string[] {
+  if (demand.kind !== 'approve') return []
+  if (demand.conditions.length === 0) return ['each call needs approval']
+  return [`a call needs approval if ${all(demand.conditions)}`]
+}
+
+function spendWords({ demand }: Rule): string[] {
+  if (demand.kind !== 'spend') return []
+  const { perCall, daily } = demand
+  return [
+    ...(perCall === undefined ? [] : [`pays at most ${perCall} for a call`]),
+    ...(daily === undefined ? [] : [`pays at most ${daily} a day`]),
+  ]
 }
 
 function all(conditions: readonly Condition[]): string {

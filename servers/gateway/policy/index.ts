@@ -1,3 +1,4 @@
+export { DIALECT_VERSIONS, type DialectVersion } from './dialect-version.js'
 export { createEngine } from './engine.js'
 export type {
   Decision,
@@ -10,4 +11,4 @@ export type {
   Warning,
 } from './model.js'
 export { PolicyRefusal, type Problem } from './problems.js'
-export { readPolicy, readPolicyFile } from './read-policy.js'
+export { policyText, readPolicy, readPolicyFile } from './read-policy.js'

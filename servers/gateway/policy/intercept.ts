@@ -1,4 +1,5 @@
 import { cut, shown } from '../../../shared/util/shown.js'
+import { APPROVALS_SINCE, approvalTerms, readApprovals, readSpend } from './approval-parts.js'
 import { type CounterFinder, readConditions } from './conditions.js'
 import { openPolicy, readHead, readTools, readVersion, refuseDoubles } from './dialect-parts.js'
 import type { Fields, Place } from './located-value.js'
@@ -6,6 +7,7 @@ import {
   type Amount,
   type Condition,
   type Demand,
+  INCALCULABLE,
   type Limit,
   limitReached,
   type Policy,
@@ -18,49 +20,103 @@ import { entryOf, type Located, plain } from './problems.js'
 
 const STATE_KEYS = ['counter', 'window', 'increment', 'increment_from'] as const
 
-/** What a path calls the counters of `*`. */
+/** The scope of the counters of `*` in a path. */
 const GLOBAL = '_global'
 
-const RULE_KEYS = ['name', 'action', 'conditions', 'on_deny', 'state', 'rate_limit'] as const
+const RULE_KEYS = [
+  'name',
+  'action',
+  'conditions',
+  'on_deny',
+  'state',
+  'rate_limit',
+  'approval_timeout',
+  'spend',
+] as const
 
-/** `approve` is not Intercept's: nobody has published a format for approvals. */
-const ACTIONS = ['evaluate', 'deny', 'approve'] as const
+/** `approve` is this project's own. Intercept has `require_approval`, since intercept@2026-04. */
+const ACTIONS = ['evaluate', 'deny', 'require_approval', 'approve'] as const
 
-const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools'] as const
-const TOOL_KEYS = ['rules'] as const
+const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools', 'approvals', 'spend'] as const
+const TOOL_KEYS = ['rules', 'spend'] as const
 
-/** A policy of Intercept. What its own reader lets pass in silence, unknown keys above all, is turned down here. */
+/** What the rules of a policy have in common. */
+interface PolicyContext {
+  readonly counters: CounterFinder
+  /** How long a pending approval is found again, in milliseconds. */
+  readonly dedupeMs: number
+}
+
+/**
+ * Reads a policy of Intercept. Text that Intercept's own reader ignores, unknown keys above all, is refused here.
+ *
+ * @returns undefined if the text is no map, which is noted
+ */
 export function readIntercept(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
   if (fields === undefined) return undefined
   readVersion(fields.require('version', 'write version: "1"'), true)
   const head = readHead(fields)
-  const counters = counterFinder(root.node)
-  const read = readTools(
+  const context = {
+    counters: counterFinder(root.node),
+    dedupeMs: readApprovals(fields.get('approvals')),
+  }
+  const { tools, everyTool } = readTools(
     fields.get('tools'),
-    (tool, place) => readRules(tool, place, (rule, name) => readRule(rule, name, counters)),
+    (tool, place) => readRules(tool, place, context),
     true,
   )
-  return openPolicy('intercept', head, read)
+  const spend = readSpendRule(fields.get('spend'), 'spend')
+  return openPolicy('intercept', root.findings.version, head, { tools, everyTool: [...everyTool, ...spend] })
 }
 
-/** The rules of one tool; none if nothing is said. */
-function readRules(tool: string, place: Place, read: (rule: Place, tool: string) => Rule[]): Rule[] {
-  // A tool with nothing behind it is one without rules, to Intercept as well.
+function readSpendRule(place: Place | undefined, name: string, message?: string): Rule[] {
+  if (place === undefined) return []
+  const demand = readSpend(place)
+  return [{ name, message: message ?? `Denied by rule ${JSON.stringify(name)}`, line: place.line, demand }]
+}
+
+/** The rules of one tool. A tool without a value has none, to Intercept as well. */
+function readRules(tool: string, place: Place, context: PolicyContext): Rule[] {
   if (place.plain() === null) return []
-  const list = place.fields(TOOL_KEYS)?.get('rules')
-  if (list === undefined || list.plain() === null) return []
-  const rules = (list.items('a list of rules; [] for none') ?? []).flatMap(item =>
-    read(item, tool).map(rule => ({ place: item, rule })),
+  const fields = place.fields(TOOL_KEYS)
+  const spend = readSpendRule(fields?.get('spend'), `${tool} spend`)
+  const list = fields?.get('rules')
+  if (list === undefined || list.plain() === null) return spend
+  const items = list.items('a list of rules; [] for none') ?? []
+  const read = items.map(item => ({ place: item, rules: readRule(item, tool, context) }))
+  warnOfSameNames(items)
+  refuseDoubles(
+    read.flatMap(({ place, rules }) => rules.map(rule => ({ place, rule }))),
+    read.flatMap(({ place, rules }) => {
+      const counter = entryOf(entryOf(place.node, 'state'), 'counter')
+      if (counter === undefined || rules.some(({ demand }) => demand.kind === 'limit')) return []
+      return [{ place, counter: `state.${scopeOf(tool)}.${plain(counter)}` }]
+    }),
   )
-  refuseDoubles(rules)
-  return rules.map(({ rule }) => rule)
+  return [...read.flatMap(({ rules }) => rules), ...spend]
+}
+
+/** A denial, the audit and an approval tell a rule by its name. */
+function warnOfSameNames(rules: readonly Place[]): void {
+  const lines = new Map<string, number>()
+  for (const place of rules) {
+    const name = entryOf(place.node, 'name')
+    if (name?.kind !== 'scalar' || typeof name.value !== 'string') continue
+    const line = lines.get(name.value)
+    if (line === undefined) lines.set(name.value, place.line)
+    else
+      place.warn(
+        'duplicate_rule_name',
+        `has the name of line ${line} once more: a denial does not tell them apart`,
+      )
+  }
 }
 
 type RuleFields = Fields<(typeof RULE_KEYS)[number]>
 
-/** One rule as written: a limit with further conditions comes to two. */
-function readRule(place: Place, tool: string, counters: CounterFinder): Rule[] {
+/** Reads one rule. A limit with further conditions becomes two. */
+function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
   const fields = place.fields(RULE_KEYS)
   if (fields === undefined) return []
   const name = fields.require('name', 'every rule has one: a denial tells it')?.text() ?? ''
@@ -71,25 +127,58 @@ function readRule(place: Place, tool: string, counters: CounterFinder): Rule[] {
     line: place.line,
     demand,
   })
+  const spend = fields.get('spend')
+  if (spend !== undefined) {
+    refuseBeside(fields, ['action', 'conditions', 'state', 'rate_limit', 'approval_timeout'], 'spend')
+    return readSpendRule(spend, name, onDeny)
+  }
+  const actionPlace = fields.get('action')
+  const timeout = fields.get('approval_timeout')
+  if (timeout !== undefined && actionPlace?.plain() !== 'require_approval') {
+    timeout.refuse(
+      'stands in a rule that asks for no approval',
+      'write action: require_approval, or leave it out',
+    )
+  }
   if (fields.get('rate_limit') !== undefined) return shorthand(fields, tool, rule)
-  const action = fields.get('action')?.oneOf(ACTIONS, remedyForAction(fields.get('action')))
-  if (action === 'deny' || action === 'approve') {
-    for (const key of ['conditions', 'state'] as const) {
-      fields
-        .get(key)
-        ?.refuse(`stands beside action: ${action}`, 'leave one out: the action is for every call')
-    }
-    if (action === 'approve') {
+  const action = actionPlace?.oneOf(ACTIONS, remedyForAction(actionPlace))
+  switch (action) {
+    case 'deny':
+      refuseBeside(fields, ['conditions', 'state'], 'action: deny', 'the action is for every call')
+      return [rule({ kind: 'deny' })]
+    case 'approve':
+      refuseBeside(fields, ['conditions', 'state'], 'action: approve', 'the action is for every call')
       place.warn(
         'own_approval',
-        "asks for approval in a form of this project's own: Intercept refuses it",
+        "asks for approval in a form of this project's own: Intercept has action: require_approval for it",
         'note',
       )
-      return [rule({ kind: 'approve' }, `Needs approval by rule ${JSON.stringify(name)}`)]
+      return [rule({ kind: 'approve', conditions: [] }, `Needs approval by rule ${JSON.stringify(name)}`)]
+    case 'require_approval': {
+      actionPlace?.needs(APPROVALS_SINCE, 'require_approval')
+      refuseBeside(fields, ['state'], 'action: require_approval')
+      const list = fields.get('conditions')
+      const conditions = list === undefined ? [] : readConditions(list, context.counters)
+      const intercept = approvalTerms(timeout, context.dedupeMs)
+      return [
+        rule({ kind: 'approve', conditions, intercept }, `Needs approval by rule ${JSON.stringify(name)}`),
+      ]
     }
-    return [rule({ kind: 'deny' })]
+    default:
+      return evaluated({ fields, tool, counters: context.counters, rule, name })
   }
-  return evaluated({ fields, tool, counters, rule, name })
+}
+
+function refuseBeside(
+  fields: RuleFields,
+  keys: readonly (typeof RULE_KEYS)[number][],
+  beside: string,
+  why?: string,
+): void {
+  for (const key of keys) {
+    const remedy = `leave one out${why === undefined ? '' : `: ${why}`}`
+    fields.get(key)?.refuse(`stands beside ${beside}`, remedy)
+  }
 }
 
 interface Evaluated {
@@ -111,10 +200,21 @@ function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
   const counting = state === undefined ? undefined : readCounting(state, tool)
   if (state === undefined || counting === undefined) return [rule({ kind: 'require', conditions })]
   const { limit, rest } = limitAmong(conditions, counting, state)
+  const needed = limit === undefined ? amountCondition(counting) : []
   return [
     ...(rest.length > 0 ? [rule({ kind: 'require', conditions: rest })] : []),
+    ...(needed.length > 0
+      ? [{ ...rule({ kind: 'require', conditions: needed }), message: INCALCULABLE }]
+      : []),
     ...(limit === undefined ? [] : [rule({ kind: 'limit', limit }, `Rate limit exceeded for ${name}`)]),
   ]
+}
+
+/** Intercept reads the amount of a call even where nothing bounds the counter, and denies a call that has none. */
+function amountCondition({ amount }: Counting): Condition[] {
+  if (typeof amount === 'number') return []
+  const { keys, path } = amount
+  return [{ subject: { from: 'args', keys }, path, op: 'gte', value: 0 }]
 }
 
 function shorthand(
@@ -142,7 +242,7 @@ function readCounting(place: Place, tool: string): Counting | undefined {
   return isUncountable(tool, place) ? undefined : readState(place, scopeOf(tool))
 }
 
-/** Whether a tool can be counted; one that cannot is noted. */
+/** Whether a tool cannot be counted, which is noted. */
 function isUncountable(tool: string, place: Place): boolean {
   const remedy = uncountable(tool)
   if (remedy !== undefined) place.refuse(`counts calls of ${shown(tool)}`, remedy)
@@ -193,7 +293,7 @@ function counterFinder(root: Located): CounterFinder {
   }
 }
 
-/** A `state` block: what it counts, before the conditions say how far. */
+/** A `state` block, without its bound, which stands among the conditions. */
 interface Counting {
   path: string
   windowMs: number

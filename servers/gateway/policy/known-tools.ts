@@ -1,14 +1,16 @@
 import { SERVER_NAMES, type ServerName } from '../../../shared/util/known-tools.js'
 import type { Policy } from './model.js'
 
-/** What a policy's author should know of a tool. A test holds it to the genuine tools. */
+/** Facts about a tool for the author of a policy. A test compares them with the genuine tools. */
 export interface KnownTool {
   readonly server: ServerName
   /** Arguments that every call has. */
   readonly required: readonly string[]
   /** Arguments that a call may leave out. */
   readonly optional: readonly string[]
-  /** What it looks like by its name, and really does: it is treated as a read where tools are sorted by name. */
+  /** Arguments that are numbers. All others are texts, but for `include_self`. */
+  readonly numbers?: readonly string[]
+  /** The effect of a tool that passes as a read where tools are sorted by name. */
   readonly seemsRead?: string
   /** A secret that its arguments carry, or its results. */
   readonly secretIn?: { readonly arguments?: string; readonly results?: string }
@@ -71,12 +73,14 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     server: 'safebot',
     required: ['url'],
     optional: ['after_seq', 'timeout_seconds', 'include_self', 'name'],
+    numbers: ['after_seq', 'timeout_seconds'],
     secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
   },
   get_transcript: {
     server: 'safebot',
     required: ['url'],
     optional: ['after_seq', 'limit'],
+    numbers: ['after_seq', 'limit'],
     secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
   },
   room_status: {
@@ -89,6 +93,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     server: 'safebot',
     required: ['url'],
     optional: ['timeout_seconds'],
+    numbers: ['timeout_seconds'],
     seemsRead: 'takes a message away for good, done or not',
     secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
   },
@@ -96,6 +101,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     server: 'safebot',
     required: ['url'],
     optional: ['timeout_seconds'],
+    numbers: ['timeout_seconds'],
     seemsRead: 'holds a message for 60 seconds, and blocks for up to 90',
     secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
   },
@@ -103,6 +109,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     server: 'safebot',
     required: ['url', 'claim_id', 'seq'],
     optional: [],
+    numbers: ['seq'],
     seemsRead: 'moves the cursor: the message does not come again',
     secretIn: { arguments: ROOM_KEY },
   },

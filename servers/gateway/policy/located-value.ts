@@ -1,24 +1,25 @@
 import { closestName } from '../../../shared/util/closest-name.js'
 import { shown } from '../../../shared/util/shown.js'
+import type { DialectVersion } from './dialect-version.js'
 import type { Plain, Warning } from './model.js'
 import { type Findings, type Located, plain } from './problems.js'
 
-/** A value of the text with the keys that lead to it. What it turns out not to be is noted, and read as undefined. */
+/** A value of the text with the keys that lead to it. A value of the wrong kind is noted, and read as undefined. */
 export class Place {
   constructor(
     readonly node: Located,
     readonly path: string,
     readonly findings: Findings,
-    /** Where a reader finds it: the line of its key, if it has one. */
+    /** The line of its key, if it has one. */
     readonly line = node.line,
   ) {}
 
-  /** Notes what is wrong here, and what would be right. */
+  /** Notes a problem here, and its remedy. */
   refuse(message: string, remedy: string): undefined {
     return this.findings.refuse(this.line, this.path, message, remedy)
   }
 
-  /** Notes that this is not what it should be. */
+  /** Notes that the value is wrong. */
   mismatch(remedy: string): undefined {
     return this.refuse(`is ${shown(this.plain())}`, remedy)
   }
@@ -26,6 +27,11 @@ export class Place {
   warn(code: string, message: string, level: Warning['level'] = 'warning'): void {
     const at = this.path === '' ? message : `${this.path} ${message}`
     this.findings.warn({ code, level, message: at, line: this.line })
+  }
+
+  /** Notes that this came with a version of the language. See {@link Findings.needs}. */
+  needs(since: DialectVersion, what: string): void {
+    this.findings.needs(since, this.line, this.path, what)
   }
 
   plain(): Plain {

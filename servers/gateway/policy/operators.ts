@@ -105,7 +105,7 @@ export function goWritten(value: number): string {
 }
 
 /** Go writes an exponent from a million on, where JavaScript waits for 21 digits. */
-function goFloat(value: number): string {
+export function goFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   const [digits = '', exponent = '0'] = value.toExponential().split('e')
   const power = Number(exponent)

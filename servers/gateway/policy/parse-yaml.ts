@@ -8,15 +8,17 @@ import {
   type Node,
   type ParsedNode,
   parseAllDocuments,
+  type Scalar,
 } from 'yaml'
 import { cut, shown } from '../../../shared/util/shown.js'
+import { goReading } from './go-scalar.js'
 import type { Entry, Findings, Located } from './problems.js'
 
 /**
- * Reads YAML without what makes one line mean another: no anchors, aliases, merge keys, tags or directives.
- * So nothing in it can grow, and what stands there is what is enforced.
+ * Reads YAML without anchors, aliases, merge keys, tags and directives. With those, one line could mean another, or grow.
+ * Numbers are read as Go reads them, because Intercept does.
  *
- * @returns undefined if it is not that, which is noted
+ * @returns undefined if the text has any of these, which is noted
  */
 export function readYamlText(text: string, findings: Findings): Located | undefined {
   const counter = new LineCounter()
@@ -24,7 +26,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     lineCounter: counter,
     prettyErrors: false,
     logLevel: 'silent',
-    // Told by the reader below, by name.
+    // The reader below refuses repeated keys by name.
     uniqueKeys: false,
   })
   const [document] = documents
@@ -48,7 +50,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     return counter.linePos(offset).line
   }
 
-  /** What the parser says itself; past the first it is mostly the consequence. */
+  /** Notes the first error of the parser. Later ones mostly follow from it. */
   function noteErrors({ errors }: Document.Parsed): void {
     const [first] = errors
     if (first === undefined) return
@@ -70,7 +72,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
       return { kind: 'map', line, entries: node.items.flatMap(pair => entry(pair.key, pair.value, seen)) }
     }
     if (isSeq(node)) return { kind: 'list', line, items: node.items.map(item => located(item)) }
-    return { kind: 'scalar', line, value: isScalar(node) ? scalarValue(node.value, line) : null }
+    return { kind: 'scalar', line, value: isScalar(node) ? scalarValue(node, line) : null }
   }
 
   function entry(key: ParsedNode | null, value: ParsedNode | null, seen: Set<string>): Entry[] {
@@ -104,7 +106,12 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     }
   }
 
-  function scalarValue(value: unknown, line: number): string | number | boolean | null {
+  function scalarValue({ value, type, source }: Scalar, line: number): string | number | boolean | null {
+    const reading = type === 'PLAIN' && source !== undefined ? goReading(source, value) : undefined
+    if (reading !== undefined) {
+      findings.warn({ ...reading.warning, level: 'warning', line })
+      return reading.value
+    }
     if (typeof value === 'string' || typeof value === 'boolean') return value
     if (typeof value === 'number') {
       if (!Number.isFinite(value)) findings.refuse(line, '', `has the number ${value}`, 'write a finite one')

@@ -13,7 +13,7 @@ import {
 import { entryOf } from './problems.js'
 
 const ROOT_KEYS = ['version', 'default', 'hide', 'all_tools', 'tools'] as const
-/** `approve` is not PolicyLayer's: nobody has published a format for approvals. */
+/** `approve` is this project's own. PolicyLayer publishes no format for approvals. */
 const TOOL_KEYS = ['require', 'deny_if', 'limits', 'approve'] as const
 const LIMIT_KEYS = ['counter', 'window', 'max', 'scope'] as const
 
@@ -32,6 +32,8 @@ export function readPolicyLayer(root: Place): Policy | undefined {
   )
   return {
     dialect: 'policylayer',
+    // PolicyLayer does not publish it.
+    refundsToolErrors: false,
     description: undefined,
     default: head.default ?? 'deny',
     defaultWritten: true,
@@ -104,7 +106,7 @@ function readApproval(place: Place | undefined, tool: string): Rule[] {
       name,
       message: `Needs approval by rule ${JSON.stringify(name)}`,
       line: place.line,
-      demand: { kind: 'approve' },
+      demand: { kind: 'approve', conditions: [] },
     },
   ]
 }

@@ -1,5 +1,6 @@
 import { Refusal } from '../../../shared/errors.js'
 import { cut } from '../../../shared/util/shown.js'
+import { type DialectVersion, includesVersion, NEWEST_VERSION } from './dialect-version.js'
 import type { Plain, Warning } from './model.js'
 
 /** One thing wrong with the text of a policy. */
@@ -13,7 +14,7 @@ export interface Problem {
   readonly remedy: string
 }
 
-/** A policy that is not enforced at all, since its text is not as it should be. */
+/** Refuses a policy whose text is wrong. No part of it is enforced. */
 export class PolicyRefusal extends Refusal {
   constructor(
     readonly file: string,
@@ -28,10 +29,35 @@ export function sentenceOf(file: string, { line, key, message, remedy }: Problem
   return `${file}:${line}: ${key === '' ? '' : `${cut(key)} `}${message}: ${remedy}`
 }
 
-/** What is found while a policy is read: all of it is gathered before anything is refused. */
+/** Gathers all problems and warnings of a text before anything is refused. */
 export class Findings {
   readonly problems: Problem[] = []
   readonly warnings: Warning[] = []
+  #needed: DialectVersion | undefined
+
+  /** @param version of Intercept's language, by which the text is read */
+  constructor(readonly version: DialectVersion = NEWEST_VERSION) {}
+
+  /** The version that the text needs; undefined if any will do. */
+  get needed(): DialectVersion | undefined {
+    return this.#needed
+  }
+
+  /**
+   * Notes that the text uses what came with a version. In an earlier one it is refused.
+   *
+   * @param what e.g. `the action require_approval`
+   */
+  needs(since: DialectVersion, line: number, key: string, what: string): void {
+    if (!includesVersion(this.version, since)) {
+      const remedy = `${since} has it: read the policy with --dialect ${since}, or leave it out`
+      this.refuse(line, key, `is ${what}, which ${this.version} does not have`, remedy)
+    } else if (this.#needed === undefined) {
+      this.#needed = since
+      const message = `${key} is ${what}: the policy needs ${since}`
+      this.warn({ code: 'needs_version', level: 'note', message, line })
+    }
+  }
 
   refuse(line: number, key: string, message: string, remedy: string): undefined {
     this.problems.push({ line, key, message, remedy })
@@ -52,7 +78,7 @@ export class Findings {
   }
 }
 
-/** A value of a policy's text that knows the line it stands on, from 1; keys are in the order of the text. */
+/** A value of a policy's text, with its line from 1. Keys are in the order of the text. */
 export type Located =
   | { readonly kind: 'map'; readonly line: number; readonly entries: readonly Entry[] }
   | { readonly kind: 'list'; readonly line: number; readonly items: readonly Located[] }
@@ -64,7 +90,7 @@ export interface Entry {
   readonly value: Located
 }
 
-/** What stands under `key` in a map; undefined in anything else. */
+/** The value of `key` in a map. Undefined in anything else. */
 export function entryOf(node: Located | undefined, key: string): Located | undefined {
   return node?.kind === 'map' ? node.entries.find(entry => entry.key === key)?.value : undefined
 }

@@ -1,4 +1,6 @@
-import { readTextFile } from '../../../shared/util/read-file.js'
+import { isUtf8 } from 'node:buffer'
+import { readFileBytes } from '../../../shared/util/read-file.js'
+import { DIALECT_VERSIONS, type DialectVersion, NEWEST_VERSION } from './dialect-version.js'
 import { readIntercept } from './intercept.js'
 import { Place } from './located-value.js'
 import type { Dialect, Policy, PolicyReading } from './model.js'
@@ -61,13 +63,18 @@ const READERS: Record<Dialect, (root: Place) => Policy | undefined> = {
 }
 
 /**
- * Reads a policy in whichever dialect it is, strictly: a text that is not wholly understood is no policy at all.
+ * Reads a policy in any dialect, strictly: a text that is not wholly understood is refused.
  *
- * @param fileName for messages; its ending tells JSON from YAML, or else whether the text begins with a brace
+ * @param fileName for messages. Its ending tells JSON from YAML, or else whether the text begins with a brace
+ * @param version of Intercept's language. A policy of PolicyLayer is the same in all
  * @throws PolicyRefusal with everything that is wrong, each with line, key and remedy
  */
-export function readPolicy(text: string, fileName: string): PolicyReading {
-  const findings = new Findings()
+export function readPolicy(
+  text: string,
+  fileName: string,
+  version: DialectVersion = NEWEST_VERSION,
+): PolicyReading {
+  const findings = new Findings(version)
   const source = text.startsWith('\ufeff') ? text.slice(1) : text
   const isJson = isMeantAsJson(source, fileName)
   const parse = isJson ? readJsonText : readYamlText
@@ -91,7 +98,11 @@ export function readPolicy(text: string, fileName: string): PolicyReading {
     const message = 'This is a policy of PolicyLayer in YAML: PolicyLayer itself takes JSON'
     findings.warn({ code: 'policylayer_yaml', level: 'warning', message, line: root.line })
   }
-  return { dialect, policy, warnings: findings.warnings }
+  const versions =
+    dialect === 'policylayer'
+      ? { version: null, needs: null }
+      : { version, needs: findings.needed ?? DIALECT_VERSIONS[0] }
+  return { dialect, ...versions, policy, warnings: findings.warnings }
 }
 
 function isMeantAsJson(text: string, fileName: string): boolean {
@@ -136,10 +147,30 @@ function tooDeep(line: number, findings: Findings): false {
 }
 
 /**
+ * The text of a policy file.
+ *
+ * @throws PolicyRefusal for bytes that are not UTF-8, since readers would differ on what stands there
+ */
+export function policyText(bytes: Buffer, fileName: string): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  let line = 1
+  let start = 0
+  // No sequence of UTF-8 goes across a line end, so each line can be looked at alone.
+  for (let end = bytes.indexOf('\n'); end >= 0 && isUtf8(bytes.subarray(start, end)); line++) {
+    start = end + 1
+    end = bytes.indexOf('\n', start)
+  }
+  throw new PolicyRefusal(fileName, [
+    { line, key: '', message: 'has bytes that are not UTF-8', remedy: 'save the file as UTF-8' },
+  ])
+}
+
+/**
  * Reads the policy in a file.
  *
+ * @param version of Intercept's language. Default: the newest
  * @throws Refusal `policy_file` if it cannot be read; PolicyRefusal with everything that is wrong with it
  */
-export async function readPolicyFile(path: string): Promise<PolicyReading> {
-  return readPolicy(readTextFile(path, 'policy', 'policy_file'), path)
+export async function readPolicyFile(path: string, version?: DialectVersion): Promise<PolicyReading> {
+  return readPolicy(policyText(readFileBytes(path, 'policy', 'policy_file'), path), path, version)
 }

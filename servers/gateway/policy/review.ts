@@ -1,18 +1,11 @@
 import { closestName } from '../../../shared/util/closest-name.js'
 import { defined } from '../../../shared/util/defined.js'
-import { explainPolicy, explainTool, toolsOf } from './explain.js'
-import { KNOWN_TOOLS, type KnownTool, knownTool } from './known-tools.js'
-import {
-  type Condition,
-  type Limit,
-  type Policy,
-  type PolicyReading,
-  type Rule,
-  rate,
-  type Warning,
-} from './model.js'
+import { alwaysDenies, explainPolicy, explainTool, toolsOf } from './explain.js'
+import { KNOWN_TOOLS, knownTool } from './known-tools.js'
+import { type Limit, type Policy, type PolicyReading, type Rule, rate, type Warning } from './model.js'
+import { reviewConditions } from './review-conditions.js'
 
-/** All that its author should know of a policy: what looks wrong, then what is worth knowing. */
+/** Reviews a policy for its author: first what looks wrong, then what is worth knowing. */
 export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {
   const found = [
     ...warnings,
@@ -46,15 +39,27 @@ function unknownTools({ tools, hide }: Policy): Warning[] {
 
 function deadRules(policy: Policy): Warning[] {
   const { tools, hide, everyTool } = policy
+  const behind = [...tools, ['*', everyTool] as const].flatMap(([tool, rules]) =>
+    rulesBehindDeny(tool, rules),
+  )
   const hidden = [...tools]
     .filter(([tool, rules]) => rules.length > 0 && (hide.includes('*') || hide.includes(tool)))
     .map(([tool, rules]) =>
       warning('hidden_rules', `${tool} is hidden: its rules are never asked`, tool, lineOf(rules)),
     )
   const [first] = everyTool
-  if (first === undefined || policy.default === 'allow' || tools.size > 0) return hidden
+  if (first === undefined || policy.default === 'allow' || tools.size > 0) return [...hidden, ...behind]
   const message = 'No tool is named and the default is deny: rules for every tool do not let one through'
-  return [...hidden, warning('nothing_allowed', message, undefined, first.line)]
+  return [...hidden, ...behind, warning('nothing_allowed', message, undefined, first.line)]
+}
+
+/** Warns of rules that stand behind one that denies every call. */
+function rulesBehindDeny(tool: string, rules: readonly Rule[]): Warning[] {
+  const deny = rules.findIndex(alwaysDenies)
+  const [next] = deny < 0 ? [] : rules.slice(deny + 1)
+  if (next === undefined) return []
+  const message = `${tool}: the rule ${JSON.stringify(next.name)} is never asked, since line ${rules[deny]?.line} denies every call`
+  return [warning('rules_behind_deny', message, tool, next.line)]
 }
 
 function leftOpen(policy: Policy): Warning[] {
@@ -186,94 +191,6 @@ function hasSeveralKinds({ tools }: Policy): boolean {
 export const DAILY_PROVISIONS = 5
 
 const PROVISIONING = ['create_postgres', 'create_webhook']
-
-/** What looks wrong with conditions on the arguments of the tools that are known. */
-function reviewConditions(policy: Policy): Warning[] {
-  return [...policy.tools].flatMap(([tool, rules]) => {
-    const known = knownTool(tool)
-    const ofArguments = known === undefined ? [] : rules.flatMap(rule => unfitting(tool, known, rule))
-    return [...ofArguments, ...contradictions(tool, rules)]
-  })
-}
-
-function unfitting(tool: string, known: KnownTool, { demand, line }: Rule): Warning[] {
-  if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
-  return demand.conditions.flatMap(condition => {
-    const argument = condition.subject.from === 'args' ? condition.subject.keys[0] : undefined
-    if (argument === undefined) return []
-    const say = (code: string, message: string, level: Warning['level'] = 'warning'): Warning[] => [
-      { code, level, message: `${tool}: ${message}`, line, tool },
-    ]
-    const all = [...known.required, ...known.optional]
-    if (!all.includes(argument)) {
-      const near = closestName(argument, all)
-      const meant = near === undefined ? `it has ${all.join(', ') || 'none'}` : `${near} is probably meant`
-      return say('unknown_argument', `there is no argument ${argument}; ${meant}`)
-    }
-    if (condition.op === 'exists') return []
-    if (demand.kind === 'require') {
-      const open = isOpen(condition)
-        ? say(
-            'unanchored',
-            `the pattern for ${argument} matches anywhere in it: put it between ^ and $`,
-            'note',
-          )
-        : []
-      if (!known.optional.includes(argument)) return open
-      return [
-        ...say(
-          'optional_made_mandatory',
-          `a call that leaves ${argument} out is denied: ${condition.op} fails without it`,
-        ),
-        ...open,
-      ]
-    }
-    if (!known.optional.includes(argument)) return []
-    return say(
-      'passes_without',
-      `a call that leaves ${argument} out is not denied: ${condition.op} fails without it`,
-      'note',
-    )
-  })
-}
-
-function isOpen({ op, value }: Condition): boolean {
-  return (
-    op === 'regex' &&
-    typeof value === 'string' &&
-    !(/^(\(\?\w+\))?(\^|\\A)/.test(value) && /(\$|\\z)$/.test(value))
-  )
-}
-
-/** Bounds that leave no number between them, and two values that one argument is to have. */
-function contradictions(tool: string, rules: readonly Rule[]): Warning[] {
-  const bounds = new Map<string, { least: number; most: number; line: number }>()
-  const values = new Map<string, Set<string>>()
-  for (const { demand, line } of rules) {
-    for (const { path, op, value } of demand.kind === 'require' ? demand.conditions : []) {
-      const at = bounds.get(path) ?? { least: Number.NEGATIVE_INFINITY, most: Number.POSITIVE_INFINITY, line }
-      bounds.set(path, { ...at, line })
-      if (typeof value === 'number') bounds.set(path, { ...narrowed(at, op, value), line })
-      if (op === 'eq') values.set(path, (values.get(path) ?? new Set()).add(JSON.stringify(value)))
-    }
-  }
-  return [...bounds]
-    .filter(([path, { least, most }]) => least > most || (values.get(path)?.size ?? 0) > 1)
-    .map(([path, { line }]) => {
-      const message = `${tool}: no call can pass, since the conditions on ${path} contradict one another`
-      return { code: 'contradiction', level: 'warning', message, line, tool }
-    })
-}
-
-function narrowed<Bounds extends { least: number; most: number }>(
-  bounds: Bounds,
-  op: Condition['op'],
-  value: number,
-): Bounds {
-  if (op === 'lt' || op === 'lte') return { ...bounds, most: Math.min(bounds.most, value) }
-  if (op === 'gt' || op === 'gte') return { ...bounds, least: Math.max(bounds.least, value) }
-  return bounds
-}
 
 /** What looks wrong with limits: those that never come to count, and those that the service undercuts. */
 function reviewLimits(policy: Policy): Warning[] {

@@ -1,3 +1,4 @@
+import { APPROVALS_SINCE, approvalTerms, readApprovals } from './approval-parts.js'
 import { openPolicy, readHead, readTools, refuseDoubles } from './dialect-parts.js'
 import type { Place } from './located-value.js'
 import { limitReached, type Plain, type Policy, type Rule } from './model.js'
@@ -23,7 +24,12 @@ export function readPage(root: Place): Policy | undefined {
     "This is the form printed on PolicyLayer's tool pages, which neither product takes: Intercept wants a version and names for " +
       'its rules, PolicyLayer limits in place of rules',
   )
-  return openPolicy('policylayer-page', head, readTools(fields.get('tools'), readRules, true))
+  return openPolicy(
+    'policylayer-page',
+    root.findings.version,
+    head,
+    readTools(fields.get('tools'), readRules, true),
+  )
 }
 
 function readRules(tool: string, place: Place): Rule[] {
@@ -60,12 +66,18 @@ function readRule(item: Place, name: string, counter: string): Rule[] {
   })
   if (action === 'deny') return [rule(`Denied by rule ${JSON.stringify(name)}`, { kind: 'deny' })]
   if (action === 'require_approval') {
+    actionPlace?.needs(APPROVALS_SINCE, 'require_approval')
     item.warn(
       'own_approval',
-      "asks for approval: what that does is published nowhere and is this project's own",
+      'asks for approval: the pages do not say how, so it is read as Intercept has it',
       'note',
     )
-    return [rule(`Needs approval by rule ${JSON.stringify(name)}`, { kind: 'approve' })]
+    const demand = {
+      kind: 'approve' as const,
+      conditions: [],
+      intercept: approvalTerms(undefined, readApprovals(undefined)),
+    }
+    return [rule(`Needs approval by rule ${JSON.stringify(name)}`, demand)]
   }
   const limit = limitPlace === undefined ? undefined : readLimit(limitPlace)
   if (limit === undefined) return []

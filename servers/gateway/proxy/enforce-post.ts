@@ -108,7 +108,7 @@ export class JudgedPost {
   #carryOut(verdict: Settled, message: unknown): void {
     if (verdict.kind === 'pass') this.#letOn(message, verdict.call)
     // A notification has no answer.
-    else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, result: verdict.result })
+    else if (isRequest(message)) this.own.push({ jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
   #letOn(message: unknown, call: JudgedCall | undefined): void {

@@ -94,7 +94,9 @@ export class CallerHeaders {
       for (const name in headers) if (name.startsWith(PARAMETER)) sent[name] = headers[name]
     }
     if (this.#options.handle === 'grant') sent[HANDLE] = grant.label
-    return Object.assign(sent, this.#fixed)
+    Object.assign(sent, this.#fixed)
+    if (grant.credential !== undefined) sent.authorization = `Bearer ${grant.credential}`
+    return sent
   }
 
   /** The query that the upstream gets: its own, and Safebot's `handle` where the header would pass, too. */

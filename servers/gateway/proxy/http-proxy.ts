@@ -20,7 +20,7 @@ import { isObject } from '../../../shared/util/is-object.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Gate } from '../enforcement.js'
 import { isModern, postFault, revisionIn } from '../era.js'
-import { checkBearer, checkSession, type Grant, type Grants, type SessionOwners } from '../grants.js'
+import { checkCaller, checkSession, type Grant, type Grants, type SessionOwners } from '../grants.js'
 import { formatJson, type ReadableBody, readableBody, withoutHidden } from '../messages.js'
 import type { PolicyEngine } from '../policy/model.js'
 import { JudgedPost, OpenCalls } from './enforce-post.js'
@@ -88,7 +88,7 @@ export class HttpProxy implements HttpHandler {
   async #answer(arrived: Arrived): Promise<void> {
     const { request } = arrived
     const { headers, method } = request
-    const grant = checkBearer(headers, this.#options.grants)
+    const grant = await checkCaller(headers, this.#options.grants)
     if (method === 'GET' || method === 'DELETE') {
       this.#other(this.#exchange(arrived, grant, false), method)
       return

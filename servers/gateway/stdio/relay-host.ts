@@ -229,7 +229,7 @@ export class RelayHost implements MessageHost<Grant> {
     if (verdict.kind === 'pass') {
       pending.call = verdict.call
       this.#letOn(message, pending)
-    } else this.#finish(pending, { jsonrpc: '2.0', id: message.id, result: verdict.result })
+    } else this.#finish(pending, { jsonrpc: '2.0', id: message.id, ...verdict.answer })
   }
 
   #letOn(message: JSONRPCRequest, pending: Pending): void {

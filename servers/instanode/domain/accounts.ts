@@ -35,6 +35,8 @@ export class Accounts {
   readonly #known = new Map<string, Readonly<Known>>()
   /** Account ids by fixed token. */
   readonly #fixed = new Map<string, string>()
+  /** The tokens with which gateways call, by user. */
+  readonly #delegated = new Map<string, string>()
 
   /** @param secret signs the tokens: 32 bytes or more */
   constructor(store: InstanodeStore, clock: Clock, secret: Buffer) {
@@ -95,6 +97,22 @@ export class Accounts {
     const token = await this.#credentials.mint(account.userId)
     await this.find(token)
     return token
+  }
+
+  /**
+   * Finds the account of a bearer, with another token for the same account: a gateway does not pass on the token of its caller.
+   *
+   * @returns undefined if the bearer proves nothing
+   */
+  async delegate(bearer: string): Promise<{ id: string; credential: string } | undefined> {
+    const account = await this.find(bearer)
+    if (account === undefined) return undefined
+    const { id, userId } = account
+    const earlier = this.#delegated.get(userId)
+    if (earlier !== undefined && (await this.find(earlier))?.id === id) return { id, credential: earlier }
+    const credential = await this.mint(account)
+    this.#delegated.set(userId, credential)
+    return { id, credential }
   }
 
   #stillKnown(bearer: string): Readonly<Known> | undefined {

@@ -103,6 +103,11 @@ export class LocalService implements InstanodeService {
     })
   }
 
+  /** See {@link Accounts.delegate}. */
+  delegate(bearer: string): ReturnType<Accounts['delegate']> {
+    return this.gate.pass(() => this.accounts.delegate(bearer))
+  }
+
   /** Where a resource is reached. Receivers are reached at this server, whichever replica has made them. */
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url

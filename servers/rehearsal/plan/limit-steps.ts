@@ -8,7 +8,7 @@ const RACERS = 4
 /** Calls that the upstream fails with a JSON-RPC error. Their quota is given back, so that they are beside the limit. */
 const REFUNDED = 2
 
-/** How the upstream fails calls whose quota stays spent. */
+/** How the upstream fails calls whose quota stays spent. In some dialects a tool error gives quota back. */
 const SPENT: readonly Failure[] = ['tool_error', 'http_error']
 
 /** The same where a bridge may make a JSON-RPC error of an HTTP error. */
@@ -69,7 +69,7 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const approved: Step[] = exhausted.steps.some(step => 'approve' in step) ? [{ approve: true }] : []
     const steps: Step[] = [
       ...(wait > 0 ? [{ advance: wait }] : []),
-      ...withTrouble(exhausted.steps, call, planning.bridged ? SPENT_BEHIND_A_BRIDGE : SPENT),
+      ...withTrouble(policy, exhausted.steps, call, planning.bridged ? SPENT_BEHIND_A_BRIDGE : SPENT),
       one(call, 'one more'),
       ...approved,
       ...(planning.sessions ? [one({ ...call, session: 'new' }, 'in a new session')] : []),
@@ -91,13 +91,19 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
 }
 
 /** The calls that use up a limit: first some that fail at the upstream, and the last one in a race. */
-function withTrouble(steps: readonly Step[], last: PlannedCall, failures: readonly Failure[]): Step[] {
+function withTrouble(
+  policy: Policy,
+  steps: readonly Step[],
+  last: PlannedCall,
+  failures: readonly Failure[],
+): Step[] {
   // Each call has an approval of its own: there is nothing to race for.
   if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
+  const refunded = policy.refundsToolErrors ? ['tool_error' as const] : []
   // One call is for the race.
-  const spent = failures.slice(0, Math.max(0, available - 1))
+  const spent = failures.slice(refunded.length).slice(0, Math.max(0, available - 1))
   let failing = spent.length
   const ordinary = steps.flatMap((step): Step[] => {
     if (!('calls' in step) || step.calls[0] !== last) return [step]
@@ -114,6 +120,7 @@ function withTrouble(steps: readonly Step[], last: PlannedCall, failures: readon
   const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
     fail('rpc_error', REFUNDED),
+    ...refunded.map(failure => fail(failure, 1)),
     ...spendingAll.map((step, at) => ('calls' in step && at > passes ? { ...step, leavesOne: last } : step)),
     { calls: times(last, RACERS), sending: 'at once', say: `${last.tool} × ${RACERS}, at once` },
   ]

@@ -63,6 +63,42 @@ describe('understudy check', () => {
     expect(stdout).toContain("read as the form printed on PolicyLayer's tool pages")
   })
 
+  it('names the dialect by which it was read, and the one that the file needs', async () => {
+    const asking = await file(
+      'p.yaml',
+      'version: "1"\ntools:\n  delete_resource:\n    rules: [{ name: ask, action: require_approval }]\n    spend: { daily: 50.00 }\n',
+    )
+    const { code, stdout } = await check(asking)
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining(
+        'read as Intercept YAML by intercept@2026-04; what it does not name is allowed\n',
+      ),
+    ])
+    expect(stdout).toMatch(
+      /^ {2}delete_resource +approval +each call needs approval; pays at most 50 a day$/m,
+    )
+    expect(stdout).toContain(': the policy needs intercept@2026-04\n')
+    expect(stdout).toContain('the reference gateway does not start with it')
+    const earlier = await check(asking, '--dialect', 'intercept@2026-03')
+    expect(earlier.code).toBe(1)
+    expect(earlier.stdout).toContain(
+      'which intercept@2026-03 does not have: intercept@2026-04 has it: read the policy',
+    )
+    expect((await check(fixture('intercept/safebot.yaml'))).stdout).toContain(
+      'read as Intercept YAML by intercept@2026-04 (intercept@2026-03 would do); ',
+    )
+    const { stdout: json } = await check('--json', fixture('intercept/safebot.yaml'))
+    expect(JSON.parse(json)).toMatchObject({ version: 'intercept@2026-04', needs: 'intercept@2026-03' })
+  })
+
+  it('refuses a file that is not UTF-8, with its line', async () => {
+    const path = await file('p.yaml', '')
+    await writeFile(path, Buffer.from('version: "1"\ndescription: caf\xe9\n', 'latin1'))
+    const { code, stdout } = await check(path)
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`${path}:2: has bytes that are not UTF-8`)])
+  })
+
   it('lists every problem of a file with its line, and ends with 1', async () => {
     const path = await file('policy.json', '{\n"version": "2",\n"defualt": "deny",\n}')
     const { code, stdout } = await check(path)

@@ -51,13 +51,27 @@ describe('understudy up --policy', () => {
     const [, instanode = ''] = /^export UNDERSTUDY_GATEWAY_INSTANODE='(.*)'$/m.exec(text) ?? []
     const [, control = ''] = /^export UNDERSTUDY_CONTROL='(.*)'$/m.exec(text) ?? []
     expect(text).toMatch(/^export UNDERSTUDY_GATEWAY_SAFEBOT='.*'$/m)
-    expect(text).toContain(`in front of instanode; enforces ${INSTANODE}`)
+    expect(text).toContain(`in front of instanode; enforces ${INSTANODE}; all callers are one)`)
     await call(await connectOver(instanode), 'list_resources')
     const { entries } = await new ControlClient(control).journal.page({ tool: 'list_resources' })
     expect(entries).toMatchObject([{ caller: 'acct_paid' }])
     command.process.kill('SIGTERM')
     expect(await command.exit).toMatchObject({ code: 0, stderr: '' })
   })
+})
+
+it('understudy up --policy says who callers are, and lets them call with the tokens of their accounts', async () => {
+  const command = up('--policy', INSTANODE)
+  const text = (await command.lines(14)).join('\n')
+  const [, url = ''] = /^export UNDERSTUDY_GATEWAY_INSTANODE='(.*)'$/m.exec(text) ?? []
+  expect(text).toContain(
+    `enforces ${INSTANODE}; callers are the accounts of their tokens, and anonymous without one)`,
+  )
+  const [, control = ''] = /^export UNDERSTUDY_CONTROL='(.*)'$/m.exec(text) ?? []
+  const agent = await connectOver(url, { Authorization: 'Bearer understudy-free-token' })
+  expect((await call(agent, 'list_resources')).isError).toBeUndefined()
+  const { entries } = await new ControlClient(control).journal.page({ tool: 'list_resources' })
+  expect(entries).toMatchObject([{ caller: 'acct_free' }])
 })
 
 describe('understudy up --policy says in one sentence what is wrong, and starts nothing', () => {
@@ -110,6 +124,26 @@ describe('understudy up --policy says in one sentence what is wrong, and starts 
       () => ['--policy', INSTANODE, '--gateway-instanode-port', 'x'],
       2,
       /--gateway-instanode-port is "x"/,
+    ],
+    [
+      'a dialect without a policy',
+      () => ['--dialect', 'intercept@2026-03'],
+      2,
+      /--dialect.*without --policy/,
+    ],
+    [
+      'a policy that its dialect cannot say',
+      async () => [
+        '--dialect',
+        'intercept@2026-03',
+        '--policy',
+        await file(
+          'p.yaml',
+          'version: "1"\ntools:\n  claim_task:\n    rules: [{ name: a, action: require_approval }]\n',
+        ),
+      ],
+      1,
+      /intercept@2026-04 has it/,
     ],
     ['a hold without a policy', () => ['--approval-hold', '5'], 2, /--approval-hold.*without --policy/],
     ['a bad hold', () => ['--policy', INSTANODE, '--approval-hold', '-1'], 2, /--approval-hold/],

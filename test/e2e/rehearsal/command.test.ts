@@ -9,7 +9,7 @@ const GATEWAY = [process.execPath, COMMAND, 'gateway']
 const PORT = ['--upstream', '{upstream}', '--port', '{port}']
 
 function rehearse(...args: string[]) {
-  return new Command(['rehearse', ...args]).exit
+  return new Command(['rehearse', '--dialect', 'intercept@2026-04', ...args]).exit
 }
 
 describe('understudy rehearse', () => {

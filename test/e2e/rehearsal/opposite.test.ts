@@ -6,6 +6,7 @@ import { broken, policyFile, straightTo, wrongOf } from '../../support/gateway/r
 
 const JSON_POLICY = 'policylayer/safebot.json'
 const YAML_POLICY = 'intercept/safebot-strict.yaml'
+const DIALECT = 'intercept@2026-04'
 
 /** What a gateway enforces instead, and the row that has to tell. */
 const BREACHES = [
@@ -69,6 +70,7 @@ describe('a rehearsal fails', () => {
   it.each(BREACHES)('of $what, and points at it', async ({ policy, part, other, tells }) => {
     const rehearsal = await rehearse({
       policy: policyFile(policy),
+      dialect: DIALECT,
       via: builtin(broken(policy, part, other)),
     })
     expect(rehearsal.ok).toBe(false)
@@ -76,7 +78,12 @@ describe('a rehearsal fails', () => {
   })
 
   it.each([JSON_POLICY, YAML_POLICY])('without any gateway: %s', async policy => {
-    const rehearsal = await rehearse({ policy: policyFile(policy), via: straightTo('safebot'), watchMs: 0 })
+    const rehearsal = await rehearse({
+      policy: policyFile(policy),
+      dialect: DIALECT,
+      via: straightTo('safebot'),
+      watchMs: 0,
+    })
     expect(rehearsal.ok).toBe(false)
     expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, and reached the upstream/)
   })
@@ -89,7 +96,11 @@ describe('a rehearsal fails', () => {
   })
 
   it('of a gateway that stops answering, and soon gives up', async () => {
-    const { ok, counts, rows, stopped } = await rehearse({ policy: policyFile(YAML_POLICY), via: silent })
+    const { ok, counts, rows, stopped } = await rehearse({
+      policy: policyFile(YAML_POLICY),
+      dialect: DIALECT,
+      via: silent,
+    })
     expect(ok).toBe(false)
     expect(counts.ok).toBe(0)
     expect(rows.at(-2)).toMatchObject({

@@ -1,14 +1,63 @@
 import { describe, expect, it } from 'vitest'
-import { rehearse } from '../../../servers/rehearsal/index.js'
-import { fixturePolicies, policyFile, wrongOf } from '../../support/gateway/rehearse.js'
+import { DIALECT_VERSIONS, readPolicyFile } from '../../../servers/gateway/policy/index.js'
+import { builtin, rehearse } from '../../../servers/rehearsal/index.js'
+import { fixturePolicies, policyFile, temporaryFile, wrongOf } from '../../support/gateway/rehearse.js'
+
+const [MARCH, APRIL] = DIALECT_VERSIONS
 
 describe('a rehearsal of each policy in fixtures/', () => {
-  it.each(fixturePolicies())('%s is carried out as it says', async name => {
-    const rehearsal = await rehearse({ policy: policyFile(name) })
+  const each = DIALECT_VERSIONS.flatMap(dialect => fixturePolicies().map(name => ({ name, dialect })))
+  it.each(each)('$name is carried out as it says by $dialect', async ({ name, dialect }) => {
+    const rehearsal = await rehearse({ policy: policyFile(name), dialect })
     expect(wrongOf(rehearsal)).toEqual([])
     expect(rehearsal.ok).toBe(true)
     expect(rehearsal.counts.ok).toBeGreaterThan(10)
   })
+})
+
+describe('the quota of a tool error', () => {
+  it.each([
+    [MARCH, 'allow × 7', ['deny', 'deny']],
+    [APRIL, 'allow × 8', ['deny', 'deny']],
+  ] as const)('is judged by the dialect: %s', async (dialect, untilLast, after) => {
+    const { rows } = await rehearse({ policy: policyFile('intercept/safebot.yaml'), dialect })
+    const limit = rows.filter(({ group }) => group.startsWith('wait_for_messages a minute'))
+    const expected = (step: string) => limit.find(row => row.step === `wait_for_messages, ${step}`)?.expected
+    expect(expected('the upstream answers with a tool error')).toBe('allow')
+    expect(expected('until one call is left')).toBe(untilLast)
+    const denied = [expected('one more'), expected('without an id')].map(text => text?.split(':')[0])
+    expect(denied).toEqual(after)
+  })
+
+  it.each([
+    [MARCH, APRIL],
+    [APRIL, MARCH],
+  ])('is found wrong in a gateway that goes by another dialect than %s', async (dialect, other) => {
+    const policy = policyFile('intercept/safebot.yaml')
+    const gateway = (await readPolicyFile(policy, other)).policy
+    const rehearsal = await rehearse({ policy, dialect, via: builtin(gateway) })
+    expect(wrongOf(rehearsal).join('\n')).toContain('wait_for_messages')
+  })
+})
+
+it('a policy with an approval as Intercept publishes it is carried out as it says', async () => {
+  const text = `version: "1"
+default: deny
+tools:
+  delete_resource:
+    rules: [{ name: ask-first, action: require_approval, approval_timeout: "30m" }]
+  list_resources: { rules: [{ name: listing, rate_limit: 3/minute }] }
+`
+  const policy = await temporaryFile('policy.yaml', text)
+  const rehearsal = await rehearse({ policy, dialect: APRIL })
+  expect(wrongOf(rehearsal)).toEqual([])
+  const [asked, approved] = rehearsal.rows.filter(({ group }) => group === 'delete_resource')
+  expect(asked).toMatchObject({
+    expected: 'approve: ask-first',
+    saw: 'JSON-RPC error -32003',
+    upstream: 'not reached',
+  })
+  expect(approved).toMatchObject({ expected: 'allow', upstream: 'reached' })
 })
 
 describe('a rehearsal', () => {
@@ -33,7 +82,7 @@ describe('a rehearsal', () => {
   })
 
   it('tries conditions with what holds, what does not, and nothing', async () => {
-    const { rows } = await rehearse({ policy: policyFile('intercept/safebot-strict.yaml') })
+    const { rows } = await rehearse({ policy: policyFile('intercept/safebot-strict.yaml'), dialect: MARCH })
     const tried = rows.filter(({ step }) => step.includes('args.'))
     expect(tried.map(({ step, expected }) => [step, expected])).toEqual([
       ['create_room, args.base exists does not hold', 'deny: base'],

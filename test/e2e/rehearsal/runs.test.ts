@@ -6,11 +6,17 @@ import { COMMAND, Command } from '../../support/clients/command.js'
 import { policyFile } from '../../support/gateway/rehearse.js'
 
 const POLICY = policyFile('intercept/safebot.claim-task.yaml')
+const DIALECT = 'intercept@2026-04'
 
 /** Rehearses through a program of Node.js. Words behind it are its arguments. */
 function through(program: string, { pipes = false, args = ['{port}'] } = {}): Promise<Rehearsal> {
   const template = [process.execPath, '-e', program, ...args]
-  return rehearse({ policy: POLICY, via: command({ template, policyFile: POLICY, pipes }), watchMs: 0 })
+  return rehearse({
+    policy: POLICY,
+    dialect: DIALECT,
+    via: command({ template, policyFile: POLICY, pipes }),
+    watchMs: 0,
+  })
 }
 
 /** Rehearses through a gateway that answers every request like this. */
@@ -23,7 +29,7 @@ async function throughServer(answer: RequestListener): Promise<Rehearsal> {
   await new Promise(resolve => server.once('listening', resolve))
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : undefined
-  return rehearse({ policy: POLICY, via: url(`http://127.0.0.1:${port}/mcp`), watchMs: 0 })
+  return rehearse({ policy: POLICY, dialect: DIALECT, via: url(`http://127.0.0.1:${port}/mcp`), watchMs: 0 })
 }
 
 describe('a gateway that is started', () => {

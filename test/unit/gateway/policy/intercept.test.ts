@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { readPolicy } from '../../../../servers/gateway/policy/read-policy.js'
-import { problemsOf } from '../../../support/gateway/policy.js'
+import { engineOf, problemsOf } from '../../../support/gateway/policy.js'
 
 const inRule = (rule: string, tool = 't') => `version: "1"\ntools:\n  ${tool}:\n    rules:\n      - ${rule}`
 
@@ -114,11 +114,39 @@ it('refuses two limits on the same calls over the same window', () => {
   expect(problemsOf(text)).toEqual(['6: tools.t.rules[1] limits to 30 an hour what line 5 limits to 5'])
 })
 
+it('refuses one counter in two state blocks, though only one of them has a bound', () => {
+  const unbounded = `{ name: m, conditions: [{ path: args.x, op: eq, value: 1 }], state: { counter: c, window: day } }`
+  expect(problemsOf(`${inState('increment: 1')}\n      - ${unbounded}`)).toEqual([
+    '6: tools.t.rules[1] uses the counter of line 5 once more',
+  ])
+  const both = inRule(`${unbounded}\n      - ${unbounded}`)
+  expect(problemsOf(both)).toEqual(['6: tools.t.rules[1] uses the counter of line 5 once more'])
+})
+
+it('denies a call without the amount of a counter that nothing bounds, as Intercept does', () => {
+  const text = inState('increment_from: args.n', '{ path: args.x, op: exists, value: true }')
+  const { decide, outcome } = engineOf(text)
+  expect(
+    [
+      { x: 1, n: 5 },
+      { x: 1, n: 1e9 },
+    ].map(args => outcome('t', args)),
+  ).toEqual(['allow', 'allow'])
+  for (const args of [{ x: 1 }, { x: 1, n: '5' }]) {
+    expect(decide('t', args)).toEqual({ outcome: 'deny', rule: 'n', message: 'Internal policy error' })
+  }
+})
+
+it('warns of two rules of one tool with the same name', () => {
+  const text = inRule('{ name: n, rate_limit: 5/hour }\n      - { name: n, rate_limit: 9/day }')
+  expect(readPolicy(text, 'p.yaml').warnings).toMatchObject([{ code: 'duplicate_rule_name', line: 6 }])
+})
+
 it('tells everything that is wrong at once, in the order of the file, and what would be right', () => {
   const text = `${inRule('{ name: n, action: block }')}\ndefault: no\nhide: [x, x]`
   expect(problemsOf(text)).toHaveLength(4)
   expect(() => readPolicy(text, 'p.yaml')).toThrow(
-    'p.yaml:5: tools.t.rules[0].action is "block": it is one of evaluate, deny, approve',
+    'p.yaml:5: tools.t.rules[0].action is "block": it is one of evaluate, deny, require_approval, approve',
   )
 })
 

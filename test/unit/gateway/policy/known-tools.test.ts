@@ -14,14 +14,20 @@ it('what check knows of the fourteen tools is what their servers list', async ()
       for (const { name, inputSchema, annotations } of tools) {
         const required = inputSchema.required ?? []
         const all = Object.keys(inputSchema.properties ?? {})
-        genuine[name] = { server, required, optional: all.filter(argument => !required.includes(argument)) }
+        const optional = all.filter(argument => !required.includes(argument))
+        genuine[name] = {
+          server,
+          required,
+          optional,
+          numbers: all.filter(argument => isNumber(inputSchema, argument)),
+        }
         if (annotations?.readOnlyHint === true) reads.push(name)
       }
     }
     const known = Object.fromEntries(
-      Object.entries(KNOWN_TOOLS).map(([name, { server, required, optional }]) => [
+      Object.entries(KNOWN_TOOLS).map(([name, { server, required, optional, numbers = [] }]) => [
         name,
-        { server, required, optional },
+        { server, required, optional, numbers },
       ]),
     )
     expect(known).toEqual(genuine)
@@ -32,6 +38,14 @@ it('what check knows of the fourteen tools is what their servers list', async ()
     await understudy.close()
   }
 })
+
+function isNumber(
+  { properties = {} }: { properties?: Record<string, object> | undefined },
+  name: string,
+): boolean {
+  const schema = properties[name]
+  return schema !== undefined && 'type' in schema && ['integer', 'number'].includes(String(schema.type))
+}
 
 it('knows the daily cap', () => {
   expect(DAILY_PROVISIONS).toBe(DAILY_CAP)

@@ -14,7 +14,7 @@ const notes = (text: string, file = 'p.yaml') =>
     .map(({ code }) => code)
 const limit = (rate: string) => ({ name: rate, rate_limit: rate })
 const condition = (path: string, op: string, value: unknown) => ({
-  name: path,
+  name: `${path} ${op} ${value}`,
   conditions: [{ path, op, value }],
 })
 
@@ -81,6 +81,27 @@ describe('what looks wrong', () => {
       ['contradiction claim_token'],
     ],
     [
+      'rules behind one that denies every call',
+      intercept({ claim_token: [{ name: 'shut', action: 'deny' }, limit('5/hour')] }),
+      ['rules_behind_deny claim_token'],
+    ],
+    [
+      'not those before it',
+      intercept({ claim_token: [limit('5/hour'), { name: 'shut', action: 'deny' }] }),
+      [],
+    ],
+    [
+      'a bound on a text',
+      intercept({ claim_token: [condition('args.token', 'lte', 30)] }),
+      ['compares_text claim_token'],
+    ],
+    ['not on a number', intercept({ ack_task: [condition('args.seq', 'lte', 30)] }), []],
+    [
+      'a pattern without anchors, of any tool',
+      intercept({ x_tool: [condition('args.name', 'regex', 'main')] }),
+      ['unknown_tool x_tool', 'unanchored x_tool'],
+    ],
+    [
       'brackets in a path',
       intercept({ x_tool: [condition('args.list[0]', 'eq', 'a')] }),
       ['odd_path', 'unknown_tool x_tool'],
@@ -124,12 +145,11 @@ describe('what is worth knowing', () => {
   })
 
   it('patterns that match anywhere, and denials that an argument left out escapes', () => {
-    expect(notes(intercept({ claim_token: [condition('args.token', 'regex', '[0-9a-f-]{36}')] }))).toContain(
-      'unanchored',
-    )
-    expect(
-      notes(intercept({ claim_token: [condition('args.token', 'regex', '^[0-9a-f-]{36}$')] })),
-    ).not.toContain('unanchored')
+    const pattern = (value: string) => intercept({ claim_token: [condition('args.token', 'regex', value)] })
+    expect(warnings(pattern('[0-9a-f-]{36}'))).toEqual(['unanchored claim_token'])
+    expect(notes(pattern('^[0-9a-f-]{36}'))).toContain('unanchored')
+    expect(notes(pattern('[0-9a-f-]{36}$'))).toContain('unanchored')
+    expect(notes(pattern('^[0-9a-f-]{36}$'))).not.toContain('unanchored')
     const denyIf = [{ conditions: [{ path: 'args.base', op: 'neq', value: 'x' }] }]
     expect(notes(policyLayer({ create_room: { deny_if: denyIf } }), 'p.json')).toContain('passes_without')
   })

@@ -1,0 +1,17 @@
+/**
+ * The published versions of Intercept's policy language, the earliest first.
+ *
+ * `intercept@2026-03` is commit 77f0429. `intercept@2026-04` is what was published from 31 March 2026 on: approvals, spend,
+ * and quota that is given back for a result with `isError`.
+ */
+export const DIALECT_VERSIONS = ['intercept@2026-03', 'intercept@2026-04'] as const
+
+export type DialectVersion = (typeof DIALECT_VERSIONS)[number]
+
+/** The version that holds where none is named. */
+export const NEWEST_VERSION: DialectVersion = 'intercept@2026-04'
+
+/** Whether `version` has what `since` brought. */
+export function includesVersion(version: DialectVersion, since: DialectVersion): boolean {
+  return DIALECT_VERSIONS.indexOf(version) >= DIALECT_VERSIONS.indexOf(since)
+}
