@@ -16,7 +16,7 @@ import { until } from '../../support/until.js'
 
 const STDIO_HOST = join(import.meta.dirname, '../../support/servers/stdio-host.mjs')
 
-/** What is called on each server: a tool that answers, one that refuses its arguments, and one that a fault makes hang. */
+/** Calls for each server: a good one, one with bad arguments, and one that a fault leaves without an answer. */
 const SERVERS = [
   {
     server: 'instanode',
