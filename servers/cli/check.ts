@@ -5,10 +5,12 @@ import { PolicyRefusal, readPolicy } from '../gateway/policy/index.js'
 import type { Dialect, Warning } from '../gateway/policy/model.js'
 import { type Problem, sentenceOf } from '../gateway/policy/problems.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
+import { isScenario } from '../rehearsal/scenario.js'
+import { checkScenario } from './check-scenario.js'
 import type { ParsedArgs } from './commands.js'
 import { UsageError } from './usage-error.js'
 
-/** What `understudy check` says of a policy. */
+/** The report of `understudy check` on a policy. */
 type PolicyReport =
   | {
       file: string
@@ -22,13 +24,15 @@ type PolicyReport =
   | { file: string; kind: 'policy'; valid: false; problems: readonly Problem[] }
 
 /**
- * `understudy check FILE`: says how a policy is read, tool by tool, and what looks wrong with it.
+ * `understudy check FILE`: prints how a policy is read, tool by tool, and warns of what looks wrong. Validates a scenario.
  *
- * @returns the exit code: 0 for a policy, 1 for none, or with `--strict` for one that something looks wrong with
+ * @returns the exit code: 0 for a policy or a scenario, 1 for any other file, with `--strict` also for a policy with warnings
  */
 export async function check({ options, operand: file }: ParsedArgs<'check'>): Promise<0 | 1> {
   if (file === undefined) throw new UsageError('check has no file', 'name one: understudy check policy.json')
-  const report = examine(textOf(file), file)
+  const text = textOf(file)
+  if (isScenario(text)) return checkScenario(file, options.json)
+  const report = examine(text, file)
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report))
   if (!report.valid) return 1
   return options.strict && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0

@@ -84,13 +84,16 @@ export const COMMANDS = {
     defaults: { clock: 'real' },
   },
   rehearse: {
-    help: 'carries policies out in front of the stand-ins, and reports which calls got through',
-    usage: 'POLICY… [options] [-- COMMAND …]',
+    help: 'sends calls through a gateway to the stand-ins, and reports which of them get through',
+    usage: '(POLICY… | --scenario FILE) [options] [-- COMMAND …]',
     operands: Number.POSITIVE_INFINITY,
     program: true,
     options: [
       'via',
       'scenario',
+      'tools',
+      'attach',
+      'control-port',
       'server',
       'bearer',
       'watch',
@@ -103,7 +106,7 @@ export const COMMANDS = {
     ],
   },
   check: {
-    help: 'explains how a policy is read, tool by tool, and warns of what looks wrong',
+    help: 'explains how a policy or a scenario is read, and warns of what looks wrong',
     usage: 'FILE [options]',
     operands: 1,
     options: ['json', 'strict'],

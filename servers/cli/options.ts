@@ -173,7 +173,19 @@ export const OPTIONS = {
     default: 'builtin',
     help: 'builtin, or the URL of a gateway; or -- COMMAND to start one, stdio -- COMMAND for its pipes',
   },
-  scenario: { argument: 'FILE', otherwise: 'everything that the policy names', help: 'the calls to make' },
+  scenario: {
+    argument: 'FILE',
+    otherwise: 'everything that the policy names',
+    help: 'the calls to make; without a policy it also says what is to become of each',
+  },
+  tools: {
+    argument: 'PATTERN',
+    otherwise: 'as the stand-ins name them',
+    help: 'the names that the gateway gives to tools, e.g. inst-{tool-kebab}; also {tool} and {server}',
+  },
+  attach: {
+    help: 'wait with the stand-ins at their ports until the gateway of --via runs; Enter or POST /rehearsal/start starts the rehearsal',
+  },
   server: {
     argument: 'NAME',
     otherwise: 'by the policy',

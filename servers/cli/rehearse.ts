@@ -3,12 +3,14 @@ import { Refusal } from '../../shared/errors.js'
 import { defined } from '../../shared/util/defined.js'
 import { exitSignal } from '../../shared/util/exit-signals.js'
 import {
+  ACCOUNT_TOKEN,
   command,
   junitXml,
   type Rehearsal,
   type RehearseOptions,
   rehearse as rehearsal,
   reportText,
+  type StandIns,
   url,
 } from '../rehearsal/index.js'
 import type { ParsedArgs } from './commands.js'
@@ -16,15 +18,24 @@ import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'rehearse'>
 
-/** Errors that a better command line would mend. */
-const USAGE = ['which_server', 'one_url', 'no_command']
+/** Codes of errors that another command line avoids. */
+const USAGE = [
+  'which_server',
+  'one_url',
+  'no_command',
+  'no_policy',
+  'no_gateway',
+  'bad_tools',
+  'no_such_tools',
+]
 
 /**
- * `understudy rehearse POLICY…`: carries policies out, one after another, and prints what got through.
+ * `understudy rehearse POLICY…` and `understudy rehearse --scenario FILE`: rehearses one policy after another, or a scenario
+ * without a policy, and prints the reports.
  *
- * @returns the exit code: 1 if the gateway does not do what a policy says, a rehearsal ended early or nothing could be
- *   told, with `--strict` also if something could not be checked; 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended it,
- *   once everything that it had started is gone
+ * @returns the exit code. It is 1 if something is wrong, a rehearsal ended early or nothing was checked. With `--strict` it is
+ *   also 1 if something was not checked. It is 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended the rehearsal, once every
+ *   process that it had started has ended
  * @throws UsageError for a command line that is wrong; Refusal for the first policy that cannot be rehearsed
  */
 export async function rehearse(args: Args): Promise<number> {
@@ -34,7 +45,7 @@ export async function rehearse(args: Args): Promise<number> {
   const results: Rehearsal[] = []
   try {
     for (const options of all) {
-      const result = await carriedOut({ ...options, signal: exit.signal })
+      const result = await rehearsed({ ...options, signal: exit.signal })
       results.push(result)
       if (!json) process.stdout.write(`${results.length > 1 ? '\n' : ''}${reportText(result)}`)
     }
@@ -52,7 +63,7 @@ export async function rehearse(args: Args): Promise<number> {
   return ok ? 0 : 1
 }
 
-async function carriedOut(options: RehearseOptions): Promise<Rehearsal> {
+async function rehearsed(options: RehearseOptions): Promise<Rehearsal> {
   try {
     return await rehearsal(options)
   } catch (error) {
@@ -77,8 +88,11 @@ function writeReport(file: string, text: string): void {
 
 function optionsOf(args: Args): RehearseOptions[] {
   const { operands: policies, options } = args
-  if (policies.length === 0) {
-    throw new UsageError('rehearse has no policy', 'name one: understudy rehearse policy.json')
+  if (policies.length === 0 && options.scenario === undefined) {
+    throw new UsageError(
+      'rehearse has no policy',
+      'name one: understudy rehearse policy.json; or a scenario and the gateway that it is for: --scenario FILE --via URL',
+    )
   }
   if (policies.length > 1 && args.program.length === 0 && options.via !== 'builtin') {
     throw new UsageError(
@@ -86,17 +100,35 @@ function optionsOf(args: Args): RehearseOptions[] {
       'a gateway that runs enforces one policy: name that one, or have the gateway started with -- COMMAND {policy}',
     )
   }
-  const { scenario, server, watch: watchMs, 'wait-windows': waitWindowsMs, timeout: timeoutMs } = options
-  const common = defined({ scenario, server, watchMs, waitWindowsMs, timeoutMs })
+  const {
+    scenario,
+    server,
+    tools,
+    watch: watchMs,
+    'wait-windows': waitWindowsMs,
+    timeout: timeoutMs,
+  } = options
+  const common = defined({ scenario, server, tools, watchMs, waitWindowsMs, timeoutMs })
+  if (policies.length === 0) return [{ ...common, ...wayOf(args) }]
   return policies.map(policy => ({ policy, ...common, ...wayOf(args, policy) }))
 }
 
-/** A gateway that runs already has to find the stand-ins, so they listen where they always do. */
+/**
+ * Reads which gateway is rehearsed. The stand-ins listen at their usual ports for a gateway that runs already, because it has
+ * to be told their addresses.
+ */
 function wayOf(
   { options, given, program: template }: Args,
-  policyFile: string,
-): Pick<RehearseOptions, 'via' | 'ports'> {
-  const { via, bearer: bearers } = options
+  policyFile?: string,
+): Pick<RehearseOptions, 'via' | 'ports' | 'attach'> {
+  const { via, bearer: bearers, attach } = options
+  if (attach && (template.length > 0 || via === 'builtin')) {
+    const what = template.length > 0 ? 'a command' : 'the builtin gateway'
+    throw new UsageError(
+      `--attach means nothing with ${what}`,
+      'it is for a gateway that you start yourself: name its URL with --via, and leave the command out',
+    )
+  }
   if (template.length > 0) {
     if (given.has('via') && via !== 'stdio') {
       throw new UsageError(
@@ -104,7 +136,10 @@ function wayOf(
         'leave it out; stdio is for one that speaks on its pipes',
       )
     }
-    return { via: command({ template, policyFile, bearers, pipes: via === 'stdio' }) }
+    if (policyFile === undefined && template.some(word => word.includes('{policy}'))) {
+      throw new UsageError('{policy} in the command has no value', 'name a policy, or leave {policy} out')
+    }
+    return { via: command({ template, bearers, pipes: via === 'stdio', ...defined({ policyFile }) }) }
   }
   if (via === 'builtin') {
     if (bearers.length > 0)
@@ -113,10 +148,49 @@ function wayOf(
   }
   if (URL.canParse(via) && /^https?:$/.test(new URL(via).protocol)) {
     const ports = { instanode: options['instanode-port'], safebot: options['safebot-port'] }
-    return { via: url(via, bearers), ports }
+    if (!attach) return { via: url(via, bearers), ports }
+    return {
+      via: url(via, bearers),
+      ports: { ...ports, control: options['control-port'] },
+      attach: (standIns, signal) => {
+        process.stderr.write(attachText(standIns, via))
+        return enterPressed(signal)
+      },
+    }
   }
   throw new UsageError(
     `--via is ${JSON.stringify(via)}`,
     'it is builtin, the URL of a gateway that runs, or -- and a command that starts one',
   )
+}
+
+/** Tells where the stand-ins wait, and how the rehearsal starts. */
+function attachText({ servers, controlUrl }: StandIns, via: string): string {
+  return [
+    'understudy: the stand-ins wait for a gateway in front of them.',
+    ...servers.map(({ name, mcpUrl }) => {
+      const credential = name === 'instanode' ? `   (Authorization: Bearer ${ACCOUNT_TOKEN})` : ''
+      return `  ${name.padEnd(9)}  ${mcpUrl}${credential}`
+    }),
+    `Enter, or POST ${controlUrl}/rehearsal/start, starts the rehearsal through ${via}`,
+    '',
+  ].join('\n')
+}
+
+/** Resolves when Enter is pressed, or when the signal is aborted. The end of stdin is not Enter. */
+function enterPressed(signal: AbortSignal): Promise<void> {
+  const { stdin } = process
+  return new Promise(resolve => {
+    const onData = (chunk: Buffer) => {
+      if (chunk.includes('\n')) done()
+    }
+    const done = () => {
+      stdin.off('data', onData)
+      stdin.pause()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    stdin.on('data', onData)
+    signal.addEventListener('abort', done)
+  })
 }

@@ -15,6 +15,7 @@ import { catalogueRoutes, faultRoutes } from './routes/faults-and-overlays.js'
 import { gatewayRoutes } from './routes/gateways.js'
 import { accountRoutes, clockRoutes, replicasRoute, stateRoutes } from './routes/instance.js'
 import { journalRoutes, journalStreamRoute } from './routes/journal.js'
+import { rehearsalRoute } from './routes/rehearsal.js'
 import { snapshotRoutes } from './routes/snapshots.js'
 
 /** Where an instance is controlled over HTTP. */
@@ -64,6 +65,7 @@ function createControlApi<Snapshot>(controlled: Controlled<Snapshot>, url: strin
     replicasRoute(instance),
     ...accountRoutes(controlled),
     ...snapshotRoutes(controlled),
+    rehearsalRoute(controlled),
     ...pageRoutes(),
   )
   return createCheckedApi({ name: 'control', operations, hint: 'GET / lists what there is', log })

@@ -35,4 +35,6 @@ export interface Controlled<Snapshot> {
   restore(snapshot: Snapshot): Promise<void>
   /** Lets go of a snapshot. */
   discard(snapshot: Snapshot): Promise<void>
+  /** Starts a rehearsal that waits for it. @returns whether one was waiting. Undefined: this instance has no rehearsal */
+  startRehearsal?(): boolean
 }

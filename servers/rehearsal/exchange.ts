@@ -1,10 +1,11 @@
+import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
 import type { PolicyEngine } from '../gateway/policy/model.js'
 import { type ListRecord, type RelayRecord, toolsIn } from './judge-exchange.js'
 import type { ListStep, PlannedCall, RelayStep } from './plan/step.js'
 import type { Stage } from './stage/stage.js'
-import type { Answer } from './via/caller.js'
+import type { Answer, Caller } from './via/caller.js'
 import type { Way } from './via/gateway.js'
 
 /** How long a request may take to get through a gateway, in milliseconds. */
@@ -16,20 +17,27 @@ const MAX_PAGES = 100
 export interface ExchangeOptions {
   readonly stage: Stage
   readonly way: Way
-  /** The decision engine that is asked apart from the gateway. */
-  readonly engine: PolicyEngine
+  /** The decision engine that is asked apart from the gateway. Undefined if a scenario alone says what is to happen. */
+  readonly engine: PolicyEngine | undefined
 }
 
 /** Reads all pages of a list. */
 export async function readList(
   { stage, way, engine }: ExchangeOptions,
-  { list: server, as, paged = false }: ListStep,
+  { list: server, as, paged = false, hides: meant }: ListStep,
 ): Promise<ListRecord> {
   const listing = stage.listing(server)
+  const hides = (tool: string) => engine?.hides(tool) ?? meant?.includes(tool) ?? false
   const [first = '', ...others] = listing.keys()
   // The hidden tools have to lie behind the first page.
-  if (paged) stage.page(engine.hides(first) && !others.some(tool => engine.hides(tool)) ? [0] : 1)
-  const caller = await way.caller(server, as)
+  if (paged) stage.page(hides(first) && !others.some(hides) ? [0] : 1)
+  const pages = await readPages(await way.caller(server, as))
+  if (paged) stage.page()
+  return { pages, listing, hides, ...defined({ meant }) }
+}
+
+/** Asks a gateway for all pages of its list of tools. */
+export async function readPages(caller: Caller): Promise<Answer[]> {
   const pages: Answer[] = []
   let cursor: unknown
   do {
@@ -37,8 +45,7 @@ export async function readList(
     pages.push(page)
     cursor = toolsIn(page) === undefined ? undefined : cursorOf(page)
   } while (cursor !== undefined && pages.length < MAX_PAGES)
-  if (paged) stage.page()
-  return { pages, listing, hides: tool => engine.hides(tool) }
+  return pages
 }
 
 /** Sends notifications both ways, around a call that is cancelled and one that reports progress. */
@@ -57,6 +64,7 @@ async function isCancelled(
   server: ServerName,
   call: PlannedCall,
 ): Promise<boolean | null> {
+  if (engine === undefined) return null
   const args = await stage.resolve(call.tool, call.args, call.as)
   const decision = engine.decide({ tool: call.tool, args, grant: call.as })
   if (decision.outcome !== 'allow') return null
@@ -85,6 +93,7 @@ async function reportsProgress(
   server: ServerName,
   call: PlannedCall,
 ): Promise<boolean | null> {
+  if (engine === undefined) return null
   const args = await stage.resolve(call.tool, call.args, call.as, true)
   const decision = engine.decide({ tool: call.tool, args, grant: call.as })
   if (decision.outcome !== 'allow') return null

@@ -10,39 +10,50 @@ import { scenarioSteps } from './plan/scenario-steps.js'
 import type { Planned } from './plan/step.js'
 import type { LeftOpen, Mark, Rehearsal, Row } from './report.js'
 import { run } from './run.js'
-import { readScenarioFile, type Scenario } from './scenario.js'
+import { readScenarioFile, requireExpect, type Scenario } from './scenario.js'
 import { SecretsSeen } from './secrets-seen.js'
-import { Stage } from './stage/stage.js'
+import { Stage, type StandIns } from './stage/stage.js'
+import { checkNaming, type ToolNaming } from './tool-names.js'
 import { builtin } from './via/builtin-gateway.js'
 import type { OpenWay, Way } from './via/gateway.js'
+import { withToolNames } from './via/renamed-tools.js'
 
 export { junitXml } from './junit.js'
 export type { Rehearsal, Row } from './report.js'
 export { reportText } from './report.js'
+export { ACCOUNT_TOKEN } from './stage/fixtures.js'
+export type { StandIns } from './stage/stage.js'
 export { builtin } from './via/builtin-gateway.js'
 export { type CommandOptions, command, url } from './via/external-gateway.js'
 
 export interface RehearseOptions {
-  /** The file of the policy. */
-  policy: string
+  /** The file of the policy. Without one, the scenario says what is to become of each call. */
+  policy?: string
   /** The file of a scenario. Default: one that touches everything the policy says. */
   scenario?: string
-  /** Default: what the policy's tools tell. */
+  /** Default: the servers of the tools that the policy and the scenario name. */
   server?: ServerName | 'both'
-  /** The gateway to go through. Default: the builtin one, which enforces this policy. */
+  /** The gateway to go through. Default: the builtin one, which enforces this policy. Without a policy there is no default. */
   via?: OpenWay
-  /** Of the stand-ins. Default: free ones. */
-  ports?: { instanode: number; safebot: number }
+  /** The names that the gateway gives to tools. Default: those of the scenario, or of the stand-ins. */
+  tools?: ToolNaming
+  /** Ports of the stand-ins. Default: free ones. */
+  ports?: { instanode: number; safebot: number; control?: number }
+  /**
+   * Called once the stand-ins listen, and before the gateway is used. The rehearsal starts when it resolves, or at
+   * `POST /rehearsal/start`, which aborts the signal. Default: it starts at once.
+   */
+  attach?: (standIns: StandIns, signal: AbortSignal) => Promise<void>
   /** Ends the rehearsal early. Gateways that it started are ended before it rejects. */
   signal?: AbortSignal
   /**
-   * How long the journal is watched behind the last row, in milliseconds: a gateway may forward a denied call later.
+   * How long the journal is watched behind the last row, in milliseconds. A gateway may forward a denied call later.
    * Default: 5 s, and nothing for the builtin gateway.
    */
   watchMs?: number
-  /** The longest that is waited for time to pass where a gateway keeps its own, in milliseconds. Default 0. */
+  /** The longest wait for the windows of a gateway that keeps its own time, in milliseconds. Default 0. */
   waitWindowsMs?: number
-  /** When the rehearsal ends and tells what it left out, in milliseconds. Default 10 minutes. */
+  /** Length after which the rehearsal ends and reports the rows that it left out, in milliseconds. Default 10 minutes. */
   timeoutMs?: number
   /** The names of checks that are switched off, to prove that each finds something. Default: none. */
   without?: readonly string[]
@@ -55,23 +66,33 @@ const TIMEOUT_MS = 10 * 60_000
 const OPEN = ['tools_left_open', 'read_that_writes']
 
 /**
- * Carries out a policy: calls go through a gateway to stand-ins that note what reaches them, and each is
- * held against what the policy says of it.
+ * Sends calls through a gateway to stand-ins that record which of them arrive, and judges each by what a policy says of it,
+ * or a scenario.
  *
- * @throws PolicyRefusal for a policy that cannot be read; Refusal for a scenario that cannot, or a
- *   gateway that does not start; the reason of `signal`
+ * @throws PolicyRefusal for a policy that cannot be read
+ * @throws Refusal for a scenario that cannot be read, or a gateway that does not start
+ * @throws Refusal without a policy, if there is no scenario or no gateway
+ * @throws the reason of `signal`
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file, signal } = options
-  const reading = await readPolicyFile(file)
-  const { policy } = reading
-  const scenario = options.scenario === undefined ? undefined : await readScenarioFile(options.scenario)
-  const servers = serversConcerned(reading, options.server ?? scenario?.server, scenario)
-  const decoy = decoyFor(policy)
-  const stage = await Stage.open({ servers, decoy, ...defined({ ports: options.ports }) })
+  const reading = file === undefined ? undefined : await readPolicyFile(file)
+  const policy = reading?.policy
+  const scenario = await readScenario(options)
+  const servers = serversConcerned(policy, options.server ?? scenario?.server, scenario)
+  const naming = options.tools ?? scenario?.tools
+  if (options.tools !== undefined) checkNaming(options.tools, '--tools')
+  const open = options.via ?? builtinFor(policy)
+  const via = naming === undefined ? open : withToolNames(open, naming)
+  const stage = await Stage.open({
+    servers,
+    waits: options.attach !== undefined,
+    ...defined({ decoy: policy && decoyFor(policy), ports: options.ports }),
+  })
   const machine = new Clock()
   try {
-    const way = await (options.via ?? builtin(policy))(stage, namesIn(scenario))
+    await unlessAborted(signal, () => startOf(stage, options))
+    const way = await via(stage, namesIn(scenario))
     try {
       const clock = way.advances ? stage.clock : machine
       const secrets = new SecretsSeen()
@@ -81,7 +102,7 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
           way,
           policy,
           secrets,
-          engine: createEngine(policy, clock),
+          engine: policy && createEngine(policy, clock),
           now: () => clock.now(),
           watchMs: options.watchMs ?? (way.advances ? 0 : WATCH_MS),
           waitWindowsMs: options.waitWindowsMs ?? 0,
@@ -91,7 +112,10 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
       const { rows, stopped } = await unlessAborted(signal, running)
       const counts = countsOf(rows)
       return {
-        policy: { file, dialect: policy.dialect, default: policy.default },
+        policy:
+          file === undefined || policy === undefined
+            ? null
+            : { file, dialect: policy.dialect, default: policy.default },
         via: way.name,
         servers,
         scenario: options.scenario ?? null,
@@ -108,6 +132,38 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
     machine.close()
     await stage.close()
   }
+}
+
+/** @throws Refusal `no_policy` if nothing says what is to happen, or that of a scenario that cannot be read */
+async function readScenario({ policy, scenario }: RehearseOptions): Promise<Scenario | undefined> {
+  if (scenario === undefined) {
+    if (policy !== undefined) return undefined
+    throw new Refusal('no_policy', 'there is neither a policy nor a scenario', 'name one of them')
+  }
+  const reading = await readScenarioFile(scenario)
+  if (policy === undefined) requireExpect(reading)
+  return reading.scenario
+}
+
+/** @throws Refusal `no_gateway` without a policy, because the builtin gateway enforces one */
+function builtinFor(policy: Policy | undefined): OpenWay {
+  if (policy !== undefined) return builtin(policy)
+  throw new Refusal(
+    'no_gateway',
+    'there is no policy that the builtin gateway could enforce',
+    'name a policy, or the gateway that the scenario is for: --via URL, or -- COMMAND',
+  )
+}
+
+/** Resolves when the rehearsal is to start. */
+async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promise<void> {
+  if (attach === undefined || stage.startRequested.aborted) return
+  const { startRequested, standIns } = stage
+  const requested = new Promise<void>(resolve => {
+    startRequested.addEventListener('abort', () => resolve(), { once: true })
+  })
+  const ended = signal === undefined ? startRequested : AbortSignal.any([signal, startRequested])
+  await Promise.race([requested, attach(standIns, ended)])
 }
 
 /** The result of `work`, which is not waited for any longer once the signal is aborted. @throws its reason */
@@ -128,7 +184,7 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
 }
 
 interface Planning {
-  policy: Policy
+  policy: Policy | undefined
   servers: readonly ServerName[]
   stage: Stage
   scenario: Scenario | undefined
@@ -140,6 +196,7 @@ interface Planning {
 async function planned({ policy, servers, stage, scenario, way, title }: Planning): Promise<Planned[]> {
   if (scenario !== undefined) return [{ title, fresh: false, steps: scenarioSteps(scenario) }]
   const { decoy, clock } = stage
+  if (policy === undefined || decoy === undefined) return []
   const sessions = way.newSession !== undefined
   const approves = way.approve !== undefined
   const { advances } = way
@@ -154,33 +211,38 @@ function decoyFor(policy: Policy): string {
   return name
 }
 
-/** @throws Refusal `which_server` if nothing tells */
+/** @throws Refusal `which_server` if neither the policy nor the scenario names a tool of a stand-in */
 function serversConcerned(
-  { policy }: PolicyReading,
+  policy: Policy | undefined,
   asked: ServerName | 'both' | undefined,
   scenario: Scenario | undefined,
 ): ServerName[] {
   if (asked === 'both') return [...SERVER_NAMES]
   if (asked !== undefined) return [asked]
-  const called = scenario?.steps.flatMap(step => ('call' in step ? [step.call] : [])) ?? []
-  const named = toolsNamed(policy)
-  const servers = serversOf([...named, ...called])
+  const called =
+    scenario?.steps.flatMap(step => {
+      if ('call' in step) return [step.call]
+      return 'batch' in step ? step.batch.map(({ call }) => call) : []
+    }) ?? []
+  const named = [...(policy === undefined ? [] : toolsNamed(policy)), ...called]
+  const servers = serversOf(named)
   if (servers.length > 0) return servers
+  const what = policy === undefined ? 'scenario' : 'policy'
   const names = named.length === 0 ? 'names no tools' : `names ${named.join(', ')}, of neither server`
   const hint = 'say which it is for with --server instanode, safebot or both'
-  throw new Refusal('which_server', `the policy ${names}`, hint)
+  throw new Refusal('which_server', `the ${what} ${names}`, hint)
 }
 
-/** Those who call: each is to be a grant. */
+/** The names of the callers. Each is a grant. */
 function namesIn(scenario: Scenario | undefined): string[] {
   const named =
     scenario?.steps.flatMap(step => ('as' in step && step.as !== undefined ? [step.as] : [])) ?? []
   return [...new Set(['agent', ...(scenario === undefined ? ['other'] : named)])]
 }
 
-function leftOpen(reading: PolicyReading, secrets: SecretsSeen): LeftOpen[] {
+function leftOpen(reading: PolicyReading | undefined, secrets: SecretsSeen): LeftOpen[] {
   return [
-    ...reviewPolicy(reading)
+    ...(reading === undefined ? [] : reviewPolicy(reading))
       .filter(({ code }) => OPEN.includes(code))
       .map(({ code, message }) => ({ code, message })),
     ...secrets.sentences().map(message => ({ code: 'secret', message })),

@@ -9,6 +9,8 @@ export interface ListRecord {
   /** The tools of the server, by name. */
   readonly listing: ReadonlyMap<string, unknown>
   hides(tool: string): boolean
+  /** The tools that the author of a scenario expects to be hidden. Undefined if the scenario does not say. */
+  readonly meant?: readonly string[]
 }
 
 /** Notifications, as far as they could be tried. Null: not tried. */
@@ -23,6 +25,16 @@ export interface RelayRecord {
 
 /** The checks of a list, by name. See `CALL_CHECKS` in judge.ts. */
 export const LIST_CHECKS = {
+  /** The author of the scenario expects what the policy hides. */
+  intent({ listing, meant, hides }) {
+    if (meant === undefined) return null
+    const other = [...listing.keys()].find(name => meant.includes(name) !== hides(name))
+    if (other === undefined) return null
+    return meant.includes(other)
+      ? `the scenario expects that ${other} is hidden, and the policy shows it`
+      : `the scenario expects to see ${other}, and the policy hides it`
+  },
+
   /** A list does not show what is hidden. */
   hidden(record) {
     const shown = toolsOf(record).filter(({ name }) => record.hides(String(name)))

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
+import { denialIn, denialText, formOf } from './denial.js'
 import { type CallRecord, succeeded } from './record.js'
 import type { Answer } from './via/caller.js'
 
@@ -26,18 +27,22 @@ type Check = (record: CallRecord, context: JudgeContext) => string | null
  */
 export const CALL_CHECKS = {
   /** The scenario's author expects what the policy says. */
-  meaning({ call, expected }) {
-    if (call.expect === undefined || call.expect === expected.outcome) return null
+  meaning({ meant, expected }) {
+    if (meant === undefined || meant.unsure || meant.outcome === expected.outcome) return null
     const by = 'rule' in expected ? ` (${expected.rule})` : ''
-    return `the scenario expects ${call.expect}, and the policy says ${expected.outcome}${by}`
+    const beyond = 'rule' in meant ? ` (${meant.rule})` : ''
+    return `the scenario expects ${meant.outcome}${beyond}, and the policy says ${expected.outcome}${by}`
   },
 
   /** An allowed call reaches the upstream. */
-  reach({ call, expected, arrived, answer, refusedBatch }) {
+  reach(record) {
+    const { call, expected, arrived, answer, refusedBatch } = record
     if (expected.outcome !== 'allow' || arrived.length > 0 || refusedBatch) return null
     // A gateway may refuse every tools/call without an id: it is no valid request.
     if (call.notification === true) return null
-    return `is allowed, and did not reach the upstream: ${sawOf(answer)}`
+    const denial = denialIn(answer)
+    const text = denial === undefined || ruleIn(answer) !== undefined ? '' : denialText(denial)
+    return `is allowed, and did not reach the upstream: ${sawInCall(record)}${text}`
   },
 
   /** It does so once. */
@@ -72,13 +77,12 @@ export const CALL_CHECKS = {
   },
 
   /** The caller of a denied call is told that it was denied. */
-  notice({ call, expected, answer }) {
+  notice({ call, expected, answer, refusedBatch }) {
     if (expected.outcome === 'allow') return null
     if (succeeded(answer)) return `${deniedBy(expected)}, and its caller was answered as if it had been made`
-    // A refusal that is not spoken cannot be told from a gateway that hangs.
-    if (answer.kind === 'nothing' && call.notification !== true)
-      return `${deniedBy(expected)}, and its caller was not told: ${answer.why}`
-    return null
+    if (call.notification === true || denialIn(answer) !== undefined) return null
+    if ((isMalformed(call) || refusedBatch) && answer.kind === 'http' && answer.status >= 400) return null
+    return `${deniedBy(expected)}, and its caller was not told: ${sawOf(answer)}`
   },
 
   /** The builtin gateway denies by the same rule. */
@@ -177,8 +181,14 @@ export function accountsOf(records: readonly CallRecord[]): Map<string, string> 
 }
 
 function deniedBy(expected: CallRecord['expected']): string {
-  const what = expected.outcome === 'approve' ? 'needs approval' : 'is denied'
-  return 'rule' in expected ? `${what} by ${expected.rule}` : what
+  const asks = expected.outcome === 'approve'
+  if (!('rule' in expected)) return asks ? 'is to need approval' : 'is to be denied'
+  return `${asks ? 'needs approval' : 'is denied'} by ${expected.rule}`
+}
+
+/** Whether a gateway may refuse the request for its form, with any HTTP error, before a rule is asked. */
+function isMalformed({ session, args }: CallRecord['call']): boolean {
+  return session === 'none' || !isObject(args)
 }
 
 /** How an answer differs from the upstream's, in words; null if it does not. */
@@ -216,11 +226,16 @@ export function sawOf(answer: Answer): string {
   const { error, result } = answer.message
   if (isObject(error)) return `JSON-RPC error ${String(error.code)}`
   if (!isObject(result)) return `no result, but ${shown(result)}`
-  const rule = ruleIn(answer)
-  if (rule !== undefined) return `denied: ${rule}`
   return result.isError === true ? 'a tool error' : 'a result'
 }
 
+/** Describes the answer to a call as its caller saw it. An error that the upstream did not give is a denial. */
+export function sawInCall({ answer, arrived }: CallRecord): string {
+  const denial = arrived.length === 0 ? denialIn(answer) : undefined
+  return denial === undefined ? sawOf(answer) : `denied: ${ruleIn(answer) ?? formOf(denial)}`
+}
+
+/** The rule that a denial of the builtin gateway names. */
 function ruleIn(answer: Answer): string | undefined {
   if (answer.kind !== 'response' || !isObject(answer.message.result)) return undefined
   const { _meta } = answer.message.result

@@ -9,20 +9,21 @@ export function junitXml(rehearsals: readonly Rehearsal[]): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${attributes({ name: 'understudy rehearse', ...counts })}>\n${suites}</testsuites>\n`
 }
 
-function suite({ policy, rows, counts, stopped }: Rehearsal): string {
+function suite({ policy, scenario, rows, counts, stopped }: Rehearsal): string {
+  const file = policy?.file ?? scenario ?? ''
   // A rehearsal that ended early fails as a whole: its rows alone would pass.
   const early =
     stopped === null
       ? ''
-      : `    <testcase${attributes({ classname: policy.file, name: 'runs to its end' })}>\n      <failure${attributes({ message: stopped })}/>\n    </testcase>\n`
+      : `    <testcase${attributes({ classname: file, name: 'runs to its end' })}>\n      <failure${attributes({ message: stopped })}/>\n    </testcase>\n`
   const extra = stopped === null ? 0 : 1
   const numbers = {
-    name: policy.file,
+    name: file,
     tests: rows.length + extra,
     failures: counts.wrong + extra,
     skipped: counts.unchecked,
   }
-  return `  <testsuite${attributes(numbers)}>\n${rows.map(row => testCase(policy.file, row)).join('')}${early}  </testsuite>\n`
+  return `  <testsuite${attributes(numbers)}>\n${rows.map(row => testCase(file, row)).join('')}${early}  </testsuite>\n`
 }
 
 function testCase(file: string, { group, step, mark, why, expected, saw, upstream }: Row): string {
@@ -30,7 +31,7 @@ function testCase(file: string, { group, step, mark, why, expected, saw, upstrea
   if (mark === 'ok') return `${open}/>\n`
   const message = attributes({ message: why ?? '' })
   if (mark === 'unchecked') return `${open}>\n      <skipped${message}/>\n    </testcase>\n`
-  const text = `the policy says: ${expected}\nthe caller saw: ${saw}\nupstream: ${upstream}`
+  const text = `expected: ${expected}\nthe caller saw: ${saw}\nupstream: ${upstream}`
   return `${open}>\n      <failure${message}>${escaped(text)}</failure>\n    </testcase>\n`
 }
 

@@ -2,8 +2,9 @@ import { Refusal } from '../../shared/errors.js'
 import { argsHash } from '../../shared/journal/entry.js'
 import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
-import type { Decision, Policy } from '../gateway/policy/model.js'
+import type { Policy } from '../gateway/policy/model.js'
 import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'
+import { byPolicy, type ExpectedCall, ScenarioExpectations, type WrittenCall } from './expectations.js'
 import { sawOf } from './judge.js'
 import type { ListRecord, RelayRecord } from './judge-exchange.js'
 import type { CallsStep, ListStep, PlannedCall, RelayStep } from './plan/step.js'
@@ -20,16 +21,23 @@ export const MAX_SILENCE = 3
 const RACE_MS = 60
 
 export interface PerformOptions extends ExchangeOptions {
-  readonly policy: Policy
+  /** Undefined if a scenario alone says what is to happen. */
+  readonly policy: Policy | undefined
   /** The clock of the engine's windows. */
   now(): number
   readonly secrets: SecretsSeen
 }
 
+/** The outcomes that a call is to have. */
+interface Expecting {
+  /** By the policy, or by the scenario if there is no policy. */
+  readonly expected: ExpectedCall
+  readonly written: WrittenCall
+}
+
 /** A call that is on its way. */
-interface Sent {
+interface Sent extends Expecting {
   readonly record: CallRecord
-  readonly decision: Decision
   readonly answer: Promise<Answer>
 }
 
@@ -38,9 +46,10 @@ export class Performer {
   readonly attribution = new Attribution()
   readonly #options: PerformOptions
   readonly #windows: Windows
+  readonly #scenario: ScenarioExpectations
   #last: { call: PlannedCall; args: unknown } | undefined
   /** Position in the stage's record behind the last request that was attributed. */
-  #mark = 0
+  #mark: number
   /** Answers in a row that did not come. */
   #silent = 0
   /** HTTP errors before the first answer of another kind. */
@@ -51,6 +60,9 @@ export class Performer {
   constructor(options: PerformOptions) {
     this.#options = options
     this.#windows = new Windows(options)
+    this.#scenario = new ScenarioExpectations(options.now, !options.way.advances)
+    // A gateway that was attached may have called tools before the rehearsal.
+    this.#mark = options.stage.mark()
   }
 
   /** Whether the gateway has stopped answering. */
@@ -80,6 +92,7 @@ export class Performer {
   /** Whether the policy would allow a call twice now. */
   #twoLeft({ tool, args, as }: PlannedCall & { args: unknown }): boolean {
     const { engine } = this.#options
+    if (engine === undefined) return true
     const decisions = [1, 2].map(() => engine.decide({ tool, args, grant: as }))
     for (const decision of decisions) if (decision.outcome === 'allow') decision.settle('refunded')
     return decisions.every(({ outcome }) => outcome === 'allow')
@@ -89,7 +102,7 @@ export class Performer {
     return this.#options.stage.resolve(tool, args, as, ownFixtures)
   }
 
-  /** Approves the last call, and makes it again; undefined where nobody can approve. */
+  /** Approves the last call, and makes it again. Returns undefined if the gateway has no approvals that are known here. */
   async approve(): Promise<(CallRecord | Skipped)[] | undefined> {
     const { way } = this.#options
     if (way.approve === undefined || this.#last === undefined) return undefined
@@ -165,35 +178,52 @@ export class Performer {
     traced: boolean,
   ): Sent {
     const { tool, as, notification = false } = call
-    const decision = this.#options.engine.decide({ tool, args, grant: as, approved })
-    // Made again, it is another call: its author expected something of this one.
+    const expecting = this.#expect(call, args, approved)
+    // The author expected something of this call. Made again, it is another call.
     this.#last = { call: { tool, args, as, server }, args }
     const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
     const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
     const params = { name: tool, arguments: args, ...meta }
     const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params)
     const answer = asked?.answer ?? caller.notify('tools/call', params)
-    const record = recordOf({ call, server, args, trace, id: asked?.id }, decision)
-    return { record, decision, answer }
+    const record = recordOf({ call, server, args, trace, id: asked?.id }, expecting)
+    return { record, ...expecting, answer }
+  }
+
+  /** Looks up the outcome of a call that is about to be sent. @throws Refusal if neither policy nor scenario says it */
+  #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
+    const { engine } = this.#options
+    const written = this.#scenario.of(call)
+    if (engine !== undefined) return { written, expected: byPolicy(engine, { call, args, approved }) }
+    const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = written
+    if (expectation === undefined) throw new TypeError(`nothing says what is to become of ${call.tool}`)
+    return { written, expected: { expectation, settle: outcome => written.settle(outcome) ?? expectation } }
   }
 
   /** Lets calls go that were sent at once, when all that are allowed have arrived, and others had the time to. */
   async #releaseRace(sent: readonly Sent[]): Promise<void> {
     const { stage } = this.#options
-    const allowed = sent.filter(({ decision }) => decision.outcome === 'allow').length
+    const allowed = sent.filter(({ expected }) => expected.expectation.outcome === 'allow').length
     await stage.until(() => stage.calls(this.#mark).length >= allowed, THROUGH_MS)
     if (allowed < sent.length) await stage.pause(RACE_MS)
     await stage.release()
   }
 
-  #settle({ record, decision }: Sent): void {
+  #settle({ record, expected, written }: Sent): void {
     const { stage, secrets } = this.#options
     const { call, answer, args, arrived } = record
     this.#count(answer, call)
     const upstream = arrived[0]?.answer
     // Only a JSON-RPC error of the upstream gives quota back.
-    const refunded = upstream !== undefined && 'error' in upstream && call.failure !== 'http_error'
-    if (decision.outcome === 'allow') decision.settle(refunded ? 'refunded' : 'kept')
+    const failed = upstream !== undefined && 'error' in upstream && call.failure !== 'http_error'
+    const outcome = {
+      arrived: arrived.length > 0,
+      succeeded: succeeded(answer),
+      refunded: failed || record.refusedBatch,
+    }
+    const final = expected.settle(outcome)
+    if (this.#options.engine === undefined) record.expected = final
+    else record.meant = written.settle(outcome)
     if (arrived.length > 0 && stage.listing(record.server).has(call.tool)) {
       secrets.note(call.tool, 'arguments', args)
       if (answer.kind === 'response') secrets.note(call.tool, 'results', answer.message.result)
@@ -204,7 +234,7 @@ export class Performer {
 
   /** Sends calls as one batch. One that is refused as a whole has let nothing through. */
   async #batch(calls: readonly PlannedCall[]): Promise<(CallRecord | Skipped)[]> {
-    const { stage, way, engine } = this.#options
+    const { stage, way } = this.#options
     const skipped = this.#skips(calls)
     if (skipped !== undefined) return calls.map(() => skipped)
     await this.#windows.stepAside(calls)
@@ -215,7 +245,7 @@ export class Performer {
     const caller = await way.caller(server, first?.as ?? 'agent')
     this.#takeStrays()
     const begun = this.#windows.now()
-    const decisions = made.map(({ call, args }) => engine.decide({ tool: call.tool, args, grant: call.as }))
+    const expecting = made.map(({ call, args }) => this.#expect(call, args))
     const asked = caller.askAll(
       made.map(({ call, args }) => ({ method: 'tools/call', params: { name: call.tool, arguments: args } })),
     )
@@ -223,19 +253,17 @@ export class Performer {
     const arrived = this.#takeArrived()
     const refused =
       arrived.length === 0 && answers.every(answer => answer.kind !== 'nothing' && !succeeded(answer))
-    const sent = made.map(({ call, args }, at): Sent => {
-      const decision = decisions[at] ?? engine.decide({ tool: call.tool, args, grant: call.as })
-      const record = recordOf({ call, server, args, trace: null, id: asked[at]?.id }, decision)
-      const refusedBatch = refused && decision.outcome === 'allow'
+    const sent = expecting.flatMap((each, at): Sent[] => {
+      const { call, args } = made[at] ?? {}
+      if (call === undefined) return []
+      const record = recordOf({ call, server, args, trace: null, id: asked[at]?.id }, each)
       const answer = answers[at] ?? record.answer
-      return { record: { ...record, answer, refusedBatch }, decision, answer: Promise.resolve(answer) }
+      const refusedBatch = refused && record.expected.outcome === 'allow'
+      return [{ record: { ...record, answer, refusedBatch }, ...each, answer: Promise.resolve(answer) }]
     })
     const records = sent.map(({ record }) => record)
     this.attribution.take(records, arrived)
-    for (const each of sent) {
-      if (each.record.refusedBatch && each.decision.outcome === 'allow') each.decision.settle('refunded')
-      this.#settle(each)
-    }
+    for (const each of sent) this.#settle(each)
     const turned = this.#windows.turned(begun, calls)
     return records.map(record => (turned === undefined ? record : skip(record, turned)))
   }
@@ -245,7 +273,7 @@ export class Performer {
     const { way, policy } = this.#options
     const why =
       this.#windows.uncertain(calls) ??
-      (calls.some(call => call.as !== 'agent' && way.grants <= 1 && countsGrants(policy, call.tool))
+      (calls.some(call => call.as !== 'agent' && way.grants <= 1 && isCounted(call, policy))
         ? 'this gateway was given one caller only; --bearer TOKEN names each'
         : undefined)
     return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
@@ -274,13 +302,12 @@ export class Performer {
 /** The record of a call that is about to be sent. */
 function recordOf(
   sent: Pick<CallRecord, 'call' | 'server' | 'args' | 'trace' | 'id'>,
-  decision: Decision,
+  { expected }: Expecting,
 ): CallRecord {
-  const { outcome } = decision
   return {
     ...sent,
     argsHash: argsHash(sent.args),
-    expected: outcome === 'allow' ? { outcome } : { outcome, rule: decision.rule },
+    expected: expected.expectation,
     answer: { kind: 'nothing', why: 'no answer' },
     arrived: [],
     late: [],
@@ -307,10 +334,10 @@ function skip({ expected, arrived }: CallRecord, why: string): Skipped {
   return { expected: expected.outcome, why, arrived }
 }
 
-function countsGrants({ tools, everyTool }: Policy, tool: string): boolean {
-  return [...(tools.get(tool) ?? []), ...everyTool].some(
-    ({ demand }) => demand.kind === 'limit' && demand.limit.perGrant,
-  )
+/** Whether a limit counts the call for each caller. */
+function isCounted({ tool, limit }: PlannedCall, policy: Policy | undefined): boolean {
+  const rules = [...(policy?.tools.get(tool) ?? []), ...(policy?.everyTool ?? [])]
+  return limit !== undefined || rules.some(({ demand }) => demand.kind === 'limit' && demand.limit.perGrant)
 }
 
 function structured(answer: Answer, tool: string, name: string): unknown {

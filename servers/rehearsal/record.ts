@@ -4,12 +4,17 @@ import type { PlannedCall } from './plan/step.js'
 import type { Arrived } from './stage/stage.js'
 import type { Answer } from './via/caller.js'
 
-/** The decision of the engine that is asked apart from the gateway. */
-export type Expectation =
+/** The outcome that a call is to have. The decision engine gives it, apart from the gateway, or a scenario. */
+export type Expectation = (
   | { readonly outcome: 'allow' }
-  | { readonly outcome: 'deny' | 'approve'; readonly rule: string }
+  /** A scenario that writes `expect: deny` names no rule. */
+  | { readonly outcome: 'deny' | 'approve'; readonly rule?: string }
+) & {
+  /** Whether a limit leaves open if the call passes. The expectation is then what has become of it. */
+  readonly unsure?: true
+}
 
-/** One call, as it was made and as everybody saw it. */
+/** One call: as it was sent, as its caller saw it, and as it reached the upstream. */
 export interface CallRecord {
   readonly call: PlannedCall
   readonly server: ServerName
@@ -19,12 +24,14 @@ export interface CallRecord {
   /** The W3C trace id that the call carried; null without one. */
   readonly trace: string | null
   expected: Expectation
+  /** The outcome that the scenario expects, where a policy decides. Undefined if the scenario does not say. */
+  meant?: Expectation | undefined
   /** The JSON-RPC id; undefined for a notification. */
   readonly id: number | undefined
   answer: Answer
   /** The upstream's requests that are this call. */
   readonly arrived: Arrived[]
-  /** Those of them that came when the call was long answered. */
+  /** Requests that are this call, and came after its answer. */
   readonly late: Arrived[]
   /** Whether the gateway refused the batch of this call as a whole. */
   readonly refusedBatch: boolean

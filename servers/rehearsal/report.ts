@@ -1,27 +1,32 @@
 import type { Dialect } from '../gateway/policy/model.js'
+import { type Denial, formOf } from './denial.js'
 
 export type Expected = 'allow' | 'deny' | 'approve'
 export type Mark = 'ok' | 'wrong' | 'unchecked'
 
 /** One call of a rehearsal, held against what the policy says of it. */
 export interface JudgedCall {
-  /** By the decision engine, asked apart from the gateway. */
+  /** By the decision engine, which is asked apart from the gateway, or by the scenario. */
   readonly expected: Expected
-  /** Which rule says so; null where none has to. */
+  /** The rule that denies the call. Null for an allowed call, and where a scenario says no more than `deny`. */
   readonly rule: string | null
-  /** What the caller saw, in words. */
+  /** Whether a limit left open if the call passes. `expected` is then what has become of it. */
+  readonly unsure: boolean
+  /** The answer in words, as the caller saw it. */
   readonly saw: string
-  /** The journal's entries of it at the upstream. */
+  /** The denial that the gateway answered with. Null if the call reached the upstream. */
+  readonly denial: Denial | null
+  /** The entries of the journal that are this call. */
   readonly reached: readonly number[]
   readonly mark: Mark
-  /** What is wrong, or why it was not checked. */
+  /** The problem, or the reason for which the call was not checked. */
   readonly why: string | null
 }
 
 /** One step of a rehearsal. */
 export interface Row {
   readonly group: string
-  /** What was done, in words. */
+  /** The step in words. */
   readonly step: string
   readonly as: string | null
   /** As the scenario has them, references unresolved. */
@@ -34,18 +39,23 @@ export interface Row {
   readonly calls: readonly JudgedCall[]
 }
 
-/** What a policy lets be, and its author should know of. */
+/** A fact that the author of a policy should know, e.g. a tool that the policy leaves open. */
 export interface LeftOpen {
   readonly code: string
   readonly message: string
 }
 
-/** A policy, carried out. */
+/** The result of a rehearsal. */
 export interface Rehearsal {
-  readonly policy: { readonly file: string; readonly dialect: Dialect; readonly default: 'allow' | 'deny' }
+  /** Null if a scenario alone said what was to happen. */
+  readonly policy: {
+    readonly file: string
+    readonly dialect: Dialect
+    readonly default: 'allow' | 'deny'
+  } | null
   readonly via: string
   readonly servers: readonly string[]
-  /** The file of the scenario; null for one made from the policy. */
+  /** The file of the scenario. Null if the rows were made from the policy. */
   readonly scenario: string | null
   readonly rows: readonly Row[]
   readonly open: readonly LeftOpen[]
@@ -56,7 +66,6 @@ export interface Rehearsal {
   readonly ok: boolean
 }
 
-const HEAD = ['call', 'the policy says', 'the caller saw', 'upstream', 'verdict'] as const
 const WIDEST = 58
 
 /** The most rows that are named beside one reason for which they were not checked. */
@@ -64,7 +73,7 @@ const MAX_NAMED = 12
 
 const VERDICTS = { ok: 'ok', wrong: 'WRONG', unchecked: 'not checked' } as const
 
-/** A rehearsal as a table, ending in a line break. */
+/** Formats a rehearsal as a table, ending in a line break. */
 export function reportText({
   policy,
   via,
@@ -76,7 +85,9 @@ export function reportText({
   stopped,
 }: Rehearsal): string {
   const table = rows.map(cells)
-  const widths = HEAD.map((head, column) =>
+  const says = policy === null ? 'the scenario says' : 'the policy says'
+  const head = ['call', says, 'the caller saw', 'upstream', 'verdict']
+  const widths = head.map((head, column) =>
     Math.min(WIDEST, Math.max(head.length, ...table.map(row => row[column]?.length ?? 0))),
   )
   const line = (cellsOfRow: readonly string[]) =>
@@ -84,15 +95,20 @@ export function reportText({
   const wrong = rows.filter(({ mark }) => mark === 'wrong')
   const unchecked = rows.filter(({ mark }) => mark === 'unchecked')
   return `${[
-    `${policy.file} (${policy.dialect}, by default ${policy.default}) in front of ${servers.join(' and ')}, through ${via}`,
-    `scenario: ${scenario ?? 'made from the policy'}`,
+    ...(policy === null
+      ? [`${scenario} in front of ${servers.join(' and ')}, through ${via}`]
+      : [
+          `${policy.file} (${policy.dialect}, by default ${policy.default}) in front of ${servers.join(' and ')}, through ${via}`,
+          `scenario: ${scenario ?? 'made from the policy'}`,
+        ]),
     '',
-    line(HEAD),
+    line(head),
     ...table.map(line),
     ...section('Wrong', wrong.map(sentence)),
     ...section('Not checked', gathered(unchecked)),
+    ...section('Denials', denialLines(rows)),
     ...section(
-      'Left open by the policy',
+      policy === null ? 'Worth knowing' : 'Left open by the policy',
       open.map(({ message }) => message),
     ),
     ...section('Ended early', stopped === null ? [] : [stopped]),
@@ -109,7 +125,23 @@ function sentence({ group, step, why }: Row): string {
   return step.startsWith(group) ? `${step}: ${why}` : `${step} (${group}): ${why}`
 }
 
-/** Rows that were passed over for the same reason, together. */
+/** The forms in which the gateway denied calls, each with its most frequent text. */
+function denialLines(rows: readonly Row[]): string[] {
+  const forms = new Map<string, Map<string, number>>()
+  for (const { denial } of rows.flatMap(({ calls }) => calls)) {
+    if (denial === null) continue
+    const texts = forms.get(formOf(denial)) ?? new Map<string, number>()
+    forms.set(formOf(denial), texts.set(denial.text, (texts.get(denial.text) ?? 0) + 1))
+  }
+  return [...forms].map(([form, texts]) => {
+    const [[text, count] = ['', 0]] = [...texts].sort(([, one], [, other]) => other - one)
+    const all = [...texts.values()].reduce((sum, each) => sum + each, 0)
+    const others = texts.size > 1 ? ` × ${count}, and ${texts.size - 1} other texts` : ''
+    return `${form} × ${all}: ${text === '' ? 'no text' : JSON.stringify(text)}${others}`
+  })
+}
+
+/** Gathers rows that were not checked for the same reason. */
 function gathered(rows: readonly Row[]): string[] {
   const steps = new Map<string, string[]>()
   for (const row of rows) {

@@ -1,4 +1,5 @@
-import { type JudgeContext, judgeCall, sawOf } from './judge.js'
+import { denialIn } from './denial.js'
+import { type JudgeContext, judgeCall, sawInCall, sawOf } from './judge.js'
 import {
   judgeList,
   judgeRelay,
@@ -27,6 +28,9 @@ export interface Judging extends JudgeContext {
 }
 
 const NOTHING = { as: null, args: null, expected: '', saw: '', upstream: '', why: null, calls: [] }
+
+const UNSURE =
+  'no call was denied for certain: a window may have ended, a bucket refilled, or the upstream failed calls; run it again, with more calls'
 
 const USED_UP = 'earlier rows had used up the limit, and this gateway keeps its own time'
 
@@ -69,9 +73,9 @@ function markOf(why: string | null): Mark {
 
 function callsRow(row: Omit<Row, 'mark'>, step: Step, calls: readonly JudgedCall[]): Row {
   const wrong = calls.findIndex(({ mark }) => mark === 'wrong')
-  const open = calls.find(({ mark }) => mark === 'unchecked')
-  const mark: Mark = wrong >= 0 ? 'wrong' : open === undefined ? 'ok' : 'unchecked'
-  const why = calls[wrong]?.why ?? open?.why ?? null
+  const open = calls.find(({ mark }) => mark === 'unchecked')?.why ?? unproven(calls)
+  const mark: Mark = wrong >= 0 ? 'wrong' : open === null ? 'ok' : 'unchecked'
+  const why = calls[wrong]?.why ?? open
   const reached = calls.reduce((sum, call) => sum + call.reached.length, 0)
   const many = calls.length > 1
   const [planned] = 'calls' in step ? step.calls : []
@@ -88,7 +92,13 @@ function callsRow(row: Omit<Row, 'mark'>, step: Step, calls: readonly JudgedCall
   }
 }
 
-/** Which of many different calls it is. */
+/** Why calls do not show that a limit holds. Null if they do. */
+function unproven(calls: readonly JudgedCall[]): string | null {
+  const sure = calls.some(({ expected, unsure }) => expected !== 'allow' && !unsure)
+  return sure || calls.every(({ unsure }) => !unsure) ? null : UNSURE
+}
+
+/** Names the call of many different calls, e.g. by its arguments. */
 function detail(step: Step, at: number): string {
   if (!('calls' in step)) return ''
   const call = step.calls[at]
@@ -102,15 +112,20 @@ function detail(step: Step, at: number): string {
 function judged(record: CallRecord | Skipped, judging: Judging): JudgedCall {
   if (!('call' in record)) {
     const { expected, why, arrived } = record
-    return { expected, rule: null, saw: '', reached: seqs(arrived), mark: 'unchecked', why }
+    const nothing = { rule: null, unsure: false, saw: '', denial: null }
+    return { expected, ...nothing, reached: seqs(arrived), mark: 'unchecked', why }
   }
   const { expected, answer, arrived, late, refusedBatch, call } = record
   const why = judgeCall(record, judging, judging.off)
-  const saw = call.notification === true && answer.kind !== 'response' ? '' : sawOf(answer)
+  // An error of the upstream is no denial.
+  const denial = arrived.length === 0 ? denialIn(answer) : undefined
+  const saw = call.notification === true && answer.kind !== 'response' ? '' : sawInCall(record)
   return {
     expected: expected.outcome,
-    rule: 'rule' in expected ? expected.rule : null,
+    rule: expected.outcome === 'allow' ? null : (expected.rule ?? null),
+    unsure: expected.unsure ?? false,
     saw: refusedBatch ? `${saw}, with the whole batch` : saw,
+    denial: denial ?? null,
     reached: seqs([...arrived, ...late]),
     mark: markOf(why),
     why,

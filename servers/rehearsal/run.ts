@@ -81,11 +81,13 @@ class Run {
   async #group({ title, fresh, windowMs, steps }: Group): Promise<Performed[]> {
     const { stage, way, policy } = this.#options
     if (way.advances) {
-      if (fresh) await stage.clock.advance(freshStart(policy, stage.clock.now()) - stage.clock.now())
+      if (fresh && policy !== undefined)
+        await stage.clock.advance(freshStart(policy, stage.clock.now()) - stage.clock.now())
     } else if (windowMs !== undefined && this.#stopped() === undefined) await this.#stepAside(windowMs)
     const performed: Performed[] = []
     let behind = false
     for (const step of steps) {
+      await this.#stepAsideOf(step)
       const stopped = this.#stopped()
       if ('advance' in step || 'turn' in step) {
         if (stopped === undefined) behind = !(await this.#pass(step)) || behind
@@ -140,9 +142,16 @@ class Run {
     return true
   }
 
+  /** Waits for a window that would turn in the middle of a step of a scenario. */
+  async #stepAsideOf(step: Step): Promise<void> {
+    const limit = 'calls' in step ? step.calls[0]?.limit : undefined
+    if (limit?.kind === 'window' && this.#stopped() === undefined) await this.#stepAside(limit.per)
+  }
+
   /** Waits for a window that would turn in the middle of the rows of a limit. */
   async #stepAside(windowMs: number): Promise<void> {
-    const { stage, now } = this.#options
+    const { stage, way, now } = this.#options
+    if (way.advances) return
     const left = windowMs - (now() % windowMs)
     if (left <= LIMIT_ROWS_MS) await stage.pause(left + MARGIN_MS / 4)
   }

@@ -1,18 +1,31 @@
-import { parseDocument } from 'yaml'
+import { isMap, isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { Refusal } from '../../shared/errors.js'
-import { checked, oneKind, strict } from '../../shared/util/check.js'
+import { checked, type NameOf, oneKind, strict } from '../../shared/util/check.js'
+import { closestName } from '../../shared/util/closest-name.js'
+import { isObject } from '../../shared/util/is-object.js'
 import { FileError, readRegularFile } from '../../shared/util/read-file.js'
 import { cut } from '../../shared/util/shown.js'
+import { KNOWN_TOOLS, knownTool } from '../gateway/policy/known-tools.js'
+import { windowName } from '../gateway/policy/model.js'
+import { checkNaming } from './tool-names.js'
 
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 const name = z.string().min(1)
-/** Who calls: each name is a grant of its own. */
+/** The caller. Each name is a grant of its own. */
 const as = name.exactOptional()
-/** A text in it that begins with `$` stands for something prepared or kept: see stage/fixtures.ts. */
+/** A text in it that begins with `$` stands for a prepared or kept value: see stage/fixtures.ts. */
 const args = z.unknown()
 
+const expected = z
+  .enum(['allow', 'deny', 'approve'], { error: 'it is allow, deny or approve' })
+  .exactOptional()
+  .describe('the outcome that the author of the scenario expects')
+
+const DURATION = 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s'
+
+/** Milliseconds. */
 const duration = z.union(
   [
     z.int().min(0),
@@ -21,8 +34,31 @@ const duration = z.union(
       .regex(/^\d+(ms|s|m|h|d)$/)
       .transform(text => Number.parseInt(text, 10) * unitOf(text)),
   ],
-  { error: 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s' },
+  { error: ({ input }) => (input === undefined ? undefined : DURATION) },
 )
+
+const PER = 'the length of a window, or the time in which an empty bucket refills, e.g. 60s'
+
+const limitFields = strict({
+  calls: z.int().min(1).describe('the most calls that pass in one window, or that a full bucket holds'),
+  per: z
+    .unknown()
+    .refine(value => value !== undefined, { error: PER })
+    .pipe(duration)
+    .refine(ms => ms > 0, { error: PER })
+    .describe('length of the window, or the time in which an empty bucket refills'),
+  kind: z
+    .enum(['window', 'bucket'], { error: 'a limit is a window or a bucket' })
+    .default('window')
+    .describe(
+      'window: so many calls, then none until it ends. bucket: so many at once, then one for each part of the refill',
+    ),
+})
+
+const limit = z
+  .unknown()
+  .refine(isObject, { error: 'a limit is a map with calls, per and kind (window or bucket)' })
+  .pipe(limitFields)
 
 const stepSchema = oneKind('step', {
   call: strict({
@@ -30,16 +66,21 @@ const stepSchema = oneKind('step', {
     args: args.exactOptional(),
     as,
     times: z.int().min(1).max(1000).exactOptional(),
-    expect: z
-      .enum(['allow', 'deny', 'approve'])
-      .exactOptional()
-      .describe('what the policy is meant to say; the rehearsal tells if it says otherwise'),
+    expect: expected,
+    limit: limit.exactOptional().describe('the calls are allowed up to this limit, and denied beyond it'),
     keep: name.exactOptional().describe('the name that later steps know its structured result by'),
     say: z.string().exactOptional().describe('shown in the table'),
   }),
   advance: strict({ advance: duration }),
-  list: strict({ list: z.enum(['instanode', 'safebot']).describe("a server's tools/list"), as }),
-  batch: strict({ batch: z.array(strict({ call: name, args: args.exactOptional() })).min(1), as }),
+  list: strict({
+    list: z.enum(['instanode', 'safebot']).describe("a server's tools/list"),
+    as,
+    hides: z.array(name).exactOptional().describe('the tools that the list leaves out'),
+  }),
+  batch: strict({
+    batch: z.array(strict({ call: name, args: args.exactOptional(), expect: expected })).min(1),
+    as,
+  }),
   approve: strict({
     approve: z.literal(true).describe('approves the call before, and makes it again'),
   }),
@@ -48,43 +89,123 @@ const stepSchema = oneKind('step', {
 const scenarioSchema = strict({
   server: z.enum(['instanode', 'safebot', 'both']).exactOptional(),
   description: z.string().exactOptional(),
+  tools: z
+    .union([name, z.record(name, name)], {
+      error: 'is a pattern, e.g. "inst-{tool-kebab}", or the name that the gateway has for each tool',
+    })
+    .exactOptional()
+    .describe('the names that the gateway has for the tools'),
   steps: z.array(stepSchema).min(1),
 })
 
 export type Step = z.output<typeof stepSchema>
-export type CallStep = Extract<Step, { call: string }>
 export type Scenario = z.output<typeof scenarioSchema>
+/** How many calls a tool takes from each caller. `per` is in milliseconds. */
+export type ScenarioLimit = z.output<typeof limit>
 
-/** Steps that belong together. */
-export interface Group {
-  readonly title: string
-  /** Whether all windows are to have turned before it begins. */
-  readonly fresh: boolean
-  readonly steps: readonly Step[]
+/** Finds the line of a path in a scenario, from 1. A path that does not exist has the line of what it would stand in. */
+type LineOf = (path: readonly PropertyKey[]) => number
+
+/** A scenario, and the calls of it that expect nothing. */
+export interface ScenarioReading {
+  readonly scenario: Scenario
+  /** Descriptions of the calls without `expect`, each with its line, e.g. `scenario.yaml:7: scenario.steps[2]`. */
+  readonly withoutExpect: readonly string[]
 }
 
-/** @throws Refusal `bad_scenario` with every field at fault */
-function readScenario(value: unknown, file: string): Scenario {
-  return checked(scenarioSchema, value, 'bad_scenario', `${file}: scenario`)
+/**
+ * Reads a scenario from a JSON or YAML file.
+ *
+ * @throws Refusal `unreadable_scenario`, or `bad_scenario` with every field at fault and its line
+ */
+export async function readScenarioFile(file: string): Promise<ScenarioReading> {
+  const { value, lineOf } = parse(textOf(file), file)
+  const nameOf = (path: readonly PropertyKey[]) => `${file}:${lineOf(path)}: scenario`
+  const scenario = checked(scenarioSchema, value, 'bad_scenario', nameOf)
+  scenario.steps.forEach((step, at) => {
+    if (!('call' in step) || step.limit === undefined || (step.expect ?? 'allow') === 'allow') return
+    const path = ['steps', at, 'expect']
+    throw new Refusal(
+      'bad_scenario',
+      `${nameOf(path)}.steps[${at}] has a limit and expects ${step.expect}`,
+      'leave out one of them: calls up to a limit are allowed, and calls beyond it are denied',
+    )
+  })
+  if (scenario.tools !== undefined) {
+    checkNaming(scenario.tools, `${nameOf(['tools'])}.tools`)
+    requireKnown(scenario, nameOf)
+  }
+  const withoutExpect = scenario.steps.flatMap((step, at) => {
+    const place = `${nameOf(['steps', at])}.steps[${at}]`
+    if ('call' in step) return step.expect === undefined && step.limit === undefined ? [place] : []
+    if (!('batch' in step)) return []
+    return step.batch.flatMap(({ expect }, index) =>
+      expect === undefined ? [`${nameOf(['steps', at, 'batch', index])}.steps[${at}].batch[${index}]`] : [],
+    )
+  })
+  return { scenario, withoutExpect }
+}
+
+/** Requires that each name of a map belongs to a tool of a stand-in, or to one that the scenario calls. */
+function requireKnown({ tools, steps }: Scenario, nameOf: NameOf): void {
+  if (typeof tools !== 'object') return
+  const called = steps.flatMap(step => ('call' in step ? [step.call] : []))
+  const unknown = Object.keys(tools).find(tool => knownTool(tool) === undefined && !called.includes(tool))
+  if (unknown === undefined) return
+  const closest = closestName(unknown, [...Object.keys(KNOWN_TOOLS), ...called])
+  throw new Refusal(
+    'bad_scenario',
+    `${nameOf(['tools', unknown])}.tools names ${JSON.stringify(unknown)}, which is no tool of a stand-in`,
+    closest === undefined ? 'leave it out' : `${JSON.stringify(closest)} is probably meant`,
+  )
+}
+
+/**
+ * Requires a scenario that can be judged without a policy.
+ *
+ * @throws Refusal `no_expect` with the line of each call that expects nothing
+ */
+export function requireExpect({ withoutExpect }: ScenarioReading): void {
+  if (withoutExpect.length === 0) return
+  throw new Refusal(
+    'no_expect',
+    withoutExpect.map(place => `${place} has no expect`).join('; '),
+    'without a policy each call says what is to become of it: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
+  )
+}
+
+/** Whether a text is meant as a scenario: it is a map with `steps`, which no policy has. */
+export function isScenario(text: string): boolean {
+  const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
+  return isMap(document.contents) && document.contents.has('steps')
+}
+
+/** Describes a limit, e.g. `a bucket of 30 per minute`. */
+export function limitWords({ calls, per, kind }: ScenarioLimit): string {
+  const words = `${calls} per ${windowName(per)}`
+  return kind === 'window' ? words : `a bucket of ${words}`
+}
+
+/** Parses a JSON or YAML text. JSON is YAML, so its errors have the same words. */
+function parse(text: string, file: string): { value: unknown; lineOf: LineOf } {
+  const counter = new LineCounter()
+  const options = { schema: 'core', strict: true, uniqueKeys: true, lineCounter: counter } as const
+  const document = parseDocument(text, options)
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem !== undefined) throw unreadable(file, cut(problem.message.split('\n', 1)[0] ?? ''))
+  const lineOf: LineOf = path => {
+    for (let length = path.length; length > 0; length--) {
+      const node = document.getIn(path.slice(0, length), true)
+      if (isNode(node) && node.range) return counter.linePos(node.range[0]).line
+    }
+    return 1
+  }
+  return { value: document.toJS({ maxAliasCount: 0 }), lineOf }
 }
 
 function unitOf(text: string): number {
   const unit = text.replace(/\d+/, '')
   return unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h' || unit === 'd' ? MS[unit] : Number.NaN
-}
-
-/**
- * A scenario from a JSON or YAML file.
- *
- * @throws Refusal `unreadable_scenario`, `bad_scenario`
- */
-export async function readScenarioFile(file: string): Promise<Scenario> {
-  const text = textOf(file)
-  // JSON is YAML, and told where it is wrong in the same words.
-  const document = parseDocument(text, { schema: 'core', strict: true, uniqueKeys: true })
-  const [problem] = [...document.errors, ...document.warnings]
-  if (problem !== undefined) throw unreadable(file, cut(problem.message.split('\n', 1)[0] ?? ''))
-  return readScenario(document.toJS({ maxAliasCount: 0 }), file)
 }
 
 function textOf(file: string): string {

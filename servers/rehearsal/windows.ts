@@ -13,7 +13,8 @@ const CLOSE_MS = 250
 const BEHIND_MS = 25
 
 export interface WindowsOptions {
-  readonly policy: Policy
+  /** Undefined if a scenario alone says what is to happen: its limits do not depend on where a window begins. */
+  readonly policy: Policy | undefined
   readonly way: Way
   readonly stage: Stage
   now(): number
@@ -71,7 +72,9 @@ export class Windows {
 
   /** The windows of the limits that calls meet. */
   #of(calls: readonly PlannedCall[]): number[] {
-    const { tools, everyTool } = this.#options.policy
+    const { policy } = this.#options
+    if (policy === undefined) return []
+    const { tools, everyTool } = policy
     const rules = calls.flatMap(({ tool }) => [...(tools.get(tool) ?? []), ...everyTool])
     return rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit.windowMs] : []))
   }

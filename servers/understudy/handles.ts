@@ -26,6 +26,8 @@ export interface CommonOptions extends InstanceOptions {
   gateways?: GatewaysOptions
   /** Host names to accept beside the loopback ones and `host`. */
   allowedHosts?: readonly string[]
+  /** Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting. Default: none waits. */
+  onRehearsalStart?: () => boolean
 }
 
 /** What a test has in hand of a running instance, whichever servers it has. */
@@ -124,6 +126,7 @@ export async function withHandles<Running>(
         views: { instanode: instanodeView, safebot: safebotView },
         gateways: gateways.controlled(),
         ...handles,
+        ...defined({ startRehearsal: options.onRehearsalStart }),
         reset: async ({ world: to }) => state.reset(to === undefined ? {} : { world: await sent(to) }),
       },
       listenOptions(options, options.controlPort),

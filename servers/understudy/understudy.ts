@@ -61,6 +61,7 @@ const COMMON: OptionNames<CommonOptions & SafebotStartOptions> = {
   journalSync: true,
   stamp: true,
   onCrash: true,
+  onRehearsalStart: true,
   log: true,
 }
 const SAFEBOT: OptionNames<SafebotAloneOptions> = { ...COMMON, port: true }

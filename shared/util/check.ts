@@ -35,33 +35,46 @@ export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string,
   })
 }
 
+/** Names the whole value, for the error about one path in it. */
+export type NameOf = (path: readonly PropertyKey[]) => string
+
 /**
- * A value from outside, read by its schema.
+ * Reads a value from outside by its schema.
  *
  * @param code of the refusal
- * @param what the value is, e.g. `faults`
+ * @param what name of the value, e.g. `faults`; or a function that names it for a path, e.g. with the line in its file
  * @throws Refusal that names every field at fault, with its value and what it takes
  */
 export function checked<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
   code: string,
-  what: string,
+  what: string | NameOf,
 ): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const wrong = parsed.error.issues.flatMap(issue => sentences(issue, value, what))
+  const nameOf = typeof what === 'string' ? () => what : what
+  const wrong = parsed.error.issues.flatMap(issue => sentences(issue, value, nameOf))
   const more = wrong.length > MAX_SENTENCES ? [`and ${wrong.length - MAX_SENTENCES} more`] : []
   throw new Refusal(code, [...wrong.slice(0, MAX_SENTENCES), ...more].join('; '))
 }
 
-/** @param value what the issue's path begins at, which the reader knows as `name` */
-function sentences(issue: z.core.$ZodIssue, value: unknown, name: string): string[] {
+/**
+ * @param base path of `value` in the whole value
+ * @param value the value at which the path of the issue begins
+ */
+function sentences(
+  issue: z.core.$ZodIssue,
+  value: unknown,
+  nameOf: NameOf,
+  base: readonly PropertyKey[] = [],
+): string[] {
   const here = at(value, issue.path)
-  const path = `${name}${issue.path.map(step).join('')}`
+  const whole = [...base, ...issue.path]
+  const path = `${nameOf(whole)}${whole.map(step).join('')}`
   if (issue.code === 'invalid_union') {
     const meant = issue.errors.find(errors => errors.every(error => isMeant(error, here)))
-    if (meant !== undefined) return meant.flatMap(error => sentences(error, here, path))
+    if (meant !== undefined) return meant.flatMap(error => sentences(error, here, nameOf, whole))
     return [`${path} ${issue.message}`]
   }
   if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]

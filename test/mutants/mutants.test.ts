@@ -46,7 +46,7 @@ describe('the proxy with every switch off', () => {
 
 /** A part of what `npm run mutants` runs. For the broken gateways see opposite.test.ts. */
 describe('the judge', () => {
-  const policies = ['small.json', 'approvals.json', 'policylayer/safebot.claim-task.json']
+  const policies = ['small.json', 'approvals.json', 'approvals.yaml', 'policylayer/safebot.claim-task.json']
 
   it.each(policies.flatMap(name => loosened(name).map(loosenedPolicy)))('finds $name', async mutant => {
     expect(await runMutant(mutant)).toMatchObject({ verdict: 'found' })

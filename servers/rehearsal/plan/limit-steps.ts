@@ -37,7 +37,8 @@ export interface LimitPlanning {
  * Plans the rows of each limit of some rules.
  *
  * Calls use the limit up. The upstream fails some of them, and the last ones race. Further calls look at what is left: in a
- * new session, without a session, by another caller, shortly before the window turns, and behind that.
+ * new session, without a session, by another caller, shortly before the window turns, and behind that. A call that needs
+ * an approval gets one each time: without it, the approval would stand in front of the limit.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning
@@ -60,18 +61,23 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     }
     const { call } = exhausted.spending
     const { windowMs } = limit
+    const approved: Step[] = exhausted.steps.some(step => 'approve' in step) ? [{ approve: true }] : []
     const steps: Step[] = [
       ...(wait > 0 ? [{ advance: wait }] : []),
       ...withTrouble(exhausted.steps, call),
       one(call, 'one more'),
+      ...approved,
       ...(planning.sessions ? [one({ ...call, session: 'new' }, 'in a new session')] : []),
       ...(planning.sessions ? [one({ ...call, session: 'none' }, 'without a session')] : []),
       one({ ...call, notification: true }, 'without an id'),
       one({ ...call, as: 'other' }, 'by another caller'),
+      ...approved,
       { turn: windowMs, shortlyBefore: true },
       one(call, `shortly before the ${windowName(windowMs)} is over`),
+      ...approved,
       { turn: windowMs },
       one(call, `once the ${windowName(windowMs)} is over`),
+      ...approved,
     ]
     startOf(steps)
     planned.push({ title, fresh: true, windowMs, steps })

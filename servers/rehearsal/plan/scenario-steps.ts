@@ -6,13 +6,18 @@ import { repeated, type Step } from './step.js'
 export function scenarioSteps({ steps }: Scenario): Step[] {
   return steps.map((step): Step => {
     if ('advance' in step || 'approve' in step) return step
-    if ('list' in step) return { list: step.list, as: step.as ?? 'agent' }
+    if ('list' in step) return { as: 'agent', ...step }
     const as = step.as ?? 'agent'
     if ('batch' in step) {
-      const calls = step.batch.map(({ call, args = {} }) => ({ tool: call, args, as }))
+      const calls = step.batch.map(({ call, args = {}, expect }) => ({
+        tool: call,
+        args,
+        as,
+        ...defined({ expect }),
+      }))
       return { calls, sending: 'as a batch', say: `a batch: ${calls.map(({ tool }) => tool).join(', ')}` }
     }
-    const { call, args = {}, times = 1, expect, keep, say } = step
-    return repeated({ tool: call, args, as, ...defined({ expect, keep }) }, times, say)
+    const { call, args = {}, times = 1, expect, limit, keep, say } = step
+    return repeated({ tool: call, args, as, ...defined({ expect, limit, keep }) }, times, say)
   })
 }

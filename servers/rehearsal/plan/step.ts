@@ -1,6 +1,7 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
+import type { ScenarioLimit } from '../scenario.js'
 
-/** What the upstream does to a call instead of running it: an error in its answer, or an HTTP error without one. */
+/** The way in which the upstream fails a call: an error in its answer, or an HTTP error without an answer. */
 export type Failure = 'rpc_error' | 'tool_error' | 'http_error'
 
 /** One call, as it is planned. */
@@ -20,8 +21,10 @@ export interface PlannedCall {
   readonly failure?: Failure
   /** Whether all values it refers to are prepared for this call alone. */
   readonly ownFixtures?: boolean
-  /** The scenario's author expects this of the policy. */
+  /** The outcome that the author of a scenario expects. */
   readonly expect?: 'allow' | 'deny' | 'approve'
+  /** The author expects that calls pass up to this limit, and no further ones. */
+  readonly limit?: ScenarioLimit
   /** The name by which later steps know the structured result. */
   readonly keep?: string
 }
@@ -42,6 +45,8 @@ export interface ListStep {
   readonly list: ServerName
   readonly as: string
   readonly paged?: boolean
+  /** The tools that the author of a scenario expects to be left out. */
+  readonly hides?: readonly string[]
 }
 
 /** Notifications in both directions, with a call of each kind that can be had. */

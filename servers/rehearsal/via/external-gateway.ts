@@ -97,16 +97,17 @@ function notReady(program: string, what: string, { lastWords, ended }: GatewayPr
 }
 
 export interface CommandOptions {
-  /** `{upstream}`, `{policy}`, `{port}` and `{tmp}` in it stand for what they say. */
+  /** The program and its arguments, with the placeholders `{upstream}`, `{policy}`, `{port}` and `{tmp}`. */
   template: readonly string[]
-  policyFile: string
+  /** Value of `{policy}`. Default: empty. */
+  policyFile?: string
   bearers?: readonly string[]
   /** Whether it speaks on its pipes. Default: it listens. */
   pipes?: boolean
 }
 
 /** A gateway started for each server that the rehearsal needs. */
-export function command({ template, policyFile, bearers = [], pipes = false }: CommandOptions): OpenWay {
+export function command({ template, policyFile = '', bearers = [], pipes = false }: CommandOptions): OpenWay {
   return async (stage, names) => {
     const { machine } = stage
     const processes: GatewayProcess[] = []

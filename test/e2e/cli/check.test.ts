@@ -26,6 +26,37 @@ describe('understudy check', () => {
     expect(stdout).toMatch(/^Looks wrong:\n {2}- get_api_token reads like a read/m)
   })
 
+  it('validates a scenario, and says what each step expects', async () => {
+    const text = [
+      'steps:',
+      '  - { call: room_status, times: 35, limit: { calls: 30, per: 60s, kind: bucket } }',
+      '  - { call: create_room, as: reviewer }',
+      '  - { list: safebot, hides: [create_room] }',
+    ].join('\n')
+    const path = await file('scenario.yaml', text)
+    const { code, stdout } = await check(path)
+    expect(stdout.split('\n')).toEqual([
+      `${path}: a scenario of 3 steps`,
+      '',
+      '  room_status × 35          allow, up to a bucket of 30 per minute',
+      '  create_room, by reviewer  by the policy',
+      '  tools/list of safebot     without create_room',
+      '',
+      'Worth knowing:',
+      `  - ${path}:3: scenario.steps[1] has no expect: it needs a policy that decides`,
+      '',
+    ])
+    expect(code).toBe(0)
+  })
+
+  it('ends with 1 for a scenario that is wrong, with the line', async () => {
+    const path = await file('scenario.yaml', 'steps:\n  - { call: room_status, expect: maybe }\n')
+    const { code, stdout } = await check(path, '--json')
+    const problem = `${path}:2: scenario.steps[0].expect is "maybe": it is allow, deny or approve`
+    expect(JSON.parse(stdout)).toEqual({ file: path, kind: 'scenario', valid: false, problems: [problem] })
+    expect(code).toBe(1)
+  })
+
   it('says that the form of the tool pages was read as such', async () => {
     const { code, stdout } = await check(fixture('intercept/safebot.claim-task.yaml'))
     expect(code).toBe(0)

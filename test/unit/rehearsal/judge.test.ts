@@ -138,6 +138,18 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     { ...denied, answer: { kind: 'nothing', why: 'no answer in 10 s' } },
     'is denied by shut, and its caller was not told: no answer in 10 s',
   ],
+  [
+    'answers a denied call with HTTP 202 alone',
+    'notice',
+    { ...denied, answer: { kind: 'http', status: 202, headers: {}, text: '' } },
+    'is denied by shut, and its caller was not told: HTTP 202',
+  ],
+  [
+    'answers a denied call with null',
+    'notice',
+    { ...denied, answer: response(null) },
+    'is denied by shut, and its caller was not told: no result, but null',
+  ],
   ['answers under another id', 'id', { id: 8 }, 'was answered under the id 7 in place of 8'],
   [
     'answers an error of the upstream under no id',

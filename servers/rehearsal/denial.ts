@@ -1,0 +1,75 @@
+import { isObject } from '../../shared/util/is-object.js'
+import { cut } from '../../shared/util/shown.js'
+import type { Answer } from './via/caller.js'
+
+/** The HTTP statuses with which a gateway denies a call. Any other status says that something else went wrong. */
+const DENYING_STATUSES = [401, 403, 429]
+
+/** The most characters of a text that a report keeps. */
+const MAX_TEXT_CHARS = 200
+
+/** The way in which a gateway denied a call. */
+export interface Denial {
+  readonly form: 'tool_error' | 'rpc_error' | 'http_error' | 'input_required'
+  /** Of the HTTP answer if that is an error. Otherwise null. */
+  readonly status: number | null
+  /** Of the JSON-RPC error. Null in other forms. */
+  readonly code: number | null
+  /** The text that the caller got. */
+  readonly text: string
+}
+
+/**
+ * Finds the denial in an answer. An error of the upstream looks the same: only the journal tells whether the call reached it.
+ *
+ * @returns undefined if the answer has none of the known forms
+ */
+export function denialIn(answer: Answer): Denial | undefined {
+  if (answer.kind === 'nothing') return undefined
+  const status = answer.status !== undefined && answer.status >= 400 ? answer.status : null
+  if (answer.kind === 'http') {
+    if (!DENYING_STATUSES.includes(answer.status)) return undefined
+    return { form: 'http_error', status, code: null, text: shortened(answer.text) }
+  }
+  const { error, result } = answer.message
+  if (isObject(error)) {
+    const code = typeof error.code === 'number' ? error.code : null
+    return { form: 'rpc_error', status, code, text: shortened(String(error.message ?? '')) }
+  }
+  if (!isObject(result)) return undefined
+  if (result.isError === true) return { form: 'tool_error', status, code: null, text: contentText(result) }
+  if (result.resultType !== 'input_required') return undefined
+  const { inputRequests } = result
+  return { form: 'input_required', status, code: null, text: shortened(requestText(inputRequests)) }
+}
+
+/** Names the form of a denial, e.g. `JSON-RPC error 403 with HTTP 403`. */
+export function formOf({ form, status, code }: Denial): string {
+  if (form === 'http_error') return `HTTP ${status}`
+  const names = { tool_error: 'a tool error', rpc_error: `JSON-RPC error ${code}`, input_required: form }
+  return status === null ? names[form] : `${names[form]} with HTTP ${status}`
+}
+
+/** Quotes the text of a denial, for the end of a sentence that names its form. */
+export function denialText({ text }: Denial): string {
+  return text === '' ? '' : `, which says ${JSON.stringify(text)}`
+}
+
+function contentText({ content }: Record<string, unknown>): string {
+  const blocks = Array.isArray(content) ? content.filter(isObject) : []
+  return shortened(blocks.flatMap(({ text }) => (typeof text === 'string' ? [text] : [])).join(' '))
+}
+
+/** The messages that ask for input. Without one, the whole request. */
+function requestText(requests: unknown): string {
+  const all = isObject(requests) ? Object.values(requests) : []
+  const messages = all.flatMap(request => {
+    const params = isObject(request) && isObject(request.params) ? request.params : request
+    return isObject(params) && typeof params.message === 'string' ? [params.message] : []
+  })
+  return messages.length > 0 ? messages.join(' ') : JSON.stringify(requests ?? {})
+}
+
+function shortened(text: string): string {
+  return cut(text.trim().replace(/\s+/g, ' '), MAX_TEXT_CHARS)
+}
