@@ -11,6 +11,8 @@ export interface ClientInfo {
 
 const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 
+const ONE_OF_LEVELS = `one of ${LOG_LEVELS.join(', ')}`
+
 /** The journal keeps no more of a name, a version or a revision: they are not counted among its bytes. */
 const MAX_NAME_CHARS = 200
 
@@ -19,11 +21,23 @@ export function notedRevision(value: unknown): string | null {
   return typeof value === 'string' ? cut(value, MAX_NAME_CHARS) : null
 }
 
-/** Undefined for a value that does not have both members. */
+let latest: ClientInfo = { name: '', version: '' }
+
+/**
+ * Undefined for a value that does not have both members.
+ *
+ * Modern clients repeat it in each request, and the journal keeps it. Equal ones in a row share an object.
+ */
 export function readClient(value: unknown): ClientInfo | undefined {
-  if (!isObject(value) || typeof value.name !== 'string' || typeof value.version !== 'string')
-    return undefined
-  return { name: cut(value.name, MAX_NAME_CHARS), version: cut(value.version, MAX_NAME_CHARS) }
+  if (!isClient(value)) return undefined
+  if (value.name !== latest.name || value.version !== latest.version) {
+    latest = { name: cut(value.name, MAX_NAME_CHARS), version: cut(value.version, MAX_NAME_CHARS) }
+  }
+  return latest
+}
+
+function isClient(value: unknown): value is ClientInfo {
+  return isObject(value) && typeof value.name === 'string' && typeof value.version === 'string'
 }
 
 /** The `_meta` of a message; undefined if it has none that can be read. */
@@ -39,24 +53,25 @@ export function versionFault(params: unknown): string | undefined {
   if (meta === undefined)
     return `params._meta is missing: send ${MetaKey.version} and ${MetaKey.capabilities}`
   if (!isObject(meta)) return `params._meta is ${shown(meta)}: send an object`
-  return memberFault(meta, MetaKey.version, 'a text', value => typeof value === 'string')
+  return memberFault(meta, MetaKey.version, 'a text', isText)
 }
 
 /** Says why the rest of the `_meta` of a request is refused; undefined if it is not. */
 export function metaFault(meta: Record<string, unknown>): string | undefined {
   return (
     memberFault(meta, MetaKey.capabilities, 'an object', isObject) ??
-    optionalFault(
-      meta,
-      MetaKey.client,
-      'an object with name and version',
-      value => readClient(value) !== undefined,
-    ) ??
-    optionalFault(meta, MetaKey.logLevel, `one of ${LOG_LEVELS.join(', ')}`, value =>
-      LOG_LEVELS.some(level => level === value),
-    ) ??
+    optionalFault(meta, MetaKey.client, 'an object with name and version', isClient) ??
+    optionalFault(meta, MetaKey.logLevel, ONE_OF_LEVELS, isLogLevel) ??
     optionalFault(meta, 'progressToken', 'a text or an integer', isRequestId)
   )
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isLogLevel(value: unknown): boolean {
+  return isText(value) && LOG_LEVELS.includes(value)
 }
 
 function memberFault(

@@ -47,6 +47,8 @@ const CACHEABLE = new Set([
   'resources/read',
 ])
 
+const NO_NAMES: readonly string[] = []
+
 /** A list may change at any time, and may be one caller's own. */
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
@@ -80,14 +82,18 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     return {
       protocol: notedRevision(version),
       client: readClient(meta?.[MetaKey.client]) ?? null,
-      mismatch: mismatched.map(({ header }) => header),
+      mismatch: mismatched.length === 0 ? NO_NAMES : mismatched.map(({ header }) => header),
       refusal: this.#refusalOf(message, meta, mismatched),
     }
   }
 
   receive(incoming: Incoming<Caller>, entry: JournalEntry, { refusal }: Examined): void {
     const { message, conversation, reply } = incoming
-    if (isNotification(message)) {
+    if (refusal === undefined && isRequest(message)) {
+      conversation.modern = true
+      const capabilities = metaOf(message)?.[MetaKey.capabilities]
+      this.#core.start(message, incoming, entry, { capabilities: isObject(capabilities) ? capabilities : {} })
+    } else if (isNotification(message)) {
       this.#core.accept(entry)
       if (message.method === 'notifications/cancelled') {
         this.#core.cancelByNotice(message.params, conversation)
@@ -95,10 +101,6 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     } else if (isResponse(message) && conversation.transport !== 'http') {
       // On a pipe a response gets no answer, though no modern client has one to send.
       this.#core.accept(entry)
-    } else if (refusal === undefined && isRequest(message)) {
-      conversation.modern = true
-      const capabilities = metaOf(message)?.[MetaKey.capabilities]
-      this.#core.start(message, incoming, entry, { capabilities: isObject(capabilities) ? capabilities : {} })
     } else {
       reply.malformed?.()
       this.#core.refuse(incoming, entry, refusal ?? modernError(undefined, NOT_A_REQUEST))
@@ -117,14 +119,13 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
       const refusal = inputRefusal(method, result, modern?.capabilities ?? {})
       if (refusal !== undefined) return modernError(response.id, refusal)
     }
+    const server = { [MetaKey.server]: this.#offer.serverInfo }
+    const _meta = result._meta === undefined ? server : { ...result._meta, ...server }
+    const cached = CACHEABLE.has(method) ? NOT_CACHED : undefined
     return {
-      ...response,
-      result: {
-        resultType: 'complete',
-        ...(CACHEABLE.has(method) && NOT_CACHED),
-        ...result,
-        _meta: { ...result._meta, [MetaKey.server]: this.#offer.serverInfo },
-      },
+      jsonrpc: '2.0',
+      id: response.id,
+      result: { resultType: 'complete', ...cached, ...result, _meta },
     }
   }
 

@@ -1,3 +1,4 @@
+import { MODERN, modernMeta } from '../../support/clients/modern.js'
 import { HttpConnection } from './http-connection.js'
 import { type HttpResponse, header } from './http-response.js'
 
@@ -19,11 +20,13 @@ export interface ToolResult {
 export class McpCaller {
   readonly #connection: HttpConnection
   readonly #headers: string
+  readonly #write: (tool: string, args: object, id: number) => Request
   #lastId = 0
 
-  private constructor(connection: HttpConnection, headers: string) {
+  private constructor(connection: HttpConnection, headers: string, write = legacyCall) {
     this.#connection = connection
     this.#headers = headers
+    this.#write = write
   }
 
   /**
@@ -47,10 +50,15 @@ export class McpCaller {
     return new McpCaller(connection, `X-Safebot-Handle: ${handle}\r\n`)
   }
 
+  /** A caller of revision 2026-07-28, which has no sessions. */
+  static async modern(url: string): Promise<McpCaller> {
+    return new McpCaller(await HttpConnection.open(url), '', modernRequest)
+  }
+
   /** Calls a tool; the answer is checked to be a good one, and left unread. */
   async call(tool: string, args: object): Promise<HttpResponse> {
-    const body = message(++this.#lastId, 'tools/call', { name: tool, arguments: args })
-    const response = await this.#connection.post(this.#headers, body)
+    const request = this.#write(tool, args, ++this.#lastId)
+    const response = await this.#connection.post(this.#headers + request.headers, request.body)
     const { status, body: text } = response
     if (status === 200 && text.includes('"result"') && !text.includes('"isError":true')) return response
     throw new Error(`${tool} was answered ${status}: ${text}`)
@@ -67,6 +75,26 @@ export class McpCaller {
 
   close(): void {
     this.#connection.close()
+  }
+}
+
+/** A request as it is sent: its body, and the header lines that belong to it. */
+interface Request {
+  headers: string
+  body: string
+}
+
+function legacyCall(tool: string, args: object, id: number): Request {
+  return { headers: '', body: message(id, 'tools/call', { name: tool, arguments: args }) }
+}
+
+const META = modernMeta({ clientInfo: INITIALIZE.params.clientInfo })
+const MODERN_HEADERS = `Mcp-Protocol-Version: ${MODERN}\r\nMcp-Method: tools/call\r\nMcp-Name: `
+
+function modernRequest(tool: string, args: object, id: number): Request {
+  return {
+    headers: `${MODERN_HEADERS}${tool}\r\n`,
+    body: message(id, 'tools/call', { name: tool, arguments: args, _meta: META }),
   }
 }
 

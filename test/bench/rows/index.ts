@@ -11,6 +11,7 @@ import { instanodeCalls } from './instanode-calls.js'
 import { journalCost } from './journal-cost.js'
 import { liveDatabases } from './live-databases.js'
 import { memoryGrowth } from './memory-growth.js'
+import { modernCalls } from './modern-calls.js'
 import { parkedClaims } from './parked-claims.js'
 import { policyDecisions } from './policy-decisions.js'
 import { postedMessages } from './posted-messages.js'
@@ -32,6 +33,7 @@ import { wakeUp } from './wake-up.js'
 export const ROWS: readonly Row[] = [
   httpCalls,
   stdioCalls,
+  modernCalls,
   taskCycles,
   wakeUp,
   parkedClaims,

@@ -5,14 +5,20 @@ import { expect, it, onTestFinished } from 'vitest'
 import { Command } from '../../support/clients/command.js'
 import { rpc } from '../../support/clients/raw-http.js'
 
-const PROGRAM = join(import.meta.dirname, '../../support/servers/faulty-host.mjs')
+const PROGRAM = join(import.meta.dirname, '../../support/servers/stdio-host.mjs')
+
+/** The arguments of a Safebot whose every call meets the fault. */
+function faulty(action: object): string[] {
+  const fault = { server: 'safebot', tool: '*', when: { always: true }, do: action }
+  return ['safebot', JSON.stringify({ faults: [fault] })]
+}
 
 const list = rpc('tools/list', {}, 'before')
 const create = rpc('tools/call', { name: 'create_room', arguments: {} }, 'call')
 
 /** What the command says to a list of tools and then a call that meets the fault, and how it ends. */
 async function meet(action: object, ...args: string[]) {
-  const command = new Command([JSON.stringify(action), ...args], {}, PROGRAM)
+  const command = new Command([...faulty(action), ...args], {}, PROGRAM)
   command.say(list)
   await command.lines(1)
   command.say(create)
@@ -42,7 +48,7 @@ it('an answer cut in its middle has no end of line', async () => {
 })
 
 it('a call that hangs does not keep the command from ending', async () => {
-  const command = new Command([JSON.stringify({ hang: true })], {}, PROGRAM)
+  const command = new Command(faulty({ hang: true }), {}, PROGRAM)
   command.say(create)
   command.say(list)
   await command.lines(1)

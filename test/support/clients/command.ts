@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 export const COMMAND = join(import.meta.dirname, '../../../dist/servers/cli.js')
 
 /** Loaded before a command: it ends with the worker that has started it. */
-const END_WITH_PARENT = join(import.meta.dirname, '../run/end-with-parent.mjs')
+export const END_WITH_PARENT = join(import.meta.dirname, '../run/end-with-parent.mjs')
 
 export interface Exit {
   code: number | null
