@@ -27,26 +27,26 @@ import type { Receivers } from './domain/receivers.js'
 import { InstanodeStore } from './domain/store.js'
 import { LIFETIME } from './limits.js'
 
-/** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
+/** Milliseconds. Longer than a database may take to open (60 s), so that the database reports the error. */
 const CONNECT_MS = 75_000
 
 export interface BeginOptions {
   machine: Instance['machine']
-  /** At its beginning; it is drawn from. */
+  /** A new id source. Ids are drawn from it. */
   ids: IdSource
   contract: Contract
   receiveUrl(token: string): string
 }
 
-/** SQL to be run in a planned database. */
+/** SQL to run in a planned database. */
 export interface PlannedSql {
   readonly database: string
   readonly sql: readonly string[]
-  /** Where the world says so. */
+  /** Place of the SQL in the world, for errors. */
   readonly where: string
 }
 
-/** What the service begins with in a world. */
+/** The state of the service in a world. */
 export interface Beginning {
   readonly records: readonly PartitionDump[]
   readonly planned: readonly PlannedDatabase[]
@@ -55,16 +55,16 @@ export interface Beginning {
 }
 
 /**
- * Lives through what a world says has happened at Instanode, in a service made for the purpose.
+ * Replays the events of a world in a temporary service, and returns the state that results.
  *
- * @param now the instant of the start, milliseconds since the epoch
+ * @param now the start of the instance, in milliseconds since the epoch
  * @throws Refusal `bad_world`
  */
 export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
   return new Past(world, now, options).live()
 }
 
-/** One past, lived through once. */
+/** One replay of a world's events. */
 class Past {
   readonly #world: World
   readonly #now: number
@@ -168,7 +168,7 @@ class Past {
     return [made, ...deliveries]
   }
 
-  /** @returns its token */
+  /** @returns the token of the resource */
   async #provision(
     { provisioning, ownership, store, accounts }: LocalService,
     type: ResourceType,
@@ -186,7 +186,7 @@ class Past {
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
     const made = await provisioning.create(type, caller, name, { ...defined({ token }) })
-    // Under the observed contract a free account gets what nobody owns; it is claimed then.
+    // Under the observed contract, a free account creates resources without an owner. It claims them afterwards.
     const resource = await store.find(made.token)
     if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)
     return made.token
@@ -203,7 +203,9 @@ class Past {
 
 type WorldDelivery = NonNullable<WorldReceiver['deliveries']>[number]
 
-/** Delivers to a receiver what a world says it has taken. @throws Refusal `bad_world` if it takes nothing (any more) */
+/**
+ * Sends a world's delivery to its receiver. @throws Refusal `bad_world` if the receiver does not accept it (any more)
+ */
 async function deliver(
   receivers: Receivers,
   token: string,
@@ -223,25 +225,25 @@ async function deliver(
   }
 }
 
-/** A database that is to be there once the world is in place. */
+/** A database to create once the world is loaded. */
 interface PlannedDatabase {
   readonly spec: DatabaseSpec
   readonly blocked: boolean
 }
 
-/** Databases that are only planned: a world is made aside, and its databases with its being put in place. */
+/** Records databases instead of creating them. They are created when the world is loaded. */
 class PlannedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = { kind: 'embedded', notes: [] }
   readonly #planned = new Map<string, PlannedDatabase>()
 
-  /** In the order in which they were asked for. */
+  /** The planned databases, in the order of their creation. */
   get planned(): PlannedDatabase[] {
     return [...this.#planned.values()]
   }
 
   async provision(spec: DatabaseSpec): Promise<{ url: string }> {
     this.#planned.set(spec.name, { spec, blocked: false })
-    // Known when it is made.
+    // The URL is known when the database is created.
     return { url: '' }
   }
 
@@ -277,10 +279,10 @@ class PlannedDatabases implements DatabaseProvider {
 }
 
 /**
- * Makes the databases of a world, and runs its SQL in them as their owners.
+ * Creates the databases of a world, and runs its SQL in them as their owners.
  *
- * @returns where each is reached, by its name
- * @throws Refusal `bad_world` for SQL that fails; whatever the provider could not do
+ * @returns the URLs by the names of the databases
+ * @throws Refusal `bad_world` for SQL that fails, or the error of the provider
  */
 export async function makeDatabases(
   databases: DatabaseProvider,
@@ -288,13 +290,13 @@ export async function makeDatabases(
 ): Promise<Map<string, string>> {
   const urls = new Map<string, string>()
   for (const { spec } of planned) {
-    // One may be left from an earlier run with the same seed, in a directory that is kept.
+    // An earlier run with the same seed may have left the database in a directory that is kept.
     await databases.drop(spec.name)
     urls.set(spec.name, (await databases.provision(spec)).url)
   }
   for (const { database, sql: texts, where } of sql) {
     const url = urls.get(database)
-    // What has expired by the start is not there to run anything in.
+    // A database that has expired before the start does not exist.
     if (url !== undefined) await runSql(url, texts, where)
   }
   for (const { spec, blocked } of planned) if (blocked) await databases.block(spec.name)

@@ -21,7 +21,7 @@ export interface ServiceStore {
   store: InstanodeStore
   /** Signs account tokens: 32 bytes or more. Default: drawn from the ids. */
   secret?: Buffer
-  /** The ticks of the observed contract are counted from here, milliseconds since the epoch. Default: now. */
+  /** Start of the observed contract's ticks, in milliseconds since the epoch. Default: now. */
   ticksFrom?: number
 }
 
@@ -33,7 +33,7 @@ export interface LocalServiceOptions extends ServiceStore {
   ids: IdSource
   contract: Contract
   log: Log
-  /** Where a receiver takes deliveries. */
+  /** Returns the URL that accepts deliveries for a receiver. */
   receiveUrl(token: string): string
 }
 
@@ -48,7 +48,7 @@ export class LocalService implements InstanodeService {
   readonly plans: Plans
   readonly readiness: Readiness
   readonly provisioning: Provisioning
-  /** Every change passes through it. A reset or a snapshot holds it alone. */
+  /** Every change holds the shared lock. A reset or a snapshot holds it exclusively. */
   readonly gate = new Gate()
   readonly #receiveUrl: LocalServiceOptions['receiveUrl']
 
@@ -103,7 +103,7 @@ export class LocalService implements InstanodeService {
     })
   }
 
-  /** Where a resource is reached. Receivers are reached at this server, whichever replica has made them. */
+  /** Returns the URL of a resource. The URL of a receiver is on this server, even if another replica created it. */
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url
   }

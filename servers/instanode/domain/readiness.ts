@@ -4,21 +4,21 @@ import type { Log } from '../../../shared/util/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from './store.js'
 
-/** As long as the service gives each of its parts to answer. */
+/** Milliseconds that the service allows each of its parts. */
 const PROBE_MS = 500
 
-/** Nobody has it: looking for it asks the store and finds nothing. */
+/** A token without a resource. Looking it up queries the store. */
 const NOBODYS = '00000000-0000-0000-0000-000000000000'
 
 export interface ReadinessOptions {
   store: InstanodeStore
   databases: DatabaseProvider
-  /** The machine's time: a part that hangs does so by that. */
+  /** Machine time, for the time-outs of the parts. */
   machine: Clock
   log: Log
 }
 
-/** The parts the service stands on, under its names for them. */
+/** The parts that the service depends on, under the service's own names. */
 export interface Checks {
   customer_db: Check
   platform_db: Check
@@ -27,7 +27,10 @@ export interface Checks {
 
 export type Check = 'ok' | 'ping_failed'
 
-/** Whether the service could do its work now. Databases that are not started yet count as well: they start when needed. */
+/**
+ * Checks whether the service can work now. Databases that are not started count as ready, because they start when
+ * they are needed.
+ */
 export class Readiness {
   readonly #options: ReadinessOptions
 
@@ -35,13 +38,13 @@ export class Readiness {
     this.#options = options
   }
 
-  /** Asks all parts at once. */
+  /** Checks all parts at once. */
   async check(): Promise<Checks> {
     const { platform_db, customer_db, redis } = await this.reasons()
     return { customer_db: check(customer_db), platform_db: check(platform_db), redis: check(redis) }
   }
 
-  /** Likewise; says of each part `ok`, or why it is not. */
+  /** Checks all parts at once. Gives `ok` or the reason for each. */
   async reasons(): Promise<Record<keyof Checks, string>> {
     const { store, databases } = this.#options
     const [platform_db, customer_db, redis] = await Promise.all([

@@ -16,7 +16,7 @@ import * as schema from './schemas.js'
 
 const PATH = '/webhook/receive/:token'
 
-/** The HTTP side of the receivers: each has a URL that takes requests, and gives them back. */
+/** The HTTP routes of receivers. Each receiver has a URL that stores requests and returns them. */
 export function receiveOperations(kit: RestKit): Operation[] {
   const { readsBackOnGet, receivesAnyMethod } = kit.contract
   const run = (request: Request, response: Response) => answer(kit, request, response)
@@ -31,7 +31,7 @@ export function receiveOperations(kit: RestKit): Operation[] {
   const readBack = { summary: 'Read back what was delivered, the newest first', answer: schema.deliveryLog }
   return [
     operation({ ...deliver, method: 'POST' }),
-    // HEAD goes where GET goes.
+    // HEAD is handled as GET.
     operation({ ...deliver, ...(readsBackOnGet && readBack), method: 'GET' }),
     ...(receivesAnyMethod ? [operation({ ...deliver, method: 'ALL', hidden: true })] : []),
   ]
@@ -61,7 +61,7 @@ async function takeOrReadBack(kit: RestKit, request: Request, response: Response
   sendEncoded(response, 200, `{"id":"${id}","ok":true}`)
 }
 
-/** A receiver that does not exist, or has ended, says so before it says that the body is too large. */
+/** Answers a body that is too large. The error of a missing or ended receiver comes first. */
 async function tooLarge(kit: RestKit, token: string, response: Response): Promise<undefined> {
   if ((await kit.local.receivers.state(token)) !== 'active') return refuse(kit, token, response)
   const message = `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`
@@ -72,9 +72,9 @@ async function readBack(kit: RestKit, token: string, response: Response): Promis
   const { receivers, store } = kit.local
   if ((await receivers.state(token)) !== 'active') return refuse(kit, token, response)
   const deliveries = await store.deliveries(token)
-  // Piece by piece: the log of a receiver can be longer than any one string.
+  // Sent in pieces, because the log of a receiver can be longer than the longest string.
   response.writeHead(200, { 'Content-Type': JSON_TYPE })
-  // A caller that hangs up meanwhile has nobody left to tell.
+  // A caller that disconnects meanwhile gets no answer.
   await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
 }
 
@@ -84,7 +84,7 @@ async function refuse(kit: RestKit, token: string, response: Response): Promise<
   else fail(response, 410, 'webhook_inactive')
 }
 
-/** A browser's question whether it may send: no delivery, even where every method is one. */
+/** Returns whether a request is a browser's CORS preflight. It is never a delivery, even if every method is one. */
 function isPreflight({ method, headers }: Request): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
@@ -106,7 +106,7 @@ function tokenOf(text: string): string | undefined {
   }
 }
 
-/** Here, and only here, the service's errors carry no message. */
+/** Sends an error without a message. The service omits it on these routes alone. */
 function fail(response: Response, status: number, error: string): undefined {
   sendJson(response, status, { error, ok: false })
 }
@@ -114,7 +114,7 @@ function fail(response: Response, status: number, error: string): undefined {
 /** A delivery as a receiver's log shows it. */
 interface DeliveryEntry {
   body: string
-  /** How `body` is to be read: a body that is no UTF-8 is kept whole this way. */
+  /** The encoding of `body`. A body that is not UTF-8 is shown in base64. */
   encoding: 'utf8' | 'base64'
   headers: Record<string, string>
   id: string
@@ -140,7 +140,7 @@ export function deliveryEntry({ body, receivedAt, rawHeaders, ...rest }: Deliver
   }
 }
 
-/** Headers under the spelling Go gives them, repeated ones joined; without Host, which Go keeps elsewhere. */
+/** Returns headers in Go's spelling with repeated ones joined. Host is missing, because Go stores it elsewhere. */
 function canonicalHeaders(raw: readonly string[]): Record<string, string> {
   const headers = new Map<string, string>()
   for (let at = 0; at < raw.length; at += 2) {

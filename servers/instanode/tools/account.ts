@@ -50,7 +50,7 @@ export const getApiToken = (kit: ToolKit) =>
       token: z.string().describe('JWT: keep it secret'),
       expires_in: z.int().describe('Seconds'),
     }),
-    // The service answers a GET here, yet every call leaves one more credential in the world: this is no read.
+    // The service answers a GET here. Each call creates one more credential, so it is not read-only.
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run(_args, call: ToolContext<Caller>) {
       requireToken(call.caller)

@@ -17,13 +17,13 @@ export const resourceToken = z
   .min(1, { error: 'the token of a resource, as create_postgres or create_webhook returned it' })
   .describe('Token of the resource: a UUID, as create_postgres or create_webhook returned it')
 
-const token = z.string().describe('Whoever has it may claim the resource: keep it secret')
+const token = z.string().describe('A secret: its holder may claim the resource')
 
 const resourceTier = z.enum(['anonymous', 'paid'])
 
 const timestamp = z.string().describe('RFC 3339, UTC')
 
-/** What both creating tools return. */
+/** The output of both creating tools. */
 export const provisionedOutput = {
   id: z.string(),
   token,
@@ -35,18 +35,18 @@ export const provisionedOutput = {
 
 export const expiresIn = z.string().nullable().describe('How long such a resource lasts; null: for good')
 
-/** What the tools work with. */
+/** The parts of the service that the tools use. */
 export interface ToolKit {
   service: InstanodeService
   contract: Contract
 }
 
-/** What the client says when it has no token to send, or the service does not take the one it has. */
+/** The remedy if the client has no token, or a token that the service refuses. */
 export const NEEDS_TOKEN =
   'set INSTANODE_TOKEN (over HTTP: Authorization: Bearer TOKEN) to a token of an account, as get_api_token returns it'
 
 /**
- * Turns down a call that needs an account and brings no token: the client does not ask the service for that.
+ * Rejects a call that needs an account and has no token, without a request to the service.
  *
  * @throws Refusal `no_token`
  */
@@ -54,7 +54,7 @@ export function requireToken({ bearer }: Caller): void {
   if (bearer === undefined) throw new Refusal('no_token', 'this tool needs an account', NEEDS_TOKEN)
 }
 
-/** A failed tool call in the client's words: four kinds it explains itself, the rest it quotes. */
+/** Returns the text of a failed tool call. The client explains four kinds itself, and quotes the others. */
 export function refusalText(tool: string, refusal: Refusal): string {
   if (!(refusal instanceof ServiceRefusal)) return `${tool} failed: ${refusal.sentence}`
   const { status, code, message, upgradeUrl = pricingUrl() } = refusal

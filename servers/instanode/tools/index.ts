@@ -34,7 +34,7 @@ export interface McpOptions extends ToolKit {
   nameOf(caller: Caller): string
 }
 
-/** The host of the service's MCP conversations, with the six tools behind it. */
+/** Creates the host of MCP conversations with the six tools. */
 export async function createMcp({
   instance,
   revisions,
@@ -56,8 +56,8 @@ export async function createMcp({
 }
 
 /**
- * The tool as the observed client has it: what the service refuses comes back as plain text, without the mark of an error.
- * Its listing promises no structured result then, for a client would hold such an answer to that.
+ * Returns the tool as the observed client has it: a refusal of the service is plain text without an error flag. Its
+ * listing has no output schema, because such an answer would violate it.
  */
 function unmarked(tool: Tool<Caller>): Tool<Caller> {
   const { outputSchema: _, ...listing } = tool.listing
