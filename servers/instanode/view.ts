@@ -30,9 +30,7 @@ const database = z
 const resource = z
   .strictObject({
     id: z.string(),
-    token: z
-      .string()
-      .describe('masked, unless secrets were asked for: its holder may claim the resource'),
+    token: z.string().describe('masked, unless secrets were asked for: its holder may claim the resource'),
     type: z.enum(['postgres', 'webhook']),
     name: z.string(),
     tier: z.enum(['anonymous', 'paid']),

@@ -1,8 +1,8 @@
 import type { ContractName, ContractRow } from '../../shared/contract.js'
 
 /**
- * Where the published words and the running service disagree, row by row, and what the stand-in does under
- * each of the two contracts.
+ * The differences between the published words and the running service, and the behaviour of the stand-in under each
+ * of the two contracts.
  */
 export const CONTRACT_TABLE = {
   keepsUnacknowledged: {
@@ -43,10 +43,10 @@ export const CONTRACT_TABLE = {
   },
 } as const satisfies Record<string, ContractRow>
 
-/** One contract: a switch per row of the table. */
+/** One contract: a switch for each row of the table. */
 export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>
 
-/** The switches of the contract of that name. */
+/** Returns the switches of a contract. */
 export function contractOf(name: ContractName): Contract {
   const row = (key: keyof typeof CONTRACT_TABLE): boolean => CONTRACT_TABLE[key][name].value
   return {

@@ -16,37 +16,37 @@ import { SafebotStore, type WorldKeys } from './domain/store.js'
 import type { SafebotLimits } from './limits.js'
 import { KEY_BYTES, seal } from './room-url.js'
 
-/** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
+/** Prefix of the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 export interface BeginOptions {
-  /** At its beginning; it is drawn from. */
+  /** A new id source. Ids are drawn from it. */
   ids: IdSource
   contract: Contract
   limits: SafebotLimits
 }
 
-/** What the service begins with in a world. */
+/** The state of the service in a world. */
 export interface Beginning {
   readonly service: ServiceState
   readonly keys: WorldKeys
 }
 
-/** A call that finds nothing is not to wait for it. */
+/** An aborted signal: a call without a result must not wait. */
 const AT_ONCE = AbortSignal.abort()
 
 /**
- * Lives through what a world says has happened at SafeBot, in a service made for the purpose. Somebody was in each room
- * until the start, so that none has fallen idle before.
+ * Replays the events of a world in a temporary service, and returns the state that results. Every room has a
+ * participant until the start, so that none becomes idle before.
  *
- * @param now the instant of the start, milliseconds since the epoch
+ * @param now the start of the instance, in milliseconds since the epoch
  * @throws Refusal `bad_world`
  */
 export async function beginSafebot(world: World, now: number, options: BeginOptions): Promise<Beginning> {
   return new Past(world, now, options).live()
 }
 
-/** One past, lived through once. */
+/** One replay of a world's events. */
 class Past {
   readonly #world: World
   readonly #now: number
@@ -95,7 +95,7 @@ class Past {
     return Object.fromEntries([...this.#keys].map(([roomId, key]) => [roomId, key.toString('base64url')]))
   }
 
-  /** The registration of a handle that a world has, signed as its owner would. */
+  /** Returns the registration of a world's handle, signed as its owner would. */
   #registering(
     local: () => LocalService,
     { handle, signKey, bio, ago }: WorldIdentity,
@@ -162,9 +162,9 @@ class Past {
 
 interface Consumption {
   handle: string
-  /** How many messages it has acknowledged. */
+  /** Number of acknowledged messages. */
   acknowledged: number
-  /** Whether it holds one more. */
+  /** Whether it has claimed one more. */
   claims: boolean
   where: string
 }

@@ -54,7 +54,7 @@ export function isLive(resource: Resource, now: number): boolean {
 
 export type Plan = 'free' | 'paid'
 
-/** An account of the service. */
+/** Id in this project, such as `acct_paid`. */
 export interface Account {
   /** How this project calls it, e.g. `acct_paid`. */
   readonly id: string

@@ -10,7 +10,7 @@ export const resourceName = z
   .string({ error: 'a name of 1 to 64 characters' })
   .min(1, { error: 'a name of 1 to 64 characters' })
   .max(64, { error: 'a name of 1 to 64 characters' })
-  .describe('What to call it: 1 to 64 characters, at most 64 bytes of UTF-8, no control characters')
+  .describe('The name: 1 to 64 characters, at most 64 bytes of UTF-8, no control characters')
 
 export const resourceToken = z
   .string({ error: 'the token of a resource, as create_postgres or create_webhook returned it' })

@@ -8,13 +8,13 @@ import type { Keyring, Keys } from './keyring.js'
 import type { ServiceHttp } from './service-http.js'
 import type { ServiceTime } from './service-time.js'
 
-/** Written in base64 these are 16 characters, the fewest that the service takes. */
+/** 16 characters in base64, the fewest that the service accepts. */
 const NONCE_BYTES = 12
 
-/** What others may read of an agent at the service. */
+/** The public description of an agent at the service. */
 const BIO = 'an agent of mcp-understudy'
 
-/** What came of it: `taken` may mean that it is ours already; the first signed request tells. */
+/** The result of a registration. A `taken` handle may be our own. The first signed request shows that. */
 export type Registration = 'registered' | 'taken' | 'failed'
 
 /** Registers handles at one service. */
@@ -32,17 +32,17 @@ export class Registrar {
     this.#log = log
   }
 
-  /** Registers a handle unless that has been done. What goes wrong is for the log: most work needs no handle. */
+  /** Registers a handle once. Failures are logged, because most requests need no handle. */
   once(handle: string): Promise<Registration> {
     return this.#done.get(handle) ?? this.anew(handle)
   }
 
-  /** Registers a handle, whether that has been done or not. */
+  /** Registers a handle, even if it is registered. */
   anew(handle: string): Promise<Registration> {
     const registering = this.#register(handle)
     this.#done.set(handle, registering)
     void registering.then(outcome => {
-      // Next time it may work.
+      // The next call tries again.
       if (outcome === 'failed' && this.#done.get(handle) === registering) this.#done.delete(handle)
     })
     return registering
@@ -69,7 +69,7 @@ export class Registrar {
     else if (error.code !== 'shutting_down') this.#log.warn(`${what}: ${error.sentence}`)
   }
 
-  /** Returns a refusal that may be due to the stamp. */
+  /** Returns the refusal if the timestamp may be its cause. */
   async #send(handle: string, ts: number): Promise<Registration | ServiceRefusal> {
     const keys = this.#keyring.of(handle)
     const { boxPub, signPub } = keys
@@ -93,7 +93,7 @@ export class Registrar {
   }
 }
 
-/** Signs what a handle asks of one service. */
+/** Signs the requests of a handle to one service. */
 export class Credentials {
   readonly #keyring: Keyring
   readonly #registrar: Registrar
@@ -108,10 +108,10 @@ export class Credentials {
   }
 
   /**
-   * Sends what a handle signs for. Turned down, it is sent once more if its reason can be mended: the
-   * service has another idea of the time, or has been started anew and does not know the handle any more.
+   * Sends a signed request. If the service refuses the signature, corrects the cause and sends it once more: the
+   * service's clock differs, or the service was restarted and does not know the handle.
    *
-   * @param send makes and sends the request; called once or twice, each time with a stamp of its own
+   * @param send builds and sends the request. It is called once or twice, each time with a new timestamp.
    */
   async signed<T>(handle: string, send: (signer: Signer) => Promise<T>): Promise<T> {
     await this.#registrar.once(handle)
@@ -127,14 +127,14 @@ export class Credentials {
 
   #signer(handle: string): Signer {
     const ts = this.#time.now()
-    // With the stamp in it, a process that was started anew with the same seed does not repeat what its predecessor used.
+    // The nonce contains the timestamp, so that a restarted process with the same seed does not repeat its nonces.
     const nonce = `${this.#ids.bytes(NONCE_BYTES).toString('base64url')}${ts}`
     return new Signer(this.#keyring.of(handle), ts, nonce)
   }
 
-  /** Tells whether anything has changed. */
+  /** Registers again and corrects the time. Returns whether that changed anything. */
   async #mend({ keys, ts }: Signer): Promise<boolean> {
-    // That the service does not tell its time is of less interest than what it has turned down.
+    // The refusal matters more than a failure to read the service's time.
     const corrected = await this.#time.correct(ts).catch(() => false)
     return (await this.#registrar.anew(keys.handle)) === 'registered' || corrected
   }
@@ -143,8 +143,8 @@ export class Credentials {
 /** Signs one request. */
 class Signer {
   /**
-   * @param ts milliseconds since the epoch, by the service's time
-   * @param nonce never used before
+   * @param ts milliseconds since the epoch, in the service's time
+   * @param nonce a new nonce
    */
   constructor(
     readonly keys: Keys,
@@ -158,7 +158,7 @@ class Signer {
     return `SafeBot ts=${ts},n=${nonce},sig=${keys.sign(`${method} ${target} ${ts} ${nonce}`)}`
   }
 
-  /** The fields by which a message becomes the handle's own. */
+  /** Returns the fields that sign a message. */
   vouching(roomId: string, ciphertext: string) {
     const { keys, ts, nonce } = this
     const digest = createHash('sha256').update(ciphertext).digest('hex')

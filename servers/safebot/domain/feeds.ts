@@ -9,26 +9,29 @@ const PAGE = 500
 /** Something that happens in a room. */
 export type FeedEvent =
   | { type: 'message'; message: StoredMessage }
-  /** The follower is up to date. Its size counts the follower, its participants are those who were there before. */
+  /** The follower has all messages. `size` counts the follower, `participants` are those from before. */
   | { type: 'ready'; lastSeq: number; gathering: Gathering }
   | { type: 'presence'; gathering: Gathering }
   | { type: 'locked' }
 
-/** Who begins to follow a room, and from where on. */
+/** A new follower of a room, and the position at which it starts. */
 export interface Arrival extends Guise {
-  /** The messages behind this seq come first. */
+  /** Messages after this seq are sent first. */
   after: number
 }
 
 interface Follower {
   readonly waiter: Waiter
-  /** What has happened beside messages. */
+  /** Events other than messages. */
   readonly news: FeedEvent[]
-  /** Whether it knows that the room takes signed messages only; undefined: it has not asked yet. */
+  /** Whether the follower knows that the room accepts signed messages only. Undefined: not read yet. */
   locked: boolean | undefined
 }
 
-/** The event streams of rooms. Messages are read from the buffer, each follower at its own pace: a slow one misses none. */
+/**
+ * The event streams of rooms. Each follower reads messages from the buffer at its own pace, so a slow one misses
+ * none.
+ */
 export class Feeds {
   readonly #rooms: Rooms
   readonly #waiters: RoomWaiters
@@ -41,7 +44,7 @@ export class Feeds {
     this.#presence = presence
   }
 
-  /** A room has begun to take signed messages only. */
+  /** Records that a room accepts signed messages only. */
   locked(roomId: string): void {
     for (const follower of this.#followers.get(roomId) ?? []) {
       follower.locked = true
@@ -50,8 +53,8 @@ export class Feeds {
   }
 
   /**
-   * What happens in a room: the messages behind `after`, that the follower is up to date, and then what comes. Who
-   * follows is present, and the room is opened by that.
+   * Yields the events of a room: the messages after `after`, a `ready`, and then new events. A follower is present
+   * and opens the room.
    *
    * @throws ServiceRefusal 400, or 503 if the room cannot be opened
    */
@@ -94,7 +97,7 @@ export class Feeds {
     }
   }
 
-  /** Yields what the buffer has behind `after`; returns the seq of the last. */
+  /** Yields the buffered messages after `after`. Returns the seq of the last. */
   async *#messages(roomId: string, follower: Follower, after: number): AsyncGenerator<FeedEvent, number> {
     for (let seen = after; ; ) {
       const { page, locked } = await this.#rooms.enter(roomId, (tx, room) => ({
@@ -102,7 +105,7 @@ export class Feeds {
         locked: room?.signedOnly === true,
       }))
       for (const message of page) yield { type: 'message', message }
-      // Another process has locked it: nobody has told.
+      // Another process has locked the room. There was no notification.
       if (locked && follower.locked === false) yield { type: 'locked' }
       follower.locked = locked
       seen = page.at(-1)?.seq ?? seen

@@ -8,16 +8,16 @@ import { addressOf, type Fields, fieldsOf, numberOf, type RestKit, roomOf, timeo
 import { claimedMessage } from './messages.js'
 import * as schema from './schemas.js'
 
-/** As the service reads it: this spelling, one space. */
+/** The service accepts exactly this spelling, with one space. */
 const SCHEME = 'SafeBot '
 
-/** Characters of a sender to pass over; others are none. */
+/** Lengths of a valid sender to skip. Others are ignored. */
 const SENDER_CHARS = { min: 1, max: 64 } as const
 
-/** Claims and acknowledgements are signed: the document says how. */
+/** Security scheme of claims and acknowledgements, which are signed. */
 const SIGNED = [{ safebot: [] }]
 
-/** Claiming a message as a task, and acknowledging it. Both are signed. */
+/** The routes that claim and acknowledge a task. Both are signed. */
 export function claimingOperations(kit: RestKit): Operation[] {
   const { local } = kit
   return [
@@ -60,7 +60,7 @@ export function claimingOperations(kit: RestKit): Operation[] {
       async run(request) {
         const { roomId, fields, handle } = await readSigned(kit, request)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
-        // Digits at its beginning are enough; nothing of the kind is 0, which no message has.
+        // Characters after the digits are ignored. A value without digits is 0, which no message has.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
         const { advanced, cursor } = await local.ack(roomId, handle, claimId, seq)
         return { ok: true, advanced, cursor } as const
@@ -80,7 +80,7 @@ async function readSigned(
   return { roomId, fields, handle }
 }
 
-/** The senders whose messages are not for this consumer, beside its own. */
+/** Returns the senders whose messages this consumer skips, beside its own. */
 function readSenders(value: unknown): string[] {
   if (!Array.isArray(value)) return []
   return value.filter(
@@ -90,9 +90,10 @@ function readSenders(value: unknown): string[] {
 }
 
 /**
- * The identity that a call claims to be and has signed for; its body is not covered.
+ * Returns the identity that has signed a request. The body is not signed.
  *
- * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the signature
+ * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the
+ *   signature
  */
 async function requireSigned(
   { local }: RestKit,
@@ -115,7 +116,7 @@ async function requireSigned(
   throw unsigned()
 }
 
-/** `SafeBot ts=…,n=…,sig=…`, its parts in any order. */
+/** Reads `SafeBot ts=…,n=…,sig=…`, with its parts in any order. */
 function readAuthorization(header: string | undefined): Signature | undefined {
   if (!header?.startsWith(SCHEME)) return undefined
   const parts = new Map<string, string>()

@@ -37,17 +37,17 @@ const HEADERS = Object.entries(SECURITY_HEADERS)
 export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
   instance: Instance
   contract: Contract
-  /** `http://host:port`, as a client reaches it. */
+  /** `http://host:port` as clients reach it. */
   url: string
 }
 
-/** What Express 4 does and Express 5 does not. */
+/** Settings that make Express 5 behave as Express 4. */
 const EXPRESS_4 = {
   'case sensitive routing': false,
   'strict routing': false,
   etag: 'weak',
   'query parser': 'extended',
-  // Under this name Express shows errors in its page, and prints none.
+  // With this name Express shows errors in its page and prints none.
   env: 'test',
 }
 
@@ -91,7 +91,7 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
         response.status(status).json(body)
       } else if (error instanceof Refusal) {
         if (error.code === 'forbidden') return void response.status(403).json({ error: error.reason })
-        // The only other refusals are those of a server that closes.
+        // The other refusals are those of a server that closes.
         response.status(503).set('Retry-After', '1').json({ error: error.reason })
       } else if (isHttpError(error)) {
         if (contract.answersErrorsInJson) {
@@ -119,18 +119,18 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
   })
 }
 
-/** Whether an error is of the body parser or of the router. */
+/** Returns whether an error is from the body parser or the router. */
 function isHttpError(error: unknown): error is Error & { status: number; type?: string } {
   return error instanceof Error && 'status' in error && typeof error.status === 'number'
 }
 
-/** Returns the caller by what it says of itself. The answer tells whether it has signed for that. */
+/** Returns the caller's handle in the request. The signature is checked later. */
 function callerOf(request: Request): string {
   const { handle, sender_handle } = fieldsOf(request)
   return looseHandle(handle ?? sender_handle) ?? 'anonymous'
 }
 
-/** The meaning of each HTTP status, in the words of the document. */
+/** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
   400: 'Something in the request is not in order',
   401: 'The signature is bad or missing',
@@ -145,7 +145,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 const SIGNATURE =
   'SafeBot ts=<milliseconds>,n=<nonce>,sig=<base64>: Ed25519 over "<METHOD> <path and query> <ts> <nonce>"'
 
-/** What the service says of itself. */
+/** The routes that describe the service. */
 function aboutOperations(
   { local, clock }: RestKit,
   url: string,
@@ -208,7 +208,7 @@ function aboutOperations(
   ]
 }
 
-/** Registering a handle, and looking one up. */
+/** The routes that register a handle and look one up. */
 function identityOperations(kit: RestKit): Operation[] {
   const { identities, rates, store } = kit.local
   return [
@@ -250,7 +250,7 @@ function identityOperations(kit: RestKit): Operation[] {
   ]
 }
 
-/** What anybody may know of an identity. */
+/** Returns the public fields of an identity. */
 function card({ handle, boxPub, signPub, registeredAt, meta }: Identity) {
   return { handle, box_pub: boxPub, sign_pub: signPub, registered_at: registeredAt, meta }
 }

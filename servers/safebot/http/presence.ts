@@ -13,7 +13,7 @@ import * as schema from './schemas.js'
 
 const BOX_PUB_BYTES = 32
 
-/** Being in a room: the stream of what happens there, and saying that one listens. */
+/** The routes of presence: the event stream of a room, and the report that an agent listens. */
 export function presenceOperations(kit: RestKit): Operation[] {
   const { local, limits } = kit
   const streams = new StreamCounts(limits.streamsPerAddress)
@@ -21,7 +21,7 @@ export function presenceOperations(kit: RestKit): Operation[] {
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/events',
-      summary: 'What happens in a room, as server-sent events: message, ready, presence, locked',
+      summary: 'The events of a room, as server-sent events: message, ready, presence, locked',
       params: schema.roomParams,
       query: schema.eventsQuery,
       answer: 'text/event-stream',
@@ -61,7 +61,9 @@ export function presenceOperations(kit: RestKit): Operation[] {
   ]
 }
 
-/** Writes the room's events until the caller hangs up or the service closes, no faster than the caller reads. */
+/**
+ * Writes the room's events until the caller disconnects or the service closes. Waits while the caller does not read.
+ */
 async function follow({ local, machine }: RestKit, request: Request, response: Response): Promise<void> {
   const signal = hangUpSignal(response)
   const roomId = roomOf(request)
@@ -84,7 +86,7 @@ function guiseOf({ query }: Request): Guise {
   return { name: readName(name), boxPub: readBoxPub(box_pub) }
 }
 
-/** Of 32 bytes, in either alphabet, padded or not. */
+/** Accepts 32 bytes in either alphabet, with or without padding. */
 function readBoxPub(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length < 40 || value.length > 64) return undefined
   return Buffer.from(value, 'base64').length === BOX_PUB_BYTES ? value : undefined
@@ -113,20 +115,20 @@ function participantJson({ name, boxPub, lastSeenMsAgo }: Participant) {
   return { name, ...defined({ box_pub: boxPub }), last_seen_ms_ago: lastSeenMsAgo }
 }
 
-/** How many event streams are open from each address. */
+/** Counts the open event streams of each address. */
 class StreamCounts {
   readonly #limit: number | null
   readonly #open = new Map<string, number>()
 
-  /** @param limit for one address; null: any number */
+  /** @param limit for one address. Null: no limit */
   constructor(limit: number | null) {
     this.#limit = limit
   }
 
   /**
-   * Counts a stream in, until the returned function is called.
+   * Counts a stream until the returned function is called.
    *
-   * @throws ServiceRefusal 429 past the limit
+   * @throws ServiceRefusal 429 above the limit
    */
   enter(address: string): () => void {
     const open = this.#open.get(address) ?? 0

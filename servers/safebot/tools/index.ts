@@ -35,7 +35,7 @@ export interface McpOptions extends Pick<ToolKit, 'serviceOf' | 'urls' | 'contra
   revisions: Revisions
 }
 
-/** The host of the service's MCP conversations, with the eight tools behind it. */
+/** Creates the host of MCP conversations with the eight tools. */
 export async function createMcp(options: McpOptions): Promise<McpHost<Agent>> {
   const { instance, agents, hostility, revisions, serviceOf, urls, contract } = options
   const { clock, ids, faults, log } = instance

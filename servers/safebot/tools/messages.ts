@@ -84,7 +84,7 @@ interface Listening {
   signal: AbortSignal
 }
 
-/** Waits until there is a message from somebody else; the own ones on the way are part of what is returned. */
+/** Waits for a message of another sender. The result includes the agent's own messages before it. */
 async function listen(
   kit: ToolKit,
   { service, room: { roomId }, request, hidden, signal }: Listening,
@@ -111,7 +111,7 @@ export const sendMessage = (kit: ToolKit) =>
       'Seals a text with the room key and posts it. The first message opens the room. At most 98,288 bytes of UTF-8.',
     input: z.strictObject({
       url: roomUrl,
-      text: z.string({ error: 'a text' }).describe('What to say; sealed before it leaves'),
+      text: z.string({ error: 'a text' }).describe('The text of the message. It is sealed before it is sent'),
       name: label,
     }),
     output: z.strictObject({
@@ -134,7 +134,7 @@ export const sendMessage = (kit: ToolKit) =>
     render: result => `sent as "${result.label}". server_id=${result.server_id} seq=${result.seq}`,
   })
 
-/** Posts unsigned, as long as the room takes that: a signed message shows more of who has sent it than its label does. */
+/** Posts unsigned if the room allows it, because a signature reveals more than the label. */
 async function postTo(
   service: SafebotService,
   roomId: string,

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-/** The longest a call may block: the service's own bound. */
+/** The longest wait of a call, as in the service. */
 const MAX_BLOCK_SECONDS = 90
 
-/** A whole number; `what` is what an error says it should have been. */
+/** Returns the schema of a whole number. `what` is the expected value in an error. */
 export function wholeNumber(what: string, min: number, max = Number.MAX_SAFE_INTEGER) {
   return z.number({ error: what }).int({ error: what }).min(min, { error: what }).max(max, { error: what })
 }

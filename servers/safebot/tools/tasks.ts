@@ -19,10 +19,10 @@ import {
 } from './context.js'
 import { activeRoomChanged, readMessage, roomUrl, timeoutSeconds, wholeNumber } from './schemas.js'
 
-/** What `claim_task` and `next_task` take. */
+/** The input of `claim_task` and `next_task`. */
 export const claimInput = z.strictObject({ url: roomUrl, timeout_seconds: timeoutSeconds(60) })
 
-/** What both return: a task, or that there was none. */
+/** The output of both: a task or none. */
 export const claimOutput = z.strictObject({
   room_id: z.string(),
   task: readMessage.nullable().describe('null: no message in the time given'),
@@ -34,9 +34,9 @@ export const claimOutput = z.strictObject({
   active_room_changed: activeRoomChanged,
 })
 
-/** For the observed contract, under which a call goes on after its caller has gone. */
+/** For the observed contract: a call continues after its caller has left. */
 const NEVER = new AbortController().signal
-// All calls that are parked listen to it: more than look right to Node.
+// All waiting requests listen to it. Without this, Node warns about their number.
 setMaxListeners(0, NEVER)
 
 export const nextTask = (kit: ToolKit) =>
@@ -72,7 +72,7 @@ export const nextTask = (kit: ToolKit) =>
     },
   })
 
-/** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
+/** Acknowledges the claim, or releases it if its caller has left. Returns the error that the caller must see. */
 async function acknowledge(
   { faults }: ToolKit,
   { room, service, claim }: Claimed,
@@ -92,15 +92,15 @@ async function acknowledge(
     return null
   } catch (error) {
     if (error instanceof ServiceRefusal) return serviceSentence('ack', error)
-    // A service that has gone meanwhile: what it has handed out must not be lost with its answer.
+    // The service has ended meanwhile. The task it has delivered must not be lost.
     if (error instanceof Refusal) return error.sentence
     throw error
   }
 }
 
 /**
- * What goes wrong with the acknowledgement that `next_task` makes by itself, in the words of its warning: a fault that
- * is set for `ack_task` and due on it. Undefined if it may be made.
+ * Returns the error of a fault on `ack_task`, for the acknowledgement inside of `next_task`. Its words are those of
+ * the warning. Undefined if no fault is due.
  */
 function ackFault(faults: FaultTable): string | undefined {
   const act = faults.dueInside('safebot', 'ack_task')
@@ -121,9 +121,9 @@ interface Claimed {
 }
 
 /**
- * Claims the next task of a room for the calling agent, waiting for one if need be.
+ * Claims the next task of a room for the calling agent. Waits for one if needed.
  *
- * @param signal ends the wait; what it is depends on whether the contract heeds a caller that has gone
+ * @param signal ends the wait. The contract decides whether it is aborted when the caller leaves.
  */
 export async function claimFor(
   kit: ToolKit,
@@ -151,7 +151,7 @@ export async function claimFor(
   return { room, service, claim, result }
 }
 
-/** The text of a claim that found nothing. */
+/** Returns the text of a claim without a task. */
 export function renderEmpty(tool: string, result: ClaimOutput): string {
   return (
     `(no new messages — blocked ${result.timeout_seconds}s as "${result.label}" via auth @${result.handle}, ` +
