@@ -8,7 +8,7 @@ import { reviewPolicy } from '../gateway/policy/review.js'
 import type { ParsedArgs } from './commands.js'
 import { UsageError } from './usage-error.js'
 
-/** What `understudy check` says of a policy. */
+/** The report of `understudy check` on a policy. */
 type PolicyReport =
   | {
       file: string

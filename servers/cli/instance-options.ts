@@ -37,7 +37,7 @@ export function instanceOptions(
   }
 }
 
-/** Where live databases come from, and where embedded ones stay. */
+/** Returns the options for databases. */
 export function databaseOptions(options: Values<'databases' | 'data-dir'>): DatabasesOptions {
   return defined({ databases: options.databases, dataDirectory: options['data-dir'] })
 }

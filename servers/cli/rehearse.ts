@@ -20,12 +20,12 @@ type Args = ParsedArgs<'rehearse'>
 const USAGE = ['which_server', 'one_url', 'no_command']
 
 /**
- * `understudy rehearse POLICY…`: carries policies out, one after another, and prints what got through.
+ * `understudy rehearse POLICY…`: rehearses policies one after another and prints the results.
  *
- * @returns the exit code: 1 if the gateway does not do what a policy says, a rehearsal ended early or nothing could be
- *   told, with `--strict` also if something could not be checked; 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended it,
- *   once everything that it had started is gone
- * @throws UsageError for a command line that is wrong; Refusal for the first policy that cannot be rehearsed
+ * @returns the exit code. 1: the gateway does not do what a policy says, a rehearsal ended early, or no result was
+ *   possible. With `--strict` also 1 if a check was not possible. 129, 130 or 143: SIGHUP, SIGINT or SIGTERM ended
+ *   it, and everything that it had started has ended.
+ * @throws UsageError for a bad command line. Refusal for the first policy that cannot be rehearsed
  */
 export async function rehearse(args: Args): Promise<number> {
   const { json, junit, strict } = args.options

@@ -12,7 +12,7 @@ interface Conversation {
   flush(): Promise<void>
 }
 
-/** Where `--host` and `--allow-host` say that a server listens, and for whom. */
+/** Returns the listen address of `--host` and `--allow-host`. */
 export function address(options: Values<'host' | 'allow-host'>): { host: string; allowedHosts: string[] } {
   return { host: options.host, allowedHosts: options['allow-host'] }
 }
@@ -26,9 +26,9 @@ export async function runHttp(server: Server, url: string): Promise<void> {
 }
 
 /**
- * Runs a server on stdio until its client closes its end, or until told to stop. What is parked is answered first.
+ * Runs a server on stdio until its client closes its end, or until a shutdown signal. Answers waiting requests first.
  *
- * @param serve begins the conversation; is to call `onEnd` when the client has closed its end
+ * @param serve starts the conversation. It must call `onEnd` when the client has closed its end.
  */
 export async function runStdio(server: Server, serve: (onEnd: () => void) => Conversation): Promise<void> {
   const told = untilTold()

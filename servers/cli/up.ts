@@ -6,10 +6,10 @@ import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
 import { address, untilTold } from './serve.js'
 
-/** What says nothing where there is no gateway. */
+/** Options that have no effect without a gateway. */
 const OF_GATEWAYS = ['approval-hold', 'upstream-header'] as const
 
-/** `understudy up`: everything over HTTP, until told to stop. */
+/** `understudy up`: starts everything over HTTP, until a shutdown signal. */
 export async function up(args: ParsedArgs<'up'>): Promise<void> {
   const { options: given } = args
   const withGateways = given.policy.length > 0
@@ -41,7 +41,7 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   await understudy.close()
 }
 
-/** What it takes to read a policy is loaded when one is named. */
+/** Loads the code of policies when one is named. */
 async function gateways(args: ParsedArgs<'up'>): Promise<UnderstudyOptions['gateways'] & object> {
   const { gatewayOptions } = await import('./gateway-options.js')
   return gatewayOptions(args)
@@ -68,7 +68,7 @@ function readyLine(
   return `${JSON.stringify(ready)}\n`
 }
 
-/** What a shell can `eval`: all but the exports is comment. */
+/** Returns the text for a shell's `eval`. Everything except the exports is a comment. */
 function readyText(
   { clock, instanode, safebot, control, attacks, gateways }: Understudy,
   accounts: Accounts,

@@ -18,7 +18,7 @@ export interface OutcomeCount {
   count: number
 }
 
-/** What the gateways of an instance made of its calls, in one order. */
+/** The decisions of all gateways of an instance, in one order. */
 export class GatewayRecord implements ChangeSource<GatewayEvent> {
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<ChangeWatcher<GatewayEvent>>()

@@ -68,7 +68,7 @@ function addCalls(figures: Exposition, { tally }: Instance): void {
       figures.add({
         name: 'calls_total',
         kind: 'counter',
-        about: 'Requests that have ended; without a tool: those that call none',
+        about: 'Requests that have ended. The tool is empty for requests without a tool',
         labels: { server, tool: tool ?? '', outcome },
         value: count,
       })
@@ -104,14 +104,14 @@ function ofInstance({ name, clock, journal }: Instance): Gauge[] {
       labels: { instance: name, clock: clock.mode },
       value: 1,
     },
-    { name: 'clock_seconds', about: 'What time it is, since 1970', labels, value: clock.now() / 1000 },
+    { name: 'clock_seconds', about: 'Time of the clock, since 1970', labels, value: clock.now() / 1000 },
     {
       name: 'clock_offset_seconds',
       about: 'How far the clock is ahead of the machine’s',
       labels,
       value: Math.round(clock.now() - machineNow()) / 1000,
     },
-    { name: 'wakeups_pending', about: 'What waits for an instant', labels, value: clock.pending },
+    { name: 'wakeups_pending', about: 'Pending wake-ups', labels, value: clock.pending },
     { name: 'journal_entries', about: 'Entries kept', labels, value: journal.size },
     { name: 'journal_bytes', about: 'Bytes of request bodies kept', labels, value: journal.bytes },
   ]

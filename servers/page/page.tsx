@@ -79,7 +79,7 @@ function Contents() {
   )
 }
 
-/** What was done last, or why it could not be. */
+/** Shows the result of the last action. */
 function ToldLine() {
   return (
     <p class={`told${told.value?.failed ? ' told-failed' : ''}`} role="status">
@@ -157,7 +157,7 @@ function forget(): void {
 function beginAfresh(): void {
   forget()
   void look()
-  // What goes wrong here has the stream break off, too.
+  // The stream breaks too if this fails.
   hearOfGateways().catch(() => undefined)
 }
 

@@ -26,7 +26,7 @@ export type GatewayInFront = Pick<
 /** Which servers have one in front; a policy alone is a gateway on a free port that holds every call to it. */
 export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
-/** Where each server of an instance is reached over MCP. */
+/** MCP URLs of an instance's servers. */
 export type Upstreams = Partial<Record<ServerName, string>>
 
 /** The gateways in front of an instance's servers, on its clock and with its state. */
@@ -39,11 +39,11 @@ export class Gateways {
   }
 
   /**
-   * Starts those that are asked for.
+   * Starts the requested gateways.
    *
-   * @param upstreams the servers there are
-   * @param listenOn where one listens, by the port it is given
-   * @throws Refusal `no_such_server`, or what could not be met; none is left running then
+   * @param upstreams the instance's servers
+   * @param listenOn returns the listen options for a port
+   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. No gateway is left running then.
    */
   static async open(
     instance: Instance,
@@ -66,7 +66,7 @@ export class Gateways {
   }
 
   async #start(instance: Instance, server: ServerName, asked: GatewayInFront & { upstream: string }) {
-    // What it takes to be a gateway is loaded when one is asked for.
+    // The code of gateways is loaded when the first one is requested.
     const { createGateway } = await import('../gateway/index.js')
     const { clock, ids, log } = instance
     const gateway = await createGateway({

@@ -14,13 +14,13 @@ import { createInstance, type InstanceOptions } from './instance.js'
 import { readWorld } from './read-world.js'
 import { type Snapshot, State } from './state.js'
 
-/** What may be said of an instance, whichever servers it has. */
+/** Options of an instance with any servers. */
 export interface CommonOptions extends InstanceOptions {
   /** Address of every listener. Default `127.0.0.1`. */
   host?: string
   /** Of the control plane. Default 0: a free port. */
   controlPort?: number
-  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  /** The world at the start: a name in fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
   world?: string | World
   /** Gateways that hold calls to policies, by the server they are in front of. Default: none. */
   gateways?: GatewaysOptions
@@ -28,16 +28,16 @@ export interface CommonOptions extends InstanceOptions {
   allowedHosts?: readonly string[]
 }
 
-/** What a test has in hand of a running instance, whichever servers it has. */
+/** The parts of a running instance that a test uses, with any servers. */
 export interface Handles {
   readonly instance: Instance
   readonly clock: Instance['clock']
   readonly journal: Instance['journal']
   /** Trouble on demand: what goes wrong, on which calls. */
   readonly faults: Instance['faults']
-  /** What the lists of tools show instead of the genuine ones. */
+  /** The overlays of the tool lists. */
   readonly catalogue: Instance['catalogue']
-  /** The gateways that were asked for: where agents connect, what was made of calls, what waits for an approval. */
+  /** The requested gateways: their URLs, decisions and pending approvals. */
   readonly gateways: Gateways
   /** The same over HTTP. */
   readonly control: { readonly url: string }

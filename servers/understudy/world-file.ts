@@ -9,7 +9,7 @@ import { checkWorld } from '../../shared/world/world.js'
 
 const FIXTURES = fixture('worlds')
 
-/** What has none of a path's signs is a name. */
+/** A text without the characters of a path is a name. */
 const NAME = /^[A-Za-z0-9_-]+$/
 
 /** The names that worlds go by. */

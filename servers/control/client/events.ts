@@ -4,7 +4,7 @@ import { entryJson } from '../../../shared/journal/entry.js'
 import { approval } from '../../../shared/schemas/approval.js'
 import { gatewayEntry } from '../../../shared/schemas/audit.js'
 
-/** What the stream of a journal tells; `id` is where to go on from. */
+/** An event of the journal's stream. `id` is the position to resume from. */
 const journalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('opened'), id: z.string(), entry: entryJson }),
   z.object({ type: z.literal('ended'), id: z.string(), entry: entryJson }),
@@ -12,7 +12,7 @@ const journalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
 ])
 
-/** What the stream of the gateways tells; `id` is where to go on from. */
+/** An event of the gateways' stream. `id` is the position to resume from. */
 const gatewayEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('audit'), id: z.string(), entry: gatewayEntry }),
   z.object({ type: z.literal('approval'), id: z.string(), approval }),

@@ -13,7 +13,7 @@ export interface ControlRequest {
   signal?: AbortSignal | undefined
 }
 
-/** Where a stream is to begin. */
+/** The start of a stream. */
 export interface Resumption {
   /** With what is kept behind this seq; 0: with all. Without it: with what comes. */
   after?: number
@@ -108,7 +108,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What is null is empty in a URL, and what has parts is JSON. */
+/** Returns a query string. Null becomes an empty value, and an object becomes JSON. */
 export function queryOf(request: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(request)) {
@@ -121,7 +121,7 @@ export function queryOf(request: Readonly<Record<string, unknown>>): string {
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** What the control plane has refused, or why it could not be asked (status 0). */
+/** A refusal of the control plane, or a failure to reach it (status 0). */
 export class ControlError extends Refusal {
   override readonly name = 'ControlError'
 

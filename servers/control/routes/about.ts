@@ -46,9 +46,9 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
     checkedOperation({
       method: 'GET',
       path: '/',
-      summary: 'What there is: this list, or in a browser a page on which to watch it',
+      summary: 'This list. In a browser, a page that shows the instance',
       answer: 'text/html',
-      // A browser says that it takes HTML, and nothing else does.
+      // A browser accepts HTML, and other clients do not.
       run: ({ request, response }) =>
         request.headers.accept?.includes('text/html')
           ? sendPage(response)

@@ -41,8 +41,11 @@ const replica = z
 
 export const replicasAnswer = z
   .strictObject({
-    store: z.string().nullable().describe('where it is; null: all is in the memory of this process'),
-    replicas: z.array(replica).describe('those that live now, the first started first'),
+    store: z
+      .string()
+      .nullable()
+      .describe('URL of the store. null: the state is in the memory of this process'),
+    replicas: z.array(replica).describe('the running replicas, the oldest first'),
   })
   .meta({ id: 'Replicas' })
 

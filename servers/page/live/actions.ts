@@ -2,7 +2,7 @@ import { signal } from '@preact/signals'
 import { ask, Refused } from './request.js'
 import { look } from './state.js'
 
-/** What was done last, or why it could not be: for everybody to see, and for a screen reader to say. */
+/** The result of the last action, for the page and for screen readers. */
 export const told = signal<{ text: string; failed: boolean } | undefined>(undefined)
 
 /** Whether something is being done. */

@@ -13,7 +13,7 @@ const tick = signal(0)
 /** How the instance's clock runs; undefined until it has been seen. */
 export const clockMode = computed(() => seen.value?.clock.mode)
 
-/** What time it is for the instance, in milliseconds: a manual clock stands still between two looks at it. */
+/** The instance's time in milliseconds. A manual clock stands still between two updates. */
 export const instanceNow = computed(() => {
   if (seen.value === undefined) return 0
   const { clock, atMs } = seen.value

@@ -6,12 +6,12 @@ export const connection = signal<'connecting' | 'live' | 'lost'>('connecting')
 
 const RETRY_MS = 1000
 
-/** What somebody who keeps to a stream does with it. */
+/** The handlers of a stream. */
 export interface Listening {
   path: string
   /** By the names of its events, with their data. */
   on: Readonly<Record<string, (data: string) => void>>
-  /** It has begun: at first, and again whenever it had broken off. Whatever was known before may be of another process. */
+  /** Called when the stream opens, and again after each break. The data may belong to another process then. */
   began(): void
 }
 

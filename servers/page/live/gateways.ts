@@ -12,7 +12,7 @@ import { somethingHappened } from './state.js'
 /** The gateways in front of the servers. */
 export const gateways = signal<readonly GatewayView[]>([])
 
-/** What they made of calls. */
+/** The decisions of the gateways. */
 export const audit = signal(NOTHING_ASKED)
 
 /** Those that are pending, by id. */
@@ -21,7 +21,7 @@ const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 /** The calls that somebody has to decide. */
 export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
-/** What has come since the last frame. */
+/** Events since the last frame. */
 let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 

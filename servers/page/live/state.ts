@@ -14,7 +14,7 @@ export type State = StateAnswer<InstanodeView, SafebotView>
 export type FaultRow = z.infer<typeof faultsAnswer>['faults'][number]
 export type OverlayRow = z.infer<typeof overlaysAnswer>['overlays'][number]
 
-/** What exists now; undefined until it has been seen. Its secrets are masked. */
+/** The current state with masked secrets. Undefined until it has been read. */
 export const state = signal<State | undefined>(undefined)
 
 /** The same with its secrets, while somebody looks at one. */
@@ -61,7 +61,7 @@ export async function look(): Promise<void> {
       await lookOnce()
     } while (again)
   } catch {
-    // Whoever keeps to the stream notices that nobody answers, says so, and has this done again.
+    // The stream reports a server that does not answer, and reads the state again later.
   } finally {
     looking = false
     tookMs = machineNow() - began

@@ -44,7 +44,7 @@ export class CallLog {
     this.#first = Number.POSITIVE_INFINITY
   }
 
-  /** Where it stands, or would. From the end: what comes is new, as a rule. */
+  /** Returns the index of an entry, or of its place. Searches from the end, because most entries are new. */
   #placeOf(seq: number): number {
     let at = this.#calls.length
     while (at > 0 && (this.#calls[at - 1]?.entry.seq ?? 0) >= seq) at--
@@ -52,13 +52,13 @@ export class CallLog {
   }
 }
 
-/** What was called: a tool, or else a method. */
+/** Returns the name of a call: its tool, or else its method. */
 export function nameOf({ tool, method }: EntryJson): string {
   return tool ?? method ?? 'no request'
 }
 
 interface CallFilter {
-  /** What has to be in the caller, the tool or the method. */
+  /** Text to find in the caller, the tool or the method. */
   text: string
   /** Whether calls of tools alone are wanted. */
   toolsOnly: boolean

@@ -4,7 +4,7 @@ import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 /** Judged calls that are shown. */
 const MOST = 500
 
-/** What gateways made of calls: the latest, and how many there were in all. */
+/** The latest decisions of gateways, and the number of all. */
 export interface AuditLog {
   /** The latest first. */
   readonly entries: readonly GatewayEntry[]
@@ -26,7 +26,7 @@ export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditL
 }
 
 /**
- * Of those that are pending, the approvals that can be decided: nobody is told when the time of one is over.
+ * Returns the pending approvals that can still be decided. The stream has no event for an approval that expires.
  *
  * @param now the instance's time, in milliseconds
  */

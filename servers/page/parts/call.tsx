@@ -14,7 +14,7 @@ interface CallDetailsProps {
   call: Call
   /** Of its row, among the calls that are shown. */
   index: number
-  /** Where it begins, in pixels. */
+  /** Top in pixels. */
   top: number
   /** Told how high it has become, in pixels. */
   onHeight(height: number): void
@@ -140,7 +140,7 @@ interface CallRowProps {
   call: Call
   /** Among the calls that are shown. */
   index: number
-  /** Where it stands, and how high it is, in pixels. */
+  /** Top and height in pixels. */
   top: number
   height: number
   open: boolean

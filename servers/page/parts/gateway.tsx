@@ -9,7 +9,7 @@ import { Empty, Scrolled, Section } from './elements.js'
 /** Enough to tell one call's arguments from another's, and to find them in the journal. */
 const HASH_CHARS = 12
 
-/** What agents asked for, and what gateways made of it; nothing without a gateway. */
+/** The gateways, their decisions and pending approvals. Renders nothing without a gateway. */
 export function Gateway() {
   if (gateways.value.length === 0) return null
   const { asked, denied } = audit.value
@@ -43,7 +43,7 @@ function NothingAsked() {
 
 function AuditTable() {
   return (
-    <Scrolled label="What the gateways made of calls" class="audit">
+    <Scrolled label="Decisions of the gateways" class="audit">
       <table>
         <thead>
           <tr>

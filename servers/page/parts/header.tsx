@@ -32,7 +32,7 @@ export function Head() {
   )
 }
 
-/** What time it is for the instance, and the ways to have it pass. */
+/** Shows the instance's time, with controls to advance it. */
 function ClockBar() {
   const mode = clockMode.value
   if (mode === undefined) return null

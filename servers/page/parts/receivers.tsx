@@ -57,9 +57,9 @@ interface DeliveriesProps {
   latest: readonly Delivery[]
 }
 
-/** What a receiver has taken, the latest first. */
+/** The deliveries of a receiver, the latest first. */
 function Deliveries({ name, latest }: DeliveriesProps) {
-  if (latest.length === 0) return <p class="dim">nothing has come yet: whoever has its URL can post to it</p>
+  if (latest.length === 0) return <p class="dim">No delivery yet. POST to its URL to send one</p>
   return (
     <ul class="deliveries" aria-label={`Deliveries to ${name}, the latest first`}>
       {latest.slice(0, 10).map(delivery => (

@@ -89,7 +89,7 @@ function Consumers({ room: { consumers } }: { room: Room }) {
   )
 }
 
-/** What is said in a room: sealed, and open if this instance has the key and somebody asks. */
+/** The messages of a room. They are sealed, and shown as text if this instance has the key and the user opens them. */
 function Messages({ room }: { room: Room }) {
   const name = `texts of ${room.id}`
   const texts = isOpen(name)
@@ -154,7 +154,7 @@ function Messages({ room }: { room: Room }) {
   )
 }
 
-/** @param text undefined: nobody has asked for it; null: no key opens it */
+/** @param text undefined: not requested. Null: no key opens it */
 function MessageText({ text, ciphertext }: { text: string | null | undefined; ciphertext: string }) {
   if (typeof text === 'string') return <span class="plaintext">{text}</span>
   return (

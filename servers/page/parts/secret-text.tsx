@@ -31,7 +31,7 @@ function Secret({ what, text }: { what: string; text: string }) {
 interface MaskedProps {
   /** Of this secret, among all of the page. */
   name: string
-  /** What it is, in words. */
+  /** Its kind in words. */
   what: string
   masked: string
   /** Undefined until the control plane has told it. */

@@ -31,7 +31,7 @@ function Sparkline({ rate: { seconds, peak }, label }: { rate: Rate; label: stri
         return OUTCOMES.map(outcome => {
           const count = counts[outcome]
           if (count === 0) return null
-          // What is there at all is to be seen.
+          // Any non-zero count has at least one pixel.
           const height = Math.max(1, count * scale)
           top -= height
           return (
@@ -64,7 +64,7 @@ export function Traffic() {
       rates.value = ratesOf(calls.value, machineNow())
     })
   }, [])
-  // What comes first is shown at once.
+  // The first rates are shown at once.
   const shown = rates.value.length > 0 ? rates.value : ratesOf(calls.value, machineNow())
   return (
     <Section id="traffic" title="Traffic" note={noteOn(shown.length)}>

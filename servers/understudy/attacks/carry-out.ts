@@ -17,7 +17,7 @@ export interface RunningAttack {
   readonly receivers: Readonly<Record<string, string>>
 }
 
-/** What attacks are carried out on. */
+/** The servers that an attack acts on. */
 export interface Target {
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
