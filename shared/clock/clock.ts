@@ -42,12 +42,12 @@ export class Clock {
   #mode: ClockMode
   /** A manual clock stands here; a real one only while it is being advanced. */
   #held: number | undefined
-  /** What a real clock is ahead of the machine. */
+  /** Milliseconds that a real clock is ahead of the machine. */
   #offset = 0
   readonly #beganAs: ClockMode
-  /** What it began with: where it stood, or what it was ahead of the machine. */
+  /** The initial value: the time of a manual clock, or the offset of a real one. */
   readonly #began: number
-  /** Decides where it goes; undefined: whoever asks does. */
+  /** Strategy for a clock that replicas share. Undefined: the clock is not shared. */
   #driver: ClockDriver | undefined
   #timer: NodeJS.Timeout | undefined
   /** Whether an `advance` is under way. */
@@ -156,20 +156,20 @@ export class Clock {
     })
   }
 
-  /** What it shows now. */
+  /** Returns the current mode and time. */
   snapshot(): ClockSnapshot {
     return { mode: this.#mode, now: this.now() }
   }
 
   /**
-   * Shows what it showed when the snapshot was made, whichever way that is, and runs nothing: for whoever puts back all
-   * that the instants in between have changed. Pending wake-ups stay, and those that are past are due at the next step.
+   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. For a restore that also replaces
+   * the state. Pending wake-ups stay, and past ones are due at the next step.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))
   }
 
-  /** What it would show if nobody had moved it. */
+  /** Returns the mode and time that the clock would have if it had never been changed. */
   beginning(): ClockSnapshot {
     if (this.#driver !== undefined) return this.#driver.beginning()
     return {
@@ -179,10 +179,11 @@ export class Clock {
   }
 
   /**
-   * Runs `work` while nobody moves time: after what is under way, before what is asked for meanwhile. A real clock ticks on.
+   * Runs `work` while the clock cannot be changed. It runs after the current change, and before later ones. A real
+   * clock continues.
    *
-   * @param work may have time shown as a snapshot has it, as with {@link restore}
-   * @throws Refusal `clock_closed`, and what `work` throws
+   * @param work may set the clock to a snapshot, as {@link restore} does
+   * @throws Refusal `clock_closed`, or the error of `work`
    */
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
     if (this.#driver !== undefined) return this.#driver.betweenSteps(work)
@@ -211,7 +212,7 @@ export class Clock {
 
   async #follow(to: Standing, walk: boolean): Promise<void> {
     const there = () => (to.mode === 'manual' ? to.now : Math.floor(machineNow() + to.ahead))
-    // Whoever was measured to be a little ahead already stays where he is until the others are.
+    // A clock that is slightly ahead of the target stays where it is until the target has passed it.
     if (walk) await this.#walkTo(Math.max(there(), this.now()), to.mode)
     this.#show({ mode: to.mode, now: there() })
     if (to.mode === 'real') this.#offset = to.ahead

@@ -1,8 +1,8 @@
 import type { ClockSnapshot } from './spec.js'
 
-/** Where a clock is to go. */
+/** The target of a change. */
 export interface Target extends ClockSnapshot {
-  /** Whether what falls due on the way is run; if not, it is shown there at once. */
+  /** Whether wake-ups on the way are run. If not, the clock jumps. */
   readonly walk: boolean
 }
 
@@ -14,20 +14,20 @@ export interface Target extends ClockSnapshot {
  */
 export type Movement = (present: ClockSnapshot) => Target
 
-/** What a clock shows from then on: an instant, or one that goes by the machine's. */
+/** The state of a clock after a change: a fixed instant, or an offset from the machine. */
 export type Standing =
   | { readonly mode: 'manual'; readonly now: number }
-  | { readonly mode: 'real' /** What it is ahead of the machine, in milliseconds. */; readonly ahead: number }
+  | { readonly mode: 'real' /** Milliseconds ahead of the machine. */; readonly ahead: number }
 
-/** What a clock lets its driver do with it. */
+/** The functions of a clock that its driver calls. */
 export interface ClockHands {
-  /** Runs `move` when no other movement of time is under way. @throws Refusal `clock_closed` */
+  /** Runs `move` when no other change is in progress. @throws Refusal `clock_closed` */
   inTurn<T>(move: () => T | Promise<T>): Promise<T>
   /** Goes there, and stands there or goes on from there. Only for who is in turn. */
   go(to: Standing, walk: boolean): Promise<void>
 }
 
-/** Whoever decides where a clock goes that is shared with others: all that is asked of the clock is asked of him. */
+/** Strategy for a clock that replicas share. `Clock` delegates every change to it. */
 export interface ClockDriver {
   /** See {@link Clock.advance}, {@link Clock.set} and {@link Clock.restore}. */
   move(movement: Movement): Promise<number>

@@ -7,10 +7,10 @@ export interface Due {
 }
 
 /**
- * What falls due, earliest first; equal instants in the order they were added.
+ * A queue of wake-ups by instant. Equal instants keep their order.
  *
- * A binary heap that knows each item's position: a parked call that is woken early leaves at once,
- * so a busy server does not keep a minute's worth of finished calls in memory.
+ * It is a binary heap that knows each item's position, so that a cancelled wake-up leaves at once. A busy server does
+ * not keep finished calls in memory for a minute.
  */
 export class DueQueue {
   readonly #heap: Due[] = []

@@ -1,10 +1,10 @@
 import type { Clock, Wakeup } from './clock.js'
 
 /**
- * What `work` gives, if it does so in time; it is not waited for any longer.
+ * Returns the result of `work`, or throws after a time limit.
  *
- * @param machine the machine's time: what hangs does so by that
- * @throws Error once `ms` milliseconds are over; whatever `work` throws
+ * @param machine machine time, because a manual clock must not stop the limit
+ * @throws Error after `ms` milliseconds, or the error of `work`
  */
 export async function inTime<T>(machine: Clock, ms: number, work: Promise<T>): Promise<T> {
   let alarm: Wakeup | undefined

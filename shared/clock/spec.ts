@@ -30,7 +30,7 @@ export function readClockSpec(text: string): ClockSpec {
   )
 }
 
-/** What a clock shows, as plain data. `now` in milliseconds since the epoch. */
+/** The mode and time of a clock, as plain data. `now` in milliseconds since the epoch. */
 export interface ClockSnapshot {
   readonly mode: ClockMode
   readonly now: number

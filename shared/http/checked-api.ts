@@ -40,7 +40,7 @@ export interface CheckedApiOptions {
   /** Name of the API, e.g. `control`. */
   name: string
   operations: readonly Operation[]
-  /** Where a caller finds the routes that exist. */
+  /** The remedy for an unknown route: where the routes are listed. */
   hint: string
   log: Log
 }

@@ -46,7 +46,7 @@ export function checkedOperation<
     refusals: [...(method === 'GET' ? [400] : [400, 413]), ...refusals],
     run: (request, response) =>
       run({
-        // Where a schema is left out, its type parameter is the default, and that is the schema it is read by.
+        // Without a schema the type parameter has its default, which matches the empty schema.
         query: queryOf(request, query) as z.output<Query>,
         body: (method === 'GET' ? {} : bodyOf(request, body ?? nothing, bodyCode)) as z.output<Body>,
         request,

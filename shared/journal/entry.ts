@@ -14,7 +14,7 @@ export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 /** Bodies of more bytes are kept outside of V8's heap. For smaller ones a string is cheaper. */
 const LARGE_BYTES = 64 * 1024
 
-/** What the journal notes about the protocol of a request. */
+/** The protocol fields of an entry. */
 export interface ProtocolNotes {
   /** The MCP revision that it names, or that its session has agreed on; null if there is none. */
   readonly protocol: string | null
@@ -26,15 +26,15 @@ export interface ProtocolNotes {
 
 const NO_NOTES: ProtocolNotes = { protocol: null, client: null, mismatch: [] }
 
-/** What is known when a request arrives. */
+/** The fields of an entry that are known when its request arrives. */
 export interface Arrival {
   server: string
   transport: TransportKind
   /** The MCP session, if there is one. */
   session: string | null
-  /** Who calls, by the server's own notion: a handle, an account. */
+  /** The caller in the server's own terms: a handle or an account. */
   caller: string
-  /** The JSON-RPC method; `GET /mcp` and the like for a request that carries no message; null if there is none to name. */
+  /** The JSON-RPC method. `GET /mcp` and the like for a request without a message. Null if there is no name. */
   method: string | null
   tool: string | null
   /** Of a `tools/call`, as they were parsed. They are kept until the request has ended, and read from `raw` from then on. */
@@ -50,7 +50,7 @@ export interface Arrival {
   notes?: ProtocolNotes
 }
 
-/** Where and when an entry was opened. */
+/** The position and the time of an entry. */
 interface EntryOrigin {
   /** 1 for the first request of the instance. */
   readonly seq: number
@@ -282,8 +282,8 @@ function hashOrNull(value: unknown): string | null {
 }
 
 /**
- * `sha256:` and the hex digest of `value` as compact JSON with sorted keys: equal to the one in a gateway's own log
- * (facts: Intercept's `args_hash`), so that the two logs can be joined.
+ * Returns `sha256:` and the hex digest of `value` as compact JSON with sorted keys. A gateway's own log has the same
+ * digest (facts: Intercept's `args_hash`), so that the two logs can be joined.
  */
 export function argsHash(value: unknown): string {
   return `sha256:${createHash('sha256')

@@ -72,12 +72,12 @@ export class Journal {
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<Watcher>()
   readonly #answers = new KeptAnswers()
-  /** Stands in for every entry while the journal is off, and for those that the ring has let go. */
+  /** Replaces every entry while the journal is off, and entries that the ring has dropped. */
   readonly #unkept: JournalEntry
-  /** Keeps it for others as well; undefined: there are none. */
+  /** Shares the journal with other instances. Undefined: it is not shared. */
   #share: JournalShare | undefined
   #kept: JournalEntry[] = []
-  /** Where the ring begins in `#kept`: moving this is cheap, shifting an array for every request is not. */
+  /** Index of the ring's first entry in `#kept`. Moving it is cheap. Shifting an array for every request is not. */
   #first = 0
   #bytes = 0
   #seq = 0
@@ -212,15 +212,15 @@ export class Journal {
   }
 
   /**
-   * Forgets everything so far; `seq` goes on. What is still under way is forgotten with it, and waiting begins anew.
+   * Drops all entries, including open ones. `seq` continues, and waiters start again.
    *
-   * @returns once other instances that share it have forgotten it as well; here it is at once
+   * @returns resolves when the instances that share the journal have dropped them too. Here it is done at once.
    * @throws Refusal `store_unavailable`
    */
   clear(): Promise<void> {
     this.#forget()
     const elsewhere = this.#share?.cleared() ?? Promise.resolve()
-    // Whoever does not wait for the others does not care whether they can be told.
+    // A caller that does not await the result does not need the error.
     elsewhere.catch(() => undefined)
     return elsewhere
   }
@@ -257,11 +257,12 @@ export class Journal {
   }
 
   /**
-   * The entries that have been opened or have ended since, in that order, each once and as it is now.
+   * Returns the entries that were opened or have ended since, in the order of their last change, each once in its
+   * current state.
    *
    * @param change see {@link JournalEntry.changed}
-   * @param limit how many at most; fewer come if their bodies are large
-   * @returns `complete`: whether none of them has been let go
+   * @param limit largest number of entries. Fewer are returned if their bodies are large.
+   * @returns `complete` is false if the journal has dropped some of them
    */
   changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
     const changed = this.#held().filter(entry => entry.changed > change)

@@ -4,10 +4,10 @@ import type { JournalEntry, Outcome } from './entry.js'
 /** Upper bounds of the durations that are told apart, in milliseconds; the last is without one. */
 export const DURATION_BOUNDS_MS = [0.25, 1, 2.5, 10, 50, 250, 1000, 10_000, 60_000] as const
 
-/** What stands for every tool that a caller made up: nobody may fill the memory with names. */
+/** Name of all unknown tools together, so that invented names cannot fill the memory. */
 const MADE_UP = 'other'
 
-/** What has been counted of one tool of one server; the tool is null for requests that call none. */
+/** The counts of one tool of one server. The tool is null for requests without a tool. */
 export interface Counts {
   readonly server: string
   readonly tool: string | null

@@ -10,9 +10,9 @@ const MAX_BYTES = 64 * 1024 * 1024
 /** How many offending entries a refusal lists. */
 const LISTED = 20
 
-/** What is told of the journal's entries. */
+/** Receives the changes of the journal. */
 export interface Watcher {
-  /** An entry was opened, or ended. */
+  /** An entry was opened or has ended. */
   entry(entry: JournalEntry): void
   /** The journal was cleared: what it held counts no more. */
   cleared?(): void
@@ -27,16 +27,16 @@ export interface WaiterOptions {
   signal: AbortSignal | undefined
   /** The machine's time: the instance's may stand still. */
   machine: Clock
-  /** What the journal holds, for the past and for the nearest miss. */
+  /** Returns the entries of the journal, for past matches and for the nearest miss. */
   held(): readonly JournalEntry[]
-  /** Adds the waiter to those that are told; returns what takes it out again. */
+  /** Adds a watcher. Returns a function that removes it. */
   watch(watcher: Watcher): () => void
 }
 
 /**
- * Somebody who waits for entries, those that are there and those to come.
+ * Waits for matching entries, both existing and new ones.
  *
- * It keeps the entries themselves, so that one which is opened and then ends counts once.
+ * It keeps the entries themselves, so that an entry counts once although it is opened and then ends.
  */
 export class Waiter implements Watcher {
   readonly #options: WaiterOptions

@@ -2,10 +2,7 @@ import { z } from 'zod'
 import { strict } from '../util/check.js'
 import { instant } from './instant.js'
 
-/**
- * `pending` until decided; an approval that let its call through is `used`, one that nobody waits for any
- * more `withdrawn`.
- */
+/** `pending` until it is decided. `used` after it has allowed its call. `withdrawn` when its call no longer waits. */
 const approvalState = z.enum(['pending', 'approved', 'refused', 'used', 'withdrawn'])
 
 export type ApprovalState = z.infer<typeof approvalState>

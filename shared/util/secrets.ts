@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 const SECRET_HEADERS = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'] as const
 
-/** What a secret looks like in what passes by. In text within JSON, quotes are escaped. */
+/** Patterns of secrets in text. Quotes are escaped in text inside of JSON. */
 const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a database URL with its password', /(?<=postgres(?:ql)?:\/\/[^\s:/@"\\]+:)[^\s@"\\]+(?=@)/g],
   ['a JSON web token', /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g],

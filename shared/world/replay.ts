@@ -7,9 +7,9 @@ import { badWorld } from './world.js'
 export interface Happening {
   /** How long before, in milliseconds. */
   readonly agoMs: number
-  /** Where the world says so, e.g. `world.rooms[0].messages[2]`. */
+  /** Path of the event in the world, such as `world.rooms[0].messages[2]`. */
   readonly where: string
-  /** Does it, as if it were then. */
+  /** Carries out the event. The clock shows its instant. */
   happen(): Promise<void>
 }
 
@@ -23,7 +23,7 @@ export function storyClock(now: number, agoMs: number): Clock {
   return new Clock({ mode: 'manual', start: now - agoMs })
 }
 
-/** What a world says of how long ago something was, in milliseconds. */
+/** Returns an age in a world, in milliseconds. */
 export function agoMsOf(ago: string | undefined): number {
   return ago === undefined ? 0 : (durationMs(ago) ?? 0)
 }
@@ -34,10 +34,10 @@ export function firstOf(happenings: readonly Happening[]): number {
 }
 
 /**
- * Has everything happen in the order of its time, and what is of one time in the order of the list; the clock then shows
- * the start. So a world comes about by the rules of the service, and holds nothing that could not have come about.
+ * Replays events in the order of their time. Events of the same time keep their order in the list. The clock then
+ * shows the start. So the rules of the service create a world's state, and an impossible state is refused.
  *
- * @throws Refusal `bad_world` for what a rule forbids
+ * @throws Refusal `bad_world` if a rule of the service refuses an event
  */
 export async function liveThrough(
   clock: Clock,
