@@ -82,7 +82,7 @@ function judged(more: Partial<CallRecord>, off: CallCheck[] = []): string | null
   return judgeCall(record(more), CONTEXT, new Set(off))
 }
 
-/** What a gateway did, the check that finds it, and the words. */
+/** The behaviour of a gateway, the check that reports it, and the words. */
 const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, why: string][] = [
   [
     'keeps an allowed call back',

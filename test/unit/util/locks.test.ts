@@ -17,7 +17,7 @@ function piece(log: string[], name: string) {
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
-it('lets work through side by side, and whoever wants to be alone waits for it; later work waits for them', async () => {
+it('runs shared work side by side, an exclusive caller waits for it, and later work waits for that caller', async () => {
   const [gate, log]: [Gate, string[]] = [new Gate(), []]
   const [one, two, alone, late] = ['one', 'two', 'alone', 'late'].map(name => piece(log, name))
   if (!one || !two || !alone || !late) throw new Error('there are four')
