@@ -4,7 +4,7 @@ import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
-import { address, untilTold } from './serve.js'
+import { address, shutdownSignal } from './serve.js'
 
 /** Options that have no effect without a gateway. */
 const OF_GATEWAYS = ['approval-hold', 'upstream-header'] as const
@@ -31,13 +31,13 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
     controlPort: given['control-port'],
   }
   const understudy = await createUnderstudy(options)
-  const told = untilTold()
+  const shutdown = shutdownSignal()
   await answersToItself(understudy.control.url)
   const accounts = await understudy.instanode.accounts()
   const print = given.json ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
   printed()
-  await told
+  await shutdown
   await understudy.close()
 }
 

@@ -68,7 +68,7 @@ export class ChangeFeed<Entry extends Changed> {
   run(stream: SseStream, response: ServerResponse): void {
     this.#stream = stream
     const leave = this.#source.watch({
-      entry: entry => this.#told(entry),
+      entry: entry => this.#onEntry(entry),
       cleared: () => this.#cleared(),
       stopped: () => stream.end(),
     })
@@ -76,7 +76,7 @@ export class ChangeFeed<Entry extends Changed> {
     this.#catchUp()
   }
 
-  #told(entry: Entry): void {
+  #onEntry(entry: Entry): void {
     if (!this.#behind) this.#send(entry)
   }
 

@@ -8,13 +8,13 @@ import { storeGauges } from './readiness.js'
 const PREFIX = 'understudy_'
 
 /** How the instance is doing, in the text format of Prometheus. */
-export async function exposed({
+export async function renderMetrics({
   instance,
   instanode,
   safebot,
   gateways,
 }: Controlled<unknown>): Promise<string> {
-  const figures = new Exposition()
+  const figures = new MetricsText()
   addCalls(figures, instance)
   for (const { server, outcome, count } of gateways.record.counts) {
     figures.add({
@@ -62,7 +62,7 @@ async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Prom
   }
 }
 
-function addCalls(figures: Exposition, { tally }: Instance): void {
+function addCalls(figures: MetricsText, { tally }: Instance): void {
   for (const { server, tool, outcomes } of tally.all()) {
     for (const [outcome, count] of Object.entries(outcomes)) {
       figures.add({
@@ -77,7 +77,7 @@ function addCalls(figures: Exposition, { tally }: Instance): void {
   for (const counts of tally.all()) addDurations(figures, counts)
 }
 
-function addDurations(figures: Exposition, { server, tool, durations, totalMs }: Counts): void {
+function addDurations(figures: MetricsText, { server, tool, durations, totalMs }: Counts): void {
   const labels = { server, tool: tool ?? '' }
   const metric = {
     name: 'call_duration_seconds',
@@ -136,7 +136,7 @@ interface Sample extends Gauge {
 /**
  * Writes figures in the text format of Prometheus, version 0.0.4: the lines of a metric together, under one heading.
  */
-class Exposition {
+class MetricsText {
   readonly #lines = new Map<string, string[]>()
 
   add({ name, kind, about, labels, value, suffix = '' }: Sample): void {

@@ -34,7 +34,7 @@ const ENDINGS = {
 const policyDecision = z.object({ outcome: z.string(), rule: z.string() })
 
 /** A scripted agent. Each call is checked: by its result, and by the journal of the servers. */
-export class Agent<C extends ToolClient> {
+export class DemoAgent<C extends ToolClient> {
   /**
    * @param journal of the servers behind the gateway
    * @param upstream gets a line for each call: whether the call reached a server

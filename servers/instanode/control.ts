@@ -9,7 +9,7 @@ import { type Contract, contractOf } from './contract.js'
 import type { DatabaseProvider } from './databases/provider.js'
 import type { LocalService } from './domain/local-service.js'
 import { type Account, type Delivery, databaseName, isLive, type Resource } from './domain/model.js'
-import { limitsOf } from './limits.js'
+import { tierLimits } from './limits.js'
 import type { Caller } from './service.js'
 import type { InstanodeView } from './view.js'
 
@@ -125,7 +125,7 @@ async function resourceState(
 }
 
 function limitsState({ type, tier }: Resource, contract: Contract): ResourceState['limits'] {
-  const { storageMb, connections, requestsStored } = limitsOf(tier, contract)
+  const { storageMb, connections, requestsStored } = tierLimits(tier, contract)
   return type === 'postgres' ? { storageMb, connections } : { requestsStored }
 }
 

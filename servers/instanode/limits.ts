@@ -32,17 +32,17 @@ export const LIFETIME = { ms: 24 * 60 * 60_000, text: '24h' } as const
 /** Anonymous provisions of both types together, per subnet and UTC day. */
 export const DAILY_CAP = 5
 
-export function limitsOf(tier: Tier, contract: Contract): TierLimits {
+export function tierLimits(tier: Tier, contract: Contract): TierLimits {
   return LIMITS[contract.raisesPaidLimits ? tier : 'anonymous']
 }
 
 /** Returns the limits that the database enforces. Under the observed contract the reaper checks its size. */
 export function databaseLimits(tier: Tier, contract: Contract): DatabaseLimits {
-  const { connections } = limitsOf(tier, contract)
+  const { connections } = tierLimits(tier, contract)
   return { storageBytes: contract.locksOverQuota ? null : storageBytesOf(tier, contract), connections }
 }
 
 /** Returns the storage limit of a database, in bytes. */
 export function storageBytesOf(tier: Tier, contract: Contract): number {
-  return limitsOf(tier, contract).storageMb * 1024 * 1024
+  return tierLimits(tier, contract).storageMb * 1024 * 1024
 }

@@ -63,7 +63,7 @@ export class InstanodeState implements StatefulPart {
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#options.local.gate.alone(work)
+    return this.#options.local.lock.exclusive(work)
   }
 
   async keep(): Promise<Kept> {

@@ -4,14 +4,7 @@ import { MemoryRecords } from '../../shared/records/memory-records.js'
 import type { PartitionDump } from '../../shared/records/partition.js'
 import { defined } from '../../shared/util/defined.js'
 import { silentLog } from '../../shared/util/log.js'
-import {
-  agoMsOf,
-  existing,
-  firstOf,
-  type Happening,
-  liveThrough,
-  storyClock,
-} from '../../shared/world/replay.js'
+import { agoMsOf, existing, firstOf, replay, type SeedEvent, seedClock } from '../../shared/world/replay.js'
 import {
   badWorld,
   type World,
@@ -61,11 +54,11 @@ export interface Beginning {
  * @throws Refusal `bad_world`
  */
 export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
-  return new Past(world, now, options).live()
+  return new SeedRun(world, now, options).live()
 }
 
 /** One replay of a world's events. */
-class Past {
+class SeedRun {
   readonly #world: World
   readonly #now: number
   readonly #options: BeginOptions
@@ -84,8 +77,8 @@ class Past {
   async live(): Promise<Beginning> {
     const { machine, ids, contract, receiveUrl } = this.#options
     const later: { local?: LocalService } = {}
-    const happenings = this.#happenings(() => existing(later.local))
-    const clock = storyClock(this.#now, firstOf(happenings))
+    const happenings = this.#seedEvents(() => existing(later.local))
+    const clock = seedClock(this.#now, firstOf(happenings))
     const local = new LocalService({
       store: new InstanodeStore(new MemoryRecords()),
       databases: this.#databases,
@@ -100,7 +93,7 @@ class Past {
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
       await local.accounts.save(this.#account(account, `world.accounts[${at}]`))
     }
-    await liveThrough(clock, this.#now, happenings)
+    await replay(clock, this.#now, happenings)
     await local.reaper.stop()
     clock.close()
     await local.store.setBegun()
@@ -124,7 +117,7 @@ class Past {
     return account
   }
 
-  #happenings(local: () => LocalService): Happening[] {
+  #seedEvents(local: () => LocalService): SeedEvent[] {
     const { databases = [], receivers = [], provisions = [] } = this.#world
     return [
       ...databases.map((database, at) => this.#database(local, database, `world.databases[${at}]`)),
@@ -132,38 +125,38 @@ class Past {
       ...provisions.map(({ from, count }, at) => ({
         agoMs: 0,
         where: `world.provisions[${at}]`,
-        happen: async () => {
+        run: async () => {
           for (let spent = 0; spent < count; spent++) await local().provisioning.spend(from)
         },
       })),
     ]
   }
 
-  #database(local: () => LocalService, database: WorldDatabase, where: string): Happening {
+  #database(local: () => LocalService, database: WorldDatabase, where: string): SeedEvent {
     const happen = async () => {
       const token = await this.#provision(local(), 'postgres', database, where)
       if (database.sql === undefined) return
       const sql = typeof database.sql === 'string' ? [database.sql] : database.sql
       this.#sql.push({ database: databaseName(token), sql, where: `${where}.sql` })
     }
-    return { agoMs: this.#madeAgo(database, where), where, happen }
+    return { agoMs: this.#madeAgo(database, where), where, run: happen }
   }
 
-  #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): Happening[] {
+  #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): SeedEvent[] {
     let token = ''
-    const made: Happening = {
+    const made: SeedEvent = {
       agoMs: this.#madeAgo(receiver, where),
       where,
-      happen: async () => {
+      run: async () => {
         token = await this.#provision(local(), 'webhook', receiver, where)
       },
     }
-    const deliveries = (receiver.deliveries ?? []).map((delivery, at): Happening => {
+    const deliveries = (receiver.deliveries ?? []).map((delivery, at): SeedEvent => {
       const here = `${where}.deliveries[${at}]`
       const happen = () => deliver(local().receivers, token, delivery, here)
       const agoMs = agoMsOf(delivery.ago)
       if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'that is before the receiver was made')
-      return { agoMs, where: here, happen }
+      return { agoMs, where: here, run: happen }
     })
     return [made, ...deliveries]
   }

@@ -195,9 +195,9 @@ interface AgentMemory {
 export class Agent {
   readonly #rooms = new Map<string, Appearance>()
   readonly #label: string | undefined
-  readonly #takeUp: (() => Promise<string>) | undefined
+  readonly #loadIdentity: (() => Promise<string>) | undefined
   #handle: string
-  #takingUp: Promise<string> | undefined
+  #loading: Promise<string> | undefined
   #activeUrl: string | undefined
 
   /**
@@ -210,11 +210,11 @@ export class Agent {
     handle: string,
     readonly lasting: boolean,
     label?: string,
-    takeUp?: () => Promise<string>,
+    loadIdentity?: () => Promise<string>,
   ) {
     this.#handle = handle
     this.#label = cleanLabel(label)
-    this.#takeUp = takeUp
+    this.#loadIdentity = loadIdentity
   }
 
   get handle(): string {
@@ -230,13 +230,13 @@ export class Agent {
    *
    * @throws the error of loading. The next call tries again.
    */
-  async beSomebody(): Promise<void> {
-    if (this.#takeUp === undefined) return
-    this.#takingUp ??= this.#takeUp()
+  async ensureIdentity(): Promise<void> {
+    if (this.#loadIdentity === undefined) return
+    this.#loading ??= this.#loadIdentity()
     try {
-      this.#handle = await this.#takingUp
+      this.#handle = await this.#loading
     } catch (error) {
-      this.#takingUp = undefined
+      this.#loading = undefined
       throw error
     }
   }

@@ -114,8 +114,8 @@ export class Safebot {
   ): { flush(): Promise<void> } {
     const { host, agents, remote } = this.#parts
     const wanted = this.#handleOrOwn(handle)
-    const takeUp = async (from: string) => (await remote.services()).takeUp(from, wanted)
-    const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => takeUp(folder))
+    const load = async (from: string) => (await remote.services()).loadIdentity(from, wanted)
+    const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => load(folder))
     agents.admit('stdio', agent)
     return new StdioConversation({ host, caller: agent, input, output, onEnd })
   }

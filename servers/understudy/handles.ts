@@ -12,7 +12,7 @@ import { safebotView } from '../safebot/view.js'
 import { Gateways, type GatewaysOptions, type Upstreams } from './gateways.js'
 import { createInstance, type InstanceOptions } from './instance.js'
 import { readWorld } from './read-world.js'
-import { type Snapshot, State } from './state.js'
+import { InstanceState, type Snapshot } from './state.js'
 
 /** Options of an instance with any servers. */
 export interface CommonOptions extends InstanceOptions {
@@ -41,11 +41,11 @@ export interface Handles {
   readonly gateways: Gateways
   /** The same over HTTP. */
   readonly control: { readonly url: string }
-  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  /** Back to where a world begins; default: the one this was started with. See {@link InstanceState.reset}. */
   reset(to?: { world?: string | World }): Promise<void>
-  /** All there is now, to come back to. See {@link State.snapshot}. */
+  /** All there is now, to come back to. See {@link InstanceState.snapshot}. */
   snapshot(): Promise<Snapshot>
-  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  /** Back to what there was, the journal excepted. See {@link InstanceState.restore}. */
   restore(snapshot: Snapshot): Promise<void>
   /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
   discard(snapshot: Snapshot): Promise<void>
@@ -108,7 +108,7 @@ export async function withHandles<Running>(
     const gateways = await begin(
       Gateways.open(instance, options.gateways ?? {}, upstreams, port => listenOptions(options, port)),
     )
-    const state = new State(instance, parts, world)
+    const state = new InstanceState(instance, parts, world)
     // The first to go: a reset under way ends before what it resets.
     started.push(state)
     const handles = {

@@ -11,7 +11,7 @@ import { readWorld } from './read-world.js'
 const CONTENTS = new WeakMap<Snapshot, Contents>()
 
 /** Resets, snapshots and restores an instance: its servers, its clock and its faults. One operation runs at a time. */
-export class State {
+export class InstanceState {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
   readonly #world: World

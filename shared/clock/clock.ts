@@ -1,7 +1,7 @@
 import { Refusal } from '../errors.js'
 import { type ClockChange, readChange } from './change.js'
-import type { ClockDriver, ClockHands, Movement, Standing, Target } from './driver.js'
-import { type Due, DueQueue } from './due-queue.js'
+import type { ClockControls, ClockDriver, ClockPosition, ClockTarget, ClockUpdate } from './driver.js'
+import { DueQueue, type QueuedWakeup } from './due-queue.js'
 import { type ClockMode, type ClockSnapshot, LATEST_INSTANT } from './spec.js'
 
 export type { ClockMode } from './spec.js'
@@ -191,7 +191,7 @@ export class Clock {
   }
 
   /** Has a driver decide from now on where it goes. To be called before anybody has moved it. */
-  drive(by: (hands: ClockHands) => ClockDriver): void {
+  drive(by: (hands: ClockControls) => ClockDriver): void {
     this.#driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
   }
 
@@ -202,7 +202,7 @@ export class Clock {
     while (this.#queue.take(Number.POSITIVE_INFINITY) !== undefined);
   }
 
-  #move(movement: Movement): Promise<number> {
+  #move(movement: ClockUpdate): Promise<number> {
     if (this.#driver !== undefined) return this.#driver.move(movement)
     return this.#inTurn(() => {
       const { mode, now, walk } = movement(this.snapshot())
@@ -210,7 +210,7 @@ export class Clock {
     })
   }
 
-  async #follow(to: Standing, walk: boolean): Promise<void> {
+  async #follow(to: ClockPosition, walk: boolean): Promise<void> {
     const there = () => (to.mode === 'manual' ? to.now : Math.floor(machineNow() + to.ahead))
     // A clock that is slightly ahead of the target stays where it is until the target has passed it.
     if (walk) await this.#walkTo(Math.max(there(), this.now()), to.mode)
@@ -254,7 +254,7 @@ export class Clock {
     return now
   }
 
-  #run(due: Due): void {
+  #run(due: QueuedWakeup): void {
     try {
       const work = due.run()
       if (work instanceof Promise) this.track(work.catch(this.#onError))
@@ -272,7 +272,7 @@ export class Clock {
     }
   }
 
-  #cancel(due: Due): void {
+  #cancel(due: QueuedWakeup): void {
     const wasNext = this.#queue.peek() === due
     this.#queue.remove(due)
     if (wasNext) this.#arm()
@@ -307,7 +307,7 @@ function closed(): Refusal {
 }
 
 /** @throws Refusal `bad_advance` */
-function withinReach(target: Target): Target {
+function withinReach(target: ClockTarget): ClockTarget {
   if (target.now <= LATEST_INSTANT) return target
   throw new Refusal(
     'bad_advance',

@@ -1,7 +1,7 @@
 import type { ClockSnapshot } from './spec.js'
 
 /** The target of a change. */
-export interface Target extends ClockSnapshot {
+export interface ClockTarget extends ClockSnapshot {
   /** Whether wake-ups on the way are run. If not, the clock jumps. */
   readonly walk: boolean
 }
@@ -12,25 +12,25 @@ export interface Target extends ClockSnapshot {
  * @param present of a real clock it may be between two milliseconds
  * @throws Refusal if it cannot; it stays where it is then
  */
-export type Movement = (present: ClockSnapshot) => Target
+export type ClockUpdate = (present: ClockSnapshot) => ClockTarget
 
 /** The state of a clock after a change: a fixed instant, or an offset from the machine. */
-export type Standing =
+export type ClockPosition =
   | { readonly mode: 'manual'; readonly now: number }
   | { readonly mode: 'real' /** Milliseconds ahead of the machine. */; readonly ahead: number }
 
 /** The functions of a clock that its driver calls. */
-export interface ClockHands {
+export interface ClockControls {
   /** Runs `move` when no other change is in progress. @throws Refusal `clock_closed` */
   inTurn<T>(move: () => T | Promise<T>): Promise<T>
   /** Goes there, and stands there or goes on from there. Only for who is in turn. */
-  go(to: Standing, walk: boolean): Promise<void>
+  go(to: ClockPosition, walk: boolean): Promise<void>
 }
 
 /** Strategy for a clock that replicas share. `Clock` delegates every change to it. */
 export interface ClockDriver {
   /** See {@link Clock.advance}, {@link Clock.set} and {@link Clock.restore}. */
-  move(movement: Movement): Promise<number>
+  move(movement: ClockUpdate): Promise<number>
   /** See {@link Clock.betweenSteps}. */
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T>
   /** See {@link Clock.beginning}. */

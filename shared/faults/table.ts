@@ -11,7 +11,7 @@ export type FaultStatus = Fault & { hits: number }
 export type FaultSnapshot = readonly { fault: Fault; seen: number; hits: number }[]
 
 /** The faults to apply to one call. */
-export interface Due {
+export interface ActiveFault {
   /** Milliseconds of the instance's clock, before everything else. */
   delayMs: number
   act: FaultAction | undefined
@@ -92,7 +92,7 @@ export class FaultTable {
    *
    * @param tool the genuine name. Undefined for a request without a tool.
    */
-  due(server: string, tool: string | undefined, method = 'tools/call'): Due | undefined {
+  due(server: string, tool: string | undefined, method = 'tools/call'): ActiveFault | undefined {
     return this.#due(
       this.#rows.filter(({ fault }) => {
         if (fault.server !== server) return false
@@ -117,7 +117,7 @@ export class FaultTable {
     return this.#due(rows)?.act
   }
 
-  #due(rows: readonly Row[]): Due | undefined {
+  #due(rows: readonly Row[]): ActiveFault | undefined {
     let delayMs: number | undefined
     let act: FaultAction | undefined
     for (const row of rows) {

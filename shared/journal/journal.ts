@@ -4,11 +4,11 @@ import { checked } from '../util/check.js'
 import type { JsonLinesFile } from '../util/json-lines-file.js'
 import { type Arrival, JournalEntry, type Outcome } from './entry.js'
 import { KeptAnswers } from './kept-answers.js'
-import type { JournalHands, JournalShare } from './share.js'
+import type { JournalShare, JournalSink } from './share.js'
 import type { Tally } from './tally.js'
 import { inWords, unexpected, Waiter, type Watcher } from './waiter.js'
 import {
-  type Expected,
+  type ExpectedFields,
   expectedOf,
   type JournalFilter,
   type KnownNames,
@@ -150,7 +150,7 @@ export class Journal {
    * @throws Refusal `bad_where` for a field or an outcome that does not exist; `unknown_server`, `unknown_tool` or
    *   `unknown_method` for a name that no entry can have
    */
-  expected(where: JournalFilter): Expected {
+  expected(where: JournalFilter): ExpectedFields {
     const read = readWhere(where)
     if (this.#known !== undefined) {
       requireKnownNames(read, this.#known, part => {
@@ -231,7 +231,7 @@ export class Journal {
   }
 
   /** Has it shared with other instances from now on. */
-  shareBy(by: (hands: JournalHands) => JournalShare): void {
+  shareBy(by: (hands: JournalSink) => JournalShare): void {
     if (!this.#options.enabled) return
     this.#share = by({
       adopt: json => this.#keep(JournalEntry.from(json, ++this.#seq)),

@@ -15,7 +15,7 @@ export interface JournalShare {
 }
 
 /** The functions of a journal that its share calls. */
-export interface JournalHands {
+export interface JournalSink {
   /** Adds an ended entry of another instance. */
   adopt(entry: EntryJson): void
   /** Entries of another instance are gone: nothing can be proved that they might disprove. */

@@ -2,7 +2,7 @@ import type { Clock, Wakeup } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import { shown } from '../util/shown.js'
 import type { JournalEntry } from './entry.js'
-import { differences, type Expected, fieldOf, matches } from './where.js'
+import { differences, type ExpectedFields, fieldOf, matches } from './where.js'
 
 /** Bytes of request bodies that a waiter keeps: the journal may have let go of its entries meanwhile. */
 const MAX_BYTES = 64 * 1024 * 1024
@@ -21,7 +21,7 @@ export interface Watcher {
 }
 
 export interface WaiterOptions {
-  expected: Expected
+  expected: ExpectedFields
   count: number
   timeoutMs: number
   signal: AbortSignal | undefined
@@ -124,7 +124,7 @@ export class Waiter implements Watcher {
 }
 
 /** `tool "ack_task", outcome "ok"`, or `anything`. */
-export function inWords(expected: Expected): string {
+export function inWords(expected: ExpectedFields): string {
   return expected.length === 0
     ? 'anything'
     : expected.map(([field, value]) => `${field} ${shown(value)}`).join(', ')
@@ -139,7 +139,7 @@ function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
  * The entry that comes closest to what was waited for without being it, and where it differs: as a rule that shows
  * which of the two is misspelt.
  */
-function nearestMiss(entries: readonly JournalEntry[], expected: Expected): string {
+function nearestMiss(entries: readonly JournalEntry[], expected: ExpectedFields): string {
   let nearest: { entry: JournalEntry; missed: string[] } | undefined
   for (const entry of entries) {
     if (matches(entry, expected)) continue
@@ -151,7 +151,7 @@ function nearestMiss(entries: readonly JournalEntry[], expected: Expected): stri
   return entries.length === 0 ? 'nothing arrived at all' : 'nothing else arrived'
 }
 
-function missesOf(entry: JournalEntry, expected: Expected): string[] {
+function missesOf(entry: JournalEntry, expected: ExpectedFields): string[] {
   return expected.flatMap(([field, value]) =>
     [...differences(fieldOf(entry, field), value, field)].map(({ path, actual, expected }) =>
       path === 'outcome' && actual === undefined

@@ -88,14 +88,14 @@ export function readWhere(where: JournalFilter): JournalFilter {
 }
 
 /** The fields and values of a filter, each with its path. */
-export type Expected = readonly (readonly [field: EntryField, value: unknown])[]
+export type ExpectedFields = readonly (readonly [field: EntryField, value: unknown])[]
 
-export function expectedOf({ unknown: _, ...where }: JournalFilter): Expected {
+export function expectedOf({ unknown: _, ...where }: JournalFilter): ExpectedFields {
   // The schema has let no other fields pass.
   return Object.entries(where) as [EntryField, unknown][]
 }
 
-export function matches(entry: JournalEntry, expected: Expected): boolean {
+export function matches(entry: JournalEntry, expected: ExpectedFields): boolean {
   for (const [field, value] of expected) {
     if (field === 'arguments' ? !contains(fieldOf(entry, field), value) : entry[field] !== value) return false
   }

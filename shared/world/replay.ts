@@ -4,13 +4,13 @@ import { durationMs } from './duration.js'
 import { badWorld } from './world.js'
 
 /** Something that has happened before the start. */
-export interface Happening {
+export interface SeedEvent {
   /** How long before, in milliseconds. */
   readonly agoMs: number
   /** Path of the event in the world, such as `world.rooms[0].messages[2]`. */
   readonly where: string
   /** Carries out the event. The clock shows its instant. */
-  happen(): Promise<void>
+  run(): Promise<void>
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Happening {
  * @param now the instant of the start
  * @param agoMs how long before it the first thing happened
  */
-export function storyClock(now: number, agoMs: number): Clock {
+export function seedClock(now: number, agoMs: number): Clock {
   return new Clock({ mode: 'manual', start: now - agoMs })
 }
 
@@ -29,7 +29,7 @@ export function agoMsOf(ago: string | undefined): number {
 }
 
 /** How long ago the first of them was. */
-export function firstOf(happenings: readonly Happening[]): number {
+export function firstOf(happenings: readonly SeedEvent[]): number {
   return happenings.reduce((most, { agoMs }) => Math.max(most, agoMs), 0)
 }
 
@@ -39,13 +39,9 @@ export function firstOf(happenings: readonly Happening[]): number {
  *
  * @throws Refusal `bad_world` if a rule of the service refuses an event
  */
-export async function liveThrough(
-  clock: Clock,
-  now: number,
-  happenings: readonly Happening[],
-): Promise<void> {
+export async function replay(clock: Clock, now: number, happenings: readonly SeedEvent[]): Promise<void> {
   const inOrder = happenings.toSorted((one, other) => other.agoMs - one.agoMs)
-  for (const { agoMs, where, happen } of inOrder) {
+  for (const { agoMs, where, run: happen } of inOrder) {
     const ahead = now - agoMs - clock.now()
     if (ahead > 0) await clock.advance(ahead)
     try {

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
 import { defined } from '../../../shared/util/defined.js'
 import { errorAnswer } from '../schemas/health.js'
-import { type ServerEvent, serverEvents } from './events.js'
+import { type StreamEvent, serverEvents } from './events.js'
 
 export interface ControlRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -77,7 +77,7 @@ export class Exchange {
   async *events(
     path: string,
     { lastEventId, signal }: { lastEventId: string | undefined; signal: AbortSignal | undefined },
-  ): AsyncGenerator<ServerEvent> {
+  ): AsyncGenerator<StreamEvent> {
     const headers: Record<string, string> = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
     const { body } = await this.open({ method: 'GET', path, headers, signal })
     if (body !== null) yield* serverEvents(body)

@@ -80,7 +80,7 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
       summary: 'Figures for Prometheus',
       answer: 'text/plain',
       async run({ response }) {
-        const { exposed } = await import('../metrics.js')
+        const { renderMetrics: exposed } = await import('../metrics.js')
         const figures = await exposed(controlled)
         return sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', figures)
       },

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import { type Account, isLive, nextVisit, type Plan, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
@@ -161,7 +161,7 @@ interface PlansOptions {
   reaper: Reaper
   clock: Clock
   log: Log
-  gate: Gate
+  lock: RwLock
 }
 
 /** Changes the plan of an account and of its resources. */
@@ -181,7 +181,7 @@ export class Plans {
    * @throws ServiceRefusal 500 if a database could not be changed. The account and its resources are unchanged then.
    */
   change(accountId: string, plan: Plan): Promise<Account> {
-    return this.#options.gate.pass(() => this.#change(accountId, plan))
+    return this.#options.lock.shared(() => this.#change(accountId, plan))
   }
 
   async #change(accountId: string, plan: Plan): Promise<Account> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
-import { Gate } from '../../../shared/util/locks.js'
+import { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
@@ -49,21 +49,21 @@ export class LocalService implements InstanodeService {
   readonly readiness: Readiness
   readonly provisioning: Provisioning
   /** Every change holds the shared lock. A reset or a snapshot holds it exclusively. */
-  readonly gate = new Gate()
+  readonly lock = new RwLock()
   readonly #receiveUrl: LocalServiceOptions['receiveUrl']
 
   constructor(options: LocalServiceOptions) {
     const { store, databases, clock, machine, ids, contract, log, receiveUrl } = options
     const { secret = ids.stream('jwt').bytes(32), ticksFrom = clock.now() } = options
-    const { gate } = this
+    const { lock } = this
     this.store = store
     this.databases = databases
     this.#receiveUrl = receiveUrl
     this.accounts = new Accounts(store, clock, secret)
-    this.reaper = new Reaper({ store, databases, clock, contract, log, gate, ticksFrom })
+    this.reaper = new Reaper({ store, databases, clock, contract, log, lock, ticksFrom })
     const { accounts, reaper } = this
     const permanence = new Permanence({ databases, reaper, clock, contract, log })
-    const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, gate }
+    const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, lock }
     this.ownership = new Ownership(shared)
     this.provisioning = new Provisioning({
       ...shared,
@@ -71,33 +71,35 @@ export class LocalService implements InstanodeService {
       receiveUrl,
       urlOf: resource => this.urlOf(resource),
     })
-    this.receivers = new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, gate })
+    this.receivers = new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, lock })
     this.plans = new Plans(shared)
     this.readiness = new Readiness({ store, databases, machine, log })
   }
 
   createPostgres(caller: Caller, name: string, call?: Abortable): Promise<Provisioned<TierLimits>> {
-    return this.gate.pass(() => this.provisioning.create('postgres', caller, name, { signal: call?.signal }))
+    return this.lock.shared(() =>
+      this.provisioning.create('postgres', caller, name, { signal: call?.signal }),
+    )
   }
 
   createWebhook(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
-    return this.gate.pass(() => this.provisioning.create('webhook', caller, name))
+    return this.lock.shared(() => this.provisioning.create('webhook', caller, name))
   }
 
   list(caller: Caller): Promise<Resource[]> {
-    return this.gate.pass(() => this.ownership.list(caller))
+    return this.lock.shared(() => this.ownership.list(caller))
   }
 
   claim(caller: Caller, token: string): Promise<Resource> {
-    return this.gate.pass(() => this.ownership.claim(caller, token))
+    return this.lock.shared(() => this.ownership.claim(caller, token))
   }
 
   remove(caller: Caller, token: string): Promise<Removed> {
-    return this.gate.pass(() => this.ownership.remove(caller, token))
+    return this.lock.shared(() => this.ownership.remove(caller, token))
   }
 
   mintToken({ bearer }: Caller): Promise<AccountToken> {
-    return this.gate.pass(async () => {
+    return this.lock.shared(async () => {
       const account = await this.accounts.require(bearer)
       return { token: await this.accounts.mint(account), expiresInSeconds: TOKEN_LIFETIME_SECONDS }
     })

@@ -7,7 +7,7 @@ import { trimSpace } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
-import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf, type TierLimits } from '../limits.js'
+import { DAILY_CAP, databaseLimits, LIFETIME, type TierLimits, tierLimits } from '../limits.js'
 import type { Caller, Provisioned } from '../service.js'
 import type { Accounts } from './accounts.js'
 import {
@@ -80,7 +80,7 @@ export class Provisioning {
     { token, signal }: CreateOptions = {},
   ): Promise<Provisioned<TierLimits>> {
     const { ids, store } = this.#options
-    const name = readName(requested)
+    const name = readResourceName(requested)
     const [account, generation] = await Promise.all([this.#account(caller.bearer), store.generation()])
     const subnet = subnetOf(caller.address)
     if (account === undefined && !(await this.#underCap(subnet))) return this.#overCap(subnet, type)
@@ -131,7 +131,7 @@ export class Provisioning {
       name: null,
       tier: 'anonymous',
       url: this.#options.urlOf(newest),
-      limits: limitsOf('anonymous', contract),
+      limits: tierLimits('anonymous', contract),
       expiresIn: LIFETIME.text,
       expiresAt: null,
       note: existingNote(newest),
@@ -196,7 +196,7 @@ export class Provisioning {
       name: resource.name,
       tier: resource.tier,
       url: resource.url,
-      limits: limitsOf(resource.tier, this.#options.contract),
+      limits: tierLimits(resource.tier, this.#options.contract),
       expiresIn: resource.expiresAt === null ? null : LIFETIME.text,
       expiresAt: resource.expiresAt,
       note: creationNote(resource),
@@ -210,7 +210,7 @@ export class Provisioning {
  *
  * @throws ServiceRefusal 400 `name_required` for every invalid name
  */
-export function readName(text: string): string {
+export function readResourceName(text: string): string {
   const bytes = Buffer.from(trimSpace(text), 'utf8')
   if (bytes.length === 0) throw nameRefused('name is required: give 1 to 64 bytes of text')
   if (bytes.length > MAX_BYTES) {

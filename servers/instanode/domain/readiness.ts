@@ -19,7 +19,7 @@ export interface ReadinessOptions {
 }
 
 /** The parts that the service depends on, under the service's own names. */
-export interface Checks {
+export interface ReadinessChecks {
   customer_db: Check
   platform_db: Check
   redis: Check
@@ -39,13 +39,13 @@ export class Readiness {
   }
 
   /** Checks all parts at once. */
-  async check(): Promise<Checks> {
+  async check(): Promise<ReadinessChecks> {
     const { platform_db, customer_db, redis } = await this.reasons()
     return { customer_db: check(customer_db), platform_db: check(platform_db), redis: check(redis) }
   }
 
   /** Checks all parts at once. Gives `ok` or the reason for each. */
-  async reasons(): Promise<Record<keyof Checks, string>> {
+  async reasons(): Promise<Record<keyof ReadinessChecks, string>> {
     const { store, databases } = this.#options
     const [platform_db, customer_db, redis] = await Promise.all([
       this.#probe('the store', () => store.find(NOBODYS)),

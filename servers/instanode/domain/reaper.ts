@@ -1,5 +1,5 @@
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
@@ -20,7 +20,7 @@ export interface ReaperOptions {
   contract: Contract
   log: Log
   /** A round holds the shared lock, as any other work does. */
-  gate: Gate
+  lock: RwLock
   /** Start of the observed contract's ticks, in milliseconds since the epoch. */
   ticksFrom: number
 }
@@ -121,7 +121,7 @@ export class Reaper {
 
   #comeRound(): Promise<void> {
     this.#next = undefined
-    const round = this.#options.gate.pass(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
+    const round = this.#options.lock.shared(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
     this.#rounds.add(round)
     return round
   }

@@ -1,10 +1,10 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
-import { limitsOf } from '../limits.js'
+import { tierLimits } from '../limits.js'
 import { type Delivery, isLive, type Resource } from './model.js'
 import type { InstanodeStore } from './store.js'
 
@@ -14,7 +14,7 @@ export interface ReceiversOptions {
   ids: IdSource
   contract: Contract
   log: Log
-  gate: Gate
+  lock: RwLock
 }
 
 /** The state of a receiver: `unknown` if the token has none, `inactive` if it accepts no more deliveries. */
@@ -39,7 +39,7 @@ export class Receivers {
 
   /** Stores a delivery if the receiver accepts it. @returns its id, or undefined if it was not accepted */
   take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
-    return this.#options.gate.pass(() => this.#take(token, request))
+    return this.#options.lock.shared(() => this.#take(token, request))
   }
 
   async #take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
@@ -48,7 +48,7 @@ export class Receivers {
     const receivedAt = clock.now()
     if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
     const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
-    const keep = limitsOf(receiver.tier, contract).requestsStored
+    const keep = tierLimits(receiver.tier, contract).requestsStored
     try {
       if (!(await store.pushDelivery(token, delivery, keep))) return undefined
     } catch (error) {

@@ -12,7 +12,7 @@ const TEXT_TYPE = 'text/plain; charset=utf-8'
 const RETRY_AFTER = { 'Retry-After': '1' }
 
 /** Sends JSON in the form of nearly every route: keys in alphabetical order, a line feed at the end. */
-export function sendJson(
+export function sendGoJson(
   response: ServerResponse,
   status: number,
   body: unknown,
@@ -44,7 +44,7 @@ export function sendFailure(
   message: string,
   more: Record<string, string> = {},
 ): undefined {
-  sendJson(response, status, { error, message, ok: false, ...more })
+  sendGoJson(response, status, { error, message, ok: false, ...more })
 }
 
 /**
@@ -56,11 +56,11 @@ export function sendUnavailable(
   { code, sentence }: Refusal,
   body: Record<string, unknown> = { error: code, message: sentence, ok: false },
 ): undefined {
-  sendJson(response, 503, body, RETRY_AFTER)
+  sendGoJson(response, 503, body, RETRY_AFTER)
 }
 
 /** Sends a text, as the service does outside of its API. */
-export function sendText(
+export function sendPlainText(
   response: ServerResponse,
   status: number,
   text: string,

@@ -10,11 +10,11 @@ import type { LocalService } from '../domain/local-service.js'
 import type { Caller, InstanodeService } from '../service.js'
 
 /** The parts of the service that the routes use. */
-export interface RestKit {
+export interface RestContext {
   local: LocalService
   /** The service that callers reach: `local`, unless an attack puts another one in front of it. */
   service: InstanodeService
-  callers: Callers
+  callers: CallerResolver
   contract: Contract
   clock: Clock
   log: Log
@@ -23,7 +23,7 @@ export interface RestKit {
 const SESSION = /(?:^|;)\s*session=([^;\s]+)/
 
 /** Identifies the caller of an HTTP request: by the cookie of a browser's session, or by the bearer. */
-export class Callers {
+export class CallerResolver {
   readonly #accounts: Accounts
 
   constructor(accounts: Accounts) {

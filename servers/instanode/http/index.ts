@@ -9,8 +9,8 @@ import type { Instance } from '../../../shared/instance.js'
 import { siteUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT, type RequestLimit } from '../limits.js'
-import { sendEmpty, sendFailure, sendJson, sendText, sendUnavailable } from './answer.js'
-import { addressOf, Callers, type RestKit } from './context.js'
+import { sendEmpty, sendFailure, sendGoJson, sendPlainText, sendUnavailable } from './answer.js'
+import { addressOf, CallerResolver, type RestContext } from './context.js'
 import { receiveOperations } from './receive.js'
 import { accountOperations, provisionOperations, resourceOperations } from './resources.js'
 import * as schema from './schemas.js'
@@ -35,7 +35,7 @@ function setCorsHeaders({ headers: { origin } }: Request, response: Response): v
   }
 }
 
-export interface RestOptions extends Pick<RestKit, 'local' | 'service' | 'contract'> {
+export interface RestOptions extends Pick<RestContext, 'local' | 'service' | 'contract'> {
   instance: Instance
   /** Undefined: no limit. */
   requestLimit: RequestLimit | undefined
@@ -49,15 +49,15 @@ export interface RestOptions extends Pick<RestKit, 'local' | 'service' | 'contra
 export function createRest(options: RestOptions): HttpHandler {
   const { instance, local, service, contract, requestLimit, requests, url } = options
   const { name, stamp, journal, clock, log } = instance
-  const callers = new Callers(local.accounts)
-  const kit: RestKit = { local, service, callers, contract, clock, log }
+  const callers = new CallerResolver(local.accounts)
+  const context: RestContext = { local, service, callers, contract, clock, log }
   const requestIdOf = requestIds(clock)
   const operations: Operation[] = [
-    ...receiveOperations(kit),
-    ...provisionOperations(kit),
-    ...resourceOperations(kit),
-    ...accountOperations(kit),
-    ...aboutOperations(kit, url, () => operations),
+    ...receiveOperations(context),
+    ...provisionOperations(context),
+    ...resourceOperations(context),
+    ...accountOperations(context),
+    ...aboutOperations(context, url, () => operations),
   ]
   return createApi({
     name: 'instanode',
@@ -74,7 +74,7 @@ export function createRest(options: RestOptions): HttpHandler {
       if (request.bodyTooLarge) response.setHeader('Connection', 'close')
     },
     callerOf: request => callers.nameOf(request),
-    send: (response, value) => sendJson(response, response.statusCode, value),
+    send: (response, value) => sendGoJson(response, response.statusCode, value),
     reject(error, request, response, next) {
       // The router could not decode a parameter of the path.
       if (error instanceof URIError) notFound(request, response, next)
@@ -131,11 +131,11 @@ function limiter(
 /** Answers a path without an operation as Go's router does: a page for GET, 405 for other methods. */
 const notFound: RequestHandler = ({ method, path, allowedMethods }, response) => {
   if (method === 'OPTIONS') sendEmpty(response, 200)
-  else if (!isEncoded(path)) sendText(response, 400, '400 Bad Request')
-  else if (method === 'GET' || method === 'HEAD') sendText(response, 404, '404 page not found')
+  else if (!isEncoded(path)) sendPlainText(response, 400, '400 Bad Request')
+  else if (method === 'GET' || method === 'HEAD') sendPlainText(response, 404, '404 page not found')
   else {
     const allowed = [...new Set(['GET', 'HEAD', ...allowedMethods])].sort()
-    sendText(response, 405, 'Method Not Allowed', { Allow: allowed.join(', ') })
+    sendPlainText(response, 405, 'Method Not Allowed', { Allow: allowed.join(', ') })
   }
 }
 
@@ -180,7 +180,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 }
 
 /** Describes the service: for probes, people and models. */
-function aboutOperations({ local }: RestKit, url: string, all: () => readonly Operation[]): Operation[] {
+function aboutOperations({ local }: RestContext, url: string, all: () => readonly Operation[]): Operation[] {
   let document: Promise<object> | undefined
   return [
     operation({
@@ -229,7 +229,7 @@ function aboutOperations({ local }: RestKit, url: string, all: () => readonly Op
             },
           }),
         )
-        sendJson(response, 200, await document, { 'Cache-Control': 'public, max-age=3600' })
+        sendGoJson(response, 200, await document, { 'Cache-Control': 'public, max-age=3600' })
       },
     }),
     operation({
@@ -237,7 +237,7 @@ function aboutOperations({ local }: RestKit, url: string, all: () => readonly Op
       path: '/llms.txt',
       summary: 'The API in a few words',
       answer: 'text/plain',
-      run: (_request, response) => sendText(response, 200, FOR_MODELS),
+      run: (_request, response) => sendPlainText(response, 200, FOR_MODELS),
     }),
     ...Object.entries(PAGES).map(([path, page]) =>
       operation({

@@ -10,16 +10,16 @@ import { readToken } from '../domain/ownership.js'
 import type { ReceiverState } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
-import { JSON_TYPE, sendEmpty, sendEncoded, sendFailure, sendJson, sendUnavailable } from './answer.js'
-import type { RestKit } from './context.js'
+import { JSON_TYPE, sendEmpty, sendEncoded, sendFailure, sendGoJson, sendUnavailable } from './answer.js'
+import type { RestContext } from './context.js'
 import * as schema from './schemas.js'
 
 const PATH = '/webhook/receive/:token'
 
 /** The HTTP routes of receivers. Each receiver has a URL that stores requests and returns them. */
-export function receiveOperations(kit: RestKit): Operation[] {
-  const { readsBackOnGet, receivesAnyMethod } = kit.contract
-  const run = (request: Request, response: Response) => answer(kit, request, response)
+export function receiveOperations(context: RestContext): Operation[] {
+  const { readsBackOnGet, receivesAnyMethod } = context.contract
+  const run = (request: Request, response: Response) => answer(context, request, response)
   const deliver = {
     path: PATH,
     summary: 'Deliver something',
@@ -37,40 +37,44 @@ export function receiveOperations(kit: RestKit): Operation[] {
   ]
 }
 
-async function answer(kit: RestKit, request: Request, response: Response): Promise<undefined> {
+async function answer(context: RestContext, request: Request, response: Response): Promise<undefined> {
   if (isPreflight(request)) return sendEmpty(response, 200)
   try {
-    await takeOrReadBack(kit, request, response)
+    await takeOrReadBack(context, request, response)
   } catch (error) {
-    kit.log.error('a request to a receiver could not be answered', error)
+    context.log.error('a request to a receiver could not be answered', error)
     const failed = { error: 'lookup_failed', ok: false }
     if (isUnavailable(error)) sendUnavailable(response, error, failed)
-    else sendJson(response, 503, failed)
+    else sendGoJson(response, 503, failed)
   }
 }
 
-async function takeOrReadBack(kit: RestKit, request: Request, response: Response): Promise<undefined> {
-  const { receivers } = kit.local
+async function takeOrReadBack(
+  context: RestContext,
+  request: Request,
+  response: Response,
+): Promise<undefined> {
+  const { receivers } = context.local
   const token = tokenOf(paramOf(request, 'token'))
   if (token === undefined) return fail(response, 400, 'invalid_token')
-  if (request.method === 'GET' && kit.contract.readsBackOnGet) return readBack(kit, token, response)
-  if (request.bodyTooLarge) return tooLarge(kit, token, response)
+  if (request.method === 'GET' && context.contract.readsBackOnGet) return readBack(context, token, response)
+  if (request.bodyTooLarge) return tooLarge(context, token, response)
   const { method, path, rawBody: body, rawHeaders } = request
   const id = await receivers.take(token, { method, path, query: searchOf(request), rawHeaders, body })
-  if (id === undefined) return refuse(kit, token, response)
+  if (id === undefined) return refuse(context, token, response)
   sendEncoded(response, 200, `{"id":"${id}","ok":true}`)
 }
 
 /** Answers a body that is too large. The error of a missing or ended receiver comes first. */
-async function tooLarge(kit: RestKit, token: string, response: Response): Promise<undefined> {
-  if ((await kit.local.receivers.state(token)) !== 'active') return refuse(kit, token, response)
+async function tooLarge(context: RestContext, token: string, response: Response): Promise<undefined> {
+  if ((await context.local.receivers.state(token)) !== 'active') return refuse(context, token, response)
   const message = `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`
   sendFailure(response, 413, 'payload_too_large', message)
 }
 
-async function readBack(kit: RestKit, token: string, response: Response): Promise<undefined> {
-  const { receivers, store } = kit.local
-  if ((await receivers.state(token)) !== 'active') return refuse(kit, token, response)
+async function readBack(context: RestContext, token: string, response: Response): Promise<undefined> {
+  const { receivers, store } = context.local
+  if ((await receivers.state(token)) !== 'active') return refuse(context, token, response)
   const deliveries = await store.deliveries(token)
   // Sent in pieces, because the log of a receiver can be longer than the longest string.
   response.writeHead(200, { 'Content-Type': JSON_TYPE })
@@ -78,8 +82,8 @@ async function readBack(kit: RestKit, token: string, response: Response): Promis
   await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
 }
 
-async function refuse(kit: RestKit, token: string, response: Response): Promise<undefined> {
-  const state: ReceiverState = await kit.local.receivers.state(token)
+async function refuse(context: RestContext, token: string, response: Response): Promise<undefined> {
+  const state: ReceiverState = await context.local.receivers.state(token)
   if (state === 'unknown') fail(response, 404, 'not_found')
   else fail(response, 410, 'webhook_inactive')
 }
@@ -108,7 +112,7 @@ function tokenOf(text: string): string | undefined {
 
 /** Sends an error without a message. The service omits it on these routes alone. */
 function fail(response: Response, status: number, error: string): undefined {
-  sendJson(response, status, { error, ok: false })
+  sendGoJson(response, status, { error, ok: false })
 }
 
 /** A delivery as a receiver's log shows it. */

@@ -9,7 +9,7 @@ import { describeOwned } from '../owned.js'
 import type { Provisioned } from '../service.js'
 import { sendList } from './answer.js'
 import { readField } from './body.js'
-import type { RestKit } from './context.js'
+import type { RestContext } from './context.js'
 import * as schema from './schemas.js'
 
 /** The credentials that a caller may use. */
@@ -17,7 +17,7 @@ const ACCOUNT = [{ bearerAuth: [] }, { sessionCookie: [] }]
 const ANYONE = [{}, ...ACCOUNT]
 
 /** The routes that create a database or a receiver. */
-export function provisionOperations({ service, callers, contract }: RestKit): Operation[] {
+export function provisionOperations({ service, callers, contract }: RestContext): Operation[] {
   const described = <Made extends z.ZodType>(made: Made) => ({
     method: 'POST' as const,
     security: ANYONE,
@@ -73,7 +73,7 @@ function expiry({ expiresIn }: Provisioned<unknown>) {
 }
 
 /** The routes that list, delete, claim and preview resources. */
-export function resourceOperations({ local, service, callers, contract, clock }: RestKit): Operation[] {
+export function resourceOperations({ local, service, callers, contract, clock }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
@@ -153,7 +153,7 @@ export function resourceOperations({ local, service, callers, contract, clock }:
 }
 
 /** The routes for an account's token and its plan. Reading the token mints a credential for the whole account. */
-export function accountOperations({ local, service, callers }: RestKit): Operation[] {
+export function accountOperations({ local, service, callers }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
@@ -172,7 +172,7 @@ export function accountOperations({ local, service, callers }: RestKit): Operati
       path: '/api/me/plan',
       summary: 'The plan of the account',
       security: ACCOUNT,
-      answer: schema.plan,
+      answer: schema.accountPlan,
       refusals: [401],
       async run(request) {
         const { bearer } = await callers.of(request)

@@ -87,7 +87,7 @@ export const minted = z
   .object({ expires_in: z.int().describe('Seconds'), ok, token: z.jwt() })
   .meta({ id: 'TokenResponse' })
 
-export const plan = z
+export const accountPlan = z
   .object({
     available_upgrades: z.array(z.enum(['monthly', 'annual'])),
     current_period_end: instant.nullable(),

@@ -36,7 +36,7 @@ export const provisionedOutput = {
 export const expiresIn = z.string().nullable().describe('How long such a resource lasts; null: for good')
 
 /** The parts of the service that the tools use. */
-export interface ToolKit {
+export interface ToolDeps {
   service: InstanodeService
   contract: Contract
 }

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import { timestamp } from '../../../shared/util/go-json.js'
 import type { Caller, Provisioned } from '../service.js'
-import { expiresIn, provisionedOutput, resourceName, type ToolKit } from './context.js'
+import { expiresIn, provisionedOutput, resourceName, type ToolDeps } from './context.js'
 
-export const createPostgres = (kit: ToolKit) =>
+export const createPostgres = (deps: ToolDeps) =>
   defineTool({
     name: 'create_postgres',
     title: 'Create a Postgres database',
@@ -23,7 +23,7 @@ export const createPostgres = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await kit.service.createPostgres(call.caller, name, call)
+      const made = await deps.service.createPostgres(call.caller, name, call)
       const { limits, url, expiresIn } = made
       return {
         ...provisionedResult(made),
@@ -53,7 +53,7 @@ export const createPostgres = (kit: ToolKit) =>
       ].join('\n'),
   })
 
-export const createWebhook = (kit: ToolKit) =>
+export const createWebhook = (deps: ToolDeps) =>
   defineTool({
     name: 'create_webhook',
     title: 'Create a webhook receiver',
@@ -68,7 +68,7 @@ export const createWebhook = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await kit.service.createWebhook(call.caller, name, call)
+      const made = await deps.service.createWebhook(call.caller, name, call)
       const { limits, url, expiresIn } = made
       return {
         ...provisionedResult(made),

@@ -8,26 +8,26 @@ import { VERSION } from '../../../shared/util/version.js'
 import { identify } from '../callers.js'
 import type { Caller } from '../service.js'
 import { claimToken, deleteResource, getApiToken, listResources } from './account.js'
-import { refusalText, type ToolKit } from './context.js'
+import { refusalText, type ToolDeps } from './context.js'
 import { createPostgres, createWebhook } from './create.js'
 
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'instanode.dev'
 
 /** The six tools, in the order the service lists them. */
-function createTools(kit: ToolKit): readonly Tool<Caller>[] {
+function createTools(deps: ToolDeps): readonly Tool<Caller>[] {
   const tools = [
-    createPostgres(kit),
-    createWebhook(kit),
-    listResources(kit),
-    claimToken(kit),
-    deleteResource(kit),
-    getApiToken(kit),
+    createPostgres(deps),
+    createWebhook(deps),
+    listResources(deps),
+    claimToken(deps),
+    deleteResource(deps),
+    getApiToken(deps),
   ]
-  return kit.contract.marksFailedCalls ? tools : tools.map(unmarked)
+  return deps.contract.marksFailedCalls ? tools : tools.map(unmarked)
 }
 
-export interface McpOptions extends ToolKit {
+export interface McpOptions extends ToolDeps {
   instance: Instance
   revisions: Revisions
   /** The caller as the journal names it. */
@@ -39,7 +39,7 @@ export async function createMcp({
   instance,
   revisions,
   nameOf,
-  ...kit
+  ...deps
 }: McpOptions): Promise<McpHost<Caller>> {
   const { log } = instance
   const host = new McpHost({
@@ -50,7 +50,7 @@ export async function createMcp({
     nameOf,
     onError: error => log.warn('a message could not be handled', error),
   })
-  const tools = createTools(kit)
+  const tools = createTools(deps)
   await mountTools({ name: SERVER_NAME, version: VERSION, tools, host, log, refusal: refusalText })
   return host
 }

@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals'
 import type { ClockState } from '../../control/schemas/clock.js'
-import { every, machineNow } from '../browser-time.js'
+import { browserNow, every } from '../browser-time.js'
 
 /** How often what counts down is drawn anew. */
 const TICK_MS = 250
@@ -23,11 +23,11 @@ export const instanceNow = computed(() => {
 })
 
 export function sawClock(clock: ClockState): void {
-  seen.value = { clock, atMs: machineNow() }
+  seen.value = { clock, atMs: browserNow() }
 }
 
 export function keepClockGoing(): void {
   every(TICK_MS, () => {
-    if (clockMode.value === 'real') tick.value = machineNow()
+    if (clockMode.value === 'real') tick.value = browserNow()
   })
 }

@@ -5,7 +5,7 @@ const opened = signal<ReadonlySet<string>>(new Set())
 
 export const anyOpen = computed(() => opened.value.size > 0)
 
-export function isOpen(name: string): boolean {
+export function isRevealed(name: string): boolean {
   return opened.value.has(name)
 }
 

@@ -1,6 +1,6 @@
 import type { EntryJson } from '../../../shared/journal/entry.js'
 import { OUTCOMES, type Outcome } from '../../../shared/journal/outcome.js'
-import { type Call, nameOf } from './call-log.js'
+import { type LoggedCall, nameOf } from './call-log.js'
 
 /** Matches the id in a path. Without its removal, each room would have a row of its own. */
 const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!register$)[^/?\s]+/
@@ -9,7 +9,7 @@ const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!re
 export const SECONDS = 60
 
 /** How often something was called. */
-export interface Rate {
+export interface CallRate {
   readonly server: string
   readonly name: string
   /** All that the journal still has, by how they ended. */
@@ -26,7 +26,7 @@ export interface Rate {
  *
  * @param nowMs machine time in milliseconds
  */
-export function ratesOf(calls: readonly Call[], nowMs: number): Rate[] {
+export function ratesOf(calls: readonly LoggedCall[], nowMs: number): CallRate[] {
   const rates = new Map<string, Counting>()
   const thisSecond = Math.floor(nowMs / 1000)
   for (const { entry, wallMs } of calls) {
@@ -50,7 +50,7 @@ function sumOf(counts: Readonly<Record<Outcome, number>>): number {
   return OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0)
 }
 
-interface Counting extends Rate {
+interface Counting extends CallRate {
   totals: Record<Outcome, number>
   total: number
   seconds: Record<Outcome, number>[]

@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Outcome as OutcomeName } from '../../../shared/journal/outcome.js'
 import { beginningOf, maskSecrets } from '../../../shared/util/secrets.js'
 import { ask } from '../live/request.js'
-import { type Call, nameOf } from '../model/call-log.js'
+import { type LoggedCall, nameOf } from '../model/call-log.js'
 import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../model/format.js'
 import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
@@ -11,7 +11,7 @@ import { SecretText } from './secret-text.js'
 const MOST_CHARS = 20_000
 
 interface CallDetailsProps {
-  call: Call
+  call: LoggedCall
   /** Of its row, among the calls that are shown. */
   index: number
   /** Top in pixels. */
@@ -137,7 +137,7 @@ function laidOutJson(text: string): string | undefined {
 }
 
 interface CallRowProps {
-  call: Call
+  call: LoggedCall
   /** Among the calls that are shown. */
   index: number
   /** Top and height in pixels. */

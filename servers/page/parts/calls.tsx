@@ -9,7 +9,7 @@ import { CallDetails, CallRow } from './call.js'
 import { Empty, Section } from './elements.js'
 
 /** The live list of calls to the servers. */
-export function Calls() {
+export function CallList() {
   const all = calls.value.length
   return (
     <Section

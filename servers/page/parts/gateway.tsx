@@ -1,6 +1,6 @@
 import type { Approval, ApprovalDecision } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
-import { busy, doIt } from '../live/actions.js'
+import { busy, runAction } from '../live/actions.js'
 import { audit, gateways, pending } from '../live/gateways.js'
 import { counted, durationInWords, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
@@ -10,7 +10,7 @@ import { Empty, Scrolled, Section } from './elements.js'
 const HASH_CHARS = 12
 
 /** The gateways, their decisions and pending approvals. Renders nothing without a gateway. */
-export function Gateway() {
+export function GatewayPanel() {
   if (gateways.value.length === 0) return null
   const { asked, denied } = audit.value
   return (
@@ -121,7 +121,7 @@ function PendingApproval({
   approval: Approval
 }) {
   const decide = (decision: ApprovalDecision) =>
-    doIt<Approval>(
+    runAction<Approval>(
       'POST',
       `/approvals/${encodeURIComponent(id)}`,
       { decision },

@@ -1,5 +1,5 @@
 import type { SafebotView } from '../../safebot/view.js'
-import { isOpen, toggle } from '../live/secrets.js'
+import { isRevealed, toggle } from '../live/secrets.js'
 import { openState, state } from '../live/state.js'
 import { counted, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
@@ -9,7 +9,7 @@ import { LeaseTimeline } from './lease-timeline.js'
 type Room = SafebotView['rooms'][number]
 
 /** SafeBot's rooms: what is said there, and who holds what. */
-export function Rooms() {
+export function RoomList() {
   const safebot = state.value?.safebot
   if (safebot === undefined) return null
   const { rooms } = safebot
@@ -92,7 +92,7 @@ function Consumers({ room: { consumers } }: { room: Room }) {
 /** The messages of a room. They are sealed, and shown as text if this instance has the key and the user opens them. */
 function Messages({ room }: { room: Room }) {
   const name = `texts of ${room.id}`
-  const texts = isOpen(name)
+  const texts = isRevealed(name)
     ? openState.value?.safebot?.rooms.find(({ id }) => id === room.id)?.messages
     : undefined
   const textOf = (seq: number) => texts?.find(message => message.seq === seq)?.text

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
-import { isOpen, toggle } from '../live/secrets.js'
+import { isRevealed, toggle } from '../live/secrets.js'
 
 /** A text in which every secret is hidden until somebody clicks on it. */
 export function SecretText({ text }: { text: string }) {
@@ -40,7 +40,7 @@ interface MaskedProps {
 
 /** Something that the control plane masks, until somebody clicks on it. */
 export function Masked({ name, what, masked, open }: MaskedProps) {
-  const showing = isOpen(name) && open !== undefined
+  const showing = isRevealed(name) && open !== undefined
   return (
     <button
       type="button"

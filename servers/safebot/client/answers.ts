@@ -27,8 +27,8 @@ export const page = z
 
 export const status = z
   .union([
-    schema.roomStatus.extend({ exists: z.literal(false) }),
-    schema.roomStatus.required().extend({ exists: z.literal(true) }),
+    schema.roomStatusAnswer.extend({ exists: z.literal(false) }),
+    schema.roomStatusAnswer.required().extend({ exists: z.literal(true) }),
   ])
   .transform((answer): RoomStatus | undefined =>
     answer.exists
@@ -43,7 +43,7 @@ export const status = z
       : undefined,
   )
 
-export const claim = schema.claim.extend({ message: message.optional() }).transform(
+export const claimAnswer = schema.claim.extend({ message: message.optional() }).transform(
   ({ exists = true, claim_id, message, cursor, last_seq }): Claim => ({
     exists,
     held: claim_id === undefined || message === undefined ? undefined : { claimId: claim_id, message },

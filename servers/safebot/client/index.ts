@@ -54,7 +54,7 @@ export class RemoteServices {
    * @returns the handle
    * @throws Refusal `identity_damaged` or `identity_unreachable`
    */
-  async takeUp(folder: string, handle: string): Promise<string> {
+  async loadIdentity(folder: string, handle: string): Promise<string> {
     const { ids, machine, keyring } = this.#options
     const files: IdentityFiles = {
       folder,
@@ -158,7 +158,7 @@ export class RemoteService implements SafebotService {
     return this.#inOpenRoom(roomId, request, signal, () =>
       this.#credentials.signed(handle, signer => {
         const headers = { Authorization: signer.authorization('POST', target) }
-        return this.#http.send({ method: 'POST', target, headers, body, answer: answers.claim, signal })
+        return this.#http.send({ method: 'POST', target, headers, body, answer: answers.claimAnswer, signal })
       }),
     )
   }

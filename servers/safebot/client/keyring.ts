@@ -20,7 +20,7 @@ const PKCS8 = {
 } as const
 
 /** A handle and its keys. */
-export class Keys {
+export class IdentityKeys {
   /** Base64 of an X25519 key. */
   readonly boxPub: string
   /** Base64 of an Ed25519 key. */
@@ -49,20 +49,21 @@ export class Keys {
  */
 export class Keyring {
   readonly #ids: IdSource
-  readonly #keys = new Map<string, Keys>()
+  readonly #keys = new Map<string, IdentityKeys>()
 
   constructor(ids: IdSource) {
     this.#ids = ids
   }
 
-  of(handle: string): Keys {
-    const keys = this.#keys.get(handle) ?? new Keys(handle, this.#ids.stream(handle).bytes(SECRETS_BYTES))
+  of(handle: string): IdentityKeys {
+    const keys =
+      this.#keys.get(handle) ?? new IdentityKeys(handle, this.#ids.stream(handle).bytes(SECRETS_BYTES))
     this.#keys.set(handle, keys)
     return keys
   }
 
   /** Adds keys that a file holds. */
-  add(keys: Keys): void {
+  add(keys: IdentityKeys): void {
     this.#keys.set(keys.handle, keys)
   }
 }
@@ -101,14 +102,14 @@ export interface IdentityFiles {
  * @param handle the handle if the folder has none
  * @throws Refusal `identity_damaged`, or `identity_unreachable` if the folder cannot be read or written
  */
-export async function openIdentity(files: IdentityFiles, handle: string): Promise<Keys> {
+export async function openIdentity(files: IdentityFiles, handle: string): Promise<IdentityKeys> {
   try {
     await mkdir(files.folder, { recursive: true, mode: 0o700 })
     const named = await readOrMake(files, HANDLE_FILE, () =>
       Buffer.from(`${JSON.stringify({ handle, created: files.now() })}\n`),
     )
     const secrets = await readOrMake(files, KEY_FILE, () => files.ids.bytes(SECRETS_BYTES))
-    return new Keys(handleIn(named, files), checked(secrets, files))
+    return new IdentityKeys(handleIn(named, files), checked(secrets, files))
   } catch (error) {
     if (error instanceof Refusal) throw error
     const why = error instanceof Error ? error.message : String(error)

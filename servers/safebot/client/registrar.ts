@@ -4,7 +4,7 @@ import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/util/log.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { anything } from './answers.js'
-import type { Keyring, Keys } from './keyring.js'
+import type { IdentityKeys, Keyring } from './keyring.js'
 import type { ServiceHttp } from './service-http.js'
 import type { ServiceTime } from './service-time.js'
 
@@ -15,7 +15,7 @@ const NONCE_BYTES = 12
 const BIO = 'an agent of mcp-understudy'
 
 /** The result of a registration. A `taken` handle may be our own. The first signed request shows that. */
-export type Registration = 'registered' | 'taken' | 'failed'
+export type RegistrationResult = 'registered' | 'taken' | 'failed'
 
 /** Registers handles at one service. */
 export class Registrar {
@@ -23,7 +23,7 @@ export class Registrar {
   readonly #keyring: Keyring
   readonly #time: ServiceTime
   readonly #log: Log
-  readonly #done = new Map<string, Promise<Registration>>()
+  readonly #done = new Map<string, Promise<RegistrationResult>>()
 
   constructor(http: ServiceHttp, keyring: Keyring, time: ServiceTime, log: Log) {
     this.#http = http
@@ -33,12 +33,12 @@ export class Registrar {
   }
 
   /** Registers a handle once. Failures are logged, because most requests need no handle. */
-  once(handle: string): Promise<Registration> {
+  once(handle: string): Promise<RegistrationResult> {
     return this.#done.get(handle) ?? this.anew(handle)
   }
 
   /** Registers a handle, even if it is registered. */
-  anew(handle: string): Promise<Registration> {
+  anew(handle: string): Promise<RegistrationResult> {
     const registering = this.#register(handle)
     this.#done.set(handle, registering)
     void registering.then(outcome => {
@@ -48,7 +48,7 @@ export class Registrar {
     return registering
   }
 
-  async #register(handle: string): Promise<Registration> {
+  async #register(handle: string): Promise<RegistrationResult> {
     try {
       const stamp = this.#time.now()
       const first = await this.#send(handle, stamp)
@@ -70,7 +70,7 @@ export class Registrar {
   }
 
   /** Returns the refusal if the timestamp may be its cause. */
-  async #send(handle: string, ts: number): Promise<Registration | ServiceRefusal> {
+  async #send(handle: string, ts: number): Promise<RegistrationResult | ServiceRefusal> {
     const keys = this.#keyring.of(handle)
     const { boxPub, signPub } = keys
     const body = {
@@ -147,7 +147,7 @@ class Signer {
    * @param nonce a new nonce
    */
   constructor(
-    readonly keys: Keys,
+    readonly keys: IdentityKeys,
     readonly ts: number,
     readonly nonce: string,
   ) {}

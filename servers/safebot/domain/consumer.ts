@@ -77,7 +77,7 @@ export class Consumer {
   }
 
   /** Sets the labels. */
-  named(labels: readonly string[]): Consumer {
+  withLabels(labels: readonly string[]): Consumer {
     return this.#with({ labels })
   }
 
@@ -89,8 +89,9 @@ export class Consumer {
   /** @throws ServiceRefusal 409 if the claim is not the one it holds */
   ack(claimId: string, seq: number, now: number): { consumer: Consumer; advanced: boolean } {
     if (seq !== 0 && seq <= this.cursor) return { consumer: this, advanced: false }
-    const held = this.held(now)
-    if (held === null || held.claimId !== claimId || held.seq !== seq) throw staleClaim(this.cursor)
+    const validLease = this.held(now)
+    if (validLease === null || validLease.claimId !== claimId || validLease.seq !== seq)
+      throw staleClaim(this.cursor)
     return { consumer: this.#with({ cursor: seq, lease: null }), advanced: true }
   }
 

@@ -1,7 +1,7 @@
 import type { StoredMessage } from './model.js'
 import type { Gathering, Guise, Presence } from './presence.js'
 import type { Rooms } from './rooms.js'
-import type { RoomWaiters, Waiter } from './waiters.js'
+import type { RoomWaiter, RoomWaiters } from './waiters.js'
 
 /** Messages read at once. */
 const PAGE = 500
@@ -15,13 +15,13 @@ export type FeedEvent =
   | { type: 'locked' }
 
 /** A new follower of a room, and the position at which it starts. */
-export interface Arrival extends Guise {
+export interface FeedStart extends Guise {
   /** Messages after this seq are sent first. */
   after: number
 }
 
 interface Follower {
-  readonly waiter: Waiter
+  readonly waiter: RoomWaiter
   /** Events other than messages. */
   readonly news: FeedEvent[]
   /** Whether the follower knows that the room accepts signed messages only. Undefined: not read yet. */
@@ -60,7 +60,7 @@ export class Feeds {
    */
   async *follow(
     roomId: string,
-    { after, ...guise }: Arrival,
+    { after, ...guise }: FeedStart,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     await this.#rooms.open(roomId)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate } from '../../../shared/util/locks.js'
-import { inStandardAlphabet, isBase64Of, type Keys } from './keys.js'
+import type { RwLock } from '../../../shared/util/locks.js'
+import { inStandardAlphabet, isBase64Of, type PublicKeys } from './keys.js'
 import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
@@ -33,11 +33,11 @@ interface Claimed {
 export interface IdentitiesOptions {
   store: SafebotStore
   clock: Clock
-  keys: Keys
+  keys: PublicKeys
   signatures: Signatures
   /** Largest number of handles. */
   cap: number
-  gate: Gate
+  lock: RwLock
 }
 
 /** The registered handles. The first caller gets a handle. Later ones must have the same key. */
@@ -54,7 +54,7 @@ export class Identities {
    * @throws ServiceRefusal 400, 401, 409 or 503, checked in the service's order
    */
   register(asked: Registration): Promise<Identity> {
-    return this.#options.gate.pass(() => this.#register(asked))
+    return this.#options.lock.shared(() => this.#register(asked))
   }
 
   async #register(asked: Registration): Promise<Identity> {

@@ -4,7 +4,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 const MAX_READY = 10_000
 
 /** Ed25519 public keys in memory. Creating a key from its bytes costs a quarter of a verification. */
-export class Keys {
+export class PublicKeys {
   readonly #ready = new Map<string, KeyObject>()
 
   /**

@@ -2,7 +2,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { PartitionDump } from '../../../shared/records/partition.js'
 import { defined } from '../../../shared/util/defined.js'
-import { Gate } from '../../../shared/util/locks.js'
+import { RwLock } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import { Rates, type SafebotLimits, type SpentRates } from '../limits.js'
 import type {
@@ -17,13 +17,13 @@ import type {
 } from '../service.js'
 import { Feeds } from './feeds.js'
 import { Identities } from './identities.js'
-import { isBase64Of, isCanonicalBase64, Keys } from './keys.js'
+import { isBase64Of, isCanonicalBase64, PublicKeys } from './keys.js'
 import { type Identity, MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './model.js'
 import { Overview } from './overview.js'
 import { type Listening, Presence } from './presence.js'
 import { badMessage, signatureMissing, signatureRefused, signedOnly } from './refusals.js'
 import type { RoomTransaction } from './room-transaction.js'
-import { checkRoomId, RoomHolders, Rooms } from './rooms.js'
+import { checkRoomId, RoomPins, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
 import { heldIn, type SafebotStore } from './store.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
@@ -113,24 +113,24 @@ export class LocalService implements SafebotService {
   readonly feeds: Feeds
   readonly overview: Overview
   /** Every change holds the shared lock. A reset or a snapshot holds it exclusively. */
-  readonly gate = new Gate()
+  readonly lock = new RwLock()
   readonly #clock: Clock
   readonly #ids: IdSource
   readonly #waiters: RoomWaiters
   readonly #tasks: Tasks
-  readonly #holders: RoomHolders
+  readonly #holders: RoomPins
 
   constructor({ store, clock, machine = clock, ids, contract, limits }: LocalServiceOptions) {
-    const { gate } = this
-    const keys = new Keys()
-    const holders = new RoomHolders(clock, store)
+    const { lock } = this
+    const keys = new PublicKeys()
+    const holders = new RoomPins(clock, store)
     const capacity = limits.signaturesPerHandle
     const signatures = new Signatures({ store, clock, machine, keys, capacity })
     const presence = new Presence(clock, holders)
-    const rooms = new Rooms({ store, clock, contract, holders, limits, gate })
+    const rooms = new Rooms({ store, clock, contract, holders, limits, lock })
     const waiters = new RoomWaiters({ clock, holders, contract, limits, store })
     this.store = store
-    this.identities = new Identities({ store, clock, keys, signatures, cap: limits.identities, gate })
+    this.identities = new Identities({ store, clock, keys, signatures, cap: limits.identities, lock })
     this.signatures = signatures
     this.presence = presence
     this.rates = new Rates(clock, limits)
@@ -146,7 +146,7 @@ export class LocalService implements SafebotService {
     records.onUnavailable(refusal => waiters.refuse(refusal))
     records.onGap(() => {
       waiters.lookAgain()
-      void holders.tellAgain()
+      void holders.recordAgain()
     })
   }
 

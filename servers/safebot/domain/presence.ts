@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { RoomHolders } from './rooms.js'
+import type { RoomPins } from './rooms.js'
 
 /** Milliseconds that an agent is shown as present after it has said that it listens. */
 const LISTENING_MS = 60_000
@@ -11,7 +11,7 @@ const NAME = /^[A-Za-z0-9@._\u00a0-\uffff-]+$/
 const MAX_NAME_CHARS = 64
 
 /** Returns the first 64 UTF-16 units of a participant's name. Undefined for a value that cannot be shown. */
-export function readName(value: unknown): string | undefined {
+export function readParticipantName(value: unknown): string | undefined {
   const name = typeof value === 'string' ? value.slice(0, MAX_NAME_CHARS) : ''
   return NAME.test(name) ? name : undefined
 }
@@ -56,11 +56,11 @@ interface Room {
 /** Tracks the participants of each room. A connected participant keeps its room from being evicted. */
 export class Presence {
   readonly #clock: Clock
-  readonly #holders: RoomHolders
+  readonly #holders: RoomPins
   readonly #rooms = new Map<string, Room>()
   #sweptAt = 0
 
-  constructor(clock: Clock, holders: RoomHolders) {
+  constructor(clock: Clock, holders: RoomPins) {
     this.#clock = clock
     this.#holders = holders
   }

@@ -10,7 +10,7 @@ const HOLDS = 'holds'
  * The last period in which no request or participant kept a room alive, as instants. It began when the last pin ended
  * (-Infinity if there was none). It ended when the current pin began (Infinity if there is none).
  */
-export interface Unheld {
+export interface IdlePeriod {
   readonly from: number
   readonly until: number
 }
@@ -33,7 +33,7 @@ interface ConsumerRecord extends Pick<Consumer, 'cursor' | 'lease' | 'labels'> {
 }
 
 /** The pin of one replica on a room: its beginning, and the end of the last one. Null: none. */
-interface Hold {
+interface ReplicaPin {
   readonly since: number | null
   readonly released: number | null
 }
@@ -53,7 +53,7 @@ export class RoomTransaction {
   readonly #rooms: Table<RoomRecord>
   readonly #messages: List<StoredMessage>
   readonly #consumers: Table<ConsumerRecord>
-  readonly #holds: Table<Hold>
+  readonly #holds: Table<ReplicaPin>
   readonly #firstClaims: string[] = []
 
   constructor(tx: Transaction, options: RoomTransactionOptions) {
@@ -62,7 +62,7 @@ export class RoomTransaction {
     this.#rooms = tx.table<RoomRecord>('room')
     this.#messages = tx.list<StoredMessage>('messages')
     this.#consumers = tx.table<ConsumerRecord>(CONSUMERS)
-    this.#holds = tx.table<Hold>(HOLDS)
+    this.#holds = tx.table<ReplicaPin>(HOLDS)
   }
 
   /** Handles with their first claim in this room. */
@@ -197,14 +197,14 @@ export class RoomTransaction {
   }
 
   /** Pins the room for this replica from an instant on. */
-  hold(since: number): void {
+  pin(since: number): void {
     const { replica } = this.#options
     const released = this.#holds.get(String(replica))?.released ?? null
     this.#holds.set(String(replica), { since, released })
   }
 
   /** Ends this replica's pin. The end is not stored for a room that does not exist. */
-  release(at: number): void {
+  unpin(at: number): void {
     const replica = String(this.#options.replica)
     if (this.room() === undefined) this.#holds.delete(replica)
     else this.#holds.set(replica, { since: null, released: at })
@@ -214,7 +214,7 @@ export class RoomTransaction {
    * Returns the last period without a pin of any replica. The pin of a replica that has ended ends at `now`. Requires
    * the option `idleBefore`, and a room that was idle then.
    */
-  unheld(now: number): Unheld {
+  idlePeriod(now: number): IdlePeriod {
     let from = Number.NEGATIVE_INFINITY
     let until = Number.POSITIVE_INFINITY
     for (const [replica, hold] of [...this.#holds.entries()]) {
@@ -257,12 +257,12 @@ export class RoomTransaction {
 /** Returns a room's partition with one pin of one replica, from the beginning of the first pin. */
 export function withOneHold(partition: PartitionDump, replica: string): PartitionDump {
   const holds = partition.records.flatMap(([collection, , value]) =>
-    collection === HOLDS ? [Object(value) as Hold] : [],
+    collection === HOLDS ? [Object(value) as ReplicaPin] : [],
   )
   if (holds.length === 0) return partition
   const since = holds.flatMap(hold => hold.since ?? [])
   const released = holds.flatMap(hold => hold.released ?? [])
-  const one: Hold = {
+  const one: ReplicaPin = {
     since: since.length === 0 ? null : Math.min(...since),
     released: released.length === 0 ? null : Math.max(...released),
   }

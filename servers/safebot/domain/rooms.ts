@@ -1,11 +1,11 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import { BUFFER, ROOM_ID, type Room } from './model.js'
 import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './refusals.js'
 import type { RoomTransaction } from './room-transaction.js'
-import type { Held, SafebotStore } from './store.js'
+import type { PinnedRooms, SafebotStore } from './store.js'
 
 /** A room is idle after this time without activity. The janitor's next round evicts it, 30 to 45 s in all. */
 const IDLE_MS = 30_000
@@ -18,9 +18,9 @@ export interface RoomsOptions {
   store: SafebotStore
   clock: Clock
   contract: Contract
-  holders: RoomHolders
+  holders: RoomPins
   limits: Pick<SafebotLimits, 'rooms' | 'bufferBytes'>
-  gate: Gate
+  lock: RwLock
 }
 
 /**
@@ -48,13 +48,13 @@ export class Rooms {
    */
   async enter<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
-    return this.#options.gate.pass(() => this.#enter(roomId, work))
+    return this.#options.lock.shared(() => this.#enter(roomId, work))
   }
 
   /** Runs `work` that may add to a room. If there is no space, idle rooms are evicted and `work` is run again. */
   async enterToAdd<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
-    return this.#options.gate.pass(async () => {
+    return this.#options.lock.shared(async () => {
       try {
         return await this.#enter(roomId, work, true)
       } catch (error) {
@@ -87,7 +87,7 @@ export class Rooms {
       throw new NoSpaceLeft(roomCapReached(this.#options.limits.rooms), true)
     }
     // A failed sweep is repeated by the next one.
-    this.#options.gate.extend(this.#sweep(now))
+    this.#options.lock.extendShared(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     tx.saveRoom(room)
     return room
@@ -145,7 +145,7 @@ export class Rooms {
 
   #evicted(tx: RoomTransaction, room: Room, now: number): boolean {
     if (now - room.activeAt <= IDLE_MS) return false
-    const { from, until } = tx.unheld(now)
+    const { from, until } = tx.idlePeriod(now)
     // The current pin may have begun after the janitor's round.
     const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
     if (round > Math.min(now, until)) return false
@@ -199,12 +199,12 @@ function hasUnacknowledged(tx: RoomTransaction): boolean {
  * The store records the first pin of a room and the end of its last one, so that no other replica evicts the room. It
  * is called in the background. Transactions on a room keep their order, so later work in the room finds the pin.
  */
-export class RoomHolders {
+export class RoomPins {
   readonly #clock: Clock
-  readonly #store: Pick<SafebotStore, 'hold' | 'release'>
+  readonly #store: Pick<SafebotStore, 'pin' | 'unpin'>
   readonly #held = new Map<string, { count: number; since: number }>()
 
-  constructor(clock: Clock, store: Pick<SafebotStore, 'hold' | 'release'>) {
+  constructor(clock: Clock, store: Pick<SafebotStore, 'pin' | 'unpin'>) {
     this.#clock = clock
     this.#store = store
   }
@@ -216,12 +216,12 @@ export class RoomHolders {
     else {
       const since = this.#clock.now()
       this.#held.set(roomId, { count: 1, since })
-      void this.#tell(() => this.#store.hold(roomId, since))
+      void this.#tell(() => this.#store.pin(roomId, since))
     }
-    let holding = true
+    let pin = true
     return () => {
-      if (!holding) return
-      holding = false
+      if (!pin) return
+      pin = false
       this.#release(roomId)
     }
   }
@@ -230,13 +230,13 @@ export class RoomHolders {
    * Ends the pins of the old state. A room that is no longer pinned counts as left now. Resolves when the store has
    * recorded it.
    */
-  async restore(heldThen: Held): Promise<void> {
+  async restore(heldThen: PinnedRooms): Promise<void> {
     const now = this.#clock.now()
     const then = new Map(heldThen)
     for (const [roomId, holding] of this.#held) holding.since = then.get(roomId) ?? now
-    await this.tellAgain()
+    await this.recordAgain()
     for (const [roomId] of then) {
-      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.release(roomId, now))
+      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.unpin(roomId, now))
     }
   }
 
@@ -244,9 +244,9 @@ export class RoomHolders {
    * Records all pins in the store again, because the store may have been unavailable, or may have counted this
    * replica as ended.
    */
-  async tellAgain(): Promise<void> {
+  async recordAgain(): Promise<void> {
     const held = [...this.#held].map(([roomId, { since }]) =>
-      this.#tell(() => this.#store.hold(roomId, since)),
+      this.#tell(() => this.#store.pin(roomId, since)),
     )
     await Promise.all(held)
   }
@@ -258,7 +258,7 @@ export class RoomHolders {
     if (held.count > 0) return
     this.#held.delete(roomId)
     const now = this.#clock.now()
-    void this.#tell(() => this.#store.release(roomId, now))
+    void this.#tell(() => this.#store.unpin(roomId, now))
   }
 
   /** Ignores an error while the store is unavailable. The pin is recorded when the store returns. */

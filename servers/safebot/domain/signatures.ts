@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
-import { decodedLength, type Keys } from './keys.js'
+import { decodedLength, type PublicKeys } from './keys.js'
 import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
 import type { SafebotStore } from './store.js'
@@ -26,7 +26,7 @@ export interface SignaturesOptions {
   clock: Clock
   /** Machine time. Real clients sign with it, even if the instance's clock differs. */
   machine: Clock
-  keys: Keys
+  keys: PublicKeys
   /** Nonces that one handle may use in two minutes, for requests and for messages each. Null: no limit. */
   capacity: number | null
 }

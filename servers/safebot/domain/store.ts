@@ -37,7 +37,7 @@ const ROOMS_PER_HANDLE = 64
 const CLAIMS_PER_MS = 1000
 
 /** Pinned rooms by id, with the beginning of the pin. */
-export type Held = readonly (readonly [roomId: string, since: number])[]
+export type PinnedRooms = readonly (readonly [roomId: string, since: number])[]
 
 /** The keys of the world's rooms, in base64url, by room. */
 export type WorldKeys = Readonly<Record<string, string>>
@@ -122,13 +122,13 @@ export class SafebotStore {
   }
 
   /** Pins a room for this replica from an instant on. */
-  hold(roomId: string, since: number): Promise<void> {
-    return this.#inRoom(roomId, tx => tx.hold(since))
+  pin(roomId: string, since: number): Promise<void> {
+    return this.#inRoom(roomId, tx => tx.pin(since))
   }
 
   /** Ends this replica's pin. */
-  release(roomId: string, at: number): Promise<void> {
-    return this.#inRoom(roomId, tx => tx.release(at))
+  unpin(roomId: string, at: number): Promise<void> {
+    return this.#inRoom(roomId, tx => tx.unpin(at))
   }
 
   /** Calls `listener` for each announcement in a room, on any replica, until the returned function is called. */
@@ -222,7 +222,7 @@ export class SafebotStore {
 }
 
 /** Returns the pinned rooms in a dump, sorted by id. */
-export function heldIn(partitions: readonly PartitionDump[]): Held {
+export function heldIn(partitions: readonly PartitionDump[]): PinnedRooms {
   return partitions.flatMap(partition => {
     const since = kindOf(partition.name) === ROOMS ? heldSince(partition) : undefined
     return since === undefined ? [] : [[idOf(partition.name), since] as const]

@@ -87,7 +87,8 @@ export class Tasks {
     // As in the service: the cursor of a waiting claim stays at its position of the arrival.
     const oldestSeq = moment === 'woken' ? undefined : tx.oldestSeq()
     const known = tx.consumer(handle) ?? new Consumer({ handle, roomId: room.id })
-    const consumer = oldestSeq === undefined ? known.named(labels) : known.named(labels).from(oldestSeq)
+    const consumer =
+      oldestSeq === undefined ? known.withLabels(labels) : known.withLabels(labels).from(oldestSeq)
     const seen = { exists: true, cursor: consumer.cursor, lastSeq: room.lastSeq }
     const held = heldMessage(tx, consumer, now)
     if (held !== undefined) {

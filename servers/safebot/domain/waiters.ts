@@ -3,7 +3,7 @@ import { Refusal, wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import { shuttingDown, tooManyWaiters } from './refusals.js'
-import type { RoomHolders } from './rooms.js'
+import type { RoomPins } from './rooms.js'
 import type { SafebotStore } from './store.js'
 
 /** The reason why a waiting request continues. After `look` there may be nothing new. */
@@ -22,7 +22,7 @@ interface Stay {
 
 export interface RoomWaitersOptions {
   clock: Clock
-  holders: RoomHolders
+  holders: RoomPins
   contract: Contract
   /** Largest numbers of waiting requests. */
   limits: Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
@@ -32,7 +32,7 @@ export interface RoomWaitersOptions {
 
 /** The waiting requests of one room, and the function that ends the watch. */
 interface RoomWatch {
-  readonly waiters: Set<Waiter>
+  readonly waiters: Set<RoomWaiter>
   readonly unwatch: () => void
 }
 
@@ -105,13 +105,13 @@ export class RoomWaiters {
    * @param address the caller's address, if requests of an address are counted
    * @throws ServiceRefusal 429 above a limit
    */
-  enter(roomId: string, address?: string): Waiter {
+  enter(roomId: string, address?: string): RoomWaiter {
     if (address !== undefined) this.#checkLimits(roomId, address)
     const room = this.#rooms.get(roomId) ?? this.#watch(roomId)
     const { waiters } = room
     this.#count(roomId, address, 1)
     const release = this.#options.holders.hold(roomId)
-    const waiter = new Waiter(this.#options.clock, this.#closing, () => {
+    const waiter = new RoomWaiter(this.#options.clock, this.#closing, () => {
       if (!waiters.delete(waiter)) return
       if (waiters.size === 0 && this.#rooms.get(roomId) === room) {
         this.#rooms.delete(roomId)
@@ -168,7 +168,7 @@ export class RoomWaiters {
   }
 
   #watch(roomId: string): RoomWatch {
-    const waiters = new Set<Waiter>()
+    const waiters = new Set<RoomWaiter>()
     const unwatch = this.#options.store.watch(roomId, () => {
       for (const waiter of waiters) waiter.wake('message')
     })
@@ -202,7 +202,7 @@ function reaches(count = 0, limit: number | null): boolean {
 }
 
 /** A waiting request in a room. */
-export class Waiter {
+export class RoomWaiter {
   readonly #clock: Clock
   readonly #leave: () => void
   /** The event since the request last looked. */

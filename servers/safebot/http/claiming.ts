@@ -4,8 +4,16 @@ import { leaseMs } from '../domain/consumer.js'
 import { type Identity, looseHandle } from '../domain/model.js'
 import { badHandle, noSuchHandle, unsigned } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
-import { addressOf, type Fields, fieldsOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
-import { claimedMessage } from './messages.js'
+import {
+  addressOf,
+  type BodyFields,
+  fieldsOf,
+  numberOf,
+  type RestContext,
+  roomOf,
+  timeoutMsOf,
+} from './context.js'
+import { toClaimedMessage } from './messages.js'
 import * as schema from './schemas.js'
 
 /** The service accepts exactly this spelling, with one space. */
@@ -18,8 +26,8 @@ const SENDER_CHARS = { min: 1, max: 64 } as const
 const SIGNED = [{ safebot: [] }]
 
 /** The routes that claim and acknowledge a task. Both are signed. */
-export function claimingOperations(kit: RestKit): Operation[] {
-  const { local } = kit
+export function claimingOperations(context: RestContext): Operation[] {
+  const { local } = context
   return [
     operation({
       method: 'POST',
@@ -32,7 +40,7 @@ export function claimingOperations(kit: RestKit): Operation[] {
       answer: schema.claim,
       refusals: [400, 401, 404, 413, 429],
       async run(request, response) {
-        const { roomId, fields, handle } = await readSigned(kit, request)
+        const { roomId, fields, handle } = await readSigned(context, request)
         const wanted = {
           handle,
           labels: readSenders(fields.exclude_senders),
@@ -44,7 +52,7 @@ export function claimingOperations(kit: RestKit): Operation[] {
         const { exists, held, cursor, lastSeq } = await local.claim(roomId, wanted, hangUpSignal(response))
         if (!exists) return { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false } as const
         if (held === undefined) return { ok: true, empty: true, last_seq: lastSeq, cursor } as const
-        const message = claimedMessage(held.message)
+        const message = toClaimedMessage(held.message)
         return { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq } as const
       },
     }),
@@ -58,7 +66,7 @@ export function claimingOperations(kit: RestKit): Operation[] {
       answer: schema.acknowledged,
       refusals: [400, 401, 404, 409, 413, 429],
       async run(request) {
-        const { roomId, fields, handle } = await readSigned(kit, request)
+        const { roomId, fields, handle } = await readSigned(context, request)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
         // Characters after the digits are ignored. A value without digits is 0, which no message has.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
@@ -71,12 +79,12 @@ export function claimingOperations(kit: RestKit): Operation[] {
 
 /** @throws ServiceRefusal 400 for the room or the handle, 404, 429 or 401, checked in that order */
 async function readSigned(
-  kit: RestKit,
+  context: RestContext,
   request: Request,
-): Promise<{ roomId: string; fields: Fields; handle: string }> {
+): Promise<{ roomId: string; fields: BodyFields; handle: string }> {
   const fields = fieldsOf(request)
   const roomId = roomOf(request)
-  const { handle } = await requireSigned(kit, request, fields.handle)
+  const { handle } = await requireSigned(context, request, fields.handle)
   return { roomId, fields, handle }
 }
 
@@ -96,7 +104,7 @@ function readSenders(value: unknown): string[] {
  *   signature
  */
 async function requireSigned(
-  { local }: RestKit,
+  { local }: RestContext,
   request: Request,
   claimedHandle: unknown,
 ): Promise<Identity> {

@@ -8,7 +8,7 @@ import { checkRoomId } from '../domain/rooms.js'
 import type { SafebotLimits } from '../limits.js'
 
 /** The parts of the service that the routes use. */
-export interface RestKit {
+export interface RestContext {
   local: LocalService
   limits: SafebotLimits
   clock: Clock
@@ -16,10 +16,10 @@ export interface RestKit {
   machine: Clock
 }
 
-export type Fields = Readonly<Record<string, unknown>>
+export type BodyFields = Readonly<Record<string, unknown>>
 
 /** Returns the fields of a JSON body. A list and a body of another content type have none. */
-export function fieldsOf(request: Request): Fields {
+export function fieldsOf(request: Request): BodyFields {
   const body: unknown = request.body
   return isObject(body) ? body : {}
 }

@@ -10,7 +10,7 @@ import { type Identity, looseHandle } from '../domain/model.js'
 import { noSuchHandle, ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
 import { claimingOperations } from './claiming.js'
-import { addressOf, fieldsOf, type RestKit } from './context.js'
+import { addressOf, fieldsOf, type RestContext } from './context.js'
 import { messageOperations, readingOperations } from './messages.js'
 import { presenceOperations } from './presence.js'
 import * as schema from './schemas.js'
@@ -34,7 +34,7 @@ const SECURITY_HEADERS = {
 
 const HEADERS = Object.entries(SECURITY_HEADERS)
 
-export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
+export interface RestOptions extends Pick<RestContext, 'local' | 'limits'> {
   instance: Instance
   contract: Contract
   /** `http://host:port` as clients reach it. */
@@ -62,14 +62,14 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 /** The service's own HTTP API. */
 export function createRest({ instance, local, limits, contract, url }: RestOptions): HttpHandler {
   const { name, stamp, journal, clock, machine, log } = instance
-  const kit: RestKit = { local, limits, clock, machine }
+  const context: RestContext = { local, limits, clock, machine }
   const operations: Operation[] = [
-    ...identityOperations(kit),
-    ...messageOperations(kit),
-    ...readingOperations(kit),
-    ...presenceOperations(kit),
-    ...claimingOperations(kit),
-    ...aboutOperations(kit, url, () => operations),
+    ...identityOperations(context),
+    ...messageOperations(context),
+    ...readingOperations(context),
+    ...presenceOperations(context),
+    ...claimingOperations(context),
+    ...aboutOperations(context, url, () => operations),
   ]
   return createApi({
     name: 'safebot',
@@ -147,7 +147,7 @@ const SIGNATURE =
 
 /** The routes that describe the service. */
 function aboutOperations(
-  { local, clock }: RestKit,
+  { local, clock }: RestContext,
   url: string,
   all: () => readonly Operation[],
 ): Operation[] {
@@ -209,8 +209,8 @@ function aboutOperations(
 }
 
 /** The routes that register a handle and look one up. */
-function identityOperations(kit: RestKit): Operation[] {
-  const { identities, rates, store } = kit.local
+function identityOperations(context: RestContext): Operation[] {
+  const { identities, rates, store } = context.local
   return [
     operation({
       method: 'POST',

@@ -7,11 +7,11 @@ import { MESSAGE_OVERHEAD } from '../domain/rooms.js'
 import type { Post } from '../service.js'
 import {
   addressOf,
+  type BodyFields,
   clamp,
-  type Fields,
   fieldsOf,
   numberOf,
-  type RestKit,
+  type RestContext,
   roomOf,
   timeoutMsOf,
 } from './context.js'
@@ -21,14 +21,14 @@ import * as schema from './schemas.js'
 const MAX_TRANSCRIPT = 500
 
 /** The routes that read a room: status, transcript and wait. */
-export function readingOperations({ local }: RestKit): Operation[] {
+export function readingOperations({ local }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/status',
       summary: 'How a room is',
       params: schema.roomParams,
-      answer: schema.roomStatus,
+      answer: schema.roomStatusAnswer,
       refusals: [400],
       async run(request) {
         const roomId = roomOf(request)
@@ -58,7 +58,7 @@ export function readingOperations({ local }: RestKit): Operation[] {
         const limit = clamp(numberOf(request, 'limit', 100), 1, MAX_TRANSCRIPT)
         const page = await local.transcript(roomOf(request), numberOf(request, 'after', 0), limit)
         if (!page.exists) return NOWHERE
-        const messages = page.messages.map(readMessage)
+        const messages = page.messages.map(toReadMessage)
         return { messages, last_seq: page.lastSeq, count: messages.length, exists: true }
       },
     }),
@@ -81,7 +81,7 @@ export function readingOperations({ local }: RestKit): Operation[] {
         if (!page.exists) return NOWHERE
         // A request that had to wait gets the event itself.
         const messages = page.messages.map(message =>
-          page.woken ? { type: 'message' as const, ...readMessage(message) } : readMessage(message),
+          page.woken ? { type: 'message' as const, ...toReadMessage(message) } : toReadMessage(message),
         )
         return { messages, last_seq: page.lastSeq }
       },
@@ -96,7 +96,7 @@ const NOWHERE = { messages: [], last_seq: 0, exists: false as const }
 const NOBODY = 'agent'
 
 /** The route that posts a message. */
-export function messageOperations({ local }: RestKit): Operation[] {
+export function messageOperations({ local }: RestContext): Operation[] {
   return [
     operation({
       method: 'POST',
@@ -121,7 +121,7 @@ export function messageOperations({ local }: RestKit): Operation[] {
 }
 
 /** @throws ServiceRefusal 400 for a field of the wrong type. The domain checks the values. */
-function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: Fields): Post {
+function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: BodyFields): Post {
   if (typeof ciphertext !== 'string') throw badMessage('ciphertext is missing')
   if (typeof nonce !== 'string') throw badMessage('nonce is missing')
   const named = sender ?? ''
@@ -143,7 +143,12 @@ function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: Fields): Post
  *
  * @returns undefined for an unsigned message. An unreadable signature is returned and fails the check later.
  */
-function readVouching({ sender_handle, sender_ts, sender_nonce, sender_sig }: Fields): Vouching | undefined {
+function readVouching({
+  sender_handle,
+  sender_ts,
+  sender_nonce,
+  sender_sig,
+}: BodyFields): Vouching | undefined {
   if (!sender_handle || !sender_sig) return undefined
   return {
     handle: looseHandle(sender_handle) ?? '',
@@ -169,13 +174,13 @@ interface DeliveredMessage {
 }
 
 /** Returns a message as a claim returns it. */
-export function claimedMessage(message: StoredMessage): DeliveredMessage {
+export function toClaimedMessage(message: StoredMessage): DeliveredMessage {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return { seq, id, sender, ciphertext, nonce, ts, sender_verified: senderVerified, ...options(message) }
 }
 
 /** Returns a message as readers get it: with its size in the buffer, which the service exposes by accident. */
-export function readMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
+export function toReadMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return {
     seq,

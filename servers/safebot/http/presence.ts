@@ -5,17 +5,17 @@ import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
 import { ROOM_ID } from '../domain/model.js'
-import { type Gathering, type Guise, type Participant, readName } from '../domain/presence.js'
+import { type Gathering, type Guise, type Participant, readParticipantName } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { addressOf, fieldsOf, numberOf, type RestKit, roomOf } from './context.js'
-import { readMessage } from './messages.js'
+import { addressOf, fieldsOf, numberOf, type RestContext, roomOf } from './context.js'
+import { toReadMessage } from './messages.js'
 import * as schema from './schemas.js'
 
 const BOX_PUB_BYTES = 32
 
 /** The routes of presence: the event stream of a room, and the report that an agent listens. */
-export function presenceOperations(kit: RestKit): Operation[] {
-  const { local, limits } = kit
+export function presenceOperations(context: RestContext): Operation[] {
+  const { local, limits } = context
   const streams = new StreamCounts(limits.streamsPerAddress)
   return [
     operation({
@@ -31,7 +31,7 @@ export function presenceOperations(kit: RestKit): Operation[] {
         if (!ROOM_ID.test(paramOf(request, 'roomId'))) return void response.status(400).end()
         const leave = streams.enter(addressOf(request))
         try {
-          await follow(kit, request, response)
+          await follow(context, request, response)
         } finally {
           leave()
         }
@@ -48,7 +48,7 @@ export function presenceOperations(kit: RestKit): Operation[] {
       async run(request, response) {
         const { name: askedName, box_pub } = fieldsOf(request)
         const roomId = roomOf(request)
-        const name = readName(askedName)
+        const name = readParticipantName(askedName)
         const there =
           name === undefined
             ? (await local.status(roomId)) !== undefined
@@ -64,7 +64,7 @@ export function presenceOperations(kit: RestKit): Operation[] {
 /**
  * Writes the room's events until the caller disconnects or the service closes. Waits while the caller does not read.
  */
-async function follow({ local, machine }: RestKit, request: Request, response: Response): Promise<void> {
+async function follow({ local, machine }: RestContext, request: Request, response: Response): Promise<void> {
   const signal = hangUpSignal(response)
   const roomId = roomOf(request)
   const stream = new SseStream(response, machine, {})
@@ -83,7 +83,7 @@ async function follow({ local, machine }: RestKit, request: Request, response: R
 
 function guiseOf({ query }: Request): Guise {
   const { name, box_pub } = query
-  return { name: readName(name), boxPub: readBoxPub(box_pub) }
+  return { name: readParticipantName(name), boxPub: readBoxPub(box_pub) }
 }
 
 /** Accepts 32 bytes in either alphabet, with or without padding. */
@@ -95,7 +95,7 @@ function readBoxPub(value: unknown): string | undefined {
 function eventJson(roomId: string, event: FeedEvent): object {
   switch (event.type) {
     case 'message':
-      return { type: 'message', ...readMessage(event.message) }
+      return { type: 'message', ...toReadMessage(event.message) }
     case 'ready': {
       const { size, participants } = gatheringJson(event.gathering)
       return { type: 'ready', roomId, size, last_seq: event.lastSeq, participants }

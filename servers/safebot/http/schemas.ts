@@ -88,7 +88,7 @@ export const claimedMessage = z.object(messageFields).meta({ id: 'ClaimedMessage
 
 export const message = z.object({ ...messageFields, _bytes: z.int() }).meta({ id: 'Message' })
 
-export const roomStatus = z
+export const roomStatusAnswer = z
   .object({
     exists: z.boolean(),
     roomId: z.string(),

@@ -24,7 +24,7 @@ const REQUESTS: Record<string, string> = {
 }
 
 /** The parts of the service that the tools use. */
-export interface ToolKit {
+export interface ToolDeps {
   /** Returns the service of a room: this one, or one in another process. */
   serviceOf(room: RoomAddress): Promise<SafebotService>
   urls: RoomUrls
@@ -42,19 +42,19 @@ export interface ToolKit {
  * @throws Refusal if the agent's identity cannot be loaded
  */
 export async function enterRoom(
-  kit: ToolKit,
+  deps: ToolDeps,
   agent: Agent,
   room: RoomAddress,
   name?: string,
 ): Promise<SafebotService> {
-  const service = await kit.serviceOf(room)
-  await agent.beSomebody()
+  const service = await deps.serviceOf(room)
+  await agent.ensureIdentity()
   agent.enter(room, label => service.join(room.roomId, { handle: agent.handle, label }), name)
   return service
 }
 
 /** Returns the wait options of a tool. */
-export function patience({ contract }: ToolKit, timeoutSeconds: number): Patience {
+export function patience({ contract }: ToolDeps, timeoutSeconds: number): Patience {
   return {
     timeoutMs: timeoutSeconds * 1000,
     ifMissing: contract.waitsForMissingRoom ? 'wait' : 'return',

@@ -2,13 +2,13 @@ import type { Log } from '../../../shared/util/log.js'
 import type { InstanodeHostility } from '../../instanode/hostile.js'
 import type { SafebotHostility } from '../../safebot/hostile.js'
 import { readAttacks } from './attack.js'
-import { carryOut, type RunningAttack, type Target } from './carry-out.js'
+import { type AttackTarget, carryOut, type RunningAttack } from './carry-out.js'
 
 /** The server options of attacks, and the actions to carry out after the start. */
 export interface HostileOptions {
   readonly instanode: InstanodeHostility
   readonly safebot: SafebotHostility
-  carryOut(target: Target): Promise<RunningAttack[]>
+  carryOut(target: AttackTarget): Promise<RunningAttack[]>
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { FaultAction } from './fault.js'
 
 /** A change to an outgoing answer. Each transport applies it in its own way. */
-export type Garbling =
+export type Corruption =
   /** The connection is cut instead. */
   | { kind: 'drop' }
   /** HTTP answers with this instead. */
@@ -22,7 +22,7 @@ export type Garbling =
  *
  * @param id of the request
  */
-export function garblingOf(act: FaultAction, id: string | number): Garbling | undefined {
+export function corruptionOf(act: FaultAction, id: string | number): Corruption | undefined {
   if ('drop' in act) return { kind: 'drop' }
   if ('malformed' in act) return { kind: act.malformed }
   if ('gzip' in act) return { kind: 'gzip' }
