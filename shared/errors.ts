@@ -9,8 +9,8 @@ export class Refusal extends Error {
    * `message` is the reason and the hint in one line, because a test runner prints nothing else of an error.
    *
    * @param code stable, `snake_case`
-   * @param reason what failed, and the value it failed on
-   * @param hint what to do next
+   * @param reason the failure, with the value
+   * @param hint the remedy
    */
   constructor(
     readonly code: string,

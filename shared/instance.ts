@@ -59,7 +59,7 @@ export interface ControlledServer<View> {
   state(request: StateRequest): Promise<View>
   /** Whether it could answer a call, found out by making one of which its journal hears nothing. */
   checks(): Promise<Checks>
-  /** Figures that are read off when somebody asks. */
+  /** Returns figures that are measured on request. */
   gauges(): Promise<Gauge[]>
 }
 

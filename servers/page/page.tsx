@@ -21,7 +21,7 @@ import { RoomList } from './parts/rooms.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
 
-/** Sizes and connections of databases change with nobody calling. */
+/** Sizes and connections of databases change without calls, so they are read at this interval. */
 const LOOK_MS = 2000
 
 showInvisible()

@@ -24,7 +24,7 @@ export const CONTRACT_TABLE = {
     source: 'measured on the running service',
   },
   waitsForMissingRoom: {
-    about: 'a tool call that claims or waits in a room nobody has opened yet',
+    about: 'a tool call that claims or waits in a room that is not open yet',
     documented: { value: true, means: 'waits out its timeout; the room is not created by waiting' },
     observed: { value: false, means: 'returns at once' },
     source: 'measured on the running service',

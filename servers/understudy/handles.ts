@@ -74,7 +74,7 @@ export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> 
 /**
  * Starts an instance with the servers that `start` starts, and its control plane.
  *
- * @throws what could not be met of the options; nothing is left running then
+ * @throws Refusal for options that cannot be met. Nothing is left running then.
  */
 export async function withHandles<Running>(
   options: CommonOptions,

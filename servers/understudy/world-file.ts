@@ -35,7 +35,7 @@ export async function readWorldFile(given: string): Promise<World> {
  * Reads a world of fixtures/worlds.
  *
  * @param name any other text, a path among them, is refused: no file is looked for
- * @param instead what else may be given, for the hint
+ * @param instead the alternatives to a name, for the hint
  * @throws Refusal `unknown_world` with the names there are
  */
 export async function readNamedWorld(name: string, instead: string): Promise<World> {

@@ -82,7 +82,7 @@ export class Clock {
    * Runs `wake` once, when the clock reaches `instant`; an instant already past is due at the next tick or `advance`.
    *
    * @param instant milliseconds since the epoch
-   * @param wake what it returns is waited for by `advance`
+   * @param wake `advance` waits for the promise that it returns
    */
   wakeAt(instant: number, wake: () => void | Promise<void>): Wakeup {
     if (this.#closed) throw closed()

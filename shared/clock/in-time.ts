@@ -20,11 +20,11 @@ export async function inTime<T>(machine: Clock, ms: number, work: Promise<T>): P
 }
 
 /**
- * Waits to be told of something, and for no longer than it takes to look for oneself.
+ * Waits for a notification, up to the time after which the caller should look without one.
  *
- * @param ms of the machine's time
- * @param listeners where to be told: what is in there is called
- * @returns what resolves then, and how not to wait any more
+ * @param ms milliseconds of machine time
+ * @param listeners receives a function that ends the wait
+ * @returns a promise that then resolves, and a function that gives up the wait
  */
 export function wakeOrLater(
   machine: Clock,

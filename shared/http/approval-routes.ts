@@ -9,7 +9,7 @@ import {
 import { checkedOperation } from './checked-operation.js'
 import { type Operation, paramOf } from './operation.js'
 
-/** The calls that somebody has to approve. */
+/** The approvals that a control plane can list and decide. */
 export interface ControlledApprovals {
   /** All that are remembered, the oldest first. */
   list(): Approval[]
@@ -27,7 +27,7 @@ export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
     checkedOperation({
       method: 'GET',
       path: '/approvals',
-      summary: 'The calls that somebody has to approve, the oldest first',
+      summary: 'The calls that need an approval, the oldest first',
       answer: approvalsAnswer,
       run: () => ({ approvals: approvals.list() }),
     }),

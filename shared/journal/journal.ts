@@ -127,7 +127,7 @@ export class Journal {
   /**
    * Closes an entry with how its request ended; a second close is ignored.
    *
-   * @param answer what it was answered with, if that may be kept for a while
+   * @param answer the answer, if it may be kept for a while
    */
   close(entry: JournalEntry, outcome: Outcome, responseBytes = 0, answer?: object | string): void {
     if (entry === this.#unkept) return

@@ -42,7 +42,9 @@ const change = oneKind('overlay', {
     ttlMs: z.int().min(0).describe('for how long a modern client may keep the list, in milliseconds'),
   }),
   cacheScope: strict({
-    cacheScope: z.enum(['public', 'private']).describe('for whom a modern client may keep the list'),
+    cacheScope: z
+      .enum(['public', 'private'])
+      .describe('the scope in which a modern client may cache the list'),
   }),
 })
 

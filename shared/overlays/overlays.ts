@@ -106,7 +106,7 @@ export class Catalogue {
     return { tools: items.map(({ listing }) => listing), ...defined({ nextCursor }) }
   }
 
-  /** How long, and for whom, a caller's list may be kept, as far as overlays say so. */
+  /** Returns the cache time and scope of a caller's list, as far as overlays set them. */
   caching(
     server: string,
     caller: string,
@@ -247,7 +247,7 @@ function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): numbe
   return lists
 }
 
-/** @param caller undefined: somebody that no overlay names */
+/** @param caller undefined: a caller that no overlay names */
 function concerns(overlay: Overlay, server: string, caller: string | undefined): boolean {
   if (overlay.server !== server) return false
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))

@@ -7,7 +7,9 @@ const approvalState = z.enum(['pending', 'approved', 'refused', 'used', 'withdra
 
 export type ApprovalState = z.infer<typeof approvalState>
 
-/** A call that somebody has to approve. This project's own: no wire format for approvals is published. */
+/**
+ * A call that needs an approval. The format is this project's own, because no wire format for approvals is published.
+ */
 export const approval = z
   .strictObject({
     id: z.string(),

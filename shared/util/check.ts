@@ -19,7 +19,7 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 /**
  * One of several kinds of object, each told by a field of its own.
  *
- * @param what what they are kinds of, e.g. `fault`
+ * @param what the name of the general kind, e.g. `fault`
  * @param kinds by the field that tells them
  */
 export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string, kinds: Kinds) {
@@ -55,7 +55,7 @@ export function checked<Schema extends z.ZodType>(
   throw new Refusal(code, [...wrong.slice(0, MAX_SENTENCES), ...more].join('; '))
 }
 
-/** @param value what the issue's path begins at, which the reader knows as `name` */
+/** @param value the value at which the issue's path begins. The reader knows it as `name` */
 function sentences(issue: z.core.$ZodIssue, value: unknown, name: string): string[] {
   const here = at(value, issue.path)
   const path = `${name}${issue.path.map(step).join('')}`

@@ -217,7 +217,7 @@ class ControlledGateways {
       yield gatewayEventOf(event)
   }
 
-  /** The calls that somebody has to approve, the oldest first. */
+  /** Returns the approvals, the oldest first. */
   async approvals(): Promise<Approval[]> {
     return (await this.#exchange.read({ method: 'GET', path: '/approvals' }, approvalsAnswer)).approvals
   }

@@ -105,7 +105,7 @@ export function clockRoutes(clock: Clock): Operation[] {
     checkedOperation({
       method: 'GET',
       path: '/clock',
-      summary: 'What time it is',
+      summary: 'The time of the clock',
       answer: clockState,
       run: () => clockStateOf(clock),
     }),

@@ -51,7 +51,7 @@ export const replicasAnswer = z
 
 export type Replicas = z.infer<typeof replicasAnswer>
 
-/** How many messages of a room, and deliveries of a receiver, if nobody says. */
+/** Default number of messages of a room, and of deliveries of a receiver. */
 export const LATEST = 20
 
 export const stateQuery = strict({
@@ -81,7 +81,7 @@ export function stateAnswer<Instanode extends z.ZodType, Safebot extends z.ZodTy
     .meta({ id: 'State' })
 }
 
-/** What {@link stateAnswer} reads. */
+/** The result of {@link stateAnswer}. */
 export type StateAnswer<InstanodeView, SafebotView> = z.output<
   ReturnType<typeof stateAnswer<z.ZodType<InstanodeView>, z.ZodType<SafebotView>>>
 >

@@ -186,7 +186,7 @@ export class Provisioning {
     const { databases, log } = this.#options
     await databases
       .drop(databaseName(token))
-      .catch(error => log.error('a database that nobody has could not be dropped', error))
+      .catch(error => log.error('a database without a resource could not be dropped', error))
   }
 
   #provisioned(resource: Resource): Provisioned<TierLimits> {

@@ -18,14 +18,14 @@ export const audit = signal(NOTHING_ASKED)
 /** Those that are pending, by id. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
-/** The calls that somebody has to decide. */
+/** The pending approvals. */
 export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
 /** Events since the last frame. */
 let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 
-/** More are taken in at once: a page that nobody sees has no frames. */
+/** More events are processed at once, because a hidden page has no frames. */
 const MOST_WAITING = 500
 
 function takeIn(): void {

@@ -17,7 +17,7 @@ export type OverlayRow = z.infer<typeof overlaysAnswer>['overlays'][number]
 /** The current state with masked secrets. Undefined until it has been read. */
 export const state = signal<PageState | undefined>(undefined)
 
-/** The same with its secrets, while somebody looks at one. */
+/** The state with its secrets, while a secret is shown. */
 export const openState = signal<PageState | undefined>(undefined)
 
 export const faults = signal<readonly FaultRow[]>([])

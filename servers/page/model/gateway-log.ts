@@ -9,13 +9,13 @@ export interface AuditLog {
   /** The latest first. */
   readonly entries: readonly GatewayEntry[]
   readonly asked: number
-  /** By a rule, or by somebody. */
+  /** Denied by a rule or by a person. */
   readonly denied: number
 }
 
 export const NOTHING_ASKED: AuditLog = { entries: [], asked: 0, denied: 0 }
 
-/** @param come what has come since, in the order it came */
+/** @param come new events, in their order */
 export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditLog {
   const denied = come.filter(({ outcome }) => outcome === 'denied' || outcome === 'refused').length
   return {

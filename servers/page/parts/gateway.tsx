@@ -95,7 +95,7 @@ function AuditRow({ entry }: { entry: GatewayEntry }) {
   )
 }
 
-/** The calls that somebody has to decide, and the way to do so. */
+/** The pending approvals with buttons to decide them. */
 function PendingApprovals() {
   const waiting = pending.value.length
   return (

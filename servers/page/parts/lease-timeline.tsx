@@ -127,7 +127,7 @@ function inWords(spans: readonly LeaseSpan[]): string {
 /** The meaning of the colours of leases. */
 function LeaseLegend() {
   return (
-    <ul class="legend" aria-label="What the colours mean">
+    <ul class="legend" aria-label="Meaning of the colours">
       {KEYS.map(([name, words]) => (
         <li key={name}>
           <span class={`legend-mark legend-${name}`} aria-hidden="true" />

@@ -57,7 +57,7 @@ function RoomCard({ room }: { room: Room }) {
 /** How far each handle has got in a room, and what it holds. */
 function Consumers({ room: { consumers } }: { room: Room }) {
   if (consumers.length === 0)
-    return <p class="dim">Nobody has claimed a task here: claim_task and next_task do.</p>
+    return <p class="dim">No task has been claimed here. Use claim_task or next_task.</p>
   return (
     <table class="consumers">
       <thead>

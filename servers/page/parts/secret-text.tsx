@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
 import { isRevealed, toggle } from '../live/secrets.js'
 
-/** A text in which every secret is hidden until somebody clicks on it. */
+/** Shows a text with hidden secrets. A click reveals a secret. */
 export function SecretText({ text }: { text: string }) {
   return (
     <>
@@ -38,7 +38,7 @@ interface MaskedProps {
   open: string | undefined
 }
 
-/** Something that the control plane masks, until somebody clicks on it. */
+/** Shows a value that the control plane masks. A click reveals it. */
 export function Masked({ name, what, masked, open }: MaskedProps) {
   const showing = isRevealed(name) && open !== undefined
   return (

@@ -110,7 +110,7 @@ function readClaimed({ handle: askedHandle, boxPub, signPub }: Registration): Cl
   if (!HANDLE.test(handle)) {
     throw refused(400, 'invalid handle', '2 to 32 of a-z 0-9 _ -, beginning with a letter or digit')
   }
-  if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" is nobody's to take`)
+  if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" cannot be registered`)
   if (!isBase64Of(KEY_BYTES, boxPub) || !isBase64Of(KEY_BYTES, signPub)) {
     throw refused(
       400,

@@ -299,7 +299,7 @@ export class LocalService implements SafebotService {
     { handle, signature }: Vouching,
   ): Promise<Identity> {
     const identity = await this.store.identity(handle)
-    if (identity === undefined) throw signatureRefused(`nobody has registered "${handle}"`)
+    if (identity === undefined) throw signatureRefused(`"${handle}" is not registered`)
     if (await this.signatures.coversMessage(identity, signature, roomId, ciphertext)) return identity
     throw signatureRefused(
       'sign "room-msg <room> <ts> <nonce> <sha256 of the ciphertext>" anew, with the present time',

@@ -113,7 +113,7 @@ export class Interrupts {
     }
   }
 
-  /** @param address where `clock_time_get` stored its answer */
+  /** @param address address of the result of `clock_time_get` */
   #leap(address: unknown): void {
     if (this.#memory === undefined || typeof address !== 'number') return
     const view = new DataView(this.#memory.buffer)
