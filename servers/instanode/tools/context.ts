@@ -58,7 +58,12 @@ export function requireToken({ bearer }: Caller): void {
 export function refusalText(tool: string, refusal: Refusal): string {
   if (!(refusal instanceof ServiceRefusal)) return `${tool} failed: ${refusal.sentence}`
   const { status, code, message, upgradeUrl = pricingUrl() } = refusal
-  if (status === 401) return `${tool} failed: the token is not valid, or no longer: ${NEEDS_TOKEN}`
+  if (status === 401) {
+    return (
+      `${tool} failed: the token is not valid. This world has no such account, or the token has expired: ` +
+      NEEDS_TOKEN
+    )
+  }
   if (code === 'paid_tier_only') {
     return `${tool} failed: only paid accounts can delete resources. Upgrade at ${upgradeUrl}, or let it expire.`
   }
