@@ -1,4 +1,4 @@
-/** What a stand-in keeps to where the published words and the running service disagree: the words, or the service. */
+/** The contracts. `documented` follows the published words, `observed` follows the running service. */
 export const CONTRACT_NAMES = ['documented', 'observed'] as const
 
 export type ContractName = (typeof CONTRACT_NAMES)[number]
@@ -9,6 +9,6 @@ export interface ContractRow {
   about: string
   documented: { value: boolean; means: string }
   observed: { value: boolean; means: string }
-  /** Where either side is known from. */
+  /** Source of the two behaviours. */
   source: string
 }

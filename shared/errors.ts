@@ -9,8 +9,8 @@ export class Refusal extends Error {
    * `message` is the reason and the hint in one line, because a test runner prints nothing else of an error.
    *
    * @param code stable, `snake_case`
-   * @param reason what failed, and the value it failed on
-   * @param hint what to do next
+   * @param reason the failure, with the value
+   * @param hint the remedy
    */
   constructor(
     readonly code: string,
@@ -27,8 +27,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Whether what failed is that the store is away just now: who asked may ask again. It is told by its code,
- * so that nobody loads a store for it.
+ * Returns whether an error says that the store is unavailable, so that the caller may retry. Checks the code, so that
+ * no caller has to load the store.
  */
 export function isUnavailable(error: unknown): error is Refusal {
   return error instanceof Refusal && error.code === 'store_unavailable'

@@ -17,11 +17,11 @@ export interface IdPositions {
 const BEGINNING: IdPositions = { drawn: 0, streams: {} }
 
 /**
- * Where every id, token, key and nonce of an instance comes from.
+ * The source of all ids, tokens, keys and nonces of an instance.
  *
- * An AES-256-CTR keystream: with a seed the same draws give the same bytes, without one the key is random
- * and the stream is as strong as the machine's own randomness. `stream` splits off an independent
- * source by name, so that what one part draws (session ids, say) does not shift what another gets.
+ * It is an AES-256-CTR keystream. With a seed the same draws give the same bytes. Without a seed the key is random,
+ * and the stream is as strong as the machine's own randomness. `stream` returns an independent source for a name, so
+ * that the draws of one part (session ids, say) do not change those of another.
  */
 export class IdSource {
   readonly #seed: string | Buffer

@@ -11,7 +11,7 @@ import type { AccountState, PLANS } from './schemas/account.js'
 import type { KnownTools } from './util/known-tools.js'
 import type { Log } from './util/log.js'
 
-/** What the servers of one instance share: its time, its ids, its record, its log. */
+/** The parts that the servers of one instance share: clock, ids, journal, log. */
 export interface Instance {
   readonly name: string
   readonly clock: Clock
@@ -23,15 +23,15 @@ export interface Instance {
   readonly tally: Tally
   /** Trouble that has been asked for. */
   readonly faults: FaultTable
-  /** What the lists of tools show instead of the genuine ones. */
+  /** The overlays of the tool lists. */
   readonly catalogue: Catalogue
-  /** The servers and tools of this instance, as far as they have been started. */
+  /** The servers and tools of this instance that have been started. */
   readonly knownTools: KnownTools
   /** The state of its servers. */
   readonly records: Records
-  /** What is shared with the other instances that name it; undefined: there is none, and all is in memory. */
+  /** The shared store. Undefined: there is none, and all state is in memory. */
   readonly store: StoreDatabase | undefined
-  /** What it has in common with the other replicas of the store; undefined: there is none. */
+  /** The parts that are shared with the other replicas of the store. Undefined: there is no store. */
   readonly sharing: Sharing | undefined
   /** Whether HTTP answers name this instance and their entry in the journal. */
   readonly stamp: boolean
@@ -50,7 +50,7 @@ export interface StateRequest {
   latest: number
 }
 
-/** What was looked at, and `ok` or what is wrong with it. */
+/** The checked parts, each with `ok` or its error. */
 export type Checks = Record<string, string>
 
 /** A server, as far as the control plane shows it. */
@@ -59,7 +59,7 @@ export interface ControlledServer<View> {
   state(request: StateRequest): Promise<View>
   /** Whether it could answer a call, found out by making one of which its journal hears nothing. */
   checks(): Promise<Checks>
-  /** Figures that are read off when somebody asks. */
+  /** Returns figures that are measured on request. */
   gauges(): Promise<Gauge[]>
 }
 
@@ -76,7 +76,7 @@ export interface ControlledInstanode<View> extends ControlledServer<View> {
 export interface Gauge {
   /** Without the prefix, e.g. `rooms`. */
   name: string
-  /** What it tells, in a line. */
+  /** The description in one line. */
   about: string
   labels: Readonly<Record<string, string>>
   value: number

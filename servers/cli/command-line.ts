@@ -14,7 +14,7 @@ import {
 import { OPTION_NAMES, OPTIONS, type Option, type OptionName, variableOf } from './options.js'
 import { asUsage, UsageError } from './usage-error.js'
 
-/** What each command does. A number that it resolves to is the exit code. */
+/** The actions of the commands. A number in the result is the exit code. */
 export type Actions = {
   [Name in CommandName]: (args: ParsedArgs<Name>) => Promise<unknown>
 }

@@ -4,9 +4,9 @@ import { UsageError } from './usage-error.js'
 /** One subcommand, and the options that it takes. */
 export interface CommandDefinition {
   help: string
-  /** What stands behind the name of the command. */
+  /** The usage after the name of the command. */
   usage: string
-  /** How many words may follow the name. Default 0. */
+  /** Largest number of operands. Default 0. */
   operands?: number
   /** Whether `-- PROGRAM …` may follow. */
   program?: true

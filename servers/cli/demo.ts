@@ -1,7 +1,7 @@
 import { demo as playDemo } from '../demo/index.js'
 import type { ParsedArgs } from './commands.js'
 import { policyFiles } from './gateway-options.js'
-import { untilTold } from './serve.js'
+import { shutdownSignal } from './serve.js'
 
 /** `understudy demo`: the servers, their gateways and two agents, narrated. @returns the exit code */
 export async function demo({ options }: ParsedArgs<'demo'>): Promise<number> {
@@ -9,6 +9,6 @@ export async function demo({ options }: ParsedArgs<'demo'>): Promise<number> {
     fast: options.fast,
     policies: await policyFiles(options.policy),
     controlPort: options['control-port'],
-    shutdown: untilTold(),
+    shutdown: shutdownSignal(),
   })
 }

@@ -6,13 +6,13 @@ import { readGrantsFile } from '../gateway/grants.js'
 import { createGateway, type Gateway, type GatewayOptions } from '../gateway/index.js'
 import type { ParsedArgs } from './commands.js'
 import { stderrLog } from './instance-options.js'
-import { address, untilTold } from './serve.js'
+import { address, shutdownSignal } from './serve.js'
 import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'gateway'>
 
 /**
- * `understudy gateway POLICY`: until told to stop, until its client on stdio leaves, or until the program behind it ends.
+ * `understudy gateway POLICY`: runs until a shutdown signal, the end of its stdio client, or the end of its upstream program.
  *
  * @returns the exit code: that of the program behind it, if it ended by itself
  */
@@ -20,7 +20,7 @@ export async function gateway(args: Args): Promise<number> {
   const { options } = args
   const { port } = options
   const clock = new Clock(readClockSpec(options.clock ?? 'real'))
-  const told = untilTold()
+  const shutdown = shutdownSignal()
   const running = await createGateway({
     ...(await optionsOf(args)),
     ...address(options),
@@ -28,7 +28,7 @@ export async function gateway(args: Args): Promise<number> {
     clock,
   })
   try {
-    const stopped = told.then(() => 0)
+    const stopped = shutdown.then(() => 0)
     if (port === undefined)
       return await Promise.race([stopped, running.ended, untilClientLeaves(running, options.grant)])
     process.stdout.write(options.json ? readyLine(running) : readyText(running))

@@ -15,7 +15,7 @@ const running = runCommandLine(process.argv.slice(2), {
 })
 
 running.then(
-  // What a client left open must not keep a server alive that has said all it had to say.
+  // Ends the process, so that an open handle of a client cannot keep it running.
   code => process.exit(code),
   error => {
     const sentence = error instanceof Refusal ? error.sentence : String(error)

@@ -29,7 +29,7 @@ export function instanceOptions(
     contract: options.contract,
     log: stderrLog(),
     stamp: options.stamp,
-    // EX_SOFTWARE of sysexits.h: to whoever watches the process, it has crashed.
+    // EX_SOFTWARE of sysexits.h, so that a process monitor sees a crash.
     onCrash: () => process.exit(70),
     // Without a clock, the store decides.
     ...defined({ clock, seed, protocol }),
@@ -37,7 +37,7 @@ export function instanceOptions(
   }
 }
 
-/** Where live databases come from, and where embedded ones stay. */
+/** Returns the options for databases. */
 export function databaseOptions(options: Values<'databases' | 'data-dir'>): DatabasesOptions {
   return defined({ databases: options.databases, dataDirectory: options['data-dir'] })
 }

@@ -33,8 +33,8 @@ export async function instanode(args: Args): Promise<void> {
 }
 
 /**
- * The service to be a client of; undefined: be the service. The real client's variable counts on stdio alone: whoever serves
- * HTTP may have it set for those that are to call there.
+ * Returns the service to be a client of. Undefined: serve an own one. The real client's variable counts on stdio
+ * alone, because an HTTP server may have it set for its own clients.
  */
 function serviceElsewhere({ options, given }: Args): string | undefined {
   const { connect, http } = options

@@ -30,7 +30,7 @@ export async function safebot({ options: given, given: set }: Args): Promise<voi
     const identity = {
       handle: process.env.SAFEBOT_MCP_HANDLE,
       label: process.env.SAFEBOT_MCP_ROOM_NAME,
-      // Where the real client keeps it: a client of a service is the same agent again when it is started again.
+      // The folder of the real client, so that a restarted client of a service is the same agent.
       ...defined({ folder: 'connect' in options ? join(homedir(), '.config', 'safebot') : undefined }),
     }
     await runStdio(safebot, onEnd => safebot.serveStdio(process.stdin, process.stdout, identity, onEnd))

@@ -12,31 +12,31 @@ interface Conversation {
   flush(): Promise<void>
 }
 
-/** Where `--host` and `--allow-host` say that a server listens, and for whom. */
+/** Returns the listen address of `--host` and `--allow-host`. */
 export function address(options: Values<'host' | 'allow-host'>): { host: string; allowedHosts: string[] } {
   return { host: options.host, allowedHosts: options['allow-host'] }
 }
 
-/** Says where a server is reached, and runs it until told to stop. */
+/** Prints the URL of a server, and runs it until a shutdown signal. */
 export async function runHttp(server: Server, url: string): Promise<void> {
-  const told = untilTold()
+  const shutdown = shutdownSignal()
   process.stdout.write(`${url}/mcp\n`)
-  await told
+  await shutdown
   await server.close()
 }
 
 /**
- * Runs a server on stdio until its client closes its end, or until told to stop. What is parked is answered first.
+ * Runs a server on stdio until its client closes its end, or until a shutdown signal. Answers waiting requests first.
  *
- * @param serve begins the conversation; is to call `onEnd` when the client has closed its end
+ * @param serve starts the conversation. It must call `onEnd` when the client has closed its end.
  */
 export async function runStdio(server: Server, serve: (onEnd: () => void) => Conversation): Promise<void> {
-  const told = untilTold()
+  const shutdown = shutdownSignal()
   let conversation: Conversation | undefined
   const ended = new Promise<void>(resolve => {
     conversation = serve(resolve)
   })
-  await Promise.race([ended, told])
+  await Promise.race([ended, shutdown])
   await server.close()
   await conversation?.flush()
 }
@@ -51,12 +51,12 @@ export async function within(instance: Instance, run: () => Promise<void>): Prom
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
-export function untilTold(): Promise<void> {
+export function shutdownSignal(): Promise<void> {
   return new Promise(resolve => {
-    let told = false
+    let shutdown = false
     const stop = () => {
-      if (told) process.exit(1)
-      told = true
+      if (shutdown) process.exit(1)
+      shutdown = true
       resolve()
     }
     process.on('SIGINT', stop)

@@ -4,12 +4,12 @@ import { VERSION } from '../../shared/util/version.js'
 import { createUnderstudy, type Understudy, type UnderstudyOptions } from '../understudy/understudy.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
-import { address, untilTold } from './serve.js'
+import { address, shutdownSignal } from './serve.js'
 
 /** Options that mean nothing without a gateway. */
 const OF_GATEWAYS = ['approval-hold', 'upstream-header', 'dialect', 'denial-text'] as const
 
-/** `understudy up`: everything over HTTP, until told to stop. */
+/** `understudy up`: starts everything over HTTP, until a shutdown signal. */
 export async function up(args: ParsedArgs<'up'>): Promise<void> {
   const { options: given } = args
   const withGateways = given.policy.length > 0
@@ -31,17 +31,17 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
     controlPort: given['control-port'],
   }
   const understudy = await createUnderstudy(options)
-  const told = untilTold()
+  const shutdown = shutdownSignal()
   await answersToItself(understudy.control.url)
   const accounts = await understudy.instanode.accounts()
   const print = given.json ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
   printed()
-  await told
+  await shutdown
   await understudy.close()
 }
 
-/** What it takes to read a policy is loaded when one is named. */
+/** Loads the code of policies when one is named. */
 async function gateways(args: ParsedArgs<'up'>): Promise<UnderstudyOptions['gateways'] & object> {
   const { gatewayOptions } = await import('./gateway-options.js')
   return gatewayOptions(args)
@@ -68,7 +68,7 @@ function readyLine(
   return `${JSON.stringify(ready)}\n`
 }
 
-/** What a shell can `eval`: all but the exports is comment. */
+/** Returns the text for a shell's `eval`. Everything except the exports is a comment. */
 function readyText(
   { clock, instanode, safebot, control, attacks, gateways }: Understudy,
   accounts: Accounts,

@@ -10,11 +10,11 @@ export interface Changed {
   readonly changed: number
 }
 
-/** What is told of a source's entries. */
+/** Receives the changes of a source. */
 export interface ChangeWatcher<Entry> {
   /** An entry has changed. */
   entry(entry: Entry): void
-  /** What there was counts no more. */
+  /** The source was cleared. */
   cleared?(): void
   /** Nothing more will come. */
   stopped?(): void
@@ -26,20 +26,23 @@ export interface ChangeSource<Entry extends Changed> {
   readonly changes: number
   /** How many entries are no longer kept. */
   readonly dropped: number
-  /** What has changed since, in that order; `complete`: whether none of it has been let go. */
+  /**
+   * Returns the entries that have changed since, in the order of their changes. `complete` is false if the source has
+   * dropped some.
+   */
   changesAfter(change: number, limit: number): { entries: Entry[]; complete: boolean }
   watch(watcher: ChangeWatcher<Entry>): () => void
 }
 
-/** What a stream tells of an entry; undefined: nothing. */
+/** Returns the event for an entry. Undefined: no event. */
 export type Teller<Entry> = (entry: Entry) => { name: string; json: string } | undefined
 
 /**
  * Sends the changes of a source on an event stream.
  *
- * Nothing is queued for a reader that is slow: it has a place among the changes, and reads on from there when there is
- * room again, so of an entry that has changed more than once meanwhile it sees the last. What the source has let go by
- * then it is told of as a `gap`.
+ * Nothing is queued for a slow reader. It has a position among the changes, and continues from there when it reads
+ * again. It gets the last state of an entry that has changed more than once. A `gap` reports changes that the source
+ * has dropped.
  */
 export class ChangeFeed<Entry extends Changed> {
   readonly #source: ChangeSource<Entry>
@@ -47,7 +50,7 @@ export class ChangeFeed<Entry extends Changed> {
   #place: number
   /** How many entries it has told of that they are gone. */
   #toldDropped = 0
-  /** What it has read from the source and not sent yet. */
+  /** Entries that were read from the source and not sent yet. */
   #batch: { entry: Entry; change: number }[] = []
   /** Whether it waits for room, or has not begun. */
   #behind = true
@@ -65,7 +68,7 @@ export class ChangeFeed<Entry extends Changed> {
   run(stream: SseStream, response: ServerResponse): void {
     this.#stream = stream
     const leave = this.#source.watch({
-      entry: entry => this.#told(entry),
+      entry: entry => this.#onEntry(entry),
       cleared: () => this.#cleared(),
       stopped: () => stream.end(),
     })
@@ -73,7 +76,7 @@ export class ChangeFeed<Entry extends Changed> {
     this.#catchUp()
   }
 
-  #told(entry: Entry): void {
+  #onEntry(entry: Entry): void {
     if (!this.#behind) this.#send(entry)
   }
 
@@ -87,7 +90,7 @@ export class ChangeFeed<Entry extends Changed> {
     this.#behind = false
     while (!this.#behind) {
       const next = this.#batch.shift()
-      // What has changed once more since comes when it is its turn by that.
+      // An entry that has changed again is sent at the position of its last change.
       if (next !== undefined && next.entry.changed === next.change) this.#send(next.entry)
       else if (next === undefined && !this.#readOn()) return
     }

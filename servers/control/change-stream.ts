@@ -16,7 +16,9 @@ export interface ChangeStreamOptions<Query extends z.ZodObject, Entry extends Ch
   source: ChangeSource<Entry>
   /** The machine's time, by which the connection is kept open. */
   machine: Clock
-  /** What to tell whoever asks with this query. Refuses what cannot be asked: an event stream cannot be refused any more. */
+  /**
+   * Returns the teller for a query. Rejects a bad query, because an event stream cannot be rejected after its start.
+   */
   tellerOf(query: z.output<Query>): Teller<Entry>
 }
 

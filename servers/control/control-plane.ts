@@ -18,7 +18,7 @@ import { journalRoutes, journalStreamRoute } from './routes/journal.js'
 import { rehearsalRoute } from './routes/rehearsal.js'
 import { snapshotRoutes } from './routes/snapshots.js'
 
-/** Where an instance is controlled over HTTP. */
+/** The HTTP listener that controls an instance. */
 export interface ControlPlane {
   /** `http://host:port` */
   readonly url: string
@@ -38,7 +38,8 @@ export async function openControlPlane<Snapshot>(
     host,
     port,
     name: 'control',
-    // What decides over calls is not to be reached by way of a page that an agent serves to somebody's browser.
+    // Pages of other origins are refused: an agent may serve a page that the user's browser opens, and that page must
+    // not decide about calls.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     async handlers(url) {
       const api = createControlApi(controlled, url)

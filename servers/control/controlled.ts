@@ -12,11 +12,11 @@ export interface ControlledGateway {
 
 export interface ControlledGateways {
   readonly all: readonly ControlledGateway[]
-  /** What all of them made of calls. */
+  /** The decisions of all gateways. */
   readonly record: GatewayRecord
 }
 
-/** What a control plane controls. `Snapshot` is whatever its owner makes of it. */
+/** The instance and its servers, as a control plane uses them. `Snapshot` is the owner's own type. */
 export interface Controlled<Snapshot> {
   readonly instance: Instance
   readonly instanode?: ControlledInstanode<unknown>

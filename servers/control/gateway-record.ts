@@ -6,7 +6,7 @@ import type { ChangeSource, ChangeWatcher } from './change-feed.js'
 const MAX_EVENTS = 10_000
 
 /** A call that was judged, or a turn in what becomes of an approval. */
-export type GatewayEvent = { readonly changed: number } & (
+export type GatewayChange = { readonly changed: number } & (
   | { readonly kind: 'audit'; readonly entry: GatewayEntry }
   | { readonly kind: 'approval'; readonly approval: Approval & { server: string } }
 )
@@ -18,12 +18,12 @@ export interface OutcomeCount {
   count: number
 }
 
-/** What the gateways of an instance made of its calls, in one order. */
-export class GatewayRecord implements ChangeSource<GatewayEvent> {
+/** The decisions of all gateways of an instance, in one order. */
+export class GatewayRecord implements ChangeSource<GatewayChange> {
   readonly #onError: (error: unknown) => void
-  readonly #watchers = new Set<ChangeWatcher<GatewayEvent>>()
+  readonly #watchers = new Set<ChangeWatcher<GatewayChange>>()
   readonly #counts = new Map<string, OutcomeCount>()
-  #events: GatewayEvent[] = []
+  #events: GatewayChange[] = []
   #changes = 0
   #seq = 0
   #dropped = 0
@@ -76,12 +76,12 @@ export class GatewayRecord implements ChangeSource<GatewayEvent> {
     return { entries, next, dropped: this.#dropped }
   }
 
-  changesAfter(change: number, limit: number): { entries: GatewayEvent[]; complete: boolean } {
+  changesAfter(change: number, limit: number): { entries: GatewayChange[]; complete: boolean } {
     const behind = this.#events.filter(({ changed }) => changed > change)
     return { entries: behind.slice(0, limit), complete: this.#lost <= change }
   }
 
-  watch(watcher: ChangeWatcher<GatewayEvent>): () => void {
+  watch(watcher: ChangeWatcher<GatewayChange>): () => void {
     this.#watchers.add(watcher)
     return () => void this.#watchers.delete(watcher)
   }
@@ -100,7 +100,7 @@ export class GatewayRecord implements ChangeSource<GatewayEvent> {
     this.#watchers.clear()
   }
 
-  #add(event: GatewayEvent): void {
+  #add(event: GatewayChange): void {
     this.#events.push(event)
     // Not with each event: moving ten thousand costs more than noting one.
     if (this.#events.length >= 2 * MAX_EVENTS) this.#trim()
@@ -128,7 +128,7 @@ export class GatewayRecord implements ChangeSource<GatewayEvent> {
 }
 
 /** Whether an event is one of those asked for; `outcome` is asked of calls alone. */
-export function isPicked(event: GatewayEvent, { server, tool, outcome }: AuditFilter): boolean {
+export function isPicked(event: GatewayChange, { server, tool, outcome }: AuditFilter): boolean {
   const about = event.kind === 'audit' ? event.entry : event.approval
   return (
     (server === undefined || about.server === server) &&

@@ -8,13 +8,13 @@ import { storeGauges } from './readiness.js'
 const PREFIX = 'understudy_'
 
 /** How the instance is doing, in the text format of Prometheus. */
-export async function exposed({
+export async function renderMetrics({
   instance,
   instanode,
   safebot,
   gateways,
 }: Controlled<unknown>): Promise<string> {
-  const figures = new Exposition()
+  const figures = new MetricsText()
   addCalls(figures, instance)
   for (const { server, outcome, count } of gateways.record.counts) {
     figures.add({
@@ -62,13 +62,13 @@ async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Prom
   }
 }
 
-function addCalls(figures: Exposition, { tally }: Instance): void {
+function addCalls(figures: MetricsText, { tally }: Instance): void {
   for (const { server, tool, outcomes } of tally.all()) {
     for (const [outcome, count] of Object.entries(outcomes)) {
       figures.add({
         name: 'calls_total',
         kind: 'counter',
-        about: 'Requests that have ended; without a tool: those that call none',
+        about: 'Requests that have ended. The tool is empty for requests without a tool',
         labels: { server, tool: tool ?? '', outcome },
         value: count,
       })
@@ -89,7 +89,7 @@ function addCalls(figures: Exposition, { tally }: Instance): void {
   for (const counts of tally.all()) addDurations(figures, counts)
 }
 
-function addDurations(figures: Exposition, { server, tool, durations, totalMs }: Counts): void {
+function addDurations(figures: MetricsText, { server, tool, durations, totalMs }: Counts): void {
   const labels = { server, tool: tool ?? '' }
   const metric = {
     name: 'call_duration_seconds',
@@ -116,14 +116,14 @@ function ofInstance({ name, clock, journal }: Instance): Gauge[] {
       labels: { instance: name, clock: clock.mode },
       value: 1,
     },
-    { name: 'clock_seconds', about: 'What time it is, since 1970', labels, value: clock.now() / 1000 },
+    { name: 'clock_seconds', about: 'Time of the clock, since 1970', labels, value: clock.now() / 1000 },
     {
       name: 'clock_offset_seconds',
       about: 'How far the clock is ahead of the machine’s',
       labels,
       value: Math.round(clock.now() - machineNow()) / 1000,
     },
-    { name: 'wakeups_pending', about: 'What waits for an instant', labels, value: clock.pending },
+    { name: 'wakeups_pending', about: 'Pending wake-ups', labels, value: clock.pending },
     { name: 'journal_entries', about: 'Entries kept', labels, value: journal.size },
     { name: 'journal_bytes', about: 'Bytes of request bodies kept', labels, value: journal.bytes },
   ]
@@ -148,7 +148,7 @@ interface Sample extends Gauge {
 /**
  * Writes figures in the text format of Prometheus, version 0.0.4: the lines of a metric together, under one heading.
  */
-class Exposition {
+class MetricsText {
   readonly #lines = new Map<string, string[]>()
 
   add({ name, kind, about, labels, value, suffix = '' }: Sample): void {

@@ -26,7 +26,7 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 }
 
-/** What the page is made of, as the build leaves it, by media type. */
+/** The files of the page by name, with their media types. The build creates them. */
 const FILES = {
   'page.css': 'text/css; charset=utf-8',
   'page.js': 'text/javascript; charset=utf-8',

@@ -10,7 +10,7 @@ import { checked } from '../../shared/util/check.js'
 import { POLICY_META } from '../gateway/messages.js'
 import type { Journal } from '../understudy/index.js'
 
-/** Checks that two values are deeply equal. @param subject what is compared, for the message @throws Refusal */
+/** Checks that two values are deeply equal. @param subject the compared value, for the message @throws Refusal */
 export function assertEqual<T>(subject: string, actual: unknown, expected: T): asserts actual is T {
   if (isDeepStrictEqual(actual, expected)) return
   const reason = `${subject}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`
@@ -34,7 +34,7 @@ const ENDINGS = {
 const policyDecision = z.object({ outcome: z.string(), rule: z.string() })
 
 /** A scripted agent. Each call is checked: by its result, and by the journal of the servers. */
-export class Agent<C extends ToolClient> {
+export class DemoAgent<C extends ToolClient> {
   /**
    * @param journal of the servers behind the gateway
    * @param upstream gets a line for each call: whether the call reached a server

@@ -2,9 +2,9 @@ import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js'
 import { assertEqual } from './agents.js'
 import { Narrator } from './narrator.js'
 import { SCENES } from './scenes.js'
-import { type Closable, openStage, type Stage, type StageOptions } from './stage.js'
+import { type Closable, type DemoStage, type DemoStageOptions, openDemoStage } from './stage.js'
 
-export interface DemoOptions extends StageOptions {
+export interface DemoOptions extends DemoStageOptions {
   /** Play without pauses, and exit after the last scene. */
   fast: boolean
   /** Resolves when the demo has to stop. */
@@ -21,7 +21,7 @@ export interface DemoOptions extends StageOptions {
 export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise<0 | 130> {
   const opened: Closable[] = []
   try {
-    const stage = await openStage(opened, options)
+    const stage = await openDemoStage(opened, options)
     const { machine } = stage.understudy.instance
     const narrator = new Narrator(process.stdout, stage.upstream, fast ? null : machine)
     narrator.print(introduction(stage))
@@ -38,7 +38,7 @@ export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise
   }
 }
 
-function introduction({ understudy, policies }: Stage): string {
+function introduction({ understudy, policies }: DemoStage): string {
   return `Watch it in a browser: ${understudy.control.url}
 
 Two MCP servers run here: Instanode (databases, webhook receivers) and Safebot (rooms, tasks).
@@ -52,7 +52,7 @@ The clock moves only when a scene moves it. Nothing expires while you read. Ctrl
 }
 
 /** Compares the records of the gateways and of the servers. @throws Refusal if they disagree */
-function summary({ understudy, gateways }: Stage): string {
+function summary({ understudy, gateways }: DemoStage): string {
   const calls = gateways.flatMap(({ audit }) => audit.entries())
   const denied = calls.filter(({ outcome }) => outcome === 'denied').length
   const entries = understudy.journal.entries({ method: 'tools/call' })
@@ -63,7 +63,7 @@ function summary({ understudy, gateways }: Stage): string {
   return `\nAll checks passed: ${calls.length} calls, ${denied} denied by policy, ${reached} reached the servers.`
 }
 
-function suggestions({ understudy: { control } }: Stage): string {
+function suggestions({ understudy: { control } }: DemoStage): string {
   return `
 The servers stay up until Ctrl-C. Try these:
   ${control.url}

@@ -10,11 +10,11 @@ export interface Scene<Stage> {
   title: string
   about: string
   /** Does what the scene tells. Each outcome is checked before its step is printed. */
-  play(stage: Stage, step: Step): Promise<void>
+  play(stage: Stage, step: Narrate): Promise<void>
 }
 
 /** Prints an action that was checked, its outcome for the agent, and whether its last call reached a server. */
-export type Step = (who: string, does: string, saw?: string) => Promise<void>
+export type Narrate = (who: string, does: string, saw?: string) => Promise<void>
 
 /** Prints the demo as plain lines. */
 export class Narrator {
@@ -47,7 +47,7 @@ export class Narrator {
     }
   }
 
-  readonly step: Step = async (who, does, saw) => {
+  readonly step: Narrate = async (who, does, saw) => {
     this.print(`  ${this.#paint('cyan', who.padEnd(10))}${does}`)
     for (const [label, text] of Object.entries({ saw, upstream: this.upstream.splice(0).at(-1) })) {
       if (text !== undefined) this.print(`${' '.repeat(12)}${this.#paint('dim', label.padEnd(10))}${text}`)

@@ -5,12 +5,12 @@ import { z } from 'zod'
 import { Refusal } from '../../shared/errors.js'
 import { assertEqual } from './agents.js'
 import type { Scene } from './narrator.js'
-import type { Stage } from './stage.js'
+import type { DemoStage } from './stage.js'
 
 const ESPRESSO = [{ what: 'one espresso' }]
 
 /** The scenes of the demo, in their order. */
-export const SCENES: readonly Scene<Stage>[] = [
+export const SCENES: readonly Scene<DemoStage>[] = [
   {
     title: 'An agent without an account creates two databases',
     about: 'Ana has no account. Her resources are real and small, and expire after 24 hours.',
@@ -191,7 +191,7 @@ export const SCENES: readonly Scene<Stage>[] = [
 ]
 
 /** Returns a resource that the control plane shows, with its secrets. @throws Refusal if it does not exist */
-async function findResource({ control }: Stage, name: string) {
+async function findResource({ control }: DemoStage, name: string) {
   const { instanode } = await control.state({ secrets: true })
   const resource = instanode?.resources.find(other => other.name === name)
   if (resource === undefined) throw new Refusal('demo_failed', `the resource "${name}" does not exist`)

@@ -3,13 +3,13 @@ import { fixture } from '../../shared/util/compiled.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
 import { ControlClient } from '../understudy/control-client.js'
 import { createGateway, createUnderstudy } from '../understudy/index.js'
-import { Agent, connectClient, startWorker } from './agents.js'
+import { connectClient, DemoAgent, startWorker } from './agents.js'
 
 /** Bearer tokens of Ben's two grants at the gateway with the account. */
 const BEN = 'demo-bearer-of-ben'
 const BEN_WITH_APPROVAL = 'demo-bearer-of-ben-with-approval'
 
-export interface StageOptions {
+export interface DemoStageOptions {
   /** Policy files that replace the published ones. */
   policies?: Partial<Record<ServerName, string>>
   /** Default: a free port. */
@@ -20,7 +20,7 @@ export interface StageOptions {
 export type Closable = { close(): Promise<void> }
 
 /** Everything that runs in a demo: both servers, a gateway in front of each, and the agents. */
-export type Stage = Awaited<ReturnType<typeof openStage>>
+export type DemoStage = Awaited<ReturnType<typeof openDemoStage>>
 
 /**
  * Starts the servers and gateways, and connects the agents.
@@ -28,7 +28,7 @@ export type Stage = Awaited<ReturnType<typeof openStage>>
  * @param opened gets each part that has to be closed, also if a later part fails
  * @throws Refusal for a policy that cannot be read, or a port that is taken
  */
-export async function openStage(opened: Closable[], options: StageOptions) {
+export async function openDemoStage(opened: Closable[], options: DemoStageOptions) {
   // The demo prints the paths.
   const published = (name: string) => relative(process.cwd(), fixture(`policies/${name}`))
   const policies = {
@@ -63,7 +63,7 @@ export async function openStage(opened: Closable[], options: StageOptions) {
   const connect = async (url: string, headers: Record<string, string>) => {
     const client = await connectClient(url, headers)
     opened.push(client)
-    return new Agent(client, journal, upstream)
+    return new DemoAgent(client, journal, upstream)
   }
   const [paid, safebot] = [gateways.instanode.url, gateways.safebot.url]
   return {
@@ -82,7 +82,7 @@ export async function openStage(opened: Closable[], options: StageOptions) {
       instanode: await connect(paid, { Authorization: `Bearer ${BEN}` }),
       withApproval: await connect(paid, { Authorization: `Bearer ${BEN_WITH_APPROVAL}` }),
       safebot: await connect(safebot, { 'X-Safebot-Handle': 'ben' }),
-      startWorker: (room: string) => new Agent(startWorker(safebot, 'ben', room), journal, upstream),
+      startWorker: (room: string) => new DemoAgent(startWorker(safebot, 'ben', room), journal, upstream),
     },
   }
 }

@@ -1,8 +1,8 @@
 import type { ContractName, ContractRow } from '../../shared/contract.js'
 
 /**
- * Where the published words and the running service disagree, row by row, and what the stand-in does under each of
- * the two contracts.
+ * The differences between the published words and the running service, and the behaviour of the stand-in under each
+ * of the two contracts.
  */
 export const CONTRACT_TABLE = {
   raisesPaidLimits: {
@@ -42,7 +42,7 @@ export const CONTRACT_TABLE = {
     source: 'a later generation of the service; its code of April 2026',
   },
   linksFreeAccounts: {
-    about: 'what a free account creates',
+    about: 'the resources of a free account',
     documented: {
       value: true,
       means: 'is linked to it and not capped; tier and expiry are the anonymous ones',
@@ -57,7 +57,7 @@ export const CONTRACT_TABLE = {
     source: 'its docs; its code',
   },
   reapsAtOnce: {
-    about: 'what is deleted, and what has reached its expires_at',
+    about: 'a resource that is deleted, or has reached its expires_at',
     documented: {
       value: true,
       means:
@@ -97,10 +97,10 @@ export const CONTRACT_TABLE = {
   },
 } as const satisfies Record<string, ContractRow>
 
-/** One contract: a switch per row of the table. */
+/** One contract: a switch for each row of the table. */
 export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>
 
-/** The switches of the contract of that name. */
+/** Returns the switches of a contract. */
 export function contractOf(name: ContractName): Contract {
   const row = (key: keyof typeof CONTRACT_TABLE): boolean => CONTRACT_TABLE[key][name].value
   return {

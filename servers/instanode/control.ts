@@ -9,19 +9,19 @@ import { type Contract, contractOf } from './contract.js'
 import type { DatabaseProvider } from './databases/provider.js'
 import type { LocalService } from './domain/local-service.js'
 import { type Account, type Delivery, databaseName, isLive, type Resource } from './domain/model.js'
-import { limitsOf } from './limits.js'
+import { tierLimits } from './limits.js'
 import type { Caller } from './service.js'
 import type { InstanodeView } from './view.js'
 
-/** Characters of a body that a state shows. */
+/** Characters of a body in a state. */
 const SHOWN_BODY_CHARS = 2000
 
 export interface ControlledOptions extends StateSources {
-  /** Whether its port can be connected to; undefined: it has none. */
+  /** Returns whether its port accepts connections. Undefined: it has no port. */
   listening(): boolean | undefined
 }
 
-/** The server as a control plane shows and changes it. */
+/** Returns the functions of the server that a control plane calls. */
 export function controlled({ listening, ...sources }: ControlledOptions): ControlledInstanode<InstanodeView> {
   const { local, host, clock } = sources
   const { store, readiness, plans } = local
@@ -37,7 +37,7 @@ export function controlled({ listening, ...sources }: ControlledOptions): Contro
       }
     },
     gauges: async () => [busyGauge(host), ...resourceGauges(await store.resources(), clock.now())],
-    // What is answered here is read by whoever has just set it, and no secret to them is in it.
+    // The answer is for the caller that has just set the plan, so it may show that caller's secrets.
     setPlan: async (accountId, plan) => accountState(await plans.change(accountId, plan), false),
   }
 }
@@ -64,11 +64,11 @@ interface StateSources {
   host: McpHost<Caller>
   clock: Clock
   contract: ContractName
-  /** Where it listens; undefined: nowhere. */
+  /** URL of the server. Undefined: it does not listen. */
   url(): string | undefined
 }
 
-/** What exists now, as plain data. */
+/** Returns the current state as plain data. */
 async function stateOf(sources: StateSources, request: StateRequest): Promise<InstanodeView> {
   const { local, host, clock, contract, url } = sources
   const { store, databases } = local
@@ -125,7 +125,7 @@ async function resourceState(
 }
 
 function limitsState({ type, tier }: Resource, contract: Contract): ResourceState['limits'] {
-  const { storageMb, connections, requestsStored } = limitsOf(tier, contract)
+  const { storageMb, connections, requestsStored } = tierLimits(tier, contract)
   return type === 'postgres' ? { storageMb, connections } : { requestsStored }
 }
 
@@ -135,14 +135,14 @@ async function databaseState(databases: DatabaseProvider, token: string): Promis
     const { sizeBytes, usedBytes, connections, state } = await databases.stats(name)
     return { name, sizeBytes, usedBytes, connections, state }
   } catch {
-    // An engine that is down is for /readyz to tell: all else can still be seen.
+    // `/readyz` reports an engine that is down. The rest of the state is still shown.
     return null
   }
 }
 
 type DeliveryState = NonNullable<InstanodeView['resources'][number]['deliveries']>['latest'][number]
 
-/** Enough to tell resources apart, too little to claim one. */
+/** Masks a token. Enough is left to tell resources apart, too little to claim one. */
 function maskedToken(token: string): string {
   return `${token.slice(0, 8)}-[masked]`
 }
@@ -152,7 +152,7 @@ function maskedUrl(url: string, token: string): string {
   return url.replace(token, maskedToken(token)).replace(/^(\w+:\/\/[^:/@]+:)[^@]+@/, '$1[masked]@')
 }
 
-/** @param hidden the token to mask in it; null: none */
+/** @param hidden the token to mask. Null: none */
 export function describeDelivery(delivery: Delivery, hidden: string | null): DeliveryState {
   const { id, method, path, query, rawHeaders, body, receivedAt } = delivery
   return {
@@ -167,7 +167,7 @@ export function describeDelivery(delivery: Delivery, hidden: string | null): Del
   }
 }
 
-/** Names in lower case; values of one name are joined. */
+/** Returns headers with names in lower case. Values of one name are joined. */
 function headersOf(raw: readonly string[], secrets: boolean): Record<string, string> {
   const headers: Record<string, string> = {}
   for (let at = 0; at < raw.length; at += 2) {

@@ -11,11 +11,11 @@ import type {
   Removed,
 } from './service.js'
 
-/** What an attack has the service do that it must never do. All of it is off unless an attack profile says otherwise. */
+/** Hostile behaviour of the service. All of it is off unless an attack profile turns it on. */
 export interface InstanodeHostility {
-  /** What the first account has listed is shown to every other. */
+  /** Lists show every account the resources of the first account. */
   sharesLists?: boolean
-  /** Tokens are good on every server that names the same issuer: whom one was minted for is not asked. */
+  /** Accepts tokens of every server that names the same issuer. The audience of a token is not checked. */
   tokenIssuer?: string
 }
 

@@ -37,7 +37,7 @@ interface Parts {
   contractName: ContractName
   contract: Contract
   local: LocalService
-  /** What callers reach: `local`, unless an attack puts another service in front of it. */
+  /** The service that callers reach: `local`, or the service that an attack puts in front of it. */
   service: InstanodeService
   host: McpHost<Caller>
   state: InstanodeState
@@ -49,9 +49,9 @@ interface Parts {
   closeDatabases: OpenedDatabases['close']
 }
 
-/** The Instanode stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
+/** The Instanode stand-in: one service with its tools over HTTP, stdio or in memory. */
 export class Instanode {
-  /** All there is, to be taken as a whole and put back. */
+  /** The whole state, for snapshots, restores and resets. */
   readonly state: InstanodeState
   readonly #parts: Parts
   #serving: Serving | undefined
@@ -63,9 +63,9 @@ export class Instanode {
   }
 
   /**
-   * A server that listens nowhere yet.
+   * Creates a server that does not listen yet.
    *
-   * @throws Refusal if there can be no databases, or no such world
+   * @throws Refusal if the databases or the world are not possible
    */
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
     const instanode = new Instanode(await assemble(instance, options))
@@ -79,9 +79,9 @@ export class Instanode {
   }
 
   /**
-   * A server on an HTTP port.
+   * Creates a server on an HTTP port.
    *
-   * @throws Refusal if it cannot listen there, if there can be no databases, or no such world
+   * @throws Refusal if it cannot listen there, or if the databases or the world are not possible
    */
   static async listen(
     instance: Instance,
@@ -91,7 +91,8 @@ export class Instanode {
     const databaseHost = defined({ databaseHost: listen.host })
     const instanode = new Instanode(await assemble(instance, { ...databaseHost, ...options }))
     try {
-      // The base of receivers is known once it listens. A caller that comes before the world is in place waits for it.
+      // The base URL of receivers is known once the server listens. A caller that arrives before the world is loaded
+      // waits for it.
       const url = await instanode.state.alone(async () => {
         const url = await instanode.#listen(listen)
         await instanode.state.lay(options.world ?? DEFAULT_WORLD)
@@ -104,9 +105,9 @@ export class Instanode {
     }
   }
 
-  /** An SDK client in this process, initialized. `address` is where it calls from, for the daily cap. */
+  /** Connects an initialized SDK client in this process. `address` is its address for the daily cap. */
   async connect({ token, address }: { token?: string; address?: string } = {}): Promise<Client> {
-    // The client half of the SDK is of no use to a stdio server, which has to start fast.
+    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start fast.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
     const authorization = token === undefined ? undefined : `Bearer ${token}`
     const headers = defined({ authorization, 'x-forwarded-for': address })
@@ -116,8 +117,8 @@ export class Instanode {
   /**
    * Serves one client over a pipe.
    *
-   * @param identity the account token the client brings, if any
-   * @param onEnd the client has closed its end
+   * @param identity the account token of the client, if it has one
+   * @param onEnd called when the client has closed its end
    */
   serveStdio(
     input: Readable,
@@ -129,7 +130,7 @@ export class Instanode {
     return new StdioConversation({ host, caller: callerOnPipe(token), input, output, onEnd })
   }
 
-  /** The accounts there are. */
+  /** Returns all accounts. */
   accounts(): Promise<Account[]> {
     return this.#parts.local.store.accounts()
   }
@@ -153,7 +154,7 @@ export class Instanode {
     return this.#parts.local.receivers.onDelivery(listener)
   }
 
-  /** As a control plane shows and changes it. */
+  /** Returns the functions that a control plane calls. */
   controlled(): ControlledInstanode<InstanodeView> {
     const { local, host, instance, contractName } = this.#parts
     return controlled({
@@ -166,7 +167,7 @@ export class Instanode {
     })
   }
 
-  /** Ends every conversation, and the databases with it that are this server's own. */
+  /** Ends every conversation, and closes the databases if they belong to this server. */
   async close(): Promise<void> {
     const { local, host, closeDatabases } = this.#parts
     await local.reaper.stop()
@@ -194,7 +195,7 @@ export class Instanode {
   }
 }
 
-/** Puts the parts of a server together. @throws Refusal if there can be no databases, or for such a revision */
+/** Builds the parts of a server. @throws Refusal if the databases or a revision are not possible */
 async function assemble(instance: Instance, options: InstanodeOptions): Promise<Parts> {
   const opened = await openDatabases(instance, options)
   try {
@@ -214,7 +215,7 @@ async function assembleOn(
   const { clock, machine, ids, log } = instance
   const revisions = readRevisions(options.protocol)
   const contract = contractOf(contractName)
-  // Receivers are made before their base is known.
+  // Receivers are created before their base URL is known.
   const base = { url: DEFAULT_BASE }
   const receiveUrl = (token: string) => `${base.url}/webhook/receive/${token}`
   const local = new LocalService({
@@ -258,7 +259,7 @@ async function assembleOn(
   }
 }
 
-/** The store of an instance, with what its replicas agree on. @throws StoreUnavailable */
+/** Opens the store of an instance, with the values that its replicas share. @throws StoreUnavailable */
 async function openStore(
   { records, ids, clock }: Instance,
   hostility: InstanodeHostility,

@@ -5,10 +5,10 @@ import type { DatabasesOptions } from './databases/open-databases.js'
 import type { InstanodeHostility } from './hostile.js'
 import type { RequestLimit } from './limits.js'
 
-/** The base of receive URLs of a server that listens nowhere: where `understudy up` has Instanode. */
+/** Base of receive URLs if the server does not listen. It is Instanode's address in `understudy up`. */
 export const DEFAULT_BASE = 'http://127.0.0.1:4801'
 
-/** What the one client on a pipe brings. */
+/** The identity of the client on a pipe. */
 export interface StdioIdentity {
   /** The token of its account, if it has one. */
   token?: string | undefined
@@ -19,15 +19,15 @@ export interface InstanodeOptions extends DatabasesOptions {
   contract?: ContractName
   /** The MCP revisions to speak over HTTP and stdio: a list, or a text with commas. Default: all. */
   protocol?: string | readonly string[]
-  /** How many requests to the HTTP API one address may make; `none`: any number. Default: the contract's. */
+  /** Request limit of the HTTP API for one address. `none`: no limit. Default: the contract's. */
   requestLimit?: RequestLimit | 'none'
-  /** What an attack profile has it do wrong. Default: nothing. */
+  /** The hostile behaviour of an attack profile. Default: none. */
   hostility?: InstanodeHostility
-  /** What it begins with. Default: the world `default`. */
+  /** The world at the start. Default: the world `default`. */
   world?: World
 }
 
 export interface InstanodeListenOptions extends ListenOptions {
-  /** Whether MCP is served there too, beside the HTTP API. Default true. */
+  /** Whether the port also serves MCP, beside the HTTP API. Default true. */
   mcp?: boolean
 }

@@ -6,10 +6,10 @@ import type { Owned } from './service.js'
 
 const instant = z.string().describe('RFC 3339, UTC')
 
-/** A resource, as the account that owns it sees it, over MCP and HTTP alike. */
+/** A resource as its owner's account sees it, over MCP and HTTP. */
 export const ownedResource = z.strictObject({
   id: z.string(),
-  token: z.string().describe('Whoever has it may claim the resource: keep it secret'),
+  token: z.string().describe('A secret: its holder may claim the resource'),
   type: z.enum(['postgres', 'webhook']),
   resource_type: z.enum(['postgres', 'webhook']).optional(),
   name: z.string(),
@@ -19,7 +19,7 @@ export const ownedResource = z.strictObject({
   expires_at: instant.nullable().describe('null: never'),
 })
 
-/** The fields of an owned resource, in the order in which the service gives them. */
+/** Returns the fields of an owned resource, in the order of the service. */
 export function describeOwned(resource: Owned, contract: Contract): z.infer<typeof ownedResource> {
   const { id, token, type, name, tier, status, createdAt, expiresAt } = resource
   return {

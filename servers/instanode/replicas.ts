@@ -13,15 +13,15 @@ export interface ReplicasOptions {
     readonly reaper: Pick<Reaper, 'watch' | 'resume'>
     readonly receivers: Pick<Receivers, 'heardOf'>
   }
-  /** Follows the state that another replica has put in place. */
+  /** Takes over the state that another replica has loaded. */
   state: { replaced(): Promise<void> }
 }
 
 /**
- * Keeps up with the other replicas: the reaper comes round for what they make, listeners hear of what their receivers
- * take, and a state that one of them puts in place is this one's as well.
+ * Follows the other replicas on the store. The reaper visits their resources, listeners receive their deliveries, and
+ * a state that one of them loads is loaded here too.
  *
- * @returns what ends it
+ * @returns a function that stops following
  */
 export function followReplicas({ records, log, local, state }: ReplicasOptions): () => void {
   const { store, reaper, receivers } = local
@@ -30,7 +30,7 @@ export function followReplicas({ records, log, local, state }: ReplicasOptions):
     try {
       if (!closed) await work()
     } catch (error) {
-      // While the store is away it is done with the next news, or when the store is back.
+      // The next notification, or the return of the store, tries again.
       if (!closed && !isUnavailable(error)) log.error('another replica could not be followed', error)
     }
   }

@@ -1,27 +1,27 @@
 import type { Resource, Tier } from './domain/model.js'
 import type { TierLimits } from './limits.js'
 
-/** Who is calling, as far as the call itself says. */
+/** The identity in a call, before it is verified. */
 export interface Caller {
-  /** What it proves its account with; undefined for an anonymous caller. */
+  /** The credential of an account. Undefined for an anonymous caller. */
   readonly bearer: string | undefined
-  /** Where it calls from: the daily cap counts by it. */
+  /** The caller's address, for the daily cap. */
   readonly address: string
 }
 
-/** What a caller gets for asking for a database or a receiver. */
+/** The result of creating a database or a receiver. */
 export interface Provisioned<Limits> {
   id: string
   token: string
-  /** Null where the service does not say: when it hands out an existing resource. */
+  /** Null if the service returns an existing resource, because it does not give the name then. */
   name: string | null
   tier: Tier
-  /** Where to connect or deliver to. */
+  /** The URL to connect or deliver to. */
   url: string
   limits: Limits
-  /** How long such a resource lasts, as the service words it; null: for good. */
+  /** Lifetime of such a resource, in the words of the service. Null: permanent. */
   expiresIn: string | null
-  /** Milliseconds since the epoch; null: never, or not said. */
+  /** Milliseconds since the epoch. Null: never, or not given. */
   expiresAt: number | null
   note: string
 }
@@ -29,10 +29,10 @@ export interface Provisioned<Limits> {
 export type ProvisionedDatabase = Provisioned<Pick<TierLimits, 'storageMb' | 'connections'>>
 export type ProvisionedReceiver = Provisioned<Pick<TierLimits, 'requestsStored'>>
 
-/** What a claim tells of a resource. */
+/** The fields of a claimed resource. */
 export type Claimed = Pick<Resource, 'id' | 'token' | 'type' | 'name' | 'tier' | 'status'>
 
-/** What an account is told of a resource that it owns. */
+/** The fields of an owned resource. */
 export type Owned = Claimed & Pick<Resource, 'createdAt' | 'expiresAt'>
 
 /** The outcome of a deletion. */
@@ -47,25 +47,27 @@ export interface AccountToken {
   expiresInSeconds: number
 }
 
-/** A call that may be given up: a service far away lets go of the request then. */
+/** A call that may be aborted. A remote service then ends the request. */
 export interface Abortable {
   readonly signal: AbortSignal
 }
 
 /**
- * The Instanode service as its tools need it. They do not know whether it runs in this process or is reached over HTTP.
+ * The Instanode service as its tools use it, in this process or over HTTP.
  *
- * Every method rejects with `ServiceRefusal` for what the service turns down.
+ * Every method rejects with `ServiceRefusal` if the service refuses.
  */
 export interface InstanodeService {
   createPostgres(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedDatabase>
   createWebhook(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedReceiver>
-  /** What the caller's account owns, the last created first: what it can use, and what it is locked out of. */
+  /**
+   * Lists the resources of the caller's account, the newest first. Includes locked ones, and leaves out removed ones.
+   */
   list(caller: Caller, call?: Abortable): Promise<Owned[]>
-  /** Makes the caller's account the owner; a paid account's resource is paid from then on. Idempotent. */
+  /** Makes the caller's account the owner. A paid account's resource is paid from then on. Idempotent. */
   claim(caller: Caller, token: string, call?: Abortable): Promise<Claimed>
-  /** Ends a resource of the caller's paid account. */
+  /** Deletes a resource of the caller's paid account. */
   remove(caller: Caller, token: string, call?: Abortable): Promise<Removed>
-  /** A new token for the caller's account. */
+  /** Returns a new token for the caller's account. */
   mintToken(caller: Caller, call?: Abortable): Promise<AccountToken>
 }

@@ -18,14 +18,14 @@ export interface InstanodeStateOptions {
   instance: Instance
   contract: Contract
   local: LocalService
-  /** How often addresses have called, if that is limited. */
+  /** Requests of each address, if they are limited. */
   requests: TokenBuckets | undefined
   receiveUrl(token: string): string
-  /** Answers what waits elsewhere than in the service. */
+  /** Answers waiting requests outside of the service. */
   releaseHeld(refusal: Refusal): void
 }
 
-/** All that Instanode knows, but for its databases. */
+/** The whole state of Instanode, without its databases. */
 interface Memory {
   readonly records: readonly PartitionDump[]
   readonly known: KnownTokens
@@ -33,7 +33,7 @@ interface Memory {
   readonly ids: IdPositions
 }
 
-/** Instanode's state: what its store holds, its databases, and what it remembers beside. */
+/** Instanode's state: its store, its databases and its memory beside them. */
 export class InstanodeState implements StatefulPart {
   readonly #options: InstanodeStateOptions
   #leave = () => {}
@@ -43,9 +43,9 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Begins with a world, unless another replica on the store has begun already: then with what there is.
+   * Loads a world. If another replica on the store has loaded one, its state is taken over instead.
    *
-   * @throws Refusal `bad_world`, `store_unavailable`; what the databases could not do
+   * @throws Refusal `bad_world`, `store_unavailable`, or the error of the databases
    */
   async lay(world: World): Promise<void> {
     const { local, instance } = this.#options
@@ -63,7 +63,7 @@ export class InstanodeState implements StatefulPart {
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#options.local.gate.alone(work)
+    return this.#options.local.lock.exclusive(work)
   }
 
   async keep(): Promise<Kept> {
@@ -106,14 +106,14 @@ export class InstanodeState implements StatefulPart {
     }
   }
 
-  /** Begins with what the store holds: another replica has put it there. */
+  /** Takes over the state of the store, which another replica has loaded. */
   async adopt(): Promise<void> {
     const { local } = this.#options
     await local.accounts.restore([])
     await local.reaper.rearm()
   }
 
-  /** Goes on with what another replica has put in place of all that there was: nothing that was remembered of it is true. */
+  /** Takes over a state that another replica has loaded. Everything in memory of the old state is dropped. */
   async replaced(): Promise<void> {
     this.#options.releaseHeld(wasReset())
     this.#options.requests?.restore([])
@@ -136,7 +136,7 @@ export class InstanodeState implements StatefulPart {
     await local.reaper.rearm()
   }
 
-  /** Replaces the databases there are; if that fails, they are put back. @param names those there are to be */
+  /** Replaces all databases. If that fails, the old ones are restored. @param names the names of the new databases */
   async #anew<T>(names: readonly string[], make: () => Promise<T>): Promise<T> {
     const { databases } = this.#options.local
     const present = await this.#present()
@@ -164,20 +164,20 @@ export class InstanodeState implements StatefulPart {
     return namesOf(await this.#options.local.store.resources())
   }
 
-  /** Without databases their source is not asked: it may have yet to be opened. */
+  /** Does not call the provider if there are no databases, because it may not be open yet. */
   async #copy(names: readonly string[]): Promise<DatabaseCopies | undefined> {
     return names.length === 0 ? undefined : this.#options.local.databases.copy(names)
   }
 }
 
-/** The databases that there may be. */
+/** Returns the names of databases that may exist. */
 function namesOf(resources: readonly Resource[]): string[] {
   return resources
     .filter(({ type, status, reapAt }) => type === 'postgres' && (reapAt !== null || !OVER.includes(status)))
     .map(({ token }) => databaseName(token))
 }
 
-/** Of what is so, and has nothing left to be reaped, there is no database any more. */
+/** A resource in one of these states, with no reaping left, has no database any more. */
 const OVER: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
 
 /** @param urls by the name of the database */

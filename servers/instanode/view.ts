@@ -21,7 +21,7 @@ const database = z
   .strictObject({
     name: z.string(),
     sizeBytes: z.int(),
-    usedBytes: z.int().describe('what counts against the limit'),
+    usedBytes: z.int().describe('bytes that count against the limit'),
     connections: z.int(),
     state: z.enum(['awake', 'asleep']),
   })
@@ -30,15 +30,13 @@ const database = z
 const resource = z
   .strictObject({
     id: z.string(),
-    token: z
-      .string()
-      .describe('masked, unless secrets were asked for: whoever has it may claim the resource'),
+    token: z.string().describe('masked, unless secrets were asked for: its holder may claim the resource'),
     type: z.enum(['postgres', 'webhook']),
     name: z.string(),
     tier: z.enum(['anonymous', 'paid']),
     status: z.enum(['active', 'expired', 'deleted', 'reaped', 'quota_exceeded']),
-    owner: z.string().nullable().describe('account id; null: nobody has claimed it'),
-    subnet: z.string().describe('where it was made from'),
+    owner: z.string().nullable().describe('account id; null: not claimed'),
+    subnet: z.string().describe('the network that created it'),
     url: z.string().describe('its password or token is masked, unless secrets were asked for'),
     createdAt: instant,
     expiresAt: instant.nullable().describe('null: never'),
@@ -56,19 +54,19 @@ const resource = z
   })
   .meta({ id: 'Resource' })
 
-/** What exists of Instanode. */
+/** The state of Instanode. */
 export const instanodeView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
     mcpUrl: mcpEndpoint,
     databases: z.strictObject({
       kind: z.enum(['embedded', 'server']),
-      notes: z.array(z.string()).describe('what its operator should know'),
+      notes: z.array(z.string()).describe('notes for the operator'),
     }),
     accounts: z.array(account),
     resources: z
       .array(resource)
-      .describe('what can be used, and what is still to be removed; the first created first'),
+      .describe('usable resources and those that are not removed yet, the oldest first'),
     calls: z.array(callUnderWay),
   })
   .meta({ id: 'InstanodeView' })

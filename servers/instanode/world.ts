@@ -4,14 +4,7 @@ import { MemoryRecords } from '../../shared/records/memory-records.js'
 import type { PartitionDump } from '../../shared/records/partition.js'
 import { defined } from '../../shared/util/defined.js'
 import { silentLog } from '../../shared/util/log.js'
-import {
-  agoMsOf,
-  existing,
-  firstOf,
-  type Happening,
-  liveThrough,
-  storyClock,
-} from '../../shared/world/replay.js'
+import { agoMsOf, existing, firstOf, replay, type SeedEvent, seedClock } from '../../shared/world/replay.js'
 import {
   badWorld,
   type World,
@@ -27,26 +20,26 @@ import type { Receivers } from './domain/receivers.js'
 import { InstanodeStore } from './domain/store.js'
 import { LIFETIME } from './limits.js'
 
-/** Longer than a database may take to open (60 s), so that it is the database that says what is wrong. In milliseconds. */
+/** Milliseconds. Longer than a database may take to open (60 s), so that the database reports the error. */
 const CONNECT_MS = 75_000
 
 export interface BeginOptions {
   machine: Instance['machine']
-  /** At its beginning; it is drawn from. */
+  /** A new id source. Ids are drawn from it. */
   ids: IdSource
   contract: Contract
   receiveUrl(token: string): string
 }
 
-/** SQL to be run in a planned database. */
+/** SQL to run in a planned database. */
 export interface PlannedSql {
   readonly database: string
   readonly sql: readonly string[]
-  /** Where the world says so. */
+  /** Place of the SQL in the world, for errors. */
   readonly where: string
 }
 
-/** What the service begins with in a world. */
+/** The state of the service in a world. */
 export interface Beginning {
   readonly records: readonly PartitionDump[]
   readonly planned: readonly PlannedDatabase[]
@@ -55,17 +48,17 @@ export interface Beginning {
 }
 
 /**
- * Lives through what a world says has happened at Instanode, in a service made for the purpose.
+ * Replays the events of a world in a temporary service, and returns the state that results.
  *
- * @param now the instant of the start, milliseconds since the epoch
+ * @param now the start of the instance, in milliseconds since the epoch
  * @throws Refusal `bad_world`
  */
 export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
-  return new Past(world, now, options).live()
+  return new SeedRun(world, now, options).live()
 }
 
-/** One past, lived through once. */
-class Past {
+/** One replay of a world's events. */
+class SeedRun {
   readonly #world: World
   readonly #now: number
   readonly #options: BeginOptions
@@ -84,8 +77,8 @@ class Past {
   async live(): Promise<Beginning> {
     const { machine, ids, contract, receiveUrl } = this.#options
     const later: { local?: LocalService } = {}
-    const happenings = this.#happenings(() => existing(later.local))
-    const clock = storyClock(this.#now, firstOf(happenings))
+    const happenings = this.#seedEvents(() => existing(later.local))
+    const clock = seedClock(this.#now, firstOf(happenings))
     const local = new LocalService({
       store: new InstanodeStore(new MemoryRecords()),
       databases: this.#databases,
@@ -100,7 +93,7 @@ class Past {
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
       await local.accounts.save(this.#account(account, `world.accounts[${at}]`))
     }
-    await liveThrough(clock, this.#now, happenings)
+    await replay(clock, this.#now, happenings)
     await local.reaper.stop()
     clock.close()
     await local.store.setBegun()
@@ -124,7 +117,7 @@ class Past {
     return account
   }
 
-  #happenings(local: () => LocalService): Happening[] {
+  #seedEvents(local: () => LocalService): SeedEvent[] {
     const { databases = [], receivers = [], provisions = [] } = this.#world
     return [
       ...databases.map((database, at) => this.#database(local, database, `world.databases[${at}]`)),
@@ -132,43 +125,43 @@ class Past {
       ...provisions.map(({ from, count }, at) => ({
         agoMs: 0,
         where: `world.provisions[${at}]`,
-        happen: async () => {
+        run: async () => {
           for (let spent = 0; spent < count; spent++) await local().provisioning.spend(from)
         },
       })),
     ]
   }
 
-  #database(local: () => LocalService, database: WorldDatabase, where: string): Happening {
+  #database(local: () => LocalService, database: WorldDatabase, where: string): SeedEvent {
     const happen = async () => {
       const token = await this.#provision(local(), 'postgres', database, where)
       if (database.sql === undefined) return
       const sql = typeof database.sql === 'string' ? [database.sql] : database.sql
       this.#sql.push({ database: databaseName(token), sql, where: `${where}.sql` })
     }
-    return { agoMs: this.#madeAgo(database, where), where, happen }
+    return { agoMs: this.#madeAgo(database, where), where, run: happen }
   }
 
-  #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): Happening[] {
+  #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): SeedEvent[] {
     let token = ''
-    const made: Happening = {
+    const made: SeedEvent = {
       agoMs: this.#madeAgo(receiver, where),
       where,
-      happen: async () => {
+      run: async () => {
         token = await this.#provision(local(), 'webhook', receiver, where)
       },
     }
-    const deliveries = (receiver.deliveries ?? []).map((delivery, at): Happening => {
+    const deliveries = (receiver.deliveries ?? []).map((delivery, at): SeedEvent => {
       const here = `${where}.deliveries[${at}]`
       const happen = () => deliver(local().receivers, token, delivery, here)
       const agoMs = agoMsOf(delivery.ago)
       if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'that is before the receiver was made')
-      return { agoMs, where: here, happen }
+      return { agoMs, where: here, run: happen }
     })
     return [made, ...deliveries]
   }
 
-  /** @returns its token */
+  /** @returns the token of the resource */
   async #provision(
     { provisioning, ownership, store, accounts }: LocalService,
     type: ResourceType,
@@ -186,7 +179,7 @@ class Past {
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
     const made = await provisioning.create(type, caller, name, { ...defined({ token }) })
-    // Under the observed contract a free account gets what nobody owns; it is claimed then.
+    // Under the observed contract, a free account creates resources without an owner. It claims them afterwards.
     const resource = await store.find(made.token)
     if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)
     return made.token
@@ -203,7 +196,9 @@ class Past {
 
 type WorldDelivery = NonNullable<WorldReceiver['deliveries']>[number]
 
-/** Delivers to a receiver what a world says it has taken. @throws Refusal `bad_world` if it takes nothing (any more) */
+/**
+ * Sends a world's delivery to its receiver. @throws Refusal `bad_world` if the receiver does not accept it (any more)
+ */
 async function deliver(
   receivers: Receivers,
   token: string,
@@ -223,25 +218,25 @@ async function deliver(
   }
 }
 
-/** A database that is to be there once the world is in place. */
+/** A database to create once the world is loaded. */
 interface PlannedDatabase {
   readonly spec: DatabaseSpec
   readonly blocked: boolean
 }
 
-/** Databases that are only planned: a world is made aside, and its databases with its being put in place. */
+/** Records databases instead of creating them. They are created when the world is loaded. */
 class PlannedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = { kind: 'embedded', notes: [] }
   readonly #planned = new Map<string, PlannedDatabase>()
 
-  /** In the order in which they were asked for. */
+  /** The planned databases, in the order of their creation. */
   get planned(): PlannedDatabase[] {
     return [...this.#planned.values()]
   }
 
   async provision(spec: DatabaseSpec): Promise<{ url: string }> {
     this.#planned.set(spec.name, { spec, blocked: false })
-    // Known when it is made.
+    // The URL is known when the database is created.
     return { url: '' }
   }
 
@@ -277,10 +272,10 @@ class PlannedDatabases implements DatabaseProvider {
 }
 
 /**
- * Makes the databases of a world, and runs its SQL in them as their owners.
+ * Creates the databases of a world, and runs its SQL in them as their owners.
  *
- * @returns where each is reached, by its name
- * @throws Refusal `bad_world` for SQL that fails; whatever the provider could not do
+ * @returns the URLs by the names of the databases
+ * @throws Refusal `bad_world` for SQL that fails, or the error of the provider
  */
 export async function makeDatabases(
   databases: DatabaseProvider,
@@ -288,13 +283,13 @@ export async function makeDatabases(
 ): Promise<Map<string, string>> {
   const urls = new Map<string, string>()
   for (const { spec } of planned) {
-    // One may be left from an earlier run with the same seed, in a directory that is kept.
+    // An earlier run with the same seed may have left the database in a directory that is kept.
     await databases.drop(spec.name)
     urls.set(spec.name, (await databases.provision(spec)).url)
   }
   for (const { database, sql: texts, where } of sql) {
     const url = urls.get(database)
-    // What has expired by the start is not there to run anything in.
+    // A database that has expired before the start does not exist.
     if (url !== undefined) await runSql(url, texts, where)
   }
   for (const { spec, blocked } of planned) if (blocked) await databases.block(spec.name)

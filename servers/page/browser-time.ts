@@ -1,7 +1,7 @@
-/** The page's only source of time: the browser's. What counts down goes by the instance's clock, see `live/clock.ts`. */
+/** The page's only source of time: the browser's clock. Countdowns follow the instance's clock, see `live/clock.ts`. */
 
 /** Milliseconds since the epoch. */
-export function machineNow(): number {
+export function browserNow(): number {
   return Date.now()
 }
 

@@ -2,7 +2,7 @@ import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { every } from './browser-time.js'
-import { told } from './live/actions.js'
+import { notice } from './live/actions.js'
 import { calls, forgetCalls, takeCall, takeGap } from './live/calls.js'
 import { keepClockGoing } from './live/clock.js'
 import { connection, keepTo } from './live/connection.js'
@@ -10,18 +10,18 @@ import { gateways, hearOfGateways, pending } from './live/gateways.js'
 import { forgetLeases, learnClaims } from './live/leases.js'
 import { anyOpen, closeAll } from './live/secrets.js'
 import { faults, look, somethingHappened, state } from './live/state.js'
-import { Calls } from './parts/calls.js'
+import { CallList } from './parts/calls.js'
 import { Scrolled, Section } from './parts/elements.js'
 import { Faults, Overlays } from './parts/faults-and-overlays.js'
-import { Gateway } from './parts/gateway.js'
-import { Head } from './parts/header.js'
-import { Receivers } from './parts/receivers.js'
+import { GatewayPanel } from './parts/gateway.js'
+import { PageHeader } from './parts/header.js'
+import { ReceiverList } from './parts/receivers.js'
 import { Resources } from './parts/resources.js'
-import { Rooms } from './parts/rooms.js'
+import { RoomList } from './parts/rooms.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
 
-/** Sizes and connections of databases change with nobody calling. */
+/** Sizes and connections of databases change without calls, so they are read at this interval. */
 const LOOK_MS = 2000
 
 showInvisible()
@@ -34,15 +34,15 @@ function App() {
   const guarded = gateways.value.length > 0
   return (
     <div class={`page page-${connection.value}${guarded ? ' page-guarded' : ''}`}>
-      <Head />
+      <PageHeader />
       <Contents />
       <main class="main">
-        <Gateway />
-        <Calls />
+        <GatewayPanel />
+        <CallList />
         <Traffic />
-        <Rooms />
+        <RoomList />
         <Resources />
-        <Receivers />
+        <ReceiverList />
         <Faults />
         <Overlays />
         <Routes />
@@ -74,16 +74,16 @@ function Contents() {
           </a>
         ))}
       </nav>
-      <ToldLine />
+      <NoticeLine />
     </div>
   )
 }
 
-/** What was done last, or why it could not be. */
-function ToldLine() {
+/** Shows the result of the last action. */
+function NoticeLine() {
   return (
-    <p class={`told${told.value?.failed ? ' told-failed' : ''}`} role="status">
-      {told.value?.text}
+    <p class={`notice${notice.value?.failed ? ' notice-failed' : ''}`} role="status">
+      {notice.value?.text}
     </p>
   )
 }
@@ -157,7 +157,7 @@ function forget(): void {
 function beginAfresh(): void {
   forget()
   void look()
-  // What goes wrong here has the stream break off, too.
+  // The stream breaks too if this fails.
   hearOfGateways().catch(() => undefined)
 }
 

@@ -6,37 +6,37 @@ import type { RoomAddress } from './room-url.js'
 
 const MAX_LABEL_CHARS = 64
 
-/** What the service takes as a handle. */
+/** The service accepts handles that match this. */
 const HANDLE = /^[a-z0-9][a-z0-9_-]{1,31}$/
 
-/** The handle that callers share who neither name one nor have a session to tell them apart. */
+/** The handle of callers that neither send one nor have a session. */
 export const SHARED_HANDLE = 'mcp-local'
 
-/** Agents without a session that are remembered; past it the least recently seen is forgotten. */
+/** Agents without a session that are remembered. Beyond that, the least recently seen is forgotten. */
 const MAX_SESSIONLESS = 10_000
 
-/** Handles that one session may speak under. */
+/** Handles that one session may use. */
 const MAX_PER_SESSION = 1000
 
-/** What the agents remember, as plain data. */
+/** The memory of all agents, as plain data. */
 export interface AgentMemories {
   readonly sessions: readonly { readonly session: string; readonly agents: readonly AgentMemory[] }[]
   /** The least recently seen first. */
   readonly sessionless: readonly AgentMemory[]
 }
 
-/** Who is calling: the agents of one server, by session and by handle. */
+/** Finds the agent of a request, by session and by handle. */
 export class Agents {
   readonly #ids: IdSource
   readonly #shared: boolean
   readonly #bySession = new Map<string, SessionAgents>()
   readonly #sessionless = new Map<string, Agent>()
-  /** Handles that were made up and are in use. */
+  /** Generated handles that are in use. */
   readonly #generated = new Set<string>()
 
   /**
-   * @param ids for the handles of sessions that bring none
-   * @param shared whether sessions over HTTP are those of other replicas as well
+   * @param ids source of handles for sessions that send none
+   * @param shared whether HTTP sessions are shared with other replicas
    */
   constructor(ids: IdSource, shared = false) {
     this.#ids = ids
@@ -44,7 +44,7 @@ export class Agents {
   }
 
   /**
-   * The agent a request comes from, by its `X-Safebot-Handle` header, `?handle=` or session.
+   * Returns the agent of a request, by its `X-Safebot-Handle` header, `?handle=` or session.
    *
    * @throws Refusal `bad_handle`
    */
@@ -52,12 +52,12 @@ export class Agents {
     const named = headers['x-safebot-handle'] ?? query.get('handle') ?? undefined
     const handle = named === undefined ? undefined : readHandle(String(named))
     if (session === null) return this.#bySessionless(handle ?? SHARED_HANDLE)
-    // Each replica comes to the same one by itself.
+    // Every replica derives the same handle from the session.
     const own = this.#shared && transport === 'http' ? handleOf(session) : undefined
     return this.#inSession(session, handle ?? own)
   }
 
-  /** A session is over: its agents leave their rooms. */
+  /** Ends a session. Its agents leave their rooms. */
   forget(session: string): void {
     const { agents, ownHandle } = this.#bySession.get(session) ?? { agents: new Map<string, Agent>() }
     for (const agent of agents.values()) agent.leave()
@@ -82,9 +82,9 @@ export class Agents {
     return agent
   }
 
-  /** A handle for an agent that brings none. */
+  /** Generates a handle for an agent that has none. */
   generateHandle(): string {
-    // Once its source has been put back, it comes upon what somebody has by now.
+    // After a restore the source repeats handles, and some of them are in use.
     for (;;) {
       const handle = `mcp-${this.#ids.hex(6)}`
       if (this.#generated.has(handle)) continue
@@ -93,7 +93,7 @@ export class Agents {
     }
   }
 
-  /** Takes in an agent that was made elsewhere. */
+  /** Adds an agent that was created elsewhere. */
   admit(session: string, agent: Agent): void {
     this.#bySession.set(session, { agents: new Map([[agent.handle, agent]]), ownHandle: undefined })
   }
@@ -107,8 +107,8 @@ export class Agents {
   }
 
   /**
-   * Has every agent remember what it did then. One that was not there yet remembers nothing; one whose session is over
-   * does not come back.
+   * Restores the memory of every agent. An agent without a saved memory gets an empty one. An agent whose session has
+   * ended is not restored.
    *
    * @param join makes a handle present in a room under a label
    */
@@ -145,17 +145,17 @@ export class Agents {
 
 interface SessionAgents {
   readonly agents: Map<string, Agent>
-  /** Given to a session that names no handle, on its first request. */
+  /** The generated handle of a session that sends none, from its first request on. */
   ownHandle: string | undefined
 }
 
-/** A handle of a session's own, for it alone. */
+/** Returns the handle that belongs to one session alone. */
 function handleOf(session: string): string {
   return `mcp-${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
 }
 
 /**
- * A handle in its canonical spelling: lower case, without a leading @.
+ * Returns a handle in its canonical spelling: lower case, without a leading @.
  *
  * @throws Refusal `bad_handle`
  */
@@ -169,15 +169,15 @@ export function readHandle(text: string): string {
   )
 }
 
-/** What one agent goes by in one room. */
+/** The label of one agent in one room. */
 interface Appearance {
   readonly label: string
-  /** Every label it has sent under here. */
+  /** All labels that the agent has sent under in this room. */
   readonly used: Set<string>
   readonly leave: (() => void) | undefined
 }
 
-/** What an agent remembers, as plain data. */
+/** The memory of an agent, as plain data. */
 interface AgentMemory {
   readonly handle: string
   readonly activeUrl: string | undefined
@@ -189,32 +189,32 @@ interface AgentMemory {
 }
 
 /**
- * One agent as its MCP client would remember it: the handle it claims under, the label it has in each room, the
- * room it was last busy in. It lasts as long as its session.
+ * One agent with the memory that its MCP client would have: the handle it claims under, its label in each room, and
+ * the last room it used. It lasts as long as its session.
  */
 export class Agent {
   readonly #rooms = new Map<string, Appearance>()
   readonly #label: string | undefined
-  readonly #takeUp: (() => Promise<string>) | undefined
+  readonly #loadIdentity: (() => Promise<string>) | undefined
   #handle: string
-  #takingUp: Promise<string> | undefined
+  #loading: Promise<string> | undefined
   #activeUrl: string | undefined
 
   /**
-   * @param handle what it claims and acknowledges under
-   * @param lasting whether it is present in the rooms it is busy in; a caller without a session is not
-   * @param label its default label in rooms; default: the handle
-   * @param takeUp gets the handle that it has for good, if that is not known before it is needed
+   * @param handle the handle for claims and acknowledgements
+   * @param lasting whether the agent is present in the rooms it uses. A caller without a session is not.
+   * @param label default label in rooms. Default: the handle
+   * @param loadIdentity returns the permanent handle, if it has to be loaded first
    */
   constructor(
     handle: string,
     readonly lasting: boolean,
     label?: string,
-    takeUp?: () => Promise<string>,
+    loadIdentity?: () => Promise<string>,
   ) {
     this.#handle = handle
     this.#label = cleanLabel(label)
-    this.#takeUp = takeUp
+    this.#loadIdentity = loadIdentity
   }
 
   get handle(): string {
@@ -226,17 +226,17 @@ export class Agent {
   }
 
   /**
-   * To be called before it does anything under its handle.
+   * Loads the agent's identity. Call it before the agent acts under its handle.
    *
-   * @throws what kept it from getting that; the next call tries again
+   * @throws the error of loading. The next call tries again.
    */
-  async beSomebody(): Promise<void> {
-    if (this.#takeUp === undefined) return
-    this.#takingUp ??= this.#takeUp()
+  async ensureIdentity(): Promise<void> {
+    if (this.#loadIdentity === undefined) return
+    this.#loading ??= this.#loadIdentity()
     try {
-      this.#handle = await this.#takingUp
+      this.#handle = await this.#loading
     } catch (error) {
-      this.#takingUp = undefined
+      this.#loading = undefined
       throw error
     }
   }
@@ -245,7 +245,7 @@ export class Agent {
     return this.#rooms.get(placeOf(room))?.label ?? this.#defaultLabel
   }
 
-  /** The labels whose messages are its own in a room. */
+  /** Returns the labels of the agent's own messages in a room. */
   labels(room: RoomAddress): string[] {
     const appearance = this.#rooms.get(placeOf(room))
     return appearance === undefined
@@ -254,26 +254,26 @@ export class Agent {
   }
 
   /**
-   * Appears in a room, under a new label if one is given; that label stays.
+   * Enters a room, under a new label if one is given. The label stays.
    *
-   * @param join makes it present there under a label; called once for each label it takes
+   * @param join makes the agent present under a label. Called once for each new label.
    */
   enter(room: RoomAddress, join: (label: string) => () => void, name?: string): void {
     const known = this.#rooms.get(placeOf(room))
     const label = cleanLabel(name) ?? known?.label ?? this.#defaultLabel
     if (known?.label === label) return
-    // Present anew before it leaves, so that the room is not left alone in between.
+    // Joins before it leaves, so that the room always has a participant.
     const leave = this.lasting ? join(label) : undefined
     known?.leave?.()
     this.#rooms.set(placeOf(room), { label, used: known?.used ?? new Set(), leave })
   }
 
-  /** Notes that it has sent under its present label. */
+  /** Records that the agent has sent under its current label. */
   sent(room: RoomAddress): void {
     this.#rooms.get(placeOf(room))?.used.add(this.label(room))
   }
 
-  /** Makes a room the active one; tells whether that is a change. */
+  /** Makes a room the active one. Returns whether it was another one before. */
   activate({ url }: RoomAddress): boolean {
     const changed = url !== this.#activeUrl
     this.#activeUrl = url
@@ -286,11 +286,11 @@ export class Agent {
   }
 
   /**
-   * Remembers that and nothing else of this service's rooms, and is in those again. What it does elsewhere is not for this
-   * service to put back.
+   * Replaces the agent's memory of this service's rooms, and joins them again. Rooms of other services keep their
+   * memory, because this service does not restore them.
    *
-   * @param memory default: nothing
-   * @param join makes it present in a room of this service under a label
+   * @param memory default: an empty one
+   * @param join makes the agent present in a room of this service under a label
    */
   recall(memory: AgentMemory | undefined, join: (roomId: string, label: string) => () => void): void {
     for (const [place, { leave }] of this.#rooms) {
@@ -313,17 +313,17 @@ export class Agent {
   }
 }
 
-/** What tells one room from another: all names of this machine are one place. */
+/** Returns the key of a room. All names of this machine have the same key. */
 function placeOf({ here, base, roomId }: RoomAddress): string {
   return here ? roomId : `${base} ${roomId}`
 }
 
-/** No room's id has a space in it. */
+/** A room id contains no space, so a key with a space belongs to another service. */
 function isHere(place: string): boolean {
   return !place.includes(' ')
 }
 
-/** A label as the client writes it: trimmed, cut, without a leading @, which is for verified senders. */
+/** Returns a label in the client's form: trimmed, cut, and without a leading @, which marks verified senders. */
 function cleanLabel(name: string | undefined): string | undefined {
   const label = name?.trim().slice(0, MAX_LABEL_CHARS).replace(/^@+/, '')
   return label === '' ? undefined : label

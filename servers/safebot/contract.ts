@@ -1,8 +1,8 @@
 import type { ContractName, ContractRow } from '../../shared/contract.js'
 
 /**
- * Where the published words and the running service disagree, row by row, and what the stand-in does under
- * each of the two contracts.
+ * The differences between the published words and the running service, and the behaviour of the stand-in under each
+ * of the two contracts.
  */
 export const CONTRACT_TABLE = {
   keepsUnacknowledged: {
@@ -24,7 +24,7 @@ export const CONTRACT_TABLE = {
     source: 'measured on the running service',
   },
   waitsForMissingRoom: {
-    about: 'a tool call that claims or waits in a room nobody has opened yet',
+    about: 'a tool call that claims or waits in a room that is not open yet',
     documented: { value: true, means: 'waits out its timeout; the room is not created by waiting' },
     observed: { value: false, means: 'returns at once' },
     source: 'measured on the running service',
@@ -43,10 +43,10 @@ export const CONTRACT_TABLE = {
   },
 } as const satisfies Record<string, ContractRow>
 
-/** One contract: a switch per row of the table. */
+/** One contract: a switch for each row of the table. */
 export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>
 
-/** The switches of the contract of that name. */
+/** Returns the switches of a contract. */
 export function contractOf(name: ContractName): Contract {
   const row = (key: keyof typeof CONTRACT_TABLE): boolean => CONTRACT_TABLE[key][name].value
   return {

@@ -13,15 +13,15 @@ import type { RoomOverview } from './domain/overview.js'
 import { unseal } from './room-url.js'
 import type { SafebotView } from './view.js'
 
-/** A room that nobody opens. */
+/** A room that is never opened. */
 const NOBODYS = 'understudy-readiness-probe'
 
 export interface ControlledOptions extends StateSources {
-  /** Whether its port can be connected to; undefined: it has none. */
+  /** Returns whether its port accepts connections. Undefined: it has no port. */
   listening(): boolean | undefined
 }
 
-/** The server as a control plane shows it. */
+/** Returns the functions of the server that a control plane calls. */
 export function controlled({ listening, ...sources }: ControlledOptions): ControlledServer<SafebotView> {
   const { local, host } = sources
   return {
@@ -49,12 +49,12 @@ function gauge(name: string, about: string, value: number): Gauge {
   return { name, about, labels: {}, value }
 }
 
-/** The keys that this process has come by, the likeliest of each room first. The service itself has none. */
+/** Keys of rooms that this process knows, the likeliest first. The service itself has no keys. */
 export type KeysInHand = ReadonlyMap<string, readonly Uint8Array[]>
 
 /**
- * @param world of the rooms of the world, by room
- * @param named under which rooms have been named to the tools, which run in this process
+ * @param world keys of the world's rooms, by room
+ * @param named keys in the room URLs that callers have given to the tools of this process
  */
 export function keysInHand(
   world: ReadonlyMap<string, Uint8Array>,
@@ -65,7 +65,7 @@ export function keysInHand(
   return keys
 }
 
-/** The text of a message, if one of the keys opens it. */
+/** Returns the text of a message, if one of the keys opens it. */
 export function textOf(message: StoredMessage, keys: readonly Uint8Array[]): string | null {
   for (const key of keys) {
     const text = unseal(key, message)
@@ -81,13 +81,13 @@ interface StateSources {
   host: McpHost<Agent>
   clock: Clock
   contract: ContractName
-  /** Where it listens; undefined: nowhere. */
+  /** URL of the server. Undefined: it does not listen. */
   url(): string | undefined
-  /** Keys of rooms, as far as this process has come by them. */
+  /** Returns the keys of rooms that this process knows. */
   keys(): KeysInHand
 }
 
-/** What exists now, as plain data. */
+/** Returns the current state as plain data. */
 async function stateOf(
   { local, host, clock, contract, url, keys }: StateSources,
   { latest, secrets }: StateRequest,

@@ -31,7 +31,7 @@ interface Parts {
   contract: Contract
   limits: SafebotLimits
   local: LocalService
-  /** The services elsewhere that this server is a client of. */
+  /** The client of services in other processes. */
   remote: Remote
   agents: Agents
   /** The base of its rooms changes once, when the server listens. */
@@ -40,9 +40,9 @@ interface Parts {
   state: SafebotState
 }
 
-/** The Safebot stand-in: one service, whose tools are reached over HTTP, stdio or in memory. */
+/** The Safebot stand-in: one service with its tools over HTTP, stdio or in memory. */
 export class Safebot {
-  /** All there is, to be taken as a whole and put back. */
+  /** The whole state, for snapshots, restores and resets. */
   readonly state: SafebotState
   readonly #parts: Parts
   #serving: Serving | undefined
@@ -54,9 +54,9 @@ export class Safebot {
   }
 
   /**
-   * A server that listens nowhere yet.
+   * Creates a server that does not listen yet.
    *
-   * @throws Refusal for no such world
+   * @throws Refusal if the world does not exist
    */
   static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
     const safebot = new Safebot(await assemble(instance, options))
@@ -71,9 +71,9 @@ export class Safebot {
   }
 
   /**
-   * A server on an HTTP port.
+   * Creates a server on an HTTP port.
    *
-   * @throws Refusal if it cannot listen there, or for no such world
+   * @throws Refusal if it cannot listen there, or if the world does not exist
    */
   static async listen(
     instance: Instance,
@@ -82,7 +82,7 @@ export class Safebot {
   ): Promise<{ safebot: Safebot; url: string }> {
     const safebot = new Safebot(await assemble(instance, options))
     try {
-      // Made before it listens: a world that cannot be is no reason to have opened a port.
+      // The world is loaded first, so that a bad world opens no port.
       await safebot.state.alone(() => safebot.state.lay(options.world ?? DEFAULT_WORLD))
       const url = await safebot.#listen(listen, options)
       return { safebot, url }
@@ -92,9 +92,9 @@ export class Safebot {
     }
   }
 
-  /** An SDK client in this process, initialized. */
+  /** Connects an initialized SDK client in this process. */
   async connect({ handle }: { handle?: string } = {}): Promise<Client> {
-    // The client half of the SDK is of no use to a stdio server, which has to start fast.
+    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start fast.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
     const headers = defined({ 'x-safebot-handle': handle })
     return connectInMemory(this.#parts.host, `memory-${++this.#connections}`, headers)
@@ -103,8 +103,8 @@ export class Safebot {
   /**
    * Serves one client over a pipe.
    *
-   * @param identity a handle the service would not take is passed over, as the real client does
-   * @param onEnd the client has closed its end
+   * @param identity an invalid handle is ignored, as the real client does
+   * @param onEnd called when the client has closed its end
    */
   serveStdio(
     input: Readable,
@@ -114,13 +114,13 @@ export class Safebot {
   ): { flush(): Promise<void> } {
     const { host, agents, remote } = this.#parts
     const wanted = this.#handleOrOwn(handle)
-    const takeUp = async (from: string) => (await remote.services()).takeUp(from, wanted)
-    const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => takeUp(folder))
+    const load = async (from: string) => (await remote.services()).loadIdentity(from, wanted)
+    const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => load(folder))
     agents.admit('stdio', agent)
     return new StdioConversation({ host, caller: agent, input, output, onEnd })
   }
 
-  /** As a control plane shows it. */
+  /** Returns the functions that a control plane calls. */
   controlled(): ControlledServer<SafebotView> {
     const { local, host, instance, contractName, urls } = this.#parts
     return controlled({
@@ -135,7 +135,7 @@ export class Safebot {
   }
 
   /**
-   * The URL, key included, of a room of the world it began with, or was reset to.
+   * Returns the URL, with its key, of a room of the current world.
    *
    * @throws Refusal `unknown_room`
    */
@@ -143,12 +143,12 @@ export class Safebot {
     return this.#parts.urls.of(roomId, this.state.keyOf(roomId)).url
   }
 
-  /** Answers what is parked, then ends every conversation. */
+  /** Answers waiting requests, then ends every conversation. */
   async close(): Promise<void> {
     const { local, remote, host } = this.#parts
     await local.close()
     await remote.close()
-    // The answers of what was parked are on their way through the microtask queue; this lets them pass first.
+    // The answers of waiting requests are still in the microtask queue. They are sent first.
     await new Promise(resolve => setImmediate(resolve))
     await this.#serving?.close()
     await host.close()
@@ -166,7 +166,7 @@ export class Safebot {
         if (options.connect !== undefined) return { mcp: endpoint }
         if (options.base === undefined) urls.moveTo(url)
         await this.#shareBase(options)
-        // Express is of no use to a stdio server, which has to start fast.
+        // Express is loaded here, because a stdio server does not need it and has to start fast.
         const { createRest } = await import('./http/index.js')
         const api = createRest({ ...this.#parts, url })
         return { mcp: endpoint, api: async () => api }
@@ -175,7 +175,7 @@ export class Safebot {
     return this.#serving.url
   }
 
-  /** A room's URL is good at whichever replica it is shown to. */
+  /** Shares the origin with the other replicas, so that a room's URL works at each of them. */
   async #shareBase({ connect }: SafebotOptions): Promise<void> {
     const { urls, instance } = this.#parts
     if (connect !== undefined || !instance.records.shared) return
@@ -194,7 +194,7 @@ export class Safebot {
   }
 }
 
-/** The services elsewhere. Their code is loaded when it is first needed: a stdio server has to start fast. */
+/** Loads the client of other services when it is first needed, because a stdio server has to start fast. */
 class Remote {
   readonly #instance: Instance
   #services: Promise<RemoteServices> | undefined
@@ -216,7 +216,7 @@ class Remote {
   }
 }
 
-/** Puts the parts of a server together. @throws StoreUnavailable; Refusal `bad_protocol` */
+/** Builds the parts of a server. @throws StoreUnavailable. Refusal `bad_protocol` */
 async function assemble(instance: Instance, options: SafebotOptions): Promise<Parts> {
   const revisions = readRevisions(options.protocol)
   const { contract: contractName = 'documented', hostility = {}, connect, base = DEFAULT_BASE } = options
@@ -250,17 +250,17 @@ async function assemble(instance: Instance, options: SafebotOptions): Promise<Pa
   return { instance, contractName, contract, limits, local, remote, agents, urls, host, state }
 }
 
-/** Where replicas are, or were: a room's URL that names one of them is good at all of them. */
+/** Partition with the origins of all replicas. A room's URL with one of them works at all of them. */
 const BASES = 'store/bases/safebot'
 
-/** Lets the other replicas know where this one is. @param learn is given each origin once it is known, now and later */
+/** Adds this replica's origin. @param learn receives each known origin, now and later */
 async function shareBase(records: Records, origin: string, learn: (origin: string) => void): Promise<void> {
   const learnAll = async () => {
     const origins = await records.transaction(BASES, tx => [...tx.table<true>('origins').keys()])
     for (const known of origins) learn(known)
   }
   records.watch(BASES, ({ own }) => {
-    // If the store is away now, there is another look when it is back.
+    // If the store is unavailable now, its return reads the origins again.
     if (!own) void learnAll().catch(() => undefined)
   })
   await records.transaction(BASES, tx => {

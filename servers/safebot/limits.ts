@@ -3,18 +3,18 @@ import { type BucketLevels, TokenBuckets } from '../../shared/clock/token-bucket
 import type { ContractName } from '../../shared/contract.js'
 import { ServiceRefusal } from './domain/refusals.js'
 
-/** The most bytes a request's body may have, inclusive. */
+/** Largest body of a request in bytes, inclusive. */
 export const BODY_LIMIT = 192 * 1024
 
-/** How much the service puts up with; null: any amount. */
+/** The limits of the service. Null: no limit. */
 export interface SafebotLimits {
-  /** Requests per address and subject (a room, a handle): that many at once, and that many a second. */
+  /** Requests per address and subject (a room, a handle): at once and per second. */
   readonly requests: Rate | null
-  /** Requests per address, whatever they concern. */
+  /** Requests per address, for all subjects together. */
   readonly requestsPerAddress: Rate | null
-  /** Parked waits and claims per address. */
+  /** Waiting requests per address. */
   readonly waitersPerAddress: number | null
-  /** Parked waits and claims per room. */
+  /** Waiting requests per room. */
   readonly waitersPerRoom: number | null
   /** Open event streams per address. */
   readonly streamsPerAddress: number | null
@@ -31,10 +31,10 @@ export interface Rate {
   readonly perSecond: number
 }
 
-/** What keeps a service from running out of memory, under either contract: the service's own numbers. */
+/** Limits against a full memory, under either contract. The service's own numbers. */
 const CAPS = { rooms: 5000, identities: 100_000, bufferBytes: 512 * 1024 * 1024 } as const
 
-/** What each contract allows; the numbers of `observed` were measured on the running service. */
+/** The limits of each contract. The numbers of `observed` were measured on the running service. */
 export const LIMITS: Readonly<Record<ContractName, SafebotLimits>> = {
   documented: {
     ...CAPS,
@@ -56,13 +56,13 @@ export const LIMITS: Readonly<Record<ContractName, SafebotLimits>> = {
   },
 }
 
-/** What has been spent, as plain data. */
+/** The used tokens of the rates, as plain data. */
 export interface SpentRates {
   readonly bySubject: BucketLevels
   readonly byAddress: BucketLevels
 }
 
-/** How often an address may ask for something: by what it asks for, and in all. */
+/** Limits the requests of an address: per subject, and in all. */
 export class Rates {
   readonly #bySubject: TokenBuckets | undefined
   readonly #byAddress: TokenBuckets | undefined
@@ -73,10 +73,10 @@ export class Rates {
   }
 
   /**
-   * Counts a request. What it takes of its subject is gone even if its address has nothing left.
+   * Counts a request. The subject's token is used even if the address has none left.
    *
-   * @param subject what it concerns: a room, a handle
-   * @param retryAfterSeconds what a refusal is to advise
+   * @param subject a room or a handle
+   * @param retryAfterSeconds the advice in a refusal
    * @throws ServiceRefusal 429
    */
   spend(address: string, subject: string, retryAfterSeconds: number): void {

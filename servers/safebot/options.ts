@@ -3,15 +3,18 @@ import type { World } from '../../shared/world/world.js'
 import type { SafebotHostility } from './hostile.js'
 import type { SafebotLimits } from './limits.js'
 
-/** The base of rooms made by a server that listens nowhere: where `understudy up` has Safebot. */
+/** Base of rooms if the server does not listen. It is Safebot's address in `understudy up`. */
 export const DEFAULT_BASE = 'http://127.0.0.1:4802'
 
-/** What the one client on a pipe brings. */
+/** The identity of the client on a pipe. */
 export interface StdioIdentity {
   handle?: string | undefined
   /** Its label in rooms. Default: the handle. */
   label?: string | undefined
-  /** Where its handle and keys are kept, and made if they are missing: `~/.config/safebot`, say. Default: nowhere. */
+  /**
+   * Folder of the handle and its keys, such as `~/.config/safebot`. They are created if they are missing. Default:
+   * none.
+   */
   folder?: string | undefined
 }
 
@@ -20,19 +23,19 @@ export interface SafebotOptions {
   contract?: ContractName
   /** The MCP revisions to speak over HTTP and stdio: a list, or a text with commas. Default: all. */
   protocol?: string | readonly string[]
-  /** Origin of the rooms made here. Default: where it listens, else {@link DEFAULT_BASE}. */
+  /** Origin of the rooms created here. Default: the server's own address, or {@link DEFAULT_BASE}. */
   base?: string
   /**
-   * Origin of a running service to be a client of: this server then has no rooms of its own. Default: it
-   * has, and is a client only where a room URL names another service that may be named.
+   * Origin of a running service. The server is then a client of it and has no rooms. Default: it has rooms, and is a
+   * client only for room URLs that name another allowed service.
    */
   connect?: string
-  /** Further origins a room URL may name. */
+  /** Further origins that a room URL may name. */
   allowedBases?: readonly string[]
-  /** What is to differ from the limits of the contract. */
+  /** Changes to the limits of the contract. */
   limits?: Partial<SafebotLimits>
-  /** What an attack profile has it do wrong. Default: nothing. */
+  /** The hostile behaviour of an attack profile. Default: none. */
   hostility?: SafebotHostility
-  /** What it begins with. Default: the world `default`. */
+  /** The world at the start. Default: the world `default`. */
   world?: World
 }

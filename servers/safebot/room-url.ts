@@ -2,41 +2,41 @@ import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js'
 import { Refusal } from '../../shared/errors.js'
 import type { IdSource } from '../../shared/ids.js'
 
-/** Ids that can be read out loud: A-Z without I and O, 2-9. */
+/** The alphabet of room ids, which can be read aloud: A-Z without I and O, 2-9. */
 const ID_ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 const ID_CHARS = 6
 
 const PATH = /^\/room\/([A-Za-z0-9_-]{4,64})\/?$/
 const LOOPBACK = ['localhost', '127.0.0.1']
 
-/** URLs remembered; at some 300 bytes each they take no memory to speak of. */
+/** Largest number of remembered URLs, of some 300 bytes each. */
 const MAX_READ = 1000
 
-/** A room as its URL names it. The key stands in the fragment, which no client sends to the service. */
+/** A room in a URL. The key is in the fragment, which no client sends to the service. */
 export interface RoomAddress {
   readonly base: string
   readonly roomId: string
   readonly key: Uint8Array
-  /** The URL in its one canonical spelling. */
+  /** The canonical spelling of the URL. */
   readonly url: string
-  /** Whether this process has the room, and not a service far away. */
+  /** Whether this process has the room, and not another service. */
   readonly here: boolean
 }
 
-/** Which services a room URL may name: the guard against being sent elsewhere with a crafted URL (SSRF). */
+/** Decides which services a room URL may name. Protects against crafted URLs (SSRF). */
 export class RoomUrls {
   #base: string
   readonly #serves: boolean
   /** Further origins of the same service. */
   readonly #alsoHere = new Set<string>()
   readonly #allowed: Set<string>
-  /** What was read lately, by its URL: agents name the same room in call after call, and reading a URL is dear. */
+  /** Recently read rooms, by URL. Agents send the same URL in call after call, and reading it is slow. */
   readonly #read = new Map<string, RoomAddress>()
 
   /**
-   * @param base of the rooms made here
-   * @param allowed further origins that may be named
-   * @param serves whether the rooms at `base` are this process's own
+   * @param base origin of the rooms created here
+   * @param allowed further origins that a URL may name
+   * @param serves whether the rooms at `base` belong to this process
    */
   constructor(base: string, allowed: readonly string[] = [], serves = true) {
     this.#base = new URL(base).origin
@@ -44,18 +44,18 @@ export class RoomUrls {
     this.#allowed = new Set(allowed.map(origin => new URL(origin).origin))
   }
 
-  /** The origin of the rooms made here. */
+  /** The origin of the rooms created here. */
   get base(): string {
     return this.#base
   }
 
-  /** Rooms are made at another base from now on: the server has begun to listen there. */
+  /** Changes the base of new rooms, because the server listens there now. */
   moveTo(base: string): void {
     this.#base = new URL(base).origin
     this.#read.clear()
   }
 
-  /** Rooms at that origin are here as well: another process serves them from the same store. */
+  /** Adds an origin of the same rooms: another process serves them from the same store. */
   serveAlso(origin: string): void {
     if (!this.#serves) return
     this.#alsoHere.add(origin)
@@ -63,10 +63,10 @@ export class RoomUrls {
   }
 
   /**
-   * A room that nobody knows yet: an id and a key, nothing more; the service hears of it with its first message.
+   * Creates a room URL with a new id and key. The service learns of the room with its first message.
    *
-   * @param base where it is to be; default: here
-   * @throws Refusal if the base is none, or not allowed
+   * @param base origin of the room. Default: this server
+   * @throws Refusal if the base is invalid or not allowed
    */
   create(base: string | undefined, ids: IdSource): RoomAddress {
     const origin = new URL(base ? this.#checkBase(base) : this.#base)
@@ -76,22 +76,25 @@ export class RoomUrls {
     return address
   }
 
-  /** A room that is here. */
+  /** Returns the address of a room in this process. */
   of(roomId: string, key: Buffer): RoomAddress {
     return this.#address(new URL(this.#base), roomId, key)
   }
 
-  /** @throws Refusal for a URL that names no room, lacks its key, or leads elsewhere; checked in that order */
+  /** @throws Refusal if the URL names no room, has no key, or names another service. Checked in that order. */
   parse(text: string): RoomAddress {
     const known = this.#read.get(text)
     if (known !== undefined) return known
     const address = this.#parse(text)
-    // Only the canonical spelling: another may be of any length.
+    // Other spellings may have any length, so only the canonical one is remembered.
     if (text === address.url) this.#remember(address)
     return address
   }
 
-  /** The keys under which rooms that are here have been named lately, by room: anybody can name one with a wrong key. */
+  /**
+   * Returns the keys in recent URLs of rooms in this process. They may be wrong, because every caller can send a
+   * wrong key.
+   */
   keys(): Map<string, Uint8Array[]> {
     const keys = new Map<string, Uint8Array[]>()
     for (const { here, roomId, key } of this.#read.values()) {
@@ -136,7 +139,7 @@ export class RoomUrls {
     return url.origin
   }
 
-  /** Whether the person who started this process named the service, by an option or the environment. */
+  /** Returns whether an option or the environment of this process names the service. */
   isNamed(origin: string): boolean {
     return origin === this.#base || this.#allowed.has(origin) || this.#alsoHere.has(origin)
   }
@@ -157,7 +160,7 @@ export class RoomUrls {
     return { base, roomId, key, url, here: this.#servedHere(service) }
   }
 
-  /** The same port under any name of this machine is the same service. */
+  /** Returns whether a URL names this server: its port under any name of this machine. */
   #servedHere(url: URL): boolean {
     if (!this.#serves) return false
     if (url.origin === this.#base || this.#alsoHere.has(url.origin)) return true
@@ -175,7 +178,7 @@ const HOW = 'give the whole URL that create_room returned, <base>/room/<id>#k=<k
 const HOW_BASE = 'give an origin such as http://127.0.0.1:4802, or leave it out'
 const SHOWN_CHARS = 200
 
-/** A URL as an error may show it: what stands behind the # may be a key. */
+/** Returns a URL for an error. The part after the # may be a key, and is cut. */
 function shown(text: string): string {
   const cut = text.replace(/#.*$/s, '#…')
   return JSON.stringify(cut.length > SHOWN_CHARS ? `${cut.slice(0, SHOWN_CHARS)}…` : cut)
@@ -184,7 +187,7 @@ function shown(text: string): string {
 /** Bytes of a room key. */
 export const KEY_BYTES = 32
 
-/** NaCl's secretbox takes nonces of this size. */
+/** Bytes of a nonce of NaCl's secretbox. */
 const NONCE_BYTES = 24
 
 export interface Sealed {
@@ -201,7 +204,7 @@ export function seal(key: Uint8Array, text: string, ids: IdSource): Sealed {
   return { ciphertext: Buffer.from(sealed).toString('base64'), nonce: nonce.toString('base64') }
 }
 
-/** The text of a sealed message; null if this key does not open it. */
+/** Returns the text of a sealed message. Null if the key does not open it. */
 export function unseal(key: Uint8Array, { ciphertext, nonce }: Sealed): string | null {
   try {
     const opened = xsalsa20poly1305(key, Buffer.from(nonce, 'base64')).decrypt(
@@ -209,7 +212,7 @@ export function unseal(key: Uint8Array, { ciphertext, nonce }: Sealed): string |
     )
     return Buffer.from(opened).toString('utf8')
   } catch {
-    // A wrong key, and a message somebody made up, are the same to the reader: it cannot be opened.
+    // A wrong key and a forged message look the same.
     return null
   }
 }

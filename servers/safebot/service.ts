@@ -1,24 +1,24 @@
 import type { StoredMessage } from './domain/model.js'
 
-/** A message to be posted: sealed already. */
+/** A sealed message to post. */
 export interface Post {
   /** Standard or URL-safe base64, with its padding. */
   ciphertext: string
-  /** Likewise, of 24 bytes. */
+  /** Base64 of 24 bytes, standard or URL-safe. */
   nonce: string
   sender: string
-  /** Id of the message this one answers. */
+  /** Id of the message that this one answers. */
   replyTo?: string
-  /** How long the buffer is to keep it, in milliseconds; 0 or none: as long as any. */
+  /** Milliseconds that the buffer keeps it. 0 or undefined: no limit of its own. */
   ttlMs?: number
 }
 
 export interface Page {
   exists: boolean
   messages: StoredMessage[]
-  /** Of the room, not of the page; 0 for a room that is empty or missing. */
+  /** Last seq of the room, not of the page. 0 for an empty or missing room. */
   lastSeq: number
-  /** Whether it came to a call that was parked. */
+  /** Whether the request had to wait. */
   woken: boolean
 }
 
@@ -28,32 +28,32 @@ export interface RoomStatus {
   lastSeq: number
   ageSeconds: number
   idleSeconds: number
-  /** Whether it takes signed messages only. */
+  /** Whether it accepts signed messages only. */
   signedOnly: boolean
 }
 
-/** What a call that may park in a room says about that. */
+/** The wait options of a request. */
 export interface Patience {
-  /** How long to wait for a message. */
+  /** Milliseconds to wait for a message. */
   timeoutMs: number
-  /** What to do about a room that nobody has opened yet. A service far away returns. */
+  /** The behaviour in a room that is not open. A service in another process returns. */
   ifMissing: 'wait' | 'return'
 }
 
 export interface WaitRequest extends Patience {
-  /** Only messages behind this seq. */
+  /** Only messages after this seq. */
   after: number
 }
 
 export interface ClaimRequest extends Patience {
   handle: string
-  /** Labels the handle goes by: what was sent under them is its own. */
+  /** Labels of the handle. Messages under them are its own. */
   labels: readonly string[]
 }
 
 export interface Claim {
   exists: boolean
-  /** Undefined if the time passed without a message. */
+  /** Undefined if no message arrived in time. */
   held: { claimId: string; message: StoredMessage } | undefined
   cursor: number
   lastSeq: number
@@ -64,34 +64,33 @@ export interface Acknowledgement {
   cursor: number
 }
 
-/** An agent as it appears in a room. */
+/** An agent in a room. */
 export interface Appearance {
   handle: string
   label: string
 }
 
 /**
- * The SafeBot service as its tools need it: ciphertext in, ciphertext out. The tools do not know whether it runs
- * in this process or is reached over HTTP.
+ * The SafeBot service as its tools use it, in this process or over HTTP. It handles ciphertext only.
  *
- * Every method rejects with `ServiceRefusal` for what the service turns down.
+ * Every method rejects with `ServiceRefusal` if the service refuses.
  */
 export interface SafebotService {
-  /** @param signAs the handle that vouches for it; the message then comes from `@handle`, whatever `sender` says */
+  /** @param signAs the handle that signs. The message then comes from `@handle`, with any `sender`. */
   post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }>
-  /** @param limit 1 to 500; the oldest ones after `after` */
+  /** @param limit 1 to 500, the oldest ones after `after` */
   transcript(roomId: string, after: number, limit: number): Promise<Page>
-  /** The messages after `after`, waiting for the first. */
+  /** Returns the messages after `after`. Waits for the first. */
   wait(roomId: string, request: WaitRequest, signal: AbortSignal): Promise<Page>
-  /** Undefined if there is no such room. */
+  /** Returns undefined if the room does not exist. */
   status(roomId: string): Promise<RoomStatus | undefined>
-  /** The oldest message the handle has not acknowledged, leased to it for 60 s. */
+  /** Claims the oldest message that the handle has not acknowledged. Its lease is 60 s. */
   claim(roomId: string, request: ClaimRequest, signal: AbortSignal): Promise<Claim>
   ack(roomId: string, handle: string, claimId: string, seq: number): Promise<Acknowledgement>
-  /** Gives a claimed message back, as if it had not been claimed; a service far away lets its lease run out. */
+  /** Ends the lease of a claimed message. A service in another process waits for its end. */
   release(roomId: string, handle: string, claimId: string): Promise<void>
-  /** An agent is present in a room until the returned function is called. */
+  /** Makes an agent present in a room until the returned function is called. */
   join(roomId: string, who: Appearance): () => void
-  /** Answers what is parked, and stops. */
+  /** Answers waiting requests and stops. */
   close(): Promise<void>
 }

@@ -16,21 +16,21 @@ export interface SafebotStateOptions {
   limits: SafebotLimits
   local: LocalService
   agents: Agents
-  /** Answers what waits elsewhere than in the service. */
+  /** Answers waiting requests outside of the service. */
   releaseHeld(refusal: Refusal): void
 }
 
-/** All that SafeBot knows. */
+/** The whole state of SafeBot. */
 interface Memory {
   readonly service: ServiceState
   readonly agents: AgentMemories
-  /** Of the service, and of what its tools make: rooms, keys, nonces. */
+  /** Id positions of the service, and of its tools: rooms, keys, nonces. */
   readonly ids: { readonly service: IdPositions; readonly rooms: IdPositions }
-  /** Of the world's rooms, in base64url, by room: the service itself has none. */
+  /** Keys of the world's rooms in base64url, by room. The service itself has none. */
   readonly keys: WorldKeys
 }
 
-/** SafeBot's state: rooms, buffers, consumers, identities, and what agents remember of the rooms they are in. */
+/** SafeBot's state: rooms, buffers, consumers, identities, and the agents' memory of their rooms. */
 export class SafebotState implements StatefulPart {
   readonly #options: SafebotStateOptions
   #keys: WorldKeys = {}
@@ -41,7 +41,7 @@ export class SafebotState implements StatefulPart {
   }
 
   /**
-   * Begins with a world, unless another replica has begun already: then with what there is.
+   * Loads a world. If another replica has loaded one, its state is taken over instead.
    *
    * @throws Refusal `bad_world`, `store_unavailable`
    */
@@ -55,7 +55,7 @@ export class SafebotState implements StatefulPart {
   }
 
   /**
-   * The key of a room of the world.
+   * Returns the key of a room of the world.
    *
    * @throws Refusal `unknown_room`
    */
@@ -66,13 +66,13 @@ export class SafebotState implements StatefulPart {
     throw new Refusal('unknown_room', `the world has no room ${JSON.stringify(roomId)}`, `it has ${known}`)
   }
 
-  /** The keys of all the rooms of the world, by room. */
+  /** Returns the keys of all rooms of the world, by room. */
   keys(): Map<string, Buffer> {
     return new Map(Object.entries(this.#keys).map(([roomId, key]) => [roomId, Buffer.from(key, 'base64url')]))
   }
 
   alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#options.local.gate.alone(work)
+    return this.#options.local.lock.exclusive(work)
   }
 
   async keep(): Promise<Kept> {
@@ -123,7 +123,7 @@ export class SafebotState implements StatefulPart {
     instance.ids.stream('rooms').moveTo(ids.rooms)
   }
 
-  /** Goes on with the state that another replica has put in place: nothing that was remembered is true of it. */
+  /** Takes over a state that another replica has loaded. Everything in memory of the old state is dropped. */
   async #follow(): Promise<void> {
     const { instance, local, agents, releaseHeld } = this.#options
     try {

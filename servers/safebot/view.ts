@@ -18,7 +18,7 @@ const message = z
       .string()
       .nullable()
       .exactOptional()
-      .describe('only if secrets were asked for; null: no key that this process has come by opens it'),
+      .describe('only if secrets were asked for; null: no key known to this process opens it'),
   })
   .meta({ id: 'Message' })
 
@@ -52,16 +52,14 @@ const room = z
     waiting: z.int().describe('parked calls, and open event streams'),
     keyKnown: z
       .boolean()
-      .describe(
-        'whether this process has come by a key: the room is of its world, or was named to its tools',
-      ),
-    buffered: z.int().describe('how many messages there are'),
-    messages: z.array(message).describe('the latest, the oldest first'),
+      .describe('whether this process knows a key: from its world, or from a call of its tools'),
+    buffered: z.int().describe('number of messages'),
+    messages: z.array(message).describe('the latest messages, the oldest of them first'),
     consumers: z.array(consumer),
   })
   .meta({ id: 'Room' })
 
-/** What exists of Safebot. */
+/** The state of Safebot. */
 export const safebotView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),

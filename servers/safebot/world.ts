@@ -1,14 +1,7 @@
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto'
 import type { IdSource } from '../../shared/ids.js'
 import { MemoryRecords } from '../../shared/records/memory-records.js'
-import {
-  agoMsOf,
-  existing,
-  firstOf,
-  type Happening,
-  liveThrough,
-  storyClock,
-} from '../../shared/world/replay.js'
+import { agoMsOf, existing, firstOf, replay, type SeedEvent, seedClock } from '../../shared/world/replay.js'
 import { badWorld, type World, type WorldIdentity, type WorldRoom } from '../../shared/world/world.js'
 import type { Contract } from './contract.js'
 import { LocalService, type ServiceState } from './domain/local-service.js'
@@ -16,38 +9,38 @@ import { SafebotStore, type WorldKeys } from './domain/store.js'
 import type { SafebotLimits } from './limits.js'
 import { KEY_BYTES, seal } from './room-url.js'
 
-/** What stands before the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
+/** Prefix of the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 export interface BeginOptions {
-  /** At its beginning; it is drawn from. */
+  /** A new id source. Ids are drawn from it. */
   ids: IdSource
   contract: Contract
   limits: SafebotLimits
 }
 
-/** What the service begins with in a world. */
+/** The state of the service in a world. */
 export interface Beginning {
   readonly service: ServiceState
   readonly keys: WorldKeys
 }
 
-/** A call that finds nothing is not to wait for it. */
+/** An aborted signal: a call without a result must not wait. */
 const AT_ONCE = AbortSignal.abort()
 
 /**
- * Lives through what a world says has happened at SafeBot, in a service made for the purpose. Somebody was in each room
- * until the start, so that none has fallen idle before.
+ * Replays the events of a world in a temporary service, and returns the state that results. Every room has a
+ * participant until the start, so that none becomes idle before.
  *
- * @param now the instant of the start, milliseconds since the epoch
+ * @param now the start of the instance, in milliseconds since the epoch
  * @throws Refusal `bad_world`
  */
 export async function beginSafebot(world: World, now: number, options: BeginOptions): Promise<Beginning> {
-  return new Past(world, now, options).live()
+  return new SeedRun(world, now, options).live()
 }
 
-/** One past, lived through once. */
-class Past {
+/** One replay of a world's events. */
+class SeedRun {
   readonly #world: World
   readonly #now: number
   readonly #options: BeginOptions
@@ -63,7 +56,7 @@ class Past {
 
   async live(): Promise<Beginning> {
     const { contract, limits, ids } = this.#options
-    const happenings: Happening[] = []
+    const happenings: SeedEvent[] = []
     const later: { local?: LocalService } = {}
     const serviceOf = () => existing(later.local)
     for (const [at, identity] of (this.#world.identities ?? []).entries()) {
@@ -72,7 +65,7 @@ class Past {
     for (const [at, room] of (this.#world.rooms ?? []).entries()) {
       happenings.push(...this.#room(serviceOf, room, `world.rooms[${at}]`))
     }
-    const clock = storyClock(this.#now, firstOf(happenings))
+    const clock = seedClock(this.#now, firstOf(happenings))
     const local = new LocalService({
       store: new SafebotStore(new MemoryRecords()),
       clock,
@@ -82,7 +75,7 @@ class Past {
     })
     later.local = local
     const leave = (this.#world.rooms ?? []).map(({ id }) => local.presence.join(id, {}))
-    await liveThrough(clock, this.#now, happenings)
+    await replay(clock, this.#now, happenings)
     for (const left of leave) left()
     await local.store.setWorldKeys(this.#keysAsText())
     const state = await local.snapshot()
@@ -95,12 +88,12 @@ class Past {
     return Object.fromEntries([...this.#keys].map(([roomId, key]) => [roomId, key.toString('base64url')]))
   }
 
-  /** The registration of a handle that a world has, signed as its owner would. */
+  /** Returns the registration of a world's handle, signed as its owner would. */
   #registering(
     local: () => LocalService,
     { handle, signKey, bio, ago }: WorldIdentity,
     where: string,
-  ): Happening {
+  ): SeedEvent {
     const seed = signKey === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(signKey, 'base64url')
     const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: 'der', type: 'pkcs8' })
     const { x = '' } = createPublicKey(key).export({ format: 'jwk' })
@@ -120,34 +113,34 @@ class Past {
         meta: bio === undefined ? {} : { bio },
       })
     }
-    return { agoMs, where, happen }
+    return { agoMs, where, run: happen }
   }
 
-  #room(local: () => LocalService, room: WorldRoom, where: string): Happening[] {
+  #room(local: () => LocalService, room: WorldRoom, where: string): SeedEvent[] {
     if (this.#keys.has(room.id)) throw badWorld(`${where}.id`, 'another room has it')
     const key = room.key === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(room.key, 'base64url')
     this.#keys.set(room.id, key)
     const messages = (room.messages ?? []).map(
-      ({ sender, text, ago, times = 1 }, at): Happening => ({
+      ({ sender, text, ago, times = 1 }, at): SeedEvent => ({
         agoMs: agoMsOf(ago),
         where: `${where}.messages[${at}]`,
-        happen: async () => {
+        run: async () => {
           for (let nth = 0; nth < times; nth++) {
             await local().post(room.id, { ...seal(key, text, this.#ids), sender })
           }
         },
       }),
     )
-    const opening: Happening = {
+    const opening: SeedEvent = {
       agoMs: room.ago === undefined ? firstOf(messages) : agoMsOf(room.ago),
       where,
-      happen: async () => void (await local().rooms.open(room.id)),
+      run: async () => void (await local().rooms.open(room.id)),
     }
     const consumers = (room.consumers ?? []).map(
-      ({ handle, acknowledged = 0, claimed }, at): Happening => ({
+      ({ handle, acknowledged = 0, claimed }, at): SeedEvent => ({
         agoMs: agoMsOf(claimed),
         where: `${where}.consumers[${at}]`,
-        happen: () =>
+        run: () =>
           consume(local(), room.id, {
             handle,
             acknowledged,
@@ -162,9 +155,9 @@ class Past {
 
 interface Consumption {
   handle: string
-  /** How many messages it has acknowledged. */
+  /** Number of acknowledged messages. */
   acknowledged: number
-  /** Whether it holds one more. */
+  /** Whether it has claimed one more. */
   claims: boolean
   where: string
 }

@@ -16,7 +16,7 @@ export type { Replicas } from '../control/schemas/state.js'
 
 export type { InstanodeView, SafebotView }
 
-/** What exists now, of the servers that the instance has. */
+/** The current state of the instance's servers. */
 export type State = StateAnswer<InstanodeView, SafebotView>
 
 /**

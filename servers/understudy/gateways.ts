@@ -52,9 +52,9 @@ export class Gateways {
   /**
    * Starts the gateways that the options name.
    *
-   * @param upstreams the servers there are
-   * @param listenOn where one listens, by the port it is given
-   * @throws Refusal `no_such_server`, or what could not be met; none is left running then
+   * @param upstreams the instance's servers
+   * @param listenOn returns the listen options for a port
+   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. No gateway is left running then.
    */
   static async open(
     instance: Instance,

@@ -12,15 +12,15 @@ import { safebotView } from '../safebot/view.js'
 import { Gateways, type GatewaysOptions, type Upstreams } from './gateways.js'
 import { createInstance, type InstanceOptions } from './instance.js'
 import { readWorld } from './read-world.js'
-import { type Snapshot, State } from './state.js'
+import { InstanceState, type Snapshot } from './state.js'
 
-/** What may be said of an instance, whichever servers it has. */
+/** Options of an instance with any servers. */
 export interface CommonOptions extends InstanceOptions {
   /** Address of every listener. Default `127.0.0.1`. */
   host?: string
   /** Of the control plane. Default 0: a free port. */
   controlPort?: number
-  /** What it begins with: a name of fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  /** The world at the start: a name in fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
   world?: string | World
   /** Gateways that hold calls to policies, by the server they are in front of. Default: none. */
   gateways?: GatewaysOptions
@@ -30,24 +30,24 @@ export interface CommonOptions extends InstanceOptions {
   onRehearsalStart?: () => boolean
 }
 
-/** What a test has in hand of a running instance, whichever servers it has. */
+/** The parts of a running instance that a test uses, with any servers. */
 export interface Handles {
   readonly instance: Instance
   readonly clock: Instance['clock']
   readonly journal: Instance['journal']
   /** Trouble on demand: what goes wrong, on which calls. */
   readonly faults: Instance['faults']
-  /** What the lists of tools show instead of the genuine ones. */
+  /** The overlays of the tool lists. */
   readonly catalogue: Instance['catalogue']
-  /** The gateways that were asked for: where agents connect, what was made of calls, what waits for an approval. */
+  /** The requested gateways: their URLs, decisions and pending approvals. */
   readonly gateways: Gateways
   /** The same over HTTP. */
   readonly control: { readonly url: string }
-  /** Back to where a world begins; default: the one this was started with. See {@link State.reset}. */
+  /** Back to where a world begins; default: the one this was started with. See {@link InstanceState.reset}. */
   reset(to?: { world?: string | World }): Promise<void>
-  /** All there is now, to come back to. See {@link State.snapshot}. */
+  /** All there is now, to come back to. See {@link InstanceState.snapshot}. */
   snapshot(): Promise<Snapshot>
-  /** Back to what there was, the journal excepted. See {@link State.restore}. */
+  /** Back to what there was, the journal excepted. See {@link InstanceState.restore}. */
   restore(snapshot: Snapshot): Promise<void>
   /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
   discard(snapshot: Snapshot): Promise<void>
@@ -76,7 +76,7 @@ export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> 
 /**
  * Starts an instance with the servers that `start` starts, and its control plane.
  *
- * @throws what could not be met of the options; nothing is left running then
+ * @throws Refusal for options that cannot be met. Nothing is left running then.
  */
 export async function withHandles<Running>(
   options: CommonOptions,
@@ -110,7 +110,7 @@ export async function withHandles<Running>(
     const gateways = await begin(
       Gateways.open(instance, options.gateways ?? {}, upstreams, port => listenOptions(options, port)),
     )
-    const state = new State(instance, parts, world)
+    const state = new InstanceState(instance, parts, world)
     // The first to go: a reset under way ends before what it resets.
     started.push(state)
     const handles = {

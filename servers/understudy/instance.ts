@@ -36,14 +36,11 @@ export interface InstanceOptions {
   /** Whether HTTP answers name this instance and their entry in the journal. Default false: the genuine ones do not. */
   stamp?: boolean
   /**
-   * What a `crash` fault comes to once every connection has been cut. Default: nothing more, for the
-   * process is not ours.
+   * Called after a `crash` fault has cut every connection. Default: does nothing, because the process belongs to the
+   * caller.
    */
   onCrash?: () => void
-  /**
-   * Where all is kept: `memory`, or the `postgres://` URL of a store that is shared with every instance that names it.
-   * Default `memory`.
-   */
+  /** The store: `memory`, or the `postgres://` URL of a database that several instances share. Default `memory`. */
   store?: string
   /** Default: silent. */
   log?: Log
@@ -69,7 +66,7 @@ export async function createInstance(
   }
 }
 
-/** What it takes to close what has been opened, in the order of that. */
+/** Functions that close the opened parts, in the order of opening. */
 type Closing = (() => unknown)[]
 
 async function closeAll(closing: Closing): Promise<void> {
@@ -171,7 +168,7 @@ async function openFile(
   )
 }
 
-/** What it takes is loaded when it is asked for. */
+/** Loads the code of shared stores when one is requested. */
 async function share(options: SharingOptions): Promise<Sharing> {
   const { share } = await import('../../shared/records/sharing.js')
   return share(options)

@@ -20,7 +20,7 @@ export interface RunningInstanode extends RunningServer {
   connect: Instanode['connect']
   /** The accounts there are, with the tokens to call as them. */
   accounts: Instanode['accounts']
-  /** What a receiver has taken, the newest first. */
+  /** Returns the deliveries of a receiver, the newest first. */
   deliveries: Instanode['deliveries']
   /** Calls a listener for every delivery from now on, until the returned function is called. */
   onDelivery: Instanode['onDelivery']
@@ -46,7 +46,7 @@ interface StartRequest<StartOptions, Hostility> {
   options: CommonOptions & StartOptions
   /** Default 0: a free one. */
   port: number | undefined
-  /** What an attack has the server do. Default: nothing. */
+  /** The hostile behaviour of the server. Default: none. */
   hostility?: Hostility | undefined
 }
 

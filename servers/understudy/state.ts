@@ -7,15 +7,15 @@ import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
 import { readWorld } from './read-world.js'
 
-/** Kept beside, so that a snapshot shows nothing of what is in it and nobody can change it. */
+/** The contents of snapshots. They are kept apart, so that callers can neither read nor change them. */
 const CONTENTS = new WeakMap<Snapshot, Contents>()
 
-/** The state of an instance as a whole: its servers', its time, the trouble asked for. One thing is done to it at a time. */
-export class State {
+/** Resets, snapshots and restores an instance: its servers, its clock and its faults. One operation runs at a time. */
+export class InstanceState {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
   readonly #world: World
-  /** What is being done to it now, however that ends. */
+  /** The current operation, which may fail. */
   #working: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -27,12 +27,11 @@ export class State {
   }
 
   /**
-   * Back to where a world begins: its state, ids from the beginning, no trouble, an empty journal. The clock is as it was
-   * started: a manual one shows again what it showed then, a real one has not been advanced. What is parked is refused;
-   * sessions stay open.
+   * Resets the instance to a world: its state, new ids, no faults, and an empty journal. A manual clock shows its
+   * start again, and a real clock loses its advance. Waiting requests are refused. Sessions stay open.
    *
-   * @param world default: the one the instance was started with
-   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`; all is as before then
+   * @param world default: the world of the start
+   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. Nothing has changed then.
    */
   async reset({ world }: { world?: string | World } = {}): Promise<void> {
     const wanted = world === undefined ? this.#world : await readWorld(world)
@@ -48,7 +47,7 @@ export class State {
     })
   }
 
-  /** All there is now. What is parked goes on waiting. @throws Refusal `instance_closed`, `database_busy` */
+  /** Copies the whole state. Waiting requests continue. @throws Refusal `instance_closed`, `database_busy` */
   snapshot(): Promise<Snapshot> {
     const { clock, faults, catalogue, name } = this.#instance
     return this.#work(() =>
@@ -62,10 +61,10 @@ export class State {
   }
 
   /**
-   * Back to what there was. The journal goes on: it is a record, and what it has recorded has happened. What is parked is
-   * refused; sessions stay open.
+   * Restores a snapshot. The journal keeps its entries, because they record real requests. Waiting requests are
+   * refused. Sessions stay open.
    *
-   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`; all is as before then
+   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`. Nothing has changed then.
    */
   async restore(snapshot: Snapshot): Promise<void> {
     const { faults, catalogue, name } = this.#instance
@@ -125,7 +124,7 @@ export class State {
   }
 }
 
-/** What a snapshot holds. */
+/** The contents of a snapshot. */
 interface Contents {
   readonly clock: ClockSnapshot
   readonly faults: FaultSnapshot
@@ -156,7 +155,7 @@ function empty(snapshot: Snapshot): void {
 }
 
 /**
- * What a snapshot of an instance holds.
+ * Returns the contents of an instance's snapshot.
  *
  * @throws Refusal `no_snapshot`, `foreign_snapshot`
  */

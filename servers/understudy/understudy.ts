@@ -76,10 +76,10 @@ const BOTH: OptionNames<UnderstudyOptions> = {
 }
 
 /**
- * Starts the stand-ins; resolves when they listen.
+ * Starts the stand-ins. Resolves when they listen.
  *
- * @throws Refusal for options that cannot be met: a busy port, a clock that is none, a world that cannot
- *   be, an attack that is not known, a journal that cannot be written, an option that there is not
+ * @throws Refusal for invalid options: a busy port, a bad clock, a bad world, an unknown attack, a journal that
+ *   cannot be written, an unknown option
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
   refuseUnknownOptions(options, BOTH, 'createUnderstudy')
@@ -130,7 +130,7 @@ export async function createSafebot(options: SafebotAloneOptions = {}): Promise<
   })
 }
 
-/** What it takes to be hostile is loaded when that is asked for. */
+/** Loads the code of attacks when one is requested. */
 async function prepareAttacks(names: readonly string[], { log }: UnderstudyOptions): Promise<HostileOptions> {
   const { prepare } = await import('./attacks/index.js')
   return prepare(names, log)

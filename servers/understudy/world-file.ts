@@ -9,7 +9,7 @@ import { checkWorld } from '../../shared/world/world.js'
 
 const FIXTURES = fixture('worlds')
 
-/** What has none of a path's signs is a name. */
+/** A text without the characters of a path is a name. */
 const NAME = /^[A-Za-z0-9_-]+$/
 
 /** The names that worlds go by. */
@@ -35,7 +35,7 @@ export async function readWorldFile(given: string): Promise<World> {
  * Reads a world of fixtures/worlds.
  *
  * @param name any other text, a path among them, is refused: no file is looked for
- * @param instead what else may be given, for the hint
+ * @param instead the alternatives to a name, for the hint
  * @throws Refusal `unknown_world` with the names there are
  */
 export async function readNamedWorld(name: string, instead: string): Promise<World> {

@@ -6,7 +6,7 @@ import { CLOCK_MODES, type ClockMode, LATEST_INSTANT } from './spec.js'
 
 const milliseconds = z.int().min(0).max(LATEST_INSTANT)
 
-/** What a clock may be set to. */
+/** The values that a clock can be set to. */
 export const changeSchema = strict({
   mode: z.enum(CLOCK_MODES).exactOptional().describe('unchanged if not given'),
   now: z

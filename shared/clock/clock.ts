@@ -1,7 +1,7 @@
 import { Refusal } from '../errors.js'
 import { type ClockChange, readChange } from './change.js'
-import type { ClockDriver, ClockHands, Movement, Standing, Target } from './driver.js'
-import { type Due, DueQueue } from './due-queue.js'
+import type { ClockControls, ClockDriver, ClockPosition, ClockTarget, ClockUpdate } from './driver.js'
+import { DueQueue, type QueuedWakeup } from './due-queue.js'
 import { type ClockMode, type ClockSnapshot, LATEST_INSTANT } from './spec.js'
 
 export type { ClockMode } from './spec.js'
@@ -42,12 +42,12 @@ export class Clock {
   #mode: ClockMode
   /** A manual clock stands here; a real one only while it is being advanced. */
   #held: number | undefined
-  /** What a real clock is ahead of the machine. */
+  /** Milliseconds that a real clock is ahead of the machine. */
   #offset = 0
   readonly #beganAs: ClockMode
-  /** What it began with: where it stood, or what it was ahead of the machine. */
+  /** The initial value: the time of a manual clock, or the offset of a real one. */
   readonly #began: number
-  /** Decides where it goes; undefined: whoever asks does. */
+  /** Strategy for a clock that replicas share. Undefined: the clock is not shared. */
   #driver: ClockDriver | undefined
   #timer: NodeJS.Timeout | undefined
   /** Whether an `advance` is under way. */
@@ -82,7 +82,7 @@ export class Clock {
    * Runs `wake` once, when the clock reaches `instant`; an instant already past is due at the next tick or `advance`.
    *
    * @param instant milliseconds since the epoch
-   * @param wake what it returns is waited for by `advance`
+   * @param wake `advance` waits for the promise that it returns
    */
   wakeAt(instant: number, wake: () => void | Promise<void>): Wakeup {
     if (this.#closed) throw closed()
@@ -156,20 +156,20 @@ export class Clock {
     })
   }
 
-  /** What it shows now. */
+  /** Returns the current mode and time. */
   snapshot(): ClockSnapshot {
     return { mode: this.#mode, now: this.now() }
   }
 
   /**
-   * Shows what it showed when the snapshot was made, whichever way that is, and runs nothing: for whoever puts back all
-   * that the instants in between have changed. Pending wake-ups stay, and those that are past are due at the next step.
+   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. For a restore that also replaces
+   * the state. Pending wake-ups stay, and past ones are due at the next step.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))
   }
 
-  /** What it would show if nobody had moved it. */
+  /** Returns the mode and time that the clock would have if it had never been changed. */
   beginning(): ClockSnapshot {
     if (this.#driver !== undefined) return this.#driver.beginning()
     return {
@@ -179,10 +179,11 @@ export class Clock {
   }
 
   /**
-   * Runs `work` while nobody moves time: after what is under way, before what is asked for meanwhile. A real clock ticks on.
+   * Runs `work` while the clock cannot be changed. It runs after the current change, and before later ones. A real
+   * clock continues.
    *
-   * @param work may have time shown as a snapshot has it, as with {@link restore}
-   * @throws Refusal `clock_closed`, and what `work` throws
+   * @param work may set the clock to a snapshot, as {@link restore} does
+   * @throws Refusal `clock_closed`, or the error of `work`
    */
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
     if (this.#driver !== undefined) return this.#driver.betweenSteps(work)
@@ -190,7 +191,7 @@ export class Clock {
   }
 
   /** Has a driver decide from now on where it goes. To be called before anybody has moved it. */
-  drive(by: (hands: ClockHands) => ClockDriver): void {
+  drive(by: (hands: ClockControls) => ClockDriver): void {
     this.#driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
   }
 
@@ -201,7 +202,7 @@ export class Clock {
     while (this.#queue.take(Number.POSITIVE_INFINITY) !== undefined);
   }
 
-  #move(movement: Movement): Promise<number> {
+  #move(movement: ClockUpdate): Promise<number> {
     if (this.#driver !== undefined) return this.#driver.move(movement)
     return this.#inTurn(() => {
       const { mode, now, walk } = movement(this.snapshot())
@@ -209,9 +210,9 @@ export class Clock {
     })
   }
 
-  async #follow(to: Standing, walk: boolean): Promise<void> {
+  async #follow(to: ClockPosition, walk: boolean): Promise<void> {
     const there = () => (to.mode === 'manual' ? to.now : Math.floor(machineNow() + to.ahead))
-    // Whoever was measured to be a little ahead already stays where he is until the others are.
+    // A clock that is slightly ahead of the target stays where it is until the target has passed it.
     if (walk) await this.#walkTo(Math.max(there(), this.now()), to.mode)
     this.#show({ mode: to.mode, now: there() })
     if (to.mode === 'real') this.#offset = to.ahead
@@ -253,7 +254,7 @@ export class Clock {
     return now
   }
 
-  #run(due: Due): void {
+  #run(due: QueuedWakeup): void {
     try {
       const work = due.run()
       if (work instanceof Promise) this.track(work.catch(this.#onError))
@@ -271,7 +272,7 @@ export class Clock {
     }
   }
 
-  #cancel(due: Due): void {
+  #cancel(due: QueuedWakeup): void {
     const wasNext = this.#queue.peek() === due
     this.#queue.remove(due)
     if (wasNext) this.#arm()
@@ -306,7 +307,7 @@ function closed(): Refusal {
 }
 
 /** @throws Refusal `bad_advance` */
-function withinReach(target: Target): Target {
+function withinReach(target: ClockTarget): ClockTarget {
   if (target.now <= LATEST_INSTANT) return target
   throw new Refusal(
     'bad_advance',

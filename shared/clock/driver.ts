@@ -1,8 +1,8 @@
 import type { ClockSnapshot } from './spec.js'
 
-/** Where a clock is to go. */
-export interface Target extends ClockSnapshot {
-  /** Whether what falls due on the way is run; if not, it is shown there at once. */
+/** The target of a change. */
+export interface ClockTarget extends ClockSnapshot {
+  /** Whether wake-ups on the way are run. If not, the clock jumps. */
   readonly walk: boolean
 }
 
@@ -12,25 +12,25 @@ export interface Target extends ClockSnapshot {
  * @param present of a real clock it may be between two milliseconds
  * @throws Refusal if it cannot; it stays where it is then
  */
-export type Movement = (present: ClockSnapshot) => Target
+export type ClockUpdate = (present: ClockSnapshot) => ClockTarget
 
-/** What a clock shows from then on: an instant, or one that goes by the machine's. */
-export type Standing =
+/** The state of a clock after a change: a fixed instant, or an offset from the machine. */
+export type ClockPosition =
   | { readonly mode: 'manual'; readonly now: number }
-  | { readonly mode: 'real' /** What it is ahead of the machine, in milliseconds. */; readonly ahead: number }
+  | { readonly mode: 'real' /** Milliseconds ahead of the machine. */; readonly ahead: number }
 
-/** What a clock lets its driver do with it. */
-export interface ClockHands {
-  /** Runs `move` when no other movement of time is under way. @throws Refusal `clock_closed` */
+/** The functions of a clock that its driver calls. */
+export interface ClockControls {
+  /** Runs `move` when no other change is in progress. @throws Refusal `clock_closed` */
   inTurn<T>(move: () => T | Promise<T>): Promise<T>
   /** Goes there, and stands there or goes on from there. Only for who is in turn. */
-  go(to: Standing, walk: boolean): Promise<void>
+  go(to: ClockPosition, walk: boolean): Promise<void>
 }
 
-/** Whoever decides where a clock goes that is shared with others: all that is asked of the clock is asked of him. */
+/** Strategy for a clock that replicas share. `Clock` delegates every change to it. */
 export interface ClockDriver {
   /** See {@link Clock.advance}, {@link Clock.set} and {@link Clock.restore}. */
-  move(movement: Movement): Promise<number>
+  move(movement: ClockUpdate): Promise<number>
   /** See {@link Clock.betweenSteps}. */
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T>
   /** See {@link Clock.beginning}. */

@@ -1,5 +1,5 @@
 /** One thing that falls due at an instant. `position` is its place in the heap, -1 once it has left. */
-export interface Due {
+export interface QueuedWakeup {
   readonly instant: number
   readonly order: number
   readonly run: () => void | Promise<void>
@@ -7,13 +7,13 @@ export interface Due {
 }
 
 /**
- * What falls due, earliest first; equal instants in the order they were added.
+ * A queue of wake-ups by instant. Equal instants keep their order.
  *
- * A binary heap that knows each item's position: a parked call that is woken early leaves at once,
- * so a busy server does not keep a minute's worth of finished calls in memory.
+ * It is a binary heap that knows each item's position, so that a cancelled wake-up leaves at once. A busy server does
+ * not keep finished calls in memory for a minute.
  */
 export class DueQueue {
-  readonly #heap: Due[] = []
+  readonly #heap: QueuedWakeup[] = []
   #added = 0
 
   get size(): number {
@@ -21,12 +21,12 @@ export class DueQueue {
   }
 
   /** The earliest item, left in place. */
-  peek(): Due | undefined {
+  peek(): QueuedWakeup | undefined {
     return this.#heap[0]
   }
 
   /** Removes and returns the earliest item if it is due at `instant`. */
-  take(instant: number): Due | undefined {
+  take(instant: number): QueuedWakeup | undefined {
     const due = this.#heap[0]
     if (due === undefined || due.instant > instant) return undefined
     this.remove(due)
@@ -34,15 +34,15 @@ export class DueQueue {
   }
 
   /** @param instant milliseconds since the epoch */
-  add(instant: number, run: Due['run']): Due {
-    const due: Due = { instant, order: this.#added++, run, position: this.#heap.length }
+  add(instant: number, run: QueuedWakeup['run']): QueuedWakeup {
+    const due: QueuedWakeup = { instant, order: this.#added++, run, position: this.#heap.length }
     this.#heap.push(due)
     this.#up(due)
     return due
   }
 
   /** Takes an item out; one that has already left is ignored. */
-  remove(due: Due): void {
+  remove(due: QueuedWakeup): void {
     const at = due.position
     if (at < 0) return
     due.position = -1
@@ -53,12 +53,12 @@ export class DueQueue {
     this.#down(last)
   }
 
-  #place(due: Due, at: number): void {
+  #place(due: QueuedWakeup, at: number): void {
     this.#heap[at] = due
     due.position = at
   }
 
-  #up(due: Due): void {
+  #up(due: QueuedWakeup): void {
     let at = due.position
     while (at > 0) {
       const parentAt = (at - 1) >> 1
@@ -70,7 +70,7 @@ export class DueQueue {
     this.#place(due, at)
   }
 
-  #down(due: Due): void {
+  #down(due: QueuedWakeup): void {
     let at = due.position
     for (;;) {
       const left = this.#heap[2 * at + 1]
@@ -85,6 +85,6 @@ export class DueQueue {
   }
 }
 
-function before(a: Due, b: Due): boolean {
+function before(a: QueuedWakeup, b: QueuedWakeup): boolean {
   return a.instant < b.instant || (a.instant === b.instant && a.order < b.order)
 }

@@ -2,9 +2,9 @@ import type { Clock } from './clock.js'
 
 export interface TokenBucketsOptions {
   clock: Clock
-  /** What a bucket holds, and how many may be taken at once from a full one. */
+  /** Capacity of a bucket. A full one allows this many requests at once. */
   capacity: number
-  /** Tokens that flow back into each bucket in a second. */
+  /** Tokens that each bucket regains per second. */
   perSecond: number
   /** Buckets remembered; past it the one that has rested longest counts as full. Default 10,000. */
   maxBuckets?: number

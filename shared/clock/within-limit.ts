@@ -10,7 +10,7 @@ export class LimitExceeded extends Error {
   }
 }
 
-export interface Limit {
+export interface TimeLimit {
   /** The machine's time, because a jump of an instance's clock must not end work. */
   machine: Clock
   /** Milliseconds the work may take. */
@@ -29,7 +29,7 @@ export interface Limit {
  * @throws LimitExceeded when the time is over; the reason of `signal`; whatever `work` throws
  */
 export async function withinLimit<T>(
-  { machine, ms, what, signal }: Limit,
+  { machine, ms, what, signal }: TimeLimit,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   if (signal?.aborted) throw reasonOf(signal, what)

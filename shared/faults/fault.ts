@@ -42,7 +42,7 @@ const when = oneKind('when', {
   always: strict({ always: on }),
 })
 
-/** What a fault does to a call; where each takes effect is in the table of README.md beside this. */
+/** The action of a fault. README.md beside this file has a table of their effects. */
 const action = oneKind('fault', {
   delayMs: strict({ delayMs: z.int().min(0) }),
   toolError: strict({ toolError: z.string() }),

@@ -10,9 +10,9 @@ export type FaultStatus = Fault & { hits: number }
 /** A table of faults as plain data. */
 export type FaultSnapshot = readonly { fault: Fault; seen: number; hits: number }[]
 
-/** What is to be done to one call. */
-export interface Due {
-  /** Of the instance's clock, before anything else. */
+/** The faults to apply to one call. */
+export interface ActiveFault {
+  /** Milliseconds of the instance's clock, before everything else. */
   delayMs: number
   act: FaultAction | undefined
 }
@@ -25,9 +25,10 @@ interface Row {
 }
 
 /**
- * The faults of an instance. Deterministic: each counts the calls that match it, and comes on those its `when` says.
+ * The faults of an instance. They are deterministic: each counts its matching calls, and applies to those that its
+ * `when` selects.
  *
- * Where several are due on one call their delays add up, and of the others the first in the table is carried out.
+ * If several apply to one call, their delays add up, and the first of their other actions is applied.
  */
 export class FaultTable {
   readonly #known: KnownTools
@@ -87,11 +88,11 @@ export class FaultTable {
   }
 
   /**
-   * What is to be done to a request that has just arrived; it is counted.
+   * Counts a new request, and returns the faults to apply to it.
    *
-   * @param tool by its genuine name; undefined for a request that calls none
+   * @param tool the genuine name. Undefined for a request without a tool.
    */
-  due(server: string, tool: string | undefined, method = 'tools/call'): Due | undefined {
+  due(server: string, tool: string | undefined, method = 'tools/call'): ActiveFault | undefined {
     return this.#due(
       this.#rows.filter(({ fault }) => {
         if (fault.server !== server) return false
@@ -102,8 +103,8 @@ export class FaultTable {
   }
 
   /**
-   * What is to be done to a call of `tool` that another tool makes by itself: only an error in its stead is possible
-   * there, so other faults neither come nor count it, and nor do those for every call, which it is not.
+   * Returns the fault for a call of `tool` inside of another tool. Only errors apply there. Other faults, and faults
+   * for every call, neither apply nor count it.
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined
@@ -116,7 +117,7 @@ export class FaultTable {
     return this.#due(rows)?.act
   }
 
-  #due(rows: readonly Row[]): Due | undefined {
+  #due(rows: readonly Row[]): ActiveFault | undefined {
     let delayMs: number | undefined
     let act: FaultAction | undefined
     for (const row of rows) {

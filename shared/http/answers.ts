@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
-/** What is true now is not to be kept. */
+/** Answers must not be cached, because they show the current state. */
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }
 
 /** Sends a body with exactly these headers. Express's `send` adds a charset to a content type. */

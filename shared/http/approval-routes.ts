@@ -9,7 +9,7 @@ import {
 import { checkedOperation } from './checked-operation.js'
 import { type Operation, paramOf } from './operation.js'
 
-/** The calls that somebody has to approve. */
+/** The approvals that a control plane can list and decide. */
 export interface ControlledApprovals {
   /** All that are remembered, the oldest first. */
   list(): Approval[]
@@ -21,13 +21,13 @@ export interface ControlledApprovals {
   decide(id: string, decision: ApprovalDecision): Approval
 }
 
-/** What is waiting for an approval, and the way to decide it: on the control plane, and on a gateway's own port. */
+/** The routes that list and decide pending approvals, for the control plane and a gateway's own port. */
 export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
   return [
     checkedOperation({
       method: 'GET',
       path: '/approvals',
-      summary: 'The calls that somebody has to approve, the oldest first',
+      summary: 'The calls that need an approval, the oldest first',
       answer: approvalsAnswer,
       run: () => ({ approvals: approvals.list() }),
     }),
@@ -44,8 +44,8 @@ export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
   ]
 }
 
-/** What is said of an approval that there is not. */
+/** Returns the refusal for an unknown approval. */
 export function unknownApproval(id: string): Refusal {
-  const hint = 'it was never asked for, or its time has passed; the list has those that can be decided'
+  const hint = 'it never existed or has expired: list the pending approvals'
   return new Refusal('unknown_approval', `there is no approval ${JSON.stringify(id)}`, hint)
 }

@@ -4,7 +4,7 @@ import { Refusal } from '../errors.js'
 import type { Log } from '../util/log.js'
 import { sendJson } from './answers.js'
 import { createApi } from './api.js'
-import { BODY_LIMIT } from './checked-operation.js'
+import { JSON_BODY_LIMIT } from './checked-operation.js'
 import type { HttpHandler } from './listener.js'
 import type { Operation } from './operation.js'
 
@@ -40,7 +40,7 @@ export interface CheckedApiOptions {
   /** Name of the API, e.g. `control`. */
   name: string
   operations: readonly Operation[]
-  /** Where a caller finds the routes that exist. */
+  /** The remedy for an unknown route: where the routes are listed. */
   hint: string
   log: Log
 }
@@ -53,7 +53,7 @@ export function createCheckedApi({ name, operations, hint, log }: CheckedApiOpti
   return createApi({
     name,
     operations,
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: JSON_BODY_LIMIT,
     send: (response, value) => sendJson(response, response.statusCode, value),
     reject(error, request, response, _next) {
       if (error instanceof Refusal) sendRefusal(response, error)

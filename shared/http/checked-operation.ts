@@ -8,7 +8,7 @@ import { type Documentation, type Operation, operation, type Returned, searchOf 
 const MAX_DEPTH = 100
 
 /** Bytes of a body. Enough for any table of faults or overlays. */
-export const BODY_LIMIT = 1024 * 1024
+export const JSON_BODY_LIMIT = 1024 * 1024
 
 /** A request whose query and body have been checked. */
 export interface CheckedRequest<Query, Body> {
@@ -46,7 +46,7 @@ export function checkedOperation<
     refusals: [...(method === 'GET' ? [400] : [400, 413]), ...refusals],
     run: (request, response) =>
       run({
-        // Where a schema is left out, its type parameter is the default, and that is the schema it is read by.
+        // Without a schema the type parameter has its default, which matches the empty schema.
         query: queryOf(request, query) as z.output<Query>,
         body: (method === 'GET' ? {} : bodyOf(request, body ?? nothing, bodyCode)) as z.output<Body>,
         request,
@@ -60,7 +60,7 @@ function bodyOf({ rawBody, bodyTooLarge }: Request, schema: z.ZodType, code: str
   if (bodyTooLarge) {
     throw new Refusal(
       'body_too_large',
-      `the body is larger than ${BODY_LIMIT} bytes`,
+      `the body is larger than ${JSON_BODY_LIMIT} bytes`,
       'send less in one request',
     )
   }

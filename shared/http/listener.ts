@@ -157,13 +157,13 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * Where a request comes from. Only a proxy on this machine is believed when it says for whom it calls: anybody else could
- * say anything.
+ * Returns the address of a request's client. Only a proxy on this machine may name another client, because any other
+ * sender could name a false one.
  *
  * @param peer the socket's address
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
- * @param pick which of several addresses in it: the `first`, as the farthest client is written, or the `nearest`, which the
- *   last proxy that is not on this machine saw for itself
+ * @param pick the `first` address in the header or the `nearest`. The first is the farthest client. The nearest was
+ *   seen by the last proxy outside of this machine.
  */
 export function clientAddress(
   peer: string,

@@ -10,7 +10,7 @@ import {
 import { defined } from '../util/defined.js'
 import type { Operation } from './operation.js'
 
-/** What the document of an API says besides its operations. */
+/** The parts of an API's document besides its operations. */
 export interface ApiDescription extends Pick<ZodOpenApiObject, 'info' | 'components'> {
   /** `http://host:port` */
   url: string

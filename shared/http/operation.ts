@@ -33,7 +33,7 @@ export interface Operation extends Documentation {
   run(request: Request, response: Response): unknown
 }
 
-/** What a handler returns: the JSON answer, or nothing if it has written the answer itself. */
+/** The result of a handler: the JSON answer, or undefined if the handler has sent the answer itself. */
 export type Returned<Answer extends z.ZodType> =
   | Promise<z.input<Answer> | undefined>
   | z.input<Answer>

@@ -47,7 +47,7 @@ export class SseStream {
 
   /** Sends one message of MCP that is JSON already. */
   sendJson(json: string): void {
-    if (!this.#body.writableEnded) this.#body.write(framed(json))
+    if (!this.#body.writableEnded) this.#body.write(sseFrame(json))
   }
 
   /** Sends one event without a name; otherwise like {@link send}. */
@@ -109,7 +109,7 @@ export class SseStream {
 }
 
 /** A message of MCP as an event. */
-export function framed(json: string): string {
+export function sseFrame(json: string): string {
   return `${MESSAGE}data: ${json}\n\n`
 }
 

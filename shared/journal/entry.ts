@@ -34,7 +34,7 @@ export interface Arrival {
   session: string | null
   /** The caller as the server knows it: a handle, an account. */
   caller: string
-  /** The JSON-RPC method; `GET /mcp` and the like for a request that carries no message; null if there is none to name. */
+  /** The JSON-RPC method. `GET /mcp` and the like for a request without a message. Null if there is no name. */
   method: string | null
   tool: string | null
   /** Of a `tools/call`, as they were parsed. They are kept until the request has ended, and read from `raw` from then on. */

@@ -4,11 +4,11 @@ import { checked } from '../util/check.js'
 import type { JsonLinesFile } from '../util/json-lines-file.js'
 import { type Arrival, JournalEntry, NO_ARRIVAL, type Outcome } from './entry.js'
 import { KeptAnswers } from './kept-answers.js'
-import type { JournalHands, JournalShare } from './share.js'
+import type { JournalShare, JournalSink } from './share.js'
 import type { Tally } from './tally.js'
 import { inWords, unexpected, Waiter, type Watcher } from './waiter.js'
 import {
-  type Expected,
+  type ExpectedFields,
   expectedOf,
   type JournalFilter,
   type KnownNames,
@@ -75,7 +75,7 @@ export class Journal {
   readonly #answers = new KeptAnswers()
   /** Replaces every entry while the journal is off, and each entry that the ring has dropped. */
   readonly #unkept: JournalEntry
-  /** Keeps it for others as well; undefined: there are none. */
+  /** Shares the journal with other instances. Undefined: it is not shared. */
   #share: JournalShare | undefined
   #kept: JournalEntry[] = []
   /** The index in `#kept` of the oldest entry. Moving an index is cheaper than shifting the array for every request. */
@@ -133,7 +133,7 @@ export class Journal {
   /**
    * Closes an entry with how its request ended; a second close is ignored.
    *
-   * @param answer what it was answered with, if that may be kept for a while
+   * @param answer the answer, if it may be kept for a while
    */
   close(entry: JournalEntry, outcome: Outcome, responseBytes = 0, answer?: object | string): void {
     if (entry === this.#unkept) return
@@ -156,7 +156,7 @@ export class Journal {
    * @throws Refusal `bad_where` for a field or an outcome that does not exist; `unknown_server`, `unknown_tool` or
    *   `unknown_method` for a name that no entry can have
    */
-  expected(where: JournalFilter): Expected {
+  expected(where: JournalFilter): ExpectedFields {
     const read = readWhere(where)
     if (this.#known !== undefined) {
       requireKnownNames(read, this.#known, part => {
@@ -220,7 +220,7 @@ export class Journal {
   /**
    * Forgets all entries, those under way included. `seq` goes on, and every wait begins anew.
    *
-   * @returns once other instances that share it have forgotten it as well; here it is at once
+   * @returns resolves when the instances that share the journal have dropped them too. Here it is done at once.
    * @throws Refusal `store_unavailable`
    */
   clear(): Promise<void> {
@@ -237,7 +237,7 @@ export class Journal {
   }
 
   /** Has it shared with other instances from now on. */
-  shareBy(by: (hands: JournalHands) => JournalShare): void {
+  shareBy(by: (hands: JournalSink) => JournalShare): void {
     if (!this.#options.enabled) return
     this.#share = by({
       adopt: json => this.#keep(JournalEntry.from(json, ++this.#seq)),
@@ -263,7 +263,8 @@ export class Journal {
   }
 
   /**
-   * The entries that have been opened or have ended since, in that order, each once and as it is now.
+   * Returns the entries that were opened or have ended since, in the order of their last change, each once in its
+   * current state.
    *
    * @param change see {@link JournalEntry.changed}
    * @param limit the most entries to return. Large bodies make it fewer

@@ -4,7 +4,7 @@ const LARGEST_BYTES = 64 * 1024
 
 interface Kept {
   readonly seq: number
-  /** As it was handed to the transport: it is written out for whoever asks, and hardly anybody does. */
+  /** The answer as the transport got it. It is converted to text when it is requested, which is rare. */
   readonly answer: object | string
 }
 

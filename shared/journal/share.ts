@@ -1,8 +1,8 @@
 import type { EntryJson, JournalEntry } from './entry.js'
 
-/** Whoever keeps a journal for other instances as well, and has from them what reached those. */
+/** Shares the entries of a journal with other instances, and receives theirs. */
 export interface JournalShare {
-  /** An entry has ended. It is taken as it is, costs its call nothing, and never fails it. */
+  /** Called when an entry has ended. It must neither delay nor fail the call. */
   ended(entry: JournalEntry): void
   /** The journal has been cleared: the others are to be. @throws Refusal `store_unavailable` */
   cleared(): Promise<void>
@@ -14,9 +14,9 @@ export interface JournalShare {
   refresh(): Promise<boolean>
 }
 
-/** What a journal lets its share do with it. */
-export interface JournalHands {
-  /** Takes in an entry of another instance, that has ended there. */
+/** The functions of a journal that its share calls. */
+export interface JournalSink {
+  /** Adds an ended entry of another instance. */
   adopt(entry: EntryJson): void
   /** Entries of another instance are gone: nothing can be proved that they might disprove. */
   lose(count: number): void

@@ -2,7 +2,7 @@ import type { Clock, Wakeup } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import { shown } from '../util/shown.js'
 import type { JournalEntry } from './entry.js'
-import { differences, type Expected, fieldOf, matches } from './where.js'
+import { differences, type ExpectedFields, fieldOf, matches } from './where.js'
 
 /** Bytes of request bodies that a waiter keeps: the journal may have let go of its entries meanwhile. */
 const MAX_BYTES = 64 * 1024 * 1024
@@ -10,9 +10,9 @@ const MAX_BYTES = 64 * 1024 * 1024
 /** How many offending entries a refusal lists. */
 const LISTED = 20
 
-/** What is told of the journal's entries. */
+/** Receives the changes of the journal. */
 export interface Watcher {
-  /** An entry was opened, or ended. */
+  /** An entry was opened or has ended. */
   entry(entry: JournalEntry): void
   /** The journal was cleared: what it held counts no more. */
   cleared?(): void
@@ -21,22 +21,22 @@ export interface Watcher {
 }
 
 export interface WaiterOptions {
-  expected: Expected
+  expected: ExpectedFields
   count: number
   timeoutMs: number
   signal: AbortSignal | undefined
   /** The machine's time: the instance's may stand still. */
   machine: Clock
-  /** What the journal holds, for the past and for the nearest miss. */
+  /** Returns the entries of the journal, for past matches and for the nearest miss. */
   held(): readonly JournalEntry[]
-  /** Adds the waiter to those that are told; returns what takes it out again. */
+  /** Adds a watcher. Returns a function that removes it. */
   watch(watcher: Watcher): () => void
 }
 
 /**
- * Somebody who waits for entries, those that are there and those to come.
+ * Waits for matching entries, both existing and new ones.
  *
- * It keeps the entries themselves, so that one which is opened and then ends counts once.
+ * It keeps the entries themselves, so that an entry counts once although it is opened and then ends.
  */
 export class Waiter implements Watcher {
   readonly #options: WaiterOptions
@@ -124,7 +124,7 @@ export class Waiter implements Watcher {
 }
 
 /** `tool "ack_task", outcome "ok"`, or `anything`. */
-export function inWords(expected: Expected): string {
+export function inWords(expected: ExpectedFields): string {
   return expected.length === 0
     ? 'anything'
     : expected.map(([field, value]) => `${field} ${shown(value)}`).join(', ')
@@ -139,7 +139,7 @@ function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
  * The entry that comes closest to what was waited for without being it, and where it differs: as a rule that shows
  * which of the two is misspelt.
  */
-function nearestMiss(entries: readonly JournalEntry[], expected: Expected): string {
+function nearestMiss(entries: readonly JournalEntry[], expected: ExpectedFields): string {
   let nearest: { entry: JournalEntry; missed: string[] } | undefined
   for (const entry of entries) {
     if (matches(entry, expected)) continue
@@ -151,7 +151,7 @@ function nearestMiss(entries: readonly JournalEntry[], expected: Expected): stri
   return entries.length === 0 ? 'nothing arrived at all' : 'nothing else arrived'
 }
 
-function missesOf(entry: JournalEntry, expected: Expected): string[] {
+function missesOf(entry: JournalEntry, expected: ExpectedFields): string[] {
   return expected.flatMap(([field, value]) =>
     [...differences(fieldOf(entry, field), value, field)].map(({ path, actual, expected }) =>
       path === 'outcome' && actual === undefined

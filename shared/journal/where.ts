@@ -66,14 +66,14 @@ export const whereSchema = strict({
   arguments: z
     .record(z.string(), z.unknown())
     .exactOptional()
-    .describe('what the arguments contain, at any depth; lists must be as long'),
+    .describe('a part of the arguments, at any depth. Lists must have the same length'),
   unknown: z
     .boolean()
     .exactOptional()
     .describe('allows a tool or a method that no server has; false if not given'),
 })
 
-/** What an entry must equal to be picked, field by field; `arguments` must contain what is given. */
+/** Fields that an entry must equal. `arguments` may be a part of the entry's. */
 export type JournalFilter = z.input<typeof whereSchema>
 
 /** The fields of a filter that an entry must equal. */
@@ -87,15 +87,15 @@ export function readWhere(where: JournalFilter): JournalFilter {
   return checked(whereSchema, where, 'bad_where', 'where')
 }
 
-/** What to expect of an entry: its leaves, each with the path to it. */
-export type Expected = readonly (readonly [field: EntryField, value: unknown])[]
+/** The fields and values of a filter, each with its path. */
+export type ExpectedFields = readonly (readonly [field: EntryField, value: unknown])[]
 
-export function expectedOf({ unknown: _, ...where }: JournalFilter): Expected {
+export function expectedOf({ unknown: _, ...where }: JournalFilter): ExpectedFields {
   // The schema has let no other fields pass.
   return Object.entries(where) as [EntryField, unknown][]
 }
 
-export function matches(entry: JournalEntry, expected: Expected): boolean {
+export function matches(entry: JournalEntry, expected: ExpectedFields): boolean {
   for (const [field, value] of expected) {
     if (field === 'arguments' ? !contains(fieldOf(entry, field), value) : entry[field] !== value) return false
   }
@@ -114,9 +114,9 @@ function contains(actual: unknown, expected: unknown): boolean {
 }
 
 /**
- * Where `actual` is not as `expected` says, each as a path and the two values.
+ * Yields the differences between `actual` and `expected`, each as a path and the two values.
  *
- * @param path of the two, for the reader
+ * @param path path of both values, for the reader
  */
 export function* differences(
   actual: unknown,
@@ -142,7 +142,7 @@ export function* differences(
   }
 }
 
-/** What may be asked of a page of the journal. */
+/** The query of a page of the journal. */
 export const pageSchema = strict({
   ...whereSchema.shape,
   after: z.int().min(0).exactOptional().describe('only entries with a higher seq'),

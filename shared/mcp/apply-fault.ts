@@ -1,8 +1,8 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../clock/clock.js'
+import { corruptionOf } from '../faults/corruption.js'
 import type { FaultAction, RawAnswer } from '../faults/fault.js'
-import { garblingOf } from '../faults/garbling.js'
-import type { Due } from '../faults/table.js'
+import type { ActiveFault } from '../faults/table.js'
 import { isObject } from '../util/is-object.js'
 import type { Troubled } from './conversation.js'
 import { toolError } from './define-tool.js'
@@ -22,9 +22,9 @@ export interface Ways {
  * Lets a call meet what is due on it: the delay first, then what comes instead of running it, if anything does. What
  * comes of its answer is up to its reply, which is told here, and to the host, which makes it the size it is to be.
  */
-export function meet(call: Troubled, { delayMs, act }: Due, clock: Clock, ways: Ways): void {
+export function meet(call: Troubled, { delayMs, act }: ActiveFault, clock: Clock, ways: Ways): void {
   call.fault = act ?? 'delayed'
-  const garbling = act && garblingOf(act, call.callerId)
+  const garbling = act && corruptionOf(act, call.callerId)
   // Before the delay: once a stream has begun it is too late for another status or encoding.
   if (garbling !== undefined) call.reply = call.reply.garbled(garbling)
   const goOn = () => {

@@ -1,6 +1,6 @@
 import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Refusal } from '../errors.js'
-import type { Due } from '../faults/table.js'
+import type { ActiveFault } from '../faults/table.js'
 import type { Instance } from '../instance.js'
 import type { Arrival, JournalEntry, ProtocolNotes } from '../journal/entry.js'
 import type { Counted } from '../overlays/overlays.js'
@@ -169,7 +169,7 @@ export class HeldCalls<Caller> {
   }
 
   /** The faults set for a request: by its method, and by the genuine name of the tool that it calls. */
-  due({ method, caller, modern }: Call<Caller>, tool: unknown): Due | undefined {
+  due({ method, caller, modern }: Call<Caller>, tool: unknown): ActiveFault | undefined {
     const { name, instance, nameOf } = this.#options
     const { faults, catalogue } = instance
     if (!faults.any) return undefined
@@ -178,7 +178,7 @@ export class HeldCalls<Caller> {
   }
 
   /** Lets a call meet what is due on it. */
-  meet(call: Call<Caller>, due: Due, ways: Ways): void {
+  meet(call: Call<Caller>, due: ActiveFault, ways: Ways): void {
     this.#held.add(call)
     meet(call, due, this.#options.instance.clock, {
       ...ways,

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
+import type { Corruption } from '../faults/corruption.js'
 import type { FaultAction } from '../faults/fault.js'
-import type { Garbling } from '../faults/garbling.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
@@ -54,7 +54,7 @@ export interface Reply {
   /** No answer will come: the call was cancelled. */
   abandon(): void
   /** A reply to the same place whose answer comes out spoilt; of a batch, the last answer, or the list of all. */
-  garbled(how: Garbling): Reply
+  garbled(how: Corruption): Reply
 }
 
 /** What tells who is calling. */

@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import type { Garbling } from '../faults/garbling.js'
+import type { Corruption } from '../faults/corruption.js'
 import { VERSION } from '../util/version.js'
 import type { Call, Conversation, Reply } from './conversation.js'
 import type { McpHost } from './host.js'
@@ -60,7 +60,7 @@ export async function connectInMemory<Caller>(
  * No bytes pass here that could be spoilt: what its client could not have read comes as the error it would
  * have made of it.
  */
-function garbled(reply: Reply, how: Garbling, cut: () => void): Reply {
+function garbled(reply: Reply, how: Corruption, cut: () => void): Reply {
   const { kind } = how
   // The answer is already what stands for a status.
   if (kind === 'status') return reply

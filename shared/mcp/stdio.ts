@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { type Garbling, halves, notJson } from '../faults/garbling.js'
+import { type Corruption, halves, notJson } from '../faults/corruption.js'
 import type { Call, Conversation, Reply, ServerMessage } from './conversation.js'
 import { LineReader } from './line-reader.js'
 import type { MessageHost } from './message-host.js'
@@ -108,7 +108,7 @@ export class StdioConversation<Caller> implements Conversation {
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
     let waiting = messages.filter(expectsAnswer).length
-    let garbling: Garbling | undefined
+    let garbling: Corruption | undefined
     const settle = () => {
       waiting--
       if (waiting > 0 || answers.length === 0) return
@@ -166,7 +166,7 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** Writes an answer spoilt: the nearest a pipe has to what is done to it over HTTP. */
-  #spoil(message: object, how: Garbling, sending?: (bytes: number) => void): number {
+  #spoil(message: object, how: Corruption, sending?: (bytes: number) => void): number {
     const { kind } = how
     const json = JSON.stringify(message)
     sending?.(Buffer.byteLength(json))
@@ -183,7 +183,7 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /** A status or headers have no place here, which the message says. */
-  #writeRaw(message: object, { settled, body }: Extract<Garbling, { kind: 'raw' }>): number {
+  #writeRaw(message: object, { settled, body }: Extract<Corruption, { kind: 'raw' }>): number {
     if (settled) return this.#write(message)
     this.#writeText(`${body}\n`)
     return Buffer.byteLength(body)

@@ -11,7 +11,7 @@ const hints = {
 }
 const properties = z.record(z.string(), z.record(z.string(), z.unknown()))
 
-/** What an overlay changes. Inert by itself: a description is a text, and an added tool does nothing. */
+/** The change that an overlay makes. It runs no code: a description is a text, and an added tool does nothing. */
 const change = oneKind('overlay', {
   rename: strict({ rename: name }),
   describe: strict({ describe: z.string(), title: z.string().exactOptional() }),
@@ -42,7 +42,9 @@ const change = oneKind('overlay', {
     ttlMs: z.int().min(0).describe('for how long a modern client may keep the list, in milliseconds'),
   }),
   cacheScope: strict({
-    cacheScope: z.enum(['public', 'private']).describe('for whom a modern client may keep the list'),
+    cacheScope: z
+      .enum(['public', 'private'])
+      .describe('the scope in which a modern client may cache the list'),
   }),
 })
 
@@ -54,8 +56,8 @@ export const overlaySchema = strict({
     .array(z.string())
     .min(1)
     .exactOptional()
-    .describe('who sees it, as the journal names them; everybody if not given'),
-  after: z.int().min(0).exactOptional().describe('how many lists are still genuine; 0 if not given'),
+    .describe('the callers that see it, by their names in the journal; all callers if not given'),
+  after: z.int().min(0).exactOptional().describe('number of genuine lists before it; 0 if not given'),
   notify: z
     .boolean()
     .exactOptional()

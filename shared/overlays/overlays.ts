@@ -16,12 +16,12 @@ export type CatalogueSnapshot = readonly {
 }[]
 
 /**
- * Whose lists `after` counts: those of all callers together, or those of one caller alone. A caller without a session
- * is counted alone, so that its list does not depend on the requests of others.
+ * The lists that `after` counts: those of all callers together, or those of each caller alone. A caller without a
+ * session is counted alone, so that its list does not depend on other callers.
  */
 export type Counted = 'together' | 'alone'
 
-/** Changes of a list as a whole. */
+/** Properties of the whole list. */
 const OF_SERVER = ['add', 'page', 'ttlMs', 'cacheScope']
 
 /** Callers counted alone, for each overlay. Past it the count of the first is dropped. */
@@ -37,11 +37,10 @@ interface Row {
 }
 
 /**
- * What the lists of tools show instead of the genuine ones. Overlays lie on each other in their order, and always name
- * a tool by its genuine name.
+ * The overlays of the tool lists. They are applied in their order, and always name a tool by its genuine name.
  *
- * A renamed tool goes by its new name alone; a hidden one can still be called, since whether a policy denies that is
- * what a test wants to know.
+ * A renamed tool has only its new name. A hidden tool can still be called, because tests check whether a policy
+ * denies such a call.
  */
 export class Catalogue {
   readonly #known: KnownTools
@@ -107,7 +106,7 @@ export class Catalogue {
     return { tools: items.map(({ listing }) => listing), ...defined({ nextCursor }) }
   }
 
-  /** How long, and for whom, a caller's list may be kept, as far as overlays say so. */
+  /** Returns the cache time and scope of a caller's list, as far as overlays set them. */
   caching(
     server: string,
     caller: string,
@@ -248,7 +247,7 @@ function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): numbe
   return lists
 }
 
-/** @param caller undefined: somebody that no overlay names */
+/** @param caller undefined: a caller that no overlay names */
 function concerns(overlay: Overlay, server: string, caller: string | undefined): boolean {
   if (overlay.server !== server) return false
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
@@ -265,9 +264,9 @@ interface Overlaid {
   listing: ListedTool
   /** Its genuine name; undefined for an added one. */
   genuine: string | undefined
-  /** What an added one is answered with. */
+  /** The answer of an added tool. */
   answer: string
-  /** Arguments that the list promises and the tool does not know. */
+  /** Arguments in the list that the tool does not have. */
   extra: readonly string[]
   hidden: boolean
 }
@@ -332,10 +331,10 @@ interface Page<Item> {
 }
 
 /**
- * One page of a list.
+ * Returns one page of a list.
  *
- * @param sizes the size of every page, or those of the first ones, behind which the rest is one more
- * @param cursor as a page before gave it; undefined for the first
+ * @param sizes the size of every page, or the sizes of the first pages. The rest is then one more page.
+ * @param cursor from the page before. Undefined for the first page.
  * @throws Refusal `bad_cursor`
  */
 function pageOf<Item>(

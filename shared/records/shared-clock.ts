@@ -1,5 +1,5 @@
 import { type Clock, machineNow, type Wakeup } from '../clock/clock.js'
-import type { ClockDriver, ClockHands, Movement, Standing, Target } from '../clock/driver.js'
+import type { ClockControls, ClockDriver, ClockPosition, ClockTarget, ClockUpdate } from '../clock/driver.js'
 import type { ClockMode, ClockSnapshot } from '../clock/spec.js'
 import { Refusal } from '../errors.js'
 import { OneAtATime } from '../util/locks.js'
@@ -36,13 +36,13 @@ function presentOf({ mode, position, server }: ClockReading): { mode: ClockMode;
 }
 
 /** The record once the clock has been moved. */
-function moved({ server, ...before }: ClockReading, { mode, now, walk }: Target): ClockRecord {
+function moved({ server, ...before }: ClockReading, { mode, now, walk }: ClockTarget): ClockRecord {
   const position = mode === 'manual' ? Math.floor(now) : now - server
   return { ...before, version: before.version + 1, mode, position, walk }
 }
 
 /** @param difference what the server's time is ahead of this machine's */
-function standingOf({ mode, position }: ClockRecord, difference: number): Standing {
+function standingOf({ mode, position }: ClockRecord, difference: number): ClockPosition {
   return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
 }
 
@@ -96,7 +96,7 @@ export class SharedClock implements ClockDriver {
   readonly #moves = new OneAtATime()
   readonly #progress: Progress
   #unwatch = () => {}
-  #hands: ClockHands | undefined
+  #hands: ClockControls | undefined
   /** As far as this replica has followed. */
   #row: ClockRecord
   #difference: Difference
@@ -132,7 +132,7 @@ export class SharedClock implements ClockDriver {
     return shared
   }
 
-  async move(movement: Movement): Promise<number> {
+  async move(movement: ClockUpdate): Promise<number> {
     const { target, walking } = await this.#alone(async hands => {
       const { row, target } = await this.#decide(movement)
       const walking = hands
@@ -197,7 +197,7 @@ export class SharedClock implements ClockDriver {
   }
 
   /** Runs `work` while nobody else moves the clock, here or on another replica. */
-  async #alone<T>(work: (hands: ClockHands) => Promise<T>): Promise<T> {
+  async #alone<T>(work: (hands: ClockControls) => Promise<T>): Promise<T> {
     const hands = this.#hands
     if (hands === undefined) throw new Error('the clock has no driver yet')
     // A clock that is closed here must not be moved elsewhere.
@@ -206,7 +206,7 @@ export class SharedClock implements ClockDriver {
   }
 
   /** @returns where it is to go, as the record now says, and as an instant */
-  #decide(movement: Movement): Promise<{ row: ClockRecord; target: number }> {
+  #decide(movement: ClockUpdate): Promise<{ row: ClockRecord; target: number }> {
     return this.#options.records.transaction(CLOCK, tx => {
       const reading = readingOf(tx, this.#options)
       const target = movement(presentOf(reading))
@@ -218,7 +218,7 @@ export class SharedClock implements ClockDriver {
   }
 
   /** Goes where the record says. Only while no other movement of this clock is under way. */
-  async #follow(hands: ClockHands, row: ClockRecord): Promise<void> {
+  async #follow(hands: ClockControls, row: ClockRecord): Promise<void> {
     if (row.version <= this.#row.version) return
     await hands.go(standingOf(row, this.#difference.ms), row.walk)
     this.#row = row
@@ -284,7 +284,7 @@ export class SharedClock implements ClockDriver {
   }
 
   /** One of the two times was set: a difference that was measured before is no longer true. */
-  async #mend(hands: ClockHands, difference: Difference): Promise<void> {
+  async #mend(hands: ClockControls, difference: Difference): Promise<void> {
     const apart = Math.abs(difference.ms - this.#difference.ms)
     if (apart <= TOLERATED_MS + difference.error + this.#difference.error) return
     this.#options.log.warn(`the machine's time and the store's have moved apart by ${Math.round(apart)} ms`)

@@ -3,7 +3,7 @@ import type { Clock } from '../clock/clock.js'
 import { Refusal } from '../errors.js'
 import { type EntryJson, entryJson, type JournalEntry } from '../journal/entry.js'
 import type { Journal } from '../journal/journal.js'
-import type { JournalHands, JournalShare } from '../journal/share.js'
+import type { JournalShare, JournalSink } from '../journal/share.js'
 import { OneAtATime } from '../util/locks.js'
 import type { Log } from '../util/log.js'
 import { JournalQueue } from './journal-queue.js'
@@ -120,7 +120,7 @@ export interface SharedJournalOptions {
  */
 export class SharedJournal implements JournalShare {
   readonly #options: SharedJournalOptions
-  readonly #hands: JournalHands
+  readonly #hands: JournalSink
   readonly #queue = new JournalQueue()
   /** Reading, writing and clearing: one at a time. */
   readonly #turns = new OneAtATime()
@@ -137,7 +137,7 @@ export class SharedJournal implements JournalShare {
   #lookAt: { cancel(): void } | undefined
   #closed = false
 
-  private constructor(options: SharedJournalOptions, hands: JournalHands) {
+  private constructor(options: SharedJournalOptions, hands: JournalSink) {
     this.#options = options
     this.#hands = hands
     this.#progress = new Progress({ ...options, partition: 'store/journal/progress' })

@@ -3,7 +3,7 @@ import { strict } from '../util/check.js'
 import { instant } from './instant.js'
 import { wholeNumber } from './query.js'
 
-/** What was made of a call: `approved` and `refused` were put before somebody. */
+/** The decision about a call. `approved` and `refused` come from an approval. */
 export const AUDIT_OUTCOMES = ['allowed', 'denied', 'approved', 'refused'] as const
 
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number]
@@ -81,7 +81,7 @@ export const auditQuery = strict({
 
 export const auditStreamQuery = strict({ ...where, after })
 
-/** What an entry must equal to be picked, field by field. */
+/** Fields that an entry must equal. */
 export type AuditFilter = Partial<Pick<GatewayEntry, keyof typeof where>>
 
 export const auditAnswer = z

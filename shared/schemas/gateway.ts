@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What calls are held to. */
+/** The policy of a gateway. */
 const policySummary = z.strictObject({
   name: z.string().describe('the file, as it was named'),
   dialect: z.enum(['intercept', 'policylayer', 'policylayer-page']),
@@ -19,8 +19,10 @@ export const gatewayAnswer = z
     policy,
     grants: z
       .array(z.strictObject({ label: z.string(), policy }))
-      .describe('those who may call, each by a bearer; none: everybody, under the one policy'),
-    approvalHoldMs: z.int().describe('how long a call waits for its approval; 0: it is refused at once'),
+      .describe('the callers, each with a bearer; empty: every caller, with the one policy'),
+    approvalHoldMs: z
+      .int()
+      .describe('milliseconds that a call waits for its approval; 0: it is refused at once'),
   })
   .meta({ id: 'Gateway' })
 

@@ -19,7 +19,7 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 /**
  * One of several kinds of object, each told by a field of its own.
  *
- * @param what what they are kinds of, e.g. `fault`
+ * @param what the name of the general kind, e.g. `fault`
  * @param kinds by the field that tells them
  */
 export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string, kinds: Kinds) {

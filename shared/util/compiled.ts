@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url'
 
 /**
- * Where a compiled file of this package is, for what cannot be imported: a worker's entry, a packed template, the page.
+ * Returns the path of a compiled file of this package that cannot be imported: a worker's entry, a packed template,
+ * the page.
  *
- * Compiled code finds it beside itself. Run from the TypeScript sources (vitest), the same place under `dist/` is
- * taken, since a worker thread loads JavaScript only; `npm test` builds first.
+ * Compiled code finds the file beside itself. TypeScript sources (vitest) use the same place under `dist/`, because a
+ * worker thread loads JavaScript only. `npm test` builds first.
  *
  * @param name path relative to the asking module
  * @param from the asking module's `import.meta.url`
@@ -17,7 +18,7 @@ export function compiled(name: string, from: string): string {
   )
 }
 
-/** Where a file or folder of `fixtures/` is: beside the sources, and beside `dist/`. @returns an absolute path */
+/** Returns the absolute path of a file or folder in `fixtures/`, from the sources or from `dist/`. */
 export function fixture(name: string): string {
   const root = import.meta.url.endsWith('.ts') ? '../../fixtures/' : '../../../fixtures/'
   return fileURLToPath(new URL(`${root}${name}`, import.meta.url))

@@ -5,9 +5,9 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export interface ExitSignal {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
-  /** What shells give a process that such a signal has ended, e.g. 130 for SIGINT. Undefined before one arrives. */
+  /** The exit code that shells use for the signal, such as 130 for SIGINT. Undefined before a signal arrives. */
   readonly exitCode: number | undefined
-  /** Leaves signals to Node.js again, which ends the process. */
+  /** Gives the signals back to Node.js, which ends the process on one. */
   stop(): void
 }
 

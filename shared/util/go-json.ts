@@ -1,7 +1,7 @@
 /** Unicode's White_Space, as the service trims; `String.trim` differs on U+0085 and U+FEFF. */
 const OUTER_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu
 
-/** What Go's encoder writes escaped, so that its JSON may stand in a page or a script. */
+/** Characters that Go's encoder escapes, so that its JSON is safe in HTML and scripts. */
 const ESCAPED = /[<>&\u2028\u2029]/g
 
 /**

@@ -71,7 +71,10 @@ export class JsonLinesFile {
   }
 }
 
-/** What may be written and not read is taken to be whole, and so is what has no end, such as a pipe. */
+/**
+ * Returns whether a file ends in an incomplete line. A file without read permission counts as complete, and so does a
+ * pipe.
+ */
 async function endsInHalfALine(appending: FileHandle, path: string): Promise<boolean> {
   const stats = await appending.stat()
   if (!stats.isFile() || stats.size === 0) return false

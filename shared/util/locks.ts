@@ -1,17 +1,17 @@
 /**
- * Lets work through, until somebody wants to be alone with what it works on: then what is inside comes to its end, and what
- * arrives waits at the gate.
+ * A lock that work shares, and that one caller can hold exclusively. A request for the exclusive lock waits for
+ * running work, and later work waits for it.
  *
- * Work inside must not pass again, nor wait for something that has yet to pass: it would wait for itself.
+ * Work with the shared lock must not acquire it again, nor wait for work that does. It would wait for itself.
  */
-export class Gate {
+export class RwLock {
   #inside = 0
-  /** Resolves when the gate opens again; undefined while it is open. */
+  /** Resolves when the exclusive lock is released. Undefined while there is none. */
   #closed: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
 
   /** Runs `work` inside. */
-  async pass<T>(work: () => Promise<T>): Promise<T> {
+  async shared<T>(work: () => Promise<T>): Promise<T> {
     while (this.#closed !== undefined) await this.#closed
     this.#inside++
     try {
@@ -22,14 +22,14 @@ export class Gate {
   }
 
   /** Counts as inside what was begun there and goes on when its beginner has left. */
-  extend(work: Promise<unknown>): void {
+  extendShared(work: Promise<unknown>): void {
     this.#inside++
     const leave = () => this.#leave()
     work.then(leave, leave)
   }
 
   /** Runs `work` while nothing else is inside. */
-  async alone<T>(work: () => Promise<T>): Promise<T> {
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
     while (this.#closed !== undefined) await this.#closed
     let open = () => {}
     this.#closed = new Promise(resolve => {

@@ -1,4 +1,4 @@
-/** Where the product says what went wrong on its side. Never stdout: on stdio that is the protocol's. */
+/** The log of the program. It never writes to stdout, which the protocol uses on stdio. */
 export interface Log {
   warn(message: string, cause?: unknown): void
   error(message: string, cause?: unknown): void

@@ -4,13 +4,13 @@ import { durationMs } from './duration.js'
 import { badWorld } from './world.js'
 
 /** Something that has happened before the start. */
-export interface Happening {
+export interface SeedEvent {
   /** How long before, in milliseconds. */
   readonly agoMs: number
-  /** Where the world says so, e.g. `world.rooms[0].messages[2]`. */
+  /** Path of the event in the world, such as `world.rooms[0].messages[2]`. */
   readonly where: string
-  /** Does it, as if it were then. */
-  happen(): Promise<void>
+  /** Carries out the event. The clock shows its instant. */
+  run(): Promise<void>
 }
 
 /**
@@ -19,33 +19,29 @@ export interface Happening {
  * @param now the instant of the start
  * @param agoMs how long before it the first thing happened
  */
-export function storyClock(now: number, agoMs: number): Clock {
+export function seedClock(now: number, agoMs: number): Clock {
   return new Clock({ mode: 'manual', start: now - agoMs })
 }
 
-/** What a world says of how long ago something was, in milliseconds. */
+/** Returns an age in a world, in milliseconds. */
 export function agoMsOf(ago: string | undefined): number {
   return ago === undefined ? 0 : (durationMs(ago) ?? 0)
 }
 
 /** How long ago the first of them was. */
-export function firstOf(happenings: readonly Happening[]): number {
+export function firstOf(happenings: readonly SeedEvent[]): number {
   return happenings.reduce((most, { agoMs }) => Math.max(most, agoMs), 0)
 }
 
 /**
- * Has everything happen in the order of its time, and what is of one time in the order of the list; the clock then shows
- * the start. So a world comes about by the rules of the service, and holds nothing that could not have come about.
+ * Replays events in the order of their time. Events of the same time keep their order in the list. The clock then
+ * shows the start. So the rules of the service create a world's state, and an impossible state is refused.
  *
- * @throws Refusal `bad_world` for what a rule forbids
+ * @throws Refusal `bad_world` if a rule of the service refuses an event
  */
-export async function liveThrough(
-  clock: Clock,
-  now: number,
-  happenings: readonly Happening[],
-): Promise<void> {
+export async function replay(clock: Clock, now: number, happenings: readonly SeedEvent[]): Promise<void> {
   const inOrder = happenings.toSorted((one, other) => other.agoMs - one.agoMs)
-  for (const { agoMs, where, happen } of inOrder) {
+  for (const { agoMs, where, run: happen } of inOrder) {
     const ahead = now - agoMs - clock.now()
     if (ahead > 0) await clock.advance(ahead)
     try {

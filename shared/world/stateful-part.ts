@@ -18,15 +18,15 @@ export interface Kept {
 
 /** A server whose state can be taken as a whole, and put back. */
 export interface StatefulPart {
-  /** Runs `work` while no operation of the server is under way: those that come meanwhile wait, what is parked stays so. */
+  /** Runs `work` with the exclusive lock of the server. New operations wait. Waiting requests continue to wait. */
   alone<T>(work: () => Promise<T>): Promise<T>
-  /** Only for who is {@link alone}. */
+  /** Returns the state. The caller must be in {@link alone}. */
   keep(): Promise<Kept>
   /**
-   * What the server begins with in a world. It is made aside: nothing of the server changes.
+   * Returns the state of the server in a world. It is created separately: the server does not change.
    *
-   * @param now the instant at which it begins, milliseconds since the epoch
-   * @throws Refusal `bad_world` for what cannot have come about
+   * @param now the start of the instance, in milliseconds since the epoch
+   * @throws Refusal `bad_world` for an impossible state
    */
   begin(world: World, now: number): Promise<Kept>
 }

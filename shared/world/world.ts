@@ -28,10 +28,10 @@ const account = strict({
 const resource = {
   name: z.string(),
   token: uuid.exactOptional().describe('default: drawn'),
-  account: text.exactOptional().describe('the owner, one of the accounts; default: nobody'),
-  from: address.exactOptional().describe('where it was made from; default: 127.0.0.1'),
+  account: text.exactOptional().describe('the owner, one of the accounts; default: none'),
+  from: address.exactOptional().describe('the address of its creator; default: 127.0.0.1'),
   ago,
-  left: duration.exactOptional().describe('how much of its 24 hours is left, instead of ago'),
+  left: duration.exactOptional().describe('the rest of its 24 hours, instead of ago'),
 }
 
 const database = strict({
@@ -112,11 +112,11 @@ export function checkWorld(value: unknown, what: string): World {
 }
 
 /**
- * What is wrong with a world.
+ * Returns the refusal for a bad world.
  *
- * @param where in it, e.g. `world.rooms[0].messages[2]`
- * @param why what cannot be
- * @param hint what to do about it
+ * @param where path in the world, such as `world.rooms[0].messages[2]`
+ * @param why the fault
+ * @param hint the remedy
  */
 export function badWorld(where: string, why: string, hint?: string): Refusal {
   return new Refusal('bad_world', `${where}: ${why}`, hint)

@@ -14,7 +14,7 @@ describe('a gateway', () => {
     const { url } = u.gateways.instanode
     await callOverHttp(url, 'create_postgres', { name: 'DROP TABLE' })
     await callOverHttp(url, 'list_resources')
-    const asked = page.getByLabel('What the gateways made of calls').getByRole('row')
+    const asked = page.getByLabel('Decisions of the gateways').getByRole('row')
     await asked.filter({ hasText: 'list_resources' }).getByText('allowed').waitFor()
     const denied = (await asked.filter({ hasText: 'create_postgres' }).innerText()).split(/\s*[\n\t]\s*/)
     expect(denied).toEqual(expect.arrayContaining(['denied', 'label', 'not reached']))

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 export interface Wire {
   /** The URL of the server, by this way. */
   url: string
-  /** Nobody gets through, and whoever was through is cut off. */
+  /** Ends all connections and refuses new ones. */
   cut(): Promise<void>
   mend(): Promise<void>
 }

@@ -59,7 +59,7 @@ export class ControlClient<State> {
     this.gateways = new ControlledGateways(this.#exchange)
   }
 
-  /** What exists now; passwords and tokens are masked unless `secrets` are asked for. */
+  /** Returns the current state. Passwords and tokens are masked unless `secrets` is true. */
   state({ secrets = false, latest }: { secrets?: boolean; latest?: number } = {}): Promise<State> {
     const query = `?secrets=${secrets ? 1 : 0}${latest === undefined ? '' : `&latest=${latest}`}`
     return this.#exchange.read({ method: 'GET', path: `/state${query}` }, this.#state)
@@ -144,7 +144,7 @@ class ControlledClock {
 
 export type StreamRequest = JournalFilter & Resumption
 
-/** What reached the servers, as seen over HTTP. */
+/** The journal, read over HTTP. */
 class ControlledJournal {
   readonly #exchange: Exchange
 
@@ -178,7 +178,7 @@ class ControlledJournal {
     await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
   }
 
-  /** What arrives, as it does: each entry as it is opened, and again when it has ended. */
+  /** Yields journal events: each entry when it is opened, and again when it has ended. */
   async *stream({ lastEventId, signal, ...request }: StreamRequest = {}): AsyncGenerator<JournalEvent> {
     const path = `/journal/stream${queryOf(request)}`
     for await (const event of this.#exchange.events(path, { lastEventId, signal }))
@@ -198,7 +198,7 @@ class ControlledGateways {
     return (await this.#exchange.read({ method: 'GET', path: '/gateways' }, gatewaysAnswer)).gateways
   }
 
-  /** What they made of calls, the oldest first. */
+  /** Returns the decisions of the gateways, the oldest first. */
   audit(
     request: AuditFilter & { after?: number; limit?: number } = {},
   ): Promise<{ entries: GatewayEntry[]; next: number; dropped: number }> {
@@ -217,7 +217,7 @@ class ControlledGateways {
       yield gatewayEventOf(event)
   }
 
-  /** The calls that somebody has to approve, the oldest first. */
+  /** Returns the approvals, the oldest first. */
   async approvals(): Promise<Approval[]> {
     return (await this.#exchange.read({ method: 'GET', path: '/approvals' }, approvalsAnswer)).approvals
   }
@@ -229,7 +229,7 @@ class ControlledGateways {
   }
 }
 
-/** What is to go wrong, as set over HTTP. See `FaultTable`. */
+/** The faults, changed over HTTP. See `FaultTable`. */
 class ControlledFaults {
   readonly #exchange: Exchange
 
@@ -257,7 +257,7 @@ class ControlledFaults {
   }
 }
 
-/** What the lists of tools show, as set over HTTP. See `Catalogue`. */
+/** The overlays of tool lists, changed over HTTP. See `Catalogue`. */
 class ControlledCatalogue {
   readonly #exchange: Exchange
 

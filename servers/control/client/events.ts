@@ -4,7 +4,7 @@ import { entryJson } from '../../../shared/journal/entry.js'
 import { approval } from '../../../shared/schemas/approval.js'
 import { gatewayEntry } from '../../../shared/schemas/audit.js'
 
-/** What the stream of a journal tells; `id` is where to go on from. */
+/** An event of the journal's stream. `id` is the position to resume from. */
 const journalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('opened'), id: z.string(), entry: entryJson }),
   z.object({ type: z.literal('ended'), id: z.string(), entry: entryJson }),
@@ -12,7 +12,7 @@ const journalEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
 ])
 
-/** What the stream of the gateways tells; `id` is where to go on from. */
+/** An event of the gateways' stream. `id` is the position to resume from. */
 const gatewayEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('audit'), id: z.string(), entry: gatewayEntry }),
   z.object({ type: z.literal('approval'), id: z.string(), approval }),
@@ -21,15 +21,15 @@ const gatewayEvent = z.discriminatedUnion('type', [
 ])
 
 /** One event of a stream, as it came. */
-export interface ServerEvent {
+export interface StreamEvent {
   type: string
   id: string
   data: unknown
 }
 
 /** Reads the events of a stream. Comments, and events without a name, are left out. */
-export async function* serverEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerEvent> {
-  const events: ServerEvent[] = []
+export async function* serverEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<StreamEvent> {
+  const events: StreamEvent[] = []
   const parser = createParser({
     onEvent({ event: type, id = '', data }) {
       if (type !== undefined) events.push({ type, id, data: JSON.parse(data || '{}') })
@@ -44,13 +44,13 @@ export async function* serverEvents(body: AsyncIterable<Uint8Array>): AsyncGener
 
 export type GatewayEvent = z.infer<typeof gatewayEvent>
 
-export function gatewayEventOf({ type, id, data }: ServerEvent): GatewayEvent {
+export function gatewayEventOf({ type, id, data }: StreamEvent): GatewayEvent {
   const more = type === 'audit' ? { entry: data } : type === 'approval' ? { approval: data } : Object(data)
   return gatewayEvent.parse({ type, id, ...more })
 }
 
 export type JournalEvent = z.infer<typeof journalEvent>
 
-export function journalEventOf({ type, id, data }: ServerEvent): JournalEvent {
+export function journalEventOf({ type, id, data }: StreamEvent): JournalEvent {
   return journalEvent.parse({ type, id, ...(type === 'gap' ? Object(data) : { entry: data }) })
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { Refusal } from '../../../shared/errors.js'
 import { defined } from '../../../shared/util/defined.js'
 import { errorAnswer } from '../schemas/health.js'
-import { type ServerEvent, serverEvents } from './events.js'
+import { type StreamEvent, serverEvents } from './events.js'
 
 export interface ControlRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -13,7 +13,7 @@ export interface ControlRequest {
   signal?: AbortSignal | undefined
 }
 
-/** Where a stream is to begin. */
+/** The start of a stream. */
 export interface Resumption {
   /** With what is kept behind this seq; 0: with all. Without it: with what comes. */
   after?: number
@@ -77,7 +77,7 @@ export class Exchange {
   async *events(
     path: string,
     { lastEventId, signal }: { lastEventId: string | undefined; signal: AbortSignal | undefined },
-  ): AsyncGenerator<ServerEvent> {
+  ): AsyncGenerator<StreamEvent> {
     const headers: Record<string, string> = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
     const { body } = await this.open({ method: 'GET', path, headers, signal })
     if (body !== null) yield* serverEvents(body)
@@ -108,7 +108,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What is null is empty in a URL, and what has parts is JSON. */
+/** Returns a query string. Null becomes an empty value, and an object becomes JSON. */
 export function queryOf(request: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(request)) {
@@ -121,7 +121,7 @@ export function queryOf(request: Readonly<Record<string, unknown>>): string {
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** What the control plane has refused, or why it could not be asked (status 0). */
+/** A refusal of the control plane, or a failure to reach it (status 0). */
 export class ControlError extends Refusal {
   override readonly name = 'ControlError'
 

@@ -46,9 +46,9 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
     checkedOperation({
       method: 'GET',
       path: '/',
-      summary: 'What there is: this list, or in a browser a page on which to watch it',
+      summary: 'This list. In a browser, a page that shows the instance',
       answer: 'text/html',
-      // A browser says that it takes HTML, and nothing else does.
+      // A browser accepts HTML, and other clients do not.
       run: ({ request, response }) =>
         request.headers.accept?.includes('text/html')
           ? sendPage(response)
@@ -80,7 +80,7 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
       summary: 'Figures for Prometheus',
       answer: 'text/plain',
       async run({ response }) {
-        const { exposed } = await import('../metrics.js')
+        const { renderMetrics: exposed } = await import('../metrics.js')
         const figures = await exposed(controlled)
         return sendText(response, 200, 'text/plain; version=0.0.4; charset=utf-8', figures)
       },

@@ -10,7 +10,7 @@ import {
 } from '../schemas/faults-and-overlays.js'
 import { proven } from '../schemas/journal.js'
 
-/** What is to go wrong. */
+/** The routes of faults. */
 export function faultRoutes(table: FaultTable): Operation[] {
   const path = '/faults'
   const answer = faultsAnswer
@@ -42,7 +42,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
     checkedOperation({
       method: 'POST',
       path: '/faults/expect-all-hit',
-      summary: 'Prove that every fault came; 409 lists those that did not',
+      summary: 'Check that every fault was applied. 409 lists the others',
       answer: proven,
       refusals: [409],
       run() {
@@ -53,7 +53,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
   ]
 }
 
-/** What the lists of tools show. */
+/** The routes of overlays. */
 export function catalogueRoutes(catalogue: Catalogue): Operation[] {
   const path = '/catalogue'
   const answer = overlaysAnswer

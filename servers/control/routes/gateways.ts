@@ -20,7 +20,7 @@ export function gatewayRoutes({ all, record }: ControlledGateways, machine: Cloc
     checkedOperation({
       method: 'GET',
       path: '/gateways/audit',
-      summary: 'What the gateways made of each call, the oldest first',
+      summary: 'The decisions of the gateways, the oldest first',
       query: auditQuery,
       answer: auditAnswer,
       run: ({ query }) => record.page(query),

@@ -77,7 +77,7 @@ function present<Server extends ControlledServer<unknown>>(name: string, server:
   throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows what it has')
 }
 
-/** Who else stands for the same. */
+/** The route that lists the replicas of the instance. */
 export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
   return checkedOperation({
     method: 'GET',
@@ -99,13 +99,13 @@ export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
   })
 }
 
-/** What time it is, and how it passes. */
+/** The routes that read and change the clock. */
 export function clockRoutes(clock: Clock): Operation[] {
   return [
     checkedOperation({
       method: 'GET',
       path: '/clock',
-      summary: 'What time it is',
+      summary: 'The time of the clock',
       answer: clockState,
       run: () => clockStateOf(clock),
     }),

@@ -18,13 +18,13 @@ import {
   waitRequest,
 } from '../schemas/journal.js'
 
-/** What reached the servers. */
+/** The routes of the journal. */
 export function journalRoutes(journal: Journal): Operation[] {
   return [
     checkedOperation({
       method: 'GET',
       path: '/journal',
-      summary: 'What arrived, the oldest first',
+      summary: 'The entries, the oldest first',
       query: pageQuery,
       answer: pageAnswer,
       async run({ query }) {
@@ -99,7 +99,7 @@ function notSure(): Refusal {
 export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal' | 'machine'>): Operation {
   return changeStream({
     path: '/journal/stream',
-    summary: 'What arrives, as events: opened, ended, cleared, and gap where some are no longer kept',
+    summary: 'The entries as events: opened, ended, cleared, and gap for entries that are no longer kept',
     query: streamQuery,
     source: journal,
     machine,

@@ -88,7 +88,7 @@ interface Kept<Snapshot> {
   snapshot: Snapshot
 }
 
-/** The snapshots that are kept for whoever is not in this process, by id. */
+/** The snapshots of callers over HTTP, by id. */
 class Snapshots<Snapshot> {
   readonly #kept = new Map<string, Kept<Snapshot>>()
   /** Counted, and not drawn from the instance's ids: those go back when a snapshot is restored. */

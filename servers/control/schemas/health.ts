@@ -5,8 +5,8 @@ export const errorAnswer = z
   .object({
     error: z.strictObject({
       code: z.string().describe('stable'),
-      message: z.string().describe('what failed, and the value it failed on'),
-      hint: z.string().nullable().describe('what to do next'),
+      message: z.string().describe('the failure, with the value'),
+      hint: z.string().nullable().describe('the remedy'),
     }),
   })
   .meta({ id: 'Error' })

@@ -17,7 +17,7 @@ const where = {
   argsHash: textOrNone.exactOptional(),
   trace: textOrNone.exactOptional(),
   instance: z.string().exactOptional().describe('the name of a replica, where a store is shared'),
-  arguments: jsonObject.exactOptional().describe('what the arguments contain, as JSON'),
+  arguments: jsonObject.exactOptional().describe('a part of the arguments, as JSON'),
   unknown: yesOrNo.exactOptional().describe('allows a tool or a method that no server has'),
 }
 

@@ -41,14 +41,17 @@ const replica = z
 
 export const replicasAnswer = z
   .strictObject({
-    store: z.string().nullable().describe('where it is; null: all is in the memory of this process'),
-    replicas: z.array(replica).describe('those that live now, the first started first'),
+    store: z
+      .string()
+      .nullable()
+      .describe('URL of the store. null: the state is in the memory of this process'),
+    replicas: z.array(replica).describe('the running replicas, the oldest first'),
   })
   .meta({ id: 'Replicas' })
 
 export type Replicas = z.infer<typeof replicasAnswer>
 
-/** How many messages of a room, and deliveries of a receiver, if nobody says. */
+/** Default number of messages of a room, and of deliveries of a receiver. */
 export const LATEST = 20
 
 export const stateQuery = strict({
@@ -78,7 +81,7 @@ export function stateAnswer<Instanode extends z.ZodType, Safebot extends z.ZodTy
     .meta({ id: 'State' })
 }
 
-/** What {@link stateAnswer} reads. */
+/** The result of {@link stateAnswer}. */
 export type StateAnswer<InstanodeView, SafebotView> = z.output<
   ReturnType<typeof stateAnswer<z.ZodType<InstanodeView>, z.ZodType<SafebotView>>>
 >

@@ -6,38 +6,38 @@ import { ServiceRefusal } from '../domain/refusals.js'
 import { failed } from '../http/schemas.js'
 import type { Abortable, Caller } from '../service.js'
 
-/** What the real client calls itself, whatever its version. */
+/** The User-Agent of the real client. It has the same version for all versions of the client. */
 const USER_AGENT = 'instanode-mcp/0.7.0'
 
-/** Longer than the service takes for anything, shorter than an MCP client waits. */
+/** Longer than any call of the service, shorter than an MCP client waits. */
 const TIMEOUT_MS = 30_000
 
 export interface ApiRequest<Schema extends z.ZodType> {
   method: 'GET' | 'POST' | 'DELETE'
-  /** With its slash. */
+  /** With its leading slash. */
   path: string
   caller: Caller
   body?: Record<string, unknown>
-  /** What a good answer is. */
+  /** Schema of a successful answer. */
   answer: Schema
   call?: Abortable | undefined
 }
 
-/** Calls an Instanode HTTP API, and turns whatever comes back into a checked value or a `ServiceRefusal`. */
+/** Calls an Instanode HTTP API. Returns a checked value or throws a `ServiceRefusal`. */
 export class ApiClient {
   readonly #base: string
   readonly #machine: Clock
 
   /**
-   * @param base without the slash at its end
-   * @param machine the machine's time: how long an answer may take
+   * @param base without a slash at its end
+   * @param machine machine time, for the time-out of an answer
    */
   constructor(base: string, machine: Clock) {
     this.#base = base
     this.#machine = machine
   }
 
-  /** @throws ServiceRefusal of the service's own status and code; status 0 if it could not be asked */
+  /** @throws ServiceRefusal with the service's own status and code. Status 0 if the service could not be reached. */
   async send<Schema extends z.ZodType>(request: ApiRequest<Schema>): Promise<z.output<Schema>> {
     const { status, text } = await this.#exchange(request)
     const json = parsed(text)
@@ -63,12 +63,12 @@ export class ApiClient {
       const response = await fetch(`${this.#base}${path}`, {
         method,
         headers: {
-          // On GET and DELETE too, as the real client has it.
+          // The real client also sends this with GET and DELETE.
           'Content-Type': 'application/json',
           'User-Agent': USER_AGENT,
           ...defined({ Authorization: caller.bearer && `Bearer ${caller.bearer}` }),
         },
-        // The token is for this service, and for none that it might point to.
+        // The token is for this service. A redirect must not send it to another one.
         redirect: 'manual',
         signal: AbortSignal.any(signals),
         ...defined({ body: body && JSON.stringify(body) }),
@@ -90,7 +90,7 @@ export class ApiClient {
   }
 }
 
-/** The service's own refusal, if that is what it said. */
+/** Returns the service's own refusal, if the answer has one. */
 function refusalOf(status: number, json: unknown): ServiceRefusal {
   const refused = failed.safeParse(json)
   if (!refused.success) return new ServiceRefusal(status, 'upstream_error', `upstream error (HTTP ${status})`)

@@ -28,13 +28,13 @@ import { ApiClient } from './api-client.js'
 export interface RemoteOptions {
   /** Base URL of the service, without a slash at its end. */
   base: string
-  /** How refused calls look, and what a listing has. Default `documented`. */
+  /** The contract decides the form of refused calls and the fields of a listing. Default `documented`. */
   contract?: ContractName
   /** See `InstanodeOptions`. */
   protocol?: InstanodeOptions['protocol']
 }
 
-/** Instanode's tools as a client of a service that runs elsewhere: no databases, no receivers, no state of its own. */
+/** Serves Instanode's tools as a client of a service that runs elsewhere. It has no databases, receivers or state. */
 export class RemoteInstanode {
   readonly #instance: Instance
   readonly #host: McpHost<Caller>
@@ -45,14 +45,14 @@ export class RemoteInstanode {
     this.#host = host
   }
 
-  /** A server that listens nowhere yet. The service is first asked when a tool is called. */
+  /** Creates a server that does not listen yet. The first tool call is the first request to the service. */
   static async create(instance: Instance, { base, contract = 'documented', protocol }: RemoteOptions) {
     const host = await createMcp({
       instance,
       revisions: readRevisions(protocol),
       service: new RemoteService(new ApiClient(base, instance.machine)),
       contract: contractOf(contract),
-      // Only the service can tell whose token it is.
+      // The service alone can verify a token.
       nameOf: ({ bearer }) => (bearer === undefined ? 'anonymous' : 'unverified'),
     })
     return new RemoteInstanode(instance, host)
@@ -70,7 +70,7 @@ export class RemoteInstanode {
   }
 
   /**
-   * Serves MCP, and nothing else, on a port.
+   * Serves MCP, and no HTTP API, on a port.
    *
    * @returns `http://host:port`
    * @throws Refusal if it cannot listen there
@@ -88,14 +88,14 @@ export class RemoteInstanode {
     return serving.url
   }
 
-  /** Ends every conversation, and with it the requests that are under way. */
+  /** Ends every conversation and its running requests. */
   async close(): Promise<void> {
     await this.#stopListening()
     await this.#host.close()
   }
 }
 
-/** The service far away, reached by its HTTP API. It keeps nothing here. */
+/** The service behind its HTTP API. It stores nothing here. */
 class RemoteService implements InstanodeService {
   readonly #api: ApiClient
 
@@ -135,7 +135,7 @@ class RemoteService implements InstanodeService {
       path: '/api/me/resources',
       caller,
       call,
-      // The running service has null for none.
+      // The running service answers null for an empty list.
       answer: schema.resourceList.nullable(),
     })
     return (owned ?? []).map(({ id, token, type, name, tier, status, created_at, expires_at }) => ({

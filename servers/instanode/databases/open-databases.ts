@@ -13,27 +13,28 @@ import type {
 
 export interface DatabasesOptions {
   /**
-   * `embedded`, the URL of an administrator of a PostgreSQL server, or a provider, which its giver closes.
-   * Default: `embedded`; with a store, the server that it is on.
+   * `embedded`, the administrator's URL of a PostgreSQL server, or a provider, which the caller closes. Default:
+   * `embedded`. With a store, the default is the store's server.
    */
   databases?: string | DatabaseProvider
-  /** Where embedded databases live and stay. Default: a temporary directory, removed at the end. */
+  /** Directory of the embedded databases. Default: a temporary directory that is removed at the end. */
   dataDirectory?: string
-  /** Address of their port. Default `127.0.0.1`. */
+  /** Address of the embedded databases' port. Default `127.0.0.1`. */
   databaseHost?: string
 }
 
-/** What databases come from, and how to be rid of it. */
+/** The provider of databases, and a function that closes it if this module opened it. */
 export interface OpenedDatabases {
   databases: DatabaseProvider
   close(): Promise<void>
 }
 
 /**
- * Opens what live databases come from. Embedded ones load their engine, and without a directory open at all, only when
- * the first one is made.
+ * Opens the provider of databases. Embedded databases load their engine when the first one is created. Without a
+ * directory, that is also when they open.
  *
- * @throws Refusal `bad_databases`, also for embedded ones beside a store; the provider's own if it cannot start
+ * @throws Refusal `bad_databases`, also for embedded databases with a store. The provider's own error if it cannot
+ *   start.
  */
 export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
   const { dataDirectory } = options
@@ -43,7 +44,7 @@ export async function openDatabases(instance: Instance, options: DatabasesOption
   if (typeof databases !== 'string') return { databases, close: async () => undefined }
   checkSource(databases)
   if (databases !== 'embedded') return owned(await openServer(instance, databases))
-  // What is kept in a directory has to be there from the start, and what is wrong with it has to be said then.
+  // A directory is opened at the start, so that its databases are reachable and its errors are reported then.
   if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
   await removeAbandonedOnce()
   return owned(new LazyDatabases(() => openEmbedded(instance, options)))
@@ -51,16 +52,17 @@ export async function openDatabases(instance: Instance, options: DatabasesOption
 
 let removed: Promise<void> | undefined
 
-/** Once a process is enough, and a test may start a thousand instances. */
+/** Runs once a process, because a test may start a thousand instances. */
 function removeAbandonedOnce(): Promise<void> {
   removed ??= import('./embedded/temporary-directory.js').then(module => module.removeAbandonedDirectories())
   return removed
 }
 
 /**
- * Whether databases can come from the server of a store, where nobody names another: asked before anything is made there.
+ * Checks that databases can come from the store's server, before anything is created. Does nothing if another server
+ * is named.
  *
- * @throws Refusal `bad_databases` for embedded ones; `database_rights`
+ * @throws Refusal `bad_databases` for embedded databases, `database_rights`
  */
 export async function checkBesideStore({
   store,
@@ -73,7 +75,7 @@ export async function checkBesideStore({
   const { Admin } = await import('./server/admin.js')
   const admin = new Admin(url)
   try {
-    // A server that is not there is the store's to tell of.
+    // The store reports a server that cannot be reached.
     const there = await admin.check().then(
       () => true,
       () => false,
@@ -84,7 +86,7 @@ export async function checkBesideStore({
   }
 }
 
-/** Embedded databases belong to one process, and what is in a store to several. */
+/** Rejects embedded databases with a store. They belong to one process, and a store is for several. */
 function checkBeside({ databases, dataDirectory }: DatabasesOptions): void {
   if (databases !== 'embedded' && dataDirectory === undefined) return
   throw new Refusal(
@@ -95,7 +97,7 @@ function checkBeside({ databases, dataDirectory }: DatabasesOptions): void {
 }
 
 /**
- * Whether databases can come from there, going by its form.
+ * Checks the form of a source of databases.
  *
  * @throws Refusal `bad_databases`
  */
@@ -133,7 +135,7 @@ async function openServer(
     machine,
     ids: ids.stream('databases'),
     adminUrl,
-    // Those of resources that are in a store live on with them.
+    // Databases that belong to resources in a store stay with them.
     keep: store !== undefined,
     shared: store !== undefined,
   })
@@ -141,14 +143,14 @@ async function openServer(
   return server
 }
 
-/** Databases that are opened with the first one asked for: most tests and many sessions never ask. */
+/** Opens embedded databases when the first one is requested. Most tests and many sessions request none. */
 class LazyDatabases implements DatabaseProvider {
   readonly #open: () => Promise<DatabaseProvider>
   #opening: Promise<DatabaseProvider> | undefined
   #info: ProviderInfo = { kind: 'embedded', notes: [] }
   #closed = false
 
-  /** @param open makes an embedded provider that holds nothing yet */
+  /** @param open creates an embedded provider without databases */
   constructor(open: () => Promise<DatabaseProvider>) {
     this.#open = open
   }
@@ -189,7 +191,7 @@ class LazyDatabases implements DatabaseProvider {
     await (await this.#opening)?.forget(copies)
   }
 
-  /** One that is not open yet is ready: it opens when it has to. */
+  /** A provider that is not open yet is ready, because it opens when it is needed. */
   async ready(): Promise<void> {
     if (this.#closed) throw new Error('the databases are closed')
     await (await this.#opening)?.ready()
@@ -209,7 +211,7 @@ class LazyDatabases implements DatabaseProvider {
         ({ info }) => {
           this.#info = info
         },
-        // The next caller tries anew.
+        // The next caller tries again.
         () => {
           this.#opening = undefined
         },

@@ -2,7 +2,7 @@ import { createHash, createHmac, pbkdf2, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Refusal } from '../../../shared/errors.js'
 
-/** PostgreSQL's default (`scram_iterations`). */
+/** PostgreSQL's default number of iterations (`scram_iterations`). */
 const ITERATIONS = 4096
 
 const NAME = /^db_[0-9a-f]{12}$/
@@ -11,74 +11,82 @@ const USER = /^usr_[0-9a-f]{12}$/
 
 const PASSWORD = /^[\x21-\x7e]{1,256}$/
 
-/** What a database may use. */
+/** The limits of one database. */
 export interface DatabaseLimits {
-  /** Bytes of data, beyond what an empty database takes; past it writes fail with SQLSTATE 53100. Null: as many as fit. */
+  /**
+   * Bytes of data, beyond the size of an empty database. Above it, writes fail with SQLSTATE 53100. Null means no
+   * limit.
+   */
   storageBytes: number | null
-  /** Sessions open at once; one more is refused with SQLSTATE 53300. */
+  /** Number of open sessions. One more is refused with SQLSTATE 53300. */
   connections: number
 }
 
-/** A database to be made. Names are checked by {@link checkSpec}: nothing else ever reaches SQL or a path. */
+/** A database to create. {@link checkSpec} checks the names, so that nothing else reaches SQL or a path. */
 export interface DatabaseSpec {
   /** `db_` and 12 hexadecimal digits */
   name: string
-  /** `usr_` and 12 hexadecimal digits: the owner, and the only role that may log in */
+  /** `usr_` and 12 hexadecimal digits. The owner, and the only role that may log in. */
   user: string
   /** Printable ASCII, so that SCRAM and URLs need no preparation of it. */
   password: string
   limits: DatabaseLimits
 }
 
-/** `asleep`: only its files exist, the next connection wakes it. */
+/** The database's engine is `awake` or `asleep`. Asleep, only its files exist, and the next connection wakes it. */
 export type DatabaseState = 'awake' | 'asleep'
 
 export interface DatabaseStats {
-  /** Bytes the whole database takes, as `pg_database_size` counts them. */
+  /** Bytes of the whole database, as `pg_database_size` counts them. */
   sizeBytes: number
-  /** Bytes that count against `storageBytes`: the growth over the empty database. */
+  /** Bytes that count against `storageBytes`: the growth since the database was empty. */
   usedBytes: number
   connections: number
   state: DatabaseState
 }
 
-/** Copies of databases, as their provider knows them. */
+/** A set of copies of databases. */
 export interface DatabaseCopies {
   readonly id: string
-  /** Of the databases. */
+  /** Names of the databases. */
   readonly names: readonly string[]
 }
 
-/** What kind of server answers, for a status page. */
+/** The kind of the provider and its notes, for a status page. */
 export interface ProviderInfo {
   kind: 'embedded' | 'server'
-  /** Sentences its operator should read: a missing extension, say. */
+  /** Sentences that the operator should read, such as a missing extension. */
   notes: readonly string[]
 }
 
 /**
- * Where live databases come from.
+ * Creates and manages databases.
  *
- * Every method that takes a name rejects with a `Refusal` `unknown_database` if there is no such database, save `drop`.
+ * Every method with a name rejects with a `Refusal` `unknown_database` if the database does not exist, except `drop`.
  */
 export interface DatabaseProvider {
   readonly info: ProviderInfo
   /**
-   * Makes a database and its owner.
+   * Creates a database and its owner.
    *
-   * @param signal ends the work early. Nothing was made then.
-   * @returns the URL, which answers at once
-   * @throws Refusal `bad_database_spec`, `database_exists`; any other error means that nothing was made
+   * @param signal ends the work early. Nothing is created then.
+   * @returns the URL, which can be used at once
+   * @throws Refusal `bad_database_spec`, `database_exists`. Any other error also means that nothing was created.
    */
   provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }>
-  /** Puts limits in force for a live database: new connections at once, storage from the next write. */
+  /** Changes the limits of a database. They apply to new connections at once and to storage from the next write. */
   setLimits(name: string, limits: DatabaseLimits): Promise<void>
   /**
-   * Locks its owner out for good: new logins are refused (42501), then its sessions are ended (57P01). Its data stay, and
-   * nothing but `drop` is left to be done with it. Once more is fine.
+   * Locks the owner out for good: new logins are refused (42501), then the sessions are ended (57P01). The data stay.
+   * Only `drop` is possible afterwards. May be repeated.
    */
   block(name: string): Promise<void>
-  /** Ends its sessions (57P01) and removes it with its owner (later logins: 28P01). A name that is gone already is fine. */
+  /**
+   * Copies each of the databases that exists, with its owner and limits, at a moment when no statement runs in it.
+   * The copies last until the provider is closed.
+   *
+   * @throws Refusal `database_busy` if a database stays busy. No copies are kept then.
+   */
   drop(name: string): Promise<void>
   stats(name: string): Promise<DatabaseStats>
   /**
@@ -89,27 +97,27 @@ export interface DatabaseProvider {
    */
   copy(names: readonly string[]): Promise<DatabaseCopies>
   /**
-   * Puts databases back as they were copied, whether they are still there or not; the sessions of those that are end
-   * (57P01). The copies stay. If it fails nothing has changed.
+   * Restores databases from copies, whether the databases still exist or not. Ends the sessions of those that exist
+   * (57P01). The copies stay. A failure changes nothing.
    *
    * @throws Refusal `unknown_copies`
    */
   putBack(copies: DatabaseCopies): Promise<void>
-  /** Lets copies go; those that are gone already are fine. */
+  /** Removes copies. Does nothing for copies that are already removed. */
   forget(copies: DatabaseCopies): Promise<void>
-  /** @throws Error when the engine is down, in words for an operator */
+  /** @throws Error if the engine is down. The message is for an operator. */
   ready(): Promise<void>
-  /** Ends every session and leaves nothing running. */
+  /** Ends every session and stops all work. */
   close(): Promise<void>
 }
 
-/** @throws Refusal `bad_database_spec` for anything that is not exactly a database's name */
-export function checkName(name: string): void {
+/** @throws Refusal `bad_database_spec` unless the text is exactly a database name */
+export function checkDatabaseName(name: string): void {
   if (!NAME.test(name))
     throw bad(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
 }
 
-/** @throws Refusal `bad_database_spec` unless both are whole numbers, 1 or more, or storage has no limit */
+/** @throws Refusal `bad_database_spec` unless both are whole numbers of at least 1. Storage may also be null. */
 export function checkLimits(limits: DatabaseLimits): void {
   for (const [what, value] of [
     ['storageBytes', limits.storageBytes],
@@ -119,9 +127,9 @@ export function checkLimits(limits: DatabaseLimits): void {
       throw bad(`${what} cannot be ${value}`, 'use a whole number, 1 or more')
 }
 
-/** @throws Refusal `bad_database_spec`; what passes can be quoted into SQL and used as a file name */
+/** @throws Refusal `bad_database_spec`. Accepted names can be quoted into SQL and used as file names. */
 export function checkSpec(spec: DatabaseSpec): void {
-  checkName(spec.name)
+  checkDatabaseName(spec.name)
   if (!USER.test(spec.user))
     throw bad(`${JSON.stringify(spec.user)} is no user name`, 'use usr_ and 12 hexadecimal digits')
   if (!PASSWORD.test(spec.password))
@@ -133,7 +141,7 @@ function bad(message: string, hint: string): Refusal {
   return new Refusal('bad_database_spec', message, hint)
 }
 
-/** What a server keeps of a password (RFC 5802): enough to check it, not enough to log in with. Base64 each. */
+/** The values that a server stores to check a password (RFC 5802). They do not allow a login. Base64 each. */
 export interface Verifier {
   salt: string
   iterations: number
@@ -142,7 +150,7 @@ export interface Verifier {
 }
 
 /**
- * @param password printable ASCII, for which SASLprep changes nothing
+ * @param password printable ASCII, which SASLprep does not change
  * @param salt 16 random bytes
  */
 export async function makeVerifier(password: string, salt: Buffer): Promise<Verifier> {

@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import { type Account, isLive, nextVisit, type Plan, type Resource } from './model.js'
 import type { Permanence } from './permanence.js'
@@ -10,24 +10,24 @@ import type { Reaper } from './reaper.js'
 import { unauthorized } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
-/** Verified tokens remembered; past it the earliest is verified anew. */
+/** Verified tokens that are remembered. Beyond that, the oldest is verified again. */
 const MAX_KNOWN = 1000
 
-/** 30 days, as the service gives them. */
+/** 30 days, the lifetime in the service. */
 export const TOKEN_LIFETIME_SECONDS = 2_592_000
 
-/** Any HMAC with the service's secret proves the account; `none` and public-key algorithms prove nothing. */
+/** Any HMAC with the service's secret proves the account. `none` and public-key algorithms do not. */
 const ALGORITHMS = ['HS256', 'HS384', 'HS512']
 
-/** A token that has been verified, and the account it turned out to be. */
+/** A verified token and its account. */
 interface Known extends Proof {
   accountId: string
 }
 
-/** The verified tokens that are remembered, the earliest first. */
+/** The remembered tokens, the oldest first. */
 export type KnownTokens = readonly (readonly [bearer: string, known: Readonly<Known>])[]
 
-/** Who a bearer is: by the fixed tokens of the world, or by a token the service has minted. */
+/** Finds the account of a bearer: one of the world's fixed tokens, or a token that the service has minted. */
 export class Accounts {
   readonly #store: InstanodeStore
   readonly #credentials: Credentials
@@ -51,7 +51,7 @@ export class Accounts {
     if (account.fixedToken !== null) this.#fixed.set(account.fixedToken, account.id)
   }
 
-  /** The account of a bearer, with the plan it has now; undefined if the bearer proves nothing. */
+  /** Returns the account of a bearer with its current plan. Undefined if the bearer proves nothing. */
   async find(bearer: string): Promise<Account | undefined> {
     const fixed = await this.#store.accountByToken(bearer)
     if (fixed !== undefined) return fixed
@@ -63,7 +63,7 @@ export class Accounts {
   }
 
   /**
-   * The account of a caller that has to have one.
+   * Returns the account of a caller that must have one.
    *
    * @throws ServiceRefusal 401 `unauthorized`
    */
@@ -73,7 +73,7 @@ export class Accounts {
     return account
   }
 
-  /** The caller as the journal names it. A bearer seen for the first time is not verified yet and proves nothing. */
+  /** Returns the caller's name for the journal. `unverified` until the bearer has been verified once. */
   nameOf(bearer: string | undefined): string {
     if (bearer === undefined) return 'anonymous'
     return this.#fixed.get(bearer) ?? this.#stillKnown(bearer)?.accountId ?? 'unverified'
@@ -83,7 +83,7 @@ export class Accounts {
     return [...this.#known]
   }
 
-  /** To be called when the store has been put back. */
+  /** Forgets the remembered tokens. Call it after the store was restored. */
   async restore(known: KnownTokens): Promise<void> {
     this.#known.clear()
     for (const [bearer, one] of known) this.#known.set(bearer, one)
@@ -92,7 +92,7 @@ export class Accounts {
       if (fixedToken !== null) this.#fixed.set(fixedToken, id)
   }
 
-  /** A fresh token for an account. */
+  /** Mints a token for an account. */
   async mint(account: Account): Promise<string> {
     const token = await this.#credentials.mint(account.userId)
     await this.find(token)
@@ -129,14 +129,14 @@ export class Accounts {
   }
 }
 
-/** Whom a token speaks for, and how long. */
+/** The user of a token, and the end of the token. */
 interface Proof {
   userId: string
   /** Milliseconds since the epoch; infinite for a token without an end. */
   until: number
 }
 
-/** The account tokens of the service: JWTs that nothing but their time can revoke. */
+/** Mints and verifies the service's account tokens. They are JWTs, which end with their time and cannot be revoked. */
 class Credentials {
   readonly #clock: Clock
   readonly #key: KeyObject
@@ -147,7 +147,7 @@ class Credentials {
     this.#key = createSecretKey(secret)
   }
 
-  /** A token for the user, with exactly `user_id`, `exp` and `iat` in it. */
+  /** Mints a token with exactly `user_id`, `exp` and `iat`. */
   async mint(userId: string): Promise<string> {
     const iat = Math.floor(this.#clock.now() / 1000)
     return new SignJWT({ user_id: userId, exp: iat + TOKEN_LIFETIME_SECONDS, iat })
@@ -155,7 +155,7 @@ class Credentials {
       .sign(this.#key)
   }
 
-  /** What the token proves at this instant; undefined if it proves nothing, for whichever reason. */
+  /** Returns the proof of a token at this instant. Undefined if the token proves nothing, for any reason. */
   async verify(token: string): Promise<Proof | undefined> {
     try {
       const { payload } = await jwtVerify(token, this.#key, {
@@ -179,10 +179,10 @@ interface PlansOptions {
   reaper: Reaper
   clock: Clock
   log: Log
-  gate: Gate
+  lock: RwLock
 }
 
-/** What becomes of an account, and of what it owns, when it begins to pay or ceases to. */
+/** Changes the plan of an account and of its resources. */
 export class Plans {
   readonly #options: PlansOptions
 
@@ -191,21 +191,21 @@ export class Plans {
   }
 
   /**
-   * Puts an account on a plan. Paid: all that it owns and can use becomes permanent. Free: what was permanent has
-   * another 168 hours.
+   * Changes the plan of an account. Paid: all its usable resources become permanent. Free: permanent ones get another
+   * 168 hours.
    *
-   * @returns the account as it is now
+   * @returns the account after the change
    * @throws Refusal `unknown_account`
-   * @throws ServiceRefusal 500 if a database could not follow; the account and all it owns are as before then
+   * @throws ServiceRefusal 500 if a database could not be changed. The account and its resources are unchanged then.
    */
   change(accountId: string, plan: Plan): Promise<Account> {
-    return this.#options.gate.pass(() => this.#change(accountId, plan))
+    return this.#options.lock.shared(() => this.#change(accountId, plan))
   }
 
   async #change(accountId: string, plan: Plan): Promise<Account> {
     const before = await this.#account(accountId)
     const account: Account = { ...before, plan }
-    // First, so that what it makes meanwhile is made under the new plan.
+    // The account is saved first, so that resources created meanwhile get the new plan.
     await this.#options.accounts.save(account)
     const changed: Resource[] = []
     try {
@@ -230,12 +230,12 @@ export class Plans {
     )
   }
 
-  /** @param changed is given the resource as it was */
+  /** @param changed receives the resource before its change */
   async #follow(token: string, plan: Plan, changed: Resource[]): Promise<void> {
     const { store, clock, permanence, reaper } = this.#options
     const there = await store.find(token)
     if (there === undefined || !isLive(there, clock.now())) return
-    // What cannot be undone by being forgotten comes first, and waits for nobody.
+    // The limits of the database come first, because the store cannot undo them. Nothing is locked meanwhile.
     if (plan === 'paid') await permanence.raise(there)
     let before: Resource | undefined
     const written = await store.alter(token, resource => {
@@ -253,7 +253,7 @@ export class Plans {
     const { tier, expiresAt, reapAt } = before
     await store.alter(
       before.token,
-      // What its owner has ended meanwhile stays so.
+      // A resource that its owner has deleted meanwhile stays deleted.
       resource =>
         resource && isLive(resource, clock.now()) ? { ...resource, tier, expiresAt, reapAt } : undefined,
     )

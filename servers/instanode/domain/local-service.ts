@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
-import { Gate } from '../../../shared/util/locks.js'
+import { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
@@ -21,7 +21,7 @@ export interface ServiceStore {
   store: InstanodeStore
   /** Signs account tokens: 32 bytes or more. Default: drawn from the ids. */
   secret?: Buffer
-  /** The ticks of the observed contract are counted from here, milliseconds since the epoch. Default: now. */
+  /** Start of the observed contract's ticks, in milliseconds since the epoch. Default: now. */
   ticksFrom?: number
 }
 
@@ -33,7 +33,7 @@ export interface LocalServiceOptions extends ServiceStore {
   ids: IdSource
   contract: Contract
   log: Log
-  /** Where a receiver takes deliveries. */
+  /** Returns the URL that accepts deliveries for a receiver. */
   receiveUrl(token: string): string
 }
 
@@ -48,22 +48,22 @@ export class LocalService implements InstanodeService {
   readonly plans: Plans
   readonly readiness: Readiness
   readonly provisioning: Provisioning
-  /** Every change passes through it. A reset or a snapshot holds it alone. */
-  readonly gate = new Gate()
+  /** Every change holds the shared lock. A reset or a snapshot holds it exclusively. */
+  readonly lock = new RwLock()
   readonly #receiveUrl: LocalServiceOptions['receiveUrl']
 
   constructor(options: LocalServiceOptions) {
     const { store, databases, clock, machine, ids, contract, log, receiveUrl } = options
     const { secret = ids.stream('jwt').bytes(32), ticksFrom = clock.now() } = options
-    const { gate } = this
+    const { lock } = this
     this.store = store
     this.databases = databases
     this.#receiveUrl = receiveUrl
     this.accounts = new Accounts(store, clock, secret)
-    this.reaper = new Reaper({ store, databases, clock, contract, log, gate, ticksFrom })
+    this.reaper = new Reaper({ store, databases, clock, contract, log, lock, ticksFrom })
     const { accounts, reaper } = this
     const permanence = new Permanence({ databases, reaper, clock, contract, log })
-    const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, gate }
+    const shared = { store, accounts, databases, permanence, reaper, clock, contract, log, lock }
     this.ownership = new Ownership(shared)
     this.provisioning = new Provisioning({
       ...shared,
@@ -71,33 +71,35 @@ export class LocalService implements InstanodeService {
       receiveUrl,
       urlOf: resource => this.urlOf(resource),
     })
-    this.receivers = new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, gate })
+    this.receivers = new Receivers({ store, clock, ids: ids.stream('deliveries'), contract, log, lock })
     this.plans = new Plans(shared)
     this.readiness = new Readiness({ store, databases, machine, log })
   }
 
   createPostgres(caller: Caller, name: string, call?: Abortable): Promise<Provisioned<TierLimits>> {
-    return this.gate.pass(() => this.provisioning.create('postgres', caller, name, { signal: call?.signal }))
+    return this.lock.shared(() =>
+      this.provisioning.create('postgres', caller, name, { signal: call?.signal }),
+    )
   }
 
   createWebhook(caller: Caller, name: string): Promise<Provisioned<TierLimits>> {
-    return this.gate.pass(() => this.provisioning.create('webhook', caller, name))
+    return this.lock.shared(() => this.provisioning.create('webhook', caller, name))
   }
 
   list(caller: Caller): Promise<Resource[]> {
-    return this.gate.pass(() => this.ownership.list(caller))
+    return this.lock.shared(() => this.ownership.list(caller))
   }
 
   claim(caller: Caller, token: string): Promise<Resource> {
-    return this.gate.pass(() => this.ownership.claim(caller, token))
+    return this.lock.shared(() => this.ownership.claim(caller, token))
   }
 
   remove(caller: Caller, token: string): Promise<Removed> {
-    return this.gate.pass(() => this.ownership.remove(caller, token))
+    return this.lock.shared(() => this.ownership.remove(caller, token))
   }
 
   mintToken({ bearer }: Caller): Promise<AccountToken> {
-    return this.gate.pass(async () => {
+    return this.lock.shared(async () => {
       const account = await this.accounts.require(bearer)
       return { token: await this.accounts.mint(account), expiresInSeconds: TOKEN_LIFETIME_SECONDS }
     })
@@ -105,7 +107,7 @@ export class LocalService implements InstanodeService {
 
   /** See {@link Accounts.delegate}. */
   delegate(bearer: string): ReturnType<Accounts['delegate']> {
-    return this.gate.pass(() => this.accounts.delegate(bearer))
+    return this.lock.shared(() => this.accounts.delegate(bearer))
   }
 
   /** Where a resource is reached. Receivers are reached at this server, whichever replica has made them. */

@@ -3,66 +3,69 @@ import type { DatabaseSpec } from '../databases/provider.js'
 
 export type ResourceType = 'postgres' | 'webhook'
 
-/** There is no free tier of resources: a free account's are anonymous ones that it owns. */
+/** A free account has no tier of its own. Its resources are anonymous ones with an owner. */
 export type Tier = 'anonymous' | 'paid'
 
 /**
- * `expired` has outlived its time; `deleted` is so by its owner, and `reaped` once nothing is left of it; the owner of
- * what is `quota_exceeded` is locked out of it, for good.
+ * `expired`: the lifetime is over. `deleted`: the owner has deleted it. `reaped`: nothing is left of it.
+ * `quota_exceeded`: the owner is locked out for good.
  */
 export type Status = 'active' | 'expired' | 'deleted' | 'reaped' | 'quota_exceeded'
 
-/** A database or a receiver, as the service keeps it: the row stays when the thing itself is gone. */
+/** A database or a receiver in the service's records. The record stays after the thing itself is removed. */
 export interface Resource {
   /** UUID */
   readonly id: string
-  /** UUID, lower case. Who has it may claim the resource: it is the only key to it. */
+  /** UUID in lower case. A secret: its holder may claim the resource. */
   readonly token: string
   readonly type: ResourceType
   readonly name: string
   readonly tier: Tier
   readonly status: Status
-  /** Account id; null while nobody has claimed it. */
+  /** Account id. Null until it is claimed. */
   readonly owner: string | null
-  /** Where it was made from: see `subnetOf`. */
+  /** The network that created it. See `subnetOf`. */
   readonly subnet: string
-  /** What its user connects or delivers to. */
+  /** The URL to connect or deliver to. */
   readonly url: string
   /** Milliseconds since the epoch, as are the other instants. */
   readonly createdAt: number
-  /** What its user is told; null: never. */
+  /** The expiry that the user sees. Null: never. */
   readonly expiresAt: number | null
-  /** When the reaper takes it; null: there is nothing to take. */
+  /** Instant at which the reaper removes it. Null: never. */
   readonly reapAt: number | null
-  /** When the reaper looks at its size; null: it does not. */
+  /** Instant at which the reaper next checks its size. Null: never. */
   readonly measureAt: number | null
 }
 
-/** When the reaper has something to do with it; null: never. */
+/** Returns the instant of the reaper's next visit. Null: never. */
 export function nextVisit({ reapAt, measureAt }: Resource): number | null {
   if (reapAt === null || measureAt === null) return reapAt ?? measureAt
   return Math.min(reapAt, measureAt)
 }
 
-/** Whether it is of use at `now`: not deleted, and its time not up, whether or not the reaper has come round. */
+/**
+ * Returns whether a resource is usable at `now`: not deleted and not expired, even if the reaper has not visited it
+ * yet.
+ */
 export function isLive(resource: Resource, now: number): boolean {
   return resource.status === 'active' && (resource.reapAt === null || now < resource.reapAt)
 }
 
 export type Plan = 'free' | 'paid'
 
-/** Whoever has signed up with the service. */
+/** Id in this project, such as `acct_paid`. */
 export interface Account {
   /** How this project calls it, e.g. `acct_paid`. */
   readonly id: string
-  /** UUID: how the service calls it, inside its tokens. */
+  /** UUID: the id in the service's tokens. */
   readonly userId: string
   readonly plan: Plan
-  /** A bearer that always works, for tests to write down; null if the account has none. */
+  /** A bearer that is always valid, for tests. Null if the account has none. */
   readonly fixedToken: string | null
 }
 
-/** A request that a receiver took, as it came in. */
+/** A request that a receiver has stored, as it arrived. */
 export interface Delivery {
   /** UUID */
   readonly id: string
@@ -70,19 +73,19 @@ export interface Delivery {
   readonly path: string
   /** Without the question mark; empty if there was none. */
   readonly query: string
-  /** Names and values in turn, as they stood in the request. */
+  /** Names and values in turn, as in the request. */
   readonly rawHeaders: readonly string[]
   readonly body: Buffer
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
 }
 
-/** The name of a resource's database: its token's first 12 hex digits tell which. */
+/** Returns the name of a resource's database. It has the first 12 hexadecimal digits of the token. */
 export function databaseName(token: string): string {
   return `db_${mark(token)}`
 }
 
-/** A new database's name, owner and password (96 bits). The password is kept nowhere but in the URL. */
+/** Returns the name, owner and password (96 bits) of a new database. The password is stored in the URL alone. */
 export function databaseIdentity(
   token: string,
   ids: IdSource,
@@ -94,15 +97,15 @@ function mark(token: string): string {
   return token.replaceAll('-', '').slice(0, 12)
 }
 
-/** The service's own site: its answers point there, and so do the stand-in's, which serves no pages. */
+/** The service's own site. The stand-in's answers link to it too, because it serves no pages. */
 const SITE = 'https://instanode.dev'
 
-/** Where an anonymous caller can make an account, and keep what it has by way of its token. */
+/** Returns the page on which an anonymous caller can create an account and keep its resource. */
 export function startUrl(token?: string): string {
   return token === undefined ? `${SITE}/start` : `${SITE}/start?token=${token}`
 }
 
-/** Where an account can be upgraded, for the sake of a resource. */
+/** Returns the page on which an account can be upgraded to keep a resource. */
 export function pricingUrl(token?: string): string {
   return token === undefined ? `${SITE}/pricing.html` : `${SITE}/pricing.html?token=${token}`
 }
@@ -111,7 +114,7 @@ export function dashboardUrl(): string {
   return `${SITE}/dashboard.html`
 }
 
-/** @param path with its slash */
+/** @param path with its leading slash */
 export function siteUrl(path: string): string {
   return `${SITE}${path}`
 }

@@ -28,7 +28,7 @@ export interface OwnershipOptions {
   log: Log
 }
 
-/** What accounts do with resources: claim them, list them, end them. */
+/** Claims, lists and deletes resources for accounts. */
 export class Ownership {
   readonly #options: OwnershipOptions
 
@@ -37,7 +37,7 @@ export class Ownership {
   }
 
   /**
-   * What the caller's account owns, the last created first: what it can use, and what it is locked out of.
+   * Lists the resources of the caller's account, the newest first. Includes locked ones.
    *
    * @throws ServiceRefusal 401
    */
@@ -49,7 +49,7 @@ export class Ownership {
   }
 
   /**
-   * Makes the caller's account the owner; again, for its own, is fine.
+   * Makes the caller's account the owner. May be repeated by the same account.
    *
    * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for another's
    */
@@ -72,7 +72,7 @@ export class Ownership {
   }
 
   /**
-   * What a claim would get, for anyone who has the token.
+   * Returns the resource that a claim would give, to any caller with the token.
    *
    * @throws ServiceRefusal in this order: 400 for none, 400 for no UUID, 404 for unknown, 410 for dead
    */
@@ -87,9 +87,9 @@ export class Ownership {
   }
 
   /**
-   * Ends one of the caller's own: what it was is gone for good.
+   * Deletes one of the caller's own resources for good.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for anything
+   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for a resource that is
    *   not its own and live
    */
   async remove({ bearer }: Caller, text: string): Promise<Removed> {
@@ -111,7 +111,7 @@ export class Ownership {
     return { id: deleted.id, token, message }
   }
 
-  /** Makes the account the owner, alone, of what is otherwise as `change` says. */
+  /** Makes the account the only owner, and applies `change` to the rest of the resource. */
   async #take(token: string, { id }: Account, change: (resource: Resource) => Resource): Promise<Resource> {
     const { store, clock } = this.#options
     const taken = await store.alter(token, resource => {
@@ -124,7 +124,7 @@ export class Ownership {
     return taken
   }
 
-  /** Unless another claim by the same account has gone through meanwhile. */
+  /** Removes the owner again, unless another claim by the same account has succeeded meanwhile. */
   async #giveBack(token: string, { id }: Account): Promise<void> {
     await this.#options.store.alter(token, resource =>
       resource?.owner === id && resource.tier !== 'paid' ? { ...resource, owner: null } : undefined,
@@ -143,7 +143,7 @@ export class Ownership {
   }
 }
 
-/** The spellings the service takes: with or without dashes, in braces, as a URN, in either case. */
+/** The spellings that the service accepts: with or without dashes, in braces, as a URN, in either case. */
 const SPELLINGS = [
   /^(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i,
   /^\{([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}$/i,
@@ -151,7 +151,7 @@ const SPELLINGS = [
 ]
 
 /**
- * A resource token in its canonical spelling: a lower-case UUID.
+ * Returns a resource token in its canonical spelling, a lower-case UUID.
  *
  * @throws ServiceRefusal 400 `invalid_token`
  */

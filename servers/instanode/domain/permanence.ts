@@ -7,7 +7,7 @@ import { databaseName, type Resource, type Tier } from './model.js'
 import type { Reaper } from './reaper.js'
 import { internalError } from './refusals.js'
 
-/** What is left of what was permanent once it is paid for no longer: 168 hours, as the service gives it. */
+/** Milliseconds that a permanent resource has left when its plan ends: 168 hours, as in the service. */
 export const GRACE_MS = 168 * 60 * 60_000
 
 export interface PermanenceOptions {
@@ -18,7 +18,7 @@ export interface PermanenceOptions {
   log: Log
 }
 
-/** What a paid plan does to resources, and its end. */
+/** Makes resources permanent for a paid plan, and ends that. */
 export class Permanence {
   readonly #options: PermanenceOptions
 
@@ -27,10 +27,10 @@ export class Permanence {
   }
 
   /**
-   * Raises a database's limits to those of the paid tier, if the contract raises them. It may take a while:
-   * nothing is to be locked meanwhile.
+   * Raises a database's limits to those of the paid tier, if the contract does so. This may take a while, so the
+   * caller must hold no lock.
    *
-   * @throws ServiceRefusal 500 if they could not be raised
+   * @throws ServiceRefusal 500 if the limits could not be raised
    */
   async raise(resource: Resource): Promise<void> {
     try {
@@ -41,19 +41,19 @@ export class Permanence {
     }
   }
 
-  /** The resource as a paid account has it: of the paid tier, and for good. To be written once its limits are raised. */
+  /** Returns the resource in the paid tier and permanent. Write it after its limits are raised. */
   granted(resource: Resource): Resource {
     return { ...resource, tier: 'paid', expiresAt: null, reapAt: null }
   }
 
-  /** Takes back what {@link raise} did to a database's limits. */
+  /** Undoes {@link raise}. */
   async revoke(resource: Resource): Promise<void> {
     await this.#limit({ ...resource, tier: 'paid' }, resource.tier)
   }
 
   /**
-   * The resource once it is paid for no longer: it stays what it is for another 168 hours. One that ends
-   * anyway does so as before.
+   * Returns the resource after the end of the paid plan. It keeps its tier for another 168 hours. A resource with an
+   * expiry keeps it.
    */
   ending(resource: Resource): Resource {
     if (resource.expiresAt !== null) return resource

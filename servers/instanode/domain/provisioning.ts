@@ -7,7 +7,7 @@ import { trimSpace } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
-import { DAILY_CAP, databaseLimits, LIFETIME, limitsOf, type TierLimits } from '../limits.js'
+import { DAILY_CAP, databaseLimits, LIFETIME, type TierLimits, tierLimits } from '../limits.js'
 import type { Caller, Provisioned } from '../service.js'
 import type { Accounts } from './accounts.js'
 import {
@@ -26,12 +26,12 @@ import type { Reaper } from './reaper.js'
 import { internalError, nameRefused, provisionFailed, rateLimited, unauthorized } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
-/** Bits that tell one customer's network from the next: /24 of IPv4, /48 of IPv6. */
+/** Bits that identify a customer's network: /24 of IPv4, /48 of IPv6. */
 const PREFIX = { ipv4: 24, ipv6: 48 } as const
 
 const NOUNS = { postgres: 'database', webhook: 'webhook receiver' } as const
 
-/** Counted in UTF-8: 33 two-byte letters pass the tool's schema, which counts characters, and fail here. */
+/** Counted in UTF-8. The tool's schema counts characters, so 33 two-byte letters pass it and fail here. */
 const MAX_BYTES = 64
 
 export interface ProvisioningOptions {
@@ -43,23 +43,23 @@ export interface ProvisioningOptions {
   ids: IdSource
   contract: Contract
   log: Log
-  /** Where a receiver takes deliveries. */
+  /** Returns the URL that accepts deliveries for a receiver. */
   receiveUrl(token: string): string
-  /** Where a resource is reached now, wherever it was made. */
+  /** Returns the current URL of a resource. */
   urlOf(resource: Resource): string
 }
 
-/** What is known of a resource before it is made. */
+/** The fields of a resource that are known before it is created. */
 type Draft = Pick<Resource, 'id' | 'token' | 'type' | 'name' | 'tier' | 'owner' | 'subnet'>
 
 export interface CreateOptions {
-  /** A token that no resource has. Default: drawn. */
+  /** A new, unused token. Default: drawn from the ids. */
   token?: string
-  /** Ends the making of a database: its caller has gone. */
+  /** Aborted when the caller has left. Ends the creation of a database. */
   signal?: AbortSignal | undefined
 }
 
-/** Makes databases and receivers. */
+/** Creates databases and receivers. */
 export class Provisioning {
   readonly #options: ProvisioningOptions
 
@@ -68,9 +68,10 @@ export class Provisioning {
   }
 
   /**
-   * Checks the name, then the caller, then the day's cap; then makes the thing, and keeps it.
+   * Checks the name, the caller and the daily cap, in this order. Then creates and stores the resource.
    *
-   * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot be made
+   * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot
+   *   be created
    */
   async create(
     type: ResourceType,
@@ -79,7 +80,7 @@ export class Provisioning {
     { token, signal }: CreateOptions = {},
   ): Promise<Provisioned<TierLimits>> {
     const { ids, store } = this.#options
-    const name = readName(requested)
+    const name = readResourceName(requested)
     const [account, generation] = await Promise.all([this.#account(caller.bearer), store.generation()])
     const subnet = subnetOf(caller.address)
     if (account === undefined && !(await this.#underCap(subnet))) return this.#overCap(subnet, type)
@@ -98,12 +99,12 @@ export class Provisioning {
     return this.#provisioned(await this.#keep(draft, url, generation))
   }
 
-  /** Counts an anonymous provision of which nothing is left. @throws ServiceRefusal 429 past the day's cap */
+  /** Counts an anonymous provision whose resource is gone. @throws ServiceRefusal 429 beyond the daily cap */
   async spend(address: string): Promise<void> {
     if (!(await this.#underCap(subnetOf(address)))) throw rateLimited()
   }
 
-  /** The account that the resource is linked to, and that frees its caller from the cap. */
+  /** Returns the account that becomes the owner. Its caller is not subject to the cap. */
   async #account(bearer: string | undefined): Promise<Account | undefined> {
     const { accounts, contract } = this.#options
     if (bearer === undefined) return undefined
@@ -112,7 +113,7 @@ export class Provisioning {
     return account?.plan === 'paid' || contract.linksFreeAccounts ? account : undefined
   }
 
-  /** Counts before anything is made, so that what fails later has counted, as it does at the service. */
+  /** Counts before the creation, because the service also counts creations that fail. */
   #underCap(subnet: string): Promise<boolean> {
     const day = new Date(this.#options.clock.now()).toISOString().slice(0, 'yyyy-mm-dd'.length)
     return this.#options.store.countProvision(subnet, day, DAILY_CAP)
@@ -130,7 +131,7 @@ export class Provisioning {
       name: null,
       tier: 'anonymous',
       url: this.#options.urlOf(newest),
-      limits: limitsOf('anonymous', contract),
+      limits: tierLimits('anonymous', contract),
       expiresIn: LIFETIME.text,
       expiresAt: null,
       note: existingNote(newest),
@@ -172,7 +173,7 @@ export class Provisioning {
       if (!(await store.insert(resource, generation))) throw wasReset()
     } catch (error) {
       log.error('a resource could not be kept', error)
-      // What may have been kept must not lose its database.
+      // A resource that may have been stored must keep its database.
       if (draft.type === 'postgres' && !isUnsure(error)) await this.#dropUnkept(draft)
       if (isUnavailable(error)) throw error
       throw internalError('the resource could not be recorded and nothing is left of it: try again')
@@ -185,7 +186,7 @@ export class Provisioning {
     const { databases, log } = this.#options
     await databases
       .drop(databaseName(token))
-      .catch(error => log.error('a database that nobody has could not be dropped', error))
+      .catch(error => log.error('a database without a resource could not be dropped', error))
   }
 
   #provisioned(resource: Resource): Provisioned<TierLimits> {
@@ -195,7 +196,7 @@ export class Provisioning {
       name: resource.name,
       tier: resource.tier,
       url: resource.url,
-      limits: limitsOf(resource.tier, this.#options.contract),
+      limits: tierLimits(resource.tier, this.#options.contract),
       expiresIn: resource.expiresAt === null ? null : LIFETIME.text,
       expiresAt: resource.expiresAt,
       note: creationNote(resource),
@@ -204,11 +205,12 @@ export class Provisioning {
 }
 
 /**
- * The name of a resource as it is kept: trimmed, unpaired surrogates replaced. Anything but control characters may be in it.
+ * Returns the name of a resource as it is stored: trimmed, with unpaired surrogates replaced. It may have any
+ * characters except control characters.
  *
- * @throws ServiceRefusal 400 `name_required`, whatever is wrong with it
+ * @throws ServiceRefusal 400 `name_required` for every invalid name
  */
-export function readName(text: string): string {
+export function readResourceName(text: string): string {
   const bytes = Buffer.from(trimSpace(text), 'utf8')
   if (bytes.length === 0) throw nameRefused('name is required: give 1 to 64 bytes of text')
   if (bytes.length > MAX_BYTES) {
@@ -220,7 +222,7 @@ export function readName(text: string): string {
   return bytes.toString('utf8')
 }
 
-/** What the service says beside a fresh resource: how long it lasts, and what can be done about that. */
+/** Returns the service's note on a new resource: its lifetime and how to extend it. */
 function creationNote({ tier, owner, type, token }: Resource): string {
   const noun = NOUNS[type]
   if (tier === 'paid') return `Permanent ${noun} (Developer tier). Manage it at ${dashboardUrl()}`
@@ -230,20 +232,20 @@ function creationNote({ tier, owner, type, token }: Resource): string {
   return `Works right now, for 24 hours. Keep it forever, with a free 14-day trial: ${startUrl(token)}`
 }
 
-/** What it says when it hands out an existing one because the day's cap is used up. */
+/** Returns the note on an existing resource, which is returned when the daily cap is used up. */
 function existingNote({ type, token }: Resource): string {
   const link = type === 'postgres' ? startUrl(token) : startUrl()
   return `Returning your existing ${NOUNS[type]}: the day's cap is used up. More with an account: ${link}`
 }
 
 /**
- * What the daily cap counts by: the caller's network, e.g. `203.0.113.0/24`. An IPv4 address is the same in its IPv6
- * spelling; what is no address stands for itself.
+ * Returns the network that the daily cap counts, such as `203.0.113.0/24`. An IPv4 address and its IPv6 spelling are
+ * one network. A text that is not an address is its own network.
  *
- * @param address as the socket or a proxy in front gives it
+ * @param address from the socket or from a proxy in front
  */
 export function subnetOf(address: string): string {
-  // ipaddr alone would take "1" for an address, too.
+  // Without this check ipaddr would accept "1" as an address.
   if (isIP(address) === 0) return address
   const parsed = ipaddr.process(address)
   const prefix = PREFIX[parsed.kind()]

@@ -4,7 +4,7 @@ import type { Log } from '../../../shared/util/log.js'
 import type { DatabaseProvider } from '../databases/provider.js'
 import type { InstanodeStore } from './store.js'
 
-/** As long as the service gives each of its parts to answer. */
+/** Milliseconds that the service allows each of its parts. */
 const PROBE_MS = 500
 
 /** A token that no resource has. The look-up reaches the store and finds nothing. */
@@ -18,8 +18,8 @@ export interface ReadinessOptions {
   log: Log
 }
 
-/** The parts the service stands on, under its names for them. */
-export interface Checks {
+/** The parts that the service depends on, under the service's own names. */
+export interface ReadinessChecks {
   customer_db: Check
   platform_db: Check
   redis: Check
@@ -35,14 +35,14 @@ export class Readiness {
     this.#options = options
   }
 
-  /** Asks all parts at once. */
-  async check(): Promise<Checks> {
+  /** Checks all parts at once. */
+  async check(): Promise<ReadinessChecks> {
     const { platform_db, customer_db, redis } = await this.reasons()
     return { customer_db: check(customer_db), platform_db: check(platform_db), redis: check(redis) }
   }
 
-  /** Likewise; says of each part `ok`, or why it is not. */
-  async reasons(): Promise<Record<keyof Checks, string>> {
+  /** Checks all parts at once. Gives `ok` or the reason for each. */
+  async reasons(): Promise<Record<keyof ReadinessChecks, string>> {
     const { store, databases } = this.#options
     const [platform_db, customer_db, redis] = await Promise.all([
       this.#probe('the store', () => store.find(NOBODYS)),

@@ -1,5 +1,5 @@
 import type { Clock, Wakeup } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
 import type { DatabaseProvider } from '../databases/provider.js'
@@ -7,10 +7,10 @@ import { storageBytesOf } from '../limits.js'
 import { databaseName, type Resource } from './model.js'
 import type { InstanodeStore } from './store.js'
 
-/** How often the service's own reaper comes round, under the observed contract. */
+/** Milliseconds between two rounds of the service's own reaper, under the observed contract. */
 const TICK_MS = 5 * 60_000
 
-/** A database that could not be dropped is tried again after this long. */
+/** Milliseconds before a failed drop is tried again. */
 const RETRY_MS = 60_000
 
 export interface ReaperOptions {
@@ -19,19 +19,18 @@ export interface ReaperOptions {
   clock: Clock
   contract: Contract
   log: Log
-  /** A round is work like any other. */
-  gate: Gate
-  /** The ticks of the observed contract are counted from this instant, milliseconds since the epoch. */
+  /** A round holds the shared lock, as any other work does. */
+  lock: RwLock
+  /** Start of the observed contract's ticks, in milliseconds since the epoch. */
   ticksFrom: number
 }
 
 /**
- * Takes what is over: drops its database, empties its receiver's log. Under the observed contract it also looks at the
- * sizes of databases, and locks the owner out of one that takes too much.
+ * Removes expired resources: drops the database, or empties the receiver's log. Under the observed contract it also
+ * checks the sizes of databases, and locks out the owner of one that is too large.
  *
- * Each resource says by its `reapAt` when it is due, and is judged by that whenever it is read; the reaper only
- * clears up behind. `measureAt` says when its size is looked at next. One wake-up, for the earliest, is all it asks of
- * the clock.
+ * A resource's `reapAt` decides whether it is live, before and after the reaper's visit. The reaper only cleans up.
+ * `measureAt` is the next check of its size. The reaper asks the clock for one wake-up, the earliest.
  */
 export class Reaper {
   readonly #options: ReaperOptions
@@ -43,26 +42,26 @@ export class Reaper {
     this.#options = options
   }
 
-  /** When what is over at `instant` is taken. */
+  /** Returns the instant at which a resource that expires at `instant` is removed. */
   dueAt(instant: number): number {
     if (this.#options.contract.reapsAtOnce) return instant
     return this.#tickFrom(instant)
   }
 
-  /** The first tick that is not before `instant`. */
+  /** Returns the first tick at or after `instant`. */
   #tickFrom(instant: number): number {
     const { ticksFrom } = this.#options
     const ticks = Math.max(1, Math.ceil((instant - ticksFrom) / TICK_MS))
     return ticksFrom + ticks * TICK_MS
   }
 
-  /** When the size of a database is looked at next; null: never. */
+  /** Returns the instant of a database's next size check. Null: never. */
   nextMeasure(): number | null {
     const { contract, clock } = this.#options
     return contract.locksOverQuota ? this.#tickFrom(clock.now() + 1) : null
   }
 
-  /** Comes round by `instant` at the latest; null: no need to. */
+  /** Plans a round at `instant` or earlier. Null: no round is needed. */
   watch(instant: number | null): void {
     if (instant === null || this.#stopped) return
     if (this.#next !== undefined && this.#next.instant <= instant) return
@@ -70,15 +69,15 @@ export class Reaper {
     this.#next = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#comeRound()) }
   }
 
-  /** Comes round for what the store holds from before. */
+  /** Plans a round for the resources in the store. */
   async resume(): Promise<void> {
     this.watch((await this.#options.store.nextDue()) ?? null)
   }
 
   /**
-   * Takes one resource, if it is due. Of several that try at once one does the work.
+   * Removes one resource if it is due. Of several concurrent calls one does the work.
    *
-   * @throws whatever the database provider could not do; it is tried again later
+   * @throws the error of the database provider. The removal is tried again later.
    */
   async reap(token: string): Promise<void> {
     const { store, clock } = this.#options
@@ -106,14 +105,14 @@ export class Reaper {
     )
   }
 
-  /** Comes round for what the store holds now, and for nothing else. */
+  /** Replaces the planned round by one for the resources in the store. */
   async rearm(): Promise<void> {
     this.#next?.wakeup.cancel()
     this.#next = undefined
     await this.resume()
   }
 
-  /** Takes no more; resolves when the round under way is over. */
+  /** Starts no more rounds. Resolves when the current round has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#next?.wakeup.cancel()
@@ -122,7 +121,7 @@ export class Reaper {
 
   #comeRound(): Promise<void> {
     this.#next = undefined
-    const round = this.#options.gate.pass(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
+    const round = this.#options.lock.shared(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
     this.#rounds.add(round)
     return round
   }
@@ -141,8 +140,8 @@ export class Reaper {
   }
 
   /**
-   * Looks at a database's size, if it is time to. Of several that try at once one does; what it cannot
-   * judge is looked at again at the next tick.
+   * Checks a database's size if the check is due. Of several concurrent calls one does the work. A failed check is
+   * repeated at the next tick.
    */
   async #measure(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options

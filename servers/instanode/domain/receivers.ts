@@ -1,10 +1,10 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isUnavailable } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Log } from '../../../shared/util/log.js'
 import type { Contract } from '../contract.js'
-import { limitsOf } from '../limits.js'
+import { tierLimits } from '../limits.js'
 import { type Delivery, isLive, type Resource } from './model.js'
 import type { InstanodeStore } from './store.js'
 
@@ -14,15 +14,15 @@ export interface ReceiversOptions {
   ids: IdSource
   contract: Contract
   log: Log
-  gate: Gate
+  lock: RwLock
 }
 
-/** Whether a token is that of a receiver, and of one that still takes deliveries. */
+/** The state of a receiver: `unknown` if the token has none, `inactive` if it accepts no more deliveries. */
 export type ReceiverState = 'active' | 'inactive' | 'unknown'
 
 export type DeliveryListener = (token: string, delivery: Delivery) => void
 
-/** Webhook receivers: they take what is sent to them, and give it back. */
+/** Webhook receivers. They store the requests sent to them and return them. */
 export class Receivers {
   readonly #options: ReceiversOptions
   readonly #listeners = new Set<DeliveryListener>()
@@ -37,9 +37,9 @@ export class Receivers {
     return isLive(receiver, this.#options.clock.now()) ? 'active' : 'inactive'
   }
 
-  /** Keeps a delivery, if the receiver (still) takes it. @returns its id, undefined if it was not taken */
+  /** Stores a delivery if the receiver accepts it. @returns its id, or undefined if it was not accepted */
   take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
-    return this.#options.gate.pass(() => this.#take(token, request))
+    return this.#options.lock.shared(() => this.#take(token, request))
   }
 
   async #take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
@@ -48,13 +48,13 @@ export class Receivers {
     const receivedAt = clock.now()
     if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
     const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
-    const keep = limitsOf(receiver.tier, contract).requestsStored
+    const keep = tierLimits(receiver.tier, contract).requestsStored
     try {
       if (!(await store.pushDelivery(token, delivery, keep))) return undefined
     } catch (error) {
-      // What is away for a while is not the service's failure: its sender may come again.
+      // While the store is unavailable the sender gets an error, because it may retry.
       if (isUnavailable(error)) throw error
-      // Its sender could do nothing about it: the service, too, takes what it then cannot keep.
+      // The sender cannot help it. The service, too, accepts deliveries that it then cannot store.
       log.error('a delivery was taken and could not be kept', error)
       return delivery.id
     }
@@ -68,7 +68,7 @@ export class Receivers {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Tells the listeners of what a receiver has taken elsewhere. */
+  /** Passes a delivery of another replica on to the listeners. */
   async heardOf(token: string, id: string): Promise<void> {
     if (this.#listeners.size === 0) return
     const delivery = await this.#options.store.delivery(token, id)

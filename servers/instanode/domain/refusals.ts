@@ -2,13 +2,13 @@ import { Refusal } from '../../../shared/errors.js'
 import { DAILY_CAP } from '../limits.js'
 import { pricingUrl, startUrl } from './model.js'
 
-/** A refusal of the service: the status, code and message its HTTP API answers with, which its tools quote. */
+/** A refusal by the service: the status, code and message of its HTTP API. Its tools quote them. */
 export class ServiceRefusal extends Refusal {
   override readonly name = 'ServiceRefusal'
 
   /**
    * @param status HTTP
-   * @param upgradeUrl where the caller could buy what it was refused
+   * @param upgradeUrl page on which the caller could buy the refused feature
    */
   constructor(
     readonly status: number,
@@ -20,7 +20,7 @@ export class ServiceRefusal extends Refusal {
   }
 }
 
-/** Missing, malformed, expired and forged credentials are not told apart. */
+/** The answer for missing, malformed, expired and forged credentials alike. */
 export function unauthorized(): ServiceRefusal {
   return new ServiceRefusal(
     401,
@@ -42,7 +42,10 @@ export function invalidToken(text: string): ServiceRefusal {
   )
 }
 
-/** Unknown and foreign are one answer: it must not reveal what exists. It leaves out the token, which is a key. */
+/**
+ * The answer for unknown and foreign resources alike, so that it does not reveal which exist. It leaves out the
+ * token, which is a secret.
+ */
 export function notFound(): ServiceRefusal {
   return new ServiceRefusal(
     404,
@@ -51,7 +54,7 @@ export function notFound(): ServiceRefusal {
   )
 }
 
-/** To whoever asks without an account: there is no list to look at. */
+/** The answer to a caller without an account, which has no list of resources. */
 export function unknownToken(): ServiceRefusal {
   return new ServiceRefusal(
     404,
@@ -97,7 +100,7 @@ export function provisionFailed(): ServiceRefusal {
   )
 }
 
-/** @param status 503 where the service says that; 500 where it does */
+/** @param status 500 or 503, as the service answers in that case */
 export function internalError(what: string, status: 500 | 503 = 503): ServiceRefusal {
   return new ServiceRefusal(status, 'internal_error', what)
 }

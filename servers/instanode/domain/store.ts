@@ -15,10 +15,10 @@ const RECEIVERS = `${SCOPE}/receiver`
 
 const RESOURCES = 'resources'
 
-/** Bytes of all deliveries together. Past it, receivers accept deliveries and do not keep them. */
+/** Bytes of all deliveries together. Beyond that, receivers accept deliveries and do not store them. */
 const MAX_DELIVERY_BYTES = 256 * 1024 * 1024
 
-/** Characters of a subnet that are its own mark. A proxy may name anything instead of an address. */
+/** Characters of a subnet in its key. A proxy may send any text instead of an address. */
 const MARK_CHARS = 64
 
 interface AccountRecord {
@@ -43,9 +43,9 @@ interface DeliveryRecord extends Omit<Delivery, 'body'> {
 }
 
 /**
- * Accounts, resources and deliveries as records: one partition for the service, one for each receiver.
+ * Stores accounts, resources and deliveries as records: one partition for the service, one for each receiver.
  *
- * Rules about ownership, time and caps are elsewhere in the domain.
+ * The rules about ownership, time and caps are in other files of the domain.
  */
 export class InstanodeStore {
   readonly records: Records
@@ -54,7 +54,7 @@ export class InstanodeStore {
     this.records = records
   }
 
-  /** Keeps an account, in place of one of the same id. */
+  /** Stores an account. Replaces one with the same id. */
   saveAccount(account: Account): Promise<void> {
     return this.#inService(tx => {
       const accounts = tx.table<AccountRecord>('accounts')
@@ -80,7 +80,7 @@ export class InstanodeStore {
   }
 
   /**
-   * Counts one provision, unless there were `cap` that day already. Counts of days that are over are forgotten.
+   * Counts one provision, unless the day already has `cap`. Forgets the counts of earlier days.
    *
    * @param day `yyyy-mm-dd`
    * @returns whether it was counted
@@ -100,16 +100,16 @@ export class InstanodeStore {
     })
   }
 
-  /** How often the state of the store has been replaced. */
+  /** Returns how often the state of the store has been replaced. */
   generation(): Promise<number> {
     return this.#inService(tx => tx.generation)
   }
 
   /**
-   * Keeps a new resource.
+   * Stores a new resource.
    *
-   * @param generation that of the store when the resource was begun
-   * @returns whether it is kept: it is not if the state has been replaced since
+   * @param generation the store's generation at the start of the creation
+   * @returns false if the state has been replaced since. The resource is not stored then.
    */
   async insert(resource: Resource, generation: number): Promise<boolean> {
     if (resource.type === 'webhook') {
@@ -125,7 +125,7 @@ export class InstanodeStore {
       })
     return insert().catch(error => {
       if (!isUnsure(error)) throw error
-      // If this fails, too, it remains that it may have been kept.
+      // If this fails too, the outcome stays unknown.
       return insert().catch(() => {
         throw error
       })
@@ -139,9 +139,9 @@ export class InstanodeStore {
   /**
    * Changes one resource.
    *
-   * @param change is given the resource as it is and returns it as it is to be; undefined, or a throw, leaves it. It may
-   *   be called again
-   * @returns the resource as it was written; undefined if nothing was
+   * @param change receives the resource and returns the new one. Undefined or an error changes nothing. It may be
+   *   called again.
+   * @returns the changed resource, or undefined if nothing was changed
    */
   alter(
     token: string,
@@ -156,7 +156,7 @@ export class InstanodeStore {
     })
   }
 
-  /** All that have not been forgotten, the first created first. */
+  /** Returns all stored resources, the oldest first. */
   resources(): Promise<Resource[]> {
     return this.#inService(tx => inOrder(resourcesOf(tx).values()))
   }
@@ -168,7 +168,7 @@ export class InstanodeStore {
     return owned.reverse().sort((one, other) => other.createdAt - one.createdAt)
   }
 
-  /** Those of a type made from a subnet, the last created first. */
+  /** Returns the resources of a type and a subnet, the newest first. */
   async madeFrom(subnet: string, type: ResourceType): Promise<Resource[]> {
     const resources = await this.resources()
     return resources.filter(made => made.subnet === subnet && made.type === type).toReversed()
@@ -186,9 +186,9 @@ export class InstanodeStore {
   }
 
   /**
-   * Adds a delivery to a receiver's, and drops the oldest beyond `max`; unless the receiver is over by then.
+   * Adds a delivery to a receiver, and drops the oldest ones beyond `max`. Does nothing if the receiver has ended.
    *
-   * @returns whether it is kept
+   * @returns whether the delivery is stored
    */
   pushDelivery(token: string, delivery: Delivery, max: number): Promise<boolean> {
     return this.#inReceiver(
@@ -214,7 +214,7 @@ export class InstanodeStore {
     )
   }
 
-  /** A receiver's deliveries, the newest first. */
+  /** Returns a receiver's deliveries, the newest first. */
   deliveries(token: string): Promise<Delivery[]> {
     return this.#inReceiver(token, tx => [...deliveriesOf(tx).values()].map(deliveryOf).reverse())
   }
@@ -224,7 +224,7 @@ export class InstanodeStore {
     return found && deliveryOf(found)
   }
 
-  /** Closes a receiver: its deliveries are gone, and no more are kept. */
+  /** Closes a receiver. Removes its deliveries and stores no more. */
   forgetDeliveries(token: string): Promise<void> {
     return this.#inReceiver(token, tx => {
       deliveriesOf(tx).clear()
@@ -232,7 +232,7 @@ export class InstanodeStore {
     })
   }
 
-  /** Whether a world has been put in place. */
+  /** Returns whether a world has been loaded. */
   begun(): Promise<boolean> {
     return this.#inService(tx => tx.table<true>('world').has('begun'))
   }
@@ -241,7 +241,7 @@ export class InstanodeStore {
     return this.#inService(tx => tx.table<true>('world').set('begun', true))
   }
 
-  /** What the first replica of a store gives under a name is every replica's. */
+  /** Returns the value under `name`. The first replica of the store sets it for all replicas. */
   agree<Value>(name: string, value: Value): Promise<Value> {
     return this.records.transaction('store/settings/instanode', tx => {
       const settings = tx.table<Value>('settings')
@@ -251,7 +251,7 @@ export class InstanodeStore {
     })
   }
 
-  /** Calls `listener` when the reaper may have something to do: see `dueIn`. */
+  /** Calls `listener` when the reaper may have work. See `dueIn`. */
   watch(listener: NewsListener): () => void {
     return this.records.watch(SERVICE, listener)
   }
@@ -261,12 +261,12 @@ export class InstanodeStore {
     return this.records.watchKind(RECEIVERS, listener)
   }
 
-  /** All there is, at one moment. */
+  /** Returns all records, at one instant. */
   dump(): Promise<PartitionDump[]> {
     return this.records.dump(SCOPE)
   }
 
-  /** Keeps that and nothing else, in one step. */
+  /** Replaces all records in one transaction. */
   load(partitions: readonly PartitionDump[]): Promise<void> {
     return this.records.replace(SCOPE, partitions)
   }
@@ -289,12 +289,12 @@ export class InstanodeStore {
   }
 }
 
-/** The instant of an announced visit; undefined: it was not said. */
+/** Returns the instant in an announcement. Undefined if it has none. */
 export function dueIn(detail: string | undefined): number | undefined {
   return detail === undefined || detail === '' ? undefined : Number(detail)
 }
 
-/** The resources in a dump, the first created first. */
+/** Returns the resources in a dump, the oldest first. */
 export function resourcesIn(partitions: readonly PartitionDump[]): Resource[] {
   const service = partitions.find(({ name }) => name === SERVICE)
   return inOrder(
@@ -304,7 +304,7 @@ export function resourcesIn(partitions: readonly PartitionDump[]): Resource[] {
   )
 }
 
-/** A dump with databases where they are reached now. @param urls by token */
+/** Returns a dump with the current URLs of databases. @param urls by token */
 export function withUrls(
   partitions: readonly PartitionDump[],
   urls: ReadonlyMap<string, string>,
@@ -335,7 +335,7 @@ function visitsIn(tx: Transaction): [token: string, visit: number][] {
   return visits
 }
 
-/** Has one record while the receiver takes deliveries. */
+/** Has one record while the receiver accepts deliveries. */
 function receiverOf(tx: Transaction): Table<true> {
   return tx.table<true>('receiver')
 }

@@ -3,16 +3,16 @@ import type { Refusal } from '../../../shared/errors.js'
 import { sendBody } from '../../../shared/http/answers.js'
 import { goJson, goStructJson } from '../../../shared/util/go-json.js'
 
-/** As the service writes it. */
+/** The content type in the service's spelling. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 
-/** In seconds: how long a caller waits while the store is away. */
+/** Seconds before a retry, while the store is unavailable. */
 const RETRY_AFTER = { 'Retry-After': '1' }
 
-/** Sends JSON as nearly every route does: keys in alphabetical order, a line feed at the end. */
-export function sendJson(
+/** Sends JSON in the form of nearly every route: keys in alphabetical order, a line feed at the end. */
+export function sendGoJson(
   response: ServerResponse,
   status: number,
   body: unknown,
@@ -21,7 +21,7 @@ export function sendJson(
   sendEncoded(response, status, goJson(body), headers)
 }
 
-/** Sends JSON that is written already. */
+/** Sends text that is already JSON. */
 export function sendEncoded(
   response: ServerResponse,
   status: number,
@@ -31,12 +31,12 @@ export function sendEncoded(
   sendBody(response, status, { 'Content-Type': JSON_TYPE, ...headers }, `${json}\n`)
 }
 
-/** Sends the one answer that is a list: fields in the order given, and no charset. */
+/** Sends the one answer that is a list. Its fields keep their order, and the type has no charset. */
 export function sendList(response: ServerResponse, items: readonly object[] | null): undefined {
   sendBody(response, 200, { 'Content-Type': 'application/json' }, `${goStructJson(items)}\n`)
 }
 
-/** Sends an error in the form that all but the receivers have. */
+/** Sends an error in the form of all routes except those of receivers. */
 export function sendFailure(
   response: ServerResponse,
   status: number,
@@ -44,20 +44,23 @@ export function sendFailure(
   message: string,
   more: Record<string, string> = {},
 ): undefined {
-  sendJson(response, status, { error, message, ok: false, ...more })
+  sendGoJson(response, status, { error, message, ok: false, ...more })
 }
 
-/** Says that the store is away, and that the same request may be made again. @param body default: as {@link sendFailure} */
+/**
+ * Answers that the store is unavailable and that the request may be repeated. @param body default: as {@link
+ * sendFailure}
+ */
 export function sendUnavailable(
   response: ServerResponse,
   { code, sentence }: Refusal,
   body: Record<string, unknown> = { error: code, message: sentence, ok: false },
 ): undefined {
-  sendJson(response, 503, body, RETRY_AFTER)
+  sendGoJson(response, 503, body, RETRY_AFTER)
 }
 
-/** Sends a text, as the service does where it has no API. */
-export function sendText(
+/** Sends a text, as the service does outside of its API. */
+export function sendPlainText(
   response: ServerResponse,
   status: number,
   text: string,

@@ -4,7 +4,7 @@ import { isJsonText } from '../../../shared/util/is-json-text.js'
 /** U+FFFD in UTF-8. */
 const REPLACEMENT = Buffer.from('\u{fffd}')
 
-/** Go's decoder refuses what is nested deeper. */
+/** Go's decoder refuses deeper nesting. */
 const MAX_DEPTH = 10_000
 
 const SPACE = /[ \t\r\n]*/y
@@ -12,15 +12,15 @@ const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 
 /** One text field as Go's decoder reads it. */
 export interface Field {
-  /** Empty if it is not there. */
+  /** Empty if the field is missing. */
   text: string
-  /** Whether the body could be decoded: most routes of the service do not look. */
+  /** Whether the body could be decoded. Most routes of the service ignore this. */
   decoded: boolean
 }
 
 /**
- * Reads one text field of a JSON body the way Go's decoder fills it in: capitals do not matter, the last of several
- * counts, null leaves it as it is, and whatever follows the first JSON value is not read.
+ * Reads one text field of a JSON body as Go's decoder does. Capitals do not matter, and the last of several fields
+ * counts. Null leaves the field empty, and the text after the first JSON value is ignored.
  */
 export function readField(body: Buffer, name: string): Field {
   const text = goText(body)
@@ -30,7 +30,7 @@ export function readField(body: Buffer, name: string): Field {
   if (text.slice(start, end) === 'null') return { text: '', decoded: true }
   if (text[start] !== '{') return { text: '', decoded: false }
   const field: Field = { text: '', decoded: true }
-  // Unicode's case folding, as Go has it: a Kelvin sign is a k.
+  // Unicode case folding, as in Go: a Kelvin sign is a k.
   const wanted = new RegExp(`^${name}$`, 'iu')
   for (const { key, value } of members(text, start)) {
     if (!wanted.test(key)) continue
@@ -41,7 +41,7 @@ export function readField(body: Buffer, name: string): Field {
   return field
 }
 
-/** The members of the object at `at`, which has been checked already. */
+/** Yields the members of the object at `at`, which has been checked. */
 function* members(text: string, at: number): Generator<{ key: string; value: string }> {
   let from = skip(SPACE, text, at + 1)
   while (text[from] === '"') {
@@ -50,7 +50,7 @@ function* members(text: string, at: number): Generator<{ key: string; value: str
     const valueStart = skip(SPACE, text, skip(SPACE, text, keyEnd) + 1)
     const end = valueEnd(text, valueStart) ?? text.length
     yield { key, value: text.slice(valueStart, end) }
-    // Past the comma, or the brace that ends it all.
+    // The position after the comma or the last brace.
     from = skip(SPACE, text, skip(SPACE, text, end) + 1)
     if (text[skip(SPACE, text, end)] !== ',') return
   }
@@ -86,15 +86,15 @@ function stringEnd(text: string, at: number): number | undefined {
   return undefined
 }
 
-/** Past what the pattern finds at `at`; `at` itself if that is nothing. */
+/** Returns the position after a match of the pattern at `at`, or `at` if there is no match. */
 function skip(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at
   return pattern.test(text) ? pattern.lastIndex : at
 }
 
 /**
- * Bytes as text, the way Go reads them: each byte that belongs to no character becomes a U+FFFD of its own. Node makes one
- * of several, and a name may be a byte longer for it.
+ * Decodes bytes as Go does: each byte that belongs to no character becomes a U+FFFD of its own. Node makes one of
+ * several, so the length of a name could differ.
  */
 export function goText(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
@@ -107,7 +107,7 @@ export function goText(bytes: Buffer): string {
   return Buffer.concat(pieces).toString('utf8')
 }
 
-/** How many bytes the character at `at` has; 0: none begins there. */
+/** Returns the number of bytes of the character at `at`. 0 if none begins there. */
 function characterSize(bytes: Buffer, at: number): number {
   for (let size = 1; size <= 4 && at + size <= bytes.length; size++) {
     if (isUtf8(bytes.subarray(at, at + size))) return size

@@ -9,12 +9,12 @@ import type { Accounts } from '../domain/accounts.js'
 import type { LocalService } from '../domain/local-service.js'
 import type { Caller, InstanodeService } from '../service.js'
 
-/** What the routes work with. */
-export interface RestKit {
+/** The parts of the service that the routes use. */
+export interface RestContext {
   local: LocalService
   /** The service that callers reach: `local`, unless an attack puts another one in front of it. */
   service: InstanodeService
-  callers: Callers
+  callers: CallerResolver
   contract: Contract
   clock: Clock
   log: Log
@@ -22,15 +22,15 @@ export interface RestKit {
 
 const SESSION = /(?:^|;)\s*session=([^;\s]+)/
 
-/** Who is calling over HTTP: by the cookie of a browser's session, else by the bearer. */
-export class Callers {
+/** Identifies the caller of an HTTP request: by the cookie of a browser's session, or by the bearer. */
+export class CallerResolver {
   readonly #accounts: Accounts
 
   constructor(accounts: Accounts) {
     this.#accounts = accounts
   }
 
-  /** The caller. A cookie that proves nothing is passed over, as the service does. */
+  /** Returns the caller. Ignores a cookie that proves nothing, as the service does. */
   async of(request: Request): Promise<Caller> {
     const caller = callerOf(request)
     const cookie = sessionOf(request)
@@ -38,13 +38,13 @@ export class Callers {
     return { ...caller, bearer: cookie }
   }
 
-  /** The caller as the journal names it. A token it has not seen yet is verified for that. */
+  /** Returns the caller's name for the journal. Verifies a new token. */
   nameOf(request: Request): string | Promise<string> {
     const { authorization, cookie } = request.headers
     return authorization === undefined && cookie === undefined ? 'anonymous' : this.#nameOf(request)
   }
 
-  /** While the store is away nobody can be verified; the request is noted all the same. */
+  /** While the store is unavailable no token can be verified. The request is journaled anyway. */
   async #nameOf(request: Request): Promise<string> {
     try {
       const { bearer } = await this.of(request)
@@ -57,7 +57,7 @@ export class Callers {
   }
 }
 
-/** Where a request comes from: the daily cap and the limiter count by it. */
+/** Returns the address of a request. The daily cap and the request limit count by it. */
 export function addressOf(request: Request): string {
   return callerOf(request).address
 }

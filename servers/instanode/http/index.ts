@@ -9,13 +9,13 @@ import type { Instance } from '../../../shared/instance.js'
 import { siteUrl } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT, type RequestLimit } from '../limits.js'
-import { sendEmpty, sendFailure, sendJson, sendText, sendUnavailable } from './answer.js'
-import { addressOf, Callers, type RestKit } from './context.js'
+import { sendEmpty, sendFailure, sendGoJson, sendPlainText, sendUnavailable } from './answer.js'
+import { addressOf, CallerResolver, type RestContext } from './context.js'
 import { receiveOperations } from './receive.js'
 import { accountOperations, provisionOperations, resourceOperations } from './resources.js'
 import * as schema from './schemas.js'
 
-/** The service's own pages, which may call the API with a session cookie from where they are. */
+/** The service's own pages. They may call the API with a session cookie from there. */
 const SITE_ORIGIN = 'https://instanode.dev'
 
 const TRUSTED = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
@@ -23,7 +23,7 @@ const TRUSTED = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
 const ALLOWED_METHODS = 'POST, GET, OPTIONS, PUT, DELETE'
 const ALLOWED_HEADERS = 'Authorization, Content-Type, X-CSRF-Token, X-Requested-With'
 
-/** Sets what a browser is told about who may read the answer. */
+/** Sets the CORS headers of an answer. */
 function setCorsHeaders({ headers: { origin } }: Request, response: Response): void {
   response.setHeader('Access-Control-Allow-Methods', ALLOWED_METHODS)
   response.setHeader('Access-Control-Allow-Headers', ALLOWED_HEADERS)
@@ -35,13 +35,13 @@ function setCorsHeaders({ headers: { origin } }: Request, response: Response): v
   }
 }
 
-export interface RestOptions extends Pick<RestKit, 'local' | 'service' | 'contract'> {
+export interface RestOptions extends Pick<RestContext, 'local' | 'service' | 'contract'> {
   instance: Instance
-  /** Undefined: any number. */
+  /** Undefined: no limit. */
   requestLimit: RequestLimit | undefined
   /** Counts the requests of each address, if they are limited. */
   requests: TokenBuckets | undefined
-  /** `http://host:port`, as a client reaches it. */
+  /** `http://host:port` as clients reach it. */
   url: string
 }
 
@@ -49,15 +49,15 @@ export interface RestOptions extends Pick<RestKit, 'local' | 'service' | 'contra
 export function createRest(options: RestOptions): HttpHandler {
   const { instance, local, service, contract, requestLimit, requests, url } = options
   const { name, stamp, journal, clock, log } = instance
-  const callers = new Callers(local.accounts)
-  const kit: RestKit = { local, service, callers, contract, clock, log }
+  const callers = new CallerResolver(local.accounts)
+  const context: RestContext = { local, service, callers, contract, clock, log }
   const requestIdOf = requestIds(clock)
   const operations: Operation[] = [
-    ...receiveOperations(kit),
-    ...provisionOperations(kit),
-    ...resourceOperations(kit),
-    ...accountOperations(kit),
-    ...aboutOperations(kit, url, () => operations),
+    ...receiveOperations(context),
+    ...provisionOperations(context),
+    ...resourceOperations(context),
+    ...accountOperations(context),
+    ...aboutOperations(context, url, () => operations),
   ]
   return createApi({
     name: 'instanode',
@@ -70,11 +70,11 @@ export function createRest(options: RestOptions): HttpHandler {
     setHeaders(request, response) {
       setCorsHeaders(request, response)
       response.setHeader('X-Request-ID', requestIdOf())
-      // The service reads no more of it.
+      // The service reads no more of such a body.
       if (request.bodyTooLarge) response.setHeader('Connection', 'close')
     },
     callerOf: request => callers.nameOf(request),
-    send: (response, value) => sendJson(response, response.statusCode, value),
+    send: (response, value) => sendGoJson(response, response.statusCode, value),
     reject(error, request, response, next) {
       // The router could not decode a parameter of the path.
       if (error instanceof URIError) notFound(request, response, next)
@@ -100,7 +100,10 @@ export function createRest(options: RestOptions): HttpHandler {
   })
 }
 
-/** Returns the id of each request: the service's clock, in nanoseconds. It is written out once a millisecond. */
+/**
+ * Returns a function that returns request ids. An id is the service's clock in nanoseconds. Its text is made once a
+ * millisecond.
+ */
 function requestIds(clock: Clock): () => string {
   let instant = Number.NaN
   let id = ''
@@ -125,18 +128,18 @@ function limiter(
   return request => (buckets.take(addressOf(request)) ? undefined : refusal)
 }
 
-/** Answers where no operation is, as Go's router does: it has a page for every GET, and says 405 to the rest. */
+/** Answers a path without an operation as Go's router does: a page for GET, 405 for other methods. */
 const notFound: RequestHandler = ({ method, path, allowedMethods }, response) => {
   if (method === 'OPTIONS') sendEmpty(response, 200)
-  else if (!isEncoded(path)) sendText(response, 400, '400 Bad Request')
-  else if (method === 'GET' || method === 'HEAD') sendText(response, 404, '404 page not found')
+  else if (!isEncoded(path)) sendPlainText(response, 400, '400 Bad Request')
+  else if (method === 'GET' || method === 'HEAD') sendPlainText(response, 404, '404 page not found')
   else {
     const allowed = [...new Set(['GET', 'HEAD', ...allowedMethods])].sort()
-    sendText(response, 405, 'Method Not Allowed', { Allow: allowed.join(', ') })
+    sendPlainText(response, 405, 'Method Not Allowed', { Allow: allowed.join(', ') })
   }
 }
 
-/** Whether every percent-encoded character of a path is complete. */
+/** Returns whether every percent-encoded character of a path is complete. */
 function isEncoded(path: string): boolean {
   try {
     decodeURIComponent(path)
@@ -146,10 +149,10 @@ function isEncoded(path: string): boolean {
   }
 }
 
-/** Where the addresses that people type in lead: the pages are on the service's own site. */
+/** Short addresses and the pages of the service's own site that they redirect to. */
 const PAGES = { '/': '/', '/start': '/start', '/dashboard': '/dashboard.html', '/pricing': '/pricing.html' }
 
-/** What `GET /llms.txt` says. */
+/** The text of `GET /llms.txt`. */
 export const FOR_MODELS = `# Instanode (a local stand-in)
 
 Postgres databases and webhook receivers for agents. Without an account: 5 a day, each for 24 hours.
@@ -162,7 +165,7 @@ DELETE /api/me/resources/TOKEN         ends one; paid accounts only
 GET /api/me/token                      mints a token for the account
 GET /openapi.json                      all of it`
 
-/** The meaning of each HTTP status, in the words of the document. */
+/** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
   200: 'Done. Of a creation: an existing one, because the cap of the day is used up',
   302: 'There',
@@ -176,8 +179,8 @@ const MEANINGS: Readonly<Record<number, string>> = {
   503: 'It could not be done now, and nothing is left of it',
 }
 
-/** What the service says of itself: to probes, to people and to models. */
-function aboutOperations({ local }: RestKit, url: string, all: () => readonly Operation[]): Operation[] {
+/** Describes the service: for probes, people and models. */
+function aboutOperations({ local }: RestContext, url: string, all: () => readonly Operation[]): Operation[] {
   let document: Promise<object> | undefined
   return [
     operation({
@@ -211,7 +214,7 @@ function aboutOperations({ local }: RestKit, url: string, all: () => readonly Op
           openApi(all(), {
             info: {
               title: 'Instanode (a local stand-in)',
-              // The service calls its API that.
+              // The service's own version of its API.
               version: '0.1.0',
               description: 'Postgres databases and webhook receivers for agents.',
             },
@@ -226,7 +229,7 @@ function aboutOperations({ local }: RestKit, url: string, all: () => readonly Op
             },
           }),
         )
-        sendJson(response, 200, await document, { 'Cache-Control': 'public, max-age=3600' })
+        sendGoJson(response, 200, await document, { 'Cache-Control': 'public, max-age=3600' })
       },
     }),
     operation({
@@ -234,7 +237,7 @@ function aboutOperations({ local }: RestKit, url: string, all: () => readonly Op
       path: '/llms.txt',
       summary: 'The API in a few words',
       answer: 'text/plain',
-      run: (_request, response) => sendText(response, 200, FOR_MODELS),
+      run: (_request, response) => sendPlainText(response, 200, FOR_MODELS),
     }),
     ...Object.entries(PAGES).map(([path, page]) =>
       operation({

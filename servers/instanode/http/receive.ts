@@ -10,16 +10,16 @@ import { readToken } from '../domain/ownership.js'
 import type { ReceiverState } from '../domain/receivers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
-import { JSON_TYPE, sendEmpty, sendEncoded, sendFailure, sendJson, sendUnavailable } from './answer.js'
-import type { RestKit } from './context.js'
+import { JSON_TYPE, sendEmpty, sendEncoded, sendFailure, sendGoJson, sendUnavailable } from './answer.js'
+import type { RestContext } from './context.js'
 import * as schema from './schemas.js'
 
 const PATH = '/webhook/receive/:token'
 
-/** The HTTP side of the receivers: each has a URL that takes requests, and gives them back. */
-export function receiveOperations(kit: RestKit): Operation[] {
-  const { readsBackOnGet, receivesAnyMethod } = kit.contract
-  const run = (request: Request, response: Response) => answer(kit, request, response)
+/** The HTTP routes of receivers. Each receiver has a URL that stores requests and returns them. */
+export function receiveOperations(context: RestContext): Operation[] {
+  const { readsBackOnGet, receivesAnyMethod } = context.contract
+  const run = (request: Request, response: Response) => answer(context, request, response)
   const deliver = {
     path: PATH,
     summary: 'Deliver something',
@@ -31,60 +31,64 @@ export function receiveOperations(kit: RestKit): Operation[] {
   const readBack = { summary: 'Read back what was delivered, the newest first', answer: schema.deliveryLog }
   return [
     operation({ ...deliver, method: 'POST' }),
-    // HEAD goes where GET goes.
+    // HEAD is handled as GET.
     operation({ ...deliver, ...(readsBackOnGet && readBack), method: 'GET' }),
     ...(receivesAnyMethod ? [operation({ ...deliver, method: 'ALL', hidden: true })] : []),
   ]
 }
 
-async function answer(kit: RestKit, request: Request, response: Response): Promise<undefined> {
+async function answer(context: RestContext, request: Request, response: Response): Promise<undefined> {
   if (isPreflight(request)) return sendEmpty(response, 200)
   try {
-    await takeOrReadBack(kit, request, response)
+    await takeOrReadBack(context, request, response)
   } catch (error) {
-    kit.log.error('a request to a receiver could not be answered', error)
+    context.log.error('a request to a receiver could not be answered', error)
     const failed = { error: 'lookup_failed', ok: false }
     if (isUnavailable(error)) sendUnavailable(response, error, failed)
-    else sendJson(response, 503, failed)
+    else sendGoJson(response, 503, failed)
   }
 }
 
-async function takeOrReadBack(kit: RestKit, request: Request, response: Response): Promise<undefined> {
-  const { receivers } = kit.local
+async function takeOrReadBack(
+  context: RestContext,
+  request: Request,
+  response: Response,
+): Promise<undefined> {
+  const { receivers } = context.local
   const token = tokenOf(paramOf(request, 'token'))
   if (token === undefined) return fail(response, 400, 'invalid_token')
-  if (request.method === 'GET' && kit.contract.readsBackOnGet) return readBack(kit, token, response)
-  if (request.bodyTooLarge) return tooLarge(kit, token, response)
+  if (request.method === 'GET' && context.contract.readsBackOnGet) return readBack(context, token, response)
+  if (request.bodyTooLarge) return tooLarge(context, token, response)
   const { method, path, rawBody: body, rawHeaders } = request
   const id = await receivers.take(token, { method, path, query: searchOf(request), rawHeaders, body })
-  if (id === undefined) return refuse(kit, token, response)
+  if (id === undefined) return refuse(context, token, response)
   sendEncoded(response, 200, `{"id":"${id}","ok":true}`)
 }
 
-/** A receiver that does not exist, or has ended, says so before it says that the body is too large. */
-async function tooLarge(kit: RestKit, token: string, response: Response): Promise<undefined> {
-  if ((await kit.local.receivers.state(token)) !== 'active') return refuse(kit, token, response)
+/** Answers a body that is too large. The error of a missing or ended receiver comes first. */
+async function tooLarge(context: RestContext, token: string, response: Response): Promise<undefined> {
+  if ((await context.local.receivers.state(token)) !== 'active') return refuse(context, token, response)
   const message = `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`
   sendFailure(response, 413, 'payload_too_large', message)
 }
 
-async function readBack(kit: RestKit, token: string, response: Response): Promise<undefined> {
-  const { receivers, store } = kit.local
-  if ((await receivers.state(token)) !== 'active') return refuse(kit, token, response)
+async function readBack(context: RestContext, token: string, response: Response): Promise<undefined> {
+  const { receivers, store } = context.local
+  if ((await receivers.state(token)) !== 'active') return refuse(context, token, response)
   const deliveries = await store.deliveries(token)
-  // Piece by piece: the log of a receiver can be longer than any one string.
+  // Sent in pieces, because the log of a receiver can be longer than the longest string.
   response.writeHead(200, { 'Content-Type': JSON_TYPE })
-  // A caller that hangs up meanwhile has nobody left to tell.
+  // A caller that disconnects meanwhile gets no answer.
   await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
 }
 
-async function refuse(kit: RestKit, token: string, response: Response): Promise<undefined> {
-  const state: ReceiverState = await kit.local.receivers.state(token)
+async function refuse(context: RestContext, token: string, response: Response): Promise<undefined> {
+  const state: ReceiverState = await context.local.receivers.state(token)
   if (state === 'unknown') fail(response, 404, 'not_found')
   else fail(response, 410, 'webhook_inactive')
 }
 
-/** A browser's question whether it may send: no delivery, even where every method is one. */
+/** Returns whether a request is a browser's CORS preflight. It is never a delivery, even if every method is one. */
 function isPreflight({ method, headers }: Request): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
@@ -106,15 +110,15 @@ function tokenOf(text: string): string | undefined {
   }
 }
 
-/** Here, and only here, the service's errors carry no message. */
+/** Sends an error without a message. The service omits it on these routes alone. */
 function fail(response: Response, status: number, error: string): undefined {
-  sendJson(response, status, { error, ok: false })
+  sendGoJson(response, status, { error, ok: false })
 }
 
 /** A delivery as a receiver's log shows it. */
 interface DeliveryEntry {
   body: string
-  /** How `body` is to be read: a body that is no UTF-8 is kept whole this way. */
+  /** The encoding of `body`. A body that is not UTF-8 is shown in base64. */
   encoding: 'utf8' | 'base64'
   headers: Record<string, string>
   id: string
@@ -140,7 +144,7 @@ export function deliveryEntry({ body, receivedAt, rawHeaders, ...rest }: Deliver
   }
 }
 
-/** Headers under the spelling Go gives them, repeated ones joined; without Host, which Go keeps elsewhere. */
+/** Returns headers in Go's spelling with repeated ones joined. Host is missing, because Go stores it elsewhere. */
 function canonicalHeaders(raw: readonly string[]): Record<string, string> {
   const headers = new Map<string, string>()
   for (let at = 0; at < raw.length; at += 2) {

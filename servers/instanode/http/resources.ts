@@ -9,15 +9,15 @@ import { describeOwned } from '../owned.js'
 import type { Provisioned } from '../service.js'
 import { sendList } from './answer.js'
 import { readField } from './body.js'
-import type { RestKit } from './context.js'
+import type { RestContext } from './context.js'
 import * as schema from './schemas.js'
 
-/** What a caller may prove itself with. */
+/** The credentials that a caller may use. */
 const ACCOUNT = [{ bearerAuth: [] }, { sessionCookie: [] }]
 const ANYONE = [{}, ...ACCOUNT]
 
-/** Making a database or a receiver. */
-export function provisionOperations({ service, callers, contract }: RestKit): Operation[] {
+/** The routes that create a database or a receiver. */
+export function provisionOperations({ service, callers, contract }: RestContext): Operation[] {
   const described = <Made extends z.ZodType>(made: Made) => ({
     method: 'POST' as const,
     security: ANYONE,
@@ -61,7 +61,7 @@ export function provisionOperations({ service, callers, contract }: RestKit): Op
   ]
 }
 
-/** What databases and receivers have in common. A resource without a name is one that was there already. */
+/** Returns the fields that databases and receivers share. A resource without a name existed before. */
 function provisioned({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>, response: Response) {
   if (name === null) response.status(200)
   const more = defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined })
@@ -72,13 +72,13 @@ function expiry({ expiresIn }: Provisioned<unknown>) {
   return defined({ expires_in: expiresIn ?? undefined })
 }
 
-/** The resources of an account: listed, ended, claimed, and looked at before a claim. */
-export function resourceOperations({ local, service, callers, contract, clock }: RestKit): Operation[] {
+/** The routes that list, delete, claim and preview resources. */
+export function resourceOperations({ local, service, callers, contract, clock }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
       path: '/api/me/resources',
-      summary: 'What the account owns, the last created first',
+      summary: 'The resources of the account, the newest first',
       security: ACCOUNT,
       answer: contract.namesResourceType ? schema.resourceList : schema.resourceList.nullable(),
       refusals: [401],
@@ -114,7 +114,7 @@ export function resourceOperations({ local, service, callers, contract, clock }:
         const caller = await callers.of(request)
         const { text, decoded } = readField(request.rawBody, 'token')
         if (!decoded) {
-          // A caller without an account learns that first.
+          // A caller without an account gets that error first.
           await local.accounts.require(caller.bearer)
           throw new ServiceRefusal(400, 'invalid_body', 'the body is not a JSON object with a text "token"')
         }
@@ -125,7 +125,7 @@ export function resourceOperations({ local, service, callers, contract, clock }:
     operation({
       method: 'GET',
       path: '/claim/preview',
-      summary: 'What a claim would get',
+      summary: 'The resource that a claim would give',
       query: schema.tokenParams,
       answer: schema.previewed,
       refusals: [400, 404, 410],
@@ -137,13 +137,13 @@ export function resourceOperations({ local, service, callers, contract, clock }:
           ok: true as const,
           resource_type: type,
           tier,
-          // Any other is refused.
+          // Any other status is refused.
           status: 'active' as const,
           already_claimed: owner !== null,
           created_at: timestamp(createdAt),
           ...(expiresAt !== null && {
             expires_at: timestamp(expiresAt),
-            // What is overdue and not yet reaped has none left.
+            // An overdue resource that the reaper has not visited has 0 s left.
             expires_in_seconds: Math.max(0, Math.floor((expiresAt - clock.now()) / 1000)),
           }),
         }
@@ -152,8 +152,8 @@ export function resourceOperations({ local, service, callers, contract, clock }:
   ]
 }
 
-/** An account's token and its plan. Reading the token mints a credential for the whole account. */
-export function accountOperations({ local, service, callers }: RestKit): Operation[] {
+/** The routes for an account's token and its plan. Reading the token mints a credential for the whole account. */
+export function accountOperations({ local, service, callers }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
@@ -172,7 +172,7 @@ export function accountOperations({ local, service, callers }: RestKit): Operati
       path: '/api/me/plan',
       summary: 'The plan of the account',
       security: ACCOUNT,
-      answer: schema.plan,
+      answer: schema.accountPlan,
       refusals: [401],
       async run(request) {
         const { bearer } = await callers.of(request)
@@ -192,18 +192,18 @@ export function accountOperations({ local, service, callers }: RestKit): Operati
   ]
 }
 
-/** What an account is told of its plan. */
+/** An account's plan in the service's words. */
 interface PlanView {
   tier: Plan
-  /** How often it is paid for; null: it is not. */
+  /** Payment period. Null: not paid. */
   period: 'monthly' | 'annual' | null
   status: 'active' | 'none'
   label: string
-  /** The periods in which a better plan can be had. */
+  /** The periods in which a better plan is offered. */
   upgrades: readonly ('monthly' | 'annual')[]
 }
 
-/** Accounts of the stand-in have a plan and no payments: a paid one is as if by the month, and never runs out. */
+/** Returns the plan of an account. The stand-in has no payments, so a paid account counts as monthly and never ends. */
 function planOf({ plan }: Account): PlanView {
   if (plan === 'paid') {
     return { tier: 'paid', period: 'monthly', status: 'active', label: 'Developer', upgrades: [] }

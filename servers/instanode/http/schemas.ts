@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { ownedResource } from '../owned.js'
 
-/** Objects here take what they do not name: a service that has grown a field is the same service to a client. */
+/** Unknown fields are allowed, so that a service with new fields still works. */
 const ok = z.literal(true)
-const token = z.uuid().describe('Whoever has it may claim the resource: keep it secret')
+const token = z.uuid().describe('A secret: its holder may claim the resource')
 const instant = z.iso.datetime().describe('RFC 3339, UTC')
 const expiresIn = z.string().optional().describe('How long it lasts, in words; absent: for good')
 
@@ -87,7 +87,7 @@ export const minted = z
   .object({ expires_in: z.int().describe('Seconds'), ok, token: z.jwt() })
   .meta({ id: 'TokenResponse' })
 
-export const plan = z
+export const accountPlan = z
   .object({
     available_upgrades: z.array(z.enum(['monthly', 'annual'])),
     current_period_end: instant.nullable(),
@@ -131,7 +131,7 @@ export const readiness = z
   })
   .meta({ id: 'Readiness' })
 
-/** What every error has; those of receivers, save one, have no message. */
+/** The fields of every error. The errors of receivers, except one, have no message. */
 export const failed = z
   .object({
     error: z.string(),

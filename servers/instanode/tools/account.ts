@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import { describeOwned, ownedResource } from '../owned.js'
 import type { Caller } from '../service.js'
-import { requireToken, resourceToken, type ToolKit } from './context.js'
+import { requireToken, resourceToken, type ToolDeps } from './context.js'
 
-export const claimToken = (kit: ToolKit) =>
+export const claimToken = (deps: ToolDeps) =>
   defineTool({
     name: 'claim_token',
     title: 'Claim a resource for the account',
@@ -23,7 +23,7 @@ export const claimToken = (kit: ToolKit) =>
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run(args, call: ToolContext<Caller>) {
       requireToken(call.caller)
-      const { id, token, type, name, tier, status } = await kit.service.claim(call.caller, args.token, call)
+      const { id, token, type, name, tier, status } = await deps.service.claim(call.caller, args.token, call)
       return { id, token, resource_type: type, name, tier, status }
     },
     render: result =>
@@ -38,7 +38,7 @@ export const claimToken = (kit: ToolKit) =>
       ].join('\n'),
   })
 
-export const getApiToken = (kit: ToolKit) =>
+export const getApiToken = (deps: ToolDeps) =>
   defineTool({
     name: 'get_api_token',
     title: 'Mint an account token',
@@ -50,11 +50,11 @@ export const getApiToken = (kit: ToolKit) =>
       token: z.string().describe('JWT: keep it secret'),
       expires_in: z.int().describe('Seconds'),
     }),
-    // The service answers a GET here, yet every call leaves one more credential in the world: this is no read.
+    // The service answers a GET here. Each call creates one more credential, so it is not read-only.
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run(_args, call: ToolContext<Caller>) {
       requireToken(call.caller)
-      const { token, expiresInSeconds } = await kit.service.mintToken(call.caller, call)
+      const { token, expiresInSeconds } = await deps.service.mintToken(call.caller, call)
       return { token, expires_in: expiresInSeconds }
     },
     render: ({ token, expires_in }) =>
@@ -70,7 +70,7 @@ export const getApiToken = (kit: ToolKit) =>
       ].join('\n'),
   })
 
-export const listResources = (kit: ToolKit) =>
+export const listResources = (deps: ToolDeps) =>
   defineTool({
     name: 'list_resources',
     title: 'List the resources of the account',
@@ -82,8 +82,8 @@ export const listResources = (kit: ToolKit) =>
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run(_args, call: ToolContext<Caller>) {
       requireToken(call.caller)
-      const owned = await kit.service.list(call.caller, call)
-      return { resources: owned.map(resource => describeOwned(resource, kit.contract)) }
+      const owned = await deps.service.list(call.caller, call)
+      return { resources: owned.map(resource => describeOwned(resource, deps.contract)) }
     },
     render({ resources }) {
       if (resources.length === 0)
@@ -103,7 +103,7 @@ function describe(resource: z.infer<typeof ownedResource>): string {
   ].join('\n')
 }
 
-export const deleteResource = (kit: ToolKit) =>
+export const deleteResource = (deps: ToolDeps) =>
   defineTool({
     name: 'delete_resource',
     title: 'Delete a resource',
@@ -119,7 +119,7 @@ export const deleteResource = (kit: ToolKit) =>
     hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     async run(args, call: ToolContext<Caller>) {
       requireToken(call.caller)
-      const { id, token, message } = await kit.service.remove(call.caller, args.token, call)
+      const { id, token, message } = await deps.service.remove(call.caller, args.token, call)
       return { id, token, status: 'deleted' as const, message }
     },
     render: result =>

@@ -10,20 +10,20 @@ export const resourceName = z
   .string({ error: 'a name of 1 to 64 characters' })
   .min(1, { error: 'a name of 1 to 64 characters' })
   .max(64, { error: 'a name of 1 to 64 characters' })
-  .describe('What to call it: 1 to 64 characters, at most 64 bytes of UTF-8, no control characters')
+  .describe('The name: 1 to 64 characters, at most 64 bytes of UTF-8, no control characters')
 
 export const resourceToken = z
   .string({ error: 'the token of a resource, as create_postgres or create_webhook returned it' })
   .min(1, { error: 'the token of a resource, as create_postgres or create_webhook returned it' })
   .describe('Token of the resource: a UUID, as create_postgres or create_webhook returned it')
 
-const token = z.string().describe('Whoever has it may claim the resource: keep it secret')
+const token = z.string().describe('A secret: its holder may claim the resource')
 
 const resourceTier = z.enum(['anonymous', 'paid'])
 
 const timestamp = z.string().describe('RFC 3339, UTC')
 
-/** What both creating tools return. */
+/** The output of both creating tools. */
 export const provisionedOutput = {
   id: z.string(),
   token,
@@ -35,18 +35,18 @@ export const provisionedOutput = {
 
 export const expiresIn = z.string().nullable().describe('How long such a resource lasts; null: for good')
 
-/** What the tools work with. */
-export interface ToolKit {
+/** The parts of the service that the tools use. */
+export interface ToolDeps {
   service: InstanodeService
   contract: Contract
 }
 
-/** What the client says when it has no token to send, or the service does not take the one it has. */
+/** The remedy if the client has no token, or a token that the service refuses. */
 export const NEEDS_TOKEN =
   'set INSTANODE_TOKEN (over HTTP: Authorization: Bearer TOKEN) to a token of an account, as get_api_token returns it'
 
 /**
- * Turns down a call that needs an account and brings no token: the client does not ask the service for that.
+ * Rejects a call that needs an account and has no token, without a request to the service.
  *
  * @throws Refusal `no_token`
  */
@@ -54,11 +54,16 @@ export function requireToken({ bearer }: Caller): void {
   if (bearer === undefined) throw new Refusal('no_token', 'this tool needs an account', NEEDS_TOKEN)
 }
 
-/** A failed tool call in the client's words: four kinds it explains itself, the rest it quotes. */
+/** Returns the text of a failed tool call. The client explains four kinds itself, and quotes the others. */
 export function refusalText(tool: string, refusal: Refusal): string {
   if (!(refusal instanceof ServiceRefusal)) return `${tool} failed: ${refusal.sentence}`
   const { status, code, message, upgradeUrl = pricingUrl() } = refusal
-  if (status === 401) return `${tool} failed: the token is not valid, or no longer: ${NEEDS_TOKEN}`
+  if (status === 401) {
+    return (
+      `${tool} failed: the token is not valid. This world has no such account, or the token has expired: ` +
+      NEEDS_TOKEN
+    )
+  }
   if (code === 'paid_tier_only') {
     return `${tool} failed: only paid accounts can delete resources. Upgrade at ${upgradeUrl}, or let it expire.`
   }

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { defineTool, type ToolContext } from '../../../shared/mcp/define-tool.js'
 import { timestamp } from '../../../shared/util/go-json.js'
 import type { Caller, Provisioned } from '../service.js'
-import { expiresIn, provisionedOutput, resourceName, type ToolKit } from './context.js'
+import { expiresIn, provisionedOutput, resourceName, type ToolDeps } from './context.js'
 
-export const createPostgres = (kit: ToolKit) =>
+export const createPostgres = (deps: ToolDeps) =>
   defineTool({
     name: 'create_postgres',
     title: 'Create a Postgres database',
@@ -23,7 +23,7 @@ export const createPostgres = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await kit.service.createPostgres(call.caller, name, call)
+      const made = await deps.service.createPostgres(call.caller, name, call)
       const { limits, url, expiresIn } = made
       return {
         ...provisionedResult(made),
@@ -53,7 +53,7 @@ export const createPostgres = (kit: ToolKit) =>
       ].join('\n'),
   })
 
-export const createWebhook = (kit: ToolKit) =>
+export const createWebhook = (deps: ToolDeps) =>
   defineTool({
     name: 'create_webhook',
     title: 'Create a webhook receiver',
@@ -63,12 +63,12 @@ export const createWebhook = (kit: ToolKit) =>
     input: z.strictObject({ name: resourceName }),
     output: z.strictObject({
       ...provisionedOutput,
-      receive_url: z.string().describe('Whoever has it can send to it, and read what was sent'),
+      receive_url: z.string().describe('A secret: its holder can send to it and read its requests'),
       limits: z.strictObject({ requests_stored: z.int(), expires_in: expiresIn }),
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await kit.service.createWebhook(call.caller, name, call)
+      const made = await deps.service.createWebhook(call.caller, name, call)
       const { limits, url, expiresIn } = made
       return {
         ...provisionedResult(made),
@@ -92,18 +92,18 @@ export const createWebhook = (kit: ToolKit) =>
       ].join('\n'),
   })
 
-/** The part of the result that a database and a receiver have in common. */
+/** Returns the fields that a database and a receiver share. */
 function provisionedResult({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>) {
   return { id, token, name, tier, expires_at: timestamp(expiresAt), note }
 }
 
-/** The lines that lead its text. */
+/** Returns the first lines of the text. */
 function leadingLines(result: { token: string; name: string | null; tier: string }): string[] {
   const name = result.name === null ? [] : [`Name: ${result.name}`]
   return [`Token: ${result.token}`, ...name, `Tier: ${result.tier}`]
 }
 
-/** The line that tells how long it lasts, if not for good. */
+/** Returns the line with the lifetime, or none for a permanent resource. */
 function lifetimeLine(expiresIn: string | null): string[] {
   return expiresIn === null ? [] : [`Expires in: ${expiresIn}`]
 }

@@ -8,38 +8,38 @@ import { VERSION } from '../../../shared/util/version.js'
 import { identify } from '../callers.js'
 import type { Caller } from '../service.js'
 import { claimToken, deleteResource, getApiToken, listResources } from './account.js'
-import { refusalText, type ToolKit } from './context.js'
+import { refusalText, type ToolDeps } from './context.js'
 import { createPostgres, createWebhook } from './create.js'
 
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'instanode.dev'
 
 /** The six tools, in the order the service lists them. */
-function createTools(kit: ToolKit): readonly Tool<Caller>[] {
+function createTools(deps: ToolDeps): readonly Tool<Caller>[] {
   const tools = [
-    createPostgres(kit),
-    createWebhook(kit),
-    listResources(kit),
-    claimToken(kit),
-    deleteResource(kit),
-    getApiToken(kit),
+    createPostgres(deps),
+    createWebhook(deps),
+    listResources(deps),
+    claimToken(deps),
+    deleteResource(deps),
+    getApiToken(deps),
   ]
-  return kit.contract.marksFailedCalls ? tools : tools.map(unmarked)
+  return deps.contract.marksFailedCalls ? tools : tools.map(unmarked)
 }
 
-export interface McpOptions extends ToolKit {
+export interface McpOptions extends ToolDeps {
   instance: Instance
   revisions: Revisions
   /** The caller as the journal names it. */
   nameOf(caller: Caller): string
 }
 
-/** The host of the service's MCP conversations, with the six tools behind it. */
+/** Creates the host of MCP conversations with the six tools. */
 export async function createMcp({
   instance,
   revisions,
   nameOf,
-  ...kit
+  ...deps
 }: McpOptions): Promise<McpHost<Caller>> {
   const { log } = instance
   const host = new McpHost({
@@ -50,14 +50,14 @@ export async function createMcp({
     nameOf,
     onError: error => log.warn('a message could not be handled', error),
   })
-  const tools = createTools(kit)
+  const tools = createTools(deps)
   await mountTools({ name: SERVER_NAME, version: VERSION, tools, host, log, refusal: refusalText })
   return host
 }
 
 /**
- * The tool as the observed client has it: what the service refuses comes back as plain text, without the mark of an error.
- * Its listing promises no structured result then, for a client would hold such an answer to that.
+ * Returns the tool as the observed client has it: a refusal of the service is plain text without an error flag. Its
+ * listing has no output schema, because such an answer would violate it.
  */
 function unmarked(tool: Tool<Caller>): Tool<Caller> {
   const { outputSchema: _, ...listing } = tool.listing

@@ -2,8 +2,8 @@ import { signal } from '@preact/signals'
 import { ask, Refused } from './request.js'
 import { look } from './state.js'
 
-/** What was done last, or why it could not be: for everybody to see, and for a screen reader to say. */
-export const told = signal<{ text: string; failed: boolean } | undefined>(undefined)
+/** The result of the last action, for the page and for screen readers. */
+export const notice = signal<{ text: string; failed: boolean } | undefined>(undefined)
 
 /** Whether something is being done. */
 export const busy = signal(false)
@@ -13,7 +13,7 @@ export const busy = signal(false)
  *
  * @param words says what has been done
  */
-export async function doIt<Answer>(
+export async function runAction<Answer>(
   method: 'PUT' | 'POST' | 'DELETE',
   path: string,
   body: unknown,
@@ -22,9 +22,9 @@ export async function doIt<Answer>(
   if (busy.value) return
   busy.value = true
   try {
-    told.value = { text: words(await ask<Answer>(method, path, body)), failed: false }
+    notice.value = { text: words(await ask<Answer>(method, path, body)), failed: false }
   } catch (error) {
-    told.value = {
+    notice.value = {
       text: error instanceof Refused ? error.message : 'the control plane does not answer',
       failed: true,
     }

@@ -17,7 +17,7 @@ export const dropped = computed(() => goneBefore.value + (version.value >= 0 ? l
 /** The calls, the oldest first. */
 export const calls = computed(() => (version.value >= 0 ? [...log.calls] : []))
 
-/** What is wanted of them. */
+/** The filter of the call list. */
 export const filter = signal(EVERYTHING)
 
 /** The calls that are shown, the newest first. */

@@ -1,6 +1,6 @@
 import { computed, signal } from '@preact/signals'
 import type { ClockState } from '../../control/schemas/clock.js'
-import { every, machineNow } from '../browser-time.js'
+import { browserNow, every } from '../browser-time.js'
 
 /** How often what counts down is drawn anew. */
 const TICK_MS = 250
@@ -13,7 +13,7 @@ const tick = signal(0)
 /** How the instance's clock runs; undefined until it has been seen. */
 export const clockMode = computed(() => seen.value?.clock.mode)
 
-/** What time it is for the instance, in milliseconds: a manual clock stands still between two looks at it. */
+/** The instance's time in milliseconds. A manual clock stands still between two updates. */
 export const instanceNow = computed(() => {
   if (seen.value === undefined) return 0
   const { clock, atMs } = seen.value
@@ -23,11 +23,11 @@ export const instanceNow = computed(() => {
 })
 
 export function sawClock(clock: ClockState): void {
-  seen.value = { clock, atMs: machineNow() }
+  seen.value = { clock, atMs: browserNow() }
 }
 
 export function keepClockGoing(): void {
   every(TICK_MS, () => {
-    if (clockMode.value === 'real') tick.value = machineNow()
+    if (clockMode.value === 'real') tick.value = browserNow()
   })
 }

@@ -6,12 +6,12 @@ export const connection = signal<'connecting' | 'live' | 'lost'>('connecting')
 
 const RETRY_MS = 1000
 
-/** What somebody who keeps to a stream does with it. */
-export interface Listening {
+/** The handlers of a stream. */
+export interface StreamHandlers {
   path: string
   /** By the names of its events, with their data. */
   on: Readonly<Record<string, (data: string) => void>>
-  /** It has begun: at first, and again whenever it had broken off. Whatever was known before may be of another process. */
+  /** Called when the stream opens, and again after each break. The data may belong to another process then. */
   began(): void
 }
 
@@ -20,7 +20,7 @@ export interface Listening {
  * The browser would go on behind the last event it saw, which is wrong where another process has taken the
  * place of the one it was from.
  */
-export function keepTo(listening: Listening): void {
+export function keepTo(listening: StreamHandlers): void {
   const source = new EventSource(listening.path)
   source.onopen = () => {
     connection.value = 'live'

@@ -12,20 +12,20 @@ import { somethingHappened } from './state.js'
 /** The gateways in front of the servers. */
 export const gateways = signal<readonly GatewayView[]>([])
 
-/** What they made of calls. */
+/** The decisions of the gateways. */
 export const audit = signal(NOTHING_ASKED)
 
 /** Those that are pending, by id. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
-/** The calls that somebody has to decide. */
+/** The pending approvals. */
 export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
-/** What has come since the last frame. */
+/** Events since the last frame. */
 let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 
-/** More are taken in at once: a page that nobody sees has no frames. */
+/** More events are processed at once, because a hidden page has no frames. */
 const MOST_WAITING = 500
 
 function takeIn(): void {

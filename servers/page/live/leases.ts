@@ -7,13 +7,13 @@ import { ask } from './request.js'
 /** As far back as claims are looked into. */
 const MOST_CLAIMS = 100
 
-/** What claims were answered, by their seq; null: it is not kept. */
+/** The answers to claims by their seq. Null: the answer is not kept. */
 const answers = signal<ReadonlyMap<number, string | null>>(new Map())
 
 /** The leases that states have shown, by claim id. */
 export const knownLeases = signal<KnownLeases>(new Map())
 
-/** What was claimed and acknowledged, in the order it was asked for, by room. */
+/** Claims and acknowledgements of each room, in the order of their requests. */
 export const leaseEvents = computed(() => {
   const byRoom = new Map<string, LeaseEvent[]>()
   for (const { entry } of calls.value) {

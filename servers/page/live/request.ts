@@ -1,4 +1,4 @@
-/** What the control plane has refused, in its own words. */
+/** Thrown if the control plane refuses a request. The message is its own. */
 export class Refused extends Error {
   constructor(
     readonly status: number,

@@ -1,11 +1,11 @@
 import { computed, signal } from '@preact/signals'
 
-/** What of the state has been opened, by a name of its own. */
+/** The names of the secrets that are shown. */
 const opened = signal<ReadonlySet<string>>(new Set())
 
 export const anyOpen = computed(() => opened.value.size > 0)
 
-export function isOpen(name: string): boolean {
+export function isRevealed(name: string): boolean {
   return opened.value.has(name)
 }
 
@@ -16,7 +16,7 @@ export function toggle(name: string): void {
   opened.value = names
 }
 
-/** What comes now may go by the same names, and nobody has asked to see it. */
+/** Hides all secrets. New secrets may have the same names, and must not be shown. */
 export function closeAll(): void {
   if (anyOpen.value) opened.value = new Set()
 }

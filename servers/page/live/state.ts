@@ -4,21 +4,21 @@ import type { faultsAnswer, overlaysAnswer } from '../../control/schemas/faults-
 import type { StateAnswer } from '../../control/schemas/state.js'
 import type { InstanodeView } from '../../instanode/view.js'
 import type { SafebotView } from '../../safebot/view.js'
-import { later, machineNow } from '../browser-time.js'
+import { browserNow, later } from '../browser-time.js'
 import { sawClock } from './clock.js'
 import { sawLeases } from './leases.js'
 import { ask } from './request.js'
 import { anyOpen } from './secrets.js'
 
-export type State = StateAnswer<InstanodeView, SafebotView>
+export type PageState = StateAnswer<InstanodeView, SafebotView>
 export type FaultRow = z.infer<typeof faultsAnswer>['faults'][number]
 export type OverlayRow = z.infer<typeof overlaysAnswer>['overlays'][number]
 
-/** What exists now; undefined until it has been seen. Its secrets are masked. */
-export const state = signal<State | undefined>(undefined)
+/** The current state with masked secrets. Undefined until it has been read. */
+export const state = signal<PageState | undefined>(undefined)
 
-/** The same with its secrets, while somebody looks at one. */
-export const openState = signal<State | undefined>(undefined)
+/** The state with its secrets, while a secret is shown. */
+export const openState = signal<PageState | undefined>(undefined)
 
 export const faults = signal<readonly FaultRow[]>([])
 export const overlays = signal<readonly OverlayRow[]>([])
@@ -54,24 +54,24 @@ export async function look(): Promise<void> {
     return
   }
   looking = true
-  const began = machineNow()
+  const began = browserNow()
   try {
     do {
       again = false
       await lookOnce()
     } while (again)
   } catch {
-    // Whoever keeps to the stream notices that nobody answers, says so, and has this done again.
+    // The stream reports a server that does not answer, and reads the state again later.
   } finally {
     looking = false
-    tookMs = machineNow() - began
+    tookMs = browserNow() - began
   }
 }
 
 async function lookOnce(): Promise<void> {
   const [seen, withSecrets, trouble, laid] = await Promise.all([
-    ask<State>('GET', `/state?latest=${LATEST}`),
-    anyOpen.value ? ask<State>('GET', `/state?latest=${LATEST}&secrets=1`) : undefined,
+    ask<PageState>('GET', `/state?latest=${LATEST}`),
+    anyOpen.value ? ask<PageState>('GET', `/state?latest=${LATEST}&secrets=1`) : undefined,
     ask<z.infer<typeof faultsAnswer>>('GET', '/faults'),
     ask<z.infer<typeof overlaysAnswer>>('GET', '/catalogue'),
   ])

@@ -6,7 +6,7 @@ export const EVERYTHING: CallFilter = { text: '', toolsOnly: false, failedOnly: 
 const MOST = 10_000
 
 /** A call, as the journal has it now. */
-export interface Call {
+export interface LoggedCall {
   readonly entry: EntryJson
   /** When it arrived, by the machine; milliseconds since the epoch. */
   readonly wallMs: number
@@ -14,12 +14,12 @@ export interface Call {
 
 /** The latest calls, by their seq. */
 export class CallLog {
-  #calls: Call[] = []
+  #calls: LoggedCall[] = []
   /** The lowest seq that was ever taken: the journal leaves none out. */
   #first = Number.POSITIVE_INFINITY
 
   /** The oldest first. */
-  get calls(): readonly Call[] {
+  get calls(): readonly LoggedCall[] {
     return this.#calls
   }
 
@@ -44,7 +44,7 @@ export class CallLog {
     this.#first = Number.POSITIVE_INFINITY
   }
 
-  /** Where it stands, or would. From the end: what comes is new, as a rule. */
+  /** Returns the index of an entry, or of its place. Searches from the end, because most entries are new. */
   #placeOf(seq: number): number {
     let at = this.#calls.length
     while (at > 0 && (this.#calls[at - 1]?.entry.seq ?? 0) >= seq) at--
@@ -52,13 +52,13 @@ export class CallLog {
   }
 }
 
-/** What was called: a tool, or else a method. */
+/** Returns the name of a call: its tool, or else its method. */
 export function nameOf({ tool, method }: EntryJson): string {
   return tool ?? method ?? 'no request'
 }
 
 interface CallFilter {
-  /** What has to be in the caller, the tool or the method. */
+  /** Text to find in the caller, the tool or the method. */
   text: string
   /** Whether calls of tools alone are wanted. */
   toolsOnly: boolean
@@ -67,9 +67,12 @@ interface CallFilter {
 }
 
 /** The calls that a filter lets pass, the newest first. */
-export function filtered(calls: readonly Call[], { text, toolsOnly, failedOnly }: CallFilter): Call[] {
+export function filtered(
+  calls: readonly LoggedCall[],
+  { text, toolsOnly, failedOnly }: CallFilter,
+): LoggedCall[] {
   const wanted = text.trim().toLowerCase()
-  const passed: Call[] = []
+  const passed: LoggedCall[] = []
   for (let at = calls.length - 1; at >= 0; at--) {
     const call = calls[at]
     if (call === undefined) continue

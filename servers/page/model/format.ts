@@ -66,7 +66,7 @@ export function whenInWords(when: Fault['when']): string {
   return 'on every call'
 }
 
-/** What a fault or an overlay does: its kind, and what it was given. */
+/** Returns a fault or an overlay in words: its kind and its value. */
 export function deedInWords(deed: Fault['do'] | Overlay['do']): string {
   return Object.entries(deed)
     .map(([kind, given]) =>

@@ -4,18 +4,18 @@ import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 /** Judged calls that are shown. */
 const MOST = 500
 
-/** What gateways made of calls: the latest, and how many there were in all. */
+/** The latest decisions of gateways, and the number of all. */
 export interface AuditLog {
   /** The latest first. */
   readonly entries: readonly GatewayEntry[]
   readonly asked: number
-  /** By a rule, or by somebody. */
+  /** Denied by a rule or by a person. */
   readonly denied: number
 }
 
 export const NOTHING_ASKED: AuditLog = { entries: [], asked: 0, denied: 0 }
 
-/** @param come what has come since, in the order it came */
+/** @param come new events, in their order */
 export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditLog {
   const denied = come.filter(({ outcome }) => outcome === 'denied' || outcome === 'refused').length
   return {
@@ -26,7 +26,7 @@ export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditL
 }
 
 /**
- * Of those that are pending, the approvals that can be decided: nobody is told when the time of one is over.
+ * Returns the pending approvals that can still be decided. The stream has no event for an approval that expires.
  *
  * @param now the instance's time, in milliseconds
  */

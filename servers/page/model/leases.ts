@@ -28,7 +28,7 @@ export interface KnownLease {
   readonly expiresAt: string
 }
 
-/** What a claim gets that asks for nothing else. What it did ask for is known of those that the state has shown. */
+/** Default milliseconds of a lease. The state shows the leases of claims that requested another time. */
 const LEASE_MS = 60_000
 
 /**
@@ -113,7 +113,7 @@ export function mayClaim({ tool, method, outcome }: EntryJson): boolean {
   return outcome === 'ok' && (CLAIMS.includes(tool ?? '') || roomOfPath(method, 'claim') !== undefined)
 }
 
-/** What a call did to leases. @param answer of a call that {@link mayClaim}; null: it is not known */
+/** Returns the effects of a call on leases. @param answer of a call that {@link mayClaim}. Null: not known */
 export function leaseEventsOf(entry: EntryJson, answer: string | null): LeaseEvent[] {
   if (entry.outcome !== 'ok') return []
   if (mayClaim(entry)) return answer === null ? [] : claimed(entry, parsed(answer))
@@ -158,7 +158,7 @@ function roomOfPath(method: string | null, what: 'claim' | 'ack'): string | unde
   return PATHS[what].exec(method ?? '')?.[1]
 }
 
-/** What stands in a value at a path; undefined if nothing does. */
+/** Returns the value at a path. Undefined if there is none. */
 function within(value: unknown, ...path: string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isObject(inner) ? inner[key] : undefined), value)
 }
@@ -174,8 +174,8 @@ function parsed(text: string): unknown {
 export type KnownLeases = ReadonlyMap<string, KnownLease>
 
 /**
- * What is known of leases once these have been seen; the same map if all of it was. A reset can bring the
- * id of a claim again, at another time.
+ * Adds leases to the known ones. Returns the same map if all were known. After a reset, a claim id may come again
+ * with another time.
  */
 export function withLeases(known: KnownLeases, seen: readonly KnownLease[]): KnownLeases {
   const news = seen.filter(({ claimId, claimedAt }) => known.get(claimId)?.claimedAt !== claimedAt)

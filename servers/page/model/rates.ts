@@ -1,15 +1,15 @@
 import type { EntryJson } from '../../../shared/journal/entry.js'
 import { OUTCOMES, type Outcome } from '../../../shared/journal/outcome.js'
-import { type Call, nameOf } from './call-log.js'
+import { type LoggedCall, nameOf } from './call-log.js'
 
-/** What stands behind these in a path is the id of something: each room would have lines of its own. */
+/** Matches the id in a path. Without its removal, each room would have a row of its own. */
 const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!register$)[^/?\s]+/
 
 /** How far back the pictures go. */
 export const SECONDS = 60
 
 /** How often something was called. */
-export interface Rate {
+export interface CallRate {
   readonly server: string
   readonly name: string
   /** All that the journal still has, by how they ended. */
@@ -22,11 +22,11 @@ export interface Rate {
 }
 
 /**
- * What was called how often, the busiest first. What is under way has no outcome, and is counted once it has.
+ * Counts the calls by name, the busiest first. A call is counted when it has ended.
  *
- * @param nowMs the machine's time
+ * @param nowMs machine time in milliseconds
  */
-export function ratesOf(calls: readonly Call[], nowMs: number): Rate[] {
+export function ratesOf(calls: readonly LoggedCall[], nowMs: number): CallRate[] {
   const rates = new Map<string, Counting>()
   const thisSecond = Math.floor(nowMs / 1000)
   for (const { entry, wallMs } of calls) {
@@ -50,7 +50,7 @@ function sumOf(counts: Readonly<Record<Outcome, number>>): number {
   return OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0)
 }
 
-interface Counting extends Rate {
+interface Counting extends CallRate {
   totals: Record<Outcome, number>
   total: number
   seconds: Record<Outcome, number>[]
@@ -66,7 +66,7 @@ function none(): Record<Outcome, number> {
   return { ok: 0, tool_error: 0, protocol_error: 0, aborted: 0, fault: 0 }
 }
 
-/** What a call is counted as: a tool, a method, or a path without its id. */
+/** Returns the name under which a call is counted: a tool, a method, or a path without its id. */
 function rateNameOf(entry: EntryJson): string {
   const name = nameOf(entry)
   return entry.tool === null ? name.replace(ID, '…') : name

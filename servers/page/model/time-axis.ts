@@ -6,25 +6,25 @@ export interface Stretch {
 
 /** A time in which nothing was, and which is therefore cut short. */
 export interface Cut {
-  /** Where it stands, in percent. */
+  /** Position in percent. */
   readonly x: number
   readonly ms: number
 }
 
 export interface TimeAxis {
-  /** Where it begins, and where it goes on behind each cut. */
+  /** Starts of the stretches: the first, and one after each cut. */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
   /** The last instant on it. */
   readonly end: number
   readonly cuts: readonly Cut[]
-  /** Where an instant stands, in percent; what lies in a cut stands at its beginning. */
+  /** Returns the position of an instant in percent. An instant in a cut gets the position of the cut's start. */
   x(instant: number): number
 }
 
 /** Shorter times in which nothing was are drawn as they are. */
 const WORTH_A_CUT_MS = 30_000
 
-/** What stands before and behind each stretch, so that its ends can be seen. */
+/** Milliseconds of space before and after each stretch, so that its ends can be seen. */
 const AIR_MS = 1500
 
 /** Percent that a cut takes. */

@@ -5,14 +5,14 @@ export interface Rows {
   readonly height: number
   /** Index of the open row; -1: none is. */
   readonly openAt: number
-  /** What the open row takes beyond the height of a row. */
+  /** Height of the open row beyond a normal row. */
   readonly openExtra: number
 }
 
 /** Drawn beyond what is seen, each way: scrolling is not to show a gap. */
 const MARGIN = 8
 
-/** Where a row begins. */
+/** Returns the top of a row. */
 export function topOf({ height, openAt, openExtra }: Rows, index: number): number {
   return index * height + (openAt >= 0 && index > openAt ? openExtra : 0)
 }

@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Outcome as OutcomeName } from '../../../shared/journal/outcome.js'
 import { beginningOf, maskSecrets } from '../../../shared/util/secrets.js'
 import { ask } from '../live/request.js'
-import { type Call, nameOf } from '../model/call-log.js'
+import { type LoggedCall, nameOf } from '../model/call-log.js'
 import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../model/format.js'
 import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
@@ -11,10 +11,10 @@ import { SecretText } from './secret-text.js'
 const MOST_CHARS = 20_000
 
 interface CallDetailsProps {
-  call: Call
+  call: LoggedCall
   /** Of its row, among the calls that are shown. */
   index: number
-  /** Where it begins, in pixels. */
+  /** Top in pixels. */
   top: number
   /** Told how high it has become, in pixels. */
   onHeight(height: number): void
@@ -137,10 +137,10 @@ function laidOutJson(text: string): string | undefined {
 }
 
 interface CallRowProps {
-  call: Call
+  call: LoggedCall
   /** Among the calls that are shown. */
   index: number
-  /** Where it stands, and how high it is, in pixels. */
+  /** Top and height in pixels. */
   top: number
   height: number
   open: boolean

@@ -8,8 +8,8 @@ import { heightOf, type Rows, topOf, windowOf } from '../model/virtual-rows.js'
 import { CallDetails, CallRow } from './call.js'
 import { Empty, Section } from './elements.js'
 
-/** What reached the servers, as it does. */
-export function Calls() {
+/** The live list of calls to the servers. */
+export function CallList() {
   const all = calls.value.length
   return (
     <Section
@@ -140,7 +140,7 @@ function CallTable() {
   )
 }
 
-/** What to do about an empty journal. */
+/** The hints for an empty journal. */
 function NoCalls() {
   const safebot = state.value?.safebot?.mcpUrl
   const url = safebot ?? state.value?.instanode?.mcpUrl
@@ -212,7 +212,7 @@ function useRowHeight(): number {
   return narrow ? HEIGHT.narrow : HEIGHT.wide
 }
 
-/** What a list of very many rows draws of itself. */
+/** The visible part of a list with very many rows. */
 interface DrawnRows {
   /** Of the element that scrolls. */
   scroller: RefObject<HTMLDivElement | null>
@@ -221,17 +221,18 @@ interface DrawnRows {
   drawn: number[]
   /** Of all rows together, in pixels. */
   height: number
-  /** Where a row begins, in pixels. */
+  /** Returns the top of a row, in pixels. */
   top(index: number): number
   /** Has a row be seen. */
   show(index: number): void
 }
 
 /**
- * Draws of many rows those that are seen. New ones come first; whoever has scrolled down goes on seeing what he sees.
+ * Renders the visible rows of a long list. New rows come first. The view stays in place while the user has scrolled
+ * down.
  *
- * @param keys of the rows, the first first
- * @param kept index of a row that is drawn in any case: one that has the focus must not lose it; -1: none
+ * @param keys keys of all rows, from the first
+ * @param kept index of a row that is always rendered, because the row with the focus must keep it. -1: none
  */
 function useRows(keys: readonly number[], rows: Rows, kept: number): DrawnRows {
   const scroller = useRef<HTMLDivElement>(null)

@@ -9,7 +9,7 @@ interface CountdownProps {
   what?: string
 }
 
-/** What is left of a time, by the instance's clock: a manual one stands still. */
+/** Shows the rest of a period by the instance's clock. A manual clock stands still. */
 export function Countdown({ from, to, what }: CountdownProps) {
   const end = Date.parse(to)
   const left = end - instanceNow.value

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact'
 import { SecretText } from './secret-text.js'
 
 interface SectionProps {
-  /** What its anchor is called. */
+  /** Name of the anchor. */
   id: string
   title: string
   /** Beside the title. */
@@ -42,9 +42,9 @@ export function Facts({ facts }: { facts: Readonly<Record<string, string | null>
 }
 
 interface EmptyProps {
-  /** What there is not, in a sentence. */
+  /** A sentence that says which data is missing. */
   children: ComponentChildren
-  /** What one may try in a shell. */
+  /** A shell command to try. */
   command?: string
 }
 
@@ -63,13 +63,13 @@ export function Empty({ children, command }: EmptyProps) {
 }
 
 interface ScrolledProps {
-  /** What stands in it, in words. */
+  /** Its content in words. */
   label: string
   class?: string
   children: ComponentChildren
 }
 
-/** What may be larger than its place: it can be reached, and scrolled, with keys. */
+/** Content that may be larger than its space. It can be focused and scrolled with keys. */
 export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with keys, for which it has to be reached

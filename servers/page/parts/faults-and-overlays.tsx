@@ -2,7 +2,7 @@ import { type FaultRow, faults, type OverlayRow, overlays } from '../live/state.
 import { counted, deedInWords, whenInWords } from '../model/format.js'
 import { Empty, Section } from './elements.js'
 
-/** What is to go wrong, and what has. */
+/** The list of faults, and how often each was applied. */
 export function Faults() {
   const rows = faults.value
   return (
@@ -47,7 +47,7 @@ function faultRow({ server, tool, method, when, do: deed, hits }: FaultRow, at: 
   )
 }
 
-/** What lists of tools show instead of the genuine ones. */
+/** The list of overlays, which change the tool lists. */
 export function Overlays() {
   const rows = overlays.value
   return (

@@ -1,6 +1,6 @@
 import type { Approval, ApprovalDecision } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
-import { busy, doIt } from '../live/actions.js'
+import { busy, runAction } from '../live/actions.js'
 import { audit, gateways, pending } from '../live/gateways.js'
 import { counted, durationInWords, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
@@ -9,8 +9,8 @@ import { Empty, Scrolled, Section } from './elements.js'
 /** Enough to tell one call's arguments from another's, and to find them in the journal. */
 const HASH_CHARS = 12
 
-/** What agents asked for, and what gateways made of it; nothing without a gateway. */
-export function Gateway() {
+/** The gateways, their decisions and pending approvals. Renders nothing without a gateway. */
+export function GatewayPanel() {
   if (gateways.value.length === 0) return null
   const { asked, denied } = audit.value
   return (
@@ -43,7 +43,7 @@ function NothingAsked() {
 
 function AuditTable() {
   return (
-    <Scrolled label="What the gateways made of calls" class="audit">
+    <Scrolled label="Decisions of the gateways" class="audit">
       <table>
         <thead>
           <tr>
@@ -95,7 +95,7 @@ function AuditRow({ entry }: { entry: GatewayEntry }) {
   )
 }
 
-/** The calls that somebody has to decide, and the way to do so. */
+/** The pending approvals with buttons to decide them. */
 function PendingApprovals() {
   const waiting = pending.value.length
   return (
@@ -121,7 +121,7 @@ function PendingApproval({
   approval: Approval
 }) {
   const decide = (decision: ApprovalDecision) =>
-    doIt<Approval>(
+    runAction<Approval>(
       'POST',
       `/approvals/${encodeURIComponent(id)}`,
       { decision },

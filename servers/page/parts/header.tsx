@@ -1,5 +1,5 @@
 import type { ClockState } from '../../control/schemas/clock.js'
-import { busy, doIt } from '../live/actions.js'
+import { busy, runAction } from '../live/actions.js'
 import { clockMode, instanceNow } from '../live/clock.js'
 import { connection } from '../live/connection.js'
 import { state } from '../live/state.js'
@@ -19,7 +19,7 @@ const STEPS = [
 ] as const
 
 /** Which instance this is, whether it is there, and its time. */
-export function Head() {
+export function PageHeader() {
   return (
     <header class="head">
       <div class="head-name">
@@ -32,7 +32,7 @@ export function Head() {
   )
 }
 
-/** What time it is for the instance, and the ways to have it pass. */
+/** Shows the instance's time, with controls to advance it. */
 function ClockBar() {
   const mode = clockMode.value
   if (mode === undefined) return null
@@ -51,7 +51,7 @@ function ClockBar() {
             aria-label={`${label}: advance by ${words}`}
             aria-disabled={busy.value}
             onClick={() =>
-              doIt<ClockState>(
+              runAction<ClockState>(
                 'POST',
                 '/clock/advance',
                 { ms },
@@ -67,7 +67,7 @@ function ClockBar() {
           class="clock-mode"
           aria-disabled={busy.value}
           onClick={() =>
-            doIt<ClockState>('PUT', '/clock', { mode: next }, clock =>
+            runAction<ClockState>('PUT', '/clock', { mode: next }, clock =>
               clock.mode === 'real' ? 'the clock runs' : `the clock stands at ${dayAndTime(clock.now)}`,
             )
           }

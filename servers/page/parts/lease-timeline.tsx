@@ -27,7 +27,7 @@ const BAR = 14
 /** Pixels between a handle and its leases: fewer than between it and the lane above. */
 const LABEL_GAP = 6
 
-/** Who had which message when, and how that ended. */
+/** Shows which consumer had which message at which time, and how each lease ended. */
 export function LeaseTimeline({ room }: { room: Room }) {
   const now = instanceNow.value
   const cursors = new Map(room.consumers.map(({ handle, cursor }) => [handle, cursor]))
@@ -92,7 +92,7 @@ interface LeaseProps {
   span: LeaseSpan
   axis: TimeAxis
   now: number
-  /** Where it stands, in pixels. */
+  /** Top in pixels. */
   y: number
 }
 
@@ -124,10 +124,10 @@ function inWords(spans: readonly LeaseSpan[]): string {
   return `${spans.length} leases: ${count('acked')} acknowledged, ${count('expired')} expired, ${count('held')} held now, ${again} of them redeliveries; the table below has each`
 }
 
-/** What the colours of leases mean. */
+/** The meaning of the colours of leases. */
 function LeaseLegend() {
   return (
-    <ul class="legend" aria-label="What the colours mean">
+    <ul class="legend" aria-label="Meaning of the colours">
       {KEYS.map(([name, words]) => (
         <li key={name}>
           <span class={`legend-mark legend-${name}`} aria-hidden="true" />

@@ -3,11 +3,11 @@ import { maskSecrets } from '../../../shared/util/secrets.js'
 import { openState, state } from '../live/state.js'
 import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
 import { Empty, Facts, Scrolled, Section } from './elements.js'
-import { Lifetime, type Resource } from './resources.js'
+import { Lifetime, type ResourceRow } from './resources.js'
 import { Masked, SecretText } from './secret-text.js'
 
 /** Instanode's webhook receivers, and what they have taken. */
-export function Receivers() {
+export function ReceiverList() {
   const instanode = state.value?.instanode
   if (instanode === undefined) return null
   const receivers = instanode.resources.filter(({ type }) => type === 'webhook')
@@ -30,7 +30,7 @@ export function Receivers() {
   )
 }
 
-function ReceiverCard({ resource }: { resource: Resource }) {
+function ReceiverCard({ resource }: { resource: ResourceRow }) {
   const { id, name, tier, owner, url, limits, deliveries } = resource
   const open = openState.value?.instanode?.resources.find(other => other.id === id)
   return (
@@ -49,7 +49,7 @@ function ReceiverCard({ resource }: { resource: Resource }) {
   )
 }
 
-type Delivery = NonNullable<Resource['deliveries']>['latest'][number]
+type Delivery = NonNullable<ResourceRow['deliveries']>['latest'][number]
 
 interface DeliveriesProps {
   /** The receiver's. */
@@ -57,9 +57,9 @@ interface DeliveriesProps {
   latest: readonly Delivery[]
 }
 
-/** What a receiver has taken, the latest first. */
+/** The deliveries of a receiver, the latest first. */
 function Deliveries({ name, latest }: DeliveriesProps) {
-  if (latest.length === 0) return <p class="dim">nothing has come yet: whoever has its URL can post to it</p>
+  if (latest.length === 0) return <p class="dim">No delivery yet. POST to its URL to send one</p>
   return (
     <ul class="deliveries" aria-label={`Deliveries to ${name}, the latest first`}>
       {latest.slice(0, 10).map(delivery => (

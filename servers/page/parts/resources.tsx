@@ -5,7 +5,7 @@ import { Countdown } from './countdown.js'
 import { Empty, Section } from './elements.js'
 import { Masked } from './secret-text.js'
 
-export type Resource = InstanodeView['resources'][number]
+export type ResourceRow = InstanodeView['resources'][number]
 
 /** Instanode's databases: how much of what they may they take, and how long they have. */
 export function Resources() {
@@ -31,7 +31,7 @@ export function Resources() {
   )
 }
 
-function DatabaseCard({ resource }: { resource: Resource }) {
+function DatabaseCard({ resource }: { resource: ResourceRow }) {
   const { id, name, tier, status, owner, url, limits, database } = resource
   const open = openState.value?.instanode?.resources.find(other => other.id === id)
   return (
@@ -51,10 +51,10 @@ function DatabaseCard({ resource }: { resource: Resource }) {
           <Meter
             what="storage"
             value={database.usedBytes}
-            most={(limits.storageMb ?? 0) * 1024 * 1024}
+            max={(limits.storageMb ?? 0) * 1024 * 1024}
             bytes
           />
-          <Meter what="connections" value={database.connections} most={limits.connections ?? 0} />
+          <Meter what="connections" value={database.connections} max={limits.connections ?? 0} />
         </div>
       )}
       <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
@@ -63,7 +63,7 @@ function DatabaseCard({ resource }: { resource: Resource }) {
 }
 
 /** How long a resource has. */
-export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: Resource }) {
+export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: ResourceRow }) {
   if (expiresAt === null) return <span class="dim">stays</span>
   return <Countdown from={createdAt} to={expiresAt} what="left" />
 }
@@ -72,12 +72,12 @@ interface MeterProps {
   what: string
   value: number
   /** 0: there is no limit. */
-  most: number
+  max: number
   bytes?: boolean
 }
 
 /** How much of a limit is taken. */
-function Meter({ what, value, most, bytes = false }: MeterProps) {
+function Meter({ what, value, max: most, bytes = false }: MeterProps) {
   const words = (number: number) => (bytes ? bytesInWords(number) : `${number}`)
   const share = most === 0 ? 0 : Math.min(1, value / most)
   return (

@@ -1,5 +1,5 @@
 import type { SafebotView } from '../../safebot/view.js'
-import { isOpen, toggle } from '../live/secrets.js'
+import { isRevealed, toggle } from '../live/secrets.js'
 import { openState, state } from '../live/state.js'
 import { counted, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
@@ -9,7 +9,7 @@ import { LeaseTimeline } from './lease-timeline.js'
 type Room = SafebotView['rooms'][number]
 
 /** SafeBot's rooms: what is said there, and who holds what. */
-export function Rooms() {
+export function RoomList() {
   const safebot = state.value?.safebot
   if (safebot === undefined) return null
   const { rooms } = safebot
@@ -57,7 +57,7 @@ function RoomCard({ room }: { room: Room }) {
 /** How far each handle has got in a room, and what it holds. */
 function Consumers({ room: { consumers } }: { room: Room }) {
   if (consumers.length === 0)
-    return <p class="dim">Nobody has claimed a task here: claim_task and next_task do.</p>
+    return <p class="dim">No task has been claimed here. Use claim_task or next_task.</p>
   return (
     <table class="consumers">
       <thead>
@@ -89,10 +89,10 @@ function Consumers({ room: { consumers } }: { room: Room }) {
   )
 }
 
-/** What is said in a room: sealed, and open if this instance has the key and somebody asks. */
+/** The messages of a room. They are sealed, and shown as text if this instance has the key and the user opens them. */
 function Messages({ room }: { room: Room }) {
   const name = `texts of ${room.id}`
-  const texts = isOpen(name)
+  const texts = isRevealed(name)
     ? openState.value?.safebot?.rooms.find(({ id }) => id === room.id)?.messages
     : undefined
   const textOf = (seq: number) => texts?.find(message => message.seq === seq)?.text
@@ -154,7 +154,7 @@ function Messages({ room }: { room: Room }) {
   )
 }
 
-/** @param text undefined: nobody has asked for it; null: no key opens it */
+/** @param text undefined: not requested. Null: no key opens it */
 function MessageText({ text, ciphertext }: { text: string | null | undefined; ciphertext: string }) {
   if (typeof text === 'string') return <span class="plaintext">{text}</span>
   return (

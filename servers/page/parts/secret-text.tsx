@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
-import { isOpen, toggle } from '../live/secrets.js'
+import { isRevealed, toggle } from '../live/secrets.js'
 
-/** A text in which every secret is hidden until somebody clicks on it. */
+/** Shows a text with hidden secrets. A click reveals a secret. */
 export function SecretText({ text }: { text: string }) {
   return (
     <>
@@ -31,16 +31,16 @@ function Secret({ what, text }: { what: string; text: string }) {
 interface MaskedProps {
   /** Of this secret, among all of the page. */
   name: string
-  /** What it is, in words. */
+  /** Its kind in words. */
   what: string
   masked: string
   /** Undefined until the control plane has told it. */
   open: string | undefined
 }
 
-/** Something that the control plane masks, until somebody clicks on it. */
+/** Shows a value that the control plane masks. A click reveals it. */
 export function Masked({ name, what, masked, open }: MaskedProps) {
-  const showing = isOpen(name) && open !== undefined
+  const showing = isRevealed(name) && open !== undefined
   return (
     <button
       type="button"

@@ -2,10 +2,10 @@ import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { OUTCOMES } from '../../../shared/journal/outcome.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
-import { every, machineNow } from '../browser-time.js'
+import { browserNow, every } from '../browser-time.js'
 import { calls } from '../live/calls.js'
 import { countOfShown, MOST_SHOWN, outcomeInWords } from '../model/format.js'
-import { type Rate, ratesOf, SECONDS } from '../model/rates.js'
+import { type CallRate, ratesOf, SECONDS } from '../model/rates.js'
 import { Empty, Scrolled, Section } from './elements.js'
 
 /** Pixels of a second's bar, and of the picture. */
@@ -14,7 +14,7 @@ const BAR = 3
 const HEIGHT = 28
 
 /** The last minute of a tool, a bar for each second, its parts by how calls ended. */
-function Sparkline({ rate: { seconds, peak }, label }: { rate: Rate; label: string }) {
+function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: string }) {
   const scale = peak === 0 ? 0 : (HEIGHT - 2) / peak
   return (
     <svg
@@ -31,7 +31,7 @@ function Sparkline({ rate: { seconds, peak }, label }: { rate: Rate; label: stri
         return OUTCOMES.map(outcome => {
           const count = counts[outcome]
           if (count === 0) return null
-          // What is there at all is to be seen.
+          // Any non-zero count has at least one pixel.
           const height = Math.max(1, count * scale)
           top -= height
           return (
@@ -52,7 +52,7 @@ function Sparkline({ rate: { seconds, peak }, label }: { rate: Rate; label: stri
 
 const DRAW_MS = 500
 
-const rates = signal<readonly Rate[]>([])
+const rates = signal<readonly CallRate[]>([])
 let drawing = false
 
 /** How often each tool was called, second by second, and how that ended. */
@@ -61,11 +61,11 @@ export function Traffic() {
     if (drawing) return
     drawing = true
     every(DRAW_MS, () => {
-      rates.value = ratesOf(calls.value, machineNow())
+      rates.value = ratesOf(calls.value, browserNow())
     })
   }, [])
-  // What comes first is shown at once.
-  const shown = rates.value.length > 0 ? rates.value : ratesOf(calls.value, machineNow())
+  // The first rates are shown at once.
+  const shown = rates.value.length > 0 ? rates.value : ratesOf(calls.value, browserNow())
   return (
     <Section id="traffic" title="Traffic" note={noteOn(shown.length)}>
       {shown.length === 0 ? (
@@ -88,7 +88,7 @@ function noteOn(lines: number): string {
   return lines <= MOST_SHOWN ? what : `${what}; ${countOfShown(lines, 'line', 'the busiest')}`
 }
 
-function RateLine({ rate }: { rate: Rate }) {
+function RateLine({ rate }: { rate: CallRate }) {
   const { name, server, peak, totals } = rate
   return (
     <li class="rate">

@@ -4,14 +4,11 @@ import type { StoredMessage } from '../domain/model.js'
 import * as schema from '../http/schemas.js'
 import type { Claim, Page, RoomStatus } from '../service.js'
 
-/**
- * What the answers of the service's HTTP API, as they are described, are to the tools; what else is in them
- * is passed over.
- */
+/** Converts the answers of the service's HTTP API to the types of the tools. Other fields are ignored. */
 
 export { acknowledged, health, posted } from '../http/schemas.js'
 
-/** As a claim has it: what a reader is told beside that is of no use here. */
+/** A message as in a claim. The tools do not use the fields of a reader. */
 const message = schema.claimedMessage.transform(
   ({ sender_verified, ttl_ms, reply_to, ...same }): StoredMessage => ({
     ...same,
@@ -21,7 +18,7 @@ const message = schema.claimedMessage.transform(
   }),
 )
 
-/** Of a transcript, and of a wait. */
+/** A page of a transcript or of a wait. */
 export const page = z
   .object({ messages: z.array(message), last_seq: z.int(), exists: z.boolean().default(true) })
   .transform(
@@ -30,8 +27,8 @@ export const page = z
 
 export const status = z
   .union([
-    schema.roomStatus.extend({ exists: z.literal(false) }),
-    schema.roomStatus.required().extend({ exists: z.literal(true) }),
+    schema.roomStatusAnswer.extend({ exists: z.literal(false) }),
+    schema.roomStatusAnswer.required().extend({ exists: z.literal(true) }),
   ])
   .transform((answer): RoomStatus | undefined =>
     answer.exists
@@ -46,7 +43,7 @@ export const status = z
       : undefined,
   )
 
-export const claim = schema.claim.extend({ message: message.optional() }).transform(
+export const claimAnswer = schema.claim.extend({ message: message.optional() }).transform(
   ({ exists = true, claim_id, message, cursor, last_seq }): Claim => ({
     exists,
     held: claim_id === undefined || message === undefined ? undefined : { claimId: claim_id, message },
@@ -55,5 +52,5 @@ export const claim = schema.claim.extend({ message: message.optional() }).transf
   }),
 )
 
-/** Of whatever is only to have been done. */
+/** Accepts any answer. */
 export const anything = z.unknown()

@@ -24,10 +24,10 @@ import { retrying } from './retry.js'
 import { ServiceHttp } from './service-http.js'
 import { ServiceTime } from './service-time.js'
 
-/** How often a question is asked again; what changes something is never sent twice for that. */
+/** Number of retries. A request that changes anything is never repeated. */
 const RETRIES = { wait: 2, read: 3 } as const
 
-/** The services far away that this process is a client of, one for each base. Its agents are the same to all of them. */
+/** Clients of services in other processes, one for each base. They share the agents. */
 export class RemoteServices {
   readonly #options: Omit<RemoteOptions, 'quotesErrors'>
   readonly #services = new Map<string, RemoteService>()
@@ -47,18 +47,18 @@ export class RemoteServices {
   }
 
   /**
-   * Takes up the identity that a folder keeps; it is made if there is none.
+   * Loads the identity from a folder, and creates it if there is none.
    *
    * @param folder e.g. `~/.config/safebot`
-   * @param handle what it is to be called if the folder does not say
-   * @returns its handle
+   * @param handle the handle if the folder has none
+   * @returns the handle
    * @throws Refusal `identity_damaged` or `identity_unreachable`
    */
-  async takeUp(folder: string, handle: string): Promise<string> {
+  async loadIdentity(folder: string, handle: string): Promise<string> {
     const { ids, machine, keyring } = this.#options
     const files: IdentityFiles = {
       folder,
-      // From its beginning each time: a handle has one key.
+      // A new stream each time, so that a handle always gets the same key.
       ids: ids.stream('identity').fromBeginning().stream(handle),
       now: () => machine.now(),
     }
@@ -67,7 +67,7 @@ export class RemoteServices {
     return keys.handle
   }
 
-  /** Answers what is parked, and leaves every room. */
+  /** Answers waiting requests and leaves every room. */
   async close(): Promise<void> {
     for (const service of this.#services.values()) await service.close()
   }
@@ -75,19 +75,19 @@ export class RemoteServices {
 
 interface RemoteOptions {
   keyring: Keyring
-  /** The machine's time: connections live by it. */
+  /** Machine time, for connections. */
   machine: Clock
-  /** For nonces. */
+  /** Source of nonces. */
   ids: IdSource
   log: Log
-  /** Whether callers see the bodies of its errors. Default true; false where a room URL alone leads to it. */
+  /** Whether callers see the bodies of error answers. Default true. False if only a room URL names the service. */
   quotesErrors?: boolean
 }
 
 /**
- * A SafeBot service reached over its HTTP API: a running stand-in, or whatever has that API.
+ * A SafeBot service behind its HTTP API: a running stand-in, or another server with that API.
  *
- * Agents are known to it by keys of the keyring, and are present in rooms by holding an event stream open.
+ * The service knows agents by the keys of the keyring. An agent is present in a room while its event stream is open.
  */
 export class RemoteService implements SafebotService {
   readonly #http: ServiceHttp
@@ -100,7 +100,7 @@ export class RemoteService implements SafebotService {
 
   /** @param base origin of the service */
   constructor(base: string, { keyring, machine, ids, log, quotesErrors }: RemoteOptions) {
-    // Every question that is about to be asked again listens to it: there may be more of those than look right to Node.
+    // Every retried request listens to this signal. Without this, Node warns about their number.
     setMaxListeners(0, this.#closing.signal)
     const http = new ServiceHttp(base, machine, quotesErrors)
     const time = new ServiceTime(machine, async () => {
@@ -158,7 +158,7 @@ export class RemoteService implements SafebotService {
     return this.#inOpenRoom(roomId, request, signal, () =>
       this.#credentials.signed(handle, signer => {
         const headers = { Authorization: signer.authorization('POST', target) }
-        return this.#http.send({ method: 'POST', target, headers, body, answer: answers.claim, signal })
+        return this.#http.send({ method: 'POST', target, headers, body, answer: answers.claimAnswer, signal })
       }),
     )
   }
@@ -172,10 +172,10 @@ export class RemoteService implements SafebotService {
     })
   }
 
-  /** The API has no way to give a message back: it comes again when its lease has run out. */
+  /** Does nothing. The API cannot return a message, so it is delivered again after its lease. */
   async release(): Promise<void> {}
 
-  /** Holds the room's event stream open, in the background, and sees to it that the handle is registered. */
+  /** Keeps the room's event stream open in the background, and registers the handle. */
   join(roomId: string, { handle, label }: Appearance): () => void {
     void this.#registrar.once(handle)
     const boxPub = Buffer.from(this.#keyring.of(handle).boxPub, 'base64').toString('base64url')
@@ -195,9 +195,8 @@ export class RemoteService implements SafebotService {
   }
 
   /**
-   * Asks for something that comes to whoever is parked in a room. A room that nobody has opened yet is one
-   * in which nobody can be parked, and being there is what opens it: so the agent has to be there first, if
-   * it is to wait.
+   * Runs a request that may wait in a room. Nothing can wait in a room that is not open, and the agent's presence
+   * opens it. So the agent joins first if the request has to wait.
    */
   async #inOpenRoom<T extends { exists: boolean }>(
     roomId: string,
@@ -219,7 +218,7 @@ export class RemoteService implements SafebotService {
   }
 }
 
-/** As the API takes a time-out: whole seconds, 1 at least. */
+/** Returns a time-out for the API: whole seconds, at least 1. */
 function seconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000))
 }

@@ -10,17 +10,17 @@ import { looseHandle } from '../domain/model.js'
 /** Bytes of one secret key. */
 const SECRET_BYTES = 32
 
-/** Bytes of an identity's secrets as they are kept: the X25519 key, then the seed of the Ed25519 key. */
+/** Bytes of the secrets of an identity: the X25519 key, then the seed of the Ed25519 key. */
 export const SECRETS_BYTES = 2 * SECRET_BYTES
 
-/** What stands before 32 secret bytes to make them a key in PKCS #8 (RFC 8410). */
+/** Prefixes that turn 32 secret bytes into a PKCS #8 key (RFC 8410). */
 const PKCS8 = {
   x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
   ed25519: Buffer.from('302e020100300506032b657004220420', 'hex'),
 } as const
 
-/** A handle, and the keys that vouch for it. */
-export class Keys {
+/** A handle and its keys. */
+export class IdentityKeys {
   /** Base64 of an X25519 key. */
   readonly boxPub: string
   /** Base64 of an Ed25519 key. */
@@ -37,32 +37,33 @@ export class Keys {
     this.signPub = publicOf(this.#signing)
   }
 
-  /** The signature of a text, in base64. */
+  /** Signs a text. Returns base64. */
   sign(text: string): string {
     return sign(null, Buffer.from(text), this.#signing).toString('base64')
   }
 }
 
 /**
- * The keys of this process's agents, by handle. Those that no file holds are made when they are first
- * needed and end with the process; a seeded one makes the same again.
+ * The keys of this process's agents, by handle. Keys that no file holds are created when they are first needed, and
+ * end with the process. The same seed creates the same keys.
  */
 export class Keyring {
   readonly #ids: IdSource
-  readonly #keys = new Map<string, Keys>()
+  readonly #keys = new Map<string, IdentityKeys>()
 
   constructor(ids: IdSource) {
     this.#ids = ids
   }
 
-  of(handle: string): Keys {
-    const keys = this.#keys.get(handle) ?? new Keys(handle, this.#ids.stream(handle).bytes(SECRETS_BYTES))
+  of(handle: string): IdentityKeys {
+    const keys =
+      this.#keys.get(handle) ?? new IdentityKeys(handle, this.#ids.stream(handle).bytes(SECRETS_BYTES))
     this.#keys.set(handle, keys)
     return keys
   }
 
-  /** Takes keys that were kept elsewhere. */
-  add(keys: Keys): void {
+  /** Adds keys that a file holds. */
+  add(keys: IdentityKeys): void {
     this.#keys.set(keys.handle, keys)
   }
 }
@@ -76,7 +77,7 @@ function publicOf(key: KeyObject): string {
   return Buffer.from(x, 'base64url').toString('base64')
 }
 
-/** As the real client calls them. */
+/** The file names of the real client. */
 const HANDLE_FILE = 'mcp_identity.json'
 
 const KEY_FILE = 'mcp_identity.key'
@@ -84,7 +85,7 @@ const KEY_FILE = 'mcp_identity.key'
 const handleFile = z.object({ handle: z.string().transform((text, context) => readHandle(text, context)) })
 
 export interface IdentityFiles {
-  /** The folder, e.g. `~/.config/safebot`; made when it is needed. */
+  /** The folder, such as `~/.config/safebot`. It is created when it is needed. */
   folder: string
   ids: IdSource
   /** Milliseconds since the epoch. */
@@ -92,23 +93,23 @@ export interface IdentityFiles {
 }
 
 /**
- * The identity that a folder holds: a handle, and 64 bytes of secrets. What is missing of it is made; what is there is never
- * written to.
+ * Opens the identity in a folder: a handle and 64 bytes of secrets. Missing parts are created. Existing files are
+ * never changed.
  *
- * Each file appears whole and is made by one process only, and the handle's comes first. So two processes that begin at once
- * end with the same identity, and one that was stopped half-way is finished by the next.
+ * Each file is written at once and by one process only, the file of the handle first. So two processes that start
+ * together get the same identity, and an incomplete identity is completed by the next process.
  *
- * @param handle what it is to be called if the folder does not say
+ * @param handle the handle if the folder has none
  * @throws Refusal `identity_damaged`, or `identity_unreachable` if the folder cannot be read or written
  */
-export async function openIdentity(files: IdentityFiles, handle: string): Promise<Keys> {
+export async function openIdentity(files: IdentityFiles, handle: string): Promise<IdentityKeys> {
   try {
     await mkdir(files.folder, { recursive: true, mode: 0o700 })
     const named = await readOrMake(files, HANDLE_FILE, () =>
       Buffer.from(`${JSON.stringify({ handle, created: files.now() })}\n`),
     )
     const secrets = await readOrMake(files, KEY_FILE, () => files.ids.bytes(SECRETS_BYTES))
-    return new Keys(handleIn(named, files), checked(secrets, files))
+    return new IdentityKeys(handleIn(named, files), checked(secrets, files))
   } catch (error) {
     if (error instanceof Refusal) throw error
     const why = error instanceof Error ? error.message : String(error)
@@ -129,7 +130,7 @@ async function readOrMake(files: IdentityFiles, name: string, make: () => Buffer
     await writeFile(draft, make(), { mode: 0o600, flag: 'wx' })
     await link(draft, path)
   } catch (error) {
-    // Another process was faster: its file is as good as ours.
+    // Another process was faster. Its file is equally valid.
     if (!isCode(error, 'EEXIST')) throw error
   } finally {
     await rm(draft, { force: true })

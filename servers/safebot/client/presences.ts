@@ -4,22 +4,22 @@ import { defined } from '../../../shared/util/defined.js'
 import { pause } from './retry.js'
 import type { ServiceHttp } from './service-http.js'
 
-/** Between attempts to connect: twice as long after each. */
+/** Milliseconds before a new attempt to connect. The wait doubles each time. */
 const RETRY_MS = { first: 300, longest: 5_000 } as const
 
-/** Behind every message there will be: the service is not to send what has been said already. */
+/** A seq after every message, so that the service sends no old messages. */
 const NO_REPLAY = Number.MAX_SAFE_INTEGER
 
-/** What the service sends once somebody is in the room. */
+/** Part of the event that the service sends when the agent is present in the room. */
 const READY = '"type":"ready"'
 
-/** The most characters of one event before that one. */
+/** Largest length of the events before that one, in characters. */
 const MAX_EVENT_CHARS = 256 * 1024
 
-/** How long a call waits for its agent to be in the room, before it goes on without. */
+/** Milliseconds that a call waits for its agent's presence. It then continues without it. */
 const SETTLE_MS = 5_000
 
-/** Who of this process is present in which room of one service. */
+/** Tracks which agents of this process are present in which rooms of one service. */
 export class Presences {
   readonly #http: ServiceHttp
   readonly #machine: Clock
@@ -32,7 +32,7 @@ export class Presences {
     this.#machine = machine
   }
 
-  /** Somebody is in a room, or tries to be, until the returned function is called. */
+  /** Makes an agent present in a room, until the returned function is called. */
   join(roomId: string, guise?: Guise): () => void {
     if (this.#closed) return () => undefined
     const stay = new Stay({ http: this.#http, machine: this.#machine, roomId, guise })
@@ -45,7 +45,7 @@ export class Presences {
     }
   }
 
-  /** Resolves once those who are to be in a room are, or it is clear that they cannot be for now. */
+  /** Resolves when all agents of a room are connected, or when their attempts have failed. */
   async settled(roomId: string, signal: AbortSignal): Promise<void> {
     const stays = [...(this.#rooms.get(roomId) ?? [])]
     if (stays.every(stay => stay.connected)) return
@@ -62,7 +62,7 @@ export class Presences {
   }
 }
 
-/** What the others in a room are to see of an agent. */
+/** The name and key that other participants see. */
 interface Guise {
   name: string
   /** Base64url, without padding. */
@@ -74,21 +74,21 @@ interface StayOptions {
   /** The machine's time. */
   machine: Clock
   roomId: string
-  /** None: somebody without a name. */
+  /** Undefined: without a name. */
   guise: Guise | undefined
 }
 
 /**
- * Being present in a room of a service far away, by holding its event stream open. That opens the room, and keeps it.
+ * The presence of an agent in a room of another service: an open event stream. It opens the room and keeps it open.
  *
- * What the stream tells is let go: messages are claimed or waited for. A stream that breaks off is opened
- * again, until the stay ends.
+ * The events are ignored, because messages are claimed or waited for. A broken stream is opened again until the stay
+ * ends.
  */
 class Stay {
   readonly #options: StayOptions
   readonly #ended = new AbortController()
   #connected = false
-  /** Of the present or next attempt: whether it has succeeded or failed. */
+  /** Settles when the current or next attempt succeeds or fails. */
   #decided = new Deferred()
   #hurry = new AbortController()
 
@@ -97,12 +97,12 @@ class Stay {
     void this.#run()
   }
 
-  /** Whether it is in the room now. */
+  /** Whether the stream is open. */
   get connected(): boolean {
     return this.#connected
   }
 
-  /** Resolves once the present or next attempt to connect has succeeded or failed; makes that come at once. */
+  /** Resolves when the current or next attempt succeeds or fails. Starts the next attempt at once. */
   async settled(): Promise<void> {
     if (this.#connected || this.#ended.signal.aborted) return
     this.#hurry.abort()
@@ -131,7 +131,7 @@ class Stay {
     }
   }
 
-  /** Holds the stream open as long as it lasts; tells whether it got as far as being in the room. */
+  /** Keeps the stream open until it breaks. Returns whether the agent was present. */
   async #attempt(): Promise<boolean> {
     const { http, roomId, guise } = this.#options
     const decoder = new TextDecoder()
@@ -152,7 +152,7 @@ class Stay {
         if (!this.#connected) parser.feed(decoder.decode(chunk, { stream: true }))
       })
     } catch {
-      // The call that needs the room says what is wrong with the service.
+      // The call that needs the room reports the error.
     }
     return this.#connected
   }

@@ -3,10 +3,10 @@ import { defined } from '../../../shared/util/defined.js'
 import { ServiceRefusal, staleClaim } from '../domain/refusals.js'
 import { failed } from '../http/schemas.js'
 
-/** What an error says in which nothing of use can be found. */
+/** Characters of an error body that are quoted if it has no message. */
 const MAX_QUOTED_CHARS = 200
 
-/** What to do about an answer, by its status. */
+/** The remedy for an answer, by its status. */
 const HINTS: Readonly<Record<number, string>> = {
   401: 'the handle belongs to another key, or has signed too much of late: wait two minutes, or use another handle (SAFEBOT_MCP_HANDLE counts only where no identity is kept yet)',
   403: 'the service does not take this from here',
@@ -15,12 +15,12 @@ const HINTS: Readonly<Record<number, string>> = {
 }
 
 /**
- * What an HTTP answer other than 2xx means.
+ * Returns the refusal for an HTTP answer other than 2xx.
  *
- * @param text its body, whatever that is: pages of HTML are quoted by their first line
- * @param retryAfter its header of that name
- * @param quotes whether the body is shown. Otherwise its length is: a room URL can lead to any service of this machine,
- *   and must not become a way to read it
+ * @param text the body. An HTML page is quoted by its first line.
+ * @param retryAfter the header of that name
+ * @param quotes whether the body is shown. Otherwise its length is shown: a room URL can name any service of this
+ *   machine, and must not be a way to read that service.
  */
 export function refusedBy(
   status: number,
@@ -42,7 +42,7 @@ export function refusedBy(
   )
 }
 
-/** Whether the same request may well be answered in a moment. */
+/** Returns whether a retry may succeed soon. */
 export function isPassing(status: number): boolean {
   return status === 429 || status >= 500
 }
@@ -55,7 +55,7 @@ function bodyOf(text: string): z.infer<typeof failed> | undefined {
   }
 }
 
-/** The first line of a page: behind it often stands a stack, which is nobody's business. */
+/** Returns the first line of an error page. A stack trace often follows it, and is not shown. */
 function quoted(text: string): string {
   const body = /<pre>(.*?)<\/pre>/s.exec(text)?.[1] ?? text
   const [line = ''] = body

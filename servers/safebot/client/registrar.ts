@@ -4,18 +4,18 @@ import type { IdSource } from '../../../shared/ids.js'
 import type { Log } from '../../../shared/util/log.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { anything } from './answers.js'
-import type { Keyring, Keys } from './keyring.js'
+import type { IdentityKeys, Keyring } from './keyring.js'
 import type { ServiceHttp } from './service-http.js'
 import type { ServiceTime } from './service-time.js'
 
-/** Written in base64 these are 16 characters, the fewest that the service takes. */
+/** 16 characters in base64, the fewest that the service accepts. */
 const NONCE_BYTES = 12
 
-/** What others may read of an agent at the service. */
+/** The public description of an agent at the service. */
 const BIO = 'an agent of mcp-understudy'
 
-/** What came of it: `taken` may mean that it is ours already; the first signed request tells. */
-export type Registration = 'registered' | 'taken' | 'failed'
+/** The result of a registration. A `taken` handle may be our own. The first signed request shows that. */
+export type RegistrationResult = 'registered' | 'taken' | 'failed'
 
 /** Registers handles at one service. */
 export class Registrar {
@@ -23,7 +23,7 @@ export class Registrar {
   readonly #keyring: Keyring
   readonly #time: ServiceTime
   readonly #log: Log
-  readonly #done = new Map<string, Promise<Registration>>()
+  readonly #done = new Map<string, Promise<RegistrationResult>>()
 
   constructor(http: ServiceHttp, keyring: Keyring, time: ServiceTime, log: Log) {
     this.#http = http
@@ -32,23 +32,23 @@ export class Registrar {
     this.#log = log
   }
 
-  /** Registers a handle unless that has been done. What goes wrong is for the log: most work needs no handle. */
-  once(handle: string): Promise<Registration> {
+  /** Registers a handle once. Failures are logged, because most requests need no handle. */
+  once(handle: string): Promise<RegistrationResult> {
     return this.#done.get(handle) ?? this.anew(handle)
   }
 
-  /** Registers a handle, whether that has been done or not. */
-  anew(handle: string): Promise<Registration> {
+  /** Registers a handle, even if it is registered. */
+  anew(handle: string): Promise<RegistrationResult> {
     const registering = this.#register(handle)
     this.#done.set(handle, registering)
     void registering.then(outcome => {
-      // Next time it may work.
+      // The next call tries again.
       if (outcome === 'failed' && this.#done.get(handle) === registering) this.#done.delete(handle)
     })
     return registering
   }
 
-  async #register(handle: string): Promise<Registration> {
+  async #register(handle: string): Promise<RegistrationResult> {
     try {
       const stamp = this.#time.now()
       const first = await this.#send(handle, stamp)
@@ -69,8 +69,8 @@ export class Registrar {
     else if (error.code !== 'shutting_down') this.#log.warn(`${what}: ${error.sentence}`)
   }
 
-  /** Returns a refusal that may be due to the stamp. */
-  async #send(handle: string, ts: number): Promise<Registration | ServiceRefusal> {
+  /** Returns the refusal if the timestamp may be its cause. */
+  async #send(handle: string, ts: number): Promise<RegistrationResult | ServiceRefusal> {
     const keys = this.#keyring.of(handle)
     const { boxPub, signPub } = keys
     const body = {
@@ -93,7 +93,7 @@ export class Registrar {
   }
 }
 
-/** Signs what a handle asks of one service. */
+/** Signs the requests of a handle to one service. */
 export class Credentials {
   readonly #keyring: Keyring
   readonly #registrar: Registrar
@@ -108,10 +108,10 @@ export class Credentials {
   }
 
   /**
-   * Sends what a handle signs for. Turned down, it is sent once more if its reason can be mended: the
-   * service has another idea of the time, or has been started anew and does not know the handle any more.
+   * Sends a signed request. If the service refuses the signature, corrects the cause and sends it once more: the
+   * service's clock differs, or the service was restarted and does not know the handle.
    *
-   * @param send makes and sends the request; called once or twice, each time with a stamp of its own
+   * @param send builds and sends the request. It is called once or twice, each time with a new timestamp.
    */
   async signed<T>(handle: string, send: (signer: Signer) => Promise<T>): Promise<T> {
     await this.#registrar.once(handle)
@@ -127,14 +127,14 @@ export class Credentials {
 
   #signer(handle: string): Signer {
     const ts = this.#time.now()
-    // With the stamp in it, a process that was started anew with the same seed does not repeat what its predecessor used.
+    // The nonce contains the timestamp, so that a restarted process with the same seed does not repeat its nonces.
     const nonce = `${this.#ids.bytes(NONCE_BYTES).toString('base64url')}${ts}`
     return new Signer(this.#keyring.of(handle), ts, nonce)
   }
 
-  /** Tells whether anything has changed. */
+  /** Registers again and corrects the time. Returns whether that changed anything. */
   async #mend({ keys, ts }: Signer): Promise<boolean> {
-    // That the service does not tell its time is of less interest than what it has turned down.
+    // The refusal matters more than a failure to read the service's time.
     const corrected = await this.#time.correct(ts).catch(() => false)
     return (await this.#registrar.anew(keys.handle)) === 'registered' || corrected
   }
@@ -143,11 +143,11 @@ export class Credentials {
 /** Signs one request. */
 class Signer {
   /**
-   * @param ts milliseconds since the epoch, by the service's time
-   * @param nonce never used before
+   * @param ts milliseconds since the epoch, in the service's time
+   * @param nonce a new nonce
    */
   constructor(
-    readonly keys: Keys,
+    readonly keys: IdentityKeys,
     readonly ts: number,
     readonly nonce: string,
   ) {}
@@ -158,7 +158,7 @@ class Signer {
     return `SafeBot ts=${ts},n=${nonce},sig=${keys.sign(`${method} ${target} ${ts} ${nonce}`)}`
   }
 
-  /** The fields by which a message becomes the handle's own. */
+  /** Returns the fields that sign a message. */
   vouching(roomId: string, ciphertext: string) {
     const { keys, ts, nonce } = this
     const digest = createHash('sha256').update(ciphertext).digest('hex')

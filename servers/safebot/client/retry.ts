@@ -3,15 +3,15 @@ import { Refusal } from '../../../shared/errors.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { isPassing } from './refused.js'
 
-/** Before the first, second and third repetition. */
+/** Milliseconds before the first, second and third retry. */
 const PAUSES_MS = [200, 500, 1_000]
 
 /**
- * Asks, and asks again if the answer is that the service cannot answer just now. Only for what changes nothing.
+ * Runs a request, and repeats it if the service is temporarily unavailable. Only for requests that change nothing.
  *
- * @param machine the machine's time
- * @param times how often to ask again, at most
- * @param signals each of them ends the asking
+ * @param machine machine time
+ * @param times largest number of retries
+ * @param signals each of them ends the retries
  */
 export async function retrying<T>(
   machine: Clock,
@@ -35,7 +35,7 @@ function mayPass(error: unknown): boolean {
   return error instanceof Refusal && error.code === 'unreachable'
 }
 
-/** Resolves once `ms` milliseconds have passed, or as soon as one of the signals fires. */
+/** Resolves after `ms` milliseconds, or when one of the signals fires. */
 export async function pause(clock: Clock, ms: number, ...signals: AbortSignal[]): Promise<void> {
   if (signals.some(({ aborted }) => aborted)) return
   await new Promise<void>(resolve => {

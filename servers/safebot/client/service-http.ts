@@ -6,7 +6,7 @@ import { defined } from '../../../shared/util/defined.js'
 import { shuttingDown } from '../domain/refusals.js'
 import { refusedBy } from './refused.js'
 
-/** How long an answer may take that nothing has to be waited for. */
+/** Milliseconds for an answer to a request that does not wait. */
 const ANSWER_MS = 15_000
 
 export interface ServiceRequest<T> {
@@ -16,13 +16,13 @@ export interface ServiceRequest<T> {
   /** Sent as JSON. */
   body?: unknown
   headers?: Record<string, string>
-  /** What the answer has to be. */
+  /** Schema of the answer. */
   answer: z.ZodType<T>
-  /** Ends the request when its caller leaves; for one that may park, which is then given all the time it takes. */
+  /** Aborted when the caller leaves. Only for a request that may wait, which then has no time-out. */
   signal?: AbortSignal
 }
 
-/** Requests to a service far away. Redirects are not followed: a signed request is meant for this service alone. */
+/** Sends requests to a service. Does not follow redirects, because a signed request is for this service alone. */
 export class ServiceHttp {
   readonly #machine: Clock
   readonly #quotesErrors: boolean
@@ -44,11 +44,11 @@ export class ServiceHttp {
   }
 
   /**
-   * Sends a request; returns its checked answer.
+   * Sends a request. Returns its checked answer.
    *
    * @throws ServiceRefusal for an answer other than 2xx
-   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`; `cancelled` once the caller has left;
-   *   `shutting_down` after `close`
+   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`, `cancelled` if the caller has left, `shutting_down`
+   *   after `close`
    */
   async send<T>({ method, target, body, headers, answer, signal }: ServiceRequest<T>): Promise<T> {
     const init = {
@@ -75,9 +75,9 @@ export class ServiceHttp {
   }
 
   /**
-   * Opens a stream, and hands its chunks on until it ends or `signal` fires.
+   * Opens a stream and passes its chunks on until it ends or `signal` fires.
    *
-   * @throws Refusal if it cannot be opened or breaks off
+   * @throws Refusal if it cannot be opened or breaks
    */
   async stream(target: string, signal: AbortSignal, onChunk: (chunk: Uint8Array) => void): Promise<void> {
     await this.#run(signal, async controller => {
@@ -91,13 +91,13 @@ export class ServiceHttp {
     })
   }
 
-  /** Ends what is under way, with the answer that the server is shutting down; nothing is sent any more. */
+  /** Ends running requests with `shutting_down`. Sends no more. */
   close(): void {
     this.#closed = true
     for (const controller of this.#running) controller.abort(shuttingDown())
   }
 
-  /** Runs work that can be ended: by its caller, by `close`, and by time unless it may park. */
+  /** Runs work that its caller or `close` can end. Work that does not wait also has a time-out. */
   async #run<T>(
     signal: AbortSignal | undefined,
     work: (controller: AbortController) => Promise<T>,

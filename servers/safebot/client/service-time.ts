@@ -1,35 +1,38 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 
-/** The service takes stamps within 60 s of its time; one that is this far off may well have been turned down for that. */
+/**
+ * Milliseconds. The service accepts timestamps within 60 s of its time. One that differs by this much may be the
+ * cause of a refusal.
+ */
 const SUSPECT_MS = 30_000
 
 /**
- * What time it is at a service: the machine's, and by how much the service was last seen to differ.
+ * The time of a service: the machine's time, corrected by the last known difference.
  *
- * A service is asked for its time only when it has turned down a signature. So a service whose clock is right costs nothing
- * extra. A stand-in accepts the machine's time wherever its clock stands, and is never asked.
+ * The service is asked for its time only after it has refused a signature. So a service with the right time costs no
+ * request. A stand-in accepts the machine's time with any clock, and is never asked.
  */
 export class ServiceTime {
   readonly #machine: Clock
   readonly #ask: () => Promise<number>
-  /** How far the service is ahead of the machine. */
+  /** Milliseconds that the service is ahead of the machine. */
   #ahead = 0
 
   /**
-   * @param machine the machine's time
-   * @param ask gets the service's time, in milliseconds since the epoch
+   * @param machine machine time
+   * @param ask returns the service's time, in milliseconds since the epoch
    */
   constructor(machine: Clock, ask: () => Promise<number>) {
     this.#machine = machine
     this.#ask = ask
   }
 
-  /** Milliseconds since the epoch, to stamp a signature with. */
+  /** Returns the time for a signature, in milliseconds since the epoch. */
   now(): number {
     return this.#machine.now() + this.#ahead
   }
 
-  /** Asks the service for its time; tells whether a signature with that stamp can have been turned down for it. */
+  /** Reads the service's time. Returns whether the timestamp may have been the cause of a refusal. */
   async correct(stamp: number): Promise<boolean> {
     const theirs = await this.#ask()
     this.#ahead = theirs - this.#machine.now()

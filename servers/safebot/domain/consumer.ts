@@ -1,21 +1,21 @@
 import { staleClaim } from './refusals.js'
 
-/** How long a claimed message is kept from being delivered again. Valid up to and including this. */
+/** Milliseconds of a lease. It is valid up to and including this time. */
 export const LEASE_MS = 60_000
 
-/** What a claim may ask for instead, at most. */
+/** The longest lease that a claim may request, in milliseconds. */
 const MAX_LEASE_MS = 300_000
 
 /**
- * How long a lease lasts for a claim that asks for `ms`.
+ * Returns the milliseconds of a lease.
  *
- * @param ms milliseconds; NaN, 0 or less: it asks for nothing
+ * @param ms requested milliseconds. NaN, 0 or less means the default.
  */
 export function leaseMs(ms: number): number {
   return ms > 0 ? Math.min(Math.max(ms, LEASE_MS), MAX_LEASE_MS) : LEASE_MS
 }
 
-/** A message in the hands of a consumer that has not acknowledged it. */
+/** A message that a consumer has claimed and not acknowledged. */
 export interface Lease {
   readonly claimId: string
   readonly seq: number
@@ -28,21 +28,21 @@ type ConsumerFields = Pick<Consumer, 'handle' | 'roomId'> &
   Partial<Pick<Consumer, 'cursor' | 'lease' | 'labels'>>
 
 /**
- * How far one handle has got in one room, and the message it holds: the lease state machine.
+ * The cursor and the lease of one handle in one room: the lease state machine.
  *
- * A consumer is *free* or *leased*. It starts free, at the beginning of the buffer.
+ * A consumer is *free* or *leased*. It starts free, with its cursor before the first message.
  *
- * - **claim**, free: takes the oldest message behind its cursor that is not its own, and is leased.
- * - **claim**, leased, lease valid: gets the same message and claim id again. The lease is not extended, and
- *   two workers that share a handle share it: they are one consumer.
- * - **claim**, leased, lease expired or its message no longer buffered: is free, and claims as above. What
- *   expired comes back under a new claim id: this is the redelivery.
- * - **ack** of the lease it holds, in time: the cursor moves to that message and it is free.
- * - **ack** at or below the cursor, 0 aside: done already, nothing changes, whatever the claim id.
- * - **ack** of anything else, a lease that ran out among it: refused as stale, nothing changes.
- * - **release** of the lease it holds: free again, cursor where it was; the next claim gets the message.
+ * - **claim**, free: takes the oldest message after its cursor that is not its own, and is leased.
+ * - **claim**, leased, lease valid: returns the same message and claim id again. The lease is not extended. Two
+ *   workers with the same handle are one consumer, so they share the lease.
+ * - **claim**, leased, lease expired or its message no longer buffered: becomes free, and claims as above. An expired
+ *   message gets a new claim id. This is the redelivery.
+ * - **ack** of its lease in time: the cursor moves to that message, and it is free.
+ * - **ack** at or below the cursor, except 0: already done. Nothing changes, with any claim id.
+ * - **ack** of anything else, such as an expired lease: refused as stale. Nothing changes.
+ * - **release** of its lease: free again with the same cursor. The next claim gets the message.
  *
- * Leases are instants judged when asked about; no timer runs. Values are never changed in place.
+ * A lease is checked when it is read. No timer runs. Instances are immutable.
  */
 export class Consumer {
   readonly handle: string
@@ -50,7 +50,7 @@ export class Consumer {
   /** The last acknowledged `seq`; 0 before the first. */
   readonly cursor: number
   readonly lease: Lease | null
-  /** Names it last sent under: such messages are its own and not for it to acknowledge. */
+  /** Labels that it last sent under. Messages from these labels are its own, and are not delivered to it. */
   readonly labels: readonly string[]
 
   constructor({ handle, roomId, cursor = 0, lease = null, labels = [] }: ConsumerFields) {
@@ -61,23 +61,23 @@ export class Consumer {
     this.labels = labels
   }
 
-  /** The lease, if it is still valid. */
+  /** Returns the lease if it is still valid. */
   held(now: number): Lease | null {
     return this.lease !== null && now - this.lease.claimedAt <= this.lease.ttlMs ? this.lease : null
   }
 
-  /** The senders of its own messages: its handle, in both spellings, and the labels it goes by. */
+  /** The senders of its own messages: its handle in both spellings, and its labels. */
   get ownSenders(): readonly string[] {
     return [this.handle, `@${this.handle}`, ...this.labels]
   }
 
-  /** Passes over what the buffer has let go. */
+  /** Moves the cursor past messages that the buffer has dropped. */
   from(oldestSeq: number): Consumer {
     return this.cursor >= oldestSeq - 1 ? this : this.#with({ cursor: oldestSeq - 1 })
   }
 
-  /** Goes by these names from now on. */
-  named(labels: readonly string[]): Consumer {
+  /** Sets the labels. */
+  withLabels(labels: readonly string[]): Consumer {
     return this.#with({ labels })
   }
 
@@ -89,12 +89,13 @@ export class Consumer {
   /** @throws ServiceRefusal 409 if the claim is not the one it holds */
   ack(claimId: string, seq: number, now: number): { consumer: Consumer; advanced: boolean } {
     if (seq !== 0 && seq <= this.cursor) return { consumer: this, advanced: false }
-    const held = this.held(now)
-    if (held === null || held.claimId !== claimId || held.seq !== seq) throw staleClaim(this.cursor)
+    const validLease = this.held(now)
+    if (validLease === null || validLease.claimId !== claimId || validLease.seq !== seq)
+      throw staleClaim(this.cursor)
     return { consumer: this.#with({ cursor: seq, lease: null }), advanced: true }
   }
 
-  /** Gives back the lease of that claim; any other is left alone. */
+  /** Ends the lease of that claim. Another lease stays. */
   release(claimId: string): Consumer {
     return this.lease?.claimId === claimId ? this.#with({ lease: null }) : this
   }

@@ -1,7 +1,7 @@
 import type { StoredMessage } from './model.js'
 import type { Gathering, Guise, Presence } from './presence.js'
 import type { Rooms } from './rooms.js'
-import type { RoomWaiters, Waiter } from './waiters.js'
+import type { RoomWaiter, RoomWaiters } from './waiters.js'
 
 /** Messages read at once. */
 const PAGE = 500
@@ -9,26 +9,29 @@ const PAGE = 500
 /** Something that happens in a room. */
 export type FeedEvent =
   | { type: 'message'; message: StoredMessage }
-  /** The follower is up to date. Its size counts the follower, its participants are those who were there before. */
+  /** The follower has all messages. `size` counts the follower, `participants` are those from before. */
   | { type: 'ready'; lastSeq: number; gathering: Gathering }
   | { type: 'presence'; gathering: Gathering }
   | { type: 'locked' }
 
-/** Who begins to follow a room, and from where on. */
-export interface Arrival extends Guise {
-  /** The messages behind this seq come first. */
+/** A new follower of a room, and the position at which it starts. */
+export interface FeedStart extends Guise {
+  /** Messages after this seq are sent first. */
   after: number
 }
 
 interface Follower {
-  readonly waiter: Waiter
-  /** What has happened beside messages. */
+  readonly waiter: RoomWaiter
+  /** Events other than messages. */
   readonly news: FeedEvent[]
-  /** Whether it knows that the room takes signed messages only; undefined: it has not asked yet. */
+  /** Whether the follower knows that the room accepts signed messages only. Undefined: not read yet. */
   locked: boolean | undefined
 }
 
-/** The event streams of rooms. Messages are read from the buffer, each follower at its own pace: a slow one misses none. */
+/**
+ * The event streams of rooms. Each follower reads messages from the buffer at its own pace, so a slow one misses
+ * none.
+ */
 export class Feeds {
   readonly #rooms: Rooms
   readonly #waiters: RoomWaiters
@@ -41,7 +44,7 @@ export class Feeds {
     this.#presence = presence
   }
 
-  /** A room has begun to take signed messages only. */
+  /** Records that a room accepts signed messages only. */
   locked(roomId: string): void {
     for (const follower of this.#followers.get(roomId) ?? []) {
       follower.locked = true
@@ -50,14 +53,14 @@ export class Feeds {
   }
 
   /**
-   * What happens in a room: the messages behind `after`, that the follower is up to date, and then what comes. Who
-   * follows is present, and the room is opened by that.
+   * Yields the events of a room: the messages after `after`, a `ready`, and then new events. A follower is present
+   * and opens the room.
    *
    * @throws ServiceRefusal 400, or 503 if the room cannot be opened
    */
   async *follow(
     roomId: string,
-    { after, ...guise }: Arrival,
+    { after, ...guise }: FeedStart,
     signal: AbortSignal,
   ): AsyncGenerator<FeedEvent> {
     await this.#rooms.open(roomId)
@@ -94,7 +97,7 @@ export class Feeds {
     }
   }
 
-  /** Yields what the buffer has behind `after`; returns the seq of the last. */
+  /** Yields the buffered messages after `after`. Returns the seq of the last. */
   async *#messages(roomId: string, follower: Follower, after: number): AsyncGenerator<FeedEvent, number> {
     for (let seen = after; ; ) {
       const { page, locked } = await this.#rooms.enter(roomId, (tx, room) => ({
@@ -102,7 +105,7 @@ export class Feeds {
         locked: room?.signedOnly === true,
       }))
       for (const message of page) yield { type: 'message', message }
-      // Another process has locked it: nobody has told.
+      // Another process has locked the room. There was no notification.
       if (locked && follower.locked === false) yield { type: 'locked' }
       follower.locked = locked
       seen = page.at(-1)?.seq ?? seen

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { isObject } from '../../../shared/util/is-object.js'
-import type { Gate } from '../../../shared/util/locks.js'
-import { inStandardAlphabet, isBase64Of, type Keys } from './keys.js'
+import type { RwLock } from '../../../shared/util/locks.js'
+import { inStandardAlphabet, isBase64Of, type PublicKeys } from './keys.js'
 import { HANDLE, type Identity } from './model.js'
 import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
@@ -10,10 +10,10 @@ import type { SafebotStore } from './store.js'
 const KEY_BYTES = 32
 const MAX_BIO_CHARS = 280
 
-/** Handles that are nobody's to take. */
+/** Handles that cannot be registered. */
 const RESERVED = ['anon', 'admin', 'safebot', 'system', 'root', 'support', 'help', 'demo', 'echo']
 
-/** A registration as it was asked for: anything may be anything. */
+/** A registration request with unchecked values. */
 export interface Registration {
   handle: unknown
   boxPub: unknown
@@ -23,7 +23,7 @@ export interface Registration {
   meta: unknown
 }
 
-/** A registration whose shapes are right. */
+/** A registration request with checked types. */
 interface Claimed {
   handle: string
   boxPub: string
@@ -33,14 +33,14 @@ interface Claimed {
 export interface IdentitiesOptions {
   store: SafebotStore
   clock: Clock
-  keys: Keys
+  keys: PublicKeys
   signatures: Signatures
-  /** How many handles there may be. */
+  /** Largest number of handles. */
   cap: number
-  gate: Gate
+  lock: RwLock
 }
 
-/** The registered handles. The first to come has it; later ones must hold the same key. */
+/** The registered handles. The first caller gets a handle. Later ones must have the same key. */
 export class Identities {
   readonly #options: IdentitiesOptions
 
@@ -49,12 +49,12 @@ export class Identities {
   }
 
   /**
-   * Registers a handle, or confirms to its owner that it has it; what it was registered with does not change.
+   * Registers a handle, or confirms it to its owner. The registered values do not change.
    *
    * @throws ServiceRefusal 400, 401, 409 or 503, checked in the service's order
    */
   register(asked: Registration): Promise<Identity> {
-    return this.#options.gate.pass(() => this.#register(asked))
+    return this.#options.lock.shared(() => this.#register(asked))
   }
 
   async #register(asked: Registration): Promise<Identity> {
@@ -69,12 +69,12 @@ export class Identities {
       registeredAt: clock.now(),
       meta: isObject(asked.meta) ? { bio: textOf(asked.meta.bio).slice(0, MAX_BIO_CHARS) } : {},
     }
-    // Whoever came between has it.
+    // A concurrent registration has taken the handle.
     if (!(await store.addIdentity(identity))) throw handleTaken(claimed.handle)
     return identity
   }
 
-  /** Whatever is wrong with it, another's handle is simply taken. */
+  /** Confirms a registration. A request with another key gets `taken`, even if it has other faults. */
   async #confirm(known: Identity, claimed: Claimed, asked: Registration): Promise<Identity> {
     if (known.signPub !== claimed.signPub) throw handleTaken(known.handle)
     try {
@@ -97,7 +97,7 @@ export class Identities {
       throw refused(400, 'register_ts skew too large', 'sign with a time within 60 s of the service')
     }
     const good = keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
-    // The same signature in the other alphabet is no other signature.
+    // The same signature in the other base64 alphabet counts as the same.
     const nonce = inStandardAlphabet(sig)
     if (good && (await signatures.useOnce('registrations', { owner: handle, nonce, ts }))) return
     if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
@@ -110,7 +110,7 @@ function readClaimed({ handle: askedHandle, boxPub, signPub }: Registration): Cl
   if (!HANDLE.test(handle)) {
     throw refused(400, 'invalid handle', '2 to 32 of a-z 0-9 _ -, beginning with a letter or digit')
   }
-  if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" is nobody's to take`)
+  if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" cannot be registered`)
   if (!isBase64Of(KEY_BYTES, boxPub) || !isBase64Of(KEY_BYTES, signPub)) {
     throw refused(
       400,
@@ -121,13 +121,13 @@ function readClaimed({ handle: askedHandle, boxPub, signPub }: Registration): Cl
   return { handle, boxPub, signPub }
 }
 
-/** Turns a JSON value into text, as the service does: null, false, 0 and lists are empty. */
+/** Converts a JSON value to text as the service does. Null, false, 0 and lists are empty. */
 function textOf(value: unknown): string {
   if (!value || Array.isArray(value)) return ''
   return isObject(value) ? '[object Object]' : String(value)
 }
 
-/** The one element of a list, of a list within it, and so on. A list of any other length is no handle. */
+/** Returns the one element of a list, also of nested lists. A list of another length is not a handle. */
 function onlyElement(value: unknown): unknown {
   let element = value
   while (Array.isArray(element)) element = element.length === 1 ? element[0] : undefined

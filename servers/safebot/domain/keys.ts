@@ -1,14 +1,14 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 
-/** Keys kept ready; past it the earliest is made anew. */
+/** Keys kept in memory. Beyond that, the oldest is created again. */
 const MAX_READY = 10_000
 
-/** Ed25519 public keys, ready for use: making one of its bytes costs a quarter of a verification. */
-export class Keys {
+/** Ed25519 public keys in memory. Creating a key from its bytes costs a quarter of a verification. */
+export class PublicKeys {
   readonly #ready = new Map<string, KeyObject>()
 
   /**
-   * Whether `signature` is that of `text` under a key.
+   * Returns whether `signature` is the signature of `text` with a key.
    *
    * @param key base64 of 32 bytes
    * @param signature base64
@@ -31,23 +31,23 @@ export class Keys {
   }
 }
 
-/** Whether a text is what its bytes would be written as, padding included. Both alphabets may be mixed in it. */
+/** Returns whether a text is canonical base64 with padding. It may mix both alphabets. */
 export function isCanonicalBase64(text: string): boolean {
   if (text === '' || text.length % 4 !== 0) return false
   return inStandardAlphabet(text) === text.replaceAll('-', '+').replaceAll('_', '/')
 }
 
-/** The bytes of a base64 text, written in the standard alphabet: the same for each way to write them. */
+/** Returns a base64 text in the standard alphabet. All spellings of the same bytes give the same text. */
 export function inStandardAlphabet(text: string): string {
   return Buffer.from(text, 'base64').toString('base64')
 }
 
-/** How many bytes a base64 text holds. Padding may be missing, and characters may follow. */
+/** Returns the number of bytes in a base64 text. Padding may be missing, and other characters may follow. */
 export function decodedLength(text: string): number {
   return Buffer.from(text, 'base64').length
 }
 
-/** Whether a value is canonical base64 of exactly that many bytes. */
+/** Returns whether a value is canonical base64 of exactly that many bytes. */
 export function isBase64Of(bytes: number, value: unknown): value is string {
   return typeof value === 'string' && isCanonicalBase64(value) && decodedLength(value) === bytes
 }

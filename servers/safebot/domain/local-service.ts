@@ -2,7 +2,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import type { IdSource } from '../../../shared/ids.js'
 import type { PartitionDump } from '../../../shared/records/partition.js'
 import { defined } from '../../../shared/util/defined.js'
-import { Gate } from '../../../shared/util/locks.js'
+import { RwLock } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import { Rates, type SafebotLimits, type SpentRates } from '../limits.js'
 import type {
@@ -17,13 +17,13 @@ import type {
 } from '../service.js'
 import { Feeds } from './feeds.js'
 import { Identities } from './identities.js'
-import { isBase64Of, isCanonicalBase64, Keys } from './keys.js'
+import { isBase64Of, isCanonicalBase64, PublicKeys } from './keys.js'
 import { type Identity, MAX_CIPHERTEXT_CHARS, MAX_SENDER_CHARS, type Room } from './model.js'
 import { Overview } from './overview.js'
 import { type Listening, Presence } from './presence.js'
 import { badMessage, signatureMissing, signatureRefused, signedOnly } from './refusals.js'
 import type { RoomTransaction } from './room-transaction.js'
-import { checkRoomId, RoomHolders, Rooms } from './rooms.js'
+import { checkRoomId, RoomPins, Rooms } from './rooms.js'
 import { type Signature, Signatures } from './signatures.js'
 import { heldIn, type SafebotStore } from './store.js'
 import { type LocalClaimRequest, Tasks } from './tasks.js'
@@ -33,10 +33,10 @@ const NONCE_BYTES = 24
 
 const MESSAGE_ID = /^[A-Za-z0-9_-]{8,64}$/
 
-/** How long a message may ask to be kept; 0 stands for as long as any. */
+/** Limits of a message's requested lifetime. 0 means no limit of its own. */
 const TTL_MS = { min: 30_000, max: 366 * 24 * 60 * 60_000 } as const
 
-/** @throws ServiceRefusal 400 `bad message`, with what is wrong */
+/** @throws ServiceRefusal 400 `bad message` with the reason */
 function checkPost({ ciphertext, nonce, sender, replyTo, ttlMs }: Post): void {
   if (ciphertext.length > MAX_CIPHERTEXT_CHARS) {
     throw badMessage(
@@ -61,40 +61,40 @@ function checkPost({ ciphertext, nonce, sender, replyTo, ttlMs }: Post): void {
 /** Messages in one answer of `wait`. */
 const WAIT_PAGE = 500
 
-/** The page of a room that there is not. */
+/** The page of a missing room. */
 const NO_PAGE: Page = { exists: false, messages: [], lastSeq: 0, woken: false }
 
 export interface LocalServiceOptions {
   store: SafebotStore
   clock: Clock
-  /** The machine's time, with which real clients sign. Default: `clock`. */
+  /** Machine time, which real clients sign with. Default: `clock`. */
   machine?: Clock
   ids: IdSource
   contract: Contract
   limits: SafebotLimits
 }
 
-/** Who vouches for a message, and how a reader of it can know. */
+/** The handle and the signature of a signed message. */
 export interface Vouching {
   handle: string
   signature: Signature
 }
 
-/** How a message reaches the service from outside. */
+/** The HTTP properties of a message. */
 export interface Posting {
   address: string
   vouching: Vouching | undefined
-  /** From this message on the room takes signed ones only. */
+  /** The room accepts signed messages only, from this message on. */
   lock: boolean
 }
 
-/** A wait as it reaches the service itself. */
+/** A wait request with its address. */
 export interface LocalWaitRequest extends WaitRequest {
-  /** Where the call comes from, if those are to be counted. */
+  /** The caller's address, if requests of an address are counted. */
   address?: string
 }
 
-/** All that the service knows, but for who is connected and what is parked. */
+/** The state of the service, without connections and waiting requests. */
 export interface ServiceState {
   readonly records: readonly PartitionDump[]
   readonly listening: Listening
@@ -102,7 +102,7 @@ export interface ServiceState {
   readonly sweptAt: number
 }
 
-/** The service in this process: rooms, buffers, who is there, and the delivery of tasks at least once. */
+/** The service in this process: rooms, buffers, presence, and delivery of tasks at least once. */
 export class LocalService implements SafebotService {
   readonly store: SafebotStore
   readonly identities: Identities
@@ -112,25 +112,25 @@ export class LocalService implements SafebotService {
   readonly rooms: Rooms
   readonly feeds: Feeds
   readonly overview: Overview
-  /** Every change passes through it. A reset or a snapshot holds it alone. */
-  readonly gate = new Gate()
+  /** Every change holds the shared lock. A reset or a snapshot holds it exclusively. */
+  readonly lock = new RwLock()
   readonly #clock: Clock
   readonly #ids: IdSource
   readonly #waiters: RoomWaiters
   readonly #tasks: Tasks
-  readonly #holders: RoomHolders
+  readonly #holders: RoomPins
 
   constructor({ store, clock, machine = clock, ids, contract, limits }: LocalServiceOptions) {
-    const { gate } = this
-    const keys = new Keys()
-    const holders = new RoomHolders(clock, store)
+    const { lock } = this
+    const keys = new PublicKeys()
+    const holders = new RoomPins(clock, store)
     const capacity = limits.signaturesPerHandle
     const signatures = new Signatures({ store, clock, machine, keys, capacity })
     const presence = new Presence(clock, holders)
-    const rooms = new Rooms({ store, clock, contract, holders, limits, gate })
+    const rooms = new Rooms({ store, clock, contract, holders, limits, lock })
     const waiters = new RoomWaiters({ clock, holders, contract, limits, store })
     this.store = store
-    this.identities = new Identities({ store, clock, keys, signatures, cap: limits.identities, gate })
+    this.identities = new Identities({ store, clock, keys, signatures, cap: limits.identities, lock })
     this.signatures = signatures
     this.presence = presence
     this.rates = new Rates(clock, limits)
@@ -146,22 +146,22 @@ export class LocalService implements SafebotService {
     records.onUnavailable(refusal => waiters.refuse(refusal))
     records.onGap(() => {
       waiters.lookAgain()
-      void holders.tellAgain()
+      void holders.recordAgain()
     })
   }
 
   async post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
     checkPost(post)
     if (signAs === undefined) return this.#keep(roomId, post, false)
-    // A handle with a key is its key's alone to sign for.
+    // Messages of a registered handle must be signed with its key.
     if ((await this.store.identity(signAs)) !== undefined) throw signedOnly()
     return this.#keep(roomId, { ...post, sender: `@${signAs}` }, true)
   }
 
   /**
-   * Posts a message that somebody may vouch for, as the HTTP API takes it.
+   * Posts a message with an optional signature, as the HTTP API does.
    *
-   * @throws ServiceRefusal 400, 401, 403, 429 or 503; past the rate limit the room is open all the same
+   * @throws ServiceRefusal 400, 401, 403, 429 or 503. A refusal by the rate limit still opens the room.
    */
   async postFrom(
     roomId: string,
@@ -184,7 +184,10 @@ export class LocalService implements SafebotService {
     )
   }
 
-  /** A call that is ahead of the room gets whatever comes next. One that was parked gets one message, and no more. */
+  /**
+   * Waits for messages. A request whose `after` is ahead of the room gets the next message. A request that had to
+   * wait gets one message only.
+   */
   async wait(roomId: string, request: LocalWaitRequest, signal: AbortSignal): Promise<Page> {
     let { after } = request
     let page = NO_PAGE
@@ -237,7 +240,10 @@ export class LocalService implements SafebotService {
     return leave
   }
 
-  /** Somebody says that it listens: the room does not fall idle, and shows it. Tells whether there is such a room. */
+  /**
+   * Records that an agent listens in a room. The room stays active and shows the agent. Returns whether the room
+   * exists.
+   */
   listening(roomId: string, name: string, boxPub: string | undefined): Promise<boolean> {
     return this.rooms.enter(roomId, (tx, room) => {
       if (room === undefined) return false
@@ -247,7 +253,7 @@ export class LocalService implements SafebotService {
     })
   }
 
-  /** Only for who is alone behind the gate. */
+  /** Returns the state. The caller must hold the exclusive lock. */
   async snapshot(): Promise<ServiceState> {
     return {
       records: await this.store.dump(),
@@ -258,10 +264,10 @@ export class LocalService implements SafebotService {
   }
 
   /**
-   * Knows that and nothing else. What is parked is refused, event streams end, and nobody is present. Only for who is
-   * alone behind the gate.
+   * Replaces the state. Waiting requests are refused, event streams end, and all participants leave. The caller must
+   * hold the exclusive lock.
    *
-   * @param rejoin lets those be present again who were and still are there
+   * @param rejoin makes agents with an open session present again
    */
   async restore(state: ServiceState, rejoin: () => void): Promise<void> {
     this.#leaveAll(state.listening)
@@ -272,7 +278,7 @@ export class LocalService implements SafebotService {
     await this.#holders.restore(heldIn(state.records))
   }
 
-  /** Another process has put the store back to another state: what is parked is refused, nobody is present. */
+  /** Handles a restore by another process: waiting requests are refused, and all participants leave. */
   wasRestored(): void {
     this.#leaveAll({ listening: [], sweptAt: 0 })
     this.rates.restore({ bySubject: [], byAddress: [] })
@@ -293,7 +299,7 @@ export class LocalService implements SafebotService {
     { handle, signature }: Vouching,
   ): Promise<Identity> {
     const identity = await this.store.identity(handle)
-    if (identity === undefined) throw signatureRefused(`nobody has registered "${handle}"`)
+    if (identity === undefined) throw signatureRefused(`"${handle}" is not registered`)
     if (await this.signatures.coversMessage(identity, signature, roomId, ciphertext)) return identity
     throw signatureRefused(
       'sign "room-msg <room> <ts> <nonce> <sha256 of the ciphertext>" anew, with the present time',
@@ -307,7 +313,7 @@ export class LocalService implements SafebotService {
     lock = false,
   ): Promise<{ id: string; seq: number }> {
     const { ciphertext, nonce, sender, replyTo } = post
-    // 0 asks for nothing, and readers are not told of it.
+    // 0 means no lifetime, and readers do not see it.
     const ttlMs = post.ttlMs === 0 ? undefined : post.ttlMs
     const kept = await this.rooms.enterToAdd(roomId, (tx, existing) => {
       if (existing?.signedOnly === true && !senderVerified) throw signedOnly()

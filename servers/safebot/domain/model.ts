@@ -1,13 +1,13 @@
-/** A room as the service knows it: it holds ciphertext, and never the key. */
+/** A room in the service. It holds ciphertext and never the key. */
 export interface Room {
   readonly id: string
   /** Instant of its creation, milliseconds since the epoch. */
   readonly createdAt: number
-  /** Last instant at which something kept it from falling idle. */
+  /** Last instant of activity in the room. */
   readonly activeAt: number
-  /** Of its latest message; 0 before the first. */
+  /** Seq of its latest message. 0 before the first. */
   readonly lastSeq: number
-  /** Whether it takes signed messages only; once it does, for good. */
+  /** Whether it accepts signed messages only. This is permanent. */
   readonly signedOnly: boolean
 }
 
@@ -16,7 +16,7 @@ export interface StoredMessage {
   readonly seq: number
   /** UUID. */
   readonly id: string
-  /** The label it was sent under; nothing vouches for it unless `senderVerified`. */
+  /** The sender's label. It is verified only if `senderVerified`. */
   readonly sender: string
   readonly senderVerified: boolean
   /** Standard base64. */
@@ -25,18 +25,18 @@ export interface StoredMessage {
   readonly nonce: string
   /** Instant of its arrival. */
   readonly ts: number
-  /** Id of the message it answers. */
+  /** Id of the message that this one answers. */
   readonly replyTo?: string
-  /** How long the buffer keeps it, in milliseconds; none: as long as any. */
+  /** Milliseconds that the buffer keeps it. Undefined: no limit of its own. */
   readonly ttlMs?: number
 }
 
-/** The instant from which the buffer keeps a message no longer, by its own wish; Infinity if it has none. */
+/** Returns the instant at which the buffer drops a message because of its lifetime. Infinity if it has none. */
 export function expiryOf({ ts, ttlMs }: StoredMessage): number {
   return ttlMs === undefined || ttlMs === 0 ? Number.POSITIVE_INFINITY : ts + ttlMs
 }
 
-/** What the buffer of a room keeps: whichever bound is reached first. */
+/** Limits of a room's buffer. The first limit that is reached applies. */
 export const BUFFER = { messages: 2000, ageMs: 24 * 60 * 60_000 } as const
 
 /** Characters of base64 in one message: 98,288 bytes of UTF-8 once sealed. */
@@ -45,10 +45,10 @@ export const MAX_CIPHERTEXT_CHARS = 131_072
 /** UTF-16 units of a sender's label. */
 export const MAX_SENDER_CHARS = 64
 
-/** What a room id looks like, everywhere. */
+/** Every room id matches this. */
 export const ROOM_ID = /^[A-Za-z0-9_-]{4,64}$/
 
-/** Who has registered a handle: its keys vouch for it from then on. */
+/** A registered handle and its keys. */
 export interface Identity {
   readonly handle: string
   /** Base64 of the 32 bytes of an X25519 key. */
@@ -60,13 +60,13 @@ export interface Identity {
   readonly meta: { readonly bio?: string }
 }
 
-/** What a handle looks like when it is registered. */
+/** A registered handle matches this. */
 export const HANDLE = /^[a-z0-9][a-z0-9_-]{1,31}$/
 
-/** What passes for one where it is only looked up. */
+/** A handle in a lookup matches this. */
 const LOOSE_HANDLE = /^[a-z0-9_-]{1,32}$/
 
-/** A handle as requests name it, in lower case; undefined if it cannot be one. */
+/** Returns a handle of a request in lower case. Undefined if it is not a handle. */
 export function looseHandle(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined
   const handle = value.toLowerCase()

@@ -3,7 +3,7 @@ import type { Table } from '../../../shared/records/partition.js'
 /** The service refuses a nonce for this long after its use, in milliseconds by the instance's clock. */
 export const REMEMBERED_MS = 120_000
 
-/** What a nonce was spent on: those of one kind are not those of another. A registration's is its signature. */
+/** The use of a nonce. The same nonce may be used once for each kind. The nonce of a registration is its signature. */
 export type NonceKind = 'requests' | 'messages' | 'registrations'
 
 export const NONCE_KINDS: readonly NonceKind[] = ['requests', 'messages', 'registrations']
@@ -16,7 +16,7 @@ export interface NonceTimes {
   readonly freshUntil: number
 }
 
-/** A nonce that was used, and by whom. */
+/** A used nonce and its owner. */
 export interface UsedNonce extends NonceTimes {
   readonly owner: string
   readonly nonce: string
@@ -39,11 +39,11 @@ export function isRemembered({ at, freshUntil }: NonceTimes, now: ClockTimes): b
 }
 
 /**
- * Adds a nonce to those of its owner and kind.
+ * Adds a nonce to the used ones of its owner and kind.
  *
  * @param known the owner's nonces in the order of use
- * @param capacity how many may be used in {@link REMEMBERED_MS}. Infinity is any number
- * @returns whether it may be used: it is new, and the owner is within the capacity
+ * @param capacity largest number in {@link REMEMBERED_MS}. Infinity means no limit.
+ * @returns false if the nonce was used before, or the owner is above the capacity
  */
 export function spendNonce(
   known: Table<NonceTimes>,
@@ -70,7 +70,7 @@ export function forgetOld(known: Table<NonceTimes>, now: ClockTimes): void {
   }
 }
 
-/** Counts the nonces that were used within {@link REMEMBERED_MS}: the capacity of an owner is for those. */
+/** Counts the nonces that were used within {@link REMEMBERED_MS}. The capacity applies to those. */
 function countRecent(known: Table<NonceTimes>, now: number): number {
   let count = 0
   for (const [, { at }] of known.entries()) if (now - at < REMEMBERED_MS) count++

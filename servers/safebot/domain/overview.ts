@@ -6,22 +6,22 @@ import type { Rooms } from './rooms.js'
 import type { SafebotStore } from './store.js'
 import type { RoomWaiters } from './waiters.js'
 
-/** All that there is to see of a room. */
+/** The state of a room for a control plane. */
 export interface RoomOverview {
   room: Room
-  /** How many messages its buffer holds. */
+  /** Number of messages in its buffer. */
   buffered: number
-  /** The latest of them, the oldest first. */
+  /** Its latest messages, the oldest first. */
   messages: StoredMessage[]
   consumers: Consumer[]
-  /** How many are connected, with a name or without. */
+  /** Number of connected participants, with or without a name. */
   present: number
   participants: Participant[]
-  /** Parked calls, and open event streams. */
+  /** Number of waiting requests and open event streams. */
   waiting: number
 }
 
-/** Shows rooms, and keeps none alive by looking. */
+/** Shows rooms. Looking at a room does not keep it active. */
 export class Overview {
   readonly #store: SafebotStore
   readonly #rooms: Rooms
@@ -36,9 +36,9 @@ export class Overview {
   }
 
   /**
-   * The rooms there are, the first opened first.
+   * Returns all rooms, the oldest first.
    *
-   * @param latest how many messages of each, at most
+   * @param latest largest number of messages of each room
    */
   async rooms(latest: number): Promise<RoomOverview[]> {
     const seen: RoomOverview[] = []
@@ -51,7 +51,7 @@ export class Overview {
     )
   }
 
-  /** How many there are, with how much in them and how many that wait, without looking at any. */
+  /** Returns the number of rooms, messages and waiting requests. */
   async totals(): Promise<Usage & { waiting: number }> {
     return { ...(await this.#store.usage()), waiting: this.#waiters.total }
   }

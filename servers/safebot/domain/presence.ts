@@ -1,7 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { RoomHolders } from './rooms.js'
+import type { RoomPins } from './rooms.js'
 
-/** How long somebody who has said that it listens is shown as present. */
+/** Milliseconds that an agent is shown as present after it has said that it listens. */
 const LISTENING_MS = 60_000
 
 /** Letters, digits and four signs; beyond ASCII, any UTF-16 unit from U+00A0 on. */
@@ -10,16 +10,16 @@ const NAME = /^[A-Za-z0-9@._\u00a0-\uffff-]+$/
 /** UTF-16 units of a name that are shown. */
 const MAX_NAME_CHARS = 64
 
-/** Reads the name of a participant: its first 64 UTF-16 units. Returns undefined for a value that cannot be shown. */
-export function readName(value: unknown): string | undefined {
+/** Returns the first 64 UTF-16 units of a participant's name. Undefined for a value that cannot be shown. */
+export function readParticipantName(value: unknown): string | undefined {
   const name = typeof value === 'string' ? value.slice(0, MAX_NAME_CHARS) : ''
   return NAME.test(name) ? name : undefined
 }
 
-/** As what somebody appears in a room; nothing vouches for it. */
+/** The name and key of a participant. They are not verified. */
 export interface Guise {
   name?: string | undefined
-  /** Base64 of an X25519 key, for whoever wants to seal something for it alone. */
+  /** Base64 of an X25519 key. Other participants can seal a message for it. */
   boxPub?: string | undefined
 }
 
@@ -28,15 +28,15 @@ export interface Participant extends Guise {
   lastSeenMsAgo: number
 }
 
-/** Who is in a room, as those are told who are in it. */
+/** The participant list that is broadcast to a room. */
 export interface Gathering {
-  /** How many are connected, with a name or without. */
+  /** Number of connected participants, with or without a name. */
   size: number
   names: string[]
   participants: Participant[]
 }
 
-/** Who has said that it listens, as plain data; who is connected is known by its connection. */
+/** The agents that have said that they listen, as plain data. Connected participants are known by their connection. */
 export interface Listening {
   readonly listening: readonly (Guise & { roomId: string; name: string; seenAt: number })[]
   readonly sweptAt: number
@@ -49,26 +49,27 @@ interface Present extends Guise {
 
 interface Room {
   readonly present: Map<object, Present>
-  /** By name: who has said that it listens, and when. */
+  /** Agents that have said that they listen, by name. */
   readonly listening: Map<string, { boxPub: string | undefined; seenAt: number }>
 }
 
-/** Who is in which room. Whoever is connected keeps the room from being evicted. */
+/** Tracks the participants of each room. A connected participant keeps its room from being evicted. */
 export class Presence {
   readonly #clock: Clock
-  readonly #holders: RoomHolders
+  readonly #holders: RoomPins
   readonly #rooms = new Map<string, Room>()
   #sweptAt = 0
 
-  constructor(clock: Clock, holders: RoomHolders) {
+  constructor(clock: Clock, holders: RoomPins) {
     this.#clock = clock
     this.#holders = holders
   }
 
   /**
-   * Somebody is in a room until the returned function is called; nobody is told before {@link announce}.
+   * Adds a participant until the returned function is called. Other participants get no notification before {@link
+   * announce}.
    *
-   * @param onChange is called whenever there is something new about who is there
+   * @param onChange called with each new participant list
    */
   join(roomId: string, guise: Guise, onChange?: (gathering: Gathering) => void): () => void {
     const room = this.#of(roomId)
@@ -83,7 +84,7 @@ export class Presence {
     }
   }
 
-  /** Somebody says that it listens, without being connected. */
+  /** Records that an agent listens without a connection. */
   listening(roomId: string, name: string, boxPub: string | undefined): void {
     this.#sweep()
     this.#of(roomId).listening.set(name, { boxPub, seenAt: this.#clock.now() })
@@ -97,7 +98,7 @@ export class Presence {
     return { listening, sweptAt: this.#sweptAt }
   }
 
-  /** Nobody is connected any more, without a word to the others; those listen who did then. */
+  /** Removes all participants without a notification, and restores the agents that listened. */
   restore({ listening, sweptAt }: Listening): void {
     for (const { present } of this.#rooms.values()) {
       for (const { release } of present.values()) release()
@@ -110,7 +111,7 @@ export class Presence {
     }
   }
 
-  /** How many are connected. */
+  /** Returns the number of connected participants. */
   count(roomId: string): number {
     return this.#rooms.get(roomId)?.present.size ?? 0
   }
@@ -132,7 +133,7 @@ export class Presence {
     return { size: room?.present.size ?? 0, names: [...names], participants: [...participants.values()] }
   }
 
-  /** Tells everybody in a room who is there. */
+  /** Sends the participant list to all participants of a room. */
   announce(roomId: string): void {
     const room = this.#rooms.get(roomId)
     if (room === undefined) return
@@ -148,7 +149,7 @@ export class Presence {
     return room
   }
 
-  /** Lets go of rooms in which nobody listens any more. */
+  /** Drops rooms without participants and listening agents. */
   #sweep(): void {
     const now = this.#clock.now()
     if (now - this.#sweptAt < LISTENING_MS) return
@@ -165,7 +166,7 @@ export class Presence {
   }
 }
 
-/** Lets go of those who have not said for a while that they listen. */
+/** Drops agents that have not repeated that they listen. */
 function forgetSilent({ listening }: Room, now: number): void {
   for (const [name, { seenAt }] of listening) if (now - seenAt > LISTENING_MS) listening.delete(name)
 }

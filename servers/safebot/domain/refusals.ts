@@ -1,14 +1,14 @@
 import { Refusal } from '../../../shared/errors.js'
 
-/** A refusal of the service: the status and body its HTTP API answers with, which its tools quote. */
+/** A refusal by the service: the status and body of its HTTP API. Its tools quote them. */
 export class ServiceRefusal extends Refusal {
   override readonly name = 'ServiceRefusal'
 
   /**
    * @param status HTTP
    * @param body as the HTTP API sends it
-   * @param hint what to do, for a reader of the tool's text
-   * @param retryAfterSeconds when it may be worth another try
+   * @param hint the remedy in the tool's text
+   * @param retryAfterSeconds seconds before a retry
    */
   constructor(
     readonly status: number,
@@ -62,7 +62,7 @@ export function badHandle(): ServiceRefusal {
   return new ServiceRefusal(400, { error: 'bad handle' }, '1 to 32 of a-z 0-9 _ -')
 }
 
-/** One message for all causes, as the service has it. */
+/** The service has one message for all causes. */
 export function unsigned(): ServiceRefusal {
   return new ServiceRefusal(
     401,
@@ -102,7 +102,7 @@ export function tooManyWaiters(where: 'for this room' | 'from this IP'): Service
   )
 }
 
-/** A parked call is answered with this when the server stops. */
+/** The answer to waiting requests when the server stops. */
 export function shuttingDown(): Refusal {
   return new Refusal(
     'shutting_down',

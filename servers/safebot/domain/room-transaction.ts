@@ -6,15 +6,15 @@ import { expiryOf, type Room, type StoredMessage } from './model.js'
 const HOLDS = 'holds'
 
 /**
- * The last stretch of time in which nothing held a room, as instants. It began when the last holder left (-Infinity if there
- * never was one), and ended when the present one came (Infinity if there is none).
+ * The last period in which no request or participant kept a room alive, as instants. It began when the last pin ended
+ * (-Infinity if there was none). It ended when the current pin began (Infinity if there is none).
  */
-export interface Unheld {
+export interface IdlePeriod {
   readonly from: number
   readonly until: number
 }
 
-/** How much there is in all rooms together. */
+/** Usage of all rooms together. */
 export interface Usage {
   readonly rooms: number
   readonly messages: number
@@ -22,7 +22,7 @@ export interface Usage {
   readonly ciphertextChars: number
 }
 
-/** The activity of a room is in the summary of its partition. */
+/** A room without its activity, which is in the summary of its partition. */
 type RoomRecord = Omit<Room, 'activeAt'>
 
 /** The fields of a {@link Consumer} in a room's records. */
@@ -31,8 +31,8 @@ interface ConsumerRecord extends Pick<Consumer, 'cursor' | 'lease' | 'labels'> {
   readonly claimed: number
 }
 
-/** How one replica holds a room: since when, and when it last left it. Null: it does not, or never did. */
-interface Hold {
+/** The pin of one replica on a room: its beginning, and the end of the last one. Null: none. */
+interface ReplicaPin {
   readonly since: number | null
   readonly released: number | null
 }
@@ -43,14 +43,14 @@ export interface RoomTransactionOptions {
   replica: number
 }
 
-/** Reads and changes one room: the room itself, its messages, its consumers, and which replicas hold it. */
+/** Reads and changes one room: the room itself, its messages, its consumers, and the pins of replicas. */
 export class RoomTransaction {
   readonly #tx: Transaction
   readonly #options: RoomTransactionOptions
   readonly #rooms: Table<RoomRecord>
   readonly #messages: List<StoredMessage>
   readonly #consumers: Table<ConsumerRecord>
-  readonly #holds: Table<Hold>
+  readonly #holds: Table<ReplicaPin>
   readonly #firstClaims: string[] = []
 
   constructor(tx: Transaction, options: RoomTransactionOptions) {
@@ -59,10 +59,10 @@ export class RoomTransaction {
     this.#rooms = tx.table<RoomRecord>('room')
     this.#messages = tx.list<StoredMessage>('messages')
     this.#consumers = tx.table<ConsumerRecord>('consumers')
-    this.#holds = tx.table<Hold>(HOLDS)
+    this.#holds = tx.table<ReplicaPin>(HOLDS)
   }
 
-  /** The handles that have claimed here for the first time. */
+  /** Handles with their first claim in this room. */
   get firstClaims(): readonly string[] {
     return this.#firstClaims
   }
@@ -74,18 +74,21 @@ export class RoomTransaction {
     return { id, createdAt, lastSeq, signedOnly, activeAt: this.#tx.summary.activeAt }
   }
 
-  /** Saves each field by name: V8 keeps an object of a rest pattern as a dictionary, which every later read pays for. */
+  /**
+   * Saves the room. Each field is named, because V8 keeps an object of a rest pattern as a dictionary, which slows
+   * every later read.
+   */
   saveRoom({ activeAt, id, createdAt, lastSeq, signedOnly }: Room): void {
     this.#rooms.set('room', { id, createdAt, lastSeq, signedOnly })
     this.#tx.summary = { ...this.#tx.summary, open: true, activeAt }
   }
 
-  /** Changes nothing of the room but when it was last active: most of what is done in rooms. */
+  /** Sets the last activity of the room, the most frequent change. */
   touch(activeAt: number): void {
     this.#tx.summary = { ...this.#tx.summary, activeAt }
   }
 
-  /** Removes the room and its messages, and forgets when it was left. Its consumers stay: a cursor outlives the room. */
+  /** Removes the room, its messages, and the end of its last pin. Its consumers stay: a cursor outlives the room. */
   removeRoom(): void {
     this.#rooms.delete('room')
     this.#messages.clear()
@@ -97,17 +100,17 @@ export class RoomTransaction {
     }
   }
 
-  /** How much there is in all rooms together. Requires the option `totals`. */
+  /** Returns the usage of all rooms together. Requires the option `totals`. */
   usage(): Usage {
     const { open, entries, bytes } = this.#tx.totals
     return { rooms: open, messages: entries, ciphertextChars: bytes }
   }
 
-  /** Tells those who wait here, on every replica, that there may be something for them. */
+  /** Wakes waiting requests in this room, on every replica. */
   announce(): void {
     const replica = String(this.#options.replica)
     const held = [...this.#holds.entries()].some(([other, { since }]) => other !== replica && since !== null)
-    // A request that waits on another replica holds the room.
+    // A request that waits on another replica pins the room.
     this.#tx.announce('', held)
   }
 
@@ -148,12 +151,12 @@ export class RoomTransaction {
     return this.#messages.get(seq)
   }
 
-  /** The first `limit` messages behind `after`. */
+  /** Returns the first `limit` messages after `after`. */
   messages(after: number, limit: number): StoredMessage[] {
     return this.#messages.after(after, limit)
   }
 
-  /** The first message behind `after` from none of `senders`. */
+  /** Returns the first message after `after` that is from none of `senders`. */
   next(after: number, senders: readonly string[]): StoredMessage | undefined {
     return this.#messages.find(after, ({ sender }) => !senders.includes(sender))
   }
@@ -183,32 +186,32 @@ export class RoomTransaction {
     return this.#consumers.get(handle)?.claimed ?? 0
   }
 
-  /** Drops a handle's consumer, unless the handle has claimed again since. @returns whether it is gone */
+  /** Drops a handle's consumer, unless the handle has claimed again. @returns whether it was dropped */
   dropClaim(handle: string, claimed: number): boolean {
     if (this.claimed(handle) !== claimed) return false
     this.#consumers.delete(handle)
     return true
   }
 
-  /** This replica holds the room from an instant on. */
-  hold(since: number): void {
+  /** Pins the room for this replica from an instant on. */
+  pin(since: number): void {
     const { replica } = this.#options
     const released = this.#holds.get(String(replica))?.released ?? null
     this.#holds.set(String(replica), { since, released })
   }
 
-  /** This replica has left the room. When a room was left that does not exist makes no difference. */
-  release(at: number): void {
+  /** Ends this replica's pin. The end is not stored for a room that does not exist. */
+  unpin(at: number): void {
     const replica = String(this.#options.replica)
     if (this.room() === undefined) this.#holds.delete(replica)
     else this.#holds.set(replica, { since: null, released: at })
   }
 
   /**
-   * How the room was held, by all replicas. The hold of a replica that is gone ends at `now`. Requires the option
-   * `idleBefore`, and a room that was idle then.
+   * Returns the last period without a pin of any replica. The pin of a replica that has ended ends at `now`. Requires
+   * the option `idleBefore`, and a room that was idle then.
    */
-  unheld(now: number): Unheld {
+  idlePeriod(now: number): IdlePeriod {
     let from = Number.NEGATIVE_INFINITY
     let until = Number.POSITIVE_INFINITY
     for (const [replica, hold] of [...this.#holds.entries()]) {
@@ -236,7 +239,7 @@ export class RoomTransaction {
     this.#tx.summary = { ...summary, entries: entries + messages, bytes: bytes + ciphertextChars }
   }
 
-  /** The earliest instant at which a message goes by its own wish. */
+  /** Returns the earliest instant at which a message's lifetime ends. */
   #expiry(): number {
     return this.#tx.table<number>('expiry').get('next') ?? Number.POSITIVE_INFINITY
   }
@@ -248,15 +251,15 @@ export class RoomTransaction {
   }
 }
 
-/** A room's partition in which all holds are those of one replica: it has been held since the first of them. */
+/** Returns a room's partition with one pin of one replica, from the beginning of the first pin. */
 export function withOneHold(partition: PartitionDump, replica: string): PartitionDump {
   const holds = partition.records.flatMap(([collection, , value]) =>
-    collection === HOLDS ? [Object(value) as Hold] : [],
+    collection === HOLDS ? [Object(value) as ReplicaPin] : [],
   )
   if (holds.length === 0) return partition
   const since = holds.flatMap(hold => hold.since ?? [])
   const released = holds.flatMap(hold => hold.released ?? [])
-  const one: Hold = {
+  const one: ReplicaPin = {
     since: since.length === 0 ? null : Math.min(...since),
     released: released.length === 0 ? null : Math.max(...released),
   }
@@ -266,7 +269,7 @@ export function withOneHold(partition: PartitionDump, replica: string): Partitio
   return { ...partition, records }
 }
 
-/** Who holds a room in a dump, if anybody does. */
+/** Returns the beginning of a room's pin in a dump, if it has one. */
 export function heldSince({ records }: PartitionDump): number | undefined {
   for (const [collection, , value] of records) {
     if (collection === HOLDS) return Object(value).since ?? undefined

@@ -1,65 +1,65 @@
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { Gate } from '../../../shared/util/locks.js'
+import type { RwLock } from '../../../shared/util/locks.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import { BUFFER, ROOM_ID, type Room } from './model.js'
 import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './refusals.js'
 import type { RoomTransaction } from './room-transaction.js'
-import type { Held, SafebotStore } from './store.js'
+import type { PinnedRooms, SafebotStore } from './store.js'
 
-/** A room falls idle after this much quiet, and goes at the janitor's next round: 30 to 45 s in all. */
+/** A room is idle after this time without activity. The janitor's next round evicts it, 30 to 45 s in all. */
 const IDLE_MS = 30_000
 const JANITOR_MS = 15_000
 
-/** What a message takes of the common buffer beside its ciphertext, as the service reckons. */
+/** Characters that a message adds to the common buffer beside its ciphertext. The service's number. */
 export const MESSAGE_OVERHEAD = 512
 
 export interface RoomsOptions {
   store: SafebotStore
   clock: Clock
   contract: Contract
-  holders: RoomHolders
+  holders: RoomPins
   limits: Pick<SafebotLimits, 'rooms' | 'bufferBytes'>
-  gate: Gate
+  lock: RwLock
 }
 
-/** The life of rooms: they begin with the first who posts or listens there, and end some time after they fall idle. */
+/**
+ * Opens and evicts rooms. A room is opened by its first message or listener, and evicted some time after it becomes
+ * idle.
+ */
 export class Rooms {
   readonly #options: RoomsOptions
-  /** The janitor's rounds are counted from here. */
+  /** The start of the janitor's rounds. */
   readonly #startedAt: number
   #sweptAt: number
 
   constructor(options: RoomsOptions) {
     const { store, clock } = options
     this.#options = options
-    // Those who share a store have one janitor.
+    // Instances with a common store have one janitor.
     this.#startedAt = store.records.shared ? 0 : clock.now()
     this.#sweptAt = clock.now()
   }
 
   /**
-   * Runs `work` alone in the room, which is undefined if there is none (any more).
+   * Runs `work` as the only transaction in the room. The room is undefined if it does not exist (any more).
    *
-   * @throws ServiceRefusal 400 for an id that names no room
+   * @throws ServiceRefusal 400 for an invalid room id
    */
   async enter<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
-    return this.#options.gate.pass(() => this.#enter(roomId, work))
+    return this.#options.lock.shared(() => this.#enter(roomId, work))
   }
 
-  /**
-   * Enters a room to which something may be added. If there is no space left, those are looked at that may
-   * go, and for a room of its own `work` is run again.
-   */
+  /** Runs `work` that may add to a room. If there is no space, idle rooms are evicted and `work` is run again. */
   async enterToAdd<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
-    return this.#options.gate.pass(async () => {
+    return this.#options.lock.shared(async () => {
       try {
         return await this.#enter(roomId, work, true)
       } catch (error) {
         if (!(error instanceof NoSpaceLeft)) throw error
-        // Not from within the room: it would keep its place while it waits for others.
+        // Not inside of the room's transaction, which would block the room while it waits for others.
         await this.#sweep(this.#options.clock.now())
         if (!error.worthAnotherTry) throw error.refusal
       }
@@ -71,7 +71,7 @@ export class Rooms {
     })
   }
 
-  /** When those were last looked at whom nobody comes back to. */
+  /** When abandoned rooms were last swept. */
   get sweptAt(): number {
     return this.#sweptAt
   }
@@ -80,14 +80,14 @@ export class Rooms {
     this.#sweptAt = sweptAt
   }
 
-  /** Opens a room, for who is there by {@link enterToAdd}. */
+  /** Opens a room, inside of {@link enterToAdd}. */
   create(tx: RoomTransaction, id: string): Room {
     const now = this.#options.clock.now()
     if (tx.usage().rooms >= this.#options.limits.rooms) {
       throw new NoSpaceLeft(roomCapReached(this.#options.limits.rooms), true)
     }
-    // A courtesy: what it could not do, the next one will.
-    this.#options.gate.extend(this.#sweep(now))
+    // A failed sweep is repeated by the next one.
+    this.#options.lock.extendShared(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     tx.saveRoom(room)
     return room
@@ -98,7 +98,7 @@ export class Rooms {
     return this.enterToAdd(roomId, (tx, room) => room ?? this.create(tx, roomId))
   }
 
-  /** Makes sure that the rooms together can hold another message, for who is there by {@link enterToAdd}. */
+  /** Checks that the rooms together have space for a message, inside of {@link enterToAdd}. */
   checkSpace(tx: RoomTransaction, ciphertext: string): void {
     const { messages, ciphertextChars } = tx.usage()
     const held = ciphertextChars + messages * MESSAGE_OVERHEAD
@@ -107,22 +107,22 @@ export class Rooms {
     throw new NoSpaceLeft(bufferFull(bufferBytes), false)
   }
 
-  /** The seq of a room's next message: its creation in milliseconds, at least 1, then one more each. */
+  /** Returns the seq of a room's next message: its creation in milliseconds, at least 1, then one more each. */
   nextSeq(tx: RoomTransaction, room: Room): number {
     if (room.lastSeq > 0) return room.lastSeq + 1
-    // Cursors outlive rooms. A room that took more than one message a millisecond has run ahead of the clock,
-    // and its successor must not begin behind them, or its messages would pass for acknowledged.
+    // Cursors outlive rooms. A room with more than one message a millisecond was ahead of the clock. The next room of
+    // that id must begin after its cursors, or its messages would count as acknowledged.
     const cursors = tx.consumers().map(consumer => consumer.cursor)
-    // Readers ask for what is behind 0, so 0 would never be delivered.
+    // Readers ask for messages after 0, so 0 would never be delivered.
     return Math.max(1, room.createdAt, ...cursors.map(cursor => cursor + 1))
   }
 
-  /** Keeps a room from falling idle. */
+  /** Records activity in a room. */
   touch(tx: RoomTransaction): void {
     tx.touch(this.#options.clock.now())
   }
 
-  /** @param totals whether `work` asks how much there is in all rooms */
+  /** @param totals whether `work` reads the usage of all rooms */
   #enter<T>(
     roomId: string,
     work: (tx: RoomTransaction, room: Room | undefined) => T,
@@ -145,19 +145,19 @@ export class Rooms {
 
   #evicted(tx: RoomTransaction, room: Room, now: number): boolean {
     if (now - room.activeAt <= IDLE_MS) return false
-    const { from, until } = tx.unheld(now)
-    // Who holds it now may have come too late: the janitor was there before.
+    const { from, until } = tx.idlePeriod(now)
+    // The current pin may have begun after the janitor's round.
     const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
     if (round > Math.min(now, until)) return false
     return !(this.#options.contract.keepsUnacknowledged && hasUnacknowledged(tx))
   }
 
-  /** The janitor's first round at or after an instant. */
+  /** Returns the janitor's first round at or after an instant. */
   #janitorAfter(instant: number): number {
     return this.#startedAt + Math.ceil((instant - this.#startedAt) / JANITOR_MS) * JANITOR_MS
   }
 
-  /** Rooms are judged when somebody looks; this looks at those nobody comes back to, so that they do not pile up. */
+  /** Evicts abandoned rooms. Other rooms are evicted when they are entered. */
   async #sweep(now: number): Promise<void> {
     if (now - this.#sweptAt < JANITOR_MS) return
     this.#sweptAt = now
@@ -167,11 +167,11 @@ export class Rooms {
   }
 }
 
-/** There is no space left for what was to be added; some of what there is may go once somebody looks. */
+/** Thrown if there is no space. A sweep may help. */
 class NoSpaceLeft extends Error {
   /**
-   * @param refusal what it comes to if that does not help
-   * @param worthAnotherTry whether the caller is not refused before that is seen
+   * @param refusal the refusal if a sweep does not help
+   * @param worthAnotherTry whether to sweep and try again
    */
   constructor(
     readonly refusal: ServiceRefusal,
@@ -181,12 +181,12 @@ class NoSpaceLeft extends Error {
   }
 }
 
-/** @throws ServiceRefusal 400 for an id that names no room */
+/** @throws ServiceRefusal 400 for an invalid room id */
 export function checkRoomId(roomId: string): void {
   if (!ROOM_ID.test(roomId)) throw badRoomId(roomId)
 }
 
-/** Whether some consumer, or the first one yet to come, still has a message of the buffer to acknowledge. */
+/** Returns whether a consumer, or the first one, still has a buffered message to acknowledge. */
 function hasUnacknowledged(tx: RoomTransaction): boolean {
   const consumers = tx.consumers()
   if (consumers.length === 0) return tx.count() > 0
@@ -194,54 +194,59 @@ function hasUnacknowledged(tx: RoomTransaction): boolean {
 }
 
 /**
- * Keeps rooms from being evicted while calls are parked in them and agents are present in them.
+ * Keeps rooms from being evicted while requests wait in them and agents are present in them.
  *
- * The store is told of the first hold of a room and of the end of its last, so that no other replica takes the room for
- * abandoned. It is told in the background: transactions on a room run in the order in which they were begun, so what
- * follows in the room finds it told.
+ * The store records the first pin of a room and the end of its last one, so that no other replica evicts the room. It
+ * is called in the background. Transactions on a room keep their order, so later work in the room finds the pin.
  */
-export class RoomHolders {
+export class RoomPins {
   readonly #clock: Clock
-  readonly #store: Pick<SafebotStore, 'hold' | 'release'>
+  readonly #store: Pick<SafebotStore, 'pin' | 'unpin'>
   readonly #held = new Map<string, { count: number; since: number }>()
 
-  constructor(clock: Clock, store: Pick<SafebotStore, 'hold' | 'release'>) {
+  constructor(clock: Clock, store: Pick<SafebotStore, 'pin' | 'unpin'>) {
     this.#clock = clock
     this.#store = store
   }
 
-  /** Holds a room until the returned function is called; calling it again does nothing. */
+  /** Pins a room until the returned function is called. Calling it again does nothing. */
   hold(roomId: string): () => void {
     const held = this.#held.get(roomId)
     if (held !== undefined) held.count++
     else {
       const since = this.#clock.now()
       this.#held.set(roomId, { count: 1, since })
-      void this.#tell(() => this.#store.hold(roomId, since))
+      void this.#tell(() => this.#store.pin(roomId, since))
     }
-    let holding = true
+    let pin = true
     return () => {
-      if (!holding) return
-      holding = false
+      if (!pin) return
+      pin = false
       this.#release(roomId)
     }
   }
 
-  /** A room that was held in another state and is not any more counts as left now. Resolves when the store knows. */
-  async restore(heldThen: Held): Promise<void> {
+  /**
+   * Ends the pins of the old state. A room that is no longer pinned counts as left now. Resolves when the store has
+   * recorded it.
+   */
+  async restore(heldThen: PinnedRooms): Promise<void> {
     const now = this.#clock.now()
     const then = new Map(heldThen)
     for (const [roomId, holding] of this.#held) holding.since = then.get(roomId) ?? now
-    await this.tellAgain()
+    await this.recordAgain()
     for (const [roomId] of then) {
-      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.release(roomId, now))
+      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.unpin(roomId, now))
     }
   }
 
-  /** Tells the store again: it may not have been there when it was told, or have taken this replica for gone. */
-  async tellAgain(): Promise<void> {
+  /**
+   * Records all pins in the store again, because the store may have been unavailable, or may have counted this
+   * replica as ended.
+   */
+  async recordAgain(): Promise<void> {
     const held = [...this.#held].map(([roomId, { since }]) =>
-      this.#tell(() => this.#store.hold(roomId, since)),
+      this.#tell(() => this.#store.pin(roomId, since)),
     )
     await Promise.all(held)
   }
@@ -253,10 +258,10 @@ export class RoomHolders {
     if (held.count > 0) return
     this.#held.delete(roomId)
     const now = this.#clock.now()
-    void this.#tell(() => this.#store.release(roomId, now))
+    void this.#tell(() => this.#store.unpin(roomId, now))
   }
 
-  /** What cannot be told while the store is away is told when it is back. */
+  /** Ignores an error while the store is unavailable. The pin is recorded when the store returns. */
   #tell(telling: () => Promise<void>): Promise<void> {
     return telling().catch(() => undefined)
   }

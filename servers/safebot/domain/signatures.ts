@@ -1,20 +1,20 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock/clock.js'
-import { decodedLength, type Keys } from './keys.js'
+import { decodedLength, type PublicKeys } from './keys.js'
 import type { Identity } from './model.js'
 import type { NonceKind } from './nonces.js'
 import type { SafebotStore } from './store.js'
 
-/** How far a signature's timestamp may be from the time, either way, in milliseconds, inclusive. */
+/** Largest difference between a signature's timestamp and the time, in milliseconds, inclusive. */
 const SKEW_MS = 60_000
 
 export const SIGNATURE_BYTES = 64
 
 const NONCE = /^[A-Za-z0-9+/=_-]{16,64}$/
 
-/** What a request or a message is signed with. */
+/** The signature of a request or a message. */
 export interface Signature {
-  /** Milliseconds since the epoch, as it was written. Digits at its beginning are enough. */
+  /** Milliseconds since the epoch, as text. Characters after the digits are ignored. */
   ts: string
   nonce: string
   /** Base64 of 64 bytes. Padding may be missing, and characters may follow. */
@@ -24,14 +24,14 @@ export interface Signature {
 export interface SignaturesOptions {
   store: SafebotStore
   clock: Clock
-  /** The machine's time. Real clients sign with it, wherever the instance's clock was moved. */
+  /** Machine time. Real clients sign with it, even if the instance's clock differs. */
   machine: Clock
-  keys: Keys
-  /** Nonces that one handle may use in two minutes, of requests and of messages each; null: any number. */
+  keys: PublicKeys
+  /** Nonces that one handle may use in two minutes, for requests and for messages each. Null: no limit. */
   capacity: number | null
 }
 
-/** Checks signatures: the right key, about this time by the instance's clock or the machine's, and not seen before. */
+/** Checks signatures: the key, the timestamp by the instance's clock or the machine's, and that the nonce is new. */
 export class Signatures {
   readonly #options: SignaturesOptions
 
@@ -40,15 +40,15 @@ export class Signatures {
   }
 
   /**
-   * Whether a request is the identity's.
+   * Returns whether the identity has signed a request.
    *
-   * @param target path and query, as requested; the body is not covered
+   * @param target path and query, as requested. The body is not signed.
    */
   coversRequest(identity: Identity, signature: Signature, method: string, target: string): Promise<boolean> {
     return this.#covers(identity, signature, 'requests', stamp => `${method} ${target} ${stamp}`)
   }
 
-  /** Whether a message is the identity's. */
+  /** Returns whether the identity has signed a message. */
   coversMessage(
     identity: Identity,
     signature: Signature,
@@ -59,7 +59,7 @@ export class Signatures {
     return this.#covers(identity, signature, 'messages', stamp => `room-msg ${roomId} ${stamp} ${digest}`)
   }
 
-  /** @param textOf the signed text, given its timestamp and nonce */
+  /** @param textOf returns the signed text for a timestamp and a nonce */
   async #covers(
     identity: Identity,
     { ts: writtenTs, nonce, sig }: Signature,
@@ -68,7 +68,7 @@ export class Signatures {
   ): Promise<boolean> {
     const ts = Number.parseInt(writtenTs, 10)
     if (!this.isFresh(ts) || !NONCE.test(nonce) || decodedLength(sig) !== SIGNATURE_BYTES) return false
-    // Its nonce is used up only by a good signature: nobody else must be able to spend it.
+    // A nonce is used up by a valid signature only, so that no other caller can use it up.
     if (!this.#options.keys.verifies(identity.signPub, textOf(`${ts} ${nonce}`), sig)) return false
     const capacity = this.#options.capacity ?? Number.POSITIVE_INFINITY
     return this.useOnce(kind, { owner: identity.handle, nonce, ts }, capacity)

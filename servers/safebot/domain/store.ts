@@ -28,22 +28,22 @@ const HANDLES = `${SCOPE}/handle`
 /** The partition with the keys of the world's rooms. */
 const WORLD = `${SCOPE}/world/rooms`
 
-/** What a handle may look like at all. A partition is named by it. */
+/** Every handle matches this. It is part of the name of a partition. */
 const HANDLE = /^[a-z0-9_-]{1,64}$/
 
-/** Rooms a handle has a cursor in; past it the least recently claimed is dropped. */
+/** Rooms with a cursor of one handle. Beyond that, the least recently claimed is dropped. */
 const ROOMS_PER_HANDLE = 64
 
-/** Which rooms are held, by id, with the instants since when. */
-export type Held = readonly (readonly [roomId: string, since: number])[]
+/** Pinned rooms by id, with the beginning of the pin. */
+export type PinnedRooms = readonly (readonly [roomId: string, since: number])[]
 
 /** The keys of the world's rooms, in base64url, by room. */
 export type WorldKeys = Readonly<Record<string, string>>
 
 /**
- * Rooms and handles as records: a partition for each room, one for each handle.
+ * Stores rooms and handles as records: a partition for each room, one for each handle.
  *
- * Rules about messages, leases and limits are elsewhere in the domain.
+ * The rules about messages, leases and limits are in other files of the domain.
  */
 export class SafebotStore {
   readonly records: Records
@@ -54,7 +54,7 @@ export class SafebotStore {
     this.records = records
   }
 
-  /** Runs `work` alone in a room. See `Records.transaction`. */
+  /** Runs `work` as the only transaction in a room. See `Records.transaction`. */
   async transaction<T>(
     roomId: string,
     work: (tx: RoomTransaction) => T,
@@ -74,7 +74,7 @@ export class SafebotStore {
     return result
   }
 
-  /** The ids of all rooms, or of those that were last active before an instant. */
+  /** Returns the ids of all rooms, or of those without activity since an instant. */
   async roomIds(activeBefore?: number): Promise<string[]> {
     return (await this.records.partitions(ROOMS, activeBefore)).map(idOf)
   }
@@ -89,7 +89,7 @@ export class SafebotStore {
     return this.#ofHandle(handle, tx => identityOf(tx).get('identity'))
   }
 
-  /** Adds an identity; tells whether its handle was free. */
+  /** Adds an identity. Returns whether its handle was free. */
   addIdentity(identity: Identity): Promise<boolean> {
     return this.#ofHandle(identity.handle, tx => {
       if (identityOf(tx).has('identity')) return false
@@ -104,10 +104,10 @@ export class SafebotStore {
   }
 
   /**
-   * Adds a nonce to those of its owner. See `spendNonce`.
+   * Adds a nonce to the used ones of its owner. See `spendNonce`.
    *
-   * @param capacity how many the owner may use in 120 s. Infinity is any number
-   * @param machineNow the machine's time, in milliseconds since the epoch
+   * @param capacity largest number in 120 s. Infinity means no limit.
+   * @param machineNow machine time, in milliseconds since the epoch
    */
   useNonce(kind: NonceKind, used: UsedNonce, capacity: number, machineNow: number): Promise<boolean> {
     void this.#sweepNonces({ instance: used.at, machine: machineNow }).catch(() => undefined)
@@ -117,14 +117,14 @@ export class SafebotStore {
     })
   }
 
-  /** This replica holds a room, from an instant on. */
-  hold(roomId: string, since: number): Promise<void> {
-    return this.#inRoom(roomId, tx => tx.hold(since))
+  /** Pins a room for this replica from an instant on. */
+  pin(roomId: string, since: number): Promise<void> {
+    return this.#inRoom(roomId, tx => tx.pin(since))
   }
 
-  /** This replica holds it no longer. */
-  release(roomId: string, at: number): Promise<void> {
-    return this.#inRoom(roomId, tx => tx.release(at))
+  /** Ends this replica's pin. */
+  unpin(roomId: string, at: number): Promise<void> {
+    return this.#inRoom(roomId, tx => tx.unpin(at))
   }
 
   /** Calls `listener` for each announcement in a room, on any replica, until the returned function is called. */
@@ -140,13 +140,13 @@ export class SafebotStore {
     return this.records.transaction(WORLD, tx => tx.table<WorldKeys>('world').set('keys', keys))
   }
 
-  /** All there is, at one moment between transactions. Holds of all replicas count as this one's. */
+  /** Returns all records, at one instant between transactions. Pins of all replicas count as this one's. */
   async dump(): Promise<PartitionDump[]> {
     const replica = String(this.records.replica)
     return (await this.records.dump(SCOPE)).map(partition => withOneHold(partition, replica))
   }
 
-  /** Keeps that and nothing else, in one step. */
+  /** Replaces all records in one transaction. */
   async load(partitions: readonly PartitionDump[]): Promise<void> {
     const replica = String(this.records.replica)
     await this.records.replace(
@@ -169,7 +169,7 @@ export class SafebotStore {
     return this.records.transaction(`${HANDLES}/${handle}`, work)
   }
 
-  /** Notes a handle's first claim in a room. Past {@link ROOMS_PER_HANDLE}, drops the claim that is least recent. */
+  /** Records a handle's first claim in a room. Beyond {@link ROOMS_PER_HANDLE}, drops the least recent claim. */
   async #noteClaim(handle: string, roomId: string): Promise<void> {
     try {
       const roomIds = await this.#ofHandle(handle, tx => {
@@ -179,7 +179,7 @@ export class SafebotStore {
       })
       if (roomIds.length > 0) await this.#dropClaims(handle, roomIds)
     } catch (error) {
-      // The claim itself is kept. The handle's next first claim in a room drops what is too much.
+      // The claim itself is stored. The handle's next first claim drops the excess.
       if (!isUnavailable(error)) throw error
     }
   }
@@ -196,7 +196,7 @@ export class SafebotStore {
     }
   }
 
-  /** Forgets the nonces of handles that have not been heard of for a while. */
+  /** Forgets the nonces of handles without recent requests. */
   async #sweepNonces(now: ClockTimes): Promise<void> {
     if (now.instance - this.#sweptAt < REMEMBERED_MS) return
     this.#sweptAt = now.instance
@@ -204,7 +204,7 @@ export class SafebotStore {
       await this.records.transaction(name, tx => {
         const tables = NONCE_KINDS.map(kind => tx.table<NonceTimes>(kind))
         for (const table of tables) forgetOld(table, now)
-        // The next sweep looks again at a handle that still has some.
+        // The next sweep checks a handle that still has some.
         const activeAt = tables.some(table => table.size > 0) ? now.instance : NEVER_IDLE
         tx.summary = { ...tx.summary, activeAt }
       })
@@ -212,8 +212,8 @@ export class SafebotStore {
   }
 }
 
-/** The rooms that are held in a dump, sorted by id. */
-export function heldIn(partitions: readonly PartitionDump[]): Held {
+/** Returns the pinned rooms in a dump, sorted by id. */
+export function heldIn(partitions: readonly PartitionDump[]): PinnedRooms {
   return partitions.flatMap(partition => {
     const since = kindOf(partition.name) === ROOMS ? heldSince(partition) : undefined
     return since === undefined ? [] : [[idOf(partition.name), since] as const]
@@ -224,7 +224,7 @@ function identityOf(tx: Transaction): Table<Identity> {
   return tx.table<Identity>('identity')
 }
 
-/** The rooms a handle has a cursor in. */
+/** The rooms with a cursor of a handle. */
 function claimsOf(tx: Transaction): Table<true> {
   return tx.table<true>('claims')
 }

@@ -10,11 +10,11 @@ import type { Moment, RoomWaiters } from './waiters.js'
 
 const NO_ROOM: Claim = { exists: false, held: undefined, cursor: 0, lastSeq: 0 }
 
-/** A claim as it reaches the service itself. */
+/** A claim request with its lease and its address. */
 export interface LocalClaimRequest extends ClaimRequest {
-  /** How long the lease is to last; default 60 s. */
+  /** Requested milliseconds of the lease. Default 60 s. */
   leaseMs?: number
-  /** Where the call comes from, if those are to be counted. */
+  /** The caller's address, if requests of an address are counted. */
   address?: string
 }
 
@@ -26,7 +26,7 @@ export interface TasksOptions {
   contract: Contract
 }
 
-/** The delivery of messages as tasks, at least once. */
+/** Delivers messages as tasks, at least once. */
 export class Tasks {
   readonly #options: TasksOptions
 
@@ -45,7 +45,7 @@ export class Tasks {
     return claim
   }
 
-  /** Claims the next message in a room, if there is one now. */
+  /** Claims the next message in a room, if there is one. */
   #look(roomId: string, request: LocalClaimRequest, moment: Moment): Promise<Claim> {
     const { rooms, contract } = this.#options
     return rooms.enter(roomId, (tx, room) => {
@@ -71,12 +71,12 @@ export class Tasks {
       const consumer = tx.consumer(handle)
       if (consumer === undefined) return
       tx.saveConsumer(consumer.release(claimId))
-      // Another worker of the same handle may be parked: the message is there for it now.
+      // A request of the same handle may wait. The message is available for it now.
       tx.announce()
     })
   }
 
-  /** Claims for `handle` in a room: the lease it holds if that is still good, else the oldest message it has not had. */
+  /** Claims for `handle`: returns its valid lease, or takes the oldest message that it has not acknowledged. */
   #claimOldest(
     tx: RoomTransaction,
     room: Room,
@@ -84,10 +84,11 @@ export class Tasks {
     moment: Moment,
   ): Claim {
     const now = this.#options.clock.now()
-    // As the service does: the cursor of a claim that was parked stays where it was when the claim arrived.
+    // As in the service: the cursor of a waiting claim stays at its position of the arrival.
     const oldestSeq = moment === 'woken' ? undefined : tx.oldestSeq()
     const known = tx.consumer(handle) ?? new Consumer({ handle, roomId: room.id })
-    const consumer = oldestSeq === undefined ? known.named(labels) : known.named(labels).from(oldestSeq)
+    const consumer =
+      oldestSeq === undefined ? known.withLabels(labels) : known.withLabels(labels).from(oldestSeq)
     const seen = { exists: true, cursor: consumer.cursor, lastSeq: room.lastSeq }
     const held = heldMessage(tx, consumer, now)
     if (held !== undefined) {

@@ -3,47 +3,47 @@ import { Refusal, wasReset } from '../../../shared/errors.js'
 import type { Contract } from '../contract.js'
 import type { SafebotLimits } from '../limits.js'
 import { shuttingDown, tooManyWaiters } from './refusals.js'
-import type { RoomHolders } from './rooms.js'
+import type { RoomPins } from './rooms.js'
 import type { SafebotStore } from './store.js'
 
-/** Why a parked call goes on; with `look` there may be something, or nothing. */
+/** The reason why a waiting request continues. After `look` there may be nothing new. */
 export type WakeReason = 'message' | 'look' | 'due' | 'aborted' | 'closing' | 'reset' | Refusal
 
-/** When a call looks into its room: on arrival, on going to wait, and after each wake-up. */
+/** The moments at which a request looks into its room: on arrival, before it waits, and after each wake-up. */
 export type Moment = 'arriving' | 'parking' | 'woken'
 
-/** How long a call stays in a room. */
+/** The time of a request in a room. */
 interface Stay {
   roomId: string
   timeoutMs: number
-  /** Where the call comes from, if those are to be counted. */
+  /** The caller's address, if requests of an address are counted. */
   address?: string | undefined
 }
 
 export interface RoomWaitersOptions {
   clock: Clock
-  holders: RoomHolders
+  holders: RoomPins
   contract: Contract
-  /** How many may wait at once. */
+  /** Largest numbers of waiting requests. */
   limits: Pick<SafebotLimits, 'waitersPerRoom' | 'waitersPerAddress'>
-  /** Tells of announcements in rooms, on every replica. */
+  /** Source of notifications in rooms, from every replica. */
   store: Pick<SafebotStore, 'watch'>
 }
 
-/** The waiters of one room, and what ends the watch that wakes them. */
+/** The waiting requests of one room, and the function that ends the watch. */
 interface RoomWatch {
-  readonly waiters: Set<Waiter>
+  readonly waiters: Set<RoomWaiter>
   readonly unwatch: () => void
 }
 
-/** The calls parked in rooms, waiting for a message. Parked, a call holds one wake-up on the clock and nothing else. */
+/** The requests that wait in rooms for a message. A waiting request holds one wake-up on the clock and no more. */
 export class RoomWaiters {
   readonly #options: RoomWaitersOptions
   readonly #rooms = new Map<string, RoomWatch>()
-  /** How many there are by room and by address, of the calls that are counted. */
+  /** Numbers of counted requests, by room and by address. */
   readonly #counts = new Map<string, number>()
   #closing = false
-  /** How often all has been put back. */
+  /** Number of resets. */
   #resets = 0
 
   constructor(options: RoomWaitersOptions) {
@@ -51,15 +51,15 @@ export class RoomWaiters {
   }
 
   /**
-   * The moments at which a call looks into its room. The call leaves the loop with what it came for. Otherwise the
-   * loop ends with the timeout, or when its caller has gone.
+   * Yields the moments at which a request looks into its room. The request leaves the loop when it has its result.
+   * Otherwise the loop ends with the time-out, or when the caller has left.
    *
-   * The call looks once more when it has entered the waiters, so it misses nothing that came in between. The clock's
-   * `advance` waits for the work that follows a wake-up. The call leaves the waiters in every case.
+   * The request looks again after it was added to the waiting ones, so it misses nothing in between. The clock's
+   * `advance` waits for the work after a wake-up. The request is removed in every case.
    *
-   * @throws ServiceRefusal 429 if too many wait already
-   * @throws Refusal `shutting_down` if the service closes meanwhile, `reset` if it is put back to another state,
-   *   `store_unavailable` if what it waits for cannot be had any more
+   * @throws ServiceRefusal 429 if too many requests wait
+   * @throws Refusal `shutting_down` if the service closes, `reset` if its state is replaced, `store_unavailable` if
+   *   the store cannot deliver any more
    */
   async *moments({ roomId, timeoutMs, address }: Stay, signal: AbortSignal): AsyncGenerator<Moment> {
     const { clock, contract } = this.#options
@@ -70,7 +70,7 @@ export class RoomWaiters {
     try {
       yield* this.#tracked('parking')
       for (;;) {
-        // A reset between two looks wakes nobody: the deadline is of a time that is over.
+        // A reset between two looks wakes no request. The deadline belongs to the old time.
         if (this.#resets !== resets) throw wasReset()
         const reason = await waiter.next(deadline, signal)
         if (reason === 'closing') throw shuttingDown()
@@ -85,7 +85,7 @@ export class RoomWaiters {
     }
   }
 
-  /** Yields a moment. The clock tracks the work until the loop goes on or ends. */
+  /** Yields a moment. The clock tracks the work until the loop continues or ends. */
   *#tracked(moment: Moment): Generator<Moment> {
     let done = () => {}
     const work = new Promise<void>(resolve => {
@@ -100,18 +100,18 @@ export class RoomWaiters {
   }
 
   /**
-   * Enters a room's waiters: from here on no message is missed. The caller must leave.
+   * Adds a waiting request to a room, which then misses no message. The caller must leave.
    *
-   * @param address where the call comes from, if those are to be counted
-   * @throws ServiceRefusal 429 past a limit
+   * @param address the caller's address, if requests of an address are counted
+   * @throws ServiceRefusal 429 above a limit
    */
-  enter(roomId: string, address?: string): Waiter {
+  enter(roomId: string, address?: string): RoomWaiter {
     if (address !== undefined) this.#checkLimits(roomId, address)
     const room = this.#rooms.get(roomId) ?? this.#watch(roomId)
     const { waiters } = room
     this.#count(roomId, address, 1)
     const release = this.#options.holders.hold(roomId)
-    const waiter = new Waiter(this.#options.clock, this.#closing, () => {
+    const waiter = new RoomWaiter(this.#options.clock, this.#closing, () => {
       if (!waiters.delete(waiter)) return
       if (waiters.size === 0 && this.#rooms.get(roomId) === room) {
         this.#rooms.delete(roomId)
@@ -124,29 +124,29 @@ export class RoomWaiters {
     return waiter
   }
 
-  /** How many wait in a room: parked calls, and open event streams. */
+  /** Returns the number of waiting requests and open event streams in a room. */
   count(roomId: string): number {
     return this.#rooms.get(roomId)?.waiters.size ?? 0
   }
 
-  /** How many wait in all rooms together. */
+  /** The number in all rooms together. */
   get total(): number {
     let total = 0
     for (const { waiters } of this.#rooms.values()) total += waiters.size
     return total
   }
 
-  /** Something may have come into any room, unnoticed. */
+  /** Wakes all requests, because a notification may have been lost. */
   lookAgain(): void {
     this.#wakeAll('look')
   }
 
-  /** What is parked ends with that. */
+  /** Ends all waiting requests with a refusal. */
   refuse(refusal: Refusal): void {
     this.#wakeAll(refusal)
   }
 
-  /** Lets every parked call go on with `reset`; none of them holds its room any more. */
+  /** Ends all waiting requests with `reset`, and their pins. */
   reset(): void {
     this.#resets++
     for (const { waiters } of [...this.#rooms.values()]) {
@@ -157,7 +157,7 @@ export class RoomWaiters {
     }
   }
 
-  /** Lets every parked call go on with `closing`, and every later one. */
+  /** Ends all waiting requests, and later ones, with `closing`. */
   close(): void {
     this.#closing = true
     this.#wakeAll('closing')
@@ -168,7 +168,7 @@ export class RoomWaiters {
   }
 
   #watch(roomId: string): RoomWatch {
-    const waiters = new Set<Waiter>()
+    const waiters = new Set<RoomWaiter>()
     const unwatch = this.#options.store.watch(roomId, () => {
       for (const waiter of waiters) waiter.wake('message')
     })
@@ -201,11 +201,11 @@ function reaches(count = 0, limit: number | null): boolean {
   return limit !== null && count >= limit
 }
 
-/** One call's place among a room's waiters. */
-export class Waiter {
+/** A waiting request in a room. */
+export class RoomWaiter {
   readonly #clock: Clock
   readonly #leave: () => void
-  /** What has happened since the call last looked. */
+  /** The event since the request last looked. */
   #news: WakeReason | undefined
   #resume: ((reason: WakeReason) => void) | undefined
 
@@ -216,9 +216,9 @@ export class Waiter {
   }
 
   /**
-   * Parks until there is news; news that came since the last call returns at once.
+   * Waits for an event. An event since the last call returns at once.
    *
-   * @param deadline instant at which to go on with `due`; Infinity: never
+   * @param deadline instant at which it returns `due`. Infinity: never
    */
   async next(deadline: number, signal: AbortSignal): Promise<WakeReason> {
     const news = signal.aborted ? 'aborted' : this.#news
@@ -236,14 +236,14 @@ export class Waiter {
     const reason = await parked
     wakeup?.cancel()
     signal.removeEventListener('abort', onAbort)
-    // Between the waking and this line the caller may have left: it must not be given anything then.
+    // The caller may have left between the wake-up and this line. It must not get a message then.
     return signal.aborted && (reason === 'message' || reason === 'look') ? 'aborted' : reason
   }
 
   wake(reason: WakeReason): void {
     const resume = this.#resume
     this.#resume = undefined
-    // What ends the waiting is not to be forgotten over a message.
+    // A message must not replace an event that ends the wait.
     if (isFinal(this.#news)) return
     if (resume !== undefined) resume(reason)
     else if (reason !== 'look' || this.#news === undefined) this.#news = reason

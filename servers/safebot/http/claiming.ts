@@ -4,22 +4,30 @@ import { leaseMs } from '../domain/consumer.js'
 import { type Identity, looseHandle } from '../domain/model.js'
 import { badHandle, noSuchHandle, unsigned } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
-import { addressOf, type Fields, fieldsOf, numberOf, type RestKit, roomOf, timeoutMsOf } from './context.js'
-import { claimedMessage } from './messages.js'
+import {
+  addressOf,
+  type BodyFields,
+  fieldsOf,
+  numberOf,
+  type RestContext,
+  roomOf,
+  timeoutMsOf,
+} from './context.js'
+import { toClaimedMessage } from './messages.js'
 import * as schema from './schemas.js'
 
-/** As the service reads it: this spelling, one space. */
+/** The service accepts exactly this spelling, with one space. */
 const SCHEME = 'SafeBot '
 
-/** Characters of a sender to pass over; others are none. */
+/** Lengths of a valid sender to skip. Others are ignored. */
 const SENDER_CHARS = { min: 1, max: 64 } as const
 
-/** Claims and acknowledgements are signed: the document says how. */
+/** Security scheme of claims and acknowledgements, which are signed. */
 const SIGNED = [{ safebot: [] }]
 
-/** Claiming a message as a task, and acknowledging it. Both are signed. */
-export function claimingOperations(kit: RestKit): Operation[] {
-  const { local } = kit
+/** The routes that claim and acknowledge a task. Both are signed. */
+export function claimingOperations(context: RestContext): Operation[] {
+  const { local } = context
   return [
     operation({
       method: 'POST',
@@ -32,7 +40,7 @@ export function claimingOperations(kit: RestKit): Operation[] {
       answer: schema.claim,
       refusals: [400, 401, 404, 413, 429],
       async run(request, response) {
-        const { roomId, fields, handle } = await readSigned(kit, request)
+        const { roomId, fields, handle } = await readSigned(context, request)
         const wanted = {
           handle,
           labels: readSenders(fields.exclude_senders),
@@ -44,7 +52,7 @@ export function claimingOperations(kit: RestKit): Operation[] {
         const { exists, held, cursor, lastSeq } = await local.claim(roomId, wanted, hangUpSignal(response))
         if (!exists) return { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false } as const
         if (held === undefined) return { ok: true, empty: true, last_seq: lastSeq, cursor } as const
-        const message = claimedMessage(held.message)
+        const message = toClaimedMessage(held.message)
         return { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq } as const
       },
     }),
@@ -58,9 +66,9 @@ export function claimingOperations(kit: RestKit): Operation[] {
       answer: schema.acknowledged,
       refusals: [400, 401, 404, 409, 413, 429],
       async run(request) {
-        const { roomId, fields, handle } = await readSigned(kit, request)
+        const { roomId, fields, handle } = await readSigned(context, request)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
-        // Digits at its beginning are enough; nothing of the kind is 0, which no message has.
+        // Characters after the digits are ignored. A value without digits is 0, which no message has.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
         const { advanced, cursor } = await local.ack(roomId, handle, claimId, seq)
         return { ok: true, advanced, cursor } as const
@@ -71,16 +79,16 @@ export function claimingOperations(kit: RestKit): Operation[] {
 
 /** @throws ServiceRefusal 400 for the room or the handle, 404, 429 or 401, checked in that order */
 async function readSigned(
-  kit: RestKit,
+  context: RestContext,
   request: Request,
-): Promise<{ roomId: string; fields: Fields; handle: string }> {
+): Promise<{ roomId: string; fields: BodyFields; handle: string }> {
   const fields = fieldsOf(request)
   const roomId = roomOf(request)
-  const { handle } = await requireSigned(kit, request, fields.handle)
+  const { handle } = await requireSigned(context, request, fields.handle)
   return { roomId, fields, handle }
 }
 
-/** The senders whose messages are not for this consumer, beside its own. */
+/** Returns the senders whose messages this consumer skips, beside its own. */
 function readSenders(value: unknown): string[] {
   if (!Array.isArray(value)) return []
   return value.filter(
@@ -90,12 +98,13 @@ function readSenders(value: unknown): string[] {
 }
 
 /**
- * The identity that a call claims to be and has signed for; its body is not covered.
+ * Returns the identity that has signed a request. The body is not signed.
  *
- * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the signature
+ * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the
+ *   signature
  */
 async function requireSigned(
-  { local }: RestKit,
+  { local }: RestContext,
   request: Request,
   claimedHandle: unknown,
 ): Promise<Identity> {
@@ -115,7 +124,7 @@ async function requireSigned(
   throw unsigned()
 }
 
-/** `SafeBot ts=…,n=…,sig=…`, its parts in any order. */
+/** Reads `SafeBot ts=…,n=…,sig=…`, with its parts in any order. */
 function readAuthorization(header: string | undefined): Signature | undefined {
   if (!header?.startsWith(SCHEME)) return undefined
   const parts = new Map<string, string>()

@@ -7,24 +7,24 @@ import type { LocalService } from '../domain/local-service.js'
 import { checkRoomId } from '../domain/rooms.js'
 import type { SafebotLimits } from '../limits.js'
 
-/** What the routes work with. */
-export interface RestKit {
+/** The parts of the service that the routes use. */
+export interface RestContext {
   local: LocalService
   limits: SafebotLimits
   clock: Clock
-  /** The machine's time, for what concerns connections. */
+  /** Machine time, for connections. */
   machine: Clock
 }
 
-export type Fields = Readonly<Record<string, unknown>>
+export type BodyFields = Readonly<Record<string, unknown>>
 
-/** Returns the fields of a JSON body. A list has none, and a body that is no JSON by its content type has none either. */
-export function fieldsOf(request: Request): Fields {
+/** Returns the fields of a JSON body. A list and a body of another content type have none. */
+export function fieldsOf(request: Request): BodyFields {
   const body: unknown = request.body
   return isObject(body) ? body : {}
 }
 
-/** Returns the address a request comes from, for what is counted by that. */
+/** Returns the address of a request. The limits count by it. */
 export function addressOf({ socket, headers }: Request): string {
   return clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for'], 'nearest')
 }
@@ -39,7 +39,7 @@ export function roomOf(request: Request): string {
 /**
  * Returns a whole number of the query. Of several values the first counts.
  *
- * @param standard what it is if it is missing, none, or 0
+ * @param standard the value if the parameter is missing, invalid or 0
  */
 export function numberOf({ query }: Request, name: string, standard: number): number {
   const [value] = [query[name]].flat()
@@ -50,7 +50,7 @@ export function clamp(value: number, min: number, max: number): number {
   return Math.min(Math.max(value, min), max)
 }
 
-/** How long a call may be parked: 1 to 90 s. */
+/** Returns the milliseconds that a request may wait: 1 to 90 s. */
 export function timeoutMsOf(request: Request): number {
   return clamp(numberOf(request, 'timeout', 30), 1, 90) * 1000
 }

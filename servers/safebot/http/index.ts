@@ -10,7 +10,7 @@ import { type Identity, looseHandle } from '../domain/model.js'
 import { noSuchHandle, ServiceRefusal } from '../domain/refusals.js'
 import { BODY_LIMIT } from '../limits.js'
 import { claimingOperations } from './claiming.js'
-import { addressOf, fieldsOf, type RestKit } from './context.js'
+import { addressOf, fieldsOf, type RestContext } from './context.js'
 import { messageOperations, readingOperations } from './messages.js'
 import { presenceOperations } from './presence.js'
 import * as schema from './schemas.js'
@@ -34,20 +34,20 @@ const SECURITY_HEADERS = {
 
 const HEADERS = Object.entries(SECURITY_HEADERS)
 
-export interface RestOptions extends Pick<RestKit, 'local' | 'limits'> {
+export interface RestOptions extends Pick<RestContext, 'local' | 'limits'> {
   instance: Instance
   contract: Contract
-  /** `http://host:port`, as a client reaches it. */
+  /** `http://host:port` as clients reach it. */
   url: string
 }
 
-/** What Express 4 does and Express 5 does not. */
+/** Settings that make Express 5 behave as Express 4. */
 const EXPRESS_4 = {
   'case sensitive routing': false,
   'strict routing': false,
   etag: 'weak',
   'query parser': 'extended',
-  // Under this name Express shows errors in its page, and prints none.
+  // With this name Express shows errors in its page and prints none.
   env: 'test',
 }
 
@@ -63,14 +63,14 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 /** The service's own HTTP API. */
 export function createRest({ instance, local, limits, contract, url }: RestOptions): HttpHandler {
   const { name, stamp, journal, clock, machine, log } = instance
-  const kit: RestKit = { local, limits, clock, machine }
+  const context: RestContext = { local, limits, clock, machine }
   const operations: Operation[] = [
-    ...identityOperations(kit),
-    ...messageOperations(kit),
-    ...readingOperations(kit),
-    ...presenceOperations(kit),
-    ...claimingOperations(kit),
-    ...aboutOperations(kit, url, () => operations),
+    ...identityOperations(context),
+    ...messageOperations(context),
+    ...readingOperations(context),
+    ...presenceOperations(context),
+    ...claimingOperations(context),
+    ...aboutOperations(context, url, () => operations),
   ]
   return createApi({
     name: 'safebot',
@@ -92,7 +92,7 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
         response.status(status).json(body)
       } else if (error instanceof Refusal) {
         if (error.code === 'forbidden') return void response.status(403).json({ error: error.reason })
-        // The only other refusals are those of a server that closes.
+        // The other refusals are those of a server that closes.
         response.status(503).set('Retry-After', '1').json({ error: error.reason })
       } else if (isHttpError(error)) {
         if (contract.answersErrorsInJson) {
@@ -120,18 +120,18 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
   })
 }
 
-/** Whether an error is of the body parser or of the router. */
+/** Returns whether an error is from the body parser or the router. */
 function isHttpError(error: unknown): error is Error & { status: number; type?: string } {
   return error instanceof Error && 'status' in error && typeof error.status === 'number'
 }
 
-/** Returns the caller by what it says of itself. The answer tells whether it has signed for that. */
+/** Returns the caller's handle in the request. The signature is checked later. */
 function callerOf(request: Request): string {
   const { handle, sender_handle } = fieldsOf(request)
   return looseHandle(handle ?? sender_handle) ?? 'anonymous'
 }
 
-/** The meaning of each HTTP status, in the words of the document. */
+/** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
   400: 'Something in the request is not in order',
   401: 'The signature is bad or missing',
@@ -146,9 +146,9 @@ const MEANINGS: Readonly<Record<number, string>> = {
 const SIGNATURE =
   'SafeBot ts=<milliseconds>,n=<nonce>,sig=<base64>: Ed25519 over "<METHOD> <path and query> <ts> <nonce>"'
 
-/** What the service says of itself. */
+/** The routes that describe the service. */
 function aboutOperations(
-  { local, clock }: RestKit,
+  { local, clock }: RestContext,
   url: string,
   all: () => readonly Operation[],
 ): Operation[] {
@@ -209,9 +209,9 @@ function aboutOperations(
   ]
 }
 
-/** Registering a handle, and looking one up. */
-function identityOperations(kit: RestKit): Operation[] {
-  const { identities, rates, store } = kit.local
+/** The routes that register a handle and look one up. */
+function identityOperations(context: RestContext): Operation[] {
+  const { identities, rates, store } = context.local
   return [
     operation({
       method: 'POST',
@@ -251,7 +251,7 @@ function identityOperations(kit: RestKit): Operation[] {
   ]
 }
 
-/** What anybody may know of an identity. */
+/** Returns the public fields of an identity. */
 function card({ handle, boxPub, signPub, registeredAt, meta }: Identity) {
   return { handle, box_pub: boxPub, sign_pub: signPub, registered_at: registeredAt, meta }
 }

@@ -7,28 +7,28 @@ import { MESSAGE_OVERHEAD } from '../domain/rooms.js'
 import type { Post } from '../service.js'
 import {
   addressOf,
+  type BodyFields,
   clamp,
-  type Fields,
   fieldsOf,
   numberOf,
-  type RestKit,
+  type RestContext,
   roomOf,
   timeoutMsOf,
 } from './context.js'
 import * as schema from './schemas.js'
 
-/** Messages in one answer of the transcript, at most. */
+/** Largest number of messages in one answer of the transcript. */
 const MAX_TRANSCRIPT = 500
 
-/** Status, transcript and wait: what reads a room and changes nothing in it. */
-export function readingOperations({ local }: RestKit): Operation[] {
+/** The routes that read a room: status, transcript and wait. */
+export function readingOperations({ local }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/status',
       summary: 'How a room is',
       params: schema.roomParams,
-      answer: schema.roomStatus,
+      answer: schema.roomStatusAnswer,
       refusals: [400],
       async run(request) {
         const roomId = roomOf(request)
@@ -49,7 +49,7 @@ export function readingOperations({ local }: RestKit): Operation[] {
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/transcript',
-      summary: 'What a room has buffered',
+      summary: 'The buffered messages of a room',
       params: schema.roomParams,
       query: schema.transcriptQuery,
       answer: schema.transcript,
@@ -58,7 +58,7 @@ export function readingOperations({ local }: RestKit): Operation[] {
         const limit = clamp(numberOf(request, 'limit', 100), 1, MAX_TRANSCRIPT)
         const page = await local.transcript(roomOf(request), numberOf(request, 'after', 0), limit)
         if (!page.exists) return NOWHERE
-        const messages = page.messages.map(readMessage)
+        const messages = page.messages.map(toReadMessage)
         return { messages, last_seq: page.lastSeq, count: messages.length, exists: true }
       },
     }),
@@ -79,9 +79,9 @@ export function readingOperations({ local }: RestKit): Operation[] {
           hangUpSignal(response),
         )
         if (!page.exists) return NOWHERE
-        // Who had to wait gets the event itself.
+        // A request that had to wait gets the event itself.
         const messages = page.messages.map(message =>
-          page.woken ? { type: 'message' as const, ...readMessage(message) } : readMessage(message),
+          page.woken ? { type: 'message' as const, ...toReadMessage(message) } : toReadMessage(message),
         )
         return { messages, last_seq: page.lastSeq }
       },
@@ -89,14 +89,14 @@ export function readingOperations({ local }: RestKit): Operation[] {
   ]
 }
 
-/** There is no such room: that is no error, it has only not been opened. */
+/** The answer for a room that has not been opened. It is not an error. */
 const NOWHERE = { messages: [], last_seq: 0, exists: false as const }
 
-/** The sender of a message that names none. */
+/** The sender of a message without a sender. */
 const NOBODY = 'agent'
 
-/** Posting a message. */
-export function messageOperations({ local }: RestKit): Operation[] {
+/** The route that posts a message. */
+export function messageOperations({ local }: RestContext): Operation[] {
   return [
     operation({
       method: 'POST',
@@ -120,8 +120,8 @@ export function messageOperations({ local }: RestKit): Operation[] {
   ]
 }
 
-/** @throws ServiceRefusal 400 for a field of the wrong type; what they hold is the domain's to judge */
-function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: Fields): Post {
+/** @throws ServiceRefusal 400 for a field of the wrong type. The domain checks the values. */
+function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: BodyFields): Post {
   if (typeof ciphertext !== 'string') throw badMessage('ciphertext is missing')
   if (typeof nonce !== 'string') throw badMessage('nonce is missing')
   const named = sender ?? ''
@@ -139,11 +139,16 @@ function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: Fields): Post
 }
 
 /**
- * Who vouches for the message: it is signed if it names both a handle and a signature.
+ * Reads the signature of a message. A message is signed if it has both a handle and a signature.
  *
- * @returns undefined for an unsigned one; a signature of which nothing can be made is one that covers nothing
+ * @returns undefined for an unsigned message. An unreadable signature is returned and fails the check later.
  */
-function readVouching({ sender_handle, sender_ts, sender_nonce, sender_sig }: Fields): Vouching | undefined {
+function readVouching({
+  sender_handle,
+  sender_ts,
+  sender_nonce,
+  sender_sig,
+}: BodyFields): Vouching | undefined {
   if (!sender_handle || !sender_sig) return undefined
   return {
     handle: looseHandle(sender_handle) ?? '',
@@ -155,7 +160,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
-/** A message as it is delivered. */
+/** A message in an answer. */
 interface DeliveredMessage {
   seq: number
   id: string
@@ -168,14 +173,14 @@ interface DeliveredMessage {
   reply_to?: string
 }
 
-/** A message as a claim hands it out. */
-export function claimedMessage(message: StoredMessage): DeliveredMessage {
+/** Returns a message as a claim returns it. */
+export function toClaimedMessage(message: StoredMessage): DeliveredMessage {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return { seq, id, sender, ciphertext, nonce, ts, sender_verified: senderVerified, ...options(message) }
 }
 
-/** A message as it is read: with what it takes of the buffer, which the service lets out by accident. */
-export function readMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
+/** Returns a message as readers get it: with its size in the buffer, which the service exposes by accident. */
+export function toReadMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return {
     seq,

@@ -5,23 +5,23 @@ import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
 import type { FeedEvent } from '../domain/feeds.js'
 import { ROOM_ID } from '../domain/model.js'
-import { type Gathering, type Guise, type Participant, readName } from '../domain/presence.js'
+import { type Gathering, type Guise, type Participant, readParticipantName } from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { addressOf, fieldsOf, numberOf, type RestKit, roomOf } from './context.js'
-import { readMessage } from './messages.js'
+import { addressOf, fieldsOf, numberOf, type RestContext, roomOf } from './context.js'
+import { toReadMessage } from './messages.js'
 import * as schema from './schemas.js'
 
 const BOX_PUB_BYTES = 32
 
-/** Being in a room: the stream of what happens there, and saying that one listens. */
-export function presenceOperations(kit: RestKit): Operation[] {
-  const { local, limits } = kit
+/** The routes of presence: the event stream of a room, and the report that an agent listens. */
+export function presenceOperations(context: RestContext): Operation[] {
+  const { local, limits } = context
   const streams = new StreamCounts(limits.streamsPerAddress)
   return [
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/events',
-      summary: 'What happens in a room, as server-sent events: message, ready, presence, locked',
+      summary: 'The events of a room, as server-sent events: message, ready, presence, locked',
       params: schema.roomParams,
       query: schema.eventsQuery,
       answer: 'text/event-stream',
@@ -31,7 +31,7 @@ export function presenceOperations(kit: RestKit): Operation[] {
         if (!ROOM_ID.test(paramOf(request, 'roomId'))) return void response.status(400).end()
         const leave = streams.enter(addressOf(request))
         try {
-          await follow(kit, request, response)
+          await follow(context, request, response)
         } finally {
           leave()
         }
@@ -48,7 +48,7 @@ export function presenceOperations(kit: RestKit): Operation[] {
       async run(request, response) {
         const { name: askedName, box_pub } = fieldsOf(request)
         const roomId = roomOf(request)
-        const name = readName(askedName)
+        const name = readParticipantName(askedName)
         const there =
           name === undefined
             ? (await local.status(roomId)) !== undefined
@@ -61,8 +61,10 @@ export function presenceOperations(kit: RestKit): Operation[] {
   ]
 }
 
-/** Writes the room's events until the caller hangs up or the service closes, no faster than the caller reads. */
-async function follow({ local, machine }: RestKit, request: Request, response: Response): Promise<void> {
+/**
+ * Writes the room's events until the caller disconnects or the service closes. Waits while the caller does not read.
+ */
+async function follow({ local, machine }: RestContext, request: Request, response: Response): Promise<void> {
   const signal = hangUpSignal(response)
   const roomId = roomOf(request)
   const stream = new SseStream(response, machine, {})
@@ -81,10 +83,10 @@ async function follow({ local, machine }: RestKit, request: Request, response: R
 
 function guiseOf({ query }: Request): Guise {
   const { name, box_pub } = query
-  return { name: readName(name), boxPub: readBoxPub(box_pub) }
+  return { name: readParticipantName(name), boxPub: readBoxPub(box_pub) }
 }
 
-/** Of 32 bytes, in either alphabet, padded or not. */
+/** Accepts 32 bytes in either alphabet, with or without padding. */
 function readBoxPub(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length < 40 || value.length > 64) return undefined
   return Buffer.from(value, 'base64').length === BOX_PUB_BYTES ? value : undefined
@@ -93,7 +95,7 @@ function readBoxPub(value: unknown): string | undefined {
 function eventJson(roomId: string, event: FeedEvent): object {
   switch (event.type) {
     case 'message':
-      return { type: 'message', ...readMessage(event.message) }
+      return { type: 'message', ...toReadMessage(event.message) }
     case 'ready': {
       const { size, participants } = gatheringJson(event.gathering)
       return { type: 'ready', roomId, size, last_seq: event.lastSeq, participants }
@@ -113,20 +115,20 @@ function participantJson({ name, boxPub, lastSeenMsAgo }: Participant) {
   return { name, ...defined({ box_pub: boxPub }), last_seen_ms_ago: lastSeenMsAgo }
 }
 
-/** How many event streams are open from each address. */
+/** Counts the open event streams of each address. */
 class StreamCounts {
   readonly #limit: number | null
   readonly #open = new Map<string, number>()
 
-  /** @param limit for one address; null: any number */
+  /** @param limit for one address. Null: no limit */
   constructor(limit: number | null) {
     this.#limit = limit
   }
 
   /**
-   * Counts a stream in, until the returned function is called.
+   * Counts a stream until the returned function is called.
    *
-   * @throws ServiceRefusal 429 past the limit
+   * @throws ServiceRefusal 429 above the limit
    */
   enter(address: string): () => void {
     const open = this.#open.get(address) ?? 0

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Objects here take what they do not name: a service that has grown a field is the same service to a client. */
+/** Unknown fields are allowed, so that a service with new fields still works. */
 const ok = z.literal(true)
 const seq = z.int().describe('0: none yet')
 const instant = z.number().describe('Milliseconds since the epoch')
@@ -88,7 +88,7 @@ export const claimedMessage = z.object(messageFields).meta({ id: 'ClaimedMessage
 
 export const message = z.object({ ...messageFields, _bytes: z.int() }).meta({ id: 'Message' })
 
-export const roomStatus = z
+export const roomStatusAnswer = z
   .object({
     exists: z.boolean(),
     roomId: z.string(),

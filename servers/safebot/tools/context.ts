@@ -12,10 +12,10 @@ import { unseal } from '../room-url.js'
 import type { Patience, SafebotService } from '../service.js'
 import type { ReadMessage } from './schemas.js'
 
-/** Well inside the 60 s after which both official SDK clients give up on a call that reports nothing. */
+/** Seconds between progress reports. Both official SDK clients give up after 60 s without a report. */
 const EVERY_SECONDS = 10
 
-/** What each tool calls the request it makes of the service. */
+/** The name of each tool's request in error texts. */
 const REQUESTS: Record<string, string> = {
   send_message: 'send',
   claim_task: 'claim',
@@ -23,45 +23,45 @@ const REQUESTS: Record<string, string> = {
   ack_task: 'ack',
 }
 
-/** What the tools work with. */
-export interface ToolKit {
-  /** The service that has a room: this one, or one far away. */
+/** The parts of the service that the tools use. */
+export interface ToolDeps {
+  /** Returns the service of a room: this one, or one in another process. */
   serviceOf(room: RoomAddress): Promise<SafebotService>
   urls: RoomUrls
   clock: Clock
-  /** For room ids, keys and nonces. */
+  /** Source of room ids, keys and nonces. */
   ids: IdSource
   contract: Contract
-  /** Trouble for what a tool does inside; what the calls themselves meet is none of their business. */
+  /** Faults for the requests inside of a tool. Faults of the calls themselves are applied elsewhere. */
   faults: FaultTable
 }
 
 /**
- * Lets an agent appear in the room it is about to work in; returns the service that has it.
+ * Enters a room for an agent. Returns the service of the room.
  *
- * @throws Refusal if the agent's identity cannot be had
+ * @throws Refusal if the agent's identity cannot be loaded
  */
 export async function enterRoom(
-  kit: ToolKit,
+  deps: ToolDeps,
   agent: Agent,
   room: RoomAddress,
   name?: string,
 ): Promise<SafebotService> {
-  const service = await kit.serviceOf(room)
-  await agent.beSomebody()
+  const service = await deps.serviceOf(room)
+  await agent.ensureIdentity()
   agent.enter(room, label => service.join(room.roomId, { handle: agent.handle, label }), name)
   return service
 }
 
-/** How long a tool waits, and what it does about a room that nobody has opened yet. */
-export function patience({ contract }: ToolKit, timeoutSeconds: number): Patience {
+/** Returns the wait options of a tool. */
+export function patience({ contract }: ToolDeps, timeoutSeconds: number): Patience {
   return {
     timeoutMs: timeoutSeconds * 1000,
     ifMissing: contract.waitsForMissingRoom ? 'wait' : 'return',
   }
 }
 
-/** A failed tool call in the client's words: `<tool> failed: <message>`, quoting the service's answer. */
+/** Returns the text of a failed tool call: `<tool> failed: <message>`, with the service's answer. */
 export function refusalText(tool: string, refusal: Refusal): string {
   if (!(refusal instanceof ServiceRefusal)) return `${tool} failed: ${refusal.sentence}`
   const request = REQUESTS[tool]
@@ -76,9 +76,9 @@ export function serviceSentence(request: string, { status, body }: ServiceRefusa
 }
 
 /**
- * Waits for `work`, reporting the seconds that have passed to a caller that asked for it.
+ * Waits for `work` and reports the seconds to a caller that asked for progress.
  *
- * @param total seconds the work may take
+ * @param total seconds that the work may take
  */
 export async function reporting<T>(
   clock: Clock,
@@ -103,7 +103,7 @@ export async function reporting<T>(
   }
 }
 
-/** A stored message, opened with the room's key. */
+/** Returns a stored message opened with the room's key. */
 export function read(message: StoredMessage, key: Uint8Array): ReadMessage {
   return {
     seq: message.seq,
@@ -116,21 +116,21 @@ export function read(message: StoredMessage, key: Uint8Array): ReadMessage {
 }
 
 /**
- * `[seq=7] alice: hello`, as a line of text.
+ * Returns a message as a line of text: `[seq=7] alice: hello`.
  *
- * @param unopened what stands in place of a text the key does not open
+ * @param unopened the text for a message that the key does not open
  */
 export function line(message: ReadMessage, unopened: string): string {
   return `[seq=${message.seq}] ${message.sender}: ${message.text ?? unopened}`
 }
 
-/** Like {@link line}, with a tick where the service vouches for the sender. */
+/** Like {@link line}, with a tick for a verified sender. */
 export function taskLine(message: ReadMessage): string {
   const sender = message.sender_verified ? `${message.sender} ✓` : message.sender
   return line({ ...message, sender }, '[undecryptable — wrong room key]')
 }
 
-/** Said once, when a call makes another room the active one. */
+/** Returns the note for a call that changes the active room. */
 export function notice(roomId: string, changed: boolean): string {
   if (!changed) return ''
   return `\n\n(active room set to ${roomId} — stay with it until you are asked to change rooms)`

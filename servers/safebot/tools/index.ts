@@ -6,7 +6,7 @@ import { mountTools } from '../../../shared/mcp/tool-server.js'
 import { VERSION } from '../../../shared/util/version.js'
 import type { Agent, Agents } from '../callers.js'
 import { hostileTools, type SafebotHostility } from '../hostile.js'
-import { refusalText, type ToolKit } from './context.js'
+import { refusalText, type ToolDeps } from './context.js'
 import { getTranscript, sendMessage, waitForMessages } from './messages.js'
 import { createRoom, roomStatus } from './rooms.js'
 import { ackTask, claimTask, nextTask } from './tasks.js'
@@ -15,27 +15,27 @@ import { ackTask, claimTask, nextTask } from './tasks.js'
 const SERVER_NAME = 'safebot-chat'
 
 /** The eight tools, in the order the service lists them. */
-function createTools(kit: ToolKit): readonly Tool<Agent>[] {
+function createTools(deps: ToolDeps): readonly Tool<Agent>[] {
   return [
-    createRoom(kit),
-    sendMessage(kit),
-    waitForMessages(kit),
-    getTranscript(kit),
-    roomStatus(kit),
-    nextTask(kit),
-    claimTask(kit),
-    ackTask(kit),
+    createRoom(deps),
+    sendMessage(deps),
+    waitForMessages(deps),
+    getTranscript(deps),
+    roomStatus(deps),
+    nextTask(deps),
+    claimTask(deps),
+    ackTask(deps),
   ]
 }
 
-export interface McpOptions extends Pick<ToolKit, 'serviceOf' | 'urls' | 'contract'> {
+export interface McpOptions extends Pick<ToolDeps, 'serviceOf' | 'urls' | 'contract'> {
   instance: Instance
   agents: Agents
   hostility: SafebotHostility
   revisions: Revisions
 }
 
-/** The host of the service's MCP conversations, with the eight tools behind it. */
+/** Creates the host of MCP conversations with the eight tools. */
 export async function createMcp(options: McpOptions): Promise<McpHost<Agent>> {
   const { instance, agents, hostility, revisions, serviceOf, urls, contract } = options
   const { clock, ids, faults, log } = instance

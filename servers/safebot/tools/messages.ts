@@ -5,7 +5,7 @@ import { ServiceRefusal } from '../domain/refusals.js'
 import type { RoomAddress } from '../room-url.js'
 import { seal } from '../room-url.js'
 import type { Page, Post, SafebotService, WaitRequest } from '../service.js'
-import { enterRoom, line, notice, patience, read, reporting, type ToolKit } from './context.js'
+import { enterRoom, line, notice, patience, read, reporting, type ToolDeps } from './context.js'
 import {
   activeRoomChanged,
   afterSeq,
@@ -13,10 +13,10 @@ import {
   readMessage,
   roomUrl,
   timeoutSeconds,
-  wholeNumber,
+  wholeNumberInput,
 } from './schemas.js'
 
-export const waitForMessages = (kit: ToolKit) =>
+export const waitForMessages = (deps: ToolDeps) =>
   defineTool({
     name: 'wait_for_messages',
     title: 'Wait for messages',
@@ -43,13 +43,13 @@ export const waitForMessages = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run(args, context: ToolContext<Agent>) {
-      const room = kit.urls.parse(args.url)
+      const room = deps.urls.parse(args.url)
       const { caller } = context
-      const service = await enterRoom(kit, caller, room, args.name)
+      const service = await enterRoom(deps, caller, room, args.name)
       const hidden = args.include_self ? [] : [caller.label(room)]
-      const request = { after: args.after_seq, ...patience(kit, args.timeout_seconds) }
-      const listening = listen(kit, { service, room, request, hidden, signal: context.signal })
-      const page = await reporting(kit.clock, context.progress, args.timeout_seconds, listening)
+      const request = { after: args.after_seq, ...patience(deps, args.timeout_seconds) }
+      const listening = listen(deps, { service, room, request, hidden, signal: context.signal })
+      const page = await reporting(deps.clock, context.progress, args.timeout_seconds, listening)
       return {
         room_id: room.roomId,
         messages: page.messages
@@ -84,16 +84,16 @@ interface Listening {
   signal: AbortSignal
 }
 
-/** Waits until there is a message from somebody else; the own ones on the way are part of what is returned. */
+/** Waits for a message of another sender. The result includes the agent's own messages before it. */
 async function listen(
-  kit: ToolKit,
+  deps: ToolDeps,
   { service, room: { roomId }, request, hidden, signal }: Listening,
 ): Promise<Page> {
-  const deadline = kit.clock.now() + request.timeoutMs
+  const deadline = deps.clock.now() + request.timeoutMs
   let page = await service.wait(roomId, request, signal)
   while (page.messages.length > 0 && page.messages.every(message => hidden.includes(message.sender))) {
-    const remaining = deadline - kit.clock.now()
-    if (kit.contract.anyMessageEndsBlock || remaining <= 0 || signal.aborted) break
+    const remaining = deadline - deps.clock.now()
+    if (deps.contract.anyMessageEndsBlock || remaining <= 0 || signal.aborted) break
     const seen = page.messages
     const after = seen.at(-1)?.seq ?? request.after
     const more = await service.wait(roomId, { ...request, after, timeoutMs: remaining }, signal)
@@ -103,7 +103,7 @@ async function listen(
   return page
 }
 
-export const sendMessage = (kit: ToolKit) =>
+export const sendMessage = (deps: ToolDeps) =>
   defineTool({
     name: 'send_message',
     title: 'Send a message',
@@ -111,7 +111,7 @@ export const sendMessage = (kit: ToolKit) =>
       'Seals a text with the room key and posts it. The first message opens the room. At most 98,288 bytes of UTF-8.',
     input: z.strictObject({
       url: roomUrl,
-      text: z.string({ error: 'a text' }).describe('What to say; sealed before it leaves'),
+      text: z.string({ error: 'a text' }).describe('The text of the message. It is sealed before it is sent'),
       name: label,
     }),
     output: z.strictObject({
@@ -122,10 +122,10 @@ export const sendMessage = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ url, text, name }, { caller }: { caller: Agent }) {
-      const room = kit.urls.parse(url)
-      const service = await enterRoom(kit, caller, room, name)
+      const room = deps.urls.parse(url)
+      const service = await enterRoom(deps, caller, room, name)
       const sender = caller.label(room)
-      const post = { ...seal(room.key, text, kit.ids), sender }
+      const post = { ...seal(room.key, text, deps.ids), sender }
       const { id, seq } = await postTo(service, room.roomId, post, caller.handle)
       caller.sent(room)
       caller.activate(room)
@@ -134,7 +134,7 @@ export const sendMessage = (kit: ToolKit) =>
     render: result => `sent as "${result.label}". server_id=${result.server_id} seq=${result.seq}`,
   })
 
-/** Posts unsigned, as long as the room takes that: a signed message shows more of who has sent it than its label does. */
+/** Posts unsigned if the room allows it, because a signature reveals more than the label. */
 async function postTo(
   service: SafebotService,
   roomId: string,
@@ -151,7 +151,7 @@ async function postTo(
 
 const MAX_MESSAGES = 500
 
-export const getTranscript = (kit: ToolKit) =>
+export const getTranscript = (deps: ToolDeps) =>
   defineTool({
     name: 'get_transcript',
     title: 'Get the transcript',
@@ -160,7 +160,7 @@ export const getTranscript = (kit: ToolKit) =>
     input: z.strictObject({
       url: roomUrl,
       after_seq: afterSeq,
-      limit: wholeNumber(`a whole number from 1 to ${MAX_MESSAGES}`, 1, MAX_MESSAGES)
+      limit: wholeNumberInput(`a whole number from 1 to ${MAX_MESSAGES}`, 1, MAX_MESSAGES)
         .default(100)
         .describe(`At most this many, the oldest first, 1 to ${MAX_MESSAGES}`),
     }),
@@ -173,8 +173,8 @@ export const getTranscript = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ url, after_seq, limit }, { caller }: { caller: Agent }) {
-      const room = kit.urls.parse(url)
-      const service = await kit.serviceOf(room)
+      const room = deps.urls.parse(url)
+      const service = await deps.serviceOf(room)
       const page = await service.transcript(room.roomId, after_seq, limit)
       return {
         room_id: room.roomId,

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../callers.js'
-import { notice, type ToolKit } from './context.js'
+import { notice, type ToolDeps } from './context.js'
 import { activeRoomChanged, roomUrl } from './schemas.js'
 
-export const createRoom = (kit: ToolKit) =>
+export const createRoom = (deps: ToolDeps) =>
   defineTool({
     name: 'create_room',
     title: 'Create a room',
@@ -24,7 +24,7 @@ export const createRoom = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ base }, { caller }: { caller: Agent }) {
-      const room = kit.urls.create(base, kit.ids)
+      const room = deps.urls.create(base, deps.ids)
       return { room_id: room.roomId, url: room.url, active_room_changed: caller.activate(room) }
     },
     render: result =>
@@ -40,7 +40,7 @@ const status = z.strictObject({
   idle_seconds: z.int(),
 })
 
-export const roomStatus = (kit: ToolKit) =>
+export const roomStatus = (deps: ToolDeps) =>
   defineTool({
     name: 'room_status',
     title: 'Get the status of a room',
@@ -50,9 +50,9 @@ export const roomStatus = (kit: ToolKit) =>
     output: z.strictObject({ room_id: z.string(), exists: z.boolean(), status: status.nullable() }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ url }, _: { caller: Agent }) {
-      const room = kit.urls.parse(url)
+      const room = deps.urls.parse(url)
       const { roomId } = room
-      const service = await kit.serviceOf(room)
+      const service = await deps.serviceOf(room)
       const found = await service.status(roomId)
       if (found === undefined) return { room_id: roomId, exists: false, status: null }
       return {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 
-/** The longest a call may block: the service's own bound. */
+/** The longest wait of a call, as in the service. */
 const MAX_BLOCK_SECONDS = 90
 
-/** A whole number; `what` is what an error says it should have been. */
-export function wholeNumber(what: string, min: number, max = Number.MAX_SAFE_INTEGER) {
+/** Returns the schema of a whole number. `what` is the expected value in an error. */
+export function wholeNumberInput(what: string, min: number, max = Number.MAX_SAFE_INTEGER) {
   return z.number({ error: what }).int({ error: what }).min(min, { error: what }).max(max, { error: what })
 }
 
@@ -13,12 +13,12 @@ export const roomUrl = z
   .describe('Room URL with its key: <base>/room/<id>#k=<key>')
 
 export function timeoutSeconds(standard: number) {
-  return wholeNumber(`a whole number of seconds from 1 to ${MAX_BLOCK_SECONDS}`, 1, MAX_BLOCK_SECONDS)
+  return wholeNumberInput(`a whole number of seconds from 1 to ${MAX_BLOCK_SECONDS}`, 1, MAX_BLOCK_SECONDS)
     .default(standard)
     .describe(`How long to wait, 1 to ${MAX_BLOCK_SECONDS} seconds`)
 }
 
-export const afterSeq = wholeNumber('a whole number, 0 or more', 0)
+export const afterSeq = wholeNumberInput('a whole number, 0 or more', 0)
   .default(0)
   .describe('Only messages behind this seq; 0 for all that are buffered')
 

@@ -14,15 +14,15 @@ import {
   read,
   reporting,
   serviceSentence,
-  type ToolKit,
+  type ToolDeps,
   taskLine,
 } from './context.js'
-import { activeRoomChanged, readMessage, roomUrl, timeoutSeconds, wholeNumber } from './schemas.js'
+import { activeRoomChanged, readMessage, roomUrl, timeoutSeconds, wholeNumberInput } from './schemas.js'
 
-/** What `claim_task` and `next_task` take. */
+/** The input of `claim_task` and `next_task`. */
 export const claimInput = z.strictObject({ url: roomUrl, timeout_seconds: timeoutSeconds(60) })
 
-/** What both return: a task, or that there was none. */
+/** The output of both: a task or none. */
 export const claimOutput = z.strictObject({
   room_id: z.string(),
   task: readMessage.nullable().describe('null: no message in the time given'),
@@ -34,12 +34,12 @@ export const claimOutput = z.strictObject({
   active_room_changed: activeRoomChanged,
 })
 
-/** For the observed contract, under which a call goes on after its caller has gone. */
+/** For the observed contract: a call continues after its caller has left. */
 const NEVER = new AbortController().signal
-// All calls that are parked listen to it: more than look right to Node.
+// All waiting requests listen to it. Without this, Node warns about their number.
 setMaxListeners(0, NEVER)
 
-export const nextTask = (kit: ToolKit) =>
+export const nextTask = (deps: ToolDeps) =>
   defineTool({
     name: 'next_task',
     title: 'Take the next task',
@@ -55,9 +55,9 @@ export const nextTask = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run(args, context: ToolContext<Agent>) {
-      const signal = kit.contract.cancelledNextTaskGivesBack ? context.signal : NEVER
-      const claimed = await claimFor(kit, args, context, signal)
-      return { ...claimed.result, warning: await acknowledge(kit, claimed, context.caller, signal) }
+      const signal = deps.contract.cancelledNextTaskGivesBack ? context.signal : NEVER
+      const claimed = await claimFor(deps, args, context, signal)
+      return { ...claimed.result, warning: await acknowledge(deps, claimed, context.caller, signal) }
     },
     render(result) {
       if (result.task === null) return renderEmpty('next_task', result)
@@ -72,9 +72,9 @@ export const nextTask = (kit: ToolKit) =>
     },
   })
 
-/** Acknowledges the claim, or gives it back if its caller has left. Returns what went wrong, if the caller must know. */
+/** Acknowledges the claim, or releases it if its caller has left. Returns the error that the caller must see. */
 async function acknowledge(
-  { faults }: ToolKit,
+  { faults }: ToolDeps,
   { room, service, claim }: Claimed,
   { handle }: Agent,
   signal: AbortSignal,
@@ -92,15 +92,15 @@ async function acknowledge(
     return null
   } catch (error) {
     if (error instanceof ServiceRefusal) return serviceSentence('ack', error)
-    // A service that has gone meanwhile: what it has handed out must not be lost with its answer.
+    // The service has ended meanwhile. The task it has delivered must not be lost.
     if (error instanceof Refusal) return error.sentence
     throw error
   }
 }
 
 /**
- * What goes wrong with the acknowledgement that `next_task` makes by itself, in the words of its warning: a fault that
- * is set for `ack_task` and due on it. Undefined if it may be made.
+ * Returns the error of a fault on `ack_task`, for the acknowledgement inside of `next_task`. Its words are those of
+ * the warning. Undefined if no fault is due.
  */
 function ackFault(faults: FaultTable): string | undefined {
   const act = faults.dueInside('safebot', 'ack_task')
@@ -121,23 +121,23 @@ interface Claimed {
 }
 
 /**
- * Claims the next task of a room for the calling agent, waiting for one if need be.
+ * Claims the next task of a room for the calling agent. Waits for one if needed.
  *
- * @param signal ends the wait; what it is depends on whether the contract heeds a caller that has gone
+ * @param signal ends the wait. The contract decides whether it is aborted when the caller leaves.
  */
 export async function claimFor(
-  kit: ToolKit,
+  deps: ToolDeps,
   args: z.infer<typeof claimInput>,
   { caller, progress }: ToolContext<Agent>,
   signal: AbortSignal,
 ): Promise<Claimed> {
-  const room = kit.urls.parse(args.url)
-  const service = await enterRoom(kit, caller, room)
+  const room = deps.urls.parse(args.url)
+  const service = await enterRoom(deps, caller, room)
   const { roomId, key } = room
   const { handle } = caller
-  const request = { handle, labels: caller.labels(room), ...patience(kit, args.timeout_seconds) }
+  const request = { handle, labels: caller.labels(room), ...patience(deps, args.timeout_seconds) }
   const claiming = service.claim(roomId, request, signal)
-  const claim = await reporting(kit.clock, progress, args.timeout_seconds, claiming)
+  const claim = await reporting(deps.clock, progress, args.timeout_seconds, claiming)
   const result = {
     room_id: roomId,
     task: claim.held === undefined ? null : read(claim.held.message, key),
@@ -151,7 +151,7 @@ export async function claimFor(
   return { room, service, claim, result }
 }
 
-/** The text of a claim that found nothing. */
+/** Returns the text of a claim without a task. */
 export function renderEmpty(tool: string, result: ClaimOutput): string {
   return (
     `(no new messages — blocked ${result.timeout_seconds}s as "${result.label}" via auth @${result.handle}, ` +
@@ -159,7 +159,7 @@ export function renderEmpty(tool: string, result: ClaimOutput): string {
   )
 }
 
-export const claimTask = (kit: ToolKit) =>
+export const claimTask = (deps: ToolDeps) =>
   defineTool({
     name: 'claim_task',
     title: 'Claim a task',
@@ -172,7 +172,7 @@ export const claimTask = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run(args, context: ToolContext<Agent>) {
-      const { claim, result } = await claimFor(kit, args, context, context.signal)
+      const { claim, result } = await claimFor(deps, args, context, context.signal)
       return { ...result, claim_id: claim.held?.claimId ?? null }
     },
     render(result) {
@@ -184,7 +184,7 @@ export const claimTask = (kit: ToolKit) =>
     },
   })
 
-export const ackTask = (kit: ToolKit) =>
+export const ackTask = (deps: ToolDeps) =>
   defineTool({
     name: 'ack_task',
     title: 'Acknowledge a task',
@@ -196,7 +196,7 @@ export const ackTask = (kit: ToolKit) =>
       claim_id: z
         .string({ error: 'the claim_id that claim_task returned' })
         .describe('As claim_task returned it'),
-      seq: wholeNumber('a whole number, 1 or more: the seq that claim_task returned', 1).describe(
+      seq: wholeNumberInput('a whole number, 1 or more: the seq that claim_task returned', 1).describe(
         'As claim_task returned it',
       ),
     }),
@@ -206,8 +206,8 @@ export const ackTask = (kit: ToolKit) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ url, claim_id, seq }, { caller }: { caller: Agent }) {
-      const room = kit.urls.parse(url)
-      const service = await enterRoom(kit, caller, room)
+      const room = deps.urls.parse(url)
+      const service = await enterRoom(deps, caller, room)
       const acknowledged = await service.ack(room.roomId, caller.handle, claim_id, seq)
       caller.activate(room)
       return acknowledged

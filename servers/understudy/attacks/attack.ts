@@ -19,7 +19,7 @@ const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters,
  */
 const attackSchema = strict({
   name,
-  about: z.string().describe('one sentence, for whoever starts it'),
+  about: z.string().describe('one sentence for the operator'),
   overlays: z.array(overlaySchema).exactOptional(),
   faults: z.array(faultSchema).exactOptional(),
   rooms: z

@@ -17,8 +17,8 @@ export interface RunningAttack {
   readonly receivers: Readonly<Record<string, string>>
 }
 
-/** What attacks are carried out on. */
-export interface Target {
+/** The servers that an attack acts on. */
+export interface AttackTarget {
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
   readonly faults: FaultTable
@@ -26,7 +26,7 @@ export interface Target {
 }
 
 /** Plants what attacks plant, as strangers would, then lays on what they change. The journal has it all. */
-export async function carryOut(attacks: readonly Attack[], target: Target): Promise<RunningAttack[]> {
+export async function carryOut(attacks: readonly Attack[], target: AttackTarget): Promise<RunningAttack[]> {
   const running: RunningAttack[] = []
   for (const attack of attacks) {
     const { name, about } = attack
@@ -40,7 +40,10 @@ export async function carryOut(attacks: readonly Attack[], target: Target): Prom
   return running
 }
 
-async function plantRooms({ rooms = {}, safebot }: Attack, target: Target): Promise<Record<string, string>> {
+async function plantRooms(
+  { rooms = {}, safebot }: Attack,
+  target: AttackTarget,
+): Promise<Record<string, string>> {
   const urls: Record<string, string> = {}
   if (safebot?.copiedMessages !== undefined) {
     urls.sink = sinkUrl(target.safebot.apiUrl, safebot.copiedMessages.room)
@@ -58,7 +61,10 @@ async function plantRooms({ rooms = {}, safebot }: Attack, target: Target): Prom
   return urls
 }
 
-async function plantReceivers({ receivers = {} }: Attack, target: Target): Promise<Record<string, string>> {
+async function plantReceivers(
+  { receivers = {} }: Attack,
+  target: AttackTarget,
+): Promise<Record<string, string>> {
   const tokens: Record<string, string> = {}
   const accounts = await target.instanode.accounts()
   for (const [name, { account, name: label, deliveries = [] }] of Object.entries(receivers)) {

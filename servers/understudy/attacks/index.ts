@@ -2,19 +2,19 @@ import type { Log } from '../../../shared/util/log.js'
 import type { InstanodeHostility } from '../../instanode/hostile.js'
 import type { SafebotHostility } from '../../safebot/hostile.js'
 import { readAttacks } from './attack.js'
-import { carryOut, type RunningAttack, type Target } from './carry-out.js'
+import { type AttackTarget, carryOut, type RunningAttack } from './carry-out.js'
 
-/** What attacks change in how the servers are made, and what is to be done once they are. */
+/** The server options of attacks, and the actions to carry out after the start. */
 export interface HostileOptions {
   readonly instanode: InstanodeHostility
   readonly safebot: SafebotHostility
-  carryOut(target: Target): Promise<RunningAttack[]>
+  carryOut(target: AttackTarget): Promise<RunningAttack[]>
 }
 
 /**
- * Prepares attacks, and says so. Where two say the same of a server, the later one counts.
+ * Prepares attacks and logs a warning for each. If two change the same option of a server, the later one wins.
  *
- * @param names of fixtures/attacks
+ * @param names names in fixtures/attacks
  * @throws Refusal `unknown_attack`, `bad_attack`
  */
 export async function prepare(names: readonly string[], log: Log | undefined): Promise<HostileOptions> {

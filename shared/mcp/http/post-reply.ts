@@ -1,8 +1,8 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import type { Clock } from '../../clock/clock.js'
-import { type Garbling, halves, notJson } from '../../faults/garbling.js'
-import { framed, SseStream } from '../../http/sse.js'
+import { type Corruption, halves, notJson } from '../../faults/corruption.js'
+import { SseStream, sseFrame } from '../../http/sse.js'
 import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
 import type { Accepted } from './rejection.js'
@@ -16,7 +16,7 @@ const MODERN_STATUS = new Map<number, number>([
 ])
 
 /** What is done to an answer that needs a status of its own. */
-const SETTLED = new Set<Garbling['kind'] | undefined>(['status', 'raw'])
+const SETTLED = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
 
 export interface PostReplyOptions {
   response: ServerResponse
@@ -43,7 +43,7 @@ export class PostReply implements Reply {
   #stream: SseStream | undefined
   #waiting: number
   #status = 200
-  #garbling: Garbling | undefined
+  #garbling: Corruption | undefined
 
   constructor(options: PostReplyOptions) {
     this.#options = options
@@ -97,7 +97,7 @@ export class PostReply implements Reply {
   }
 
   /** There is one body for all of a batch, so this reply is itself the spoilt one. */
-  garbled(how: Garbling): Reply {
+  garbled(how: Corruption): Reply {
     this.#garbling = how
     return this
   }
@@ -148,7 +148,7 @@ interface JsonAnswer {
 }
 
 /** Sends a JSON answer spoilt. */
-function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAnswer, how: Garbling): void {
+function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAnswer, how: Corruption): void {
   const send = (code: number, sent: string | Buffer, more: OutgoingHttpHeaders = {}) => {
     response.writeHead(code, { ...headers, 'Content-Length': Buffer.byteLength(sent), ...more }).end(sent)
   }
@@ -167,7 +167,7 @@ function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAn
       return
     case 'sse':
       // An event where JSON was promised: there is no frame here that could be broken otherwise.
-      send(status, framed(body))
+      send(status, sseFrame(body))
       return
     case 'gzip':
       send(status, gzipSync(body), { 'Content-Encoding': 'gzip' })
@@ -181,7 +181,7 @@ function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAn
 /** Sends a raw answer. Its own headers go before the usual ones, whatever their case. */
 function sendRaw(
   response: ServerResponse,
-  { status, headers: own, body }: Extract<Garbling, { kind: 'raw' }>,
+  { status, headers: own, body }: Extract<Corruption, { kind: 'raw' }>,
   usual: OutgoingHttpHeaders,
 ): void {
   const named = new Set(Object.keys(own).map(name => name.toLowerCase()))
@@ -193,12 +193,12 @@ function sendRaw(
 }
 
 /** Sends the last answer on a stream spoilt, and ends that; compression and another status have begun with it, if at all. */
-function streamGarbled(stream: SseStream, json: string, how: Garbling): void {
+function streamGarbled(stream: SseStream, json: string, how: Corruption): void {
   const [first, second] = halves(json)
   if (how.kind === 'drop') stream.cut('')
   else if (how.kind === 'truncated') stream.cut(`event: message\ndata: ${first}`)
-  else if (how.kind === 'json') stream.endWith(framed(notJson(json)))
+  else if (how.kind === 'json') stream.endWith(sseFrame(notJson(json)))
   // The second line lacks its field name: a reader of events passes it over, and has half a message.
-  else if (how.kind === 'sse') stream.endWith(framed(`${first}\n${second}`))
-  else stream.endWith(framed(json))
+  else if (how.kind === 'sse') stream.endWith(sseFrame(`${first}\n${second}`))
+  else stream.endWith(sseFrame(json))
 }

@@ -57,7 +57,7 @@ export const account: Case[] = [
   {
     what: 'a good cookie beside another bearer: the cookie counts',
     ...{ request: 'GET /api/me/plan', as: PAID, headers: { cookie: `session=${FREE}` } },
-    ...{ status: 200, answer: schema.plan, has: { plan_tier: 'free' } },
+    ...{ status: 200, answer: schema.accountPlan, has: { plan_tier: 'free' } },
   },
 
   {
@@ -174,7 +174,7 @@ export const account: Case[] = [
       request: 'GET /api/me/plan',
       as: PAID,
       status: 200,
-      answer: schema.plan,
+      answer: schema.accountPlan,
     },
     has: { plan_tier: 'paid', plan_period: 'monthly', subscription_status: 'active', available_upgrades: [] },
   },
@@ -184,7 +184,7 @@ export const account: Case[] = [
       request: 'GET /api/me/plan',
       as: FREE,
       status: 200,
-      answer: schema.plan,
+      answer: schema.accountPlan,
     },
     has: { plan_tier: 'free', plan_period: null, plan_paid_at: null, current_period_end: null },
   },

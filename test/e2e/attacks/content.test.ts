@@ -8,7 +8,7 @@ const STRICT_ROOMS = 'policylayer/safebot-strict.json'
 const STRICT_RESOURCES = 'policylayer/instanode-strict.json'
 const SECRET = 'postgres://usr_canary:CANARY@db.invalid/db_canary'
 
-/** What an attack has planted under a name. */
+/** Returns the content that an attack has planted under a name. */
 function planted(understudy: Understudy, name: string): string {
   const [attack] = understudy.attacks
   const where = attack?.rooms[name] ?? attack?.receivers[name]

@@ -18,7 +18,7 @@ async function temporaryFolder() {
   }
 }
 
-describe('what a process leaves behind', { timeout: 60_000 }, () => {
+describe('the temporary directory of a killed process', { timeout: 60_000 }, () => {
   it('is removed by the next start, after SIGKILL, whichever of two that is', async () => {
     const { env, directories } = await temporaryFolder()
     const start = async () => {

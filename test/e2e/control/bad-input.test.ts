@@ -161,7 +161,7 @@ describe('the control plane', () => {
   it.each([
     [{ origin: 'https://evil.example' }, 'evil.example'],
     [{ origin: 'null' }, 'null'],
-    // What an agent serves on this machine must not have somebody's browser approve of its calls.
+    // A page that an agent serves on this machine must not approve calls from the user's browser.
     [{ origin: 'http://localhost:3000' }, 'localhost:3000'],
     [{ host: 'rebound.example:4800' }, 'rebound.example'],
   ])('keeps out who comes with %j', async (headers, words) => {

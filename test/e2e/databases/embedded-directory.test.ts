@@ -18,7 +18,7 @@ import { until } from '../../support/until.js'
 
 const HOST = fileURLToPath(new URL('../../support/databases/embedded-host.mjs', import.meta.url))
 
-/** What is on disk: what survives, and who may have it. */
+/** The files on disk: which survive, and which process may use them. */
 describe('the embedded databases’ directory', () => {
   const machine = new Clock({ mode: 'manual' })
   let dataDirectory: string

@@ -11,7 +11,7 @@ import {
 import { Engine } from '../../../servers/instanode/databases/embedded/engine/engine.js'
 import { TEMPLATE_FILE } from '../../../servers/instanode/databases/embedded/engine/template.js'
 import { Session } from '../../../servers/instanode/databases/embedded/session/session.js'
-import { Gateway } from '../../../servers/instanode/databases/embedded/wire/gateway.js'
+import { PgServer } from '../../../servers/instanode/databases/embedded/wire/pg-server.js'
 import { makeVerifier } from '../../../servers/instanode/databases/provider.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
@@ -72,7 +72,7 @@ describe('the opening of an embedded database', () => {
     })
     cleanUp.push(() => session.shut({ code: '57P01', message: 'the test is over' }))
     const verifier = await makeVerifier('secret', ids.bytes(16))
-    const gateway = new Gateway({
+    const gateway = new PgServer({
       machine,
       ids,
       host: '127.0.0.1',

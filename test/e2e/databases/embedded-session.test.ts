@@ -12,7 +12,7 @@ import {
   type TestClient,
 } from '../../support/databases/databases.js'
 
-/** What is the embedded engine's own: one session behind many connections, its limits and how it is stopped. */
+/** Behaviour of the embedded engine alone: one session behind many connections, its limits, and how it is stopped. */
 describe('embedded databases', () => {
   // Moved by hand: waits and time-outs take no time, and nothing falls due that a test has not asked for.
   const machine = new Clock({ mode: 'manual' })

@@ -156,7 +156,7 @@ describe('databases on a real server', () => {
     })
     const admin = await connected(postgres.adminUrl)
     try {
-      // What a role has to wait for that is to be made.
+      // Creating a role waits for this lock.
       await admin.query('BEGIN; LOCK TABLE pg_authid IN ACCESS EXCLUSIVE MODE')
       const refused = expect(provider.provision(freshSpec())).rejects.toThrow('took longer than 1 s')
       await manual.whenPending(2)

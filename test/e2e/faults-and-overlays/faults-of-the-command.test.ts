@@ -16,7 +16,7 @@ function faulty(action: object): string[] {
 const list = rpc('tools/list', {}, 'before')
 const create = rpc('tools/call', { name: 'create_room', arguments: {} }, 'call')
 
-/** What the command says to a list of tools and then a call that meets the fault, and how it ends. */
+/** Sends a list of tools and a call with the fault to the command. Returns its answers and its exit. */
 async function meet(action: object, ...args: string[]) {
   const command = new Command([...faulty(action), ...args], {}, PROGRAM)
   command.say(list)

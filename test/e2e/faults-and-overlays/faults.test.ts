@@ -24,7 +24,7 @@ const ECHOED = { jsonrpc: '2.0', id: 1, result: { structuredContent: { text: 'he
 const CUT = { cut: true, text: '' }
 const NOT_JSON = (answer: Answer) => expect([messageOf(answer), answer.cut]).toEqual([undefined, false])
 
-/** What comes back, way by way, and whether the tool ran. */
+/** The expected answer on each transport, and whether the tool ran. */
 const MATRIX: [FaultAction, boolean, Record<Way, (answer: Answer) => void>][] = [
   [
     { toolError: 'no disk' },
@@ -211,7 +211,7 @@ describe('a call that hangs', () => {
 })
 
 describe('after a crash', () => {
-  it('nobody is answered any more, and what was under way is aborted', async () => {
+  it('answers no request any more, and aborts the running ones', async () => {
     const toy = await faulty({ crash: true })
     const parked = HttpStream.open(
       toy.url,

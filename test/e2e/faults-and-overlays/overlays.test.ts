@@ -60,7 +60,7 @@ describe('a tool under an overlay', () => {
     expect(journal.entries({ arguments: { note: 'canary' } })).toHaveLength(1)
   })
 
-  it('that is hidden can be called, by whoever knows of it', async () => {
+  it('that is hidden can be called by its name', async () => {
     const { agent, catalogue, url } = await start()
     catalogue.set([on('room_status', { hide: true })])
     expect((await agent.listTools()).tools.map(({ name }) => name)).not.toContain('room_status')

@@ -20,7 +20,7 @@ const failed = (message: string) => ({
 
 type Do = Fault['do']
 
-/** What the caller sees of each fault, by HTTP status and body, and what becomes of the quota. */
+/** The caller's HTTP status and body for each fault, and the effect on the quota. */
 const JSON_ANSWERS: [name: string, Do, status: number, body: object, quota: 'kept' | 'refunded'][] = [
   ['a tool error', { toolError: 'no' }, 200, { id: 7, result: { isError: true } }, 'kept'],
   [

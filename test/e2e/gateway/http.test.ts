@@ -83,7 +83,7 @@ describe('a blocking call', () => {
     expect(audit.entries()[1]).toMatchObject({ upstream: { ended: 'cancelled' } })
   })
 
-  it('holds nobody else up, and tells of its progress', async () => {
+  it('blocks no other call, and reports its progress', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', OPEN)
     const client = await connectOver(url)

@@ -12,7 +12,7 @@ import { until } from '../../support/until.js'
 
 const INSTANODE = 'fixtures/policies/policylayer/instanode.json'
 
-/** Creating a room needs somebody's approval; all else is let through. */
+/** A policy that asks for an approval of `create_room`, and allows all other tools. */
 const ASKING: PolicyEngine = {
   decide: ({ tool, approved }) =>
     tool !== 'create_room' || approved === true

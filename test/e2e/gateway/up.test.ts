@@ -44,7 +44,7 @@ describe('understudy up --policy', () => {
     ])
   })
 
-  it('stands in front of both, prints where for a shell to eval, and gives the upstream what it is told to', async () => {
+  it('protects both servers, prints its URLs for a shell, and sends the configured upstream header', async () => {
     const account = ['--upstream-header', 'Authorization: Bearer understudy-paid-token']
     const command = up('--policy', `instanode=${INSTANODE}`, '--policy', SAFEBOT, ...account)
     const text = (await command.lines(16)).join('\n')

@@ -61,7 +61,7 @@ describe('under the observed contract', () => {
     expect(await ok(free, 'create_webhook', { name: 'sixth' })).toMatchObject({ name: null })
   })
 
-  it('what is overdue works until the next tick, and can be rescued till then', async () => {
+  it('an overdue resource works until the next tick, and can be claimed until then', async () => {
     const { client, instance, databases } = await observed()
     await instance.clock.advance(1000)
     const [kept, lost] = [await createPostgres(await client()), await createPostgres(await client())]
@@ -100,7 +100,7 @@ describe('under the observed contract', () => {
     expect(deliveries.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'POST'])
   })
 
-  it('what the service refuses is plain text, what the schema refuses is marked', async () => {
+  it('a refusal of the service is plain text, a refusal of the schema is marked', async () => {
     const { client } = await observed()
     const paid = await client(PAID)
     expect((await paid.listTools()).tools.every(tool => tool.outputSchema === undefined)).toBe(true)

@@ -32,7 +32,7 @@ describe('under the observed contract', () => {
     expect(databases.blocked).toHaveLength(1)
   })
 
-  it('what is over its quota is listed, and nothing can be done with it for good', async () => {
+  it('a database over its quota is listed, and is locked for good', async () => {
     const { client, instance, databases } = await observed()
     const paid = await client(PAID)
     const { token } = await createPostgres(await client())
@@ -53,7 +53,7 @@ describe('under the observed contract', () => {
     expect(databases.blocked.sort()).toEqual([token, unclaimed.token].map(databaseOf).sort())
   })
 
-  it('what is overdue and too large at one tick is reaped', async () => {
+  it('a database that is overdue and too large at one tick is reaped', async () => {
     const { client, instance, databases } = await observed()
     const { token } = await createPostgres(await client())
     await instance.clock.advance(DAY - 1)

@@ -30,7 +30,7 @@ async function startReceiver(token?: string) {
   return { ...running, hook: await createWebhook(await running.client(token)) }
 }
 
-/** What a socket answers to bytes that need not be HTTP. */
+/** Sends bytes that need not be HTTP. Returns the answer of the socket. */
 function sendBytes(url: string, bytes: string): Promise<string> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {

@@ -270,7 +270,7 @@ describe('understudy instanode --connect', () => {
   })
 })
 
-it('what the tool text says is the same words near and far', async () => {
+it('the tool texts of a local and a remote service are the same', async () => {
   const { far, client } = await startBoth()
   const words = async (reach: typeof far) =>
     textOf(await call(await reach(PAID), 'create_webhook', { name: 'hook' })).replaceAll(

@@ -117,7 +117,7 @@ describe('the list of an account', () => {
   })
 })
 
-describe('what the service had on other days, and this one has not', () => {
+describe('behaviour of the service on other days that the stand-in does not copy', () => {
   it('the same name again, by the same account, makes another', async () => {
     const { make } = await start()
     expect(await make('/db/new', bearer(PAID))).not.toBe(await make('/db/new', bearer(PAID)))

@@ -88,7 +88,7 @@ describe('the six tools', () => {
     expect((await createWebhook(paid)).limits).toEqual({ requests_stored: 1000, expires_in: null })
   })
 
-  it('what a free account creates is its own, with the anonymous tier and expiry', async () => {
+  it('a resource of a free account is its own, with the anonymous tier and expiry', async () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     const { token, tier, expires_at } = await createPostgres(free)

@@ -32,7 +32,7 @@ function doomed(...args: string[]): Command {
 
 const lastCall = () => rpc('tools/call', { name: 'create_room', arguments: {} }, LAST)
 
-/** What is answered, up to where the connection breaks off. */
+/** Returns the answer up to the end of the connection. */
 async function answerTo(url: string, body: object, headers: Record<string, string> = {}): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',

@@ -14,7 +14,7 @@ async function faulty(method: Method, action: FaultAction) {
   return toy
 }
 
-/** What one line on a pipe is answered with. */
+/** Returns the answer to one line on a pipe. */
 async function lineFor({ input, output }: ToyPipe, message: unknown): Promise<string> {
   input.write(`${JSON.stringify(message)}\n`)
   return String(await new Promise<Buffer>(resolve => output.once('data', resolve)))

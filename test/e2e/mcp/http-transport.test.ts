@@ -114,7 +114,7 @@ describe('a session', () => {
   })
 })
 
-describe('what is refused before it reaches the server', () => {
+describe('a request that is refused before it reaches the server', () => {
   const cases: [string, number, Parameters<typeof send>[1]][] = [
     ['a foreign Origin', 403, { headers: { origin: 'https://evil.invalid' }, body: rpc('ping') }],
     ['a foreign Host', 403, { headers: { host: 'evil.invalid' }, body: rpc('ping') }],
@@ -252,7 +252,7 @@ it('has the exact body of every request in the journal', async () => {
   ])
 })
 
-it('says where MCP is to whoever asks for what is not there', async () => {
+it('names the MCP endpoint in the answer to an unknown path', async () => {
   const { safebot } = await startUnderstudy()
   const { status, json } = await send(`${safebot.apiUrl}/x`, { method: 'GET' })
   expect([status, json]).toEqual([404, { error: expect.stringContaining('MCP is at /mcp') }])

@@ -74,7 +74,7 @@ describe('a modern request', () => {
     ])
   })
 
-  it('whose tool refuses it is answered with a complete result, too', async () => {
+  it('that its tool refuses is answered with a complete result, too', async () => {
     const { url } = await startToyServer()
     const { status, json } = await sendModern(url, modernCall('echo', { word: 'hi' }))
     expect([status, json]).toMatchObject([

@@ -10,7 +10,7 @@ const BINARY = process.env.UNDERSTUDY_INTERCEPT
 const POLICIES = ['instanode.yaml', 'instanode-strict.yaml', 'safebot.yaml', 'safebot-strict.yaml']
 const ALLOW_ALL = join(import.meta.dirname, '../../support/gateway/policies/allow-all.json')
 
-/** Where it is known to do something else than its own policy says; see the facts that the reference gateway goes by. */
+/** The known differences between Intercept and its own policy. See the facts for the reference gateway. */
 const KNOWN = [
   {
     what: 'arguments that are no object pass unjudged',

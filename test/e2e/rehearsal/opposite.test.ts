@@ -8,7 +8,7 @@ const JSON_POLICY = 'policylayer/safebot.json'
 const YAML_POLICY = 'intercept/safebot-strict.yaml'
 const DIALECT = 'intercept@2026-04'
 
-/** What a gateway enforces instead, and the row that has to tell. */
+/** The changed rule that a gateway enforces, and the row that must report it. */
 const BREACHES = [
   {
     what: 'a limit that is one too high',

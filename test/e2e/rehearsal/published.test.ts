@@ -61,7 +61,7 @@ tools:
 })
 
 describe('a rehearsal', () => {
-  it('uses a limit up, with failures and a race, and looks what is left for whom and when', async () => {
+  it('uses up a limit, with failures and a race, and checks the rest for each caller and window', async () => {
     const { rows } = await rehearse({ policy: policyFile('policylayer/safebot.json') })
     const limit = rows.filter(({ group }) => group.endsWith('wait_for_messages_rate: 10 per minute'))
     const denied = 'deny: /tools/wait_for_messages/limits/wait_for_messages_rate'

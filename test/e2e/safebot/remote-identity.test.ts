@@ -92,7 +92,7 @@ describe('the identity of a connected stdio agent', () => {
     [KEY, 'too short', 'it has 9 bytes, not 64'],
     [HANDLE, '{"handle":', 'it holds no {"handle": …}'],
     [HANDLE, '{"handle":"not a handle"}', 'it holds no {"handle": …}'],
-  ])('whose %s is damaged is left alone, and the tool says what to do (%s)', async (name, content, why) => {
+  ])('with a damaged %s is not changed, and the tool gives the remedy (%s)', async (name, content, why) => {
     const { agent, folder } = await atHome()
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, HANDLE), '{"handle":"alice"}')
@@ -119,7 +119,7 @@ describe('the identity of a connected stdio agent', () => {
 })
 
 describe('a handle', () => {
-  it('that belongs to somebody else can send, and is told so when it claims', async () => {
+  it('of another owner can send, and gets a refusal when it claims', async () => {
     const { safebot, clock } = await startUnderstudy()
     await registeredAgent(safebot.apiUrl, 'alice', () => clock.now())
     const { safebot: remote, warnings } = await remoteSafebot(safebot.apiUrl)
@@ -132,7 +132,7 @@ describe('a handle', () => {
     expect(warnings).toEqual([])
   })
 
-  it('that the service gives to nobody can send, and is told so when it claims', async () => {
+  it('that the service reserves can send, and gets a refusal when it claims', async () => {
     const { safebot } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
     const echo = await remote.connect({ handle: 'echo' })

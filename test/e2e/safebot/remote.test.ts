@@ -241,7 +241,7 @@ describe('a connected agent', () => {
     },
   )
 
-  it('whose server stops is told so', async () => {
+  it('gets an error when its server stops', async () => {
     const { clock, worker, url, close } = await connected()
     const calling = call(worker, 'claim_task', { url })
     await clock.whenPending(1)

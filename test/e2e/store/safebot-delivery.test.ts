@@ -141,7 +141,7 @@ describe('a room on two replicas', () => {
     const reader = await two.safebot.connect({ handle: 'reader' })
     expect(await transcript(reader, url)).toEqual(['hello'])
     await one.close()
-    // Only who looks finds that somebody is gone, and from then on the room is idle.
+    // A replica that looks at the room finds that another one has ended. The room is idle from then on.
     await until(async () => {
       await two.instance.clock.advance(45_001)
       return (await transcript(reader, url)).length === 0

@@ -11,8 +11,8 @@ const ROOM = 'room-1'
 
 const stores = useStores()
 
-describe('what was signed for one replica', () => {
-  it('is a request that is refused at the other', async () => {
+describe('a request that was signed for one replica', () => {
+  it('is refused by the other replica', async () => {
     const { one, two } = await startReplicas(stores.freshUrl())
     const alice = await one.agent('alice')
     const target = `/api/rooms/${ROOM}/claim`
@@ -97,7 +97,7 @@ describe('the world', () => {
     const url = await createRoom(boss)
     await say(boss, url, 'to be forgotten')
     const worker = await two.safebot.connect({ handle: 'worker' })
-    // What it has sent itself is no task: it waits.
+    // Its own message is not a task for it, so the claim waits.
     const parked = call(await two.safebot.connect({ handle: 'boss' }), 'claim_task', { url })
     await two.instance.clock.whenPending(1)
 

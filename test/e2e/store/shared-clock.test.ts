@@ -35,7 +35,7 @@ describe('one clock for all replicas of a store', () => {
     expect([a.clock.now(), b.clock.now()]).toEqual([MANUAL_START + 30_001, MANUAL_START + 30_001])
   })
 
-  test('what falls due on another replica runs in order, each at its own instant', async () => {
+  test('wake-ups of another replica run in order, each at its own instant', async () => {
     const [a, b] = await two()
     const seen: number[] = []
     for (const at of [300, 100, 200]) {
@@ -79,7 +79,7 @@ describe('one clock for all replicas of a store', () => {
     expect(Math.abs(a.clock.now() - b.clock.now())).toBeLessThan(HOUR)
   })
 
-  test('what it cannot be set to is refused, and moves nobody', async () => {
+  test('a value that it cannot be set to is refused, and moves no replica', async () => {
     const [a, b] = await two()
     await expect(b.clock.advance(-1)).rejects.toMatchObject({ code: 'bad_advance' })
     await expect(b.clock.advance(Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'bad_advance' })
@@ -145,7 +145,7 @@ describe('a replica that joins', () => {
 })
 
 describe('trouble', () => {
-  test('a replica that is gone keeps nobody waiting', async () => {
+  test('a replica that has ended delays no other', async () => {
     const [a, b] = await two()
     await b.close()
     await a.clock.advance(1000)

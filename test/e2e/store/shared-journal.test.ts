@@ -66,7 +66,7 @@ describe('the journal of a store', () => {
     expect(seen.toSorted()).toEqual(labels.toSorted())
   })
 
-  test('who waits on one replica is told of what reaches the other', async () => {
+  test('a waiter on one replica gets the entries of the other', async () => {
     const [a, b] = await two()
     const awaited = b.journal.waitFor({ tool: 'create_room', outcome: 'ok' }, PATIENT)
     await callTool(a)
@@ -140,7 +140,7 @@ describe('the journal of a store', () => {
     expect(a.journal.entries()).toEqual([])
   })
 
-  test('what another replica could not keep cannot be proved not to have been', async () => {
+  test('the absence of entries that another replica has lost cannot be proved', async () => {
     const url = stores.freshUrl()
     const a = await replica(url)
     await stores.run(`INSERT INTO ${stores.schemaOf(url)}.journal (replica, lost) VALUES (99, 3)`)

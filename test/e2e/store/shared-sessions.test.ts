@@ -45,7 +45,7 @@ describe('a session over HTTP', () => {
     const [a, b] = await two()
     const session = await open(a[server].mcpUrl)
     expect((await ping(b[server].mcpUrl, session)).status).toBe(200)
-    // What was agreed on holds there as well: a batch is of 2025-03-26.
+    // The other replica keeps the negotiated revision: batches belong to 2025-03-26.
     const batch = await send(b[server].mcpUrl, { body: [rpc('ping')], headers: session })
     expect([batch.status, JSON.parse(batch.body)]).toEqual([200, [{ jsonrpc: '2.0', id: 1, result: {} }]])
   })

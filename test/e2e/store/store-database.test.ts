@@ -81,7 +81,7 @@ describe('opening a store', () => {
     await stores.run(`DROP ROLE ${role}`)
   })
 
-  test('where nobody listens, or the password is wrong, it says so without the password', async () => {
+  test('an unreachable server or a wrong password is reported without the password', async () => {
     await expect(open('postgres://u:hunter2@127.0.0.1:1/db')).rejects.toMatchObject({
       code: 'store_down',
       message: expect.stringMatching(/^(?!.*hunter2).*127\.0\.0\.1:1\/db/),
@@ -127,7 +127,7 @@ describe('a transaction', () => {
     expect(await store.read(LOST)).toEqual([])
   })
 
-  test('whose connection is cut before the end is run again', async () => {
+  test('is run again if its connection is cut before the end', async () => {
     const url = stores.freshUrl()
     const store = await open(url)
     let runs = 0
@@ -159,7 +159,7 @@ describe('a transaction', () => {
   })
 })
 
-describe('what replicas tell each other', () => {
+describe('a notification between replicas', () => {
   test("arrives at all of them once the transaction is committed, and says whether it is one's own", async () => {
     const url = stores.freshUrl()
     const [one, two] = [await open(url), await open(url)]

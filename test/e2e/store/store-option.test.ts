@@ -75,7 +75,7 @@ describe('--store', () => {
     })
   })
 
-  test('where nobody listens it says so without the password, with exit code 1', async () => {
+  test('reports an unreachable server without the password, with exit code 1', async () => {
     expect(await exitOf(['up', '--store', 'postgres://u:hunter2@127.0.0.1:1/db'])).toEqual({
       code: 1,
       stdout: '',

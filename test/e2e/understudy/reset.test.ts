@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createRoom, say, transcript } from '../../support/clients/room.js'
 import { createWebhook, DAY, FREE, listed, PAID } from '../../support/servers/instanode.js'
-import { ok, startUnderstudy } from '../../support/servers/understudy.js'
+import { ok, refused, startUnderstudy } from '../../support/servers/understudy.js'
 import { dumpOf } from '../../support/servers/world.js'
 
 describe('reset', () => {
@@ -61,6 +61,13 @@ describe('reset', () => {
     expect(await understudy.instanode.accounts()).toEqual([])
     await understudy.reset()
     expect((await understudy.instanode.accounts()).map(({ fixedToken }) => fixedToken)).toContain(FREE)
+  })
+
+  it('to a world without the account has its tools say so', async () => {
+    const understudy = await startUnderstudy()
+    const account = await understudy.instanode.connect({ token: PAID })
+    await understudy.reset({ world: 'empty' })
+    expect(await refused(account, 'list_resources')).toContain('This world has no such account')
   })
 
   it('that is under way when the instance is closed is done first; one that comes later is refused', async () => {

@@ -172,7 +172,7 @@ describe('a snapshot', () => {
 })
 
 describe('live databases', () => {
-  it('come back with what was in them, whether changed, dropped or expired; those made since are gone', async () => {
+  it('are restored with their content after a change, a drop or an expiry, and later ones are removed', async () => {
     const understudy = await startUnderstudy()
     const account = await understudy.instanode.connect({ token: PAID })
     const [changed, dropped] = [
@@ -204,7 +204,7 @@ describe('live databases', () => {
   })
 })
 
-describe('what is parked when everything is put back', () => {
+describe('a request that waits during a reset or a restore', () => {
   it.each(['reset', 'restore'] as const)('is refused at once (%s); its session goes on', async how => {
     const understudy = await startUnderstudy()
     const agent = await connectOverHttp(`${understudy.safebot.mcpUrl}?handle=agent`)

@@ -30,7 +30,7 @@ describe('the worlds there are', () => {
     '%s comes about under the %s contract, and is the same again with the same seed and after a reset',
     async (world, contract) => {
       const options = () => ({ world, contract, databases: new RecordingDatabases() })
-      // What is recorded only runs no SQL.
+      // The recording databases run no SQL.
       const [one, other] = await Promise.all([startWithoutSql(options()), startWithoutSql(options())])
       const dump = await dumpOf(one)
       expect(await dumpOf(other)).toBe(dump)

@@ -13,8 +13,8 @@ function largeCall(): string {
  *
  * @param mcp URL of the endpoint
  * @param pid of the process that serves it
- * @param told called after each call with the resident memory then, in MB of 1,000,000 bytes
- * @returns the most resident memory that was seen, in the same unit
+ * @param told called after each call with the current resident memory in MB of 1,000,000 bytes
+ * @returns the largest resident memory, in the same unit
  */
 export async function makeLargeCalls(
   mcp: string,

@@ -45,7 +45,7 @@ export function send(
   })
 }
 
-/** What the specification has clients accept. */
+/** The Accept header that the specification requires of clients. */
 export const BOTH = 'application/json, text/event-stream'
 
 /** A JSON-RPC request. */

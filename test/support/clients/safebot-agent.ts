@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { type RawAnswer, send } from './raw-http.js'
 
-/** What a signature says of its moment, if it is not to be the true one. */
+/** Overrides for the timestamp and nonce of a signature. */
 export interface Stamp {
   /** Milliseconds since the epoch. */
   ts?: number

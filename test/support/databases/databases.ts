@@ -19,7 +19,7 @@ export function freshSpec(limits: Partial<DatabaseLimits> = {}): DatabaseSpec {
   }
 }
 
-/** A connected node-postgres client. What ends it from the other side is in `ended`, and no unhandled error. */
+/** A connected node-postgres client. `ended` has the error that ended it, so that no error is unhandled. */
 export class TestClient extends pg.Client {
   /** SQLSTATE of the error that ended the connection. */
   readonly ended: Promise<string | undefined>

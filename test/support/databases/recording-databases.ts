@@ -9,7 +9,7 @@ import type {
 /** Databases that only remember what was asked of them: for rules that are not about Postgres. */
 export class RecordingDatabases implements DatabaseProvider {
   readonly info = { kind: 'embedded', notes: [] } as const
-  /** What exists, by name. */
+  /** The existing databases, by name. */
   readonly live = new Map<string, DatabaseSpec>()
   readonly dropped: string[] = []
   readonly blocked: string[] = []

@@ -6,8 +6,8 @@ import { sharedPostgres, startPostgres, type TestServer } from './postgres-serve
 /**
  * Registers the hooks that give a test file its stores. Call it at the top of the file.
  *
- * @param options `ownServer`: whether they are on a PostgreSQL of the file's own, for tests that look at all there is on a server;
- * default false: they are on the one that all files of the run share
+ * @param options `ownServer`: whether the file has its own PostgreSQL server, for tests that look at a whole server.
+ *   Default false: all files of the run share one.
  */
 export function useStores({ ownServer = false }: { ownServer?: boolean } = {}): Stores {
   const stores = new Stores()

@@ -32,7 +32,7 @@ export function policyLayer(tools: Record<string, unknown>, more: Record<string,
   return JSON.stringify({ version: '1', default: 'deny', ...more, tools })
 }
 
-/** What is wrong with a text, as `line: key message`; fails if it is read. */
+/** Returns the problems of a text as `line: key message`. Fails if the text is valid. */
 export function problemsOf(text: string, file = 'policy.yaml'): string[] {
   try {
     readPolicy(text, file)

@@ -42,7 +42,7 @@ export function straightTo(server: 'instanode' | 'safebot'): OpenWay {
   return (stage, names, protocol) => url(stage.upstream(server))(stage, names, protocol)
 }
 
-/** What is wrong, as `step: why`. */
+/** Returns the failures as `step: why`. */
 export function wrongOf({ rows }: Rehearsal): string[] {
   return rows.filter(({ mark }) => mark === 'wrong').map(({ step, why }) => `${step}: ${why}`)
 }

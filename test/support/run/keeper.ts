@@ -7,7 +7,7 @@ export const KEEPER_VARIABLE = 'UNDERSTUDY_TEST_KEEPER'
 
 /** A process that keeps PostgreSQL servers and a folder. It stops the servers and removes the folder when this process ends, however it ends. */
 export interface Keeper {
-  /** Where servers are asked for: see `keeper.mjs`. */
+  /** URL at which servers are requested. See `keeper.mjs`. */
   readonly url: string
   /** For the temporary files of this process and its children. */
   readonly folder: string

@@ -21,7 +21,7 @@ export interface RunningInstanode {
   instance: Instance
   instanode: Instanode
   url: string
-  /** What became of the databases, unless the test brings its own. */
+  /** The recorded databases, unless the test brings its own. */
   databases: RecordingDatabases
   /** An SDK client over HTTP. */
   client(token?: string, address?: string): Promise<Client>

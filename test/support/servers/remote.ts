@@ -56,7 +56,7 @@ export async function stdioAgent(
 
 export interface RemoteSafebot {
   safebot: Safebot
-  /** What it has warned of, line by line. */
+  /** The lines of its warnings. */
   warnings: string[]
   close(): Promise<void>
 }

@@ -7,7 +7,7 @@ import { registeredAgent, SafebotAgent } from '../clients/safebot-agent.js'
 export interface RunningSafebot {
   instance: Instance
   safebot: Safebot
-  /** Where it listens: MCP at `/mcp`, its own API under `/api`. */
+  /** Base URL: MCP at `/mcp`, its own API under `/api`. */
   url: string
   /** Before the test is over. */
   close(): Promise<void>

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { type ServerEvent, serverEvents } from '../../../servers/control/client/events.js'
+import { type StreamEvent, serverEvents } from '../../../servers/control/client/events.js'
 
-async function read(text: string, size: number): Promise<ServerEvent[]> {
+async function read(text: string, size: number): Promise<StreamEvent[]> {
   const bytes = Buffer.from(text)
   async function* pieces() {
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
   }
-  const events: ServerEvent[] = []
+  const events: StreamEvent[] = []
   for await (const event of serverEvents(pieces())) events.push(event)
   return events
 }

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { assertEqual } from '../../../servers/demo/agents.js'
-import { Narrator, type Step } from '../../../servers/demo/narrator.js'
+import { type Narrate, Narrator } from '../../../servers/demo/narrator.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { until } from '../../support/until.js'
 
@@ -14,7 +14,7 @@ function setUp({ fast = true, terminal = false } = {}) {
 }
 
 /** A scene that is over at once, unless it is given something to do. */
-function scene(title: string, play: (stage: undefined, step: Step) => Promise<void> = async () => {}) {
+function scene(title: string, play: (stage: undefined, step: Narrate) => Promise<void> = async () => {}) {
   return { title, about: `about ${title}`, play }
 }
 

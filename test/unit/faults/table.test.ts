@@ -95,7 +95,7 @@ describe('a table of faults', () => {
   })
 })
 
-describe('what cannot be a fault is refused by name, and changes nothing', () => {
+describe('an invalid fault is refused by name, and changes nothing', () => {
   const ACTIONS = 'delayMs, toolError, rpcError, httpStatus, hang, drop, crash, bytes, malformed, gzip'
   it.each<[string, unknown, string]>([
     [

@@ -13,7 +13,7 @@ it.each([
   expect(isLoopback(address)).toBe(own)
 })
 
-describe('where a request comes from', () => {
+describe('the address of a request', () => {
   it.each([
     ['198.51.100.7', '203.0.113.1', '198.51.100.7', '198.51.100.7'],
     ['127.0.0.1', undefined, '127.0.0.1', '127.0.0.1'],

@@ -5,7 +5,7 @@ function caller(headers: Record<string, string>, remoteAddress?: string) {
   return identify({ transport: 'http', session: null, headers, remoteAddress, query: new URLSearchParams() })
 }
 
-describe('where a caller calls from', () => {
+describe('the address of a caller', () => {
   const forwarded = { 'x-forwarded-for': '203.0.113.1, 10.0.0.1' }
 
   it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1'])('is what a proxy at %s says', proxy => {
@@ -22,7 +22,7 @@ describe('where a caller calls from', () => {
   })
 })
 
-describe('what a caller proves itself with', () => {
+describe('the credential of a caller', () => {
   it.each([
     ['Bearer abc', 'abc'],
     ['Bearer  abc', ' abc'],

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { readName } from '../../../servers/instanode/domain/provisioning.js'
+import { readResourceName } from '../../../servers/instanode/domain/provisioning.js'
 import { ServiceRefusal } from '../../../servers/instanode/domain/refusals.js'
 
 function refusalOf(text: string): ServiceRefusal {
   try {
-    readName(text)
+    readResourceName(text)
   } catch (error) {
     if (error instanceof ServiceRefusal) return error
   }
@@ -25,7 +25,7 @@ describe('a name', () => {
     ['é'.repeat(32), 'é'.repeat(32)],
     ['lone \ud800 half', 'lone \ufffd half'],
   ])('%j is kept as %j', (given, kept) => {
-    expect(readName(given)).toBe(kept)
+    expect(readResourceName(given)).toBe(kept)
   })
 
   it.each([

@@ -6,7 +6,7 @@ import { InstanodeStore } from '../../../servers/instanode/domain/store.js'
 import { Clock } from '../../../shared/clock/clock.js'
 import { IdSource } from '../../../shared/ids.js'
 import { MemoryRecords } from '../../../shared/records/memory-records.js'
-import { Gate } from '../../../shared/util/locks.js'
+import { RwLock } from '../../../shared/util/locks.js'
 
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }
@@ -24,7 +24,7 @@ it('a delivery that cannot be kept is taken all the same, and the log of the ser
     clock: new Clock({ mode: 'manual' }),
     ids: new IdSource('test'),
     contract: contractOf('documented'),
-    gate: new Gate(),
+    lock: new RwLock(),
     log: { warn: () => undefined, error: message => errors.push(message) },
   })
   const heard: unknown[] = []

@@ -268,7 +268,7 @@ it('says which file it cannot write', async () => {
   })
 })
 
-describe('what an entry keeps of its request', () => {
+describe('an entry of a request', () => {
   const open = (change: Parameters<typeof arrival>[0]) => {
     const journal = new Journal({ clock: clock(), machine: clock(), instance: 'i' })
     const entry = journal.open(arrival(change))

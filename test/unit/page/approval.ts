@@ -1,6 +1,6 @@
 import type { Approval } from '../../../shared/schemas/approval.js'
 
-/** A pending approval that expires at ten past twelve; what is not named is of no matter. */
+/** Returns a pending approval that expires at ten past twelve. The other fields do not matter. */
 export function approval(given: Partial<Approval> = {}): Approval {
   return {
     ...{

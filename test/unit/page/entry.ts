@@ -1,6 +1,6 @@
 import type { EntryJson } from '../../../shared/journal/entry.js'
 
-/** An entry as the journal's stream has it; what is not named is of no matter. */
+/** Returns an entry of the journal's stream. The other fields do not matter. */
 export function entry(seq: number, given: Partial<EntryJson> = {}): EntryJson {
   const at = '2026-01-01T00:00:00.000Z'
   return {

@@ -40,7 +40,7 @@ describe('a text on the page', () => {
 })
 
 describe('the page', () => {
-  /** What an element would render: its children as `name(text)`. */
+  /** Returns the children of an element as `name(text)`. */
   function rendered(vnode: { props: object }): string {
     const parts = (children: unknown): string =>
       Array.isArray(children)

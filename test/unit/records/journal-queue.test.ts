@@ -6,7 +6,7 @@ import { arrival } from '../../support/arrival.js'
 const entry = (seq: number, raw = '{}') =>
   new JournalEntry({ seq, instance: 'test', atMs: 0, startedMs: 0 }, arrival({ raw }))
 
-test('what waits is written in order, so much at once', () => {
+test('waiting entries are written in order, in batches of limited size', () => {
   const queue = new JournalQueue()
   for (let seq = 1; seq <= 700; seq++) queue.add(entry(seq))
   const sizes: number[] = []
@@ -39,7 +39,7 @@ test('past its bound the latest are let go, and counted until that has been told
   expect([queue.size, queue.lost]).toEqual([9_500, 0])
 })
 
-test('what was being written when it was cleared takes nothing of what came since', () => {
+test('a write that a clear has overtaken removes no later entry', () => {
   const queue = new JournalQueue()
   queue.add(entry(1))
   const batch = queue.batch()

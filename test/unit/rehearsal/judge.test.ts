@@ -82,7 +82,7 @@ function judged(more: Partial<CallRecord>, off: CallCheck[] = []): string | null
   return judgeCall(record(more), CONTEXT, new Set(off))
 }
 
-/** What a gateway did, the check that finds it, and the words. */
+/** The behaviour of a gateway, the check that reports it, and the words. */
 const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, why: string][] = [
   [
     'keeps an allowed call back',
@@ -223,7 +223,9 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
   [
     "passes its caller's bearer on",
     'credential',
-    refused('list_resources failed: the token is not valid, or no longer: set INSTANODE_TOKEN'),
+    refused(
+      'list_resources failed: the token is not valid. This world has no such account, or the token has expired: set INSTANODE_TOKEN',
+    ),
     'reached the upstream with a credential that it refuses: the token is not valid',
   ],
   [

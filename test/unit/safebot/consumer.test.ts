@@ -61,5 +61,5 @@ it('passes over what the buffer has let go, and never goes back', () => {
 })
 
 it('knows its own messages by its handle, in both spellings, and by its labels', () => {
-  expect(free.named(['worker']).ownSenders).toEqual(['alice', '@alice', 'worker'])
+  expect(free.withLabels(['worker']).ownSenders).toEqual(['alice', '@alice', 'worker'])
 })

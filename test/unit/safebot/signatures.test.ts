@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Keys } from '../../../servers/safebot/domain/keys.js'
+import { PublicKeys } from '../../../servers/safebot/domain/keys.js'
 import { Signatures } from '../../../servers/safebot/domain/signatures.js'
 import { SafebotStore } from '../../../servers/safebot/domain/store.js'
 import { Clock } from '../../../shared/clock/clock.js'
@@ -15,7 +15,7 @@ function signatures(capacity: number | null = null) {
   const clock = new Clock({ mode: 'manual', start: START })
   const machine = new Clock({ mode: 'manual', start: START + HOUR })
   const store = new SafebotStore(new MemoryRecords())
-  const signatures = new Signatures({ store, clock, machine, keys: new Keys(), capacity })
+  const signatures = new Signatures({ store, clock, machine, keys: new PublicKeys(), capacity })
   const alice = new SafebotAgent('', 'alice', () => machine.now())
   const { handle, boxPub, signPub } = alice
   const identity = { handle, boxPub, signPub, registeredAt: START, meta: {} }

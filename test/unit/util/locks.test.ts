@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Gate } from '../../../shared/util/locks.js'
+import { RwLock } from '../../../shared/util/locks.js'
 
 /** A piece of work that notes when it begins and ends, and ends when it is told to. */
 function piece(log: string[], name: string) {
@@ -17,11 +17,16 @@ function piece(log: string[], name: string) {
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
-it('lets work through side by side, and whoever wants to be alone waits for it; later work waits for them', async () => {
-  const [gate, log]: [Gate, string[]] = [new Gate(), []]
+it('runs shared work side by side, an exclusive caller waits for it, and later work waits for that caller', async () => {
+  const [lock, log]: [RwLock, string[]] = [new RwLock(), []]
   const [one, two, alone, late] = ['one', 'two', 'alone', 'late'].map(name => piece(log, name))
   if (!one || !two || !alone || !late) throw new Error('there are four')
-  const done = [gate.pass(one.work), gate.pass(two.work), gate.alone(alone.work), gate.pass(late.work)]
+  const done = [
+    lock.shared(one.work),
+    lock.shared(two.work),
+    lock.exclusive(alone.work),
+    lock.shared(late.work),
+  ]
   await turn()
   expect(log).toEqual(['one begins', 'two begins'])
   for (const { end } of [one, two]) end()
@@ -33,11 +38,11 @@ it('lets work through side by side, and whoever wants to be alone waits for it; 
 })
 
 it('lets one after the other be alone', async () => {
-  const gate = new Gate()
+  const lock = new RwLock()
   const log: number[] = []
   await Promise.all(
     [1, 2, 3].map(nth =>
-      gate.alone(async () => {
+      lock.exclusive(async () => {
         log.push(nth)
         await turn()
         log.push(nth)
@@ -48,20 +53,20 @@ it('lets one after the other be alone', async () => {
 })
 
 it('opens again after work that fails, inside or alone', async () => {
-  const gate = new Gate()
+  const lock = new RwLock()
   const fail = () => Promise.reject(new Error('failed'))
-  await expect(gate.pass(fail)).rejects.toThrow('failed')
-  await expect(gate.alone(fail)).rejects.toThrow('failed')
-  gate.extend(Promise.reject(new Error('failed later')))
-  expect(await gate.alone(async () => 'alone')).toBe('alone')
-  expect(await gate.pass(async () => 'inside')).toBe('inside')
+  await expect(lock.shared(fail)).rejects.toThrow('failed')
+  await expect(lock.exclusive(fail)).rejects.toThrow('failed')
+  lock.extendShared(Promise.reject(new Error('failed later')))
+  expect(await lock.exclusive(async () => 'alone')).toBe('alone')
+  expect(await lock.shared(async () => 'inside')).toBe('inside')
 })
 
 it('waits for what goes on beyond its beginner', async () => {
-  const [gate, log]: [Gate, string[]] = [new Gate(), []]
+  const [lock, log]: [RwLock, string[]] = [new RwLock(), []]
   const rest = piece(log, 'rest')
-  await gate.pass(async () => gate.extend(rest.work()))
-  const alone = gate.alone(async () => void log.push('alone'))
+  await lock.shared(async () => lock.extendShared(rest.work()))
+  const alone = lock.exclusive(async () => void log.push('alone'))
   await turn()
   expect(log).toEqual(['rest begins'])
   rest.end()

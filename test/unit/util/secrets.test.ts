@@ -5,7 +5,7 @@ const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const KEY = 'ErQCE6CJH9oBWIlD22AaCd6pVfUvu9j0_fxPXqUT5VQ'
 const JWT = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhY2N0X3BhaWQifQ.c2lnbmF0dXJl_c2ln'
 
-/** What holds a secret, and the same with the secret masked. */
+/** Texts with a secret, and the same texts with the secret masked. */
 const MASKED: [text: string, masked: string][] = [
   [
     'postgres://usr_1:hunter2@127.0.0.1:5432/db_1',

@@ -7,10 +7,10 @@ import type { DatabaseRecord } from './index-file.js'
 /** Directories of copies under the data directory. */
 export const COPIES_DIRECTORY = /^copies_[0-9a-f]{16}$/
 
-/** Copies of databases' files, under the data directory, for as long as the process has it. */
+/** Copies of database files. They live in the data directory until the process releases it. */
 export class Copies {
   readonly #root: string
-  /** By their directory: the records of the databases as they were, each with the place of its copy. */
+  /** Records of the copied databases, each with the directory of its copy. The key is the id of the copy. */
   readonly #kept = new Map<string, readonly DatabaseRecord[]>()
 
   /** @param root the data directory */
@@ -19,25 +19,25 @@ export class Copies {
   }
 
   /**
-   * Keeps copies.
+   * Copies the files of databases.
    *
-   * @param id fresh, a name that {@link COPIES_DIRECTORY} knows
-   * @param databases each with what runs work while its files are still
-   * @throws whatever a copy failed with; nothing is kept then
+   * @param id a new id that matches {@link COPIES_DIRECTORY}
+   * @param databases each with a function that runs work while the files do not change
+   * @throws the error of the first copy that failed. No copy is kept then.
    */
   async keep(
     id: string,
     databases: readonly {
       record: DatabaseRecord
-      still(work: (signal: AbortSignal) => Promise<void>): Promise<void>
+      quiesce(work: (signal: AbortSignal) => Promise<void>): Promise<void>
     }[],
   ): Promise<void> {
     const records: DatabaseRecord[] = []
     try {
-      for (const { record, still } of databases) {
+      for (const { record, quiesce } of databases) {
         const directory = join(id, record.name)
         const [from, to] = [join(this.#root, record.directory), join(this.#root, directory)]
-        await still(signal => copyTree(from, to, signal))
+        await quiesce(signal => copyTree(from, to, signal))
         records.push({ ...record, directory })
       }
     } catch (error) {
@@ -48,14 +48,14 @@ export class Copies {
   }
 
   /**
-   * Copies the files back, into fresh directories.
+   * Copies the files back into new directories.
    *
-   * @param directoryName a fresh name at each call
-   * @param within limits the copying of one database
-   * @returns the databases as they were, with their new places
-   * @throws Refusal `unknown_copies`; whatever a copy failed with, nothing is left of it then
+   * @param directoryName returns a new name at each call
+   * @param within limits the time for copying one database
+   * @returns the records of the databases with their new directories
+   * @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing is left of a failed copy.
    */
-  async unfold(
+  async restore(
     id: string,
     directoryName: () => string,
     within: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
@@ -92,7 +92,7 @@ export class Copies {
   }
 }
 
-/** Copies a directory; where the file system can share blocks between files, without copying those. */
+/** Copies a directory. Shares the blocks of files where the file system supports that. */
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 })
   const entries = await readdir(from, { withFileTypes: true })

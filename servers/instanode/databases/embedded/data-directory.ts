@@ -6,19 +6,19 @@ import { FileError, readRegularFile } from '../../../../shared/util/read-file.js
 import { cut } from '../../../../shared/util/shown.js'
 
 /**
- * Makes a data directory, and the directories above it that are missing.
+ * Creates a data directory and its missing parents.
  *
  * @throws Refusal `bad_data_directory` if the system refuses
  */
 export function makeDataDirectory(directory: string): void {
   const path = resolve(directory)
   if (existsSync(path)) return
-  // Not `recursive`: Node.js never returns from that below /proc.
+  // Not `recursive`, because Node.js never returns from that below /proc.
   if (dirname(path) !== path) makeDataDirectory(dirname(path))
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    // Another process may make the same directories.
+    // Another process may create the same directories.
     if (!isCode(error, 'EEXIST')) throw unwritable(path, error)
   }
 }
@@ -32,14 +32,14 @@ function unwritable(path: string, error: unknown): Refusal {
   )
 }
 
-/** Directories this process holds: a lock with our own id that is not among them is a namesake's, before a restart. */
+/** Lock files of this process. A lock with our own id that is not in this set is from before a restart. */
 const held = new Set<string>()
 
 /**
- * Keeps a data directory to one process: two engines on the same files would silently diverge.
+ * Allows one process in a data directory. Two engines on the same files would silently diverge.
  *
- * The file holds the process's id and when it started, since ids come round again (in a container, at once). It also
- * names the PID namespace, because another container's ids mean nothing here.
+ * The lock file has the id and the start time of the process, because ids are reused (at once in a container). It
+ * also has the PID namespace, because ids of another container have no meaning here.
  */
 export class DirectoryLock {
   readonly #path: string
@@ -48,10 +48,10 @@ export class DirectoryLock {
     this.#path = path
   }
 
-  /** @throws Refusal `data_directory_in_use` naming the process that has it, `bad_data_directory` */
+  /** @throws Refusal `data_directory_in_use` with the id of the other process, `bad_data_directory` */
   static take(directory: string): DirectoryLock {
     const path = join(directory, 'lock')
-    // A lock left by a dead process is moved away, which only one of several heirs can do; then all try again.
+    // The lock of a dead process is renamed first, which only one of several processes can do. Then all try again.
     for (let attempt = 0; attempt < 3; attempt++) {
       if (create(path)) {
         held.add(path)
@@ -65,10 +65,10 @@ export class DirectoryLock {
   }
 
   /**
-   * Takes the lock of a directory that a process has left behind. For directories that nobody will come back to: where
-   * {@link take} has to assume that an owner is gone, this assumes that it is there.
+   * Takes the lock of a directory whose process has ended. A lock that is in doubt is left alone, unlike in {@link
+   * take}.
    *
-   * @returns undefined unless there is a lock, and its owner is certainly gone
+   * @returns undefined unless there is a lock and its owner has certainly ended
    */
   static inherit(directory: string): DirectoryLock | undefined {
     const owner = ownerOf(join(directory, 'lock'))
@@ -96,7 +96,7 @@ function inUse(directory: string, owner: string): Refusal {
   )
 }
 
-/** Empty if it was released since. */
+/** Returns the content of a lock file. Empty if the lock was released meanwhile. */
 function ownerIn(path: string, directory: string): string {
   try {
     return readRegularFile(path).toString('utf8').trim()
@@ -132,7 +132,7 @@ function bury(path: string): void {
   rmSync(grave, { force: true })
 }
 
-/** What a lock says, or undefined without one. */
+/** Returns the content of a lock file, or undefined if there is none. */
 function ownerOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim()
@@ -141,7 +141,10 @@ function ownerOf(path: string): string | undefined {
   }
 }
 
-/** In doubt it is not: a foreign namespace, an id in use whose start is not known, another copy of this module. */
+/**
+ * Returns whether the owner of a lock has ended. False in doubt: a foreign namespace, an id in use whose start is
+ * unknown, or another copy of this module.
+ */
 function isCertainlyGone(owner: string): boolean {
   const [pid = '', start = '', namespace = ''] = owner.split(' ')
   if (!/^\d+$/.test(pid) || namespace !== pidNamespace()) return false
@@ -149,7 +152,7 @@ function isCertainlyGone(owner: string): boolean {
   return !isAlive(owner, '')
 }
 
-/** Names the PID namespace of this process; empty where the system has none. */
+/** Returns the name of this process's PID namespace. Empty if the system has none. */
 function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid')
@@ -170,11 +173,11 @@ function isAlive(owner: string, path: string): boolean {
   return start === '' || start === startOf(Number(pid))
 }
 
-/** When a process started, in the kernel's ticks; empty where the system does not say (it is Linux that does). */
+/** Returns the start of a process in the kernel's ticks. Empty if the system does not report it. Linux does. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name, in brackets, may hold spaces; start time is the 20th field after it.
+    // The name is in brackets and may have spaces. The start time is the 20th field after it.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
   } catch {
     return ''
@@ -185,7 +188,7 @@ function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }
 
-/** Bytes of the files in a directory; one that vanishes meanwhile counts nothing. */
+/** Returns the bytes of the files in a directory. A file that vanishes meanwhile counts as 0. */
 export async function directorySize(directory: string): Promise<number> {
   const sizes = await Promise.all(
     (await readdir(directory)).map(async file =>

@@ -19,25 +19,25 @@ import { COPIES_DIRECTORY, Copies } from './copies.js'
 import { DirectoryLock, directorySize, makeDataDirectory } from './data-directory.js'
 import { Engine } from './engine/engine.js'
 import { type DatabaseRecord, IndexFile } from './index-file.js'
-import { WaitedTooLong } from './session/engine-room.js'
+import { WaitedTooLong } from './session/engine-lifecycle.js'
 import { TERMINATED } from './session/interruption.js'
 import { Session } from './session/session.js'
 import type { SessionTimes } from './session/session-options.js'
-import { christen, Spares } from './spare.js'
+import { assignDatabaseName, Spares } from './spare.js'
 import { makeTemporaryDirectory, removeTemporaryDirectory } from './temporary-directory.js'
-import { Gateway } from './wire/gateway.js'
+import { PgServer } from './wire/pg-server.js'
 
 interface Database {
   record: DatabaseRecord
   session: Session
 }
 
-/** Directories of databases under the data directory; others there are not touched. */
+/** Directories of databases under the data directory. Other directories there are not touched. */
 const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
 
 /**
- * Live databases from npm alone: PGlite in a worker thread per database, behind one port that speaks PostgreSQL.
- * See README.md for what that cannot do.
+ * Databases that need nothing but npm packages: PGlite in one worker thread per database, behind one PostgreSQL port.
+ * README.md lists the differences from a real server.
  */
 export class EmbeddedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = {
@@ -52,9 +52,9 @@ export class EmbeddedDatabases implements DatabaseProvider {
   readonly #index: IndexFile
   readonly #spares: Spares
   readonly #copies: Copies
-  readonly #gateway: Gateway
+  readonly #server: PgServer
   readonly #databases = new Map<string, Database>()
-  /** Names being made: neither free nor there. */
+  /** Names of databases that are being created. They are not free, and the databases do not exist yet. */
   readonly #making = new Set<string>()
   #port = 0
   #closed = false
@@ -76,7 +76,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       statementTimeoutMs,
       openingLimitMs,
     })
-    this.#gateway = new Gateway({
+    this.#server = new PgServer({
       machine: options.machine,
       ids: options.ids,
       host: options.host ?? '127.0.0.1',
@@ -92,15 +92,15 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   /**
-   * Opens the port and the data directory. No engine is loaded yet.
+   * Opens the port and the data directory. Loads no engine.
    *
-   * @throws Refusal `data_directory_in_use`, `bad_data_directory`; the system's error for a port that is taken
+   * @throws Refusal `data_directory_in_use`, `bad_data_directory`, or the system's error if the port is taken
    */
   static async start(options: EmbeddedOptions): Promise<EmbeddedDatabases> {
     const provider = new EmbeddedDatabases(options)
     try {
       const { port } = await provider.#restore()
-      provider.#port = await provider.#gateway.listen(options.port ?? 0, port)
+      provider.#port = await provider.#server.listen(options.port ?? 0, port)
       return provider
     } catch (error) {
       provider.#lock.release()
@@ -108,19 +108,19 @@ export class EmbeddedDatabases implements DatabaseProvider {
     }
   }
 
-  /** Where it listens. */
+  /** The TCP port of the databases. */
   get port(): number {
     return this.#port
   }
 
-  /** Resolves when the next database will be quick to make. */
+  /** Resolves when an empty database is ready, so that the next one can be created quickly. */
   async spareReady(): Promise<void> {
     await this.#spares.ready()
   }
 
-  /** The gateway's certificate, for a client that wants to check it; PEM. */
+  /** The server certificate as PEM, for a client that verifies it. */
   async certificate(): Promise<string> {
-    return (await this.#gateway.certificate()).pem
+    return (await this.#server.certificate()).pem
   }
 
   async provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }> {
@@ -133,11 +133,12 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#spares.prepare()
     const { host = '127.0.0.1' } = this.#options
     const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
-    // No sslmode: node-postgres reads "require" as verify-full, which no self-made certificate passes. TLS is offered.
+    // The URL has no sslmode. node-postgres reads "require" as verify-full, and a self-signed certificate fails that
+    // check. TLS is offered.
     return { url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}` }
   }
 
-  /** Makes a database, or leaves nothing behind. Aborting the signal ends the engine under it. */
+  /** Creates a database. A failure leaves nothing behind. Aborting the signal ends the engine. */
   async #make({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
     this.#making.add(name)
     try {
@@ -146,7 +147,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       const kill = () => void engine.kill()
       signal.addEventListener('abort', kill, { once: true })
       try {
-        await christen(engine, name, user)
+        await assignDatabaseName(engine, name, user)
         const emptySize = engine.state.size
         const { storageBytes, connections } = limits
         const kept = { name, user, verifier, storageBytes, connections, blocked: false }
@@ -174,7 +175,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     checkLimits(limits)
     const { record, session } = this.#find(name)
     Object.assign(record, { storageBytes: limits.storageBytes, connections: limits.connections })
-    session.most = mostOf(record)
+    session.maxBytes = maxFileBytes(record)
     await this.#save()
   }
 
@@ -182,7 +183,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     const { record, session } = this.#find(name)
     record.blocked = true
     await this.#save()
-    session.dismiss(TERMINATED)
+    session.disconnectAll(TERMINATED)
   }
 
   async drop(name: string): Promise<void> {
@@ -210,7 +211,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     const id = `copies_${this.#options.ids.hex(16)}`
     await this.#copies.keep(
       id,
-      there.map(({ record, session }) => ({ record, still: work => still(record, session, work) })),
+      there.map(({ record, session }) => ({ record, quiesce: work => quiesce(record, session, work) })),
     )
     return { id, names: there.map(({ record }) => record.name) }
   }
@@ -221,7 +222,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       ms: this.#times.copyLimitMs,
       what: 'putting a database back',
     }
-    const records = await this.#copies.unfold(
+    const records = await this.#copies.restore(
       id,
       () => this.#directoryName(),
       work => withinLimit(limit, work),
@@ -249,8 +250,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   async ready(): Promise<void> {
-    if (this.#closed || !this.#gateway.listening)
-      throw new Error('the gateway of the embedded databases is closed')
+    if (this.#closed || !this.#server.listening) throw new Error('the embedded databases are closed')
   }
 
   async close(): Promise<void> {
@@ -258,12 +258,12 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#closed = true
     const ended = [...this.#databases.values()].map(({ session }) => session.shut(TERMINATED))
     await Promise.all([...ended, this.#spares.close(), this.#copies.forgetAll()])
-    await this.#gateway.close()
+    await this.#server.close()
     if (this.#temporary) await removeTemporaryDirectory(this.#root)
     this.#lock.release()
   }
 
-  /** @returns where the databases were reached before */
+  /** @returns the port at which the databases were reached before */
   async #restore(): Promise<{ port: number }> {
     const { port, databases } = await this.#index.read()
     for (const record of databases) this.#databases.set(record.name, this.#open(record))
@@ -287,7 +287,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
           signal,
         ),
     })
-    session.most = mostOf(record)
+    session.maxBytes = maxFileBytes(record)
     return { record, session }
   }
 
@@ -317,19 +317,19 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 }
 
-/** How large the files of a database may become, in bytes. */
-function mostOf({ emptySize, storageBytes }: DatabaseRecord): number {
+/** Returns the largest size of a database's files, in bytes. */
+function maxFileBytes({ emptySize, storageBytes }: DatabaseRecord): number {
   return storageBytes === null ? Number.POSITIVE_INFINITY : emptySize + storageBytes
 }
 
 /** @throws Refusal `database_busy` */
-async function still(
+async function quiesce(
   { name }: DatabaseRecord,
   session: Session,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   try {
-    await session.still(work)
+    await session.quiesce(work)
   } catch (error) {
     if (!(error instanceof WaitedTooLong)) throw error
     throw new Refusal(
@@ -341,18 +341,18 @@ async function still(
 }
 
 export interface EmbeddedOptions {
-  /** The machine's time: sockets, waits and hibernation go by it, whatever the instance's clock says. */
+  /** Machine time. Sockets, waits and hibernation must not follow the instance's clock. */
   machine: Clock
-  /** Nonces, salts and directory names. */
+  /** Source of nonces, salts and directory names. */
   ids: IdSource
-  /** Where databases live and stay; omitted, a temporary directory that is removed at close. */
+  /** Directory of the databases. Default: a temporary directory that is removed at close. */
   dataDirectory?: string
   /** Default `127.0.0.1`. */
   host?: string
-  /** Default 0: any free one. */
+  /** Default 0: any free port. */
   port?: number
   times?: Partial<SessionTimes>
-  /** Default 512 MB. An engine starts with 128. */
+  /** Bytes. Default 512 MB. An engine starts with 128 MB. */
   memoryLimit?: number
 }
 
@@ -361,14 +361,14 @@ export const DEFAULT_TIMES: SessionTimes = {
   waitLimitMs: 5_000,
   // The real service's default for its roles.
   statementTimeoutMs: 30_000,
-  // A cancel that is noticed at all is noticed within half a second (measured).
+  // Postgres handles a cancel within half a second, or not at all (measured).
   cancelGraceMs: 3_000,
-  // An engine opens in 300 ms, and on a busy machine in a few seconds: longer than that, it hangs.
+  // An engine opens in 300 ms, and in a few seconds on a busy machine. Past this limit, it hangs.
   openingLimitMs: 60_000,
-  // 500 MB, the most that a database may hold, are copied in seconds: here, too, a slow disk only takes longer.
+  // A full database has 500 MB, which is copied in seconds. A slow disk only takes longer.
   copyLimitMs: 300_000,
   idleMs: 500,
-  // A reopened engine costs a client about 300 ms, a kept one 50 MB.
+  // Opening an engine costs a client about 300 ms. Keeping an engine open costs 50 MB.
   hibernateAfterMs: 60_000,
 }
 

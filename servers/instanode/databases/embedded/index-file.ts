@@ -6,7 +6,7 @@ import { FileError, readRegularFile } from '../../../../shared/util/read-file.js
 import { shown } from '../../../../shared/util/shown.js'
 import { ENGINE_VERSION } from './engine/template.js'
 
-/** What is kept of a database beside its files. No password: what is here does not let anyone in. */
+/** The record of one database. It has no password, and its content does not allow a login. */
 const databaseRecord = z.strictObject({
   name: z.string(),
   user: z.string(),
@@ -18,25 +18,28 @@ const databaseRecord = z.strictObject({
   }),
   storageBytes: z.number().nullable(),
   connections: z.number(),
-  /** Its owner is locked out for good. */
+  /** The owner is locked out for good. */
   blocked: z.boolean().default(false),
-  /** Under the data directory. */
+  /** Path relative to the data directory. */
   directory: z.string(),
-  /** Bytes of its files when it was made. */
+  /** Bytes of the files of the new, empty database. */
   emptySize: z.number(),
 })
 
 const contents = z.strictObject({
   engine: z.string(),
-  /** Where the gateway listened: URLs that have been handed out name it. */
+  /** The port of the server. URLs that were handed out contain it. */
   port: z.number(),
   databases: z.array(databaseRecord),
 })
 
-/** What a data directory holds, and where it was reached. */
+/** The databases in a data directory, and the port at which they were reached. */
 export type Contents = Pick<z.infer<typeof contents>, 'port' | 'databases'>
 
-/** The list of a data directory's databases. Written whole, aside, and renamed: it is always one state or the next. */
+/**
+ * The list of a data directory's databases. It is written to a new file that is then renamed, so a reader finds one
+ * state or the next.
+ */
 export class IndexFile {
   readonly #path: string
   #writing: Promise<void> = Promise.resolve()
@@ -46,7 +49,7 @@ export class IndexFile {
     this.#path = join(directory, 'databases.json')
   }
 
-  /** @throws Refusal `bad_data_directory` for a list that cannot be read, or of another engine's databases */
+  /** @throws Refusal `bad_data_directory` if the list cannot be read or belongs to another version of the engine */
   async read(): Promise<Contents> {
     const text = this.#text()
     if (text === undefined) return { port: 0, databases: [] }
@@ -66,7 +69,7 @@ export class IndexFile {
     return parsed.data
   }
 
-  /** Undefined: there is none yet. */
+  /** Returns undefined if there is no list yet. */
   #text(): string | undefined {
     try {
       return readRegularFile(this.#path).toString('utf8')
@@ -78,7 +81,7 @@ export class IndexFile {
     }
   }
 
-  /** Resolves when this is on disk; writes are done in the order they were asked for. */
+  /** Resolves when this state is on disk. Writes keep their order. */
   async write({ port, databases }: Contents): Promise<void> {
     const text = JSON.stringify({ engine: ENGINE_VERSION, port, databases }, undefined, 1)
     const write = this.#writing.then(async () => {

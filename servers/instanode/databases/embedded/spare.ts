@@ -7,13 +7,13 @@ import { TEMPLATE_FILE } from './engine/template.js'
 import { HiddenAnswers } from './session/batch-answers.js'
 import { frame } from './wire/frames.js'
 
-/** The template's one database, before it has a name of its own. */
+/** Name of the template's one database, until it gets its own. */
 const UNNAMED = 'postgres'
 
-/** An empty database, open, that belongs to nobody yet. */
+/** An empty database with an open engine. It has no owner yet. */
 export interface Spare {
   engine: Engine
-  /** Under the data directory. */
+  /** Path relative to the data directory. */
   directory: string
 }
 
@@ -21,19 +21,19 @@ export interface SparesOptions {
   machine: Clock
   /** The data directory. */
   root: string
-  /** A fresh name at each call. */
+  /** Returns a new name at each call. */
   directoryName(): string
-  /** Shown by new databases. */
+  /** Milliseconds. New databases show it as their `statement_timeout`. */
   statementTimeoutMs: number
   /** Milliseconds that preparing one may take. */
   openingLimitMs: number
 }
 
-/** Keeps one empty database ready, so that making one is a matter of giving it a name. */
+/** Keeps one empty database ready, so that creating a database is only naming it. */
 export class Spares {
   readonly #options: SparesOptions
   #ready: Promise<Spare> | undefined
-  /** Settles when every attempt so far has ended its thread, or handed it over. */
+  /** Settles when every attempt so far has ended its thread or passed it on. */
   #attempts: Promise<unknown> = Promise.resolve()
   readonly #close = new AbortController()
 
@@ -41,27 +41,27 @@ export class Spares {
     this.#options = options
   }
 
-  /** Begins to prepare one, unless one is there. */
+  /** Starts to prepare an empty database, unless one is ready or in preparation. */
   prepare(): void {
     if (this.#close.signal.aborted || this.#ready !== undefined) return
     const making = this.#make()
     this.#ready = making
     making.catch(() => {
-      // The next caller tries again, rather than being told of a failure that is over.
+      // The next caller tries again instead of getting an old error.
       if (this.#ready === making) this.#ready = undefined
     })
   }
 
-  /** Resolves when one is ready to be taken. @throws LimitExceeded, or the error of an engine that does not start */
+  /** Resolves when an empty database is ready. @throws LimitExceeded, or the error of an engine that does not start */
   async ready(): Promise<void> {
     this.prepare()
     await this.#ready
   }
 
   /**
-   * Hands one over, as soon as there is one.
+   * Returns an empty database as soon as one is ready.
    *
-   * @param signal ends the wait. The spare is kept for the next caller.
+   * @param signal ends the wait. The database is kept for the next caller.
    * @throws LimitExceeded, the reason of the signal, or the error of an engine that does not start
    */
   async take(signal: AbortSignal): Promise<Spare> {
@@ -76,7 +76,7 @@ export class Spares {
     throw signal.reason
   }
 
-  /** Ends the spare, and any attempt to prepare one. */
+  /** Ends the empty database and any attempt to prepare one. */
   async close(): Promise<void> {
     this.#close.abort(new Error('the databases are closed'))
     const spare = await this.#ready?.catch(() => undefined)
@@ -125,16 +125,17 @@ export class Spares {
 }
 
 /**
- * Gives an empty database its name and its owner, 5 to 20 ms.
+ * Gives an empty database its name and its owner, in 5 to 20 ms.
  *
- * A database cannot be renamed from within, so the catalogue is written to; the open session goes by the number, the next
- * one by the name. The owner gets what the real service grants: to log in, and nothing beyond this database. It owns the
- * extension `vector` as if it had created it, or a restored dump could not set the extension's comment.
+ * A database cannot be renamed by its own session, so this writes to the system catalog. The open session uses the
+ * number of the database, and the next session its name. The owner gets the rights that the real service grants: to
+ * log in, and no others outside of this database. It owns the extension `vector`, because a restored dump sets the
+ * extension's comment.
  *
  * @param name checked: `db_` and 12 hexadecimal digits
  * @param user checked: `usr_` and 12 hexadecimal digits
  */
-export async function christen(engine: Engine, name: string, user: string): Promise<void> {
+export async function assignDatabaseName(engine: Engine, name: string, user: string): Promise<void> {
   const answers = new HiddenAnswers(
     size => engine.taken(size),
     () => {},

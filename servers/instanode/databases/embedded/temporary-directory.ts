@@ -6,10 +6,10 @@ import { DirectoryLock } from './data-directory.js'
 
 const PREFIX = 'understudy-databases-'
 
-/** As `mkdtemp` names them. */
+/** Names of directories that `mkdtemp` makes from the prefix. */
 const TEMPORARY_DIRECTORY = /^understudy-databases-[A-Za-z0-9]{6}$/
 
-/** Makes a directory for databases that go with their process. */
+/** Creates a temporary directory for the databases of this process. */
 export function makeTemporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), PREFIX))
 }
@@ -17,10 +17,11 @@ export function makeTemporaryDirectory(): string {
 /**
  * Removes the temporary directories of processes that were killed (25 MB and more each).
  *
- * A directory goes only if its name and its user are ours, and its lock names a process that is certainly gone. The one
- * process that inherits the lock removes it. What cannot be removed is left for the next start.
+ * A directory is removed only if it has our name and our user, and if its lock names a process that is certainly
+ * gone. Several processes may try, and the one that gets the lock removes it. A directory that cannot be removed is
+ * left for the next start.
  *
- * @param parent where to look. Default: the system's temporary directory
+ * @param parent directory to search. Default: the system's temporary directory
  */
 export async function removeAbandonedDirectories(parent = tmpdir()): Promise<void> {
   const entries = await readdir(parent).catch(() => [])
@@ -41,7 +42,7 @@ async function removeAbandoned(directory: string): Promise<void> {
   }
 }
 
-/** Removes the lock last, so that a directory of which only a part could be removed can still be inherited. */
+/** Removes the lock last. If only a part of the directory could be removed, another process can still take the lock. */
 export async function removeTemporaryDirectory(directory: string): Promise<void> {
   for (const entry of await readdir(directory))
     if (entry !== 'lock') await rm(join(directory, entry), { recursive: true, force: true, maxRetries: 3 })

@@ -1,20 +1,19 @@
 import pg from 'pg'
 import { Refusal } from '../../../../shared/errors.js'
 
-/** Statements at once; creating databases is serial in the server anyway. */
+/** Number of statements at once. The server creates databases one after the other anyway. */
 const POOL = 4
 
-/** How long to wait for the server before it counts as down, in milliseconds. */
+/** Milliseconds to wait for a connection before the server counts as down. */
 const CONNECT_MS = 5_000
 
 /**
- * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms and copying
- * one of 500 MB seconds, so only a statement that hangs takes longer, or one that waits for a lock that is
- * never given up.
+ * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms, and copying one of 500
+ * MB takes seconds. Only a statement that hangs, or waits for a lock for ever, takes longer.
  */
 const STATEMENT_MS = 300_000
 
-/** Later than the server's own limit: ends the wait for a server that does not answer at all. */
+/** Milliseconds to wait for an answer. Longer than the server's own limit, for a server that does not answer at all. */
 const ANSWER_MS = STATEMENT_MS + CONNECT_MS
 
 const LIMITS = { connectionTimeoutMillis: CONNECT_MS, query_timeout: ANSWER_MS }
@@ -31,32 +30,32 @@ export class Admin {
       connectionString: adminUrl,
       max: POOL,
       ...LIMITS,
-      // It includes the wait for one of the pool's connections, which others may keep busy.
+      // This includes the wait for one of the pool's connections, which other callers may use.
       connectionTimeoutMillis: ANSWER_MS,
       application_name: 'mcp-understudy',
       onConnect: limitStatements,
     })
-    // A connection that breaks while nobody uses it is replaced by the pool.
+    // The pool replaces a connection that breaks while it is idle.
     this.#pool.on('error', () => {})
   }
 
   /**
    * Runs one statement, or several without parameters.
    *
-   * @throws Error of the server's, or after {@link ANSWER_MS} without an answer
+   * @throws the server's error, or an Error after {@link ANSWER_MS} without an answer
    */
   async run(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]> {
     const result = await this.#pool.query<Record<string, unknown>>(sql, values)
-    // Several statements answer with a list; none of ours reads it.
+    // Several statements answer with a list. No caller reads it.
     return Array.isArray(result) ? [] : result.rows
   }
 
-  /** Runs statements in another database of the server's, on a connection of its own. */
+  /** Runs statements in another database of the server, on a separate connection. */
   async runIn(database: string, sql: string): Promise<void> {
     await withClient({ connectionString: this.urlFor(database) }, client => client.query(sql))
   }
 
-  /** Runs `work` while no instance runs other work under that name. */
+  /** Runs `work` while no other instance runs work under that name. */
   async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await withClient({ connectionString: this.#url.href }, async client => {
       await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [what])
@@ -64,7 +63,7 @@ export class Admin {
     })
   }
 
-  /** The server's address for another database, and another user if given. */
+  /** Returns the server's URL for another database, and for another user if one is given. */
   urlFor(database: string, login?: { user: string; password: string }): string {
     const url = new URL(this.#url)
     url.pathname = `/${database}`
@@ -75,10 +74,10 @@ export class Admin {
     return url.href
   }
 
-  /** @throws Refusal `database_server_down` naming the server, without the password */
+  /** @throws Refusal `database_server_down` with the server's name and without the password */
   async check(): Promise<void> {
     try {
-      // Not by the pool: that would wait for the statements of others.
+      // The pool would wait for the statements of other callers.
       await withClient({ connectionString: this.#url.href }, client => client.query('SELECT 1'))
     } catch (error) {
       throw new Refusal(
@@ -89,7 +88,7 @@ export class Admin {
     }
   }
 
-  /** @throws Refusal `database_rights` if its role may not make databases and their owners */
+  /** @throws Refusal `database_rights` if the role may not create databases and roles */
   async checkRights(): Promise<void> {
     const [role] = await this.run(
       'SELECT rolname, rolsuper OR (rolcreatedb AND rolcreaterole) AS may FROM pg_roles WHERE rolname = current_user',
@@ -107,7 +106,7 @@ export class Admin {
   }
 }
 
-/** Runs `work` on a connection of its own. */
+/** Runs `work` on a separate connection. */
 async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ ...config, ...LIMITS, application_name: 'mcp-understudy' })
   client.on('error', () => {})
@@ -120,7 +119,7 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
   }
 }
 
-/** By a statement, because poolers such as PgBouncer refuse it as a start-up parameter. */
+/** Sets the limit by a statement, because poolers such as PgBouncer refuse it as a start-up parameter. */
 async function limitStatements(client: pg.ClientBase): Promise<void> {
   await client.query(`SET statement_timeout = ${STATEMENT_MS}`)
 }
@@ -136,5 +135,5 @@ function parse(adminUrl: string): URL {
   return url
 }
 
-/** Names and texts for SQL. */
+/** Quote names and texts for SQL. */
 export const { escapeIdentifier: name, escapeLiteral: text } = pg

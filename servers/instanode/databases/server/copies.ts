@@ -12,27 +12,27 @@ import {
   type Tenant,
 } from './tenant.js'
 
-/** A copy of one database, with what the server does not keep in it. */
+/** A copy of one database, and the properties that the server does not store. */
 interface Copy {
-  /** The database it is in. */
+  /** Name of the database that has the copy. */
   readonly place: string
   readonly tenant: Tenant
   readonly connections: number
   readonly blocked: boolean
 }
 
-/** PostgreSQL's code for a role that something still belongs to. */
+/** PostgreSQL's code for a role that still owns an object. */
 const STILL_OWNS = '2BP01'
 
 /**
- * Copies of databases on the server: databases themselves, which nobody may connect to. A database is copied as a template,
- * which nobody may be connected to either, so its sessions are ended (57P01).
+ * Copies of databases on the server. Each copy is a database without the right to connect. The server copies only
+ * databases without connections, so the sessions are ended (57P01).
  */
 export class ServerCopies {
   readonly #admin: Admin
   readonly #ids: IdSource
   readonly #kept = new Map<string, readonly Copy[]>()
-  /** Owners whose database is gone, and of whom a copy is left. */
+  /** Owners whose database is dropped while a copy of it exists. */
   readonly #owners = new Set<string>()
 
   constructor(admin: Admin, ids: IdSource) {
@@ -40,7 +40,7 @@ export class ServerCopies {
     this.#ids = ids
   }
 
-  /** Keeps copies of those databases that there are. @returns under what, and of which */
+  /** Copies the databases that exist. @returns the id of the copies and the names of the copied databases */
   async keep(names: readonly string[]): Promise<{ id: string; names: string[] }> {
     const id = this.#ids.hex(12)
     const copies: Copy[] = []
@@ -57,7 +57,7 @@ export class ServerCopies {
     return { id, names: copies.map(({ tenant }) => tenant.name) }
   }
 
-  /** @throws Refusal `unknown_copies`; whatever a copy failed with, nothing has changed then */
+  /** @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing has changed then. */
   async putBack(id: string): Promise<void> {
     const copies = this.#kept.get(id)
     if (copies === undefined) {
@@ -77,7 +77,7 @@ export class ServerCopies {
     const copies = this.#kept.get(id) ?? []
     this.#kept.delete(id)
     for (const { place } of copies) await this.#discard(place)
-    // The database may have been dropped by another instance, which had to leave its owner.
+    // Another instance may have dropped the database. It had to leave the owner.
     for (const user of new Set([...this.#owners, ...copies.map(({ tenant }) => tenant.user)])) {
       if (!(await this.#owns(user))) await this.dropOwner(user)
     }
@@ -87,7 +87,7 @@ export class ServerCopies {
     for (const id of [...this.#kept.keys()]) await this.forget(id)
   }
 
-  /** Drops a role, as soon as no copy of what it owned is left. */
+  /** Drops a role, unless a copy of its database still exists. */
   async dropOwner(user: string): Promise<void> {
     try {
       await this.#admin.run(`DROP ROLE IF EXISTS ${name(user)}`)
@@ -138,7 +138,10 @@ export class ServerCopies {
     await this.#admin.run(`ALTER DATABASE ${name(tenant.name)} ALLOW_CONNECTIONS true`)
   }
 
-  /** Nobody may connect to the clone. It belongs to the owner, or the owner could be dropped while it is there. */
+  /**
+   * Creates a clone without the right to connect. It belongs to the owner, because the owner must not be dropped
+   * while the clone exists.
+   */
   async #clone(template: string, owner: string): Promise<string> {
     const clone = `understudy_copy_${this.#ids.hex(12)}`
     await this.#admin.run(

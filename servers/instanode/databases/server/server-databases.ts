@@ -3,8 +3,8 @@ import { withinLimit } from '../../../../shared/clock/within-limit.js'
 import { Refusal } from '../../../../shared/errors.js'
 import type { IdSource } from '../../../../shared/ids.js'
 import {
+  checkDatabaseName,
   checkLimits,
-  checkName,
   checkSpec,
   type DatabaseCopies,
   type DatabaseLimits,
@@ -29,37 +29,40 @@ import {
 } from './tenant.js'
 
 export interface ServerOptions {
-  /** A PostgreSQL 13 or later, and a role on it that may create databases and roles. */
+  /** URL of a PostgreSQL 13 or later, with a role that may create databases and roles. */
   adminUrl: string
-  /** The machine's time, for looking at sizes. */
+  /** Machine time, for the interval between size checks. */
   machine: Clock
-  /** Salts and the names of spares. */
+  /** Source of salts and of the names of spares. */
   ids: IdSource
-  /** Leave databases and their owners behind at close. Default false. */
+  /** Whether databases and their owners stay at close. Default false. */
   keep?: boolean
   /**
-   * Whether it has its template in common with other instances on the server; it stays then. Default false:
-   * its own, which goes.
+   * Whether other instances on the server use the same template, which then stays. Default false: the instance makes
+   * its own, and removes it at close.
    */
   shared?: boolean
   /**
-   * Empty databases kept ready. Default 2; none where the template is shared, for one that is killed would
-   * leave them behind.
+   * Number of empty databases that are kept ready. Default 2, and 0 with a shared template, because a killed instance
+   * would leave them behind.
    */
   spares?: number
-  /** How long making a database may take, in milliseconds. Default 60,000. */
+  /** Milliseconds that creating a database may take. Default 60,000. */
   provisionLimitMs?: number
-  /** How often sizes are looked at, in milliseconds. Default 2000. */
+  /** Milliseconds between checks of the sizes. Default 2000. */
   quotaPollMs?: number
 }
 
-/** PostgreSQL's code for a name that is taken. */
+/** PostgreSQL's codes for a name that is taken. */
 const TAKEN = new Set(['42710', '42P04'])
 
-/** Longer than it takes to open a connection: cloning at once would take the server's time from the caller's first. */
+/**
+ * Milliseconds before a spare is replaced. Longer than opening a connection takes, because cloning at once would slow
+ * the caller's first connection.
+ */
 const REFILL_MS = 200
 
-/** Live databases on a real PostgreSQL server: a role and a database each, the limits the server's own where it has them. */
+/** Databases on a real PostgreSQL server, with a role each. The server's own limits are used where it has them. */
 export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
   readonly #admin: Admin
@@ -68,7 +71,7 @@ export class ServerDatabases implements DatabaseProvider {
   readonly #notes: string[] = [
     'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
   ]
-  /** Made by this instance, for it to remove. */
+  /** Names of the databases that this instance created and has to remove. */
   readonly #made = new Set<string>()
   #poll: Wakeup | undefined
   #refill: Wakeup | undefined
@@ -84,7 +87,7 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   /**
-   * Connects, looks for pgvector and prepares spare databases in the background.
+   * Connects, checks for pgvector, and prepares spare databases in the background.
    *
    * @throws Refusal `bad_database_url`, `database_server_down`, `database_rights`
    */
@@ -117,10 +120,10 @@ export class ServerDatabases implements DatabaseProvider {
     return await withinLimit({ machine, ms, what, signal }, signal => this.#make(spec, signal))
   }
 
-  /** Makes a database, or leaves nothing behind. */
+  /** Creates a database. A failure leaves nothing behind. */
   async #make(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
     const { user, password, limits } = spec
-    // As a verifier, the password is in no log of the server's.
+    // The password is sent as a verifier, so that the server's logs do not have it.
     const { salt, iterations, storedKey, serverKey } = await makeVerifier(
       password,
       this.#options.ids.bytes(16),
@@ -133,8 +136,8 @@ export class ServerDatabases implements DatabaseProvider {
     }
     this.#refillSoon()
     try {
-      // One message, so one transaction: all of it or nothing. The membership lets an administrator that is no
-      // superuser hand the database over.
+      // One message is one transaction: all of it or nothing. The membership allows an administrator without
+      // superuser rights to change the owner.
       await this.#admin.run(
         `CREATE ROLE ${name(user)} LOGIN PASSWORD ${text(secret)} CONNECTION LIMIT ${limits.connections};
          ALTER ROLE ${name(user)} SET statement_timeout = '30s';
@@ -160,18 +163,18 @@ export class ServerDatabases implements DatabaseProvider {
 
   async setLimits(database: string, limits: DatabaseLimits): Promise<void> {
     checkLimits(limits)
-    checkName(database)
+    checkDatabaseName(database)
     await limit(this.#admin, await findTenant(this.#admin, database), limits)
     await judge(this.#admin, await findTenant(this.#admin, database))
   }
 
   async block(database: string): Promise<void> {
-    checkName(database)
+    checkDatabaseName(database)
     await lockOut(this.#admin, await findTenant(this.#admin, database))
   }
 
   async drop(database: string): Promise<void> {
-    checkName(database)
+    checkDatabaseName(database)
     const [tenant] = await findTenants(this.#admin, database)
     this.#made.delete(database)
     if (tenant === undefined) {
@@ -179,14 +182,14 @@ export class ServerDatabases implements DatabaseProvider {
       if (left !== undefined) await this.#copies.dropOwner(left)
       return
     }
-    // First no new sessions, then none at all: a client that reconnects at once must not get in between.
+    // New sessions are refused before the open ones are ended, so that a client cannot reconnect in between.
     await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
     await this.#clones.discard(database)
     await this.#copies.dropOwner(tenant.user)
   }
 
   async stats(database: string): Promise<DatabaseStats> {
-    checkName(database)
+    checkDatabaseName(database)
     const { size, emptySize } = await findTenant(this.#admin, database)
     const [row] = await this.#admin.run(
       `SELECT count(*)::int AS connections FROM pg_stat_activity
@@ -202,7 +205,7 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   async copy(names: readonly string[]): Promise<DatabaseCopies> {
-    for (const database of names) checkName(database)
+    for (const database of names) checkDatabaseName(database)
     return await this.#copies.keep(names)
   }
 
@@ -250,7 +253,7 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   async #judgeAll(): Promise<void> {
-    // A server that is down for a while, or a database dropped meanwhile: looked at again next time.
+    // The server may be down, or a database may have been dropped. The next check looks again.
     const tenants = await findTenants(this.#admin).catch(() => [])
     for (const tenant of tenants) await judge(this.#admin, tenant).catch(() => undefined)
   }

@@ -1,7 +1,7 @@
 import type { IdSource } from '../../../../shared/ids.js'
 import { type Admin, name, text } from './admin.js'
 
-/** An empty database that belongs to nobody yet. */
+/** An empty database without an owner. */
 export interface Clone {
   name: string
   /** In bytes. */
@@ -11,23 +11,23 @@ export interface Clone {
 export interface TemplateClonesOptions {
   admin: Admin
   ids: IdSource
-  /** How many to keep ready. */
+  /** Number of clones to keep ready. */
   wanted: number
   /** See {@link ServerOptions}. */
   shared: boolean
 }
 
-/** Another is to be named if something else is to be in it. */
+/** Name of the shared template. Change it if the content of the template changes. */
 const SHARED_TEMPLATE = 'understudy_template_1'
 
-/** What a template says of itself, in its comment. */
+/** Comment of a template that has pgvector. */
 const WITH_VECTOR = 'mcp-understudy template with vector'
 
 /**
- * Keeps empty databases ready on the server: cloning takes 30 to 70 ms, handing one out by renaming it 3 to 4.
+ * Keeps empty databases ready on the server. Cloning takes 30 to 70 ms, and renaming a clone takes 3 to 4 ms.
  *
- * The template is this instance's own, or shared with instances of the same store. It is made from
- * `template0`, so that nothing of the server's users leaks in.
+ * The template belongs to this instance, or to all instances of one store. It is made from `template0`, so that it
+ * contains nothing from the server's users.
  */
 export class TemplateClones {
   readonly admin: Admin
@@ -36,7 +36,7 @@ export class TemplateClones {
   readonly #shared: boolean
   readonly #template: string
   readonly #ready: Clone[] = []
-  /** Cloning one at a time: the template may not be in use meanwhile. */
+  /** Creates one clone at a time, because the template must not be in use meanwhile. */
   #making: Promise<unknown> = Promise.resolve()
   #filling = false
   #closed = false
@@ -49,7 +49,7 @@ export class TemplateClones {
     this.#template = shared ? SHARED_TEMPLATE : `understudy_template_${ids.hex(12)}`
   }
 
-  /** Makes the template, unless another instance has. @returns whether it has pgvector */
+  /** Creates the template, unless another instance has. @returns whether it has pgvector */
   start(): Promise<boolean> {
     return this.#shared ? this.admin.alone(SHARED_TEMPLATE, () => this.#makeTemplate()) : this.#makeTemplate()
   }
@@ -60,7 +60,8 @@ export class TemplateClones {
       [this.#template],
     )
     if (there !== undefined) return there.comment === WITH_VECTOR
-    // By its name it is whole: what is being made has another, and is made anew if its maker was ended.
+    // A template with this name is complete. An incomplete one has another name, and is created again if its creator
+    // was ended.
     const making = `${this.#template}_making`
     await this.discard(making)
     await this.admin.run(`CREATE DATABASE ${name(making)} TEMPLATE template0`)
@@ -75,12 +76,12 @@ export class TemplateClones {
     if (available.length === 0) return false
     return await this.admin.runIn(database, 'CREATE EXTENSION vector').then(
       () => true,
-      // An extension may want a superuser; without it databases still work.
+      // An extension may require a superuser. Databases work without it.
       () => false,
     )
   }
 
-  /** Begins to make what is missing. */
+  /** Starts to create the missing clones. */
   refill(): void {
     if (this.#closed || this.#filling || this.#ready.length >= this.wanted) return
     this.#filling = true
@@ -90,19 +91,19 @@ export class TemplateClones {
         this.#filling = false
         this.refill()
       },
-      // Told to who asks for a database next, and has to make one at once.
+      // The next caller that creates a database gets the error, because it has to clone at once.
       () => {
         this.#filling = false
       },
     )
   }
 
-  /** Hands over one that is ready, else a new one. What is missing then is for its taker to refill. */
+  /** Returns a clone that is ready, or a new one. The caller then calls `refill`. */
   async take(): Promise<Clone> {
     return this.#ready.shift() ?? (await this.#clone())
   }
 
-  /** Takes one back that was handed out and not used. */
+  /** Puts back a clone that was taken and not used. */
   giveBack(clone: Clone): void {
     this.#ready.push(clone)
   }
@@ -110,7 +111,7 @@ export class TemplateClones {
   async close(): Promise<void> {
     this.#closed = true
     await this.#making.catch(() => {})
-    // The last clone's own continuation adds it to the list first.
+    // The last clone's own continuation first adds it to the list.
     await Promise.resolve()
     for (const clone of this.#ready) await this.discard(clone.name)
     if (!this.#shared) await this.discard(this.#template)
@@ -126,10 +127,10 @@ export class TemplateClones {
       .then(async () => {
         const clone = `understudy_spare_${this.ids.hex(12)}`
         await this.admin.run(`CREATE DATABASE ${name(clone)} TEMPLATE ${name(this.#template)}`)
-        // The first session of a database works out where its catalogue is and writes that down (5 ms of its start);
-        // without that it is slower, no more.
+        // The first session of a database locates its catalog and stores that, which takes 5 ms. A failure here only
+        // makes that session slower.
         await this.admin.runIn(clone, 'SELECT 1').catch(() => {})
-        // By default everybody may connect; what is handed out is its owner's alone.
+        // By default everyone may connect. A database that is handed out is for its owner alone.
         await this.admin.run(`REVOKE CONNECT, TEMPORARY ON DATABASE ${name(clone)} FROM PUBLIC`)
         const [row] = await this.admin.run('SELECT pg_database_size($1::name)::float8 AS size', [clone])
         return { name: clone, size: Number(row?.size) }

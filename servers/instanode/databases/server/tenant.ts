@@ -3,28 +3,28 @@ import { Refusal } from '../../../../shared/errors.js'
 import type { DatabaseLimits } from '../provider.js'
 import { type Admin, name, text } from './admin.js'
 
-/** Marks a database as ours, and keeps what the server has no place for: its comment. */
+/** Prefix of the comments that mark our databases. A comment stores the properties that the server has no place for. */
 const MARK = 'mcp-understudy '
 const kept = z.object({ storageBytes: z.number().nullable(), emptySize: z.number() })
 
-/** A database that was handed out. The server is asked each time: instances may share it. */
+/** A database that was handed out. Read from the server each time, because other instances may change it. */
 export interface Tenant {
   name: string
   user: string
   storageBytes: number | null
   emptySize: number
   size: number
-  /** Made read-only for its size. */
+  /** The database is read-only because of its size. */
   full: boolean
 }
 
-/** SQL for the comment. */
+/** Returns SQL that stores the limits in the comment of a database. */
 export function remember(database: string, storageBytes: number | null, emptySize: number): string {
   const comment = MARK + JSON.stringify({ storageBytes, emptySize })
   return `COMMENT ON DATABASE ${name(database)} IS ${text(comment)}`
 }
 
-/** @param only a name, or undefined for all */
+/** @param only the name of a database, or undefined for all */
 export async function findTenants(admin: Admin, only?: string): Promise<Tenant[]> {
   const rows = await admin.run(
     `SELECT d.datname, r.rolname, pg_database_size(d.oid)::float8 AS size,
@@ -58,7 +58,7 @@ export async function findTenant(admin: Admin, database: string): Promise<Tenant
   return tenant
 }
 
-/** Puts new limits in force. */
+/** Changes the limits of a database. */
 export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
   await admin.run(
     `${alone(tenant)};
@@ -68,10 +68,10 @@ export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits
 }
 
 /**
- * Judges a database by its size: past its storage it is made read-only, within it again writable.
+ * Makes a database read-only if its size exceeds its storage, and writable again if it does not.
  *
- * PostgreSQL has no quota. This one is soft: it acts when sizes are looked at, writes fail with 25006, and an owner can
- * still ask for a read-write transaction, which is also how to free space.
+ * PostgreSQL has no quota. This one is soft: it acts when sizes are checked, and writes fail with 25006. An owner can
+ * still ask for a read-write transaction, which is also the way to free space.
  */
 export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
   const full = tenant.storageBytes !== null && tenant.size - tenant.emptySize > tenant.storageBytes
@@ -82,13 +82,13 @@ export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
     return
   }
   await admin.run(`${alone(tenant)}; ${setting} SET default_transaction_read_only = on`)
-  // Sessions read the setting when they begin.
+  // A session reads the setting at its start.
   await endSessions(admin, tenant)
 }
 
-/** Locks the owner out of its database. */
+/** Takes the owner's right to connect to its database. */
 export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
-  // An administrator that is no superuser may ask for the size by the same privilege, and has had it through the owner.
+  // An administrator without superuser rights needs CONNECT to read the size, and has had it through the owner.
   await admin.run(
     `${alone(tenant)};
      GRANT CONNECT ON DATABASE ${name(tenant.name)} TO CURRENT_USER;
@@ -98,19 +98,21 @@ export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
 }
 
 /**
- * SQL in front of what changes a database or its owner, in one message with it: several instances may do so at once, and
- * PostgreSQL fails the second with "tuple concurrently updated" rather than have it wait.
+ * Returns SQL that takes the advisory lock of a database. It is sent in one message with the SQL that changes the
+ * database or its owner. Without it, PostgreSQL fails the second of two changes with "tuple concurrently updated".
  */
 function alone({ name: database }: Tenant): string {
   return `SELECT pg_advisory_xact_lock(hashtextextended(${text(`understudy ${database}`)}, 0))`
 }
 
-/** SQL for the comment by which the owner of a database is found when that is gone. */
+/** Returns SQL for the comment that finds the owner of a database after the database is gone. */
 export function rememberOwner(user: string, database: string): string {
   return `COMMENT ON ROLE ${name(user)} IS ${text(MARK + database)}`
 }
 
-/** The owner that a database has left behind: whoever dropped it was ended in the middle. */
+/**
+ * Returns the owner of a dropped database. It is left if the process that dropped the database was ended in between.
+ */
 export async function findOwner(admin: Admin, database: string): Promise<string | undefined> {
   const [role] = await admin.run(
     `SELECT rolname FROM pg_roles WHERE rolname ~ '^usr_[0-9a-f]{12}$' AND shobj_description(oid, 'pg_authid') = $1`,

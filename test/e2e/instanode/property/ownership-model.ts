@@ -3,7 +3,7 @@ import { DAY } from '../../../support/servers/instanode.js'
 export const CALLERS = ['anonymous', 'free', 'paid', 'paid2'] as const
 export type CallerName = (typeof CALLERS)[number]
 
-/** What claiming or deleting comes to: done, or the status of the refusal. */
+/** The outcome of a claim or a deletion: done, or the status of the refusal. */
 export type Outcome = 'done' | 'no_token' | 403 | 404 | 410
 
 interface Modelled {
@@ -15,7 +15,7 @@ interface Modelled {
 
 const isPaid = (caller: CallerName) => caller === 'paid' || caller === 'paid2'
 
-/** Who owns what, in as few words as it can be said. */
+/** The owner of each resource, in a minimal model. */
 export class OwnershipModel {
   now = 0
   readonly resources: Modelled[] = []

@@ -44,7 +44,7 @@ const race = (callers: CallerName[], nth: number) =>
     const outcomes = await Promise.all(
       callers.map(async caller => ({ caller, outcome: await world.claim(caller, nth) })),
     )
-    // Whoever won came first: which of them that is, is for nobody to say.
+    // The winner came first. Any of them may win.
     const won = ({ outcome }: { outcome: Outcome }) => Number(outcome === 'done')
     const inOrder = outcomes.toSorted((one, other) => won(other) - won(one))
     expect(inOrder).toEqual(inOrder.map(({ caller }) => ({ caller, outcome: model.claim(caller, nth) })))
@@ -104,7 +104,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-it('who owns, sees, loses and may end what is as the model has it, whatever happens in whichever order', async () => {
+it('ownership, lists and deletions match the model for any calls in any order', async () => {
   await fc.assert(ownershipHolds, { numRuns: 150 })
 })
 

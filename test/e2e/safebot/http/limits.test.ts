@@ -212,8 +212,8 @@ function lastSize(events = ''): number {
   return Number(/.*"size":(\d+)/s.exec(events)?.[1])
 }
 
-describe('what the service can hold', () => {
-  it('is so many rooms; idle ones make room', async () => {
+describe('the capacity of the service', () => {
+  it('has a largest number of rooms, and evicts idle ones', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed', limits: { rooms: 2 } })
     const agent = stranger('alice')
     expect(tally([await agent.say('room-1'), await agent.say('room-2')])).toEqual({ 200: 2 })

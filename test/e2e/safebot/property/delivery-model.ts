@@ -6,7 +6,7 @@ interface ModelLease {
   at: number
 }
 
-/** What delivery should do, in a few lines: the whole of it. */
+/** A minimal model of delivery. */
 export class DeliveryModel {
   readonly sent: { seq: number; from: string }[] = []
   readonly cursors = new Map<string, number>()

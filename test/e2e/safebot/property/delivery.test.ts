@@ -99,7 +99,7 @@ const WILL_FAIL = { seed: 1, numRuns: 1000, endOnFailure: true }
 
 afterEach(() => vi.restoreAllMocks())
 
-it('whatever is sent, claimed, acknowledged, cancelled and left to expire: nothing is lost, doubled or reordered', async () => {
+it('loses, doubles or reorders no message, for any sends, claims, acks, cancellations and expiries', async () => {
   await fc.assert(deliveryHolds, { numRuns: 300 })
 })
 

@@ -80,7 +80,7 @@ function send(url: string, options: object, payload: string | Buffer): Promise<A
   })
 }
 
-/** What no answer may be: a failure of ours, a page where JSON is promised, or a look inside. */
+/** Returns the fault of an answer: an internal error, an HTML page instead of JSON, or an internal detail. */
 function faultOf({ status, type, body }: Answer, contract: string): string | undefined {
   if (status >= 500 || status === 0) return `status ${status}`
   if (contract === 'documented' && type.includes('html') && status !== 200) return 'a page'

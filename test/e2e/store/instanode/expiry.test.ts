@@ -32,7 +32,7 @@ class Stuck extends RecordingDatabases {
   }
 }
 
-test('what is over is cleared away once, whichever replicas come round for it', async () => {
+test('an expired resource is removed once, with reapers on several replicas', async () => {
   const { a, b, databases } = await startReplicas(stores.freshUrl())
   const anonymous = await a.client()
   const made = [await createPostgres(anonymous), await createPostgres(anonymous)]
@@ -45,7 +45,7 @@ test('what is over is cleared away once, whichever replicas come round for it', 
   expect(databases.dropped).toHaveLength(made.length)
 })
 
-test('what a replica has made is cleared away by another when that replica is gone', async () => {
+test('a resource of a replica that has ended is removed by another', async () => {
   const { a, b, databases } = await startReplicas(stores.freshUrl())
   const database = await createPostgres(await a.client())
   const hook = await createWebhook(await a.client())
@@ -58,7 +58,7 @@ test('what a replica has made is cleared away by another when that replica is go
   expect(await b.instanode.deliveries(hook.token)).toEqual([])
 })
 
-test('what a replica had begun to clear away when it died is made up for by another a minute later', async () => {
+test('a removal that a replica had begun when it died is completed by another a minute later', async () => {
   const url = stores.freshUrl()
   const stuck = new Stuck()
   const a = await startReplica(url, { databases: stuck })

@@ -72,7 +72,7 @@ test('while the store is away every call says that it may be made again, and wor
   expect((await send(`${url}/readyz`, { method: 'GET' })).status).toBe(200)
 })
 
-test('what falls due while the store is away is cleared away once it is back', async () => {
+test('a resource that expires during an outage of the store is removed after it', async () => {
   const { way, running } = await startBehind('real')
   const { client, databases, instance } = running
   const { token } = await createPostgres(await client())

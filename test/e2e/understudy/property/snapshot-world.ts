@@ -6,7 +6,7 @@ import { RecordingDatabases } from '../../../support/databases/recording-databas
 import { FREE, PAID, PAID_2 } from '../../../support/servers/instanode.js'
 import { call } from '../../../support/servers/understudy.js'
 
-/** What may be done to an instance; the numbers pick from what there is. */
+/** An operation on an instance. Its numbers select from the existing items. */
 export type Operation =
   | { do: 'create'; type: 'postgres' | 'webhook'; by: number; from: number }
   | { do: 'claim' | 'delete' | 'deliver'; by: number; nth: number }
@@ -73,7 +73,7 @@ export class SnapshotWorld {
     return new SnapshotWorld(understudy, accounts, agents)
   }
 
-  /** What the callers know, to go back to along with the instance. */
+  /** Returns the callers' memory, which is restored together with the instance. */
   memory() {
     return { tokens: [...this.#tokens], rooms: [...this.#rooms], claims: [...this.#claims] }
   }

@@ -35,7 +35,7 @@ const WILL_FAIL = { seed: 1, numRuns: 200, endOnFailure: true }
 
 afterEach(() => vi.restoreAllMocks())
 
-describe('whatever has been done: after restore(snapshot()) there is what there was, and what follows is answered the same, ids included', () => {
+describe('after any operations, restore(snapshot()) restores the state, and later calls get the same answers and ids', () => {
   it.each(['documented', 'observed'] as const)('under the %s contract', async contract => {
     await fc.assert(restoreIsIdentity(contract), { numRuns: 100 })
   })

@@ -4,7 +4,7 @@ import { DAILY_PROVISIONS } from '../../../../servers/gateway/policy/review.js'
 import { DAILY_CAP } from '../../../../servers/instanode/limits.js'
 import { createUnderstudy } from '../../../../servers/understudy/understudy.js'
 
-it('what check knows of the fourteen tools is what their servers list', async () => {
+it('the fourteen tools that check knows are those that the servers list', async () => {
   const understudy = await createUnderstudy({ clock: 'manual' })
   try {
     const genuine: Record<string, unknown> = {}

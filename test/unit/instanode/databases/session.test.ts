@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Channels } from '../../../../servers/instanode/databases/embedded/session/channels.js'
-import { Turn, WaitedTooLong } from '../../../../servers/instanode/databases/embedded/session/engine-room.js'
+import {
+  SessionLock,
+  WaitedTooLong,
+} from '../../../../servers/instanode/databases/embedded/session/engine-lifecycle.js'
 import {
   Settings,
   startupSettings,
@@ -66,7 +69,7 @@ describe('statements', () => {
 describe('turn', () => {
   it('is given in the order it was asked for, and taken back from who waits too long', async () => {
     const clock = new Clock({ mode: 'manual' })
-    const turn = new Turn<string>(clock)
+    const turn = new SessionLock<string>(clock)
     await turn.take('a')
     await turn.take('a')
     const order: string[] = []
@@ -87,7 +90,7 @@ describe('turn', () => {
   it('does not count the time in which the engine opens', async () => {
     const clock = new Clock({ mode: 'manual' })
     let opening = true
-    const turn = new Turn<string>(clock, () => opening)
+    const turn = new SessionLock<string>(clock, () => opening)
     await turn.take('a')
     const refused = expect(turn.take('b', 100)).rejects.toBeInstanceOf(WaitedTooLong)
     await clock.advance(150)

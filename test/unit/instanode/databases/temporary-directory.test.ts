@@ -56,7 +56,7 @@ describe('the temporary directories of embedded databases', () => {
     ['of another PID namespace', 'understudy-databases-aaaaaa', () => `${NO_PID} 1 pid:[1]`],
     ['of an earlier release, which named no namespace', 'understudy-databases-aaaaaa', () => `${NO_PID} 1`],
     ['without a lock', 'understudy-databases-aaaaaa', () => undefined],
-    ['whose lock cannot be read', 'understudy-databases-aaaaaa', () => 'what'],
+    ['with an unreadable lock', 'understudy-databases-aaaaaa', () => 'what'],
     ['with another name', 'understudy-databases-mine', gone],
     ['of other software', 'databases-aaaaaa', gone],
   ])('stay, those %s', async (_which, name, lock) => {

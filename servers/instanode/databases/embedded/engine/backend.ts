@@ -7,31 +7,34 @@ import type { Interrupts } from './interrupts.js'
 import { startParameters } from './template.js'
 import type { Input, Output } from './worker-io.js'
 
-/** ENOSPC as WebAssembly's system interface (WASI) numbers it; Postgres turns it into SQLSTATE 53100. */
+/** ENOSPC in the numbers of WebAssembly's system interface (WASI). Postgres turns it into SQLSTATE 53100. */
 const NO_SPACE = 51
 
-/** Object ids below this belong to the catalogue, which must stay writable: `FirstNormalObjectId` in Postgres. */
+/** The system catalog has object ids below this number. It must stay writable. `FirstNormalObjectId` in Postgres. */
 const FIRST_USER_OBJECT = 16384
 
-/** What sorts and hashes of one statement may spill to disk, in bytes. The real service means to limit this too. */
-const MOST_SPILLED = 256 * 1024 * 1024
+/** Bytes that the sorts and hashes of one statement may spill to disk. The real service intends to limit this too. */
+const MAX_SPILLED_BYTES = 256 * 1024 * 1024
 
 /** The status with which the engine leaves its main loop for Postgres's own error recovery (`siglongjmp`). */
 const ERROR_RECOVERY = 100
 
-/** `initdb` gives the one database it leaves this id, whatever its name. */
+/** Directory of the one database. `initdb` gives it this id whatever its name is. */
 const DATABASE_DIRECTORY = 'base/5'
 
-/** Protocol 3.0, then `user` and `database`: makes the engine announce its parameters, and their changes from then on. */
+/**
+ * A start-up packet of protocol 3.0 with `user` and `database`. The engine answers with its parameters and reports
+ * their changes from then on.
+ */
 const GREETING = startupPacket()
 
 type Module = PGlite['Module']
 
 /**
- * One Postgres, run message by message as its own main loop would be.
+ * One Postgres. It runs one message after the other, as the main loop of Postgres does.
  *
- * The engine's two socket callbacks are replaced by blocking ones, so that a statement can read from its client half-way
- * through (COPY) and write without its whole answer being held in memory.
+ * Its two socket callbacks are replaced by blocking ones. So a statement can read from its client in the middle
+ * (COPY), and no whole answer has to be kept in memory.
  */
 export class Backend {
   readonly #engine: PGlite
@@ -75,7 +78,7 @@ export class Backend {
     return new Backend(engine, guard, io)
   }
 
-  /** Lets the engine introduce itself; the answer goes to the output. */
+  /** Has the engine report its parameters to the output. */
   greet(): void {
     this.#input.give(GREETING)
     this.#module._ProcessStartupPacket(this.#module._pgl_getMyProcPort(), true, true)
@@ -87,11 +90,11 @@ export class Backend {
    * Answers frontend messages.
    *
    * @param bytes whole messages
-   * @param most how large the database's files may become, in bytes
+   * @param maxBytes the largest size that the database's files may reach, in bytes
    */
-  run(bytes: Uint8Array, most: number): void {
+  run(bytes: Uint8Array, maxBytes: number): void {
     const module = this.#module
-    this.#guard.begin(most)
+    this.#guard.begin(maxBytes)
     this.#input.give(bytes)
     while (!this.#input.empty || module._pq_buffer_remaining_data() > 0) {
       const stack = module.stackSave()
@@ -123,8 +126,8 @@ export class Backend {
 
   #connect(): void {
     const module = this.#module
-    const read = module.addFunction((address: number, most: number) => {
-      const bytes = this.#input.take(most)
+    const read = module.addFunction((address: number, maxBytes: number) => {
+      const bytes = this.#input.take(maxBytes)
       module.HEAPU8.set(bytes, address)
       return bytes.length
     }, 'ipi')
@@ -140,7 +143,7 @@ export class Backend {
 /** The extension's control file, in the engine's own file system. */
 const VECTOR_CONTROL = '/pglite/share/postgresql/extension/vector.control'
 
-/** Lets the owner of the database create the extension again after dropping it, as `pg_dump --clean` does. */
+/** Allows the owner of the database to create the extension again after dropping it, as `pg_dump --clean` does. */
 function trustVector(files: EngineFiles): void {
   const control = files.readFile(VECTOR_CONTROL, { encoding: 'utf8' })
   files.writeFile(VECTOR_CONTROL, `${control}\ntrusted = true\n`)
@@ -157,7 +160,7 @@ function startupPacket(): Buffer {
   return Buffer.concat([length, body])
 }
 
-/** The part of Emscripten's file system that is used here. */
+/** The part of Emscripten's file system that the backend uses. */
 interface EngineFiles {
   filesystems: { NODEFS: { stream_ops: { write: WriteFile } } }
   readFile(path: string, options: { encoding: 'utf8' }): string
@@ -174,18 +177,21 @@ type WriteFile = (
 ) => number
 
 /**
- * Keeps a database within its storage by being its disk: a write that would make a table or an index larger than is
- * left finds "no space left on device", and Postgres itself does the rest: the error, the rollback, the SQLSTATE.
+ * Enforces the storage limit of a database in the file system.
  *
- * Growing is what is refused. Pages that exist can always be rewritten, so reads, deletes and updates in place go on;
- * the log, the catalogue and the maps of free space are never refused, or an error could not even be cleaned up.
+ * A write that would make a table or an index larger than the limit fails with "no space left on device". Postgres
+ * handles that error itself: it rolls back and reports the SQLSTATE.
+ *
+ * Only growth is refused. Pages that exist can always be rewritten, so reads, deletes and updates in place continue.
+ * The log, the catalog and the free space maps are never refused, because Postgres needs them to clean up after an
+ * error.
  */
 class StorageGuard {
-  /** How large the database's files may become, in bytes. */
-  most = Number.POSITIVE_INFINITY
+  /** The largest size that the database's files may reach, in bytes. */
+  maxBytes = Number.POSITIVE_INFINITY
   written = 0
   logged = 0
-  /** Never less than the truth: growth is added as it happens, shrinking is seen by measuring. */
+  /** Upper bound in bytes. Growth is added at once. A measurement finds shrinking. */
   #size: number
   #spilled = 0
   readonly #files: string
@@ -196,7 +202,7 @@ class StorageGuard {
     this.#size = this.measure()
   }
 
-  /** Bytes of the database's files, at most. */
+  /** Upper bound of the size of the database's files, in bytes. */
   get size(): number {
     return this.#size
   }
@@ -210,13 +216,13 @@ class StorageGuard {
     }
   }
 
-  /** A new statement: what the last one spilled has been removed. */
-  begin(most: number): void {
-    this.most = most
+  /** Starts a new statement. The files that the last statement spilled have been removed. */
+  begin(maxBytes: number): void {
+    this.maxBytes = maxBytes
     this.#spilled = 0
   }
 
-  /** The exact size, in bytes. About 1 ms: some 300 files are asked. */
+  /** Returns the exact size, in bytes. Takes about 1 ms, because it asks for the size of some 300 files. */
   measure(): number {
     let size = 0
     for (const file of readdirSync(this.#files))
@@ -232,9 +238,14 @@ class StorageGuard {
     const grown = Math.max(0, position + length - fstatSync(stream.nfd).size)
     if (path.includes('/pgsql_tmp')) {
       this.#spilled += grown
-      return this.#spilled <= MOST_SPILLED
+      return this.#spilled <= MAX_SPILLED_BYTES
     }
-    if (grown > 0 && isUserData(path) && this.#size + grown > this.most && this.measure() + grown > this.most)
+    if (
+      grown > 0 &&
+      isUserData(path) &&
+      this.#size + grown > this.maxBytes &&
+      this.measure() + grown > this.maxBytes
+    )
       return false
     this.#size += grown
     this.written += length
@@ -242,7 +253,10 @@ class StorageGuard {
   }
 }
 
-/** A table's or an index's main file: `16384`, `16384.1`; its maps (`16384_fsm`, `16384_vm`) are not. */
+/**
+ * Returns whether a path is the main file of a table or an index, such as `16384` or `16384.1`. Its maps
+ * (`16384_fsm`, `16384_vm`) are not.
+ */
 function isUserData(path: string): boolean {
   const file = path.slice(path.lastIndexOf('/') + 1)
   return !file.includes('_') && Number.parseInt(file, 10) >= FIRST_USER_OBJECT

@@ -9,16 +9,16 @@ import { withinLimit } from '../../../../../shared/clock/within-limit.js'
 import { exitSignal } from '../../../../../shared/util/exit-signals.js'
 import { packTemplate, startParameters, TEMPLATE_FILE } from './template.js'
 
-/** Milliseconds that the build may take: 5 s as a rule, and a hundred times that before it counts as hung. */
+/** Milliseconds that the build may take. It takes 5 s as a rule. After a hundred times that it counts as hung. */
 const LIMIT_MS = 500_000
 
 /**
  * Builds the data directory that every embedded database starts from, as a step of `npm run build`.
  *
- * It takes about 5 s, so that a first `create_postgres` need not. The engine blocks its thread, so it has one of its own
- * that this one can end: at the limit, or when a signal asks for it. Nothing is left behind then.
+ * The build takes about 5 s, which the first `create_postgres` saves. The engine blocks its thread, so it runs in a
+ * thread that this one can end: at the limit or on a signal. Nothing is left behind then.
  *
- * @param folder gets the packed template; it is made if it is missing
+ * @param folder receives the packed template, and is created if it is missing
  */
 async function build(folder: string): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'understudy-template-'))
@@ -50,13 +50,15 @@ async function build(folder: string): Promise<void> {
 }
 
 interface Order {
-  /** An empty directory to work in. */
+  /** An empty directory for temporary files. */
   scratch: string
-  /** Where the packed template goes. */
+  /** Path of the packed template. */
   packed: string
 }
 
-/** Makes and packs the data directory. Log segments of 1 MB and no template databases make it 14 MB instead of 39. */
+/**
+ * Creates and packs the data directory. Log segments of 1 MB and no template databases shrink it from 39 MB to 14 MB.
+ */
 async function buildIn({ scratch, packed }: Order): Promise<void> {
   const directory = join(scratch, 'data')
   const engine = await PGlite.create({

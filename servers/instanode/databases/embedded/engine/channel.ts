@@ -1,61 +1,61 @@
-/** What the main thread and an engine's worker say to each other. */
+/** The messages between the main thread and the worker of an engine. */
 
 /** Cells of the shared `Int32Array`: the only way to reach a worker that is busy inside Postgres. */
 export const CELL = {
-  /** Not 0: give up the running statement. */
+  /** Not 0: stop the running statement. */
   cancel: 0,
-  /** Bytes of output posted and not yet taken by the client's socket. */
+  /** Bytes of output that were posted and that the client's socket has not taken yet. */
   inFlight: 1,
-  /** Counts what was fed to a statement that waits for input. */
+  /** Counts the inputs that were sent to a waiting statement. */
   fed: 2,
 } as const
 export const CELLS = 3
 
-/** How much output may be under way before Postgres is held back until the client has read some. */
-export const MOST_IN_FLIGHT = 4 * 1024 * 1024
+/** Bytes of output in flight at which Postgres waits until the client has read some. */
+export const MAX_IN_FLIGHT_BYTES = 4 * 1024 * 1024
 
-/** What a worker is started with. */
+/** The start options of a worker. */
 export interface EngineStart {
   /** Absolute path of the data directory. */
   directory: string
   /** The database to open in it. */
   database: string
-  /** A packed template to fill the directory from, first. */
+  /** A packed template. The directory is filled from it first. */
   template?: string
   wasm: WebAssembly.Module
   cells: SharedArrayBuffer
-  /** Shown by `SHOW statement_timeout`; kept by the session, which has timers. */
+  /** Shown by `SHOW statement_timeout`. The session enforces it, because the engine has no timers. */
   statementTimeoutMs: number
 }
 
-/** To the worker. */
+/** Messages to the worker. */
 export type EngineOrder =
-  /** Frontend messages, whole ones; `most` is how large the database's files may become meanwhile, in bytes. */
-  | { kind: 'run'; bytes: Uint8Array; most: number }
+  /** Whole frontend messages. `maxBytes` is the largest size that the database's files may reach, in bytes. */
+  | { kind: 'run'; bytes: Uint8Array; maxBytes: number }
   /** More input for a statement that reads from its client (COPY). */
   | { kind: 'feed'; bytes: Uint8Array }
   | { kind: 'end' }
 
-/** How an engine stands after a run. */
+/** The state of an engine after a run. */
 export interface EngineState {
-  /** Bytes of the database's files, at most: shrinking shows late. */
+  /** Upper bound of the size of the database's files, in bytes. Shrinking shows late. */
   size: number
   /** Bytes written to the write-ahead log since the engine opened. */
   logged: number
   /** Bytes written to the database's files since the engine opened. */
   written: number
-  /** Bytes of its linear memory, which only grows. */
+  /** Bytes of the engine's linear memory, which only grows. */
   memory: number
 }
 
-/** From the worker. */
+/** Messages from the worker. */
 export type EngineReport =
-  /** Open; what it introduced itself with came before, as output. */
+  /** The database is open. The engine's parameters have come before as output. */
   | { kind: 'ready'; state: EngineState }
-  /** Backend messages, cut anywhere. */
+  /** Backend messages, split at any byte. */
   | { kind: 'output'; bytes: Uint8Array }
   /** A statement waits for input. */
-  | { kind: 'hungry' }
-  /** All that was given has been read and answered. */
+  | { kind: 'inputWanted' }
+  /** All input has been read and answered. */
   | { kind: 'idle'; state: EngineState }
   | { kind: 'ended' }

@@ -12,23 +12,24 @@ import {
 } from './channel.js'
 
 /**
- * PL/pgSQL that recurses until Postgres's own limit needs more than Node's 4 MB of stack: with less, the engine loses its
- * footing instead of answering 54001. 16 was enough; the rest is margin (address space, not memory).
+ * Megabytes of stack of the engine's thread. PL/pgSQL that recurses to Postgres's own limit needs more than Node's 4
+ * MB. With less, the engine breaks instead of answering 54001. 16 MB was enough, and the rest is margin: it costs
+ * address space, not memory.
  */
 const STACK_MB = 64
 
 /**
- * A small nursery is collected often, and with it the buffers the engine was loaded from: 10 databases take
- * a sixth less.
+ * Megabytes of the young generation. A small one is collected often, and with it the buffers that the engine was
+ * loaded from. Ten databases take a sixth less memory.
  */
 const YOUNG_MB = 2
 
-/** Who receives what a run answers. */
+/** Receives the answers of a run. */
 export interface RunListener {
-  /** @param bytes backend messages, cut anywhere; to be acknowledged with `taken` */
+  /** @param bytes backend messages, split at any byte. Acknowledge them with `taken`. */
   output(bytes: Buffer): void
-  /** The statement waits for input: answer with `feed`. */
-  hungry(): void
+  /** The statement waits for input. Answer with `feed`. */
+  inputWanted(): void
 }
 
 interface Run extends RunListener {
@@ -39,9 +40,9 @@ interface Run extends RunListener {
 /** The program of an engine's thread. */
 const WORKER_FILE = compiled('./worker.js', import.meta.url)
 
-/** One Postgres in a worker thread, seen from the main thread. Runs one batch of messages at a time. */
+/** One Postgres in a worker thread, as the main thread sees it. Runs one batch of messages at a time. */
 export class Engine {
-  /** What it introduced itself with: parameter statuses, for every client to be told. */
+  /** The engine's parameter statuses. Each client receives them when it connects. */
   greeting: Buffer = Buffer.alloc(0)
   state: EngineState = { size: 0, logged: 0, written: 0, memory: 0 }
   readonly #worker: Worker
@@ -49,7 +50,7 @@ export class Engine {
   readonly #exited: Promise<void>
   #run: Run | undefined
   #gone = false
-  /** Set by who owns it: told once when the thread is gone without having been asked. */
+  /** Set by the owner. Called once when the thread ends without having been asked to. */
   onLost: (error: Error) => void = () => {}
 
   private constructor(start: Omit<EngineStart, 'cells'>) {
@@ -58,7 +59,7 @@ export class Engine {
     this.#worker = new Worker(WORKER_FILE, {
       workerData: { ...start, cells } satisfies EngineStart,
       resourceLimits: { stackSizeMb: STACK_MB, maxYoungGenerationSizeMb: YOUNG_MB },
-      // A host's own flags (a loader, a test runner's) are none of the engine's business.
+      // The flags of the host process (a loader, a test runner) must not reach the engine.
       execArgv: [],
     })
     this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()))
@@ -68,7 +69,7 @@ export class Engine {
    * Starts a thread and opens a database in it.
    *
    * @param signal ends the thread if it is aborted before the database is open
-   * @throws Error when it does not open, or is aborted. The thread has ended then.
+   * @throws Error if the database does not open or the signal is aborted. The thread has ended then.
    */
   static async open(start: Omit<EngineStart, 'cells' | 'wasm'>, signal?: AbortSignal): Promise<Engine> {
     const wasm = await compiledModule()
@@ -89,49 +90,49 @@ export class Engine {
   }
 
   /**
-   * Answers a batch of frontend messages; resolves when all of it is read and answered.
+   * Answers a batch of frontend messages. Resolves when all of it is read and answered.
    *
    * @param bytes whole messages
-   * @param most how large the database's files may become, in bytes
-   * @throws Error when the thread goes away meanwhile, or when another batch is under way: the two would mix
+   * @param maxBytes the largest size that the database's files may reach, in bytes
+   * @throws Error if the thread ends during the run, or if another batch is running
    */
-  run(bytes: Buffer, most: number, listener: RunListener): Promise<EngineState> {
+  run(bytes: Buffer, maxBytes: number, listener: RunListener): Promise<EngineState> {
     if (this.#gone) return Promise.reject(new Error('the engine is gone'))
     if (this.#run !== undefined) return Promise.reject(new Error('the engine is busy with another batch'))
     Atomics.store(this.#cells, CELL.cancel, 0)
-    // What an earlier client has not read yet must not hold back the answers to this one.
+    // Unread output of an earlier client must not block the answers to this batch.
     Atomics.store(this.#cells, CELL.inFlight, 0)
     return new Promise((resolve, reject) => {
       this.#run = {
         output: listener.output.bind(listener),
-        hungry: listener.hungry.bind(listener),
+        inputWanted: listener.inputWanted.bind(listener),
         done: resolve,
         lost: reject,
       }
-      this.#order({ kind: 'run', bytes, most })
+      this.#order({ kind: 'run', bytes, maxBytes })
     })
   }
 
-  /** Answers a `hungry`. */
+  /** Sends input to a statement that waits for it. */
   feed(bytes: Buffer): void {
     this.#order({ kind: 'feed', bytes })
     Atomics.add(this.#cells, CELL.fed, 1)
     Atomics.notify(this.#cells, CELL.fed)
   }
 
-  /** Output of the run under way that has left for the client, in bytes: lets Postgres write on. */
+  /** Reports output of the current run that has been sent to the client, in bytes. Postgres may then write more. */
   taken(size: number): void {
     Atomics.sub(this.#cells, CELL.inFlight, size)
     Atomics.notify(this.#cells, CELL.inFlight)
   }
 
-  /** Asks the running statement to give up; it may not notice. */
+  /** Asks the running statement to stop. The statement may not notice. */
   cancel(): void {
     Atomics.store(this.#cells, CELL.cancel, 1)
     Atomics.notify(this.#cells, CELL.cancel)
   }
 
-  /** Closes the database and ends the thread. Not while something runs. */
+  /** Closes the database and ends the thread. Call it only between runs. */
   async end(): Promise<void> {
     if (!this.#gone) {
       this.#gone = true
@@ -140,12 +141,12 @@ export class Engine {
     await this.#exited
   }
 
-  /** Ends the thread for want of another way to stop it; its owner is told as of any other loss. */
+  /** Ends the thread because nothing else can stop it. Calls `onLost`, as for any other loss. */
   abort(): void {
     this.#worker.terminate()
   }
 
-  /** Ends the thread at once, whatever it does. What was committed is in the log on disk. */
+  /** Ends the thread at once, even during a statement. Committed data is in the log on disk. */
   async kill(): Promise<void> {
     this.#gone = true
     await this.#worker.terminate()
@@ -183,7 +184,7 @@ export class Engine {
 
   #report(report: EngineReport): void {
     if (report.kind === 'output') this.#run?.output(Buffer.from(report.bytes.buffer))
-    else if (report.kind === 'hungry') this.#run?.hungry()
+    else if (report.kind === 'inputWanted') this.#run?.inputWanted()
     else if (report.kind === 'idle') {
       this.state = report.state
       const run = this.#run
@@ -203,7 +204,7 @@ export class Engine {
 
 let compiling: Promise<WebAssembly.Module> | undefined
 
-/** Compiled once per process (35 ms) and shared by every thread; the 9 MB file is read when the first database is made. */
+/** The compiled module, shared by all threads. Compiling takes 35 ms. The 9 MB file is read for the first database. */
 function compiledModule(): Promise<WebAssembly.Module> {
   compiling ??= readFile(fileURLToPath(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))))
     .then(bytes => WebAssembly.compile(bytes))

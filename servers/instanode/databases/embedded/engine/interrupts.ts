@@ -1,6 +1,6 @@
 import { CELL } from './channel.js'
 
-/** Imports a statement calls now and then while it runs; each call is a moment to look at the cancel cell. */
+/** Imports that a running statement calls now and then. Each call checks the cancel cell. */
 const WATCHED = [
   ['wasi_snapshot_preview1', 'clock_time_get'],
   ['wasi_snapshot_preview1', 'fd_pread'],
@@ -8,7 +8,7 @@ const WATCHED = [
   ['env', 'emscripten_date_now'],
 ] as const
 
-/** `pg_sleep` spins on the clock: a nap after every so many readings in a row (0.1 ms) keeps it from burning a core. */
+/** `pg_sleep` polls the clock in a loop. A pause after this many readings in a row (0.1 ms) saves processor time. */
 const READINGS_BEFORE_NAP = 1000
 const NAP_MS = 1
 
@@ -18,16 +18,17 @@ function isCall(value: unknown): value is Call {
   return typeof value === 'function'
 }
 
-/** A year in nanoseconds: a cancelled sleep sees its end go by. */
+/** A year in nanoseconds. A cancelled `pg_sleep` then finds that its end has passed. */
 const LEAP = 365n * 86_400n * 1_000_000_000n
 
 /**
- * Cancelling, for an engine without signals.
+ * Cancels statements in an engine without signals.
  *
- * The engine exports the addresses of the two flags that Postgres checks at its own safe points; the worker's thread
- * sets them from within calls that a running statement makes anyway. It leans on names inside the engine's module, so it
- * does nothing when they are missing; and a statement that calls nothing (a tight PL/pgSQL loop) does not notice.
- * For both, the session ends the worker after a while.
+ * The engine exports the addresses of the two flags that Postgres checks at its own safe points. The worker's thread
+ * sets the flags during calls that a running statement makes anyway.
+ *
+ * It depends on names inside the engine's module, and does nothing if they are missing. A statement without calls (a
+ * tight PL/pgSQL loop) does not notice the flags. In both cases the session ends the worker after a while.
  */
 export class Interrupts {
   readonly #cells: Int32Array
@@ -39,20 +40,20 @@ export class Interrupts {
     this.#cells = cells
   }
 
-  /** True while a cancel is asked for; passes it on to Postgres. */
+  /** Returns true while a cancel is requested, and passes the request on to Postgres. */
   poll(): boolean {
     if (Atomics.load(this.#cells, CELL.cancel) === 0) return false
     this.#raise(1)
     return true
   }
 
-  /** A statement has ended: a cancel that came too late must not hit the next one. */
+  /** Clears the flags after a statement, so that a late cancel does not stop the next one. */
   clear(): void {
     this.#readings = 0
     this.#raise(0)
   }
 
-  /** Runs `open` with the engine's imports watched; other modules pass untouched. */
+  /** Runs `open` with the engine's imports watched. Other modules are not changed. */
   async during<T>(open: () => Promise<T>): Promise<T> {
     const instantiate = WebAssembly.instantiate
     const watch = (imports: WebAssembly.Imports) => this.#watch(imports)
@@ -78,7 +79,7 @@ export class Interrupts {
     }
   }
 
-  /** Only the first module with a memory and all the watched imports is the engine; extensions come later. */
+  /** The engine is the first module with a memory and all the watched imports. Extensions are loaded later. */
   #watch(imports: WebAssembly.Imports): boolean {
     const memory = imports.env?.memory
     if (this.#memory !== undefined || !(memory instanceof WebAssembly.Memory)) return false
@@ -112,7 +113,7 @@ export class Interrupts {
     }
   }
 
-  /** @param address where `clock_time_get` has put its answer */
+  /** @param address address of the result of `clock_time_get` */
   #leap(address: unknown): void {
     if (this.#memory === undefined || typeof address !== 'number') return
     const view = new DataView(this.#memory.buffer)

@@ -4,16 +4,20 @@ import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib'
 import { PGlite } from '@electric-sql/pglite'
 import { compiled } from '../../../../../shared/util/compiled.js'
 
-/** Bound to the exact engine: a data directory of another build of Postgres would not open. Moves with package.json. */
+/**
+ * Version of the engine. Another build of Postgres cannot open the template's data directory. Change it with
+ * package.json.
+ */
 export const ENGINE_VERSION = '0.5.14'
 
 /** The packed template, beside this module in the built package. The number after the version is its own. */
 export const TEMPLATE_FILE = compiled(`./template-${ENGINE_VERSION}-2.bin`, import.meta.url)
 
 /**
- * A data directory in one file: brotli over the length of a JSON table of contents, the table, and the files' bytes.
+ * A data directory in one file: the length of a JSON table of contents, the table and the bytes of the files,
+ * compressed with brotli.
  *
- * Not a tar, because a package registry's tarball drops empty directories and Postgres needs its own.
+ * It is not a tar file: the tarballs of a package registry drop empty directories, and Postgres needs them.
  */
 interface Contents {
   directories: string[]
@@ -21,8 +25,10 @@ interface Contents {
 }
 
 /**
- * Above 32 MB, the most that glibc keeps to a thread once it is freed. Unpacked in zlib's usual pieces of 16 KB, the
- * template's 12 MB stay with every thread, twice: ten databases took 795 MB instead of 680. Untouched pages cost nothing.
+ * Chunk size for unpacking, in bytes. It is above 32 MB, the most that glibc keeps for a thread after a free.
+ *
+ * With zlib's usual chunks of 16 KB, the template's 12 MB stay in every thread twice: ten databases took 795 MB
+ * instead of 680 MB. Untouched pages cost nothing.
  */
 const CHUNK_BYTES = 48 * 1024 * 1024
 
@@ -42,14 +48,14 @@ export function packTemplate(directory: string): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(table.length)
   return brotliCompressSync(Buffer.concat([length, table, ...bodies]), {
-    // Quality 9 packs as well as 11 here to within a tenth, in a fifteenth of the time; a window of 16 MB spans the lot.
+    // Quality 9 is within a tenth of 11 here, in a fifteenth of the time. A window of 16 MB covers the whole input.
     params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
   })
 }
 
 /**
- * Fills `directory`, which is made, from a packed template. For a worker: it blocks for about 60 ms, where 300 small
- * writes through Node's thread pool take three times as long.
+ * Creates `directory` from a packed template. Run it in a worker: it blocks for about 60 ms. 300 small writes through
+ * Node's thread pool take three times as long.
  */
 export function unpackTemplate(template: string, directory: string): void {
   const packed = brotliDecompressSync(readFileSync(template), { chunkSize: CHUNK_BYTES })
@@ -70,19 +76,19 @@ function readContents(text: string): Contents {
 }
 
 /**
- * The engine's command line.
+ * Returns the engine's command line.
  *
- * `shared_buffers` of 1 MB instead of 128 MB is what makes ten databases fit in memory (140 MB less each, measured);
- * the log is kept small since it is checkpointed by the session and does not count as the user's data.
+ * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB a database (measured), so that ten databases fit in memory.
+ * The log is kept small: the session checkpoints it, and it does not count as the user's data.
  *
- * @param statementTimeoutMs shown to the user; the engine itself has no timers that fire
+ * @param statementTimeoutMs shown to the user. The engine has no timers that fire.
  */
 export function startParameters(statementTimeoutMs: number): string[] {
   const settings = {
     shared_buffers: '1MB',
     max_wal_size: '8MB',
     min_wal_size: '2MB',
-    // PostgreSQL's own default; the engine's differs.
+    // PostgreSQL's own default. The engine has another one.
     search_path: '"$user", public',
     statement_timeout: String(statementTimeoutMs),
   }

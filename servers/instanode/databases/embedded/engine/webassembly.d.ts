@@ -1,4 +1,7 @@
-/** The part of WebAssembly's JavaScript interface that is used here: without the DOM's types, TypeScript knows none. */
+/**
+ * The part of WebAssembly's JavaScript interface that the engine uses. TypeScript has no types for it without the
+ * DOM's.
+ */
 declare namespace WebAssembly {
   class Module {
     readonly [Symbol.toStringTag]: 'WebAssembly.Module'

@@ -1,25 +1,25 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { CELL, type EngineOrder, MOST_IN_FLIGHT } from './channel.js'
+import { CELL, type EngineOrder, MAX_IN_FLIGHT_BYTES } from './channel.js'
 
-/** Postgres flushes every 8 KB; posting larger pieces to the main thread costs an eighth. */
+/** Bytes per posted piece. Postgres flushes every 8 KB. Larger pieces cost an eighth of that. */
 const PIECE = 64 * 1024
 
 /**
- * What Postgres reads from: the bytes of a run, then, if a statement asks for more (COPY), what the client sends
- * meanwhile. The thread stops for it, as a backend process would in `recv`.
+ * The input of Postgres: the bytes of a run, and then the client's data if a statement asks for more (COPY). The
+ * thread blocks meanwhile, as a backend process blocks in `recv`.
  */
 export class Input {
   #pending: Uint8Array = new Uint8Array(0)
 
   /**
-   * @param port where more input comes from
-   * @param cells counts what was fed
-   * @param hungry tells the session that input is waited for
+   * @param port source of more input
+   * @param cells counts the inputs that were sent
+   * @param inputWanted tells the session that a statement waits for input
    */
   constructor(
     readonly port: MessagePort,
     readonly cells: Int32Array,
-    readonly hungry: () => void,
+    readonly inputWanted: () => void,
   ) {}
 
   get empty(): boolean {
@@ -30,16 +30,16 @@ export class Input {
     this.#pending = bytes
   }
 
-  /** Up to `most` bytes; blocks until there are some. */
-  take(most: number): Uint8Array {
+  /** Returns up to `maxBytes` bytes. Blocks until there are some. */
+  take(maxBytes: number): Uint8Array {
     if (this.empty) this.#wait()
-    const taken = this.#pending.subarray(0, most)
+    const taken = this.#pending.subarray(0, maxBytes)
     this.#pending = this.#pending.subarray(taken.length)
     return taken
   }
 
   #wait(): void {
-    this.hungry()
+    this.inputWanted()
     for (;;) {
       const seen = Atomics.load(this.cells, CELL.fed)
       const received: { message: EngineOrder } | undefined = receiveMessageOnPort(this.port)
@@ -51,19 +51,22 @@ export class Input {
   }
 }
 
-/** Collects what Postgres writes and posts it in pieces, holding Postgres back while the client does not read. */
+/** Collects the output of Postgres and posts it in pieces. Blocks Postgres while the client does not read. */
 export class Output {
   #pieces: Uint8Array[] = []
   #size = 0
 
-  /** @param interrupted asked while held back: a cancelled statement is let go on, so that it can end */
+  /**
+   * @param interrupted returns true if the statement was cancelled. Postgres then continues, so that the statement
+   *   can end.
+   */
   constructor(
     readonly cells: Int32Array,
     readonly post: (bytes: Uint8Array<ArrayBuffer>) => void,
     readonly interrupted: () => boolean,
   ) {}
 
-  /** @param bytes a view into the engine's memory; copied */
+  /** @param bytes a view into the engine's memory, which is copied */
   write(bytes: Uint8Array): void {
     this.#pieces.push(bytes.slice())
     this.#size += bytes.length
@@ -71,8 +74,8 @@ export class Output {
     this.flush()
     for (;;) {
       const inFlight = Atomics.load(this.cells, CELL.inFlight)
-      if (inFlight < MOST_IN_FLIGHT || this.interrupted()) return
-      // Looks up ten times a second, since a cancel does not notify this cell.
+      if (inFlight < MAX_IN_FLIGHT_BYTES || this.interrupted()) return
+      // Wakes ten times a second, because a cancel does not notify this cell.
       Atomics.wait(this.cells, CELL.inFlight, inFlight, 100)
     }
   }

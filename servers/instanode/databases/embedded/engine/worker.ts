@@ -5,7 +5,7 @@ import { Interrupts } from './interrupts.js'
 import { unpackTemplate } from './template.js'
 import { Input, Output } from './worker-io.js'
 
-/** Entry of an engine's thread. An error that is not a statement's ends the thread; the session sees it go. */
+/** Entry of an engine's thread. An error that no statement caused ends the thread, and the session notices that. */
 const port = parentPort
 if (port === null) throw new Error('an engine runs in a worker thread of its own')
 const start: EngineStart = workerData
@@ -20,7 +20,7 @@ const output = new Output(
 )
 const input = new Input(port, cells, () => {
   output.flush()
-  report({ kind: 'hungry' })
+  report({ kind: 'inputWanted' })
 })
 
 if (start.template !== undefined) unpackTemplate(start.template, start.directory)
@@ -32,7 +32,7 @@ report({ kind: 'ready', state: backend.state() })
 
 port.on('message', (order: EngineOrder) => {
   if (order.kind === 'run') {
-    backend.run(order.bytes, order.most)
+    backend.run(order.bytes, order.maxBytes)
     output.flush()
     report({ kind: 'idle', state: backend.state() })
   } else if (order.kind === 'end')

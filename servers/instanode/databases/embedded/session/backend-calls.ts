@@ -4,12 +4,12 @@ import type { Statements } from './statements.js'
 
 type FunctionName = 'pg_backend_pid' | 'pg_cancel_backend' | 'pg_terminate_backend'
 
-/** A statement that only calls one of these functions. */
+/** A statement that consists of one call of these functions. */
 interface BackendCall {
   name: FunctionName
   /** The name of the result's column. */
   column: string
-  /** The process id: a number in the text, the parameter `$1`, or none. */
+  /** The process id: a number in the text, the parameter `$1`, or undefined if there is none. */
   argument: number | 'parameter' | undefined
 }
 
@@ -32,20 +32,21 @@ function isFunctionName(name: string): name is FunctionName {
 export interface BackendCallContext {
   /** The client's prepared statements. */
   statements: Statements
-  /** The state of the client's transaction: `I`, `T` or `E`; undefined while the engine waits for the rest of a batch. */
+  /**
+   * The state of the client's transaction: `I`, `T` or `E`. Undefined while the engine waits for the rest of a batch.
+   */
   status: string | undefined
   /** The client's own process id. */
   pid: number
-  /** Cancels or terminates a connection. @returns false if none has that process id */
+  /** Cancels or terminates a connection. @returns false if no connection has that process id */
   signal(pid: number, terminate: boolean): boolean
 }
 
 /**
  * Answers a batch that only asks for a process id or signals one.
  *
- * The engine has one process for all connections, and while it is busy it cannot run the statement that is to cancel
- * another. So a call of `pg_backend_pid`, `pg_cancel_backend` or `pg_terminate_backend` that is a statement of its own
- * is answered here, at once.
+ * The engine has one process for all connections. While it is busy, it cannot run a statement that cancels another.
+ * So a single call of `pg_backend_pid`, `pg_cancel_backend` or `pg_terminate_backend` is answered here at once.
  *
  * @returns the answer, or undefined for a batch that the engine must answer
  */
@@ -61,7 +62,7 @@ function planOf(batch: readonly Frame[], context: BackendCallContext, status: st
   try {
     return new Plan(context, status).of(batch)
   } catch (error) {
-    // A message that ends too soon: the engine words that error.
+    // A message that ends too soon. The engine has the words for that error.
     if (error instanceof RangeError || error instanceof BadFrame) return undefined
     throw error
   }
@@ -75,10 +76,13 @@ interface Portal {
   binary: boolean
 }
 
-/** Gives the answer to one message, and does what the message asks for. */
+/** Carries out one message and returns its answer. */
 type Answer = () => Buffer
 
-/** Finds the answers to a whole batch before any is given: one message for the engine takes the batch to the engine. */
+/**
+ * The answers to a whole batch. They are found before any is given, because one message for the engine sends the
+ * whole batch to the engine.
+ */
 class Plan {
   /** Statements that this batch has parsed, by name. */
   readonly #parsed = new Map<string, BackendCall>()
@@ -90,7 +94,7 @@ class Plan {
   ) {}
 
   of(batch: readonly Frame[]): Answer[] | undefined {
-    // A Sync or a Flush alone calls nothing.
+    // A batch of Sync and Flush messages has no call.
     if (batch.every(({ type }) => type === 'S' || type === 'H')) return undefined
     const answers: Answer[] = []
     for (const message of batch) {
@@ -126,7 +130,7 @@ class Plan {
   #parse(bytes: Buffer): Answer | undefined {
     const name = readCstring(bytes, BODY)
     const call = parseCall(readCstring(bytes, name.next).text)
-    // A second statement under a taken name is an error, which the engine words.
+    // A second statement under a taken name is an error. The engine has the words for it.
     const taken = name.text !== '' && this.context.statements.textOf(name.text) !== undefined
     if (call === undefined || taken) return undefined
     this.#parsed.set(name.text, call)
@@ -160,7 +164,7 @@ class Plan {
     return portal && (() => this.#run(portal, maxRows))
   }
 
-  /** Runs a call. @param maxRows of the result, 0 for all: PostgreSQL suspends a portal that reaches the number */
+  /** Runs a call. @param maxRows of the result, 0 for all. PostgreSQL suspends a portal that reaches the number. */
   #run({ call, pid, binary }: Portal, maxRows: number): Buffer {
     const end = maxRows > 0 ? frame('s') : frame('C', 'SELECT 1')
     if (call.name === 'pg_backend_pid')
@@ -176,7 +180,7 @@ class Plan {
  * Reads the part of a Bind message that comes after the names.
  *
  * @param own the client's process id
- * @returns undefined for a parameter that is no number
+ * @returns undefined if the parameter is not a number
  */
 function readBind(bytes: Buffer, at: number, call: BackendCall, own: number): Portal | undefined {
   const format = readFormat(bytes, at)
@@ -192,7 +196,7 @@ function readBind(bytes: Buffer, at: number, call: BackendCall, own: number): Po
   return Number.isSafeInteger(pid) ? { call, pid, binary: readFormat(bytes, next).binary } : undefined
 }
 
-/** A list of formats, of one value at most: 0 is text, 1 is binary. */
+/** Reads a list of at most one format: 0 is text, 1 is binary. */
 function readFormat(bytes: Buffer, at: number): { binary: boolean; next: number } {
   const count = bytes.readUInt16BE(at)
   return { binary: count > 0 && bytes.readInt16BE(at + 2) === 1, next: at + 2 + 2 * count }
@@ -203,16 +207,16 @@ function readInteger(value: Buffer): number {
   return value.length === 8 ? Number(value.readBigInt64BE(0)) : value.readIntBE(0, value.length)
 }
 
-/** The types of the process id and of both results, as `pg_type` numbers them, with their sizes in bytes. */
+/** The types of the process id and of both results: their numbers in `pg_type` and their sizes in bytes. */
 const INT4 = { oid: 23, size: 4 }
 const BOOL = { oid: 16, size: 1 }
 
-/** ParameterDescription. */
+/** Returns a ParameterDescription message. */
 function parameters(call: BackendCall): Buffer {
   return call.argument === 'parameter' ? frame('t', int16(1), int32(INT4.oid)) : frame('t', int16(0))
 }
 
-/** RowDescription: one column, which belongs to no table. */
+/** Returns a RowDescription message of one column that belongs to no table. */
 function columns(call: BackendCall, binary: boolean): Buffer {
   const { oid, size } = call.name === 'pg_backend_pid' ? INT4 : BOOL
   const origin = [int32(0), int16(0)]

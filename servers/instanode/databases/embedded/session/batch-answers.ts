@@ -1,35 +1,41 @@
 import type { RunListener } from '../engine/engine.js'
 import { readFields, readRow, writeFields } from '../wire/answers.js'
 import { BODY, type Frame, Framer, readCstring } from '../wire/frames.js'
-import type { Guest } from './guest.js'
+import type { ClientSession } from './client-session.js'
 
-/** Backend messages are the engine's own: whatever length it gives is right. */
+/** The length limit for the engine's messages. They are trusted, so there is none. */
 export const ANY_LENGTH = 2 ** 32
 
-/** What a batch needs from the session it runs in. */
+/** The session's part in a batch. */
 export interface BatchContext {
-  guest: Guest
-  /** How many answers to a Parse are not for the client: its statements were parsed again ahead of its own messages. */
+  client: ClientSession
+  /**
+   * Number of Parse answers that are not for the client. These statements were parsed again before the client's own
+   * messages.
+   */
   restored: number
   taken(size: number): void
-  hungry(): void
-  /** @returns the client's copy of a notification, if it listens itself; others are told by the way */
+  onCopyIn(): void
+  /** Passes a notification to the other listeners. @returns the client's copy if the client listens itself */
   notified(notification: Frame): Buffer | undefined
-  /** What to say in place of "due to user request", if it was not. */
+  /**
+   * Returns the words that replace "due to user request" in the error of a cancelled statement, or undefined to keep
+   * them.
+   */
   cancelReason(): string | undefined
 }
 
-/** Passes the engine's answers to one batch on to its client, and notes what the session must know of them. */
+/** Passes the engine's answers to one batch on to its client. Records the facts that the session needs. */
 export class BatchAnswers implements RunListener {
-  /** From the last ReadyForQuery: `I`, `T` or `E`; undefined if the batch did not get that far. */
+  /** From the last ReadyForQuery: `I`, `T` or `E`. Undefined if the batch has had none yet. */
   status: string | undefined
   failed = false
-  /** Answers to Parse messages, those that were not for the client included. */
+  /** Number of answers to Parse messages, including those that are not for the client. */
   parsed = 0
   /** SQLSTATE of the last error. */
   code: string | undefined
   readonly tags: string[] = []
-  /** The engine says that the session has become a superuser's. */
+  /** The engine has reported that the session belongs to a superuser. */
   superuser = false
   readonly #framer = new Framer(ANY_LENGTH)
 
@@ -41,14 +47,14 @@ export class BatchAnswers implements RunListener {
       const passing = this.#message(message)
       if (passing !== undefined) passed.push(passing)
     }
-    const { guest, taken } = this.context
+    const { client, taken } = this.context
     const first = passed[0]
     if (first === undefined) taken(bytes.length)
-    else guest.send(passed.length === 1 ? first : Buffer.concat(passed), () => taken(bytes.length))
+    else client.send(passed.length === 1 ? first : Buffer.concat(passed), () => taken(bytes.length))
   }
 
-  hungry(): void {
-    this.context.hungry()
+  inputWanted(): void {
+    this.context.onCopyIn()
   }
 
   #message(message: Frame): Buffer | undefined {
@@ -70,7 +76,7 @@ export class BatchAnswers implements RunListener {
     const name = readCstring(bytes, BODY)
     const value = readCstring(bytes, name.next).text
     if (name.text === 'is_superuser') this.superuser = value === 'on'
-    this.context.guest.learn(name.text, value)
+    this.context.client.learn(name.text, value)
   }
 
   #error(bytes: Buffer): Buffer {
@@ -79,13 +85,13 @@ export class BatchAnswers implements RunListener {
     this.code = fields.get('C')
     const reason = this.code === '57014' ? this.context.cancelReason() : undefined
     const message = fields.get('M') ?? ''
-    const said = reason ?? this.context.guest.statements.readable(message)
+    const said = reason ?? this.context.client.statements.readable(message)
     if (said === message) return bytes
     return writeFields('E', fields.set('M', said))
   }
 }
 
-/** The answers to statements of the gateway's own, which no client sees. */
+/** The answers to statements of the session itself. Clients do not see them. */
 export class HiddenAnswers implements RunListener {
   readonly rows: (string | null)[][] = []
   /** Parameters that have changed. */
@@ -104,8 +110,8 @@ export class HiddenAnswers implements RunListener {
     this.taken(bytes.length)
   }
 
-  hungry(): void {
-    throw new Error('a statement of the gateway asked for input')
+  inputWanted(): void {
+    throw new Error('a statement of the session asked for input')
   }
 
   #message(message: Frame): void {

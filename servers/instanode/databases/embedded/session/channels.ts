@@ -3,11 +3,11 @@ import { BODY, type Frame, frame, int32, readCstring } from '../wire/frames.js'
 const NAME = String.raw`("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
 const LISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
 
-/** Which client listens where: the engine has one set of channels for all of them. */
+/** Tracks which client listens on which channel. The engine has one set of channels for all clients. */
 export class Channels<Client> {
   readonly #listeners = new Map<string, Set<Client>>()
 
-  /** Every channel somebody listens on. */
+  /** Every channel with a listener. */
   get names(): string[] {
     return [...this.#listeners.keys()]
   }
@@ -17,9 +17,9 @@ export class Channels<Client> {
   }
 
   /**
-   * Takes note of LISTEN and UNLISTEN commands that have succeeded.
+   * Records LISTEN and UNLISTEN commands that have succeeded.
    *
-   * @returns true if the engine may have stopped listening for others too
+   * @returns true if the engine may have stopped listening for other clients too
    */
   follow(client: Client, sql: string): boolean {
     let left = false
@@ -36,7 +36,7 @@ export class Channels<Client> {
     for (const channel of this.names) this.#part(client, channel)
   }
 
-  /** SQL that makes the engine listen for everybody. */
+  /** SQL that makes the engine listen on the channels of all clients. */
   get listening(): string {
     return this.names.map(name => `LISTEN "${name.replaceAll('"', '""')}"`).join(';')
   }
@@ -53,17 +53,17 @@ export class Channels<Client> {
   }
 }
 
-/** An unquoted name is folded to lower case, as in PostgreSQL. */
+/** Folds an unquoted name to lower case, as PostgreSQL does. */
 function fold(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
 }
 
-/** The channel of a NotificationResponse. */
+/** Returns the channel of a NotificationResponse. */
 export function channelOf({ bytes }: Frame): string {
   return readCstring(bytes, BODY + 4).text
 }
 
-/** The same notification, from the client that sent it: the engine would name itself. */
+/** Returns the notification with the process id of the client that sent it. The engine would give its own. */
 export function from(pid: number, { bytes }: Frame): Buffer {
   return frame('A', int32(pid), bytes.subarray(BODY + 4))
 }

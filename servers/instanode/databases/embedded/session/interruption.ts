@@ -1,31 +1,30 @@
 import type { Clock, Wakeup } from '../../../../../shared/clock/clock.js'
 import { LimitExceeded } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
-import type { Complaint } from '../wire/answers.js'
+import type { PgError } from '../wire/answers.js'
 import { frame } from '../wire/frames.js'
-import { WaitedTooLong } from './engine-room.js'
+import { WaitedTooLong } from './engine-lifecycle.js'
 
-/** The engine was ended under its clients. */
-export const RESTARTED: Complaint = {
+/** The error when the engine was ended while clients were connected. */
+export const RESTARTED: PgError = {
   code: '57P02',
   message: 'terminating connection because the database was restarted',
-  detail:
-    'A statement could not be stopped in any other way, or the engine failed. What was committed is kept.',
+  detail: 'A statement could not be stopped in any other way, or the engine failed. Committed data is kept.',
   hint: 'Connect again.',
 }
 
-/** An administrator, or another connection of the same owner, has ended the connection. */
-export const TERMINATED: Complaint = {
+/** The error when an administrator, or another connection of the same owner, has ended the connection. */
+export const TERMINATED: PgError = {
   code: '57P01',
   message: 'terminating connection due to administrator command',
 }
 
 /**
- * Stops a running batch: on its client's request or when its time is up. First Postgres is asked; if it does not notice,
- * the engine is ended, since nothing else reaches it.
+ * Stops a running batch: on its client's request, or when its time is up. It first asks Postgres. If Postgres does
+ * not notice, it ends the engine, because nothing else can stop the statement.
  */
 export class Interruption {
-  /** What the client is told, if not "due to user request". */
+  /** The words that replace "due to user request" in the error, if it was something else. */
   reason: string | undefined
   #timer: Wakeup | undefined
   #feed: ((bytes: Buffer) => void) | undefined
@@ -33,8 +32,8 @@ export class Interruption {
   #over = false
 
   /**
-   * @param timeoutMs the client's `statement_timeout`, 0 for none
-   * @param graceMs how long Postgres has to notice
+   * @param timeoutMs the client's `statement_timeout` in milliseconds, 0 for none
+   * @param graceMs milliseconds that Postgres has to notice
    */
   constructor(
     readonly machine: Clock,
@@ -48,13 +47,13 @@ export class Interruption {
       )
   }
 
-  /** The batch waits for its client's data. @param feed answers it */
+  /** Records that the batch waits for its client's data. @param feed passes the data to the engine */
   waiting(feed: (bytes: Buffer) => void): void {
     this.#feed = feed
     if (this.#asked) this.#failCopy()
   }
 
-  /** Passes data on. @returns false if the batch no longer waits for any: it was stopped meanwhile */
+  /** Passes data on. @returns false if the batch was stopped and no longer waits for data */
   feed(bytes: Buffer): boolean {
     const feed = this.#feed
     this.#feed = undefined
@@ -62,7 +61,7 @@ export class Interruption {
     return feed !== undefined
   }
 
-  /** @param reason what the client is told */
+  /** @param reason the words for the client's error */
   stop(reason?: string): void {
     if (this.#over) return
     this.#timer?.cancel()
@@ -71,7 +70,7 @@ export class Interruption {
     this.#timer = this.machine.wakeAt(this.machine.now() + this.graceMs, () => this.engine.abort())
   }
 
-  /** Asks Postgres to stop, and leaves it at that: nobody waits for the answer, but others share the engine. */
+  /** Asks Postgres to stop, and never ends the engine. For a client that has left an engine that others share. */
   ask(): void {
     this.#asked = true
     this.engine.cancel()
@@ -89,8 +88,8 @@ export class Interruption {
   }
 }
 
-/** What a client is told whose database could not be opened. @param error why */
-export function notOpened(error: unknown): Complaint {
+/** Returns the error for a client whose database could not be opened. @param error the cause */
+export function notOpened(error: unknown): PgError {
   return error instanceof LimitExceeded
     ? {
         code: '57P03',
@@ -104,13 +103,13 @@ export function notOpened(error: unknown): Complaint {
       }
 }
 
-/** What a client is told whose statement is stopped before it has begun. */
-export const CANCELLED: Complaint = { code: '57014', message: 'canceling statement due to user request' }
+/** The error for a statement that is stopped before it has begun. */
+export const CANCELLED: PgError = { code: '57014', message: 'canceling statement due to user request' }
 
 /** Thrown to a client whose statement is stopped before it has begun. */
 export class Cancelled extends Error {}
 
-/** Why the session is not free: for a client's transaction, a client's single statement, or work on the files. */
+/** The reason why the session is busy: a client's transaction, a client's single statement, or work on the files. */
 export type Occupation = 'transaction' | 'statement' | 'upkeep'
 
 const BUSY = {
@@ -134,13 +133,13 @@ const BUSY = {
 }
 
 /**
- * What a client is told whose batch did not get its turn.
+ * Returns the error for a client whose batch did not get the session lock.
  *
- * @param error why
- * @param waitLimitMs how long it may wait
- * @param occupation what it has waited for
+ * @param error the cause
+ * @param waitLimitMs milliseconds that a client may wait
+ * @param occupation the work that kept the session busy
  */
-export function waitedInVain(error: unknown, waitLimitMs: number, occupation: Occupation): Complaint {
+export function lockNotAcquired(error: unknown, waitLimitMs: number, occupation: Occupation): PgError {
   if (!(error instanceof WaitedTooLong)) return CANCELLED
   const { message, detail, hint } = BUSY[occupation]
   return { code: '55P03', message: `${message} ${waitLimitMs} ms`, detail, hint }

@@ -2,19 +2,19 @@ import type { Clock } from '../../../../../shared/clock/clock.js'
 import type { Engine } from '../engine/engine.js'
 
 export interface SessionTimes {
-  /** How long a client waits for another's transaction before it gets 55P03, in milliseconds. */
+  /** Milliseconds that a client waits for another client's transaction before it gets 55P03. */
   waitLimitMs: number
-  /** What a client starts with as `statement_timeout`. */
+  /** The client's `statement_timeout` at its start, in milliseconds. */
   statementTimeoutMs: number
-  /** How long Postgres has to notice a cancel before its engine is ended. */
+  /** Milliseconds that Postgres has to notice a cancel before its engine is ended. */
   cancelGraceMs: number
-  /** How long opening the engine may take before its clients get 57P03. */
+  /** Milliseconds that opening the engine may take before its clients get 57P03. */
   openingLimitMs: number
-  /** How long copying the database's files may take. */
+  /** Milliseconds that copying the database's files may take. */
   copyLimitMs: number
-  /** Vacuuming waits until nothing has run for so long. */
+  /** Milliseconds without any statement before a vacuum. */
   idleMs: number
-  /** Without a client for so long, the engine ends; its directory stays. */
+  /** Milliseconds without a client after which the engine ends. Its directory stays. */
   hibernateAfterMs: number
 }
 
@@ -24,6 +24,6 @@ export interface SessionOptions {
   user: string
   /** Aborting the signal ends the attempt. */
   open(signal: AbortSignal): Promise<Engine>
-  /** An engine whose memory has grown past this is replaced between two transactions: it never shrinks. Bytes. */
+  /** Bytes. An engine whose memory exceeds this is replaced between two transactions, because its memory never shrinks. */
   memoryLimit: number
 }

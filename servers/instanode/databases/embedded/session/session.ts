@@ -1,57 +1,57 @@
 import type { Wakeup } from '../../../../../shared/clock/clock.js'
 import { LimitExceeded, withinLimit } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
-import type { Complaint } from '../wire/answers.js'
+import type { PgError } from '../wire/answers.js'
 import { type Frame, frame } from '../wire/frames.js'
+import { ActiveSettings } from './active-settings.js'
 import { answerBackendCalls } from './backend-calls.js'
 import { BatchAnswers } from './batch-answers.js'
 import { Channels, channelOf, from } from './channels.js'
-import { EngineRoom, Turn } from './engine-room.js'
-import type { Guest } from './guest.js'
+import type { ClientSession } from './client-session.js'
+import { EngineLifecycle, SessionLock } from './engine-lifecycle.js'
 import {
   CANCELLED,
   Cancelled,
   Interruption,
+  lockNotAcquired,
   notOpened,
   type Occupation,
   RESTARTED,
   TERMINATED,
-  waitedInVain,
 } from './interruption.js'
 import type { SessionOptions } from './session-options.js'
-import { SettingsInForce } from './settings-in-force.js'
 import { onlyFrees, withoutPromotion } from './statements.js'
 
 /**
- * One database's session, shared by its clients in turns.
+ * The one session of a database, shared by its clients in turns.
  *
- * The engine has a single session. A client has the turn for one batch (up to Sync, or one simple query), and keeps it
- * while a transaction is open; when the turn comes to another client, that client's settings are put in place of the
- * last one's. README.md says what this cannot do.
+ * The engine has a single session. A client has the session lock for one batch (up to Sync, or one simple query), and
+ * keeps it while a transaction is open. When another client gets the lock, its settings replace those of the last
+ * client. README.md lists the limits of this.
  */
 export class Session {
-  /** How large the database's files may become, in bytes. */
-  most = Number.POSITIVE_INFINITY
+  /** The largest size that the database's files may reach, in bytes. */
+  maxBytes = Number.POSITIVE_INFINITY
   readonly #options: SessionOptions
-  readonly #room: EngineRoom
-  readonly #turn: Turn<object>
-  readonly #guests = new Set<Guest>()
-  readonly #channels = new Channels<Guest>()
-  readonly #settings: SettingsInForce
-  #running: { guest: Guest; interruption: Interruption } | undefined
-  /** The status in which the last batch of the turn's holder ended: of its transaction, or undefined if the batch is open. */
+  readonly #lifecycle: EngineLifecycle
+  readonly #lock: SessionLock<object>
+  readonly #clients = new Set<ClientSession>()
+  readonly #channels = new Channels<ClientSession>()
+  readonly #settings: ActiveSettings
+  #running: { client: ClientSession; interruption: Interruption } | undefined
+  /** Transaction status at the end of the lock holder's last batch. Undefined while the batch is open. */
   #status: string | undefined = 'I'
-  /** Whose batch is under way, from waiting for the turn to passing it on. */
-  readonly #executing = new Set<Guest>()
-  /** Whose batch is to be stopped before the engine has been given it. */
-  readonly #cancelled = new Set<Guest>()
+  /** Clients with a batch in progress, from waiting for the lock to passing it on. */
+  readonly #executing = new Set<ClientSession>()
+  /** Clients whose batch was cancelled before the engine received it. */
+  readonly #cancelled = new Set<ClientSession>()
   #later: Wakeup | undefined
   #shut = false
 
   constructor(options: SessionOptions) {
     this.#options = options
-    this.#turn = new Turn(options.machine, () => this.#room.opening)
-    this.#room = new EngineRoom({
+    this.#lock = new SessionLock(options.machine, () => this.#lifecycle.opening)
+    this.#lifecycle = new EngineLifecycle({
       machine: options.machine,
       openingLimitMs: options.times.openingLimitMs,
       open: signal => options.open(signal),
@@ -60,301 +60,301 @@ export class Session {
       lost: () => this.#lost(),
       prepare: () => this.#fresh(),
     })
-    this.#settings = new SettingsInForce(this.#room, () => this.#fresh())
+    this.#settings = new ActiveSettings(this.#lifecycle, () => this.#fresh())
   }
 
   get connections(): number {
-    return this.#guests.size
+    return this.#clients.size
   }
 
   get awake(): boolean {
-    return this.#room.engine !== undefined
+    return this.#lifecycle.engine !== undefined
   }
 
   /** Takes over an engine that is open on the database. */
   async adopt(engine: Engine): Promise<void> {
-    await this.#room.adopt(engine)
-    this.#rest()
+    await this.#lifecycle.adopt(engine)
+    this.#scheduleIdleWork()
   }
 
   /**
-   * Admits a client, and wakes the engine.
+   * Admits a client and opens the engine.
    *
-   * @returns the engine's introduction, for the client to be told
+   * @returns the engine's parameters, for the client
    * @throws LimitExceeded, or the error of the engine
    */
-  async welcome(guest: Guest): Promise<Buffer> {
-    this.#guests.add(guest)
+  async admit(client: ClientSession): Promise<Buffer> {
+    this.#clients.add(client)
     this.#later?.cancel()
-    // Without the turn: a pool opens its second connection while the first is in a transaction.
-    const { greeting } = await this.#room.awake()
-    // All clients may have left while the engine opened, and it must not stay open for none.
-    if (this.#guests.size === 0) this.#rest()
+    // This does not take the lock: a pool opens its second connection while the first is in a transaction.
+    const { greeting } = await this.#lifecycle.awake()
+    // All clients may have left while the engine opened. It must not stay open for none.
+    if (this.#clients.size === 0) this.#scheduleIdleWork()
     return greeting
   }
 
-  /** Runs a client's batch in its turn. Never rejects: the client is told. */
-  async execute(guest: Guest, batch: readonly Frame[]): Promise<void> {
+  /** Runs a client's batch when it has the lock. Never rejects: errors go to the client. */
+  async execute(client: ClientSession, batch: readonly Frame[]): Promise<void> {
     const answers = answerBackendCalls(batch, {
-      statements: guest.statements,
-      status: this.#turn.holder === guest ? this.#status : 'I',
-      pid: guest.pid,
+      statements: client.statements,
+      status: this.#lock.holder === client ? this.#status : 'I',
+      pid: client.pid,
       signal: (pid, terminate) => this.#signal(pid, terminate),
     })
     if (answers !== undefined) {
-      guest.send(answers)
+      client.send(answers)
       return
     }
-    this.#executing.add(guest)
-    await this.#inTurn(guest, batch)
-    this.#executing.delete(guest)
-    this.#cancelled.delete(guest)
-    if (!this.#guests.has(guest)) await this.#depart(guest)
+    this.#executing.add(client)
+    await this.#inTurn(client, batch)
+    this.#executing.delete(client)
+    this.#cancelled.delete(client)
+    if (!this.#clients.has(client)) await this.#removeClient(client)
   }
 
-  async #inTurn(guest: Guest, batch: readonly Frame[]): Promise<void> {
+  async #inTurn(client: ClientSession, batch: readonly Frame[]): Promise<void> {
     try {
-      await this.#turn.take(guest, this.#options.times.waitLimitMs)
+      await this.#lock.take(client, this.#options.times.waitLimitMs)
     } catch (error) {
-      guest.refuse(waitedInVain(error, this.#options.times.waitLimitMs, this.#occupation))
+      client.refuse(lockNotAcquired(error, this.#options.times.waitLimitMs, this.#occupation))
       return
     }
     let open = true
     try {
       this.#later?.cancel()
-      const engine = await this.#room.awake()
-      open = await this.#settings.enter(guest)
-      if (this.#cancelled.delete(guest)) {
-        guest.refuse(CANCELLED)
+      const engine = await this.#lifecycle.awake()
+      open = await this.#settings.enter(client)
+      if (this.#cancelled.delete(client)) {
+        client.refuse(CANCELLED)
         open = false
       }
-      // Who has gone meanwhile is not run for: a COPY would wait for its data for ever.
-      if (open && !guest.gone) open = await this.#run(engine, guest, batch.map(withoutPromotion))
-      if (guest.gone) open = await this.#abandon(guest)
+      // A batch of a client that has left is not run, because a COPY would wait for its data for ever.
+      if (open && !client.gone) open = await this.#run(engine, client, batch.map(withoutPromotion))
+      if (client.gone) open = await this.#abandon(client)
     } catch (error) {
-      this.#giveUp(guest, error instanceof LimitExceeded ? notOpened(error) : RESTARTED)
+      this.#failEngine(client, error instanceof LimitExceeded ? notOpened(error) : RESTARTED)
       open = false
     }
-    if (!open) await this.#pass(guest)
+    if (!open) await this.#pass(client)
   }
 
-  /** Stops what a client is doing or waiting for. */
-  cancel(guest: Guest): void {
-    if (this.#running?.guest === guest) this.#running.interruption.stop()
-    else if (!this.#turn.forget(guest, new Cancelled()) && this.#executing.has(guest))
-      this.#cancelled.add(guest)
+  /** Stops a client's batch, whether it runs or waits. */
+  cancel(client: ClientSession): void {
+    if (this.#running?.client === client) this.#running.interruption.stop()
+    else if (!this.#lock.forget(client, new Cancelled()) && this.#executing.has(client))
+      this.#cancelled.add(client)
   }
 
-  /** A client's socket has gone: what it left open is rolled back. */
-  async leave(guest: Guest): Promise<void> {
-    if (!this.#guests.delete(guest)) return
-    // Decided now: who comes in while this waits for its turn finds a clean session.
-    if (this.#guests.size === 0) this.#settings.discardSoon()
-    this.#channels.leave(guest)
-    this.#turn.forget(guest, new Cancelled())
-    // A client may go as soon as it is answered, while its batch still has work for the engine, which does one thing
-    // at a time: then that batch sees to the departure when it is over.
-    if (!this.#executing.has(guest)) await this.#depart(guest)
-    else if (this.#running?.guest === guest) this.#running.interruption.ask()
+  /** Removes a client after its socket has closed, and rolls back its open transaction. */
+  async leave(client: ClientSession): Promise<void> {
+    if (!this.#clients.delete(client)) return
+    // Decided now, so that a client that arrives while this waits for the lock finds a clean session.
+    if (this.#clients.size === 0) this.#settings.discardSoon()
+    this.#channels.leave(client)
+    this.#lock.forget(client, new Cancelled())
+    // A client may leave as soon as it has its answer, while its batch still uses the engine. The engine does one
+    // thing at a time, so that batch removes the client at its end.
+    if (!this.#executing.has(client)) await this.#removeClient(client)
+    else if (this.#running?.client === client) this.#running.interruption.ask()
   }
 
-  async #depart(guest: Guest): Promise<void> {
+  async #removeClient(client: ClientSession): Promise<void> {
     try {
-      await this.#turn.take(guest)
-      if (this.awake && !this.#shut) await this.#abandon(guest)
+      await this.#lock.take(client)
+      if (this.awake && !this.#shut) await this.#abandon(client)
     } catch {
-      this.#giveUp(guest)
+      this.#failEngine(client)
     }
-    await this.#pass(guest)
+    await this.#pass(client)
   }
 
-  /** What the engine was to do for a client has failed, for another reason than its SQL. Nobody is left waiting. */
-  #giveUp(guest: Guest, complaint: Complaint = RESTARTED): void {
-    guest.fatal(complaint)
-    // One that is still there is in a state that nobody knows: its other clients are told when it has ended.
-    this.#room.engine?.abort()
+  /** Handles an engine failure that the client's SQL did not cause. Every client of the database gets an error. */
+  #failEngine(client: ClientSession, pgError: PgError = RESTARTED): void {
+    client.fatal(pgError)
+    // A running engine is now in an unknown state. Its other clients get their error when it has ended.
+    this.#lifecycle.engine?.abort()
   }
 
   /**
-   * Runs `work` while the files on disk are the database as it is: no statement runs, nobody's transaction is open, and
-   * what comes meanwhile waits.
+   * Runs `work` while the files on disk are complete: no statement runs, no transaction is open, and new batches
+   * wait.
    *
-   * @param work receives the signal that is aborted when the copying takes too long
-   * @throws WaitedTooLong if a transaction is not ended in the time that a client would wait for it
+   * @param work receives a signal that is aborted when the copying takes too long
+   * @throws WaitedTooLong if a transaction stays open too long
    * @throws LimitExceeded if the engine or the work takes too long
    */
-  async still<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async quiesce<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { machine, times } = this.#options
     const me = {}
-    await this.#turn.take(me, times.waitLimitMs)
+    await this.#lock.take(me, times.waitLimitMs)
     try {
       this.#later?.cancel()
       return await withinLimit({ machine, ms: times.copyLimitMs, what: 'copying the database' }, signal =>
-        this.#room.still(work, () => this.#settings.exit(), signal),
+        this.#lifecycle.quiesce(work, () => this.#settings.exit(), signal),
       )
     } finally {
       await this.#pass(me)
     }
   }
 
-  /** Ends every connection, and what it does; the database stays. */
-  dismiss(complaint: Complaint): void {
-    for (const guest of this.#guests) this.#dismiss(guest, complaint)
+  /** Stops all batches and closes every connection. The database stays. */
+  disconnectAll(pgError: PgError): void {
+    for (const client of this.#clients) this.#disconnect(client, pgError)
   }
 
-  #dismiss(guest: Guest, complaint: Complaint): void {
-    guest.fatal(complaint)
-    this.cancel(guest)
+  #disconnect(client: ClientSession, pgError: PgError): void {
+    client.fatal(pgError)
+    this.cancel(client)
   }
 
-  /** Cancels what a connection does, or ends the connection. @returns false if there is no such connection */
+  /** Cancels a connection's batch or ends the connection. @returns false if no connection has that process id */
   #signal(pid: number, terminate: boolean): boolean {
-    const target = [...this.#guests].find(guest => guest.pid === pid)
+    const target = [...this.#clients].find(client => client.pid === pid)
     if (target === undefined) return false
-    if (terminate) this.#dismiss(target, TERMINATED)
+    if (terminate) this.#disconnect(target, TERMINATED)
     else this.cancel(target)
     return true
   }
 
-  /** What the holder of the turn keeps the others waiting with. */
+  /** The work of the lock holder, for the error of a client that waited too long. */
   get #occupation(): Occupation {
-    const { holder } = this.#turn
-    if (![...this.#guests].some(guest => guest === holder)) return 'upkeep'
+    const { holder } = this.#lock
+    if (![...this.#clients].some(client => client === holder)) return 'upkeep'
     return this.#status === 'I' ? 'statement' : 'transaction'
   }
 
-  /** Ends every connection and the engine. */
-  async shut(complaint: Complaint): Promise<void> {
+  /** Closes every connection and the engine. */
+  async shut(pgError: PgError): Promise<void> {
     this.#shut = true
     this.#later?.cancel()
-    this.#farewell(complaint)
-    await this.#room.kill()
+    this.#terminateAll(pgError)
+    await this.#lifecycle.kill()
   }
 
-  /** @returns whether the client keeps the turn: its transaction or its batch is still open */
-  async #run(engine: Engine, guest: Guest, batch: readonly Frame[]): Promise<boolean> {
-    const rewritten = guest.statements.rewrite(batch)
+  /** @returns whether the client keeps the lock, because its transaction or its batch is still open */
+  async #run(engine: Engine, client: ClientSession, batch: readonly Frame[]): Promise<boolean> {
+    const rewritten = client.statements.rewrite(batch)
     const { messages, restored, sql } = rewritten
-    for (const text of sql) guest.settings.mentions(text)
+    for (const text of sql) client.settings.mentions(text)
     const { machine, times } = this.#options
-    const interruption = new Interruption(machine, engine, guest.statementTimeoutMs, times.cancelGraceMs)
-    const running = { guest, interruption }
+    const interruption = new Interruption(machine, engine, client.statementTimeoutMs, times.cancelGraceMs)
+    const running = { client, interruption }
     const answers = new BatchAnswers({
-      guest,
+      client,
       restored: restored.length,
       taken: size => {
         if (this.#running === running) engine.taken(size)
       },
-      hungry: () => {
+      onCopyIn: () => {
         interruption.waiting(bytes => engine.feed(bytes))
-        guest.hungry(bytes => interruption.feed(bytes))
+        client.onCopyIn(bytes => interruption.feed(bytes))
       },
-      notified: notification => this.#notify(notification, guest),
+      notified: notification => this.#notify(notification, client),
       cancelReason: () => interruption.reason,
     })
     this.#running = running
     try {
-      const most = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.most
-      await engine.run(Buffer.concat(messages), most, answers)
+      const maxBytes = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.maxBytes
+      await engine.run(Buffer.concat(messages), maxBytes, answers)
     } finally {
       interruption.over()
       this.#running = undefined
     }
-    if (answers.failed) guest.statements.failed(rewritten, answers.parsed)
-    await this.#follow(guest, sql, answers)
+    if (answers.failed) client.statements.failed(rewritten, answers.parsed)
+    await this.#applyEffects(client, sql, answers)
     this.#status = answers.status
     return answers.status !== 'I'
   }
 
-  /** What a batch has changed beyond its own answers. */
-  async #follow(guest: Guest, sql: readonly string[], answers: BatchAnswers): Promise<void> {
-    if (answers.failed && answers.status === undefined) guest.skipToSync()
+  /** Applies the effects of a batch on the session: statements, settings, channels and statuses. */
+  async #applyEffects(client: ClientSession, sql: readonly string[], answers: BatchAnswers): Promise<void> {
+    if (answers.failed && answers.status === undefined) client.skipToSync()
     if (answers.superuser) {
-      guest.fatal({ code: '42501', message: 'permission denied to become a superuser' })
+      client.fatal({ code: '42501', message: 'permission denied to become a superuser' })
       return
     }
-    for (const tag of answers.tags) guest.settings.completed(tag)
+    for (const tag of answers.tags) client.settings.completed(tag)
     if (answers.tags.some(tag => tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL')) {
-      guest.statements.forgetAll()
-      for (const other of this.#guests) other.statements.lostAll()
+      client.statements.forgetAll()
+      for (const other of this.#clients) other.statements.lostAll()
     }
-    await this.#followListening(guest, sql, answers)
+    await this.#followListening(client, sql, answers)
     if (answers.status !== 'E' && sql.some(text => /statement_timeout/i.test(text)))
-      await this.#settings.readTimeout(guest)
+      await this.#settings.readTimeout(client)
   }
 
   async #followListening(
-    guest: Guest,
+    client: ClientSession,
     sql: readonly string[],
     { tags, status }: BatchAnswers,
   ): Promise<void> {
     let others = false
     if (tags.some(tag => tag === 'LISTEN' || tag === 'UNLISTEN'))
-      for (const text of sql) others = this.#channels.follow(guest, text) || others
+      for (const text of sql) others = this.#channels.follow(client, text) || others
     if (tags.includes('DISCARD ALL')) {
-      this.#channels.leave(guest)
+      this.#channels.leave(client)
       others = true
     }
     if (others && status === 'I' && this.#channels.names.length > 0)
-      await this.#room.ask(this.#channels.listening)
+      await this.#lifecycle.ask(this.#channels.listening)
   }
 
-  /** Rolls back and removes what a client that has gone has left in the session. */
-  async #abandon(guest: Guest): Promise<boolean> {
-    const engine = await this.#room.awake()
-    const rollback = [frame('S'), frame('Q', 'ROLLBACK'), ...guest.statements.closeAll(), frame('S')]
+  /** Rolls back the transaction of a client that has left, and removes its statements. */
+  async #abandon(client: ClientSession): Promise<boolean> {
+    const engine = await this.#lifecycle.awake()
+    const rollback = [frame('S'), frame('Q', 'ROLLBACK'), ...client.statements.closeAll(), frame('S')]
     await engine.run(Buffer.concat(rollback), Number.POSITIVE_INFINITY, {
       output: bytes => engine.taken(bytes.length),
-      hungry: () => engine.feed(frame('f', 'the client has gone')),
+      inputWanted: () => engine.feed(frame('f', 'the client has gone')),
     })
-    await this.#settings.exit(guest)
+    await this.#settings.exit(client)
     await this.#settings.discard()
     return false
   }
 
   async #pass(who: object): Promise<void> {
-    if (this.#turn.holder !== who) return
+    if (this.#lock.holder !== who) return
     try {
       if (!this.#shut) await this.#tidy(false)
     } catch {
-      // A lost engine: the next client finds a new one.
+      // The engine was lost. The next client gets a new one.
     }
     this.#status = 'I'
-    this.#turn.pass()
-    this.#rest()
+    this.#lock.pass()
+    this.#scheduleIdleWork()
   }
 
   async #tidy(idle: boolean): Promise<void> {
-    const { engine } = this.#room
+    const { engine } = this.#lifecycle
     if (engine === undefined) return
     if (engine.state.memory > this.#options.memoryLimit) {
       await this.#settings.exit()
-      await this.#room.sleep()
+      await this.#lifecycle.sleep()
       return
     }
-    if (!this.#room.cleaningDue(this.most, idle)) return
+    if (!this.#lifecycle.cleaningDue(this.maxBytes, idle)) return
     await this.#settings.exit()
-    await this.#room.clean(this.most, idle)
+    await this.#lifecycle.clean(this.maxBytes, idle)
   }
 
-  /** Nobody has the turn: in a while, clean up, and without clients go to sleep. */
-  #rest(): void {
+  /** Plans the cleaning of an idle session, and the end of an engine without clients. */
+  #scheduleIdleWork(): void {
     this.#later?.cancel()
-    if (this.#shut || !this.#turn.free || !this.awake) return
+    if (this.#shut || !this.#lock.free || !this.awake) return
     const { idleMs, hibernateAfterMs } = this.#options.times
-    const sleepy = this.#guests.size === 0
-    if (!sleepy && !this.#room.cleaningDue(this.most, true)) return
+    const sleepy = this.#clients.size === 0
+    if (!sleepy && !this.#lifecycle.cleaningDue(this.maxBytes, true)) return
     const { machine } = this.#options
     this.#later = machine.wakeAt(machine.now() + (sleepy ? hibernateAfterMs : idleMs), async () => {
-      if (!this.#turn.free || this.#shut) return
-      await this.#turn.take(this)
+      if (!this.#lock.free || this.#shut) return
+      await this.#lock.take(this)
       await this.#tidy(true).catch(() => {})
-      if (this.#guests.size === 0) await this.#room.sleep()
+      if (this.#clients.size === 0) await this.#lifecycle.sleep()
       await this.#pass(this)
     })
   }
 
-  #notify(notification: Frame, sender: Guest | undefined): Buffer | undefined {
+  #notify(notification: Frame, sender: ClientSession | undefined): Buffer | undefined {
     const message = from(sender?.pid ?? 0, notification)
     let own: Buffer | undefined
     for (const listener of this.#channels.listeners(channelOf(notification)))
@@ -363,19 +363,19 @@ export class Session {
     return own
   }
 
-  /** A new engine knows nothing of the clients. @returns SQL that makes it listen for them */
+  /** Forgets the state of the clients, for a new engine. @returns SQL that makes the engine listen on their channels */
   #fresh(): string {
     this.#settings.forget()
-    for (const guest of this.#guests) guest.statements.lostAll()
+    for (const client of this.#clients) client.statements.lostAll()
     return this.#channels.listening
   }
 
   #lost(): void {
     this.#settings.forget()
-    this.#farewell(RESTARTED)
+    this.#terminateAll(RESTARTED)
   }
 
-  #farewell(complaint: Complaint): void {
-    for (const guest of this.#guests) guest.fatal(complaint)
+  #terminateAll(pgError: PgError): void {
+    for (const client of this.#clients) client.fatal(pgError)
   }
 }

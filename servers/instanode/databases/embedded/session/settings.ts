@@ -1,39 +1,45 @@
 /** Start-up parameters that are not settings. */
 const NOT_SETTINGS = new Set(['user', 'database', 'replication', 'options'])
 
-/** `-c name=value` or `--name=value`, a backslash keeping the next character from ending a word. */
+/** Matches `-c name=value` and `--name=value`. A character after a backslash does not end a word. */
 const OPTION = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
 
-/** @returns the settings a start-up message asks for, its `options` included, by name */
+/** @returns the settings in a start-up message and in its `options`, by name */
 export function startupSettings(parameters: Map<string, string>): Map<string, string> {
   const settings = new Map<string, string>()
   for (const [, name, value] of (parameters.get('options') ?? '').matchAll(OPTION))
     if (name !== undefined && value !== undefined)
       settings.set(name.replaceAll('-', '_').toLowerCase(), value.replaceAll(/\\(.)/g, '$1'))
   for (const [name, value] of parameters) if (!NOT_SETTINGS.has(name)) settings.set(name, value)
-  // What most drivers ask for, and what is anyway: not worth putting back at every turn.
+  // Most drivers send this, and it is the default. Setting it again for every batch would be wasted.
   if (/^utf-?8$/i.test(settings.get('client_encoding') ?? '')) settings.delete('client_encoding')
   return settings
 }
 
-/** Command tags after which settings may differ; a function that calls `set_config` is seen by its name in the text. */
+/**
+ * Command tags after which settings may differ. A function that calls `set_config` is recognized by that name in the
+ * SQL.
+ */
 const CHANGES = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
 const IN_TEXT = /set_config/i
 
-/** Names with a dot are not in `pg_settings`; they are known from having been mentioned. */
+/**
+ * Matches the names of custom settings. They contain a dot and are not in `pg_settings`, so they are taken from the
+ * SQL.
+ */
 const CUSTOM =
   /\bset\s+(?:session\s+|local\s+)?([a-z_][\w$]*\.[\w$.]+)|set_config\s*\(\s*'([a-z_][\w$]*\.[\w$.]+)'/gi
 
-/** Set by the gateway itself, or never settable. */
+/** Settings that the session sets itself, or that cannot be set. */
 const OWN = "('session_authorization', 'is_superuser')"
 
-/** One client's run-time settings (GUCs), kept for it while another client uses the session. */
+/** One client's run-time settings (GUCs). They are saved while another client uses the session. */
 export class Settings {
-  /** What to set when the client's turn comes; undefined values are none of ours. */
+  /** Settings to apply when the client gets the lock, by name. */
   #values: Map<string, string>
   readonly #custom = new Set<string>()
   #changed = false
-  /** Parameters of the start-up message that have not been tried yet: a bad one ends the connection. */
+  /** The start-up parameters have not been applied yet. An invalid one ends the connection. */
   #untried: boolean
 
   /** @param startup the client's start-up parameters that are settings */
@@ -42,7 +48,7 @@ export class Settings {
     this.#untried = startup.size > 0
   }
 
-  /** Nothing differs from what a fresh session has. */
+  /** True if the client's settings are the defaults. */
   get plain(): boolean {
     return this.#values.size === 0 && !this.#changed
   }
@@ -55,7 +61,7 @@ export class Settings {
     return this.#untried
   }
 
-  /** A batch is about to run. */
+  /** Records the settings that a batch mentions, before it runs. */
   mentions(sql: string): void {
     if (IN_TEXT.test(sql)) this.#changed = true
     for (const [, set, config] of sql.matchAll(CUSTOM)) {
@@ -64,12 +70,12 @@ export class Settings {
     }
   }
 
-  /** A command has completed. */
+  /** Records a completed command. */
   completed(tag: string): void {
     if (CHANGES.test(tag)) this.#changed = true
   }
 
-  /** SQL that lists what to keep, as name and value. */
+  /** SQL that lists the settings to save, as names and values. */
   get listing(): string {
     const custom = [...this.#custom].map(
       name => `SELECT ${literal(name)}, current_setting(${literal(name)}, true)`,
@@ -77,12 +83,12 @@ export class Settings {
     return [
       `SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ${OWN}`,
       ...custom,
-      // Last, so that it is set last: afterwards the rights may be fewer.
+      // The role comes last, so that it is set last. It may take rights away.
       `SELECT 'role', current_setting('role')`,
     ].join(' UNION ALL ')
   }
 
-  /** @param rows what `listing` answered */
+  /** @param rows the answer to `listing` */
   keep(rows: readonly (string | null)[][]): void {
     this.#values = new Map()
     for (const [name, value] of rows)
@@ -91,7 +97,7 @@ export class Settings {
     this.#changed = false
   }
 
-  /** SQL that puts the kept settings in force, or undefined if there are none. */
+  /** SQL that applies the saved settings. Undefined if there are none. */
   get restoring(): string | undefined {
     if (this.#values.size === 0) return undefined
     const calls = [...this.#values].map(
@@ -100,13 +106,13 @@ export class Settings {
     return `SELECT ${calls.join(', ')}`
   }
 
-  /** The start-up parameters were accepted. */
+  /** Records that the start-up parameters were accepted. */
   tried(): void {
     this.#untried = false
   }
 }
 
-/** A string constant that means the same whatever `standard_conforming_strings` says. */
+/** Returns a string constant that is valid with any `standard_conforming_strings`. */
 function literal(text: string): string {
   return ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }

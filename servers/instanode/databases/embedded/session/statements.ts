@@ -1,18 +1,18 @@
 import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js'
 
 /**
- * Whoever opened the engine is its superuser and may become anyone, and would become one again by this command. It is
- * answered as PostgreSQL answers a client that has no such past.
+ * Matches SQL that changes the session's user. The engine was opened by a superuser, which may become any user. The
+ * client gets the error that PostgreSQL gives to a user without that right.
  */
 const BECOMING =
   /\bset\s+(?:(?:session|local)\s+)?session\s+authorization\s+(?!default\b)|\bset\s+(?:(?:session|local)\s+)?session_authorization\b/i
 
 const DENIED = `DO $$ BEGIN RAISE EXCEPTION 'permission denied to set session authorization' USING ERRCODE = '42501'; END $$`
 
-/** Commands that free space, and those that only surround them. */
+/** Matches commands that free space, and the transaction commands around them. */
 const FREEING = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|rollback)\b)/i
 
-/** Puts the answer in the place of a command that is not allowed, so that a transaction fails as it should. */
+/** Replaces a command that is not allowed by its error, so that a transaction fails as it should. */
 export function withoutPromotion(message: Frame): Frame {
   if (!namesEnd(message)) return message
   if (message.type === 'Q') {
@@ -27,9 +27,9 @@ export function withoutPromotion(message: Frame): Frame {
 }
 
 /**
- * Tells whether the names and the SQL that a message begins with are ended by zero bytes.
+ * Returns whether the names and the SQL at the start of a message end with zero bytes.
  *
- * Other messages stay as they are, so that the engine answers them with 08P01 as PostgreSQL does.
+ * Other messages are not changed, so that the engine answers them with 08P01 as PostgreSQL does.
  */
 function namesEnd({ type, bytes }: Frame): boolean {
   if (type === 'Q') return bytes.includes(0, BODY)
@@ -40,7 +40,8 @@ function namesEnd({ type, bytes }: Frame): boolean {
 }
 
 /**
- * May a batch go beyond the quota? What frees space often needs some first: VACUUM FULL writes a table anew.
+ * Returns whether a batch may exceed the quota, because it only frees space. VACUUM FULL, for one, first writes a new
+ * table.
  *
  * A semicolon in a string can only turn the answer to no.
  */
@@ -48,66 +49,66 @@ export function onlyFrees(sql: readonly string[]): boolean {
   return sql.length > 0 && sql.every(text => text.split(';').every(piece => FREEING.test(piece)))
 }
 
-/** `DEALLOCATE name`, which some drivers send in place of a Close message. */
+/** Matches `DEALLOCATE name`, which some drivers send instead of a Close message. */
 const DEALLOCATE = /^\s*deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")+)"|([a-z_][\w$]*))\s*;?\s*$/i
 
-/** Longest name that PostgreSQL tells from others, in bytes (`NAMEDATALEN` without its zero byte). */
+/** Bytes of a name that PostgreSQL compares (`NAMEDATALEN` without its zero byte). */
 const LONGEST_NAME = 63
 
-/** A batch with private names. */
+/** A batch with private statement names. */
 export interface PrivateBatch {
   messages: Buffer[]
-  /** Names that are parsed again, ahead of the client's own messages. */
+  /** Names of statements that are parsed again before the client's own messages. */
   restored: string[]
-  /** Names the client's own Parse messages give, in order; `fresh` unless the name was taken. */
+  /** Names in the client's own Parse messages, in order. `fresh` is false if the name was taken. */
   parsed: { name: string; fresh: boolean }[]
-  /** Of all statements concerned. */
+  /** The SQL of all statements in the batch. */
   sql: string[]
 }
 
 /**
- * One client's prepared statements, in a session that it shares.
+ * One client's prepared statements in the shared session.
  *
- * Every name becomes the client's own by a prefix. What was parsed is kept, so that a statement the session has lost
- * (an unnamed one overwritten by another client, all of them after DISCARD ALL or a new engine) is parsed again, unseen,
- * before the next message that refers to it.
+ * A prefix makes every name the client's own. The Parse messages are kept, because the session can lose a statement:
+ * another client overwrites the unnamed one, and DISCARD ALL or a new engine removes all. A lost statement is parsed
+ * again before the next message that refers to it. The client does not see that.
  */
 export class Statements {
-  /** By the client's own name, '' being the unnamed one: the rewritten Parse message and what it says. */
+  /** The rewritten Parse message and its SQL, by the client's own name. The unnamed statement is ''. */
   readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
-  /** Which of them the engine still has. */
+  /** Names of the statements that the engine has. */
   readonly #present = new Set<string>()
-  /** Stand-ins for names that are too long with the prefix: PostgreSQL would cut them, and two might become one. */
+  /** Replacements for names that are too long with the prefix. PostgreSQL would cut them, and two could become one. */
   readonly #shortened = new Map<string, string>()
   #lastShortened = 0
 
-  /** @param prefix makes the names private; it must never occur in two clients */
+  /** @param prefix makes the names private. No two clients may have the same. */
   constructor(readonly prefix: string) {}
 
-  /** The client has given them all up. */
+  /** Forgets all statements, after the client has removed them. */
   forgetAll(): void {
     this.#parsed.clear()
     this.#present.clear()
     this.#shortened.clear()
   }
 
-  /** The engine has lost them all. */
+  /** Records that the engine has lost all statements. */
   lostAll(): void {
     this.#present.clear()
   }
 
-  /** What a statement says, or undefined if there is none of that name. */
+  /** Returns the SQL of a statement, or undefined if there is none of that name. */
   textOf(name: string): string | undefined {
     return this.#parsed.get(name)?.sql
   }
 
-  /** Keeps the statements of a batch that the engine was not given, so that a later batch can refer to them. */
+  /** Keeps the statements of a batch that the engine did not receive, so that a later batch can refer to them. */
   note(frames: readonly Frame[]): void {
     const { restored, parsed } = this.rewrite(frames)
     for (const name of [...restored, ...parsed.map(({ name }) => name)]) this.#present.delete(name)
   }
 
-  /** The unnamed one was overwritten by somebody else. */
+  /** Records that another client has overwritten the unnamed statement. */
   lostUnnamed(): void {
     this.#present.delete('')
   }
@@ -135,10 +136,10 @@ export class Statements {
         const { text: name, next } = readCstring(bytes, BODY)
         const { text, next: types } = readCstring(bytes, next)
         const query = this.#ownDeallocate(text)
-        // SQL that stays the same keeps its bytes, which the client may have written in another encoding.
+        // Unchanged SQL keeps its bytes, because the client may use another encoding.
         const rest = query === text ? [bytes.subarray(next)] : [query, bytes.subarray(types)]
         const message = frame('P', this.#private(name), ...rest)
-        // A second Parse under a taken name is an error and must not replace the first.
+        // A second Parse under a taken name is an error, and must not replace the first.
         const fresh = name === '' || !this.#parsed.has(name)
         if (fresh) this.#parsed.set(name, { message, sql: text })
         parsed.push({ name, fresh })
@@ -160,7 +161,7 @@ export class Statements {
         sql.push(text)
         const query = this.#ownDeallocate(text)
         messages.push(query === text ? bytes : frame('Q', query))
-        // As in PostgreSQL, where a simple query takes the unnamed statement's place.
+        // In PostgreSQL, a simple query replaces the unnamed statement.
         this.#forget('')
       } else messages.push(bytes)
     }
@@ -168,9 +169,9 @@ export class Statements {
   }
 
   /**
-   * A batch failed.
+   * Forgets the statements that a failed batch did not parse.
    *
-   * @param completed how many of its Parse messages were answered before that, restored ones included
+   * @param completed number of Parse messages that were answered before the error, restored ones included
    */
   failed({ restored, parsed }: PrivateBatch, completed: number): void {
     for (const name of restored.slice(completed)) this.#present.delete(name)
@@ -178,14 +179,14 @@ export class Statements {
       if (fresh) this.#forget(name)
   }
 
-  /** Takes the prefix out of a message about a statement. */
+  /** Removes the prefix from a message about a statement. */
   readable(text: string): string {
     let readable = text
     for (const [name, short] of this.#shortened) readable = readable.replaceAll(`"${short}"`, `"${name}"`)
     return readable.replaceAll(this.prefix, '')
   }
 
-  /** Messages that remove every statement this client has in the engine. */
+  /** Returns messages that remove every statement of this client from the engine. */
   closeAll(): Buffer[] {
     return [...this.#present].map(name => frame('C', Buffer.from('S'), cstring(this.#private(name))))
   }
@@ -193,7 +194,7 @@ export class Statements {
   #private(name: string): string {
     if (name === '') return ''
     if (Buffer.byteLength(this.prefix + name) <= LONGEST_NAME) return this.prefix + name
-    // PostgreSQL itself cuts a name that is too long without a prefix.
+    // PostgreSQL cuts a name that is too long even without a prefix.
     const cut = Buffer.from(name).subarray(0, LONGEST_NAME).toString()
     const short = this.#shortened.get(cut) ?? `${this.prefix}"${++this.#lastShortened}`
     this.#shortened.set(cut, short)

@@ -1,22 +1,22 @@
 import { BODY, cstring, type Frame, frame, int32, readCstring } from './frames.js'
 
-/** What PostgreSQL would report; the SQLSTATE says which. */
-export interface Complaint {
+/** An error as PostgreSQL reports it. `code` is the SQLSTATE. */
+export interface PgError {
   code: string
   message: string
   detail?: string
   hint?: string
 }
 
-/** @param severity `FATAL` also ends the connection, which is up to the caller */
-export function errorResponse(severity: 'ERROR' | 'FATAL', complaint: Complaint): Buffer {
+/** @param severity `FATAL` also ends the connection. The caller has to close it. */
+export function pgErrorResponse(severity: 'ERROR' | 'FATAL', pgError: PgError): Buffer {
   const fields: [string, string | undefined][] = [
     ['S', severity],
     ['V', severity],
-    ['C', complaint.code],
-    ['M', complaint.message],
-    ['D', complaint.detail],
-    ['H', complaint.hint],
+    ['C', pgError.code],
+    ['M', pgError.message],
+    ['D', pgError.detail],
+    ['H', pgError.hint],
   ]
   const body = fields.flatMap(([field, text]) => (text === undefined ? [] : [cstring(field + text)]))
   return frame('E', ...body, Buffer.from([0]))
@@ -35,7 +35,7 @@ export function backendKeyData(pid: number, secret: number): Buffer {
   return frame('K', int32(pid), int32(secret))
 }
 
-/** The fields of an ErrorResponse or NoticeResponse by their letter. */
+/** Reads the fields of an ErrorResponse or NoticeResponse, by their letters. */
 export function readFields(message: Buffer): Map<string, string> {
   const fields = new Map<string, string>()
   for (let at = BODY; message[at] !== 0 && at < message.length; ) {
@@ -50,7 +50,7 @@ export function writeFields(type: string, fields: Map<string, string>): Buffer {
   return frame(type, ...[...fields].map(([field, text]) => cstring(field + text)), Buffer.from([0]))
 }
 
-/** The values of a DataRow, as text. */
+/** Reads the values of a DataRow, as text. */
 export function readRow({ bytes }: Frame): (string | null)[] {
   const values: (string | null)[] = []
   let at = BODY + 2

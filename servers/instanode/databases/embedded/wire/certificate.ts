@@ -2,14 +2,14 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 
 export interface ServerCertificate {
-  /** For a client that wants to check: its own authority. */
+  /** The certificate, which a client can use as the authority to verify it. */
   pem: string
   context: SecureContext
-  /** What SCRAM binds to (`tls-server-end-point`, RFC 5929): the certificate's hash. */
+  /** Hash of the certificate. SCRAM channel binding uses it (`tls-server-end-point`, RFC 5929). */
   endPoint: Buffer
 }
 
-/** A certificate for this machine, signed by itself; made at the first encrypted connection (15 ms). */
+/** Creates a self-signed certificate for this machine, in about 15 ms. Called for the first encrypted connection. */
 export async function makeCertificate(): Promise<ServerCertificate> {
   const { generate } = await import('selfsigned')
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {

@@ -1,28 +1,28 @@
 import type { Socket } from 'node:net'
-import type { Guest } from '../session/guest.js'
+import type { ClientSession } from '../session/client-session.js'
 import type { Session } from '../session/session.js'
 import { Settings, startupSettings } from '../session/settings.js'
 import { Statements } from '../session/statements.js'
-import { backendKeyData, type Complaint, errorResponse, parameterStatus, readyForQuery } from './answers.js'
+import { backendKeyData, type PgError, parameterStatus, pgErrorResponse, readyForQuery } from './answers.js'
 import { BadFrame, BODY, type Frame, Framer, frame, int32, readCstring } from './frames.js'
 
-/** Longest message: PostgreSQL takes 1 GB; a database of 500 MB and a shared process need less. */
+/** Longest message, in bytes. PostgreSQL accepts 1 GB. A database of 500 MB in a shared process needs less. */
 const LONGEST_MESSAGE = 64 * 1024 * 1024
 
-/** Of what a client has sent ahead, so much is held before its socket is left to wait. */
-const MOST_HELD = 1024 * 1024
+/** Bytes of unprocessed messages at which the client's socket is paused. */
+const MAX_QUEUED_BYTES = 1024 * 1024
 
-/** Of what it was answered, so much may wait for a client to read it before its next batch is begun. */
-const MOST_UNREAD = 4 * 1024 * 1024
+/** Bytes of unread answers at which the client's next batch has to wait. */
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024
 
-/** A pipeline without Sync is passed on in parts of this size. */
+/** A pipeline without Sync is passed on in parts of this size, in bytes. */
 const BATCH = 256 * 1024
 
-/** The frontend messages there are after start-up. */
+/** The types of the frontend messages after start-up. */
 const KNOWN = new Set('BCDEFHPQSXcdf')
-/** A batch ends with one of these: simple query, sync, function call, flush. */
+/** The message types that end a batch: simple query, sync, function call, flush. */
 const ENDS = new Set('QSFH')
-/** What belongs to a COPY. */
+/** The message types that may follow during a COPY. */
 const COPYING = new Set('dcfSH')
 
 export interface ClientOptions {
@@ -33,8 +33,8 @@ export interface ClientOptions {
   statementTimeoutMs: number
 }
 
-/** One connection after its password was accepted: cuts its messages into batches and sees them answered in order. */
-export class Client implements Guest {
+/** One connection after its password was accepted. Splits its messages into batches, and has them answered in order. */
+export class Client implements ClientSession {
   readonly pid: number
   readonly secret: number
   readonly statements: Statements
@@ -46,9 +46,12 @@ export class Client implements Guest {
   readonly #reported = new Map<string, string>()
   #queue: Frame[] = []
   #held = 0
-  /** No batch is begun while another runs, or before the database is open. */
+  /** True while a batch runs or the database is not open. No batch is begun then. */
   #pumping = true
-  /** Until Sync, messages are void; it is answered by the engine, or, if that was never asked, here. */
+  /**
+   * Messages are ignored until Sync. The engine answers that Sync, or this class if the engine did not receive the
+   * batch.
+   */
   #skipping: 'for the engine' | 'for us' | undefined
   #feed: ((bytes: Buffer) => boolean) | undefined
   #batch: readonly Frame[] = []
@@ -68,19 +71,19 @@ export class Client implements Guest {
   }
 
   /**
-   * Waits for the database, says hello and begins to answer.
+   * Waits for the database, sends the greeting and begins to answer.
    *
-   * @param early what the client sent before it was let in
+   * @param early bytes that the client sent before it was admitted
    * @throws LimitExceeded, or the error of the engine, if the database does not open
    */
   async start(early: Buffer): Promise<void> {
     this.#socket.once('close', () => this.#leave())
     this.#socket.setNoDelay(true)
-    // A paused socket does not notice that its client goes, so it is read from the start.
+    // The socket is read from the start, because a paused socket does not notice that its client has left.
     this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     if (early.length > 0) this.#receive(early)
     this.#socket.resume()
-    const greeting = await this.#session.welcome(this)
+    const greeting = await this.#session.admit(this)
     if (this.#gone || this.#socket.destroyed) return this.#session.leave(this)
     for (const { type, bytes } of new Framer(greeting.length).push(greeting)) {
       if (type !== 'S') continue
@@ -114,13 +117,13 @@ export class Client implements Guest {
     this.send(parameterStatus(name, value))
   }
 
-  hungry(feed: (bytes: Buffer) => boolean): void {
+  onCopyIn(feed: (bytes: Buffer) => boolean): void {
     this.#feed = feed
     this.#satisfy()
   }
 
-  refuse(complaint: Complaint): void {
-    this.send(errorResponse('ERROR', complaint))
+  refuse(pgError: PgError): void {
+    this.send(pgErrorResponse('ERROR', pgError))
     const end = this.#batch.at(-1)?.type
     if (end === 'Q' || end === 'S' || end === 'F') this.send(readyForQuery('I'))
     else this.#skipping = 'for us'
@@ -130,10 +133,10 @@ export class Client implements Guest {
     this.#skipping = 'for the engine'
   }
 
-  fatal(complaint: Complaint): void {
+  fatal(pgError: PgError): void {
     if (this.#gone) return
     this.#gone = true
-    this.#socket.end(errorResponse('FATAL', complaint))
+    this.#socket.end(pgErrorResponse('FATAL', pgError))
     // A client that does not read would keep the socket open for ever.
     this.#socket.resume()
   }
@@ -155,7 +158,7 @@ export class Client implements Guest {
       this.fatal({ code: '08P01', message: error instanceof Error ? error.message : String(error) })
       return
     }
-    if (this.#held > MOST_HELD) this.#socket.pause()
+    if (this.#held > MAX_QUEUED_BYTES) this.#socket.pause()
     this.#satisfy()
     this.#pump()
   }
@@ -167,12 +170,12 @@ export class Client implements Guest {
       this.#batch = batch
       await this.#session.execute(this, batch)
       this.#feed = undefined
-      if (!this.#gone && this.#socket.writableLength > MOST_UNREAD) await this.#read()
+      if (!this.#gone && this.#socket.writableLength > MAX_UNREAD_BYTES) await this.#read()
     }
     this.#pumping = false
   }
 
-  /** Resolves when the client has read what it was sent, or is gone. */
+  /** Resolves when the client has read its answers or has left. */
   #read(): Promise<void> {
     return new Promise(resolve => {
       const done = () => {
@@ -189,7 +192,7 @@ export class Client implements Guest {
     this.#session.leave(this)
   }
 
-  /** Gives a COPY what has come in for it, up to its end. */
+  /** Passes the received messages to a waiting COPY, up to its end. */
   #satisfy(): void {
     const feed = this.#feed
     if (feed === undefined || this.#queue.length === 0) return
@@ -204,7 +207,7 @@ export class Client implements Guest {
     if (feed(Buffer.concat(data.map(({ bytes }) => bytes)))) this.#drop(data.length)
   }
 
-  /** The next whole batch, or undefined until more has come in. */
+  /** Returns the next whole batch, or undefined until more messages arrive. */
   #next(): readonly Frame[] | undefined {
     for (;;) {
       const first = this.#queue[0]
@@ -213,7 +216,7 @@ export class Client implements Guest {
         this.#leave()
         return undefined
       }
-      // Data of a COPY that has failed or has ended.
+      // Data of a COPY that has failed or ended.
       if ('dcf'.includes(first.type)) this.#drop(1)
       else if (this.#skipping !== undefined) {
         const skipping = this.#skipping
@@ -243,7 +246,7 @@ export class Client implements Guest {
     const dropped = this.#queue.slice(0, count)
     this.#queue = this.#queue.slice(count)
     for (const { bytes } of dropped) this.#held -= bytes.length
-    if (this.#held <= MOST_HELD && this.#socket.isPaused()) this.#socket.resume()
+    if (this.#held <= MAX_QUEUED_BYTES && this.#socket.isPaused()) this.#socket.resume()
     return dropped
   }
 }

@@ -1,4 +1,4 @@
-/** One protocol message: a type byte, a length that counts itself, a body. `bytes` is all of it. */
+/** One protocol message: a type byte, a length that includes itself, and a body. `bytes` is the whole message. */
 export interface Frame {
   readonly type: string
   readonly bytes: Buffer
@@ -6,27 +6,27 @@ export interface Frame {
 
 const HEADER = 5
 
-/** A message says it is longer than is taken, or shorter than its own length field. */
+/** Thrown for a message whose length is above the limit, or below the size of its own length field. */
 export class BadFrame extends Error {}
 
-/** Cuts a stream of typed messages, from either side, at their boundaries. */
+/** Splits a stream of typed messages, from either side, into messages. */
 export class Framer {
   #pieces: Buffer[] = []
   #held = 0
   #wanted = HEADER
 
-  /** @param longest bytes a message may take */
+  /** @param longest limit of a message, in bytes */
   constructor(readonly longest: number) {}
 
   /**
-   * @param bytes the next of the stream
-   * @returns the messages it completes; views, no copies where a message came in one piece
-   * @throws BadFrame for an impossible length: nothing after it can be trusted
+   * @param bytes the next bytes of the stream
+   * @returns the messages that are now complete. A message that came in one piece is a view, not a copy.
+   * @throws BadFrame for an impossible length. The rest of the stream cannot be read then.
    */
   push(bytes: Buffer): Frame[] {
     this.#pieces.push(bytes)
     this.#held += bytes.length
-    // Joining only when a message is complete keeps a large one, arriving in many pieces, from being copied each time.
+    // Pieces are joined when a message is complete, so that a large message is copied once.
     if (this.#held < this.#wanted) return []
     const stream = this.#pieces.length === 1 ? bytes : Buffer.concat(this.#pieces)
     const frames: Frame[] = []
@@ -51,7 +51,7 @@ export class Framer {
   }
 }
 
-/** Builds a message. Text parts are ended by a zero byte, as the protocol's strings are. */
+/** Builds a message. Text parts get a zero byte at the end, as the protocol's strings have. */
 export function frame(type: string, ...parts: (string | Buffer)[]): Buffer {
   const body = Buffer.concat(parts.map(part => (typeof part === 'string' ? cstring(part) : part)))
   const head = Buffer.alloc(HEADER)
@@ -76,12 +76,12 @@ export function int16(value: number): Buffer {
   return bytes
 }
 
-/** A zero-terminated string at `at`, and where the next thing begins. */
+/** Reads a zero-terminated string at `at`. `next` is the position after it. */
 export function readCstring(bytes: Buffer, at: number): { text: string; next: number } {
   const end = bytes.indexOf(0, at)
   if (end < 0) throw new BadFrame('a string without an end')
   return { text: bytes.toString('utf8', at, end), next: end + 1 }
 }
 
-/** Where a message's body begins. */
+/** Position of a message's body, in bytes. */
 export const BODY = HEADER

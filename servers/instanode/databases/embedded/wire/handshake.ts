@@ -2,11 +2,11 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { IdSource } from '../../../../../shared/ids.js'
 import { type Verifier, verify } from '../../provider.js'
-import { type Complaint, errorResponse } from './answers.js'
+import { type PgError, pgErrorResponse } from './answers.js'
 import type { ServerCertificate } from './certificate.js'
 import { BadFrame, BODY, frame, int32, readCstring } from './frames.js'
 
-/** Longest start-up message, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`). */
+/** Longest start-up message in bytes, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`). */
 const LONGEST_STARTUP = 10_000
 
 const PROTOCOL_3 = 3
@@ -17,17 +17,17 @@ const SSL = 80877103
 
 const GSS = 80877104
 
-/** What a client may open with. */
+/** The first message of a client. */
 type StartupMessage =
   | { kind: 'ssl' }
   | { kind: 'gss' }
   | { kind: 'cancel'; pid: number; secret: number }
   | { kind: 'unsupported'; version: string }
-  /** `minor` above 0 and options that begin with `_pq_.` are to be negotiated away. */
+  /** A `minor` above 0 and options that begin with `_pq_.` are answered with a negotiation. */
   | { kind: 'session'; minor: number; parameters: Map<string, string>; options: string[] }
 
 /**
- * @param body what follows the length
+ * @param body the message after its length field
  * @throws BadFrame for a message that cannot be read
  */
 export function readStartup(body: Buffer): StartupMessage {
@@ -53,21 +53,21 @@ export function readStartup(body: Buffer): StartupMessage {
   return { kind: 'session', minor, parameters, options }
 }
 
-/** Longest message while a client proves who it is, as in PostgreSQL (`PG_MAX_AUTH_TOKEN_LENGTH`). */
+/** Longest message during the login in bytes, as in PostgreSQL (`PG_MAX_AUTH_TOKEN_LENGTH`). */
 const LONGEST_PROOF = 65_535
 
-/** First byte of a TLS greeting: a client that skips the question (`sslnegotiation=direct`). */
+/** First byte of a TLS greeting from a client that does not ask first (`sslnegotiation=direct`). */
 const TLS_GREETING = 0x16
 
-/** The connection cannot go on, and this is what the client is told. */
+/** The connection cannot continue. The client receives this error. */
 export class Rejected extends Error {
-  constructor(readonly complaint: Complaint) {
-    super(complaint.message)
+  constructor(readonly pgError: PgError) {
+    super(pgError.message)
   }
 }
 
-/** Who came in. */
-export type Arrival =
+/** A client after its handshake. */
+export type HandshakeResult =
   | { kind: 'cancel'; pid: number; secret: number }
   | {
       kind: 'session'
@@ -78,28 +78,31 @@ export type Arrival =
       parameters: Map<string, string>
     }
 
-export interface Doorkeeper {
+export interface AuthContext {
   ids: IdSource
   certificate(): Promise<ServerCertificate>
-  /** For a user that does not exist a made-up one, which no password fits: the exchange must not tell. */
+  /**
+   * For an unknown user, returns an invented verifier that no password matches. The exchange must not reveal which
+   * users exist.
+   */
   verifier(user: string): Verifier
 }
 
 /**
- * Takes a fresh socket through encryption, start-up and SCRAM.
+ * Handles encryption, the start-up message and SCRAM on a new socket.
  *
- * The password is checked before the database is looked at, as in PostgreSQL, so that only who may log in learns which
- * databases there are.
+ * The password is checked before the database, as in PostgreSQL. So only a user that may log in learns which
+ * databases exist.
  *
- * @throws Rejected after the client was told why, Disconnected
+ * @throws Rejected after the client has received the error. Disconnected
  */
-export async function handshake(socket: Socket, door: Doorkeeper): Promise<Arrival> {
-  const talk = new Handshake(socket, door)
+export async function handshake(socket: Socket, auth: AuthContext): Promise<HandshakeResult> {
+  const talk = new Handshake(socket, auth)
   try {
     return await talk.run()
   } catch (error) {
     const rejected = asRejected(error)
-    if (rejected !== undefined) talk.refuse(rejected.complaint)
+    if (rejected !== undefined) talk.refuse(rejected.pgError)
     throw rejected ?? error
   }
 }
@@ -118,13 +121,13 @@ class Handshake {
 
   constructor(
     socket: Socket,
-    readonly door: Doorkeeper,
+    readonly auth: AuthContext,
   ) {
     this.#socket = socket
     this.#reader = new SocketReader(socket)
   }
 
-  async run(): Promise<Arrival> {
+  async run(): Promise<HandshakeResult> {
     const startup = await this.#startup()
     if (startup.kind === 'cancel') return startup
     const user = startup.parameters.get('user')
@@ -144,12 +147,12 @@ class Handshake {
     }
   }
 
-  refuse(complaint: Complaint): void {
-    this.#socket.end(errorResponse('FATAL', complaint))
+  refuse(pgError: PgError): void {
+    this.#socket.end(pgErrorResponse('FATAL', pgError))
   }
 
   async #startup(): Promise<Extract<StartupMessage, { kind: 'cancel' | 'session' }>> {
-    // At most one question each for GSS and TLS: more would be a loop.
+    // One question each for GSS and TLS is allowed. More would be a loop.
     for (let turn = 0; turn < 3; turn++) {
       const message = await this.#message()
       if (message.kind === 'session' || message.kind === 'cancel') return message
@@ -177,11 +180,12 @@ class Handshake {
 
   /** @param greeting the first bytes of TLS, if the client did not ask first */
   async #encrypt(greeting?: Buffer): Promise<void> {
-    // Made before the reader lets go: from there to the TLS socket nothing may be awaited, or bytes are lost.
-    const certificate = await this.door.certificate()
+    // The certificate is made before the reader releases the socket. Nothing may be awaited from there to the TLS
+    // socket, or bytes are lost.
+    const certificate = await this.auth.certificate()
     const early = this.#reader.release()
     if (greeting === undefined) {
-      // Bytes sent before the encryption they belong behind were put there by somebody else (CVE-2021-23222).
+      // Another party has inserted bytes that come before the encryption (CVE-2021-23222).
       if (early.length > 0)
         throw new Rejected({ code: '08P01', message: 'received unencrypted data after SSL request' })
       this.#socket.write('S')
@@ -197,7 +201,7 @@ class Handshake {
     this.#endPoint = certificate.endPoint
   }
 
-  /** Answers with NegotiateProtocolVersion: the newest version spoken here, and the options that are not known. */
+  /** Answers with NegotiateProtocolVersion: the newest supported version and the unknown options. */
   #negotiate(options: string[]): void {
     this.#socket.write(frame('v', int32(PROTOCOL_3 << 16), int32(options.length), ...options))
   }
@@ -209,8 +213,8 @@ class Handshake {
     const { text: mechanism, next } = readCstring(initial, BODY)
     const exchange = new ScramExchange(
       mechanism,
-      this.door.verifier(user),
-      this.door.ids.bytes(18).toString('base64'),
+      this.auth.verifier(user),
+      this.auth.ids.bytes(18).toString('base64'),
       this.#endPoint,
     )
     const first = exchange.first(initial.toString('utf8', next + 4))
@@ -230,10 +234,10 @@ class Handshake {
   }
 }
 
-/** The peer went away in the middle. */
+/** Thrown if the client disconnects during the handshake. */
 class Disconnected extends Error {}
 
-/** Reads a socket in exact portions, while both sides still talk in turns. */
+/** Reads exact numbers of bytes from a socket while both sides still take turns. */
 class SocketReader {
   #held: Buffer = Buffer.alloc(0)
   #wake: () => void = () => {}
@@ -244,7 +248,7 @@ class SocketReader {
     socket.on('close', this.#onClose)
   }
 
-  /** The next `size` bytes. */
+  /** Returns the next `size` bytes. */
   async read(size: number): Promise<Buffer> {
     while (this.#held.length < size) {
       if (this.#ended) throw new Disconnected('the client has gone')
@@ -257,7 +261,7 @@ class SocketReader {
     return taken
   }
 
-  /** Lets go of the socket, paused. What has come in and was not read is returned. */
+  /** Stops reading from the socket and pauses it. Returns the bytes that were received and not read. */
   release(): Buffer {
     this.socket.pause()
     this.socket.off('data', this.#onData)
@@ -276,17 +280,17 @@ class SocketReader {
   }
 }
 
-/** The client broke the exchange's rules (not: got the password wrong). */
+/** Thrown if the client broke the rules of the exchange. A wrong password does not. */
 export class BadExchange extends Error {}
 
-/** Without a certificate to bind to, the plain mechanism alone is offered. */
+/** Offered without encryption, because there is no certificate to bind to. */
 const PLAIN = 'SCRAM-SHA-256'
 
 const BOUND = 'SCRAM-SHA-256-PLUS'
 
 /**
- * The server's side of SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL speaks it: the user's name in the exchange is
- * ignored, since the startup message has said it.
+ * The server's side of SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL implements it. The user name in the exchange is
+ * ignored, because the start-up message has it.
  */
 export class ScramExchange {
   #clientHeader = ''
@@ -296,8 +300,8 @@ export class ScramExchange {
 
   /**
    * @param mechanism the client's choice
-   * @param nonce the server's, 18 random bytes in base64
-   * @param certificate hash of the connection's certificate (`tls-server-end-point`), if it is encrypted
+   * @param nonce the server's nonce, 18 random bytes in base64
+   * @param certificate hash of the connection's certificate (`tls-server-end-point`), if the connection is encrypted
    * @throws BadExchange for a mechanism that was not offered
    */
   constructor(
@@ -321,7 +325,8 @@ export class ScramExchange {
     if (header === undefined || bare === undefined) throw new BadExchange('malformed SCRAM message')
     if ((flag === 'p=tls-server-end-point') !== (this.#mechanism === BOUND))
       throw new BadExchange('malformed SCRAM message: channel binding does not fit the mechanism')
-    // "y": the client can bind and believes that the server cannot. If it was offered, somebody took it out on the way.
+    // "y" means that the client supports binding and thinks that the server does not. If it was offered, a third
+    // party has removed it.
     if (flag === 'y' && this.certificate !== undefined)
       throw new BadExchange('SCRAM channel binding negotiation error')
     this.#clientHeader = header

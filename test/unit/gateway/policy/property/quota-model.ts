@@ -14,7 +14,7 @@ interface ModelCall {
   answer: 'kept' | 'refunded' | undefined
 }
 
-/** What quota should do, by counting the calls there were: no counters, no windows that turn, nothing to give back. */
+/** A minimal model of a quota. It counts past calls, and has no counters, windows or refunds. */
 export class QuotaModel {
   readonly calls: ModelCall[] = []
 

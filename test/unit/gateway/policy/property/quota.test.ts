@@ -94,7 +94,7 @@ const WILL_FAIL = { seed: 1, numRuns: 1000, endOnFailure: true }
 
 afterEach(() => vi.restoreAllMocks())
 
-it('whatever is called, answered and in whichever window: each limit lets through what the calls before it leave', async () => {
+it('each limit allows the calls that earlier ones leave, for any calls, answers and windows', async () => {
   await fc.assert(quotaHolds, { numRuns: 500 })
 })
 

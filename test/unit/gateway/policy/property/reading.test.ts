@@ -81,7 +81,7 @@ const texts = fc.oneof(
   mutated,
 )
 
-it('whatever a text is, it is read or refused with its lines, and what is read decides', () => {
+it('any text is read or refused with its lines, and a policy that was read decides', () => {
   fc.assert(
     fc.property(texts, fc.constantFrom('p.json', 'p.yaml', 'p'), fc.jsonValue(), (text, file, args) => {
       let reading: ReturnType<typeof readPolicy>
@@ -109,7 +109,7 @@ it('whatever a text is, it is read or refused with its lines, and what is read d
   )
 })
 
-it('what is cut off in the middle is not read as less than it was', () => {
+it('a policy that is cut in the middle is refused', () => {
   for (const text of fixtures.filter(fixture => fixture.startsWith('{'))) {
     for (let length = 0; length < text.trimEnd().length; length += 7) {
       expect(() => readPolicy(text.slice(0, length), 'policy.json')).toThrow(PolicyRefusal)

@@ -5,21 +5,30 @@ import type { Engine } from '../engine/engine.js'
 import { type Frame, frame } from '../wire/frames.js'
 import { HiddenAnswers } from './batch-answers.js'
 
-/** The log is written out when this much has gathered: it would grow without end, and a checkpoint takes 3 to 30 ms. */
+/**
+ * Bytes of log after which a checkpoint is due. Without it the log would grow without end. A checkpoint takes 3 to 30
+ * ms.
+ */
 const LOG_BYTES = 4 * 1024 * 1024
 
-/** Data written since the last vacuum that make one worth its while when nothing else is going on. */
+/** Bytes written since the last vacuum after which an idle session vacuums. */
 const WRITTEN_BYTES = 1024 * 1024
 
-/** Near its quota a database is vacuumed sooner, or dead rows would fill it: from this share of it on … */
+/** Share of its quota from which a database is vacuumed sooner. Otherwise dead rows would fill it. */
 const NEAR_QUOTA = 0.8
 
-/** … whenever so much was written: the size of the leftovers of a few statements, or a share that grows with the work. */
+/**
+ * Bytes written that make such a vacuum due: the leftovers of a few statements, or a share of the quota if that is
+ * more.
+ */
 const WRITTEN_NEAR_QUOTA = 256 * 1024
 
 const WRITTEN_SHARE = 0.02
 
-/** What has piled up since the last cleaning. An engine without background processes leaves it all to its gateway. */
+/**
+ * Tracks the work since the last checkpoint and vacuum. The engine has no background processes, so the session does
+ * both.
+ */
 class Housekeeping {
   #logged = 0
   #written = 0
@@ -28,10 +37,10 @@ class Housekeeping {
     return state.logged - this.#logged > LOG_BYTES
   }
 
-  /** May not wait until the session is idle. */
-  vacuumUrgent(state: EngineState, most: number): boolean {
-    const enough = Math.max(WRITTEN_NEAR_QUOTA, WRITTEN_SHARE * most)
-    return state.size > NEAR_QUOTA * most && state.written - this.#written > enough
+  /** Returns whether a vacuum is due before the session is idle. */
+  vacuumUrgent(state: EngineState, maxBytes: number): boolean {
+    const enough = Math.max(WRITTEN_NEAR_QUOTA, WRITTEN_SHARE * maxBytes)
+    return state.size > NEAR_QUOTA * maxBytes && state.written - this.#written > enough
   }
 
   vacuumDue(state: EngineState): boolean {
@@ -46,43 +55,46 @@ class Housekeeping {
     this.#written = state.written
   }
 
-  /** A new engine counts from nothing. */
+  /** Starts again at zero, for a new engine. */
   reset(): void {
     this.#logged = 0
     this.#written = 0
   }
 }
 
-/** The engine's own superuser; a client's role is put on for every batch of a client's. */
+/** The engine's own superuser. The role of the owner is set for every batch of a client. */
 const ENGINE_USER = 'postgres'
 
-export interface RoomKeeper {
+export interface EngineLifecycleOptions {
   machine: Clock
-  /** Milliseconds that opening the engine may take, and closing it. */
+  /** Milliseconds that opening or closing the engine may take. */
   openingLimitMs: number
   /** Opens the engine on the database's directory. Aborting the signal ends the attempt. */
   open(signal: AbortSignal): Promise<Engine>
   /** The owner's role. */
   user: string
   notified(notification: Frame): void
-  /** The engine is gone without having been asked to. */
+  /** Called when the engine ends without having been asked to. */
   lost(error: Error): void
-  /** A fresh engine is about to be used: SQL to run first, if any. */
+  /** Called before a new engine is used. Returns SQL to run first, or an empty string. */
   prepare(): string
 }
 
-/** Opens and closes a session's engine, and runs the gateway's own statements in it. Only for who has the turn. */
-export class EngineRoom {
-  readonly #keeper: RoomKeeper
+/**
+ * Opens and closes a session's engine, and runs the session's own statements in it. The caller must have the session
+ * lock.
+ */
+export class EngineLifecycle {
+  readonly #options: EngineLifecycleOptions
   readonly #housekeeping = new Housekeeping()
   #engine: Engine | undefined
   #opening: Promise<Engine> | undefined
   #closing: Promise<void> = Promise.resolve()
-  /** Aborted when the database goes for good. */
+  /** Aborted when the database is closed for good. */
   readonly #end = new AbortController()
 
-  constructor(keeper: RoomKeeper) {
-    this.#keeper = keeper
+  constructor(options: EngineLifecycleOptions) {
+    this.#options = options
   }
 
   get engine(): Engine | undefined {
@@ -95,7 +107,9 @@ export class EngineRoom {
   }
 
   /**
-   * The engine, opened if need be. All callers share one attempt, which goes on when a caller gives up: a client that
+   * Returns the engine, and opens it first if it is closed.
+   *
+   * All callers share one attempt to open it. The attempt goes on when a caller gives up, so that a client that
    * retries with a short time-out finds the database open in the end.
    *
    * @throws LimitExceeded, or the error of the engine
@@ -109,10 +123,10 @@ export class EngineRoom {
   }
 
   #open(): Promise<Engine> {
-    const { machine, openingLimitMs: ms } = this.#keeper
+    const { machine, openingLimitMs: ms } = this.#options
     const limit = { machine, ms, what: 'opening the database', signal: this.#end.signal }
     return withinLimit(limit, async signal => {
-      // Two engines on one directory would not notice each other: this one waits for the last to end.
+      // Two engines on one directory would not notice each other. So this one waits until the last one has ended.
       const opened = this.#closing.then(() => this.#openAndAdopt(signal))
       this.#closing = opened.then(nothing, nothing)
       return await opened
@@ -121,7 +135,7 @@ export class EngineRoom {
 
   async #openAndAdopt(signal: AbortSignal): Promise<Engine> {
     signal.throwIfAborted()
-    const engine = await this.#keeper.open(signal)
+    const engine = await this.#options.open(signal)
     const kill = () => void engine.kill()
     signal.addEventListener('abort', kill, { once: true })
     try {
@@ -135,33 +149,33 @@ export class EngineRoom {
   }
 
   /**
-   * Takes over an engine that is open already.
+   * Takes over an engine that is already open.
    *
-   * @throws Error if the engine ends, or the signal is aborted. The engine is the caller's then.
+   * @throws Error if the engine ends or the signal is aborted. The caller then keeps the engine.
    */
   async adopt(engine: Engine, signal?: AbortSignal): Promise<Engine> {
     this.#housekeeping.reset()
     engine.onLost = error => {
       if (this.#engine === engine) this.#engine = undefined
-      this.#keeper.lost(error)
+      this.#options.lost(error)
     }
-    await this.#ask(engine, this.#becomeOwner, this.#keeper.prepare())
+    await this.#ask(engine, this.#becomeOwner, this.#options.prepare())
     signal?.throwIfAborted()
     this.#engine = engine
     return engine
   }
 
-  /** Runs statements as whoever the session is now, one message each; their answers together. */
+  /** Runs statements under the current role of the session, one message each. Returns their answers together. */
   async ask(...sql: string[]): Promise<HiddenAnswers> {
     return await this.#ask(await this.awake(), ...sql)
   }
 
-  /** Back to a fresh session of the owner's. */
+  /** Resets the session to the state that a new session of the owner has. */
   async resetSession(): Promise<HiddenAnswers> {
     return await this.ask(`RESET ALL;${this.#becomeOwner}`)
   }
 
-  /** Statements as superuser; the session is a fresh one of the owner's afterwards. */
+  /** Runs statements as superuser. Afterwards the session has the state of a new session of the owner. */
   async asSuperuser(...sql: string[]): Promise<HiddenAnswers> {
     return await this.ask(
       `RESET ALL; SET SESSION AUTHORIZATION ${ENGINE_USER}; SET statement_timeout = 0`,
@@ -171,40 +185,41 @@ export class EngineRoom {
   }
 
   /**
-   * Is there work for the background processes that the engine does not have?
+   * Returns whether a vacuum or a checkpoint is due.
    *
-   * @param most how large the files may become
-   * @param idle nobody waits: the time for what can be put off
+   * @param maxBytes the largest size that the files may reach, in bytes
+   * @param idle true if no client waits, so that less urgent work is due too
    */
-  cleaningDue(most: number, idle: boolean): boolean {
+  cleaningDue(maxBytes: number, idle: boolean): boolean {
     const state = this.#engine?.state
     return (
-      state !== undefined && (this.#vacuumDue(state, most, idle) || this.#housekeeping.checkpointDue(state))
+      state !== undefined &&
+      (this.#vacuumDue(state, maxBytes, idle) || this.#housekeeping.checkpointDue(state))
     )
   }
 
-  /** Does that work. The session is a fresh one afterwards. */
-  async clean(most: number, idle: boolean): Promise<void> {
+  /** Runs the vacuum or checkpoint that is due. Afterwards the session has the state of a new session. */
+  async clean(maxBytes: number, idle: boolean): Promise<void> {
     const engine = this.#engine
     if (engine === undefined) return
-    const vacuum = this.#vacuumDue(engine.state, most, idle)
+    const vacuum = this.#vacuumDue(engine.state, maxBytes, idle)
     await this.asSuperuser(...(vacuum ? ['VACUUM (ANALYZE)'] : []), 'CHECKPOINT')
     if (vacuum) this.#housekeeping.vacuumed(engine.state)
     this.#housekeeping.checkpointed(engine.state)
   }
 
-  #vacuumDue(state: EngineState, most: number, idle: boolean): boolean {
-    return this.#housekeeping.vacuumUrgent(state, most) || (idle && this.#housekeeping.vacuumDue(state))
+  #vacuumDue(state: EngineState, maxBytes: number, idle: boolean): boolean {
+    return this.#housekeeping.vacuumUrgent(state, maxBytes) || (idle && this.#housekeeping.vacuumDue(state))
   }
 
   /**
-   * Runs `work` while the files are complete and nobody writes to them. An engine that is open has written all it knows of
-   * and is not given anything to do; one that is closed is not opened.
+   * Runs `work` while the files are complete and do not change. An open engine first writes a checkpoint and then
+   * gets no work. A closed engine stays closed.
    *
-   * @param fresh makes the session a fresh one, which it is afterwards
-   * @param signal ends an engine that does not finish its checkpoint. The work is passed it.
+   * @param fresh resets the session, which is a new session afterwards
+   * @param signal ends an engine that does not finish its checkpoint. It is passed to `work`.
    */
-  async still<T>(
+  async quiesce<T>(
     work: (signal: AbortSignal) => Promise<T>,
     fresh: () => Promise<void>,
     signal: AbortSignal,
@@ -227,22 +242,22 @@ export class EngineRoom {
     return await work(signal)
   }
 
-  /** Closes the database; its files stay. */
+  /** Closes the engine. The files of the database stay. */
   async sleep(): Promise<void> {
     const engine = this.#release()
     if (engine !== undefined) this.#closing = this.#close(engine)
     await this.#closing
   }
 
-  /** What was committed is in the log on disk, so an engine that does not close may be ended. */
+  /** Committed data is in the log on disk, so an engine that does not close may be ended. */
   async #close(engine: Engine): Promise<void> {
-    const { machine, openingLimitMs: ms } = this.#keeper
+    const { machine, openingLimitMs: ms } = this.#options
     await withinLimit({ machine, ms, what: 'closing the database' }, () => engine.end()).catch(() =>
       engine.kill(),
     )
   }
 
-  /** Ends the engine whatever it does, for good. An opening under way is given up. */
+  /** Ends the engine for good, even during a statement. An attempt to open it is aborted. */
   async kill(): Promise<void> {
     this.#end.abort(new Error('the database is gone'))
     await this.#release()?.kill()
@@ -259,7 +274,7 @@ export class EngineRoom {
   async #ask(engine: Engine, ...sql: string[]): Promise<HiddenAnswers> {
     const answers = new HiddenAnswers(
       size => engine.taken(size),
-      notification => this.#keeper.notified(notification),
+      notification => this.#options.notified(notification),
     )
     const messages = sql.filter(text => text !== '').map(text => frame('Q', text))
     await engine.run(Buffer.concat(messages), Number.POSITIVE_INFINITY, answers)
@@ -267,7 +282,7 @@ export class EngineRoom {
   }
 
   get #becomeOwner(): string {
-    return `SET SESSION AUTHORIZATION ${this.#keeper.user}`
+    return `SET SESSION AUTHORIZATION ${this.#options.user}`
   }
 }
 
@@ -280,15 +295,15 @@ interface Waiting<Who> {
   deadline: Wakeup | undefined
 }
 
-/** Thrown to who has waited too long. */
+/** Thrown to a caller that has waited too long for the lock. */
 export class WaitedTooLong extends Error {}
 
-/** Who may use the one session. First come, first served; whoever has it keeps it until `pass`. */
-export class Turn<Who> {
+/** Lock for the one session. Callers get it in order of arrival, and keep it until `pass`. */
+export class SessionLock<Who> {
   #holder: Who | undefined
   readonly #waiting: Waiting<Who>[] = []
 
-  /** @param excused while it is true no wait times out, because the holder is not what is slow */
+  /** @param excused while it returns true no wait times out, because the holder is not the cause of the delay */
   constructor(
     readonly machine: Clock,
     readonly excused: () => boolean = () => false,
@@ -303,10 +318,10 @@ export class Turn<Who> {
   }
 
   /**
-   * Resolves when it is `who`'s turn; at once for who has it already.
+   * Resolves when `who` has the lock. A caller that already has it gets it at once.
    *
-   * @param patience milliseconds, or undefined to wait for ever
-   * @throws WaitedTooLong, or what `forget` was given
+   * @param patience milliseconds to wait. Undefined means without limit.
+   * @throws WaitedTooLong, or the reason that was passed to `forget`
    */
   take(who: Who, patience?: number): Promise<void> {
     if (this.#holder === who) return Promise.resolve()
@@ -328,7 +343,7 @@ export class Turn<Who> {
     })
   }
 
-  /** Hands over to who has waited longest. */
+  /** Passes the lock to the caller that has waited longest. */
   pass(): void {
     const next = this.#waiting.shift()
     this.#holder = next?.who
@@ -336,7 +351,7 @@ export class Turn<Who> {
     next?.go()
   }
 
-  /** @returns whether `who` was waiting; it no longer is */
+  /** Removes `who` from the queue. @returns whether `who` was waiting */
   forget(who: Who, reason: Error): boolean {
     const at = this.#waiting.findIndex(waiting => waiting.who === who)
     const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1)

@@ -1,14 +1,14 @@
 import type { FaultAction } from './fault.js'
 
-/** What is done to an answer on its way out: how, depends on what it goes out by. */
-export type Garbling =
+/** A change to an outgoing answer. Each transport applies it in its own way. */
+export type Corruption =
   /** The connection is cut instead. */
   | { kind: 'drop' }
   /** HTTP answers with this instead. */
   | { kind: 'status'; status: number; body: string; type: string }
   /** This instead, to the byte. `settled`: it has a status or headers, and is for HTTP alone. */
   | { kind: 'raw'; settled: boolean; status: number; headers: Readonly<Record<string, string>>; body: string }
-  /** What was promised to be JSON is none. */
+  /** The JSON is broken. */
   | { kind: 'json' }
   /** The frame around the message is broken. */
   | { kind: 'sse' }
@@ -18,11 +18,11 @@ export type Garbling =
   | { kind: 'gzip' }
 
 /**
- * What a fault does to the answer on its way out; undefined for one that leaves that alone.
+ * Returns the corruption that a fault applies to the outgoing answer. Undefined if it applies none.
  *
  * @param id of the request
  */
-export function garblingOf(act: FaultAction, id: string | number): Garbling | undefined {
+export function corruptionOf(act: FaultAction, id: string | number): Corruption | undefined {
   if ('drop' in act) return { kind: 'drop' }
   if ('malformed' in act) return { kind: act.malformed }
   if ('gzip' in act) return { kind: 'gzip' }

@@ -5,46 +5,49 @@ import type { IdSource } from '../../../../../shared/ids.js'
 import type { Verifier } from '../../provider.js'
 import { notOpened } from '../session/interruption.js'
 import type { Session } from '../session/session.js'
-import { type Complaint, errorResponse } from './answers.js'
+import { type PgError, pgErrorResponse } from './answers.js'
 import { makeCertificate, type ServerCertificate } from './certificate.js'
 import { Client } from './client.js'
-import { type Arrival, handshake } from './handshake.js'
+import { type HandshakeResult, handshake } from './handshake.js'
 
-/** How long a client may take to prove who it is. PostgreSQL allows a minute; on one machine a tenth will do. */
+/** Milliseconds for a client's login. PostgreSQL allows a minute. On one machine a tenth is enough. */
 const HANDSHAKE_MS = 6_000
 
-/** How many may be at it at once: strangers must not fill the process. */
-const MOST_HANDSHAKES = 200
+/** Largest number of logins at once, so that unknown clients cannot fill the process. */
+const MAX_HANDSHAKES = 200
 
-/** What the gateway serves. */
-export interface Hall {
+/** The databases and users that the server has. */
+export interface ServedDatabases {
   verifier(user: string): Verifier | undefined
   database(
     name: string,
   ): { user: string; connections: number; blocked: boolean; session: Session } | undefined
 }
 
-export interface GatewayOptions {
+export interface PgServerOptions {
   machine: Clock
   ids: IdSource
   host: string
   statementTimeoutMs: number
-  hall: Hall
+  hall: ServedDatabases
 }
 
-/** The one TCP port of all embedded databases: PostgreSQL's protocol, version 3, routed by the database's name. */
-export class Gateway {
-  readonly #options: GatewayOptions
+/**
+ * The one TCP port of all embedded databases. It speaks PostgreSQL's protocol 3 and routes by the name of the
+ * database.
+ */
+export class PgServer {
+  readonly #options: PgServerOptions
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #clients = new Map<number, Client>()
   readonly #decoyKey: Buffer
   #certificate: Promise<ServerCertificate> | undefined
   #handshakes = 0
-  /** Process ids that clients are told; no process has them. */
+  /** Last process id that a client received. No process has it. */
   #lastPid = 1000
 
-  constructor(options: GatewayOptions) {
+  constructor(options: PgServerOptions) {
     this.#options = options
     this.#decoyKey = options.ids.bytes(32)
     this.#server = createServer(socket => this.#accept(socket))
@@ -53,10 +56,10 @@ export class Gateway {
   /**
    * Opens the port.
    *
-   * @param port 0: any free one
-   * @param before where it listened before, to be taken again if any will do and that one is free
-   * @returns the port it is
-   * @throws Error of the system's if it cannot be opened
+   * @param port 0 for any free port
+   * @param before the port of the last start. It is used again if `port` is 0 and it is free.
+   * @returns the port in use
+   * @throws the system's error if the port cannot be opened
    */
   async listen(port: number, before = 0): Promise<number> {
     if (port !== 0 || before === 0) return this.#open(port)
@@ -74,7 +77,7 @@ export class Gateway {
         this.#server.off('error', reject)
         const address = this.#server.address()
         if (typeof address === 'object' && address !== null) resolve(address.port)
-        else reject(new Error('the gateway has no port'))
+        else reject(new Error('the server of the embedded databases has no port'))
       })
     })
   }
@@ -83,7 +86,7 @@ export class Gateway {
     return this.#server.listening
   }
 
-  /** For clients that want to check who they talk to. */
+  /** Returns the certificate, for clients that verify it. */
   certificate(): Promise<ServerCertificate> {
     this.#certificate ??= makeCertificate()
     return this.#certificate
@@ -99,8 +102,8 @@ export class Gateway {
     this.#sockets.add(socket)
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#sockets.delete(socket))
-    if (this.#handshakes >= MOST_HANDSHAKES) {
-      socket.end(errorResponse('FATAL', { code: '53300', message: 'sorry, too many clients already' }))
+    if (this.#handshakes >= MAX_HANDSHAKES) {
+      socket.end(pgErrorResponse('FATAL', { code: '53300', message: 'sorry, too many clients already' }))
       return
     }
     const { machine } = this.#options
@@ -114,16 +117,16 @@ export class Gateway {
       verifier: user => this.#options.hall.verifier(user) ?? this.#decoy(user),
     })
       .finally(() => {
-        // From here on the wait is the engine's, which has a limit of its own.
+        // The wait for the engine has a limit of its own.
         this.#handshakes--
         deadline.cancel()
       })
       .then(arrival => this.#admit(arrival, socket))
-      // The client has been told, or is gone.
+      // The client has received its error or has left.
       .catch(() => socket.destroySoon())
   }
 
-  async #admit(arrival: Arrival, socket: Socket): Promise<void> {
+  async #admit(arrival: HandshakeResult, socket: Socket): Promise<void> {
     if (arrival.kind === 'cancel') {
       const client = this.#clients.get(arrival.pid)
       if (client?.secret === arrival.secret) client.cancel()
@@ -131,9 +134,9 @@ export class Gateway {
       return
     }
     const database = this.#options.hall.database(arrival.database)
-    const complaint = this.#complaint(arrival, database)
-    if (complaint !== undefined || database === undefined) {
-      if (complaint !== undefined) arrival.socket.end(errorResponse('FATAL', complaint))
+    const pgError = this.#pgError(arrival, database)
+    if (pgError !== undefined || database === undefined) {
+      if (pgError !== undefined) arrival.socket.end(pgErrorResponse('FATAL', pgError))
       return
     }
     const client = new Client(arrival.socket, database.session, {
@@ -152,10 +155,10 @@ export class Gateway {
     }
   }
 
-  #complaint(
-    { user, database }: Extract<Arrival, { kind: 'session' }>,
-    found: ReturnType<Hall['database']>,
-  ): Complaint | undefined {
+  #pgError(
+    { user, database }: Extract<HandshakeResult, { kind: 'session' }>,
+    found: ReturnType<ServedDatabases['database']>,
+  ): PgError | undefined {
     if (found === undefined) return { code: '3D000', message: `database "${database}" does not exist` }
     if (found.user !== user || found.blocked)
       return {
@@ -168,7 +171,10 @@ export class Gateway {
     return undefined
   }
 
-  /** The same for the same name every time, or asking twice would tell that there is no such user. */
+  /**
+   * Returns a verifier for an unknown user. It is the same each time, so that two attempts do not reveal that the
+   * user is unknown.
+   */
   #decoy(user: string): Verifier {
     const derive = (what: string) => createHmac('sha256', this.#decoyKey).update(`${what} ${user}`).digest()
     return {
