@@ -156,7 +156,7 @@ export class ProxiedPost {
     })
     if (waiting.size > 0) {
       // Without a word of what came instead: a list that cannot be read may name what the policy hides.
-      const what = text === '' ? 'with nothing' : 'a message that answers nothing'
+      const what = text === '' ? 'with nothing' : 'what is no answer to it'
       const errors = this.#errors(`the upstream answered ${what}`)
       const rest = shown.filter(isResponse)
       const all = this.#inOrder([...own, ...rest, ...errors])

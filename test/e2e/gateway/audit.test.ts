@@ -24,6 +24,7 @@ it('the audit has who called what and what came of it, with the names of argumen
   const common = {
     at: '2026-01-01T00:00:00.000Z',
     ...{ grant: 'default', session: null, requestId: 'r1', argumentKeys: ['url', 'text'], approval: null },
+    protocol: null,
     argsHash: reached?.argsHash,
   }
   expect(gateway.audit.entries()).toEqual([
