@@ -21,6 +21,9 @@ export interface MessageClasses {
   readonly ServerResponse: typeof ServerResponse
 }
 
+/** More than the 10,000 requests that a server has under way. An idle connection takes about 20 KB. */
+const MAX_CONNECTIONS = 12_000
+
 export interface ListenerOptions {
   /** Address to bind to. */
   host: string
@@ -30,6 +33,8 @@ export interface ListenerOptions {
   name: string
   /** The option that sets its port. Default: that of its name. */
   portOption?: string
+  /** Connections that are open at once. Further ones are closed. Default 12,000. */
+  maxConnections?: number
   guard: Guard
   /** Makes the handlers, once the URL is known that they may have to name. */
   handlers(url: string): Promise<Handlers>
@@ -56,12 +61,20 @@ export class Listener {
 
   /** @throws Refusal `port_busy` or `cannot_listen` */
   static async open(options: ListenerOptions): Promise<Listener> {
-    const { host, port, name, portOption = `--${name}-port`, guard } = options
+    const {
+      host,
+      port,
+      name,
+      portOption = `--${name}-port`,
+      maxConnections = MAX_CONNECTIONS,
+      guard,
+    } = options
     const classes: MessageClasses = {
       IncomingMessage: class extends IncomingMessage {},
       ServerResponse: class<Request extends IncomingMessage> extends ServerResponse<Request> {},
     }
     const server = createServer(classes)
+    server.maxConnections = maxConnections
     // Longer than the idle time of common proxies, so that it is they who close first.
     server.keepAliveTimeout = 120_000
     await new Promise<void>((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, get, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -8,6 +8,8 @@ import type { Resource } from '../../servers/instanode/domain/model.js'
 import { InstanodeStore } from '../../servers/instanode/domain/store.js'
 import { Agents } from '../../servers/safebot/callers.js'
 import { Clock } from '../../shared/clock/clock.js'
+import { Guard } from '../../shared/http/guard.js'
+import { Listener } from '../../shared/http/listener.js'
 import { SseStream } from '../../shared/http/sse.js'
 import { IdSource } from '../../shared/ids.js'
 import { Journal } from '../../shared/journal/journal.js'
@@ -115,6 +117,27 @@ describe('a server', () => {
     for (let sent = 0; sent < 20; sent++) stream.send(message)
     expect(response.destroyed).toBe(true)
   })
+})
+
+it('a listener closes the connections past its limit', async () => {
+  const address = { host: '127.0.0.1', port: 0, name: 'test', guard: new Guard() }
+  const listener = await Listener.open({ ...address, maxConnections: 2, handlers: async () => ({}) })
+  const sockets: Socket[] = []
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy()
+    await listener.close()
+  })
+  const open = async () => {
+    const socket = connect(Number(new URL(listener.url).port), '127.0.0.1')
+    sockets.push(socket)
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    socket.on('error', () => undefined)
+    return new Promise(resolve => {
+      socket.once('data', () => resolve('answered'))
+      socket.once('close', () => resolve('closed'))
+    })
+  }
+  expect([await open(), await open(), await open()]).toEqual(['answered', 'answered', 'closed'])
 })
 
 it('a session speaks under no more than 1,000 handles', () => {
