@@ -41,7 +41,7 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   await understudy.close()
 }
 
-/** What it takes to read a policy is loaded when one is named. */
+/** Loads the reader of policies only when a policy is named. */
 async function gateways(args: ParsedArgs<'up'>): Promise<UnderstudyOptions['gateways'] & object> {
   const { gatewayOptions } = await import('./gateway-options.js')
   return gatewayOptions(args)

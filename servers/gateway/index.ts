@@ -40,7 +40,7 @@ export interface PipeOptions {
   onEnd(): void
 }
 
-/** What a gateway needs all its life. */
+/** The parts of a gateway. */
 interface Parts {
   readonly audit: Audit
   readonly approvals: Approvals
@@ -50,7 +50,7 @@ interface Parts {
   readonly holdMs: number
 }
 
-/** What a gateway goes by that changes with the calls it judges: rate windows and approvals, as plain data. */
+/** The state of a gateway that changes with the calls it judges: rate windows and approvals, as plain data. */
 export interface GatewaySnapshot {
   readonly engines: readonly unknown[]
   readonly approvals: ApprovalsSnapshot
@@ -58,9 +58,9 @@ export interface GatewaySnapshot {
 
 /** A policy in front of an MCP server: agents connect here, and what the policy denies never gets there. */
 export class Gateway {
-  /** What was let through, and what was not. */
+  /** The record of the decisions about calls. */
   readonly audit: Audit
-  /** The calls that wait for somebody's approval. */
+  /** The calls that wait for an approval. */
   readonly approvals: Approvals
   /** Resolves, with its exit code, when the program behind it has ended by itself; never for an upstream with a URL. */
   readonly ended: Promise<number>
@@ -117,13 +117,13 @@ export class Gateway {
     return gateway
   }
 
-  /** Where agents connect over HTTP. @throws Refusal `no_http` if the gateway was told not to listen */
+  /** The URL at which agents connect. @throws Refusal `no_http` if the gateway was told not to listen */
   get url(): string {
     if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
     throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
   }
 
-  /** Where approvals are decided over HTTP; undefined without `approvalPort`. */
+  /** The URL at which approvals are decided. Undefined without `approvalPort`. */
   get approvalsUrl(): string | undefined {
     return this.#decisions === undefined ? undefined : `${this.#decisions.url}/approvals`
   }
@@ -147,7 +147,7 @@ export class Gateway {
     return conversation
   }
 
-  /** What it is, for a control plane. @throws Refusal `no_http` if the gateway was told not to listen */
+  /** The gateway as a control plane shows it. @throws Refusal `no_http` if the gateway was told not to listen */
   get view(): Omit<GatewayView, 'name' | 'server'> {
     const { grants, holdMs } = this.#parts
     const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
@@ -165,13 +165,13 @@ export class Gateway {
     return grants.differ && !grants.asked
   }
 
-  /** Where rate windows and approvals stand. Calls that are held go on waiting. */
+  /** The state of rate windows and approvals. Held calls go on waiting. */
   snapshot(): GatewaySnapshot {
     const { approvals } = this.#parts
     return { engines: this.#engines().map(engine => engine.snapshot()), approvals: approvals.snapshot() }
   }
 
-  /** Puts rate windows and approvals back. Held calls are denied: they wait for something of a state that is over. */
+  /** Puts rate windows and approvals back. Held calls are denied, because the state that they wait in is over. */
   restore({ engines, approvals }: GatewaySnapshot): void {
     for (const [at, engine] of this.#engines().entries()) engine.restore(engines[at])
     this.approvals.restore(approvals)
@@ -188,7 +188,7 @@ export class Gateway {
     const { behind, approvals, audit, own } = this.#parts
     approvals.close()
     behind.letGo()
-    // What was held is answered on the microtask queue.
+    // Held calls are answered on the microtask queue.
     await new Promise(resolve => setImmediate(resolve))
     for (const pipe of this.#pipes) await pipe.flush()
     await this.#listener?.close()

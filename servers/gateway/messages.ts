@@ -24,10 +24,7 @@ const KEYS = {
   response: ['jsonrpc', 'id', 'result', 'error'],
 }
 
-/**
- * What the parameters of a call are known to have; one that differs in case alone is another for some
- * readers, the same for others.
- */
+/** The parameters of a call. Some readers take a name that differs in case alone for the same, and others do not. */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task']
 
 /** Tokens of jsonc-parser. Its own `const enum` cannot be imported into a module that is compiled by itself. */
@@ -102,7 +99,7 @@ export function repeatedText(key: string): string {
   return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object: servers differ on which of them counts`
 }
 
-/** A call of a tool: what a policy judges. */
+/** A call of a tool, for a policy to judge. */
 export interface ToolCall {
   readonly tool: string
   readonly args: unknown
