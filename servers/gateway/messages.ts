@@ -99,7 +99,7 @@ export function repeatedText(key: string): string {
   return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object: servers differ on which of them counts`
 }
 
-/** A call of a tool: what a policy judges. */
+/** A call of a tool, for a policy to judge. */
 export interface ToolCall {
   readonly tool: string
   readonly args: unknown

@@ -136,10 +136,11 @@ export class Performer {
   }
 
   async #together(
-    calls: readonly PlannedCall[],
+    planned: readonly PlannedCall[],
     approved?: { args: unknown },
   ): Promise<(CallRecord | Skipped)[]> {
     const { stage, way } = this.#options
+    const calls = planned.map(call => this.#withFailure(call))
     const skipped = this.#skips(calls)
     if (skipped !== undefined) return calls.map(() => skipped)
     const atOnce = calls.length > 1
@@ -165,6 +166,16 @@ export class Performer {
     for (const each of sent) this.#settle(each)
     const turned = this.#windows.turned(begun, calls)
     return records.map(record => (turned === undefined ? record : skip(record, turned)))
+  }
+
+  /**
+   * The stage makes one database, and fails further calls for one with a tool error. Where the dialect gives quota back for that,
+   * they fail with HTTP 503, so that a limit is used up all the same.
+   */
+  #withFailure(call: PlannedCall): PlannedCall {
+    const { stage, engine } = this.#options
+    const fails = stage.hasDatabase && call.tool === 'create_postgres' && engine.refundsToolErrors === true
+    return fails && call.failure === undefined ? { ...call, failure: 'http_error' } : call
   }
 
   async #callerOf(server: ServerName, { as, session }: PlannedCall): Promise<Caller> {

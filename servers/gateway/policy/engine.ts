@@ -26,7 +26,7 @@ const snapshotSchema = z.array(
   }),
 )
 
-/** Whom a limit counts that counts everybody together. */
+/** The key of a limit that counts all callers together. */
 const EVERYBODY = ''
 
 type Arguments = Readonly<Record<string, unknown>>
@@ -118,7 +118,7 @@ class Engine implements PolicyEngine {
       return denied('(default deny)', `Tool ${JSON.stringify(tool)} is not permitted by policy`)
     }
     const args = call.args ?? NO_ARGUMENTS
-    // Whoever looks into them would find nothing to object to.
+    // Conditions would find no argument in them.
     if (!isObject(args))
       return denied('(arguments)', 'The arguments of a call are an object, so these are not let through')
     const { checks, approvals, quotas } = own ?? this.#unnamed

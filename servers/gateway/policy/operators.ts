@@ -1,10 +1,10 @@
 import { RE2JS } from 're2js'
 import type { Operator, Plain } from './model.js'
 
-/** A caller's arguments may nest until the stack is full. */
+/** The depth to which values are printed. A caller's arguments may nest until the stack is full. */
 const DEEPEST = 100
 
-/** Whether a value is as a condition has it; undefined is a value that is missing. */
+/** Whether a value satisfies a condition. Undefined is a missing value. */
 export type Test = (actual: unknown) => boolean
 
 /**
@@ -124,7 +124,7 @@ function compilePattern(source: string): Pattern {
   return { matches: text => compiled.test(text) }
 }
 
-/** What is wrong with a pattern, in RE2's words; undefined if nothing is. */
+/** Tells what is wrong with a pattern, in RE2's words. Undefined if nothing is. */
 export function patternProblem(source: string): string | undefined {
   try {
     compilePattern(source)

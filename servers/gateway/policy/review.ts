@@ -21,7 +21,7 @@ export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {
   return found.toSorted((a, b) => Number(a.level === 'note') - Number(b.level === 'note'))
 }
 
-/** A gateway may have other servers behind it, so that an unknown name is no error. */
+/** Warns of unknown tools. They are no error, because a gateway may have other servers behind it. */
 function unknownTools({ tools, hide }: Policy): Warning[] {
   return [...new Set([...tools.keys(), ...hide])]
     .filter(tool => tool !== '*' && knownTool(tool) === undefined)
@@ -74,7 +74,7 @@ function leftOpen(policy: Policy): Warning[] {
   ]
 }
 
-/** Where tools are sorted by name, these pass as reads. */
+/** Warns of tools that pass as reads where tools are sorted by name. */
 function seemingReads(policy: Policy): Warning[] {
   return explainPolicy(policy).flatMap(({ tool, verdict }) => {
     const seems = knownTool(tool)?.seemsRead
@@ -85,7 +85,7 @@ function seemingReads(policy: Policy): Warning[] {
   })
 }
 
-/** One note for each secret and each way it passes, with the tools that it passes through. */
+/** Notes each secret and each way it passes, with the tools that it passes through. */
 function secrets(policy: Policy): Warning[] {
   const tools = new Map<string, string[]>()
   for (const { tool, verdict } of explainPolicy(policy)) {
@@ -116,8 +116,8 @@ function warning(code: string, message: string, tool?: string, line?: number): W
 }
 
 /**
- * Known holes of the product a policy is written for, as far as this one would fall into them; the
- * reference closes them.
+ * Notes the known holes of the product that a policy is written for, as far as they concern it. The reference gateway closes
+ * them.
  */
 function productHoles(policy: Policy): Warning[] {
   const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
@@ -187,12 +187,12 @@ function hasSeveralKinds({ tools }: Policy): boolean {
   return [...tools.values()].some(rules => kindsOf(rules).size > 1)
 }
 
-/** Of the service itself, for all that has no account: see Instanode's limits. A test holds them together. */
+/** The daily cap of Instanode for callers without an account. A test compares it with Instanode's limits. */
 export const DAILY_PROVISIONS = 5
 
 const PROVISIONING = ['create_postgres', 'create_webhook']
 
-/** What looks wrong with limits: those that never come to count, and those that the service undercuts. */
+/** Reviews limits: finds those that are never reached, and those above the limits of the service. */
 function reviewLimits(policy: Policy): Warning[] {
   return [...policy.tools].flatMap(([tool, rules]) => [
     ...neverReached(tool, rules),

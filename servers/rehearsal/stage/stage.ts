@@ -204,6 +204,11 @@ export class Stage {
     this.#setFaults([])
   }
 
+  /** Whether the one database is made, so that further calls for one fail. */
+  get hasDatabase(): boolean {
+    return this.#hasDatabase
+  }
+
   /** Resolves once a condition holds, or after so many milliseconds of the machine's time. @returns whether it holds */
   async until(condition: () => boolean, maxMs: number): Promise<boolean> {
     const end = this.machine.now() + maxMs

@@ -12,6 +12,8 @@ describe('a rehearsal of each policy in fixtures/', () => {
     expect(wrongOf(rehearsal)).toEqual([])
     expect(rehearsal.ok).toBe(true)
     expect(rehearsal.counts.ok).toBeGreaterThan(10)
+    const last = rehearsal.rows.filter(({ step }) => step.endsWith(', one more'))
+    expect(last.filter(({ expected }) => !expected.startsWith('deny: '))).toEqual([])
   })
 })
 
