@@ -173,7 +173,7 @@ export class Performer {
     const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
     const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
     const params = { name: tool, arguments: args, ...meta }
-    const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params)
+    const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params, call.id)
     const answer = asked?.answer ?? caller.notify('tools/call', params)
     const record = recordOf({ call, server, args, trace, id: asked?.id }, decision)
     return { record, decision, answer }

@@ -20,7 +20,7 @@ export interface CallRecord {
   readonly trace: string | null
   expected: Expectation
   /** The JSON-RPC id; undefined for a notification. */
-  readonly id: number | undefined
+  readonly id: string | number | undefined
   answer: Answer
   /** The upstream's requests that are this call. */
   readonly arrived: Arrived[]

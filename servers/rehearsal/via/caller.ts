@@ -43,7 +43,7 @@ export type Answer =
 
 /** A request with its id, and the answer to it. */
 export interface Asked {
-  readonly id: number
+  readonly id: string | number
   readonly answer: Promise<Answer>
 }
 
@@ -55,8 +55,12 @@ export interface Message {
 
 /** Calls through a gateway, and takes what comes as it comes: no client's checks stand between. */
 export interface Caller {
-  /** Sends a request. Any number may be under way. */
-  ask(method: string, params?: unknown): Asked
+  /**
+   * Sends a request. Any number may be under way.
+   *
+   * @param id its JSON-RPC id. Default: the next number
+   */
+  ask(method: string, params?: unknown, id?: string | number): Asked
   /** Sends several requests in one batch: an answer to each, in their order. */
   askAll(requests: readonly Message[]): Asked[]
   /** Sends a notification. Resolves once it is on its way, over HTTP with what was answered. */

@@ -65,8 +65,7 @@ export class PipeCaller implements Caller {
     return caller
   }
 
-  ask(method: string, params?: unknown): Asked {
-    const id = ++this.#lastId
+  ask(method: string, params?: unknown, id: string | number = ++this.#lastId): Asked {
     const answer = this.#answerTo(id)
     this.#write({ jsonrpc: '2.0', id, method, ...defined({ params }) })
     return { id, answer }
@@ -92,7 +91,7 @@ export class PipeCaller implements Caller {
     this.#process?.write(JSON.stringify(message))
   }
 
-  async #answerTo(id: number): Promise<Answer> {
+  async #answerTo(id: string | number): Promise<Answer> {
     const ended = this.#process?.ended
     if (ended !== undefined) return { kind: 'nothing', why: `the gateway ${ended}` }
     const { signal, over } = deadline(this.#machine, PATIENCE_MS, this.#busy)

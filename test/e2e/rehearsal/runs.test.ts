@@ -144,6 +144,26 @@ describe('a stream of events', () => {
   })
 })
 
+describe('a connection that the gateway has closed while it was idle', () => {
+  it('is opened anew for the next call', async () => {
+    let requests = 0
+    const rehearsal = await throughServer((request, response) => {
+      // The third is the list, behind initialize and its notification.
+      if (++requests === 3) {
+        request.socket.destroy()
+        return
+      }
+      request.setEncoding('utf8').once('data', (body: string) => {
+        const { id, method } = JSON.parse(body)
+        const result = method === 'tools/list' ? { tools: [] } : { content: [] }
+        response.setHeader('Content-Type', 'application/json')
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, result }))
+      })
+    })
+    expect(rehearsal.rows[0]).toMatchObject({ saw: '0 of 9 tools' })
+  })
+})
+
 describe('a rehearsal', () => {
   it('ends with its time, and reports what it left out', async () => {
     const { ok, stopped, rows } = await rehearse({ policy: POLICY, timeoutMs: 0 })
