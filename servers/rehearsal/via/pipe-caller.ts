@@ -1,6 +1,8 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
 import { defined } from '../../../shared/util/defined.js'
 import { isObject } from '../../../shared/util/is-object.js'
+import { cut } from '../../../shared/util/shown.js'
 import {
   type Answer,
   type Asked,
@@ -38,6 +40,8 @@ export class PipeCaller implements Caller {
   #process: GatewayProcess | undefined
   #others: unknown[] = []
   #lastId = 0
+  /** The last line that was no JSON. */
+  #noise = ''
 
   private constructor(machine: Clock, busy: () => boolean) {
     this.#machine = machine
@@ -61,7 +65,14 @@ export class PipeCaller implements Caller {
       onEnd: () => caller.#end(),
     })
     onStart(caller.#process)
-    await initialize(caller, template.join(' '))
+    try {
+      await initialize(caller, template.join(' '))
+    } catch (error) {
+      const said = [caller.#process.lastWords, caller.#noise].filter(text => text !== '').join(' | ')
+      if (!(error instanceof Refusal) || error.code !== 'gateway_refused') throw error
+      const why = said === '' ? error.reason : `${error.reason}, and said: ${cut(said)}`
+      throw new Refusal(error.code, why, 'check that it speaks MCP on its pipes, a JSON-RPC message a line')
+    }
     return caller
   }
 
@@ -106,7 +117,9 @@ export class PipeCaller implements Caller {
   }
 
   #line(line: string): void {
-    for (const message of messagesOf(line)) {
+    const messages = messagesOf(line)
+    if (messages.length === 0) this.#noise = line
+    for (const message of messages) {
       if (isAnswer(message)) this.#answer(message)
       else if (isObject(message) && this.#others.length < MAX_OTHERS) this.#others.push(message)
     }

@@ -58,6 +58,13 @@ describe('a gateway that is started', () => {
     )
   })
 
+  it('and says something else on its pipes is quoted', async () => {
+    const program = "console.log('<html>Welcome</html>'); console.error('no licence'); process.exit(3)"
+    await expect(through(program, { pipes: true, args: [] })).rejects.toThrow(
+      /did not answer initialize: the gateway ended with code 3, and said: no licence \| <html>Welcome<\/html>: check that it speaks MCP on its pipes/,
+    )
+  })
+
   it('and ends in the middle ends the rehearsal, with its last words', async () => {
     const program = `
       const answer = ({ id, method }) => {
