@@ -47,7 +47,7 @@ export async function rehearse(args: Args): Promise<number> {
     for (const options of all) {
       const result = await rehearsed({ ...options, signal: exit.signal })
       results.push(result)
-      if (!json) process.stdout.write(`${results.length > 1 ? '\n' : ''}${reportText(result)}`)
+      if (!json) await print(`${results.length > 1 ? '\n' : ''}${reportText(result)}`)
     }
   } catch (error) {
     // A signal from the terminal also ends a gateway that was started, and its error may come first.
@@ -57,10 +57,14 @@ export async function rehearse(args: Args): Promise<number> {
   }
   const [only] = results
   const ok = results.every(result => result.ok && !(strict && result.counts.unchecked > 0))
-  if (json)
-    process.stdout.write(`${JSON.stringify(results.length === 1 ? only : { ok, rehearsals: results })}\n`)
+  if (json) await print(`${JSON.stringify(results.length === 1 ? only : { ok, rehearsals: results })}\n`)
   if (junit !== undefined) writeReport(junit, junitXml(results))
   return ok ? 0 : 1
+}
+
+/** Prints a text whole: the command exits when it has run, and a pipe takes a large report in pieces. */
+async function print(text: string): Promise<void> {
+  await new Promise<void>(resolve => process.stdout.write(text, () => resolve()))
 }
 
 async function rehearsed(options: RehearseOptions): Promise<Rehearsal> {

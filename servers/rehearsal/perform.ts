@@ -174,7 +174,7 @@ export class Performer {
    */
   #withFailure(call: PlannedCall): PlannedCall {
     const { stage, engine } = this.#options
-    const fails = stage.hasDatabase && call.tool === 'create_postgres' && engine.refundsToolErrors === true
+    const fails = stage.hasDatabase && call.tool === 'create_postgres' && engine?.refundsToolErrors === true
     return fails && call.failure === undefined ? { ...call, failure: 'http_error' } : call
   }
 
@@ -197,7 +197,7 @@ export class Performer {
     const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
     const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
     const params = { name: tool, arguments: args, ...meta }
-    const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params)
+    const asked: Asked | undefined = notification ? undefined : caller.ask('tools/call', params, call.id)
     const answer = asked?.answer ?? caller.notify('tools/call', params)
     const record = recordOf({ call, server, args, trace, id: asked?.id }, expecting)
     return { record, ...expecting, answer }

@@ -27,7 +27,7 @@ export interface CallRecord {
   /** The outcome that the scenario expects, where a policy decides. Undefined if the scenario does not say. */
   meant?: Expectation | undefined
   /** The JSON-RPC id; undefined for a notification. */
-  readonly id: number | undefined
+  readonly id: string | number | undefined
   answer: Answer
   /** The upstream's requests that are this call. */
   readonly arrived: Arrived[]

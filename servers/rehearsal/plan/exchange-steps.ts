@@ -12,12 +12,13 @@ const REPORTING = ['wait_for_messages', 'claim_task', 'next_task']
 /** Calls of each tool that are sent at once, and tools that are called at once. */
 const CALLS_AT_ONCE = 3
 const TOOLS_AT_ONCE = 4
+const SESSIONS_AT_ONCE = 3
 
 /** A limit of so many calls has some to spare for rows that are not about limits. */
 const PLENTY = 10
 
 /** Stands for the limit of a tool that has none. */
-const NO_LIMIT = Number.MAX_SAFE_INTEGER
+export const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 export interface ExchangePlanning {
   policy: Policy
@@ -25,6 +26,8 @@ export interface ExchangePlanning {
   /** The tools of the server that the policy is about. */
   tools: readonly string[]
   sample: Sample
+  /** Whether a caller can have several sessions. */
+  sessions: boolean
   /** Whether time can be made to pass for the gateway. */
   advances: boolean
   /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
@@ -37,6 +40,7 @@ export function exchangeGroups({
   server,
   tools,
   sample,
+  sessions,
   advances,
   bridged,
 }: ExchangePlanning): Group[] {
@@ -59,14 +63,20 @@ export function exchangeGroups({
       ...defined({ failure }),
     }))
   }
-  const answered = together(ample)
+  // A gateway may let everything pass while it is busy.
+  const shut = tools.find(tool => !isOpen(policy, tool))
+  const allowed = together(ample)
+  const answered = allowed.length > 0 && shut !== undefined ? [...allowed, callOf(shut)] : allowed
   // The errors cost no quota, and each has a text of its own.
   const failing = together(open, 'rpc_error')
+  // Sessions use the same ids. A gateway may take them for one.
+  const apart = sessions ? failing.map(call => ({ ...call, session: 'new' as const })) : []
   const atOnce = (calls: readonly PlannedCall[], say: string): Step[] =>
     calls.length > 1 ? [{ calls, sending: 'at once', say: `${calls.length} calls at once${say}` }] : []
   const parallel = [
     ...atOnce(answered, ''),
     ...atOnce(failing, ', the upstream answers each with another JSON-RPC error'),
+    ...atOnce(apart.slice(0, SESSIONS_AT_ONCE), ', each in a session of its own and under the same id'),
   ]
   const [loosest] = open
   const reporting = REPORTING.find(tool => open.includes(tool))
@@ -102,7 +112,7 @@ function failureGroup(server: ServerName, call: PlannedCall, httpErrors: boolean
 }
 
 /** How many calls the tightest limit on a tool admits. */
-function tightest(policy: Policy, tool: string): number {
+export function tightest(policy: Policy, tool: string): number {
   const limits = rulesOf(policy, tool).flatMap(({ demand }) =>
     demand.kind === 'limit' ? [demand.limit.max] : [],
   )

@@ -1,4 +1,5 @@
 import { type Limit, type Policy, type Rule, windowName } from '../../gateway/policy/model.js'
+import { referencesIn, usesUp } from '../stage/fixtures.js'
 import { exhaust, type Spending } from './exhaust-limit.js'
 import { type Failure, one, type Planned, type PlannedCall, repeated, type Step, times } from './step.js'
 
@@ -26,6 +27,8 @@ export interface LimitPlanning {
   readonly policy: Policy
   /** Calls to use limits up with. */
   readonly spendings: readonly Spending[]
+  /** A call that none of these limits counts. */
+  readonly beside?: PlannedCall | undefined
   /** Whether a caller can have several sessions. */
   readonly sessions: boolean
   /** Whether calls can be approved. */
@@ -72,6 +75,8 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
       ...withTrouble(policy, exhausted.steps, call, planning.bridged ? SPENT_BEHIND_A_BRIDGE : SPENT),
       one(call, 'one more'),
       ...approved,
+      ...otherValues(call),
+      ...(planning.beside === undefined ? [] : [one(planning.beside, `while ${call.tool} is used up`)]),
       ...(planning.sessions ? [one({ ...call, session: 'new' }, 'in a new session')] : []),
       ...(planning.sessions ? [one({ ...call, session: 'none' }, 'without a session')] : []),
       one({ ...call, notification: true }, 'without an id'),
@@ -101,9 +106,9 @@ function withTrouble(
   if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
-  const refunded = policy.refundsToolErrors ? ['tool_error' as const] : []
+  const givenBack: readonly Failure[] = policy.refundsToolErrors ? ['tool_error'] : []
   // One call is for the race.
-  const spent = failures.slice(refunded.length).slice(0, Math.max(0, available - 1))
+  const spent = failures.filter(failure => !givenBack.includes(failure)).slice(0, Math.max(0, available - 1))
   let failing = spent.length
   const ordinary = steps.flatMap((step): Step[] => {
     if (!('calls' in step) || step.calls[0] !== last) return [step]
@@ -115,15 +120,24 @@ function withTrouble(
     return racing === 0 ? [repeated(last, left)] : [{ ...repeated(last, left), say: UNTIL_LAST(last.tool) }]
   })
   const fail = (failure: Failure, count: number) => repeated({ ...last, failure }, count, FAILURES[failure])
-  const spendingAll = [...spent.map(failure => fail(failure, 1)), ...ordinary]
+  // They come behind calls that are counted: a gateway may give back too much.
+  const refunded = [fail('rpc_error', REFUNDED), ...givenBack.map(failure => fail(failure, 1))]
+  const spendingAll = [...spent.map(failure => fail(failure, 1)), ...refunded, ...ordinary]
   // Before time passes, it may be another limit that leaves one call.
   const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
-    fail('rpc_error', REFUNDED),
-    ...refunded.map(failure => fail(failure, 1)),
-    ...spendingAll.map((step, at) => ('calls' in step && at > passes ? { ...step, leavesOne: last } : step)),
+    ...spendingAll.map((step, at) =>
+      'calls' in step && !refunded.includes(step) && at > passes ? { ...step, leavesOne: last } : step,
+    ),
     { calls: times(last, RACERS), sending: 'at once', say: `${last.tool} × ${RACERS}, at once` },
   ]
+}
+
+/** The same call with other values for what it refers to. A gateway may count each room by itself. */
+function otherValues(call: PlannedCall): Step[] {
+  return usesUp(call.tool) || referencesIn(call.args).length === 0
+    ? []
+    : [one({ ...call, ownFixtures: true }, 'with other values')]
 }
 
 function titleOf({ name }: Rule, { max, windowMs }: Limit): string {

@@ -6,9 +6,10 @@ import type { Policy } from '../../gateway/policy/model.js'
 import { resolved, usesUp } from '../stage/fixtures.js'
 import { isHidden, isOpen, passingArguments, rulesOf, type Sample } from './arguments.js'
 import { conditionSteps, withoutValues } from './condition-steps.js'
-import { exchangeGroups } from './exchange-steps.js'
+import { exchangeGroups, NO_LIMIT, tightest } from './exchange-steps.js'
 import { limitsOf, type Spending } from './exhaust-limit.js'
 import { limitGroups } from './limit-steps.js'
+import { oddGroup } from './odd-requests.js'
 import { similarNames } from './similar-names.js'
 import { type Group, one, type Planned, type PlannedCall, type Step } from './step.js'
 
@@ -76,7 +77,7 @@ export async function plan({
   for (const server of servers) {
     add([listGroup(server)])
     const own = tools.filter(tool => (knownTool(tool)?.server ?? servers[0]) === server)
-    add(exchangeGroups({ policy, server, tools: own, sample, advances, bridged }))
+    add(exchangeGroups({ policy, server, tools: own, sample, sessions, advances, bridged }))
   }
   for (const tool of tools) {
     add([{ title: tool, fresh: true, steps: toolSteps(policy, tool, sample) }])
@@ -88,7 +89,8 @@ export async function plan({
       })),
     )
     const spendings = [spendingOf(policy, tool, sample)]
-    planned.push(...(await limitGroups(policy.tools.get(tool) ?? [], { ...limits, spendings })))
+    const beside = tightestOther(policy, tool, tools, sample)
+    planned.push(...(await limitGroups(policy.tools.get(tool) ?? [], { ...limits, spendings, beside })))
   }
   const spendings = tools.filter(tool => isOpen(policy, tool)).map(tool => spendingOf(policy, tool, sample))
   planned.push(...(await limitGroups(policy.everyTool, { ...limits, spendings })))
@@ -146,32 +148,19 @@ function silently(call: PlannedCall): Step {
   return one({ ...call, notification: true }, 'without an id')
 }
 
-interface OddPlanning {
-  policy: Policy
-  server: ServerName
-  tools: readonly string[]
-  sample: Sample
-  sessions: boolean
-}
-
-/** Requests that no client makes by itself: arguments that are no object, and a batch of which one call is to be denied. */
-function oddGroup({ policy, server, tools, sample, sessions }: OddPlanning): Group {
-  const own = tools.filter(tool => (knownTool(tool)?.server ?? server) === server)
-  const open = own.find(tool => isOpen(policy, tool) && tool !== 'create_postgres')
-  const shut = own.find(tool => !isOpen(policy, tool)) ?? 'no_such_tool'
-  const call = (tool: string, args: unknown = passingArguments(policy, tool, sample)): PlannedCall => ({
-    tool,
-    args,
-    as: 'agent',
-  })
-  const batch = [...(open === undefined ? [] : [call(open)]), call(shut)]
-  const steps: Step[] = [
-    one(call(open ?? shut, ['not an object']), 'with a list for arguments'),
-    one(call(open ?? shut, 'not an object'), 'with a text for arguments'),
-    ...(sessions ? [one({ ...call(shut), session: 'none' }, 'without a session')] : []),
-    { calls: batch, sending: 'as a batch', say: `a batch: ${batch.map(({ tool }) => tool).join(', ')}` },
-  ]
-  return { title: `${server}: what no client does by itself`, fresh: true, steps }
+/** A call of the other tool of the same server that has the lowest limit. Undefined if no other tool has one. */
+function tightestOther(
+  policy: Policy,
+  tool: string,
+  tools: readonly string[],
+  sample: Sample,
+): PlannedCall | undefined {
+  const server = knownTool(tool)?.server
+  const [other] = tools
+    .filter(each => each !== tool && each !== 'create_postgres' && knownTool(each)?.server === server)
+    .filter(each => isOpen(policy, each) && tightest(policy, each) < NO_LIMIT)
+    .sort((a, b) => tightest(policy, a) - tightest(policy, b))
+  return other === undefined ? undefined : spendingOf(policy, other, sample).call
 }
 
 function spendingOf(policy: Policy, tool: string, sample: Sample): Spending {

@@ -15,6 +15,8 @@ export interface PlannedCall {
   readonly server?: ServerName
   /** Whether the caller opens a further session for it, or sends it without one. Default: its usual session. */
   readonly session?: 'new' | 'none'
+  /** The JSON-RPC id. Default: the next number. */
+  readonly id?: string | number
   /** Whether it is sent without an id, so that no answer is wanted. */
   readonly notification?: boolean
   /** The upstream fails on purpose. */

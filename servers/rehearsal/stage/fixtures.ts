@@ -16,6 +16,9 @@ export function usesUp(tool: string): boolean {
   return USING_UP.includes(tool)
 }
 
+/** Longer than the bodies that many HTTP servers read by default, which is 100 kB in Express. */
+export const LONG_TEXT_CHARS = 128 * 1024
+
 const SHARED_MS = 60_000
 
 /** A call that needs something. */
@@ -39,9 +42,10 @@ export function handleOf(caller: string): string {
  * - `$token`: the token of a receiver that the account owns
  * - `$claim_id`, `$seq`: of a message of `$room` that the caller has claimed
  * - `$base`: the origin of the rooms
+ * - `$long_text`: a text of {@link LONG_TEXT_CHARS} characters
  */
 export class Props {
-  static readonly names = ['room', 'token', 'claim_id', 'seq', 'base'] as const
+  static readonly names = ['room', 'token', 'claim_id', 'seq', 'base', 'long_text'] as const
   readonly #understudy: Understudy
   readonly #clients = new Map<string, Promise<Client>>()
   #shared: { room: string; at: number } | undefined
@@ -54,7 +58,10 @@ export class Props {
   /** Prepares what the arguments of a call refer to. */
   async prepare({ tool, args, caller, own }: Preparing): Promise<ReadonlyMap<string, unknown>> {
     const wanted = new Set(referencesIn(args))
-    const props = new Map<string, unknown>([['base', this.#understudy.safebot.apiUrl]])
+    const props = new Map<string, unknown>([
+      ['base', this.#understudy.safebot.apiUrl],
+      ['long_text', 'x'.repeat(LONG_TEXT_CHARS)],
+    ])
     const unshared = own || usesUp(tool)
     const claims = wanted.has('claim_id') || wanted.has('seq')
     if (wanted.has('room') || claims) {

@@ -285,7 +285,7 @@ export class Stage {
       if (failure === undefined) return []
       const text = `${tool} fails on purpose: failure ${++this.#failures} of this rehearsal`
       const acts = {
-        rpc_error: { rpcError: { code: -32_000, message: text } },
+        rpc_error: { rpcError: { code: -32_000, message: text, data: { reason: text } } },
         tool_error: { toolError: text },
         http_error: { httpStatus: 503, body: text },
       }

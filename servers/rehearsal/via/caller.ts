@@ -41,7 +41,7 @@ export type Answer =
 
 /** A request with its id, and the answer to it. */
 export interface Asked {
-  readonly id: number
+  readonly id: string | number
   readonly answer: Promise<Answer>
 }
 
@@ -64,7 +64,7 @@ export function isModernRevision(protocol: string): boolean {
 export function formatMessage(
   { method, params }: Message,
   protocol: string,
-  id?: number,
+  id?: string | number,
 ): Record<string, unknown> {
   const own = isObject(params) ? params : {}
   const meta = isObject(own._meta) ? own._meta : {}
@@ -81,8 +81,12 @@ const META = { [MetaKey.capabilities]: {}, [MetaKey.client]: CLIENT }
 
 /** Calls through a gateway, and takes what comes as it comes: no client's checks stand between. */
 export interface Caller {
-  /** Sends a request. Any number may be under way. */
-  ask(method: string, params?: unknown): Asked
+  /**
+   * Sends a request. Any number may be under way.
+   *
+   * @param id its JSON-RPC id. Default: the next number
+   */
+  ask(method: string, params?: unknown, id?: string | number): Asked
   /** Sends several requests in one batch: an answer to each, in their order. */
   askAll(requests: readonly Message[]): Asked[]
   /** Sends a notification. Resolves once it is on its way, over HTTP with what was answered. */

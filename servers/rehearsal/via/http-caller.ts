@@ -78,8 +78,7 @@ export class HttpCaller implements Caller {
     return caller
   }
 
-  ask(method: string, params?: unknown): Asked {
-    const id = ++this.#lastId
+  ask(method: string, params?: unknown, id: string | number = ++this.#lastId): Asked {
     const answer = this.#post(formatMessage({ method, params }, this.#protocol, id))
     return { id, answer: answer.then(posted => answerTo(id, posted)) }
   }
@@ -168,7 +167,11 @@ const LINGER_MS = 250
  *
  * @param batch the ids of all requests of the body
  */
-function answerTo(id: number, { messages, answer, status, headers }: Posted, batch = [id]): Answer {
+function answerTo(
+  id: string | number,
+  { messages, answer, status, headers }: Posted,
+  batch: readonly (string | number)[] = [id],
+): Answer {
   const answers = messages.filter(isAnswer)
   const message =
     answers.find(own => own.id === id) ?? answers.find(other => !batch.some(used => used === other.id))
@@ -255,7 +258,12 @@ class Poster {
         })
         response.on('end', end)
       })
-      sent.on('error', reject)
+      sent.on('error', (error: NodeJS.ErrnoException) => {
+        // The gateway has closed the idle connection just before the request. No client can know that.
+        if (sent.reusedSocket && error.code === 'ECONNRESET')
+          resolve(this.send(method, headers, body, signal, requests))
+        else reject(error)
+      })
       sent.end(body)
     })
   }

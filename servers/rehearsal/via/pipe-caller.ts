@@ -1,5 +1,7 @@
 import type { Clock } from '../../../shared/clock/clock.js'
+import { Refusal } from '../../../shared/errors.js'
 import { isObject } from '../../../shared/util/is-object.js'
+import { cut } from '../../../shared/util/shown.js'
 import {
   type Answer,
   type Asked,
@@ -43,6 +45,8 @@ export class PipeCaller implements Caller {
   /** The ids of the last batch. */
   #batch: readonly unknown[] = []
   #lastId = 0
+  /** The last line that was no JSON. */
+  #noise = ''
 
   private constructor({ machine, busy, protocol }: PipeCallerOptions) {
     this.#machine = machine
@@ -62,12 +66,18 @@ export class PipeCaller implements Caller {
       onEnd: () => caller.#end(),
     })
     onStart(caller.#process)
-    await greet(caller, template.join(' '), protocol)
+    try {
+      await greet(caller, template.join(' '), protocol)
+    } catch (error) {
+      const said = [caller.#process.lastWords, caller.#noise].filter(text => text !== '').join(' | ')
+      if (!(error instanceof Refusal) || error.code !== 'gateway_refused') throw error
+      const why = said === '' ? error.reason : `${error.reason}, and said: ${cut(said)}`
+      throw new Refusal(error.code, why, 'check that it speaks MCP on its pipes, a JSON-RPC message a line')
+    }
     return caller
   }
 
-  ask(method: string, params?: unknown): Asked {
-    const id = ++this.#lastId
+  ask(method: string, params?: unknown, id: string | number = ++this.#lastId): Asked {
     const answer = this.#answerTo(id)
     this.#write(formatMessage({ method, params }, this.#protocol, id))
     return { id, answer }
@@ -94,7 +104,7 @@ export class PipeCaller implements Caller {
     this.#process?.write(JSON.stringify(message))
   }
 
-  async #answerTo(id: number): Promise<Answer> {
+  async #answerTo(id: string | number): Promise<Answer> {
     const ended = this.#process?.ended
     if (ended !== undefined) return { kind: 'nothing', why: `the gateway ${ended}` }
     const { signal, over } = deadline(this.#machine, PATIENCE_MS, this.#busy)
@@ -109,7 +119,9 @@ export class PipeCaller implements Caller {
   }
 
   #line(line: string): void {
-    for (const message of messagesOf(line)) {
+    const messages = messagesOf(line)
+    if (messages.length === 0) this.#noise = line
+    for (const message of messages) {
       if (isAnswer(message)) this.#answer(message)
       else if (isObject(message) && this.#others.length < MAX_OTHERS) this.#others.push(message)
     }

@@ -68,12 +68,14 @@ describe('a rehearsal', () => {
     const limit = rows.filter(({ group }) => group.endsWith('wait_for_messages_rate: 10 per minute'))
     const denied = 'deny: /tools/wait_for_messages/limits/wait_for_messages_rate'
     expect(limit.map(({ step, expected, upstream }) => [step, expected, upstream])).toEqual([
-      ['wait_for_messages × 2, the upstream answers with a JSON-RPC error', 'allow × 2', 'reached 2 ×'],
       ['wait_for_messages, the upstream answers with a tool error', 'allow', 'reached'],
       ['wait_for_messages, the upstream answers with HTTP 503', 'allow', 'reached'],
+      ['wait_for_messages × 2, the upstream answers with a JSON-RPC error', 'allow × 2', 'reached 2 ×'],
       ['wait_for_messages, until one call is left', 'allow × 7', 'reached 7 ×'],
       ['wait_for_messages × 4, at once', `allow, ${denied} × 3`, 'reached 1 ×'],
       ['wait_for_messages, one more', denied, 'not reached'],
+      ['wait_for_messages, with other values', denied, 'not reached'],
+      ['create_room, while wait_for_messages is used up', 'allow', 'reached'],
       ['wait_for_messages, in a new session', denied, 'not reached'],
       ['wait_for_messages, without a session', denied, 'not reached'],
       ['wait_for_messages, without an id', denied, 'not reached'],

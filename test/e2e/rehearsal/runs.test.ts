@@ -64,6 +64,13 @@ describe('a gateway that is started', () => {
     )
   })
 
+  it('and says something else on its pipes is quoted', async () => {
+    const program = "console.log('<html>Welcome</html>'); console.error('no licence'); process.exit(3)"
+    await expect(through(program, { pipes: true, args: [] })).rejects.toThrow(
+      /did not answer initialize: the gateway ended with code 3, and said: no licence \| <html>Welcome<\/html>: check that it speaks MCP on its pipes/,
+    )
+  })
+
   it('and ends in the middle ends the rehearsal, with its last words', async () => {
     const program = `
       const answer = ({ id, method }) => {
@@ -146,6 +153,26 @@ describe('a stream of events', () => {
       })
     })
     expect(rehearsal.stopped).toBe(null)
+    expect(rehearsal.rows[0]).toMatchObject({ saw: '0 of 9 tools' })
+  })
+})
+
+describe('a connection that the gateway has closed while it was idle', () => {
+  it('is opened anew for the next call', async () => {
+    let requests = 0
+    const rehearsal = await throughServer((request, response) => {
+      // The third is the list, behind initialize and its notification.
+      if (++requests === 3) {
+        request.socket.destroy()
+        return
+      }
+      request.setEncoding('utf8').once('data', (body: string) => {
+        const { id, method } = JSON.parse(body)
+        const result = method === 'tools/list' ? { tools: [] } : { content: [] }
+        response.setHeader('Content-Type', 'application/json')
+        response.end(JSON.stringify({ jsonrpc: '2.0', id, result }))
+      })
+    })
     expect(rehearsal.rows[0]).toMatchObject({ saw: '0 of 9 tools' })
   })
 })

@@ -67,8 +67,18 @@ class Counts {
     const count = this.#counts.get(key) ?? 0
     if (count >= max) return undefined
     this.#counts.set(key, count + 1)
-    return () => void this.#counts.set(key, (this.#counts.get(key) ?? 0) - 1)
+    return () => this.take(key, 1)
   }
+
+  /** Takes calls from a count, down to none. */
+  take(key: string, calls: number): void {
+    this.#counts.set(key, Math.max(0, (this.#counts.get(key) ?? 0) - calls))
+  }
+}
+
+/** The key of a count in the window that is now. */
+function windowKey(key: string, windowMs: number, now: number): string {
+  return `${key} ${windowMs} ${Math.floor(now / windowMs)}`
 }
 
 function mapRules(policy: Policy, keep: (rule: Rule) => boolean): Policy {
@@ -120,6 +130,39 @@ export const COUNTING: readonly GatewayMutant[] = [
     name: 'refunds-everything',
     does: 'gives quota back for every answer',
     hooks: () => ({ settlement: () => 'refunded' }),
+  },
+  {
+    name: 'refunds-twice',
+    does: 'takes two calls from the count for a JSON-RPC error',
+    hooks: surroundings => {
+      const counts = new Counts()
+      return metered(surroundings, {
+        spend(key, { max, windowMs }, now) {
+          const counted = windowKey(key, windowMs, now)
+          return counts.spend(counted, max) && (() => counts.take(counted, 2))
+        },
+      })
+    },
+  },
+  {
+    name: 'counts-arguments-apart',
+    does: 'counts calls with other arguments by themselves',
+    hooks: () => ({
+      decide: (call, next) => next({ ...call, grant: `${call.grant} ${JSON.stringify(call.args)}` }),
+    }),
+  },
+  {
+    name: 'counts-tools-together',
+    does: 'has one count for all tools, and compares it with the limit of each',
+    hooks: surroundings => {
+      const counts = new Counts()
+      return metered(surroundings, {
+        spend(key, { max, windowMs, counter }, now) {
+          const together = key.replace(counter, 'calls')
+          return counts.spend(windowKey(together, windowMs, now), max)
+        },
+      })
+    },
   },
   {
     name: 'counts-sessions',
@@ -188,7 +231,7 @@ export const COUNTING: readonly GatewayMutant[] = [
       const counts = new Counts()
       return metered(surroundings, {
         keepsDenied: true,
-        spend: (key, { max, windowMs }, now) => counts.spend(`${key} ${Math.floor(now / windowMs)}`, max),
+        spend: (key, { max, windowMs }, now) => counts.spend(windowKey(key, windowMs, now), max),
       })
     },
   },

@@ -1,5 +1,6 @@
 import { ANSWERING } from './answering.js'
 import { COUNTING } from './counting.js'
+import { EDGES } from './edges.js'
 import { EQUIVALENT } from './equivalent.js'
 import { JUDGING } from './judging.js'
 import type { GatewayMutant } from './mutant.js'
@@ -13,5 +14,6 @@ export const GATEWAYS: readonly GatewayMutant[] = [
   ...JUDGING,
   ...COUNTING,
   ...PASSING,
+  ...EDGES,
   ...EQUIVALENT,
 ]
