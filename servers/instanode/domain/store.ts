@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isUnsure } from '../../../shared/errors.js'
-import type { PartitionDump, Table } from '../../../shared/records/partition.js'
+import { EMPTY_SUMMARY, type PartitionDump, type Table } from '../../../shared/records/partition.js'
 import type { NewsListener, Records } from '../../../shared/records/records.js'
-import type { Transaction } from '../../../shared/records/transaction.js'
+import type { Transaction, TransactionOptions } from '../../../shared/records/transaction.js'
 import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
 
 const SCOPE = 'instanode'
@@ -109,23 +109,21 @@ export class InstanodeStore {
    * Keeps a new resource.
    *
    * @param generation that of the store when the resource was begun
-   * @returns whether it is kept: it is not if the state has been replaced since
+   * @throws Refusal `reset` if the state has been replaced since; `store_unavailable`
    */
-  async insert(resource: Resource, generation: number): Promise<boolean> {
-    if (resource.type === 'webhook') {
-      await this.#inReceiver(resource.token, tx => void receiverOf(tx).set('open', true))
-    }
+  insert(resource: Resource, generation: number): Promise<void> {
     const insert = () =>
-      this.#inService(tx => {
-        if (tx.generation !== generation) return false
-        const resources = resourcesOf(tx)
-        // An earlier attempt, of which it was not known, may have kept it.
-        if (!resources.has(resource.token)) keep(tx, resource, resources.size)
-        return true
-      })
+      this.#inService(
+        tx => {
+          const resources = resourcesOf(tx)
+          // An earlier attempt, whose outcome was not known, may have kept it.
+          if (!resources.has(resource.token)) keep(tx, resource, resources.size)
+        },
+        { generation },
+      )
     return insert().catch(error => {
       if (!isUnsure(error)) throw error
-      // If this fails, too, it remains that it may have been kept.
+      // If the second attempt fails, too, the resource may have been kept all the same.
       return insert().catch(() => {
         throw error
       })
@@ -186,15 +184,16 @@ export class InstanodeStore {
   }
 
   /**
-   * Adds a delivery to a receiver's, and drops the oldest beyond `max`; unless the receiver is over by then.
+   * Adds a delivery to those of a receiver, and drops the oldest beyond `max`.
    *
-   * @returns whether it is kept
+   * @param generation that of the store when the receiver was found
+   * @returns whether it is kept: it is not if the receiver is closed, or if the state has been replaced since
    */
-  pushDelivery(token: string, delivery: Delivery, max: number): Promise<boolean> {
+  pushDelivery(token: string, delivery: Delivery, max: number, generation: number): Promise<boolean> {
     return this.#inReceiver(
       token,
       tx => {
-        if (!receiverOf(tx).has('open')) return false
+        if (tx.generation !== generation || receiverOf(tx).has('closed')) return false
         const { id, body } = delivery
         if (tx.totals.bytes + body.length > MAX_DELIVERY_BYTES) {
           throw new Error(`all receivers keep ${MAX_DELIVERY_BYTES} bytes already: delete some, or reset`)
@@ -228,7 +227,9 @@ export class InstanodeStore {
   forgetDeliveries(token: string): Promise<void> {
     return this.#inReceiver(token, tx => {
       deliveriesOf(tx).clear()
-      receiverOf(tx).clear()
+      tx.summary = EMPTY_SUMMARY
+      // A delivery that is under way comes later.
+      receiverOf(tx).set('closed', true)
     })
   }
 
@@ -280,8 +281,8 @@ export class InstanodeStore {
     })
   }
 
-  #inService<T>(work: (tx: Transaction) => T): Promise<T> {
-    return this.records.transaction(SERVICE, work)
+  #inService<T>(work: (tx: Transaction) => T, options?: TransactionOptions): Promise<T> {
+    return this.records.transaction(SERVICE, work, options)
   }
 
   #inReceiver<T>(token: string, work: (tx: Transaction) => T, totals = false): Promise<T> {
@@ -335,7 +336,7 @@ function visitsIn(tx: Transaction): [token: string, visit: number][] {
   return visits
 }
 
-/** Has one record while the receiver takes deliveries. */
+/** Has one record once the receiver takes no more deliveries. */
 function receiverOf(tx: Transaction): Table<true> {
   return tx.table<true>('receiver')
 }
