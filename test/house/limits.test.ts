@@ -160,11 +160,12 @@ it('all receivers together keep no more than 256 MiB, and room that is free agai
     ...{ id: token, token, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },
     ...{ owner: null, subnet: '', url: '', createdAt: 0, expiresAt: null, reapAt: null, measureAt: null },
   })
-  for (const token of ['one', 'two']) await store.insert(resource(token), await store.generation())
+  const generation = await store.generation()
+  for (const token of ['one', 'two']) await store.insert(resource(token), generation)
   const body = Buffer.alloc(MIB)
   const push = (token: string, id: number) => {
     const request = { method: 'POST', path: '/', query: '', rawHeaders: [], body, receivedAt: 0 }
-    return store.pushDelivery(token, { id: `${id}`, ...request }, 1000)
+    return store.pushDelivery(token, { id: `${id}`, ...request }, 1000, generation)
   }
   for (let count = 0; count < 256; count++) await push('one', count)
   await expect(push('two', 256)).rejects.toThrow('all receivers keep 268435456 bytes already')

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import type { Clock } from '../../../shared/clock/clock.js'
-import { isUnavailable, isUnsure, wasReset } from '../../../shared/errors.js'
+import { isUnavailable, isUnsure } from '../../../shared/errors.js'
 import type { IdSource } from '../../../shared/ids.js'
 import { trimSpace } from '../../../shared/util/go-json.js'
 import type { Log } from '../../../shared/util/log.js'
@@ -170,7 +170,7 @@ export class Provisioning {
       measureAt: draft.type === 'postgres' ? reaper.nextMeasure() : null,
     }
     try {
-      if (!(await store.insert(resource, generation))) throw wasReset()
+      await store.insert(resource, generation)
     } catch (error) {
       log.error('a resource could not be kept', error)
       // A resource that may have been stored must keep its database.

@@ -44,13 +44,13 @@ export class Receivers {
 
   async #take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
     const { store, clock, ids, contract, log } = this.#options
-    const receiver = await this.#find(token)
+    const [generation, receiver] = await Promise.all([store.generation(), this.#find(token)])
     const receivedAt = clock.now()
     if (receiver === undefined || !isLive(receiver, receivedAt)) return undefined
     const delivery: Delivery = { id: ids.uuid(), receivedAt, ...request }
     const keep = tierLimits(receiver.tier, contract).requestsStored
     try {
-      if (!(await store.pushDelivery(token, delivery, keep))) return undefined
+      if (!(await store.pushDelivery(token, delivery, keep, generation))) return undefined
     } catch (error) {
       // While the store is unavailable the sender gets an error, because it may retry.
       if (isUnavailable(error)) throw error

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isUnsure } from '../../../shared/errors.js'
-import type { PartitionDump, Table } from '../../../shared/records/partition.js'
+import { EMPTY_SUMMARY, type PartitionDump, type Table } from '../../../shared/records/partition.js'
 import type { NewsListener, Records } from '../../../shared/records/records.js'
-import type { Transaction } from '../../../shared/records/transaction.js'
+import type { Transaction, TransactionOptions } from '../../../shared/records/transaction.js'
 import { type Account, type Delivery, nextVisit, type Resource, type ResourceType } from './model.js'
 
 const SCOPE = 'instanode'
@@ -109,20 +109,18 @@ export class InstanodeStore {
    * Stores a new resource.
    *
    * @param generation the store's generation at the start of the creation
-   * @returns false if the state has been replaced since. The resource is not stored then.
+   * @throws Refusal `reset` if the state has been replaced since, `store_unavailable` if the store is away
    */
-  async insert(resource: Resource, generation: number): Promise<boolean> {
-    if (resource.type === 'webhook') {
-      await this.#inReceiver(resource.token, tx => void receiverOf(tx).set('open', true))
-    }
+  insert(resource: Resource, generation: number): Promise<void> {
     const insert = () =>
-      this.#inService(tx => {
-        if (tx.generation !== generation) return false
-        const resources = resourcesOf(tx)
-        // An earlier attempt, of which it was not known, may have kept it.
-        if (!resources.has(resource.token)) keep(tx, resource, resources.size)
-        return true
-      })
+      this.#inService(
+        tx => {
+          const resources = resourcesOf(tx)
+          // An earlier attempt, whose outcome was not known, may have kept it.
+          if (!resources.has(resource.token)) keep(tx, resource, resources.size)
+        },
+        { generation },
+      )
     return insert().catch(error => {
       if (!isUnsure(error)) throw error
       // If this fails too, the outcome stays unknown.
@@ -186,15 +184,16 @@ export class InstanodeStore {
   }
 
   /**
-   * Adds a delivery to a receiver, and drops the oldest ones beyond `max`. Does nothing if the receiver has ended.
+   * Adds a delivery to a receiver, and drops the oldest ones beyond `max`.
    *
-   * @returns whether the delivery is stored
+   * @param generation the store's generation when the receiver was found
+   * @returns false if the receiver is closed, or if the state has been replaced since. The delivery is not stored then.
    */
-  pushDelivery(token: string, delivery: Delivery, max: number): Promise<boolean> {
+  pushDelivery(token: string, delivery: Delivery, max: number, generation: number): Promise<boolean> {
     return this.#inReceiver(
       token,
       tx => {
-        if (!receiverOf(tx).has('open')) return false
+        if (tx.generation !== generation || receiverOf(tx).has('closed')) return false
         const { id, body } = delivery
         if (tx.totals.bytes + body.length > MAX_DELIVERY_BYTES) {
           throw new Error(`all receivers keep ${MAX_DELIVERY_BYTES} bytes already: delete some, or reset`)
@@ -228,7 +227,9 @@ export class InstanodeStore {
   forgetDeliveries(token: string): Promise<void> {
     return this.#inReceiver(token, tx => {
       deliveriesOf(tx).clear()
-      receiverOf(tx).clear()
+      tx.summary = EMPTY_SUMMARY
+      // A delivery that is under way comes later.
+      receiverOf(tx).set('closed', true)
     })
   }
 
@@ -280,8 +281,8 @@ export class InstanodeStore {
     })
   }
 
-  #inService<T>(work: (tx: Transaction) => T): Promise<T> {
-    return this.records.transaction(SERVICE, work)
+  #inService<T>(work: (tx: Transaction) => T, options?: TransactionOptions): Promise<T> {
+    return this.records.transaction(SERVICE, work, options)
   }
 
   #inReceiver<T>(token: string, work: (tx: Transaction) => T, totals = false): Promise<T> {
@@ -335,7 +336,7 @@ function visitsIn(tx: Transaction): [token: string, visit: number][] {
   return visits
 }
 
-/** Has one record while the receiver accepts deliveries. */
+/** Has one record once the receiver accepts no more deliveries. */
 function receiverOf(tx: Transaction): Table<true> {
   return tx.table<true>('receiver')
 }

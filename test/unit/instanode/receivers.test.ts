@@ -33,3 +33,15 @@ it('a delivery that cannot be kept is taken all the same, and the log of the ser
   expect(await receivers.take(TOKEN, REQUEST)).toMatch(/^[0-9a-f-]{36}$/)
   expect([errors.length, heard.length]).toEqual([1, 0])
 })
+
+it('a receiver that is closed, or of a state that was replaced, keeps no delivery that is under way', async () => {
+  const store = new InstanodeStore(new MemoryRecords())
+  const delivery = { ...REQUEST, id: 'one', receivedAt: 0 }
+  const begun = await store.generation()
+  expect(await store.pushDelivery(TOKEN, delivery, 10, begun)).toBe(true)
+  await store.forgetDeliveries(TOKEN)
+  expect(await store.pushDelivery(TOKEN, delivery, 10, begun)).toBe(false)
+  await store.load([])
+  expect(await store.pushDelivery(TOKEN, delivery, 10, begun)).toBe(false)
+  expect(await store.deliveries(TOKEN)).toEqual([])
+})
