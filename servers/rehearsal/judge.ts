@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
@@ -197,18 +198,40 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
     if (isDeepStrictEqual(upstream.error, seen.error)) return null
     return 'error' in seen ? 'another JSON-RPC error than it gave' : 'a result in place of its JSON-RPC error'
   }
-  if (isDeepStrictEqual(upstream.result, seen.result)) return null
-  if (!isObject(seen.result))
+  const { result } = seen
+  if (isDeepStrictEqual(upstream.result, result)) return null
+  if (!isObject(result)) {
     return `${sawOf({ kind: 'response', message: seen, others: [] })} in place of its result`
+  }
   if (!isObject(upstream.result)) return 'another result than it gave'
   const given = upstream.result
-  const names = [...new Set([...Object.keys(given), ...Object.keys(seen.result)])]
-  const changed = names.filter(name => !isDeepStrictEqual(given[name], seenField(seen, name)))
+  const passed = withoutAddedMeta(given, result)
+  const names = [...new Set([...Object.keys(given), ...Object.keys(passed)])]
+  const changed = names.filter(name => !isDeepStrictEqual(given[name], passed[name]))
+  if (changed.length === 0) return null
   return `another result than it gave: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
 }
 
-function seenField({ result }: Record<string, unknown>, name: string): unknown {
-  return isObject(result) ? result[name] : undefined
+/** Prefixes of `_meta` that MCP keeps for itself: the second label is `mcp` or `modelcontextprotocol`. */
+const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
+
+/**
+ * A result without the members that a gateway may add to its `_meta`, such as the rule by which it decided. Their names have a
+ * prefix, by which MCP tells whose they are.
+ */
+function withoutAddedMeta(
+  given: Record<string, unknown>,
+  { _meta, ...rest }: Record<string, unknown>,
+): Record<string, unknown> {
+  if (!isObject(_meta)) return { ...rest, ...defined({ _meta }) }
+  const had = isObject(given._meta) ? given._meta : {}
+  const kept = Object.entries(_meta).filter(
+    ([name]) => name in had || !name.includes('/') || RESERVED.test(name),
+  )
+  const isWhole = kept.length === Object.keys(_meta).length
+  return isWhole || kept.length > 0 || given._meta !== undefined
+    ? { ...rest, _meta: Object.fromEntries(kept) }
+    : rest
 }
 
 /** All that a caller can see of an answer. */

@@ -185,6 +185,12 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     'reached the upstream, and its caller got another result than it gave: _meta differs',
   ],
   [
+    'adds a name of the protocol to _meta',
+    'answer',
+    { answer: response({ ...RESULT, _meta: { 'io.modelcontextprotocol/serverInfo': {} } }) },
+    'reached the upstream, and its caller got another result than it gave: _meta differs',
+  ],
+  [
     'says that an allowed call was denied',
     'answer',
     { answer: response(DENIED) },
@@ -279,6 +285,20 @@ describe('the judge of calls', () => {
     ['input_required', response({ resultType: 'input_required', inputRequests: {} })],
   ])('takes %s for a denial', (_, answer) => {
     expect(judged({ ...denied, answer })).toBe(null)
+  })
+})
+
+describe('the _meta of a result', () => {
+  const added = { 'io.example-gateway/rule': 'r1' }
+
+  it.each([
+    ['has no other members', undefined],
+    ['has members of the upstream', { 'io.modelcontextprotocol/serverInfo': { name: 'safebot' } }],
+  ])('may have members of a gateway beside it if it %s', (_, given) => {
+    const result = { ...RESULT, ...(given && { _meta: given }) }
+    const arrived = [arrival({ answer: { result } })]
+    const seen = { ...RESULT, _meta: { ...given, ...added } }
+    expect(judged({ arrived, answer: response(seen) })).toBe(null)
   })
 })
 
