@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { MetaKey } from '../../shared/mcp/revisions.js'
 import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
@@ -204,8 +205,9 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
     return `${sawOf({ kind: 'response', message: seen, others: [] })} in place of its result`
   }
   if (!isObject(upstream.result)) return 'another result than it gave'
-  const given = upstream.result
-  const passed = withoutAddedMeta(given, result)
+  const given = essence(upstream.result, () => false)
+  const had = isObject(upstream.result._meta) ? upstream.result._meta : {}
+  const passed = essence(result, name => !(name in had) && name.includes('/') && !RESERVED.test(name))
   const names = [...new Set([...Object.keys(given), ...Object.keys(passed)])]
   const changed = names.filter(name => !isDeepStrictEqual(given[name], passed[name]))
   if (changed.length === 0) return null
@@ -216,22 +218,33 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
 const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
 
 /**
- * A result without the members that a gateway may add to its `_meta`, such as the rule by which it decided. Their names have a
- * prefix, by which MCP tells whose they are.
+ * A result without the members that a gateway may add or leave out: those that say what their absence says, the name of the
+ * server, and members of `_meta` that are the gateway's own. A gateway may speak another revision than its upstream.
+ *
+ * @param isOwn whether a member of `_meta` is the gateway's own. Its name has a prefix, by which MCP tells whose it is
  */
-function withoutAddedMeta(
-  given: Record<string, unknown>,
-  { _meta, ...rest }: Record<string, unknown>,
+function essence(
+  { _meta, isError, resultType, ...rest }: Record<string, unknown>,
+  isOwn: (name: string) => boolean,
 ): Record<string, unknown> {
-  if (!isObject(_meta)) return { ...rest, ...defined({ _meta }) }
-  const had = isObject(given._meta) ? given._meta : {}
-  const kept = Object.entries(_meta).filter(
-    ([name]) => name in had || !name.includes('/') || RESERVED.test(name),
-  )
-  const isWhole = kept.length === Object.keys(_meta).length
-  return isWhole || kept.length > 0 || given._meta !== undefined
-    ? { ...rest, _meta: Object.fromEntries(kept) }
-    : rest
+  return {
+    ...rest,
+    ...defined({
+      isError: isError === false ? undefined : isError,
+      resultType: resultType === 'complete' ? undefined : resultType,
+      _meta: isObject(_meta) ? without(_meta, name => name === MetaKey.server || isOwn(name)) : _meta,
+    }),
+  }
+}
+
+/** An object without some members. Undefined if it had no others. */
+function without(
+  object: Record<string, unknown>,
+  isDropped: (name: string) => boolean,
+): Record<string, unknown> | undefined {
+  const entries = Object.entries(object)
+  const kept = entries.filter(([name]) => !isDropped(name))
+  return kept.length === 0 && entries.length > 0 ? undefined : Object.fromEntries(kept)
 }
 
 /** All that a caller can see of an answer. */
