@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
+import { MetaKey } from '../../shared/mcp/revisions.js'
+import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
 import { shown } from '../../shared/util/shown.js'
 import { POLICY_META } from '../gateway/messages.js'
@@ -197,18 +199,52 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
     if (isDeepStrictEqual(upstream.error, seen.error)) return null
     return 'error' in seen ? 'another JSON-RPC error than it gave' : 'a result in place of its JSON-RPC error'
   }
-  if (isDeepStrictEqual(upstream.result, seen.result)) return null
-  if (!isObject(seen.result))
+  const { result } = seen
+  if (isDeepStrictEqual(upstream.result, result)) return null
+  if (!isObject(result)) {
     return `${sawOf({ kind: 'response', message: seen, others: [] })} in place of its result`
+  }
   if (!isObject(upstream.result)) return 'another result than it gave'
-  const given = upstream.result
-  const names = [...new Set([...Object.keys(given), ...Object.keys(seen.result)])]
-  const changed = names.filter(name => !isDeepStrictEqual(given[name], seenField(seen, name)))
+  const given = essence(upstream.result, () => false)
+  const had = isObject(upstream.result._meta) ? upstream.result._meta : {}
+  const passed = essence(result, name => !(name in had) && name.includes('/') && !RESERVED.test(name))
+  const names = [...new Set([...Object.keys(given), ...Object.keys(passed)])]
+  const changed = names.filter(name => !isDeepStrictEqual(given[name], passed[name]))
+  if (changed.length === 0) return null
   return `another result than it gave: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
 }
 
-function seenField({ result }: Record<string, unknown>, name: string): unknown {
-  return isObject(result) ? result[name] : undefined
+/** Prefixes of `_meta` that MCP keeps for itself: the second label is `mcp` or `modelcontextprotocol`. */
+const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
+
+/**
+ * A result without the members that a gateway may add or leave out: those that say what their absence says, the name of the
+ * server, and members of `_meta` that are the gateway's own. A gateway may speak another revision than its upstream.
+ *
+ * @param isOwn whether a member of `_meta` is the gateway's own. Its name has a prefix, by which MCP tells whose it is
+ */
+function essence(
+  { _meta, isError, resultType, ...rest }: Record<string, unknown>,
+  isOwn: (name: string) => boolean,
+): Record<string, unknown> {
+  return {
+    ...rest,
+    ...defined({
+      isError: isError === false ? undefined : isError,
+      resultType: resultType === 'complete' ? undefined : resultType,
+      _meta: isObject(_meta) ? without(_meta, name => name === MetaKey.server || isOwn(name)) : _meta,
+    }),
+  }
+}
+
+/** An object without some members. Undefined if it had no others. */
+function without(
+  object: Record<string, unknown>,
+  isDropped: (name: string) => boolean,
+): Record<string, unknown> | undefined {
+  const entries = Object.entries(object)
+  const kept = entries.filter(([name]) => !isDropped(name))
+  return kept.length === 0 && entries.length > 0 ? undefined : Object.fromEntries(kept)
 }
 
 /** All that a caller can see of an answer. */

@@ -185,6 +185,12 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     'reached the upstream, and its caller got another result than it gave: _meta differs',
   ],
   [
+    'adds a name of the protocol to _meta',
+    'answer',
+    { answer: response({ ...RESULT, _meta: { 'io.modelcontextprotocol/subscriptionId': 1 } }) },
+    'reached the upstream, and its caller got another result than it gave: _meta differs',
+  ],
+  [
     'says that an allowed call was denied',
     'answer',
     { answer: response(DENIED) },
@@ -282,6 +288,26 @@ describe('the judge of calls', () => {
   ])('takes %s for a denial', (_, answer) => {
     expect(judged({ ...denied, answer })).toBe(null)
   })
+})
+
+describe('the _meta of a result', () => {
+  const added = { 'io.example-gateway/rule': 'r1' }
+
+  it.each([
+    ['has no other members', undefined],
+    ['has members of the upstream', { 'io.example-upstream/cost': 1 }],
+  ])('may have members of a gateway beside it if it %s', (_, given) => {
+    const result = { ...RESULT, ...(given && { _meta: given }) }
+    const arrived = [arrival({ answer: { result } })]
+    const seen = { ...RESULT, _meta: { ...given, ...added } }
+    expect(judged({ arrived, answer: response(seen) })).toBe(null)
+  })
+})
+
+it('takes a result that a gateway has carried from one revision to another', () => {
+  const _meta = { 'io.modelcontextprotocol/serverInfo': { name: 'safebot', version: '1' } }
+  const arrived = [arrival({ answer: { result: { resultType: 'complete', ...RESULT, _meta } } })]
+  expect(judged({ arrived, answer: response({ ...RESULT, isError: false }) })).toBe(null)
 })
 
 describe('the judge of lists', () => {
