@@ -8,10 +8,14 @@ import { CALL_CHECKS } from '#built/servers/rehearsal/judge.js'
 import { LIST_CHECKS, RELAY_CHECKS } from '#built/servers/rehearsal/judge-exchange.js'
 import { GATEWAYS } from './gateways/index.js'
 import { policyPath } from './policies/loosen.js'
+import { proxied } from './proxy/way.js'
 import { brokenGateway, type Mutant, runMutant } from './run-mutant.js'
 
 /** Two tools that are allowed, one that is hidden, and no limits: its rehearsal is short. */
 const SMALL_POLICY = 'small.json'
+
+/** Longer than the second after which a mutant forwards a call, in milliseconds. */
+const LATE_MS = 3000
 
 /** For each check, a mutant that no other check finds. */
 const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> = {
@@ -21,7 +25,7 @@ const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> 
   tool: 'calls-another-tool',
   arguments: 'lengthens-waits',
   denial: 'denies-and-forwards',
-  delay: 'denies-and-forwards-later',
+  delay: lateForward,
   notice: 'denies-as-success',
   rule: otherRule,
   id: 'answers-under-a-text-id',
@@ -63,17 +67,41 @@ function gateway(name: string): Mutant {
 
 /** Does what the policy says and not what the author of a scenario expects. */
 async function otherMeaning(): Promise<Mutant> {
-  const folder = await mkdtemp(join(tmpdir(), 'understudy-mutants-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  const scenario = join(folder, 'scenario.json')
-  const step = { call: 'room_status', args: { url: '$room' }, expect: 'deny' }
-  await writeFile(scenario, JSON.stringify({ steps: [step] }))
+  const scenario = await scenarioOf({ call: 'room_status', args: { url: '$room' }, expect: 'deny' })
   return {
     kind: 'policy',
     name: 'other meaning',
     does: 'allows what the scenario expects to be denied',
     rehearse: without => rehearse({ policy: policyPath(SMALL_POLICY), scenario, without }),
   }
+}
+
+/**
+ * Forwards a denied call one second after the denial.
+ *
+ * The scenario makes one call. In a longer rehearsal, the same call may be under way again by then.
+ */
+async function lateForward(): Promise<Mutant> {
+  const scenario = await scenarioOf({ call: 'next_task', args: { url: '$room' } }, { list: 'safebot' })
+  const file = policyPath(SMALL_POLICY)
+  const { policy } = await readPolicyFile(file)
+  const broken = GATEWAYS.find(({ name }) => name === 'denies-and-forwards-later')
+  return {
+    kind: 'gateway',
+    name: 'late forward',
+    does: 'forwards a denied call later',
+    rehearse: without =>
+      rehearse({ policy: file, scenario, via: proxied(policy, broken), without, watchMs: LATE_MS }),
+  }
+}
+
+/** The file of a scenario, which is gone when the test is over. */
+async function scenarioOf(...steps: object[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'understudy-mutants-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'scenario.json')
+  await writeFile(file, JSON.stringify({ steps }))
+  return file
 }
 
 /** Denies as the policy says, and names another rule. */
