@@ -52,9 +52,9 @@ export class Receivers {
     try {
       if (!(await store.pushDelivery(token, delivery, keep, generation))) return undefined
     } catch (error) {
-      // What is away for a while is not the service's failure: its sender may come again.
+      // The store is away for a while, which is no failure of the service. The sender may try again.
       if (isUnavailable(error)) throw error
-      // Its sender could do nothing about it: the service, too, takes what it then cannot keep.
+      // The sender could do nothing about it. The real service, too, accepts a delivery that it cannot keep.
       log.error('a delivery was taken and could not be kept', error)
       return delivery.id
     }

@@ -242,7 +242,7 @@ export class InstanodeStore {
     return this.#inService(tx => tx.table<true>('world').set('begun', true))
   }
 
-  /** What the first replica of a store gives under a name is every replica's. */
+  /** Every replica gets the value that the first replica of the store gives under a name. */
   agree<Value>(name: string, value: Value): Promise<Value> {
     return this.records.transaction('store/settings/instanode', tx => {
       const settings = tx.table<Value>('settings')

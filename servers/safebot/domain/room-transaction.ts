@@ -9,7 +9,7 @@ const HOLDS = 'holds'
  * The last stretch of time in which nothing held a room, as instants. It began when the last holder left (-Infinity if there
  * never was one), and ended when the present one came (Infinity if there is none).
  */
-export interface Unheld {
+export interface IdlePeriod {
   readonly from: number
   readonly until: number
 }
@@ -208,7 +208,7 @@ export class RoomTransaction {
    * How the room was held, by all replicas. The hold of a replica that is gone ends at `now`. Requires the option
    * `idleBefore`, and a room that was idle then.
    */
-  unheld(now: number): Unheld {
+  unheld(now: number): IdlePeriod {
     let from = Number.NEGATIVE_INFINITY
     let until = Number.POSITIVE_INFINITY
     for (const [replica, hold] of [...this.#holds.entries()]) {
@@ -266,7 +266,7 @@ export function withOneHold(partition: PartitionDump, replica: string): Partitio
   return { ...partition, records }
 }
 
-/** Who holds a room in a dump, if anybody does. */
+/** Since when a replica holds a room in a dump. Undefined: none does. */
 export function heldSince({ records }: PartitionDump): number | undefined {
   for (const [collection, , value] of records) {
     if (collection === HOLDS) return Object(value).since ?? undefined

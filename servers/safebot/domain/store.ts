@@ -28,7 +28,7 @@ const HANDLES = `${SCOPE}/handle`
 /** The partition with the keys of the world's rooms. */
 const WORLD = `${SCOPE}/world/rooms`
 
-/** What a handle may look like at all. A partition is named by it. */
+/** The form of a handle, which names a partition. */
 const HANDLE = /^[a-z0-9_-]{1,64}$/
 
 /** Rooms a handle has a cursor in; past it the least recently claimed is dropped. */
