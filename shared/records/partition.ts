@@ -1,6 +1,6 @@
 import { Refusal } from '../errors.js'
 
-/** What a partition shows of itself to work that concerns many partitions. */
+/** The figures of a partition for work that concerns many partitions. */
 export interface Summary {
   /** Whether the partition counts in `Totals` and is listed by `Records.partitions`. */
   readonly open: boolean
@@ -73,7 +73,7 @@ interface Change {
   readonly before: unknown
 }
 
-/** What a partition needs of its collections. */
+/** A collection as its partition sees it. */
 interface Collection {
   readonly name: string
   readonly size: number

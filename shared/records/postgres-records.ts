@@ -34,7 +34,7 @@ const PORTION = 500
 
 const TOPIC = { announced: 'announced', replaced: 'replaced' }
 
-/** What `enter` returns: see `schema.ts`. */
+/** The row that `enter` returns: see `schema.ts`. */
 interface EnterRow extends Record<string, unknown> {
   generation: number
   store_time: number
@@ -210,7 +210,7 @@ export class PostgresRecords implements Records {
       return result
     } catch (error) {
       partition.undo()
-      // What was sent may have been kept.
+      // PostgreSQL may have kept the changes.
       if (error instanceof StoreUnavailable && error.unsure) this.#copies.delete(name)
       throw inWords(error)
     }
@@ -333,13 +333,13 @@ function jsonOf(collection: string, key: string, value: unknown): string {
   )
 }
 
-/** What a notification says: the version, the partition, and a detail of the domain's. */
+/** Reads a notification: the version, the partition, and a detail of the domain's. */
 function announcementOf(payload: string): { version: number; name: string; detail: string } {
   const [, version = '', name = '', detail = ''] = /^(\d+) (\S+) (.*)$/s.exec(payload) ?? []
   return { version: Number(version), name, detail }
 }
 
-/** PostgreSQL's own word for data that it does not take: classes 22 and 54. */
+/** Translates PostgreSQL's errors for data that it does not take: classes 22 and 54. */
 function inWords(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || !/^(22|54)/.test(error.code ?? '')) return error
   return badRecord(`PostgreSQL does not take it (${error.message})`, 'send less of it, or other characters')

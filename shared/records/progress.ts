@@ -16,8 +16,7 @@ export class Progress {
   readonly #options: ProgressOptions
   readonly #onReport = new Set<() => void>()
   readonly #unwatch: () => void
-  /** The latest step that this replica has reported. */
-  #step: number | undefined
+  #reported = 0
 
   constructor(options: ProgressOptions) {
     this.#options = options
@@ -27,21 +26,26 @@ export class Progress {
     })
     records.onGap(() => {
       // Another replica may have taken this one for dead, and removed it. If the store is gone again, there is another gap.
-      if (this.#step !== undefined) void this.report(this.#step).catch(() => undefined)
+      if (this.#reported > 0) void this.report(this.#reported).catch(() => undefined)
     })
   }
 
   /** This replica has come to a step. From its first report on the others wait for it. @throws StoreUnavailable */
-  report(step: number): Promise<void> {
+  async report(step: number): Promise<void> {
     const { records, partition } = this.#options
-    this.#step = Math.max(step, this.#step ?? 0)
     const replica = String(records.replica)
-    return records.transaction(partition, tx => {
+    await records.transaction(partition, tx => {
       const steps = tx.table<number>('steps')
       // Of two reports the one for the earlier step may come later.
       steps.set(replica, Math.max(step, steps.get(replica) ?? 0))
       tx.announce()
     })
+    this.#reported = Math.max(step, this.#reported)
+  }
+
+  /** The latest step that this replica has reported. 0: none. */
+  get reported(): number {
+    return this.#reported
   }
 
   /**
@@ -71,7 +75,7 @@ export class Progress {
   /** The others no longer wait for this replica. @throws StoreUnavailable */
   async leave(): Promise<void> {
     this.#unwatch()
-    this.#step = undefined
+    this.#reported = 0
     const { records, partition } = this.#options
     await records.transaction(partition, tx => {
       tx.table<number>('steps').delete(String(records.replica))

@@ -6,7 +6,7 @@ import type { Transaction, TransactionOptions } from './transaction.js'
 export interface News {
   /** Whether a transaction of this replica announced it. */
   readonly own: boolean
-  /** What the announcement said. Undefined if its notification was lost and a poll found it. */
+  /** The detail of the announcement. Undefined: its notification was lost, and a poll found it. */
   readonly detail: string | undefined
 }
 

@@ -21,7 +21,7 @@ const OLDER = /^(base|clock|journal|sessions|safebot|instanode|records)-1$/
  */
 export async function prepareSchema(address: StoreAddress): Promise<void> {
   const client = new pg.Client(address.config)
-  // An error of the connection comes to whoever asks something as well.
+  // The pending query rejects with the same error.
   client.on('error', () => {})
   try {
     await client.connect()
@@ -83,7 +83,7 @@ async function isPrepared(client: pg.Client, { schema, shown }: StoreAddress): P
   )
 }
 
-/** What PostgreSQL says of a store that cannot be opened is said again with where it is, and what to do. */
+/** Adds the store's address and a remedy to an error of PostgreSQL's. */
 function inWords(error: unknown, { shown, schema }: StoreAddress): unknown {
   if (!(error instanceof Error)) return error
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''

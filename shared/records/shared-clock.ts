@@ -30,7 +30,7 @@ interface ClockReading extends ClockRecord {
 
 const CLOCK = 'store/clock/time'
 
-/** What the clock showed when it was read. */
+/** The time that the clock showed when it was read. */
 function presentOf({ mode, position, server }: ClockReading): { mode: ClockMode; now: number } {
   return { mode, now: mode === 'manual' ? position : server + position }
 }
@@ -46,7 +46,7 @@ function standingOf({ mode, position }: ClockRecord, difference: number): ClockP
   return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
 }
 
-/** What the server's time is ahead of this machine's, in milliseconds, and by how much that may be wrong. */
+/** How far the server's time is ahead of this machine's, in milliseconds, and how large the error may be. */
 interface Difference {
   readonly ms: number
   readonly error: number
@@ -65,13 +65,13 @@ async function measured<Row extends { server: number }>(
 /** How often a replica compares its machine's time with that of the store's, in milliseconds. */
 const LOOK_MS = 2_000
 
-/** How long the replica that moves the clock waits for the others: one that hangs must not stop them. In milliseconds. */
+/** How long the replica that moves the clock waits for the others, in milliseconds. A replica that hangs must not stop them. */
 const PATIENCE_MS = 5_000
 
-/** Of several measurements the one whose answer came fastest is the best. */
+/** Measurements at the start. The one whose answer came fastest is the best. */
 const MEASUREMENTS = 3
 
-/** What the two times may drift apart before it is worth a leap. */
+/** How far the two times may drift apart before the clock is set, in milliseconds. */
 const TOLERATED_MS = 20
 
 export interface SharedClockOptions {
@@ -81,7 +81,7 @@ export interface SharedClockOptions {
   clock: Clock
   machine: Clock
   log: Log
-  /** What this replica was to have; undefined: whichever the store has. */
+  /** The mode that this replica was to have. Undefined: that of the store. */
   asked: ClockMode | undefined
 }
 
@@ -100,7 +100,6 @@ export class SharedClock implements ClockDriver {
   /** As far as this replica has followed. */
   #row: ClockRecord
   #difference: Difference
-  #reported = 0
   #looking: Promise<void> | undefined
   #lookAgain = false
   #wakeup: Wakeup | undefined
@@ -114,7 +113,7 @@ export class SharedClock implements ClockDriver {
   }
 
   /**
-   * Has a replica's clock be the store's; the first replica's becomes that.
+   * Makes a replica's clock the store's. The first replica's clock becomes that of the store.
    *
    * @throws Refusal `other_clock` if another mode was asked for; `store_unavailable`
    */
@@ -138,9 +137,9 @@ export class SharedClock implements ClockDriver {
       const walking = hands
         .inTurn(() => this.#follow(hands, row))
         .then(() => this.#reportIfThere(row.version))
-      // It is waited for below, and has to have somebody who listens until then.
+      // It is awaited below. Until then a rejection must not be an unhandled one.
       walking.catch(() => undefined)
-      // Whoever hangs on the way, this replica among them, does not keep the others from moving on.
+      // A replica that hangs on the way, this one included, must not keep the other replicas from moving on.
       await this.#gathered(row.version)
       return { target, walking }
     })
@@ -155,7 +154,7 @@ export class SharedClock implements ClockDriver {
           const { row } = await this.#decide(() => ({ ...snapshot, walk: false }))
           await this.#follow(hands, row)
           await this.#reportIfThere(row.version)
-          // Nobody is to judge by the old time what is put in place for the new one.
+          // The new state must not be judged by the old time on any replica.
           await this.#gathered(row.version)
         }),
       ),
@@ -170,7 +169,7 @@ export class SharedClock implements ClockDriver {
     }
   }
 
-  /** Has nobody wait for this replica any more. To be called before its clock and the store are closed. */
+  /** Ends the waiting of other replicas for this one. To be called before its clock and the store are closed. */
   async close(): Promise<void> {
     this.#closed = true
     this.#wakeup?.cancel()
@@ -190,22 +189,22 @@ export class SharedClock implements ClockDriver {
     })
     const { version } = this.#row
     await this.#hands?.inTurn(() => this.#hands?.go(standingOf(this.#row, this.#difference.ms), false))
-    await this.#report(version)
-    // What was moved since it was read is found now; from here on everybody waits for this replica.
+    await this.#progress.report(version)
+    // From here on the other replicas wait for this one. The clock may have been moved since it was read.
     await this.#look()
     this.#lookLater()
   }
 
-  /** Runs `work` while nobody else moves the clock, here or on another replica. */
+  /** Runs `work` while no other work moves the clock, on any replica. */
   async #alone<T>(work: (hands: ClockControls) => Promise<T>): Promise<T> {
     const hands = this.#hands
     if (hands === undefined) throw new Error('the clock has no driver yet')
-    // A clock that is closed here must not be moved elsewhere.
+    // A clock that is closed on this replica must not be moved on the others.
     await hands.inTurn(() => undefined)
     return this.#moves.run('', () => this.#options.records.alone('clock', () => work(hands)))
   }
 
-  /** @returns where it is to go, as the record now says, and as an instant */
+  /** Writes the next position. @returns the record, and the position as an instant */
   #decide(movement: ClockUpdate): Promise<{ row: ClockRecord; target: number }> {
     return this.#options.records.transaction(CLOCK, tx => {
       const reading = readingOf(tx, this.#options)
@@ -217,7 +216,7 @@ export class SharedClock implements ClockDriver {
     })
   }
 
-  /** Goes where the record says. Only while no other movement of this clock is under way. */
+  /** Moves the clock to where the record says. To be called while no other movement of this clock is under way. */
   async #follow(hands: ClockControls, row: ClockRecord): Promise<void> {
     if (row.version <= this.#row.version) return
     await hands.go(standingOf(row, this.#difference.ms), row.walk)
@@ -237,25 +236,20 @@ export class SharedClock implements ClockDriver {
       })
       log.warn(`the clock was moved, and ${names.join(', ')} did not follow within ${PATIENCE_MS} ms`)
     } catch (error) {
-      // It has been moved: the others find out when the store is back.
+      // The clock has been moved. The other replicas find out when the store is back.
       if (!(error instanceof StoreUnavailable)) throw error
       log.warn('the clock was moved, and the store went away before all replicas had followed', error.message)
     }
   }
 
-  /** Says how far this replica has come; while the store is away, once it is back. */
+  /** Reports how far this replica has come. While the store is away, `#lookOn` does so once it is back. */
   async #reportIfThere(version: number): Promise<void> {
-    await this.#report(version).catch(error => {
+    await this.#progress.report(version).catch(error => {
       if (!(error instanceof StoreUnavailable)) throw error
     })
   }
 
-  async #report(version: number): Promise<void> {
-    await this.#progress.report(version)
-    this.#reported = Math.max(this.#reported, version)
-  }
-
-  /** Looks where the clock is to be, and goes there; once more if somebody asks meanwhile. */
+  /** Reads the record and follows it. A call that comes meanwhile makes it read once more. */
   #look(): Promise<void> {
     this.#lookAgain = true
     this.#looking ??= this.#lookOn().finally(() => {
@@ -275,15 +269,16 @@ export class SharedClock implements ClockDriver {
           await this.#follow(hands, row)
           await this.#mend(hands, difference)
         })
-        if (this.#reported < this.#row.version) await this.#report(this.#row.version)
+        const { version } = this.#row
+        if (this.#progress.reported < version) await this.#progress.report(version)
       } catch (error) {
-        // The clock goes on with what is known; it is looked again when the store is back.
+        // The clock goes on as it was. The next look comes when the store is back.
         if (!(error instanceof Refusal)) log.error('the clock of the store could not be followed', error)
       }
     }
   }
 
-  /** One of the two times was set: a difference that was measured before is no longer true. */
+  /** Takes over a new difference if one of the two machines' times was set. */
   async #mend(hands: ClockControls, difference: Difference): Promise<void> {
     const apart = Math.abs(difference.ms - this.#difference.ms)
     if (apart <= TOLERATED_MS + difference.error + this.#difference.error) return
@@ -305,7 +300,7 @@ function read(options: SharedClockOptions): Promise<{ row: ClockReading; differe
   return measured(() => options.records.transaction(CLOCK, tx => readingOf(tx, options)))
 }
 
-/** The clock of the store. The first replica's becomes that. */
+/** The clock of the store. The first replica's clock becomes that. */
 function readingOf(tx: Transaction, { clock }: SharedClockOptions): ClockReading {
   const records = tx.table<ClockRecord>('clock')
   const server = tx.storeTime

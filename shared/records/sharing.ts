@@ -11,22 +11,22 @@ import type { StoreDatabase } from './store-database.js'
 export interface SharingOptions {
   store: StoreDatabase
   records: Records
-  /** Of the instance, by which people know the replica. */
+  /** The name of the instance, which logs and `GET /replicas` show. */
   name: string
   clock: Clock
   /** Undefined: it is off. */
   journal: Journal | undefined
   machine: Clock
   log: Log
-  /** Which clock this replica was to have; undefined: whichever the store has. */
+  /** The mode of clock that this replica was to have. Undefined: that of the store. */
   asked: ClockMode | undefined
 }
 
-/** What an instance has in common with the other replicas of its store, beside what its servers keep. */
+/** The clock, journal and sessions that an instance shares with the other replicas of its store. */
 export interface Sharing {
   /** The MCP sessions that every replica accepts. */
   readonly sessions: ShareSessions
-  /** Writes what has not been written yet of what reached this replica, if the store is there. */
+  /** Writes the journal entries that wait, if the store is there. */
   flush(): Promise<void>
   /** To be called before the clock and the store are closed. */
   close(): Promise<void>

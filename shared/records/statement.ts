@@ -10,6 +10,6 @@ export interface Statement {
 
 /** A prepared statement. Parameters are `$1`, `$2` …; tables are found on the search path, which is the store's schema. */
 export function statement(text: string): Statement {
-  // PostgreSQL cuts names at 63 bytes, so the name is not the text.
+  // PostgreSQL cuts names at 63 bytes, so the name is a hash of the text.
   return { name: createHash('sha256').update(text).digest('base64url'), text }
 }

@@ -16,10 +16,10 @@ export interface StoreDatabaseOptions {
   log: Log
 }
 
-/** One of those that share a store. */
+/** A replica that shares a store. */
 export interface Replica {
   readonly number: number
-  /** Null: it is just starting. */
+  /** Null: the replica is starting. */
   readonly instance: string | null
   /** By the time of the server. */
   readonly startedAt: Date
@@ -28,7 +28,7 @@ export interface Replica {
 /** How long a replica waits until it may work alone, in milliseconds. */
 const ALONE_MS = 30_000
 
-/** How long connections may take to end, in milliseconds: what is under way on them has its own time-out. */
+/** How long connections may take to end, in milliseconds. Queries that are under way have their own time-outs. */
 const LEAVE_MS = 15_000
 
 /** Attempts at a transaction that lost its connection, or gave way to another, before it was committed. */
@@ -51,15 +51,15 @@ const REPLICAS = statement(
 const PING = statement('SELECT 1')
 
 /**
- * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and what
- * they tell each other. Its tables are in a schema of their own.
+ * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and notifications.
+ * Its tables are in a schema of their own.
  */
 export class StoreDatabase {
-  /** What replicas tell each other. */
+  /** Notifications between replicas. */
   readonly notices: Notices
   /** Of this replica: 1 for the first that ever used the store, and never used again. */
   readonly replica: number
-  /** The machine's time, by which is waited for others. */
+  /** The machine's time. It measures waits for other replicas. */
   readonly machine: Clock
   readonly log: Log
   readonly #address: StoreAddress
@@ -97,9 +97,9 @@ export class StoreDatabase {
     const address = readStoreUrl(url)
     await prepareSchema(address)
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
-    // A connection can be cut with the packet that says it is ready, before anything listens to it. Its queries tell of it.
+    // A connection can break with the packet that says it is ready, before any listener is there. Its queries reject.
     pool.on('connect', client => client.on('error', () => {}))
-    // One that breaks while nobody uses it is replaced by the pool.
+    // The pool replaces an idle connection that breaks.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
     try {
       const { rows } = await pool.query<{ number: number }>(ADD_REPLICA)
@@ -117,17 +117,17 @@ export class StoreDatabase {
     }
   }
 
-  /** Says by which name people know this replica. */
+  /** Records the name of this replica's instance. */
   async introduce(instance: string): Promise<void> {
     await this.write(NAME_REPLICA, [this.replica, instance])
   }
 
-  /** Where it is, for people to read. */
+  /** The store's host and database, for messages. */
   get shown(): string {
     return this.#address.shown
   }
 
-  /** The server it is on, for whoever makes databases there: with user and password, so never to be shown. */
+  /** The URL of the server, to make databases there. It has the password, so it must not be shown. */
   get serverUrl(): string {
     return this.#address.serverUrl
   }
@@ -186,12 +186,12 @@ export class StoreDatabase {
     return outcome.value
   }
 
-  /** Those that live, the first started first. @throws StoreUnavailable */
+  /** The replicas that live, the first started first. @throws StoreUnavailable */
   replicas(): Promise<Replica[]> {
     return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
-  /** What those are told who waited for something in the store, when it goes away. */
+  /** The error for requests that wait when the store goes away. */
   unavailable(): StoreUnavailable {
     return new StoreUnavailable(this.#address.shown, false)
   }
@@ -206,7 +206,7 @@ export class StoreDatabase {
     return this.#closing
   }
 
-  /** Of a store that is known to be away each attempt would take its time, and come to nothing. */
+  /** A store that is known to be away gets one attempt: each takes its time and fails. */
   get #attempts(): number {
     return this.notices.available ? ATTEMPTS : 1
   }
@@ -222,7 +222,7 @@ export class StoreDatabase {
   async #attempt<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     const client = await this.#connect()
     let broken: Error | undefined
-    // A connection that breaks is told by what is asked on it; unheard, the event would end the process.
+    // The pending query rejects with the same error. Without a listener, the event would end the process.
     const onError = (error: Error) => {
       broken = error
     }

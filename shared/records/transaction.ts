@@ -11,7 +11,7 @@ export interface TransactionOptions {
   generation?: number
 }
 
-/** What the store knows when a transaction begins. */
+/** The facts that a store gives a transaction when it begins. */
 export interface StoreFacts {
   /** Of the partition's kind, as committed. Undefined: the option `totals` was not set. */
   readonly totals: Totals | undefined
