@@ -62,6 +62,17 @@ describe('embedded databases', () => {
     expect(await other.value('SELECT 1')).toBe(1)
   })
 
+  it('fails a COPY whose client sends a query instead of data, and goes on', async () => {
+    const [client, other] = [await connect(), await connect()]
+    await client.query('CREATE TABLE t (n int)')
+    // The driver sends the second query only after the first. The connection takes it at once.
+    const copying = client.query('COPY t FROM STDIN')
+    const connection: { query(text: string): void } = Reflect.get(client, 'connection')
+    connection.query('SELECT 1')
+    await expect(copying).rejects.toThrow('unexpected message type 0x51 during COPY from stdin')
+    expect(await other.value('SELECT count(*)::int FROM t')).toBe(0)
+  })
+
   it('has pgvector without asking for it', async () => {
     const client = await connect()
     await client.query('CREATE EXTENSION IF NOT EXISTS vector')

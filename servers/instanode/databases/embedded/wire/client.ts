@@ -201,10 +201,14 @@ export class Client implements ClientSession {
       return
     }
     const end = this.#queue.findIndex(({ type }) => !COPYING.has(type) || type === 'c' || type === 'f')
-    const size = end < 0 ? this.#queue.length : this.#queue[end]?.type === 'X' ? end : end + 1
-    const data = this.#queue.slice(0, size)
+    const last = this.#queue[end]?.type
+    const isUnexpected = last !== undefined && !COPYING.has(last)
+    const size = end < 0 ? this.#queue.length : isUnexpected ? end : end + 1
+    const data = this.#queue.slice(0, size).map(({ bytes }) => bytes)
+    // The engine would end. The COPY fails instead, and the message is executed after it.
+    if (isUnexpected && last !== 'X') data.push(frame('f', unexpectedInCopy(last)))
     this.#feed = undefined
-    if (feed(Buffer.concat(data.map(({ bytes }) => bytes)))) this.#drop(data.length)
+    if (feed(Buffer.concat(data))) this.#drop(size)
   }
 
   /** Returns the next whole batch, or undefined until more messages arrive. */
@@ -249,4 +253,9 @@ export class Client implements ClientSession {
     if (this.#held <= MAX_QUEUED_BYTES && this.#socket.isPaused()) this.#socket.resume()
     return dropped
   }
+}
+
+/** The reason for which a COPY fails, in the words of PostgreSQL. */
+function unexpectedInCopy(type: string): string {
+  return `unexpected message type 0x${type.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()} during COPY from stdin`
 }
