@@ -15,7 +15,7 @@ const SMALL_POLICY = 'small.json'
 
 /** For each check, a mutant that no other check finds. */
 const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> = {
-  meaning: otherMeaning,
+  meaning: () => otherMeaning({ call: 'room_status', args: { url: '$room' }, expect: 'deny' }),
   reach: 'lets-one-less-pass',
   once: 'retries-rpc-errors',
   tool: 'calls-another-tool',
@@ -30,6 +30,7 @@ const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> 
   credential: 'passes-the-bearer',
   secrecy: 'shows-the-credential-in-headers',
   account: 'changes-the-account',
+  intent: () => otherMeaning({ list: 'safebot', hides: ['room_status'] }),
   hidden: 'lists-hidden-tools',
   listed: 'drops-a-tool',
   definitions: 'strips-titles',
@@ -62,16 +63,15 @@ function gateway(name: string): Mutant {
 }
 
 /** Does what the policy says and not what the author of a scenario expects. */
-async function otherMeaning(): Promise<Mutant> {
+async function otherMeaning(step: object): Promise<Mutant> {
   const folder = await mkdtemp(join(tmpdir(), 'understudy-mutants-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const scenario = join(folder, 'scenario.json')
-  const step = { call: 'room_status', args: { url: '$room' }, expect: 'deny' }
   await writeFile(scenario, JSON.stringify({ steps: [step] }))
   return {
     kind: 'policy',
     name: 'other meaning',
-    does: 'allows what the scenario expects to be denied',
+    does: 'allows or lists what the scenario expects to be denied or hidden',
     rehearse: without => rehearse({ policy: policyPath(SMALL_POLICY), scenario, without }),
   }
 }
