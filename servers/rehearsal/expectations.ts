@@ -86,7 +86,7 @@ export class ScenarioExpectations {
         const verdict = limit === undefined ? 'allow' : history.verdict(limit, sent, answered)
         history.add({ sent, answered, outcome: arrived ? (succeeded ? 'passed' : 'failed') : 'denied' })
         if (limit === undefined || verdict === 'allow') return expectation
-        const denied = { outcome: 'deny', rule: limitWords(limit) } as const
+        const denied = { outcome: 'deny', rule: `the limit of ${limitWords(limit)}` } as const
         if (verdict === 'deny') return denied
         return arrived ? { outcome: 'allow', unsure: true } : { ...denied, unsure: true }
       },

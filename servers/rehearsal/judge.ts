@@ -79,11 +79,11 @@ export const CALL_CHECKS = {
   },
 
   /** The caller of a denied call is told that it was denied. */
-  notice({ call, expected, answer, refusedBatch }) {
+  notice({ call, expected, answer, batched }) {
     if (expected.outcome === 'allow') return null
     if (succeeded(answer)) return `${deniedBy(expected)}, and its caller was answered as if it had been made`
     if (call.notification === true || denialIn(answer) !== undefined) return null
-    if ((isMalformed(call) || refusedBatch) && answer.kind === 'http' && answer.status >= 400) return null
+    if ((batched || isMalformed(call)) && answer.kind === 'http' && answer.status >= 400) return null
     return `${deniedBy(expected)}, and its caller was not told: ${sawOf(answer)}`
   },
 

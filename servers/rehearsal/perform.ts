@@ -3,6 +3,7 @@ import { argsHash } from '../../shared/journal/entry.js'
 import { isObject } from '../../shared/util/is-object.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
 import { type Policy, settlementOf } from '../gateway/policy/model.js'
+import { denialIn } from './denial.js'
 import { type ExchangeOptions, readList, relayed, THROUGH_MS } from './exchange.js'
 import { byPolicy, type ExpectedCall, ScenarioExpectations, type WrittenCall } from './expectations.js'
 import { sawOf } from './judge.js'
@@ -269,7 +270,13 @@ export class Performer {
       const record = recordOf({ call, server, args, trace: null, id: asked[at]?.id }, each)
       const answer = answers[at] ?? record.answer
       const refusedBatch = refused && record.expected.outcome === 'allow'
-      return [{ record: { ...record, answer, refusedBatch }, ...each, answer: Promise.resolve(answer) }]
+      return [
+        {
+          record: { ...record, answer, batched: true, refusedBatch },
+          ...each,
+          answer: Promise.resolve(answer),
+        },
+      ]
     })
     const records = sent.map(({ record }) => record)
     this.attribution.take(records, arrived)
@@ -305,7 +312,7 @@ export class Performer {
     if (call?.notification === true) return
     this.#silent = answer.kind === 'nothing' ? this.#silent + 1 : 0
     if (answer.kind === 'response') this.#answered = true
-    else if (answer.kind === 'http') this.#refusals.push(answer.status)
+    else if (answer.kind === 'http' && denialIn(answer) === undefined) this.#refusals.push(answer.status)
   }
 }
 

@@ -33,6 +33,8 @@ export interface CallRecord {
   readonly arrived: Arrived[]
   /** Requests that are this call, and came after its answer. */
   readonly late: Arrived[]
+  /** Whether it was sent in a batch: an HTTP error may answer all calls of it. */
+  readonly batched?: true
   /** Whether the gateway refused the batch of this call as a whole. */
   readonly refusedBatch: boolean
 }

@@ -180,10 +180,10 @@ export function isScenario(text: string): boolean {
   return isMap(document.contents) && document.contents.has('steps')
 }
 
-/** Describes a limit, e.g. `a bucket of 30 per minute`. */
+/** Describes a limit, e.g. `30 per minute, as a bucket`. */
 export function limitWords({ calls, per, kind }: ScenarioLimit): string {
   const words = `${calls} per ${windowName(per)}`
-  return kind === 'window' ? words : `a bucket of ${words}`
+  return kind === 'window' ? words : `${words}, as a bucket`
 }
 
 /** Parses a JSON or YAML text. JSON is YAML, so its errors have the same words. */

@@ -19,7 +19,7 @@ const LATE_MS = 3000
 
 /** For each check, a mutant that no other check finds. */
 const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> = {
-  meaning: otherMeaning,
+  meaning: () => otherMeaning({ call: 'room_status', args: { url: '$room' }, expect: 'deny' }),
   reach: 'lets-one-less-pass',
   once: 'retries-rpc-errors',
   tool: 'calls-another-tool',
@@ -34,6 +34,7 @@ const ONLY_FOUND_BY: Readonly<Record<string, string | (() => Promise<Mutant>)>> 
   credential: 'passes-the-bearer',
   secrecy: 'shows-the-credential-in-headers',
   account: 'changes-the-account',
+  intent: () => otherMeaning({ list: 'safebot', hides: ['room_status'] }),
   hidden: 'lists-hidden-tools',
   listed: 'drops-a-tool',
   definitions: 'strips-titles',
@@ -66,12 +67,12 @@ function gateway(name: string): Mutant {
 }
 
 /** Does what the policy says and not what the author of a scenario expects. */
-async function otherMeaning(): Promise<Mutant> {
-  const scenario = await scenarioOf({ call: 'room_status', args: { url: '$room' }, expect: 'deny' })
+async function otherMeaning(step: object): Promise<Mutant> {
+  const scenario = await scenarioOf(step)
   return {
     kind: 'policy',
     name: 'other meaning',
-    does: 'allows what the scenario expects to be denied',
+    does: 'allows or lists what the scenario expects to be denied or hidden',
     rehearse: without => rehearse({ policy: policyPath(SMALL_POLICY), scenario, without }),
   }
 }

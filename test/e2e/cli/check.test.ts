@@ -38,7 +38,7 @@ describe('understudy check', () => {
     expect(stdout.split('\n')).toEqual([
       `${path}: a scenario of 3 steps`,
       '',
-      '  room_status × 35          allow, up to a bucket of 30 per minute',
+      '  room_status × 35          allow, up to 30 per minute, as a bucket',
       '  create_room, by reviewer  by the policy',
       '  tools/list of safebot     without create_room',
       '',

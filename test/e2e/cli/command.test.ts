@@ -109,7 +109,7 @@ describe('a command line that cannot be carried out', () => {
     [['demo', '--host', '300.1.1.1', '--strict'], '--host means nothing with demo'],
     [
       ['instanode', '--control-port', '9'],
-      '--control-port means nothing with instanode: it is an option of up, demo',
+      '--control-port means nothing with instanode: it is an option of up, rehearse, demo',
     ],
     [['down'], "unknown command 'down'"],
     [['up', 'and', 'away'], '"and away"'],

@@ -35,6 +35,12 @@ describe('a denial', () => {
     expect(reportText(rehearsal)).toContain(`\nDenials:\n  - ${form} × 1: "not for you"\n`)
   })
 
+  it('may be plain HTTP for every call of a scenario', async () => {
+    const steps = Array.from({ length: 5 }, () => ({ ...STATUS, expect: 'deny' }))
+    const rehearsal = await through({ status: 403, body: 'not for you' }, steps)
+    expect(rehearsal).toMatchObject({ ok: true, counts: { ok: 5, wrong: 0 } })
+  })
+
   it.each([500, 404, 502])('is not HTTP %i', async status => {
     const rehearsal = await through({ status, body: 'oops' })
     expect(wrongOf(rehearsal)).toEqual([

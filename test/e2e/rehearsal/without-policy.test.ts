@@ -120,7 +120,7 @@ describe('the limit of a scenario', () => {
     const rehearsal = await rehearse({ scenario: await scenario(steps), via })
     expect(wrongOf(rehearsal)).toEqual([])
     expect(rehearsal.rows[0]).toMatchObject({
-      expected: 'allow × 6, deny: 6 per minute × 2',
+      expected: 'allow × 6, deny: the limit of 6 per minute × 2',
       saw: 'a result × 6, denied: a tool error × 2',
     })
     expect(marks(rehearsal)).toEqual(['ok', 'ok', 'ok'])
@@ -138,9 +138,9 @@ describe('the limit of a scenario', () => {
     const rehearsal = await rehearse({ scenario: await scenario(steps), via })
     expect(wrongOf(rehearsal)).toEqual([])
     expect(rehearsal.rows.map(({ expected }) => expected)).toEqual([
-      'allow × 6, deny: a bucket of 6 per minute × 2',
-      'allow, deny: a bucket of 6 per minute',
-      'allow × 2, deny: a bucket of 6 per minute × 2',
+      'allow × 6, deny: the limit of 6 per minute, as a bucket × 2',
+      'allow, deny: the limit of 6 per minute, as a bucket',
+      'allow × 2, deny: the limit of 6 per minute, as a bucket × 2',
     ])
     expect(marks(rehearsal)).toEqual(['ok', 'ok', 'ok'])
   })
@@ -150,7 +150,7 @@ describe('the limit of a scenario', () => {
       'one too high',
       'window',
       fixedWindow(7, 60_000),
-      'call 7 is denied by 6 per minute, and reached the upstream all the same',
+      'call 7 is denied by the limit of 6 per minute, and reached the upstream all the same',
     ],
     [
       'one too low',
@@ -162,13 +162,13 @@ describe('the limit of a scenario', () => {
       'one too high',
       'bucket',
       bucket(7, 60_000),
-      'call 7 is denied by a bucket of 6 per minute, and reached the upstream all the same',
+      'call 7 is denied by the limit of 6 per minute, as a bucket, and reached the upstream all the same',
     ],
     [
       'missing',
       'bucket',
       () => undefined,
-      'call 7 is denied by a bucket of 6 per minute, and reached the upstream all the same',
+      'call 7 is denied by the limit of 6 per minute, as a bucket, and reached the upstream all the same',
     ],
   ])('is found where that of the gateway is %s, as a %s', async (_, kind, deny, why) => {
     const file = await scenario([limited(kind, 8)])
@@ -210,7 +210,7 @@ describe('the limit of a scenario', () => {
     )
     const rehearsal = await rehearse({ policy, scenario: await scenario([limited('window', 8)]) })
     expect(wrongOf(rehearsal)).toEqual([
-      'room_status × 8: call 7 the scenario expects deny (6 per minute), and the policy says allow',
+      'room_status × 8: call 7 the scenario expects deny (the limit of 6 per minute), and the policy says allow',
     ])
   })
 })

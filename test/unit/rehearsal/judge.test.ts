@@ -276,6 +276,16 @@ describe('the judge of calls', () => {
     expect(judged(breach, [check])).not.toBe(why)
   })
 
+  it('takes any HTTP error for a denial of a request that is malformed, and of no other', () => {
+    const answer: Answer = { kind: 'http', status: 400, headers: {}, text: 'no' }
+    const call = { tool: 'room_status', args: ARGS, as: 'agent' }
+    const why = 'is denied by shut, and its caller was not told: HTTP 400'
+    expect(judged({ ...denied, answer })).toBe(why)
+    expect(judged({ ...denied, answer, batched: true })).toBe(null)
+    expect(judged({ ...denied, answer, call: { ...call, session: 'none' } })).toBe(null)
+    expect(judged({ ...denied, answer, call: { ...call, args: 'text' } })).toBe(null)
+  })
+
   it.each<[string, Answer]>([
     ['a tool error', response(DENIED)],
     ['HTTP 403', { kind: 'http', status: 403, headers: {}, text: 'no' }],
