@@ -1,4 +1,4 @@
-/** How many are kept, and the bytes of the longest: no more than 16 MiB in all. */
+/** Number of kept answers, and bytes of the longest: 16 MiB together at most. */
 const MOST = 256
 const LARGEST_BYTES = 64 * 1024
 

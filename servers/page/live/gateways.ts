@@ -15,7 +15,7 @@ export const gateways = signal<readonly GatewayView[]>([])
 /** The decisions of the gateways. */
 export const audit = signal(NOTHING_ASKED)
 
-/** Those that are pending, by id. */
+/** The approvals by id. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
 /** The pending approvals. */
@@ -44,7 +44,7 @@ function changed(): void {
 
 let keeping = false
 
-/** Has the page hear of gateways, if there are any. An instance gets none later. */
+/** Opens the stream of gateways if the instance has any. An instance gets none later. */
 export async function hearOfGateways(): Promise<void> {
   const { gateways: all } = await ask<{ gateways: GatewayView[] }>('GET', '/gateways')
   gateways.value = all

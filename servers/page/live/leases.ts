@@ -4,7 +4,7 @@ import { type KnownLeases, type LeaseEvent, leaseEventsOf, mayClaim, withLeases 
 import { calls } from './calls.js'
 import { ask } from './request.js'
 
-/** As far back as claims are looked into. */
+/** Number of past claims whose answers are loaded. */
 const MOST_CLAIMS = 100
 
 /** The answers to claims by their seq. Null: the answer is not kept. */

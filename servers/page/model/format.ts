@@ -2,10 +2,10 @@ import type { Fault } from '../../../shared/faults/fault.js'
 import type { Outcome } from '../../../shared/journal/outcome.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
 
-/** How many rooms, databases, receivers, tools are drawn: more would be too many for a browser, and for a reader. */
+/** Number of rooms, databases, receivers or tools that are shown. More would be slow and hard to read. */
 export const MOST_SHOWN = 20
 
-/** How a call ended, in words; null: it has not. */
+/** Returns the outcome of a call in words. Null: the call has not ended. */
 export function outcomeInWords(outcome: Outcome | null): string {
   return outcome === null ? 'under way' : outcome.replace('_', ' ')
 }

@@ -62,7 +62,7 @@ function DatabaseCard({ resource }: { resource: ResourceRow }) {
   )
 }
 
-/** How long a resource has. */
+/** Shows the rest of a resource's lifetime. */
 export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: ResourceRow }) {
   if (expiresAt === null) return <span class="dim">stays</span>
   return <Countdown from={createdAt} to={expiresAt} what="left" />
@@ -76,7 +76,7 @@ interface MeterProps {
   bytes?: boolean
 }
 
-/** How much of a limit is taken. */
+/** Shows the used share of a limit. */
 function Meter({ what, value, max: most, bytes = false }: MeterProps) {
   const words = (number: number) => (bytes ? bytesInWords(number) : `${number}`)
   const share = most === 0 ? 0 : Math.min(1, value / most)

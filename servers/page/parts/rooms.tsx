@@ -54,7 +54,7 @@ function RoomCard({ room }: { room: Room }) {
   )
 }
 
-/** How far each handle has got in a room, and what it holds. */
+/** The consumers of a room, with their cursors and leases. */
 function Consumers({ room: { consumers } }: { room: Room }) {
   if (consumers.length === 0)
     return <p class="dim">No task has been claimed here. Use claim_task or next_task.</p>

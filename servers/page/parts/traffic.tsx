@@ -55,7 +55,7 @@ const DRAW_MS = 500
 const rates = signal<readonly CallRate[]>([])
 let drawing = false
 
-/** How often each tool was called, second by second, and how that ended. */
+/** Charts of the calls of each tool per second, by outcome. */
 export function Traffic() {
   useEffect(() => {
     if (drawing) return
