@@ -26,7 +26,7 @@ let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 
 /** More events are processed at once, because a hidden page has no frames. */
-const MOST_WAITING = 500
+const MAX_BUFFERED_EVENTS = 500
 
 function takeIn(): void {
   if (judged.length > 0) audit.value = withJudged(audit.value, judged)
@@ -38,7 +38,7 @@ function takeIn(): void {
 const takeInSoon = eachFrame(takeIn)
 
 function changed(): void {
-  if (judged.length + turned.length < MOST_WAITING) takeInSoon()
+  if (judged.length + turned.length < MAX_BUFFERED_EVENTS) takeInSoon()
   else takeIn()
 }
 

@@ -3,7 +3,7 @@ import type { EntryJson } from '../../../shared/journal/entry.js'
 export const EVERYTHING: CallFilter = { text: '', toolsOnly: false, failedOnly: false }
 
 /** The size of the journal's own ring. */
-const MOST = 10_000
+const MAX_CALLS = 10_000
 
 /** A call, as the journal has it now. */
 export interface LoggedCall {
@@ -36,7 +36,7 @@ export class CallLog {
     const at = this.#placeOf(entry.seq)
     const known = this.#calls[at]?.entry.seq === entry.seq
     this.#calls.splice(at, known ? 1 : 0, call)
-    if (this.#calls.length > MOST) this.#calls.shift()
+    if (this.#calls.length > MAX_CALLS) this.#calls.shift()
   }
 
   clear(): void {

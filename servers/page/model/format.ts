@@ -3,7 +3,7 @@ import type { Outcome } from '../../../shared/journal/outcome.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
 
 /** Number of rooms, databases, receivers or tools that are shown. More would be slow and hard to read. */
-export const MOST_SHOWN = 20
+export const MAX_SHOWN = 20
 
 /** Returns the outcome of a call in words. Null: the call has not ended. */
 export function outcomeInWords(outcome: Outcome | null): string {
@@ -55,7 +55,7 @@ function joined(...parts: [number, string][]): string {
 /** `3 rooms`, or `20 of 3,000 rooms, the latest`. @param which of them are drawn */
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
-  return all <= MOST_SHOWN ? many : `${MOST_SHOWN} of ${many}, ${which}`
+  return all <= MAX_SHOWN ? many : `${MAX_SHOWN} of ${many}, ${which}`
 }
 
 /** On which calls a fault comes. */

@@ -8,7 +8,7 @@ import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
 
 /** Characters that are shown: a browser is slow to lay out megabytes. */
-const MOST_CHARS = 20_000
+const MAX_CHARS = 20_000
 
 interface CallDetailsProps {
   call: LoggedCall
@@ -102,7 +102,7 @@ function Payload({ title, text, none }: PayloadProps) {
   const [exact, setExact] = useState(false)
   const laidOut = exact ? undefined : laidOutJson(text)
   const whole = laidOut ?? text
-  const shown = beginningOf(whole, MOST_CHARS)
+  const shown = beginningOf(whole, MAX_CHARS)
   return (
     <div class="payload">
       <div class="payload-head">

@@ -1,6 +1,6 @@
 import type { InstanodeView } from '../../instanode/view.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MOST_SHOWN } from '../model/format.js'
+import { bytesInWords, countOfShown, MAX_SHOWN } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Section } from './elements.js'
 import { Masked } from './secret-text.js'
@@ -22,7 +22,7 @@ export function Resources() {
         </Empty>
       ) : (
         <div class="cards">
-          {databases.slice(-MOST_SHOWN).map(resource => (
+          {databases.slice(-MAX_SHOWN).map(resource => (
             <DatabaseCard key={resource.id} resource={resource} />
           ))}
         </div>
