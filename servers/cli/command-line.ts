@@ -202,7 +202,7 @@ function defaultValue(name: CommandName, key: OptionName): unknown {
   return option.multiple ? [] : undefined
 }
 
-/** Of an option that is not to be repeated, the last text counts. */
+/** Returns the last value of an option that must not be repeated. */
 function readTexts(option: Option, texts: readonly string[], source: string): unknown {
   const read = (text: string) => asUsage(() => option.read?.(text, source) ?? text)
   return option.multiple ? texts.map(read) : read(texts.at(-1) ?? '')

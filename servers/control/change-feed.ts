@@ -22,9 +22,9 @@ export interface ChangeWatcher<Entry> {
 
 /** A record whose changes can be read behind a place: the journal, what gateways made of calls. */
 export interface ChangeSource<Entry extends Changed> {
-  /** How many changes there were. */
+  /** Number of changes. */
   readonly changes: number
-  /** How many entries are no longer kept. */
+  /** Number of entries that are no longer kept. */
   readonly dropped: number
   /**
    * Returns the entries that have changed since, in the order of their changes. `complete` is false if the source has
@@ -48,11 +48,11 @@ export class ChangeFeed<Entry extends Changed> {
   readonly #source: ChangeSource<Entry>
   readonly #tell: Teller<Entry>
   #place: number
-  /** How many entries it has told of that they are gone. */
+  /** Number of dropped entries that were reported. */
   #toldDropped = 0
   /** Entries that were read from the source and not sent yet. */
   #batch: { entry: Entry; change: number }[] = []
-  /** Whether it waits for room, or has not begun. */
+  /** Whether the feed waits for the reader, or has not begun. */
   #behind = true
   #stream: SseStream | undefined
 

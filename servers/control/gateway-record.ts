@@ -11,7 +11,7 @@ export type GatewayChange = { readonly changed: number } & (
   | { readonly kind: 'approval'; readonly approval: Approval & { server: string } }
 )
 
-/** How often each outcome was told by each gateway. */
+/** Number of decisions by gateway and outcome. */
 export interface OutcomeCount {
   server: string
   outcome: AuditOutcome
@@ -43,7 +43,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
     return this.#dropped
   }
 
-  /** How often what was made of calls, from the beginning on, whatever is cleared. */
+  /** Number of decisions by outcome since the beginning. Clearing the record does not change it. */
   get counts(): OutcomeCount[] {
     return [...this.#counts.values()]
   }
@@ -127,7 +127,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
   }
 }
 
-/** Whether an event is one of those asked for; `outcome` is asked of calls alone. */
+/** Returns whether an event matches a filter. Only calls have an `outcome`. */
 export function isPicked(event: GatewayChange, { server, tool, outcome }: AuditFilter): boolean {
   const about = event.kind === 'audit' ? event.entry : event.approval
   return (

@@ -7,7 +7,7 @@ import { storeGauges } from './readiness.js'
 
 const PREFIX = 'understudy_'
 
-/** How the instance is doing, in the text format of Prometheus. */
+/** Returns the metrics of the instance in the text format of Prometheus. */
 export async function renderMetrics({
   instance,
   instanode,

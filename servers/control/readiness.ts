@@ -43,7 +43,7 @@ async function look(machine: Clock, name: string, server: Checked): Promise<[nam
   }
 }
 
-/** Whether a store answers, and what the other replicas say is heard. */
+/** Checks that a store answers and that its notifications arrive. */
 export async function storeChecks(store: StoreDatabase, machine: Clock): Promise<Checks> {
   return {
     postgres: await probe(machine, () => store.ping()),

@@ -124,7 +124,7 @@ function Routes() {
   )
 }
 
-/** Has the page hear of what happens, for as long as it is there. */
+/** Opens the page's streams. They stay open as long as the page. */
 function goLive(): void {
   keepTo({
     path: '/journal/stream?after=0',

@@ -114,7 +114,7 @@ export class Gateways {
     return [...this.#gateways].map(([server, gateway]) => ({ server, gateway }))
   }
 
-  /** As a control plane shows them. */
+  /** Returns the gateways as the control plane shows them. */
   controlled(): ControlledGateways {
     const all = this.all().map(({ server, gateway }) => ({
       view: { name: `gateway of ${server}`, server, ...gateway.view },

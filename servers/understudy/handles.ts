@@ -18,7 +18,7 @@ import { InstanceState, type Snapshot } from './state.js'
 export interface CommonOptions extends InstanceOptions {
   /** Address of every listener. Default `127.0.0.1`. */
   host?: string
-  /** Of the control plane. Default 0: a free port. */
+  /** Port of the control plane. Default 0: a free port. */
   controlPort?: number
   /** The world at the start: a name in fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
   world?: string | World

@@ -110,7 +110,7 @@ export class InstanceState {
       throw new Refusal('instance_closed', 'the instance has been shut down', 'start another one')
   }
 
-  /** Has every server be what is kept of it, or none. */
+  /** Replaces the states of all servers, or of none. */
   #replace(kept: readonly Kept[], setTime: () => Promise<void>): Promise<void> {
     return this.#alone(async () => {
       for (const one of kept) await one.prepare()
@@ -149,7 +149,7 @@ export class Snapshot {
   }
 }
 
-/** Has a snapshot hold nothing any more. */
+/** Empties a snapshot. */
 function empty(snapshot: Snapshot): void {
   CONTENTS.delete(snapshot)
 }

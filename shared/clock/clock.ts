@@ -73,7 +73,7 @@ export class Clock {
     return this.#held ?? Math.floor(machineNow() + this.#offset)
   }
 
-  /** How many wake-ups are pending. */
+  /** Number of pending wake-ups. */
   get pending(): number {
     return this.#queue.size
   }
@@ -190,7 +190,7 @@ export class Clock {
     return this.#inTurn(() => work(async snapshot => void this.#show(snapshot)))
   }
 
-  /** Has a driver decide from now on where it goes. To be called before anybody has moved it. */
+  /** Sets the driver of a shared clock. Call it before the clock is changed. */
   drive(by: (hands: ClockControls) => ClockDriver): void {
     this.#driver = by({ inTurn: move => this.#inTurn(move), go: (to, walk) => this.#follow(to, walk) })
   }

@@ -34,7 +34,7 @@ export class TokenBuckets {
     this.#maxBuckets = maxBuckets
   }
 
-  /** How many buckets are remembered. */
+  /** Number of remembered buckets. */
   get size(): number {
     return this.#fullAt.size
   }

@@ -84,7 +84,7 @@ export type Fault = z.infer<typeof faultSchema>
 export type FaultAction = Fault['do']
 export type RawAnswer = Extract<FaultAction, { raw: unknown }>['raw']
 
-/** Whether a fault comes on the `count`-th call that matches it. */
+/** Returns whether a fault applies to the `count`-th matching call. */
 export function isDue(when: Fault['when'], count: number): boolean {
   if ('nth' in when) return count === when.nth
   if ('first' in when) return count <= when.first

@@ -38,7 +38,7 @@ export class FaultTable {
     this.#known = known
   }
 
-  /** Whether there are any. */
+  /** Whether the table has a fault. */
   get any(): boolean {
     return this.#rows.length > 0
   }

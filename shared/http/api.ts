@@ -12,7 +12,7 @@ declare module 'express-serve-static-core' {
   interface Request {
     /** The bytes of the body, unpacked if it was compressed. Empty if there is none, if it is too large, or if it cannot be unpacked. */
     rawBody: Buffer
-    /** Whether the body has more bytes than the API takes. */
+    /** Whether the body is larger than the API allows. */
     bodyTooLarge: boolean
     /** Set by the listener for a request that it does not let in. */
     forbidden: Refusal | undefined

@@ -29,7 +29,7 @@ export interface ListenerOptions {
   host: string
   /** 0 picks a free port. */
   port: number
-  /** How the listener is called in an error, e.g. `safebot`. */
+  /** Name of the listener in errors, such as `safebot`. */
   name: string
   /** The option that sets its port. Default: that of its name. */
   portOption?: string
@@ -103,7 +103,7 @@ export class Listener {
     return new Listener(server, url)
   }
 
-  /** Whether it can be connected to. */
+  /** Whether the port accepts connections. */
   get listening(): boolean {
     return this.#server.listening
   }
@@ -164,7 +164,7 @@ function listenError(error: NodeJS.ErrnoException, option: string, host: string,
   )
 }
 
-/** Whether an address is this machine's own. */
+/** Returns whether an address belongs to this machine. */
 export function isLoopback(address: string): boolean {
   return isIP(address) !== 0 && ipaddr.process(address).range() === 'loopback'
 }

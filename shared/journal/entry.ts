@@ -37,7 +37,10 @@ export interface Arrival {
   /** The JSON-RPC method. `GET /mcp` and the like for a request without a message. Null if there is no name. */
   method: string | null
   tool: string | null
-  /** Of a `tools/call`, as they were parsed. They are kept until the request has ended, and read from `raw` from then on. */
+  /**
+   * The parsed arguments of a `tools/call`. They are kept until the request has ended, and read from `raw`
+   * afterwards.
+   */
   arguments: unknown
   headers: IncomingHttpHeaders
   /** `params._meta.traceparent`, if the message has one: it goes before the header, which a whole batch shares. */
@@ -93,7 +96,7 @@ export class JournalEntry implements EntryOrigin {
   changed = 0
   readonly #batchIndex: number | undefined
   readonly #traceparent: string | undefined
-  /** As bytes once released, if it is large. */
+  /** A large request is kept as bytes after its end. */
   #raw: string | Buffer
   /** Parsed they take up to fifteen times the memory of their text. Undefined once released, too. */
   #arguments: unknown

@@ -52,7 +52,7 @@ export interface JournalPage {
    * subscribe or wait.
    */
   next: number
-  /** How many entries the ring has let go since the beginning, or since it was cleared. */
+  /** Number of entries that the ring has dropped, since the beginning or the last clearing. */
   dropped: number
 }
 
@@ -83,7 +83,7 @@ export class Journal {
   #bytes = 0
   #seq = 0
   #dropped = 0
-  /** How often entries were opened or ended. */
+  /** Number of times that an entry was opened or ended. */
   #changes = 0
   /** The latest change of an entry that the ring has let go. */
   #lost = 0
@@ -100,7 +100,7 @@ export class Journal {
     this.#unkept.end('ok', 0, 0)
   }
 
-  /** How many entries are kept. */
+  /** Number of kept entries. */
   get size(): number {
     return this.#kept.length - this.#first
   }
@@ -110,7 +110,7 @@ export class Journal {
     return this.#bytes
   }
 
-  /** How many entries the ring has let go. */
+  /** Number of entries that the ring has dropped. */
   get dropped(): number {
     return this.#dropped
   }
@@ -236,7 +236,7 @@ export class Journal {
     return (await this.#share?.refresh()) ?? true
   }
 
-  /** Has it shared with other instances from now on. */
+  /** Shares the journal with other instances from now on. */
   shareBy(by: (hands: JournalSink) => JournalShare): void {
     if (!this.#options.enabled) return
     this.#share = by({
@@ -257,7 +257,7 @@ export class Journal {
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
 
-  /** How often entries were opened or ended, up to now: where {@link changesAfter} goes on from. */
+  /** Number of changes so far. {@link changesAfter} continues from there. */
   get changes(): number {
     return this.#changes
   }

@@ -1,5 +1,5 @@
-/** How many are kept, and the bytes of the longest: no more than 16 MiB in all. */
-const MOST = 256
+/** Number of kept answers, and bytes of the longest: 16 MiB together at most. */
+const MAX_KEPT_ANSWERS = 256
 const LARGEST_BYTES = 64 * 1024
 
 interface Kept {
@@ -15,14 +15,14 @@ interface Kept {
  * measured to slow calls by a sixth and more.
  */
 export class KeptAnswers {
-  readonly #kept: (Kept | undefined)[] = new Array(MOST).fill(undefined)
+  readonly #kept: (Kept | undefined)[] = new Array(MAX_KEPT_ANSWERS).fill(undefined)
   #next = 0
 
   /** @param bytes how long it is when written */
   keep(seq: number, answer: object | string, bytes: number): void {
     if (bytes > LARGEST_BYTES) return
     this.#kept[this.#next] = { seq, answer }
-    this.#next = (this.#next + 1) % MOST
+    this.#next = (this.#next + 1) % MAX_KEPT_ANSWERS
   }
 
   /** The answer as text; null if it is not kept. */

@@ -1,10 +1,10 @@
-/** How a request may end; `fault` is trouble that was asked for. */
+/** The outcomes of a request. `fault` is one that an injected fault caused. */
 export const OUTCOMES = ['ok', 'tool_error', 'protocol_error', 'aborted', 'fault'] as const
 
-/** How a request ended; `undefined` while it is still under way. */
+/** The outcome of a request. `undefined` while it is in progress. */
 export type Outcome = (typeof OUTCOMES)[number]
 
 export const TRANSPORTS = ['stdio', 'http', 'memory'] as const
 
-/** By which way a request came in. */
+/** The transport of a request. */
 export type TransportKind = (typeof TRANSPORTS)[number]

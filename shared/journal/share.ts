@@ -20,6 +20,6 @@ export interface JournalSink {
   adopt(entry: EntryJson): void
   /** Entries of another instance are gone: nothing can be proved that they might disprove. */
   lose(count: number): void
-  /** It has been cleared elsewhere. */
+  /** Called when another instance has cleared the journal. */
   clear(): void
 }

@@ -20,7 +20,7 @@ export interface Counts {
   readonly server: string
   readonly tool: string | null
   readonly outcomes: Partial<Record<Outcome, number>>
-  /** How many took no longer than each bound and longer than the one before, and how many longer than all. */
+  /** Number of calls up to each bound and above the one before. The last is for those above all bounds. */
   readonly durations: number[]
   totalMs: number
 }

@@ -7,7 +7,7 @@ import { differences, type ExpectedFields, fieldOf, matches } from './where.js'
 /** Bytes of request bodies that a waiter keeps: the journal may have let go of its entries meanwhile. */
 const MAX_BYTES = 64 * 1024 * 1024
 
-/** How many offending entries a refusal lists. */
+/** Number of offending entries that a refusal lists. */
 const LISTED = 20
 
 /** Receives the changes of the journal. */

@@ -107,7 +107,7 @@ export function fieldOf(entry: JournalEntry, field: EntryField): unknown {
   return field === 'arguments' ? (entry.arguments ?? {}) : entry[field]
 }
 
-/** Whether `actual` has everything that `expected` names. */
+/** Returns whether `actual` has all fields and values of `expected`. */
 function contains(actual: unknown, expected: unknown): boolean {
   for (const _ of differences(actual, expected, '')) return false
   return true
@@ -151,7 +151,7 @@ export const pageSchema = strict({
 
 export type PageRequest = z.input<typeof pageSchema>
 
-/** How long to wait, and for how many. */
+/** The time to wait, and the number of entries to wait for. */
 export const waitSchema = strict({
   count: z.int().min(1).max(10_000).exactOptional().describe('how many distinct entries; 1 if not given'),
   timeoutMs: z.int().min(0).exactOptional().describe('of the machine’s time; 5,000 if not given'),

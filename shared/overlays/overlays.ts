@@ -30,7 +30,7 @@ const MAX_COUNTED_ALONE = 10_000
 /** An overlay in place. */
 interface Row {
   readonly overlay: Overlay
-  /** How many lists those it concerns have been shown since it was set. */
+  /** Number of lists that its callers have received since the overlay was set. */
   lists: number
   /** The same for each caller that is counted alone. */
   readonly own: Map<string, number>
@@ -50,7 +50,7 @@ export class Catalogue {
     this.#known = known
   }
 
-  /** Whether a server has any overlay. */
+  /** Returns whether a server has an overlay. */
   has(server: string): boolean {
     return this.#rows.length > 0 && this.#rows.some(({ overlay }) => overlay.server === server)
   }

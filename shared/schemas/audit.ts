@@ -8,7 +8,7 @@ export const AUDIT_OUTCOMES = ['allowed', 'denied', 'approved', 'refused'] as co
 
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number]
 
-/** How a call ended at the upstream; `lost`: without an answer that could be read. */
+/** The outcome of a call at the upstream. `lost`: there was no readable answer. */
 const upstreamEnd = z.enum(['result', 'tool_error', 'rpc_error', 'cancelled', 'lost', 'unanswered'])
 
 export type UpstreamEnd = z.infer<typeof upstreamEnd>

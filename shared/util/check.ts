@@ -83,7 +83,7 @@ function sentences(
   return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}${meant(issue, here)}`]
 }
 
-/** Of several words that a value can be, the one that was probably meant. */
+/** Returns a hint with the allowed word that is closest to a wrong one, or an empty text. */
 function meant(issue: z.core.$ZodIssue, value: unknown): string {
   if (issue.code !== 'invalid_value' || typeof value !== 'string') return ''
   const closest = closestName(

@@ -14,7 +14,7 @@ export function closestName(word: string, known: readonly string[]): string | un
 /** Past this no key is a slip of another, and the work would grow with the square. */
 const LONGEST = 64
 
-/** How many letters are to be put in, taken out or changed. */
+/** Returns the number of letters to insert, remove or replace. */
 function distanceOf(a: string, b: string): number {
   if (a.length > LONGEST) return Number.POSITIVE_INFINITY
   let above = Array.from({ length: b.length + 1 }, (_, at) => at)

@@ -91,7 +91,7 @@ async function endsInHalfALine(appending: FileHandle, path: string): Promise<boo
 class StreamedLines implements LineWriter {
   readonly #stream: WriteStream
   readonly #onError: (error: unknown) => void
-  /** Whether entries are left out just now. */
+  /** Whether entries are currently left out. */
   #behind = false
 
   constructor(path: string, onError: (error: unknown) => void) {
@@ -123,7 +123,7 @@ class StreamedLines implements LineWriter {
 class SyncedLines implements LineWriter {
   readonly #file: number
   readonly #onError: (error: unknown) => void
-  /** Whether a line was begun and could not be finished. */
+  /** Whether the last line of the file is incomplete. */
   #halfALine = false
 
   constructor(path: string, onError: (error: unknown) => void) {

@@ -47,7 +47,7 @@ export class KnownTools {
     return [...this.#servers.keys()]
   }
 
-  /** Whether a server has such a tool, by its genuine name. */
+  /** Returns whether a server has a tool of that genuine name. */
   has(server: string, tool: string): boolean {
     return this.#servers.get(server)?.tools.some(({ name }) => name === tool) === true
   }

@@ -5,7 +5,7 @@ import { badWorld } from './world.js'
 
 /** Something that has happened before the start. */
 export interface SeedEvent {
-  /** How long before, in milliseconds. */
+  /** Milliseconds before the start. */
   readonly agoMs: number
   /** Path of the event in the world, such as `world.rooms[0].messages[2]`. */
   readonly where: string
@@ -28,7 +28,7 @@ export function agoMsOf(ago: string | undefined): number {
   return ago === undefined ? 0 : (durationMs(ago) ?? 0)
 }
 
-/** How long ago the first of them was. */
+/** Returns the age of the first event. */
 export function firstOf(happenings: readonly SeedEvent[]): number {
   return happenings.reduce((most, { agoMs }) => Math.max(most, agoMs), 0)
 }

@@ -2,7 +2,7 @@ import type { World } from './world.js'
 
 /** The state of one server, kept. It stays what it is, however often it is put in place. */
 export interface Kept {
-  /** As plain data, but for what lives on a disk or in another server, which is named there. */
+  /** The state as plain data. A state on a disk or in another server is named there. */
   readonly data: unknown
   /**
    * Does what can fail. Nothing of the server has changed if it does.

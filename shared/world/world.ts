@@ -5,7 +5,7 @@ import { checked, strict } from '../util/check.js'
 import { duration } from './duration.js'
 
 /** More than any limit that a world may want to be near. */
-const MOST = 10_000
+const MAX_COUNT = 10_000
 
 const ago = duration.exactOptional().describe('how long before the start; default: at the start')
 const text = z.string().min(1)
@@ -16,7 +16,7 @@ const key = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'expected 32 bytes in base64url, 43 characters' })
 const address = z.string().refine(value => isIP(value) !== 0, { error: 'expected an IP address' })
-const times = z.int().min(1).max(MOST).exactOptional().describe('as often as that; default: once')
+const times = z.int().min(1).max(MAX_COUNT).exactOptional().describe('number of repetitions; default: 1')
 
 const account = strict({
   id: text,
@@ -55,14 +55,18 @@ const receiver = strict({ ...resource, deliveries: z.array(delivery).exactOption
 
 const provisions = strict({
   from: address,
-  count: z.int().min(1).max(MOST).describe('anonymous ones made today, of which nothing is left'),
+  count: z
+    .int()
+    .min(1)
+    .max(MAX_COUNT)
+    .describe('number of anonymous provisions today whose resources are gone'),
 })
 
 const message = strict({ sender: text, text: z.string(), ago, times })
 
 const consumer = strict({
   handle: text,
-  acknowledged: z.int().min(0).max(MOST).exactOptional().describe('how many messages; default: none'),
+  acknowledged: z.int().min(0).max(MAX_COUNT).exactOptional().describe('number of messages; default: 0'),
   claimed: duration
     .exactOptional()
     .describe('how long ago it took its lease on the next; default: it has none'),

@@ -20,7 +20,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
 
 export interface AboutOptions {
   controlled: Controlled<unknown>
-  /** Of the control plane. */
+  /** The URL of the control plane. */
   url: string
   /** Every operation there is, these included. */
   all(): readonly Operation[]

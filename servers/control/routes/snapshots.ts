@@ -81,9 +81,9 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
 /** A snapshot that is kept, and when it was taken. */
 interface Kept<Snapshot> {
   id: string
-  /** By the instance's clock, milliseconds since the epoch. */
+  /** Time of the instance's clock, milliseconds since the epoch. */
   at: number
-  /** By the machine's. */
+  /** Machine time, milliseconds since the epoch. */
   wall: number
   snapshot: Snapshot
 }

@@ -5,7 +5,7 @@ import { look } from './state.js'
 /** The result of the last action, for the page and for screen readers. */
 export const notice = signal<{ text: string; failed: boolean } | undefined>(undefined)
 
-/** Whether something is being done. */
+/** Whether an action is running. */
 export const busy = signal(false)
 
 /**

@@ -8,10 +8,10 @@ const log = new CallLog()
 /** Counts up with what changes: the log itself is changed in place. */
 const version = signal(0)
 
-/** How many of the oldest the journal no longer had when the page began. */
+/** Number of entries that the journal had dropped before the page was opened. */
 const goneBefore = signal(0)
 
-/** How many of the oldest are no longer kept. */
+/** Number of the oldest entries that are no longer kept. */
 export const dropped = computed(() => goneBefore.value + (version.value >= 0 ? log.dropped : 0))
 
 /** The calls, the oldest first. */
@@ -36,7 +36,10 @@ export function takeCall(entry: EntryJson): void {
   changed()
 }
 
-/** Of what is gone later, the log itself knows. @param dropped by the journal, so far */
+/**
+ * Records the entries that the journal has dropped. The log counts its own later ones. @param dropped number by the
+ * journal so far
+ */
 export function takeGap(dropped: number): void {
   if (log.calls.length === 0) goneBefore.value = dropped
 }

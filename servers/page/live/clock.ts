@@ -2,7 +2,7 @@ import { computed, signal } from '@preact/signals'
 import type { ClockState } from '../../control/schemas/clock.js'
 import { browserNow, every } from '../browser-time.js'
 
-/** How often what counts down is drawn anew. */
+/** Milliseconds between two updates of countdowns. */
 const TICK_MS = 250
 
 /** The instance's clock, and when that was seen. */
@@ -10,7 +10,7 @@ const seen = signal<{ clock: ClockState; atMs: number } | undefined>(undefined)
 
 const tick = signal(0)
 
-/** How the instance's clock runs; undefined until it has been seen. */
+/** The mode of the instance's clock. Undefined until it has been read. */
 export const clockMode = computed(() => seen.value?.clock.mode)
 
 /** The instance's time in milliseconds. A manual clock stands still between two updates. */

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { later } from '../browser-time.js'
 
-/** Whether the page hears of what happens; `lost`: it did, and tries to again. */
+/** State of the page's stream. `lost`: the stream broke and is opened again. */
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting')
 
 const RETRY_MS = 1000
@@ -9,7 +9,7 @@ const RETRY_MS = 1000
 /** The handlers of a stream. */
 export interface StreamHandlers {
   path: string
-  /** By the names of its events, with their data. */
+  /** Handlers by the names of events. Each gets the event's data. */
   on: Readonly<Record<string, (data: string) => void>>
   /** Called when the stream opens, and again after each break. The data may belong to another process then. */
   began(): void

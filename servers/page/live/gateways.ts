@@ -15,7 +15,7 @@ export const gateways = signal<readonly GatewayView[]>([])
 /** The decisions of the gateways. */
 export const audit = signal(NOTHING_ASKED)
 
-/** Those that are pending, by id. */
+/** The approvals by id. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 
 /** The pending approvals. */
@@ -26,7 +26,7 @@ let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 
 /** More events are processed at once, because a hidden page has no frames. */
-const MOST_WAITING = 500
+const MAX_BUFFERED_EVENTS = 500
 
 function takeIn(): void {
   if (judged.length > 0) audit.value = withJudged(audit.value, judged)
@@ -38,13 +38,13 @@ function takeIn(): void {
 const takeInSoon = eachFrame(takeIn)
 
 function changed(): void {
-  if (judged.length + turned.length < MOST_WAITING) takeInSoon()
+  if (judged.length + turned.length < MAX_BUFFERED_EVENTS) takeInSoon()
   else takeIn()
 }
 
 let keeping = false
 
-/** Has the page hear of gateways, if there are any. An instance gets none later. */
+/** Opens the stream of gateways if the instance has any. An instance gets none later. */
 export async function hearOfGateways(): Promise<void> {
   const { gateways: all } = await ask<{ gateways: GatewayView[] }>('GET', '/gateways')
   gateways.value = all

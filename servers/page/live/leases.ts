@@ -4,8 +4,8 @@ import { type KnownLeases, type LeaseEvent, leaseEventsOf, mayClaim, withLeases 
 import { calls } from './calls.js'
 import { ask } from './request.js'
 
-/** As far back as claims are looked into. */
-const MOST_CLAIMS = 100
+/** Number of past claims whose answers are loaded. */
+const MAX_CLAIMS = 100
 
 /** The answers to claims by their seq. Null: the answer is not kept. */
 const answers = signal<ReadonlyMap<number, string | null>>(new Map())
@@ -54,7 +54,7 @@ export async function learnClaims(): Promise<void> {
 
 /** The seq of one of the latest claims whose answer is not known. */
 function claimToLearn(): number | undefined {
-  const claims = calls.value.filter(({ entry }) => mayClaim(entry)).slice(-MOST_CLAIMS)
+  const claims = calls.value.filter(({ entry }) => mayClaim(entry)).slice(-MAX_CLAIMS)
   return claims.find(({ entry }) => !answers.value.has(entry.seq))?.entry.seq
 }
 

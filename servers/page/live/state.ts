@@ -29,7 +29,7 @@ const LATEST = 50
 /** Things happen together, as a rule. */
 const SETTLE_MS = 120
 
-/** Of the page's time, the part that looking may take: where there is very much to see, it is looked at less often. */
+/** Largest share of time for reading the state. A large state is read less often. */
 const SHARE = 1 / 4
 let tookMs = 0
 

@@ -2,8 +2,8 @@ import type { EntryJson } from '../../../shared/journal/entry.js'
 
 export const EVERYTHING: CallFilter = { text: '', toolsOnly: false, failedOnly: false }
 
-/** As many as the journal's own ring holds. */
-const MOST = 10_000
+/** The size of the journal's own ring. */
+const MAX_CALLS = 10_000
 
 /** A call, as the journal has it now. */
 export interface LoggedCall {
@@ -23,7 +23,7 @@ export class CallLog {
     return this.#calls
   }
 
-  /** How many of the oldest are no longer kept. */
+  /** Number of the oldest entries that are no longer kept. */
   get dropped(): number {
     const [oldest] = this.#calls
     return oldest === undefined ? 0 : oldest.entry.seq - this.#first
@@ -36,7 +36,7 @@ export class CallLog {
     const at = this.#placeOf(entry.seq)
     const known = this.#calls[at]?.entry.seq === entry.seq
     this.#calls.splice(at, known ? 1 : 0, call)
-    if (this.#calls.length > MOST) this.#calls.shift()
+    if (this.#calls.length > MAX_CALLS) this.#calls.shift()
   }
 
   clear(): void {
@@ -60,9 +60,9 @@ export function nameOf({ tool, method }: EntryJson): string {
 interface CallFilter {
   /** Text to find in the caller, the tool or the method. */
   text: string
-  /** Whether calls of tools alone are wanted. */
+  /** Whether to show calls of tools only. */
   toolsOnly: boolean
-  /** Whether only those are wanted that did not end well. */
+  /** Whether to show failed calls only. */
   failedOnly: boolean
 }
 

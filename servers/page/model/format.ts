@@ -2,10 +2,10 @@ import type { Fault } from '../../../shared/faults/fault.js'
 import type { Outcome } from '../../../shared/journal/outcome.js'
 import type { Overlay } from '../../../shared/overlays/overlay.js'
 
-/** How many rooms, databases, receivers, tools are drawn: more would be too many for a browser, and for a reader. */
-export const MOST_SHOWN = 20
+/** Number of rooms, databases, receivers or tools that are shown. More would be slow and hard to read. */
+export const MAX_SHOWN = 20
 
-/** How a call ended, in words; null: it has not. */
+/** Returns the outcome of a call in words. Null: the call has not ended. */
 export function outcomeInWords(outcome: Outcome | null): string {
   return outcome === null ? 'under way' : outcome.replace('_', ' ')
 }
@@ -55,7 +55,7 @@ function joined(...parts: [number, string][]): string {
 /** `3 rooms`, or `20 of 3,000 rooms, the latest`. @param which of them are drawn */
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
-  return all <= MOST_SHOWN ? many : `${MOST_SHOWN} of ${many}, ${which}`
+  return all <= MAX_SHOWN ? many : `${MAX_SHOWN} of ${many}, ${which}`
 }
 
 /** On which calls a fault comes. */

@@ -2,7 +2,7 @@ import type { Approval } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 
 /** Judged calls that are shown. */
-const MOST = 500
+const MAX_ENTRIES = 500
 
 /** The latest decisions of gateways, and the number of all. */
 export interface AuditLog {
@@ -19,7 +19,7 @@ export const NOTHING_ASKED: AuditLog = { entries: [], asked: 0, denied: 0 }
 export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditLog {
   const denied = come.filter(({ outcome }) => outcome === 'denied' || outcome === 'refused').length
   return {
-    entries: [...come.slice(-MOST).reverse(), ...log.entries].slice(0, MOST),
+    entries: [...come.slice(-MAX_ENTRIES).reverse(), ...log.entries].slice(0, MAX_ENTRIES),
     asked: log.asked + come.length,
     denied: log.denied + denied,
   }

@@ -5,7 +5,7 @@ const CLAIMS = ['claim_task', 'next_task']
 
 const PATHS = { claim: /^POST \/api\/rooms\/([^/]+)\/claim$/, ack: /^POST \/api\/rooms\/([^/]+)\/ack$/ }
 
-/** How a lease ended; `held`: it has not. */
+/** The end of a lease. `held`: it has not ended. */
 export type LeaseEnd = 'acked' | 'expired' | 'held'
 
 /** The time for which a handle had a message. Instants of the instance's clock, in milliseconds. */
@@ -17,7 +17,7 @@ export interface LeaseSpan {
   /** When it ended, or will. */
   readonly to: number
   readonly end: LeaseEnd
-  /** Whether the handle had this message before, and let it run out. */
+  /** Whether the handle had claimed this message before and its lease expired. */
   readonly redelivered: boolean
 }
 
@@ -64,7 +64,7 @@ export function leaseSpans(
   })
 }
 
-/** Whether a lease is still held when its message is claimed again. */
+/** Returns whether a lease is valid when its message is claimed again. */
 function goesOn(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
   return span !== undefined && span.end === 'held' && at <= span.to
 }
@@ -108,7 +108,7 @@ export type LeaseEvent = {
   readonly at: number
 } & ({ readonly kind: 'claimed'; readonly claimId: string } | { readonly kind: 'acked' })
 
-/** Whether a call may have taken a lease: its answer tells. */
+/** Returns whether a call may have started a lease. Its answer shows that. */
 export function mayClaim({ tool, method, outcome }: EntryJson): boolean {
   return outcome === 'ok' && (CLAIMS.includes(tool ?? '') || roomOfPath(method, 'claim') !== undefined)
 }

@@ -5,10 +5,10 @@ import { type LoggedCall, nameOf } from './call-log.js'
 /** Matches the id in a path. Without its removal, each room would have a row of its own. */
 const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!register$)[^/?\s]+/
 
-/** How far back the pictures go. */
+/** Seconds that the charts show. */
 export const SECONDS = 60
 
-/** How often something was called. */
+/** The number of calls of one name. */
 export interface CallRate {
   readonly server: string
   readonly name: string

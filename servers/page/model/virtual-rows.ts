@@ -1,7 +1,7 @@
 /** Rows of one height, of which one may be open: it takes more. */
 export interface Rows {
   readonly count: number
-  /** Of a row, in pixels. */
+  /** Height of a row, in pixels. */
   readonly height: number
   /** Index of the open row; -1: none is. */
   readonly openAt: number
@@ -17,7 +17,7 @@ export function topOf({ height, openAt, openExtra }: Rows, index: number): numbe
   return index * height + (openAt >= 0 && index > openAt ? openExtra : 0)
 }
 
-/** How high all rows are together. */
+/** Returns the height of all rows together. */
 export function heightOf(rows: Rows): number {
   return rows.count * rows.height + (rows.openAt >= 0 ? rows.openExtra : 0)
 }

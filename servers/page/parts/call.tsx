@@ -8,11 +8,11 @@ import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
 
 /** Characters that are shown: a browser is slow to lay out megabytes. */
-const MOST_CHARS = 20_000
+const MAX_CHARS = 20_000
 
 interface CallDetailsProps {
   call: LoggedCall
-  /** Of its row, among the calls that are shown. */
+  /** Index of the row among the shown calls. */
   index: number
   /** Top in pixels. */
   top: number
@@ -102,7 +102,7 @@ function Payload({ title, text, none }: PayloadProps) {
   const [exact, setExact] = useState(false)
   const laidOut = exact ? undefined : laidOutJson(text)
   const whole = laidOut ?? text
-  const shown = beginningOf(whole, MOST_CHARS)
+  const shown = beginningOf(whole, MAX_CHARS)
   return (
     <div class="payload">
       <div class="payload-head">
@@ -144,7 +144,7 @@ interface CallRowProps {
   top: number
   height: number
   open: boolean
-  /** Whether the Tab key leads to it. */
+  /** Whether the Tab key reaches it. */
   tabbed: boolean
   onToggle(seq: number): void
   onFocus(seq: number): void
@@ -201,7 +201,7 @@ export function CallRow({
   )
 }
 
-/** How a call ended: by its words, and by its colour. */
+/** Shows the outcome of a call in words and in a colour. */
 function Outcome({ outcome }: { outcome: OutcomeName | null }) {
   return <span class={`outcome outcome-${outcome ?? 'open'}`}>{outcomeInWords(outcome)}</span>
 }

@@ -200,7 +200,7 @@ const NARROW = '(max-width: 640px)'
 
 const HEIGHT = { wide: 32, narrow: 52 } as const
 
-/** How high a row of calls is, in pixels. */
+/** Height of a row of calls, in pixels. */
 function useRowHeight(): number {
   const [narrow, setNarrow] = useState(matchMedia(NARROW).matches)
   useEffect(() => {
@@ -214,16 +214,16 @@ function useRowHeight(): number {
 
 /** The visible part of a list with very many rows. */
 interface DrawnRows {
-  /** Of the element that scrolls. */
+  /** Ref of the scrolling element. */
   scroller: RefObject<HTMLDivElement | null>
   onScroll(): void
   /** Indices of the rows to be drawn. */
   drawn: number[]
-  /** Of all rows together, in pixels. */
+  /** Height of all rows together, in pixels. */
   height: number
   /** Returns the top of a row, in pixels. */
   top(index: number): number
-  /** Has a row be seen. */
+  /** Scrolls to a row. */
   show(index: number): void
 }
 

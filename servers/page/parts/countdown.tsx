@@ -23,7 +23,7 @@ export function Countdown({ from, to, what }: CountdownProps) {
 }
 
 interface RingProps {
-  /** How much is left, from 0 to 1. */
+  /** The rest of the period, from 0 to 1. */
   share: number
   /** Pixels across. */
   size?: number

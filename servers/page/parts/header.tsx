@@ -79,7 +79,7 @@ function ClockBar() {
   )
 }
 
-/** Whether what is seen is what is. */
+/** Shows whether the page is up to date. */
 function ConnectionMark() {
   return (
     <span class={`connection connection-${connection.value}`} role="status">

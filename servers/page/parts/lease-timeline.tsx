@@ -18,7 +18,7 @@ const KEYS = [
 type Room = SafebotView['rooms'][number]
 
 /** The latest leases that are drawn. */
-const MOST = 24
+const MAX_LEASES = 24
 
 /** Pixels of a handle's lane, and of a lease in it. */
 const LANE = 40
@@ -31,7 +31,9 @@ const LABEL_GAP = 6
 export function LeaseTimeline({ room }: { room: Room }) {
   const now = instanceNow.value
   const cursors = new Map(room.consumers.map(({ handle, cursor }) => [handle, cursor]))
-  const spans = leaseSpans(leaseEvents.value.get(room.id) ?? [], knownLeases.value, cursors, now).slice(-MOST)
+  const spans = leaseSpans(leaseEvents.value.get(room.id) ?? [], knownLeases.value, cursors, now).slice(
+    -MAX_LEASES,
+  )
   if (spans.length === 0) return null
   const handles = [...new Set(spans.map(({ handle }) => handle))]
   const axis = timeAxis(spans)

@@ -1,7 +1,7 @@
 import { defined } from '../../../shared/util/defined.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
+import { bytesInWords, countOfShown, MAX_SHOWN, timeOfDay } from '../model/format.js'
 import { Empty, Facts, Scrolled, Section } from './elements.js'
 import { Lifetime, type ResourceRow } from './resources.js'
 import { Masked, SecretText } from './secret-text.js'
@@ -21,7 +21,7 @@ export function ReceiverList() {
         </Empty>
       ) : (
         <div class="cards">
-          {receivers.slice(-MOST_SHOWN).map(resource => (
+          {receivers.slice(-MAX_SHOWN).map(resource => (
             <ReceiverCard key={resource.id} resource={resource} />
           ))}
         </div>

@@ -1,6 +1,6 @@
 import type { InstanodeView } from '../../instanode/view.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MOST_SHOWN } from '../model/format.js'
+import { bytesInWords, countOfShown, MAX_SHOWN } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Section } from './elements.js'
 import { Masked } from './secret-text.js'
@@ -22,7 +22,7 @@ export function Resources() {
         </Empty>
       ) : (
         <div class="cards">
-          {databases.slice(-MOST_SHOWN).map(resource => (
+          {databases.slice(-MAX_SHOWN).map(resource => (
             <DatabaseCard key={resource.id} resource={resource} />
           ))}
         </div>
@@ -62,7 +62,7 @@ function DatabaseCard({ resource }: { resource: ResourceRow }) {
   )
 }
 
-/** How long a resource has. */
+/** Shows the rest of a resource's lifetime. */
 export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: ResourceRow }) {
   if (expiresAt === null) return <span class="dim">stays</span>
   return <Countdown from={createdAt} to={expiresAt} what="left" />
@@ -76,7 +76,7 @@ interface MeterProps {
   bytes?: boolean
 }
 
-/** How much of a limit is taken. */
+/** Shows the used share of a limit. */
 function Meter({ what, value, max: most, bytes = false }: MeterProps) {
   const words = (number: number) => (bytes ? bytesInWords(number) : `${number}`)
   const share = most === 0 ? 0 : Math.min(1, value / most)

@@ -1,7 +1,7 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { isRevealed, toggle } from '../live/secrets.js'
 import { openState, state } from '../live/state.js'
-import { counted, countOfShown, MOST_SHOWN, timeOfDay } from '../model/format.js'
+import { counted, countOfShown, MAX_SHOWN, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Scrolled, Section } from './elements.js'
 import { LeaseTimeline } from './lease-timeline.js'
@@ -15,7 +15,7 @@ export function RoomList() {
   const { rooms } = safebot
   const latest = rooms
     .toSorted((one, other) => other.activeAt.localeCompare(one.activeAt))
-    .slice(0, MOST_SHOWN)
+    .slice(0, MAX_SHOWN)
   return (
     <Section id="rooms" title="Rooms" note={countOfShown(rooms.length, 'room')}>
       {rooms.length === 0 ? (
@@ -54,7 +54,7 @@ function RoomCard({ room }: { room: Room }) {
   )
 }
 
-/** How far each handle has got in a room, and what it holds. */
+/** The consumers of a room, with their cursors and leases. */
 function Consumers({ room: { consumers } }: { room: Room }) {
   if (consumers.length === 0)
     return <p class="dim">No task has been claimed here. Use claim_task or next_task.</p>

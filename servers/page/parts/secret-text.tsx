@@ -29,7 +29,7 @@ function Secret({ what, text }: { what: string; text: string }) {
 }
 
 interface MaskedProps {
-  /** Of this secret, among all of the page. */
+  /** Name of this secret, unique on the page. */
   name: string
   /** Its kind in words. */
   what: string

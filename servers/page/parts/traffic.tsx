@@ -4,7 +4,7 @@ import { OUTCOMES } from '../../../shared/journal/outcome.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
 import { browserNow, every } from '../browser-time.js'
 import { calls } from '../live/calls.js'
-import { countOfShown, MOST_SHOWN, outcomeInWords } from '../model/format.js'
+import { countOfShown, MAX_SHOWN, outcomeInWords } from '../model/format.js'
 import { type CallRate, ratesOf, SECONDS } from '../model/rates.js'
 import { Empty, Scrolled, Section } from './elements.js'
 
@@ -55,7 +55,7 @@ const DRAW_MS = 500
 const rates = signal<readonly CallRate[]>([])
 let drawing = false
 
-/** How often each tool was called, second by second, and how that ended. */
+/** Charts of the calls of each tool per second, by outcome. */
 export function Traffic() {
   useEffect(() => {
     if (drawing) return
@@ -73,7 +73,7 @@ export function Traffic() {
       ) : (
         <Scrolled label="Calls a second, by tool">
           <ul>
-            {shown.slice(0, MOST_SHOWN).map(rate => (
+            {shown.slice(0, MAX_SHOWN).map(rate => (
               <RateLine key={`${rate.server} ${rate.name}`} rate={rate} />
             ))}
           </ul>
@@ -85,7 +85,7 @@ export function Traffic() {
 
 function noteOn(lines: number): string {
   const what = `calls a second, the last ${SECONDS} s`
-  return lines <= MOST_SHOWN ? what : `${what}; ${countOfShown(lines, 'line', 'the busiest')}`
+  return lines <= MAX_SHOWN ? what : `${what}; ${countOfShown(lines, 'line', 'the busiest')}`
 }
 
 function RateLine({ rate }: { rate: CallRate }) {
