@@ -83,7 +83,11 @@ export function exchangeGroups({
   const relay: Step = {
     relay: server,
     ...defined({
-      held: loosest === undefined ? undefined : callOf(loosest),
+      // A bridge may answer a cancelled call with an error, which gives quota back.
+      held:
+        loosest === undefined || (bridged && tightest(policy, loosest) < NO_LIMIT)
+          ? undefined
+          : callOf(loosest),
       reporting: reporting === undefined ? undefined : callOf(reporting),
     }),
   }
