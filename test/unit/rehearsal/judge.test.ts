@@ -211,7 +211,9 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
   [
     "passes its caller's bearer on",
     'credential',
-    refused('list_resources failed: the token is not valid. This world has no such account, or the token has expired: set INSTANODE_TOKEN'),
+    refused(
+      'list_resources failed: the token is not valid. This world has no such account, or the token has expired: set INSTANODE_TOKEN',
+    ),
     'reached the upstream with a credential that it refuses: the token is not valid',
   ],
   [
