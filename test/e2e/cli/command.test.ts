@@ -137,11 +137,11 @@ describe('help', () => {
   it.each([
     [
       ['check', '--help'],
-      ['version', 'json', 'strict', 'help'],
+      ['version', 'dialect', 'json', 'strict', 'help'],
     ],
     [
       ['check', '-h'],
-      ['version', 'json', 'strict', 'help'],
+      ['version', 'dialect', 'json', 'strict', 'help'],
     ],
     [
       ['help', 'demo'],

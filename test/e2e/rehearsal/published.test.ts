@@ -56,7 +56,7 @@ tools:
   const [asked, approved] = rehearsal.rows.filter(({ group }) => group === 'delete_resource')
   expect(asked).toMatchObject({
     expected: 'approve: ask-first',
-    saw: 'JSON-RPC error -32003',
+    saw: 'denied: JSON-RPC error -32003',
     upstream: 'not reached',
   })
   expect(approved).toMatchObject({ expected: 'allow', upstream: 'reached' })
