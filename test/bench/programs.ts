@@ -31,7 +31,7 @@ export async function startGateway(policy: string, upstream: string): Promise<Ht
   return httpProgram(server, server.line)
 }
 
-/** What a receiver of deliveries is measured against. */
+/** The program that a receiver of deliveries is compared with. */
 export async function startExpressEcho(): Promise<HttpProgram> {
   const server = await startServer('test/bench/express-echo.mjs', [])
   return httpProgram(server, server.line)

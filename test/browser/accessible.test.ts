@@ -12,7 +12,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 declare const axe: { run(options: object): Promise<AxeResults> }
 
-/** What is wrong with a page, in a line each. */
+/** Returns the serious and critical violations on a page, one line each. */
 async function violations(page: Page): Promise<string[]> {
   // Past the page's own policy: that is for what the page itself does.
   await page.evaluate(AXE)

@@ -25,7 +25,7 @@ describe('a gateway', () => {
     expect(await reached.allInnerTexts()).toEqual(['list_resources'])
   })
 
-  it('holds a call until somebody approves of it on the page', async () => {
+  it('holds a call until a user approves the call on the page', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
@@ -37,7 +37,7 @@ describe('a gateway', () => {
     expect(u.journal.entries({ tool: 'get_api_token', outcome: 'ok' })).toHaveLength(1)
   })
 
-  it('says of a call that waits which it is, and counts those that do', async () => {
+  it('identifies each waiting call, and counts the waiting calls', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
@@ -59,7 +59,7 @@ describe('a gateway', () => {
     expect(await page.getByText('for your decision').count()).toBe(0)
   })
 
-  it('takes a call off the page whose time to be decided is over', async () => {
+  it('removes a call from the page once the time for its decision is over', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     const held = callOverHttp(u.gateways.instanode.url, 'get_api_token').catch(() => undefined)
@@ -70,7 +70,7 @@ describe('a gateway', () => {
     await held
   })
 
-  it('refuses a held call when somebody refuses it on the page', async () => {
+  it('refuses a held call when a user refuses the call on the page', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     const body = rpc('tools/call', { name: 'get_api_token', arguments: {} }, 1)
@@ -80,7 +80,7 @@ describe('a gateway', () => {
     expect(u.journal.entries({ tool: 'get_api_token' })).toEqual([])
   })
 
-  it('says so when what is approved has been decided elsewhere meanwhile', async () => {
+  it('reports that an approval was already decided elsewhere', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')

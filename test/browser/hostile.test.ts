@@ -4,7 +4,7 @@ import { RecordingDatabases } from '../support/databases/recording-databases.js'
 import { ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
-/** Whatever of it became markup would say so in the window's name. */
+/** Any part of this text that became markup would change the window's name. */
 const HOSTILE = `"'><img src=x onerror="window.name='run'"><script>window.name='run'</script><a href="javascript:window.name='run'">x</a>`
 
 it('shows what agents send as what it is: text', async () => {
@@ -69,7 +69,7 @@ it('shows invisible characters, and those that reorder text, by their codes', as
 it('would not take markup or a handler if something tried to put one into the page', async () => {
   const u = await startUnderstudy()
   const page = await openPage(u.control.url)
-  // What the browser says of that is what is wanted here.
+  // The browser's console errors are expected here.
   page.removeAllListeners('console')
   const refusals = await page.evaluate(() => {
     const attempts = [

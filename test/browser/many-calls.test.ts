@@ -72,7 +72,7 @@ it('draws no more rows of ten thousand calls than are seen, and scrolls as easil
   await many.locator('[data-seq="1"]').waitFor()
 })
 
-it('leaves whoever has scrolled down where he is while more calls come', async () => {
+it('keeps the scroll position while more calls arrive', async () => {
   const u = await startUnderstudy()
   const take = (count: number, caller: string) => {
     for (let at = 0; at < count; at++) u.journal.close(u.journal.open(arrival({ caller })), 'ok')

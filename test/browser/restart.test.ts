@@ -35,7 +35,7 @@ it('says that the process has gone, and begins afresh with the one that takes it
   first.command.process.kill('SIGKILL')
   await first.command.exit
   await page.getByText('disconnected, trying again').waitFor()
-  // What was last known is still there to be read.
+  // The page still shows the last known calls.
   expect(await page.getByText('before-two').count()).toBe(1)
 
   const second = await up(Number(new URL(first.url).port))

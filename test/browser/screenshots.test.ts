@@ -15,8 +15,8 @@ const MOST_BYTES = 300_000
 const TALL = 1650
 
 /**
- * The machine's time, so that every run has the same picture: it passes between two calls, and a little whenever somebody looks
- * at it, as one does before and after each.
+ * Replaces the machine's time, so that every run has the same picture. Time passes between two calls, and a little at each reading.
+ * The servers read the time before and after each call.
  */
 const machine = vi.hoisted(() => ({ now: Date.parse('2026-01-01T12:00:00Z'), looks: 0 }))
 const BETWEEN_MS = 1300
@@ -67,7 +67,7 @@ it('shows the page as docs/page.md has it', async () => {
   const light = await open(1200, TALL, 'light')
   const whole = await picture(light, 'page-light.webp')
   expect((await picture(light, 'page-light.webp')).equals(whole)).toBe(true)
-  // What its description promises is in it.
+  // The picture contains the parts that its description promises.
   for (const shown of [light.locator('.rate').first(), light.locator('.timeline .legend')]) {
     await shown.waitFor()
     const box = await shown.boundingBox()

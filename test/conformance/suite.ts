@@ -47,7 +47,7 @@ export async function runSuite({
   }
 }
 
-/** What it exits with is of no interest: its report is. */
+/** Ignores the exit code, because the report has the results. */
 function npx(command: string[]): Promise<string> {
   const packages = PACKAGES.flatMap(name => ['--package', name])
   return new Promise((resolve, reject) => {

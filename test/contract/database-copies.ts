@@ -26,7 +26,7 @@ export function describeDatabaseCopies(name: string, start: () => Promise<Databa
       return (await client.query('SELECT body FROM notes')).rows.map(({ body }) => body)
     }
 
-    it('brings back what was in them, and ends the sessions of those that are there: 57P01', async () => {
+    it('brings back the content of the databases, and ends their open sessions with 57P01', async () => {
       const one = await noted('one')
       const copies = await inUse.provider.copy([one.name])
       const client = await connect(one.url)

@@ -5,12 +5,12 @@ import { until } from '../support/until.js'
 import { ProviderInUse } from './provider-in-use.js'
 
 /**
- * What every provider of databases does.
+ * Declares the tests that every provider of databases must pass.
  *
  * @param start a provider, and what else is to be closed after it
  */
 export function describeDatabaseProvider(name: string, start: () => Promise<DatabaseProvider>): void {
-  describe(`${name}: what every provider does`, () => {
+  describe(`${name}: the behaviour of every provider`, () => {
     const inUse = new ProviderInUse(start)
     const connect = (url: string) => inUse.connect(url)
     const provisioned = async (spec: DatabaseSpec = freshSpec()) => ({

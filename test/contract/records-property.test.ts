@@ -23,7 +23,7 @@ interface Step {
   replaced: boolean
 }
 
-/** What records are: partitions of collections of values, changed as a whole or not at all. */
+/** A model of records: partitions of collections of values. A transaction changes all of its values or none. */
 class Model {
   state = new Map<string, number>()
 
@@ -69,7 +69,7 @@ async function runStep(records: Records, { partition, changes, throws }: Step): 
   else await work
 }
 
-/** What one replica reads, in the words of the model. */
+/** Returns the state that one replica reads, in the form of the model. */
 async function read(records: Records): Promise<Map<string, number>> {
   const state = new Map<string, number>()
   for (const partition of [0, 1]) {

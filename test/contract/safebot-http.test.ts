@@ -14,7 +14,7 @@ const stores = useStores()
 
 const PLACES = [
   ...CONTRACT_NAMES.map(contract => ({ contract, place: 'memory' })),
-  // What they differ in is no store's matter.
+  // One contract is enough: the contracts do not differ in the store.
   { contract: 'documented', place: 'PostgreSQL' },
 ] as const
 

@@ -49,7 +49,7 @@ const NAMES = ['', 's', 'c', 'x'.repeat(70), 'é"\'']
 /** Codes of a start-up message: cancel, TLS, GSS, and versions 3.0, 3.2 and 2.0 of the protocol. */
 const STARTUP = [80877102, 80877103, 80877104, 3 << 16, (3 << 16) + 2, 2 << 16]
 
-/** What a client sends: to a socket that has just connected, or after the password was accepted. */
+/** The bytes that a client sends, to a new connection or after the password was accepted. */
 export interface PostgresRequest {
   afterLogin: boolean
   bytes: Buffer

@@ -15,7 +15,7 @@ const POLICIES = 'fixtures/policies/intercept'
 export const SECRETS = ['CANARY-upstream-key', 'CANARY-grant-token'] as const
 const [UPSTREAM_KEY, GRANT_TOKEN] = SECRETS
 
-/** What can be asked of a listener. */
+/** An operation that a listener offers. */
 export interface Operation {
   method: string
   /** With `{name}` where a value goes. */

@@ -1,10 +1,10 @@
 import type { Cursor, HistoryEvent } from './event.js'
 import { monotonicMs } from './monotonic.js'
 
-/** Longer than any call may block here: who has no answer by then will not get one. */
+/** Longer than any call may block here. A call without an answer by then will get none. */
 const PATIENCE_MS = 20_000
 
-/** What a tool said: its result, or its refusal in words. `unheard`: nobody was there, so nothing came of it. */
+/** The answer of a tool: its result, or its refusal in words. `unheard`: no server accepted the connection, so the call had no effect. */
 type Answer = { result: Record<string, unknown> } | { refused: string; unheard?: boolean }
 
 export interface AgentOptions {
@@ -12,11 +12,16 @@ export interface AgentOptions {
   room: string
   /** The room's key, base64url. */
   key: string
-  /** Told of what is begun as what it will have been if no answer comes, and of what came of it. */
+  /**
+   * Records the event of a call, before and after its answer.
+   *
+   * @param begun the event to record if no answer to the call comes
+   * @param seen the event that the answer shows
+   */
   note(begun: HistoryEvent | undefined, seen: HistoryEvent | undefined): void
 }
 
-/** A user of the service over MCP, who may ask any of its replicas, and notes all that it sees. */
+/** A user of the service over MCP. It calls any of the replicas, and notes all events that it sees. */
 export class HistoryAgent {
   readonly #options: AgentOptions
   readonly #cursor: Cursor
@@ -40,7 +45,7 @@ export class HistoryAgent {
     return true
   }
 
-  /** @returns what was claimed; undefined: there was nothing, or no answer */
+  /** @returns the claimed task; `'nothing'`: there was none; `'unanswered'`: the call failed or got no answer */
   async claim(
     api: string,
     seconds: number,
@@ -81,7 +86,7 @@ export class HistoryAgent {
     return true
   }
 
-  /** What nobody heard has not happened. @returns false */
+  /** A call that reached no server had no effect, so it leaves no event. @returns false */
   #unseen({ refused, unheard = false }: { refused: string; unheard?: boolean }): false {
     this.refusal = refused
     if (unheard) this.#options.note(undefined, undefined)

@@ -79,11 +79,11 @@ describe('what is found', () => {
     expect(rulesBroken(sent(0, 1), sent(2, 2), claimed(4, 1, 'a'), acked(6, 1, 'a'))).toEqual(['lost'])
   })
 
-  test('a message that nobody could acknowledge', () => {
+  test('a message that no worker could acknowledge', () => {
     expect(rulesBroken(sent(0, 1), claimed(4, 1, 'a'))).toEqual(['not acknowledged'])
   })
 
-  test('a message that nobody sent', () => {
+  test('a message that was never sent', () => {
     expect(rulesBroken(claimed(4, 1, 'a'), acked(6, 1, 'a'))).toEqual(['invented'])
   })
 

@@ -5,7 +5,7 @@ import { ServiceTime } from './service-time.js'
 /** How long a lease is good, in milliseconds: valid up to and including this. */
 const LEASE_MS = 60_000
 
-/** What must not have happened. */
+/** An event, or a missing event, that breaks a rule of delivery. */
 export interface Violation {
   readonly rule:
     | 'lost'
@@ -38,10 +38,10 @@ export interface Verdict {
 }
 
 /**
- * Judges a history by what at-least-once delivery in order promises. Only what is certain counts: where a call was answered late, or
- * not at all, whatever may have happened meanwhile is taken to be right.
+ * Judges a history by the promises of ordered at-least-once delivery. Only certain violations count. While a call has no answer,
+ * every outcome that is possible is taken to be right.
  *
- * @param handles who was to be delivered everything that was sent, by room; at the end of the history nothing must be left for them
+ * @param handles the handles that must get every message, by room. At the end of the history no message may be left for them
  */
 export function checkHistory(
   events: readonly HistoryEvent[],
@@ -86,7 +86,7 @@ function completeness({ sent, claims, acks, unansweredAcks }: CursorHistory, whe
       : violation(
           'not acknowledged',
           where,
-          `${seq} (${text}) was delivered, and nobody could acknowledge it`,
+          `${seq} (${text}) was delivered, and no worker could acknowledge it`,
         )
   })
 }
@@ -136,7 +136,7 @@ function fencing(leases: readonly Lease[], time: ServiceTime, where: string): Vi
   })
 }
 
-/** What is acknowledged does not come again. */
+/** An acknowledged message is not delivered again. */
 function finality(leases: readonly Lease[], where: string): Violation[] {
   const acks = leases.flatMap(({ acks }) => acks)
   return leases.flatMap(({ deliveries }) =>
@@ -152,7 +152,7 @@ function finality(leases: readonly Lease[], where: string): Violation[] {
   )
 }
 
-/** What was sent later is delivered later. */
+/** Messages are delivered in the order in which they were sent. */
 function order(leases: readonly Lease[], where: string): Violation[] {
   const firsts = new Map<number, Claimed>()
   for (const { seq, deliveries } of leases) {

@@ -4,7 +4,7 @@ export interface Span {
   readonly ended: number
 }
 
-/** Whose cursor, and where. */
+/** The handle that a cursor belongs to, and its room. */
 export interface Cursor {
   readonly room: string
   readonly handle: string
@@ -18,7 +18,7 @@ export interface Sent extends Span {
   readonly text: string
 }
 
-/** A message of which nobody knows whether it was kept: the answer never came. */
+/** A message that may or may not have been kept: the answer never came. */
 export interface SendUnanswered {
   readonly kind: 'send unanswered'
   readonly room: string
@@ -69,14 +69,14 @@ export interface Advanced extends Span {
   readonly byMs: number
 }
 
-/** Something was done to the service, or to who uses it. */
+/** The run disturbed the service or a worker. */
 export interface Trouble {
   readonly kind: 'trouble'
   readonly what: 'worker killed' | 'replica killed' | 'connections cut' | 'PostgreSQL restarted'
   readonly at: number
 }
 
-/** One thing that somebody saw happen. */
+/** One event that a process of the run observed. */
 export type HistoryEvent =
   | Sent
   | SendUnanswered

@@ -1,6 +1,6 @@
 import type { Acked, AckUnanswered, Claimed, ClaimUnanswered, Sent } from './event.js'
 
-/** A lease, as those saw it to whom it was given: workers of one handle that ask while it is held are given the same. */
+/** A lease, as the workers saw it. Workers of one handle that claim while the lease is held all get the same lease. */
 export interface Lease {
   readonly claimId: string
   readonly seq: number
@@ -16,7 +16,7 @@ export interface Lease {
   readonly acks: readonly Acked[]
 }
 
-/** What was seen of one cursor. */
+/** The observed events of one cursor. */
 export interface CursorHistory {
   readonly claims: readonly Claimed[]
   readonly unanswered: readonly ClaimUnanswered[]
@@ -38,7 +38,7 @@ export function leasesOf(history: CursorHistory): Lease[] {
 function leaseOf(deliveries: readonly Claimed[], history: CursorHistory): Lease {
   const inOrder = deliveries.toSorted((one, other) => one.ended - other.ended)
   const [first] = inOrder
-  if (first === undefined) throw new Error('a lease that nobody saw is none')
+  if (first === undefined) throw new Error('a lease needs at least one delivery')
   const { claimId, seq, text } = first
   const acks = history.acks.filter(ack => ack.claimId === claimId)
   const tried = [...acks, ...history.unansweredAcks.filter(ack => ack.claimId === claimId)]

@@ -32,7 +32,7 @@ export interface HistoryOptions {
   runMs: number
   /** The program that replicas are, relative to the project's folder: the command, or one that takes its arguments. */
   program: string
-  /** The URL of a store that nobody has used. */
+  /** The URL of a new store. */
   store: string
   /** Cuts every connection to the store. */
   cut(): Promise<unknown>

@@ -1,6 +1,6 @@
 import type { Advanced } from './event.js'
 
-/** What the service's clock can have shown at a moment of the machine's: an advance counts from somewhere within its call. */
+/** Bounds the time of the service's clock at a moment of the machine's clock. An advance takes effect at some moment within its call. */
 export class ServiceTime {
   readonly #advances: readonly Advanced[]
 

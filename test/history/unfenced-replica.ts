@@ -3,8 +3,8 @@ import { Consumer } from '#built/servers/safebot/domain/consumer.js'
 import { createUnderstudy } from '#built/servers/understudy/index.js'
 
 /**
- * A program: a replica as the command has it, with one check taken out, so that it can be seen that the history checker finds what
- * comes of that. Whoever names a message that its cursor has yet to pass may acknowledge it, whatever claim it holds.
+ * A program: a replica as the command starts it, without one check. It shows that the history checker finds the consequences.
+ * Any caller may acknowledge a message that its cursor has yet to pass, whichever claim the caller holds.
  */
 Consumer.prototype.ack = function ack(this: Consumer, _claimId: string, seq: number) {
   if (seq <= this.cursor) return { consumer: this, advanced: false }

@@ -4,7 +4,7 @@ import { HistoryAgent } from './agent.js'
 import { Dice } from './dice.js'
 import type { HistoryEvent } from './event.js'
 
-/** What a worker is started with, as JSON. */
+/** The argument of a worker, as JSON. */
 export interface WorkerTask {
   readonly handle: string
   readonly room: string
@@ -14,19 +14,19 @@ export interface WorkerTask {
   readonly seed: string
 }
 
-/** A line of a worker's: what it has begun, as it will have been if nothing more is heard of it; and what it saw. */
+/** A line that a worker prints. `begun` is the event to record if the worker prints nothing more. `seen` is the event that it saw. */
 export interface WorkerLine {
   readonly begun?: HistoryEvent
   readonly seen?: HistoryEvent
 }
 
 /**
- * A program that takes tasks until it is killed. Of a hundred it acknowledges most at once; some it keeps, and tries to
- * acknowledge when its lease may have run out; some it leaves to whoever comes.
+ * A program that takes tasks until it is killed. It acknowledges most tasks at once. It keeps some, and tries to acknowledge them
+ * when the lease may have run out. It leaves some to the next worker.
  */
 async function work({ replicas, seed, ...who }: WorkerTask): Promise<never> {
   const dice = new Dice(seed)
-  // Written at once: what was seen before a SIGKILL is to be known.
+  // Written at once, so that a SIGKILL loses no event that was seen before.
   const note = (begun?: HistoryEvent, seen?: HistoryEvent) =>
     void writeSync(
       1,

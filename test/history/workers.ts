@@ -29,7 +29,7 @@ export class Worker {
     const lines = createInterface({ input: child.stdout })
     lines.on('line', text => {
       const line: WorkerLine = JSON.parse(text)
-      // What it begins next ends what it had begun: nothing was seen of that.
+      // A worker that begins another call saw no answer to the call before.
       if (line.begun !== undefined && begun !== undefined) this.#note(begun)
       begun = line.begun
       if (line.seen !== undefined) this.#note(line.seen)

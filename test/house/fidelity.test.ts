@@ -12,7 +12,7 @@ function rowsOf(page: string): string[] {
   return page.split('\n').filter(line => line.startsWith('|') && line !== HEADING && !/^[|\s-]+$/.test(line))
 }
 
-/** What is wrong with a row, if anything is. */
+/** Returns the fault of a row, if it has one. */
 function faultOf(row: string): string | undefined {
   const [behaviour, here, proof, ...more] = row
     .split('|')

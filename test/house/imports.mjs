@@ -30,7 +30,7 @@ const STATE = [...EVENTS, 'shared/records', 'shared/instance.ts']
 const SERVERS = ['servers/control', 'servers/gateway', 'servers/instanode', 'servers/safebot']
 
 /**
- * What the modules of each layer may import, besides their own layer. The first layer whose folder a module is in counts.
+ * The layers that the modules of each layer may import, besides their own. The first layer whose folder a module is in counts.
  *
  * @type {[layer: string, mayImport: string[]][]}
  */
@@ -56,7 +56,7 @@ const LAYERS = [
 ]
 
 /**
- * What is forbidden within a layer.
+ * The imports that are forbidden within a layer.
  *
  * @type {{ from: RegExp, to: RegExp, why: string }[]}
  */
@@ -137,7 +137,7 @@ export function readGraph(root) {
  *
  * @param {Map<string, Import[]>} graph
  * @param {{ fewest?: number, entries?: string[] }} [options] for tests: the number of modules and the entries
- * @returns {string[]} what is wrong, a line each; empty if nothing is
+ * @returns {string[]} the problems, a line each
  */
 export function checkImports(graph, { fewest = FEWEST_MODULES, entries = ENTRIES } = {}) {
   const problems = []

@@ -73,7 +73,7 @@ describe('a server', () => {
     expect(toy.events).not.toContain('5 parked')
   })
 
-  it('reads no more from a pipe whose answers nobody reads, until they are read', async () => {
+  it('reads no more from a pipe while its answers are unread', async () => {
     const toy = await startToyServer()
     const { input, output } = toy.pipe()
     for (let count = 0; count < 20; count++) {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { startPostgres } from '../support/databases/postgres-server.js'
 
-/** A program: runs the command it is given with `UNDERSTUDY_STORE` naming a PostgreSQL of its own; ends with the command's exit code. */
+/** A program that runs a command with `UNDERSTUDY_STORE` set to a new PostgreSQL. It exits with the command's exit code. */
 const [command = '', ...args] = process.argv.slice(2)
 const postgres = await startPostgres()
 const child = spawn(command, args, {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 /** Below the ports that systems hand out to connections: no other program is given one of these by chance. */
 const PORTS = { from: 10_000, to: 32_000 } as const
 
-/** Finds a port that nobody listens on, for a program that does not tell its port, or that comes back to the same one. */
+/** Finds a free port, for a program that does not report its port, or that must use the same port again. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORTS.from, PORTS.to)

@@ -13,7 +13,7 @@ export class ApiCaller {
     this.#agent = agent
   }
 
-  /** @param api where Safebot listens, e.g. `http://127.0.0.1:4802` */
+  /** @param api the origin of Safebot, e.g. `http://127.0.0.1:4802` */
   static async as(api: string, handle: string): Promise<ApiCaller> {
     const agent = await registeredAgent(api, handle, () =>
       Math.floor(performance.timeOrigin + performance.now()),

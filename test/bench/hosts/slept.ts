@@ -2,7 +2,7 @@
 export const FEW = 10
 export const MANY = 30
 
-/** What the host of sleeping databases prints. */
+/** Output of the host of sleeping databases. */
 export interface Slept {
   /** Resident with `FEW` asleep. */
   fewMb: number

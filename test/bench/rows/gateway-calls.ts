@@ -13,7 +13,7 @@ const OVERHEAD_MS = 0.3
 const ROUNDS = 3
 const TOOL = 'room_status'
 
-/** What a policy in front costs a call: over HTTP, with a rate limit on the tool, and a cap that is never reached. */
+/** Measures the cost of a policy for a call over HTTP, with a rate limit on the tool. The calls never reach the cap. */
 export const gatewayCalls: Row = {
   name: 'gateway-calls',
   measure: () =>

@@ -11,7 +11,7 @@ const TOOL = 'room_status'
 const SERVER = [UNDERSTUDY, 'safebot']
 const GATEWAY = [UNDERSTUDY, 'gateway', 'test/bench/policies/limited.json', '--', process.execPath, ...SERVER]
 
-/** What a policy in front costs a call on stdio, with a pipe on either side of it and the cap that is never reached. */
+/** Measures the cost of a policy for a call on stdio, with a pipe on either side of the gateway. The calls never reach the cap. */
 export const gatewayPipes: Row = {
   name: 'gateway-pipes',
   async measure() {

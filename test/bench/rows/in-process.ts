@@ -9,7 +9,7 @@ const STARTS = 9
 const TARGET_MS = 30
 const AT_ONCE = 200
 
-/** What a test pays for an instance of its own. */
+/** Measures the start of an instance within a test. */
 export const inProcess: Row = {
   name: 'in-process',
   async measure() {

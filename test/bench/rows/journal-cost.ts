@@ -7,10 +7,10 @@ import type { Row } from '../row.js'
 
 const IN_FLIGHT = 32
 const ROUNDS = 5
-/** What a record of every call may take of them. */
+/** Share of the calls per second that a record of every call may cost. */
 const SHARE = 0.15
 
-/** What the journal costs: the same server with it and without, over HTTP. */
+/** Measures the cost of the journal: the same server with and without a journal, over HTTP. */
 export const journalCost: Row = {
   name: 'journal-cost',
   measure: () =>

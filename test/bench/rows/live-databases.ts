@@ -14,7 +14,7 @@ const TARGET_MB = 800
 const SETTLE_MS = 1500
 const QUERIES = 2000
 
-/** What databases cost that are in use: memory, and the time of a query. */
+/** Measures the cost of databases in use: memory, and the time of a query. */
 export const liveDatabases: Row = {
   name: 'live-databases',
   measure: () =>

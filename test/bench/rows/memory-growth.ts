@@ -10,7 +10,7 @@ const WARM_UP_CALLS = 60_000
 const CALLS = 200_000
 const TARGET_MB = 20
 
-/** What a long run leaves behind. */
+/** Measures how much the memory grows during a long run. */
 export const memoryGrowth: Row = {
   name: 'memory-growth',
   measure: () =>

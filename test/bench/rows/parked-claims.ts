@@ -12,7 +12,7 @@ const BATCH = 250
 const PROBES = 500
 const TARGET = { mb: 250, ms: 2 }
 
-/** What many parked calls cost: memory, the speed of other calls, and whether each of them is woken. */
+/** Measures the cost of many parked calls: memory, and the speed of other calls. Checks that each parked call is woken. */
 export const parkedClaims: Row = {
   name: 'parked-claims',
   measure: () =>

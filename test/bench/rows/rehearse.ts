@@ -8,7 +8,10 @@ const POLICY = 'test/bench/policies/all-fourteen.json'
 const RUNS = 5
 const SECONDS = 5
 
-/** A whole rehearsal, as somebody waits for it: fourteen tools, each at a limit a minute and one a day, and one over all of them. */
+/**
+ * Measures a whole rehearsal, from starting the command to its exit. The policy has fourteen tools. Each has a limit per minute
+ * and one per day, and one limit covers all tools.
+ */
 export const rehearse: Row = {
   name: 'rehearse',
   async measure() {

@@ -21,7 +21,7 @@ const WAKE_TARGET_MS = 10
 export const replicas: Row = {
   name: 'replicas',
   async measure() {
-    // What it has committed is to survive the machine, as it does when nobody sets anything: so it is for both.
+    // Committed transactions survive a crash of the machine: the default of PostgreSQL. It applies to both sides.
     const postgres = await startPostgres({ durable: true })
     try {
       const measured: Measurement[] = []

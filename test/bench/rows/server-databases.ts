@@ -77,7 +77,7 @@ async function created(adminUrl: string, admin: TestClient): Promise<number> {
   return taken
 }
 
-/** A spare is ready once nobody else may connect to it, but for the look at its size that follows. */
+/** Waits until the spares are ready. A spare is ready once no other role may connect to it. The query of its size still follows. */
 async function sparesReady(admin: TestClient): Promise<void> {
   const ready =
     "SELECT count(*)::int FROM pg_database WHERE datname ~ '^understudy_spare_' AND datacl IS NOT NULL"

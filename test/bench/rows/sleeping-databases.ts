@@ -5,7 +5,7 @@ import type { Row } from '../row.js'
 /** Stands for "nothing": what an idle process's memory moves by anyway, spread over the databases. */
 const TARGET_MB = 2
 
-/** What databases cost that nobody uses. */
+/** Measures the cost of databases that no client uses. */
 export const sleepingDatabases: Row = {
   name: 'sleeping-databases',
   async measure() {

@@ -5,7 +5,7 @@ import { median } from '../statistics.js'
 const TIMES = 10
 const UNCHECKED = { target: 'none: told for completeness', met: true }
 
-/** What it takes to keep all there is, and to go back to it. */
+/** Measures taking a snapshot of the whole state, and restoring the snapshot. */
 export const snapshot: Row = {
   name: 'snapshot',
   measure: async () => [

@@ -8,7 +8,7 @@ import type { Row } from '../row.js'
 import { median } from '../statistics.js'
 
 const STARTS = 15
-/** What is still on its way after the answer has then settled. */
+/** Milliseconds after the answer until memory is read: the rest of the start has ended by then. */
 const SETTLE_MS = 100
 
 const INITIALIZE = JSON.stringify({

@@ -8,7 +8,7 @@ const REDELIVERY_MS = 10
 const DUE = 100_000
 const ADVANCE_MS = 1000
 
-/** What it costs to let time pass. */
+/** Measures the time that moving the clock takes. */
 export const timeTravel: Row = {
   name: 'time-travel',
   async measure() {

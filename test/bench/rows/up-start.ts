@@ -10,7 +10,7 @@ const UP = ['up', '--json', '--instanode-port', '0', '--safebot-port', '0', '--c
 /** Of the same command, and with no databases to offer. */
 const WITHOUT_DATABASES = ['safebot', '--http', '0']
 
-/** Whether a start pays for databases nobody has asked for yet. */
+/** Measures whether a start pays for databases that no client has requested yet. */
 export const upStart: Row = {
   name: 'up-start',
   async measure() {

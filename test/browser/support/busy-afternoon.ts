@@ -7,7 +7,7 @@ import { callOverHttp } from './call-over-http.js'
 const as = (handle: string) => ({ 'X-Safebot-Handle': handle })
 
 /**
- * Two agents at work, with all that a page can show of it: what works, what is refused, what crashes and comes back.
+ * Runs two agents, so that the page has everything it can show: calls that succeed, calls that are refused, crashes and redeliveries.
  *
  * @param before called before each call
  */
@@ -24,7 +24,7 @@ export async function busyAfternoon(
   await inTheRoom(u, call)
 }
 
-/** The gateway calls Instanode as a paid account; whoever calls past it is nobody. */
+/** The gateway calls Instanode as a paid account. Calls that bypass the gateway are anonymous. */
 async function atTheGateway(
   u: Understudy,
   databases: RecordingDatabases,
@@ -43,7 +43,7 @@ async function atTheGateway(
   const { receive_url } = await unguarded('create_webhook', { name: 'ci' })
   for (const name of ['alerts', 'payments', 'one-too-many']) await guarded('create_webhook', { name })
   await guarded('claim_token', { token: 'nonsense' })
-  // It is held until somebody approves of it, which nobody does here.
+  // The call waits for an approval that never comes.
   guarded('get_api_token').catch(() => undefined)
   await until(() => u.gateways.instanode.approvals.list().length > 0)
   for (const status of ['passed', 'failed']) {
@@ -76,7 +76,7 @@ async function inTheRoom({ safebot, clock, faults }: Understudy, callAt: typeof 
     { server: 'safebot', tool: 'ack_task', when: { nth: 1 }, do: { drop: 'after' } },
     { server: 'instanode', tool: 'create_postgres', when: { first: 1 }, do: { httpStatus: 503 } },
   ])
-  // Its answer is lost, and what it did is not.
+  // The answer of the call is lost. Its effect is not.
   await call('builder', 'ack_task', again).catch(() => undefined)
   await claim('reviewer')
   await claim('builder')

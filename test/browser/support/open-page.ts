@@ -24,8 +24,8 @@ function browser(): Promise<Browser> {
 }
 
 /**
- * The page of a control plane, as somebody sees it who opens it. When the test is over it must have asked nobody else for anything,
- * and have had nothing to complain of.
+ * Opens the page of a control plane in a browser. When the test is over, the page must have sent requests to no other origin
+ * and have logged no error.
  *
  * @param url of the control plane
  */

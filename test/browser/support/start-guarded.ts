@@ -4,7 +4,7 @@ import { RecordingDatabases } from '../../support/databases/recording-databases.
 import { PAID } from '../../support/servers/instanode.js'
 import { startUnderstudy } from '../../support/servers/understudy.js'
 
-/** What the agents of the story are held to. */
+/** The policy that the agents must follow. */
 const POLICY = join(import.meta.dirname, 'agent-policy.yaml')
 
 /** An instance on a manual clock, its databases recorded only, with a gateway in front of Instanode. */

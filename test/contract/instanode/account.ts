@@ -37,7 +37,7 @@ const unauthorized = [
   })),
 )
 
-/** What needs an account. */
+/** Requests that need an account. */
 export const account: Case[] = [
   ...unauthorized,
 

@@ -4,7 +4,7 @@ import type { World } from './world.js'
 
 /** A request, and what the contract says of its answer. */
 export interface Case {
-  /** What is sent, in words. */
+  /** The request, in words. */
   what: string
   /** Under which contract alone; default: both. */
   under?: ContractName
@@ -15,10 +15,10 @@ export interface Case {
   headers?: Record<string, string>
   /** Sent as it stands; an object as JSON. */
   body?: unknown | ((world: World) => unknown)
-  /** What has to have happened before. */
+  /** Prepares the world for the request. */
   before?(world: World): Promise<unknown>
   status: number
-  /** What the answer is, if it is no error. */
+  /** The schema of an answer that is no error. */
   answer?: z.ZodType
   /** The code of the error. */
   error?: string

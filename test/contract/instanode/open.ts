@@ -7,7 +7,7 @@ const NOBODYS = '00000000-0000-4000-8000-000000000000'
 const preview = (which: 'hook' | 'own' | 'database' | 'deleted' | 'expired') => (world: World) =>
   `GET /claim/preview?token=${world[which]}`
 
-/** What needs no account, and what is not there. */
+/** Requests that need no account, and requests for resources that do not exist. */
 export const open: Case[] = [
   {
     ...{ what: 'preview', request: preview('hook'), status: 200, answer: schema.previewed },

@@ -59,7 +59,7 @@ export const receive: Case[] = [
   ]),
   {
     ...{
-      what: 'too much for nobody',
+      what: 'too much for an unknown token',
       request: `POST /webhook/receive/${NOBODYS}`,
       body: 'x'.repeat(MIB + 1),
     },

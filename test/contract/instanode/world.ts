@@ -10,9 +10,9 @@ import {
   startInstanode,
 } from '../../support/servers/instanode.js'
 
-/** What the requests of the contract meet: resources in every state, and whose they are. */
+/** The resources that the requests of the contract use. They cover every state and every kind of owner. */
 export interface World extends RunningInstanode {
-  /** Tokens of what nobody has claimed. */
+  /** Tokens of unclaimed resources. */
   database: string
   hook: string
   /** Receivers: of the paid account that calls, of the free one, of another. */
@@ -21,13 +21,13 @@ export interface World extends RunningInstanode {
   foreign: string
   /** Of another account, and deleted. */
   deleted: string
-  /** Nobody's, and outlived. */
+  /** Unclaimed, and expired. */
   expired: string
 }
 
 const made = z.object({ token: z.string() })
 
-/** Where the world is made from: the cap of those who call later is untouched. */
+/** The address from which the world is made. The caps of later callers stay unused. */
 const ELSEWHERE = { 'x-forwarded-for': '198.51.100.1' }
 
 /** Makes a resource over HTTP; returns its token. */

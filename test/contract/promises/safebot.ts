@@ -156,7 +156,12 @@ export const SAFEBOT: readonly SafebotPromise[] = [
           .join() && field(answer.json, 'last_seq') === lastSeq(x),
   },
   {
-    ...{ what: 'nobody listens in a room that is none', source: '§2.3', status: 404, error: 'no such room' },
+    ...{
+      what: 'a room that does not exist has no listener',
+      source: '§2.3',
+      status: 404,
+      error: 'no such room',
+    },
     when: x => x.operation === 'listening' && x.messages.length === 0,
   },
   {

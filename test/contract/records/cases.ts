@@ -22,7 +22,7 @@ const UNUSUAL = [
   { a: [1, 'b'] },
 ]
 
-/** What all records do: a title, and a run on records that hold nothing. */
+/** Cases that all records must pass: a title, and a run on empty records. */
 export const RECORD_CASES: Readonly<Record<string, (records: Records) => Promise<void>>> = {
   'keeps values as they were, whatever characters they have': async records => {
     await records.transaction(ONE, tx => {

@@ -10,7 +10,7 @@ const ONE = 'test/thing/one'
 const names = (tx: Transaction) => tx.table<unknown>('names')
 const log = (tx: Transaction) => tx.list<string>('log')
 
-/** What two replicas on one store do, `cut` breaks every connection to it: a title, and a run on an empty store. */
+/** Cases for two replicas on one store: a title, and a run on an empty store. `cut` breaks every connection to the store. */
 export const REPLICA_CASES: Readonly<
   Record<string, (one: Records, two: Records, cut: () => Promise<unknown>) => Promise<void>>
 > = {

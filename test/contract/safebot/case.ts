@@ -2,7 +2,7 @@ import type { RawAnswer } from '../../support/clients/raw-http.js'
 import type { SafebotAgent } from '../../support/clients/safebot-agent.js'
 import type { RunningSafebot } from '../../support/servers/safebot.js'
 
-/** Where each request is made: two that are registered, one that is not, and a room nobody has opened. */
+/** The agents and the room that requests use: two registered agents, one unregistered agent, and a room that no agent has opened. */
 export interface World extends RunningSafebot {
   alice: SafebotAgent
   bob: SafebotAgent

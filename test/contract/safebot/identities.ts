@@ -89,7 +89,9 @@ export const identities: Case[] = [
     status: 201,
     body: expect.objectContaining({ ok: true }),
   },
-  refused('a look-up of nobody', 404, 'no such handle', ({ carol }) => carol.get('/api/identity/carol')),
+  refused('a look-up of an unknown handle', 404, 'no such handle', ({ carol }) =>
+    carol.get('/api/identity/carol'),
+  ),
   ...[
     'Carol',
     'c',

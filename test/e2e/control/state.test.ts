@@ -4,7 +4,7 @@ import { send } from '../../support/clients/raw-http.js'
 import { createPostgres, createWebhook, HOUR, PAID } from '../../support/servers/instanode.js'
 import { call, ok } from '../../support/servers/understudy.js'
 
-describe('what exists of Instanode', () => {
+describe('the state of Instanode', () => {
   it('is its resources, with limits, size, connections and the time that is left to them', async () => {
     const { control, u, databases } = await startControlled()
     const { token, id } = await createPostgres(await u.instanode.connect(), 'scratch')
@@ -72,7 +72,7 @@ describe('what exists of Instanode', () => {
   })
 })
 
-describe('what exists of Safebot', () => {
+describe('the state of Safebot', () => {
   it('is its rooms: messages, cursors, leases with their remaining time, and what is parked there', async () => {
     const { control, u } = await startControlled()
     const asker = await u.safebot.connect({ handle: 'asker' })
@@ -147,7 +147,7 @@ describe('what exists of Safebot', () => {
     expect([room?.keyKnown, room?.messages.map(({ text }) => text)]).toEqual([true, ['welcome']])
   })
 
-  it('is kept alive by nobody who looks', async () => {
+  it('does not keep a room alive when it is read', async () => {
     const { control, u } = await startControlled({ contract: 'observed' })
     const agent = await u.safebot.connect()
     const { url } = await ok(agent, 'create_room')

@@ -313,7 +313,7 @@ describe('embedded databases', () => {
     expect(await codeOf(bad.query('SELECT 1'))).toBe('42704')
   })
 
-  it('keeps temporary tables only as long as somebody is connected', async () => {
+  it('drops temporary tables once no client is connected', async () => {
     const a = await connect()
     await a.query('CREATE TEMP TABLE scratch (n int)')
     await a.end()

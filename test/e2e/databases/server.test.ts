@@ -169,7 +169,7 @@ describe('databases on a real server', () => {
     }
   })
 
-  it('refuses an address it cannot read, and one where nobody answers, without showing the password', async () => {
+  it('refuses an address that is malformed or where no server answers, without showing the password', async () => {
     expect(await codeOf(start({ adminUrl: 'mysql://root@localhost' }))).toBe('bad_database_url')
     await expect(start({ adminUrl: 'postgres://admin:hunter2@127.0.0.1:1/postgres' })).rejects.toMatchObject({
       code: 'database_server_down',

@@ -7,7 +7,7 @@ import { connectOver, startGateway } from '../../support/gateway/gateway.js'
 import { call, startUnderstudy, textOf } from '../../support/servers/understudy.js'
 import { until } from '../../support/until.js'
 
-/** Everything but lists needs somebody's approval. */
+/** Every call needs an approval, except lists. */
 const ASKING: PolicyEngine = {
   decide: ({ approved }) =>
     approved === true

@@ -200,7 +200,7 @@ describe('a list of tools', () => {
   })
 })
 
-describe('what cannot be judged', () => {
+describe('a message that cannot be judged', () => {
   const cases: [string, string][] = [
     ['a call that names no tool', JSON.stringify(rpc('tools/call', {}))],
     ['parameters in a list', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["create_room"]}'],

@@ -135,7 +135,7 @@ describe('a call for which Intercept requires an approval', () => {
     ['a JSON-RPC error', 'approved', { rpcError: { code: -32000, message: 'down' } }],
     ['a tool error', 'approved', { toolError: 'down' }],
     ['no answer that can be read', 'used', { httpStatus: 503 }],
-  ])('whose upstream answers with %s leaves the approval %s', async (_, state, trouble) => {
+  ])('that the upstream answers with %s leaves the approval %s', async (_, state, trouble) => {
     const { understudy, gateway, create, asks, reached } = await asking()
     gateway.approvals.decide(await asks(), 'approve')
     understudy.faults.set([{ server: 'safebot', tool: 'create_room', when: { nth: 1 }, do: trouble }])

@@ -56,7 +56,7 @@ async function start() {
   return { api, databases, store: local.store }
 }
 
-const down = () => Promise.reject(new Error('relation "secret" at /home/somebody'))
+const down = () => Promise.reject(new Error('relation "secret" at /home/alice'))
 
 it('a database whose row cannot be kept is dropped again: 503 internal_error', async () => {
   const { api, databases, store } = await start()

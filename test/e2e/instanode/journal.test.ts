@@ -17,7 +17,7 @@ it('the journal has every call under the name of its account, with how it ended,
   for (const token of [FREE, PAID]) expect(everything).not.toContain(token)
 })
 
-it('a caller without a session is whoever the bearer of each request says', async () => {
+it('without a session, the bearer of each request identifies the caller', async () => {
   const { url, instance } = await startInstanode()
   const call = (authorization?: string) =>
     fetch(`${url}/mcp`, {

@@ -181,7 +181,7 @@ describe('a client of a service that does not answer as it should', () => {
     expect(await refused(await far(PAID), 'list_resources')).toContain(part)
   })
 
-  it('(nobody there) names the address and what to do', async () => {
+  it('(an unreachable address) names the address and what to do', async () => {
     const far = await clientOf('http://127.0.0.1:9')
     const text = await refused(await far(), 'create_webhook', { name: 'x' })
     expect(text).toMatch(/^instanode\.dev error \(0 unreachable\): http:\/\/127\.0\.0\.1:9 cannot be reached/)

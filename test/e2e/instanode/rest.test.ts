@@ -150,7 +150,7 @@ describe('behaviour of the service on other days that the stand-in does not copy
 })
 
 describe('the journal', () => {
-  it('has every request over HTTP, by whom and with what end', async () => {
+  it('has every request over HTTP, with its caller and outcome', async () => {
     const { api, make, instance } = await start()
     const token = await make('/webhook/new')
     await api(`/webhook/receive/${token}?a=1`, { body: 'a delivery' })
@@ -240,13 +240,13 @@ describe('trouble', () => {
   it('of ours is 500 without a word about the cause', async () => {
     const { api, databases, client } = await start()
     const { token } = await createPostgres(await client())
-    databases.failing.setLimits = new Error('password is hunter2 at /home/somebody')
+    databases.failing.setLimits = new Error('password is hunter2 at /home/alice')
     const { status, body } = await api('/api/me/claim', { headers: bearer(PAID), body: { token } })
     expect([status, body]).toEqual([500, expect.not.stringMatching(/hunter2|home| at /)])
     expect((await api('/api/me/claim', { headers: bearer(PAID), body: { token } })).status).toBe(200)
   })
 
-  it('a caller that hangs up is answered to nobody and noted', async () => {
+  it('a request whose caller hangs up gets no answer and is noted as aborted', async () => {
     const { url, instance, api } = await start()
     const { port, hostname } = new URL(url)
     await new Promise<void>(resolve => {

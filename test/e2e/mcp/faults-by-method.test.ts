@@ -226,7 +226,7 @@ describe('a fault is refused', () => {
   })
 })
 
-it('an overlay says for how long, and for whom, a modern client may keep the list', async () => {
+it('an overlay sets how long a modern client may keep the list, and the scope of the cache', async () => {
   const { safebot, catalogue } = await startUnderstudy()
   catalogue.set([
     { server: 'safebot', do: { ttlMs: 60_000 } },

@@ -7,7 +7,7 @@ import { until } from '../../support/until.js'
 import { workplace } from '../../support/workplace.js'
 
 describe('a parked claim', () => {
-  it('wakes with the message that comes, in a room nobody had opened', async () => {
+  it('wakes with the first message, in a room that no agent had opened', async () => {
     const { clock, boss, worker, url } = await workplace()
     const claiming = claim(worker, url, 60)
     await clock.whenPending(1)

@@ -220,7 +220,7 @@ describe('a room under the observed contract', () => {
     expect(await claim(successor, url, 1)).toBeUndefined()
   })
 
-  it('is not waited for before somebody has opened it', async () => {
+  it('does not let a claim wait before an agent has opened it', async () => {
     const { worker, url } = await workplace({ contract: 'observed' })
     expect(await claim(worker, url, 60)).toBeUndefined()
   })

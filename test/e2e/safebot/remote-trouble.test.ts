@@ -110,7 +110,7 @@ describe('a service that cannot be reached', () => {
   })
 })
 
-describe('what is no service', () => {
+describe('a server that is not the service', () => {
   it('is not followed where it redirects to', async () => {
     const strangers: string[] = []
     const elsewhere = await fakeService((request, response) => {

@@ -108,7 +108,7 @@ describe('a connected agent', () => {
     expect(textOf(await call(boss, 'room_status', { url }))).toContain('does not currently exist')
   })
 
-  it('waits out its time in a room nobody has opened, and is present there meanwhile', async () => {
+  it('waits out its time in a room that no agent has opened, and is present there meanwhile', async () => {
     const { clock, here, worker, url } = await connected()
     const local = await here.connect({ handle: 'local' })
     const waiting = call(worker, 'claim_task', { url, timeout_seconds: 30 })
@@ -120,7 +120,7 @@ describe('a connected agent', () => {
     )
   })
 
-  it('waits in a room nobody has opened even if it has no session, and returns at once under the observed contract', async () => {
+  it('waits in a room that no agent has opened even if it has no session, and returns at once under the observed contract', async () => {
     const { here, clock } = await connected()
     for (const contract of ['documented', 'observed'] as const) {
       const { mcpUrl } = await remoteSafebotOverHttp(here.apiUrl, { contract })
@@ -227,7 +227,7 @@ describe('a connected agent', () => {
   })
 
   it.each(['next_task', 'claim_task', 'wait_for_messages'])(
-    'that cancels %s is waited for by nobody, and claims nothing',
+    'that cancels %s leaves no pending timer, and claims nothing',
     async tool => {
       const { clock, boss, worker, url } = await connected()
       const controller = new AbortController()

@@ -195,7 +195,7 @@ describe('room_status', () => {
     expect(await ok(a, 'room_status', { url })).toMatchObject({ status: { participants: 1 } })
   })
 
-  it('says of a room nobody opened that it does not exist', async () => {
+  it('says that a room that no agent has opened does not exist', async () => {
     const client = await alice()
     const said = await text(client, 'room_status', { url: await createRoom(client) })
     expect(said).toMatch(/^Room .{6} does not currently exist on the server \(.*evicted after 30s/)

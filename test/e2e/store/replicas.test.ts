@@ -38,7 +38,7 @@ test('GET /replicas lists the running replicas, and which of them answers', asyn
   await until(async () => (await b.control.replicas()).replicas.length === 1)
 })
 
-test('without a store there is nobody else', async () => {
+test('without a store GET /replicas lists no replica', async () => {
   const { control } = await replica('memory')
   expect(await control.replicas()).toEqual({ store: null, replicas: [] })
 })

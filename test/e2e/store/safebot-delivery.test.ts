@@ -83,7 +83,7 @@ describe('a task, on two replicas', () => {
     polled.mockRestore()
   })
 
-  it('wakes a claim in a room that nobody had opened', async () => {
+  it('wakes a claim in a room that no agent had opened', async () => {
     const { two, boss, worker, url } = await workplaces()
     const claiming = claim(worker, url)
     await two.instance.clock.whenPending(1)
@@ -132,7 +132,7 @@ describe('a room on two replicas', () => {
     expect(texts).toHaveLength(20)
   })
 
-  it('is not evicted by one while somebody is present at the other, and is once nobody is', async () => {
+  it('is not evicted by one while an agent is present at the other, and is evicted after all have left', async () => {
     const { one, two, advance } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const boss = await one.safebot.connect({ handle: 'boss' })
     const url = await createRoom(boss)

@@ -28,7 +28,7 @@ describe('a store whose connections are cut', () => {
   })
 })
 
-describe('a store that lets nobody in', () => {
+describe('a store that refuses connections', () => {
   it('is told by every tool and route as what may be tried again, ends what is parked, and is used again when it is back', async () => {
     const { instance, safebot, store, boss, worker, url, agent } = await workplace(await storeWithDoors())
     await say(boss, url, 'first')

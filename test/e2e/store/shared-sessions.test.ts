@@ -88,7 +88,7 @@ describe('a session over HTTP', () => {
     expect((await ping(again.safebot.mcpUrl, session)).status).toBe(200)
   })
 
-  test('that nobody has opened is nobody’s', async () => {
+  test('that no client has opened is not found', async () => {
     const [a] = await two()
     const answer = await ping(a.safebot.mcpUrl, { 'mcp-session-id': 'made-up' })
     expect([answer.status, answer.body]).toEqual([404, expect.stringContaining('initialize again')])

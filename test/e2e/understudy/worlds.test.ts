@@ -43,7 +43,7 @@ describe('the worlds there are', () => {
     },
   )
 
-  it('empty has nobody: every bearer is refused', async () => {
+  it('empty has no accounts: every bearer is refused', async () => {
     const understudy = await startUnderstudy({ world: 'empty' })
     const caller = await understudy.instanode.connect({ token: PAID })
     expect(await refused(caller, 'list_resources')).toContain('not valid')

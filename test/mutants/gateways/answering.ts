@@ -6,7 +6,7 @@ import { changedAnswers, type GatewayMutant, toolOf, withResult } from './mutant
 const INSTANODE = 'policylayer/instanode.claim-token.json'
 const TOO_LONG = 40
 
-/** What the caller of an allowed call gets is not the upstream's answer, or a denial is none. */
+/** Mutants that change the upstream's answer to an allowed call, or send a denial that is none. */
 export const ANSWERING: readonly GatewayMutant[] = [
   {
     name: 'answers-500',

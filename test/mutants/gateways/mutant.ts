@@ -3,7 +3,7 @@ import type { Clock } from '#built/shared/clock/clock.js'
 import { isObject } from '#built/shared/util/is-object.js'
 import type { Forward, Hooks, Message } from '../proxy/hooks.js'
 
-/** What a mutant may need to be broken in its way. */
+/** The parts of a gateway that a mutant may use. */
 export interface Surroundings {
   /** The clock of the rate windows. */
   readonly clock: Clock
@@ -14,7 +14,7 @@ export interface Surroundings {
 export interface GatewayMutant {
   /** The name of its switch. */
   readonly name: string
-  /** What it does, in one line. */
+  /** The behaviour of the mutant, in one line. */
   readonly does: string
   /** The policy that is rehearsed, by its path in fixtures/policies or test/mutants/policies. Default: {@link USUAL_POLICY}. */
   readonly policy?: string

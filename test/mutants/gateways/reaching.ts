@@ -23,7 +23,7 @@ const forwardedThough = (): Partial<Hooks> => ({
   },
 })
 
-/** What reaches the upstream is wrong. */
+/** Mutants that send the wrong requests to the upstream. */
 export const REACHING: readonly GatewayMutant[] = [
   {
     name: 'denies-and-forwards',

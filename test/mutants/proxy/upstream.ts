@@ -2,7 +2,7 @@ import { isObject } from '#built/shared/util/is-object.js'
 import type { Message } from './hooks.js'
 import { HttpAnswer } from './policy-gateway.js'
 
-/** What belongs to one message on its way to the upstream. */
+/** The context of one message to the upstream. */
 export interface Exchange {
   readonly headers: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined

@@ -27,7 +27,7 @@ export class Command {
   #watch: (() => void) | undefined
   readonly exit: Promise<Exit>
 
-  /** @param program what is run; by default the command itself */
+  /** @param program the program to run. Default: the command itself */
   constructor(args: string[], env: Record<string, string> = {}, program = COMMAND) {
     // Two commands of two tests may run at once.
     const ports = { UNDERSTUDY_INSTANODE_PORT: '0', UNDERSTUDY_CONTROL_PORT: '0' }

@@ -11,7 +11,7 @@ import { onTestFinished } from 'vitest'
 import { connectOverHttp } from '../servers/instanode.js'
 import { MODERN } from './modern.js'
 
-/** Where a client connects to: the URL of an endpoint, or the arguments of a Node program that serves stdio. */
+/** The target that a client connects to: the URL of an endpoint, or the arguments of a Node program that serves stdio. */
 export type Target = string | readonly string[]
 
 /** A connected official client, with one interface for both generations of the SDK. */

@@ -26,7 +26,7 @@ export class SafebotAgent {
   readonly #key: KeyObject
 
   /**
-   * @param base where the service is, e.g. `http://127.0.0.1:4802`
+   * @param base the origin of the service, e.g. `http://127.0.0.1:4802`
    * @param now the service's time, in milliseconds since the epoch
    */
   constructor(

@@ -9,7 +9,7 @@ export const MB = 1024 * 1024
 
 const ids = new IdSource()
 
-/** A database nobody has yet. */
+/** Returns the specification of a new database. */
 export function freshSpec(limits: Partial<DatabaseLimits> = {}): DatabaseSpec {
   return {
     name: `db_${ids.hex(12)}`,

@@ -30,7 +30,7 @@ export class Stores {
     this.#admin = new pg.Pool({ connectionString: this.#adminUrl, max: 2 })
   }
 
-  /** The URL of a store that nobody has used. */
+  /** Returns the URL of a new store. */
   freshUrl(): string {
     if (this.#adminUrl === undefined) throw new Error('the stores are not open')
     const url = new URL(this.#adminUrl)

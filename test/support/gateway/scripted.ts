@@ -48,6 +48,9 @@ export function scripted({ deny, hides = () => false, nameOf = tool => tool }: S
           .filter(({ name }) => !hides(String(name)))
           .map(tool => ({ ...tool, name: nameOf(String(tool.name)) })),
     })
-    return proxied(ALLOW_ALL, { name: 'a scripted gateway', does: 'what a test says', hooks })(stage, names)
+    return proxied(ALLOW_ALL, { name: 'a scripted gateway', does: 'follows the script of a test', hooks })(
+      stage,
+      names,
+    )
   }
 }

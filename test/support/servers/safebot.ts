@@ -11,7 +11,7 @@ export interface RunningSafebot {
   url: string
   /** Before the test is over. */
   close(): Promise<void>
-  /** A client of the HTTP API that nobody knows yet. */
+  /** Returns a client of the HTTP API that is not registered yet. */
   stranger(handle: string): SafebotAgent
   /** A client of the HTTP API, registered. */
   agent(handle: string): Promise<SafebotAgent>

@@ -168,7 +168,7 @@ function tools(happen: (event: string) => void) {
       output: z.strictObject({}),
       hints: HINTS,
       async run(_: Record<string, never>, __: ToolContext<string>): Promise<Record<string, never>> {
-        throw new Error('secret detail at /home/somebody')
+        throw new Error('secret detail at /home/alice')
       },
       render: () => '',
     }),

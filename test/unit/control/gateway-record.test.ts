@@ -37,7 +37,7 @@ it('the record of gateways keeps the last calls, numbers those of all in one ord
   expect(record.page().next).toBe(20_001)
 })
 
-it('a watcher of the record that throws keeps nobody else from being told', () => {
+it('a watcher that throws does not stop the other watchers from being notified', () => {
   const errors: unknown[] = []
   const told: string[] = []
   const record = new GatewayRecord(error => errors.push(error))

@@ -101,7 +101,7 @@ describe('the HTTP client of the gateway', () => {
   })
 
   it.each<[string, string, unknown[]]>([
-    ['what is no HTTP', 'SSH-2.0-x\r\n\r\n', ['the upstream URL answered what is not HTTP']],
+    ['an answer that is not HTTP', 'SSH-2.0-x\r\n\r\n', ['the upstream URL answered what is not HTTP']],
     [
       'two lengths',
       'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
@@ -210,7 +210,7 @@ describe('the HTTP client of the gateway', () => {
     expect(connections()).toBe(2)
   })
 
-  it('drops nobody else’s request when one that is over is aborted, and holds nobody up for a slow reader', async () => {
+  it('keeps the next request when a finished one is aborted, and delays no request for a slow reader', async () => {
     const { upstream, connections } = await upstreamOf((socket, request) => {
       if (!request.includes('second')) socket.write(good('one'))
       else setImmediate(() => setImmediate(() => void socket.write(good('two'))))

@@ -78,7 +78,7 @@ describe('an overlay', () => {
     })
   })
 
-  it('is for those it names, and nobody else', () => {
+  it('applies to the callers it names, and to no other', () => {
     const catalogue = catalogueOf([on('ack_task', { hide: true }, { callers: ['alice', 'bob'] })])
     expect(names(catalogue, 'bob')).toHaveLength(2)
     expect(names(catalogue, 'carol')).toHaveLength(3)

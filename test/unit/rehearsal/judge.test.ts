@@ -396,7 +396,7 @@ describe('requests at the upstream', () => {
     expect(calls.map(({ arrived }) => arrived.length)).toEqual([1, 1])
   })
 
-  it('are nobody’s if no call was like them', () => {
+  it('belong to no call if none was like them', () => {
     const stray = arrival()
     const attribution = new Attribution()
     attribution.take([], [stray])

@@ -117,7 +117,7 @@ describe('an agent whose event stream breaks off', () => {
     presences.close()
   })
 
-  it('is waited for by nobody longer than 5 s', async () => {
+  it('delays a call by at most 5 s', async () => {
     const machine = new Clock({ mode: 'manual' })
     const base = await fakeService(() => undefined)
     const presences = new Presences(new ServiceHttp(base, machine), machine)

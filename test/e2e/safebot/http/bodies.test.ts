@@ -60,7 +60,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     expect(answer.json).toEqual({ error: 'bad message' })
   })
 
-  it('of ten megabytes is refused in words that reach whoever still sends', async () => {
+  it('of ten megabytes is refused, and the answer reaches a client that is still sending', async () => {
     const answer = await post(objectOf(10 * 1024 * 1024))
     expect(answer.status).toBe(413)
   })
@@ -95,7 +95,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
   })
 })
 
-describe('what is not there', () => {
+describe('a route that does not exist', () => {
   it.each([
     ['GET', '/'],
     ['GET', '/api'],

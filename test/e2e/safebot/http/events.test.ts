@@ -78,7 +78,7 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
-  it('open the room, and keep it while somebody follows', async () => {
+  it('open the room, and keep it while a client follows', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     const status = async () => (await alice.get(`/api/rooms/${ROOM}/status`)).json

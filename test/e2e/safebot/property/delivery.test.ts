@@ -80,7 +80,7 @@ const commands = fc.commands<DeliveryModel, DeliveryWorld, true>(
   { maxCommands: 50, size: 'max' },
 )
 
-/** @param place where the next world keeps what it knows: the URL of a store; default: in memory */
+/** @param place returns the URL of the store in which the next world keeps its state. Default: in memory */
 const deliveryHoldsIn = (place: () => string | undefined) =>
   fc.asyncProperty(commands, async run => {
     const world = await DeliveryWorld.open(place())

@@ -28,7 +28,7 @@ async function reset({ instanode: { state }, instance }: RunningInstanode): Prom
   })
 }
 
-test('a reset on one replica is one of all: rows, databases, counts, and whom the reaper comes round for', async () => {
+test('a reset on one replica resets all: rows, databases, counts, and the expiries that the reaper waits for', async () => {
   const { a, b, databases } = await startReplicas(stores.freshUrl())
   const anonymous = await b.client()
   const { token } = await createPostgres(anonymous)

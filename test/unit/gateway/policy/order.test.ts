@@ -102,7 +102,7 @@ describe('PolicyLayer', () => {
   })
 })
 
-describe('what stands in arguments', () => {
+describe('the arguments of a call', () => {
   const { outcome } = engineOf(
     intercept({ t: [], deep: [{ name: 'n', conditions: [{ path: 'args.a.b', op: 'eq', value: 1 }] }] }),
   )

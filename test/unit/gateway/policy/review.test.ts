@@ -118,7 +118,7 @@ describe('what looks wrong', () => {
   })
 })
 
-describe('what is worth knowing', () => {
+describe('the notes on a policy', () => {
   it('secrets that pass, until the tool is hidden or denied', () => {
     expect(notes(intercept({ create_postgres: [] }))).toContain('secret')
     expect(notes(intercept({}, { hide: ['create_postgres'] }))).not.toContain('secret')
@@ -155,7 +155,7 @@ describe('what is worth knowing', () => {
   })
 })
 
-describe('what a policy means', () => {
+describe('the meaning of a policy', () => {
   const meanings = (text: string, file = 'p.yaml') =>
     Object.fromEntries(
       explainPolicy(readPolicy(text, file).policy).map(({ tool, verdict, words }) => [

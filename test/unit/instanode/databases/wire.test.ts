@@ -81,7 +81,7 @@ describe('SCRAM', () => {
     expect(() => exchange.final(final)).toThrow(BadExchange)
   })
 
-  it('notices that somebody took its offer to bind out of the way', async () => {
+  it('detects that its offer of channel binding was removed on the way', async () => {
     const verifier = await makeVerifier('pencil', salt)
     const exchange = new ScramExchange('SCRAM-SHA-256', verifier, nonce, Buffer.alloc(32))
     expect(() => exchange.first('y,,n=,r=abc')).toThrow(/negotiation/)
