@@ -144,7 +144,7 @@ export class Instanode {
     return this.#parts.local.delegate(bearer)
   }
 
-  /** What a receiver has taken, the newest first. */
+  /** Returns the deliveries to a receiver, the newest first. */
   deliveries(token: string): Promise<Delivery[]> {
     return this.#parts.local.store.deliveries(token)
   }

@@ -110,7 +110,7 @@ export class LocalService implements InstanodeService {
     return this.lock.shared(() => this.accounts.delegate(bearer))
   }
 
-  /** Where a resource is reached. Receivers are reached at this server, whichever replica has made them. */
+  /** Returns the URL of a resource. A receiver has its URL on this server, whichever replica made the receiver. */
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url
   }
