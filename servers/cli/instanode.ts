@@ -7,7 +7,7 @@ import { createInstance } from '../understudy/instance.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, worldOption } from './instance-options.js'
 import { readBaseUrl } from './options.js'
-import { address, runHttp, runStdio, within } from './serve.js'
+import { address, runHttp, runStdio, withInstance } from './serve.js'
 
 type Args = ParsedArgs<'instanode'>
 
@@ -23,10 +23,10 @@ export async function instanode(args: Args): Promise<void> {
     const options = { contract, ...defined({ protocol }), world, ...databaseOptions(given) }
     await checkBesideStore({ ...options, ...defined({ store: common.store }) })
     const instance = await createInstance(common)
-    await within(instance, () => runHere(given, instance, port, options))
+    await withInstance(instance, () => runHere(given, instance, port, options))
   } else {
     const instance = await createInstance(common)
-    await within(instance, () =>
+    await withInstance(instance, () =>
       runAsClient(given, instance, port, { base, contract, ...defined({ protocol }) }),
     )
   }

@@ -34,9 +34,10 @@ const USAGE = [
  * without a policy, and prints the reports.
  *
  * @returns the exit code. It is 1 if something is wrong, a rehearsal ended early or nothing was checked. With `--strict` it is
- *   also 1 if something was not checked. It is 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended the rehearsal, once every
- *   process that it had started has ended
- * @throws UsageError for a command line that is wrong; Refusal for the first policy that cannot be rehearsed
+ *   also 1 if something was not checked. It is 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended the
+ *   rehearsal, after all its processes have ended
+ * @throws UsageError for a wrong command line
+ * @throws Refusal for the first policy that cannot be rehearsed
  */
 export async function rehearse(args: Args): Promise<number> {
   const { json, junit, strict } = args.options

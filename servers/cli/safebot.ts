@@ -6,7 +6,7 @@ import { createInstance } from '../understudy/instance.js'
 import { type ParsedArgs, refuseOptions } from './commands.js'
 import { instanceOptions, worldOption } from './instance-options.js'
 import { readBaseUrl } from './options.js'
-import { address, runHttp, runStdio, within } from './serve.js'
+import { address, runHttp, runStdio, withInstance } from './serve.js'
 import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'safebot'>
@@ -20,7 +20,7 @@ export async function safebot({ options: given, given: set }: Args): Promise<voi
   const { contract, protocol } = common
   const options = { contract, ...defined({ protocol }), world: await worldOption(given), ...where }
   const instance = await createInstance(common)
-  await within(instance, async () => {
+  await withInstance(instance, async () => {
     if (port !== undefined) {
       const { safebot, url } = await Safebot.listen(instance, { ...address(given), port }, options)
       await runHttp(safebot, url)

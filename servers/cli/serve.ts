@@ -41,8 +41,8 @@ export async function runStdio(server: Server, serve: (onEnd: () => void) => Con
   await conversation?.flush()
 }
 
-/** Runs what lives in an instance, and closes that whatever comes of it. */
-export async function within(instance: Instance, run: () => Promise<void>): Promise<void> {
+/** Runs `run` and closes the instance afterwards, also if `run` fails. */
+export async function withInstance(instance: Instance, run: () => Promise<void>): Promise<void> {
   try {
     await run()
   } finally {

@@ -32,7 +32,7 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   }
   const understudy = await createUnderstudy(options)
   const shutdown = shutdownSignal()
-  await answersToItself(understudy.control.url)
+  await assertReady(understudy.control.url)
   const accounts = await understudy.instanode.accounts()
   const print = given.json ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
@@ -117,11 +117,11 @@ function attackText({ name, about, rooms, receivers }: Understudy['attacks'][num
 }
 
 /**
- * Has every server answer a call, as the control plane makes it: they are ready once they do, and no journal begins with it.
+ * Calls `/readyz`, which checks every server without adding to a journal.
  *
- * @throws Refusal `not_ready`, with what did not answer
+ * @throws Refusal `not_ready`, with the answer of the check
  */
-async function answersToItself(controlUrl: string): Promise<void> {
+async function assertReady(controlUrl: string): Promise<void> {
   const response = await fetch(`${controlUrl}/readyz`)
   const answer = await response.text()
   if (response.ok) return

@@ -51,7 +51,7 @@ export interface ApprovalsOptions {
 }
 
 /**
- * The calls that wait for an approval, and those that have one and have not been made yet.
+ * Keeps the calls that wait for an approval, and the approved calls that have not been made yet.
  *
  * An approval is `pending` until it is decided. `decide` makes it `approved` or `refused`, or `used` at once if its call is
  * held for it. The next call like it makes an approved one `used`, and a failure of that call makes it `approved` again.
@@ -187,7 +187,7 @@ export class Approvals {
   }
 
   /**
-   * Puts approvals back, and tells of each. Every held call is let go unapproved, because the state that it waits in is over.
+   * Restores approvals and announces each. Every held call ends unapproved, because its state is replaced.
    */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()

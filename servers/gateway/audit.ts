@@ -36,7 +36,7 @@ export class Audit {
     return () => this.#listeners.delete(listener)
   }
 
-  /** What is to note how a call ended that begins now. If all is forgotten meanwhile, only the file gets it. */
+  /** Returns the recorder for a call that begins now. If the audit is cleared before its end, only the file gets the entry. */
   recorder(): AuditRecorder {
     const clears = this.#clears
     return entry => {
@@ -46,20 +46,20 @@ export class Audit {
     }
   }
 
-  /** Forgets everything so far, what is still under way included; `seq` goes on. */
+  /** Clears the entries, and drops those of calls that are still open. `seq` continues. */
   clear(): void {
     this.#entries = []
     this.#clears++
   }
 
-  /** Resolves when all of it is in the file, which is closed. */
+  /** Resolves when all entries are in the file and the file is closed. */
   async close(): Promise<void> {
     this.#listeners.clear()
     await this.#file?.close()
   }
   #append(numbered: AuditEntry): void {
     this.#entries.push(numbered)
-    // Not with each entry: moving ten thousand costs more than noting one.
+    // Trimmed rarely, because moving ten thousand entries costs more than adding one.
     if (this.#entries.length >= 2 * MAX_ENTRIES) this.#entries = this.#entries.slice(-MAX_ENTRIES)
     for (const listener of this.#listeners) {
       try {

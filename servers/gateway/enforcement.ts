@@ -194,7 +194,7 @@ function copyOf(text: string): string {
 
 function pendingText({ id, expiresAt }: Approval, now: number): string {
   if (Date.parse(expiresAt) <= now)
-    return `Nobody decided on approval ${id} in time: make the same call again for a new one.`
+    return `Approval ${id} expired without a decision: make the same call again for a new one.`
   return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
 }
 

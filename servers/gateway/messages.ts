@@ -46,7 +46,7 @@ const TOKEN = {
  * scan costs ten times as much. It is a loop, so the depth of the text does not matter.
  *
  * @param json known to be valid
- * @param value what `json` was parsed to
+ * @param value the parsed `json`
  */
 export function repeatedKey(json: string, value: unknown): string | undefined {
   if (formatJson(value) === json) return undefined

@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Refusal } from '../../shared/errors.js'
 
 /**
- * `Name: value` as a pair. What is wrong is told without the value, which is most often a secret.
+ * Reads `Name: value` as a pair. Errors leave out the value, because it is most often a secret.
  *
  * @throws Refusal `bad_header`
  */
@@ -28,7 +28,7 @@ export function readHeaderLine(line: string): [name: string, value: string] {
 }
 
 /**
- * The URL of an upstream's MCP endpoint.
+ * Reads the URL of an upstream's MCP endpoint.
  *
  * @throws Refusal `bad_upstream`
  */

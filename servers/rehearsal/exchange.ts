@@ -58,7 +58,7 @@ export async function relayed(
   return { uninitialized: uninitialized(options.stage, server), cancelled, progress }
 }
 
-/** Cancels a call that the upstream holds. @returns whether the upstream learned of it; null if the call is denied */
+/** Cancels a call that the upstream holds. @returns whether the cancellation reached the upstream; null if the call is denied */
 async function isCancelled(
   { stage, way, engine }: ExchangeOptions,
   server: ServerName,

@@ -34,7 +34,7 @@ export { builtin } from './via/builtin-gateway.js'
 export { type CommandOptions, command, url } from './via/external-gateway.js'
 
 export interface RehearseOptions {
-  /** The file of the policy. Without one, the scenario says what is to become of each call. */
+  /** The file of the policy. Without one, the scenario gives the outcome of each call. */
   policy?: string
   /** The published version of Intercept's language by which the policy is read and judged. Default: the newest. */
   dialect?: DialectVersion
@@ -77,12 +77,11 @@ const TIMEOUT_MS = 10 * 60_000
 const OPEN = ['tools_left_open', 'read_that_writes']
 
 /**
- * Sends calls through a gateway to stand-ins that record which of them arrive, and judges each by what a policy says of it,
- * or a scenario.
+ * Sends calls through a gateway to stand-ins that record which of them arrive. Judges each call by a policy or a scenario.
  *
  * @throws PolicyRefusal for a policy that cannot be read
  * @throws Refusal for a scenario that cannot be read, or a gateway that does not start
- * @throws Refusal without a policy, if there is no scenario or no gateway
+ * @throws Refusal if there is no policy, and no scenario or no gateway
  * @throws the reason of `signal`
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {

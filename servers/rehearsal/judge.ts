@@ -20,11 +20,11 @@ export interface JudgeContext {
   readonly accounts: ReadonlyMap<string, string>
 }
 
-/** Returns what is wrong with a call, as the rest of a sentence that begins with the call; null if nothing is. */
+/** Returns the problem of a call, as the rest of a sentence that begins with the call. Null if there is no problem. */
 type Check = (record: CallRecord, context: JudgeContext) => string | null
 
 /**
- * The checks of a call, by name. Each looks at one thing alone, and the first that finds something is told.
+ * The checks of a call, by name. Each looks at one thing alone, and the first finding is reported.
  * Each can be switched off, to prove that it finds something that no other does.
  */
 export const CALL_CHECKS = {
@@ -218,8 +218,8 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
 const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
 
 /**
- * A result without the members that a gateway may add or leave out: those that say what their absence says, the name of the
- * server, and members of `_meta` that are the gateway's own. A gateway may speak another revision than its upstream.
+ * Returns a result without the members that a gateway may add or leave out, because it may speak another revision than its
+ * upstream. These are members with their default value, the name of the server, and the gateway's own members of `_meta`.
  *
  * @param isOwn whether a member of `_meta` is the gateway's own. Its name has a prefix, by which MCP tells whose it is
  */

@@ -15,10 +15,10 @@ import type { Arrived } from './stage/stage.js'
 import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
-/** How often in a row an answer may be missing: each is waited for, and a gateway that hangs must not hang the rehearsal. */
+/** Maximum of missing answers in a row. Each costs a timeout, and a gateway that hangs must not hang the rehearsal. */
 export const MAX_SILENCE = 3
 
-/** How long calls that are sent at once are waited for beyond those that are allowed, in milliseconds. */
+/** How long to wait for calls beyond those that are allowed, in milliseconds. */
 const RACE_MS = 60
 
 export interface PerformOptions extends ExchangeOptions {
@@ -170,8 +170,10 @@ export class Performer {
   }
 
   /**
-   * The stage makes one database, and fails further calls for one with a tool error. Where the dialect gives quota back for that,
-   * they fail with HTTP 503, so that a limit is used up all the same.
+   * Adds a failure to further calls of `create_postgres`, because the stage makes one database only.
+   *
+   * The stage fails them with a tool error. If the dialect gives quota back for tool errors, they fail with HTTP 503, so
+   * that a limit is used up all the same.
    */
   #withFailure(call: PlannedCall): PlannedCall {
     const { stage, engine } = this.#options
@@ -210,11 +212,12 @@ export class Performer {
     const written = this.#scenario.of(call)
     if (engine !== undefined) return { written, expected: byPolicy(engine, { call, args, approved }) }
     const { expectation = approved ? ({ outcome: 'allow' } as const) : undefined } = written
-    if (expectation === undefined) throw new TypeError(`nothing says what is to become of ${call.tool}`)
+    if (expectation === undefined)
+      throw new TypeError(`neither policy nor scenario has an outcome for ${call.tool}`)
     return { written, expected: { expectation, settle: outcome => written.settle(outcome) ?? expectation } }
   }
 
-  /** Lets calls go that were sent at once, when all that are allowed have arrived, and others had the time to. */
+  /** Releases concurrent calls once the allowed ones have arrived, and others have had the time to. */
   async #releaseRace(sent: readonly Sent[]): Promise<void> {
     const { stage } = this.#options
     const allowed = sent.filter(({ expected }) => expected.expectation.outcome === 'allow').length
@@ -291,12 +294,12 @@ export class Performer {
     const why =
       this.#windows.uncertain(calls) ??
       (calls.some(call => call.as !== 'agent' && way.grants <= 1 && isCounted(call, policy))
-        ? 'this gateway was given one caller only; --bearer TOKEN names each'
+        ? 'this gateway has one caller only; --bearer TOKEN names each caller'
         : undefined)
     return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
   }
 
-  /** Gives requests that came between two calls to those that they belong to. */
+  /** Attributes the requests that arrived between two calls. */
   #takeStrays(): void {
     this.attribution.take([], this.#takeArrived())
   }

@@ -136,7 +136,7 @@ function seqs(arrived: readonly Arrived[]): number[] {
   return arrived.map(({ entry }) => entry.seq)
 }
 
-/** The row of requests that none of the rows has made; none if there are none. */
+/** Returns the row for upstream requests that no row has made. Empty if there are none. */
 export function strayRows(strays: readonly Arrived[]): Row[] {
   if (strays.length === 0) return []
   const tools = counted(strays.map(({ entry }) => String(entry.tool)))
@@ -144,7 +144,7 @@ export function strayRows(strays: readonly Arrived[]): Row[] {
     {
       ...NOTHING,
       group: 'the upstream',
-      step: 'calls that nobody was answered for',
+      step: 'calls that no row has made',
       upstream: `reached ${strays.length} ×`,
       mark: 'wrong',
       why: `reached the upstream: ${tools}`,

@@ -10,7 +10,7 @@ import { type Performed, rowOf, strayRows, unplannedRow } from './rows.js'
 const SILENT = `the gateway gave no answer ${MAX_SILENCE} times in a row`
 
 const MACHINE_TIME =
-  "behind time that would have to pass, and this gateway goes by the machine's; --wait-windows 70s waits for minutes"
+  "needs time to pass, and this gateway goes by the machine's clock; --wait-windows 70s waits for minutes"
 
 /** How long before its turn a window of a gateway that keeps its own time is looked at, and how long behind, in milliseconds. */
 const MARGIN_MS = 1000

@@ -103,7 +103,7 @@ export type Scenario = z.output<typeof scenarioSchema>
 /** How many calls a tool takes from each caller. `per` is in milliseconds. */
 export type ScenarioLimit = z.output<typeof limit>
 
-/** Finds the line of a path in a scenario, from 1. A path that does not exist has the line of what it would stand in. */
+/** Finds the line of a path in a scenario, from 1. A missing path has the line of the object or list that would contain it. */
 type LineOf = (path: readonly PropertyKey[]) => number
 
 /** A scenario, and the calls of it that expect nothing. */
@@ -170,7 +170,7 @@ export function requireExpect({ withoutExpect }: ScenarioReading): void {
   throw new Refusal(
     'no_expect',
     withoutExpect.map(place => `${place} has no expect`).join('; '),
-    'without a policy each call says what is to become of it: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
+    'without a policy each call needs an outcome: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
   )
 }
 

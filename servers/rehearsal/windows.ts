@@ -3,16 +3,15 @@ import type { PlannedCall } from './plan/step.js'
 import type { Stage } from './stage/stage.js'
 import type { Way } from './via/gateway.js'
 
-const TURNED =
-  'a window turned in the middle of a call, so that nobody can tell which one it counts in: run it again'
+const TURNED = 'a window turned during a call, so the window that counts the call is unknown: run it again'
 
-/** So close to its turn a window is waited for, in milliseconds: a call takes less. */
+/** A call waits for the turn of a window that is this close, in milliseconds. A call takes less time. */
 const CLOSE_MS = 250
 
 /** The longest window that is waited for until its count is known again, in milliseconds. */
 const MAX_UNKNOWN_MS = 60_000
 
-/** How long behind its turn a window has turned for a gateway whose clock is another process's, in milliseconds. */
+/** Margin after the turn of a window, in milliseconds, for a gateway with the clock of another process. */
 const BEHIND_MS = 25
 
 export interface WindowsOptions {

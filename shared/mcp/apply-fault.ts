@@ -4,38 +4,46 @@ import { corruptionOf } from '../faults/corruption.js'
 import type { FaultAction, RawAnswer } from '../faults/fault.js'
 import type { ActiveFault } from '../faults/table.js'
 import { isObject } from '../util/is-object.js'
-import type { Troubled } from './conversation.js'
+import type { FaultableCall } from './conversation.js'
 import { toolError } from './define-tool.js'
 import { errorResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 const PAD = '.'
 
-/** How it may go on for it. */
-export interface Ways {
-  /** As if there were no fault. */
+/** The actions with which the host carries out a fault on a call. */
+export interface FaultHooks {
+  /** Runs the call as if there were no fault. */
   run(): void
+  /** Answers the call without running it. */
   answer(response: JsonRpcResponse): void
+  /** Crashes the server. */
   crash(): void
 }
 
 /**
- * Lets a call meet what is due on it: the delay first, then what comes instead of running it, if anything does. What
- * comes of its answer is up to its reply, which is told here, and to the host, which makes it the size it is to be.
+ * Applies a fault to a call: first the delay, then the action, which may replace running the call.
+ *
+ * A corruption is only set on the reply here, and the reply carries it out. The host sets the size of an answer.
  */
-export function meet(call: Troubled, { delayMs, act }: ActiveFault, clock: Clock, ways: Ways): void {
+export function applyFault(
+  call: FaultableCall,
+  { delayMs, act }: ActiveFault,
+  clock: Clock,
+  hooks: FaultHooks,
+): void {
   call.fault = act ?? 'delayed'
-  const garbling = act && corruptionOf(act, call.callerId)
-  // Before the delay: once a stream has begun it is too late for another status or encoding.
-  if (garbling !== undefined) call.reply = call.reply.garbled(garbling)
+  const corruption = act && corruptionOf(act, call.callerId)
+  // Set before the delay: once a stream has begun, its status and encoding cannot change.
+  if (corruption !== undefined) call.reply = call.reply.corrupted(corruption)
   const goOn = () => {
     if (call.cancellation.signal.aborted) return
-    const instead = act && insteadOf(act, call.callerId)
-    if (instead !== undefined) ways.answer(instead)
-    else if (act !== undefined && 'crash' in act) ways.crash()
-    else if (act === undefined || !('hang' in act)) ways.run()
+    const replacement = act && replacementAnswer(act, call.callerId)
+    if (replacement !== undefined) hooks.answer(replacement)
+    else if (act !== undefined && 'crash' in act) hooks.crash()
+    else if (act === undefined || !('hang' in act)) hooks.run()
   }
   if (delayMs === 0) {
-    // Not at once: the way it came in may yet have to begin the stream that its answer goes out on.
+    // Deferred, because the transport may still have to begin the stream that carries the answer.
     queueMicrotask(goOn)
     return
   }
@@ -44,11 +52,12 @@ export function meet(call: Troubled, { delayMs, act }: ActiveFault, clock: Clock
 }
 
 /**
- * What a call is answered with instead of being run; undefined if it is run.
+ * Returns the answer that replaces running a call. Undefined if the call runs.
  *
- * Where an answer is garbled besides, as with `httpStatus` over HTTP, this is what goes out by ways that know no such thing.
+ * Some faults also corrupt the answer, for example `httpStatus` over HTTP. A transport that cannot apply the corruption
+ * sends this answer.
  */
-function insteadOf(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
+function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
   if ('rpcError' in act) return errorResponse(id, act.rpcError.code, act.rpcError.message, act.rpcError.data)
   if ('httpStatus' in act) {
@@ -62,7 +71,7 @@ function insteadOf(act: FaultAction, id: RequestId): JsonRpcResponse | undefined
   return undefined
 }
 
-/** Over HTTP its reply sends the raw body. Other ways in have no status and no headers. */
+/** Returns the answer for transports other than HTTP. Over HTTP, the reply sends the raw body with its status and headers. */
 function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcResponse {
   const why =
     status === undefined && headers === undefined
@@ -72,8 +81,9 @@ function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcRespon
 }
 
 /**
- * An answer whose JSON is exactly so many bytes: its text is padded with dots. One that is larger by itself gives way
- * to dots alone; one whose id does not leave room even for those is as small as can be.
+ * Returns an answer whose JSON has exactly `bytes` bytes, by padding its text with dots.
+ *
+ * An answer that is already larger is replaced by dots alone. If its id leaves no room for dots, it is as small as possible.
  *
  * @param bytes of the whole JSON-RPC message
  * @param modern whether the result of dots needs a type
@@ -83,7 +93,7 @@ export function sized(response: JsonRpcResponse, bytes: number, modern = false):
   return padded(response, bytes) ?? padded(dots, bytes) ?? dots
 }
 
-/** Undefined if it is too large, or has no text. */
+/** Pads the text of an answer. Undefined if the answer is too large or has no text. */
 function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | undefined {
   const missing = bytes - Buffer.byteLength(JSON.stringify(response))
   if (missing < 0) return undefined
@@ -101,7 +111,7 @@ function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | und
   return { ...response, result: { ...response.result, content: [{ ...first, text }, ...rest] } }
 }
 
-/** An error, since a result would have to bring the structure that its tool promises. */
+/** Returns a tool error, because a result would need the structure that its tool declares. */
 function dotsFor(id: RequestId | undefined, modern: boolean): JsonRpcResponse {
   const type = modern ? { resultType: 'complete' } : {}
   const result = { ...type, content: [{ type: 'text', text: '' }], isError: true }

@@ -5,7 +5,7 @@ import type { Instance } from '../instance.js'
 import type { Arrival, JournalEntry, ProtocolNotes } from '../journal/entry.js'
 import type { Counted } from '../overlays/overlays.js'
 import { isObject } from '../util/is-object.js'
-import { meet, type Ways } from './apply-fault.js'
+import { applyFault, type FaultHooks } from './apply-fault.js'
 import type { Call, Cancellable, Conversation, ModernRequest, Reply } from './conversation.js'
 import type { Incoming, RefusedArrival } from './message-host.js'
 import type { JsonRpcResponse } from './messages.js'
@@ -60,18 +60,18 @@ export class Calls<Caller> {
     return this.#calls.has(id)
   }
 
-  /** What a conversation knows by an id of its own. */
+  /** Returns the call that a conversation knows by the id of its caller. */
   known(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
     const found = inflight.get(callerId)
     return found && this.#calls.get(found.id)
   }
 
-  /** All of them, in the order they came. */
+  /** All calls, in the order of their arrival. */
   all(): Call<Caller>[] {
     return [...this.#calls.values()]
   }
 
-  /** Those of a conversation: all, or only what would be answered through `reply`. */
+  /** The calls of a conversation: all, or only those that `reply` would answer. */
   of({ inflight }: Conversation, reply?: Reply): Call<Caller>[] {
     return [...inflight.values()].flatMap(({ id }) => {
       const call = this.#calls.get(id)
@@ -93,7 +93,7 @@ interface ArrivalsOptions<Caller> {
   nameOf(caller: Caller): string
 }
 
-/** What reaches a server, as its journal has it. */
+/** Opens the journal entries of messages that reach a server. */
 export class Arrivals<Caller> {
   readonly #options: ArrivalsOptions<Caller>
 
@@ -177,19 +177,19 @@ export class HeldCalls<Caller> {
     return faults.due(name, catalogue.genuineName(name, nameOf(caller), tool, countedFor(modern)))
   }
 
-  /** Lets a call meet what is due on it. */
-  meet(call: Call<Caller>, due: ActiveFault, ways: Ways): void {
+  /** Applies the active fault to a call. */
+  applyFault(call: Call<Caller>, due: ActiveFault, hooks: FaultHooks): void {
     this.#held.add(call)
-    meet(call, due, this.#options.instance.clock, {
-      ...ways,
+    applyFault(call, due, this.#options.instance.clock, {
+      ...hooks,
       run: () => {
         this.#held.delete(call)
-        ways.run()
+        hooks.run()
       },
     })
   }
 
-  /** Gives each a refusal for its answer: what they wait for is not to come any more. */
+  /** Answers each held call with a refusal, because its fault will not release it any more. */
   release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
     for (const call of [...this.#held]) {
       call.cancellation.cancel(refusal.reason)

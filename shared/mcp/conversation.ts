@@ -39,7 +39,7 @@ export interface ModernRequest {
   readonly capabilities: Readonly<Record<string, unknown>>
 }
 
-/** Where the answer to one request goes. */
+/** Takes the answer to one request. */
 export interface Reply {
   /**
    * Sends the answer; returns its size in bytes.
@@ -53,18 +53,18 @@ export interface Reply {
   malformed?(): void
   /** No answer will come: the call was cancelled. */
   abandon(): void
-  /** A reply to the same place whose answer comes out spoilt; of a batch, the last answer, or the list of all. */
-  garbled(how: Corruption): Reply
+  /** Returns a reply that corrupts the answer. In a batch, it corrupts the last answer or the list of all answers. */
+  corrupted(how: Corruption): Reply
 }
 
-/** What tells who is calling. */
+/** The facts of a request that identify its caller. */
 export interface CallerClues {
   readonly transport: TransportKind
   readonly session: string | null
   readonly headers: IncomingHttpHeaders
   /** The peer of the socket; undefined where there is none, or it has gone. */
   readonly remoteAddress?: string | undefined
-  /** Of the endpoint's URL. */
+  /** The query of the endpoint's URL. */
   readonly query: URLSearchParams
 }
 
@@ -75,19 +75,19 @@ export interface Cancellable {
   cancel(reason: string): void
 }
 
-/** What a call has that may meet a fault. */
-export interface Troubled {
+/** The part of a call that a fault can change. */
+export interface FaultableCall {
   /** The id its caller gave it. */
   readonly callerId: RequestId
-  /** Changes if its answer is to be spoilt. */
+  /** Replaced if a fault corrupts the answer. */
   reply: Reply
   readonly cancellation: Cancellable
-  /** What it has met, if anything. */
+  /** The fault that was applied. Undefined: none. */
   fault?: FaultAction | 'delayed'
 }
 
 /** One request under way. */
-export interface Call<Caller> extends Troubled {
+export interface Call<Caller> extends FaultableCall {
   /** The id the host knows it by: unique among all conversations. */
   readonly id: number
   readonly method: string

@@ -3,12 +3,12 @@ import { z } from 'zod'
 import type { JsonObjectSchema, ToolHints, ToolListing } from '../util/known-tools.js'
 import { shown } from '../util/shown.js'
 
-/** What a handler is given beside its arguments. */
+/** The context of a call, which a handler receives beside the arguments. */
 export interface ToolContext<Caller> {
   readonly caller: Caller
   /** Aborted when the caller cancels, hangs up or ends its session. */
   readonly signal: AbortSignal
-  /** Reports progress in seconds; undefined if the caller did not ask for it. */
+  /** Reports progress in seconds. Undefined if the caller did not ask for progress. */
   readonly progress: ((done: number, total: number, message: string) => void) | undefined
 }
 
@@ -93,14 +93,14 @@ function expandTypeLists(schema: unknown): unknown {
   return Object.fromEntries(expanded)
 }
 
-/** zod bounds every integer by what a double can hold: true, and no news to a reader. */
+/** Drops the bounds that zod sets on every integer: the range of a double. They tell a reader nothing. */
 function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
 
 /**
- * What is wrong with the arguments of a call, in one sentence: every argument at fault, the value it had, what it takes.
+ * Describes all invalid arguments of a call in one sentence: their names, their values, and the values they accept.
  *
  * @param args as they came in
  * @param known the names of the arguments the tool takes

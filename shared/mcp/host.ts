@@ -101,7 +101,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
    * Puts a server behind this host. It serves every conversation from then on.
    *
    * @param server of the SDK, for legacy requests that have no handler
-   * @param offer what modern clients are told
+   * @param offer server info, capabilities and handlers for modern clients
    */
   mount(server: Server, offer: ServerOffer<Caller>): Promise<void> {
     this.#modern.offer(offer)
@@ -134,7 +134,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   }
 
   /**
-   * Has the SDK's server answer a ping, as if a caller had sent it; the journal hears nothing of it.
+   * Sends a ping to the SDK's server as a caller would. The journal does not record the ping.
    *
    * @throws Error if this has been closed
    */
@@ -179,7 +179,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     }))
   }
 
-  /** How many those are. */
+  /** The number of requests that have not been answered yet. */
   get busy(): number {
     return this.#calls.size
   }
@@ -189,30 +189,30 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     this.#conversations.add(conversation)
   }
 
-  /** Ends a conversation: what it still has under way is cancelled. */
+  /** Ends a conversation and cancels its open calls. */
   leave(conversation: Conversation, reason: string): void {
     this.#conversations.delete(conversation)
     this.cancelAll(conversation, reason)
     if (conversation.session !== null) this.#options.forget?.(conversation.session)
   }
 
-  /** Cancels what a conversation has under way: all of it, or only what would be answered through `reply`. */
+  /** Cancels the open calls of a conversation: all, or only those that `reply` would answer. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void {
     for (const call of this.#calls.of(conversation, reply)) {
-      // What was cancelled before it may have ended it.
+      // Cancelling an earlier call may have ended this one.
       if (this.#calls.has(call)) this.#cancel(call, reason)
     }
   }
 
   /**
-   * Answers the calls that a fault delays, or leaves hanging, with a refusal: what they wait for is not to
-   * come any more.
+   * Answers the calls that a fault delays or leaves hanging with a refusal, because their fault will not
+   * release them any more.
    */
   releaseHeld(refusal: Refusal): void {
     this.#held.release(refusal, (call, response) => this.#answer(call, response))
   }
 
-  /** Sends something ahead of a call's answer; once that has been given there is nobody to hear it. */
+  /** Sends a message ahead of a call's answer. After the answer, the message is dropped. */
   notify(call: Call<Caller>, message: ServerMessage): void {
     if (this.#calls.has(call)) call.reply.notify(message)
   }
@@ -229,7 +229,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     this.#options.instance.journal.close(entry, outcome, responseBytes)
   }
 
-  /** Takes in one message; the answer, if there is one, goes to its reply. */
+  /** Handles one message. The answer, if there is one, goes to the message's reply. */
   receive(incoming: Incoming<Caller>): void {
     const { message, headers, conversation } = incoming
     // A client in this process is the library's own, and speaks what it speaks.
@@ -285,7 +285,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     const due = this.#held.due(call, request.params?.name)
     if (due === undefined) this.#runIn(call, request, headers)
     else {
-      this.#held.meet(call, due, {
+      this.#held.applyFault(call, due, {
         run: () => this.#runIn(call, request, headers),
         answer: response => this.#answer(call, response),
         crash: () => this.#crash(call),
@@ -313,7 +313,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return { caller: this.#options.nameOf(caller), method, params }
   }
 
-  /** Breaks off as a process does that dies: nobody is answered, nothing is said. */
+  /** Ends as a killed process would: calls get no answers, and connections are cut. */
   #crash(call: Call<Caller>): void {
     this.#drop(call)
     this.#options.instance.journal.close(call.entry, 'fault')
@@ -358,7 +358,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(written))
   }
 
-  /** Closes the entry before the answer leaves: a process that is killed behind an answer has it in its journal. */
+  /** Closes the entry before the answer leaves. So a process that is killed after the answer has it in its journal. */
   #send(reply: Reply, answer: JsonRpcResponse | AnonymousError, entry: JournalEntry, outcome: Outcome): void {
     const close = (bytes: number) => this.#options.instance.journal.close(entry, outcome, bytes, answer)
     // Of two closes the second is ignored: a reply that leaves later need not say when.
@@ -368,7 +368,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   #cancelByNotice(params: unknown, conversation: Conversation): void {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const call = this.#calls.known(params.requestId, conversation)
-    // The specification forbids cancelling `initialize`; what is not under way was answered already.
+    // The specification forbids cancelling `initialize`. An unknown call has been answered already.
     if (call === undefined || call.method === 'initialize') return
     this.#cancel(call, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
   }

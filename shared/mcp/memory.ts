@@ -8,10 +8,10 @@ import type { McpHost } from './host.js'
 import { errorResponse, isResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 /**
- * An SDK `Client`, initialized, in this process: no socket, the same way through the host as any other caller.
+ * Returns an initialized SDK `Client` in this process. It has no socket. The host treats the client like any other caller.
  *
  * @param session names the conversation, as an HTTP session id would
- * @param headers what the caller says of itself, as it would over HTTP
+ * @param headers the headers that the caller would send over HTTP
  */
 export async function connectInMemory<Caller>(
   host: McpHost<Caller>,
@@ -36,7 +36,7 @@ export async function connectInMemory<Caller>(
     },
     notify: message => void far.send(message),
     abandon: () => undefined,
-    garbled: how => garbled(reply, how, () => void far.close()),
+    corrupted: how => corrupted(reply, how, () => void far.close()),
   }
   far.onmessage = message => {
     host.receive({
@@ -57,17 +57,17 @@ export async function connectInMemory<Caller>(
 }
 
 /**
- * No bytes pass here that could be spoilt: what its client could not have read comes as the error it would
- * have made of it.
+ * Returns a reply that corrupts its answer. No bytes pass here, so an answer that a client could not read is replaced by
+ * the parse error that the client would raise.
  */
-function garbled(reply: Reply, how: Corruption, cut: () => void): Reply {
+function corrupted(reply: Reply, how: Corruption, cut: () => void): Reply {
   const { kind } = how
-  // The answer is already what stands for a status.
+  // The answer is already the substitute for an HTTP status.
   if (kind === 'status') return reply
   if (kind === 'raw') {
     if (how.settled) return reply
     const message = parsedResponse(how.body)
-    if (message === undefined) return garbled(reply, { kind: 'json' }, cut)
+    if (message === undefined) return corrupted(reply, { kind: 'json' }, cut)
     return { ...reply, answer: (_, sending) => reply.answer(message, sending) }
   }
   return {
@@ -76,7 +76,7 @@ function garbled(reply: Reply, how: Corruption, cut: () => void): Reply {
       sending?.(0)
       if (kind === 'drop' || kind === 'truncated') cut()
       else if (isResponse(response) && response.id !== undefined) {
-        const why = `Parse error: the answer is spoilt on its way (${kind})`
+        const why = `Parse error: the answer was corrupted in transit (${kind})`
         return reply.answer(errorResponse(response.id, RpcCode.parseError, why))
       }
       return 0

@@ -6,15 +6,15 @@ import type { Revisions } from './revisions.js'
 /** A message as it came in. */
 export interface Incoming<Caller> {
   message: unknown
-  /** The exact body it stood in. */
+  /** The exact body that held the message. */
   raw: string
-  /** Which message of that body, from 0, if the body is a batch. */
+  /** Index of the message in the body, from 0, if the body is a batch. */
   batchIndex?: number | undefined
   caller: Caller
   headers: IncomingHttpHeaders
   conversation: Conversation
   reply: Reply
-  /** Given the message's entry in the journal before anything comes of it. */
+  /** Called with the message's journal entry before the message is handled. */
   opened?(entry: JournalEntry): void
 }
 
@@ -27,27 +27,27 @@ export interface RefusedArrival
   message?: unknown
 }
 
-/** What stands behind the ways in: a server of this process, or a gateway to one elsewhere. */
+/** Serves the messages of all transports: an MCP server of this process, or a gateway to another server. */
 export interface MessageHost<Caller> {
   /** The protocol revisions that it serves. Default: the legacy ones. */
   readonly revisions?: Revisions
   /**
-   * Who is calling.
+   * Identifies the caller.
    *
-   * @throws Refusal if what the caller says of itself cannot be right
+   * @throws Refusal if the caller's statements about itself cannot be right
    */
   identify(clues: CallerClues): Caller
-  /** Takes in one message; the answer, if there is one, goes to its reply. */
+  /** Handles one message. The answer, if there is one, goes to the message's reply. */
   receive(incoming: Incoming<Caller>): void
   /** Lets a lasting conversation hear what the server says to all. */
   join(conversation: Conversation): void
-  /** Ends a conversation: what it still has under way is cancelled. */
+  /** Ends a conversation and cancels its open calls. */
   leave(conversation: Conversation, reason: string): void
-  /** Cancels what a conversation has under way: all of it, or only what would be answered through `reply`. */
+  /** Cancels the open calls of a conversation: all, or only those that `reply` would answer. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void
   /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
   note(arrival: RefusedArrival): JournalEntry
-  /** Ends what a modern client has open until the server stops. */
+  /** Ends the subscriptions of modern clients. */
   endSubscriptions?(): void
   /** Ends an entry that {@link note} opened. */
   noteEnd(entry: JournalEntry, outcome: 'ok' | 'protocol_error' | 'aborted', responseBytes: number): void

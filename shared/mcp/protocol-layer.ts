@@ -75,10 +75,10 @@ export interface HostCore<Caller> {
   accept(entry: JournalEntry): void
   /** Cancels the call that a client's `notifications/cancelled` names. */
   cancelByNotice(params: unknown, conversation: Conversation): void
-  /** Takes a call away without an answer. */
+  /** Ends a call without an answer. */
   dismiss(call: Call<Caller>): void
   /** The call under way by the id that the host gave it. */
   callById(id: RequestId): Call<Caller> | undefined
-  /** Sends a legacy message to each lasting conversation, but for those that are modern alone. */
+  /** Sends a legacy message to each lasting conversation that is not modern alone. */
   broadcast(message: ServerMessage): void
 }

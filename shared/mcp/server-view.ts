@@ -4,10 +4,13 @@ import { TRANSPORTS } from '../journal/entry.js'
 import { instant } from '../schemas/instant.js'
 import type { McpHost } from './host.js'
 
-/** Where a server takes MCP, as answers write it. */
-export const mcpEndpoint = z.string().nullable().describe('where it takes MCP; null: it listens nowhere')
+/** Schema of a server's MCP endpoint in answers. */
+export const mcpEndpoint = z
+  .string()
+  .nullable()
+  .describe('URL of the MCP endpoint; null: the server has no listener')
 
-/** A request that has not been answered yet: one that is parked, as a rule. */
+/** Schema of a request that has not been answered yet. Most such requests are parked. */
 export const callUnderWay = z
   .strictObject({
     seq: z.int().describe('of its entry in the journal'),
@@ -28,7 +31,7 @@ export function mcpUrl(url: string | undefined): string | null {
   return url === undefined ? null : `${url}/mcp`
 }
 
-/** What a server has not answered yet, as its state shows it. */
+/** Returns the unanswered calls of a server as its state shows them. */
 export function callsUnderWay<Caller>(host: McpHost<Caller>, now: number): CallUnderWay[] {
   return host.underWay().map(({ entry, caller, method }) => ({
     seq: entry.seq,
@@ -43,9 +46,9 @@ export function callsUnderWay<Caller>(host: McpHost<Caller>, now: number): CallU
 }
 
 /**
- * Whether a server can be reached: its port, and the MCP server behind it.
+ * Checks whether a server can be reached: its port, and the MCP server behind the port.
  *
- * @param listening whether its port can be connected to; undefined: it has none
+ * @param listening whether the port accepts connections. Undefined: the server has no port
  */
 export async function reached<Caller>(
   host: McpHost<Caller>,

@@ -15,7 +15,7 @@ import {
 } from './messages.js'
 import { LEGACY_REVISIONS } from './revisions.js'
 
-/** Answers that wait for a client to read them, in bytes. Past it nothing more is read from the client until it has. */
+/** Maximum of unread answers, in bytes. Beyond it, reading from the client pauses until the client has read them. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 export interface StdioOptions<Caller> {
@@ -46,9 +46,9 @@ export class StdioConversation<Caller> implements Conversation {
       answer: response => this.#write(response),
       notify: message => this.#write(message),
       abandon: () => undefined,
-      garbled: how => ({
+      corrupted: how => ({
         ...this.#reply,
-        answer: (response, sending) => this.#spoil(response, how, sending),
+        answer: (response, sending) => this.#writeCorrupted(response, how, sending),
       }),
     }
     options.host.join(this)
@@ -60,7 +60,7 @@ export class StdioConversation<Caller> implements Conversation {
       if (!this.#cut) lines.push(chunk)
     })
     options.input.on('end', () => options.onEnd())
-    // A client that is gone closes both ends; what it says of the second is of no more interest.
+    // A client that has exited closes both ends. The error of the second end needs no handling.
     options.output.on('error', () => options.onEnd())
   }
 
@@ -108,12 +108,12 @@ export class StdioConversation<Caller> implements Conversation {
     }
     const answers: (JsonRpcResponse | AnonymousError)[] = []
     let waiting = messages.filter(expectsAnswer).length
-    let garbling: Corruption | undefined
+    let corruption: Corruption | undefined
     const settle = () => {
       waiting--
       if (waiting > 0 || answers.length === 0) return
-      if (garbling === undefined) this.#write(answers)
-      else this.#spoil(answers, garbling)
+      if (corruption === undefined) this.#write(answers)
+      else this.#writeCorrupted(answers, corruption)
     }
     const reply: Reply = {
       answer: (response, sending) => {
@@ -125,8 +125,8 @@ export class StdioConversation<Caller> implements Conversation {
       },
       notify: message => this.#write(message),
       abandon: settle,
-      garbled(how) {
-        garbling = how
+      corrupted(how) {
+        corruption = how
         return reply
       },
     }
@@ -150,8 +150,8 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /**
-   * What is written in one turn of the event loop leaves as one write, behind it: its journal entries are
-   * closed by then.
+   * Queues a message. All messages of one turn of the event loop leave in one write after that turn, when their
+   * journal entries are closed.
    */
   #write(message: object): number {
     const json = JSON.stringify(message)
@@ -165,13 +165,13 @@ export class StdioConversation<Caller> implements Conversation {
     this.#pending += text
   }
 
-  /** Writes an answer spoilt: the nearest a pipe has to what is done to it over HTTP. */
-  #spoil(message: object, how: Corruption, sending?: (bytes: number) => void): number {
+  /** Writes a corrupted answer, as close to the corruption over HTTP as a pipe allows. */
+  #writeCorrupted(message: object, how: Corruption, sending?: (bytes: number) => void): number {
     const { kind } = how
     const json = JSON.stringify(message)
     sending?.(Buffer.byteLength(json))
     const [first, second] = halves(json)
-    // The answer is already what stands for a status.
+    // The answer is already the substitute for an HTTP status.
     if (kind === 'status') return this.#write(message)
     if (kind === 'raw') return this.#writeRaw(message, how)
     if (kind === 'json') this.#writeText(`${notJson(json)}\n`)
@@ -182,7 +182,7 @@ export class StdioConversation<Caller> implements Conversation {
     return Buffer.byteLength(json)
   }
 
-  /** A status or headers have no place here, which the message says. */
+  /** Writes a raw answer. A pipe has no status and no headers. If the fault sets them, the error message is written. */
   #writeRaw(message: object, { settled, body }: Extract<Corruption, { kind: 'raw' }>): number {
     if (settled) return this.#write(message)
     this.#writeText(`${body}\n`)
@@ -194,7 +194,7 @@ export class StdioConversation<Caller> implements Conversation {
     if (!this.#cut) this.#options.output.write(Buffer.concat([gzipSync(json), Buffer.from('\n')]))
   }
 
-  /** The connection of a pipe is the whole conversation: this end closes, and the server has nobody left to serve. */
+  /** Closes this end and ends the conversation, because a pipe has no other connection. */
   #cutOff(last: string): void {
     this.#writeText(last)
     this.cut()

@@ -1,16 +1,16 @@
 import type { JournalEntry } from '../journal/entry.js'
 
-/** Entries, and bytes of their bodies, that wait for a store that is away, before the latest are let go. */
+/** Maximum of entries and of their request bytes while the store is away. Beyond it, new entries are dropped. */
 const BOUND = { entries: 10_000, bytes: 64 * 1024 * 1024 }
 
-/** What is written at once. */
+/** Maximum of one batch: entries, and their request bytes. */
 const BATCH = { entries: 500, bytes: 1024 * 1024 }
 
 interface Batch {
   readonly entries: readonly JournalEntry[]
-  /** How many were let go, and have not been told of. */
+  /** Number of dropped entries that the store does not know of yet. */
   readonly lost: number
-  /** How often the queue had been cleared. */
+  /** Number of times that the queue had been cleared. */
   readonly clears: number
 }
 
@@ -25,12 +25,12 @@ export class JournalQueue {
     return this.#entries.length
   }
 
-  /** How many were let go and have not been told of yet. */
+  /** Number of dropped entries that the store does not know of yet. */
   get lost(): number {
     return this.#lost
   }
 
-  /** Whether there is enough for a batch. */
+  /** Whether the queue holds a full batch. */
   get full(): boolean {
     return this.#entries.length >= BATCH.entries || this.#bytes >= BATCH.bytes
   }
@@ -44,7 +44,7 @@ export class JournalQueue {
     this.#bytes += entry.requestBytes
   }
 
-  /** What is to be written next; it stays until it is {@link written}. */
+  /** Returns the next batch to write. The entries stay in the queue until {@link written} removes them. */
   batch(): Batch {
     let bytes = 0
     let count = 0
@@ -56,7 +56,7 @@ export class JournalQueue {
     return { entries: this.#entries.slice(0, count), lost: this.#lost, clears: this.#clears }
   }
 
-  /** What was in a batch has been written, unless the queue has been cleared since. */
+  /** Removes a batch that has been written. Does nothing if the queue has been cleared since. */
   written({ entries, lost, clears }: Batch): void {
     if (clears !== this.#clears) return
     this.#entries = this.#entries.slice(entries.length)

@@ -2,16 +2,16 @@ import pg from 'pg'
 import type { Clock, Wakeup } from '../clock/clock.js'
 import type { StoreAddress } from './store-url.js'
 
-/** Between two attempts to come back, in milliseconds: at first, and at most. */
+/** Delay between two attempts to reconnect, in milliseconds: the first one and the longest. */
 const RETRY_MS = { first: 50, most: 2_000 }
 
-/** How often the connection is tried while nothing comes over it: one that was cut without a word looks like a quiet one. */
+/** Interval of queries that test the connection. A connection that was cut silently looks like an idle one. */
 const HEARTBEAT_MS = 5_000
 
 /** How long a server may take to end a connection, in milliseconds. */
 const LEAVE_MS = 1_000
 
-/** What a replica is told by another, or by itself. */
+/** Receives a notice. `own` tells whether this replica sent it. */
 export type NoticeListener = (payload: string, own: boolean) => void
 
 export interface NoticesOptions {
@@ -22,11 +22,10 @@ export interface NoticesOptions {
 }
 
 /**
- * What replicas tell each other: LISTEN and NOTIFY on one connection, which comes back by itself.
+ * Delivers notices between replicas with LISTEN and NOTIFY on one connection, which reconnects by itself.
  *
- * A notice is a hint. It may be lost with a connection, of which `onGap` tells; whoever waits for one looks
- * for himself now and then. The connection holds the replica's advisory lock as well: by that the others
- * know that it lives, for as long as it does.
+ * A notice is a hint. It may be lost with a connection, which `onGap` reports. A listener polls as well.
+ * The connection also holds the replica's advisory lock, which shows the other replicas that this one is alive.
  */
 export class Notices {
   readonly #options: NoticesOptions
@@ -45,7 +44,7 @@ export class Notices {
     this.#options = options
   }
 
-  /** @throws what pg throws if the store cannot be reached */
+  /** @throws the error of pg if the store cannot be reached */
   static async open(options: NoticesOptions): Promise<Notices> {
     const notices = new Notices(options)
     await notices.#connect()
@@ -87,7 +86,7 @@ export class Notices {
     this.#wakeup?.cancel()
     const clients = [this.#client, this.#coming]
     this.#client = undefined
-    for (const client of clients) if (client !== undefined) await letGo(client, this.#options.machine)
+    for (const client of clients) if (client !== undefined) await disconnect(client, this.#options.machine)
   }
 
   async #connect(): Promise<void> {
@@ -112,7 +111,7 @@ export class Notices {
       // It has answered, and was cut off with the same packet.
       if (gone && !this.#closed) throw new Error('Connection terminated')
     } catch (error) {
-      await letGo(client, this.#options.machine)
+      await disconnect(client, this.#options.machine)
       throw error
     } finally {
       this.#coming = undefined
@@ -135,8 +134,8 @@ export class Notices {
   #lost(): void {
     const client = this.#client
     this.#client = undefined
-    // A half-open connection is let go without waiting for an answer that will not come.
-    if (client !== undefined) void letGo(client, this.#options.machine)
+    // The caller does not wait, because a half-open connection gets no answer.
+    if (client !== undefined) void disconnect(client, this.#options.machine)
     this.#wakeup?.cancel()
     if (!this.#closed) void this.#comeBack()
   }
@@ -177,8 +176,8 @@ export class Notices {
   }
 }
 
-/** Ends a connection; one whose server does not take leave is cut off. */
-async function letGo(client: pg.Client, machine: Clock): Promise<void> {
+/** Ends a connection. If the server does not end it in time, the socket is destroyed. */
+async function disconnect(client: pg.Client, machine: Clock): Promise<void> {
   const wakeup = machine.wakeAt(machine.now() + LEAVE_MS, () => void client.connection.stream.destroy())
   await client.end().catch(() => undefined)
   wakeup.cancel()

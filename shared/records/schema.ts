@@ -3,7 +3,7 @@ import { Refusal } from '../errors.js'
 import { isOutage } from './store-error.js'
 import type { StoreAddress } from './store-url.js'
 
-/** ON CONFLICT, hashtextextended and what else is asked for are older; this is the oldest that is still maintained. */
+/** The oldest maintained version of PostgreSQL. ON CONFLICT, hashtextextended and the other features are older. */
 const OLDEST_SERVER = 140_000
 
 /** Names the tables and functions below. Another schema gets another name, and is refused. */

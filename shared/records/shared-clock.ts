@@ -41,7 +41,7 @@ function moved({ server, ...before }: ClockReading, { mode, now, walk }: ClockTa
   return { ...before, version: before.version + 1, mode, position, walk }
 }
 
-/** @param difference what the server's time is ahead of this machine's */
+/** @param difference milliseconds by which the server's time is ahead of this machine's */
 function standingOf({ mode, position }: ClockRecord, difference: number): ClockPosition {
   return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
 }

@@ -12,16 +12,16 @@ import type { Records } from './records.js'
 import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 
-/** What is behind a place, and the generation it is of; where there is nothing, the generation alone. */
+/** An entry behind a place, with its generation. Without such an entry, one row has the generation alone. */
 interface JournalRow {
   readonly generation: number
   readonly place: number | null
-  /** NULL: it is the replica's own, or tells only what was lost. */
+  /** NULL: the entry is the replica's own, or the row only counts lost entries. */
   readonly entry: string | null
   readonly lost: number | null
 }
 
-/** $1: how many. `after` is the place behind which they begin, `older` how many were let go or are not among them. */
+/** $1: number of entries. `after` is the place before the first of them, `older` the number of dropped or earlier entries. */
 const LATEST = statement(`
   WITH latest AS (SELECT place FROM journal ORDER BY place DESC LIMIT $1)
   SELECT generation, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
@@ -32,8 +32,8 @@ const LATEST = statement(`
 const PAGE = 500
 
 /**
- * $1: the place, $2: the replica. How many is written out, and that the state is one row: what it does not
- * know, the planner takes for many.
+ * $1: the place, $2: the replica. The limit is a literal, and the state is limited to one row. Without that, the
+ * planner assumes many rows.
  */
 const BEHIND = statement(`
   SELECT generation, place, entry, lost
@@ -43,7 +43,7 @@ const BEHIND = statement(`
   ) AS behind ON true
   ORDER BY place`)
 
-/** Whoever changes the journal does so alone. */
+/** Locks the journal for one writer at a time. */
 const LOCK = statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))")
 
 /** $4: the generation that they were written for. */
@@ -143,7 +143,7 @@ export class SharedJournal implements JournalShare {
     this.#progress = new Progress({ ...options, partition: 'store/journal/progress' })
   }
 
-  /** Has a journal be the store's, beginning with the latest of what is there. @throws StoreUnavailable */
+  /** Joins a journal to the store's, and reads the latest entries of the store. @throws StoreUnavailable */
   static async join(options: SharedJournalOptions): Promise<SharedJournal> {
     let shared: SharedJournal | undefined
     options.journal.shareBy(hands => {
@@ -183,7 +183,7 @@ export class SharedJournal implements JournalShare {
         this.#clearing--
       }
     })
-    // Replicas that go on writing have to know first that what came before does not count.
+    // The other replicas have to learn of the new generation before they write again.
     await this.#allWritten()
   }
 
@@ -198,7 +198,7 @@ export class SharedJournal implements JournalShare {
     }
   }
 
-  /** Takes no part any more, once what is left has been written, if the store is there. */
+  /** Leaves the shared journal. Writes the remaining entries first, if the store is reachable. */
   async close(): Promise<void> {
     this.#closed = true
     this.#flushAt?.cancel()
@@ -208,7 +208,7 @@ export class SharedJournal implements JournalShare {
     await this.#progress.leave().catch(() => undefined)
   }
 
-  /** Writes what is left, if the store is there. */
+  /** Writes the remaining entries, if the store is reachable. */
   async flush(): Promise<void> {
     await this.#flush().catch(error => this.#complain(error))
   }

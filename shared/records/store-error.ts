@@ -1,13 +1,12 @@
 import pg from 'pg'
 import { Refusal } from '../errors.js'
 
-/** The store cannot be reached just now. Whoever is told so may try again. */
+/** The store cannot be reached just now. The caller may try again. */
 export class StoreUnavailable extends Refusal {
   override readonly name = 'StoreUnavailable'
 
   /**
-   * @param unsure whether what was asked for may have been done all the same: the connection broke while it
-   * was being committed
+   * @param unsure whether the change may have been made all the same, because the connection broke during the commit
    */
   constructor(
     shown: string,
@@ -26,9 +25,12 @@ export class StoreUnavailable extends Refusal {
 }
 
 /**
- * Whether an error means that the server, or the way to it, is gone: connections that were refused, cut or
- * timed out (class 08), a server that stops, starts, or has no more connections to give (57P, 53300), one
- * that takes writes no more (25006), and one that has cut off who was idle in a transaction (25P03).
+ * Whether an error means that the server, or the connection to it, is gone.
+ *
+ * - 08: the connection was refused, cut or timed out
+ * - 57P, 53300: the server stops, starts, or has no free connection
+ * - 25006: the server accepts no writes
+ * - 25P03: the server cut a connection that was idle in a transaction
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return OUTAGE_STATES.test(error.code ?? '')
@@ -37,7 +39,7 @@ export function isOutage(error: unknown): boolean {
   return CONNECTION_TEXTS.test(error.message)
 }
 
-/** Whether no connection came about: nothing can have been done over it. */
+/** Whether no connection was opened, so that nothing can have changed. */
 export function isRefused(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return /^(57P03|53300|28...|3D000)$/.test(error.code ?? '')
   return (
@@ -46,14 +48,14 @@ export function isRefused(error: unknown): boolean {
 }
 
 /**
- * Whether a statement took too long, or waited too long for another's lock: it may be asked for again,
+ * Whether a statement took too long, or waited too long for a lock. The caller may repeat the statement,
  * though not at once.
  */
 export function tookTooLong(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(55P03|57014)$/.test(error.code ?? '')
 }
 
-/** Whether a transaction was the one that had to give way to another: it is to be run again. */
+/** Whether a transaction was aborted in favour of another one, and has to run again. */
 export function lostToAnother(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(40001|40P01)$/.test(error.code ?? '')
 }
@@ -63,6 +65,6 @@ const OUTAGE_STATES = /^(08...|57P0.|53300|25006|25P03)$/
 const SYSTEM_CODES =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/
 
-/** pg says these in words alone. */
+/** Errors of pg that have a text and no code. */
 const CONNECTION_TEXTS =
   /Connection terminated|connection error|timeout (expired|exceeded)|Query read timeout|Client was closed|Cannot use a pool after/i

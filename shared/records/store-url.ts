@@ -10,24 +10,24 @@ const DEFAULT_POOL = 10
 /** A schema is named in channels, too, and PostgreSQL cuts names at 63 bytes. */
 const SCHEMA = /^[a-z_][a-z0-9_]{0,39}$/
 
-/** How long a connection may take to come about, in milliseconds. */
+/** How long opening a connection may take, in milliseconds. */
 const CONNECT_MS = 5_000
 
-/** Nothing that a store asks takes longer unless something is wrong, in milliseconds. */
+/** Limit of a statement, in milliseconds. A statement of a store takes longer only if something is wrong. */
 const STATEMENT_MS = 10_000
 
 /** How much longer an answer may take than its statement, in milliseconds. */
 const GRACE_MS = 2_000
 
-/** Where a store is kept, and how it is reached. */
+/** The address of a store: connection settings, schema and pool. */
 export interface StoreAddress {
   readonly config: pg.ClientConfig
   readonly schema: string
-  /** Connections at once, those that listen apart. */
+  /** Maximum of connections at once, without those that listen. */
   readonly pool: number
-  /** For whoever makes databases on the same server: without what concerns the store alone. It holds the password. */
+  /** The URL for making databases on the same server, without the parameters of the store. It holds the password. */
   readonly serverUrl: string
-  /** To be shown to anybody: without user, password and options. */
+  /** Host and database for messages, without user, password and options. */
   readonly shown: string
 }
 
@@ -49,7 +49,7 @@ export function readStoreUrl(text: string): StoreAddress {
   }
   const pool = readPool(taken(url, 'pool'))
   const serverUrl = serverUrlOf(url)
-  // To compile a statement takes longer than any of a store's takes to run.
+  // Compiling a statement takes longer than running any statement of a store.
   const options = ['-c jit=off', url.searchParams.get('options'), `-c search_path=${schema}`]
     .filter(Boolean)
     .join(' ')
@@ -63,9 +63,9 @@ export function readStoreUrl(text: string): StoreAddress {
       // A limit that the URL sets is the one that holds: pg reads it last.
       statement_timeout: STATEMENT_MS,
       lock_timeout: STATEMENT_MS,
-      // Who stops in the middle of a transaction must not keep the others waiting for its locks.
+      // A replica that stops during a transaction must not make the others wait for its locks.
       idle_in_transaction_session_timeout: STATEMENT_MS,
-      // A server that is stopped answers nothing, and takes packets all the same: no time-out of its own would end that.
+      // A suspended server accepts packets and never answers. Its own time-outs would not end the query.
       query_timeout: Number(url.searchParams.get('statement_timeout') ?? STATEMENT_MS) + GRACE_MS,
       connectionTimeoutMillis: CONNECT_MS,
       application_name: 'mcp-understudy',
@@ -76,7 +76,7 @@ export function readStoreUrl(text: string): StoreAddress {
   }
 }
 
-/** What tells which server it is, and how to be safe on the way there. */
+/** Parameters that identify the server, and those of TLS. */
 const OF_THE_SERVER = /^(ssl.*|host|port|uselibpqcompat)$/
 
 function serverUrlOf(storeUrl: URL): string {
@@ -114,10 +114,10 @@ function bad(what: string, remedy: string): Refusal {
   return new Refusal('bad_store', `the store cannot be used: ${what}`, remedy)
 }
 
-/** What `store` says if it says nothing. */
+/** The default of `store`. */
 export const MEMORY = 'memory'
 
-/** @throws Refusal `bad_store` for what is neither `memory` nor the URL of a store */
+/** @throws Refusal `bad_store` for a text that is neither `memory` nor the URL of a store */
 export function checkStore(store: string): void {
   if (store !== MEMORY) readStoreUrl(store)
 }

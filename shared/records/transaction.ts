@@ -82,7 +82,7 @@ export class Transaction {
    * Tells all who watch the partition, on every replica, once the transaction is committed.
    *
    * @param elsewhere whether another replica may be watching. PostgreSQL commits transactions that notify one at a
-   *   time, so a notification that nobody hears is left out. Default true
+   *   time, so a notification without a listener is left out. Default true
    */
   announce(detail = '', elsewhere = true): void {
     this.#announced = detail
@@ -102,7 +102,7 @@ export class Transaction {
   /**
    * For the store: runs `work` and ends the transaction. If `work` throws, the partition is as before.
    *
-   * @throws whatever `work` throws; TypeError for a promise; Refusal `reset`
+   * @throws the error that `work` throws; TypeError for a promise; Refusal `reset`
    */
   run<T>(work: (tx: Transaction) => T, { generation }: TransactionOptions): T {
     try {

@@ -17,7 +17,7 @@ export interface WatchesOptions {
 }
 
 /**
- * Tells those who watch partitions of announcements on any replica, each once.
+ * Notifies the watchers of partitions of each announcement once, from any replica.
  *
  * A notification can be lost. A poll finds the announcement by its version, within a second.
  */

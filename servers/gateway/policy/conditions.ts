@@ -52,7 +52,7 @@ function readSubject(path: string, place: Place, counters: CounterFinder | undef
   return place.mismatch(counters === undefined ? 'it begins with args.' : 'it begins with args. or state.')
 }
 
-/** Whether an operator takes a value; what it does not is noted. */
+/** Whether an operator takes a value. If not, the problem is noted. */
 function takes(op: Operator, value: Plain, place: Place): boolean {
   const remedy = remedyFor(op, value)
   if (remedy !== undefined) place.mismatch(remedy)
@@ -65,7 +65,7 @@ function takes(op: Operator, value: Plain, place: Place): boolean {
   return remedy === undefined
 }
 
-/** What an operator would take instead; undefined if it takes the value. */
+/** Returns the kind of value that an operator takes. Undefined if the operator takes this one. */
 function remedyFor(op: Operator, value: Plain): string | undefined {
   switch (op) {
     case 'in':

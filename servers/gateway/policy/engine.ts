@@ -57,14 +57,19 @@ const NO_ARGUMENTS: Arguments = {}
 const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
 
 /**
- * Makes the engine of a policy. It decides in this order, and the first denial is told:
- * hidden, not named where the default denies, arguments that are no object, what rules demand of the arguments
- * (the tool's own before those for every tool), quota in the same order, approval.
+ * Makes the engine of a policy. It checks a call in this order and returns the first denial:
+ *
+ * 1. the tool is hidden
+ * 2. the tool is not named, and the default denies
+ * 3. the arguments are no object
+ * 4. the demands of rules on the arguments: the tool's own rules first, then those for every tool
+ * 5. quota, in the same order
+ * 6. approval
  *
  * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it, because a decision is
  * synchronous.
  *
- * @param clock whose minutes, hours and days count
+ * @param clock gives the minutes, hours and days of limits
  * @throws Refusal `cannot_enforce` for a policy that limits spending
  */
 export function createEngine(policy: Policy, clock: Clock): PolicyEngine {
@@ -226,21 +231,21 @@ function denied(rule: string, message: string): Denial {
   return { outcome: 'deny', rule, message }
 }
 
-/** What one call has taken from a counter. */
+/** The amount that one call has taken from a counter. */
 interface Reservation {
   giveBack(): void
 }
 
 /**
- * A count for each window, and within it for each grant if the limit is one for each.
+ * Counts calls in the present window: for each grant if the limit is per grant, otherwise together.
  *
- * Windows are fixed and follow one another from the epoch on. They turn for all grants at once, so that a counter forgets
- * everybody as one turns, and holds no more than who has called since.
+ * Windows are fixed and follow one another from the epoch on. They turn for all grants at once. A counter then drops all
+ * counts, so that it holds only the grants that have called since.
  */
 class Counter {
   #windowStart = 0
   readonly #spent = new Map<string, number>()
-  /** Moves on when counts are put back: what was reserved before belongs to another past. */
+  /** Increases when counts are restored. A reservation from before cannot be given back. */
   #past = 0
 
   constructor(readonly limit: Limit) {}
@@ -258,7 +263,7 @@ class Counter {
     const [windowStart, past] = [this.#windowStart, this.#past]
     return {
       giveBack: () => {
-        // The answer may come when the window has turned: what it would give back is no longer counted.
+        // If the window has turned before the answer, the amount is no longer counted.
         if (this.#windowStart !== windowStart || this.#past !== past) return
         this.#spent.set(key, (this.#spent.get(key) ?? 0) - amount)
       },
@@ -299,12 +304,12 @@ export class Counters {
     this.#counters = new Map(limits.map(limit => [limit.counter, new Counter(limit)]))
   }
 
-  /** What the counter stands at for `grant` in the window that is now; one that nothing moves stands at 0. */
+  /** Returns the count of `grant` in the present window: 0 if there is no such counter. */
   spent(counter: string, grant: string): number {
     return this.#counters.get(counter)?.spent(this.#clock.now(), grant) ?? 0
   }
 
-  /** Takes `amount` if that leaves the counter within its limit; undefined if not, and then nothing has changed. */
+  /** Takes `amount` if the counter stays within its limit. Otherwise returns undefined and changes nothing. */
   reserve(counter: string, grant: string, amount: number): Reservation | undefined {
     return this.#counters.get(counter)?.reserve(this.#clock.now(), grant, amount)
   }

@@ -4,10 +4,10 @@ import { type Condition, type Policy, type Rule, rate } from './model.js'
 
 export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limited' | 'allowed'
 
-/** What a policy means for one tool. */
+/** The meaning of a policy for one tool. */
 export interface ToolMeaning {
   readonly tool: string
-  /** The strictest that its rules come to. */
+  /** The strictest verdict of its rules. */
   readonly verdict: Verdict
   /** In plain words. */
   readonly words: string

@@ -22,7 +22,7 @@ const [MIN_INT64, MAX_UINT64] = [-(2n ** 63n), 2n ** 64n - 1n]
  * Reads a scalar without quotes as yaml.v3 does, the parser that Intercept has.
  *
  * @param source the text of the scalar
- * @param value what YAML 1.2 makes of it
+ * @param value the value by YAML 1.2
  * @returns undefined if Go and YAML 1.2 agree
  */
 export function goReading(source: string, value: unknown): GoReading | undefined {

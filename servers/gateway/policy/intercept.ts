@@ -40,7 +40,7 @@ const ACTIONS = ['evaluate', 'deny', 'require_approval', 'approve'] as const
 const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools', 'approvals', 'spend'] as const
 const TOOL_KEYS = ['rules', 'spend'] as const
 
-/** What the rules of a policy have in common. */
+/** Context that the rules of a policy share. */
 interface PolicyContext {
   readonly counters: CounterFinder
   /** How long a pending approval is found again, in milliseconds. */
@@ -324,10 +324,10 @@ function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undef
 }
 
 /**
- * Takes the limit from among the conditions: `lt` or `lte` on the block's own counter, judged with the call
- * already counted, so that `lte 5` lets five calls through and `lt 5` four.
+ * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The counter includes the call itself,
+ * so `lte 5` allows five calls and `lt 5` four.
  *
- * @returns the limit, and the conditions that are left
+ * @returns the limit, and the other conditions
  */
 function limitAmong(
   conditions: readonly Condition[],

@@ -30,7 +30,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     server: 'instanode',
     required: ['name'],
     optional: [],
-    secretIn: { results: 'a URL that whoever has it can read' },
+    secretIn: { results: 'a URL that can be read without a credential' },
   },
   list_resources: {
     server: 'instanode',
@@ -74,14 +74,14 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     required: ['url'],
     optional: ['after_seq', 'timeout_seconds', 'include_self', 'name'],
     numbers: ['after_seq', 'timeout_seconds'],
-    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+    secretIn: { arguments: ROOM_KEY, results: 'the messages of the room' },
   },
   get_transcript: {
     server: 'safebot',
     required: ['url'],
     optional: ['after_seq', 'limit'],
     numbers: ['after_seq', 'limit'],
-    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+    secretIn: { arguments: ROOM_KEY, results: 'the messages of the room' },
   },
   room_status: {
     server: 'safebot',
@@ -95,7 +95,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     optional: ['timeout_seconds'],
     numbers: ['timeout_seconds'],
     seemsRead: 'takes a message away for good, done or not',
-    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+    secretIn: { arguments: ROOM_KEY, results: 'the messages of the room' },
   },
   claim_task: {
     server: 'safebot',
@@ -103,7 +103,7 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
     optional: ['timeout_seconds'],
     numbers: ['timeout_seconds'],
     seemsRead: 'holds a message for 60 seconds, and blocks for up to 90',
-    secretIn: { arguments: ROOM_KEY, results: 'what was said in the room' },
+    secretIn: { arguments: ROOM_KEY, results: 'the messages of the room' },
   },
   ack_task: {
     server: 'safebot',

@@ -66,7 +66,7 @@ export interface InterceptApproval {
   readonly dedupeMs: number
 }
 
-/** What a rule asks of a call. */
+/** The demand of a rule on a call. */
 export type Demand =
   | { readonly kind: 'deny' }
   /** The call needs an approval if all conditions hold: with no conditions, always. */
@@ -76,9 +76,9 @@ export type Demand =
       /** Undefined: the approval is in this project's own form. */
       readonly intercept?: InterceptApproval
     }
-  /** Denied unless all hold. */
+  /** The call is denied unless all conditions hold. */
   | { readonly kind: 'require'; readonly conditions: readonly Condition[] }
-  /** Denied if all hold: with no conditions, always. */
+  /** The call is denied if all conditions hold: with no conditions, always. */
   | { readonly kind: 'forbid'; readonly conditions: readonly Condition[] }
   | { readonly kind: 'limit'; readonly limit: Limit }
   /** Limits what a call pays for, in the currency of the upstream. It is read and explained, and not enforced. */

@@ -8,10 +8,11 @@ const DEEPEST = 100
 export type Test = (actual: unknown) => boolean
 
 /**
- * Makes the test of an operator. What is missing fails every one of them but `exists`, `neq` and `not_in`
- * too: an argument that a condition speaks of cannot be left out.
+ * Makes the test of an operator.
  *
- * @param expected of the kind that the operator takes, as the readers of policies see to
+ * A missing value fails every operator except `exists`, also `neq` and `not_in`. So a condition makes its argument mandatory.
+ *
+ * @param expected a value that the operator takes, which the readers of policies ensure
  */
 export function testOf(op: Operator, expected: Plain): Test {
   if (op === 'exists') return actual => (actual !== undefined && actual !== null) === expected
@@ -82,9 +83,10 @@ function contains(expected: Plain): Test {
 }
 
 /**
- * A value as Go's `%v` prints it, which is what Intercept compares where not both sides are numbers: a list
- * is its elements in brackets, and a text has no quotes, so `"5"` equals `5` and `["main"]` differs from
- * `"main"`.
+ * Prints a value as Go's `%v` does. Intercept compares these texts unless both sides are numbers.
+ *
+ * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and `["main"]` differs
+ * from `"main"`.
  *
  * @param float prints a number; a call's numbers are floats to Go, a policy's whole numbers are not
  */

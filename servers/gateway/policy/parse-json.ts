@@ -14,7 +14,7 @@ const REMEDIES: Record<string, [what: string, remedy: string]> = {
   UnexpectedEndOfString: ['has a text without its end', 'close it with a double quote'],
 }
 
-/** Reads JSON, and nothing that merely looks like it. @returns undefined if it is not, which is noted */
+/** Reads strict JSON. @returns undefined if the text is no JSON, which is noted */
 export function readJsonText(text: string, findings: Findings): Located | undefined {
   const errors: ParseError[] = []
   const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
@@ -24,7 +24,7 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
     const remedy = 'JSON takes none behind the last value: leave it out'
     findings.refuse(lineAt(offset), '', `has a comma before its ${closing}`, remedy)
   }
-  // What follows the first real error is mostly its consequence; commas too many leave the rest as it is.
+  // Later errors mostly follow from the first one. Trailing commas cause no others, so all of them are reported.
   const first = errors.find(error => !trailing.has(error.offset))
   if (first !== undefined) {
     const [what, remedy] = explain(text, first)
@@ -34,7 +34,7 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
   return located(tree, lineAt, findings)
 }
 
-/** The offset of the bracket, and the bracket, if the error is the comma before it. */
+/** Returns the offset of a bracket, and the bracket, if the error is a comma before the bracket. */
 function trailingComma(text: string, { offset }: ParseError): [number, string][] {
   const closing = text[offset]
   const before = text.slice(0, offset).trimEnd().at(-1)

@@ -101,7 +101,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
       findings.refuse(line, '', `has the anchor &${cut(node.anchor)}`, 'leave it out: aliases are not read')
     }
     if (node.tag !== undefined) {
-      const remedy = 'leave it out; a text is told by its quotes'
+      const remedy = 'leave it out, and put a text in quotes'
       findings.refuse(line, '', `has the tag ${cut(node.tag)}`, remedy)
     }
   }

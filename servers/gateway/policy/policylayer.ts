@@ -56,14 +56,14 @@ function readTool(tool: string, place: Place): Rule[] {
   ]
 }
 
-/** Entries of `require` and `deny_if`: conditions, and what to say. */
+/** Reads the entries of `require` and `deny_if`: conditions, and the text of a denial. */
 function readJudged(place: Place | undefined, tool: string, list: 'require' | 'deny_if'): Rule[] {
   return (place?.items('a list of objects with conditions') ?? []).flatMap((item, at) => {
     const read = readEntry(item, list)
     if (read === undefined) return []
     const { conditions, onDeny } = read
     const tests = conditions.map(({ path, op }) => `${path}-${op}`)
-    // Where there is no condition to name it by, its place does.
+    // Without a condition, the name has the index of the entry.
     const name = `${tool}/${list}/${tests.length > 0 ? tests.join(',') : at}`
     const demand: Demand = { kind: list === 'require' ? 'require' : 'forbid', conditions }
     return [{ name, message: onDeny ?? `Denied by rule ${JSON.stringify(name)}`, line: item.line, demand }]
@@ -76,7 +76,7 @@ interface Judged {
 }
 
 function readEntry(item: Place, list: 'require' | 'deny_if'): Judged | undefined {
-  // One condition by itself is taken, too: what an entry of `require` looks like is not published.
+  // A single condition is accepted as well, because PolicyLayer does not publish the shape of a `require` entry.
   if (entryOf(item.node, 'path') !== undefined) {
     const fields = item.fields([...CONDITION_KEYS, 'on_deny'])
     return fields && { conditions: readCondition(fields), onDeny: fields.get('on_deny')?.text() }
@@ -88,7 +88,7 @@ function readEntry(item: Place, list: 'require' | 'deny_if'): Judged | undefined
   )
   if (fields === undefined || place === undefined) return undefined
   if (list === 'require' && place.node.kind === 'list' && place.node.items.length === 0) {
-    place.mismatch('what is required is at least one condition')
+    place.mismatch('require takes at least one condition')
   }
   return { conditions: readConditions(place), onDeny: fields.get('on_deny')?.text() }
 }

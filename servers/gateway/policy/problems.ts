@@ -7,9 +7,9 @@ import type { Plain, Warning } from './model.js'
 export interface Problem {
   /** From 1. */
   readonly line: number
-  /** Where in the policy, e.g. `tools.claim_token.limits[0].max`; empty for the text as a whole. */
+  /** Path in the policy, e.g. `tools.claim_token.limits[0].max`. Empty for the text as a whole. */
   readonly key: string
-  /** What is wrong with it, and its value. */
+  /** The problem, and the value. */
   readonly message: string
   readonly remedy: string
 }

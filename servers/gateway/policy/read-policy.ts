@@ -10,7 +10,7 @@ import { readPolicyLayer } from './policylayer.js'
 import { entryOf, Findings, type Located, PolicyRefusal } from './problems.js'
 import { readPage } from './tool-page.js'
 
-/** Far more than a policy needs; what a parser is given at all. */
+/** Maximum length of a policy's text. It is far more than a policy needs. */
 const MOST_CHARS = 256 * 1024
 
 const DEEPEST = 64
@@ -111,8 +111,8 @@ function isMeantAsJson(text: string, fileName: string): boolean {
 }
 
 /**
- * Turns down what would cost a parser more than a policy is worth, before one sees it: a text that is too long or nested
- * too deeply. Brackets in texts count, too: nobody writes that many into a policy.
+ * Refuses a text that is too long or nested too deeply, before a parser spends time on it. Brackets in strings count as
+ * well, because no policy has that many.
  */
 function passesGuard(text: string, findings: Findings): boolean {
   if (text.length > MOST_CHARS) {

@@ -221,7 +221,7 @@ function aboveCap(tool: string, rules: readonly Rule[]): Warning[] {
     .map(({ line, limit }) => ({
       code: 'above_daily_cap',
       level: 'note',
-      message: `${tool}: ${rate(limit)} is more than the ${DAILY_PROVISIONS} a day that the service gives anybody without an account`,
+      message: `${tool}: ${rate(limit)} is more than the ${DAILY_PROVISIONS} a day that the service gives a caller without an account`,
       line,
       tool,
     }))

@@ -155,8 +155,8 @@ export class ProxiedPost {
       return withoutHidden(answer, grant.engine)
     })
     if (waiting.size > 0) {
-      // Without a word of what came instead: a list that cannot be read may name what the policy hides.
-      const what = text === '' ? 'with nothing' : 'what is no answer to it'
+      // The error does not quote the answer, because an unreadable list may name tools that the policy hides.
+      const what = text === '' ? 'with an empty body' : 'with a body that is no answer to the request'
       const errors = this.#errors(`the upstream answered ${what}`)
       const rest = shown.filter(isResponse)
       const all = this.#inOrder([...own, ...rest, ...errors])
@@ -166,7 +166,8 @@ export class ProxiedPost {
     const same = own.length === 0 && shown.every((answer, at) => answer === answers[at])
     const changed = batch ? this.#inOrder([...own, ...shown.filter(isObject)]) : shown[0]
     const sent = same ? text : formatJson(changed)
-    if (sent === undefined) this.fail(502, 'the upstream answered what is nested too deeply to be looked at')
+    if (sent === undefined)
+      this.fail(502, 'the upstream answered with a body that is nested too deeply to be filtered')
     else sendJson(response, status, passedHeaders(headers), sent)
   }
 

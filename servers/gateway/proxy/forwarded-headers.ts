@@ -6,7 +6,7 @@ import type { HandlePolicy } from '../options.js'
 /** Headers that the protocol and tracing need. No other header of a caller passes: it may be a credential or a cookie. */
 const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', 'user-agent']
 
-/** Headers of legacy requests alone. The modern era has no sessions, so nobody checks who owns one that is named there. */
+/** Headers of legacy requests alone. The modern era has no sessions, so the owner of a session named there is not checked. */
 const LEGACY = ['mcp-session-id', 'last-event-id']
 
 /** Headers of modern requests alone: they repeat the body. Those that repeat an argument begin with {@link PARAMETER}. */

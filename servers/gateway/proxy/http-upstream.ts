@@ -42,7 +42,7 @@ const IDLE_MS = 4000
 /** How much earlier an idle connection is closed than the upstream says, so that a request still arrives in time. */
 const IDLE_MARGIN_MS = 1000
 
-const NOT_HTTP = 'answered what is not HTTP'
+const NOT_HTTP = 'gave an answer that is not HTTP'
 
 const UNREACHABLE = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
 

@@ -6,14 +6,14 @@ import { defined } from '../../../shared/util/defined.js'
 import type { CommandUpstream } from '../options.js'
 import { MAX_ANSWER_BYTES } from '../proxy/read-response.js'
 
-/** How long a program has to end by itself once its input has, and again once it has been told to. */
+/** How long a program may take to end after its input has ended, and again after SIGTERM. In milliseconds. */
 const PATIENCE_MS = 2000
 
 export interface ChildSink {
   line(line: string): void
   /** A line was too long to be looked at. */
   tooLong(why: string): void
-  /** @param code what a shell would call it: 128 and the number of the signal, if it was one */
+  /** @param code the exit code as a shell reports it: after a signal, 128 plus its number */
   ended(code: number): void
 }
 
@@ -67,7 +67,7 @@ export class Child {
     return child
   }
 
-  /** Writes a line; what is written in one turn of the event loop leaves as one write. */
+  /** Writes a line. All lines of one turn of the event loop leave in one write. */
   write(json: string): void {
     if (this.#ended) return
     if (this.#pending === '') setImmediate(() => this.#flush())

@@ -219,7 +219,7 @@ export class ChildUpstream implements Upstream {
     const { callerId, sink } = asked
     if (isResponse(message)) sink.answered(subscribedBy(callerId, { ...message, id: callerId }), null)
     else {
-      const why = 'the upstream answered what is no JSON-RPC answer'
+      const why = 'the upstream wrote an answer that is no JSON-RPC answer'
       sink.answered(errorResponse(callerId, RpcCode.transport, why), null, 'lost')
     }
   }

@@ -199,7 +199,7 @@ class HttpLink implements Link {
     }
   }
 
-  /** Sends what has no answer; `done` is called when it has arrived, or could not. */
+  /** Sends a message that has no answer. `done` is called when it has arrived or has failed. */
   #tell(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
     const { upstream, log } = this.#options
     upstream.send(
@@ -296,7 +296,7 @@ export class HttpLinks implements Upstream {
 
 interface MessageSink {
   message(message: unknown): void
-  /** No more will come. @param why what was wrong with it; undefined for a proper end */
+  /** Called after the last message. @param why the problem with the answer. Undefined for a proper end */
   ended(why: string | undefined): void
 }
 
@@ -321,7 +321,7 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
       const messages = parsed(read.text)
       for (const message of messages ?? []) sink.message(message)
       // The error does not quote the answer, because an unreadable list may name hidden tools.
-      sink.ended(messages === undefined ? 'answered what is no answer to it' : undefined)
+      sink.ended(messages === undefined ? 'answered with a body that is no answer to the request' : undefined)
     }
   })
 }

@@ -33,7 +33,7 @@ export interface RelayHostOptions {
   gate: Gate
   clock: Clock
   machine: Clock
-  /** @throws HttpRejection or Refusal for a caller that is nobody */
+  /** @throws HttpRejection or Refusal for an unknown caller */
   identify(clues: CallerClues): Grant
   /** A session has been opened, or has ended. */
   opened(session: string, grant: Grant): void
@@ -51,7 +51,7 @@ interface Pending {
   readonly modern: boolean
   /** Let through by the policy. */
   call: JudgedCall | undefined
-  /** Takes it back from where it is: the upstream, or whoever is to approve it. */
+  /** Cancels the call at the upstream, or withdraws its pending approval. */
   takeBack(reason: string): void
 }
 
@@ -277,7 +277,7 @@ export class RelayHost implements MessageHost<Grant> {
       if (conversation.session !== null) this.#options.opened(conversation.session, grant)
     }
     if (formatJson(response) === undefined) {
-      const why = 'the upstream answered what is nested too deeply to be passed on'
+      const why = 'the upstream sent an answer that is nested too deeply to be passed on'
       reply.answer(errorResponse(pending.callerId, failureCode(modern), why))
       return
     }

@@ -3,7 +3,7 @@ import { argumentAt, type Condition, type Policy, type Rule } from '../../gatewa
 import { testOf } from '../../gateway/policy/operators.js'
 import { around } from './condition-values.js'
 
-/** Arguments that make sense of each known tool, in the words of a scenario; every one that may be given is there. */
+/** All arguments of each known tool, with sensible values that may refer to prepared ones. */
 const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   create_postgres: { name: 'rehearsal' },
   create_webhook: { name: 'rehearsal' },
@@ -27,7 +27,7 @@ const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ack_task: { url: '$room', claim_id: '$claim_id', seq: '$seq' },
 }
 
-/** Those that a call is made with unless a policy asks for more. */
+/** Arguments of a call unless a policy demands more. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   create_room: [],
   send_message: ['url', 'text'],
@@ -35,7 +35,7 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
   get_transcript: ['url'],
 }
 
-/** What a tool is called with; a tool of another server with nothing. */
+/** Returns the usual arguments of a tool. A tool of another server has none. */
 function usualArguments(tool: string): Record<string, unknown> {
   const full = fullArguments(tool)
   const usual = Object.hasOwn(USUAL, tool) ? USUAL[tool] : undefined
@@ -127,7 +127,7 @@ export function isHidden({ hide }: Policy, tool: string): boolean {
   return hide.includes('*') || hide.includes(tool)
 }
 
-/** Whether a call can pass at all, and without anybody's approval. */
+/** Whether some call of a tool can pass without an approval. */
 export function isOpen(policy: Policy, tool: string): boolean {
   if (isHidden(policy, tool)) return false
   if (!policy.tools.has(tool) && policy.default === 'deny') return false

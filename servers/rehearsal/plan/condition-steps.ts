@@ -15,13 +15,13 @@ export function conditionSteps(policy: Policy, tool: string, sample: Sample): St
   return rulesOf(policy, tool).flatMap(({ demand }) => {
     if (demand.kind === 'limit') return amountSteps(tool, demand.limit, passing)
     if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
-    // Only with all others holding does what is forbidden hang on this one.
+    // A call is forbidden if all conditions hold. So all the others have to hold, for this one to decide.
     const base = demand.kind === 'forbid' ? allHolding(demand, passing, sample, tool) : passing
     return demand.conditions.flatMap(condition => stepsOf(tool, condition, base, sample))
   })
 }
 
-/** The conditions for which no value was found, on one side or on both: nobody but the policy's author knows one. */
+/** Returns the conditions for which no value was found, on one side or on both. Only the policy's author knows one. */
 export function withoutValues(policy: Policy, tool: string, sample: Sample): string[] {
   const passing = passingArguments(policy, tool, sample)
   return rulesOf(policy, tool).flatMap(({ demand }) => {
@@ -80,7 +80,7 @@ function amountSteps(tool: string, { amount, max }: Limit, passing: Record<strin
   return nearStep(tool, calls, `amounts in ${amount.keys.join('.')}`)
 }
 
-/** The upstream fails these calls, so that those that pass leave nothing behind, and get their quota back. */
+/** Plans calls that the upstream fails, so that an allowed call changes nothing and gets its quota back. */
 function nearStep(tool: string, calls: readonly PlannedCall[], say: string): Step[] {
   if (calls.length === 0) return []
   return [
@@ -115,13 +115,13 @@ function valuesFor(condition: Condition, args: Record<string, unknown>, sample: 
     argumentAt(sample(args), subject.keys) ?? argumentAt(sample(fullArguments(tool)), subject.keys)
   const { holding, failing } = around(condition, known)
   if (op !== 'exists') return { holding, failing }
-  // To be there or not is all that counts.
+  // The value does not matter, only its presence.
   return value === true
     ? { holding: known ?? 'rehearsal', failing: undefined }
     : { holding: undefined, failing: known ?? 'rehearsal' }
 }
 
-/** What was prepared is prepared anew for each call: the reference goes into the step, not what it stood for once. */
+/** Returns the reference, if a value was prepared, because values are prepared anew for each call. */
 function referenceOr(value: unknown, given: unknown, sample: Sample): unknown {
   const stands = typeof given === 'string' ? argumentAt(sample({ given }), ['given']) : given
   return stands === value ? given : literally(value)

@@ -30,7 +30,7 @@ export interface Around {
 /**
  * Values on both sides of a condition, as near to its bound as they come.
  *
- * @param sample what the argument has anyway, if it has anything
+ * @param sample the usual value of the argument, if it has one
  */
 export function around({ op, value }: Condition, sample: unknown): Around {
   const test = testOf(op, value)
@@ -54,8 +54,8 @@ function nearValues(op: Condition['op'], value: Condition['value'], sample: unkn
 }
 
 /**
- * What a pattern is made of that stands for itself: its alternatives, the first of each group, without what
- * is special in them.
+ * Returns a literal text for each alternative of a pattern. Of each group it takes the first alternative. Special
+ * characters are removed or replaced by a character that they match.
  */
 function literals(pattern: string): string[] {
   let plain = pattern

@@ -34,7 +34,7 @@ export interface ExchangePlanning {
   bridged: boolean
 }
 
-/** What passes between a caller and the upstream in calls that the policy allows: answers at once, failures, notifications. */
+/** Plans the exchange between a caller and the upstream in allowed calls: concurrent answers, failures, notifications. */
 export function exchangeGroups({
   policy,
   server,

@@ -3,7 +3,7 @@ import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import type { Limit, Rule } from '../../gateway/policy/model.js'
 import { one, type PlannedCall, repeated, type Step } from './step.js'
 
-/** More calls than that for one limit are not worth anybody's time. */
+/** Maximum of calls for one limit. More would take too long. */
 const MOST_CALLS = 500
 
 /** A call to use up a limit with. */
@@ -20,7 +20,7 @@ export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
  *
  * @param start when the first call will be made
  * @param approves whether calls can be approved
- * @returns what to do, the call to go on with last; or why it cannot be done
+ * @returns the steps and the call to continue with, or the reason why the limit cannot be reached
  */
 export async function exhaust(
   policy: Policy,

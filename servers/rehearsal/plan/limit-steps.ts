@@ -44,9 +44,9 @@ export interface LimitPlanning {
 /**
  * Plans the rows of each limit of some rules.
  *
- * Calls use the limit up. The upstream fails some of them, and the last ones race. Further calls look at what is left: in a
- * new session, without a session, by another caller, shortly before the window turns, and behind that. A call that needs
- * an approval gets one each time: without it, the approval would stand in front of the limit.
+ * Calls use the limit up. The upstream fails some of them, and the last ones race. Further calls test the used-up
+ * limit: in a new session, without a session, by another caller, shortly before the window turns, and after that. A call
+ * that needs an approval gets one each time. Without it, the approval would hide the limit.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning

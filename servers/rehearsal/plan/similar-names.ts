@@ -1,6 +1,7 @@
 /**
- * Names that are not the tool's, and that a gateway takes for it if it compares names loosely: without regard to case,
- * after trimming or Unicode normalisation, or by a part of them.
+ * Returns names that a gateway mistakes for the tool's if it compares names loosely.
+ *
+ * Loose comparisons ignore case, trim, normalise Unicode, or compare a part of the name.
  */
 export function similarNames(tool: string): string[] {
   const [first = ''] = tool

@@ -6,7 +6,7 @@ import type { Understudy } from '../../understudy/understudy.js'
 /** The account that calls come from, where the gateway brings the upstream's credential. */
 export const ACCOUNT_TOKEN = 'understudy-paid-token'
 
-/** Whoever left the messages that wait in prepared rooms. */
+/** The handle that sends the messages of prepared rooms. */
 const SOMEBODY = 'somebody-else'
 
 const USING_UP = ['delete_resource', 'next_task', 'claim_task', 'ack_task']
@@ -36,7 +36,8 @@ export function handleOf(caller: string): string {
 }
 
 /**
- * What makes arguments mean something, prepared past the gateway; anew for each call of a tool that uses it up:
+ * Prepares the values that arguments refer to. The calls for this bypass the gateway. A tool that uses a value up gets a
+ * new one for each call.
  *
  * - `$room`: the URL of a room in which a message waits
  * - `$token`: the token of a receiver that the account owns
@@ -55,7 +56,7 @@ export class Props {
     this.#understudy = understudy
   }
 
-  /** Prepares what the arguments of a call refer to. */
+  /** Prepares the values that the arguments of a call refer to. */
   async prepare({ tool, args, caller, own }: Preparing): Promise<ReadonlyMap<string, unknown>> {
     const wanted = new Set(referencesIn(args))
     const props = new Map<string, unknown>([
@@ -137,7 +138,7 @@ function text(result: Record<string, unknown>, key: string): string {
   throw new Refusal('not_prepared', `${key} is missing from what a rehearsal needs`)
 }
 
-/** Finds what a reference stands for; undefined if nothing goes by that name. */
+/** Finds the value of a reference. Undefined for an unknown name. */
 type Lookup = (name: string) => unknown
 
 /**

@@ -13,7 +13,7 @@ import type { Failure, PlannedCall } from '../plan/step.js'
 import { Props, resolved } from './fixtures.js'
 
 export interface StageOptions {
-  /** Those that take part. */
+  /** The stand-ins that take part. */
   servers: readonly ServerName[]
   /** The name of a further tool that each server offers and no policy names. Default: none is offered. */
   decoy?: string

@@ -186,9 +186,9 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * A gateway that runs already, and has the stage's server behind it.
+ * Opens a gateway that runs already and has the stage's server as its upstream.
  *
- * @param bearers what it knows its callers by
+ * @param bearers the tokens by which the gateway knows its callers
  */
 export function url(mcpUrl: string, bearers: readonly string[] = []): OpenWay {
   return async (stage, names, protocol = REVISION) => {

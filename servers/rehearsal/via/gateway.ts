@@ -30,7 +30,7 @@ export interface Way {
   newSession?(server: ServerName, as: string): Promise<Caller>
   /** The last output of a gateway that was started, for a report that ends early; empty if there is none. */
   lastWords?(): string
-  /** Approves what is pending; tells how many that were. Undefined: it has no approvals that are known here. */
+  /** Approves the pending calls and returns their number. Undefined: the gateway has no approvals that are known here. */
   approve?(): number
   close(): Promise<void>
 }
@@ -52,7 +52,7 @@ export function furtherSessions(callers: Callers, protocol: string): Pick<Way, '
 /**
  * The headers of a caller, for a gateway that is not ours.
  *
- * @param bearers what it knows its callers by, in the order of `names`; without any, they show tokens of accounts
+ * @param bearers the tokens by which the gateway knows its callers, in the order of `names`. Default: tokens of accounts
  */
 export function headersOf(
   as: string,

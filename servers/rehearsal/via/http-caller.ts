@@ -163,7 +163,8 @@ const END_MS = 2000
 const LINGER_MS = 250
 
 /**
- * The answer under the request's id. Without one, an answer under an id that nobody used: the judge says so.
+ * Returns the answer under the request's id. Without one, returns an answer under an id that no request has, for the judge to
+ * report.
  *
  * @param batch the ids of all requests of the body
  */

@@ -40,7 +40,7 @@ import {
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
 
-/** What the SDK's own transport takes; a sealed message of 192 KiB fits many times over. */
+/** Body limit of the SDK's own transport. A sealed message of 192 KiB fits many times. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 
 const NO_QUERY = new URLSearchParams()
@@ -81,8 +81,8 @@ interface Post {
 }
 
 /**
- * Streamable HTTP for one server: sessions for the clients that initialize, and a stateless answer, on the
- * same URL, for those that carry no session id. A modern request never has a session.
+ * Serves Streamable HTTP for one server. A client that initializes gets a session. A request without a session id gets a
+ * stateless answer on the same URL. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
@@ -238,14 +238,14 @@ export class McpEndpoint<Caller> implements HttpHandler {
         posted.header('Mcp-Session-Id', session.session)
         const telling = this.#sessions.tell(session)
         if (telling === undefined) return posted.answer(response, sending)
-        // Whoever has the answer may go to another replica with it.
+        // A client that has the answer may call another replica, so the replicas learn of the session first.
         void telling.then(() => posted.answer(response))
         return Buffer.byteLength(JSON.stringify(response))
       },
       notify: message => posted.notify(message),
       abandon: () => posted.abandon(),
-      garbled(how) {
-        posted.garbled(how)
+      corrupted(how) {
+        posted.corrupted(how)
         return reply
       },
     }

@@ -15,7 +15,7 @@ const MODERN_STATUS = new Map<number, number>([
   [RpcCode.unsupportedVersion, 400],
 ])
 
-/** What is done to an answer that needs a status of its own. */
+/** The corruptions that set the HTTP status, so that no stream may begin. */
 const SETTLED = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
 
 export interface PostReplyOptions {
@@ -33,8 +33,8 @@ export interface PostReplyOptions {
 /**
  * The answer to one POST.
  *
- * JSON unless something has to precede the answer or the caller takes only a stream: a gateway that reads events
- * line by line loses long ones, and a plain body has no such limit.
+ * It is a stream only if a message precedes the answer, or if the caller accepts nothing else. Otherwise it is JSON, because
+ * gateways that read events line by line lose long ones.
  */
 export class PostReply implements Reply {
   readonly #options: PostReplyOptions
@@ -43,7 +43,7 @@ export class PostReply implements Reply {
   #stream: SseStream | undefined
   #waiting: number
   #status = 200
-  #garbling: Corruption | undefined
+  #corruption: Corruption | undefined
 
   constructor(options: PostReplyOptions) {
     this.#options = options
@@ -59,8 +59,8 @@ export class PostReply implements Reply {
   stream(): void {
     const { response, machine, accepted } = this.#options
     // A stream would have its status and headers settled.
-    if (!accepted.sse || response.headersSent || SETTLED.has(this.#garbling?.kind)) return
-    this.#stream ??= new SseStream(response, machine, this.#headers, this.#garbling?.kind === 'gzip')
+    if (!accepted.sse || response.headersSent || SETTLED.has(this.#corruption?.kind)) return
+    this.#stream ??= new SseStream(response, machine, this.#headers, this.#corruption?.kind === 'gzip')
   }
 
   answer(response: JsonRpcResponse | AnonymousError, sending?: (bytes: number) => void): number {
@@ -69,9 +69,9 @@ export class PostReply implements Reply {
     const bytes = Buffer.byteLength(json)
     sending?.(bytes)
     if (this.#stream !== undefined) {
-      if (this.#waiting === 1 && this.#garbling !== undefined) {
+      if (this.#waiting === 1 && this.#corruption !== undefined) {
         this.#waiting = 0
-        streamGarbled(this.#stream, json, this.#garbling)
+        streamCorrupted(this.#stream, json, this.#corruption)
         return bytes
       }
       this.#stream.sendJson(json)
@@ -96,9 +96,9 @@ export class PostReply implements Reply {
     this.#settle()
   }
 
-  /** There is one body for all of a batch, so this reply is itself the spoilt one. */
-  garbled(how: Corruption): Reply {
-    this.#garbling = how
+  /** Corrupts this reply itself, because all answers of a batch share one body. */
+  corrupted(how: Corruption): Reply {
+    this.#corruption = how
     return this
   }
 
@@ -125,9 +125,9 @@ export class PostReply implements Reply {
     }
     const body = batch ? `[${this.#answers.join(',')}]` : (this.#answers[0] ?? '')
     const status = batch ? 200 : this.#status
-    if (this.#garbling !== undefined) {
+    if (this.#corruption !== undefined) {
       const headers = { 'Content-Type': 'application/json', ...this.#headers }
-      sendGarbled(response, { status, headers, body }, this.#garbling)
+      sendCorrupted(response, { status, headers, body }, this.#corruption)
       return
     }
     response.writeHead(status, {
@@ -147,8 +147,12 @@ interface JsonAnswer {
   body: string
 }
 
-/** Sends a JSON answer spoilt. */
-function sendGarbled(response: ServerResponse, { status, headers, body }: JsonAnswer, how: Corruption): void {
+/** Sends a corrupted JSON answer. */
+function sendCorrupted(
+  response: ServerResponse,
+  { status, headers, body }: JsonAnswer,
+  how: Corruption,
+): void {
   const send = (code: number, sent: string | Buffer, more: OutgoingHttpHeaders = {}) => {
     response.writeHead(code, { ...headers, 'Content-Length': Buffer.byteLength(sent), ...more }).end(sent)
   }
@@ -192,8 +196,8 @@ function sendRaw(
   response.writeHead(status, { ...Object.fromEntries(rest), ...own }).end(body)
 }
 
-/** Sends the last answer on a stream spoilt, and ends that; compression and another status have begun with it, if at all. */
-function streamGarbled(stream: SseStream, json: string, how: Corruption): void {
+/** Corrupts the last answer on a stream and ends the stream. A compression was set when the stream began. */
+function streamCorrupted(stream: SseStream, json: string, how: Corruption): void {
   const [first, second] = halves(json)
   if (how.kind === 'drop') stream.cut('')
   else if (how.kind === 'truncated') stream.cut(`event: message\ndata: ${first}`)

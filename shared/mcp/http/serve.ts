@@ -6,7 +6,7 @@ import type { McpHost } from '../host.js'
 import { McpEndpoint } from './endpoint.js'
 import { SESSION_IDLE_MS } from './sessions.js'
 
-/** Where a server listens, and for whom. */
+/** The address of a listener, and the host names that it accepts. */
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
   host?: string
@@ -18,14 +18,14 @@ export interface ListenOptions {
 
 export interface ServeOptions<Caller> {
   instance: Instance
-  /** What serves the endpoint's conversations. */
+  /** Serves the endpoint's conversations. */
   host: McpHost<Caller>
   /** How the listener is called in an error, e.g. `safebot`. */
   name: string
   /** For session ids. */
   ids: IdSource
   listen: ListenOptions
-  /** Makes the handlers, of the MCP endpoint among others, once the URL is known that they may have to name. */
+  /** Makes the handlers, including those of the MCP endpoint. Called once the URL is known, which handlers may name. */
   handlers(url: string, endpoint: McpEndpoint<Caller>): Promise<Handlers>
 }
 

@@ -11,18 +11,18 @@ export const SESSION_IDLE_MS = 30 * 60_000
 /** Sessions open at once. Further ones are refused until some have ended. */
 const MAX_SESSIONS = 100_000
 
-/** How often the others are told that a session is in use, within the time that one may go unused. */
+/** How often the other replicas are told that a session is in use, in each period after which unused sessions expire. */
 const TOLD_PER_IDLE = 10
 
 /** A client that has initialized over HTTP. */
 export class HttpSession implements Conversation {
   readonly transport = 'http'
   readonly inflight = new Map<RequestId, Call<unknown>>()
-  /** Open GET streams; what the server says of its own accord goes to the first of them. */
+  /** Open GET streams. Messages that the server sends unasked go to the first of them. */
   readonly streams = new Set<SseStream>()
   version?: string
   usedAt: number
-  /** When the other replicas were last told that it is in use; undefined: they do not know of it. */
+  /** When the other replicas were last told that the session is in use. Undefined: they do not know of the session. */
   toldAt?: number
 
   constructor(

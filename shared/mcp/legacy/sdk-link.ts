@@ -17,7 +17,7 @@ export interface SdkLinkOptions {
 const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
 
-/** The one transport that an SDK `Server` has here: it is handed messages, and what it sends comes back. */
+/** The transport of an SDK `Server`. The host hands messages to the server and receives the messages that it sends. */
 export class SdkLink implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>
   onclose?: NonNullable<Transport['onclose']>
@@ -35,7 +35,7 @@ export class SdkLink implements Transport {
   /** Puts `server` behind this link. */
   async mount(server: Server): Promise<void> {
     server.onerror = error => {
-      // What the SDK says of a message it cannot read repeats the message, secrets and all; its sender is told instead.
+      // The SDK's error quotes the unreadable message with its secrets, so it is not logged. The sender gets another error.
       if (this.#reading !== undefined) this.#reading.failed = true
       else if (USELESS.test(error.message)) this.#options.onUselessNotification()
       else this.#options.onError(error)
@@ -49,7 +49,7 @@ export class SdkLink implements Transport {
     this.onclose?.()
   }
 
-  /** Hands a message to the SDK; tells whether it could read it. */
+  /** Hands a message to the SDK. Returns whether the SDK could read the message. */
   hand(message: JSONRPCMessage, extra?: MessageExtraInfo): boolean {
     const reading = { failed: false }
     this.#reading = reading

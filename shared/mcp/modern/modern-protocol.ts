@@ -37,7 +37,7 @@ export interface ModernOptions<Caller> {
   revisions: Revisions
 }
 
-/** Requests whose result says for how long, and for whom, it may be cached. */
+/** Methods whose results state a cache duration and scope. */
 const CACHEABLE = new Set([
   'server/discover',
   'tools/list',
@@ -162,7 +162,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     }
   }
 
-  /** Over HTTP alone: other ways in have no headers. */
+  /** Over HTTP alone: other transports have no headers. */
   #mismatches({ message, headers, conversation, caller }: Arrived<Caller>): Mismatch[] {
     if ((conversation !== undefined && conversation.transport !== 'http') || !isRequestLike(message))
       return []

@@ -41,8 +41,8 @@ export class RequestStates {
    * Reads a state.
    *
    * @param state as the client sent it
-   * @returns the value that was sealed; undefined without a state
-   * @throws McpError -32602 for a state that was changed, has expired, or belongs to another request or caller
+   * @returns the sealed value, or undefined without a state
+   * @throws McpError -32602 for a state that was changed or has expired, or that another request or caller owns
    */
   open(state: unknown, owner: StateOwner): unknown {
     if (state === undefined) return undefined

@@ -251,9 +251,9 @@ describe('in memory, where there are no bytes to spoil', () => {
 
   it.each([
     [{ httpStatus: 503 }, 'HTTP 503'],
-    [{ malformed: 'json' }, 'spoilt on its way (json)'],
-    [{ malformed: 'sse' }, 'spoilt on its way (sse)'],
-    [{ gzip: true }, 'spoilt on its way (gzip)'],
+    [{ malformed: 'json' }, 'corrupted in transit (json)'],
+    [{ malformed: 'sse' }, 'corrupted in transit (sse)'],
+    [{ gzip: true }, 'corrupted in transit (gzip)'],
     [{ malformed: 'truncated' }, 'Connection closed'],
     [{ drop: 'before' }, 'Connection closed'],
     [{ drop: 'after' }, 'Connection closed'],

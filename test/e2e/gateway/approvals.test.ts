@@ -93,7 +93,7 @@ describe('a call that needs an approval', () => {
     await until(() => gateway.approvals.list().length === 1)
     const { id } = onlyOne(gateway)
     await understudy.clock.advance(10 * 60_000)
-    expect(textOf(await held)).toContain(`Nobody decided on approval ${id} in time`)
+    expect(textOf(await held)).toContain(`Approval ${id} expired without a decision`)
     expect(() => gateway.approvals.decide(id, 'approve')).toThrow('there is no approval')
     expect(gateway.approvals.list()).toEqual([])
   })

@@ -123,7 +123,7 @@ describe('a rehearsal fails', () => {
       via: busybody,
     })
     expect(wrongOf(rehearsal).join('\n')).toContain(
-      'calls that nobody was answered for: reached the upstream: create_room',
+      'calls that no row has made: reached the upstream: create_room',
     )
   })
 })

@@ -2,7 +2,7 @@
 // Arguments: instanode or safebot, {"faults": […], "overlays": […]} as JSON, then options of the command.
 import { readArgs } from '../../../dist/servers/cli/command-line.js'
 import { instanceOptions } from '../../../dist/servers/cli/instance-options.js'
-import { runStdio, within } from '../../../dist/servers/cli/serve.js'
+import { runStdio, withInstance } from '../../../dist/servers/cli/serve.js'
 import { Instanode } from '../../../dist/servers/instanode/index.js'
 import { Safebot } from '../../../dist/servers/safebot/index.js'
 import { createInstance } from '../../../dist/servers/understudy/instance.js'
@@ -10,7 +10,7 @@ import { createInstance } from '../../../dist/servers/understudy/instance.js'
 const [name, settings = '{}', ...args] = process.argv.slice(2)
 const { faults = [], overlays = [] } = JSON.parse(settings)
 const instance = await createInstance(instanceOptions(readArgs(name, args).options))
-await within(instance, async () => {
+await withInstance(instance, async () => {
   const server =
     name === 'safebot'
       ? await Safebot.create(instance)

@@ -101,7 +101,7 @@ describe('the HTTP client of the gateway', () => {
   })
 
   it.each<[string, string, unknown[]]>([
-    ['an answer that is not HTTP', 'SSH-2.0-x\r\n\r\n', ['the upstream URL answered what is not HTTP']],
+    ['an answer that is not HTTP', 'SSH-2.0-x\r\n\r\n', ['the upstream URL gave an answer that is not HTTP']],
     [
       'two lengths',
       'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
@@ -120,24 +120,28 @@ describe('the HTTP client of the gateway', () => {
     [
       'another transfer coding',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nab',
-      ['the upstream URL answered what is not HTTP'],
+      ['the upstream URL gave an answer that is not HTTP'],
     ],
     [
       'a coding beside chunked',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n',
-      ['the upstream URL answered what is not HTTP'],
+      ['the upstream URL gave an answer that is not HTTP'],
     ],
     [
       'chunked twice',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-      ['the upstream URL answered what is not HTTP'],
+      ['the upstream URL gave an answer that is not HTTP'],
     ],
     [
       'a 100 Continue that no request expects',
       `HTTP/1.1 100 Continue\r\n\r\n${good('body')}`,
-      ['the upstream URL answered what is not HTTP'],
+      ['the upstream URL gave an answer that is not HTTP'],
     ],
-    ['another protocol', 'HTTP/1.1 101 Switching\r\n\r\n', ['the upstream URL answered what is not HTTP']],
+    [
+      'another protocol',
+      'HTTP/1.1 101 Switching\r\n\r\n',
+      ['the upstream URL gave an answer that is not HTTP'],
+    ],
     [
       'a length that is none',
       'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n',

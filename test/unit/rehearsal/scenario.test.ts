@@ -75,7 +75,7 @@ describe('a scenario that is to be judged without a policy', () => {
     ].join('\n')
     expect(await refusalOf(text)).toBe(
       'Refusal: scenario.yaml:4: scenario.steps[2] has no expect; scenario.yaml:7: scenario.steps[3].batch[1] has no expect: ' +
-        'without a policy each call says what is to become of it: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
+        'without a policy each call needs an outcome: expect: allow, deny or approve, or limit: {calls: 30, per: 60s}',
     )
   })
 })
