@@ -10,7 +10,7 @@ import type { Call, Cancellable, Conversation, ModernRequest, Reply } from './co
 import type { Incoming, RefusedArrival } from './message-host.js'
 import type { JsonRpcResponse } from './messages.js'
 
-/** Requests under way at once, and the bytes of their bodies: parsed, those may take fifteen times as much. */
+/** Maximum of open requests, and of the bytes of their bodies. Parsed bodies may take fifteen times as much memory. */
 const MAX_CALLS = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
 
@@ -20,12 +20,12 @@ export class Calls<Caller> {
   #lastId = 0
   #bytes = 0
 
-  /** How many there are. */
+  /** The number of open calls. */
   get size(): number {
     return this.#calls.size
   }
 
-  /** Whether there are as many as may be at once. */
+  /** Whether the maximum of open calls is reached. */
   get full(): boolean {
     return this.#calls.size >= MAX_CALLS || this.#bytes >= MAX_BYTES
   }
@@ -35,7 +35,7 @@ export class Calls<Caller> {
     return ++this.#lastId
   }
 
-  /** Enters a request; undefined if its caller's id is still in use. */
+  /** Adds a request. Returns undefined if its caller's id is still in use. */
   add(
     { id: callerId, method }: JSONRPCRequest,
     { caller, conversation, reply }: Incoming<Caller>,

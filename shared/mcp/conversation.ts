@@ -17,15 +17,15 @@ export interface Conversation {
   readonly session: string | null
   /** The protocol revision that `initialize` agreed on; undefined before it. */
   version?: string
-  /** A modern request has come. Without `initialize`, such a client is told of changes by subscriptions alone. */
+  /** True after a modern request. Without `initialize`, only subscriptions notify such a client of changes. */
   modern?: boolean
   /** Name and version of the client, as its `initialize` gave them. */
   client?: { name: string; version: string }
-  /** The calls not yet answered, by the id their caller gave them; each with the one it has here. */
+  /** The open calls by the id of their caller. Each holds the id that the host gave it. */
   readonly inflight: Map<RequestId, { readonly id: number }>
-  /** Sends what belongs to no request in particular; without a way to do so the message is dropped. */
+  /** Sends a message that belongs to no request. It is dropped if the conversation has no stream for it. */
   notify(message: ServerMessage): void
-  /** Breaks off as if this process had died; without a way to do so the transport has another. */
+  /** Cuts the connection as if this process had died. Undefined: the transport cuts all its connections itself. */
   cut?(): void
 }
 
@@ -68,7 +68,7 @@ export interface CallerClues {
   readonly query: URLSearchParams
 }
 
-/** How a call is cancelled, and how its handler learns of it. */
+/** Cancels a call, and signals that to its handler. */
 export interface Cancellable {
   readonly signal: AbortSignal
   /** Cancels the call; only the first time counts. */

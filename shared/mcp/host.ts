@@ -119,7 +119,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   }
 
   /**
-   * The state that a client has sent back; undefined if it has not.
+   * Opens the state that a client has sent back. Returns undefined if it sent none.
    *
    * @throws McpError -32602 for a state that is not this request's
    */
@@ -154,7 +154,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     await this.#legacy.close()
   }
 
-  /** Has `cut` called, beside those of the lasting conversations, when this server is to break off. */
+  /** Registers `cut` for a crash of this server. It is called besides those of the lasting conversations. */
   onCrash(cut: () => void): void {
     this.#cuts.add(cut)
   }
@@ -232,7 +232,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   /** Handles one message. The answer, if there is one, goes to the message's reply. */
   receive(incoming: Incoming<Caller>): void {
     const { message, headers, conversation } = incoming
-    // A client in this process is the library's own, and speaks what it speaks.
+    // A client in this process is the SDK's, which speaks legacy revisions only.
     const revisions = conversation.transport === 'memory' ? LEGACY_REVISIONS : this.revisions
     const layer = this.#layerOf(revisions.isModern(message, headers))
     const examined = layer.examine(incoming)
@@ -361,7 +361,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   /** Closes the entry before the answer leaves. So a process that is killed after the answer has it in its journal. */
   #send(reply: Reply, answer: JsonRpcResponse | AnonymousError, entry: JournalEntry, outcome: Outcome): void {
     const close = (bytes: number) => this.#options.instance.journal.close(entry, outcome, bytes, answer)
-    // Of two closes the second is ignored: a reply that leaves later need not say when.
+    // The second close of an entry is ignored, so a reply need not call `close` itself.
     close(reply.answer(answer, close))
   }
 

@@ -134,7 +134,7 @@ export function isResponse(message: unknown): message is JsonRpcResponse {
   )
 }
 
-/** Whether a message is to be answered: a request is, and so is what is no message at all. */
+/** Whether a message gets an answer: a request does, and so does a value that is no message. */
 export function expectsAnswer(message: unknown): boolean {
   return !isNotification(message) && !isResponse(message)
 }

@@ -24,7 +24,7 @@ const PARAMETER = 'mcp-param-'
 const NONE: readonly string[] = []
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 
-/** A header that does not say what the body says. */
+/** A header that differs from the body. */
 export interface Mismatch {
   /** As the specification spells it. */
   header: string

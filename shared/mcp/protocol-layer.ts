@@ -58,7 +58,7 @@ export interface ProtocolLayer<Caller> {
 /** The parts of a host that its two layers use. */
 export interface HostCore<Caller> {
   readonly handlers: ReadonlyMap<string, RequestHandler<Caller>>
-  /** Takes in a request: gives it an id of its own, has a due fault come, and has its era run it. */
+  /** Starts a request: gives it an id, applies an active fault, and lets its era run the request. */
   start(
     request: JSONRPCRequest,
     incoming: Incoming<Caller>,

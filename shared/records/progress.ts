@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.js'
 import type { Records } from './records.js'
 
-/** How often a waiting replica looks whether those it waits for still live, in milliseconds. */
+/** How often a waiting replica checks that the other replicas are alive, in milliseconds. */
 const LOOK_MS = 100
 
 export interface ProgressOptions {
@@ -30,7 +30,7 @@ export class Progress {
     })
   }
 
-  /** This replica has come to a step. From its first report on the others wait for it. @throws StoreUnavailable */
+  /** Reports that this replica has reached a step. After its first report, the others wait for it. @throws StoreUnavailable */
   async report(step: number): Promise<void> {
     const { records, partition } = this.#options
     const replica = String(records.replica)
@@ -72,7 +72,7 @@ export class Progress {
     }
   }
 
-  /** The others no longer wait for this replica. @throws StoreUnavailable */
+  /** Ends the reports of this replica, so that the others no longer wait for it. @throws StoreUnavailable */
   async leave(): Promise<void> {
     this.#unwatch()
     this.#reported = 0

@@ -86,7 +86,7 @@ export interface SharedClockOptions {
 }
 
 /**
- * One clock for all replicas of a store: a record says where it stands, or what it is ahead of the store's machine.
+ * Shares one clock among all replicas of a store. A record holds its position, or its lead over the store's machine.
  *
  * One replica moves it at a time. It writes where the clock goes, under the next version, and every replica walks
  * its own clock there. The movement is done when all that live have come to that version.

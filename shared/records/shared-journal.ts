@@ -86,7 +86,7 @@ const TOPIC = { written: 'journal-written', cleared: 'journal-cleared' }
 /** Holds how often the replicas have been asked to write what they have. */
 const CALLS = 'store/journal/calls'
 
-/** How long the others have to do so, in milliseconds. */
+/** How long a replica waits for the others to write, in milliseconds. */
 const PATIENCE_MS = 2_000
 
 /**
@@ -113,8 +113,8 @@ export interface SharedJournalOptions {
 }
 
 /**
- * The journal of all replicas of a store: each writes what has ended, behind its calls, and follows what
- * the others have written.
+ * Shares one journal among all replicas of a store. Each replica writes its ended entries without delaying their
+ * calls, and reads the entries of the others.
  *
  * Writers are one at a time, so places are given out in the order in which they can be read.
  */
@@ -305,7 +305,7 @@ export class SharedJournal implements JournalShare {
     await store.write(TRIM, [KEPT.entries])
   }
 
-  /** Takes in what the others have written since. @throws StoreUnavailable */
+  /** Reads the entries that the other replicas have written since. @throws StoreUnavailable */
   #read(): Promise<void> {
     return this.#turns.run('', async () => {
       const { store } = this.#options

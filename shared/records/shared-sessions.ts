@@ -45,7 +45,7 @@ export class SharedSessions {
     this.#kind = `store/session-${options.endpoint}`
   }
 
-  /** Has all replicas accept a session. @returns whether they do; it never rejects */
+  /** Shares a session with all replicas. @returns whether they accept it; never rejects */
   opened(id: string, version: string | undefined): Promise<boolean> {
     const { records, idleMs } = this.#options
     return this.#tried('could not be told to the other replicas', async () => {
@@ -76,7 +76,7 @@ export class SharedSessions {
     })
   }
 
-  /** Notes that a session is in use. It is not waited for, and never fails. */
+  /** Notes that a session is in use. Returns without waiting, and never fails. */
   used(id: string): void {
     void this.#tried('could not be noted as used', () =>
       this.#in(id, tx => {
@@ -95,7 +95,7 @@ export class SharedSessions {
     )
   }
 
-  /** Tells of the sessions that end on other replicas, until the returned function is called. */
+  /** Notifies of sessions that end on other replicas, until the returned function is called. */
   listen(here: SessionsHere): () => void {
     const { records } = this.#options
     records.onGap(() => void this.#tried('could not be looked at', () => this.#lookAt(here)))

@@ -37,7 +37,7 @@ export class SqlTransaction {
       const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
       return rows
     } catch (error) {
-      // Behind one that has failed, all that the server says is that it has.
+      // After a failed statement, the server answers every other with the same failure.
       this.#failure ??= asError(error)
       throw this.#failure
     }
@@ -61,7 +61,7 @@ export class SqlTransaction {
 
   /** @throws the error of a statement that was sent ahead: nothing is kept then */
   async commit(): Promise<void> {
-    // Behind a statement that failed, COMMIT is answered as if it had been asked to roll back.
+    // After a failed statement, the server answers COMMIT as if it were ROLLBACK.
     this.#keep(this.#client.query(COMMIT))
     if (!this.readOnly) await Promise.all(this.#sent)
   }

@@ -182,7 +182,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     const opening = opens ? this.#sessions.draft() : undefined
     const conversation = session ?? opening ?? sessionless()
     const caller = this.#identify(request, conversation)
-    // A modern client sends no responses: one that does is told so.
+    // A modern client must not send responses, so a response is refused.
     const expected = messages.filter(modern ? message => !isNotification(message) : expectsAnswer).length
     const { machine } = this.#options
     const posted = new PostReply({ response, machine, accepted: accepts, expected, batch, modern })

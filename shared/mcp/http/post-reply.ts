@@ -119,7 +119,7 @@ export class PostReply implements Reply {
   #endAsJson(): void {
     const { response, batch } = this.#options
     if (this.#answers.length === 0) {
-      // All were cancelled: the specification forbids an answer to those, HTTP wants one.
+      // All requests were cancelled. MCP forbids an answer to them, but HTTP needs a response.
       response.writeHead(202, this.#headers).end()
       return
     }
@@ -202,7 +202,7 @@ function streamCorrupted(stream: SseStream, json: string, how: Corruption): void
   if (how.kind === 'drop') stream.cut('')
   else if (how.kind === 'truncated') stream.cut(`event: message\ndata: ${first}`)
   else if (how.kind === 'json') stream.endWith(sseFrame(notJson(json)))
-  // The second line lacks its field name: a reader of events passes it over, and has half a message.
+  // The second line lacks its field name, so a parser of events skips it and gets half a message.
   else if (how.kind === 'sse') stream.endWith(sseFrame(`${first}\n${second}`))
   else stream.endWith(sseFrame(json))
 }
