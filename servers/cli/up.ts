@@ -116,14 +116,20 @@ function attackText({ name, about, rooms, receivers }: Understudy['attacks'][num
   ]
 }
 
+/** The most checks before `up` gives up. Each part has 500 ms in a check, and a busy machine may need more than one. */
+const READY_CHECKS = 20
+
 /**
- * Calls `/readyz`, which checks every server without adding to a journal.
+ * Calls `/readyz` until every server is ready. It checks them without adding to a journal.
  *
- * @throws Refusal `not_ready`, with the answer of the check
+ * @throws Refusal `not_ready` after {@link READY_CHECKS} checks, with the answer to the last one
  */
 async function assertReady(controlUrl: string): Promise<void> {
-  const response = await fetch(`${controlUrl}/readyz`)
-  const answer = await response.text()
-  if (response.ok) return
-  throw new Refusal('not_ready', `the servers do not answer their own call (${response.status})`, answer)
+  for (let check = 1; ; check++) {
+    const response = await fetch(`${controlUrl}/readyz`)
+    const answer = await response.text()
+    if (response.ok) return
+    if (check < READY_CHECKS) continue
+    throw new Refusal('not_ready', `the servers do not answer their own call (${response.status})`, answer)
+  }
 }
