@@ -13,7 +13,7 @@ import { builtin } from '../../../servers/rehearsal/via/builtin-gateway.js'
 const DECOY = 'export_account'
 const MAX_CALLS = 3
 const WAIT_MS = 70_000
-const BEHIND_TIME = /time that would have to pass.* --wait-windows 70s/
+const BEHIND_TIME = /needs time to pass.* --wait-windows 70s/
 
 function limited(window: 'minute' | 'hour'): Policy {
   const limits = [{ counter: 'calls', window, max: MAX_CALLS, scope: 'grant' }]
