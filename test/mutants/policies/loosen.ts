@@ -196,12 +196,33 @@ function loosenedRules(policy: PolicyText): Edit[] {
     .map(tool => ({ at: ['tools', tool, 'approve'], does: `${tool}: needs no approval`, value: undefined }))
   const parts = policy.conditions
     .filter(({ at, denies }) => !denies && at.at(-2) === 'conditions' && Number(at.at(-1)) > 0)
-    .map(({ at, tool, path, op }) => ({
-      at,
-      does: `${tool}: the condition on ${path} ${op} is gone`,
-      value: undefined,
-    }))
+    .map(condition => {
+      const { at, tool, path, op } = condition
+      const argument = impliedExists(policy, condition)
+      return {
+        at,
+        does: `${tool}: the condition on ${path} ${op} is gone`,
+        value: undefined,
+        ...(argument !== undefined && { equivalent: argument }),
+      }
+    })
   return [...ofIntercept, ...ofPolicyLayer, ...approvals, ...parts]
+}
+
+/** Operators that a missing argument does not fail. All others deny a call without the argument. */
+const HOLD_WITHOUT = ['exists', 'neq', 'not_in']
+
+/** The reason why an argument has to exist without the condition that says so: another condition on it demands a value. */
+function impliedExists(
+  { conditions }: PolicyText,
+  { tool, path, op, value }: ConditionSite,
+): string | undefined {
+  if (op !== 'exists' || value !== true) return undefined
+  const other = conditions.find(
+    ({ denies, ...each }) =>
+      !denies && each.tool === tool && each.path === path && !HOLD_WITHOUT.includes(each.op),
+  )
+  return other && `a call without ${path} is denied by ${path} ${other.op} ${JSON.stringify(other.value)}`
 }
 
 /** The default, hidden tools, and tools that the policy does not name. */
