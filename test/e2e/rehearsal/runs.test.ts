@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { command, type Rehearsal, rehearse, url } from '../../../servers/rehearsal/index.js'
 import { COMMAND, Command } from '../../support/clients/command.js'
@@ -124,7 +125,7 @@ describe('a gateway that runs', () => {
     [
       'opens a session and answers 404 to all else',
       (request, response) => {
-        request.setEncoding('utf8').once('data', (body: string) => {
+        text(request).then(body => {
           if (!body.includes('"initialize"')) response.writeHead(404).end()
           else {
             response.setHeader('Content-Type', 'application/json')
@@ -144,7 +145,7 @@ describe('a stream of events', () => {
   it('is read as far as the answer, though the gateway leaves it open', async () => {
     const rehearsal = await throughServer((request, response) => {
       if (request.method === 'DELETE') return response.end()
-      request.setEncoding('utf8').once('data', (body: string) => {
+      text(request).then(body => {
         const { id, method } = JSON.parse(body)
         const result = method === 'tools/list' ? { tools: [] } : { content: [] }
         response.setHeader('Content-Type', 'text/event-stream')
@@ -166,7 +167,7 @@ describe('a connection that the gateway has closed while it was idle', () => {
         request.socket.destroy()
         return
       }
-      request.setEncoding('utf8').once('data', (body: string) => {
+      text(request).then(body => {
         const { id, method } = JSON.parse(body)
         const result = method === 'tools/list' ? { tools: [] } : { content: [] }
         response.setHeader('Content-Type', 'application/json')
