@@ -1,20 +1,20 @@
 import type { JournalEntry } from '../journal/entry.js'
 
-/** Maximum of entries and of their request bytes while the store is away. Beyond it, new entries are dropped. */
+/** Capacity of the queue: number of entries, and sum of their request bytes. A full queue drops new entries. */
 const BOUND = { entries: 10_000, bytes: 64 * 1024 * 1024 }
 
-/** Maximum of one batch: entries, and their request bytes. */
+/** Size of one batch: number of entries, and sum of their request bytes. */
 const BATCH = { entries: 500, bytes: 1024 * 1024 }
 
 interface Batch {
   readonly entries: readonly JournalEntry[]
-  /** Number of dropped entries that the store does not know of yet. */
+  /** Number of dropped entries that the store has not counted yet. */
   readonly lost: number
-  /** Number of times that the queue had been cleared. */
+  /** How often the queue had been cleared when the batch was taken. */
   readonly clears: number
 }
 
-/** The entries that wait to be written, the oldest first. */
+/** Entries that wait to be written to the store, the oldest first. */
 export class JournalQueue {
   #entries: JournalEntry[] = []
   #bytes = 0
@@ -25,12 +25,12 @@ export class JournalQueue {
     return this.#entries.length
   }
 
-  /** Number of dropped entries that the store does not know of yet. */
+  /** Number of dropped entries that the store has not counted yet. */
   get lost(): number {
     return this.#lost
   }
 
-  /** Whether the queue holds a full batch. */
+  /** Whether the entries are enough for a full batch. */
   get full(): boolean {
     return this.#entries.length >= BATCH.entries || this.#bytes >= BATCH.bytes
   }
@@ -56,7 +56,7 @@ export class JournalQueue {
     return { entries: this.#entries.slice(0, count), lost: this.#lost, clears: this.#clears }
   }
 
-  /** Removes a batch that has been written. Does nothing if the queue has been cleared since. */
+  /** Removes a written batch. Does nothing if the queue was cleared after the batch was taken. */
   written({ entries, lost, clears }: Batch): void {
     if (clears !== this.#clears) return
     this.#entries = this.#entries.slice(entries.length)

@@ -5,18 +5,18 @@ import { Transaction, type TransactionOptions } from './transaction.js'
 
 const ALONE = [0]
 
-/** Records of one process. They are gone with it. */
+/** Keeps records in the memory of one process. They are lost when the process ends. */
 export class MemoryRecords implements Records {
   readonly replica = 0
   readonly shared = false
   readonly #partitions = new Map<string, Partition>()
-  /** By kind. */
+  /** Totals by kind of partition. */
   readonly #totals = new Map<string, Totals>()
   readonly #watched = new Map<string, Set<NewsListener>>()
   readonly #turns = new OneAtATime()
   #generation = 0
 
-  /** Runs at once: nothing else runs while `work` does, because it is synchronous. */
+  /** Runs `work` immediately. `work` is synchronous, so no other transaction can run at the same time. */
   async transaction<T>(
     name: string,
     work: (tx: Transaction) => T,

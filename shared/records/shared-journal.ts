@@ -12,28 +12,31 @@ import type { Records } from './records.js'
 import { statement } from './statement.js'
 import type { StoreDatabase } from './store-database.js'
 
-/** An entry behind a place, with its generation. Without such an entry, one row has the generation alone. */
+/**
+ * A row of the store's journal, and the journal's current generation.
+ * A query that finds no rows returns one result whose `place`, `entry` and `lost` are null.
+ */
 interface JournalRow {
   readonly generation: number
   readonly place: number | null
-  /** NULL: the entry is the replica's own, or the row only counts lost entries. */
+  /** The entry as JSON. Null: this replica wrote the row, or the row only counts lost entries. */
   readonly entry: string | null
   readonly lost: number | null
 }
 
-/** $1: number of entries. `after` is the place before the first of them, `older` the number of dropped or earlier entries. */
+/** Finds the position before the latest $1 rows (`after`), and counts the older entries, including deleted ones (`older`). */
 const LATEST = statement(`
   WITH latest AS (SELECT place FROM journal ORDER BY place DESC LIMIT $1)
   SELECT generation, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
          (dropped + (SELECT count(*) FROM journal) - (SELECT count(*) FROM latest))::bigint AS older
   FROM journal_state`)
 
-/** Entries read at once. */
+/** Maximum number of rows that one query returns. */
 const PAGE = 500
 
 /**
- * $1: the place, $2: the replica. The limit is a literal, and the state is limited to one row. Without that, the
- * planner assumes many rows.
+ * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries.
+ * The limit is a literal and the state is limited to one row, because the planner otherwise assumes many rows.
  */
 const BEHIND = statement(`
   SELECT generation, place, entry, lost
@@ -46,7 +49,10 @@ const BEHIND = statement(`
 /** Locks the journal for one writer at a time. */
 const LOCK = statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))")
 
-/** $4: the generation that they were written for. */
+/**
+ * Inserts entries with the numbers $2 and the texts $3 for replica $1. Inserts nothing if $4 is not the current
+ * generation.
+ */
 const WRITE = statement(`
   INSERT INTO journal (replica, seq, entry)
   SELECT $1, given.seq, given.entry
@@ -62,17 +68,17 @@ const CLEAR = statement(`
   WITH gone AS (DELETE FROM journal)
   UPDATE journal_state SET generation = generation + 1, dropped = 0 RETURNING generation`)
 
-/** $1: how many are kept. */
+/** Deletes all but the latest $1 rows, and adds the number of deleted and lost entries to `dropped`. */
 const TRIM = statement(`
   WITH gone AS (
     DELETE FROM journal WHERE place <= (SELECT max(place) - $1 FROM journal) RETURNING lost
   )
   UPDATE journal_state SET dropped = dropped + (SELECT count(*) + coalesce(sum(lost), 0) FROM gone)`)
 
-/** A newer version may write more than this one knows. */
+/** Ignores unknown fields, because a newer version may write additional ones. */
 const known = z.object(entryJson.shape)
 
-/** An entry that another replica has written; undefined if it is none. */
+/** Parses an entry that another replica has written. Returns undefined if the text is not an entry. */
 function adopted(text: string): EntryJson | undefined {
   try {
     return known.parse(JSON.parse(text))
@@ -83,25 +89,28 @@ function adopted(text: string): EntryJson | undefined {
 
 const TOPIC = { written: 'journal-written', cleared: 'journal-cleared' }
 
-/** Holds how often the replicas have been asked to write what they have. */
+/** The partition that counts the requests to all replicas to write their queued entries. */
 const CALLS = 'store/journal/calls'
 
-/** How long a replica waits for the others to write, in milliseconds. */
+/** How long a replica waits for the other replicas to write their entries, in milliseconds. */
 const PATIENCE_MS = 2_000
 
 /**
- * How long an ended entry waits for others to be written with. It is also how far the other replicas are
- * behind, as a rule.
+ * Delay before an ended entry is written, in milliseconds. Entries that end during the delay are written together.
+ * Other replicas usually receive an entry after this delay.
  */
 const GATHER_MS = 50
 
-/** How often a replica looks for itself: a notice may be lost. While the store is away, how often it is tried. */
+/**
+ * Interval of reads from the store, in milliseconds, because a notice can be lost. A failed write is repeated after
+ * the same time.
+ */
 const LOOK_MS = 2_000
 
-/** How many entries the store keeps, and after how many of its own a replica looks whether there are more. */
+/** `entries`: how many entries the store keeps. `every`: how many entries a replica writes before it deletes old ones. */
 const KEPT = { entries: 100_000, every: 5_000 }
 
-/** How many of them a replica begins with: what its own ring holds. */
+/** Maximum number of rows that a replica reads when it joins: the default size of its own journal. */
 const READ_BACK = 10_000
 
 export interface SharedJournalOptions {
@@ -114,24 +123,28 @@ export interface SharedJournalOptions {
 
 /**
  * Shares one journal among all replicas of a store. Each replica writes its ended entries without delaying their
- * calls, and reads the entries of the others.
+ * calls, and reads the entries of the other replicas.
  *
- * Writers are one at a time, so places are given out in the order in which they can be read.
+ * Only one replica writes at a time, so rows become visible in the order of their positions. A replica that has read
+ * up to a position has missed no earlier row.
  */
 export class SharedJournal implements JournalShare {
   readonly #options: SharedJournalOptions
   readonly #hands: JournalSink
   readonly #queue = new JournalQueue()
-  /** Reading, writing and clearing: one at a time. */
+  /** Runs reads, writes and clears one at a time. */
   readonly #turns = new OneAtATime()
   readonly #leave: (() => void)[] = []
-  /** Up to which call each replica has written what it had. */
+  /** Records the latest write request that each replica has completed. */
   readonly #progress: Progress
   #generation = 0
-  /** The last place that was read. */
+  /** The position of the last row that was read. */
   #place = 0
   #sinceTrim = 0
-  /** Clears of this replica that are not in the store yet. Until then a read may return entries that it has forgotten. */
+  /**
+   * Number of clears that this replica has not finished writing to the store. While it is above 0, results of reads
+   * are ignored, because they may contain cleared entries.
+   */
   #clearing = 0
   #flushAt: { cancel(): void } | undefined
   #lookAt: { cancel(): void } | undefined
@@ -143,7 +156,7 @@ export class SharedJournal implements JournalShare {
     this.#progress = new Progress({ ...options, partition: 'store/journal/progress' })
   }
 
-  /** Joins a journal to the store's, and reads the latest entries of the store. @throws StoreUnavailable */
+  /** Joins a journal to the store's journal, and reads the latest entries. @throws StoreUnavailable */
   static async join(options: SharedJournalOptions): Promise<SharedJournal> {
     let shared: SharedJournal | undefined
     options.journal.shareBy(hands => {
@@ -155,7 +168,7 @@ export class SharedJournal implements JournalShare {
     return shared
   }
 
-  /** Entries that have not been written yet. */
+  /** Number of entries that have not been written yet. */
   get waiting(): number {
     return this.#queue.size
   }
@@ -198,7 +211,7 @@ export class SharedJournal implements JournalShare {
     }
   }
 
-  /** Leaves the shared journal. Writes the remaining entries first, if the store is reachable. */
+  /** Leaves the shared journal. Writes the queued entries first, if the store is reachable. */
   async close(): Promise<void> {
     this.#closed = true
     this.#flushAt?.cancel()
@@ -208,7 +221,7 @@ export class SharedJournal implements JournalShare {
     await this.#progress.leave().catch(() => undefined)
   }
 
-  /** Writes the remaining entries, if the store is reachable. */
+  /** Writes the queued entries, if the store is reachable. */
   async flush(): Promise<void> {
     await this.#flush().catch(error => this.#complain(error))
   }
@@ -243,7 +256,12 @@ export class SharedJournal implements JournalShare {
     this.#lookLater()
   }
 
-  /** Has all replicas write what they have. @returns whether all that live have done so. @throws StoreUnavailable */
+  /**
+   * Asks the other replicas to write their queued entries.
+   *
+   * @returns whether every live replica did so in time
+   * @throws StoreUnavailable
+   */
   async #allWritten(): Promise<boolean> {
     const call = await this.#options.records.transaction(CALLS, tx => {
       const calls = tx.table<number>('calls')
@@ -256,7 +274,7 @@ export class SharedJournal implements JournalShare {
     return (await this.#progress.gathered(call, PATIENCE_MS)).length === 0
   }
 
-  /** Does what a call asks for. If it fails, this replica is missed. */
+  /** Writes the queued entries and reports the latest request as completed. */
   async #answer(): Promise<void> {
     const { records } = this.#options
     const call = await records.transaction(CALLS, tx => tx.table<number>('calls').get('latest') ?? 0)
@@ -277,7 +295,7 @@ export class SharedJournal implements JournalShare {
     })
   }
 
-  /** Writes all that is queued. @throws StoreUnavailable: what could not be written is queued still */
+  /** Writes all queued entries. @throws StoreUnavailable; unwritten entries stay in the queue */
   #flush(): Promise<void> {
     return this.#turns.run('', async () => {
       while (this.#queue.size > 0 || this.#queue.lost > 0) await this.#write()
@@ -294,7 +312,7 @@ export class SharedJournal implements JournalShare {
     await store.transaction(async tx => {
       tx.send(LOCK)
       if (lost > 0) tx.send(LOST, [store.replica, lost, generation])
-      // One that was written before its connection broke is not written twice.
+      // The connection may have broken after an earlier write. `WRITE` skips the entries that the store already has.
       tx.send(WRITE, [store.replica, seqs, texts, generation])
       tx.notify(TOPIC.written, '')
     })
@@ -305,7 +323,7 @@ export class SharedJournal implements JournalShare {
     await store.write(TRIM, [KEPT.entries])
   }
 
-  /** Reads the entries that the other replicas have written since. @throws StoreUnavailable */
+  /** Reads the entries that the other replicas have written since the last read. @throws StoreUnavailable */
   #read(): Promise<void> {
     return this.#turns.run('', async () => {
       const { store } = this.#options
@@ -315,7 +333,7 @@ export class SharedJournal implements JournalShare {
         if (this.#clearing > 0) return
         this.#forget(generation)
         more = rows.length === PAGE
-        // Cleared since they were read: they are of before.
+        // The journal was cleared after the query, so its rows are outdated. The loop reads again.
         if (generation < this.#generation) more = true
         else for (const row of rows) this.#take(row)
       }
@@ -347,7 +365,7 @@ export class SharedJournal implements JournalShare {
     })
   }
 
-  /** That the store is away is logged by itself. */
+  /** Logs an error. `StoreDatabase` logs that the store is unreachable, so a `Refusal` is not logged here. */
   #complain(error: unknown): void {
     if (!(error instanceof Refusal)) this.#options.log.error('the journal could not be shared', error)
   }
