@@ -5,13 +5,16 @@ import type { StoreAddress } from './store-url.js'
 /** Delay between two attempts to reconnect, in milliseconds: the first one and the longest. */
 const RETRY_MS = { first: 50, most: 2_000 }
 
-/** Interval of queries that test the connection. A connection that was cut silently looks like an idle one. */
+/**
+ * Interval of queries that test the connection, in milliseconds. A connection that was cut silently looks like an
+ * idle one.
+ */
 const HEARTBEAT_MS = 5_000
 
 /** How long a server may take to end a connection, in milliseconds. */
 const LEAVE_MS = 1_000
 
-/** Receives a notice. `own` tells whether this replica sent it. */
+/** Receives the payload of a notice. `own` is true if this replica sent the notice. */
 export type NoticeListener = (payload: string, own: boolean) => void
 
 export interface NoticesOptions {
@@ -22,10 +25,12 @@ export interface NoticesOptions {
 }
 
 /**
- * Delivers notices between replicas with LISTEN and NOTIFY on one connection, which reconnects by itself.
+ * Delivers notices between replicas with LISTEN and NOTIFY on one connection. If the connection breaks, `Notices`
+ * opens a new one.
  *
- * A notice is a hint. It may be lost with a connection, which `onGap` reports. A listener polls as well.
- * The connection also holds the replica's advisory lock, which shows the other replicas that this one is alive.
+ * A notice is only a hint, because it can be lost with the connection. `onGap` reports possible losses, and listeners
+ * also poll.
+ * The connection also holds the replica's advisory lock, which shows the other replicas that this replica is alive.
  */
 export class Notices {
   readonly #options: NoticesOptions
@@ -44,14 +49,14 @@ export class Notices {
     this.#options = options
   }
 
-  /** @throws the error of pg if the store cannot be reached */
+  /** Connects to the store and starts to listen. @throws the error of pg if the store cannot be reached */
   static async open(options: NoticesOptions): Promise<Notices> {
     const notices = new Notices(options)
     await notices.#connect()
     return notices
   }
 
-  /** Whether the store is there, as far as this connection can tell. */
+  /** Whether the latest attempt to connect to the store succeeded. */
   get available(): boolean {
     return this.#available
   }
@@ -64,19 +69,19 @@ export class Notices {
     return () => listeners.delete(listener)
   }
 
-  /** Calls `listener` when notices may have been lost, and the store is there again. */
+  /** Calls `listener` after a reconnect, because notices may have been lost. Returns a function that removes the listener. */
   onGap(listener: () => void): () => void {
     this.#onGap.add(listener)
     return () => this.#onGap.delete(listener)
   }
 
-  /** Calls `listener` when the store goes away, and when it is back. */
+  /** Calls `listener` when the store becomes unreachable or reachable. Returns a function that removes the listener. */
   onAvailability(listener: (available: boolean) => void): () => void {
     this.#onChange.add(listener)
     return () => this.#onChange.delete(listener)
   }
 
-  /** The parameters with which NOTIFY tells the others. */
+  /** Returns the parameters of the NOTIFY statement that sends a notice. */
   noticeOf(topic: string, payload: string): string[] {
     return [channelOf(this.#options.address), `${this.#options.replica} ${topic} ${payload}`]
   }
@@ -105,10 +110,11 @@ export class Notices {
     try {
       await client.connect()
       await client.query(`LISTEN ${channelOf(address)}`)
-      // One of its own from before the connection broke may still hold the lock: the server has not noticed yet.
+      // The server may not have noticed that this replica's earlier connection broke. That connection may still hold
+      // the lock.
       await client.query(TAKE_OVER, [replica])
       await client.query('SELECT pg_advisory_lock(hashtext(current_schema()), $1)', [replica])
-      // It has answered, and was cut off with the same packet.
+      // The server may have answered and closed the connection in one packet.
       if (gone && !this.#closed) throw new Error('Connection terminated')
     } catch (error) {
       await disconnect(client, this.#options.machine)
@@ -116,7 +122,7 @@ export class Notices {
     } finally {
       this.#coming = undefined
     }
-    // `close` has ended it.
+    // `close` has already ended this client.
     if (this.#closed) return
     this.#client = client
     this.#attempts = 0
@@ -134,7 +140,7 @@ export class Notices {
   #lost(): void {
     const client = this.#client
     this.#client = undefined
-    // The caller does not wait, because a half-open connection gets no answer.
+    // Does not wait for the end of the connection, because a half-open connection never answers.
     if (client !== undefined) void disconnect(client, this.#options.machine)
     this.#wakeup?.cancel()
     if (!this.#closed) void this.#comeBack()
@@ -176,7 +182,7 @@ export class Notices {
   }
 }
 
-/** Ends a connection. If the server does not end it in time, the socket is destroyed. */
+/** Ends a connection. Destroys the socket if the server has not ended the connection in time. */
 async function disconnect(client: pg.Client, machine: Clock): Promise<void> {
   const wakeup = machine.wakeAt(machine.now() + LEAVE_MS, () => void client.connection.stream.destroy())
   await client.end().catch(() => undefined)

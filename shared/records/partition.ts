@@ -1,10 +1,10 @@
 import { Refusal } from '../errors.js'
 
-/** The figures of a partition for work that concerns many partitions. */
+/** The figures of a partition that are read without reading its records. */
 export interface Summary {
   /** Whether the partition counts in `Totals` and is listed by `Records.partitions`. */
   readonly open: boolean
-  /** How many things it holds, and how many bytes they take. The domain decides what is counted. */
+  /** How many things the partition holds, and their size in bytes. The domain decides what is counted. */
   readonly entries: number
   readonly bytes: number
   /** Instant of the last activity, in milliseconds since the epoch. */
@@ -13,7 +13,7 @@ export interface Summary {
 
 /** The sums of all partitions of one kind. */
 export interface Totals {
-  /** How many partitions are open. */
+  /** Number of open partitions. */
   readonly open: number
   readonly entries: number
   readonly bytes: number
@@ -21,7 +21,7 @@ export interface Totals {
 
 export const NO_TOTALS: Totals = { open: 0, entries: 0, bytes: 0 }
 
-/** All that one partition holds, as plain data. Equal partitions have equal dumps. */
+/** All content of one partition as plain data. Equal partitions have equal dumps. */
 export interface PartitionDump {
   readonly name: string
   readonly summary: Summary
@@ -30,28 +30,28 @@ export interface PartitionDump {
 
 export type RecordDump = readonly [collection: string, key: string, value: unknown]
 
-/** `activeAt` of a partition that no sweep has to look at. */
+/** `activeAt` of a partition that a sweep for idle partitions ignores. */
 export const NEVER_IDLE = Number.MAX_SAFE_INTEGER
 
 export const EMPTY_SUMMARY: Summary = { open: false, entries: 0, bytes: 0, activeAt: NEVER_IDLE }
 
-/** The kind of a partition: the first two parts of its name. */
+/** Returns the kind of a partition: the first two parts of its name. */
 export function kindOf(partition: string): string {
   return partition.slice(0, partition.indexOf('/', partition.indexOf('/') + 1))
 }
 
-/** The last part of a partition's name. */
+/** Returns the id of a partition: everything after its kind. */
 export function idOf(partition: string): string {
   return partition.slice(partition.indexOf('/', partition.indexOf('/') + 1) + 1)
 }
 
-/** A name and a key are one entry of an index, which PostgreSQL limits to 2,704 bytes. */
+/** Maximum length of a name or a key. Both are in one index entry, which PostgreSQL limits to 2,704 bytes. */
 const MAX_NAME_CHARS = 300
 
-/** PostgreSQL has no way to write these in a text. */
+/** Characters that a PostgreSQL text cannot contain. */
 const UNWRITABLE = /[\0\p{Surrogate}]/u
 
-/** @throws Refusal `bad_record` for a name or a key that PostgreSQL cannot hold: the same in memory */
+/** @throws Refusal `bad_record` for a name or a key that PostgreSQL cannot store, also if the records are in memory */
 export function checkName(text: string): void {
   if (text.length > MAX_NAME_CHARS) {
     throw badRecord(`a name has ${text.length} characters`, `${MAX_NAME_CHARS} is the most`)
@@ -69,22 +69,22 @@ export function badRecord(what: string, remedy: string): Refusal {
 interface Change {
   readonly collection: Collection
   readonly key: string
-  /** The value before. Undefined: there was none. */
+  /** The value before the change. Undefined: the record did not exist. */
   readonly before: unknown
 }
 
-/** A collection as its partition sees it. */
+/** The methods of a table or a list that its partition calls. */
 interface Collection {
   readonly name: string
   readonly size: number
-  /** The value of a record; undefined if there is none. */
+  /** Returns the value of a record, or undefined if the record does not exist. */
   at(key: string): unknown
-  /** Sets a record, or deletes it if `value` is undefined, and notes no change. */
+  /** Sets a record without noting the change. Deletes the record if `value` is undefined. */
   put(key: string, value: unknown): void
   records(): Iterable<RecordDump>
 }
 
-/** Records by key. Iterates in the order in which the keys were added; another replica may have another order. */
+/** Records by key. Iterates in the order in which the keys were added. The order can differ between replicas. */
 export class Table<Value> implements Collection {
   readonly #values = new Map<string, Value>()
   readonly #changes: Change[]
@@ -108,14 +108,14 @@ export class Table<Value> implements Collection {
     return this.#values.has(key)
   }
 
-  /** @throws Refusal `bad_record` for a key that cannot be kept */
+  /** Sets a record. @throws Refusal `bad_record` for a key that cannot be stored */
   set(key: string, value: Value): void {
     checkName(key)
     this.#changes.push({ collection: this, key, before: this.#values.get(key) })
     this.#values.set(key, value)
   }
 
-  /** @returns whether there was such a record */
+  /** Deletes a record. @returns whether the record existed */
   delete(key: string): boolean {
     const before = this.#values.get(key)
     if (before === undefined) return false
@@ -192,7 +192,7 @@ export class List<Value> implements Collection {
     this.#put(number, value)
   }
 
-  /** @returns whether there was such a record */
+  /** Deletes a record. @returns whether the record existed */
   delete(number: number): boolean {
     const before = this.get(number)
     if (before === undefined) return false
@@ -205,13 +205,13 @@ export class List<Value> implements Collection {
     for (const number of [...this.#numbers]) this.delete(number)
   }
 
-  /** The first `limit` values whose number is greater than `number`. */
+  /** Returns the first `limit` values whose numbers are greater than `number`. */
   after(number: number, limit: number): Value[] {
     const from = this.#placeAfter(number)
     return this.#values.slice(from, from + limit)
   }
 
-  /** The first value whose number is greater than `number` and that `test` accepts. */
+  /** Returns the first value that has a number greater than `number` and that `test` accepts. */
   find(number: number, test: (value: Value) => boolean): Value | undefined {
     for (let place = this.#placeAfter(number); place < this.#values.length; place++) {
       const value = this.#values[place]
@@ -251,7 +251,7 @@ export class List<Value> implements Collection {
     }
   }
 
-  /** The place of the first number that is greater than `number`. */
+  /** Returns the index of the first number that is greater than `number`. */
   #placeAfter(number: number): number {
     const numbers = this.#numbers
     let low = 0
@@ -265,23 +265,23 @@ export class List<Value> implements Collection {
   }
 }
 
-/** A collection holds what its users put there: stores of another version, which may differ, are refused at the start. */
+/** Casts a stored value without a check. `prepareSchema` refuses a store of another version, whose values may differ. */
 function asValue<Value>(value: unknown): Value {
   return value as Value
 }
 
-/** The records of one partition, with the changes of the transaction that is under way. */
+/** The records of one partition, and the changes of the current transaction. */
 export class Partition {
   readonly kind: string
-  /** Of the latest committed change that is known here. */
+  /** The version of the latest committed change that this replica knows. */
   version = 0
-  /** A collection that no work has asked for is a table here. It becomes a list when work asks for a list. */
+  /** A collection that was read from the store starts as a table. It becomes a list when `list` is called for it. */
   readonly #collections = new Map<string, Collection>()
   readonly #changes: Change[] = []
   #summary: Summary = EMPTY_SUMMARY
   #summaryBefore: Summary = EMPTY_SUMMARY
 
-  /** @throws Refusal `bad_record` for a name that cannot be kept */
+  /** Creates a partition without records. @throws Refusal `bad_record` for a name that cannot be stored */
   constructor(readonly name: string) {
     checkName(name)
     this.kind = kindOf(name)
@@ -315,7 +315,7 @@ export class Partition {
     return true
   }
 
-  /** Every record that the transaction has changed, once, with its present value. Undefined: it was deleted. */
+  /** Returns each record that the transaction has changed, with its current value. A deleted record has the value undefined. */
   changes(): RecordDump[] {
     const seen = new Set<string>()
     const changed: RecordDump[] = []
@@ -328,7 +328,7 @@ export class Partition {
     return changed
   }
 
-  /** The totals of the partition's kind, with the changes of the transaction. @param totals as committed */
+  /** Adds the changes of the transaction to the totals of the partition's kind. @param totals the committed totals */
   changedTotals(totals: Totals): Totals {
     const [before, now] = [this.#summaryBefore, this.#summary]
     if (now === before) return totals
@@ -339,7 +339,7 @@ export class Partition {
     }
   }
 
-  /** Takes over committed records and the committed summary from elsewhere. A value that is undefined deletes its record. */
+  /** Applies committed records and the committed summary. An undefined value deletes its record. */
   adopt(records: readonly RecordDump[], summary: Summary): void {
     for (const [name, key, value] of records) {
       const collection = this.#collections.get(name) ?? this.table(name)
@@ -349,24 +349,24 @@ export class Partition {
     this.#summaryBefore = summary
   }
 
-  /** Forgets every record, to read the partition anew. */
+  /** Removes all records from memory, so that the partition is read again. */
   forget(): void {
     this.#collections.clear()
   }
 
-  /** Ends the work of the transaction: a partition without records gets the empty summary. Returns whether anything has changed. */
+  /** Gives a partition without records the empty summary. Returns whether the transaction has changed anything. */
   finish(): boolean {
     if (this.#changes.length > 0 && this.empty) this.#summary = EMPTY_SUMMARY
     return this.#changes.length > 0 || this.#summary !== this.#summaryBefore
   }
 
-  /** Ends the transaction. Its changes are the committed state. */
+  /** Ends the transaction and keeps its changes. */
   commit(): void {
     this.#changes.length = 0
     this.#summaryBefore = this.#summary
   }
 
-  /** Ends the transaction. Everything is as before. */
+  /** Ends the transaction and undoes its changes. */
   undo(): void {
     for (let change = this.#changes.pop(); change !== undefined; change = this.#changes.pop()) {
       change.collection.put(change.key, change.before)

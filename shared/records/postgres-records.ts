@@ -23,29 +23,35 @@ import { StoreUnavailable } from './store-error.js'
 import { Transaction, type TransactionOptions } from './transaction.js'
 import { Watches } from './watches.js'
 
-/** Partitions whose records are kept in memory. Past it, the least recently used is read anew. */
+/**
+ * Maximum number of partitions in memory. Beyond it, the least recently used partition is dropped, and read again
+ * when it is used.
+ */
 const MAX_CACHED = 5_000
 
-/** Characters of JSON in one record. */
+/** Maximum size of one record, in characters of JSON. */
 const MAX_RECORD_CHARS = 16 * 1024 * 1024
 
-/** Rows of one INSERT when a state is replaced. */
+/** Number of rows in one INSERT when a state is replaced. */
 const PORTION = 500
 
 const TOPIC = { announced: 'announced', replaced: 'replaced' }
 
-/** The row that `enter` returns: see `schema.ts`. */
+/** The row that the SQL function `enter` in `schema.ts` returns. */
 interface EnterRow extends Record<string, unknown> {
   generation: number
   store_time: number
-  /** Whether what is known of the partition is too old to be brought up to date. */
+  /** Whether the copy of the partition is too old to be updated, so that all records were read. */
   anew: boolean
-  /** Null, as are the next, if there is no such partition. */
+  /**
+   * Version of the latest announcement. `news`, `version`, `summary` and `changed` are null if the partition does not
+   * exist.
+   */
   news: number | null
   version: number | null
   summary: Summary | null
   changed: RecordDump[] | null
-  /** Null: it was not asked for, as is `live`. */
+  /** `totals` is null if the caller did not request it. `live` is null, too, if the partition was not idle. */
   totals: Totals | null
   live: number[] | null
 }
@@ -81,20 +87,24 @@ const NEXT_GENERATION = statement('UPDATE generation SET number = number + 1 RET
 /**
  * Records that replicas share through PostgreSQL.
  *
- * Each replica keeps copies of the partitions it uses. A transaction locks its partition, brings the copy up to date
- * and runs the work on it, which takes one round trip. The changes are written with COMMIT in a second one.
+ * Each replica keeps copies of the partitions that it uses. A transaction locks a partition, updates the copy and
+ * runs the work on the copy. The lock and the update take one round trip. Writing the changes with COMMIT takes a
+ * second one.
  */
 export class PostgresRecords implements Records {
   readonly shared = true
   readonly #database: StoreDatabase
-  /** The least recently used first. */
+  /** Copies by name of the partition, the least recently used first. */
   readonly #copies = new Map<string, Partition>()
-  /** By partition: a copy is used by one transaction at a time. */
+  /** Ensures that only one transaction at a time uses the copy of a partition. */
   readonly #turns = new OneAtATime()
   readonly #watches: Watches
   readonly #onReplaced = new Set<() => void>()
   #generation = 0
-  /** Generations that this replica is beginning. Until it knows their numbers, a greater one may be its own. */
+  /**
+   * Number of generations that this replica is starting. Until they have ended, it ignores new generation numbers,
+   * because they may be its own.
+   */
   #replacing = 0
 
   private constructor(database: StoreDatabase) {
@@ -103,11 +113,11 @@ export class PostgresRecords implements Records {
     this.#watches = new Watches({ machine, latest: names => this.#latest(names) })
     notices.on(TOPIC.announced, (payload, own) => this.#heard(payload, own))
     notices.on(TOPIC.replaced, (payload, own) => this.#knows(Number(payload), own))
-    // If the store is gone again by now, there is another gap.
+    // If the poll fails because the store is unreachable again, another gap follows.
     notices.onGap(() => void this.#watches.poll().catch(() => undefined))
   }
 
-  /** @param database is closed by its opener. @throws StoreUnavailable */
+  /** Opens the records of a store. @param database the caller closes it @throws StoreUnavailable */
   static async open(database: StoreDatabase): Promise<PostgresRecords> {
     const records = new PostgresRecords(database)
     await records.#readGeneration()
@@ -210,20 +220,20 @@ export class PostgresRecords implements Records {
       return result
     } catch (error) {
       partition.undo()
-      // PostgreSQL may have kept the changes.
+      // PostgreSQL may have committed the changes.
       if (error instanceof StoreUnavailable && error.unsure) this.#copies.delete(name)
       throw inWords(error)
     }
   }
 
-  /** Waits until no other transaction is in the partition, and brings the copy up to date. */
+  /** Waits until no other transaction uses the partition, and updates the copy. */
   async #enter(
     sql: SqlTransaction,
     partition: Partition,
     { totals = false, idleBefore }: TransactionOptions,
   ): Promise<Transaction> {
     const { name, kind } = partition
-    // An earlier attempt may have ended in the middle.
+    // An earlier attempt may have failed before its end.
     partition.undo()
     const values = [name, kind, partition.version, idleBefore ?? null, totals]
     const [row] = await sql.query<EnterRow>(ENTER, values)
@@ -241,7 +251,7 @@ export class PostgresRecords implements Records {
     })
   }
 
-  /** Sends the changes. @returns the row with their version; undefined if nothing has changed */
+  /** Sends the changes. @returns the row with their version, or undefined if nothing has changed */
   #leave(
     sql: SqlTransaction,
     partition: Partition,
@@ -284,7 +294,7 @@ export class PostgresRecords implements Records {
     this.#watches.heard(name, version, own, detail)
   }
 
-  /** The state of the store is of that generation. */
+  /** Notes the generation of the store's state. Calls the listeners if another replica has started it. */
   #knows(generation: number, own: boolean): void {
     if (generation <= this.#generation || own || this.#replacing > 0) return
     this.#generation = generation
@@ -292,7 +302,7 @@ export class PostgresRecords implements Records {
   }
 }
 
-/** @returns the generation that this begins */
+/** Replaces all partitions of a scope. @returns the number of the new generation */
 async function replaceAll(
   tx: SqlTransaction,
   scope: string,
@@ -315,7 +325,7 @@ function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionD
   }
 }
 
-/** Collections, keys and values as JSON, each as an array. @throws Refusal `bad_record` for a value that is too large */
+/** Returns collections, keys and JSON values, each as an array. @throws Refusal `bad_record` for a value that is too large */
 function columnsOf(records: readonly RecordDump[]): [string[], string[], (string | null)[]] {
   return [
     records.map(([collection]) => collection),
@@ -333,13 +343,16 @@ function jsonOf(collection: string, key: string, value: unknown): string {
   )
 }
 
-/** Reads a notification: the version, the partition, and a detail of the domain's. */
+/** Parses the payload of an announcement: a version, the name of a partition, and a detail that the domain defines. */
 function announcementOf(payload: string): { version: number; name: string; detail: string } {
   const [, version = '', name = '', detail = ''] = /^(\d+) (\S+) (.*)$/s.exec(payload) ?? []
   return { version: Number(version), name, detail }
 }
 
-/** Translates PostgreSQL's errors for data that it does not take: classes 22 and 54. */
+/**
+ * Converts PostgreSQL errors about invalid or too large data (classes 22 and 54) to a refusal. Returns other errors
+ * unchanged.
+ */
 function inWords(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || !/^(22|54)/.test(error.code ?? '')) return error
   return badRecord(`PostgreSQL does not take it (${error.message})`, 'send less of it, or other characters')

@@ -1,17 +1,17 @@
 import type { Clock } from '../clock/clock.js'
 import type { Records } from './records.js'
 
-/** How often a waiting replica checks that the other replicas are alive, in milliseconds. */
+/** Interval at which a waiting replica reads the progress of the other replicas, in milliseconds. */
 const LOOK_MS = 100
 
 export interface ProgressOptions {
   records: Records
   machine: Clock
-  /** The partition that holds it, and nothing else. */
+  /** The name of a partition that contains only this progress. */
   partition: string
 }
 
-/** How far each replica has come with something that all of them do, in numbered steps. */
+/** Tracks how far each replica has come in a sequence of numbered steps. */
 export class Progress {
   readonly #options: ProgressOptions
   readonly #onReport = new Set<() => void>()
@@ -25,34 +25,39 @@ export class Progress {
       for (const wake of this.#onReport) wake()
     })
     records.onGap(() => {
-      // Another replica may have taken this one for dead, and removed it. If the store is gone again, there is another gap.
+      // Another replica may have considered this one dead, and removed it. If the store is unreachable again, another
+      // gap follows.
       if (this.#reported > 0) void this.report(this.#reported).catch(() => undefined)
     })
   }
 
-  /** Reports that this replica has reached a step. After its first report, the others wait for it. @throws StoreUnavailable */
+  /**
+   * Reports that this replica has reached a step. From its first report on, other replicas wait for it.
+   *
+   * @throws StoreUnavailable
+   */
   async report(step: number): Promise<void> {
     const { records, partition } = this.#options
     const replica = String(records.replica)
     await records.transaction(partition, tx => {
       const steps = tx.table<number>('steps')
-      // Of two reports the one for the earlier step may come later.
+      // Reports can arrive in the wrong order.
       steps.set(replica, Math.max(step, steps.get(replica) ?? 0))
       tx.announce()
     })
     this.#reported = Math.max(step, this.#reported)
   }
 
-  /** The latest step that this replica has reported. 0: none. */
+  /** The latest step that this replica has reported, or 0 if it has reported none. */
   get reported(): number {
     return this.#reported
   }
 
   /**
-   * Waits until every replica that lives has come to a step, or the time is over.
+   * Waits until every live replica has reached a step, or the time limit is over.
    *
-   * @param patienceMs milliseconds of the machine's time
-   * @returns the numbers of the replicas that have not
+   * @param patienceMs time limit, in milliseconds of machine time
+   * @returns the numbers of the replicas that have not reached the step
    * @throws StoreUnavailable
    */
   async gathered(step: number, patienceMs: number): Promise<number[]> {
@@ -72,7 +77,7 @@ export class Progress {
     }
   }
 
-  /** Ends the reports of this replica, so that the others no longer wait for it. @throws StoreUnavailable */
+  /** Removes this replica from the progress, so that other replicas no longer wait for it. @throws StoreUnavailable */
   async leave(): Promise<void> {
     this.#unwatch()
     this.#reported = 0
@@ -83,7 +88,7 @@ export class Progress {
     })
   }
 
-  /** The numbers of the replicas that have not come to a step. Removes replicas that do not live any more. */
+  /** Returns the numbers of the replicas that have not reached a step. Removes replicas that are not alive. */
   #behind(step: number): Promise<number[]> {
     const { records, partition } = this.#options
     return records.transaction(
@@ -101,11 +106,11 @@ export class Progress {
 }
 
 /**
- * Waits for a notification, or for the time at which the caller looks itself.
+ * Waits for a report or for the next poll, whichever comes first.
  *
- * @param ms milliseconds of the machine's time
- * @param listeners the functions that a notification calls
- * @returns a promise that resolves then, and `forget`, which ends the wait without resolving it
+ * @param ms milliseconds of machine time until the poll
+ * @param listeners the functions that a report calls
+ * @returns `promise`, which then resolves, and `forget`, which ends the wait without resolving `promise`
  */
 function wakeOrLater(
   machine: Clock,
