@@ -51,7 +51,7 @@ interface EnterRow extends Record<string, unknown> {
   version: number | null
   summary: Summary | null
   changed: RecordDump[] | null
-  /** `totals` is null if the caller did not request it. `live` is null, too, if the partition was not idle. */
+  /** `totals` and `live` are null if the caller did not request them. `live` is also null if the partition was not idle. */
   totals: Totals | null
   live: number[] | null
 }

@@ -3,21 +3,24 @@ import { Refusal } from '../errors.js'
 import { isOutage } from './store-error.js'
 import type { StoreAddress } from './store-url.js'
 
-/** The oldest maintained version of PostgreSQL. ON CONFLICT, hashtextextended and the other features are older. */
+/** The oldest version of PostgreSQL that is still maintained, as `server_version_num`. A store needs no newer feature. */
 const OLDEST_SERVER = 140_000
 
-/** Names the tables and functions below. Another schema gets another name, and is refused. */
+/**
+ * The version of the tables and functions below. A change of the schema needs a new name here, so that stores with
+ * another schema are refused.
+ */
 const VERSION = 'records-2'
 
-/** The names that older versions have left in `migrations`. */
+/** Names of the older versions that a store's table `migrations` may contain. */
 const OLDER = /^(base|clock|journal|sessions|safebot|instanode|records)-1$/
 
 /**
- * Creates the schema of a store if there is none, in one transaction. Of several replicas that start at once, one
- * creates it.
+ * Creates the tables of a store if they do not exist, in one transaction. If several replicas start at the same time,
+ * only one of them creates the tables.
  *
- * @throws Refusal `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`, `store_too_old`;
- *   nothing has changed then
+ * @throws Refusal `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`, `store_too_old`. The
+ *   database is unchanged then
  */
 export async function prepareSchema(address: StoreAddress): Promise<void> {
   const client = new pg.Client(address.config)
@@ -38,7 +41,7 @@ export async function prepareSchema(address: StoreAddress): Promise<void> {
   }
 }
 
-/** Whether the schema is there, and of this version. Creates an empty one if there is none. */
+/** Returns whether the tables exist in this version. Creates the schema if it does not exist. @throws Refusal */
 async function isPrepared(client: pg.Client, { schema, shown }: StoreAddress): Promise<boolean> {
   const { rows } = await client.query<{
     version: number
@@ -83,7 +86,10 @@ async function isPrepared(client: pg.Client, { schema, shown }: StoreAddress): P
   )
 }
 
-/** Adds the store's address and a remedy to an error of PostgreSQL's. */
+/**
+ * Converts an error of PostgreSQL to a refusal with the store's address and a remedy. Returns errors of the program
+ * unchanged.
+ */
 function inWords(error: unknown, { shown, schema }: StoreAddress): unknown {
   if (!(error instanceof Error)) return error
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
@@ -109,17 +115,21 @@ function inWords(error: unknown, { shown, schema }: StoreAddress): unknown {
   )
 }
 
-/** A transaction holds this shared, and exclusively if it concerns every partition. */
+/** Advisory lock that every transaction holds shared. A transaction that concerns every partition holds it exclusively. */
 export const ALL_LOCK = "hashtextextended(current_schema() || ' all', 0)"
 
 /**
- * `enter` waits until no other transaction is in the partition, and returns what has changed since the caller last
- * saw it. In plpgsql each statement sees what is committed when it begins, so the reading ones see what the lock waited for.
+ * The tables and functions of a store.
+ *
+ * `enter` waits until no other transaction uses the partition, and returns the changes since the version that the
+ * caller knows. In plpgsql each statement sees the data that was committed before the statement began. So the
+ * statements after the lock see the changes of the transaction that held the lock.
  *
  * `leave` writes the changed records with the next version.
  *
- * Deleted records stay as tombstones (value NULL), so that a replica with an older copy learns of them. `floor` is the
- * version below which tombstones may be missing: a replica that has seen less reads the partition anew.
+ * A deleted record stays as a tombstone (value NULL), so that a replica with an older copy learns of the deletion.
+ * Tombstones may be missing below the version `floor`. A replica with an older copy than that reads the whole
+ * partition again.
  */
 const TABLES = `
   CREATE TABLE migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());

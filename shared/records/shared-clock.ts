@@ -12,12 +12,12 @@ import type { Transaction } from './transaction.js'
 
 /** The clock of a store, as a record. */
 interface ClockRecord {
-  /** How often it has been moved. */
+  /** 1 for the first position. Each change of the clock adds 1. */
   readonly version: number
   readonly mode: ClockMode
-  /** In milliseconds: where a manual clock stands, what a real one is ahead of the store's machine. */
+  /** In milliseconds: the time of a manual clock since the epoch, or the lead of a real clock over the store's machine. */
   readonly position: number
-  /** Whether what falls due on the way to this version is run. */
+  /** Whether the clock runs the wake-ups that fall due between the previous position and this one. */
   readonly walk: boolean
   readonly beganAs: ClockMode
   readonly beganAt: number
@@ -30,29 +30,36 @@ interface ClockReading extends ClockRecord {
 
 const CLOCK = 'store/clock/time'
 
-/** The time that the clock showed when it was read. */
+/** Returns the mode and the time that the clock showed when the record was read. */
 function presentOf({ mode, position, server }: ClockReading): { mode: ClockMode; now: number } {
   return { mode, now: mode === 'manual' ? position : server + position }
 }
 
-/** The record once the clock has been moved. */
+/** Returns the record after the clock has been moved to a target. */
 function moved({ server, ...before }: ClockReading, { mode, now, walk }: ClockTarget): ClockRecord {
   const position = mode === 'manual' ? Math.floor(now) : now - server
   return { ...before, version: before.version + 1, mode, position, walk }
 }
 
-/** @param difference milliseconds by which the server's time is ahead of this machine's */
+/**
+ * Returns the position of this replica's clock for a record.
+ *
+ * @param difference lead of the server's time over this machine's, in milliseconds
+ */
 function standingOf({ mode, position }: ClockRecord, difference: number): ClockPosition {
   return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
 }
 
-/** How far the server's time is ahead of this machine's, in milliseconds, and how large the error may be. */
+/** The lead of the server's time over this machine's and the largest possible error of that lead, both in milliseconds. */
 interface Difference {
   readonly ms: number
   readonly error: number
 }
 
-/** Asks for the server's time, and takes account of how long the answer took. */
+/**
+ * Asks for the server's time and computes its lead. Assumes that the server read its time halfway between question
+ * and answer.
+ */
 async function measured<Row extends { server: number }>(
   ask: () => Promise<Row>,
 ): Promise<{ row: Row; difference: Difference }> {
@@ -62,16 +69,19 @@ async function measured<Row extends { server: number }>(
   return { row, difference: { ms: row.server - (sent + error), error } }
 }
 
-/** How often a replica compares its machine's time with that of the store's, in milliseconds. */
+/** Interval at which a replica compares its machine's time with the time of the store's machine, in milliseconds. */
 const LOOK_MS = 2_000
 
-/** How long the replica that moves the clock waits for the others, in milliseconds. A replica that hangs must not stop them. */
+/**
+ * How long a change of the clock waits for other replicas, in milliseconds. A replica that hangs must not block it
+ * for longer.
+ */
 const PATIENCE_MS = 5_000
 
-/** Measurements at the start. The one whose answer came fastest is the best. */
+/** Number of measurements of the server's time at the start. The one with the fastest answer is used. */
 const MEASUREMENTS = 3
 
-/** How far the two times may drift apart before the clock is set, in milliseconds. */
+/** Change of the server's lead that is ignored, in milliseconds. After a larger change, a real clock is set anew. */
 const TOLERATED_MS = 20
 
 export interface SharedClockOptions {
@@ -81,15 +91,17 @@ export interface SharedClockOptions {
   clock: Clock
   machine: Clock
   log: Log
-  /** The mode that this replica was to have. Undefined: that of the store. */
+  /** The mode that the user has requested for this replica. Undefined: the mode of the store. */
   asked: ClockMode | undefined
 }
 
 /**
- * Shares one clock among all replicas of a store. A record holds its position, or its lead over the store's machine.
+ * Shares one clock among all replicas of a store. A record holds the position of a manual clock, or the lead of a
+ * real clock over the store's machine.
  *
- * One replica moves it at a time. It writes where the clock goes, under the next version, and every replica walks
- * its own clock there. The movement is done when all that live have come to that version.
+ * Only one replica at a time moves the clock. It writes the target with the next version, and every replica moves its
+ * own clock to the target. The change is complete when every live replica has reached the new version, or a time
+ * limit is over.
  */
 export class SharedClock implements ClockDriver {
   readonly #options: SharedClockOptions
@@ -97,7 +109,7 @@ export class SharedClock implements ClockDriver {
   readonly #progress: Progress
   #unwatch = () => {}
   #hands: ClockControls | undefined
-  /** As far as this replica has followed. */
+  /** The latest record that this replica's clock has followed. */
   #row: ClockRecord
   #difference: Difference
   #looking: Promise<void> | undefined
@@ -113,9 +125,10 @@ export class SharedClock implements ClockDriver {
   }
 
   /**
-   * Makes a replica's clock the store's. The first replica's clock becomes that of the store.
+   * Connects a replica's clock to the store's clock. If the store has no clock yet, this replica's clock becomes the
+   * store's clock.
    *
-   * @throws Refusal `other_clock` if another mode was asked for; `store_unavailable`
+   * @throws Refusal `other_clock` if the user has requested another mode than the store's, or `store_unavailable`
    */
   static async join(options: SharedClockOptions): Promise<SharedClock> {
     const { store, asked } = options
@@ -137,9 +150,9 @@ export class SharedClock implements ClockDriver {
       const walking = hands
         .inTurn(() => this.#follow(hands, row))
         .then(() => this.#reportIfThere(row.version))
-      // It is awaited below. Until then a rejection must not be an unhandled one.
+      // The promise is awaited below. This handler prevents an unhandled rejection until then.
       walking.catch(() => undefined)
-      // A replica that hangs on the way, this one included, must not keep the other replicas from moving on.
+      // A replica that hangs, even this one, must not keep the other replicas from further changes.
       await this.#gathered(row.version)
       return { target, walking }
     })
@@ -154,7 +167,7 @@ export class SharedClock implements ClockDriver {
           const { row } = await this.#decide(() => ({ ...snapshot, walk: false }))
           await this.#follow(hands, row)
           await this.#reportIfThere(row.version)
-          // The new state must not be judged by the old time on any replica.
+          // Waits, so that no replica uses the new state with the old time.
           await this.#gathered(row.version)
         }),
       ),
@@ -169,7 +182,10 @@ export class SharedClock implements ClockDriver {
     }
   }
 
-  /** Ends the waiting of other replicas for this one. To be called before its clock and the store are closed. */
+  /**
+   * Removes this replica from the shared clock, so that the other replicas no longer wait for it. Call it before the
+   * clock and the store are closed.
+   */
   async close(): Promise<void> {
     this.#closed = true
     this.#wakeup?.cancel()
@@ -190,16 +206,16 @@ export class SharedClock implements ClockDriver {
     const { version } = this.#row
     await this.#hands?.inTurn(() => this.#hands?.go(standingOf(this.#row, this.#difference.ms), false))
     await this.#progress.report(version)
-    // From here on the other replicas wait for this one. The clock may have been moved since it was read.
+    // From here on the other replicas wait for this one. The clock may have been moved after its record was read.
     await this.#look()
     this.#lookLater()
   }
 
-  /** Runs `work` while no other work moves the clock, on any replica. */
+  /** Runs `work` while no other work moves the clock on any replica. */
   async #alone<T>(work: (hands: ClockControls) => Promise<T>): Promise<T> {
     const hands = this.#hands
     if (hands === undefined) throw new Error('the clock has no driver yet')
-    // A clock that is closed on this replica must not be moved on the others.
+    // If this replica's clock is closed, this call fails before the clocks of other replicas are moved.
     await hands.inTurn(() => undefined)
     return this.#moves.run('', () => this.#options.records.alone('clock', () => work(hands)))
   }
@@ -216,14 +232,17 @@ export class SharedClock implements ClockDriver {
     })
   }
 
-  /** Moves the clock to where the record says. To be called while no other movement of this clock is under way. */
+  /**
+   * Moves this replica's clock to the position in a record. Call it inside `inTurn`, so that no other change of the
+   * clock is in progress.
+   */
   async #follow(hands: ClockControls, row: ClockRecord): Promise<void> {
     if (row.version <= this.#row.version) return
     await hands.go(standingOf(row, this.#difference.ms), row.walk)
     this.#row = row
   }
 
-  /** Resolves when every replica that lives has come to that version, or too much time has passed. */
+  /** Resolves when every live replica has reached a version, or {@link PATIENCE_MS} is over. */
   async #gathered(version: number): Promise<void> {
     const { store, log } = this.#options
     try {
@@ -236,20 +255,20 @@ export class SharedClock implements ClockDriver {
       })
       log.warn(`the clock was moved, and ${names.join(', ')} did not follow within ${PATIENCE_MS} ms`)
     } catch (error) {
-      // The clock has been moved. The other replicas find out when the store is back.
+      // The clock has been moved. The other replicas follow when the store is reachable again.
       if (!(error instanceof StoreUnavailable)) throw error
       log.warn('the clock was moved, and the store went away before all replicas had followed', error.message)
     }
   }
 
-  /** Reports how far this replica has come. While the store is away, `#lookOn` does so once it is back. */
+  /** Reports the version that this replica has reached. If the store is unreachable, `#lookOn` reports it later. */
   async #reportIfThere(version: number): Promise<void> {
     await this.#progress.report(version).catch(error => {
       if (!(error instanceof StoreUnavailable)) throw error
     })
   }
 
-  /** Reads the record and follows it. A call that comes meanwhile makes it read once more. */
+  /** Reads the record and moves this replica's clock to it. A call during the read makes the read repeat. */
   #look(): Promise<void> {
     this.#lookAgain = true
     this.#looking ??= this.#lookOn().finally(() => {
@@ -272,13 +291,13 @@ export class SharedClock implements ClockDriver {
         const { version } = this.#row
         if (this.#progress.reported < version) await this.#progress.report(version)
       } catch (error) {
-        // The clock goes on as it was. The next look comes when the store is back.
+        // The clock continues unchanged. The next regular read tries again.
         if (!(error instanceof Refusal)) log.error('the clock of the store could not be followed', error)
       }
     }
   }
 
-  /** Takes over a new difference if one of the two machines' times was set. */
+  /** Corrects the server's lead if the time of one of the two machines was set. */
   async #mend(hands: ClockControls, difference: Difference): Promise<void> {
     const apart = Math.abs(difference.ms - this.#difference.ms)
     if (apart <= TOLERATED_MS + difference.error + this.#difference.error) return
@@ -300,7 +319,7 @@ function read(options: SharedClockOptions): Promise<{ row: ClockReading; differe
   return measured(() => options.records.transaction(CLOCK, tx => readingOf(tx, options)))
 }
 
-/** The clock of the store. The first replica's clock becomes that. */
+/** Returns the clock of the store. If the store has no clock yet, this replica's clock becomes the store's clock. */
 function readingOf(tx: Transaction, { clock }: SharedClockOptions): ClockReading {
   const records = tx.table<ClockRecord>('clock')
   const server = tx.storeTime

@@ -6,20 +6,20 @@ import type { Transaction } from './transaction.js'
 
 /** The sessions in the memory of this replica. */
 export interface SessionsHere {
-  /** The ids of the sessions that other replicas accept. */
+  /** Returns the ids of the sessions that other replicas accept, too. */
   known(): string[]
-  /** Another replica has ended a session. */
+  /** Called when another replica has ended a session. */
   ended(id: string): void
 }
 
-/** @param idleMs how long a session may go unused */
+/** Creates the shared sessions of a server. @param idleMs after how many unused milliseconds a session expires */
 export type ShareSessions = (endpoint: string, idleMs: number) => SharedSessions
 
-/** The form of a session's id. Any other text that a caller sends names no session. */
+/** The allowed form of a session id. An id of another form is not looked up. */
 const SESSION_ID = /^[!-~]{1,200}$/
 
 interface SessionRecord {
-  /** The protocol revision that was agreed on. Null: none was. */
+  /** The protocol revision of the session. Null: client and server have not agreed on one. */
   readonly version: string | null
 }
 
@@ -28,13 +28,13 @@ export interface SharedSessionsOptions {
   log: Log
   /** The name of the server. */
   endpoint: string
-  /** How long a session may go unused, in milliseconds. */
+  /** After how many unused milliseconds a session expires. */
   idleMs: number
 }
 
 /**
- * The sessions of a server that all its replicas accept, whichever has opened them. Each is a partition. Its activity is by
- * the time of the store's machine.
+ * Sessions of a server that all its replicas accept, independent of the replica that opened them. Each session is a
+ * partition. The time of the store's machine decides when a session expires.
  */
 export class SharedSessions {
   readonly #options: SharedSessionsOptions
@@ -45,7 +45,11 @@ export class SharedSessions {
     this.#kind = `store/session-${options.endpoint}`
   }
 
-  /** Shares a session with all replicas. @returns whether they accept it; never rejects */
+  /**
+   * Shares a session with all replicas, and removes expired sessions.
+   *
+   * @returns whether the session is shared. Never rejects
+   */
   opened(id: string, version: string | undefined): Promise<boolean> {
     const { records, idleMs } = this.#options
     return this.#tried('could not be told to the other replicas', async () => {
@@ -61,7 +65,7 @@ export class SharedSessions {
   }
 
   /**
-   * A session that any replica has opened, and that has not gone unused for too long.
+   * Returns a session that any replica has opened and that has not expired. Marks the session as used.
    *
    * @throws Refusal `store_unavailable`
    */
@@ -76,7 +80,7 @@ export class SharedSessions {
     })
   }
 
-  /** Notes that a session is in use. Returns without waiting, and never fails. */
+  /** Marks a session as used. Does not wait for the store. A failure is only logged. */
   used(id: string): void {
     void this.#tried('could not be noted as used', () =>
       this.#in(id, tx => {
@@ -85,7 +89,7 @@ export class SharedSessions {
     )
   }
 
-  /** Has no replica accept a session any more. It never rejects: a session that cannot be ended now expires by itself. */
+  /** Ends a session on all replicas. Never rejects. If the store is unreachable, the session expires later. */
   async ended(id: string): Promise<void> {
     await this.#tried('could not be ended on the other replicas', () =>
       this.#in(id, tx => {
@@ -95,14 +99,14 @@ export class SharedSessions {
     )
   }
 
-  /** Notifies of sessions that end on other replicas, until the returned function is called. */
+  /** Notifies `here` when other replicas end sessions. Returns a function that stops the notifications. */
   listen(here: SessionsHere): () => void {
     const { records } = this.#options
     records.onGap(() => void this.#tried('could not be looked at', () => this.#lookAt(here)))
     return records.watchKind(this.#kind, id => here.ended(id))
   }
 
-  /** Ends the sessions that another replica has ended while notifications were lost. */
+  /** Ends local sessions that other replicas have ended while notifications were lost. */
   async #lookAt(here: SessionsHere): Promise<void> {
     const known = here.known()
     const open = new Set((await this.#options.records.partitions(this.#kind)).map(idOf))

@@ -14,11 +14,11 @@ export interface SharingOptions {
   /** The name of the instance, which logs and `GET /replicas` show. */
   name: string
   clock: Clock
-  /** Undefined: it is off. */
+  /** Undefined: the journal is off. */
   journal: Journal | undefined
   machine: Clock
   log: Log
-  /** The mode of clock that this replica was to have. Undefined: that of the store. */
+  /** The clock mode that the user has requested for this replica. Undefined: the mode of the store. */
   asked: ClockMode | undefined
 }
 
@@ -26,19 +26,19 @@ export interface SharingOptions {
 export interface Sharing {
   /** The MCP sessions that every replica accepts. */
   readonly sessions: ShareSessions
-  /** Writes the journal entries that wait, if the store is there. */
+  /** Writes the queued journal entries, if the store is reachable. */
   flush(): Promise<void>
-  /** To be called before the clock and the store are closed. */
+  /** Leaves the shared clock and journal. Call it before the clock and the store are closed. */
   close(): Promise<void>
 }
 
-/** @throws Refusal `other_clock`, `store_unavailable` */
+/** Connects an instance to the other replicas of its store. @throws Refusal `other_clock`, `store_unavailable` */
 export async function share(options: SharingOptions): Promise<Sharing> {
   await options.store.introduce(options.name)
   const { journal: kept } = options
   const journal = kept && (await SharedJournal.join({ ...options, journal: kept }))
   try {
-    // The last to be joined: from then on the other replicas wait for this one.
+    // The clock is joined last, because the other replicas wait for this one from then on.
     const clock = await SharedClock.join(options)
     return {
       flush: async () => journal?.flush(),

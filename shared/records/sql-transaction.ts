@@ -8,27 +8,28 @@ const ROLLBACK = 'ROLLBACK'
 export const NOTIFY = statement('SELECT pg_notify($1, $2)')
 
 /**
- * Statements that take effect together or not at all. A statement whose answer is not needed is sent without waiting,
- * so a transaction takes one round trip for each question, and one to end.
+ * Statements that take effect together or not at all. `send` does not wait for an answer, so a transaction takes one
+ * round trip for each `query`, and one for its end.
  *
- * Work inside uses no other connection of the pool: it would wait for one while it keeps one.
+ * Work in a transaction must use only the transaction's own connection. If it waited for a second connection of a
+ * full pool, it could wait forever.
  */
 export class SqlTransaction {
   readonly #client: pg.ClientBase
   readonly #noticeOf: (topic: string, payload: string) => string[]
   readonly #sent: Promise<unknown>[] = []
-  /** Whether nothing was written: the end need not be waited for. */
+  /** Whether the transaction wrote nothing, so that `commit` does not have to wait for the server. */
   readOnly = false
   #failure: Error | undefined
 
-  /** @param noticeOf the parameters of {@link NOTIFY} */
+  /** Begins a transaction. @param noticeOf returns the parameters of {@link NOTIFY} */
   constructor(client: pg.ClientBase, noticeOf: (topic: string, payload: string) => string[]) {
     this.#client = client
     this.#noticeOf = noticeOf
     this.#keep(client.query(BEGIN))
   }
 
-  /** The rows that a statement returns. */
+  /** Runs a statement and returns its rows. */
   async query<Row extends pg.QueryResultRow>(
     asked: Statement,
     values: readonly unknown[] = [],
@@ -37,16 +38,16 @@ export class SqlTransaction {
       const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
       return rows
     } catch (error) {
-      // After a failed statement, the server answers every other with the same failure.
+      // After a failed statement, the server rejects every later statement. The first error is the useful one.
       this.#failure ??= asError(error)
       throw this.#failure
     }
   }
 
   /**
-   * Sends a statement without waiting for it. If it fails, the transaction fails.
+   * Sends a statement without waiting for its answer. If the statement fails, `commit` fails.
    *
-   * @returns its rows, to be awaited after the commit
+   * @returns the rows. Await them after the commit
    */
   send<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     const answer = this.query<Row>(asked, values)
@@ -54,19 +55,19 @@ export class SqlTransaction {
     return answer
   }
 
-  /** Notifies the other replicas once this is committed; see `Notices`. */
+  /** Sends a notice to all replicas when the transaction is committed. See `Notices`. */
   notify(topic: string, payload: string): void {
     void this.send(NOTIFY, this.#noticeOf(topic, payload))
   }
 
-  /** @throws the error of a statement that was sent ahead: nothing is kept then */
+  /** Commits the transaction. @throws the error of a sent statement; then nothing is committed */
   async commit(): Promise<void> {
     // After a failed statement, the server answers COMMIT as if it were ROLLBACK.
     this.#keep(this.#client.query(COMMIT))
     if (!this.readOnly) await Promise.all(this.#sent)
   }
 
-  /** @returns the error that makes the connection useless, if there is one */
+  /** Rolls back the transaction. @returns the error that makes the connection unusable, or undefined */
   async rollback(): Promise<Error | undefined> {
     try {
       await this.#client.query(ROLLBACK)
@@ -77,7 +78,7 @@ export class SqlTransaction {
   }
 
   #keep(answer: Promise<unknown>): void {
-    // Thrown by commit. Until then it is no unhandled rejection.
+    // `commit` throws the error. This handler prevents an unhandled rejection until then.
     answer.catch(error => {
       this.#failure ??= asError(error)
     })

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 
-/** A statement that each connection parses once. */
+/** A prepared statement, which each connection parses only once. */
 export interface Statement {
   readonly name: string
   readonly text: string
-  /** How long the client waits for the answer, in milliseconds. Default: that of the connection. */
+  /** How long the client waits for the answer, in milliseconds. Default: the limit of the connection. */
   readonly query_timeout?: number
 }
 
-/** A prepared statement. Parameters are `$1`, `$2` …; tables are found on the search path, which is the store's schema. */
+/** Prepares a statement with the parameters `$1`, `$2` … Unqualified table names refer to the store's schema. */
 export function statement(text: string): Statement {
-  // PostgreSQL cuts names at 63 bytes, so the name is a hash of the text.
+  // The name is a hash of the text, because PostgreSQL cuts names at 63 bytes.
   return { name: createHash('sha256').update(text).digest('base64url'), text }
 }

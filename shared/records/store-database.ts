@@ -19,30 +19,33 @@ export interface StoreDatabaseOptions {
 /** A replica that shares a store. */
 export interface Replica {
   readonly number: number
-  /** Null: the replica is starting. */
+  /** The name of the instance. Null: the replica is still starting. */
   readonly instance: string | null
-  /** By the time of the server. */
+  /** The start of the replica, by the clock of the database server. */
   readonly startedAt: Date
 }
 
-/** How long a replica waits until it may work alone, in milliseconds. */
+/** How long a replica waits for the lock of {@link StoreDatabase.alone}, in milliseconds. */
 const ALONE_MS = 30_000
 
-/** How long connections may take to end, in milliseconds. Queries that are under way have their own time-outs. */
+/** How long the connections may take to end, in milliseconds. Running queries have their own time limits. */
 const LEAVE_MS = 15_000
 
-/** Attempts at a transaction that lost its connection, or gave way to another, before it was committed. */
+/**
+ * Maximum number of attempts at a transaction that lost its connection before the commit, or was aborted in favour of
+ * another one.
+ */
 const ATTEMPTS = 3
 
 const ADD_REPLICA = statement('INSERT INTO replicas DEFAULT VALUES RETURNING number')
 const NAME_REPLICA = statement('UPDATE replicas SET instance = $2 WHERE number = $1')
-/** The work under a lock takes as long as it takes. Only the wait for the lock has a limit. */
+/** Limits only the wait for a lock. The work under the lock may take any time. */
 const ALONE_LIMITS = statement(`
   SELECT set_config('idle_in_transaction_session_timeout', '0', true),
          set_config('lock_timeout', '${ALONE_MS}', true), set_config('statement_timeout', '0', true)`)
 const LOCK_ALONE: Statement = {
   ...statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' alone ' || $1, 0))"),
-  // Longer than the limit of the server, whose error says more.
+  // Longer than the server's limit, because the server's error is more precise.
   query_timeout: ALONE_MS + 2_000,
 }
 const REPLICAS = statement(
@@ -51,15 +54,15 @@ const REPLICAS = statement(
 const PING = statement('SELECT 1')
 
 /**
- * One PostgreSQL that several instances, its replicas, share: a pool of connections, transactions, and notifications.
+ * A PostgreSQL database that several replicas share. Provides a pool of connections, transactions and notifications.
  * Its tables are in a schema of their own.
  */
 export class StoreDatabase {
   /** Notifications between replicas. */
   readonly notices: Notices
-  /** Of this replica: 1 for the first that ever used the store, and never used again. */
+  /** The number of this replica: 1 for the first replica that ever used the store. Numbers are never reused. */
   readonly replica: number
-  /** The machine's time. It measures waits for other replicas. */
+  /** The machine's time, which limits waits for other replicas. */
   readonly machine: Clock
   readonly log: Log
   readonly #address: StoreAddress
@@ -88,18 +91,18 @@ export class StoreDatabase {
   }
 
   /**
-   * Opens a store, and creates its schema if there is none.
+   * Opens a store, and creates its schema if it does not exist.
    *
    * @throws Refusal `bad_store`, `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`,
-   *   `store_too_old`; nothing in the database has changed then
+   *   `store_too_old`. The database is unchanged then
    */
   static async open({ url, machine, log }: StoreDatabaseOptions): Promise<StoreDatabase> {
     const address = readStoreUrl(url)
     await prepareSchema(address)
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
-    // A connection can break with the packet that says it is ready, before any listener is there. Its queries reject.
+    // A connection can break immediately after it has opened, before another listener is added. Its queries reject.
     pool.on('connect', client => client.on('error', () => {}))
-    // The pool replaces an idle connection that breaks.
+    // The pool replaces a broken idle connection.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
     try {
       const { rows } = await pool.query<{ number: number }>(ADD_REPLICA)
@@ -127,12 +130,12 @@ export class StoreDatabase {
     return this.#address.shown
   }
 
-  /** The URL of the server, to make databases there. It has the password, so it must not be shown. */
+  /** The URL for creating databases on the same server. It contains the password, so do not log it. */
   get serverUrl(): string {
     return this.#address.serverUrl
   }
 
-  /** The rows of a statement that changes nothing. @throws StoreUnavailable */
+  /** Runs a statement that changes nothing, and returns its rows. @throws StoreUnavailable */
   read<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     return this.transaction(tx => {
       tx.readOnly = true
@@ -146,10 +149,10 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` in a transaction of its own. It may be run again: if its connection breaks before the end,
-   * or if it has to give way.
+   * Runs `work` in a transaction. Runs `work` again if the connection breaks before the commit, or if PostgreSQL
+   * aborted the transaction in favour of another one.
    *
-   * @throws StoreUnavailable, and what `work` throws: nothing of it is kept then
+   * @throws StoreUnavailable, or the error of `work`. Its changes are undone then
    */
   async transaction<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
@@ -158,7 +161,8 @@ export class StoreDatabase {
       } catch (error) {
         const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
         const again = lostToAnother(error) || lost
-        // A connection of the pool may be dead without having said so. One that is refused means that the store is away.
+        // A connection of the pool may be broken without notice, so another attempt makes sense. A refused connection
+        // means that the store is unreachable.
         const max = error instanceof StoreUnavailable && isRefused(error.cause) ? this.#attempts : ATTEMPTS
         if (!again || attempt >= max) throw error
       }
@@ -166,17 +170,18 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` while no replica runs other work of that name. A connection holds the lock. If the connection breaks,
-   * another replica may begin.
+   * Runs `work` while no replica runs other work with the same name. A connection holds the lock. If the connection
+   * breaks, another replica can get the lock before `work` has ended.
    *
-   * @throws Refusal `store_busy` if another replica does not end; `store_unavailable`; whatever `work` throws
+   * @throws Refusal `store_busy` if another replica does not release the lock in time, or `store_unavailable`; the
+   *   error of `work`
    */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     const locked = this.transaction(async tx => {
       tx.readOnly = true
       void tx.send(ALONE_LIMITS)
       await tx.query(LOCK_ALONE, [name])
-      // An error of the work is no reason to run it again.
+      // An error of `work` must not make the transaction run `work` again.
       return Promise.allSettled([work()])
     })
     const [outcome] = await locked.catch(error => {
@@ -186,17 +191,17 @@ export class StoreDatabase {
     return outcome.value
   }
 
-  /** The replicas that live, the first started first. @throws StoreUnavailable */
+  /** Returns the live replicas in the order of their starts. @throws StoreUnavailable */
   replicas(): Promise<Replica[]> {
     return this.read<Replica & pg.QueryResultRow>(REPLICAS)
   }
 
-  /** The error for requests that wait when the store goes away. */
+  /** Returns the error for requests that are waiting when the store becomes unreachable. */
   unavailable(): StoreUnavailable {
     return new StoreUnavailable(this.#address.shown, false)
   }
 
-  /** @throws StoreUnavailable if it does not answer */
+  /** Checks that the store answers. @throws StoreUnavailable */
   async ping(): Promise<void> {
     await this.read(PING)
   }
@@ -206,12 +211,12 @@ export class StoreDatabase {
     return this.#closing
   }
 
-  /** A store that is known to be away gets one attempt: each takes its time and fails. */
+  /** Maximum number of attempts. 1 if the store is known to be unreachable, because each attempt takes time and fails. */
   get #attempts(): number {
     return this.notices.available ? ATTEMPTS : 1
   }
 
-  /** Abandons the connections to a server that does not answer. */
+  /** Ends the pool. Abandons connections that do not end within the time limit. */
   async #endPool(): Promise<void> {
     const limit = { machine: this.machine, ms: LEAVE_MS, what: 'closing the connections to the store' }
     await withinLimit(limit, () => this.#pool.end()).catch(error =>
@@ -222,7 +227,7 @@ export class StoreDatabase {
   async #attempt<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     const client = await this.#connect()
     let broken: Error | undefined
-    // The pending query rejects with the same error. Without a listener, the event would end the process.
+    // The running query rejects with the same error. Without a listener, the event would end the process.
     const onError = (error: Error) => {
       broken = error
     }
@@ -258,7 +263,7 @@ export class StoreDatabase {
   }
 }
 
-/** Instants are kept as bigint milliseconds, and counts are: all of them are exact as numbers. */
+/** Parses bigint columns as numbers. They hold milliseconds and counts, which are small enough to be exact. */
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (oid === pg.types.builtins.INT8) return Number
   return pg.types.getTypeParser(oid, format)

@@ -1,13 +1,11 @@
 import pg from 'pg'
 import { Refusal } from '../errors.js'
 
-/** The store cannot be reached just now. The caller may try again. */
+/** The store cannot be reached. The caller may try again. */
 export class StoreUnavailable extends Refusal {
   override readonly name = 'StoreUnavailable'
 
-  /**
-   * @param unsure whether the change may have been made all the same, because the connection broke during the commit
-   */
+  /** @param unsure whether the change may have been committed, because the connection broke during the commit */
   constructor(
     shown: string,
     readonly unsure: boolean,
@@ -25,7 +23,7 @@ export class StoreUnavailable extends Refusal {
 }
 
 /**
- * Whether an error means that the server, or the connection to it, is gone.
+ * Returns whether an error means that the server or the connection is unavailable. The SQL states are:
  *
  * - 08: the connection was refused, cut or timed out
  * - 57P, 53300: the server stops, starts, or has no free connection
@@ -39,7 +37,7 @@ export function isOutage(error: unknown): boolean {
   return CONNECTION_TEXTS.test(error.message)
 }
 
-/** Whether no connection was opened, so that nothing can have changed. */
+/** Returns whether the connection could not be opened, so that nothing can have changed. */
 export function isRefused(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return /^(57P03|53300|28...|3D000)$/.test(error.code ?? '')
   return (
@@ -47,15 +45,12 @@ export function isRefused(error: unknown): boolean {
   )
 }
 
-/**
- * Whether a statement took too long, or waited too long for a lock. The caller may repeat the statement,
- * though not at once.
- */
+/** Returns whether a statement took too long, or waited too long for a lock. The caller may repeat the statement later. */
 export function tookTooLong(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(55P03|57014)$/.test(error.code ?? '')
 }
 
-/** Whether a transaction was aborted in favour of another one, and has to run again. */
+/** Returns whether PostgreSQL aborted a transaction in favour of another one, so that it has to run again. */
 export function lostToAnother(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(40001|40P01)$/.test(error.code ?? '')
 }
@@ -65,6 +60,6 @@ const OUTAGE_STATES = /^(08...|57P0.|53300|25006|25P03)$/
 const SYSTEM_CODES =
   /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT)$/
 
-/** Errors of pg that have a text and no code. */
+/** Messages of errors of pg that have no code. */
 const CONNECTION_TEXTS =
   /Connection terminated|connection error|timeout (expired|exceeded)|Query read timeout|Client was closed|Cannot use a pool after/i

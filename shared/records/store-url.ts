@@ -1,42 +1,42 @@
 import type pg from 'pg'
 import { Refusal } from '../errors.js'
 
-/** The schema that a store keeps its tables in, if its URL names none. */
+/** The schema of a store's tables if the URL does not name one. */
 const DEFAULT_SCHEMA = 'understudy'
 
-/** Connections of a pool. Two are enough for the two cores of a small machine to be busy; the rest wait for locks. */
+/** Default number of connections in a pool. On two cores, two connections can work and the others wait for locks. */
 const DEFAULT_POOL = 10
 
-/** A schema is named in channels, too, and PostgreSQL cuts names at 63 bytes. */
+/** Allowed names of a schema. A schema name is also part of a channel name, and PostgreSQL cuts names at 63 bytes. */
 const SCHEMA = /^[a-z_][a-z0-9_]{0,39}$/
 
-/** How long opening a connection may take, in milliseconds. */
+/** Time limit for opening a connection, in milliseconds. */
 const CONNECT_MS = 5_000
 
-/** Limit of a statement, in milliseconds. A statement of a store takes longer only if something is wrong. */
+/** Time limit of a statement, in milliseconds. A statement takes longer only if something is wrong. */
 const STATEMENT_MS = 10_000
 
-/** How much longer an answer may take than its statement, in milliseconds. */
+/** Additional time that the client waits after a statement's limit, in milliseconds. */
 const GRACE_MS = 2_000
 
 /** The address of a store: connection settings, schema and pool. */
 export interface StoreAddress {
   readonly config: pg.ClientConfig
   readonly schema: string
-  /** Maximum of connections at once, without those that listen. */
+  /** Maximum number of connections in the pool. The connection that receives notices is not in the pool. */
   readonly pool: number
-  /** The URL for making databases on the same server, without the parameters of the store. It holds the password. */
+  /** The URL for creating databases on the same server, without the parameters of the store. It contains the password. */
   readonly serverUrl: string
-  /** Host and database for messages, without user, password and options. */
+  /** Host and database for messages, without user, password and parameters. */
   readonly shown: string
 }
 
 /**
- * Reads the URL of a store: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME&pool=10&sslmode=require`.
+ * Parses the URL of a store: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME&pool=10&sslmode=require`.
  *
- * `schema` (or `search_path`) and `pool` are this project's; all else is libpq's.
+ * This project defines `schema` (or `search_path`) and `pool`. All other parameters are passed on to pg.
  *
- * @throws Refusal `bad_store`, which never shows the password
+ * @throws Refusal `bad_store`. Its message never contains the password
  */
 export function readStoreUrl(text: string): StoreAddress {
   const url = parsed(text)
@@ -49,7 +49,7 @@ export function readStoreUrl(text: string): StoreAddress {
   }
   const pool = readPool(taken(url, 'pool'))
   const serverUrl = serverUrlOf(url)
-  // Compiling a statement takes longer than running any statement of a store.
+  // JIT compilation takes longer than any statement of a store.
   const options = ['-c jit=off', url.searchParams.get('options'), `-c search_path=${schema}`]
     .filter(Boolean)
     .join(' ')
@@ -60,12 +60,12 @@ export function readStoreUrl(text: string): StoreAddress {
     serverUrl,
     shown: `${url.host || 'this machine'}${url.pathname}`,
     config: {
-      // A limit that the URL sets is the one that holds: pg reads it last.
+      // The URL can override this limit, because pg gives its parameters precedence.
       statement_timeout: STATEMENT_MS,
       lock_timeout: STATEMENT_MS,
-      // A replica that stops during a transaction must not make the others wait for its locks.
+      // A replica that hangs in a transaction must not keep its locks.
       idle_in_transaction_session_timeout: STATEMENT_MS,
-      // A suspended server accepts packets and never answers. Its own time-outs would not end the query.
+      // A suspended server accepts packets and never answers, so the client needs a limit of its own.
       query_timeout: Number(url.searchParams.get('statement_timeout') ?? STATEMENT_MS) + GRACE_MS,
       connectionTimeoutMillis: CONNECT_MS,
       application_name: 'mcp-understudy',
@@ -76,7 +76,7 @@ export function readStoreUrl(text: string): StoreAddress {
   }
 }
 
-/** Parameters that identify the server, and those of TLS. */
+/** Parameters that identify the server, and the parameters of TLS. */
 const OF_THE_SERVER = /^(ssl.*|host|port|uselibpqcompat)$/
 
 function serverUrlOf(storeUrl: URL): string {
@@ -96,7 +96,7 @@ function parsed(text: string): URL {
   return new URL(text)
 }
 
-/** Takes a parameter of this project's out of the URL: the server would not know it. */
+/** Returns one of this project's parameters, and removes it from the URL, because the server does not know it. */
 function taken(url: URL, name: string): string | undefined {
   const value = url.searchParams.get(name) ?? undefined
   url.searchParams.delete(name)
@@ -114,15 +114,15 @@ function bad(what: string, remedy: string): Refusal {
   return new Refusal('bad_store', `the store cannot be used: ${what}`, remedy)
 }
 
-/** The default of `store`. */
+/** The default of the option `store`. */
 export const MEMORY = 'memory'
 
-/** @throws Refusal `bad_store` for a text that is neither `memory` nor the URL of a store */
+/** Checks the option `store`. @throws Refusal `bad_store` for a text that is neither `memory` nor the URL of a store */
 export function checkStore(store: string): void {
   if (store !== MEMORY) readStoreUrl(store)
 }
 
-/** The URL of the server that a store is on; undefined: it is in memory. @throws Refusal `bad_store` */
+/** Returns the URL of a store's server, or undefined for a store in memory. @throws Refusal `bad_store` */
 export function serverOf(store: string): string | undefined {
   return store === MEMORY ? undefined : readStoreUrl(store).serverUrl
 }

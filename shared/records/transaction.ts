@@ -3,26 +3,32 @@ import { wasReset } from '../errors.js'
 import type { List, Partition, Summary, Table, Totals } from './partition.js'
 
 export interface TransactionOptions {
-  /** Whether the work reads `totals`. They cost a look at every partition of the kind. Default false. */
+  /** Whether the work reads `totals`. Totals require a read of every partition of the kind. Default false. */
   totals?: boolean
-  /** `replicas` is known if the partition was last active before this instant. Default: it is not. */
+  /**
+   * An instant. If the partition was last active before it, `replicas` is available. Default: `replicas` is not
+   * available.
+   */
   idleBefore?: number
-  /** The generation in which the work began. In any other it is refused with `reset`. Default: any. */
+  /**
+   * The generation in which the work began. The transaction is refused with `reset` in any other generation. Default:
+   * any.
+   */
   generation?: number
 }
 
-/** The facts that a store gives a transaction when it begins. */
+/** Facts that the store provides at the beginning of a transaction. */
 export interface StoreFacts {
-  /** Of the partition's kind, as committed. Undefined: the option `totals` was not set. */
+  /** The committed totals of the partition's kind. Undefined: the option `totals` was not set. */
   readonly totals: Totals | undefined
-  /** Undefined: the option `idleBefore` was not set, or the partition was not idle. */
+  /** The numbers of the live replicas. Undefined: the option `idleBefore` was not set, or the partition was not idle. */
   readonly replicas: readonly number[] | undefined
   readonly generation: number
-  /** Undefined: the store is this process. */
+  /** The time of the store's machine, in milliseconds since the epoch. Undefined: the store is in this process. */
   readonly storeTime: number | undefined
 }
 
-/** Reads and changes one partition. It is valid while its work runs, and no longer. */
+/** Reads and changes one partition. It is valid only while its work runs. */
 export class Transaction {
   readonly #partition: Partition
   readonly #facts: StoreFacts
@@ -45,7 +51,7 @@ export class Transaction {
     return this.#open().list<Value>(name)
   }
 
-  /** Set it to change it. */
+  /** The summary of the partition. Assign a new object to change it. */
   get summary(): Summary {
     return this.#partition.summary
   }
@@ -54,42 +60,45 @@ export class Transaction {
     this.#open().summary = summary
   }
 
-  /** Of the partition's kind, with the changes of this transaction. Requires the option `totals`. */
+  /** The totals of the partition's kind, including the changes of this transaction. Requires the option `totals`. */
   get totals(): Totals {
     const { totals } = this.#facts
     if (totals === undefined) throw new TypeError('totals are not known: pass the option totals')
     return this.#partition.changedTotals(totals)
   }
 
-  /** Numbers of the replicas that live. Requires the option `idleBefore`, and a partition that was idle then. */
+  /**
+   * Numbers of the live replicas. Requires the option `idleBefore`, and a partition that was last active before that
+   * instant.
+   */
   get replicas(): readonly number[] {
     const { replicas } = this.#facts
     if (replicas === undefined) throw new TypeError('replicas are not known: pass the option idleBefore')
     return replicas
   }
 
-  /** How often the state of the store has been replaced as a whole. */
+  /** How often the whole state has been replaced. */
   get generation(): number {
     return this.#facts.generation
   }
 
-  /** The time of the store's machine, in milliseconds since the epoch. It is not the time of the instance. */
+  /** The time of the store's machine, in milliseconds since the epoch. It differs from the time of the instance's clock. */
   get storeTime(): number {
     return this.#facts.storeTime ?? machineNow()
   }
 
   /**
-   * Tells all who watch the partition, on every replica, once the transaction is committed.
+   * Notifies the watchers of the partition on every replica after the commit.
    *
-   * @param elsewhere whether another replica may be watching. PostgreSQL commits transactions that notify one at a
-   *   time, so a notification without a listener is left out. Default true
+   * @param elsewhere whether other replicas may be watching. If not, no PostgreSQL notification is sent, because
+   *   PostgreSQL commits transactions with notifications one at a time. Default true
    */
   announce(detail = '', elsewhere = true): void {
     this.#announced = detail
     this.#elsewhere ||= elsewhere
   }
 
-  /** For the store: the detail to announce with the commit. Undefined: nothing is announced. */
+  /** For the store: the detail to announce after the commit. Undefined: the transaction announces nothing. */
   get announced(): string | undefined {
     return this.#announced
   }
@@ -100,9 +109,9 @@ export class Transaction {
   }
 
   /**
-   * For the store: runs `work` and ends the transaction. If `work` throws, the partition is as before.
+   * For the store: runs `work` and ends the transaction. If `work` throws, its changes are undone.
    *
-   * @throws the error that `work` throws; TypeError for a promise; Refusal `reset`
+   * @throws the error of `work`; TypeError if `work` returns a promise; Refusal `reset`
    */
   run<T>(work: (tx: Transaction) => T, { generation }: TransactionOptions): T {
     try {

@@ -6,20 +6,23 @@ const POLL_MS = 1_000
 
 interface Watch {
   readonly listeners: Set<NewsListener>
-  /** The version of the latest announcement that the listeners know. Undefined: nothing has been read since they came. */
+  /**
+   * Version of the latest announcement that the listeners know. Undefined: this replica has not read the partition
+   * since the first listener was added.
+   */
   news: number | undefined
 }
 
 export interface WatchesOptions {
   machine: Clock
-  /** Reads the latest announcements in partitions, by name. */
+  /** Reads the version of the latest announcement in each of the named partitions. */
   latest(names: readonly string[]): Promise<ReadonlyMap<string, number>>
 }
 
 /**
- * Notifies the watchers of partitions of each announcement once, from any replica.
+ * Notifies the watchers of a partition once of each announcement by any replica.
  *
- * A notification can be lost. A poll finds the announcement by its version, within a second.
+ * A notification can be lost. A poll every second finds the announcement by its version.
  */
 export class Watches {
   readonly #options: WatchesOptions
@@ -42,7 +45,7 @@ export class Watches {
     }
   }
 
-  /** A transaction of this replica has read the partition, whose latest announcement was `news`. */
+  /** Called when a transaction of this replica has read a partition. `news` is the version of its latest announcement. */
   read(name: string, news: number): void {
     const watch = this.#watches.get(name)
     if (watch === undefined) return
@@ -50,7 +53,7 @@ export class Watches {
     else this.heard(name, news, false)
   }
 
-  /** There is an announcement of version `news`. */
+  /** Notifies the listeners of an announcement with the version `news`, unless they know it already. */
   heard(name: string, news: number, own: boolean, detail?: string): void {
     const watch = this.#watches.get(name)
     if (watch === undefined || news <= (watch.news ?? 0)) return
@@ -58,7 +61,7 @@ export class Watches {
     for (const listener of [...watch.listeners]) listener({ own, detail })
   }
 
-  /** Looks for announcements whose notification was lost. */
+  /** Reads the store to find announcements whose notifications were lost. */
   async poll(): Promise<void> {
     const names = [...this.#watches].flatMap(([name, { news }]) => (news === undefined ? [] : name))
     for (const [name, news] of await this.#options.latest(names)) this.heard(name, news, false)
@@ -73,7 +76,7 @@ export class Watches {
     if (this.#wakeup !== undefined || this.#closed) return
     const { machine } = this.#options
     this.#wakeup = machine.wakeAt(machine.now() + POLL_MS, async () => {
-      // While the store is away, the next poll finds what this one could not.
+      // If the store is unreachable, the next poll tries again.
       await this.poll().catch(() => undefined)
       this.#wakeup = undefined
       if (this.#watches.size > 0) this.#pollLater()
