@@ -6,21 +6,21 @@ import { isObject } from '../util/is-object.js'
 import { maskHeaders } from '../util/secrets.js'
 import { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind } from './outcome.js'
 
-/** W3C Trace Context: version, trace id, parent id, flags; what a later version may add comes behind a dash. */
+/** W3C Trace Context: version, trace id, parent id and flags. A later version may add more after a dash. */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/
 
 export { OUTCOMES, type Outcome, TRANSPORTS, type TransportKind }
 
-/** Bodies of more bytes are kept outside of V8's heap. For smaller ones a string is cheaper. */
+/** Larger bodies are kept outside of V8's heap, in bytes. For smaller bodies a string is cheaper. */
 const LARGE_BYTES = 64 * 1024
 
 /** Facts about the protocol of a request. */
 export interface ProtocolNotes {
-  /** The MCP revision that it names, or that its session has agreed on; null if there is none. */
+  /** The MCP revision that the request or its session names, or null if there is none. */
   readonly protocol: string | null
-  /** Name and version of the client, as it gives them itself; null if it has not. */
+  /** Name and version of the client, as the client states them. Null if the client has not stated them. */
   readonly client: { readonly name: string; readonly version: string } | null
-  /** The `Mcp-*` headers that are missing or differ from the body, as the specification spells them. */
+  /** The `Mcp-*` headers that are missing or differ from the body, with the specification's spelling. */
   readonly mismatch: readonly string[]
 }
 
@@ -32,28 +32,31 @@ export interface Arrival {
   transport: TransportKind
   /** The MCP session, if there is one. */
   session: string | null
-  /** The caller as the server knows it: a handle, an account. */
+  /** The caller as the server knows it, for example a handle or an account. */
   caller: string
-  /** The JSON-RPC method. `GET /mcp` and the like for a request without a message. Null if there is no name. */
+  /** The JSON-RPC method. For an HTTP request without a message, for example `GET /mcp`. Null if there is no name. */
   method: string | null
   tool: string | null
   /**
-   * The parsed arguments of a `tools/call`. They are kept until the request has ended, and read from `raw`
-   * afterwards.
+   * The parsed arguments of a `tools/call`. The entry keeps them until the request has ended. Later it parses `raw`
+   * again.
    */
   arguments: unknown
   headers: IncomingHttpHeaders
-  /** `params._meta.traceparent`, if the message has one: it goes before the header, which a whole batch shares. */
+  /**
+   * `params._meta.traceparent` of the message, if it has one. It takes precedence over the header, which all messages
+   * of a batch share.
+   */
   traceparent?: unknown
-  /** The exact request body. A batch gives each of its messages the whole of it. */
+  /** The exact request body. Each message of a batch has the body of the whole batch. */
   raw: string
-  /** Which message of the batch in `raw`, from 0; undefined if `raw` is no batch. */
+  /** The index of the message in the batch, from 0. Undefined if `raw` is not a batch. */
   batchIndex?: number | undefined
-  /** Default: nothing to note, as for a request to an HTTP API. */
+  /** Default: no facts, for example for a request to an HTTP API. */
   notes?: ProtocolNotes
 }
 
-/** For an entry that stands for no request. */
+/** The arrival of an entry that represents no request. */
 export const NO_ARRIVAL: Arrival = {
   server: '',
   transport: 'memory',
@@ -66,7 +69,7 @@ export const NO_ARRIVAL: Arrival = {
   raw: '',
 }
 
-/** The place and time at which an entry was opened. */
+/** The number, instance and time of an entry. */
 interface EntryOrigin {
   /** 1 for the first request of the instance. */
   readonly seq: number
@@ -77,7 +80,7 @@ interface EntryOrigin {
   readonly startedMs: number
 }
 
-/** One request that reached a server, from its arrival to how it ended. */
+/** One request that reached a server, from its arrival to its outcome. */
 export class JournalEntry implements EntryOrigin {
   readonly seq: number
   readonly instance: string
@@ -92,13 +95,13 @@ export class JournalEntry implements EntryOrigin {
   readonly headers: IncomingHttpHeaders
   readonly requestBytes: number
   readonly notes: ProtocolNotes
-  /** The journal's count of changes when this one was opened or, later, ended. */
+  /** The journal's count of changes when the entry was opened. When the entry ends, it becomes the count at the end. */
   changed = 0
   readonly #batchIndex: number | undefined
   readonly #traceparent: string | undefined
-  /** A large request is kept as bytes after its end. */
+  /** The request body. A large body becomes bytes when the request has ended. */
   #raw: string | Buffer
-  /** Parsed they take up to fifteen times the memory of their text. Undefined once released, too. */
+  /** Undefined after {@link release}, because parsed arguments take up to fifteen times the memory of their text. */
   #arguments: unknown
   #released = false
   #trace: string | null | undefined
@@ -107,7 +110,7 @@ export class JournalEntry implements EntryOrigin {
   #responseBytes = 0
   #hash: string | null | undefined
 
-  /** @param secretNames names in lower case of headers to mask, see {@link maskHeaders} */
+  /** @param secretNames lower-case names of further headers to mask. See {@link maskHeaders} */
   constructor(
     { seq, instance, atMs, startedMs }: EntryOrigin,
     arrival: Arrival,
@@ -133,12 +136,12 @@ export class JournalEntry implements EntryOrigin {
     this.notes = arrival.notes ?? NO_NOTES
   }
 
-  /** The instance's clock, ISO 8601: written out when asked for, since most entries are never read. */
+  /** The time of arrival by the instance's clock, ISO 8601. Formatted on each read, because most entries are never read. */
   get at(): string {
     return new Date(this.atMs).toISOString()
   }
 
-  /** The machine's time, ISO 8601. */
+  /** The time of arrival by the machine's time, ISO 8601. */
   get wall(): string {
     return new Date(this.startedMs).toISOString()
   }
@@ -147,7 +150,7 @@ export class JournalEntry implements EntryOrigin {
     return this.#outcome
   }
 
-  /** Machine milliseconds from arrival to answer; undefined while under way. */
+  /** Milliseconds of machine time from arrival to answer. Undefined while the request is in progress. */
   get durationMs(): number | undefined {
     return this.#durationMs
   }
@@ -157,8 +160,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * The arguments of a `tools/call`; undefined for any other request, and for a call without. Each read may
-   * parse `raw` anew.
+   * The arguments of a `tools/call`. Undefined for any other request, and for a call without arguments. Each read
+   * after {@link release} parses `raw` again.
    */
   get arguments(): unknown {
     return this.#released ? this.#argumentsInRaw() : this.#arguments
@@ -182,9 +185,9 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * Keeps no more than the body's bytes from now on.
+   * Frees the parsed arguments, and moves a large body out of V8's heap as bytes.
    *
-   * A large body leaves the heap of V8, which lets garbage grow to four times of what the heap holds.
+   * V8 lets garbage grow to four times the size of the live heap, so large bodies there are expensive.
    */
   release(): void {
     this.#released = true
@@ -193,23 +196,23 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * See {@link argsHash}; reckoned when first asked for. Null where there is nothing to hash: no tool was called, or its
-   * arguments are nested so deeply (thousands of levels) that they can be read but not written again.
+   * The {@link argsHash} of the arguments, computed at the first read. Null if no tool was called. Also null if the
+   * arguments are nested so deeply (thousands of levels) that they can be parsed but not written.
    */
   get argsHash(): string | null {
     if (this.#hash === undefined) this.#hash = this.tool === null ? null : hashOrNull(this.arguments)
     return this.#hash
   }
 
-  /** The trace id of the W3C `traceparent` it came with; null without one. */
+  /** The trace id of the W3C `traceparent`, or null if there is none. */
   get trace(): string | null {
     return this.#trace === undefined ? traceId(this.#traceparent) : this.#trace
   }
 
   /**
-   * An entry that has ended in another instance's journal.
+   * Creates a copy of an entry that has ended in another instance's journal.
    *
-   * @param seq it has in this one
+   * @param seq the number of the copy in this instance's journal
    */
   static from(
     { at, wall, argsHash, trace, outcome, durationMs, protocol, client, mismatch, ...arrival }: EntryJson,
@@ -226,7 +229,7 @@ export class JournalEntry implements EntryOrigin {
     return entry
   }
 
-  /** Ends the entry; only the first end counts. Returns whether this was it. */
+  /** Ends the entry, unless it has already ended. Returns whether this call ended it. */
   end(outcome: Outcome, durationMs: number, responseBytes: number): boolean {
     if (this.#outcome !== undefined) return false
     this.#outcome = outcome
@@ -235,7 +238,10 @@ export class JournalEntry implements EntryOrigin {
     return true
   }
 
-  /** The documented shape of an entry, in its documented order. Its arguments are parsed when they are read. */
+  /**
+   * Returns the documented shape of an entry, with its fields in the documented order. The arguments are parsed when
+   * they are read.
+   */
   toJSON(): EntryJson {
     const entry = this
     return {
@@ -272,7 +278,10 @@ export class JournalEntry implements EntryOrigin {
     return argumentsOf(Array.isArray(body) ? this.#messageIn(body) : body)
   }
 
-  /** Another instance does not say which message of a batch an entry is of. Those of equal hash have equal arguments. */
+  /**
+   * Returns the entry's message in a batch. An entry of another instance has no index, so its message is found by the
+   * hash of the arguments.
+   */
   #messageIn(batch: readonly unknown[]): unknown {
     if (this.#batchIndex !== undefined) return batch[this.#batchIndex]
     return batch.find(message => hashOrNull(argumentsOf(message)) === this.#hash)
@@ -286,7 +295,7 @@ function argumentsOf(message: unknown): unknown {
   return message.params.arguments
 }
 
-/** A header that is not there is no header. */
+/** Removes headers with the value undefined. */
 function present(headers: IncomingHttpHeaders): Record<string, string | string[]> {
   const given: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) given[name] = value
@@ -305,7 +314,7 @@ function hashOrNull(value: unknown): string | null {
 /**
  * Returns `sha256:` and the hex digest of `value` as compact JSON with sorted keys.
  *
- * A gateway writes the same hash to its own log (facts: Intercept's `args_hash`). The two logs can be joined by it.
+ * A gateway logs the same hash (Intercept's `args_hash`), so its log can be joined with the journal.
  */
 export function argsHash(value: unknown): string {
   return `sha256:${createHash('sha256')
@@ -313,12 +322,12 @@ export function argsHash(value: unknown): string {
     .digest('hex')}`
 }
 
-/** The trace id of a `traceparent`; null for one that is absent or not well-formed, as the recommendation has it. */
+/** Returns the trace id of a `traceparent`. Null if it is absent or not well-formed, as W3C Trace Context requires. */
 function traceId(traceparent: unknown): string | null {
   return typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent)?.[1] ?? null) : null
 }
 
-/** An entry as it is written: to a file, to a stream, in a page. */
+/** The JSON form of an entry in files, streams and pages. */
 export const entryJson = z
   .strictObject({
     seq: z.int().describe('1 for the first request of the instance'),

@@ -25,44 +25,44 @@ import {
 
 export interface JournalOptions {
   clock: Clock
-  /** The machine's time, by which waiting times out. */
+  /** The machine's time, which limits waits. */
   machine: Clock
-  /** Names this instance in every entry. */
+  /** The name of this instance in every entry. */
   instance: string
-  /** Entries kept in memory before the oldest go. Default 10,000. */
+  /** Maximum number of entries in memory. Beyond it, the oldest entries are dropped. Default 10,000. */
   maxEntries?: number
-  /** Bytes of request bodies kept in memory before the oldest go. Default 32 MiB. */
+  /** Maximum size of the request bodies in memory, in bytes. Beyond it, the oldest entries are dropped. Default 32 MiB. */
   maxBytes?: number
-  /** Also append every ended entry here. */
+  /** A file to which every ended entry is also appended. */
   file?: JsonLinesFile
-  /** Default true. Off, nothing is kept, and what would have to be proved by it is refused: only to measure its cost. */
+  /** Default true. A disabled journal keeps no entries and refuses every proof. Disable it only to measure its cost. */
   enabled?: boolean
-  /** Counts what has ended. */
+  /** Counts the ended entries. */
   tally?: Tally
-  /** The names that a filter may have. Default: any name. */
+  /** The names that a filter may contain. Default: any name. */
   known?: KnownNames
-  /** Told of a listener that threw. Default: nobody. */
+  /** Called with the error of a listener that threw. Default: the error is ignored. */
   onError?: (error: unknown) => void
 }
 
 export interface JournalPage {
   entries: JournalEntry[]
   /**
-   * To be given as `after` for what comes next. An entry under way is judged as it stands: to learn of its end,
-   * subscribe or wait.
+   * The `after` value for the next page. That page does not repeat an entry that was in progress here. To learn how
+   * such an entry ends, subscribe or wait.
    */
   next: number
-  /** Number of entries that the ring has dropped, since the beginning or the last clearing. */
+  /** Number of entries dropped since the start or the last clear. */
   dropped: number
 }
 
-/** Told of an entry when it is opened, and again when it has ended. */
+/** Called with an entry when it is opened, and again when it has ended. */
 export type JournalListener = (entry: JournalEntry) => void
 
 /**
- * The record of what reached the servers: every request, whatever became of it.
+ * The record of every request that reached the servers, whatever its outcome.
  *
- * A ring: past either bound the oldest entries go and `dropped` says how many went.
+ * The entries are in a ring. When a maximum is exceeded, the oldest entries are dropped, and `dropped` counts them.
  */
 export class Journal {
   readonly #options: Required<Omit<JournalOptions, 'file' | 'tally' | 'known' | 'onError'>>
@@ -73,21 +73,21 @@ export class Journal {
   readonly #secretHeaders = new Set<string>()
   readonly #watchers = new Set<Watcher>()
   readonly #answers = new KeptAnswers()
-  /** Replaces every entry while the journal is off, and each entry that the ring has dropped. */
+  /** Replaces every entry while the journal is disabled, and each entry that the ring has dropped. */
   readonly #unkept: JournalEntry
-  /** Shares the journal with other instances. Undefined: it is not shared. */
+  /** Shares the journal with other instances. Undefined: the journal is not shared. */
   #share: JournalShare | undefined
   #kept: JournalEntry[] = []
-  /** The index in `#kept` of the oldest entry. Moving an index is cheaper than shifting the array for every request. */
+  /** The index of the oldest entry in `#kept`. Moving an index is cheaper than shifting the array for every request. */
   #first = 0
   #bytes = 0
   #seq = 0
   #dropped = 0
   /** Number of times that an entry was opened or ended. */
   #changes = 0
-  /** The latest change of an entry that the ring has let go. */
+  /** The largest `changed` value of the dropped entries. */
   #lost = 0
-  /** The seq up to which the journal has been cleared: what ends of that is no longer told. */
+  /** The `seq` of the last entry that a clear has removed. If such an entry ends later, watchers are not notified. */
   #cleared = 0
 
   constructor({ file, tally, known, onError, ...options }: JournalOptions) {
@@ -105,7 +105,7 @@ export class Journal {
     return this.#kept.length - this.#first
   }
 
-  /** Bytes of request bodies kept. */
+  /** Bytes of the request bodies in memory. */
   get bytes(): number {
     return this.#bytes
   }
@@ -115,7 +115,7 @@ export class Journal {
     return this.#dropped
   }
 
-  /** Masks the values of a header in every entry from now on. Headers that are named like a credential are masked anyway. */
+  /** Masks the values of a header in every later entry. Headers with a name like a credential's are always masked. */
   maskHeader(name: string): void {
     this.#secretHeaders.add(name.toLowerCase())
   }
@@ -131,9 +131,9 @@ export class Journal {
   }
 
   /**
-   * Closes an entry with how its request ended; a second close is ignored.
+   * Closes an entry with the outcome of its request. A second close is ignored.
    *
-   * @param answer the answer, if it may be kept for a while
+   * @param answer the answer, if the journal may keep it for a while
    */
   close(entry: JournalEntry, outcome: Outcome, responseBytes = 0, answer?: object | string): void {
     if (entry === this.#unkept) return
@@ -151,10 +151,10 @@ export class Journal {
   }
 
   /**
-   * Reads a filter.
+   * Checks a filter.
    *
-   * @throws Refusal `bad_where` for a field or an outcome that does not exist; `unknown_server`, `unknown_tool` or
-   *   `unknown_method` for a name that no entry can have
+   * @throws Refusal `bad_where` for an unknown field or outcome; `unknown_server`, `unknown_tool` or `unknown_method`
+   *   for a name that no entry can have
    */
   expected(where: JournalFilter): ExpectedFields {
     const read = readWhere(where)
@@ -168,7 +168,7 @@ export class Journal {
   }
 
   /**
-   * The entries still kept that `where` picks, oldest first.
+   * Returns the kept entries that match `where`, oldest first.
    *
    * @throws Refusal as {@link expected}
    */
@@ -178,9 +178,9 @@ export class Journal {
   }
 
   /**
-   * One entry that is still kept, and what it was answered with.
+   * Returns a kept entry and its answer.
    *
-   * @returns `answer`: as text; null without one, or if it is not kept
+   * @returns `answer`: the answer as text, or null if there is none or it is not kept
    * @throws Refusal `unknown_entry`
    */
   find(seq: number): { entry: JournalEntry; answer: string | null } {
@@ -195,8 +195,8 @@ export class Journal {
   }
 
   /**
-   * The entries that `where` picks behind a cursor, oldest first. A page ends before its limit once the bodies of its
-   * entries have 16 MiB.
+   * Returns the entries after a `seq` that match `where`, oldest first. A page ends early when the bodies of its
+   * entries exceed 16 MiB.
    *
    * @throws Refusal as {@link expected}
    */
@@ -218,25 +218,25 @@ export class Journal {
   }
 
   /**
-   * Forgets all entries, those under way included. `seq` goes on, and every wait begins anew.
+   * Removes all entries, including those in progress. `seq` continues, and every wait counts from 0 again.
    *
-   * @returns resolves when the instances that share the journal have dropped them too. Here it is done at once.
+   * @returns resolves when the other instances have been cleared. This instance is cleared immediately
    * @throws Refusal `store_unavailable`
    */
   clear(): Promise<void> {
     this.#forget()
     const elsewhere = this.#share?.cleared() ?? Promise.resolve()
-    // The caller may ignore the result.
+    // Prevents an unhandled rejection if the caller ignores the result.
     elsewhere.catch(() => undefined)
     return elsewhere
   }
 
-  /** Brings in what has ended on other instances that share it. @returns whether all of them could be asked */
+  /** Fetches the entries that have ended on other instances. @returns whether all other instances could be asked */
   async refresh(): Promise<boolean> {
     return (await this.#share?.refresh()) ?? true
   }
 
-  /** Shares the journal with other instances from now on. */
+  /** Shares the journal with other instances from now on. Does nothing if the journal is disabled. */
   shareBy(by: (hands: JournalSink) => JournalShare): void {
     if (!this.#options.enabled) return
     this.#share = by({
@@ -257,18 +257,18 @@ export class Journal {
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
 
-  /** Number of changes so far. {@link changesAfter} continues from there. */
+  /** Number of changes so far. Pass it to {@link changesAfter} to read later changes. */
   get changes(): number {
     return this.#changes
   }
 
   /**
-   * Returns the entries that were opened or have ended since, in the order of their last change, each once in its
-   * current state.
+   * Returns the entries that were opened or have ended after a change, in the order of their last change. Each entry
+   * appears once, in its current state.
    *
    * @param change see {@link JournalEntry.changed}
-   * @param limit the most entries to return. Large bodies make it fewer
-   * @returns `complete`: whether the ring has dropped none of them
+   * @param limit maximum number of entries. Large bodies make it fewer
+   * @returns `complete`: whether the ring has dropped none of these entries
    */
   changesAfter(change: number, limit: number): { entries: JournalEntry[]; complete: boolean } {
     const changed = this.#held().filter(entry => entry.changed > change)
@@ -276,23 +276,23 @@ export class Journal {
     return { entries: withinReadLimit(changed.slice(0, limit)), complete: this.#lost <= change }
   }
 
-  /** Tells `watcher` of everything from now on, until the returned function is called. */
+  /** Notifies `watcher` of every change from now on. Returns a function that ends the notifications. */
   watch(watcher: Watcher): () => void {
     this.#watchers.add(watcher)
     return () => void this.#watchers.delete(watcher)
   }
 
-  /** Calls `listener` for every entry from now on, until the returned function is called; what it throws does no harm. */
+  /** Calls `listener` for every entry from now on. Ignores its errors. Returns a function that ends the calls. */
   subscribe(listener: JournalListener): () => void {
     return this.watch({ entry: listener })
   }
 
   /**
-   * Resolves with the entries that `where` picks once there are `count` of them, past ones included.
+   * Waits until `count` entries match `where`, including earlier ones, and returns them.
    *
-   * Without an `outcome` in it an entry counts as soon as it is opened.
+   * Without an `outcome` in `where`, an entry counts when it is opened.
    *
-   * @throws Refusal `journal_wait`, with the nearest miss, if they have not arrived in time; `bad_wait`; as {@link expected}
+   * @throws Refusal `journal_wait` with the nearest miss on time-out; `bad_wait`; the errors of {@link expected}
    */
   async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<JournalEntry[]> {
     this.#requireEnabled()
@@ -311,11 +311,11 @@ export class Journal {
   }
 
   /**
-   * Proves that nothing arrived that `where` picks, be it under way or ended. Of other instances that share
-   * it, it knows what had ended when it was last brought up to date; see {@link refresh}.
+   * Proves that no entry matches `where`, neither in progress nor ended. Of other instances it knows only the entries
+   * that had ended at the last {@link refresh}.
    *
-   * @throws Refusal `journal_unexpected` with what did; `journal_incomplete` if the ring has let entries go, among
-   *   which there may have been one; as {@link expected}
+   * @throws Refusal `journal_unexpected` with the matching entries; `journal_incomplete` if the ring has dropped
+   *   entries, because one of them may have matched; the errors of {@link expected}
    */
   expectNothing(where: JournalFilter = {}): void {
     this.#requireEnabled()
@@ -330,7 +330,7 @@ export class Journal {
     )
   }
 
-  /** Ends every wait. To be called when nothing more will arrive. */
+  /** Ends every wait. Call it when no more requests can arrive. */
   stop(): void {
     for (const watcher of [...this.#watchers]) watcher.stopped?.()
     this.#watchers.clear()
@@ -349,7 +349,7 @@ export class Journal {
     this.#lost = this.#changes
   }
 
-  /** The entry of that seq, while it is kept: those that are have no gap between them. */
+  /** Returns the entry with a `seq` if it is kept. Kept entries have consecutive `seq` values. */
   #find(seq: number): JournalEntry | undefined {
     const oldest = this.#kept[this.#first]
     return oldest === undefined || seq < oldest.seq ? undefined : this.#kept[this.#first + seq - oldest.seq]
@@ -381,7 +381,7 @@ export class Journal {
       if (oldest === undefined || this.#first === this.#kept.length - 1) break
       this.#bytes -= oldest.requestBytes
       this.#lost = Math.max(this.#lost, oldest.changed)
-      // In its place, so that nothing refers to what is no longer kept.
+      // The placeholder lets the dropped entry's memory be freed.
       this.#kept[this.#first] = this.#unkept
       this.#first++
       this.#dropped++

@@ -1,31 +1,31 @@
-/** Number of kept answers, and bytes of the longest: 16 MiB together at most. */
+/** Number of kept answers, and maximum size of one answer in bytes. Together they are at most 16 MiB. */
 const MAX_KEPT_ANSWERS = 256
 const LARGEST_BYTES = 64 * 1024
 
 interface Kept {
   readonly seq: number
-  /** The answer as the transport got it. It is converted to text when it is requested, which is rare. */
+  /** The answer as the transport received it. It is converted to text only when it is requested, which is rare. */
   readonly answer: object | string
 }
 
 /**
- * The latest answers, by the seq of what they answer.
+ * Keeps the latest answers by the `seq` of their entries.
  *
- * Few: what lives for long is moved about by the collector of garbage, and some thousands of them were
- * measured to slow calls by a sixth and more.
+ * The number of answers is small because long-lived objects slow down the garbage collector. Several thousand answers
+ * made calls slower by a sixth or more.
  */
 export class KeptAnswers {
   readonly #kept: (Kept | undefined)[] = new Array(MAX_KEPT_ANSWERS).fill(undefined)
   #next = 0
 
-  /** @param bytes how long it is when written */
+  /** Keeps an answer, unless it is too large. @param bytes size of the answer when it is written */
   keep(seq: number, answer: object | string, bytes: number): void {
     if (bytes > LARGEST_BYTES) return
     this.#kept[this.#next] = { seq, answer }
     this.#next = (this.#next + 1) % MAX_KEPT_ANSWERS
   }
 
-  /** The answer as text; null if it is not kept. */
+  /** Returns the answer as text, or null if it is not kept. */
   of(seq: number): string | null {
     const answer = this.#kept.find(kept => kept?.seq === seq)?.answer
     if (answer === undefined) return null

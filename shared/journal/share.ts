@@ -4,12 +4,16 @@ import type { EntryJson, JournalEntry } from './entry.js'
 export interface JournalShare {
   /** Called when an entry has ended. It must neither delay nor fail the call. */
   ended(entry: JournalEntry): void
-  /** The journal has been cleared: the others are to be. @throws Refusal `store_unavailable` */
+  /**
+   * Called when the journal has been cleared. Clears the journals of the other instances.
+   *
+   * @throws Refusal `store_unavailable`
+   */
   cleared(): Promise<void>
   /**
-   * Brings in all that has ended elsewhere until now.
+   * Fetches all entries that have ended on other instances so far.
    *
-   * @returns whether all others could be asked
+   * @returns whether all other instances could be asked
    */
   refresh(): Promise<boolean>
 }
@@ -18,7 +22,7 @@ export interface JournalShare {
 export interface JournalSink {
   /** Adds an ended entry of another instance. */
   adopt(entry: EntryJson): void
-  /** Entries of another instance are gone: nothing can be proved that they might disprove. */
+  /** Called when entries of another instance are lost. Proofs that need complete entries then fail. */
   lose(count: number): void
   /** Called when another instance has cleared the journal. */
   clear(): void

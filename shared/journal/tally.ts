@@ -1,44 +1,44 @@
 import type { KnownTools } from '../util/known-tools.js'
 import type { JournalEntry, Outcome } from './entry.js'
 
-/** Upper bounds of the durations that are told apart, in milliseconds; the last is without one. */
+/** Upper bounds of the duration groups, in milliseconds. A last group without a bound follows. */
 export const DURATION_BOUNDS_MS = [0.25, 1, 2.5, 10, 50, 250, 1000, 10_000, 60_000] as const
 
-/** Stands for every tool and every revision that a caller made up. Their names must not fill the memory. */
+/** Replaces the names of unknown tools and revisions, because names that callers invent must not fill the memory. */
 const MADE_UP = 'other'
 
-/** The requests of one revision to one server, by their outcome. */
+/** The requests of one protocol revision to one server, by outcome. */
 export interface RevisionCounts {
   readonly server: string
-  /** Null for requests that name no revision, also of an HTTP API. */
+  /** Null for requests that name no revision, including requests to an HTTP API. */
   readonly protocol: string | null
   readonly outcomes: Partial<Record<Outcome, number>>
 }
 
-/** The requests that call one tool of one server. The tool is null for requests that call none. */
+/** The requests that call one tool of one server. `tool` is null for requests that call no tool. */
 export interface Counts {
   readonly server: string
   readonly tool: string | null
   readonly outcomes: Partial<Record<Outcome, number>>
-  /** Number of calls up to each bound and above the one before. The last is for those above all bounds. */
+  /** Number of calls in each duration group: up to its bound and above the previous bound. The last group has no bound. */
   readonly durations: number[]
   totalMs: number
 }
 
-/** Counts the requests that have ended since the start, whatever is cleared. An entry costs four look-ups and four additions. */
+/** Counts the requests that have ended since the start. Clearing the journal does not reset the counts. */
 export class Tally {
   readonly #known: KnownTools
   readonly #revisions: readonly string[]
   readonly #counts = new Map<string, Map<string | null, Counts>>()
   readonly #byRevision = new Map<string, Map<string | null, RevisionCounts>>()
 
-  /** @param revisions the protocol revisions that are counted apart */
+  /** @param revisions the protocol revisions that are counted separately */
   constructor(known: KnownTools, revisions: readonly string[]) {
     this.#known = known
     this.#revisions = revisions
   }
 
-  /** Counts an entry that has ended. */
+  /** Adds an entry that has ended. */
   count(entry: JournalEntry): void {
     const { server, tool, outcome, durationMs = 0, protocol } = entry
     if (outcome !== undefined) {
@@ -57,7 +57,7 @@ export class Tally {
     return [...this.#counts.values()].flatMap(tools => [...tools.values()])
   }
 
-  /** The requests of each revision to each server. */
+  /** Returns the counts of each revision at each server. */
   revisions(): RevisionCounts[] {
     return [...this.#byRevision.values()].flatMap(revisions => [...revisions.values()])
   }

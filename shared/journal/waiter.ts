@@ -4,19 +4,19 @@ import { shown } from '../util/shown.js'
 import type { JournalEntry } from './entry.js'
 import { differences, type ExpectedFields, fieldOf, matches } from './where.js'
 
-/** Bytes of request bodies that a waiter keeps: the journal may have let go of its entries meanwhile. */
+/** Maximum size of the request bodies that a waiter keeps, in bytes. The journal itself may have dropped these entries. */
 const MAX_BYTES = 64 * 1024 * 1024
 
-/** Number of offending entries that a refusal lists. */
+/** Maximum number of unexpected entries that an error lists. */
 const LISTED = 20
 
 /** Receives the changes of the journal. */
 export interface Watcher {
-  /** An entry was opened or has ended. */
+  /** Called when an entry was opened or has ended. */
   entry(entry: JournalEntry): void
-  /** The journal was cleared: what it held counts no more. */
+  /** Called when the journal was cleared. Entries from before the clear no longer count. */
   cleared?(): void
-  /** No more entries will come. */
+  /** Called when no more entries will come. */
   stopped?(): void
 }
 
@@ -25,7 +25,7 @@ export interface WaiterOptions {
   count: number
   timeoutMs: number
   signal: AbortSignal | undefined
-  /** The machine's time: the instance's may stand still. */
+  /** The machine's time, because the instance's clock may not move. */
   machine: Clock
   /** Returns the entries of the journal, for past matches and for the nearest miss. */
   held(): readonly JournalEntry[]
@@ -34,9 +34,9 @@ export interface WaiterOptions {
 }
 
 /**
- * Waits for matching entries, both existing and new ones.
+ * Waits for matching entries, including entries that are already in the journal.
  *
- * It keeps the entries themselves, so that an entry counts once although it is opened and then ends.
+ * It remembers the entries, so that an entry that is opened and then ends counts only once.
  */
 export class Waiter implements Watcher {
   readonly #options: WaiterOptions
@@ -51,7 +51,10 @@ export class Waiter implements Watcher {
   }
 
   /**
-   * @throws Refusal `journal_wait` when the time is up, `journal_stopped` when the instance closes
+   * Waits until enough entries have matched, and returns them in the order of their `seq`.
+   *
+   * @throws Refusal `journal_wait` on time-out or if the bodies are too large, `journal_stopped` when the instance
+   *   closes
    * @throws the reason of `signal`
    */
   async wait(): Promise<JournalEntry[]> {
@@ -123,28 +126,25 @@ export class Waiter implements Watcher {
   }
 }
 
-/** `tool "ack_task", outcome "ok"`, or `anything`. */
+/** Describes a filter in words, such as `tool "ack_task", outcome "ok"`. An empty filter is `anything`. */
 export function inWords(expected: ExpectedFields): string {
   return expected.length === 0
     ? 'anything'
     : expected.map(([field, value]) => `${field} ${shown(value)}`).join(', ')
 }
 
-/** One entry as a line: which, whose, what, how it ended. */
+/** Formats an entry as one line: number, caller, tool or method, and outcome. */
 function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
   return `#${seq} ${caller || 'nobody'} ${tool ?? method ?? 'no message'} ${outcome ?? 'under way'}`
 }
 
-/**
- * The entry that comes closest to what was waited for without being it, and where it differs: as a rule that shows
- * which of the two is misspelt.
- */
+/** Describes the entry that differs least from the filter, and the differences. They usually show a misspelled name. */
 function nearestMiss(entries: readonly JournalEntry[], expected: ExpectedFields): string {
   let nearest: { entry: JournalEntry; missed: string[] } | undefined
   for (const entry of entries) {
     if (matches(entry, expected)) continue
     const missed = missesOf(entry, expected)
-    // Of two as close, the later one: it is what the reader did last.
+    // Of two entries that are equally close, takes the later one, because it belongs to the user's latest action.
     if (nearest === undefined || missed.length <= nearest.missed.length) nearest = { entry, missed }
   }
   if (nearest !== undefined) return `nearest is ${asLine(nearest.entry)}: ${nearest.missed.join('; ')}`
@@ -162,10 +162,10 @@ function missesOf(entry: JournalEntry, expected: ExpectedFields): string[] {
 }
 
 /**
- * The refusal of {@link Journal.expectNothing}.
+ * Returns the error of {@link Journal.expectNothing}.
  *
- * @param what was not to arrive, in words
- * @param arrived the entries that did; the first 20 are listed
+ * @param what the filter in words
+ * @param arrived the entries that matched the filter. The first 20 are listed
  */
 export function unexpected(what: string, arrived: readonly JournalEntry[]): Refusal {
   const lines = arrived.slice(0, LISTED).map(entry => `\n  ${asLine(entry)}`)

@@ -6,7 +6,7 @@ import { closestName } from '../util/closest-name.js'
 import { defined } from '../util/defined.js'
 import { type JournalEntry, OUTCOMES, TRANSPORTS } from './entry.js'
 
-/** The methods of MCP. Source: the schemas of its revisions up to 2026-07-28. */
+/** The methods of MCP, from the schemas of its revisions up to 2026-07-28. */
 export const MCP_METHODS: readonly string[] = [
   'initialize',
   'ping',
@@ -45,13 +45,13 @@ export const MCP_METHODS: readonly string[] = [
   'notifications/tasks/status',
 ]
 
-/** Bytes of request bodies that a reader of the journal gets at once. One entry may be larger. */
+/** Maximum size of the request bodies in one answer, in bytes. A single entry may be larger. */
 export const MAX_READ_BYTES = 16 * 1024 * 1024
 
 const text = z.string().exactOptional()
 const textOrNull = z.string().nullable().exactOptional()
 
-/** The fields an entry may be picked by. */
+/** The fields of a filter for entries. */
 export const whereSchema = strict({
   server: text.describe('safebot or instanode'),
   tool: textOrNull.describe('as it was called; null: no tool was'),
@@ -73,25 +73,26 @@ export const whereSchema = strict({
     .describe('allows a tool or a method that no server has; false if not given'),
 })
 
-/** Fields that an entry must equal. `arguments` may be a part of the entry's. */
+/** A filter: fields and the values that an entry must have. `arguments` may be a part of the entry's arguments. */
 export type JournalFilter = z.input<typeof whereSchema>
 
-/** The fields of a filter that an entry must equal. */
+/** The fields of a filter that are compared with an entry. */
 export type EntryField = Exclude<keyof JournalFilter, 'unknown'>
 
 /**
- * @throws Refusal `bad_where` for a field or an outcome there is not; a field that is undefined would pick
- * nothing, or all
+ * Checks a filter. An undefined field is refused, because it could match no entry or every entry.
+ *
+ * @throws Refusal `bad_where`, also for an unknown field or outcome
  */
 export function readWhere(where: JournalFilter): JournalFilter {
   return checked(whereSchema, where, 'bad_where', 'where')
 }
 
-/** The fields and values of a filter, each with its path. */
+/** The fields of a filter and the values that an entry must have. */
 export type ExpectedFields = readonly (readonly [field: EntryField, value: unknown])[]
 
 export function expectedOf({ unknown: _, ...where }: JournalFilter): ExpectedFields {
-  // The schema has let no other fields pass.
+  // The schema accepts no other fields.
   return Object.entries(where) as [EntryField, unknown][]
 }
 
@@ -102,7 +103,7 @@ export function matches(entry: JournalEntry, expected: ExpectedFields): boolean 
   return true
 }
 
-/** A field of an entry; to call a tool without arguments is to call it with none. */
+/** Returns a field of an entry. Missing arguments count as an empty object. */
 export function fieldOf(entry: JournalEntry, field: EntryField): unknown {
   return field === 'arguments' ? (entry.arguments ?? {}) : entry[field]
 }
@@ -114,9 +115,9 @@ function contains(actual: unknown, expected: unknown): boolean {
 }
 
 /**
- * Yields the differences between `actual` and `expected`, each as a path and the two values.
+ * Yields the differences between `actual` and `expected`, each with a path and both values.
  *
- * @param path path of both values, for the reader
+ * @param path path of both values, for error messages
  */
 export function* differences(
   actual: unknown,
@@ -151,18 +152,18 @@ export const pageSchema = strict({
 
 export type PageRequest = z.input<typeof pageSchema>
 
-/** The time to wait, and the number of entries to wait for. */
+/** The options of a wait: the number of entries and the time limit. */
 export const waitSchema = strict({
   count: z.int().min(1).max(10_000).exactOptional().describe('how many distinct entries; 1 if not given'),
   timeoutMs: z.int().min(0).exactOptional().describe('of the machine’s time; 5,000 if not given'),
 })
 
 export type WaitOptions = z.input<typeof waitSchema> & {
-  /** Gives the wait up; it rejects with the signal's reason. */
+  /** Ends the wait, which then rejects with the signal's reason. */
   signal?: AbortSignal
 }
 
-/** Returns the first of the entries until their bodies have {@link MAX_READ_BYTES}, and at least one. */
+/** Returns the first entries whose bodies together have at most {@link MAX_READ_BYTES}, but at least one entry. */
 export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
   let bytes = 0
   const end = entries.findIndex(({ requestBytes }) => {
@@ -175,14 +176,14 @@ export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
 /** The servers and tools that journal entries can name. */
 export interface KnownNames {
   servers(): readonly string[]
-  /** Every name under which a tool of a server can be called, whatever its list shows just now. */
+  /** Returns all names under which a tool of a server can be called, including tools that its list does not show now. */
   tools(server: string): readonly string[]
 }
 
 /**
- * Refuses a filter with a server, tool or method that no entry can have: with a misspelt name,
- * `expectNothing` would always hold. A name that an entry already has is known, since a client may have
- * called a tool that does not exist.
+ * Refuses a filter with a server, tool or method that no entry can have. With a misspelled name, `expectNothing`
+ * would always succeed. A name that an entry already has is allowed, because a client may have called a tool that
+ * does not exist.
  *
  * @param seen whether an entry matches a filter
  * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method`, with the closest name
@@ -226,7 +227,10 @@ function requireTool(
   )
 }
 
-/** A JSON-RPC method of MCP, or an HTTP method with a path. Any path is known, because receivers have paths of their own. */
+/**
+ * Returns whether a method is one of MCP, or an HTTP method with a path. Any path is allowed, because receivers have
+ * their own paths.
+ */
 function isKnownMethod(method: string): boolean {
   const [verb = '', path] = method.split(' ')
   return MCP_METHODS.includes(method) || (METHODS.includes(verb) && path?.startsWith('/') === true)
