@@ -3,14 +3,14 @@ import { customRandom } from 'nanoid'
 
 const BLOCK = 4096
 
-/** Bytes of a block of AES: what its counter counts. */
+/** Bytes of an AES block. The counter of CTR mode counts these blocks. */
 const COUNTED = 16
 
-/** How far a source and those split off from it have been drawn, as plain data. */
+/** The number of bytes drawn from a source and from each of its streams, as plain data. */
 export interface IdPositions {
-  /** In bytes. */
+  /** Number of bytes drawn from the source itself. */
   readonly drawn: number
-  /** By name; one that is not here is at its beginning. */
+  /** Positions of the streams by name. A stream that is missing here is at its beginning. */
   readonly streams: Readonly<Record<string, IdPositions>>
 }
 
@@ -19,9 +19,9 @@ const BEGINNING: IdPositions = { drawn: 0, streams: {} }
 /**
  * The source of all ids, tokens, keys and nonces of an instance.
  *
- * It is an AES-256-CTR keystream. With a seed the same draws give the same bytes. Without a seed the key is random,
- * and the stream is as strong as the machine's own randomness. `stream` returns an independent source for a name, so
- * that the draws of one part (session ids, say) do not change those of another.
+ * It is an AES-256-CTR keystream. With the same seed, the same draws give the same bytes. Without a seed the key is
+ * random, and the stream is as strong as the machine's own randomness. `stream` returns an independent source for a
+ * name, so that draws of one part (for example session ids) do not change the draws of another.
  */
 export class IdSource {
   readonly #seed: string | Buffer
@@ -32,14 +32,14 @@ export class IdSource {
   #used = 0
   #drawn = 0
 
-  /** @param seed any text; omitted, every instance draws differently */
+  /** @param seed any text. Default: random bytes, so that every instance draws differently */
   constructor(seed: string | Buffer = randomBytes(32)) {
     this.#seed = seed
     this.#key = createHash('sha256').update(seed).digest()
     this.#keystream = keystream(this.#key, 0)
   }
 
-  /** An independent source. The same name gives the same one, wherever it has got to. */
+  /** Returns an independent source. The same name always returns the same source at its current position. */
   stream(name: string): IdSource {
     const known = this.#streams.get(name)
     if (known !== undefined) return known
@@ -48,7 +48,10 @@ export class IdSource {
     return made
   }
 
-  /** A source that draws what this one drew from its beginning on, streams included; neither shifts the other. */
+  /**
+   * Returns a new source with the same seed at its beginning, including its streams. Draws from one do not affect the
+   * other.
+   */
   fromBeginning(): IdSource {
     return new IdSource(this.#seed)
   }
@@ -58,7 +61,7 @@ export class IdSource {
     return { drawn: this.#drawn, streams: Object.fromEntries(streams) }
   }
 
-  /** Goes back, or forward, to where this source and its streams were: from there on they draw the same again. */
+  /** Moves this source and its streams to earlier or later positions. Later draws repeat the draws after those positions. */
   moveTo({ drawn, streams }: IdPositions): void {
     this.#keystream = keystream(this.#key, drawn)
     this.#block = Buffer.alloc(0)
@@ -68,7 +71,7 @@ export class IdSource {
     for (const [name, source] of this.#streams) source.moveTo(streams[name] ?? BEGINNING)
   }
 
-  /** The next `size` bytes. */
+  /** Draws the next `size` bytes. */
   bytes(size: number): Buffer {
     if (this.#used + size > this.#block.length) {
       const rest = this.#block.subarray(this.#used)
@@ -82,29 +85,30 @@ export class IdSource {
     return drawn
   }
 
-  /** A text of `size` characters of `alphabet`, each equally likely. */
+  /** Draws a text of `size` characters. Each character of `alphabet` is equally likely. */
   text(alphabet: string, size: number): string {
     return customRandom(alphabet, size, count => this.bytes(count))()
   }
 
-  /** `size` lower-case hexadecimal digits; `size` is even. */
+  /** Draws `size` lower-case hexadecimal digits. `size` must be even. */
   hex(size: number): string {
     return this.bytes(size / 2).toString('hex')
   }
 
-  /** A version 4 UUID (RFC 9562), lower case. */
+  /** Draws a version 4 UUID (RFC 9562) in lower case. */
   uuid(): string {
     const bytes = this.bytes(16)
     bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
     bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
     const hex = bytes.toString('hex')
     const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-    // Joined, not pasted: V8 keeps a pasted string as a tree of its pieces, five times the size, and ids are kept long.
+    // V8 stores a concatenated string as a tree of its parts, at five times the size. `join` avoids that for ids,
+    // which are kept long.
     return parts.join('-')
   }
 }
 
-/** @param from how many bytes of it have gone by */
+/** Creates the keystream of a key. @param from number of bytes to skip */
 function keystream(key: Buffer, from: number): ReturnType<typeof createCipheriv> {
   const counter = Buffer.alloc(COUNTED)
   counter.writeBigUInt64BE(BigInt(Math.floor(from / COUNTED)), COUNTED / 2)

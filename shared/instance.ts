@@ -15,68 +15,68 @@ import type { Log } from './util/log.js'
 export interface Instance {
   readonly name: string
   readonly clock: Clock
-  /** The machine's time, for what concerns connections: a jump of the instance's clock must not disturb them. */
+  /** The machine's time, for connections. A jump of the instance's clock must not disturb them. */
   readonly machine: Clock
   readonly ids: IdSource
   readonly journal: Journal
-  /** How often what was called, from the beginning on. */
+  /** Counts of the requests since the start, by server, tool and outcome. */
   readonly tally: Tally
-  /** Trouble that has been asked for. */
+  /** The faults that have been requested. */
   readonly faults: FaultTable
   /** The overlays of the tool lists. */
   readonly catalogue: Catalogue
-  /** The servers and tools of this instance that have been started. */
+  /** The servers that have been started, and their tools. */
   readonly knownTools: KnownTools
-  /** The state of its servers. */
+  /** The state of the servers. */
   readonly records: Records
-  /** The shared store. Undefined: there is none, and all state is in memory. */
+  /** The shared store. Undefined: all state is in memory. */
   readonly store: StoreDatabase | undefined
   /** The parts that are shared with the other replicas of the store. Undefined: there is no store. */
   readonly sharing: Sharing | undefined
-  /** Whether HTTP answers name this instance and their entry in the journal. */
+  /** Whether HTTP answers contain the name of this instance and the `seq` of their journal entry. */
   readonly stamp: boolean
   readonly log: Log
-  /** One of its servers has broken off. */
+  /** Called when one of the servers has crashed. */
   crashed(): void
-  /** Stops time and closes the journal. To be called once the servers are closed. */
+  /** Stops the clock and closes the journal. Call it after the servers have been closed. */
   close(): Promise<void>
 }
 
-/** How much of what exists is to be shown. */
+/** The amount of detail in the state. */
 export interface StateRequest {
-  /** Whether passwords and tokens are shown as they are. */
+  /** Whether passwords and tokens are shown without masking. */
   secrets: boolean
-  /** How many messages of a room and deliveries of a receiver, at most. */
+  /** Maximum number of messages of each room and of deliveries of each receiver. The latest are shown. */
   latest: number
 }
 
-/** The checked parts, each with `ok` or its error. */
+/** The result of each check: `ok` or an error. */
 export type Checks = Record<string, string>
 
-/** A server, as far as the control plane shows it. */
+/** A server as the control plane uses it. */
 export interface ControlledServer<View> {
-  /** What exists now. */
+  /** Returns the current state. */
   state(request: StateRequest): Promise<View>
-  /** Whether it could answer a call, found out by making one of which its journal hears nothing. */
+  /** Checks whether the parts of the server work, with test calls that are not in the journal. Returns a result for each part. */
   checks(): Promise<Checks>
-  /** Returns figures that are measured on request. */
+  /** Returns figures that are measured at the time of the call. */
   gauges(): Promise<Gauge[]>
 }
 
 export interface ControlledInstanode<View> extends ControlledServer<View> {
   /**
-   * Upgrades or downgrades an account.
+   * Changes the plan of an account.
    *
    * @throws Refusal `unknown_account`
    */
   setPlan(accountId: string, plan: (typeof PLANS)[number]): Promise<AccountState>
 }
 
-/** A figure that goes up and down, under its labels. */
+/** A figure that can increase and decrease, with its labels. */
 export interface Gauge {
-  /** Without the prefix, e.g. `rooms`. */
+  /** The name without the common prefix, for example `rooms`. */
   name: string
-  /** The description in one line. */
+  /** A description of one line. */
   about: string
   labels: Readonly<Record<string, string>>
   value: number

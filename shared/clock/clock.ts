@@ -11,28 +11,29 @@ export interface ClockOptions {
   mode?: ClockMode
   /** First instant, in milliseconds since the epoch. Default: the machine's time if real, {@link MANUAL_START} if manual. */
   start?: number
-  /** Told of a wake-up that threw; the clock goes on. Default: a process warning. */
+  /** Called with the error of a wake-up that threw. The clock continues. Default: a process warning. */
   onError?: (error: unknown) => void
 }
 
-/** A fixed start makes two runs on a manual clock print the same stamps. */
+/** The default start of a manual clock. It is fixed so that repeated runs show the same times. */
 export const MANUAL_START = Date.parse('2026-01-01T00:00:00Z')
 
-/** setTimeout counts in a signed 32-bit integer; a longer wait is taken in pieces. */
+/** Maximum delay of `setTimeout`, which uses a signed 32-bit integer. A longer wait uses several timers. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
 /** A pending wake-up. */
 export interface Wakeup {
-  /** Takes it back; one that has fired is ignored. */
+  /** Cancels the wake-up. Does nothing if it has already run. */
   cancel(): void
 }
 
 /**
- * The only source of time in an instance: it owns every stamp and every wake-up.
+ * The only source of time in an instance. It provides every timestamp and runs every wake-up.
  *
- * State elsewhere is kept as instants and judged when read; the clock only wakes what is parked.
- * `advance` walks through what falls due in due order and stands at each item's own instant while
- * it runs, so a wake-up never sees a time later than the one it asked for.
+ * Other parts store instants and compare them with the clock when they are read. They need wake-ups only for waiting
+ * work.
+ * `advance` runs the wake-ups in the order of their instants. During each wake-up the clock shows that wake-up's
+ * instant, so a wake-up never sees a later time than the one it asked for.
  */
 export class Clock {
   readonly #queue = new DueQueue()
@@ -40,9 +41,9 @@ export class Clock {
   readonly #watchers = new Set<() => void>()
   readonly #onError: (error: unknown) => void
   #mode: ClockMode
-  /** A manual clock stands here; a real one only while it is being advanced. */
+  /** The time of a manual clock, or of a real clock during an `advance`. Otherwise undefined. */
   #held: number | undefined
-  /** Milliseconds that a real clock is ahead of the machine. */
+  /** Milliseconds by which a real clock is ahead of the machine. */
   #offset = 0
   readonly #beganAs: ClockMode
   /** The initial value: the time of a manual clock, or the offset of a real one. */
@@ -50,7 +51,7 @@ export class Clock {
   /** Strategy for a clock that replicas share. Undefined: the clock is not shared. */
   #driver: ClockDriver | undefined
   #timer: NodeJS.Timeout | undefined
-  /** Whether an `advance` is under way. */
+  /** Whether an `advance` is in progress. */
   #walking = false
   #advancing: Promise<unknown> = Promise.resolve()
   #closed = false
@@ -68,7 +69,7 @@ export class Clock {
     return this.#mode
   }
 
-  /** Milliseconds since the epoch; goes backwards only if it is {@link set} or {@link restore}d so. */
+  /** Milliseconds since the epoch. Time decreases only through {@link set} or {@link restore}. */
   now(): number {
     return this.#held ?? Math.floor(machineNow() + this.#offset)
   }
@@ -79,10 +80,11 @@ export class Clock {
   }
 
   /**
-   * Runs `wake` once, when the clock reaches `instant`; an instant already past is due at the next tick or `advance`.
+   * Runs `wake` once, when the clock reaches `instant`. If `instant` is in the past, `wake` runs at the next tick or
+   * `advance`.
    *
    * @param instant milliseconds since the epoch
-   * @param wake `advance` waits for the promise that it returns
+   * @param wake if it returns a promise, `advance` waits for that promise
    */
   wakeAt(instant: number, wake: () => void | Promise<void>): Wakeup {
     if (this.#closed) throw closed()
@@ -93,8 +95,8 @@ export class Clock {
   }
 
   /**
-   * Makes a running `advance` wait for `work`: for what a wake-up set going beyond its own promise. Without
-   * one, does nothing.
+   * Makes the current `advance` wait for `work` that a wake-up has started without returning its promise. Does
+   * nothing when no `advance` is in progress.
    */
   track(work: Promise<unknown>): void {
     if (!this.#walking) return
@@ -103,7 +105,7 @@ export class Clock {
     work.then(forget, forget)
   }
 
-  /** Resolves once at least `count` wake-ups are pending: how a test knows that a call has parked. */
+  /** Resolves once at least `count` wake-ups are pending. A test uses it to wait until a call is waiting. */
   async whenPending(count: number): Promise<void> {
     if (this.#queue.size >= count) return
     await new Promise<void>(resolve => {
@@ -117,10 +119,10 @@ export class Clock {
   }
 
   /**
-   * Moves time forward and resolves, with the new time, when all that fell due has settled.
+   * Moves time forward. Resolves with the new time when all work that fell due has ended.
    *
-   * @param ms how far, in whole milliseconds, 0 or more
-   * @throws Refusal `bad_advance` for anything else, or past the year 9999; `clock_closed` after `close`
+   * @param ms whole milliseconds, 0 or more
+   * @throws Refusal `bad_advance` for any other `ms` or a time after the year 9999; `clock_closed` after `close`
    */
   advance(ms: number): Promise<number> {
     if (!Number.isSafeInteger(ms) || ms < 0) {
@@ -137,10 +139,11 @@ export class Clock {
   }
 
   /**
-   * Sets the mode, the time, or both, and resolves, with the new time, when all that has fallen due by it has settled.
-   * Behind the present only a clock may be set that is manual then: what waits for the instants in between waits anew.
+   * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. Time can be
+   * set back only if the new mode is manual, and that runs no wake-ups.
    *
-   * @throws Refusal `bad_clock` for what it cannot be set to, `clock_backwards`, `clock_closed`; nothing has changed then
+   * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards`, `clock_closed`. The clock is
+   *   unchanged then
    */
   async set(change: ClockChange): Promise<number> {
     const { mode, now } = readChange(change)
@@ -162,8 +165,8 @@ export class Clock {
   }
 
   /**
-   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. For a restore that also replaces
-   * the state. Pending wake-ups stay, and past ones are due at the next step.
+   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. A restore of the state calls it.
+   * Wake-ups stay pending. Those in the past run at the next tick or `advance`.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))
@@ -179,10 +182,10 @@ export class Clock {
   }
 
   /**
-   * Runs `work` while the clock cannot be changed. It runs after the current change, and before later ones. A real
-   * clock continues.
+   * Runs `work` after the current change of the clock and before later changes. The clock cannot be changed
+   * meanwhile, but a real clock continues to tick.
    *
-   * @param work may set the clock to a snapshot, as {@link restore} does
+   * @param work its argument `show` sets the clock to a snapshot, as {@link restore} does
    * @throws Refusal `clock_closed`, or the error of `work`
    */
   betweenSteps<T>(work: (show: (snapshot: ClockSnapshot) => Promise<void>) => Promise<T>): Promise<T> {
@@ -218,7 +221,7 @@ export class Clock {
     if (to.mode === 'real') this.#offset = to.ahead
   }
 
-  /** One movement of time at a time. */
+  /** Runs one change of the clock at a time, in the order of the calls. */
   #inTurn<T>(move: () => T | Promise<T>): Promise<T> {
     const step = this.#advancing.then(() => {
       if (this.#closed) throw closed()
@@ -228,7 +231,7 @@ export class Clock {
     return step
   }
 
-  /** @param mode of the clock once it is there */
+  /** @param mode the mode of the clock after the walk */
   async #walkTo(target: number, mode: ClockMode): Promise<number> {
     this.#held = this.now()
     this.#walking = true
@@ -263,7 +266,7 @@ export class Clock {
     }
   }
 
-  /** A turn of the event loop empties the microtask queue, and with it every in-memory continuation. */
+  /** Waits for tracked work. One turn of the event loop runs all pending microtasks, and so all continuations in memory. */
   async #settle(): Promise<void> {
     await turn()
     while (this.#tracked.size > 0) {
@@ -289,7 +292,7 @@ export class Clock {
   }
 
   #tick(): void {
-    // An advance under way runs what is due itself, and arms the timer when it is done.
+    // The running `advance` runs the due wake-ups itself, and sets the timer at its end.
     if (this.#walking) return
     const now = this.now()
     for (let due = this.#queue.take(now); due !== undefined; due = this.#queue.take(now)) this.#run(due)
@@ -297,7 +300,7 @@ export class Clock {
   }
 }
 
-/** The machine's time, free of its leaps: one wall-clock reading, then the monotonic clock. */
+/** The machine's time without jumps: the wall clock at the start of the process plus the monotonic clock. */
 export function machineNow(): number {
   return performance.timeOrigin + performance.now()
 }
@@ -306,7 +309,7 @@ function closed(): Refusal {
   return new Refusal('clock_closed', 'the clock is closed: its instance has been shut down')
 }
 
-/** @throws Refusal `bad_advance` */
+/** Returns the target if it is not too late. @throws Refusal `bad_advance` */
 function withinReach(target: ClockTarget): ClockTarget {
   if (target.now <= LATEST_INSTANT) return target
   throw new Refusal(

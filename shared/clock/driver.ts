@@ -7,10 +7,10 @@ export interface ClockTarget extends ClockSnapshot {
 }
 
 /**
- * Says where a clock is to go from where it is.
+ * Computes the target of a change from the current mode and time.
  *
- * @param present of a real clock it may be between two milliseconds
- * @throws Refusal if it cannot; it stays where it is then
+ * @param present the current mode and time. The time of a real clock may have a fraction of a millisecond
+ * @throws Refusal if the change is not allowed. The clock is unchanged then
  */
 export type ClockUpdate = (present: ClockSnapshot) => ClockTarget
 
@@ -23,7 +23,7 @@ export type ClockPosition =
 export interface ClockControls {
   /** Runs `move` when no other change is in progress. @throws Refusal `clock_closed` */
   inTurn<T>(move: () => T | Promise<T>): Promise<T>
-  /** Goes there, and stands there or goes on from there. Only for who is in turn. */
+  /** Moves the clock to a position. A real clock then continues from there. Call it only inside {@link inTurn}. */
   go(to: ClockPosition, walk: boolean): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-/** One thing that falls due at an instant. `position` is its place in the heap, -1 once it has left. */
+/** One wake-up. `position` is its index in the heap, or -1 after its removal. */
 export interface QueuedWakeup {
   readonly instant: number
   readonly order: number
@@ -7,10 +7,10 @@ export interface QueuedWakeup {
 }
 
 /**
- * A queue of wake-ups by instant. Equal instants keep their order.
+ * A queue of wake-ups by instant. Wake-ups with equal instants keep their order.
  *
- * It is a binary heap that knows each item's position, so that a cancelled wake-up leaves at once. A busy server does
- * not keep finished calls in memory for a minute.
+ * It is a binary heap in which each item knows its index, so that a cancelled wake-up is removed immediately.
+ * Otherwise a busy server would keep finished calls in memory until their time-outs.
  */
 export class DueQueue {
   readonly #heap: QueuedWakeup[] = []
@@ -20,7 +20,7 @@ export class DueQueue {
     return this.#heap.length
   }
 
-  /** The earliest item, left in place. */
+  /** Returns the earliest item without removing it. */
   peek(): QueuedWakeup | undefined {
     return this.#heap[0]
   }
@@ -41,7 +41,7 @@ export class DueQueue {
     return due
   }
 
-  /** Takes an item out; one that has already left is ignored. */
+  /** Removes an item. Does nothing if the item has already been removed. */
   remove(due: QueuedWakeup): void {
     const at = due.position
     if (at < 0) return

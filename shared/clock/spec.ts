@@ -2,10 +2,10 @@ import { Refusal } from '../errors.js'
 
 export const CLOCK_MODES = ['real', 'manual'] as const
 
-/** `real` ticks with the machine and can be jumped forward; `manual` moves only when it is told to. */
+/** `real` follows the machine and can be moved forward. `manual` moves only on request. */
 export type ClockMode = (typeof CLOCK_MODES)[number]
 
-/** Largest instant of a clock. ISO 8601 has four digits for the year, and readers of timestamps expect those. */
+/** Largest instant of a clock, because readers of ISO 8601 expect a year of four digits. */
 export const LATEST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z')
 
 export interface ClockSpec {
@@ -30,7 +30,7 @@ export function readClockSpec(text: string): ClockSpec {
   )
 }
 
-/** The mode and time of a clock, as plain data. `now` in milliseconds since the epoch. */
+/** The mode and time of a clock, as plain data. `now` is in milliseconds since the epoch. */
 export interface ClockSnapshot {
   readonly mode: ClockMode
   readonly now: number

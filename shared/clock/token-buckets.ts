@@ -2,29 +2,32 @@ import type { Clock } from './clock.js'
 
 export interface TokenBucketsOptions {
   clock: Clock
-  /** Capacity of a bucket. A full one allows this many requests at once. */
+  /** Capacity of a bucket, which is the number of requests that a full bucket allows at the same time. */
   capacity: number
   /** Tokens that each bucket regains per second. */
   perSecond: number
-  /** Buckets remembered; past it the one that has rested longest counts as full. Default 10,000. */
+  /**
+   * Maximum number of remembered buckets. Beyond it, the least recently used one is forgotten and counts as full.
+   * Default 10,000.
+   */
   maxBuckets?: number
 }
 
-/** When each bucket that is not full will be, the one that has rested longest first. Instants. */
+/** The instant at which each bucket is full again, by key. The least recently used bucket is first. */
 export type BucketLevels = readonly (readonly [key: string, fullAt: number])[]
 
 /**
- * Limits how often each of many may do something: so many at once, and so many a second from then on.
+ * Limits how often each key may do something: a burst of `capacity`, and then `perSecond` times a second.
  *
- * A bucket is one number, the instant at which it will be full again, so nothing has to be refilled; one
- * that is full needs no memory at all.
+ * A bucket is stored as the instant at which it is full again. So no timer has to refill it, and a full bucket needs
+ * no memory.
  */
 export class TokenBuckets {
   readonly #clock: Clock
   readonly #msPerToken: number
   readonly #msToFill: number
   readonly #maxBuckets: number
-  /** When each bucket is full again, the one that has rested longest first. */
+  /** The instant at which each bucket is full again. The least recently used bucket is first. */
   readonly #fullAt = new Map<string, number>()
 
   constructor({ clock, capacity, perSecond, maxBuckets = 10_000 }: TokenBucketsOptions) {
@@ -59,7 +62,10 @@ export class TokenBuckets {
     for (const [key, fullAt] of levels) this.#fullAt.set(key, fullAt)
   }
 
-  /** From the front, so that no call looks at more than it lets go. */
+  /**
+   * Removes full buckets and buckets beyond the maximum, the least recently used first. Stops at the first bucket
+   * that stays.
+   */
   #forget(now: number): void {
     for (const [key, fullAt] of this.#fullAt) {
       if (fullAt > now && this.#fullAt.size <= this.#maxBuckets) return

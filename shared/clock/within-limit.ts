@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js'
 
-/** Rejects work that has run longer than it may. */
+/** The error for work that took longer than its limit. */
 export class LimitExceeded extends Error {
   constructor(
     readonly what: string,
@@ -13,20 +13,20 @@ export class LimitExceeded extends Error {
 export interface TimeLimit {
   /** The machine's time, because a jump of an instance's clock must not end work. */
   machine: Clock
-  /** Milliseconds the work may take. */
+  /** Time limit of the work, in milliseconds. */
   ms: number
   /** Names the work in the error, e.g. `opening the database`. */
   what: string
-  /** The caller's: ends the work early. */
+  /** A signal of the caller that ends the work early. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * Runs work that must end. On time-out or cancellation it rejects at once, even if the work does not react.
+ * Runs work with a time limit. On time-out or cancellation it rejects immediately, even if the work continues.
  *
- * @param work receives the signal that is aborted then. It has to undo what it began.
+ * @param work receives a signal that is aborted on time-out or cancellation. It must then undo what it began
  * @returns the result of `work`
- * @throws LimitExceeded when the time is over; the reason of `signal`; whatever `work` throws
+ * @throws LimitExceeded on time-out; the reason of `signal`; the error of `work`
  */
 export async function withinLimit<T>(
   { machine, ms, what, signal }: TimeLimit,
@@ -48,7 +48,7 @@ export async function withinLimit<T>(
   }
 }
 
-/** A signal can be aborted with any value. */
+/** Returns the reason of a signal as an error, because a signal can be aborted with any value. */
 function reasonOf({ reason }: AbortSignal, what: string): Error {
   return reason instanceof Error ? reason : new Error(`${what} was cancelled: ${String(reason)}`)
 }

@@ -1,6 +1,6 @@
 import type { World } from './world.js'
 
-/** The world `default`, as fixtures/worlds/default.json has it: here, too, since starting up is not to wait for a file. */
+/** The world `default`, a copy of fixtures/worlds/default.json. The start does not have to read a file. */
 export const DEFAULT_WORLD: World = {
   about: 'Three accounts, and nothing else. Their tokens are public: this is a stand-in.',
   accounts: [

@@ -8,17 +8,23 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const UNITS = [7 * DAY, DAY, HOUR, MINUTE, SECOND]
 
-/** Longer than anything here lasts; a stamp that far back still has a year of four digits. */
+/**
+ * Maximum of a duration, in milliseconds. It is longer than anything in a world, and an instant that far back still
+ * has a year of four digits.
+ */
 const LONGEST_MS = 366 * DAY
 
-/** Weeks, days, hours, minutes and seconds of ISO 8601, e.g. `PT1H30M`; no months or years, which have no one length. */
+/**
+ * A duration of ISO 8601 in weeks, days, hours, minutes and seconds, for example `PT1H30M`. Months and years are not
+ * allowed, because their length varies.
+ */
 export const duration = z
   .string()
   .refine(text => (durationMs(text) ?? Number.POSITIVE_INFINITY) <= LONGEST_MS, {
     error: 'expected a duration of ISO 8601 of a year at most, such as PT30S, PT10M, PT23H59M or P2D',
   })
 
-/** @returns milliseconds; undefined if it is no duration */
+/** Parses a duration. @returns milliseconds, or undefined if the text is not a duration */
 export function durationMs(text: string): number | undefined {
   const match = DURATION.exec(text)
   if (match === null) return undefined

@@ -3,39 +3,39 @@ import { Refusal } from '../errors.js'
 import { durationMs } from './duration.js'
 import { badWorld } from './world.js'
 
-/** Something that has happened before the start. */
+/** An event that happened before the start of the instance. */
 export interface SeedEvent {
-  /** Milliseconds before the start. */
+  /** Milliseconds between the event and the start. */
   readonly agoMs: number
   /** Path of the event in the world, such as `world.rooms[0].messages[2]`. */
   readonly where: string
-  /** Carries out the event. The clock shows its instant. */
+  /** Carries out the event. The clock shows the instant of the event. */
   run(): Promise<void>
 }
 
 /**
- * A clock that can be made to live through what has happened.
+ * Returns a manual clock that shows the instant of the first event. {@link replay} moves it to the start.
  *
- * @param now the instant of the start
- * @param agoMs how long before it the first thing happened
+ * @param now the instant of the start, in milliseconds since the epoch
+ * @param agoMs milliseconds between the first event and the start
  */
 export function seedClock(now: number, agoMs: number): Clock {
   return new Clock({ mode: 'manual', start: now - agoMs })
 }
 
-/** Returns an age in a world, in milliseconds. */
+/** Converts the age of an event in a world to milliseconds. Without an age, the event happens at the start. */
 export function agoMsOf(ago: string | undefined): number {
   return ago === undefined ? 0 : (durationMs(ago) ?? 0)
 }
 
-/** Returns the age of the first event. */
+/** Returns the age of the first event in milliseconds, or 0 if there are no events. */
 export function firstOf(happenings: readonly SeedEvent[]): number {
   return happenings.reduce((most, { agoMs }) => Math.max(most, agoMs), 0)
 }
 
 /**
- * Replays events in the order of their time. Events of the same time keep their order in the list. The clock then
- * shows the start. So the rules of the service create a world's state, and an impossible state is refused.
+ * Runs events in the order of their time, and then moves the clock to the start. Events at the same time keep their
+ * order in the list. The rules of the service apply to each event, so a world with an impossible state is refused.
  *
  * @throws Refusal `bad_world` if a rule of the service refuses an event
  */
@@ -54,7 +54,7 @@ export async function replay(clock: Clock, now: number, happenings: readonly See
   await clock.advance(now - clock.now())
 }
 
-/** The service in which things happen, once there is one: what is to happen is planned before it. */
+/** Returns the service in which events run. Throws if it does not exist yet. Events are planned before the service exists. */
 export function existing<Service>(service: Service | undefined): Service {
   if (service === undefined) throw new Error('nothing can happen before there is a service')
   return service

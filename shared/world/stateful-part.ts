@@ -1,29 +1,29 @@
 import type { World } from './world.js'
 
-/** The state of one server, kept. It stays what it is, however often it is put in place. */
+/** A copy of the state of one server. It does not change, and can be restored several times. */
 export interface Kept {
-  /** The state as plain data. A state on a disk or in another server is named there. */
+  /** The state as plain data. Names the state that is on a disk or in another server. */
   readonly data: unknown
   /**
-   * Does what can fail. Nothing of the server has changed if it does.
+   * Does all work of a restore that can fail. If it fails, the server has not changed.
    *
-   * @throws Refusal, or what a database could not do
+   * @throws Refusal, or the error of a database
    */
   prepare(): Promise<void>
-  /** Puts it in place of what the server knows now: what is parked is refused, event streams end. */
+  /** Replaces the state of the server with this state. Waiting requests are refused, and event streams end. */
   place(): Promise<void>
-  /** Lets go of what it takes outside of this process's memory. */
+  /** Frees everything that the copy uses outside of the memory of this process, for example databases. */
   discard(): Promise<void>
 }
 
-/** A server whose state can be taken as a whole, and put back. */
+/** A server whose whole state can be copied and restored. */
 export interface StatefulPart {
   /** Runs `work` with the exclusive lock of the server. New operations wait. Waiting requests continue to wait. */
   alone<T>(work: () => Promise<T>): Promise<T>
-  /** Returns the state. The caller must be in {@link alone}. */
+  /** Returns a copy of the state. Call it inside {@link alone}. */
   keep(): Promise<Kept>
   /**
-   * Returns the state of the server in a world. It is created separately: the server does not change.
+   * Creates the state that the server has in a world. The server itself does not change.
    *
    * @param now the start of the instance, in milliseconds since the epoch
    * @throws Refusal `bad_world` for an impossible state

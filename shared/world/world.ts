@@ -4,7 +4,7 @@ import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
 import { duration } from './duration.js'
 
-/** More than any limit that a world may want to be near. */
+/** Maximum of every count in a world. It is larger than every limit that a world may test. */
 const MAX_COUNT = 10_000
 
 const ago = duration.exactOptional().describe('how long before the start; default: at the start')
@@ -87,7 +87,7 @@ const identity = strict({
   ago,
 })
 
-/** A starting state: what has happened before an instance begins, and how long ago. */
+/** A world: the state in which an instance starts, as a list of what happened before the start and how long ago. */
 export const worldSchema = strict({
   about: z.string().exactOptional(),
   accounts: z.array(account).exactOptional(),
@@ -106,9 +106,9 @@ export type WorldRoom = z.infer<typeof room>
 export type WorldIdentity = z.infer<typeof identity>
 
 /**
- * Checks a world by its schema.
+ * Checks a world against its schema.
  *
- * @param what how the world is called where something is wrong with it
+ * @param what the name of the world in error messages
  * @throws Refusal `bad_world`
  */
 export function checkWorld(value: unknown, what: string): World {
@@ -116,10 +116,10 @@ export function checkWorld(value: unknown, what: string): World {
 }
 
 /**
- * Returns the refusal for a bad world.
+ * Returns the error for an invalid world.
  *
  * @param where path in the world, such as `world.rooms[0].messages[2]`
- * @param why the fault
+ * @param why what is wrong
  * @param hint the remedy
  */
 export function badWorld(where: string, why: string, hint?: string): Refusal {
