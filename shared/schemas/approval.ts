@@ -2,12 +2,12 @@ import { z } from 'zod'
 import { strict } from '../util/check.js'
 import { instant } from './instant.js'
 
-/** `pending` until it is decided, `used` by the call that it let through, `withdrawn` if its caller has gone. */
+/** `used`: a call has used the approval. `withdrawn`: the caller left before a decision. */
 const approvalState = z.enum(['pending', 'approved', 'refused', 'used', 'withdrawn'])
 
 export type ApprovalState = z.infer<typeof approvalState>
 
-/** A call that has to be approved, in Intercept's form or in this project's own. */
+/** An approval, in Intercept's form or in this project's own form. */
 export const approval = z
   .strictObject({
     id: z.string(),

@@ -8,12 +8,12 @@ export const AUDIT_OUTCOMES = ['allowed', 'denied', 'approved', 'refused'] as co
 
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number]
 
-/** The outcome of a call at the upstream. `lost`: there was no readable answer. */
+/** The outcome of a call at the upstream. `lost`: the answer was missing or not readable. */
 const upstreamEnd = z.enum(['result', 'tool_error', 'rpc_error', 'cancelled', 'lost', 'unanswered'])
 
 export type UpstreamEnd = z.infer<typeof upstreamEnd>
 
-/** A call's way to the upstream and back. */
+/** The forwarding of a call to the upstream, and its outcome there. */
 const upstreamTrip = z.strictObject({
   ended: upstreamEnd,
   status: z.int().nullable().describe('of HTTP; null on a pipe, or if none came'),
@@ -27,7 +27,7 @@ const upstreamTrip = z.strictObject({
 
 export type UpstreamTrip = z.infer<typeof upstreamTrip>
 
-/** One call that a gateway judged. Of its arguments there are names alone: values may be secrets. */
+/** A call on which a gateway decided. It contains only the names of the arguments, because their values may be secrets. */
 export const auditEntry = z.strictObject({
   seq: z.int(),
   at: instant.describe('by the clock that the policy’s windows go by, ISO 8601'),
@@ -53,7 +53,7 @@ export const auditEntry = z.strictObject({
 
 export type AuditEntry = Readonly<z.infer<typeof auditEntry>>
 
-/** The same in an instance, whose gateways keep one record. */
+/** An entry in the common audit of all gateways of an instance. */
 export const gatewayEntry = z
   .strictObject({
     ...auditEntry.shape,
@@ -64,7 +64,7 @@ export const gatewayEntry = z
 
 export type GatewayEntry = Readonly<z.infer<typeof gatewayEntry>>
 
-/** The fields an entry may be picked by, as they stand in a URL. */
+/** The fields of a filter for entries, in a URL. */
 const where = {
   server: z.string().exactOptional().describe('safebot or instanode'),
   tool: z.string().exactOptional().describe('as it was called'),
@@ -81,7 +81,7 @@ export const auditQuery = strict({
 
 export const auditStreamQuery = strict({ ...where, after })
 
-/** Fields that an entry must equal. */
+/** A filter: fields and the values that an entry must have. */
 export type AuditFilter = Partial<Pick<GatewayEntry, keyof typeof where>>
 
 export const auditAnswer = z

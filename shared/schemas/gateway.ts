@@ -8,7 +8,7 @@ const policySummary = z.strictObject({
 
 export type PolicySummary = z.infer<typeof policySummary>
 
-/** Null: the policy is the program’s own, or there is none. */
+/** Null: there is no policy, or the policy did not come from a file. */
 const policy = policySummary.nullable().describe('null: none, or no file')
 
 export const gatewayAnswer = z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A whole number in a URL. */
+/** Creates the schema of a whole number in a URL. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return z
     .string()
@@ -10,13 +10,13 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
     .meta({ override: { type: 'integer', minimum: min } })
 }
 
-/** A switch in a URL. */
+/** A boolean in a URL. */
 export const yesOrNo = z.enum(['1', '0', 'true', 'false']).transform(text => text === '1' || text === 'true')
 
-/** A text in a URL that may say that there is none. */
+/** A text in a URL. The empty text means null. */
 export const textOrNone = z.string().transform(text => (text === '' ? null : text))
 
-/** An object in a URL, as JSON. */
+/** A JSON object in a URL. */
 export const jsonObject = z
   .string()
   .transform((text, context) => {

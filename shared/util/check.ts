@@ -3,10 +3,13 @@ import { Refusal } from '../errors.js'
 import { closestName } from './closest-name.js'
 import { cut, shown } from './shown.js'
 
-/** The most that a refusal says is wrong with one value. */
+/** Maximum number of faults of one value that an error lists. */
 const MAX_SENTENCES = 20
 
-/** An object that takes no other fields than these; one it does not know is refused by name, with those it does. */
+/**
+ * Creates the schema of an object that allows only the fields of `shape`. The error for unknown fields names them and lists the allowed
+ * fields.
+ */
 export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: issue =>
@@ -17,14 +20,14 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 /**
- * One of several kinds of object, each told by a field of its own.
+ * Creates the schema of an object that is one of several kinds. A field that only one kind has identifies the kind.
  *
- * @param what the name of the general kind, e.g. `fault`
- * @param kinds by the field that tells them
+ * @param what the name of the general kind, for example `fault`
+ * @param kinds the schema of each kind, by the field that identifies it
  */
 export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string, kinds: Kinds) {
   const known = Object.keys(kinds).join(', ')
-  // Object.values forgets which kinds they are.
+  // `Object.values` loses the type of the kinds.
   const schemas = Object.values(kinds) as Kinds[keyof Kinds][]
   return z.union(schemas, {
     error: ({ input }) => {
@@ -35,15 +38,15 @@ export function oneKind<Kinds extends Record<string, z.ZodObject>>(what: string,
   })
 }
 
-/** Names the whole value, for the error about one path in it. */
+/** Returns the name of the whole value for an error at a path. */
 export type NameOf = (path: readonly PropertyKey[]) => string
 
 /**
- * Reads a value from outside by its schema.
+ * Checks a value from outside against its schema.
  *
- * @param code of the refusal
- * @param what name of the value, e.g. `faults`; or a function that names it for a path, e.g. with the line in its file
- * @throws Refusal that names every field at fault, with its value and what it takes
+ * @param code the code of the refusal
+ * @param what the name of the value in errors, for example `faults`. A function can return a name for each path
+ * @throws Refusal that names every invalid field, its value and the allowed values
  */
 export function checked<Schema extends z.ZodType>(
   schema: Schema,
@@ -60,8 +63,10 @@ export function checked<Schema extends z.ZodType>(
 }
 
 /**
- * @param base path of `value` in the whole value
+ * Describes an issue of zod in sentences.
+ *
  * @param value the value at which the path of the issue begins
+ * @param base path of `value` in the whole value
  */
 function sentences(
   issue: z.core.$ZodIssue,
@@ -78,7 +83,8 @@ function sentences(
     return [`${path} ${issue.message}`]
   }
   if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]
-  // zod's "Invalid input: expected string, received undefined", without what the value shows by itself.
+  // Keeps "expected string" of zod's "Invalid input: expected string, received undefined". The value itself is shown
+  // separately.
   const takes = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
   return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}${meant(issue, here)}`]
 }
@@ -93,7 +99,7 @@ function meant(issue: z.core.$ZodIssue, value: unknown): string {
   return closest === undefined ? '' : `, ${JSON.stringify(closest)} is probably meant`
 }
 
-/** Whether what is wrong with a value as one of several kinds is not just that it is of another. */
+/** Returns whether an issue shows a mistake within this kind of object, rather than a value of another kind. */
 function isMeant({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
   if (path.length === 0) return code === 'unrecognized_keys'
   return path.length > 1 || at(value, path) !== undefined

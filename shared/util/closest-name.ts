@@ -1,6 +1,6 @@
 /**
- * Finds the name that was probably meant: at most a third of its letters differ. Returns undefined if none
- * is that close.
+ * Finds the known name that is closest to a word. At most a third of the letters may differ, or one letter of a short
+ * word. Returns undefined if no name is that close.
  */
 export function closestName(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3))
@@ -11,10 +11,13 @@ export function closestName(word: string, known: readonly string[]): string | un
   return ranked[0]?.candidate
 }
 
-/** Past this no key is a slip of another, and the work would grow with the square. */
+/**
+ * Maximum length of a compared word, in characters. Longer words are not misspelled names, and comparing them takes
+ * much time.
+ */
 const LONGEST = 64
 
-/** Returns the number of letters to insert, remove or replace. */
+/** Returns the number of letters to insert, remove or replace. Returns infinity if `a` is too long. */
 function distanceOf(a: string, b: string): number {
   if (a.length > LONGEST) return Number.POSITIVE_INFINITY
   let above = Array.from({ length: b.length + 1 }, (_, at) => at)

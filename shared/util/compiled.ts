@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url'
 
 /**
- * Returns the path of a compiled file of this package that cannot be imported: a worker's entry, a packed template,
- * the page.
+ * Returns the absolute path of a compiled file of this package that cannot be imported: a worker's entry, a packed
+ * template, or the page.
  *
- * Compiled code finds the file beside itself. TypeScript sources (vitest) use the same place under `dist/`, because a
- * worker thread loads JavaScript only. `npm test` builds first.
+ * Compiled modules find the file at the path relative to themselves. Modules run from TypeScript sources (vitest)
+ * find it at the same path under `dist/`, because a worker thread loads only JavaScript. `npm test` builds `dist/`
+ * first.
  *
- * @param name path relative to the asking module
- * @param from the asking module's `import.meta.url`
- * @returns an absolute path
+ * @param name path relative to the calling module
+ * @param from `import.meta.url` of the calling module
  */
 export function compiled(name: string, from: string): string {
   const url = new URL(name, from).href

@@ -1,20 +1,20 @@
-/** Unicode's White_Space, as the service trims; `String.trim` differs on U+0085 and U+FEFF. */
+/** White space as the service trims it, by Unicode's property White_Space. `String.trim` differs on U+0085 and U+FEFF. */
 const OUTER_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu
 
 /** Characters that Go's encoder escapes, so that its JSON is safe in HTML and scripts. */
 const ESCAPED = /[<>&\u2028\u2029]/g
 
 /**
- * A value as compact JSON the way Go's encoder writes a map: keys sorted, five characters escaped. Services and gateways
- * written in Go answer and hash in this form, so the same value gives the same bytes.
+ * Formats a value as compact JSON in the form in which Go's encoder writes a map: keys sorted, five characters
+ * escaped. Services and gateways in Go answer and hash in this form, so the same value gives the same bytes.
  *
- * @throws RangeError for a value nested too deeply to be written
+ * @throws RangeError for a value that is nested too deeply
  */
 export function goJson(value: unknown): string {
   return escaped(JSON.stringify(value, sorted))
 }
 
-/** The same, the way Go writes a struct: keys stay in the order they are in. */
+/** Formats a value in the form in which Go's encoder writes a struct. Like {@link goJson}, but keys keep their order. */
 export function goStructJson(value: unknown): string {
   return escaped(JSON.stringify(value))
 }
@@ -32,7 +32,7 @@ export function trimSpace(text: string): string {
   return text.replace(OUTER_SPACE, '')
 }
 
-/** An instant in RFC 3339, UTC; null stays null. */
+/** Formats an instant in RFC 3339, UTC. Null stays null. */
 export function timestamp(instant: number): string
 
 export function timestamp(instant: number | null): string | null

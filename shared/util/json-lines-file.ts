@@ -2,7 +2,7 @@ import { closeSync, createWriteStream, fsyncSync, openSync, type WriteStream, wr
 import { type FileHandle, open } from 'node:fs/promises'
 import { Refusal } from '../errors.js'
 
-/** Characters that wait for a disk that is slow. Past it entries are left out of the file, and the log says so. */
+/** Maximum number of bytes that wait for a slow disk. Beyond it, entries are missing in the file, and `onError` is called. */
 const MAX_QUEUED = 64 * 1024 * 1024
 
 const NEWLINE = 0x0a
@@ -14,7 +14,7 @@ interface LineWriter {
   close(): Promise<void>
 }
 
-/** A record kept as JSON lines, one an entry. Readable by its owner alone: entries may hold secrets. */
+/** A file of JSON lines with one entry per line. A new file is readable only by its owner, because entries may contain secrets. */
 export class JsonLinesFile {
   readonly #writer: LineWriter
 
@@ -23,14 +23,14 @@ export class JsonLinesFile {
   }
 
   /**
-   * Opens `path` for appending, and makes it if need be. If it ends in half a line, because its writer was killed, the
-   * first entry begins a new one.
+   * Opens `path` for appending, and creates the file if it does not exist. If an earlier writer was killed within a
+   * line, the next entry starts on a new line.
    *
-   * @param what is kept in it, e.g. `journal`
-   * @param onError told of an entry that could not be written
-   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it
-   *   is written soon after.
-   * @throws Refusal `<what>_file` if it cannot be written
+   * @param what the content of the file, for example `journal`
+   * @param onError called when an entry could not be written
+   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it is written
+   *   soon after
+   * @throws Refusal `<what>_file` if the file cannot be written
    */
   static async open(
     what: string,
@@ -60,21 +60,18 @@ export class JsonLinesFile {
     this.#writer.write(`${JSON.stringify(entry)}\n`)
   }
 
-  /** Resolves when all that was appended is in the file; it can be appended to further. */
+  /** Resolves when all appended entries have been passed to the file. Appending can continue. */
   flush(): Promise<void> {
     return this.#writer.flush()
   }
 
-  /** Likewise, and closes it. */
+  /** Writes all appended entries and closes the file. */
   close(): Promise<void> {
     return this.#writer.close()
   }
 }
 
-/**
- * Returns whether a file ends in an incomplete line. A file without read permission counts as complete, and so does a
- * pipe.
- */
+/** Returns whether a file ends in an incomplete line. Returns false for a pipe, and for a file without read permission. */
 async function endsInHalfALine(appending: FileHandle, path: string): Promise<boolean> {
   const stats = await appending.stat()
   if (!stats.isFile() || stats.size === 0) return false
@@ -91,7 +88,7 @@ async function endsInHalfALine(appending: FileHandle, path: string): Promise<boo
 class StreamedLines implements LineWriter {
   readonly #stream: WriteStream
   readonly #onError: (error: unknown) => void
-  /** Whether entries are currently left out. */
+  /** Whether the latest entry was left out because the disk is too slow. */
   #behind = false
 
   constructor(path: string, onError: (error: unknown) => void) {
@@ -119,7 +116,7 @@ class StreamedLines implements LineWriter {
   }
 }
 
-/** Blocks the process until a line is on the disk. */
+/** Blocks the process until each line is on the disk. */
 class SyncedLines implements LineWriter {
   readonly #file: number
   readonly #onError: (error: unknown) => void

@@ -1,13 +1,13 @@
 import { Refusal } from '../errors.js'
 import { closestName } from './closest-name.js'
 
-/** Names every member of an options interface: the compiler compares the list with the interface. */
+/** The name of every member of an options interface. The compiler checks that the list is complete. */
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
 
 /**
- * Refuses members that an options object does not have: a misspelled option would have no effect.
+ * Refuses options that a function does not have. Without this check, a misspelled option would have no effect.
  *
- * @param call names the function in the error, e.g. `createUnderstudy`
+ * @param call the name of the function, for example `createUnderstudy`
  * @throws Refusal `unknown_option` with the closest name
  */
 export function refuseUnknownOptions(

@@ -1,11 +1,11 @@
 import { Refusal } from '../errors.js'
 
-/** The two stand-ins, in the order they are started. */
+/** The names of the two stand-ins, in the order of their start. */
 export const SERVER_NAMES = ['instanode', 'safebot'] as const
 
 export type ServerName = (typeof SERVER_NAMES)[number]
 
-/** The four hints of the specification, each written out: a policy author reads them. */
+/** The four hints about a tool in the MCP specification. All are required here, because authors of policies read them. */
 export interface ToolHints {
   readOnlyHint: boolean
   destructiveHint: boolean
@@ -19,22 +19,22 @@ export interface ToolListing {
   title: string
   description: string
   inputSchema: JsonObjectSchema
-  /** Without one, a client takes a result with or without structured content. */
+  /** Schema of the structured content. Without a schema, a client accepts results with or without structured content. */
   outputSchema?: JsonObjectSchema
   annotations: ToolHints & { title: string }
 }
 
 export type JsonObjectSchema = { type: 'object' } & Record<string, unknown>
 
-/** One server of an instance, as trouble needs to know it. */
+/** One server of an instance, for faults and overlays. */
 export interface KnownServer {
-  /** The genuine tools, in the order they are listed. */
+  /** The tools of the real service, in the order of the list. */
   readonly tools: readonly ToolListing[]
-  /** Says on every open session that the list of tools has changed. */
+  /** Notifies every open session that the list of tools has changed. */
   announce(): void
 }
 
-/** Which servers an instance has, and which tools: what may be named where a fault or an overlay is set. */
+/** The servers of an instance and their tools. Faults and overlays may name only these. */
 export class KnownTools {
   readonly #servers = new Map<string, KnownServer>()
 
@@ -42,17 +42,17 @@ export class KnownTools {
     this.#servers.set(name, server)
   }
 
-  /** The names of the servers. */
+  /** Returns the names of the servers. */
   servers(): string[] {
     return [...this.#servers.keys()]
   }
 
-  /** Returns whether a server has a tool of that genuine name. */
+  /** Returns whether the real service of a server has a tool of that name. */
   has(server: string, tool: string): boolean {
     return this.#servers.get(server)?.tools.some(({ name }) => name === tool) === true
   }
 
-  /** @throws Refusal `unknown_server`, with those there are */
+  /** Returns a server. @throws Refusal `unknown_server`, with the names of all servers */
   server(name: string): KnownServer {
     const server = this.#servers.get(name)
     if (server !== undefined) return server
@@ -63,7 +63,7 @@ export class KnownTools {
     )
   }
 
-  /** @throws Refusal `unknown_server` or `unknown_tool`, with those there are */
+  /** Checks that a server and its tool exist. @throws Refusal `unknown_server` or `unknown_tool`, with the existing names */
   requireTool(server: string, tool: string): void {
     const names = this.server(server).tools.map(({ name }) => name)
     if (names.includes(tool)) return

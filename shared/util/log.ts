@@ -4,5 +4,5 @@ export interface Log {
   error(message: string, cause?: unknown): void
 }
 
-/** For a library: what embeds it decides what is printed. */
+/** Discards all messages. A library uses it by default, because the program around it decides what is logged. */
 export const silentLog: Log = { warn: () => undefined, error: () => undefined }

@@ -1,12 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { Refusal } from '../errors.js'
 
-/** The largest file that is read, in bytes: a hundred times what a large world or policy has. */
+/** Maximum size of a file that is read, in bytes. It is a hundred times the size of a large world or policy. */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024
 
-/** A file that was not read. The message says why and quotes nothing of the file. */
+/** The error for a file that could not be read. The message gives the reason, and no content of the file. */
 export class FileError extends Error {
-  /** @param code the system's, such as `ENOENT`; `not_regular` or `too_large` */
+  /** @param code an error code of the system, such as `ENOENT`, or `not_regular`, or `too_large` */
   constructor(
     readonly code: string,
     message: string,
@@ -18,16 +18,16 @@ export class FileError extends Error {
 /**
  * Reads a regular file of at most {@link MAX_FILE_BYTES}.
  *
- * A directory, a device, a pipe or a socket is refused before it is opened: a device may never end and a
- * pipe may never begin.
+ * A directory, a device, a pipe or a socket is refused before it is opened. Reading a device may never end, and
+ * reading a pipe may never begin.
  *
- * @param path as the user gave it
+ * @param path the path as the user wrote it
  * @throws FileError if the file cannot be read, is not regular or is too large
  */
 export function readRegularFile(path: string): Buffer {
   try {
     requireRegular(statSync(path))
-    // Not blocking: the file may have been replaced by a pipe since.
+    // Opens without blocking, because the file may have been replaced by a pipe after the check.
     const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
       requireRegular(fstatSync(file))
@@ -43,10 +43,11 @@ export function readRegularFile(path: string): Buffer {
 }
 
 /**
- * Reads a file that a user has named.
+ * Reads a file that the user has named.
  *
- * @param what is in it, for the message, e.g. `policy`
- * @throws Refusal of that code for what {@link readRegularFile} refuses
+ * @param what the content of the file for the error message, for example `policy`
+ * @param code the code of the refusal
+ * @throws Refusal if {@link readRegularFile} throws a FileError
  */
 export function readFileBytes(path: string, what: string, code: string): Buffer {
   try {
@@ -61,7 +62,7 @@ export function readFileBytes(path: string, what: string, code: string): Buffer 
   }
 }
 
-/** Likewise, as text. */
+/** Reads a file that the user has named as text. See {@link readFileBytes}. */
 export function readTextFile(path: string, what: string, code: string): string {
   return readFileBytes(path, what, code).toString('utf8')
 }
@@ -78,7 +79,7 @@ function requireRegular(kind: Kind): void {
   if (kind.size > MAX_FILE_BYTES) throw tooLarge()
 }
 
-/** Files under /proc say that their size is 0: the bytes are counted as they come. */
+/** Counts the bytes as they are read, because files under /proc report a size of 0. */
 function readAll(file: number): Buffer {
   const chunks: Buffer[] = []
   let size = 0
@@ -99,7 +100,7 @@ function tooLarge(): FileError {
   )
 }
 
-/** `ENOENT: no such file or directory` of `ENOENT: no such file or directory, open '/x'`. */
+/** Removes the system call from a message: `ENOENT: no such file or directory, open '/x'` loses `, open '/x'`. */
 function withoutCall(message: string): string {
   return message.replace(/, [a-z]+( '.*')?$/s, '')
 }

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 /** Matches the lower-case name of a header that is likely to hold a credential. */
 const CREDENTIAL_NAME = /auth|cookie|credential|key|passw|secret|session|token/
 
-/** Headers without a credential although their names match {@link CREDENTIAL_NAME}. A journal entry has the session anyway. */
+/** Headers that match {@link CREDENTIAL_NAME} but hold no credential. A journal entry contains the session id anyway. */
 const PLAIN_HEADERS: ReadonlySet<string> = new Set(['mcp-session-id', 'idempotency-key'])
 
-/** Patterns of secrets in text. JSON within JSON has escaped quotes. */
+/** Descriptions and patterns of secrets in text. The patterns also match inside nested JSON, where quotes are escaped. */
 const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a database URL with its password', /(?<=postgres(?:ql)?:\/\/[^\s:/@"\\]+:)[^\s@"\\]+(?=@)/g],
   ['a JSON web token', /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g],
@@ -17,18 +17,18 @@ const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ],
 ]
 
-/** A part of a text: plain, or a secret with what it is. */
+/** A part of a text. `secret` describes the secret in the part, or is null for a part without a secret. */
 export interface TextPart {
   readonly text: string
   readonly secret: string | null
 }
 
-/** The secrets that stand in a text, by what they are. */
+/** Returns the descriptions of the secrets in a text. */
 export function secretsIn(text: string): string[] {
   return SECRETS.flatMap(([what, pattern]) => (text.search(pattern) < 0 ? [] : [what]))
 }
 
-/** A text, cut into what may be seen and what is secret; put together again it is the same text. */
+/** Splits a text into parts with and without secrets. The parts joined together are the original text. */
 export function cutAtSecrets(text: string): TextPart[] {
   const found = SECRETS.flatMap(([secret, pattern]) =>
     [...text.matchAll(pattern)].map(match => ({
@@ -49,19 +49,19 @@ export function cutAtSecrets(text: string): TextPart[] {
   return parts
 }
 
-/** A text with each secret replaced by what it is. */
+/** Replaces each secret in a text with its description in brackets. */
 export function maskSecrets(text: string): string {
   return cutAtSecrets(text)
     .map(part => (part.secret === null ? part.text : `[${part.secret}]`))
     .join('')
 }
 
-/** Characters behind a cut that are looked at: no secret here is longer. */
+/** Number of characters after the limit that are searched for secrets. Every secret is expected to be shorter. */
 const LONGEST_SECRET = 8192
 
 /**
- * The beginning of a text, of at most so many characters. It ends before a secret that is cut: half of one
- * would not be known for what it is.
+ * Returns the beginning of a text, at most `mostChars` characters. If a secret reaches that limit, the text ends
+ * before it, because half of a secret would not be recognized.
  */
 export function beginningOf(text: string, mostChars: number): string {
   if (text.length <= mostChars) return text
@@ -75,11 +75,11 @@ export function beginningOf(text: string, mostChars: number): string {
 }
 
 /**
- * Replaces the values of the headers that may hold a credential. Their names and authentication schemes stay visible.
+ * Masks the values of headers that may contain a credential. Names and authentication schemes stay visible.
  *
- * @param headers with names in lower case
- * @param secretNames names in lower case of further headers to mask
- * @returns a copy, or `headers` if there is nothing to mask
+ * @param headers headers with lower-case names
+ * @param secretNames lower-case names of further headers to mask
+ * @returns a copy, or `headers` itself if there is nothing to mask
  */
 export function maskHeaders(
   headers: IncomingHttpHeaders,
@@ -99,7 +99,10 @@ function isCredentialName(name: string): boolean {
   return CREDENTIAL_NAME.test(name) && !PLAIN_HEADERS.has(name)
 }
 
-/** `Bearer ` of `Bearer abc`: the scheme is no secret and tells which kind of credential it was. */
+/**
+ * Returns the authentication scheme of a header value, such as `Bearer ` of `Bearer abc`. A scheme is not secret, and
+ * shows the kind of credential.
+ */
 function scheme(value: string): string {
   const space = value.indexOf(' ')
   return space > 0 && /^[A-Za-z-]+$/.test(value.slice(0, space)) ? value.slice(0, space + 1) : ''

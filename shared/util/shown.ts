@@ -1,15 +1,15 @@
 const SHOWN_CHARS = 60
 
-/** The most that an error message quotes of a file. */
+/** Maximum length of a quotation from a file in an error message, in characters. */
 export const MAX_QUOTED_CHARS = 80
 
-/** A value as an error shows it: as JSON, cut short. */
+/** Formats a value as JSON for an error message. A long text is shortened. */
 export function shown(value: unknown): string {
   const text = written(value)
   return text.length <= SHOWN_CHARS ? text : `${cut(text, SHOWN_CHARS)} (${text.length} characters)`
 }
 
-/** A text of at most `chars` characters, and `…` where more was cut off. */
+/** Shortens a text to `chars` characters. `…` replaces the rest. */
 export function cut(text: string, chars = MAX_QUOTED_CHARS): string {
   return text.length <= chars ? text : `${text.slice(0, chars)}…`
 }
