@@ -165,8 +165,8 @@ export class Clock {
   }
 
   /**
-   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. A restore of the state calls it.
-   * Wake-ups stay pending. Those in the past run at the next tick or `advance`.
+   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. The caller replaces the state as
+   * well. Wake-ups stay pending, and past ones run at the next tick or `advance`.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))

@@ -10,7 +10,7 @@ interface Batch {
   readonly entries: readonly JournalEntry[]
   /** Number of dropped entries that the store has not counted yet. */
   readonly lost: number
-  /** How often the queue had been cleared when the batch was taken. */
+  /** Number of clears of the queue before the batch was taken. */
   readonly clears: number
 }
 

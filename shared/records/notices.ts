@@ -11,7 +11,7 @@ const RETRY_MS = { first: 50, most: 2_000 }
  */
 const HEARTBEAT_MS = 5_000
 
-/** How long a server may take to end a connection, in milliseconds. */
+/** Maximum time that a server may take to end a connection, in milliseconds. */
 const LEAVE_MS = 1_000
 
 /** Receives the payload of a notice. `own` is true if this replica sent the notice. */

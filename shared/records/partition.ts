@@ -4,7 +4,7 @@ import { Refusal } from '../errors.js'
 export interface Summary {
   /** Whether the partition counts in `Totals` and is listed by `Records.partitions`. */
   readonly open: boolean
-  /** How many things the partition holds, and their size in bytes. The domain decides what is counted. */
+  /** Number of counted things in the partition, and their size in bytes. The domain decides which things count. */
   readonly entries: number
   readonly bytes: number
   /** Instant of the last activity, in milliseconds since the epoch. */

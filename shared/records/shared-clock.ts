@@ -15,7 +15,7 @@ interface ClockRecord {
   /** 1 for the first position. Each change of the clock adds 1. */
   readonly version: number
   readonly mode: ClockMode
-  /** In milliseconds: the time of a manual clock since the epoch, or the lead of a real clock over the store's machine. */
+  /** The time of a manual clock, or the lead of a real clock over the store's machine. In milliseconds. */
   readonly position: number
   /** Whether the clock runs the wake-ups that fall due between the previous position and this one. */
   readonly walk: boolean
@@ -73,7 +73,7 @@ async function measured<Row extends { server: number }>(
 const LOOK_MS = 2_000
 
 /**
- * How long a change of the clock waits for other replicas, in milliseconds. A replica that hangs must not block it
+ * Maximum time that a change of the clock waits for other replicas, in milliseconds. A replica that hangs must not block it
  * for longer.
  */
 const PATIENCE_MS = 5_000

@@ -92,7 +92,7 @@ const TOPIC = { written: 'journal-written', cleared: 'journal-cleared' }
 /** The partition that counts the requests to all replicas to write their queued entries. */
 const CALLS = 'store/journal/calls'
 
-/** How long a replica waits for the other replicas to write their entries, in milliseconds. */
+/** Maximum time that a replica waits for the other replicas to write their entries, in milliseconds. */
 const PATIENCE_MS = 2_000
 
 /**

@@ -12,7 +12,7 @@ export interface SessionsHere {
   ended(id: string): void
 }
 
-/** Creates the shared sessions of a server. @param idleMs after how many unused milliseconds a session expires */
+/** Creates the shared sessions of a server. @param idleMs milliseconds after which an unused session expires */
 export type ShareSessions = (endpoint: string, idleMs: number) => SharedSessions
 
 /** The allowed form of a session id. An id of another form is not looked up. */
@@ -28,7 +28,7 @@ export interface SharedSessionsOptions {
   log: Log
   /** The name of the server. */
   endpoint: string
-  /** After how many unused milliseconds a session expires. */
+  /** Number of milliseconds after which an unused session expires. */
   idleMs: number
 }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 export interface Statement {
   readonly name: string
   readonly text: string
-  /** How long the client waits for the answer, in milliseconds. Default: the limit of the connection. */
+  /** Maximum time that the client waits for the answer, in milliseconds. Default: the limit of the connection. */
   readonly query_timeout?: number
 }
 

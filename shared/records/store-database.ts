@@ -25,10 +25,10 @@ export interface Replica {
   readonly startedAt: Date
 }
 
-/** How long a replica waits for the lock of {@link StoreDatabase.alone}, in milliseconds. */
+/** Maximum time that a replica waits for the lock of {@link StoreDatabase.alone}, in milliseconds. */
 const ALONE_MS = 30_000
 
-/** How long the connections may take to end, in milliseconds. Running queries have their own time limits. */
+/** Maximum time that the connections may take to end, in milliseconds. Running queries have their own time limits. */
 const LEAVE_MS = 15_000
 
 /**

@@ -5,15 +5,9 @@ import type { List, Partition, Summary, Table, Totals } from './partition.js'
 export interface TransactionOptions {
   /** Whether the work reads `totals`. Totals require a read of every partition of the kind. Default false. */
   totals?: boolean
-  /**
-   * An instant. If the partition was last active before it, `replicas` is available. Default: `replicas` is not
-   * available.
-   */
+  /** Makes `replicas` available if the partition was last active before this instant. Default: `replicas` is not available. */
   idleBefore?: number
-  /**
-   * The generation in which the work began. The transaction is refused with `reset` in any other generation. Default:
-   * any.
-   */
+  /** The generation in which the work began. A transaction in another generation is refused with `reset`. Default: any. */
   generation?: number
 }
 
@@ -77,7 +71,7 @@ export class Transaction {
     return replicas
   }
 
-  /** How often the whole state has been replaced. */
+  /** Number of times that the whole state has been replaced. */
   get generation(): number {
     return this.#facts.generation
   }

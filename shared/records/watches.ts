@@ -22,7 +22,7 @@ export interface WatchesOptions {
 /**
  * Notifies the watchers of a partition once of each announcement by any replica.
  *
- * A notification can be lost. A poll every second finds the announcement by its version.
+ * A notification can be lost. A poll every second finds the latest announcement by its version.
  */
 export class Watches {
   readonly #options: WatchesOptions

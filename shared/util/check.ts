@@ -7,8 +7,8 @@ import { cut, shown } from './shown.js'
 const MAX_SENTENCES = 20
 
 /**
- * Creates the schema of an object that allows only the fields of `shape`. The error for unknown fields names them and lists the allowed
- * fields.
+ * Creates the schema of an object that allows only the fields of `shape`. The error for an unknown field names that field
+ * and the allowed fields.
  */
 export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {

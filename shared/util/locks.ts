@@ -1,16 +1,17 @@
 /**
- * A lock that work shares, and that one caller can hold exclusively. A request for the exclusive lock waits for
- * running work, and later work waits for it.
+ * A lock with two modes, shared and exclusive. A request for the exclusive lock waits until running work has ended.
+ * Work that starts later waits for the exclusive lock to be released.
  *
- * Work with the shared lock must not acquire it again, nor wait for work that does. It would wait for itself.
+ * Work with the shared lock must not acquire the lock again, nor wait for other work that does. Such work could wait
+ * for itself.
  */
 export class RwLock {
   #inside = 0
-  /** Resolves when the exclusive lock is released. Undefined while there is none. */
+  /** Resolves when the exclusive lock is released. Undefined while no one holds or requests the exclusive lock. */
   #closed: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
 
-  /** Runs `work` inside. */
+  /** Runs `work` with the shared lock. */
   async shared<T>(work: () => Promise<T>): Promise<T> {
     while (this.#closed !== undefined) await this.#closed
     this.#inside++
@@ -21,14 +22,17 @@ export class RwLock {
     }
   }
 
-  /** Counts as inside what was begun there and goes on when its beginner has left. */
+  /**
+   * Keeps the shared lock until `work` ends. Call it with the shared lock, for work that continues after its caller
+   * has released the lock.
+   */
   extendShared(work: Promise<unknown>): void {
     this.#inside++
     const leave = () => this.#leave()
     work.then(leave, leave)
   }
 
-  /** Runs `work` while nothing else is inside. */
+  /** Runs `work` with the exclusive lock. */
   async exclusive<T>(work: () => Promise<T>): Promise<T> {
     while (this.#closed !== undefined) await this.#closed
     let open = () => {}
@@ -56,12 +60,12 @@ export class RwLock {
   }
 }
 
-/** Runs what concerns one key in the order it was handed in, one after the other; different keys do not wait. */
+/** Runs work for the same key one at a time, in the order of the calls. Work for different keys does not wait. */
 export class OneAtATime {
-  /** The last work handed in for each busy key. */
+  /** The last work that was submitted for each busy key. */
   readonly #busy = new Map<string, Promise<void>>()
 
-  /** Runs `work` once all earlier work for `key` has ended, however it ended. */
+  /** Runs `work` when all earlier work for `key` has succeeded or failed. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#busy.get(key)
     const running = before === undefined ? work() : before.then(work)
