@@ -122,7 +122,8 @@ export class Clock {
    * Moves time forward. Resolves with the new time when all work that fell due has ended.
    *
    * @param ms whole milliseconds, 0 or more
-   * @throws Refusal `bad_advance` for any other `ms` or a time after the year 9999; `clock_closed` after `close`
+   * @throws Refusal `bad_advance` for any other `ms` or a time after the year 9999
+   * @throws Refusal `clock_closed` after `close`
    */
   advance(ms: number): Promise<number> {
     if (!Number.isSafeInteger(ms) || ms < 0) {
@@ -215,7 +216,7 @@ export class Clock {
 
   async #follow(to: ClockPosition, walk: boolean): Promise<void> {
     const there = () => (to.mode === 'manual' ? to.now : Math.floor(machineNow() + to.ahead))
-    // A clock that is slightly ahead of the target stays where it is until the target has passed it.
+    // A clock that is already ahead of the target runs only the wake-ups that are due by now. `#show` then sets the target.
     if (walk) await this.#walkTo(Math.max(there(), this.now()), to.mode)
     this.#show({ mode: to.mode, now: there() })
     if (to.mode === 'real') this.#offset = to.ahead

@@ -2,7 +2,7 @@ import type { ClockSnapshot } from './spec.js'
 
 /** The target of a change. */
 export interface ClockTarget extends ClockSnapshot {
-  /** Whether wake-ups on the way are run. If not, the clock jumps. */
+  /** Whether the clock runs the wake-ups that fall due before the target. If not, it jumps to the target. */
   readonly walk: boolean
 }
 

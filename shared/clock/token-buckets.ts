@@ -42,7 +42,7 @@ export class TokenBuckets {
     return this.#fullAt.size
   }
 
-  /** Takes a token from the bucket of `key`. @returns whether there was one */
+  /** Takes a token from the bucket of `key`. @returns whether the bucket had a token */
   take(key: string): boolean {
     const now = this.#clock.now()
     const fullAt = Math.max(now, this.#fullAt.get(key) ?? now) + this.#msPerToken

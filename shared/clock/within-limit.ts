@@ -26,7 +26,7 @@ export interface TimeLimit {
  *
  * @param work receives a signal that is aborted on time-out or cancellation. `work` must then undo its changes
  * @returns the result of `work`
- * @throws LimitExceeded on time-out; the reason of `signal`; the error of `work`
+ * @throws LimitExceeded on time-out, the reason of `signal` on cancellation, or the error of `work`
  */
 export async function withinLimit<T>(
   { machine, ms, what, signal }: TimeLimit,

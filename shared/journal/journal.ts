@@ -153,8 +153,8 @@ export class Journal {
   /**
    * Checks a filter.
    *
-   * @throws Refusal `bad_where` for an unknown field or outcome; `unknown_server`, `unknown_tool` or `unknown_method`
-   *   for a name that no entry can have
+   * @throws Refusal `bad_where` for an unknown field or outcome
+   * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method` for a name that no entry can have
    */
   expected(where: JournalFilter): ExpectedFields {
     const read = readWhere(where)
@@ -292,7 +292,7 @@ export class Journal {
    *
    * Without an `outcome` in `where`, an entry counts when it is opened.
    *
-   * @throws Refusal `journal_wait` with the nearest miss on time-out; `bad_wait`; the errors of {@link expected}
+   * @throws Refusal `journal_wait` with the nearest miss on time-out, `bad_wait`, or the errors of {@link expected}
    */
   async waitFor(where: JournalFilter, { signal, ...options }: WaitOptions = {}): Promise<JournalEntry[]> {
     this.#requireEnabled()
@@ -314,8 +314,8 @@ export class Journal {
    * Proves that no entry matches `where`, neither in progress nor ended. Of other instances it knows only the entries
    * that had ended at the last {@link refresh}.
    *
-   * @throws Refusal `journal_unexpected` with the matching entries; `journal_incomplete` if the ring has dropped
-   *   entries, because one of them may have matched; the errors of {@link expected}
+   * @throws Refusal `journal_unexpected` with the matching entries, or the errors of {@link expected}
+   * @throws Refusal `journal_incomplete` if the ring has dropped entries, because one of them may have matched
    */
   expectNothing(where: JournalFilter = {}): void {
     this.#requireEnabled()

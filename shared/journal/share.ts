@@ -1,8 +1,8 @@
 import type { EntryJson, JournalEntry } from './entry.js'
 
-/** Shares the entries of a journal with other instances, and receives theirs. */
+/** Shares the entries of a journal with other instances, and receives the entries of those instances. */
 export interface JournalShare {
-  /** Called when an entry has ended. It must neither delay nor fail the call. */
+  /** Called when an entry has ended. The function must not delay the call or make it fail. */
   ended(entry: JournalEntry): void
   /**
    * Called when the journal has been cleared. Clears the journals of the other instances.

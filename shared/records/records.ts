@@ -4,7 +4,7 @@ import type { Transaction, TransactionOptions } from './transaction.js'
 
 /** An announcement: a partition has new data that waiting requests may need. */
 export interface News {
-  /** Whether a transaction of this replica announced it. */
+  /** Whether a transaction of this replica made the announcement. */
   readonly own: boolean
   /** The detail of the announcement. Undefined: this replica read the store before it received the notification, if any. */
   readonly detail: string | undefined

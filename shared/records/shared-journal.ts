@@ -295,7 +295,7 @@ export class SharedJournal implements JournalShare {
     })
   }
 
-  /** Writes all queued entries. @throws StoreUnavailable; unwritten entries stay in the queue */
+  /** Writes all queued entries. Entries stay in the queue until they are written. @throws StoreUnavailable */
   #flush(): Promise<void> {
     return this.#turns.run('', async () => {
       while (this.#queue.size > 0 || this.#queue.lost > 0) await this.#write()

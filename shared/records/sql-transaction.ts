@@ -60,7 +60,7 @@ export class SqlTransaction {
     void this.send(NOTIFY, this.#noticeOf(topic, payload))
   }
 
-  /** Commits the transaction. @throws the error of a sent statement; then nothing is committed */
+  /** Commits the transaction, unless a sent statement has failed. @throws the error of that statement */
   async commit(): Promise<void> {
     // After a failed statement, the server answers COMMIT as if it were ROLLBACK.
     this.#keep(this.#client.query(COMMIT))

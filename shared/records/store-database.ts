@@ -143,7 +143,7 @@ export class StoreDatabase {
     })
   }
 
-  /** Runs one statement that takes effect by itself, and returns its rows. @throws StoreUnavailable */
+  /** Runs one statement in a transaction of its own, and returns its rows. @throws StoreUnavailable */
   write<Row extends pg.QueryResultRow>(asked: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     return this.transaction(tx => tx.query<Row>(asked, values))
   }
@@ -173,8 +173,8 @@ export class StoreDatabase {
    * Runs `work` while no replica runs other work with the same name. A connection holds the lock. If the connection
    * breaks, another replica can get the lock before `work` has ended.
    *
-   * @throws Refusal `store_busy` if another replica does not release the lock in time, or `store_unavailable`; the
-   *   error of `work`
+   * @throws Refusal `store_busy` if another replica does not release the lock in time, or `store_unavailable`
+   * @throws the error of `work`
    */
   async alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     const locked = this.transaction(async tx => {

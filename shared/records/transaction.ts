@@ -105,7 +105,7 @@ export class Transaction {
   /**
    * For the store: runs `work` and ends the transaction. If `work` throws, its changes are undone.
    *
-   * @throws the error of `work`; TypeError if `work` returns a promise; Refusal `reset`
+   * @throws the error of `work`, TypeError if `work` returns a promise, or Refusal `reset`
    */
   run<T>(work: (tx: Transaction) => T, { generation }: TransactionOptions): T {
     try {
