@@ -190,7 +190,7 @@ async function openRecords(store: StoreDatabase): Promise<Records> {
   return PostgresRecords.open(store)
 }
 
-/** Returns a seed that is different for each replica and each start, so that replicas of one store never create equal ids. */
+/** With a store, returns a seed that is different for each replica and each start, so that ids of one store are never equal. */
 function seedOf(seed: string | undefined, store: StoreDatabase | undefined): string | undefined {
   return seed === undefined || store === undefined ? seed : `${seed} of replica ${store.replica}`
 }

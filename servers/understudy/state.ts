@@ -10,12 +10,12 @@ import { readWorld } from './read-world.js'
 /** The contents of each snapshot. They are not in the snapshot itself, so that callers can neither read nor change them. */
 const CONTENTS = new WeakMap<Snapshot, Contents>()
 
-/** Resets, copies and restores the state of an instance: its servers, its clock, its faults and its overlays. */
+/** Resets, copies and restores the state of an instance: its servers, clock, faults and overlays. One operation runs at a time. */
 export class InstanceState {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
   readonly #world: World
-  /** Settles when the current operation ends. */
+  /** Resolves when the current operation ends, also if it fails. */
   #working: Promise<unknown> = Promise.resolve()
   #closed = false
 

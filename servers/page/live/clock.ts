@@ -5,7 +5,7 @@ import { browserNow, every } from '../browser-time.js'
 /** Milliseconds between two updates of countdowns. */
 const TICK_MS = 250
 
-/** The instance's clock, and when that was seen. */
+/** The last known state of the instance's clock, and the browser time at which it was read. */
 const seen = signal<{ clock: ClockState; atMs: number } | undefined>(undefined)
 
 const tick = signal(0)
@@ -18,7 +18,7 @@ export const instanceNow = computed(() => {
   if (seen.value === undefined) return 0
   const { clock, atMs } = seen.value
   if (clock.mode === 'manual') return clock.nowMs
-  // Between two ticks, what has been seen lately is ahead.
+  // The clock may have been read after the latest tick.
   return clock.nowMs + Math.max(0, tick.value - atMs)
 })
 

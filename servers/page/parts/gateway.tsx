@@ -6,7 +6,7 @@ import { counted, durationInWords, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Scrolled, Section } from './elements.js'
 
-/** Enough to tell one call's arguments from another's, and to find them in the journal. */
+/** Number of characters that are shown of the hash of arguments. They are enough to tell calls apart. */
 const HASH_CHARS = 12
 
 /** The gateways, their decisions and pending approvals. Renders nothing without a gateway. */
@@ -100,7 +100,7 @@ function PendingApprovals() {
   const waiting = pending.value.length
   return (
     <>
-      {/* It is there from the beginning, for a screen reader to say what comes into it. */}
+      {/* This element is never removed, because a screen reader only announces changes in existing elements. */}
       <p class="approvals-count" role="status">
         {waiting > 0 && `${counted(waiting, 'call')} ${waiting === 1 ? 'waits' : 'wait'} for your decision`}
       </p>

@@ -29,12 +29,12 @@ function Secret({ what, text }: { what: string; text: string }) {
 }
 
 interface MaskedProps {
-  /** Name of this secret, unique on the page. */
+  /** The name of this secret, unique on the page. */
   name: string
-  /** Its kind in words. */
+  /** The kind of the secret, in words. */
   what: string
   masked: string
-  /** Undefined until the control plane has told it. */
+  /** The secret. Undefined until the control plane has sent it. */
   open: string | undefined
 }
 
