@@ -36,7 +36,7 @@ const policyDecision = z.object({ outcome: z.string(), rule: z.string() })
 /** A scripted agent. It checks the result of each call, and the journal of the servers. */
 export class DemoAgent<C extends ToolClient> {
   /**
-   * @param journal of the servers behind the gateway
+   * @param journal the journal of the servers
    * @param upstream receives a line for each call, which says whether the call reached a server
    */
   constructor(

@@ -48,7 +48,7 @@ export interface RehearseOptions {
   protocol?: string
   /** The gateway's names for the tools. Default: the names in the scenario, or else the stand-ins' own names. */
   tools?: ToolNaming
-  /** Ports of the stand-ins. Default: free ones. */
+  /** Ports of the stand-ins. Default: free ports. */
   ports?: { instanode: number; safebot: number; control?: number }
   /**
    * Called when the stand-ins listen and before the gateway is used. The rehearsal starts when the promise resolves, or at

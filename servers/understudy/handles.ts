@@ -131,7 +131,7 @@ export async function withHandles<Running>(
       },
       listenOptions(options, options.controlPort),
     )
-    // The first part in the list is closed last. Closing it rejects those who still wait for entries of the journal.
+    // The first part in the list is closed last. Closing it rejects requests that still wait for journal entries.
     started.unshift({
       close() {
         instance.journal.stop()

@@ -27,8 +27,8 @@ export class InstanceState {
   }
 
   /**
-   * Resets the instance to a world. Faults and overlays are removed, and the journal is cleared. A manual clock returns to its
-   * start, and a real clock returns to machine time. Waiting requests are refused. Sessions stay open.
+   * Resets the instance to a world. Faults and overlays are removed, and the journal is cleared. A manual clock shows its start
+   * time again, and a real clock loses its advances. Waiting requests are refused. Sessions stay open.
    *
    * @param world the world to reset to. Default: the world of the start
    * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. The instance has not changed then.

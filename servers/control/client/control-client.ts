@@ -172,7 +172,7 @@ class ControlledJournal {
     return (await this.#exchange.read(request, waitAnswer)).entries
   }
 
-  /** See `Journal.expectNothing`. @throws ControlError `journal_unexpected`, with the entry that was not expected */
+  /** See `Journal.expectNothing`. @throws ControlError `journal_unexpected`, with the entries that were not expected */
   async expectNothing(where: JournalFilter = {}): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
   }

@@ -22,7 +22,7 @@ export interface AboutOptions {
   controlled: Controlled<unknown>
   /** The URL of the control plane. */
   url: string
-  /** Returns all operations of the control plane, with those of this file. */
+  /** Returns all operations of the control plane, including those of this file. */
   all(): readonly Operation[]
 }
 

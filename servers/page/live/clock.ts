@@ -13,7 +13,7 @@ const tick = signal(0)
 /** The mode of the instance's clock. Undefined until it has been read. */
 export const clockMode = computed(() => seen.value?.clock.mode)
 
-/** The instance's time in milliseconds. A manual clock stands still between two updates. */
+/** The instance's time in milliseconds. A manual clock does not move between two updates. */
 export const instanceNow = computed(() => {
   if (seen.value === undefined) return 0
   const { clock, atMs } = seen.value

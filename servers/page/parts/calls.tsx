@@ -8,7 +8,7 @@ import { heightOf, type Rows, topOf, windowOf } from '../model/virtual-rows.js'
 import { CallDetails, CallRow } from './call.js'
 import { Empty, Section } from './elements.js'
 
-/** The live list of calls to the servers. */
+/** Lists the calls to the servers, and adds new calls as they arrive. */
 export function CallList() {
   const all = calls.value.length
   return (
@@ -140,7 +140,7 @@ function CallTable() {
   )
 }
 
-/** The hints for an empty journal. */
+/** Renders hints for an empty journal. */
 function NoCalls() {
   const safebot = state.value?.safebot?.mcpUrl
   const url = safebot ?? state.value?.instanode?.mcpUrl

@@ -9,7 +9,7 @@ import { Empty, Scrolled, Section } from './elements.js'
 /** Number of characters that are shown of the hash of arguments. They are enough to tell calls apart. */
 const HASH_CHARS = 12
 
-/** The gateways, their decisions and pending approvals. Renders nothing without a gateway. */
+/** Shows the gateways, their decisions and pending approvals. Renders nothing without a gateway. */
 export function GatewayPanel() {
   if (gateways.value.length === 0) return null
   const { asked, denied } = audit.value
@@ -95,7 +95,7 @@ function AuditRow({ entry }: { entry: GatewayEntry }) {
   )
 }
 
-/** The pending approvals with buttons to decide them. */
+/** Lists the pending approvals, with buttons to approve or deny each call. */
 function PendingApprovals() {
   const waiting = pending.value.length
   return (

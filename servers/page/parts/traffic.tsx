@@ -56,7 +56,7 @@ const DRAW_MS = 500
 const rates = signal<readonly CallRate[]>([])
 let drawing = false
 
-/** Charts of the calls of each tool per second, by outcome. */
+/** Renders a chart for each tool, with its calls per second by outcome. */
 export function Traffic() {
   useEffect(() => {
     if (drawing) return
