@@ -11,7 +11,7 @@ export type GatewayChange = { readonly changed: number } & (
   | { readonly kind: 'approval'; readonly approval: Approval & { server: string } }
 )
 
-/** Number of decisions by gateway and outcome. */
+/** Number of decisions with one outcome, by the gateway of one server. */
 export interface OutcomeCount {
   server: string
   outcome: AuditOutcome

@@ -141,7 +141,7 @@ function ofProcess(): Gauge[] {
 interface Sample extends Gauge {
   /** The value of a `counter` only rises. */
   readonly kind: 'counter' | 'gauge' | 'histogram'
-  /** Follows the name of the metric, e.g. `_bucket`. */
+  /** A text that is added to the name of the metric, e.g. `_bucket`. */
   readonly suffix?: string
 }
 

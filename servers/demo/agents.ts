@@ -10,7 +10,7 @@ import { checked } from '../../shared/util/check.js'
 import { POLICY_META } from '../gateway/messages.js'
 import type { Journal } from '../understudy/index.js'
 
-/** Checks that two values are deeply equal. @param subject the compared value, for the message @throws Refusal */
+/** Checks that two values are deeply equal. @param subject names the value in the error @throws Refusal if they differ */
 export function assertEqual<T>(subject: string, actual: unknown, expected: T): asserts actual is T {
   if (isDeepStrictEqual(actual, expected)) return
   const reason = `${subject}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`

@@ -37,7 +37,7 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
     ...options.policies,
   }
   const understudy = await createUnderstudy({
-    // The clock is manual, so that no window or lease ends while a person reads.
+    // The clock is manual, so that no window or lease ends while a person reads the output.
     clock: 'manual',
     seed: 'demo',
     controlPort: options.controlPort ?? 0,
@@ -72,12 +72,12 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
     policies,
     gateways: [anonymous, gateways.instanode, gateways.safebot],
     upstream,
-    /** Has no account. The gateway adds no credential. */
+    /** Ana has no account, and the gateway adds no credential to her calls. */
     ana: {
       instanode: await connect(anonymous.url, {}),
       safebot: await connect(safebot, { 'X-Safebot-Handle': 'ana' }),
     },
-    /** Works for a paid account, whose credential the gateway adds. */
+    /** Ben works for a paid account, and the gateway adds the credential of this account to his calls. */
     ben: {
       instanode: await connect(paid, { Authorization: `Bearer ${BEN}` }),
       withApproval: await connect(paid, { Authorization: `Bearer ${BEN_WITH_APPROVAL}` }),

@@ -45,7 +45,7 @@ export function denialIn(answer: Answer): Denial | undefined {
   return { form: 'input_required', status, code: null, text: shortened(requestText(inputRequests)) }
 }
 
-/** Names the form of a denial, e.g. `JSON-RPC error 403 with HTTP 403`. */
+/** Describes the form of a denial, e.g. `JSON-RPC error 403 with HTTP 403`. */
 export function formOf({ form, status, code }: Denial): string {
   if (form === 'http_error') return `HTTP ${status}`
   const names = { tool_error: 'a tool error', rpc_error: `JSON-RPC error ${code}`, input_required: form }

@@ -17,7 +17,7 @@ export interface ListRecord {
 export interface RelayRecord {
   /** Number of sessions at the upstream that had tool calls and no `notifications/initialized`. */
   readonly uninitialized: number
-  /** Whether a call that its caller cancelled was cancelled at the upstream. */
+  /** Whether the cancellation of a call reached the upstream. */
   readonly cancelled: boolean | null
   /** Whether the progress of a call reached its caller. */
   readonly progress: boolean | null

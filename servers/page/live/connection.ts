@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { later } from '../browser-time.js'
 
-/** State of the page's stream. `lost`: the stream broke and is opened again. */
+/** The state of the page's stream. `lost` means that the stream broke and will be opened again. */
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting')
 
 const RETRY_MS = 1000
@@ -9,7 +9,7 @@ const RETRY_MS = 1000
 /** The handlers of a stream. */
 export interface StreamHandlers {
   path: string
-  /** Handlers by the names of events. Each gets the event's data. */
+  /** The handler for each name of an event. A handler receives the event's data. */
   on: Readonly<Record<string, (data: string) => void>>
   /** Called when the stream opens, and again after each break. After a break, the data may be from another process. */
   began(): void

@@ -21,7 +21,7 @@ const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 /** The pending approvals. */
 export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
-/** Events since the last frame. */
+/** Decisions and approvals that have arrived since the last frame. */
 let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 

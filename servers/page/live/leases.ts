@@ -7,7 +7,7 @@ import { ask } from './request.js'
 /** Number of the latest claims whose answers are loaded. */
 const MAX_CLAIMS = 100
 
-/** The answers to claims by their seq. Null: the answer is not kept. */
+/** The answers to claims, by the `seq` of the claim. Null if the journal did not keep the answer. */
 const answers = signal<ReadonlyMap<number, string | null>>(new Map())
 
 /** All leases that the state has shown, by claim id. */

@@ -58,7 +58,7 @@ export function nameOf({ tool, method }: EntryJson): string {
 }
 
 interface CallFilter {
-  /** Text to find in the caller, the tool or the method. */
+  /** Text to find in the caller, in the server, or in the tool or method. */
   text: string
   /** Whether to show calls of tools only. */
   toolsOnly: boolean

@@ -4,7 +4,7 @@ import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 /** Maximum number of decisions that are shown. */
 const MAX_ENTRIES = 500
 
-/** The latest decisions of gateways, and the number of all. */
+/** The latest decisions of gateways, and the number of all decisions. */
 export interface AuditLog {
   /** The latest first. */
   readonly entries: readonly GatewayEntry[]

@@ -5,7 +5,7 @@ const CLAIMS = ['claim_task', 'next_task']
 
 const PATHS = { claim: /^POST \/api\/rooms\/([^/]+)\/claim$/, ack: /^POST \/api\/rooms\/([^/]+)\/ack$/ }
 
-/** The end of a lease. `held`: it has not ended. */
+/** The way in which a lease ended. `held` means that it has not ended. */
 export type LeaseEnd = 'acked' | 'expired' | 'held'
 
 /** The time for which a handle had a lease. Instants are of the instance's clock, in milliseconds. */
@@ -28,7 +28,7 @@ export interface KnownLease {
   readonly expiresAt: string
 }
 
-/** Default milliseconds of a lease. The state shows the leases of claims that requested another time. */
+/** Default length of a lease, in milliseconds. If a claim requested another length, the state shows its lease. */
 const LEASE_MS = 60_000
 
 /**
@@ -64,7 +64,7 @@ export function leaseSpans(
   })
 }
 
-/** Returns whether a lease is valid when its message is claimed again. */
+/** Returns whether a lease is still valid at the time of a claim of the same message. */
 function goesOn(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
   return span !== undefined && span.end === 'held' && at <= span.to
 }
@@ -108,7 +108,7 @@ export type LeaseEvent = {
   readonly at: number
 } & ({ readonly kind: 'claimed'; readonly claimId: string } | { readonly kind: 'acked' })
 
-/** Returns whether a call may have started a lease. Its answer shows that. */
+/** Returns whether a call may have started a lease. Only the answer to the call shows whether it did. */
 export function mayClaim({ tool, method, outcome }: EntryJson): boolean {
   return outcome === 'ok' && (CLAIMS.includes(tool ?? '') || roomOfPath(method, 'claim') !== undefined)
 }

@@ -12,7 +12,7 @@ export interface Cut {
 }
 
 export interface TimeAxis {
-  /** Starts of the stretches: the first, and one after each cut. */
+  /** The starts of the drawn periods: one at the start of the axis, and one after each cut. */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
   /** The last instant on the axis. */
   readonly end: number
@@ -24,7 +24,7 @@ export interface TimeAxis {
 /** Minimum length of an idle period that is cut, in milliseconds. */
 const WORTH_A_CUT_MS = 30_000
 
-/** Milliseconds of space before and after each stretch, so that its ends can be seen. */
+/** Space before and after each drawn period, in milliseconds, so that the ends of the period are visible. */
 const AIR_MS = 1500
 
 /** Width of a cut, in percent of the axis. */

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
 import { isRevealed, toggle } from '../live/secrets.js'
 
-/** Shows a text with hidden secrets. A click reveals a secret. */
+/** Shows a text in which secrets are hidden. A click on a secret reveals it. */
 export function SecretText({ text }: { text: string }) {
   return (
     <>
@@ -38,7 +38,7 @@ interface MaskedProps {
   open: string | undefined
 }
 
-/** Shows a value that the control plane masks. A click reveals it. */
+/** Shows a value that the control plane masks. A click reveals the value. */
 export function Masked({ name, what, masked, open }: MaskedProps) {
   const showing = isRevealed(name) && open !== undefined
   return (
