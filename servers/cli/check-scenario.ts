@@ -17,7 +17,7 @@ type ScenarioReport =
  * Validates a scenario and prints how it is read, step by step.
  *
  * @param json whether the report is one line of JSON
- * @returns the exit code: 0 for a scenario, 1 for a file that is none
+ * @returns the exit code: 0 for a valid scenario, 1 for any other file
  * @throws Refusal for a file that cannot be read
  */
 export async function checkScenario(file: string, json: boolean): Promise<0 | 1> {
@@ -54,7 +54,7 @@ function stepWords(step: ScenarioReading['scenario']['steps'][number]): { step: 
   return { step: `${call}${times === 1 ? '' : ` × ${times}`}${by}`, expects }
 }
 
-/** The report in words, ending in a line break. */
+/** Formats the report as text that ends in a line break. */
 function reportText(report: ScenarioReport): string {
   if (!report.valid) {
     return `${[...report.problems, '', `${report.file} is no scenario.`].join('\n')}\n`

@@ -17,9 +17,9 @@ type PolicyReport =
       kind: 'policy'
       valid: true
       dialect: Dialect
-      /** The version of Intercept's language by which it was read; null for PolicyLayer. */
+      /** The version of Intercept's language in which the policy was read. Null for PolicyLayer. */
       version: DialectVersion | null
-      /** The earliest version that has all that it uses; null likewise. */
+      /** The earliest version of Intercept's language that has everything the policy uses. Null for PolicyLayer. */
       needs: DialectVersion | null
       default: 'allow' | 'deny'
       tools: ToolMeaning[]
@@ -28,7 +28,7 @@ type PolicyReport =
   | { file: string; kind: 'policy'; valid: false; problems: readonly Problem[] }
 
 /**
- * `understudy check FILE`: prints how a policy is read, tool by tool, and warns of what looks wrong. Validates a scenario.
+ * `understudy check FILE`: prints the meaning of a policy for each tool, with warnings. Of a scenario, prints each step.
  *
  * @returns the exit code: 0 for a policy or a scenario, 1 for any other file, with `--strict` also for a policy with warnings
  */
@@ -78,7 +78,7 @@ const DIALECTS: Record<Dialect, string> = {
   'policylayer-page': "the form printed on PolicyLayer's tool pages",
 }
 
-/** The report in words, ending in a line break. */
+/** Formats the report as text that ends in a line break. */
 function reportText(report: PolicyReport): string {
   if (!report.valid) {
     const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`

@@ -19,15 +19,16 @@ export type Actions = {
   [Name in CommandName]: (args: ParsedArgs<Name>) => Promise<unknown>
 }
 
-/** Names that `understudy up` prints for a shell to export, without `UNDERSTUDY_`. No option has them. */
+/** Names of variables that `understudy up` prints for a shell, without `UNDERSTUDY_`. They set no option. */
 const EXPORTED = ['instanode-mcp', 'safebot-mcp', 'control', 'gateway-instanode', 'gateway-safebot']
 
 /**
  * Runs the command that the command line names. Help and the version are printed to stdout.
  *
- * @param args the words behind `understudy`
+ * @param args the words after `understudy`
  * @returns the exit code
- * @throws UsageError for a command line that is wrong; an error of the command
+ * @throws UsageError for a wrong command line
+ * @throws the error of the command
  */
 export async function runCommandLine(args: readonly string[], actions: Actions): Promise<number> {
   const line = split(args)
@@ -70,7 +71,7 @@ export async function runCommandLine(args: readonly string[], actions: Actions):
 /**
  * Reads the arguments of one command.
  *
- * @throws UsageError
+ * @throws UsageError for wrong arguments
  */
 export function readArgs<Name extends CommandName>(name: Name, args: readonly string[]): ParsedArgs<Name> {
   const line = split(args)
@@ -79,7 +80,7 @@ export function readArgs<Name extends CommandName>(name: Name, args: readonly st
   return parsedArgs(name, parser, line)
 }
 
-/** The words before and behind the first `--`. */
+/** The words before and after the first `--`. */
 interface Line {
   own: readonly string[]
   behind: readonly string[]
@@ -88,11 +89,11 @@ interface Line {
 function split(args: readonly string[]): Line {
   const cut = args.includes('--') ? args.indexOf('--') : args.length
   const behind = args.slice(cut + 1)
-  // `--via -- COMMAND` reads well, and says no more than `-- COMMAND`.
+  // `--via -- COMMAND` means the same as `-- COMMAND`.
   return { own: args.slice(0, args[cut - 1] === '--via' && behind.length > 0 ? cut - 1 : cut), behind }
 }
 
-/** @returns whether there is a command to run: false once help or the version is printed */
+/** Parses arguments. @returns whether a command has to run. False if help or the version was printed */
 function parse(command: Command, args: readonly string[]): boolean {
   try {
     command.parse(args, { from: 'user' })
@@ -117,13 +118,13 @@ function configure(command: Command): Command {
     .version(VERSION, '-v, --version', 'print the version')
 }
 
-/** A command, and what the command line says of its options. A switch has one empty text. */
+/** A command, and the texts of its options on the command line. A switch has one empty text. */
 interface Parser {
   command: Command
   texts: Map<OptionName, string[]>
 }
 
-/** Creates a command with all options. Those of other commands are hidden: an error says which command has them. */
+/** Creates a command with all options. Options of other commands are hidden, and an error names the commands that have them. */
 function createParser(name: CommandName): Parser {
   const { help, usage }: CommandDefinition = COMMANDS[name]
   const command = configure(new Command(name)).usage(usage).description(help).allowExcessArguments()
@@ -179,7 +180,7 @@ function parsedArgs<Name extends CommandName>(
   }
 }
 
-/** The value of an option by the command line, else by the environment; undefined if neither has it. */
+/** Returns the value of an option from the command line, or else from the environment. Undefined if neither sets the option. */
 function givenValue(key: OptionName, texts: Parser['texts']): unknown {
   const option: Option = OPTIONS[key]
   const variable = variableOf(key)
@@ -202,7 +203,7 @@ function defaultValue(name: CommandName, key: OptionName): unknown {
   return option.multiple ? [] : undefined
 }
 
-/** Returns the last value of an option that must not be repeated. */
+/** Reads the values of an option. If the option must not be repeated, reads only its last value. */
 function readTexts(option: Option, texts: readonly string[], source: string): unknown {
   const read = (text: string) => asUsage(() => option.read?.(text, source) ?? text)
   return option.multiple ? texts.map(read) : read(texts.at(-1) ?? '')
@@ -218,7 +219,7 @@ function foreignOption(name: CommandName, key: OptionName): UsageError {
   )
 }
 
-/** Warns of variables that look like options and are none: their author expects them to count. */
+/** Warns of environment variables that look like options but set none. */
 function warnOfVariables(): void {
   const known = [...OPTION_NAMES, ...EXPORTED]
   const prefix = variableOf('')

@@ -121,7 +121,7 @@ export const COMMANDS = {
     help: 'both servers, gateways in front of them and two agents, narrated',
     usage: '[options]',
     options: ['fast', 'policy', 'control-port'],
-    // Its own port does not matter, and `understudy up` may have the usual one.
+    // The port of the control plane does not matter here, and `understudy up` may already use the usual one.
     defaults: { 'control-port': '0' },
   },
 } as const satisfies Record<string, CommandDefinition>
@@ -130,7 +130,7 @@ export type CommandName = keyof typeof COMMANDS
 
 export const COMMAND_NAMES = Object.keys(COMMANDS).filter((name): name is CommandName => name in COMMANDS)
 
-/** The commands that take an option. */
+/** Returns the commands that take an option. */
 export function commandsWith(name: OptionName): CommandName[] {
   return COMMAND_NAMES.filter(command => takes(command, name))
 }
@@ -140,31 +140,31 @@ export function takes(command: CommandName, name: OptionName): boolean {
   return options.includes(name)
 }
 
-/** The default of an option of a command, if it is one value. */
+/** Returns the default of a command's option. Undefined if the default is not one value. */
 export function defaultOf(command: CommandName, name: OptionName): string | undefined {
   const { defaults }: CommandDefinition = COMMANDS[command]
   const option: Option = OPTIONS[name]
   return defaults?.[name] ?? option.default
 }
 
-/** The option as its command takes it, by the command line, the environment and the defaults. */
+/** The arguments of a command. Options come from the command line, the environment and the defaults. */
 export interface ParsedArgs<Command extends CommandName> {
   readonly options: Values<(typeof COMMANDS)[Command]['options'][number]>
   /** The options that the command line or the environment sets. */
   readonly given: ReadonlySet<OptionName>
-  /** The word behind the command. */
+  /** The first word after the command. */
   readonly operand: string | undefined
-  /** All words behind the command. */
+  /** All words after the command. */
   readonly operands: readonly string[]
-  /** The words behind `--`: a program to start. */
+  /** The words after `--`, which name a program to start. */
   readonly program: readonly string[]
 }
 
 /**
- * Refuses options that mean nothing beside other options of the same command.
+ * Refuses options that have no meaning together with other options of the same command.
  *
- * @param beside names those others, e.g. `--connect`
- * @throws UsageError that names the first of them
+ * @param beside names the other options, e.g. `--connect`
+ * @throws UsageError that names the first refused option
  */
 export function refuseOptions(
   given: ReadonlySet<OptionName>,

@@ -9,10 +9,10 @@ import { UsageError } from './usage-error.js'
 const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-port' } as const
 
 /**
- * The gateways of `--policy`, by the server they are in front of.
+ * Returns the gateways that `--policy` requests, by the server that each one protects.
  *
- * @throws UsageError for a server there is not, or a policy that does not tell which it is for; Refusal
- *   for one that cannot be read
+ * @throws UsageError for an unknown server, or a policy whose tools do not show its server
+ * @throws Refusal for a policy that cannot be read
  */
 export async function gatewayOptions({ options }: ParsedArgs<'up'>): Promise<GatewaysOptions> {
   const { dialect } = options
@@ -34,7 +34,7 @@ export async function gatewayOptions({ options }: ParsedArgs<'up'>): Promise<Gat
 }
 
 /**
- * The files of `--policy`, by the server that each is for.
+ * Returns the files of `--policy`, by the server that each policy is for.
  *
  * @throws as {@link gatewayOptions}
  */
@@ -53,12 +53,12 @@ export async function policyFiles(
   return files
 }
 
-/** `instanode=policy.json`, or the file alone where its tools tell which server it is for. */
+/** Reads a value such as `instanode=policy.json`. The file alone is enough if its tools show which server it is for. */
 async function readAssignment(
   text: string,
   dialect: DialectVersion | undefined,
 ): Promise<{ server: ServerName; policy: string }> {
-  // A path that has such a beginning can be written with ./ before it.
+  // A path such as `a=b.json` can be written as `./a=b.json`.
   const [, name, file] = /^(\w*)=(.*)$/s.exec(text) ?? []
   const policy = file ?? text
   if (policy === '') throw new UsageError(`--policy is ${JSON.stringify(text)}`, 'name a file')

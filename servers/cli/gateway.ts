@@ -14,7 +14,7 @@ type Args = ParsedArgs<'gateway'>
 /**
  * `understudy gateway POLICY`: runs until a shutdown signal, the end of its stdio client, or the end of its upstream program.
  *
- * @returns the exit code: that of the program behind it, if it ended by itself
+ * @returns the exit code, which is that of the upstream program if the program ended by itself
  */
 export async function gateway(args: Args): Promise<number> {
   const { options } = args

@@ -3,7 +3,7 @@ import { Refusal } from '../../shared/errors.js'
 import { runCommandLine } from './command-line.js'
 import { UsageError } from './usage-error.js'
 
-// Each command is loaded when it is asked for: a stdio server has to start fast.
+// Only the code of the requested command is loaded, because a stdio server has to start fast.
 const running = runCommandLine(process.argv.slice(2), {
   up: async args => (await import('./up.js')).up(args),
   instanode: async args => (await import('./instanode.js')).instanode(args),

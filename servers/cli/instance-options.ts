@@ -12,9 +12,10 @@ import type { Values } from './options.js'
 import { UsageError } from './usage-error.js'
 
 /**
- * The options that every server takes: clock, seed, contract, protocol, journal, stamp, store.
+ * Returns the options that every server takes: clock, seed, contract, protocol, journal, stamp, store.
  *
- * @throws UsageError for --journal-sync without a file; Refusal `bad_store`
+ * @throws UsageError for --journal-sync without a file
+ * @throws Refusal `bad_store`
  */
 export function instanceOptions(
   options: Values<(typeof INSTANCE_OPTIONS)[number]>,
@@ -31,7 +32,7 @@ export function instanceOptions(
     stamp: options.stamp,
     // EX_SOFTWARE of sysexits.h, so that a process monitor sees a crash.
     onCrash: () => process.exit(70),
-    // Without a clock, the store decides.
+    // Without `--clock`, the store determines the clock.
     ...defined({ clock, seed, protocol }),
     ...(journalFile !== undefined && { journalFile, journalSync }),
   }
@@ -43,9 +44,10 @@ export function databaseOptions(options: Values<'databases' | 'data-dir'>): Data
 }
 
 /**
- * Reads the world of `--world`. An unknown name is a usage error, an unreadable file is not.
+ * Reads the world of `--world`.
  *
- * @throws UsageError `unknown_world` in its words; Refusal `unreadable_world`, `bad_world`
+ * @throws UsageError for an unknown name
+ * @throws Refusal `unreadable_world`, `bad_world` for a file
  */
 export async function worldOption({ world }: Values<'world'>): Promise<World> {
   try {
@@ -59,9 +61,10 @@ export async function worldOption({ world }: Values<'world'>): Promise<World> {
 }
 
 /**
- * The log of the command: lines of JSON on stderr. The logger is loaded with its first line, for most runs have none.
+ * Returns the log of the command, which writes lines of JSON to stderr. The logger is loaded for the first line, because
+ * most runs have none.
  *
- * @param after holds the lines back until it resolves
+ * @param after no line is written before this promise resolves
  */
 export function stderrLog(after: Promise<void> = Promise.resolve()): Log {
   let loading: Promise<Log> | undefined

@@ -11,7 +11,7 @@ import { address, runHttp, runStdio, withInstance } from './serve.js'
 
 type Args = ParsedArgs<'instanode'>
 
-/** `understudy instanode`: on stdio, until the client closes its end; or over HTTP with `--http`. */
+/** `understudy instanode`: serves stdio until the client closes its end. With `--http`, serves HTTP. */
 export async function instanode(args: Args): Promise<void> {
   const { options: given } = args
   const { http: port } = given
@@ -33,8 +33,8 @@ export async function instanode(args: Args): Promise<void> {
 }
 
 /**
- * Returns the service to be a client of. Undefined: serve an own one. The real client's variable counts on stdio
- * alone, because an HTTP server may have it set for its own clients.
+ * Returns the URL of the service that this process uses as a client. Undefined if this process is the service itself. The
+ * variable of the real client counts only on stdio, because an HTTP server may have it for its own clients.
  */
 function serviceElsewhere({ options, given }: Args): string | undefined {
   const { connect, http } = options
@@ -52,7 +52,7 @@ async function runHere(
   options: InstanodeOptions,
 ): Promise<void> {
   const mcp = port !== undefined
-  // On stdio MCP is the pipe's alone, but receivers need a port to be reached at.
+  // On stdio, only the pipe serves MCP. The receivers still need an HTTP port.
   const listen = { ...address(given), port: port ?? 0, mcp }
   const { instanode, url } = await Instanode.listen(instance, listen, options)
   if (mcp) await runHttp(instanode, url)

@@ -8,7 +8,7 @@ import { readHeaderLine, readUpstreamUrl } from '../gateway/upstream-options.js'
 import { checkSource } from '../instanode/databases/open-databases.js'
 import { UsageError } from './usage-error.js'
 
-/** One option of the command. Its parser, its help and its row in the documentation are made of this. */
+/** One option of the command. It defines the parser, the help and the row in the documentation. */
 export interface Option {
   /** Placeholder of the value. A switch has none. */
   argument?: string
@@ -16,16 +16,16 @@ export interface Option {
   multiple?: true
   /** Separates the values of a repeated option in its environment variable. Default: a comma. */
   separator?: string
-  /** The value that holds without the option. */
+  /** The value without the option. */
   default?: string
-  /** Says what holds without the option, where that is not one value. */
+  /** Describes the behaviour without the option, if the default is not one value. */
   otherwise?: string
   help: string
   /**
-   * Reads the value. Default: the text as it is.
+   * Reads the value from its text. Default: the value is the text.
    *
-   * @param source how the option is called in an error, e.g. `--port` or `UNDERSTUDY_PORT`
-   * @throws Refusal that names the source or what is wrong with the text
+   * @param source the name of the option in errors, e.g. `--port` or `UNDERSTUDY_PORT`
+   * @throws Refusal that names the source or the problem of the text
    */
   read?(text: string, source: string): unknown
 }
@@ -249,7 +249,7 @@ type ValueOf<Definition> = Definition extends { argument: string }
 /** The values of some options. An option without a value and a default is undefined, or an empty list. */
 export type Values<Name extends OptionName> = { [Key in Name]: ValueOf<(typeof OPTIONS)[Key]> }
 
-/** `UNDERSTUDY_SAFEBOT_PORT` of `safebot-port`. */
+/** Returns the environment variable of an option, e.g. `UNDERSTUDY_SAFEBOT_PORT` for `safebot-port`. */
 export function variableOf(name: string): string {
   return `UNDERSTUDY_${name.replaceAll('-', '_').toUpperCase()}`
 }
@@ -275,7 +275,7 @@ function readPort(text: string, source: string): number {
   return readWholeNumber(text, source, { max: 65_535, hint: ', and 0 picks a free port' })
 }
 
-/** Returns milliseconds. */
+/** Reads a number of whole seconds. @returns milliseconds */
 function readApprovalHold(text: string, source: string): number {
   const max = APPROVAL_TTL_MS / 1000
   return readWholeNumber(text, source, { max, hint: ' in whole seconds: so long an approval lasts' }) * 1000
@@ -283,7 +283,7 @@ function readApprovalHold(text: string, source: string): number {
 
 const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600 } as const
 
-/** Returns milliseconds. A number without a unit is seconds. */
+/** Reads a duration. A number without a unit means seconds. @returns milliseconds */
 function readDuration(text: string, source: string): number {
   const [, digits, unit = 's'] = /^(\d{1,9})(ms|s|m|h)?$/.exec(text) ?? []
   if (digits !== undefined && (unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h')) {
@@ -313,7 +313,7 @@ function oneOf<const Word extends string>(words: readonly Word[]) {
   }
 }
 
-/** The text as it is, once a check has not refused it. */
+/** Returns a reader that checks a text and returns it unchanged. The reader throws the error of the check. */
 function checkedBy(check: (text: string, source: string) => unknown) {
   return (text: string, source: string): string => {
     check(text, source)

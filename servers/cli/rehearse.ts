@@ -18,7 +18,7 @@ import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'rehearse'>
 
-/** Codes of errors that another command line avoids. */
+/** Codes of errors that the user can avoid with another command line. */
 const USAGE = [
   'which_server',
   'one_url',
@@ -51,7 +51,7 @@ export async function rehearse(args: Args): Promise<number> {
       if (!json) await print(`${results.length > 1 ? '\n' : ''}${reportText(result)}`)
     }
   } catch (error) {
-    // A signal from the terminal also ends a gateway that was started, and its error may come first.
+    // A signal from the terminal also ends the gateway process, and the resulting error may come first.
     if (exit.exitCode === undefined) throw error
     process.stderr.write(`understudy: the rehearsal was ${exit.signal.reason.message}\n`)
     return exit.exitCode
@@ -63,7 +63,7 @@ export async function rehearse(args: Args): Promise<number> {
   return ok ? 0 : 1
 }
 
-/** Prints a text whole: the command exits when it has run, and a pipe takes a large report in pieces. */
+/** Prints a text, and resolves when all of it is written. Otherwise the command may exit before a pipe has the whole report. */
 async function print(text: string): Promise<void> {
   await new Promise<void>(resolve => process.stdout.write(text, () => resolve()))
 }
@@ -77,7 +77,7 @@ async function rehearsed(options: RehearseOptions): Promise<Rehearsal> {
   }
 }
 
-/** @throws Refusal `unwritable_report` */
+/** Writes the report to a file. @throws Refusal `unwritable_report` */
 function writeReport(file: string, text: string): void {
   try {
     writeFileSync(file, text)
@@ -124,8 +124,8 @@ function optionsOf(args: Args): RehearseOptions[] {
 }
 
 /**
- * Reads which gateway is rehearsed. The stand-ins listen at their usual ports for a gateway that runs already, because it has
- * to be told their addresses.
+ * Returns the options for the gateway under test. If the gateway already runs, the stand-ins listen on their usual ports,
+ * because the gateway has to know their addresses.
  */
 function wayOf(
   { options, given, program: template }: Args,
@@ -174,7 +174,7 @@ function wayOf(
   )
 }
 
-/** Tells where the stand-ins wait, and how the rehearsal starts. */
+/** Returns a text with the addresses of the stand-ins, which explains how to start the rehearsal. */
 function attachText({ servers, controlUrl }: StandIns, via: string): string {
   return [
     'understudy: the stand-ins wait for a gateway in front of them.',

@@ -11,7 +11,7 @@ import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'safebot'>
 
-/** `understudy safebot`: on stdio, until the client closes its end; or over HTTP with `--http`. */
+/** `understudy safebot`: serves stdio until the client closes its end. With `--http`, serves HTTP. */
 export async function safebot({ options: given, given: set }: Args): Promise<void> {
   const { http: port } = given
   const common = instanceOptions(given)
@@ -38,13 +38,13 @@ export async function safebot({ options: given, given: set }: Args): Promise<voi
 }
 
 /**
- * Which service the rooms are at, from `--connect` and the environment of the real client, and which others
- * a room URL may name.
+ * Returns the service that has the rooms, from `--connect` and the environment of the real client. Also returns the other
+ * services that a room URL may name.
  *
- * `SAFEBOT_BASE` is the service that the real client talks to. On stdio an http: one is taken for a running stand-in, and
- * connected to; an https: one is a public service, which is stood in for unless `--connect` says otherwise.
+ * `SAFEBOT_BASE` is the service of the real client. On stdio, an http: URL means a running stand-in, and this process
+ * connects to it. An https: URL means a public service, and this process is a stand-in for it unless `--connect` is given.
  *
- * @throws UsageError
+ * @throws UsageError for a URL that cannot be used
  */
 function bases({
   connect,
@@ -59,7 +59,7 @@ function bases({
   return { ...(runs ? { connect: base } : { base }), allowedBases }
 }
 
-/** @throws UsageError for what is no base URL, or has a path: room URLs have no place for one */
+/** Reads a base URL without a path. @throws UsageError for any other text, because room URLs cannot contain a base path */
 function readOrigin(text: string, name: string): string {
   const base = readBaseUrl(text, name)
   if (new URL(base).pathname === '/') return base

@@ -6,9 +6,9 @@ interface Server {
   close(): Promise<void>
 }
 
-/** One client on a pipe. */
+/** The connection of one client on stdio. */
 interface Conversation {
-  /** Resolves when all that was answered has left. */
+  /** Resolves when all answers have been written. */
   flush(): Promise<void>
 }
 
@@ -50,7 +50,7 @@ export async function withInstance(instance: Instance, run: () => Promise<void>)
   }
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** Resolves at the first SIGINT or SIGTERM. A second signal ends the process immediately. */
 export function shutdownSignal(): Promise<void> {
   return new Promise(resolve => {
     let shutdown = false

@@ -6,7 +6,7 @@ import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
 import { address, shutdownSignal } from './serve.js'
 
-/** Options that mean nothing without a gateway. */
+/** Options that have no meaning without a gateway. */
 const OF_GATEWAYS = ['approval-hold', 'upstream-header', 'dialect', 'denial-text'] as const
 
 /** `understudy up`: starts everything over HTTP, until a shutdown signal. */
@@ -41,7 +41,7 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   await understudy.close()
 }
 
-/** Loads the code of policies when one is named. */
+/** Returns the options of the gateways. Loads the code of policies only when it is needed. */
 async function gateways(args: ParsedArgs<'up'>): Promise<UnderstudyOptions['gateways'] & object> {
   const { gatewayOptions } = await import('./gateway-options.js')
   return gatewayOptions(args)
@@ -116,11 +116,11 @@ function attackText({ name, about, rooms, receivers }: Understudy['attacks'][num
   ]
 }
 
-/** The most checks before `up` gives up. Each part has 500 ms in a check, and a busy machine may need more than one. */
+/** Maximum number of checks. In each check, a part has 500 ms to answer, and a busy machine may need several checks. */
 const READY_CHECKS = 20
 
 /**
- * Calls `/readyz` until every server is ready. It checks them without adding to a journal.
+ * Calls `/readyz` until every server is ready. These checks add nothing to the journal.
  *
  * @throws Refusal `not_ready` after {@link READY_CHECKS} checks, with the answer to the last one
  */

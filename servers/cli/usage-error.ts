@@ -1,6 +1,6 @@
 import { Refusal } from '../../shared/errors.js'
 
-/** A command line that cannot be carried out as it stands: exit code 2. */
+/** Thrown for a wrong command line. The exit code is 2. */
 export class UsageError extends Refusal {
   override readonly name = 'UsageError'
 
@@ -9,7 +9,7 @@ export class UsageError extends Refusal {
   }
 }
 
-/** Runs a reader of the command line: its refusals become usage errors. */
+/** Runs a function that reads a part of the command line. Turns its refusals into usage errors. */
 export function asUsage<T>(read: () => T): T {
   try {
     return read()

@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { SseStream } from '../../shared/http/sse.js'
 
-/** Entries read from the source at once. */
+/** Maximum number of entries that are read from the source in one step. */
 const BATCH = 200
 
-/** Something whose changes are numbered. */
+/** An entry of a source that numbers its changes. */
 export interface Changed {
-  /** The count of changes of its source when it was last changed. */
+  /** The number of this entry's latest change, counted over the whole source. */
   readonly changed: number
 }
 
@@ -16,33 +16,33 @@ export interface ChangeWatcher<Entry> {
   entry(entry: Entry): void
   /** The source was cleared. */
   cleared?(): void
-  /** Nothing more will come. */
+  /** The source will have no further changes. */
   stopped?(): void
 }
 
-/** A record whose changes can be read behind a place: the journal, what gateways made of calls. */
+/** A record whose changes can be read from any position: the journal, or the decisions of gateways. */
 export interface ChangeSource<Entry extends Changed> {
   /** Number of changes. */
   readonly changes: number
   /** Number of entries that are no longer kept. */
   readonly dropped: number
   /**
-   * Returns the entries that have changed since, in the order of their changes. `complete` is false if the source has
-   * dropped some.
+   * Returns the entries that were changed after `change`, in the order of their changes. `complete` is false if the source
+   * has dropped some of these entries.
    */
   changesAfter(change: number, limit: number): { entries: Entry[]; complete: boolean }
   watch(watcher: ChangeWatcher<Entry>): () => void
 }
 
-/** Returns the event for an entry. Undefined: no event. */
+/** Returns the event for an entry. Undefined if the entry has no event. */
 export type Teller<Entry> = (entry: Entry) => { name: string; json: string } | undefined
 
 /**
  * Sends the changes of a source on an event stream.
  *
- * Nothing is queued for a slow reader. It has a position among the changes, and continues from there when it reads
- * again. It gets the last state of an entry that has changed more than once. A `gap` reports changes that the source
- * has dropped.
+ * Nothing is queued for a slow reader. The feed keeps the reader's position among the changes, and continues there when the
+ * reader reads again. The reader gets only the last state of an entry. A `gap` event reports changes that the source has
+ * dropped.
  */
 export class ChangeFeed<Entry extends Changed> {
   readonly #source: ChangeSource<Entry>
@@ -56,15 +56,15 @@ export class ChangeFeed<Entry extends Changed> {
   #behind = true
   #stream: SseStream | undefined
 
-  /** @param after the change to begin behind */
+  /** @param after the number of the change after which the feed begins */
   constructor(source: ChangeSource<Entry>, tell: Teller<Entry>, after: number) {
     this.#source = source
     this.#tell = tell
-    // An id from before a restart: whatever there is is new.
+    // The number is from before a restart of the process, so all changes are new.
     this.#place = after > source.changes ? 0 : after
   }
 
-  /** Sends until the stream is closed, by either side. */
+  /** Sends events until either side closes the stream. */
   run(stream: SseStream, response: ServerResponse): void {
     this.#stream = stream
     const leave = this.#source.watch({
@@ -96,7 +96,7 @@ export class ChangeFeed<Entry extends Changed> {
     }
   }
 
-  /** Reads what has changed behind the place it has; tells whether there is any. */
+  /** Reads the next changes of the source. @returns whether there are any */
   #readOn(): boolean {
     const { entries, complete } = this.#source.changesAfter(this.#place, BATCH)
     if (!complete) this.#gap()

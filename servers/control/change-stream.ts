@@ -14,17 +14,17 @@ export interface ChangeStreamOptions<Query extends z.ZodObject, Entry extends Ch
   summary: string
   query: Query
   source: ChangeSource<Entry>
-  /** The machine's time, by which the connection is kept open. */
+  /** The clock of machine time, for the keep-alives of the connection. */
   machine: Clock
   /**
-   * Returns the teller for a query. Rejects a bad query, because an event stream cannot be rejected after its start.
+   * Returns the function that makes events for a query. Throws for a bad query, before the event stream starts.
    */
   tellerOf(query: z.output<Query>): Teller<Entry>
 }
 
 /**
- * A `GET` that streams the changes of a source: from now on, from the beginning with `after`, or on from
- * `Last-Event-ID`.
+ * Returns a `GET` operation that streams the changes of a source. The stream begins with the next change. With `after`, it
+ * begins with the oldest entry that is kept. With `Last-Event-ID`, it continues after that event.
  */
 export function changeStream<
   Query extends z.ZodObject<{ after: z.ZodType<number | undefined> }>,
@@ -40,16 +40,16 @@ export function changeStream<
       const resume = resumed(request.headers['last-event-id'])
       if (request.method === 'HEAD') return sendText(response, 200, TYPE, '')
       const tell = tellerOf(given)
-      // From a seq on means: all that is kept of those, and whatever becomes of them.
+      // With `after`, the feed reads all entries that are kept. `tell` leaves out those up to that seq.
       const after = resume ?? (given.after === undefined ? source.changes : 0)
       const feed = new ChangeFeed(source, tell, after)
-      // Of one that has hung up already nothing would tell that it has.
+      // A response that is already closed has no further `close` event, so its feed would never end.
       if (!response.closed) feed.run(new SseStream(response, machine, {}), response)
     },
   })
 }
 
-/** @throws Refusal `bad_query` for an id that no event had */
+/** Returns the change to continue after. @throws Refusal `bad_query` for a text that is not the id of an event */
 function resumed(header: string | string[] | undefined): number | undefined {
   if (header === undefined || header === '') return undefined
   const text = String(header)

@@ -26,7 +26,7 @@ export interface ControlPlane {
 }
 
 /**
- * Puts the control plane of an instance on a port of its own: what a policy or a scan sees of the servers stays genuine.
+ * Opens the control plane of an instance on a port of its own, so that the servers have only the routes of the real ones.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
@@ -38,8 +38,8 @@ export async function openControlPlane<Snapshot>(
     host,
     port,
     name: 'control',
-    // Pages of other origins are refused: an agent may serve a page that the user's browser opens, and that page must
-    // not decide about calls.
+    // Pages of other origins are refused. An agent may serve a page that the user's browser opens, and that page must not
+    // decide about calls.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     async handlers(url) {
       const api = createControlApi(controlled, url)
@@ -72,7 +72,7 @@ function createControlApi<Snapshot>(controlled: Controlled<Snapshot>, url: strin
   return createCheckedApi({ name: 'control', operations, hint: 'GET / lists what there is', log })
 }
 
-/** The approvals of all gateways as one list, each with the server it is about; their ids are unique. */
+/** Joins the approvals of all gateways into one list, each with its server. Ids of approvals are unique in an instance. */
 function allApprovals({ all }: ControlledGateways): ControlledApprovals {
   return {
     list: () =>

@@ -4,7 +4,7 @@ import type { GatewayView } from '../../shared/schemas/gateway.js'
 import type { GatewayRecord } from './gateway-record.js'
 import type { ViewSchemas } from './schemas/state.js'
 
-/** A gateway in front of a server, as far as the control plane shows it. */
+/** A gateway as the control plane uses it. */
 export interface ControlledGateway {
   readonly view: GatewayView
   readonly approvals: ControlledApprovals
@@ -16,25 +16,24 @@ export interface ControlledGateways {
   readonly record: GatewayRecord
 }
 
-/** The instance and its servers, as a control plane uses them. `Snapshot` is the owner's own type. */
+/** The instance and its servers, as a control plane uses them. `Snapshot` is the type that `snapshot` returns. */
 export interface Controlled<Snapshot> {
   readonly instance: Instance
   readonly instanode?: ControlledInstanode<unknown>
   readonly safebot?: ControlledServer<unknown>
-  /** The schema of what each server shows, whether this instance has it or not. */
+  /** The schema of each server's view, also for a server that this instance does not have. */
   readonly views: ViewSchemas
   readonly gateways: ControlledGateways
   /**
-   * Begins anew.
+   * Resets the instance to a world.
    *
-   * @param options `world`: the starting state, by its name in fixtures/worlds or as data, never a path;
-   *   default: the one it began with
+   * @param options `world` is a name in fixtures/worlds, or the world itself. It is never a path. Default: the world of the start
    */
   reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>
   restore(snapshot: Snapshot): Promise<void>
-  /** Lets go of a snapshot. */
+  /** Deletes a snapshot. */
   discard(snapshot: Snapshot): Promise<void>
-  /** Starts a rehearsal that waits for it. @returns whether one was waiting. Undefined: this instance has no rehearsal */
+  /** Starts a waiting rehearsal. @returns whether a rehearsal was waiting. Undefined if this instance has none */
   startRehearsal?(): boolean
 }

@@ -2,23 +2,23 @@ import type { Approval } from '../../shared/schemas/approval.js'
 import type { AuditEntry, AuditFilter, AuditOutcome, GatewayEntry } from '../../shared/schemas/audit.js'
 import type { ChangeSource, ChangeWatcher } from './change-feed.js'
 
-/** Events kept: a gateway's own audit keeps as many. */
+/** Number of events that are kept. A gateway's own audit keeps the same number. */
 const MAX_EVENTS = 10_000
 
-/** A call that was judged, or a turn in what becomes of an approval. */
+/** A decision about a call, or a new or changed approval. */
 export type GatewayChange = { readonly changed: number } & (
   | { readonly kind: 'audit'; readonly entry: GatewayEntry }
   | { readonly kind: 'approval'; readonly approval: Approval & { server: string } }
 )
 
-/** Number of decisions by gateway and outcome. */
+/** Number of decisions with one outcome, by the gateway of one server. */
 export interface OutcomeCount {
   server: string
   outcome: AuditOutcome
   count: number
 }
 
-/** The decisions of all gateways of an instance, in one order. */
+/** Records the decisions and approvals of all gateways of an instance, in one order. */
 export class GatewayRecord implements ChangeSource<GatewayChange> {
   readonly #onError: (error: unknown) => void
   readonly #watchers = new Set<ChangeWatcher<GatewayChange>>()
@@ -27,10 +27,10 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
   #changes = 0
   #seq = 0
   #dropped = 0
-  /** The latest change that is no longer kept. */
+  /** The number of the latest change that is no longer kept. */
   #lost = 0
 
-  /** @param onError told of a watcher that threw */
+  /** @param onError receives the error of a watcher that throws */
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError
   }
@@ -43,23 +43,23 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
     return this.#dropped
   }
 
-  /** Number of decisions by outcome since the beginning. Clearing the record does not change it. */
+  /** Number of decisions by server and outcome since the start. `clear` does not change these numbers. */
   get counts(): OutcomeCount[] {
     return [...this.#counts.values()]
   }
 
-  /** Notes what the gateway of a server made of a call. */
+  /** Records the decision of a server's gateway about a call. */
   judged(server: string, entry: AuditEntry): void {
     this.#count(server, entry.outcome)
     this.#add({ changed: ++this.#changes, kind: 'audit', entry: { ...entry, server, seq: ++this.#seq } })
   }
 
-  /** Notes that an approval was asked for, or has changed. */
+  /** Records a new or changed approval. */
   turned(server: string, approval: Approval): void {
     this.#add({ changed: ++this.#changes, kind: 'approval', approval: { ...approval, server } })
   }
 
-  /** The entries that `where` picks behind a cursor, oldest first. */
+  /** Returns the decisions that match `where` and have a seq above `after`, the oldest first. */
   page({ after = 0, limit = 1000, ...where }: AuditFilter & { after?: number; limit?: number } = {}): {
     entries: GatewayEntry[]
     next: number
@@ -86,7 +86,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
     return () => void this.#watchers.delete(watcher)
   }
 
-  /** Forgets everything so far; `seq` goes on. */
+  /** Removes all events. The next `seq` continues the numbering. */
   clear(): void {
     this.#events = []
     this.#dropped = 0
@@ -94,7 +94,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
     for (const watcher of this.#watchers) watcher.cleared?.()
   }
 
-  /** Ends every stream. To be called when nothing more will come. */
+  /** Ends every stream. Call this when no further events will come. */
   stop(): void {
     for (const watcher of [...this.#watchers]) watcher.stopped?.()
     this.#watchers.clear()
@@ -102,7 +102,7 @@ export class GatewayRecord implements ChangeSource<GatewayChange> {
 
   #add(event: GatewayChange): void {
     this.#events.push(event)
-    // Not with each event: moving ten thousand costs more than noting one.
+    // Events are removed only now and then, because moving ten thousand events is slow.
     if (this.#events.length >= 2 * MAX_EVENTS) this.#trim()
     for (const watcher of this.#watchers) {
       try {

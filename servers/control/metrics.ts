@@ -52,7 +52,7 @@ export async function renderMetrics({
   return figures.text
 }
 
-/** The figures of a server; none while the store is away that they would have to be read from, of which a figure tells. */
+/** Returns the gauges of a server. Empty while the store does not answer, which the gauge `store_available` shows. */
 async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Promise<Gauge[]> {
   try {
     return await server.gauges()
@@ -137,16 +137,16 @@ function ofProcess(): Gauge[] {
   ]
 }
 
-/** One value of a metric, with the metric it belongs to. */
+/** One value of a metric, with the name and the description of the metric. */
 interface Sample extends Gauge {
-  /** `counter` only rises. */
+  /** The value of a `counter` only rises. */
   readonly kind: 'counter' | 'gauge' | 'histogram'
-  /** Follows the name of the metric, e.g. `_bucket`. */
+  /** A text that is added to the name of the metric, e.g. `_bucket`. */
   readonly suffix?: string
 }
 
 /**
- * Writes figures in the text format of Prometheus, version 0.0.4: the lines of a metric together, under one heading.
+ * Writes metrics in the text format of Prometheus, version 0.0.4. All lines of a metric are together under one heading.
  */
 class MetricsText {
   readonly #lines = new Map<string, string[]>()

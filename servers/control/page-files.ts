@@ -5,7 +5,7 @@ import { checkedOperation } from '../../shared/http/checked-operation.js'
 import type { Operation } from '../../shared/http/operation.js'
 import { compiled } from '../../shared/util/compiled.js'
 
-/** Nothing but what this server gives: no script of its own in the page, no other host, no text that becomes markup. */
+/** Allows only files of this server. Forbids inline scripts, other hosts, and the use of text as markup. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -38,7 +38,7 @@ export function sendPage(response: Response): Promise<undefined> {
   return sendFile(response, 'page.html', 'text/html; charset=utf-8')
 }
 
-/** The files that the page asks for. No list of routes names them, because no other client needs them. */
+/** Returns the routes of the page's files. They are not in the list of routes, because no other client needs them. */
 export function pageRoutes(): Operation[] {
   return Object.entries(FILES).map(([name, type]) =>
     checkedOperation({

@@ -3,13 +3,13 @@ import { withinLimit } from '../../shared/clock/within-limit.js'
 import type { Checks, ControlledServer, Gauge } from '../../shared/instance.js'
 import type { StoreDatabase } from '../../shared/records/store-database.js'
 
-/** Longer than a server gives its own parts to answer. */
+/** Maximum time of a check, in milliseconds. It is longer than the time limits of a server's own checks. */
 const PROBE_MS = 2000
 
-/** Anything that can say how it is. */
+/** A server that can check its parts. */
 type Checked = Pick<ControlledServer<unknown>, 'checks'>
 
-/** Looks at one thing. @returns `ok`, or what is wrong with it */
+/** Runs one check. @returns `ok`, or the message of its error */
 export async function probe(machine: Clock, ask: () => Promise<unknown>): Promise<string> {
   try {
     await withinLimit({ machine, ms: PROBE_MS, what: 'the check' }, ask)
@@ -19,7 +19,7 @@ export async function probe(machine: Clock, ask: () => Promise<unknown>): Promis
   }
 }
 
-/** Looks at every server at once. */
+/** Checks all servers at the same time. */
 export async function probeAll(
   machine: Clock,
   servers: Readonly<Record<string, Checked | undefined>>,
@@ -51,7 +51,7 @@ export async function storeChecks(store: StoreDatabase, machine: Clock): Promise
   }
 }
 
-/** The figures of a store; of one that is away, that it is. */
+/** Returns the gauges of a store. If the store does not answer, returns only `store_available` with the value 0. */
 export async function storeGauges(store: StoreDatabase): Promise<Gauge[]> {
   const available = (value: number): Gauge => ({
     name: 'store_available',

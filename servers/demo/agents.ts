@@ -10,7 +10,7 @@ import { checked } from '../../shared/util/check.js'
 import { POLICY_META } from '../gateway/messages.js'
 import type { Journal } from '../understudy/index.js'
 
-/** Checks that two values are deeply equal. @param subject the compared value, for the message @throws Refusal */
+/** Checks that two values are deeply equal. @param subject names the value in the error @throws Refusal if they differ */
 export function assertEqual<T>(subject: string, actual: unknown, expected: T): asserts actual is T {
   if (isDeepStrictEqual(actual, expected)) return
   const reason = `${subject}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`
@@ -24,7 +24,7 @@ interface ToolClient {
   callTool(call: { name: string; arguments: Arguments }): Promise<unknown>
 }
 
-/** How a call may end, and how many calls of a server it adds to the journal then. */
+/** The possible endings of a call. `reached` is the number of calls that it adds to the journal of the servers. */
 const ENDINGS = {
   returned: { text: 'a result', reached: 1 },
   denied: { text: 'a denial by the policy and no call of the server', reached: 0 },
@@ -33,11 +33,11 @@ const ENDINGS = {
 
 const policyDecision = z.object({ outcome: z.string(), rule: z.string() })
 
-/** A scripted agent. Each call is checked: by its result, and by the journal of the servers. */
+/** A scripted agent. It checks the result of each call, and the journal of the servers. */
 export class DemoAgent<C extends ToolClient> {
   /**
-   * @param journal of the servers behind the gateway
-   * @param upstream gets a line for each call: whether the call reached a server
+   * @param journal the journal of the servers
+   * @param upstream receives a line for each call, which says whether the call reached a server
    */
   constructor(
     readonly client: C,
@@ -52,10 +52,10 @@ export class DemoAgent<C extends ToolClient> {
   }
 
   /**
-   * Calls a tool that fails: a policy denies the call before a server is reached, or the server rejects it.
+   * Makes a call that has to fail. Either a policy denies it before it reaches a server, or the server rejects it.
    *
    * @returns the rule of the policy, or the message of the server
-   * @throws Refusal unless the call fails in this way
+   * @throws Refusal unless the call fails in the way that `how` names
    */
   async fail(how: 'denied' | 'rejected', tool: string, args: Arguments): Promise<string> {
     return (await this.#call(tool, args, how)).detail
@@ -90,7 +90,7 @@ export async function connectClient(url: string, headers: Record<string, string>
   return client
 }
 
-/** Starts a client in a process of its own, so that it can crash. Its only call, of claim_task, begins at once. */
+/** Starts a client in a process of its own, so that it can crash. It immediately makes its only call, of `claim_task`. */
 export function startWorker(...args: [gateway: string, handle: string, room: string]) {
   const program = new URL('./worker-process.js', import.meta.url)
   const worker = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })

@@ -5,18 +5,18 @@ import { SCENES } from './scenes.js'
 import { type Closable, type DemoStage, type DemoStageOptions, openDemoStage } from './stage.js'
 
 export interface DemoOptions extends DemoStageOptions {
-  /** Play without pauses, and exit after the last scene. */
+  /** Whether to play without pauses and exit after the last scene. */
   fast: boolean
   /** Resolves when the demo has to stop. */
   shutdown: Promise<void>
 }
 
 /**
- * Plays the demo on the terminal. Unless it is `fast`, the servers stay up after the last scene until the shutdown.
+ * Plays the demo on the terminal. Without `fast`, the servers run after the last scene until the shutdown. Closes the servers
+ * and the agents, also after an error.
  *
- * @returns the exit code: 0, or 130 after a shutdown in between, by the convention of shells for Ctrl-C
- * @throws Refusal that names the scene whose check failed, or for options that cannot be used.
- *   The servers and agents are closed in any case
+ * @returns the exit code: 0, or 130 if a shutdown interrupts the scenes. Shells use 130 for Ctrl-C
+ * @throws Refusal that names the scene whose check failed, or for options that cannot be used
  */
 export async function demo({ fast, shutdown, ...options }: DemoOptions): Promise<0 | 130> {
   const opened: Closable[] = []

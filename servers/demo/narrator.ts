@@ -9,18 +9,18 @@ const PAUSE_MS = { start: 10_000, step: 700, scene: 5000 }
 export interface Scene<Stage> {
   title: string
   about: string
-  /** Does what the scene tells. Each outcome is checked before its step is printed. */
+  /** Carries out the scene. Each outcome is checked before its step is printed. */
   play(stage: Stage, step: Narrate): Promise<void>
 }
 
-/** Prints an action that was checked, its outcome for the agent, and whether its last call reached a server. */
+/** Prints a checked action, its outcome for the agent, and whether the last call reached a server. */
 export type Narrate = (who: string, does: string, saw?: string) => Promise<void>
 
 /** Prints the demo as plain lines. */
 export class Narrator {
   /**
-   * @param upstream agents add a line for each call: whether the call reached a server
-   * @param clock machine time for the pauses; null: no pauses
+   * @param upstream has a line for each call of an agent, which says whether the call reached a server
+   * @param clock clock of machine time for the pauses. Null: no pauses
    */
   constructor(
     private readonly output: Writable & { isTTY?: boolean },
@@ -32,7 +32,7 @@ export class Narrator {
     this.output.write(`${text}\n`)
   }
 
-  /** Plays scenes in their order. @throws Refusal that names the scene, whatever failed in it */
+  /** Plays scenes in their order. @throws Refusal that names the scene, for every error in a scene */
   async play<Stage>(scenes: readonly Scene<Stage>[], stage: Stage): Promise<void> {
     for (const [index, scene] of scenes.entries()) {
       if (index > 0) await this.pause('scene')

@@ -63,7 +63,7 @@ export const SCENES: readonly Scene<DemoStage>[] = [
       }
       await checkLimits(500, 5, null)
 
-      /** Compares the limits that Instanode states, and the connections that the database accepts. */
+      /** Checks the limits that Instanode states, and the number of connections that the database accepts. */
       async function checkLimits(storageMb: number, connections: number, expiresAt: string | null) {
         const orders = await findResource(stage, 'orders')
         assertEqual('the limits of "orders"', orders.limits, { storageMb, connections })
@@ -116,7 +116,7 @@ export const SCENES: readonly Scene<DemoStage>[] = [
 
       const requested = new Promise<void>(resolve => approvals.subscribe(() => resolve()))
       const deleted = ben.withApproval.call(tool, { token }, z.object({ status: z.literal('deleted') }))
-      // A call that needs no approval is answered at once, and `requested` never resolves.
+      // A call that needs no approval is answered immediately, and `requested` never resolves.
       await Promise.race([requested, deleted])
       const { id = 'none', state } = approvals.list()[0] ?? {}
       assertEqual('the state of the approval', state, 'pending')
@@ -153,7 +153,7 @@ export const SCENES: readonly Scene<DemoStage>[] = [
       journal.expectNothing({ tool: 'ack_task' })
       await step('ben/1', `crashes: kill -9 ${child.pid}`, 'no ack_task in the journal')
 
-      // A lease lasts up to and including its sixtieth second.
+      // At exactly 60 s, the lease has not ended yet.
       await clock.advance(60_001)
       await step('clock', '+60 s and 1 ms: the lease ends')
       const second = await ben.safebot.call('claim_task', { url, timeout_seconds: 1 }, claim)
@@ -190,7 +190,7 @@ export const SCENES: readonly Scene<DemoStage>[] = [
   },
 ]
 
-/** Returns a resource that the control plane shows, with its secrets. @throws Refusal if it does not exist */
+/** Returns a resource from the control plane, with its secrets. @throws Refusal if the resource does not exist */
 async function findResource({ control }: DemoStage, name: string) {
   const { instanode } = await control.state({ secrets: true })
   const resource = instanode?.resources.find(other => other.name === name)
@@ -198,7 +198,7 @@ async function findResource({ control }: DemoStage, name: string) {
   return resource
 }
 
-/** Checks that a database accepts so many connections at once, and no more. @throws Refusal */
+/** Checks that a database accepts `count` connections at the same time, and rejects one more. */
 async function checkConnections(url: string, count: number): Promise<void> {
   const open: pg.Client[] = []
   try {

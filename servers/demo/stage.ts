@@ -12,11 +12,11 @@ const BEN_WITH_APPROVAL = 'demo-bearer-of-ben-with-approval'
 export interface DemoStageOptions {
   /** Policy files that replace the published ones. */
   policies?: Partial<Record<ServerName, string>>
-  /** Default: a free port. */
+  /** Port of the control plane. Default: a free port. */
   controlPort?: number
 }
 
-/** A part of the stage. */
+/** A part of the demo that has to be closed. */
 export type Closable = { close(): Promise<void> }
 
 /** Everything that runs in a demo: both servers, a gateway in front of each, and the agents. */
@@ -25,11 +25,11 @@ export type DemoStage = Awaited<ReturnType<typeof openDemoStage>>
 /**
  * Starts the servers and gateways, and connects the agents.
  *
- * @param opened gets each part that has to be closed, also if a later part fails
- * @throws Refusal for a policy that cannot be read, or a port that is taken
+ * @param opened receives each part that the caller has to close, also if a later part fails to start
+ * @throws Refusal for a policy that cannot be read, or a port that is in use
  */
 export async function openDemoStage(opened: Closable[], options: DemoStageOptions) {
-  // The demo prints the paths.
+  // The demo prints these paths, so they are relative.
   const published = (name: string) => relative(process.cwd(), fixture(`policies/${name}`))
   const policies = {
     instanode: published('policylayer/instanode.json'),
@@ -37,7 +37,7 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
     ...options.policies,
   }
   const understudy = await createUnderstudy({
-    // A reader takes time. No rate window and no lease may end in it.
+    // The clock is manual, so that no window or lease ends while a person reads the output.
     clock: 'manual',
     seed: 'demo',
     controlPort: options.controlPort ?? 0,
@@ -72,12 +72,12 @@ export async function openDemoStage(opened: Closable[], options: DemoStageOption
     policies,
     gateways: [anonymous, gateways.instanode, gateways.safebot],
     upstream,
-    /** Has no account. The gateway adds no credential. */
+    /** Ana has no account, and the gateway adds no credential to her calls. */
     ana: {
       instanode: await connect(anonymous.url, {}),
       safebot: await connect(safebot, { 'X-Safebot-Handle': 'ana' }),
     },
-    /** Works for a paid account, whose credential the gateway adds. */
+    /** Ben works for a paid account, and the gateway adds the credential of this account to his calls. */
     ben: {
       instanode: await connect(paid, { Authorization: `Bearer ${BEN}` }),
       withApproval: await connect(paid, { Authorization: `Bearer ${BEN_WITH_APPROVAL}` }),

@@ -21,7 +21,7 @@ import { RoomList } from './parts/rooms.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
 
-/** Sizes and connections of databases change without calls, so they are read at this interval. */
+/** Interval between reads of the state, in milliseconds. Sizes and connections of databases change without calls. */
 const LOOK_MS = 2000
 
 showInvisible()
@@ -29,7 +29,7 @@ const root = document.getElementById('page')
 if (root !== null) render(<App />, root)
 goLive()
 
-/** The whole page. */
+/** Renders the whole page. */
 function App() {
   const guarded = gateways.value.length > 0
   return (
@@ -53,7 +53,7 @@ function App() {
 
 type Part = [id: string, name: string, count: number]
 
-/** Ways to the parts of the page, with how much there is in each. */
+/** Renders links to the parts of the page, each with the number of its items. */
 function Contents() {
   const { instanode, safebot } = state.value ?? {}
   const ofType = (type: string) => instanode?.resources.filter(resource => resource.type === type).length ?? 0
@@ -88,7 +88,7 @@ function NoticeLine() {
   )
 }
 
-/** All that the control plane takes: what is done here can be done with curl. */
+/** Lists the routes of the control plane. Everything on this page can also be done with curl. */
 function Routes() {
   const [routes, setRoutes] = useState<string[][]>([])
   useEffect(() => {
@@ -96,7 +96,7 @@ function Routes() {
       .then(response => response.text())
       .then(
         text => setRoutes([...text.matchAll(/^([A-Z]+) +(\/\S*) +(.+)$/gm)].map(match => match.slice(1))),
-        // Without it, all else is there.
+        // Without this list, the rest of the page still works.
         () => undefined,
       )
   }, [])
@@ -157,7 +157,7 @@ function forget(): void {
 function beginAfresh(): void {
   forget()
   void look()
-  // The stream breaks too if this fails.
+  // If this request fails, the stream also breaks, and everything is read again.
   hearOfGateways().catch(() => undefined)
 }
 

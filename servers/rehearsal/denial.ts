@@ -2,27 +2,29 @@ import { isObject } from '../../shared/util/is-object.js'
 import { cut } from '../../shared/util/shown.js'
 import type { Answer } from './via/caller.js'
 
-/** The HTTP statuses with which a gateway denies a call. Any other status says that something else went wrong. */
+/** The HTTP statuses with which a gateway denies a call. Any other error status means another failure. */
 const DENYING_STATUSES = [401, 403, 429]
 
-/** The most characters of a text that a report keeps. */
+/** Maximum length of a denial's text in the report, in characters. */
 const MAX_TEXT_CHARS = 200
 
 /** The way in which a gateway denied a call. */
 export interface Denial {
   readonly form: 'tool_error' | 'rpc_error' | 'http_error' | 'input_required'
-  /** Of the HTTP answer if that is an error. Otherwise null. */
+  /** The HTTP status if it is 400 or higher. Otherwise null. */
   readonly status: number | null
-  /** Of the JSON-RPC error. Null in other forms. */
+  /** The code of the JSON-RPC error. Null in other forms. */
   readonly code: number | null
-  /** The text that the caller got. */
+  /** The text that the caller got, shortened. */
   readonly text: string
 }
 
 /**
- * Finds the denial in an answer. An error of the upstream looks the same: only the journal tells whether the call reached it.
+ * Finds the denial in an answer.
  *
- * @returns undefined if the answer has none of the known forms
+ * An error of the upstream looks the same. Only the journal shows whether the call reached the upstream.
+ *
+ * @returns the denial, or undefined if the answer has none of the known forms
  */
 export function denialIn(answer: Answer): Denial | undefined {
   if (answer.kind === 'nothing') return undefined
@@ -43,14 +45,14 @@ export function denialIn(answer: Answer): Denial | undefined {
   return { form: 'input_required', status, code: null, text: shortened(requestText(inputRequests)) }
 }
 
-/** Names the form of a denial, e.g. `JSON-RPC error 403 with HTTP 403`. */
+/** Describes the form of a denial, e.g. `JSON-RPC error 403 with HTTP 403`. */
 export function formOf({ form, status, code }: Denial): string {
   if (form === 'http_error') return `HTTP ${status}`
   const names = { tool_error: 'a tool error', rpc_error: `JSON-RPC error ${code}`, input_required: form }
   return status === null ? names[form] : `${names[form]} with HTTP ${status}`
 }
 
-/** Quotes the text of a denial, for the end of a sentence that names its form. */
+/** Quotes the text of a denial as the end of a sentence. Empty for a denial without a text. */
 export function denialText({ text }: Denial): string {
   return text === '' ? '' : `, which says ${JSON.stringify(text)}`
 }
@@ -60,7 +62,7 @@ function contentText({ content }: Record<string, unknown>): string {
   return shortened(blocks.flatMap(({ text }) => (typeof text === 'string' ? [text] : [])).join(' '))
 }
 
-/** The messages that ask for input. Without one, the whole request. */
+/** Returns the messages of requests for input. If there are none, returns the requests as JSON. */
 function requestText(requests: unknown): string {
   const all = isObject(requests) ? Object.values(requests) : []
   const messages = all.flatMap(request => {

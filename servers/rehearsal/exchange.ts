@@ -8,20 +8,20 @@ import type { Stage } from './stage/stage.js'
 import type { Answer, Caller } from './via/caller.js'
 import type { Way } from './via/gateway.js'
 
-/** How long a request may take to get through a gateway, in milliseconds. */
+/** Maximum time that a request needs to pass through a gateway, in milliseconds. */
 export const THROUGH_MS = 1500
 
-/** The most pages of a list that are read. */
+/** Maximum number of pages that are read of one list. */
 const MAX_PAGES = 100
 
 export interface ExchangeOptions {
   readonly stage: Stage
   readonly way: Way
-  /** The decision engine that is asked apart from the gateway. Undefined if a scenario alone says what is to happen. */
+  /** The rehearsal's own decision engine for the policy. Undefined if only a scenario gives the expected outcomes. */
   readonly engine: PolicyEngine | undefined
 }
 
-/** Reads all pages of a list. */
+/** Reads all pages of a server's list of tools through the gateway. */
 export async function readList(
   { stage, way, engine }: ExchangeOptions,
   { list: server, as, paged = false, hides: meant }: ListStep,
@@ -29,14 +29,14 @@ export async function readList(
   const listing = stage.listing(server)
   const hides = (tool: string) => engine?.hides(tool) ?? meant?.includes(tool) ?? false
   const [first = '', ...others] = listing.keys()
-  // The hidden tools have to lie behind the first page.
+  // The first page ends early, so that a hidden tool is on a later page.
   if (paged) stage.page(hides(first) && !others.some(hides) ? [0] : 1)
   const pages = await readPages(await way.caller(server, as))
   if (paged) stage.page()
   return { pages, listing, hides, ...defined({ meant }) }
 }
 
-/** Asks a gateway for all pages of its list of tools. */
+/** Reads all pages of a gateway's list of tools. */
 export async function readPages(caller: Caller): Promise<Answer[]> {
   const pages: Answer[] = []
   let cursor: unknown
@@ -48,7 +48,7 @@ export async function readPages(caller: Caller): Promise<Answer[]> {
   return pages
 }
 
-/** Sends notifications both ways, around a call that is cancelled and one that reports progress. */
+/** Tests notifications in both directions, with a call that is cancelled and a call that reports progress. */
 export async function relayed(
   options: ExchangeOptions,
   { relay: server, held, reporting }: RelayStep,
@@ -58,7 +58,11 @@ export async function relayed(
   return { uninitialized: uninitialized(options.stage, server), cancelled, progress }
 }
 
-/** Cancels a call that the upstream holds. @returns whether the cancellation reached the upstream; null if the call is denied */
+/**
+ * Cancels a call that the upstream delays.
+ *
+ * @returns whether the cancellation reached the upstream, or null if the call was not made or did not arrive
+ */
 async function isCancelled(
   { stage, way, engine }: ExchangeOptions,
   server: ServerName,
@@ -87,7 +91,11 @@ async function isCancelled(
   return cancelled
 }
 
-/** @returns whether the progress of a call reaches its caller; null if the call is denied or not answered */
+/**
+ * Makes a call that reports progress.
+ *
+ * @returns whether the progress reached the caller, or null if the call was not made or has no JSON-RPC answer
+ */
 async function reportsProgress(
   { stage, way, engine }: ExchangeOptions,
   server: ServerName,
@@ -112,7 +120,7 @@ async function reportsProgress(
   )
 }
 
-/** Sessions at the upstream that had calls and were never said to be initialized. */
+/** Counts the upstream's sessions that had tool calls and no `notifications/initialized`. */
 function uninitialized(stage: Stage, server: ServerName): number {
   const requests = stage.arrived(0).filter(({ entry }) => entry.server === server)
   const sessionsWith = (method: string) =>

@@ -4,36 +4,36 @@ import type { PlannedCall } from './plan/step.js'
 import type { Expectation } from './record.js'
 import { limitWords } from './scenario.js'
 
-/** How far the clock of a gateway in another process may be from this one, in milliseconds. */
+/** Maximum difference between this clock and the clock of a gateway in another process, in milliseconds. */
 const TOLERANCE_MS = 10
 
-/** The result of a call, as far as it says what a limit has counted. */
+/** The facts about a finished call that decide whether a limit counts it. */
 export interface Outcome {
   /** Whether the call reached the upstream. */
   readonly arrived: boolean
-  /** Whether the upstream answered it with a result. */
+  /** Whether the caller got a result that is not an error. */
   readonly succeeded: boolean
-  /** Whether a policy gives the quota of the call back. */
+  /** Whether the quota of the call is given back. */
   readonly refunded: boolean
 }
 
-/** A call that is under way, with the outcome that it is to have. */
+/** A call that is under way, with its expected outcome. */
 export interface ExpectedCall {
-  /** The outcome, as far as it is known when the call is sent. */
+  /** The expected outcome, before the time of the call is known. */
   readonly expectation: Expectation
-  /** Counts the call. @returns the outcome, now that the time of the call is known */
+  /** Counts the finished call. @returns the final expected outcome, which may depend on the time of the call */
   settle(outcome: Outcome): Expectation
 }
 
-/** A call as its expectation is looked up. */
+/** A call whose expected outcome is looked up. */
 export interface SentCall {
   readonly call: PlannedCall
-  /** As they are sent. */
+  /** The arguments as they are sent. */
   readonly args: unknown
   readonly approved: boolean
 }
 
-/** The decision of a policy. */
+/** Asks a policy for the expected outcome of a call. */
 export function byPolicy(engine: PolicyEngine, { call, args, approved }: SentCall): ExpectedCall {
   const decision = engine.decide({ tool: call.tool, args, grant: call.as, approved })
   const expectation = expectationOf(decision)
@@ -51,29 +51,30 @@ function expectationOf(decision: Decision): Expectation {
   return outcome === 'allow' ? { outcome } : { outcome, rule: decision.rule }
 }
 
-/** A call that is under way, with the outcome that a scenario expects. Undefined if the scenario does not say. */
+/** A call that is under way, with the outcome that a scenario expects of it. */
 export interface WrittenCall {
+  /** The expected outcome, before the time of the call is known. Undefined if the scenario gives none. */
   readonly expectation: Expectation | undefined
-  /** Counts the call. @returns the outcome, now that the time of the call is known */
+  /** Counts the finished call. @returns the final expected outcome, which may depend on the time of the call */
   settle(outcome: Outcome): Expectation | undefined
 }
 
-/** The expectations that a scenario writes beside its calls. */
+/** The outcomes that a scenario expects of its calls, by `expect` or by `limit`. */
 export class ScenarioExpectations {
   readonly #now: () => number
   readonly #toleranceMs: number
   readonly #histories = new Map<string, LimitHistory>()
 
   /**
-   * @param now the time in milliseconds
-   * @param ownTime whether the gateway keeps its own time
+   * @param now returns the time in milliseconds
+   * @param ownTime whether the gateway uses a clock of its own
    */
   constructor(now: () => number, ownTime: boolean) {
     this.#now = now
     this.#toleranceMs = ownTime ? TOLERANCE_MS : 0
   }
 
-  /** Looks up the outcome that the scenario expects of a call that is about to be sent. */
+  /** Returns the outcome that the scenario expects of a call. The call is about to be sent. */
   of({ tool, as, limit, expect }: PlannedCall): WrittenCall {
     const outcome = limit === undefined ? expect : 'allow'
     const expectation = outcome === undefined ? undefined : { outcome }

@@ -34,55 +34,55 @@ export { builtin } from './via/builtin-gateway.js'
 export { type CommandOptions, command, url } from './via/external-gateway.js'
 
 export interface RehearseOptions {
-  /** The file of the policy. Without one, the scenario gives the outcome of each call. */
+  /** The policy file. Without a policy, the scenario gives the expected outcome of each call. */
   policy?: string
-  /** The published version of Intercept's language by which the policy is read and judged. Default: the newest. */
+  /** The version of Intercept's policy language in which the policy is read. Default: the newest. */
   dialect?: DialectVersion
-  /** The file of a scenario. Default: one that touches everything the policy says. */
+  /** The scenario file. Default: a plan that tests everything the policy says. */
   scenario?: string
-  /** Default: the servers of the tools that the policy and the scenario name. */
+  /** The stand-ins that take part. Default: the servers of the tools that the policy and the scenario name. */
   server?: ServerName | 'both'
-  /** The gateway to go through. Default: the builtin one, which enforces this policy. Without a policy there is no default. */
+  /** The gateway to test. Default: the builtin gateway with this policy. Required if there is no policy. */
   via?: OpenWay
   /** The MCP revision that the callers speak, e.g. `2026-07-28`. Default 2025-03-26, the last one with batches. */
   protocol?: string
-  /** The names that the gateway gives to tools. Default: those of the scenario, or of the stand-ins. */
+  /** The gateway's names for the tools. Default: the names in the scenario, or else the stand-ins' own names. */
   tools?: ToolNaming
-  /** Ports of the stand-ins. Default: free ones. */
+  /** Ports of the stand-ins. Default: free ports. */
   ports?: { instanode: number; safebot: number; control?: number }
   /**
-   * Called once the stand-ins listen, and before the gateway is used. The rehearsal starts when it resolves, or at
-   * `POST /rehearsal/start`, which aborts the signal. Default: it starts at once.
+   * Called when the stand-ins listen and before the gateway is used. The rehearsal starts when the promise resolves, or at
+   * `POST /rehearsal/start`, which aborts the signal. Default: the rehearsal starts immediately.
    */
   attach?: (standIns: StandIns, signal: AbortSignal) => Promise<void>
-  /** Ends the rehearsal early. Gateways that it started are ended before it rejects. */
+  /** Ends the rehearsal early. Before `rehearse` rejects, it ends the gateways that it has started. */
   signal?: AbortSignal
   /**
-   * How long the journal is watched behind the last row, in milliseconds. A gateway may forward a denied call later.
-   * Default: 5 s, and nothing for the builtin gateway.
+   * How long the journal is watched after the last row, in milliseconds. A gateway may forward a denied call later.
+   * Default: 5 s, and 0 for the builtin gateway.
    */
   watchMs?: number
-  /** The longest wait for the windows of a gateway that keeps its own time, in milliseconds. Default 0. */
+  /** Maximum wait for the end of a window, in milliseconds, if the gateway uses a clock of its own. Default 0. */
   waitWindowsMs?: number
-  /** Length after which the rehearsal ends and reports the rows that it left out, in milliseconds. Default 10 minutes. */
+  /** Time after which the rehearsal ends, in milliseconds. It reports the rows that it left out. Default 10 minutes. */
   timeoutMs?: number
-  /** The names of checks that are switched off, to prove that each finds something. Default: none. */
+  /** The names of checks that are switched off. Tests use this to prove that each check is needed. Default: none. */
   without?: readonly string[]
 }
 
 const WATCH_MS = 5000
 const TIMEOUT_MS = 10 * 60_000
 
-/** Warnings of a policy's review about calls that the policy leaves open. */
+/** Codes of the review's warnings about calls that a policy leaves open. */
 const OPEN = ['tools_left_open', 'read_that_writes']
 
 /**
- * Sends calls through a gateway to stand-ins that record which of them arrive. Judges each call by a policy or a scenario.
+ * Sends calls through a gateway to stand-ins that record which calls arrive. Judges each call by a policy or a scenario.
  *
  * @throws PolicyRefusal for a policy that cannot be read
  * @throws Refusal for a scenario that cannot be read, or a gateway that does not start
  * @throws Refusal if there is no policy, and no scenario or no gateway
- * @throws the reason of `signal`
+ * @throws the reason of `signal` when the signal is aborted
  */
 export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   const { policy: file, signal, protocol = REVISION } = options
@@ -145,7 +145,12 @@ export async function rehearse(options: RehearseOptions): Promise<Rehearsal> {
   }
 }
 
-/** @throws Refusal `no_policy` if nothing says what is to happen, or that of a scenario that cannot be read */
+/**
+ * Reads the scenario file. Undefined if there is only a policy.
+ *
+ * @throws Refusal `no_policy` if there is neither a policy nor a scenario
+ * @throws Refusal for a scenario that cannot be read, or that needs a policy
+ */
 async function readScenario({ policy, scenario }: RehearseOptions): Promise<Scenario | undefined> {
   if (scenario === undefined) {
     if (policy !== undefined) return undefined
@@ -156,7 +161,7 @@ async function readScenario({ policy, scenario }: RehearseOptions): Promise<Scen
   return reading.scenario
 }
 
-/** @throws Refusal `no_gateway` without a policy, because the builtin gateway enforces one */
+/** Returns the builtin gateway for a policy. @throws Refusal `no_gateway` if there is no policy to enforce */
 function builtinFor(policy: Policy | undefined): OpenWay {
   if (policy !== undefined) return builtin(policy)
   throw new Refusal(
@@ -166,7 +171,7 @@ function builtinFor(policy: Policy | undefined): OpenWay {
   )
 }
 
-/** Resolves when the rehearsal is to start. */
+/** Resolves when the rehearsal may start. */
 async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promise<void> {
   if (attach === undefined || stage.startRequested.aborted) return
   const { startRequested, standIns } = stage
@@ -177,7 +182,7 @@ async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promi
   await Promise.race([requested, attach(standIns, ended)])
 }
 
-/** The result of `work`, which is not waited for any longer once the signal is aborted. @throws its reason */
+/** Resolves with the result of `work`. When the signal is aborted first, rejects immediately with the signal's reason. */
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (signal === undefined) return work()
   signal.throwIfAborted()
@@ -189,7 +194,7 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
   try {
     return await Promise.race([work(), aborted])
   } finally {
-    // Several rehearsals may go by one signal.
+    // Several rehearsals may share one signal.
     signal.removeEventListener('abort', onAbort)
   }
 }
@@ -200,7 +205,7 @@ interface Planning {
   stage: Stage
   scenario: Scenario | undefined
   way: Way
-  /** Of the scenario. */
+  /** The title of the scenario's rows. */
   title: string
 }
 
@@ -215,14 +220,19 @@ async function planned({ policy, servers, stage, scenario, way, title }: Plannin
   return plan({ policy, servers, decoy, sessions, approves, advances, bridged, examples, start: clock.now() })
 }
 
-/** The name of a tool that a policy does not name. */
+/** Returns the name of a tool that a policy does not name. */
 function decoyFor(policy: Policy): string {
   let name = 'export_account'
   while (policy.tools.has(name) || policy.hide.includes(name)) name += '_2'
   return name
 }
 
-/** @throws Refusal `which_server` if neither the policy nor the scenario names a tool of a stand-in */
+/**
+ * Returns the servers that take part in the rehearsal.
+ *
+ * @param asked the user's choice. Default: the servers of the named tools
+ * @throws Refusal `which_server` if there is no choice, and neither policy nor scenario names a tool of a stand-in
+ */
 function serversConcerned(
   policy: Policy | undefined,
   asked: ServerName | 'both' | undefined,
@@ -244,7 +254,7 @@ function serversConcerned(
   throw new Refusal('which_server', `the ${what} ${names}`, hint)
 }
 
-/** The names of the callers. Each is a grant. */
+/** Returns the names of the callers. Each caller has a grant of the same name. */
 function namesIn(scenario: Scenario | undefined): string[] {
   const named =
     scenario?.steps.flatMap(step => ('as' in step && step.as !== undefined ? [step.as] : [])) ?? []

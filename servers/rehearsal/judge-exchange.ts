@@ -6,26 +6,26 @@ import type { Answer } from './via/caller.js'
 /** A list of tools as a caller saw it, page by page. */
 export interface ListRecord {
   readonly pages: readonly Answer[]
-  /** The tools of the server, by name. */
+  /** The tools that the server itself lists, by name. */
   readonly listing: ReadonlyMap<string, unknown>
   hides(tool: string): boolean
   /** The tools that the author of a scenario expects to be hidden. Undefined if the scenario does not say. */
   readonly meant?: readonly string[]
 }
 
-/** Notifications, as far as they could be tried. Null: not tried. */
+/** The results of the test of notifications. A result is null if it was not tested. */
 export interface RelayRecord {
-  /** Sessions at the upstream in which calls were made, and the upstream was not told that they are initialized. */
+  /** Number of sessions at the upstream that had tool calls and no `notifications/initialized`. */
   readonly uninitialized: number
-  /** Whether a call that its caller cancelled was cancelled at the upstream. */
+  /** Whether the cancellation of a call reached the upstream. */
   readonly cancelled: boolean | null
   /** Whether the progress of a call reached its caller. */
   readonly progress: boolean | null
 }
 
-/** The checks of a list, by name. See `CALL_CHECKS` in judge.ts. */
+/** The checks of a list of tools, by name. See `CALL_CHECKS` in judge.ts. */
 export const LIST_CHECKS = {
-  /** The author of the scenario expects what the policy hides. */
+  /** The scenario and the policy hide the same tools. */
   intent({ listing, meant, hides }) {
     if (meant === undefined) return null
     const other = [...listing.keys()].find(name => meant.includes(name) !== hides(name))
@@ -35,7 +35,7 @@ export const LIST_CHECKS = {
       : `the scenario expects to see ${other}, and the policy hides it`
   },
 
-  /** A list does not show what is hidden. */
+  /** The list shows no hidden tool. */
   hidden(record) {
     const shown = toolsOf(record).filter(({ name }) => record.hides(String(name)))
     return shown.length === 0
@@ -43,7 +43,7 @@ export const LIST_CHECKS = {
       : `shows ${namesOf(shown)}, which ${shown.length === 1 ? 'is' : 'are'} hidden`
   },
 
-  /** It shows everything else, and nothing that the upstream does not have. */
+  /** The list shows every other tool once, and no tool that the upstream does not have. */
   listed(record) {
     const names = toolsOf(record).map(({ name }) => String(name))
     const gone = [...record.listing.keys()].filter(name => !record.hides(name) && !names.includes(name))
@@ -57,7 +57,7 @@ export const LIST_CHECKS = {
     return why.length === 0 ? null : why.join(', and ')
   },
 
-  /** It shows each tool as the upstream does. */
+  /** The list shows each tool exactly as the upstream does. */
   definitions(record) {
     const changes = toolsOf(record).flatMap(tool => {
       const genuine = record.listing.get(String(tool.name))
@@ -103,13 +103,13 @@ export function judgeRelay(record: RelayRecord, off: ReadonlySet<string>): strin
   return found.length === 0 ? null : found.join(', and ')
 }
 
-/** The tools of a page; undefined if it is no list. */
+/** Returns the tools on a page. Undefined if the answer is not a list of tools. */
 export function toolsIn(answer: Answer): Record<string, unknown>[] | undefined {
   const result = answer.kind === 'response' ? answer.message.result : undefined
   return isObject(result) && Array.isArray(result.tools) ? result.tools.filter(isObject) : undefined
 }
 
-/** The tools of all pages. */
+/** Returns the tools on all pages. */
 export function toolsOf({ pages }: ListRecord): Record<string, unknown>[] {
   return pages.flatMap(page => toolsIn(page) ?? [])
 }

@@ -12,11 +12,11 @@ import type { Answer } from './via/caller.js'
 export interface JudgeContext {
   /** Whether the gateway's denials name their rule. */
   readonly namesRules: boolean
-  /** Whether callers show tokens of the gateway's own, which mean nothing to the upstream. */
+  /** Whether callers use tokens that only the gateway knows. The upstream does not accept them. */
   readonly knowsCallers: boolean
   /** The credentials that reached the upstream. */
   readonly credentials: ReadonlySet<string>
-  /** The account that each caller had at the upstream first. */
+  /** By caller, the first account that the caller had at the upstream. */
   readonly accounts: ReadonlyMap<string, string>
 }
 
@@ -24,11 +24,12 @@ export interface JudgeContext {
 type Check = (record: CallRecord, context: JudgeContext) => string | null
 
 /**
- * The checks of a call, by name. Each looks at one thing alone, and the first finding is reported.
- * Each can be switched off, to prove that it finds something that no other does.
+ * The checks of a call, by name. The report has the first problem that a check finds.
+ *
+ * Each check can be switched off, to prove that it finds a problem that no other check finds.
  */
 export const CALL_CHECKS = {
-  /** The scenario's author expects what the policy says. */
+  /** The scenario and the policy expect the same outcome. */
   meaning({ meant, expected }) {
     if (meant === undefined || meant.unsure || meant.outcome === expected.outcome) return null
     const by = 'rule' in expected ? ` (${expected.rule})` : ''
@@ -40,27 +41,27 @@ export const CALL_CHECKS = {
   reach(record) {
     const { call, expected, arrived, answer, refusedBatch } = record
     if (expected.outcome !== 'allow' || arrived.length > 0 || refusedBatch) return null
-    // A gateway may refuse every tools/call without an id: it is no valid request.
+    // A gateway may refuse every tools/call without an id, because it is not a valid request.
     if (call.notification === true) return null
     const denial = denialIn(answer)
     const text = denial === undefined || ruleIn(answer) !== undefined ? '' : denialText(denial)
     return `is allowed, and did not reach the upstream: ${sawInCall(record)}${text}`
   },
 
-  /** It does so once. */
+  /** An allowed call reaches the upstream only once. */
   once({ expected, arrived, late }) {
     const count = arrived.length + late.length
     if (expected.outcome !== 'allow' || count <= 1) return null
     return `is one call, and reached the upstream ${count} times`
   },
 
-  /** It does so as the same tool. */
+  /** An allowed call reaches the upstream as a call of the same tool. */
   tool({ call, expected, arrived: [request] }) {
     if (expected.outcome !== 'allow' || request === undefined || request.entry.tool === call.tool) return null
     return `reached the upstream as a call of ${request.entry.tool}`
   },
 
-  /** It does so with the same arguments. */
+  /** An allowed call reaches the upstream with the same arguments. */
   arguments({ call, expected, argsHash, arrived: [request] }) {
     if (expected.outcome !== 'allow' || request === undefined || request.entry.tool !== call.tool) return null
     return request.entry.argsHash === argsHash ? null : 'reached the upstream with other arguments'
@@ -72,13 +73,13 @@ export const CALL_CHECKS = {
     return `${deniedBy(expected)}, and reached the upstream all the same`
   },
 
-  /** It does not do so later either. */
+  /** A denied call does not reach the upstream later, after its answer. */
   delay({ expected, arrived, late: [request] }) {
     if (expected.outcome === 'allow' || arrived.length > 0 || request === undefined) return null
     return `${deniedBy(expected)}, and reached the upstream later`
   },
 
-  /** The caller of a denied call is told that it was denied. */
+  /** The answer to a denied call says that the call was denied. */
   notice({ call, expected, answer, batched }) {
     if (expected.outcome === 'allow') return null
     if (succeeded(answer)) return `${deniedBy(expected)}, and its caller was answered as if it had been made`
@@ -87,7 +88,7 @@ export const CALL_CHECKS = {
     return `${deniedBy(expected)}, and its caller was not told: ${sawOf(answer)}`
   },
 
-  /** The builtin gateway denies by the same rule. */
+  /** The builtin gateway denies a call by the rule that the policy gives. */
   rule({ expected, answer }, { namesRules }) {
     if (!namesRules || expected.outcome !== 'deny') return null
     const rule = ruleIn(answer)
@@ -100,12 +101,12 @@ export const CALL_CHECKS = {
     if (id === undefined || answer.kind !== 'response') return null
     const { message } = answer
     if (message.id === id) return null
-    // JSON-RPC answers a request that is refused for its form under null.
+    // In JSON-RPC, the answer to a malformed request has the id null.
     if (message.id == null && 'error' in message && arrived.length === 0) return null
     return `was answered under the id ${shown(message.id)} in place of ${id}`
   },
 
-  /** The caller of an allowed call gets the upstream's answer, and nothing else. */
+  /** The caller of an allowed call gets the upstream's answer and no other. */
   answer(record) {
     const { call, expected, answer, arrived } = record
     const [request] = arrived
@@ -121,14 +122,14 @@ export const CALL_CHECKS = {
     return different.includes(null) ? null : `reached the upstream, and its caller got ${different[0]}`
   },
 
-  /** An HTTP answer that carries the upstream's result says that all is well. */
+  /** An HTTP answer with a result has a success status. */
   status({ expected, answer, arrived }) {
     if (expected.outcome !== 'allow' || arrived.length === 0 || answer.kind !== 'response') return null
     if (answer.status === undefined || answer.status < 300 || !('result' in answer.message)) return null
     return `was answered with a result and HTTP ${answer.status}`
   },
 
-  /** The upstream takes the gateway's credential. A gateway that knows its callers has to bring one of its own. */
+  /** The upstream accepts the gateway's credential. A gateway with its own tokens has to add a credential for the upstream. */
   credential({ arrived }, { knowsCallers }) {
     const text = arrived.map(({ answer }) => JSON.stringify(answer ?? null)).join()
     if (text.includes(': the token is not valid'))
@@ -138,7 +139,7 @@ export const CALL_CHECKS = {
     return null
   },
 
-  /** The caller does not see the credential. */
+  /** The caller does not see the upstream's credential. */
   secrecy({ answer, arrived }, { credentials }) {
     const seen = textOf(answer)
     const own = JSON.stringify(arrived.map(request => request.answer ?? null))
@@ -146,7 +147,7 @@ export const CALL_CHECKS = {
     return secret === undefined ? null : "showed its caller the upstream's credential"
   },
 
-  /** A caller has the same account at the upstream whenever it calls. */
+  /** A caller has the same account at the upstream in all its calls. */
   account({ call, server, arrived }, { accounts }) {
     if (server !== 'instanode') return null
     const usual = accounts.get(call.as)
@@ -171,7 +172,7 @@ export function judgeCall(
   return null
 }
 
-/** The accounts at Instanode that callers had when they called first. */
+/** Returns the first account that each caller had at Instanode, by caller. */
 export function accountsOf(records: readonly CallRecord[]): Map<string, string> {
   const accounts = new Map<string, string>()
   for (const { call, server, arrived } of records) {
@@ -188,12 +189,12 @@ function deniedBy(expected: CallRecord['expected']): string {
   return `${asks ? 'needs approval' : 'is denied'} by ${expected.rule}`
 }
 
-/** Whether a gateway may refuse the request for its form, with any HTTP error, before a rule is asked. */
+/** Returns whether a gateway may reject the request as malformed, with any HTTP error, before it applies a rule. */
 function isMalformed({ session, args }: CallRecord['call']): boolean {
   return session === 'none' || !isObject(args)
 }
 
-/** How an answer differs from the upstream's, in words; null if it does not. */
+/** Describes how an answer differs from the upstream's. Null if it does not differ. */
 function difference(upstream: Record<string, unknown>, seen: Record<string, unknown>): string | null {
   if ('error' in upstream) {
     if (isDeepStrictEqual(upstream.error, seen.error)) return null
@@ -214,14 +215,16 @@ function difference(upstream: Record<string, unknown>, seen: Record<string, unkn
   return `another result than it gave: ${changed.join(', ')} ${changed.length === 1 ? 'differs' : 'differ'}`
 }
 
-/** Prefixes of `_meta` that MCP keeps for itself: the second label is `mcp` or `modelcontextprotocol`. */
+/** Prefixes of `_meta` names that MCP reserves. Their second label is `mcp` or `modelcontextprotocol`. */
 const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
 
 /**
- * Returns a result without the members that a gateway may add or leave out, because it may speak another revision than its
- * upstream. These are members with their default value, the name of the server, and the gateway's own members of `_meta`.
+ * Returns a result without the members that a gateway may add or leave out.
  *
- * @param isOwn whether a member of `_meta` is the gateway's own. Its name has a prefix, by which MCP tells whose it is
+ * These are members with their default value, the name of the server, and the gateway's own members of `_meta`. They may
+ * differ because a gateway may speak another revision than its upstream.
+ *
+ * @param isOwn whether a member of `_meta` belongs to the gateway, by the prefix of the member's name
  */
 function essence(
   { _meta, isError, resultType, ...rest }: Record<string, unknown>,
@@ -237,7 +240,7 @@ function essence(
   }
 }
 
-/** An object without some members. Undefined if it had no others. */
+/** Returns an object without some members. Undefined if it had only such members. */
 function without(
   object: Record<string, unknown>,
   isDropped: (name: string) => boolean,
@@ -247,7 +250,7 @@ function without(
   return kept.length === 0 && entries.length > 0 ? undefined : Object.fromEntries(kept)
 }
 
-/** All that a caller can see of an answer. */
+/** Returns all parts of an answer that a caller can see, as one text. */
 function textOf(answer: Answer): string {
   if (answer.kind === 'nothing') return answer.why
   const headers = JSON.stringify(answer.headers ?? {})
@@ -265,13 +268,13 @@ export function sawOf(answer: Answer): string {
   return result.isError === true ? 'a tool error' : 'a result'
 }
 
-/** Describes the answer to a call as its caller saw it. An error that the upstream did not give is a denial. */
+/** Describes the answer to a call as its caller saw it. If the call did not reach the upstream, an error is a denial. */
 export function sawInCall({ answer, arrived }: CallRecord): string {
   const denial = arrived.length === 0 ? denialIn(answer) : undefined
   return denial === undefined ? sawOf(answer) : `denied: ${ruleIn(answer) ?? formOf(denial)}`
 }
 
-/** The rule that a denial of the builtin gateway names. */
+/** Returns the rule that a denial of the builtin gateway names. */
 function ruleIn(answer: Answer): string | undefined {
   if (answer.kind !== 'response' || !isObject(answer.message.result)) return undefined
   const { _meta } = answer.message.result

@@ -1,6 +1,6 @@
 import type { Rehearsal, Row } from './report.js'
 
-/** Rehearsals as JUnit XML: a suite for each policy, a test case for each row. Rows that were not checked are skipped. */
+/** Formats rehearsals as JUnit XML, with a suite for each rehearsal and a test case for each row. Unchecked rows are skipped. */
 export function junitXml(rehearsals: readonly Rehearsal[]): string {
   const suites = rehearsals.map(suite).join('')
   const total = (mark: Row['mark']) => rehearsals.reduce((sum, { counts }) => sum + counts[mark], 0)
@@ -11,7 +11,7 @@ export function junitXml(rehearsals: readonly Rehearsal[]): string {
 
 function suite({ policy, scenario, rows, counts, stopped }: Rehearsal): string {
   const file = policy?.file ?? scenario ?? ''
-  // A rehearsal that ended early fails as a whole: its rows alone would pass.
+  // A rehearsal that ended early has an additional failed test case, because its rows alone may all pass.
   const early =
     stopped === null
       ? ''
@@ -50,7 +50,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '\t': '&#9;',
 }
 
-/** Text for XML 1.0, which has no way to write most control characters. */
+/** Escapes text for XML 1.0. Replaces characters that XML does not allow, such as most control characters. */
 function escaped(text: string): string {
   return text
     .replace(/[&<>"\n\t]/g, char => ENTITIES[char] ?? char)

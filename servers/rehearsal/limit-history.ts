@@ -1,30 +1,30 @@
 import type { ScenarioLimit } from './scenario.js'
 
-/** Tokens of a bucket are fractions. The sums of two programs agree to this. */
+/** Tolerance in tokens. A bucket has fractions of tokens, and two programs may add these with small differences. */
 const TOLERANCE_TOKENS = 1e-9
 
-/** A call that a limit may have counted. It was counted between `sent` and `answered`, in milliseconds. */
+/** A call that a limit may have counted, at a time between `sent` and `answered`. Times are in milliseconds. */
 interface Counted {
   readonly sent: number
   readonly answered: number
-  /** `failed`: it passed and the upstream failed. Gateways differ on whether that costs quota. */
+  /** `failed` means that the call passed and the upstream failed. Gateways differ on whether such a call costs quota. */
   readonly outcome: 'passed' | 'failed' | 'denied'
 }
 
-/** Between the fewest and the most that a gateway may have left for a call, the call is `either`. */
+/** `allow` and `deny` are certain. `either` means that a correct gateway may allow or deny the call. */
 export type Verdict = 'allow' | 'deny' | 'either'
 
 /**
  * The calls of one tool by one caller, as a limit of the gateway may have counted them.
  *
- * A gateway keeps its own time, and its windows may begin on a UTC calendar, with a first call, or slide. So the history gives
- * bounds: a verdict is certain if every such gateway agrees on it.
+ * A gateway may use a clock of its own. Its windows may follow the UTC calendar, begin with a first call, or slide. A verdict
+ * is certain only if all these kinds of gateway agree.
  */
 export class LimitHistory {
   readonly #calls: Counted[] = []
   readonly #toleranceMs: number
 
-  /** @param toleranceMs how far the clock of the gateway may be from this one, in milliseconds */
+  /** @param toleranceMs maximum difference between the gateway's clock and this one, in milliseconds */
   constructor(toleranceMs: number) {
     this.#toleranceMs = toleranceMs
   }
@@ -47,11 +47,11 @@ export class LimitHistory {
 
   #ofWindow({ calls: max, per }: ScenarioLimit, sent: number, answered: number): Verdict {
     const passed = this.#calls.filter(({ outcome }) => outcome !== 'denied')
-    // Every kind of window has begun since then.
+    // Calls that are older than one window no longer count in any kind of window.
     const most = passed.filter(call => call.answered > sent - per - this.#toleranceMs).length
     if (most < max) return 'allow'
     const begun = beginOf(passed, per, sent)
-    // A window that began with the first call may be over.
+    // A window that began with the first call may have ended.
     if (begun === undefined || answered + this.#toleranceMs >= begun + per) return 'either'
     const calendar = Math.floor((answered + this.#toleranceMs) / per) * per
     const fewest = passed.filter(
@@ -63,7 +63,7 @@ export class LimitHistory {
   #ofBucket({ calls: max, per }: ScenarioLimit, sent: number, answered: number): Verdict {
     const tokensPerMs = max / per
     const refilled = (tokens: number, ms: number) => Math.min(max, tokens + Math.max(0, ms) * tokensPerMs)
-    // The most tokens that it held when the last call was sent, the fewest when that was answered.
+    // Bounds for the tokens in the bucket: the most when the previous call was sent, the fewest when it was answered.
     let most = { tokens: max, at: sent }
     let fewest = { tokens: max, at: sent }
     for (const call of this.#calls) {
@@ -83,7 +83,8 @@ export class LimitHistory {
 }
 
 /**
- * When the calls began that no pause of a whole window interrupts. Undefined if such a pause was before this call.
+ * Returns when the current series of calls began. A pause of a whole window ends a series. Undefined if the pause before
+ * `sent` was that long.
  *
  * @param per length of the window in milliseconds
  */

@@ -15,45 +15,45 @@ import type { Arrived } from './stage/stage.js'
 import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
-/** Maximum of missing answers in a row. Each costs a timeout, and a gateway that hangs must not hang the rehearsal. */
+/** Number of missing answers in a row after which the rehearsal stops. Each missing answer costs a timeout. */
 export const MAX_SILENCE = 3
 
-/** How long to wait for calls beyond those that are allowed, in milliseconds. */
+/** How long calls that should be denied have time to reach the upstream, in milliseconds. */
 const RACE_MS = 60
 
 export interface PerformOptions extends ExchangeOptions {
-  /** Undefined if a scenario alone says what is to happen. */
+  /** Undefined if only a scenario gives the expected outcomes. */
   readonly policy: Policy | undefined
-  /** The clock of the engine's windows. */
+  /** Returns the time of the clock that the engine's windows follow, in milliseconds. */
   now(): number
   readonly secrets: SecretsSeen
 }
 
-/** The outcomes that a call is to have. */
+/** The expected outcomes of a call. */
 interface Expecting {
-  /** By the policy, or by the scenario if there is no policy. */
+  /** The outcome by the policy, or by the scenario if there is no policy. */
   readonly expected: ExpectedCall
   readonly written: WrittenCall
 }
 
-/** A call that is on its way. */
+/** A call that was sent, with the promise of its answer. */
 interface Sent extends Expecting {
   readonly record: CallRecord
   readonly answer: Promise<Answer>
 }
 
-/** Makes the calls of a rehearsal, and records what the caller saw and what reached the upstream. */
+/** Makes the calls of a rehearsal. Records the answers that callers saw and the requests that reached the upstream. */
 export class Performer {
   readonly attribution = new Attribution()
   readonly #options: PerformOptions
   readonly #windows: Windows
   readonly #scenario: ScenarioExpectations
   #last: { call: PlannedCall; args: unknown } | undefined
-  /** Position in the stage's record behind the last request that was attributed. */
+  /** Number of requests in the stage's record that are already assigned to calls. */
   #mark: number
-  /** Answers in a row that did not come. */
+  /** Number of missing answers in a row. */
   #silent = 0
-  /** HTTP errors before the first answer of another kind. */
+  /** HTTP statuses of answers that are neither JSON-RPC nor a denial. */
   readonly #refusals: number[] = []
   #answered = false
   #traces = 0
@@ -62,7 +62,7 @@ export class Performer {
     this.#options = options
     this.#windows = new Windows(options)
     this.#scenario = new ScenarioExpectations(options.now, !options.way.advances)
-    // A gateway that was attached may have called tools before the rehearsal.
+    // Skips calls that an attached gateway may have made before the rehearsal.
     this.#mark = options.stage.mark()
   }
 
@@ -71,7 +71,7 @@ export class Performer {
     return this.#silent >= MAX_SILENCE
   }
 
-  /** The HTTP status of a gateway that answers nothing else; undefined if it does, or if that cannot be told yet. */
+  /** The HTTP status of a gateway that answers only with HTTP errors. Undefined after a JSON-RPC answer or too few errors. */
   get refusal(): number | undefined {
     return this.#answered || this.#refusals.length < MAX_SILENCE ? undefined : this.#refusals[0]
   }
@@ -92,7 +92,7 @@ export class Performer {
     return records
   }
 
-  /** Whether the policy would allow a call twice now. */
+  /** Returns whether the policy would now allow a call twice. */
   #twoLeft({ tool, args, as }: PlannedCall & { args: unknown }): boolean {
     const { engine } = this.#options
     if (engine === undefined) return true
@@ -105,13 +105,13 @@ export class Performer {
     return this.#options.stage.resolve(tool, args, as, ownFixtures)
   }
 
-  /** Approves the last call, and makes it again. Returns undefined if the gateway has no approvals that are known here. */
+  /** Approves the last call and makes it again. Returns undefined if the rehearsal cannot approve calls of this gateway. */
   async approve(): Promise<(CallRecord | Skipped)[] | undefined> {
     const { way } = this.#options
     if (way.approve === undefined || this.#last === undefined) return undefined
     way.approve()
     const { call, args } = this.#last
-    // A text of the arguments is no reference any more.
+    // The arguments are already resolved, so they contain no references.
     return this.#together([call], { args })
   }
 
@@ -122,16 +122,16 @@ export class Performer {
     return record
   }
 
-  /** Sends notifications both ways, around a call that is cancelled and one that reports progress. */
+  /** Tests notifications in both directions, with a call that is cancelled and a call that reports progress. */
   async relay(step: RelayStep): Promise<RelayRecord> {
     this.#takeStrays()
     const record = await relayed(this.#options, step)
-    // Its calls are no rows of their own.
+    // Skips the calls of this test, because they have no rows of their own.
     this.#mark = this.#options.stage.mark()
     return record
   }
 
-  /** Looks at the journal a last time. @returns requests that are no call of the rehearsal */
+  /** Assigns the last requests of the journal. @returns requests that belong to no call of the rehearsal */
   finish(): Arrived[] {
     return this.attribution.finish(this.#options.stage.calls(this.#mark))
   }
@@ -170,10 +170,10 @@ export class Performer {
   }
 
   /**
-   * Adds a failure to further calls of `create_postgres`, because the stage makes one database only.
+   * Makes further calls of `create_postgres` fail with HTTP 503 if the dialect gives quota back for tool errors.
    *
-   * The stage fails them with a tool error. If the dialect gives quota back for tool errors, they fail with HTTP 503, so
-   * that a limit is used up all the same.
+   * The stage makes only one database and fails further calls with a tool error. An HTTP error keeps the quota spent, so
+   * that calls use up a limit.
    */
   #withFailure(call: PlannedCall): PlannedCall {
     const { stage, engine } = this.#options
@@ -195,7 +195,7 @@ export class Performer {
   ): Sent {
     const { tool, as, notification = false } = call
     const expecting = this.#expect(call, args, approved)
-    // The author expected something of this call. Made again, it is another call.
+    // The author's expectation is left out, because it does not apply when the call is made again.
     this.#last = { call: { tool, args, as, server }, args }
     const trace = traced ? (++this.#traces).toString(16).padStart(32, '0') : null
     const meta = trace === null ? {} : { _meta: { traceparent: `00-${trace}-00000000000000ff-01` } }
@@ -206,7 +206,7 @@ export class Performer {
     return { record, ...expecting, answer }
   }
 
-  /** Looks up the outcome of a call that is about to be sent. @throws Refusal if neither policy nor scenario says it */
+  /** Returns the expected outcome of a call. @throws TypeError if neither the policy nor the scenario gives one */
   #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
     const { engine } = this.#options
     const written = this.#scenario.of(call)
@@ -217,7 +217,7 @@ export class Performer {
     return { written, expected: { expectation, settle: outcome => written.settle(outcome) ?? expectation } }
   }
 
-  /** Releases concurrent calls once the allowed ones have arrived, and others have had the time to. */
+  /** Releases concurrent calls when the allowed ones have arrived and the others have had time to arrive. */
   async #releaseRace(sent: readonly Sent[]): Promise<void> {
     const { stage } = this.#options
     const allowed = sent.filter(({ expected }) => expected.expectation.outcome === 'allow').length
@@ -246,7 +246,7 @@ export class Performer {
     if (call.keep !== undefined) stage.keep(call.keep, structured(answer, call.tool, call.keep))
   }
 
-  /** Sends calls as one batch. One that is refused as a whole has let nothing through. */
+  /** Sends calls as one batch. A batch is refused as a whole if no call arrives and none succeeds. */
   async #batch(calls: readonly PlannedCall[]): Promise<(CallRecord | Skipped)[]> {
     const { stage, way } = this.#options
     const skipped = this.#skips(calls)
@@ -288,7 +288,7 @@ export class Performer {
     return records.map(record => (turned === undefined ? record : skip(record, turned)))
   }
 
-  /** Why calls cannot be made; undefined if they can. */
+  /** Returns the reason why calls cannot be made. Undefined if they can be made. */
   #skips(calls: readonly PlannedCall[]): Skipped | undefined {
     const { way, policy } = this.#options
     const why =
@@ -299,7 +299,7 @@ export class Performer {
     return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
   }
 
-  /** Attributes the requests that arrived between two calls. */
+  /** Assigns the requests that arrived between two calls to earlier calls. */
   #takeStrays(): void {
     this.attribution.take([], this.#takeArrived())
   }
@@ -319,7 +319,7 @@ export class Performer {
   }
 }
 
-/** How a call ended at the upstream, for its quota. */
+/** Returns how a call ended at the upstream. This decides whether its quota is given back. */
 function endOf({ call, arrived: [request] }: CallRecord): 'result' | 'tool_error' | 'rpc_error' | 'lost' {
   const answer = request?.answer
   if (answer === undefined || call.failure === 'http_error') return 'lost'
@@ -327,7 +327,7 @@ function endOf({ call, arrived: [request] }: CallRecord): 'result' | 'tool_error
   return isObject(answer.result) && answer.result.isError === true ? 'tool_error' : 'result'
 }
 
-/** The record of a call that is about to be sent. */
+/** Returns the record of a call that is about to be sent. */
 function recordOf(
   sent: Pick<CallRecord, 'call' | 'server' | 'args' | 'trace' | 'id'>,
   { expected }: Expecting,
@@ -343,7 +343,7 @@ function recordOf(
   }
 }
 
-/** Of calls of one tool that were sent at once, any may be the one that passes. */
+/** Swaps the expectations of concurrent calls of one tool, because any of these calls may be the one that passes. */
 function matchDecisions(records: readonly CallRecord[]): void {
   for (const passed of records) {
     if (passed.expected.outcome === 'allow' || passed.arrived.length === 0) continue
@@ -362,7 +362,7 @@ function skip({ expected, arrived }: CallRecord, why: string): Skipped {
   return { expected: expected.outcome, why, arrived }
 }
 
-/** Whether a limit counts the call for each caller. */
+/** Returns whether a limit counts the call separately for each caller. */
 function isCounted({ tool, limit }: PlannedCall, policy: Policy | undefined): boolean {
   const rules = [...(policy?.tools.get(tool) ?? []), ...(policy?.everyTool ?? [])]
   return limit !== undefined || rules.some(({ demand }) => demand.kind === 'limit' && demand.limit.perGrant)

@@ -4,50 +4,50 @@ import type { PlannedCall } from './plan/step.js'
 import type { Arrived } from './stage/stage.js'
 import type { Answer } from './via/caller.js'
 
-/** The outcome that a call is to have. The decision engine gives it, apart from the gateway, or a scenario. */
+/** The expected outcome of a call, from the rehearsal's own decision engine or from a scenario. */
 export type Expectation = (
   | { readonly outcome: 'allow' }
-  /** A scenario that writes `expect: deny` names no rule. */
+  /** The rule is undefined if a scenario writes `expect: deny` or `expect: approve`. */
   | { readonly outcome: 'deny' | 'approve'; readonly rule?: string }
 ) & {
-  /** Whether a limit leaves open if the call passes. The expectation is then what has become of it. */
+  /** Whether a limit may allow or deny the call. The expected outcome is then the one that was observed. */
   readonly unsure?: true
 }
 
-/** One call: as it was sent, as its caller saw it, and as it reached the upstream. */
+/** One call with the request as it was sent, the answer that its caller saw, and the requests that reached the upstream. */
 export interface CallRecord {
   readonly call: PlannedCall
   readonly server: ServerName
-  /** As they were sent. */
+  /** The arguments as they were sent. */
   readonly args: unknown
   readonly argsHash: string | null
-  /** The W3C trace id that the call carried; null without one. */
+  /** The W3C trace id of the call. Null if it has none. */
   readonly trace: string | null
   expected: Expectation
-  /** The outcome that the scenario expects, where a policy decides. Undefined if the scenario does not say. */
+  /** The outcome that the scenario expects, beside the policy's. Undefined if the scenario gives none. */
   meant?: Expectation | undefined
-  /** The JSON-RPC id; undefined for a notification. */
+  /** The JSON-RPC id. Undefined for a notification. */
   readonly id: string | number | undefined
   answer: Answer
-  /** The upstream's requests that are this call. */
+  /** The requests at the upstream that belong to this call. */
   readonly arrived: Arrived[]
-  /** Requests that are this call, and came after its answer. */
+  /** The requests at the upstream that belong to this call and arrived after its answer. */
   readonly late: Arrived[]
-  /** Whether it was sent in a batch: an HTTP error may answer all calls of it. */
+  /** Whether the call was sent in a batch. One HTTP error may answer all calls of a batch. */
   readonly batched?: true
   /** Whether the gateway refused the batch of this call as a whole. */
   readonly refusedBatch: boolean
 }
 
-/** A call that was not made, or cannot be judged. */
+/** A call that was not made, or that cannot be judged. */
 export interface Skipped {
   readonly expected: 'allow' | 'deny' | 'approve'
   readonly why: string
-  /** The upstream's requests that are this call. */
+  /** The requests at the upstream that belong to this call. */
   readonly arrived: readonly Arrived[]
 }
 
-/** Whether a call has brought its caller what it asked for. */
+/** Returns whether an answer has a result that is neither an error nor a request for input. */
 export function succeeded(answer: Answer): boolean {
   if (answer.kind !== 'response' || !isObject(answer.message.result)) return false
   const { isError, resultType } = answer.message.result
@@ -55,16 +55,16 @@ export function succeeded(answer: Answer): boolean {
 }
 
 /**
- * Gives the requests that reached the upstream to the calls that they are.
+ * Assigns the requests that reached the upstream to calls of the rehearsal.
  *
- * A request belongs to the call of its trace, else to one of the same tool and arguments. One that differs is the
- * call that was under way alone.
+ * A request belongs to the call with the same trace id, or to a call with the same tool and arguments. A request without
+ * such a call belongs to the call that was under way, if there was only one.
  */
 export class Attribution {
   readonly #records: CallRecord[] = []
   readonly #open: Arrived[] = []
 
-  /** @param arrived the requests that came while these calls were under way */
+  /** Assigns requests to calls. @param arrived the requests that arrived while these calls were under way */
   take(records: readonly CallRecord[], arrived: readonly Arrived[]): void {
     for (const request of arrived) {
       const own = ofTrace(records, request) ?? leastServed(records.filter(record => isSame(record, request)))
@@ -78,12 +78,12 @@ export class Attribution {
     this.#records.push(...records)
   }
 
-  /** Takes the requests that came when no call was under way. @returns those that are no call of the rehearsal */
+  /** Assigns requests that arrived when no call was under way. @returns requests that belong to no call of the rehearsal */
   finish(arrived: readonly Arrived[]): Arrived[] {
     return [...this.#open, ...arrived.filter(request => !this.#late(request))]
   }
 
-  /** Gives a request to the latest of the earlier calls that it can be. A denied one is the likeliest. */
+  /** Assigns a request to the latest equal call that was denied, or else to the latest equal call. @returns whether there is one */
   #late(request: Arrived): boolean {
     const same = this.#records.filter(record => isSame(record, request)).reverse()
     const own = same.find(({ expected }) => expected.outcome !== 'allow') ?? same[0]
@@ -100,7 +100,7 @@ function isSame({ call, argsHash }: CallRecord, { entry }: Arrived): boolean {
   return entry.tool === call.tool && entry.argsHash === argsHash
 }
 
-/** Calls that look alike have one request each. */
+/** Returns the call that still lacks a request, so that equal calls get one request each. Prefers allowed calls. */
 function leastServed(records: readonly CallRecord[]): CallRecord | undefined {
   const allowed = records.filter(({ expected }) => expected.outcome === 'allow')
   return (

@@ -5,22 +5,22 @@ import { REVISION } from './via/caller.js'
 export type Expected = 'allow' | 'deny' | 'approve'
 export type Mark = 'ok' | 'wrong' | 'unchecked'
 
-/** One call of a rehearsal, held against what the policy says of it. */
+/** One call of a rehearsal with its verdict. */
 export interface JudgedCall {
-  /** By the decision engine, which is asked apart from the gateway, or by the scenario. */
+  /** The expected outcome, from the rehearsal's own decision engine or from the scenario. */
   readonly expected: Expected
-  /** The rule that denies the call. Null for an allowed call, and where a scenario says no more than `deny`. */
+  /** The rule that denies the call or asks for approval. Null for an allowed call, or if a scenario names no rule. */
   readonly rule: string | null
-  /** Whether a limit left open if the call passes. `expected` is then what has become of it. */
+  /** Whether a limit may allow or deny the call. `expected` is then the outcome that was observed. */
   readonly unsure: boolean
   /** The answer in words, as the caller saw it. */
   readonly saw: string
   /** The denial that the gateway answered with. Null if the call reached the upstream. */
   readonly denial: Denial | null
-  /** The entries of the journal that are this call. */
+  /** The `seq` of each journal entry that belongs to this call. */
   readonly reached: readonly number[]
   readonly mark: Mark
-  /** The problem, or the reason for which the call was not checked. */
+  /** The problem, or the reason why the call was not checked. Null for a call that is ok. */
   readonly why: string | null
 }
 
@@ -30,7 +30,7 @@ export interface Row {
   /** The step in words. */
   readonly step: string
   readonly as: string | null
-  /** As the scenario has them, references unresolved. */
+  /** The arguments as the scenario has them, with unresolved references. */
   readonly args: unknown
   readonly expected: string
   readonly saw: string
@@ -48,7 +48,7 @@ export interface LeftOpen {
 
 /** The result of a rehearsal. */
 export interface Rehearsal {
-  /** Null if a scenario alone said what was to happen. */
+  /** Null if only a scenario gave the expected outcomes. */
   readonly policy: {
     readonly file: string
     readonly dialect: Dialect
@@ -63,15 +63,15 @@ export interface Rehearsal {
   readonly rows: readonly Row[]
   readonly open: readonly LeftOpen[]
   readonly counts: Readonly<Record<Mark, number>>
-  /** Why the rehearsal ended early; null if it did not. Rows that were left out are not checked. */
+  /** The reason why the rehearsal ended early, or null. The rows that it left out are unchecked. */
   readonly stopped: string | null
-  /** Whether nothing was wrong, something was checked, and nothing was left out. */
+  /** Whether no row is wrong, at least one row is ok, and the rehearsal ran to its end. */
   readonly ok: boolean
 }
 
 const WIDEST = 58
 
-/** The most rows that are named beside one reason for which they were not checked. */
+/** Maximum number of rows that are named for one reason why rows are unchecked. */
 const MAX_NAMED = 12
 
 const VERDICTS = { ok: 'ok', wrong: 'WRONG', unchecked: 'not checked' } as const
@@ -130,7 +130,7 @@ function sentence({ group, step, why }: Row): string {
   return step.startsWith(group) ? `${step}: ${why}` : `${step} (${group}): ${why}`
 }
 
-/** The forms in which the gateway denied calls, each with its most frequent text. */
+/** Returns a line for each form in which the gateway denied calls, with the most frequent text of that form. */
 function denialLines(rows: readonly Row[]): string[] {
   const forms = new Map<string, Map<string, number>>()
   for (const { denial } of rows.flatMap(({ calls }) => calls)) {
@@ -146,7 +146,7 @@ function denialLines(rows: readonly Row[]): string[] {
   })
 }
 
-/** Gathers rows that were not checked for the same reason. */
+/** Returns a line for each reason why rows are unchecked, with the names of these rows. */
 function gathered(rows: readonly Row[]): string[] {
   const steps = new Map<string, string[]>()
   for (const row of rows) {

@@ -13,7 +13,7 @@ import type { CallRecord, Skipped } from './record.js'
 import type { JudgedCall, Mark, Row } from './report.js'
 import type { Arrived } from './stage/stage.js'
 
-/** A step of the plan, and what came of it. */
+/** A step of the plan with its result, or with the reason why it was not checked. */
 export type Performed = { readonly group: string; readonly step: Step } & (
   | { readonly records: readonly (CallRecord | Skipped)[] }
   | { readonly listed: ListRecord }
@@ -21,7 +21,7 @@ export type Performed = { readonly group: string; readonly step: Step } & (
   | { readonly unchecked: string }
 )
 
-/** How rows are judged. */
+/** The facts and options with which rows are judged. */
 export interface Judging extends JudgeContext {
   /** The names of checks that are switched off. */
   readonly off: ReadonlySet<string>
@@ -34,7 +34,7 @@ const UNSURE =
 
 const USED_UP = 'earlier rows had used up the limit, and this gateway keeps its own time'
 
-/** The row of a step. */
+/** Returns the row of the report for a step. */
 export function rowOf(performed: Performed, judging: Judging): Row {
   const { group, step } = performed
   const row = { ...NOTHING, group, step: stepWords(step) }
@@ -92,13 +92,13 @@ function callsRow(row: Omit<Row, 'mark'>, step: Step, calls: readonly JudgedCall
   }
 }
 
-/** Why calls do not show that a limit holds. Null if they do. */
+/** Returns why calls do not prove a limit. Null if a denial was certain, or if no outcome was uncertain. */
 function unproven(calls: readonly JudgedCall[]): string | null {
   const sure = calls.some(({ expected, unsure }) => expected !== 'allow' && !unsure)
   return sure || calls.every(({ unsure }) => !unsure) ? null : UNSURE
 }
 
-/** Names the call of many different calls, e.g. by its arguments. */
+/** Describes one of several different calls, by its arguments or its tool. Empty if all calls are equal. */
 function detail(step: Step, at: number): string {
   if (!('calls' in step)) return ''
   const call = step.calls[at]
@@ -117,7 +117,7 @@ function judged(record: CallRecord | Skipped, judging: Judging): JudgedCall {
   }
   const { expected, answer, arrived, late, refusedBatch, call } = record
   const why = judgeCall(record, judging, judging.off)
-  // An error of the upstream is no denial.
+  // If the call reached the upstream, an error is not a denial.
   const denial = arrived.length === 0 ? denialIn(answer) : undefined
   const saw = call.notification === true && answer.kind !== 'response' ? '' : sawInCall(record)
   return {
@@ -136,7 +136,7 @@ function seqs(arrived: readonly Arrived[]): number[] {
   return arrived.map(({ entry }) => entry.seq)
 }
 
-/** Returns the row for upstream requests that no row has made. Empty if there are none. */
+/** Returns a row for upstream requests that belong to no other row. Empty if there are none. */
 export function strayRows(strays: readonly Arrived[]): Row[] {
   if (strays.length === 0) return []
   const tools = counted(strays.map(({ entry }) => String(entry.tool)))
@@ -152,7 +152,7 @@ export function strayRows(strays: readonly Arrived[]): Row[] {
   ]
 }
 
-/** The row of a part of the plan that could not be planned. */
+/** Returns the row for a part of the plan that could not be planned. */
 export function unplannedRow({ title, step, why }: { title: string; step: string; why: string }): Row {
   return { ...NOTHING, group: title, step, mark: 'unchecked', why }
 }
@@ -161,7 +161,7 @@ function expectedWords({ expected, rule }: JudgedCall): string {
   return rule === null ? expected : `${expected}: ${rule}`
 }
 
-/** `a result × 30`. */
+/** Joins texts and counts equal ones, e.g. `a result × 30`. */
 function counted(words: readonly string[]): string {
   const counts = new Map<string, number>()
   for (const word of words) if (word !== '') counts.set(word, (counts.get(word) ?? 0) + 1)

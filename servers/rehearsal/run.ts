@@ -12,16 +12,16 @@ const SILENT = `the gateway gave no answer ${MAX_SILENCE} times in a row`
 const MACHINE_TIME =
   "needs time to pass, and this gateway goes by the machine's clock; --wait-windows 70s waits for minutes"
 
-/** How long before its turn a window of a gateway that keeps its own time is looked at, and how long behind, in milliseconds. */
+/** Calls before the end of a window are made this long before it, in milliseconds, if the gateway uses a clock of its own. */
 const MARGIN_MS = 1000
 
-/** So close to its turn the window of a limit is waited for before its rows begin, in milliseconds. */
+/** The rows of a limit wait for the next window if the current one ends within this time, in milliseconds. */
 const LIMIT_ROWS_MS = 3000
 
 export interface RunOptions extends PerformOptions {
-  /** How long the journal is watched behind the last row, in milliseconds. */
+  /** How long the journal is watched after the last row, in milliseconds. */
   readonly watchMs: number
-  /** The longest that is waited for a window of a gateway that keeps its own time, in milliseconds. */
+  /** Maximum wait for the end of a window, in milliseconds, if the gateway uses a clock of its own. */
   readonly waitWindowsMs: number
   readonly timeoutMs: number
   /** The names of checks that are switched off. */
@@ -30,11 +30,11 @@ export interface RunOptions extends PerformOptions {
 
 export interface RunResult {
   readonly rows: Row[]
-  /** Why the rehearsal ended early; null if it did not. */
+  /** The reason why the rehearsal ended early, or null. */
   readonly stopped: string | null
 }
 
-/** Carries out a plan: one row for each step that is more than the passing of time. */
+/** Carries out a plan. Each step makes one row, except steps that only let time pass. */
 export async function run(planned: readonly Planned[], options: RunOptions): Promise<RunResult> {
   return new Run(options).run(planned)
 }
@@ -58,7 +58,7 @@ class Run {
       else done.push(...(await this.#group(group)))
     }
     const stopped = this.#stopped()
-    // Requests that a gateway lets on behind its caller's back have arrived by then.
+    // A gateway may forward denied calls later. They arrive during this pause.
     await stage.pause(stopped === undefined ? watchMs : 0)
     await new Promise(resolve => setImmediate(resolve))
     const strays = this.#performer.finish()
@@ -121,7 +121,7 @@ class Run {
       : { ...row, records }
   }
 
-  /** Has time pass. @returns whether it has */
+  /** Lets time pass on the stage's clock, or waits. @returns false if the wait would exceed `waitWindowsMs` */
   async #pass(step: Extract<Step, { advance: number } | { turn: number }>): Promise<boolean> {
     const { stage, way, now, waitWindowsMs } = this.#options
     if (way.advances) {
@@ -142,13 +142,13 @@ class Run {
     return true
   }
 
-  /** Waits for a window that would turn in the middle of a step of a scenario. */
+  /** Waits for the next window if the current one would end in the middle of a scenario step with a limit. */
   async #stepAsideOf(step: Step): Promise<void> {
     const limit = 'calls' in step ? step.calls[0]?.limit : undefined
     if (limit?.kind === 'window' && this.#stopped() === undefined) await this.#stepAside(limit.per)
   }
 
-  /** Waits for a window that would turn in the middle of the rows of a limit. */
+  /** Waits for the next window if the current one would end in the middle of the rows of a limit. */
   async #stepAside(windowMs: number): Promise<void> {
     const { stage, way, now } = this.#options
     if (way.advances) return
@@ -156,7 +156,7 @@ class Run {
     if (left <= LIMIT_ROWS_MS) await stage.pause(left + MARGIN_MS / 4)
   }
 
-  /** Why no further call is made; undefined if they go on. */
+  /** Returns the reason why no further call is made. Undefined if the rehearsal continues. */
   #stopped(): string | undefined {
     const { stage, timeoutMs } = this.#options
     if (this.#performer.silent) return SILENT
@@ -166,7 +166,7 @@ class Run {
   }
 }
 
-/** It opened a session and answers nothing: the rows would only repeat that. */
+/** Returns the error for a gateway that opens a session and then answers only with HTTP errors. */
 function onlyRefuses(gateway: string, status: number): Refusal {
   return new Refusal(
     'gateway_refused',

@@ -13,9 +13,9 @@ import { checkNaming } from './tool-names.js'
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 const name = z.string().min(1)
-/** The caller. Each name is a grant of its own. */
+/** The name of the caller, which is also the name of its grant. */
 const as = name.exactOptional()
-/** A text in it that begins with `$` stands for a prepared or kept value: see stage/fixtures.ts. */
+/** The arguments of a call. A text that begins with `$` refers to a prepared or kept value. See stage/fixtures.ts. */
 const args = z.unknown()
 
 const expected = z
@@ -25,7 +25,7 @@ const expected = z
 
 const DURATION = 'is milliseconds, or a number with ms, s, m, h or d behind it: 60s'
 
-/** Milliseconds. */
+/** A duration, which is read into milliseconds. */
 const duration = z.union(
   [
     z.int().min(0),
@@ -100,13 +100,13 @@ const scenarioSchema = strict({
 
 export type Step = z.output<typeof stepSchema>
 export type Scenario = z.output<typeof scenarioSchema>
-/** How many calls a tool takes from each caller. `per` is in milliseconds. */
+/** A limit on the calls of one tool by one caller. `per` is in milliseconds. */
 export type ScenarioLimit = z.output<typeof limit>
 
-/** Finds the line of a path in a scenario, from 1. A missing path has the line of the object or list that would contain it. */
+/** Returns the line of a path in a scenario file, from 1. A missing path has the line of the object or list around it. */
 type LineOf = (path: readonly PropertyKey[]) => number
 
-/** A scenario, and the calls of it that expect nothing. */
+/** A scenario, and its calls that have no expected outcome. */
 export interface ScenarioReading {
   readonly scenario: Scenario
   /** Descriptions of the calls without `expect`, each with its line, e.g. `scenario.yaml:7: scenario.steps[2]`. */
@@ -116,7 +116,7 @@ export interface ScenarioReading {
 /**
  * Reads a scenario from a JSON or YAML file.
  *
- * @throws Refusal `unreadable_scenario`, or `bad_scenario` with every field at fault and its line
+ * @throws Refusal `unreadable_scenario`, or `bad_scenario` with each wrong field and its line
  */
 export async function readScenarioFile(file: string): Promise<ScenarioReading> {
   const { value, lineOf } = parse(textOf(file), file)
@@ -146,7 +146,7 @@ export async function readScenarioFile(file: string): Promise<ScenarioReading> {
   return { scenario, withoutExpect }
 }
 
-/** Requires that each name of a map belongs to a tool of a stand-in, or to one that the scenario calls. */
+/** Checks that each tool in the map of names is a tool of a stand-in, or is called by the scenario. */
 function requireKnown({ tools, steps }: Scenario, nameOf: NameOf): void {
   if (typeof tools !== 'object') return
   const called = steps.flatMap(step => ('call' in step ? [step.call] : []))
@@ -161,9 +161,9 @@ function requireKnown({ tools, steps }: Scenario, nameOf: NameOf): void {
 }
 
 /**
- * Requires a scenario that can be judged without a policy.
+ * Checks that a scenario can be judged without a policy.
  *
- * @throws Refusal `no_expect` with the line of each call that expects nothing
+ * @throws Refusal `no_expect` with the line of each call that has no expected outcome
  */
 export function requireExpect({ withoutExpect }: ScenarioReading): void {
   if (withoutExpect.length === 0) return
@@ -174,7 +174,7 @@ export function requireExpect({ withoutExpect }: ScenarioReading): void {
   )
 }
 
-/** Whether a text is meant as a scenario: it is a map with `steps`, which no policy has. */
+/** Returns whether a text is a scenario and not a policy. Only a scenario has `steps`. */
 export function isScenario(text: string): boolean {
   const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
   return isMap(document.contents) && document.contents.has('steps')
@@ -186,7 +186,7 @@ export function limitWords({ calls, per, kind }: ScenarioLimit): string {
   return kind === 'window' ? words : `${words}, as a bucket`
 }
 
-/** Parses a JSON or YAML text. JSON is YAML, so its errors have the same words. */
+/** Parses a JSON or YAML text. One parser reads both, because JSON is valid YAML. */
 function parse(text: string, file: string): { value: unknown; lineOf: LineOf } {
   const counter = new LineCounter()
   const options = { schema: 'core', strict: true, uniqueKeys: true, lineCounter: counter } as const

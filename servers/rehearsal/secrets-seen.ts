@@ -1,6 +1,6 @@
 import { secretsIn } from '../../shared/util/secrets.js'
 
-/** The secrets that went through a gateway, by tool. */
+/** Records the kinds of secrets that passed through a gateway, and the tools that carried them. */
 export class SecretsSeen {
   readonly #seen = new Map<string, Set<string>>()
 
@@ -11,7 +11,7 @@ export class SecretsSeen {
     }
   }
 
-  /** `results carry a database URL …: create_postgres`. */
+  /** Returns a sentence for each kind of secret, e.g. `results carry a database URL …: create_postgres`. */
   sentences(): string[] {
     return [...this.#seen].map(([passes, tools]) => `${passes}, as seen here: ${[...tools].join(', ')}`)
   }

@@ -1,19 +1,19 @@
 import { Refusal } from '../../shared/errors.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
 
-/** The names that a gateway gives to tools: a pattern, e.g. `inst-{tool-kebab}`, or the name for each tool. */
+/** The gateway's names for the tools: a pattern, e.g. `inst-{tool-kebab}`, or a map with the name of each tool. */
 export type ToolNaming = string | Readonly<Record<string, string>>
 
-/** Both directions of a naming, for one server. */
+/** Translates the tool names of one server in both directions. */
 export interface ToolNames {
-  /** Returns the name that the gateway has for a tool. */
+  /** Returns the gateway's name for a tool. */
   outward(tool: string): string
-  /** Returns the tool behind a name. A name that is not in use stays as it is. */
+  /** Returns the tool that has this name at the gateway. Returns an unknown name unchanged. */
   inward(name: string): string
 }
 
 /**
- * Requires a pattern that has a place for the tool.
+ * Checks that a pattern contains `{tool}` or `{tool-kebab}`, and no unknown placeholder. A map is always valid.
  *
  * @param source names the pattern in the error, e.g. `--tools`
  * @throws Refusal `bad_tools`
@@ -31,11 +31,11 @@ export function checkNaming(naming: ToolNaming, source: string): void {
   )
 }
 
-/** Reads a naming for the tools of one server. */
+/** Returns the translation of names for the tools of one server. */
 export function toolNames(naming: ToolNaming, server: ServerName, tools: readonly string[]): ToolNames {
   const outward = (tool: string): string => {
     if (typeof naming !== 'string') return Object.hasOwn(naming, tool) ? (naming[tool] ?? tool) : tool
-    // A name that is almost that of a tool has to stay so.
+    // A name that is only similar to a tool keeps its underscores, so that it stays similar.
     const kebab = tools.includes(tool) ? tool.replaceAll('_', '-') : tool
     return naming.replace(/\{(tool-kebab|tool|server)\}/g, (_, part) =>
       part === 'server' ? server : part === 'tool' ? tool : kebab,

@@ -5,17 +5,17 @@ import type { Way } from './via/gateway.js'
 
 const TURNED = 'a window turned during a call, so the window that counts the call is unknown: run it again'
 
-/** A call waits for the turn of a window that is this close, in milliseconds. A call takes less time. */
+/** A call waits for the next window if the current one ends within this time, in milliseconds. A call takes less time. */
 const CLOSE_MS = 250
 
-/** The longest window that is waited for until its count is known again, in milliseconds. */
+/** The length in milliseconds of the longest window whose end is waited for when its count is unknown. */
 const MAX_UNKNOWN_MS = 60_000
 
-/** Margin after the turn of a window, in milliseconds, for a gateway with the clock of another process. */
+/** Additional wait after the end of a window, in milliseconds, because the gateway's clock may be late. */
 const BEHIND_MS = 25
 
 export interface WindowsOptions {
-  /** Undefined if a scenario alone says what is to happen: its limits do not depend on where a window begins. */
+  /** Undefined if only a scenario gives the expected outcomes. Its limits do not depend on the start of a window. */
   readonly policy: Policy | undefined
   readonly way: Way
   readonly stage: Stage
@@ -23,26 +23,26 @@ export interface WindowsOptions {
 }
 
 /**
- * The windows of a gateway that keeps its own time.
+ * Tracks the windows of a gateway that uses a clock of its own.
  *
- * A call during which a window turns counts in the old one or in the new one. Until that window turns again, the
- * limits over it cannot be judged.
+ * If a window ends during a call, the old window or the next one counts the call. Limits with that window cannot be
+ * judged until the next window ends.
  */
 export class Windows {
   readonly #options: WindowsOptions
-  /** The window in which a count is not known, by its length in milliseconds. */
+  /** By the length of a window in milliseconds, the number of the window whose count is unknown. */
   readonly #unknown = new Map<number, number>()
 
   constructor(options: WindowsOptions) {
     this.#options = options
   }
 
-  /** The time of the engine. */
+  /** Returns the time of the decision engine, in milliseconds. */
   now(): number {
     return this.#options.now()
   }
 
-  /** Waits for a window that is about to turn. */
+  /** Waits for the next window if the current one is about to end. */
   async stepAside(calls: readonly PlannedCall[]): Promise<void> {
     const { way, stage } = this.#options
     if (way.advances) return
@@ -50,19 +50,19 @@ export class Windows {
     if (left < CLOSE_MS) await stage.pause(left + BEHIND_MS)
   }
 
-  /** Waits until the counts of calls are known again, if that takes a minute at most. */
+  /** Waits until the counts of the windows for these calls are known again, if no window is longer than a minute. */
   async untilKnown(calls: readonly PlannedCall[]): Promise<void> {
     const longest = Math.max(0, ...this.#unknownOf(calls))
     if (longest > 0 && longest <= MAX_UNKNOWN_MS)
       await this.#options.stage.pause(longest - (this.now() % longest) + BEHIND_MS)
   }
 
-  /** Why the count of a call is not known now; undefined if it is. */
+  /** Returns why calls cannot be judged now. Undefined if they can. */
   uncertain(calls: readonly PlannedCall[]): string | undefined {
     return this.#unknownOf(calls).length > 0 ? TURNED : undefined
   }
 
-  /** Why calls that began at an instant cannot be judged; undefined if they can. */
+  /** Returns why calls that were sent at `begun` cannot be judged. Undefined if no window has ended since. */
   turned(begun: number, calls: readonly PlannedCall[]): string | undefined {
     if (this.#options.way.advances) return undefined
     const turned = this.#of(calls).filter(
@@ -76,14 +76,14 @@ export class Windows {
     return Math.floor(at / windowMs)
   }
 
-  /** The windows whose count is not known now, of the limits that calls meet. */
+  /** Returns the windows with an unknown count, of the limits that apply to calls. Lengths are in milliseconds. */
   #unknownOf(calls: readonly PlannedCall[]): number[] {
     return this.#of(calls).filter(
       windowMs => this.#unknown.get(windowMs) === this.#index(windowMs, this.now()),
     )
   }
 
-  /** The windows of the limits that calls meet. */
+  /** Returns the windows of the limits that apply to calls. Lengths are in milliseconds. */
   #of(calls: readonly PlannedCall[]): number[] {
     const { policy } = this.#options
     if (policy === undefined) return []

@@ -20,12 +20,12 @@ export type { InstanodeView, SafebotView }
 export type State = StateAnswer<InstanodeView, SafebotView>
 
 /**
- * The control plane of an instance that runs elsewhere: what `createUnderstudy` returns in process, over HTTP.
+ * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this process.
  *
  * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
  */
 export class ControlClient extends GenericClient<State> {
-  /** @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control` */
+  /** @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints under `control` */
   constructor(url: string) {
     super(url, stateAnswer({ instanode: instanodeView, safebot: safebotView }))
   }

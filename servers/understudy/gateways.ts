@@ -11,7 +11,7 @@ import type { GatewayOptions, PolicySource, UpstreamAccounts } from '../gateway/
 import type { PolicyEngine } from '../gateway/policy/index.js'
 import { readHeaderLine } from '../gateway/upstream-options.js'
 
-/** The options of a gateway in front of a server of the instance. The instance decides the others. */
+/** The options of a gateway in front of a server. The instance sets the other options of a gateway. */
 export type GatewayInFront = Pick<
   GatewayOptions,
   | 'policy'
@@ -27,14 +27,14 @@ export type GatewayInFront = Pick<
   | 'auditFile'
 >
 
-/** The servers that have a gateway in front. A policy alone means a gateway on a free port that enforces it. */
+/** The gateways to start, by server. A value that is only a policy means a gateway on a free port with that policy. */
 export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
-/** A server of an instance, as a gateway in front reaches it. */
+/** A server of the instance that a gateway protects. */
 interface UpstreamServer {
-  /** Of its MCP endpoint. */
+  /** The URL of the server's MCP endpoint. */
   readonly url: string
-  /** Its accounts, if it has any. */
+  /** The accounts of the server. Undefined for a server without accounts. */
   readonly accounts?: UpstreamAccounts
 }
 
@@ -54,7 +54,7 @@ export class Gateways {
    *
    * @param upstreams the instance's servers
    * @param listenOn returns the listen options for a port
-   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. No gateway is left running then.
+   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. In both cases, no gateway keeps running.
    */
   static async open(
     instance: Instance,
@@ -85,7 +85,7 @@ export class Gateways {
     // Only an instance with gateways loads their code.
     const { createGateway } = await import('../gateway/index.js')
     const { clock, ids, journal, log } = instance
-    // Before the gateway calls its server for the first time.
+    // The headers are masked before the gateway makes its first call, so that the journal never shows them.
     for (const line of asked.upstreamHeaders ?? []) journal.maskHeader(readHeaderLine(line)[0])
     const gateway = await createGateway({
       ...asked,
@@ -99,17 +99,17 @@ export class Gateways {
     gateway.approvals.subscribe(approval => this.#record.turned(server, approval))
   }
 
-  /** In front of Instanode. @throws Refusal `no_gateway` if there is none */
+  /** The gateway in front of Instanode. @throws Refusal `no_gateway` if there is none */
   get instanode(): Gateway {
     return this.#inFrontOf('instanode')
   }
 
-  /** In front of Safebot. @throws Refusal `no_gateway` if there is none */
+  /** The gateway in front of Safebot. @throws Refusal `no_gateway` if there is none */
   get safebot(): Gateway {
     return this.#inFrontOf('safebot')
   }
 
-  /** All there are, with the servers they are in front of. */
+  /** Returns all gateways, each with the server that it protects. */
   all(): { server: ServerName; gateway: Gateway }[] {
     return [...this.#gateways].map(([server, gateway]) => ({ server, gateway }))
   }
@@ -123,11 +123,11 @@ export class Gateways {
     return { all, record: this.#record }
   }
 
-  /** Rate windows and approvals, which go with the servers' state; what was made of calls is a record, as the journal is. */
+  /** The counters and approvals of the gateways. The record of decisions is not part of it, and only a reset clears it. */
   get state(): StatefulPart {
     const gateways = [...this.#gateways.values()]
     return {
-      // A decision waits for nothing: there is no operation in the middle of which this could be.
+      // A decision runs in one step, so that `work` cannot interrupt it.
       alone: work => work(),
       async keep() {
         const kept = gateways.map(gateway => ({ gateway, snapshot: gateway.snapshot() }))
@@ -146,7 +146,7 @@ export class Gateways {
     }
   }
 
-  /** Nothing more will come. */
+  /** Ends the streams of decisions. */
   stop(): void {
     this.#record.stop()
   }
@@ -175,7 +175,7 @@ function wanted(options: GatewaysOptions, upstreams: Upstreams): [ServerName, Ga
   return asked
 }
 
-/** Whether all callers reach the upstream with one credential. Then their own accounts do not count. */
+/** Returns whether the gateway adds an `Authorization` header. Then the callers' own accounts are not used. */
 function bringsCredential({ upstreamHeaders = [] }: GatewayInFront): boolean {
   return upstreamHeaders.some(line => /^\s*authorization\s*:/i.test(line))
 }

@@ -22,45 +22,45 @@ export interface CommonOptions extends InstanceOptions {
   controlPort?: number
   /** The world at the start: a name in fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
   world?: string | World
-  /** Gateways that hold calls to policies, by the server they are in front of. Default: none. */
+  /** The gateways to start, by the server that each one protects. Default: no gateways. */
   gateways?: GatewaysOptions
-  /** Host names to accept beside the loopback ones and `host`. */
+  /** Additional values to accept in the Host header. Loopback names and `host` are always accepted. */
   allowedHosts?: readonly string[]
-  /** Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting. Default: none waits. */
+  /** Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting. Default: no rehearsal waits. */
   onRehearsalStart?: () => boolean
 }
 
-/** The parts of a running instance that a test uses, with any servers. */
+/** The parts of a running instance that a test uses, apart from the servers. */
 export interface Handles {
   readonly instance: Instance
   readonly clock: Instance['clock']
   readonly journal: Instance['journal']
-  /** Trouble on demand: what goes wrong, on which calls. */
+  /** The faults: failures on purpose, and the calls that they apply to. */
   readonly faults: Instance['faults']
   /** The overlays of the tool lists. */
   readonly catalogue: Instance['catalogue']
   /** The requested gateways: their URLs, decisions and pending approvals. */
   readonly gateways: Gateways
-  /** The same over HTTP. */
+  /** The control plane, which offers these handles over HTTP. */
   readonly control: { readonly url: string }
-  /** Back to where a world begins; default: the one this was started with. See {@link InstanceState.reset}. */
+  /** Resets the instance to a world. Default: the world of the start. See {@link InstanceState.reset}. */
   reset(to?: { world?: string | World }): Promise<void>
-  /** All there is now, to come back to. See {@link InstanceState.snapshot}. */
+  /** Copies the whole state, so that it can be restored. See {@link InstanceState.snapshot}. */
   snapshot(): Promise<Snapshot>
-  /** Back to what there was, the journal excepted. See {@link InstanceState.restore}. */
+  /** Restores the state of a snapshot. The journal is not changed. See {@link InstanceState.restore}. */
   restore(snapshot: Snapshot): Promise<void>
-  /** Lets go of what a snapshot takes on disk, or on a server of databases: it cannot be gone back to any more. */
+  /** Deletes a snapshot, with the copies of databases that belong to it. It can no longer be restored. */
   discard(snapshot: Snapshot): Promise<void>
-  /** Answers what is parked, ends every conversation, and leaves nothing running. */
+  /** Answers waiting requests, ends all connections, and stops all parts of the instance. */
   close(): Promise<void>
 }
 
-/** A test may ask an instance that has one server for tools of the other: with a store, the journal has both. */
+/** The tools of both servers. The journal of an instance with one server knows both, because a shared store has both. */
 const ALL_TOOLS = new Map(
   SERVER_NAMES.map(name => [name, Object.keys(KNOWN_TOOLS).filter(tool => knownTool(tool)?.server === name)]),
 )
 
-/** A part that has been started. */
+/** A server that has been started. */
 export interface Started<Running, Control> {
   running: Running
   controlled: Control
@@ -68,7 +68,7 @@ export interface Started<Running, Control> {
   close(): Promise<void>
 }
 
-/** Starts a server, and has its state kept and its end come with all else. */
+/** Waits until a part has started. Its state becomes part of snapshots, and it is closed with the instance. */
 export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> }>(
   starting: Promise<Part>,
 ) => Promise<Part>
@@ -76,7 +76,7 @@ export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> 
 /**
  * Starts an instance with the servers that `start` starts, and its control plane.
  *
- * @throws Refusal for options that cannot be met. Nothing is left running then.
+ * @throws Refusal for options that cannot be used. Everything that was started is closed first.
  */
 export async function withHandles<Running>(
   options: CommonOptions,
@@ -111,7 +111,7 @@ export async function withHandles<Running>(
       Gateways.open(instance, options.gateways ?? {}, upstreams, port => listenOptions(options, port)),
     )
     const state = new InstanceState(instance, parts, world)
-    // The first to go: a reset under way ends before what it resets.
+    // The state is closed first, so that a running reset ends before the servers are closed.
     started.push(state)
     const handles = {
       reset: (to?: { world?: string | World }) => state.reset(to),
@@ -131,7 +131,7 @@ export async function withHandles<Running>(
       },
       listenOptions(options, options.controlPort),
     )
-    // First in the list is last to go: who waits for something is told that it will not come.
+    // The first part in the list is closed last. Closing it rejects requests that still wait for journal entries.
     started.unshift({
       close() {
         instance.journal.stop()
@@ -155,7 +155,7 @@ export function listenOptions(
   return defined({ host, port, allowedHosts })
 }
 
-/** The world that a caller of the control plane names or sends: such a caller has no files here. */
+/** Reads a world that a client of the control plane names or sends. Such a client must not read files. */
 async function sent(world: string | Record<string, unknown>): Promise<World> {
   if (typeof world !== 'string') return checkWorld(world, 'world')
   const { readNamedWorld } = await import('./world-file.js')

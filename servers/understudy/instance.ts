@@ -19,39 +19,39 @@ import { KnownTools } from '../../shared/util/known-tools.js'
 import { type Log, silentLog } from '../../shared/util/log.js'
 
 export interface InstanceOptions {
-  /** `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: that of the store, or `real`. */
+  /** The clock: `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: the clock of the store, or `real`. */
   clock?: string
-  /** Seeds every id, token and key. Default: all random. */
+  /** The seed of all ids, tokens and keys. Default: they are random. */
   seed?: string
-  /** Also append the journal here, as JSON lines. */
+  /** A file to which the journal is appended as JSON lines. Default: no file. */
   journalFile?: string
   /**
-   * Whether a call is in `journalFile`, and flushed to the disk, before it is answered. Default false: it is written soon
-   * after, so a process that is killed may lack its last calls there. A flush blocks the process, for
-   * milliseconds on many disks.
+   * Whether each call is written to `journalFile`, and flushed to the disk, before it is answered. A flush blocks the process
+   * for milliseconds on many disks. Default false: if the process is killed, its last calls may be missing in the file.
    */
   journalSync?: boolean
-  /** Default true; false measures what the journal costs, and has it refuse to prove anything. */
+  /** Whether the journal records requests. Without it, its checks throw errors. Tests of performance use false. Default true. */
   journal?: boolean
-  /** Whether HTTP answers name this instance and their entry in the journal. Default false: the genuine ones do not. */
+  /** Whether HTTP answers name this instance and their journal entry. Default false, because real answers do not. */
   stamp?: boolean
   /**
-   * Called after a `crash` fault has cut every connection. Default: does nothing, because the process belongs to the
-   * caller.
+   * Called after a `crash` fault has cut all connections. Default: nothing happens, because the process belongs to the caller.
    */
   onCrash?: () => void
   /** The store: `memory`, or the `postgres://` URL of a database that several instances share. Default `memory`. */
   store?: string
-  /** Default: silent. */
+  /** Receives log messages. Default: messages are discarded. */
   log?: Log
 }
 
-/** Names of tools by the server that has them. */
+/** The names of tools, by server. */
 export type ToolNames = ReadonlyMap<string, readonly string[]>
 
 /**
- * @param elsewhere tools that the journal may be asked for though no server of this instance has them: another replica may
- * @throws Refusal for a clock, a journal file or a store that cannot be, and for another clock than the store's
+ * Creates an instance without servers.
+ *
+ * @param elsewhere additional tools that queries of the journal may name, because another replica may have them
+ * @throws Refusal for a clock, a journal file or a store that cannot be used, or a clock other than the store's
  */
 export async function createInstance(
   options: InstanceOptions = {},
@@ -143,7 +143,7 @@ async function assembled(
     stamp: options.stamp ?? false,
     log,
     crashed() {
-      // The journal is the proof of what came before, so it is safe before the process goes.
+      // The journal is written before `onCrash`, because `onCrash` may end the process.
       if (file === undefined && sharing === undefined) options.onCrash?.()
       else void Promise.all([file?.flush(), sharing?.flush()]).then(() => options.onCrash?.())
     },
@@ -151,7 +151,7 @@ async function assembled(
   }
 }
 
-/** @throws Refusal `journal_sync`, `journal_file` */
+/** Opens the journal file, if there is one. @throws Refusal `journal_sync`, `journal_file` */
 async function openFile(
   { journalFile, journalSync: sync = false }: InstanceOptions,
   log: Log,
@@ -168,7 +168,7 @@ async function openFile(
   )
 }
 
-/** Loads the code of shared stores when one is requested. */
+/** Shares the clock and the journal through a store. Loads the code for that only when it is needed. */
 async function share(options: SharingOptions): Promise<Sharing> {
   const { share } = await import('../../shared/records/sharing.js')
   return share(options)
@@ -178,19 +178,19 @@ function modeOf(clock: string | undefined): ClockMode | undefined {
   return clock === undefined ? undefined : readClockSpec(clock).mode
 }
 
-/** Likewise. */
+/** Opens a store. Loads the code for stores only when it is needed. */
 async function openStore(url: string, machine: Clock, log: Log): Promise<StoreDatabase> {
   const { StoreDatabase } = await import('../../shared/records/store-database.js')
   return StoreDatabase.open({ url, machine, log })
 }
 
-/** Likewise. */
+/** Opens the records of a store. Loads the code for them only when it is needed. */
 async function openRecords(store: StoreDatabase): Promise<Records> {
   const { PostgresRecords } = await import('../../shared/records/postgres-records.js')
   return PostgresRecords.open(store)
 }
 
-/** Two that share a store must not draw the same ids, nor one that is started again. */
+/** With a store, returns a seed that is different for each replica and each start, so that ids of one store are never equal. */
 function seedOf(seed: string | undefined, store: StoreDatabase | undefined): string | undefined {
   return seed === undefined || store === undefined ? seed : `${seed} of replica ${store.replica}`
 }

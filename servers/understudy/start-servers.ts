@@ -16,20 +16,20 @@ interface RunningServer {
 }
 
 export interface RunningInstanode extends RunningServer {
-  /** An SDK client in this process, initialized. */
+  /** Connects an SDK client in this process, and initializes it. */
   connect: Instanode['connect']
-  /** The accounts there are, with the tokens to call as them. */
+  /** Returns all accounts, with their tokens. */
   accounts: Instanode['accounts']
   /** Returns the deliveries of a receiver, the newest first. */
   deliveries: Instanode['deliveries']
-  /** Calls a listener for every delivery from now on, until the returned function is called. */
+  /** Calls `listener` for each new delivery. @returns a function that removes the listener */
   onDelivery: Instanode['onDelivery']
 }
 
 export interface RunningSafebot extends RunningServer {
-  /** An SDK client in this process, initialized. */
+  /** Connects an SDK client in this process, and initializes it. */
   connect: Safebot['connect']
-  /** The URL, key included, of a room of the world. */
+  /** Returns the URL of a room of the world. The URL contains the key of the room. */
   roomUrl: Safebot['roomUrl']
 }
 
@@ -44,7 +44,7 @@ interface StartRequest<StartOptions, Hostility> {
   instance: Instance
   world: World
   options: CommonOptions & StartOptions
-  /** Default 0: a free one. */
+  /** The HTTP port of the server. Default 0: a free port. */
   port: number | undefined
   /** The hostile behaviour of the server. Default: none. */
   hostility?: Hostility | undefined

@@ -7,19 +7,19 @@ import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
 import { readWorld } from './read-world.js'
 
-/** The contents of snapshots. They are kept apart, so that callers can neither read nor change them. */
+/** The contents of each snapshot. They are not in the snapshot itself, so that callers can neither read nor change them. */
 const CONTENTS = new WeakMap<Snapshot, Contents>()
 
-/** Resets, snapshots and restores an instance: its servers, its clock and its faults. One operation runs at a time. */
+/** Resets, copies and restores the state of an instance: its servers, clock, faults and overlays. One operation runs at a time. */
 export class InstanceState {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
   readonly #world: World
-  /** The current operation, which may fail. */
+  /** Resolves when the current operation ends, also if it fails. */
   #working: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  /** @param world the one the instance was started with */
+  /** @param world the world of the start */
   constructor(instance: Instance, parts: readonly StatefulPart[], world: World) {
     this.#instance = instance
     this.#parts = parts
@@ -27,11 +27,11 @@ export class InstanceState {
   }
 
   /**
-   * Resets the instance to a world: its state, new ids, no faults, and an empty journal. A manual clock shows its
-   * start again, and a real clock loses its advance. Waiting requests are refused. Sessions stay open.
+   * Resets the instance to a world. Faults and overlays are removed, and the journal is cleared. A manual clock shows its start
+   * time again, and a real clock loses its advances. Waiting requests are refused. Sessions stay open.
    *
-   * @param world default: the world of the start
-   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. Nothing has changed then.
+   * @param world the world to reset to. Default: the world of the start
+   * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. The instance has not changed then.
    */
   async reset({ world }: { world?: string | World } = {}): Promise<void> {
     const wanted = world === undefined ? this.#world : await readWorld(world)
@@ -64,7 +64,7 @@ export class InstanceState {
    * Restores a snapshot. The journal keeps its entries, because they record real requests. Waiting requests are
    * refused. Sessions stay open.
    *
-   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`. Nothing has changed then.
+   * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`. The instance has not changed then.
    */
   async restore(snapshot: Snapshot): Promise<void> {
     const { faults, catalogue, name } = this.#instance
@@ -77,7 +77,7 @@ export class InstanceState {
   }
 
   /**
-   * Lets go of what a snapshot takes outside of this process's memory.
+   * Deletes a snapshot, with its copies outside of this process's memory, such as databases.
    *
    * @throws Refusal `no_snapshot`, `foreign_snapshot`
    */
@@ -89,7 +89,7 @@ export class InstanceState {
     })
   }
 
-  /** Does nothing more; resolves when what is under way is done. To be called before the servers are closed. */
+  /** Refuses further operations, and resolves when the current one has ended. Call this before the servers are closed. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#working
@@ -129,11 +129,11 @@ interface Contents {
   readonly clock: ClockSnapshot
   readonly faults: FaultSnapshot
   readonly catalogue: CatalogueSnapshot
-  /** One for each server, in their order. */
+  /** The state of each server and of the gateways, in a fixed order. */
   readonly kept: readonly Kept[]
 }
 
-/** All there was in an instance at one moment. Good for that instance alone, and as long as it runs. */
+/** The whole state of an instance at one moment. Only this instance can restore it, and only while it runs. */
 export class Snapshot {
   /**
    * @param instance the name of the instance
@@ -149,7 +149,7 @@ export class Snapshot {
   }
 }
 
-/** Empties a snapshot. */
+/** Removes the contents of a snapshot. */
 function empty(snapshot: Snapshot): void {
   CONTENTS.delete(snapshot)
 }
@@ -175,7 +175,7 @@ function contentsOf(snapshot: unknown, instance: string): Contents {
   )
 }
 
-/** The servers' state as plain data, for a test to compare. */
+/** Returns the contents of a snapshot as plain data, so that tests can compare it. */
 export function dataOf(snapshot: Snapshot): unknown {
   const { kept, ...shared } = contentsOf(snapshot, snapshot.instance)
   return { ...shared, servers: kept.map(({ data }) => data) }

@@ -13,33 +13,33 @@ import {
 } from './start-servers.js'
 
 export interface UnderstudyOptions extends CommonOptions, SafebotStartOptions, InstanodeStartOptions {
-  /** Default 0: a free port. */
+  /** HTTP port of Instanode. Default 0: a free port. */
   instanodePort?: number
-  /** Default 0: a free port. */
+  /** HTTP port of Safebot. Default 0: a free port. */
   safebotPort?: number
-  /** Names of fixtures/attacks: what is to turn hostile. Default: nothing does. */
+  /** Names of attack profiles in fixtures/attacks. Default: no attack. */
   attack?: string | readonly string[]
 }
 
-/** A running instance: servers that listen, the clock they live by, the record of what reached them. */
+/** A running instance with both servers, its clock and its journal. */
 export interface Understudy extends Handles {
   readonly instanode: RunningInstanode
   readonly safebot: RunningSafebot
-  /** The attacks that were asked for, with what they have planted. */
+  /** The requested attacks, with the rooms and receivers that they have created. */
   readonly attacks: readonly RunningAttack[]
 }
 
-/** One server alone; `port` is its own. */
+/** The options of an instance with Instanode alone. */
 export interface InstanodeAloneOptions extends CommonOptions, InstanodeStartOptions {
-  /** Default 0: a free port. */
+  /** HTTP port of Instanode. Default 0: a free port. */
   port?: number
 }
 
 export interface InstanodeAlone extends Handles, RunningInstanode {}
 
-/** One server alone; `port` is its own. */
+/** The options of an instance with Safebot alone. */
 export interface SafebotAloneOptions extends CommonOptions, SafebotStartOptions {
-  /** Default 0: a free port. */
+  /** HTTP port of Safebot. Default 0: a free port. */
   port?: number
 }
 
@@ -106,7 +106,7 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
   })
 }
 
-/** Starts Instanode alone, with a clock, a journal and a control plane of its own; see {@link createUnderstudy}. */
+/** Starts Instanode alone, with a clock, a journal and a control plane of its own. See {@link createUnderstudy}. */
 export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
   refuseUnknownOptions(options, INSTANODE, 'createInstanode')
   await checkBesideStore(options)
@@ -119,7 +119,7 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
   })
 }
 
-/** Starts Safebot alone; likewise. */
+/** Starts Safebot alone, with a clock, a journal and a control plane of its own. See {@link createUnderstudy}. */
 export async function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
   refuseUnknownOptions(options, SAFEBOT, 'createSafebot')
   return withHandles(options, async (instance, world, begin) => {
@@ -130,7 +130,7 @@ export async function createSafebot(options: SafebotAloneOptions = {}): Promise<
   })
 }
 
-/** Loads the code of attacks when one is requested. */
+/** Prepares attacks. Loads the code for that only when an attack is requested. */
 async function prepareAttacks(names: readonly string[], { log }: UnderstudyOptions): Promise<HostileOptions> {
   const { prepare } = await import('./attacks/index.js')
   return prepare(names, log)

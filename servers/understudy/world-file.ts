@@ -9,10 +9,10 @@ import { checkWorld } from '../../shared/world/world.js'
 
 const FIXTURES = fixture('worlds')
 
-/** A text without the characters of a path is a name. */
+/** Matches the name of a world. Other texts are paths. */
 const NAME = /^[A-Za-z0-9_-]+$/
 
-/** The names that worlds go by. */
+/** Returns the names of the worlds in fixtures/worlds. */
 async function worldNames(): Promise<string[]> {
   const files = await readdir(FIXTURES)
   return files
@@ -22,7 +22,7 @@ async function worldNames(): Promise<string[]> {
 }
 
 /**
- * A world by its name, or from a JSON or YAML file.
+ * Reads a world by its name, or from a JSON or YAML file.
  *
  * @throws Refusal `unknown_world`, `unreadable_world`, `bad_world`
  */
@@ -34,9 +34,9 @@ export async function readWorldFile(given: string): Promise<World> {
 /**
  * Reads a world of fixtures/worlds.
  *
- * @param name any other text, a path among them, is refused: no file is looked for
+ * @param name the name of a world. Other texts, such as paths, are refused, and no file is read
  * @param instead the alternatives to a name, for the hint
- * @throws Refusal `unknown_world` with the names there are
+ * @throws Refusal `unknown_world` with the known names
  */
 export async function readNamedWorld(name: string, instead: string): Promise<World> {
   const names = await worldNames()
@@ -78,15 +78,15 @@ function unreadable(file: string, why: string): Refusal {
 }
 
 /**
- * Reads one YAML 1.2 document of plain values: no tags of its own, and no more aliases than a person writes.
+ * Reads one YAML 1.2 document of plain values, without custom tags and with at most 100 aliases.
  *
- * @throws Error with the line of the first thing that is wrong
+ * @throws Error with the line of the first problem
  */
 async function parseYaml(text: string): Promise<unknown> {
   const { parseDocument } = await import('yaml')
   const document = parseDocument(text, { schema: 'core', customTags: [], strict: true, uniqueKeys: true })
   const [problem] = [...document.errors, ...document.warnings]
-  // Below its first line it draws the place.
+  // Only the first line is quoted. The other lines of the message show a part of the file.
   if (problem !== undefined) throw new Error(problem.message.split('\n', 1)[0]?.replace(/:$/, ''))
   return document.toJS({ maxAliasCount: 100 })
 }

@@ -32,9 +32,9 @@ import { Exchange, queryOf, type Resumption } from './http.js'
 export type SnapshotSummary = z.infer<typeof snapshotAnswer>
 
 /**
- * The control plane of an instance that runs elsewhere: what `createUnderstudy` gives in process, over HTTP.
+ * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this process.
  *
- * Every method rejects with a `ControlError` of the control plane's own code and hint.
+ * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
  */
 export class ControlClient<State> {
   readonly clock: ControlledClock
@@ -46,8 +46,8 @@ export class ControlClient<State> {
   readonly #state: z.ZodType<State>
 
   /**
-   * @param url of the control plane: `http://127.0.0.1:4800`, or what `up --json` prints under `control`;
-   * `state` is the schema of `GET /state`
+   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints under `control`
+   * @param state the schema of `GET /state`
    */
   constructor(url: string, state: z.ZodType<State>) {
     this.#state = state
@@ -65,23 +65,22 @@ export class ControlClient<State> {
     return this.#exchange.read({ method: 'GET', path: `/state${query}` }, this.#state)
   }
 
-  /** The instances that share a store with this one; and the store they share. */
+  /** Returns the shared store of the instance, and all replicas that use the store. */
   replicas(): Promise<Replicas> {
     return this.#exchange.read({ method: 'GET', path: '/replicas' }, replicasAnswer)
   }
 
-  /** Upgrades or downgrades an account, and what it owns with it. */
+  /** Changes the plan of an account, and of the resources that it owns. */
   setPlan(accountId: string, plan: (typeof PLANS)[number]): Promise<AccountState> {
     const path = `/accounts/${encodeURIComponent(accountId)}`
     return this.#exchange.read({ method: 'POST', path, body: { plan } }, account)
   }
 
   /**
-   * Begins anew.
+   * Resets the instance to a world.
    *
-   * @param options `world`: a name of fixtures/worlds, or the world itself; a path is refused. Default:
-   *   the one it began with
-   * @throws ControlError `unknown_world`, `bad_world`; all is as before then
+   * @param options `world` is a name in fixtures/worlds, or the world itself. A path is refused. Default: the world of the start
+   * @throws ControlError `unknown_world`, `bad_world`. The instance has not changed then.
    */
   async reset(options: { world?: string | Record<string, unknown> } = {}): Promise<ClockState> {
     return (await this.#exchange.read({ method: 'POST', path: '/reset', body: options }, resetAnswer)).clock
@@ -108,12 +107,12 @@ export class ControlClient<State> {
     )
   }
 
-  /** Resolves if every server could answer a call. @throws ControlError `not_ready` */
+  /** Resolves if every server can answer a call. @throws ControlError `not_ready` */
   async requireReady(): Promise<void> {
     await this.#exchange.read({ method: 'GET', path: '/readyz' }, readyAnswer)
   }
 
-  /** In the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus. */
   async metrics(): Promise<string> {
     return (await this.#exchange.open({ method: 'GET', path: '/metrics' })).text()
   }
@@ -131,12 +130,12 @@ class ControlledClock {
     return this.#exchange.read({ method: 'GET', path: '/clock' }, clockState)
   }
 
-  /** Resolves when all that fell due has run. */
+  /** Changes the clock. Resolves when all wake-ups that fell due have run. */
   set(change: ClockChange): Promise<ClockState> {
     return this.#exchange.read({ method: 'PUT', path: '/clock', body: change }, clockState)
   }
 
-  /** @param ms how far; resolves when all that fell due has run */
+  /** Moves the clock forward by `ms` milliseconds. Resolves when all wake-ups that fell due have run. */
   advance(ms: number): Promise<ClockState> {
     return this.#exchange.read({ method: 'POST', path: '/clock/advance', body: { ms } }, clockState)
   }
@@ -173,7 +172,7 @@ class ControlledJournal {
     return (await this.#exchange.read(request, waitAnswer)).entries
   }
 
-  /** See `Journal.expectNothing`. @throws ControlError `journal_unexpected`, with what did arrive */
+  /** See `Journal.expectNothing`. @throws ControlError `journal_unexpected`, with the entries that were not expected */
   async expectNothing(where: JournalFilter = {}): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
   }
@@ -206,7 +205,7 @@ class ControlledGateways {
     return this.#exchange.read({ method: 'GET', path }, auditAnswer)
   }
 
-  /** The same as it comes, and approvals whenever they are asked for or change. */
+  /** Yields each decision when it is made, and each approval when it is requested or changes. */
   async *stream({
     lastEventId,
     signal,
@@ -222,7 +221,7 @@ class ControlledGateways {
     return (await this.#exchange.read({ method: 'GET', path: '/approvals' }, approvalsAnswer)).approvals
   }
 
-  /** @throws ControlError `unknown_approval`; `approval_decided` if it is pending no more */
+  /** Decides a pending approval. @throws ControlError `unknown_approval`, or `approval_decided` if it is not pending */
   decide(id: string, decision: ApprovalDecision): Promise<Approval> {
     const path = `/approvals/${encodeURIComponent(id)}`
     return this.#exchange.read({ method: 'POST', path, body: { decision } }, approval)
@@ -241,7 +240,7 @@ class ControlledFaults {
     return (await this.#exchange.read({ method: 'GET', path: '/faults' }, faultsAnswer)).faults
   }
 
-  /** Replaces all faults, those of a `list` included. */
+  /** Replaces all faults. Accepts the result of `list`, too. */
   async set(faults: readonly Fault[]): Promise<FaultStatus[]> {
     const body = { faults }
     return (await this.#exchange.read({ method: 'PUT', path: '/faults', body }, faultsAnswer)).faults
@@ -251,7 +250,7 @@ class ControlledFaults {
     await this.#exchange.read({ method: 'DELETE', path: '/faults' }, faultsAnswer)
   }
 
-  /** @throws ControlError `faults_not_hit`, with those that never came */
+  /** Resolves if every fault was applied. @throws ControlError `faults_not_hit`, with the faults that were not */
   async expectAllHit(): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/faults/expect-all-hit' }, proven)
   }
@@ -269,7 +268,7 @@ class ControlledCatalogue {
     return (await this.#exchange.read({ method: 'GET', path: '/catalogue' }, overlaysAnswer)).overlays
   }
 
-  /** Replaces all overlays, those of a `list` included. */
+  /** Replaces all overlays. Accepts the result of `list`, too. */
   async set(overlays: readonly Overlay[]): Promise<OverlayStatus[]> {
     const body = { overlays }
     return (await this.#exchange.read({ method: 'PUT', path: '/catalogue', body }, overlaysAnswer)).overlays

@@ -20,7 +20,7 @@ const gatewayEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('gap'), id: z.string(), dropped: z.int() }),
 ])
 
-/** One event of a stream, as it came. */
+/** One event of a stream, before its data is checked. */
 export interface StreamEvent {
   type: string
   id: string

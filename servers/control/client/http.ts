@@ -6,32 +6,32 @@ import { type StreamEvent, serverEvents } from './events.js'
 
 export interface ControlRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
-  /** With its slash, and its query. */
+  /** The path, with the slash at its start and with the query. */
   path: string
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
 }
 
-/** The start of a stream. */
+/** The position at which a stream begins. */
 export interface Resumption {
-  /** With what is kept behind this seq; 0: with all. Without it: with what comes. */
+  /** Begins with the entries after this seq. 0 means all entries that are kept. Default: only new events. */
   after?: number
-  /** The `id` of the last event that was seen: go on behind it. */
+  /** The `id` of the last event that the client has seen. The stream continues after that event. */
   lastEventId?: string
   signal?: AbortSignal
 }
 
-/** Asks a control plane, and reads what it answers. */
+/** Sends requests to a control plane and checks the answers. */
 export class Exchange {
   readonly #base: string
 
-  /** @param base of the control plane, e.g. `http://127.0.0.1:4800` */
+  /** @param base the URL of the control plane, e.g. `http://127.0.0.1:4800` */
   constructor(base: string) {
     this.#base = base.replace(/\/+$/, '')
   }
 
-  /** @throws ControlError for what it refuses, and for an answer that is not of the schema */
+  /** Sends a request and reads its answer. @throws ControlError for a refusal, or an answer that does not fit the schema */
   async read<Schema extends z.ZodType>(request: ControlRequest, schema: Schema): Promise<z.output<Schema>> {
     const response = await this.open(request)
     const answer = schema.safeParse(parsed(await response.text()))
@@ -46,9 +46,10 @@ export class Exchange {
   }
 
   /**
-   * The answer as it begins.
+   * Sends a request. Resolves with the response before its body is read.
    *
-   * @throws ControlError; the reason of `signal`
+   * @throws ControlError if the request is refused or the control plane cannot be reached
+   * @throws the reason of `signal` when the signal is aborted
    */
   async open({ method, path, body, headers, signal }: ControlRequest): Promise<Response> {
     const response = await this.#fetched(path, {
@@ -73,7 +74,7 @@ export class Exchange {
     throw new ControlError(response.status, code, message, hint ?? undefined)
   }
 
-  /** The events of a stream, until it is left. */
+  /** Yields the events of a stream until the caller stops or the stream ends. */
   async *events(
     path: string,
     { lastEventId, signal }: { lastEventId: string | undefined; signal: AbortSignal | undefined },
@@ -125,7 +126,7 @@ export function queryOf(request: Readonly<Record<string, unknown>>): string {
 export class ControlError extends Refusal {
   override readonly name = 'ControlError'
 
-  /** @param status HTTP; 0: there was no answer */
+  /** @param status the HTTP status, or 0 if there was no answer */
   constructor(
     readonly status: number,
     code: string,

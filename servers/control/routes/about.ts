@@ -8,7 +8,7 @@ import { sendPage } from '../page-files.js'
 import { probeAll, storeChecks } from '../readiness.js'
 import { errorAnswer, healthAnswer, notReadyAnswer, readyAnswer } from '../schemas/health.js'
 
-/** The meaning of each HTTP status, in the words of the document. */
+/** The meaning of each HTTP status, for the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
   400: 'Something in the request cannot be read, or names what there is not',
   404: 'There is no such thing',
@@ -22,11 +22,11 @@ export interface AboutOptions {
   controlled: Controlled<unknown>
   /** The URL of the control plane. */
   url: string
-  /** Every operation there is, these included. */
+  /** Returns all operations of the control plane, including those of this file. */
   all(): readonly Operation[]
 }
 
-/** The instance itself: is it there, could it work, how is it doing, what may be asked of it. */
+/** Returns the routes about the instance itself: health, readiness, metrics and the list of routes. */
 export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[] {
   const { instance, instanode, safebot } = controlled
   const { store: database, machine } = instance
@@ -100,7 +100,7 @@ export function aboutRoutes({ controlled, url, all }: AboutOptions): Operation[]
   ]
 }
 
-/** Lists what the control plane is and does, for a caller that does not know it yet. */
+/** Sends the list of routes as plain text. */
 function sendRoutes(response: Response, operations: readonly Operation[], instance: string): undefined {
   const lines = operations
     .filter(({ hidden }) => !hidden)

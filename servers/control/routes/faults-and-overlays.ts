@@ -10,7 +10,7 @@ import {
 } from '../schemas/faults-and-overlays.js'
 import { proven } from '../schemas/journal.js'
 
-/** The routes of faults. */
+/** Returns the routes of faults. */
 export function faultRoutes(table: FaultTable): Operation[] {
   const path = '/faults'
   const answer = faultsAnswer
@@ -53,7 +53,7 @@ export function faultRoutes(table: FaultTable): Operation[] {
   ]
 }
 
-/** The routes of overlays. */
+/** Returns the routes of overlays. */
 export function catalogueRoutes(catalogue: Catalogue): Operation[] {
   const path = '/catalogue'
   const answer = overlaysAnswer

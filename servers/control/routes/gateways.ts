@@ -7,7 +7,7 @@ import { changeStream } from '../change-stream.js'
 import type { ControlledGateways } from '../controlled.js'
 import { isPicked } from '../gateway-record.js'
 
-/** The gateways in front of the servers, and what they made of each call. */
+/** Returns the routes that list the gateways and their decisions. */
 export function gatewayRoutes({ all, record }: ControlledGateways, machine: Clock): Operation[] {
   return [
     checkedOperation({

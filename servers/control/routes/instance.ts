@@ -10,7 +10,7 @@ import type { Controlled } from '../controlled.js'
 import { advanceRequest, clockState, clockStateOf } from '../schemas/clock.js'
 import { LATEST, replicasAnswer, stateAnswer, stateQuery } from '../schemas/state.js'
 
-/** What exists now. */
+/** Returns the routes that show the current state. */
 export function stateRoutes({ instance, instanode, safebot, views }: Controlled<unknown>): Operation[] {
   return [
     checkedOperation({
@@ -52,7 +52,7 @@ export function stateRoutes({ instance, instanode, safebot, views }: Controlled<
   ]
 }
 
-/** Plans of accounts. */
+/** Returns the routes that change the plan of an account. */
 export function accountRoutes({ instanode }: Pick<Controlled<unknown>, 'instanode'>): Operation[] {
   return [
     checkedOperation({
@@ -77,7 +77,7 @@ function present<Server extends ControlledServer<unknown>>(name: string, server:
   throw new Refusal('no_such_server', `this instance has no ${name}`, 'GET /state shows what it has')
 }
 
-/** The route that lists the replicas of the instance. */
+/** Returns the route that lists the replicas of the instance. */
 export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
   return checkedOperation({
     method: 'GET',
@@ -99,7 +99,7 @@ export function replicasRoute({ store }: Pick<Instance, 'store'>): Operation {
   })
 }
 
-/** The routes that read and change the clock. */
+/** Returns the routes that read and change the clock. */
 export function clockRoutes(clock: Clock): Operation[] {
   return [
     checkedOperation({

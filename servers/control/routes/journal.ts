@@ -18,7 +18,7 @@ import {
   waitRequest,
 } from '../schemas/journal.js'
 
-/** The routes of the journal. */
+/** Returns the routes of the journal, except its stream. */
 export function journalRoutes(journal: Journal): Operation[] {
   return [
     checkedOperation({
@@ -95,7 +95,7 @@ function notSure(): Refusal {
   )
 }
 
-/** `GET /journal/stream`: what arrives, as it does: each entry once as it is opened and once as it ends. */
+/** Returns `GET /journal/stream`, which sends each entry when it is opened and again when it ends. */
 export function journalStreamRoute({ journal, machine }: Pick<Instance, 'journal' | 'machine'>): Operation {
   return changeStream({
     path: '/journal/stream',

@@ -6,7 +6,7 @@ import type { Controlled } from '../controlled.js'
 
 const startedAnswer = z.strictObject({ started: z.literal(true) }).meta({ id: 'RehearsalStarted' })
 
-/** Starts a rehearsal that waits until its gateway is ready. */
+/** Returns the route that starts a waiting rehearsal. */
 export function rehearsalRoute({ startRehearsal }: Pick<Controlled<unknown>, 'startRehearsal'>): Operation {
   return checkedOperation({
     method: 'POST',

@@ -6,10 +6,10 @@ import type { Controlled } from '../controlled.js'
 import { clockStateOf } from '../schemas/clock.js'
 import { resetAnswer, resetRequest, snapshotAnswer, snapshotsAnswer } from '../schemas/state.js'
 
-/** Each may hold whole databases. */
+/** Maximum number of snapshots. Each one may contain whole databases. */
 const MAX_KEPT = 100
 
-/** To begin anew, and to go back to where one was. */
+/** Returns the routes that reset the instance, and that take, restore and delete snapshots. */
 export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Operation[] {
   const { instance } = controlled
   const snapshots = new Snapshots<Snapshot>()
@@ -78,7 +78,7 @@ export function snapshotRoutes<Snapshot>(controlled: Controlled<Snapshot>): Oper
   ]
 }
 
-/** A snapshot that is kept, and when it was taken. */
+/** A snapshot with its id and the time at which it was taken. */
 interface Kept<Snapshot> {
   id: string
   /** Time of the instance's clock, milliseconds since the epoch. */
@@ -91,7 +91,7 @@ interface Kept<Snapshot> {
 /** The snapshots of callers over HTTP, by id. */
 class Snapshots<Snapshot> {
   readonly #kept = new Map<string, Kept<Snapshot>>()
-  /** Counted, and not drawn from the instance's ids: those go back when a snapshot is restored. */
+  /** Number of the latest snapshot. It does not use the instance's id source, because a restore may repeat ids. */
   #count = 0
 
   /** @throws Refusal `too_many_snapshots` */
@@ -126,7 +126,7 @@ class Snapshots<Snapshot> {
     )
   }
 
-  /** Keeps it no longer. @throws Refusal `unknown_snapshot` */
+  /** Removes a snapshot from the list and returns it. @throws Refusal `unknown_snapshot` */
   remove(id: string): Snapshot {
     const { snapshot } = this.get(id)
     this.#kept.delete(id)

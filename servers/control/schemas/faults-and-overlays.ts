@@ -5,7 +5,7 @@ import { strict } from '../../../shared/util/check.js'
 
 const counted = z.int().min(0).exactOptional()
 
-/** A fault as it is set; what was read may be given as it was, and is counted anew. */
+/** The request that sets faults. It accepts the answer of `GET /faults`, and ignores the `hits` in that answer. */
 export const faultsRequest = strict({
   faults: z.array(strict({ ...faultSchema.shape, hits: counted.describe('passed over') })),
 }).meta({ id: 'FaultsRequest' })
@@ -18,7 +18,7 @@ export const faultsAnswer = z
   })
   .meta({ id: 'Faults' })
 
-/** An overlay as it is set; likewise. */
+/** The request that sets overlays. It accepts the answer of `GET /catalogue`, and ignores `lists` and `inEffect` in it. */
 export const overlaysRequest = strict({
   overlays: z.array(
     strict({

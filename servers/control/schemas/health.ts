@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The form of every error. */
+/** The body of every error answer. */
 export const errorAnswer = z
   .object({
     error: z.strictObject({

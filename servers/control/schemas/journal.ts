@@ -5,7 +5,7 @@ import { waitSchema, whereSchema } from '../../../shared/journal/where.js'
 import { jsonObject, textOrNone, wholeNumber, yesOrNo } from '../../../shared/schemas/query.js'
 import { strict } from '../../../shared/util/check.js'
 
-/** The fields an entry may be picked by, as they stand in a URL. */
+/** The fields of a URL query that select entries of the journal. */
 const where = {
   server: z.string().exactOptional().describe('safebot or instanode'),
   tool: textOrNone.exactOptional().describe('as it was called; empty: none was'),

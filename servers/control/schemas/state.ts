@@ -51,7 +51,7 @@ export const replicasAnswer = z
 
 export type Replicas = z.infer<typeof replicasAnswer>
 
-/** Default number of messages of a room, and of deliveries of a receiver. */
+/** Default number of messages for each room, and of deliveries for each receiver. */
 export const LATEST = 20
 
 export const stateQuery = strict({

@@ -9,9 +9,9 @@ export const notice = signal<{ text: string; failed: boolean } | undefined>(unde
 export const busy = signal(false)
 
 /**
- * Has the control plane do something, says how that went, and looks at what has come of it.
+ * Sends a request to the control plane, shows a notice about the result, and reads the state again.
  *
- * @param words says what has been done
+ * @param words returns the text of the notice for a successful answer
  */
 export async function runAction<Answer>(
   method: 'PUT' | 'POST' | 'DELETE',

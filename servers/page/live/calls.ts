@@ -5,7 +5,7 @@ import { CallLog, EVERYTHING, filtered } from '../model/call-log.js'
 
 const log = new CallLog()
 
-/** Counts up with what changes: the log itself is changed in place. */
+/** Number of changes of the log. The log itself changes in place, which a signal does not notice. */
 const version = signal(0)
 
 /** Number of entries that the journal had dropped before the page was opened. */
@@ -23,10 +23,10 @@ export const filter = signal(EVERYTHING)
 /** The calls that are shown, the newest first. */
 export const shownCalls = computed(() => filtered(calls.value, filter.value))
 
-/** The seqs of those. */
+/** The `seq` of each shown call, the newest first. */
 export const shownSeqs = computed(() => shownCalls.value.map(({ entry }) => entry.seq))
 
-/** Told of once a frame, however many come. */
+/** Updates the version once a frame, even if many calls arrive. */
 const changed = eachFrame(() => {
   version.value++
 })
@@ -37,8 +37,9 @@ export function takeCall(entry: EntryJson): void {
 }
 
 /**
- * Records the entries that the journal has dropped. The log counts its own later ones. @param dropped number by the
- * journal so far
+ * Records how many entries the journal had dropped before the page was opened. The log counts later ones itself.
+ *
+ * @param dropped number of entries that the journal has dropped until now
  */
 export function takeGap(dropped: number): void {
   if (log.calls.length === 0) goneBefore.value = dropped

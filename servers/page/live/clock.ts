@@ -5,7 +5,7 @@ import { browserNow, every } from '../browser-time.js'
 /** Milliseconds between two updates of countdowns. */
 const TICK_MS = 250
 
-/** The instance's clock, and when that was seen. */
+/** The last known state of the instance's clock, and the browser time at which it was read. */
 const seen = signal<{ clock: ClockState; atMs: number } | undefined>(undefined)
 
 const tick = signal(0)
@@ -13,12 +13,12 @@ const tick = signal(0)
 /** The mode of the instance's clock. Undefined until it has been read. */
 export const clockMode = computed(() => seen.value?.clock.mode)
 
-/** The instance's time in milliseconds. A manual clock stands still between two updates. */
+/** The instance's time in milliseconds. A manual clock does not move between two updates. */
 export const instanceNow = computed(() => {
   if (seen.value === undefined) return 0
   const { clock, atMs } = seen.value
   if (clock.mode === 'manual') return clock.nowMs
-  // Between two ticks, what has been seen lately is ahead.
+  // The clock may have been read after the latest tick.
   return clock.nowMs + Math.max(0, tick.value - atMs)
 })
 

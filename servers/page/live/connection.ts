@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { later } from '../browser-time.js'
 
-/** State of the page's stream. `lost`: the stream broke and is opened again. */
+/** The state of the page's stream. `lost` means that the stream broke and will be opened again. */
 export const connection = signal<'connecting' | 'live' | 'lost'>('connecting')
 
 const RETRY_MS = 1000
@@ -9,16 +9,16 @@ const RETRY_MS = 1000
 /** The handlers of a stream. */
 export interface StreamHandlers {
   path: string
-  /** Handlers by the names of events. Each gets the event's data. */
+  /** The handler for each name of an event. A handler receives the event's data. */
   on: Readonly<Record<string, (data: string) => void>>
-  /** Called when the stream opens, and again after each break. The data may belong to another process then. */
+  /** Called when the stream opens, and again after each break. After a break, the data may be from another process. */
   began(): void
 }
 
 /**
- * Keeps to a stream of the control plane, and takes it up from its beginning whenever it has broken off.
- * The browser would go on behind the last event it saw, which is wrong where another process has taken the
- * place of the one it was from.
+ * Opens a stream of the control plane, and opens it again from its beginning after each break.
+ *
+ * The browser itself would continue after the last event. That is wrong if another process has replaced the first one.
  */
 export function keepTo(listening: StreamHandlers): void {
   const source = new EventSource(listening.path)

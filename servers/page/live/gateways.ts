@@ -21,11 +21,11 @@ const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
 /** The pending approvals. */
 export const pending = computed(() => pendingAt(approvals.value.values(), instanceNow.value))
 
-/** Events since the last frame. */
+/** Decisions and approvals that have arrived since the last frame. */
 let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 
-/** More events are processed at once, because a hidden page has no frames. */
+/** Maximum number of events that wait for a frame. A hidden page has no frames, so further events are processed immediately. */
 const MAX_BUFFERED_EVENTS = 500
 
 function takeIn(): void {
@@ -44,7 +44,7 @@ function changed(): void {
 
 let keeping = false
 
-/** Opens the stream of gateways if the instance has any. An instance gets none later. */
+/** Opens the stream of gateways if the instance has any. No gateway is added to an instance after its start. */
 export async function hearOfGateways(): Promise<void> {
   const { gateways: all } = await ask<{ gateways: GatewayView[] }>('GET', '/gateways')
   gateways.value = all

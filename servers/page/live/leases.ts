@@ -4,13 +4,13 @@ import { type KnownLeases, type LeaseEvent, leaseEventsOf, mayClaim, withLeases 
 import { calls } from './calls.js'
 import { ask } from './request.js'
 
-/** Number of past claims whose answers are loaded. */
+/** Number of the latest claims whose answers are loaded. */
 const MAX_CLAIMS = 100
 
-/** The answers to claims by their seq. Null: the answer is not kept. */
+/** The answers to claims, by the `seq` of the claim. Null if the journal did not keep the answer. */
 const answers = signal<ReadonlyMap<number, string | null>>(new Map())
 
-/** The leases that states have shown, by claim id. */
+/** All leases that the state has shown, by claim id. */
 export const knownLeases = signal<KnownLeases>(new Map())
 
 /** Claims and acknowledgements of each room, in the order of their requests. */
@@ -35,24 +35,24 @@ export function sawLeases({ safebot }: { safebot?: SafebotView }): void {
 
 let learning = false
 
-/** Asks what the latest claims were answered: the stream of the journal does not tell. */
+/** Loads the answers to the latest claims, because the stream of the journal has no answers. */
 export async function learnClaims(): Promise<void> {
   if (learning) return
   learning = true
   try {
-    // More may come while one is asked about.
+    // Further claims may arrive while an answer is loaded.
     for (let next = claimToLearn(); next !== undefined; next = claimToLearn()) {
       const { answer } = await ask<{ answer: string | null }>('GET', `/journal/entries/${next}`)
       answers.value = new Map(answers.value).set(next, answer)
     }
   } catch {
-    // The journal was cleared meanwhile, or the process has gone: what comes next is told by the stream.
+    // The journal was cleared, or the process has ended. The stream reports both.
   } finally {
     learning = false
   }
 }
 
-/** The seq of one of the latest claims whose answer is not known. */
+/** Returns the seq of a recent claim whose answer is not loaded. Undefined if all are loaded. */
 function claimToLearn(): number | undefined {
   const claims = calls.value.filter(({ entry }) => mayClaim(entry)).slice(-MAX_CLAIMS)
   return claims.find(({ entry }) => !answers.value.has(entry.seq))?.entry.seq

@@ -1,4 +1,4 @@
-/** Thrown if the control plane refuses a request. The message is its own. */
+/** Thrown if the control plane refuses a request. The message is from the control plane. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
@@ -9,7 +9,7 @@ export class Refused extends Error {
   }
 }
 
-/** Asks the control plane that this page comes from. @throws Refused; TypeError if it cannot be reached */
+/** Sends a request to the control plane that serves this page. @throws Refused, or TypeError if it cannot be reached */
 export async function ask<Answer>(
   method: 'GET' | 'PUT' | 'POST' | 'DELETE',
   path: string,

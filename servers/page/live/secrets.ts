@@ -9,7 +9,7 @@ export function isRevealed(name: string): boolean {
   return opened.value.has(name)
 }
 
-/** Opens what is closed, and closes what is open. */
+/** Shows a hidden secret, or hides a shown one. */
 export function toggle(name: string): void {
   const names = new Set(opened.value)
   if (!names.delete(name)) names.add(name)

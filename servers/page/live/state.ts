@@ -23,13 +23,13 @@ export const openState = signal<PageState | undefined>(undefined)
 export const faults = signal<readonly FaultRow[]>([])
 export const overlays = signal<readonly OverlayRow[]>([])
 
-/** Messages of a room and deliveries of a receiver that are looked at. */
+/** Number of messages that are read for each room, and of deliveries for each receiver. */
 const LATEST = 50
 
-/** Things happen together, as a rule. */
+/** Time from an event to the next read of the state, in milliseconds. Events often come in groups, which need only one read. */
 const SETTLE_MS = 120
 
-/** Largest share of time for reading the state. A large state is read less often. */
+/** Largest share of the time that reading the state may take. A large state is read less often. */
 const SHARE = 1 / 4
 let tookMs = 0
 
@@ -37,7 +37,7 @@ let waiting = false
 let looking = false
 let again = false
 
-/** Something has happened: has all of it looked at, soon and once. */
+/** Schedules one read of the state after an event. */
 export function somethingHappened(): void {
   if (waiting) return
   waiting = true
@@ -47,7 +47,7 @@ export function somethingHappened(): void {
   })
 }
 
-/** Looks at everything. Never twice at a time: what happens meanwhile is looked at when that is over. */
+/** Reads the whole state. If a read is already running, another one follows after it. */
 export async function look(): Promise<void> {
   if (looking) {
     again = true

@@ -2,23 +2,23 @@ import type { EntryJson } from '../../../shared/journal/entry.js'
 
 export const EVERYTHING: CallFilter = { text: '', toolsOnly: false, failedOnly: false }
 
-/** The size of the journal's own ring. */
+/** Maximum number of calls. The journal keeps the same number of entries. */
 const MAX_CALLS = 10_000
 
-/** A call, as the journal has it now. */
+/** A call with its current journal entry. */
 export interface LoggedCall {
   readonly entry: EntryJson
-  /** When it arrived, by the machine; milliseconds since the epoch. */
+  /** Machine time of the call's arrival, in milliseconds since the epoch. */
   readonly wallMs: number
 }
 
-/** The latest calls, by their seq. */
+/** Keeps the latest calls in the order of their `seq`. */
 export class CallLog {
   #calls: LoggedCall[] = []
-  /** The lowest seq that was ever taken: the journal leaves none out. */
+  /** The lowest seq that was ever recorded. The seqs of a journal have no gaps. */
   #first = Number.POSITIVE_INFINITY
 
-  /** The oldest first. */
+  /** The calls, the oldest first. */
   get calls(): readonly LoggedCall[] {
     return this.#calls
   }
@@ -29,7 +29,7 @@ export class CallLog {
     return oldest === undefined ? 0 : oldest.entry.seq - this.#first
   }
 
-  /** Takes in an entry that is new, or has ended. */
+  /** Records an entry that is new, or that has ended. */
   take(entry: EntryJson): void {
     this.#first = Math.min(this.#first, entry.seq)
     const call = { entry, wallMs: Date.parse(entry.wall) }
@@ -44,7 +44,7 @@ export class CallLog {
     this.#first = Number.POSITIVE_INFINITY
   }
 
-  /** Returns the index of an entry, or of its place. Searches from the end, because most entries are new. */
+  /** Returns the index of an entry, or the index at which to insert it. Searches from the end, because most entries are new. */
   #placeOf(seq: number): number {
     let at = this.#calls.length
     while (at > 0 && (this.#calls[at - 1]?.entry.seq ?? 0) >= seq) at--
@@ -58,7 +58,7 @@ export function nameOf({ tool, method }: EntryJson): string {
 }
 
 interface CallFilter {
-  /** Text to find in the caller, the tool or the method. */
+  /** Text to find in the caller, in the server, or in the tool or method. */
   text: string
   /** Whether to show calls of tools only. */
   toolsOnly: boolean
@@ -66,7 +66,7 @@ interface CallFilter {
   failedOnly: boolean
 }
 
-/** The calls that a filter lets pass, the newest first. */
+/** Returns the calls that match a filter, the newest first. */
 export function filtered(
   calls: readonly LoggedCall[],
   { text, toolsOnly, failedOnly }: CallFilter,

@@ -10,21 +10,21 @@ export function outcomeInWords(outcome: Outcome | null): string {
   return outcome === null ? 'under way' : outcome.replace('_', ' ')
 }
 
-/** `850 B`, `3.1 kB`, `10 MB`, counted as limits are: by 1024. */
+/** Formats a size: `850 B`, `3.1 kB`, `10 MB`. A kB has 1024 bytes, as in the limits of resources. */
 export function bytesInWords(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   const [unit, size] = bytes < 1024 * 1024 ? ['kB', bytes / 1024] : ['MB', bytes / 1024 / 1024]
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`
 }
 
-/** `0.4 ms`, `38 ms`, `1.2 s`; a dash while it has not ended. */
+/** Formats the duration of a call: `0.4 ms`, `38 ms`, `1.2 s`. Returns a dash for a call that has not ended. */
 export function durationInWords(ms: number | null): string {
   if (ms === null) return '–'
   if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
   return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
 }
 
-/** The two largest units of what is left: `23 h 59 min`, `42 s`. */
+/** Formats a remaining time with its two largest units: `23 h 59 min`, `42 s`. */
 export function leftInWords(ms: number): string {
   const seconds = Math.ceil(ms / 1000)
   if (seconds <= 0) return 'now'
@@ -34,12 +34,12 @@ export function leftInWords(ms: number): string {
   return minutes ? joined([minutes, 'min'], [seconds % 60, 's']) : `${seconds} s`
 }
 
-/** `12:34:56` of an instant. */
+/** Formats an instant as `12:34:56`. */
 export function timeOfDay(iso: string): string {
   return iso.slice(11, 19)
 }
 
-/** `2026-01-01 12:34:56` of an instant. */
+/** Formats an instant as `2026-01-01 12:34:56`. */
 export function dayAndTime(iso: string): string {
   return `${iso.slice(0, 10)} ${timeOfDay(iso)}`
 }
@@ -52,13 +52,13 @@ function joined(...parts: [number, string][]): string {
   return parts.flatMap(([count, unit]) => (count === 0 ? [] : [`${count} ${unit}`])).join(' ')
 }
 
-/** `3 rooms`, or `20 of 3,000 rooms, the latest`. @param which of them are drawn */
+/** Formats a count: `3 rooms`, or `20 of 3,000 rooms, the latest`. @param which describes the items that are shown */
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
   return all <= MAX_SHOWN ? many : `${MAX_SHOWN} of ${many}, ${which}`
 }
 
-/** On which calls a fault comes. */
+/** Describes the calls that a fault applies to. */
 export function whenInWords(when: Fault['when']): string {
   if ('nth' in when) return `on call ${when.nth}`
   if ('first' in when) return when.first === 1 ? 'on the first call' : `on the first ${when.first} calls`

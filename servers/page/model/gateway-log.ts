@@ -1,21 +1,21 @@
 import type { Approval } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 
-/** Judged calls that are shown. */
+/** Maximum number of decisions that are shown. */
 const MAX_ENTRIES = 500
 
-/** The latest decisions of gateways, and the number of all. */
+/** The latest decisions of gateways, and the number of all decisions. */
 export interface AuditLog {
   /** The latest first. */
   readonly entries: readonly GatewayEntry[]
   readonly asked: number
-  /** Denied by a rule or by a person. */
+  /** Number of calls that a rule or a person has denied. */
   readonly denied: number
 }
 
 export const NOTHING_ASKED: AuditLog = { entries: [], asked: 0, denied: 0 }
 
-/** @param come new events, in their order */
+/** Returns the log with new decisions. @param come the new decisions, the oldest first */
 export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditLog {
   const denied = come.filter(({ outcome }) => outcome === 'denied' || outcome === 'refused').length
   return {
@@ -35,9 +35,9 @@ export function pendingAt(pending: Iterable<Approval>, now: number): Approval[] 
 }
 
 /**
- * The approvals that are pending once these have turned up or turned into something else.
+ * Returns the pending approvals after some approvals were requested, decided or otherwise changed.
  *
- * @param turned in the order they did
+ * @param turned the new and changed approvals, in the order of their changes
  */
 export function withTurned(
   pending: ReadonlyMap<string, Approval>,

@@ -1,14 +1,15 @@
 /**
- * A character that is not seen, or that reorders the text around it: control and format characters,
- * everything that Unicode lets a font ignore, line separators, the blank Braille pattern. Tabs, line
- * breaks, and the emoji style behind a pictograph may stay.
+ * Matches a character that is invisible or that reorders the text around it.
+ *
+ * These are control and format characters, characters that Unicode allows a font to ignore, line separators, and the
+ * blank Braille pattern. Tabs, line breaks, and the emoji style after a pictograph do not match.
  */
 const INVISIBLE =
   /(?!(?<=\p{Extended_Pictographic})\uFE0F)[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?![\t\n\r])\p{Cc}/u
 
 const EACH_INVISIBLE = new RegExp(INVISIBLE, 'gu')
 
-/** A piece of a text: shown as it is, or the code of a character that would not be seen, e.g. `U+202E`. */
+/** A visible part of a text, or the code of an invisible character, e.g. `U+202E`. */
 export type TextPiece = { readonly text: string } | { readonly code: string }
 
 /** Cuts a text at its invisible characters. Returns one piece if it has none. */
@@ -25,7 +26,7 @@ export function cutAtInvisible(text: string): TextPiece[] {
   return pieces
 }
 
-/** Writes the codes of invisible characters into a text, for where a mark cannot stand: `a[U+202E]b`. */
+/** Replaces invisible characters with their codes, for texts that cannot contain elements: `a[U+202E]b`. */
 export function withCodes(text: string): string {
   return cutAtInvisible(text)
     .map(piece => ('code' in piece ? `[${piece.code}]` : piece.text))

@@ -5,16 +5,16 @@ const CLAIMS = ['claim_task', 'next_task']
 
 const PATHS = { claim: /^POST \/api\/rooms\/([^/]+)\/claim$/, ack: /^POST \/api\/rooms\/([^/]+)\/ack$/ }
 
-/** The end of a lease. `held`: it has not ended. */
+/** The way in which a lease ended. `held` means that it has not ended. */
 export type LeaseEnd = 'acked' | 'expired' | 'held'
 
-/** The time for which a handle had a message. Instants of the instance's clock, in milliseconds. */
+/** The time for which a handle had a lease. Instants are of the instance's clock, in milliseconds. */
 export interface LeaseSpan {
   readonly handle: string
   readonly seq: number
   readonly claimId: string
   readonly from: number
-  /** When it ended, or will. */
+  /** The end of the lease, which may be in the future. */
   readonly to: number
   readonly end: LeaseEnd
   /** Whether the handle had claimed this message before and its lease expired. */
@@ -28,15 +28,15 @@ export interface KnownLease {
   readonly expiresAt: string
 }
 
-/** Default milliseconds of a lease. The state shows the leases of claims that requested another time. */
+/** Default length of a lease, in milliseconds. If a claim requested another length, the state shows its lease. */
 const LEASE_MS = 60_000
 
 /**
- * The leases of one room, the first claimed first.
+ * Returns the leases of one room, in the order of their claims.
  *
- * @param events of that room, in the order they came
- * @param known of those that a state has shown, by claim id
- * @param cursors how far each handle has got
+ * @param events the claims and acks of the room, in the order of their requests
+ * @param known the leases that the state has shown, by claim id
+ * @param cursors the cursor of each handle
  */
 export function leaseSpans(
   events: readonly LeaseEvent[],
@@ -48,7 +48,7 @@ export function leaseSpans(
   for (const event of events) {
     if (event.kind === 'acked') end(spans, event)
     else if (!goesOn(spans.get(event.claimId), event)) {
-      // The id of one that is over comes again with a reset.
+      // After a reset, the claim id of an earlier lease may be used again.
       spans.delete(event.claimId)
       const span = begun(event, known.get(event.claimId), spans)
       overtake(spans, span)
@@ -57,19 +57,19 @@ export function leaseSpans(
   }
   return [...spans.values()].map(span => {
     if (span.end !== 'held') return span
-    // Of an acknowledgement whose answer was lost, the cursor alone tells.
+    // If the answer to an ack was lost, only the cursor shows the ack.
     if ((cursors.get(span.handle) ?? 0) >= span.seq)
       return { ...span, to: Math.min(span.to, now), end: 'acked' }
     return now > span.to ? { ...span, end: 'expired' } : span
   })
 }
 
-/** Returns whether a lease is valid when its message is claimed again. */
+/** Returns whether a lease is still valid at the time of a claim of the same message. */
 function goesOn(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
   return span !== undefined && span.end === 'held' && at <= span.to
 }
 
-/** A handle holds one message at a time: what it held before it claimed another has ended by then. */
+/** Ends the earlier leases of a handle when it claims another message, because a handle has only one lease at a time. */
 function overtake(spans: Map<string, LeaseSpan>, next: LeaseSpan): void {
   for (const span of spans.values()) {
     if (span.handle !== next.handle || span.end !== 'held') continue
@@ -100,7 +100,7 @@ function end(spans: Map<string, LeaseSpan>, { handle, seq, at }: LeaseEvent): vo
   }
 }
 
-/** A message given to a handle, or acknowledged by it; `at` in milliseconds of the instance's clock. */
+/** A claim or an ack of a message by a handle. `at` is a time of the instance's clock, in milliseconds. */
 export type LeaseEvent = {
   readonly room: string
   readonly handle: string
@@ -108,12 +108,12 @@ export type LeaseEvent = {
   readonly at: number
 } & ({ readonly kind: 'claimed'; readonly claimId: string } | { readonly kind: 'acked' })
 
-/** Returns whether a call may have started a lease. Its answer shows that. */
+/** Returns whether a call may have started a lease. Only the answer to the call shows whether it did. */
 export function mayClaim({ tool, method, outcome }: EntryJson): boolean {
   return outcome === 'ok' && (CLAIMS.includes(tool ?? '') || roomOfPath(method, 'claim') !== undefined)
 }
 
-/** Returns the effects of a call on leases. @param answer of a call that {@link mayClaim}. Null: not known */
+/** Returns the effects of a call on leases. @param answer the answer to a call that {@link mayClaim}, or null if unknown */
 export function leaseEventsOf(entry: EntryJson, answer: string | null): LeaseEvent[] {
   if (entry.outcome !== 'ok') return []
   if (mayClaim(entry)) return answer === null ? [] : claimed(entry, parsed(answer))
@@ -128,12 +128,12 @@ function claimed({ tool, method, at, raw, seq: call }: EntryJson, answer: unknow
   const handle = tool === null ? within(parsed(raw), 'handle') : within(source, 'handle')
   const [seq, ts] = [within(message, 'seq'), within(message, 'ts')]
   if (typeof room !== 'string' || typeof handle !== 'string' || typeof seq !== 'number') return []
-  // A call that was parked has its message from when that came.
+  // A waiting request gets its message when the message is sent, so the lease starts at that time.
   const since = Math.max(Date.parse(at), typeof ts === 'number' ? ts : 0)
   const claimId = within(source, 'claim_id')
   const common = { room, handle, seq, at: since }
   if (typeof claimId === 'string') return [{ ...common, kind: 'claimed', claimId }]
-  // next_task acknowledges by itself, and keeps the claim to itself.
+  // next_task acknowledges its message itself, and its answer has no claim id.
   return [
     { ...common, kind: 'claimed', claimId: `call ${call}` },
     { ...common, kind: 'acked' },

@@ -2,22 +2,22 @@ import type { EntryJson } from '../../../shared/journal/entry.js'
 import { OUTCOMES, type Outcome } from '../../../shared/journal/outcome.js'
 import { type LoggedCall, nameOf } from './call-log.js'
 
-/** Matches the id in a path. Without its removal, each room would have a row of its own. */
+/** Matches the id in a path. The id is removed, so that all rooms share one row. */
 const ID = /(?<=\/(?:rooms|room|me\/resources|webhook\/receive|identity)\/)(?!register$)[^/?\s]+/
 
 /** Seconds that the charts show. */
 export const SECONDS = 60
 
-/** The number of calls of one name. */
+/** The numbers of calls with one name. */
 export interface CallRate {
   readonly server: string
   readonly name: string
-  /** All that the journal still has, by how they ended. */
+  /** Number of calls by outcome, without calls that the journal no longer keeps. */
   readonly totals: Readonly<Record<Outcome, number>>
   readonly total: number
-  /** The last {@link SECONDS}, the oldest first. */
+  /** Number of calls by outcome in each of the last {@link SECONDS} seconds, the oldest first. */
   readonly seconds: readonly Readonly<Record<Outcome, number>>[]
-  /** The most in one of them. */
+  /** The largest number of calls in one of these seconds. */
   readonly peak: number
 }
 

@@ -1,10 +1,10 @@
-/** A stretch of time, in milliseconds. */
+/** A period of time. Both ends are in milliseconds. */
 export interface Stretch {
   readonly from: number
   readonly to: number
 }
 
-/** A time in which nothing was, and which is therefore cut short. */
+/** An idle period that the axis shows shorter than it was. */
 export interface Cut {
   /** Position in percent. */
   readonly x: number
@@ -12,27 +12,27 @@ export interface Cut {
 }
 
 export interface TimeAxis {
-  /** Starts of the stretches: the first, and one after each cut. */
+  /** The starts of the drawn periods: one at the start of the axis, and one after each cut. */
   readonly begins: readonly { readonly x: number; readonly at: number }[]
-  /** The last instant on it. */
+  /** The last instant on the axis. */
   readonly end: number
   readonly cuts: readonly Cut[]
   /** Returns the position of an instant in percent. An instant in a cut gets the position of the cut's start. */
   x(instant: number): number
 }
 
-/** Shorter times in which nothing was are drawn as they are. */
+/** Minimum length of an idle period that is cut, in milliseconds. */
 const WORTH_A_CUT_MS = 30_000
 
-/** Milliseconds of space before and after each stretch, so that its ends can be seen. */
+/** Space before and after each drawn period, in milliseconds, so that the ends of the period are visible. */
 const AIR_MS = 1500
 
-/** Percent that a cut takes. */
+/** Width of a cut, in percent of the axis. */
 const CUT_PERCENT = 5
 
 /**
- * An axis on which the stretches are to be seen however far apart they are: a clock that is advanced by a
- * day leaves a day of nothing.
+ * Creates an axis that shows all periods clearly, even if they are far apart. For example, an advance of the clock by a
+ * day leaves an idle period of a day.
  */
 export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   const parts = joined(stretches)

@@ -1,15 +1,15 @@
-/** Rows of one height, of which one may be open: it takes more. */
+/** Rows of equal height. One row may be open, and is then higher. */
 export interface Rows {
   readonly count: number
   /** Height of a row, in pixels. */
   readonly height: number
-  /** Index of the open row; -1: none is. */
+  /** Index of the open row, or -1 if no row is open. */
   readonly openAt: number
-  /** Height of the open row beyond a normal row. */
+  /** Additional height of the open row, in pixels. */
   readonly openExtra: number
 }
 
-/** Drawn beyond what is seen, each way: scrolling is not to show a gap. */
+/** Number of rows that are drawn above and below the visible rows, so that scrolling shows no gap. */
 const MARGIN = 8
 
 /** Returns the top of a row. */
@@ -23,9 +23,9 @@ export function heightOf(rows: Rows): number {
 }
 
 /**
- * The rows to be drawn: those that are seen, and a few more.
+ * Returns the range of rows to draw: the visible rows and a few more.
  *
- * @returns `end`: the first that is not
+ * @returns `begin` is the first row to draw. `end` is the first row after the range
  */
 export function windowOf(rows: Rows, scrollTop: number, viewHeight: number): { begin: number; end: number } {
   const begin = rowAt(rows, scrollTop) - MARGIN

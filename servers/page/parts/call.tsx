@@ -7,7 +7,7 @@ import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../mod
 import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
 
-/** Characters that are shown: a browser is slow to lay out megabytes. */
+/** Maximum number of characters that are shown of a body. A browser is slow to show megabytes. */
 const MAX_CHARS = 20_000
 
 interface CallDetailsProps {
@@ -16,11 +16,11 @@ interface CallDetailsProps {
   index: number
   /** Top in pixels. */
   top: number
-  /** Told how high it has become, in pixels. */
+  /** Called with the height of the details, in pixels. */
   onHeight(height: number): void
 }
 
-/** All that is known of a call, and what it was answered. */
+/** Renders the details of a call, with its answer. */
 export function CallDetails({ call: { entry }, index, top, onHeight }: CallDetailsProps) {
   const box = useRef<HTMLDivElement>(null)
   const answer = useAnswer(entry.seq, entry.outcome !== null)
@@ -67,7 +67,7 @@ export function CallDetails({ call: { entry }, index, top, onHeight }: CallDetai
   )
 }
 
-/** @returns undefined until it is known, null if it is not kept */
+/** Loads the answer to a call. @returns undefined until it is loaded, or null if there is no stored answer */
 function useAnswer(seq: number, ended: boolean): string | null | undefined {
   const [answer, setAnswer] = useState<string | null>()
   useEffect(() => {
@@ -91,13 +91,13 @@ function whyNone(underWay: boolean, bytes: number): string {
 
 interface PayloadProps {
   title: string
-  /** Empty: there is none. */
+  /** The body. Empty if there is none. */
   text: string
-  /** Why there is none. */
+  /** The text that explains why there is no body. */
   none: string
 }
 
-/** A body, laid out if it is JSON, or exactly as it was. */
+/** Renders a body, either formatted as JSON or exactly as it was sent. */
 function Payload({ title, text, none }: PayloadProps) {
   const [exact, setExact] = useState(false)
   const laidOut = exact ? undefined : laidOutJson(text)
@@ -138,19 +138,19 @@ function laidOutJson(text: string): string | undefined {
 
 interface CallRowProps {
   call: LoggedCall
-  /** Among the calls that are shown. */
+  /** Index of the row among the shown calls. */
   index: number
   /** Top and height in pixels. */
   top: number
   height: number
   open: boolean
-  /** Whether the Tab key reaches it. */
+  /** Whether the Tab key reaches this row. */
   tabbed: boolean
   onToggle(seq: number): void
   onFocus(seq: number): void
 }
 
-/** A call in one line. */
+/** Renders a call as one row. */
 export function CallRow({
   call: { entry },
   index,

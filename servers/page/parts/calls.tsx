@@ -8,7 +8,7 @@ import { heightOf, type Rows, topOf, windowOf } from '../model/virtual-rows.js'
 import { CallDetails, CallRow } from './call.js'
 import { Empty, Section } from './elements.js'
 
-/** The live list of calls to the servers. */
+/** Lists the calls to the servers, and adds new calls as they arrive. */
 export function CallList() {
   const all = calls.value.length
   return (
@@ -34,7 +34,7 @@ export function CallList() {
   )
 }
 
-/** Columns, and how each is called. */
+/** The titles of the columns. */
 const COLUMNS = ['#', 'time', 'caller', 'call', 'outcome', 'took']
 
 function CallTable() {
@@ -72,7 +72,7 @@ function CallTable() {
   }
   const onKeyDown = (event: KeyboardEvent) => {
     const to = moves[event.key]
-    // In what is open, keys do what they do everywhere.
+    // Inside of an open row, keys have their usual effect.
     if (to === undefined || !(event.target instanceof HTMLElement) || event.target.dataset.seq === undefined)
       return
     event.preventDefault()
@@ -92,7 +92,7 @@ function CallTable() {
       </p>
     )
   }
-  // With none that has the focus, the first is where the Tab key leads.
+  // If no row has the focus, the Tab key leads to the first row.
   const tabbed = activeAt < 0 ? keys[0] : activeSeq
   return (
     <div class="calls" role="table" aria-label="Calls, the latest first" aria-rowcount={keys.length + 1}>
@@ -140,7 +140,7 @@ function CallTable() {
   )
 }
 
-/** The hints for an empty journal. */
+/** Renders hints for an empty journal. */
 function NoCalls() {
   const safebot = state.value?.safebot?.mcpUrl
   const url = safebot ?? state.value?.instanode?.mcpUrl
@@ -157,7 +157,7 @@ function NoCalls() {
   )
 }
 
-/** Picks among the calls. */
+/** Renders the filter of the calls. */
 function CallFilterBar() {
   const { text, toolsOnly, failedOnly } = filter.value
   return (
@@ -195,12 +195,12 @@ function CallFilterBar() {
   )
 }
 
-/** The same as in the style sheet, where a narrow page gives a row two lines. */
+/** Matches a narrow page, on which a row has two lines. The style sheet uses the same query. */
 const NARROW = '(max-width: 640px)'
 
 const HEIGHT = { wide: 32, narrow: 52 } as const
 
-/** Height of a row of calls, in pixels. */
+/** Returns the height of a row of calls, in pixels. */
 function useRowHeight(): number {
   const [narrow, setNarrow] = useState(matchMedia(NARROW).matches)
   useEffect(() => {
@@ -232,7 +232,7 @@ interface DrawnRows {
  * down.
  *
  * @param keys keys of all rows, from the first
- * @param kept index of a row that is always rendered, because the row with the focus must keep it. -1: none
+ * @param kept index of the row with the focus, or -1. It is always rendered, because otherwise it would lose the focus
  */
 function useRows(keys: readonly number[], rows: Rows, kept: number): DrawnRows {
   const scroller = useRef<HTMLDivElement>(null)

@@ -2,14 +2,14 @@ import { instanceNow } from '../live/clock.js'
 import { leftInWords } from '../model/format.js'
 
 interface CountdownProps {
-  /** Instants of the instance's clock, ISO 8601. */
+  /** The start and the end of the period, by the instance's clock. Both are in ISO 8601. */
   from: string
   to: string
-  /** Stands behind the time that is left. */
+  /** The text after the remaining time. */
   what?: string
 }
 
-/** Shows the rest of a period by the instance's clock. A manual clock stands still. */
+/** Shows the remaining time of a period by the instance's clock. With a manual clock, it only changes when the clock moves. */
 export function Countdown({ from, to, what }: CountdownProps) {
   const end = Date.parse(to)
   const left = end - instanceNow.value
@@ -23,13 +23,13 @@ export function Countdown({ from, to, what }: CountdownProps) {
 }
 
 interface RingProps {
-  /** The rest of the period, from 0 to 1. */
+  /** The remaining share of the period, from 0 to 1. */
   share: number
-  /** Pixels across. */
+  /** Width and height of the ring, in pixels. */
   size?: number
 }
 
-/** A ring that empties. Says nothing by itself: the words beside it do. */
+/** Renders a ring that shows the remaining share. It is hidden from screen readers, because the text beside it says the same. */
 function Ring({ share, size = 18 }: RingProps) {
   const radius = size / 2 - 2
   const round = 2 * Math.PI * radius

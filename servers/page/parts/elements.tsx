@@ -5,12 +5,12 @@ interface SectionProps {
   /** Name of the anchor. */
   id: string
   title: string
-  /** Beside the title. */
+  /** Content beside the title. */
   note?: ComponentChildren
   children: ComponentChildren
 }
 
-/** A part of the page with a heading of its own. */
+/** Renders a part of the page with a heading of its own. */
 export function Section({ id, title, note, children }: SectionProps) {
   return (
     <section id={id} class="section" aria-labelledby={`${id}-title`}>
@@ -23,7 +23,7 @@ export function Section({ id, title, note, children }: SectionProps) {
   )
 }
 
-/** Names and what they stand for; what is null is left out. */
+/** Renders names with their values. Leaves out values that are null. */
 export function Facts({ facts }: { facts: Readonly<Record<string, string | null>> }) {
   return (
     <dl class="facts">
@@ -48,7 +48,7 @@ interface EmptyProps {
   command?: string
 }
 
-/** Stands where there is nothing yet, and says what to do about it. */
+/** Renders a text in place of missing data, with a command that creates some. */
 export function Empty({ children, command }: EmptyProps) {
   return (
     <div class="empty">
@@ -63,13 +63,13 @@ export function Empty({ children, command }: EmptyProps) {
 }
 
 interface ScrolledProps {
-  /** Its content in words. */
+  /** A description of the content, for screen readers. */
   label: string
   class?: string
   children: ComponentChildren
 }
 
-/** Content that may be larger than its space. It can be focused and scrolled with keys. */
+/** Renders content that may be larger than its space. The content can be focused and scrolled with keys. */
 export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with keys, for which it has to be reached

@@ -2,7 +2,7 @@ import { type FaultRow, faults, type OverlayRow, overlays } from '../live/state.
 import { counted, deedInWords, whenInWords } from '../model/format.js'
 import { Empty, Section } from './elements.js'
 
-/** The list of faults, and how often each was applied. */
+/** Lists the faults, with the number of times that each was applied. */
 export function Faults() {
   const rows = faults.value
   return (
@@ -47,7 +47,7 @@ function faultRow({ server, tool, method, when, do: deed, hits }: FaultRow, at: 
   )
 }
 
-/** The list of overlays, which change the tool lists. */
+/** Lists the overlays, which change the lists of tools. */
 export function Overlays() {
   const rows = overlays.value
   return (

@@ -6,10 +6,10 @@ import { counted, durationInWords, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Scrolled, Section } from './elements.js'
 
-/** Enough to tell one call's arguments from another's, and to find them in the journal. */
+/** Number of characters that are shown of the hash of arguments. They are enough to tell calls apart. */
 const HASH_CHARS = 12
 
-/** The gateways, their decisions and pending approvals. Renders nothing without a gateway. */
+/** Shows the gateways, their decisions and pending approvals. Renders nothing without a gateway. */
 export function GatewayPanel() {
   if (gateways.value.length === 0) return null
   const { asked, denied } = audit.value
@@ -95,12 +95,12 @@ function AuditRow({ entry }: { entry: GatewayEntry }) {
   )
 }
 
-/** The pending approvals with buttons to decide them. */
+/** Lists the pending approvals, with buttons to approve or deny each call. */
 function PendingApprovals() {
   const waiting = pending.value.length
   return (
     <>
-      {/* It is there from the beginning, for a screen reader to say what comes into it. */}
+      {/* This element is never removed, because a screen reader only announces changes in existing elements. */}
       <p class="approvals-count" role="status">
         {waiting > 0 && `${counted(waiting, 'call')} ${waiting === 1 ? 'waits' : 'wait'} for your decision`}
       </p>

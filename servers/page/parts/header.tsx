@@ -18,7 +18,7 @@ const STEPS = [
   ['+24 h', 86_400_000, 'twenty-four hours'],
 ] as const
 
-/** Which instance this is, whether it is there, and its time. */
+/** Shows the name of the instance, its time, and the state of the connection. */
 export function PageHeader() {
   return (
     <header class="head">

@@ -17,14 +17,15 @@ const KEYS = [
 
 type Room = SafebotView['rooms'][number]
 
-/** The latest leases that are drawn. */
+/** Maximum number of leases that are drawn. Older ones are left out. */
 const MAX_LEASES = 24
 
-/** Pixels of a handle's lane, and of a lease in it. */
+/** Height of a handle's lane, in pixels. */
 const LANE = 40
+/** Height of a lease in a lane, in pixels. */
 const BAR = 14
 
-/** Pixels between a handle and its leases: fewer than between it and the lane above. */
+/** Space between the name of a handle and its leases, in pixels. It is less than the space above the name. */
 const LABEL_GAP = 6
 
 /** Shows which consumer had which message at which time, and how each lease ended. */
@@ -126,7 +127,7 @@ function inWords(spans: readonly LeaseSpan[]): string {
   return `${spans.length} leases: ${count('acked')} acknowledged, ${count('expired')} expired, ${count('held')} held now, ${again} of them redeliveries; the table below has each`
 }
 
-/** The meaning of the colours of leases. */
+/** Explains the colours of leases. */
 function LeaseLegend() {
   return (
     <ul class="legend" aria-label="Meaning of the colours">
@@ -140,7 +141,7 @@ function LeaseLegend() {
   )
 }
 
-/** The same as the picture, to be read. */
+/** Renders the leases of the timeline as a table. */
 function LeaseTable({ spans }: { spans: readonly LeaseSpan[] }) {
   return (
     <details>

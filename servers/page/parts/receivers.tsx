@@ -6,7 +6,7 @@ import { Empty, Facts, Scrolled, Section } from './elements.js'
 import { Lifetime, type ResourceRow } from './resources.js'
 import { Masked, SecretText } from './secret-text.js'
 
-/** Instanode's webhook receivers, and what they have taken. */
+/** Lists Instanode's webhook receivers, with their deliveries. */
 export function ReceiverList() {
   const instanode = state.value?.instanode
   if (instanode === undefined) return null
@@ -52,12 +52,12 @@ function ReceiverCard({ resource }: { resource: ResourceRow }) {
 type Delivery = NonNullable<ResourceRow['deliveries']>['latest'][number]
 
 interface DeliveriesProps {
-  /** The receiver's. */
+  /** The name of the receiver. */
   name: string
   latest: readonly Delivery[]
 }
 
-/** The deliveries of a receiver, the latest first. */
+/** Lists the deliveries of a receiver, the latest first. */
 function Deliveries({ name, latest }: DeliveriesProps) {
   if (latest.length === 0) return <p class="dim">No delivery yet. POST to its URL to send one</p>
   return (

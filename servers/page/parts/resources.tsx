@@ -7,7 +7,7 @@ import { Masked } from './secret-text.js'
 
 export type ResourceRow = InstanodeView['resources'][number]
 
-/** Instanode's databases: how much of what they may they take, and how long they have. */
+/** Lists Instanode's databases, with the used share of their limits and their remaining time. */
 export function Resources() {
   const instanode = state.value?.instanode
   if (instanode === undefined) return null
@@ -62,7 +62,7 @@ function DatabaseCard({ resource }: { resource: ResourceRow }) {
   )
 }
 
-/** Shows the rest of a resource's lifetime. */
+/** Shows the remaining time of a resource. */
 export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: ResourceRow }) {
   if (expiresAt === null) return <span class="dim">stays</span>
   return <Countdown from={createdAt} to={expiresAt} what="left" />
@@ -71,7 +71,7 @@ export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: Res
 interface MeterProps {
   what: string
   value: number
-  /** 0: there is no limit. */
+  /** The limit. 0 means that there is no limit. */
   max: number
   bytes?: boolean
 }

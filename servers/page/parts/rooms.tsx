@@ -8,7 +8,7 @@ import { LeaseTimeline } from './lease-timeline.js'
 
 type Room = SafebotView['rooms'][number]
 
-/** SafeBot's rooms: what is said there, and who holds what. */
+/** Lists Safebot's rooms, with their messages, consumers and leases. */
 export function RoomList() {
   const safebot = state.value?.safebot
   if (safebot === undefined) return null
@@ -54,7 +54,7 @@ function RoomCard({ room }: { room: Room }) {
   )
 }
 
-/** The consumers of a room, with their cursors and leases. */
+/** Lists the consumers of a room, with their cursors and leases. */
 function Consumers({ room: { consumers } }: { room: Room }) {
   if (consumers.length === 0)
     return <p class="dim">No task has been claimed here. Use claim_task or next_task.</p>
@@ -89,7 +89,7 @@ function Consumers({ room: { consumers } }: { room: Room }) {
   )
 }
 
-/** The messages of a room. They are sealed, and shown as text if this instance has the key and the user opens them. */
+/** Lists the messages of a room, encrypted. Shows their texts if this instance has the key and the user reveals them. */
 function Messages({ room }: { room: Room }) {
   const name = `texts of ${room.id}`
   const texts = isRevealed(name)
@@ -154,7 +154,7 @@ function Messages({ room }: { room: Room }) {
   )
 }
 
-/** @param text undefined: not requested. Null: no key opens it */
+/** Renders a message. @param text the text. Undefined if it was not requested, null if this instance has no key for it */
 function MessageText({ text, ciphertext }: { text: string | null | undefined; ciphertext: string }) {
   if (typeof text === 'string') return <span class="plaintext">{text}</span>
   return (

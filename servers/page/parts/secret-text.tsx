@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { cutAtSecrets } from '../../../shared/util/secrets.js'
 import { isRevealed, toggle } from '../live/secrets.js'
 
-/** Shows a text with hidden secrets. A click reveals a secret. */
+/** Shows a text in which secrets are hidden. A click on a secret reveals it. */
 export function SecretText({ text }: { text: string }) {
   return (
     <>
@@ -29,16 +29,16 @@ function Secret({ what, text }: { what: string; text: string }) {
 }
 
 interface MaskedProps {
-  /** Name of this secret, unique on the page. */
+  /** The name of this secret, unique on the page. */
   name: string
-  /** Its kind in words. */
+  /** The kind of the secret, in words. */
   what: string
   masked: string
-  /** Undefined until the control plane has told it. */
+  /** The secret. Undefined until the control plane has sent it. */
   open: string | undefined
 }
 
-/** Shows a value that the control plane masks. A click reveals it. */
+/** Shows a value that the control plane masks. A click reveals the value. */
 export function Masked({ name, what, masked, open }: MaskedProps) {
   const showing = isRevealed(name) && open !== undefined
   return (

@@ -1,17 +1,16 @@
 import { type ComponentChildren, Fragment, h, options, type VNode } from 'preact'
 import { cutAtInvisible, withCodes } from '../model/invisible-text.js'
 
-/** Attributes that are read by people. The value of a field is not among them, because it is edited. */
+/** Attributes that people read. The value of an input field is left out, because users edit it. */
 const READ_ATTRIBUTES = ['title', 'aria-label']
 
-/** Elements that can hold no mark: names of elements in HTML and SVG. */
+/** Names of HTML and SVG elements that can only contain text, and no other elements. */
 const TEXT_ONLY = ['title', 'text', 'tspan', 'option']
 
 /**
- * Has the whole page show invisible characters by their codes, whichever part renders them. To be called
- * before the first render.
+ * Makes all parts of the page show the codes of invisible characters. Call this before the first render.
  *
- * Names, messages and arguments come from agents. U+202E in one of them would show a tool under another name.
+ * Names, messages and arguments come from agents. For example, U+202E in a name can make a tool look like another tool.
  */
 export function showInvisible(): void {
   const before = options.vnode
@@ -30,7 +29,7 @@ function revealIn({ type, props }: VNode): void {
   }
 }
 
-/** Children with their texts cut: an array stays one, because the places in it are what elements are told apart by. */
+/** Returns children with the codes of invisible characters. An array keeps its length, because Preact tells children apart by index. */
 function revealed(children: ComponentChildren, marks: boolean): ComponentChildren {
   if (Array.isArray(children)) return children.map(child => revealed(child, marks))
   if (typeof children !== 'string') return children

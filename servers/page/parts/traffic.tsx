@@ -8,12 +8,13 @@ import { countOfShown, MAX_SHOWN, outcomeInWords } from '../model/format.js'
 import { type CallRate, ratesOf, SECONDS } from '../model/rates.js'
 import { Empty, Scrolled, Section } from './elements.js'
 
-/** Pixels of a second's bar, and of the picture. */
+/** Width of the bar of one second, in pixels. */
 const BAR = 3
 
+/** Height of a chart, in pixels. */
 const HEIGHT = 28
 
-/** The last minute of a tool, a bar for each second, its parts by how calls ended. */
+/** Renders the last minute of a tool, with a bar for each second. The parts of a bar are the outcomes of calls. */
 function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: string }) {
   const scale = peak === 0 ? 0 : (HEIGHT - 2) / peak
   return (
@@ -55,7 +56,7 @@ const DRAW_MS = 500
 const rates = signal<readonly CallRate[]>([])
 let drawing = false
 
-/** Charts of the calls of each tool per second, by outcome. */
+/** Renders a chart for each tool, with its calls per second by outcome. */
 export function Traffic() {
   useEffect(() => {
     if (drawing) return
@@ -64,7 +65,7 @@ export function Traffic() {
       rates.value = ratesOf(calls.value, browserNow())
     })
   }, [])
-  // The first rates are shown at once.
+  // The first rates are shown immediately.
   const shown = rates.value.length > 0 ? rates.value : ratesOf(calls.value, browserNow())
   return (
     <Section id="traffic" title="Traffic" note={noteOn(shown.length)}>

@@ -3,7 +3,7 @@ import { argumentAt, type Condition, type Policy, type Rule } from '../../gatewa
 import { testOf } from '../../gateway/policy/operators.js'
 import { around } from './condition-values.js'
 
-/** All arguments of each known tool, with sensible values that may refer to prepared ones. */
+/** All arguments of each known tool. A value that begins with `$` refers to a prepared value. */
 const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   create_postgres: { name: 'rehearsal' },
   create_webhook: { name: 'rehearsal' },
@@ -27,7 +27,7 @@ const FULL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ack_task: { url: '$room', claim_id: '$claim_id', seq: '$seq' },
 }
 
-/** Arguments of a call unless a policy demands more. */
+/** By tool, the names of its usual arguments. A tool that is missing here usually has all its arguments. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
   create_room: [],
   send_message: ['url', 'text'],
@@ -35,7 +35,7 @@ const USUAL: Readonly<Record<string, readonly string[]>> = {
   get_transcript: ['url'],
 }
 
-/** Returns the usual arguments of a tool. A tool of another server has none. */
+/** Returns the usual arguments of a tool. An unknown tool has none. */
 function usualArguments(tool: string): Record<string, unknown> {
   const full = fullArguments(tool)
   const usual = Object.hasOwn(USUAL, tool) ? USUAL[tool] : undefined
@@ -43,12 +43,12 @@ function usualArguments(tool: string): Record<string, unknown> {
   return Object.fromEntries(Object.entries(full).filter(([name]) => usual.includes(name)))
 }
 
-/** All arguments that a tool takes, each with a value that makes sense. */
+/** Returns all arguments of a tool, each with a sensible value. An unknown tool has none. */
 export function fullArguments(tool: string): Record<string, unknown> {
   return { ...(Object.hasOwn(FULL, tool) ? FULL[tool] : {}) }
 }
 
-/** Arguments with another value at the end of `keys`; undefined takes it out. */
+/** Returns arguments with another value at the path `keys`. The value undefined removes the argument. */
 export function withValue(
   args: Readonly<Record<string, unknown>>,
   [key = '', ...rest]: readonly string[],
@@ -59,22 +59,23 @@ export function withValue(
   return value === undefined ? others : { ...args, [key]: value }
 }
 
-/** As a text that a scenario does not take for a reference. */
+/** Escapes a text that begins with `$`, so that it is not read as a reference. Other values stay as they are. */
 export function literally(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith('$') ? `$${value}` : value
 }
 
-/** Arguments with real values where they have references, as they will be sent. */
+/** Returns arguments with an example value in place of each reference. */
 export type Sample = (args: unknown) => Record<string, unknown>
 
-/** The rules a call of the tool meets. */
+/** Returns the rules that apply to calls of a tool. */
 export function rulesOf(policy: Policy, tool: string): readonly Rule[] {
   return [...(policy.tools.get(tool) ?? []), ...policy.everyTool]
 }
 
 /**
- * Arguments that a tool's rules have nothing against, as far as they can be found: the usual ones, changed
- * as little as its rules ask for.
+ * Returns arguments that the rules of a tool allow, if such values can be found.
+ *
+ * The usual arguments change only where a rule requires it.
  */
 export function passingArguments(policy: Policy, tool: string, sample: Sample): Record<string, unknown> {
   let args = usualArguments(tool)
@@ -86,7 +87,7 @@ export function passingArguments(policy: Policy, tool: string, sample: Sample): 
       demand.kind === 'forbid' &&
       demand.conditions.every(condition => holds(args, condition, sample))
     ) {
-      // One of them is enough to let the call be.
+      // The rule forbids a call if all its conditions hold, so one failing condition is enough.
       const [condition] = demand.conditions
       if (condition !== undefined) args = adjusted({ args, condition, wanted: false, sample, tool })
     }
@@ -97,13 +98,13 @@ export function passingArguments(policy: Policy, tool: string, sample: Sample): 
 interface Adjusting {
   args: Record<string, unknown>
   condition: Condition
-  /** Whether the condition is to hold. */
+  /** Whether the condition has to hold. If not, it has to fail. */
   wanted: boolean
   sample: Sample
   tool: string
 }
 
-/** Changes arguments so that a condition holds, or does not. */
+/** Returns arguments with a value for which the condition holds or fails, as `wanted` says. */
 function adjusted({ args, condition, wanted, sample, tool }: Adjusting): Record<string, unknown> {
   const { subject } = condition
   if (subject.from !== 'args' || holds(args, condition, sample) === wanted) return args
@@ -116,18 +117,18 @@ function adjusted({ args, condition, wanted, sample, tool }: Adjusting): Record<
   return withValue(args, subject.keys, literally(wanted ? holding : failing))
 }
 
-/** Whether a condition holds for arguments, a counter's taken to stand at nothing. */
+/** Returns whether a condition holds for arguments. A condition on a counter is tested with the count 0. */
 function holds(args: unknown, { subject, op, value }: Condition, sample: Sample): boolean {
   const actual = subject.from === 'args' ? argumentAt(sample(args), subject.keys) : 0
   return testOf(op, value)(actual)
 }
 
-/** Whether a policy hides a tool. */
+/** Returns whether a policy hides a tool. */
 export function isHidden({ hide }: Policy, tool: string): boolean {
   return hide.includes('*') || hide.includes(tool)
 }
 
-/** Whether some call of a tool can pass without an approval. */
+/** Returns whether a policy can allow a call of a tool without an approval. */
 export function isOpen(policy: Policy, tool: string): boolean {
   if (isHidden(policy, tool)) return false
   if (!policy.tools.has(tool) && policy.default === 'deny') return false

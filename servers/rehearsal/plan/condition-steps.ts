@@ -7,21 +7,23 @@ import { nearValues } from './near-values.js'
 import { one, type PlannedCall, type Step } from './step.js'
 
 /**
- * Each condition on a tool's arguments: with a value that holds, with one that does not, without the argument, and with
- * many values next to the boundary. An amount that is an argument is tried likewise.
+ * Returns the steps that test each condition on a tool's arguments.
+ *
+ * The condition is tested with a value for which it holds, with one for which it fails, without the argument, and with
+ * values near the boundary. If an argument is the amount that a limit counts, the steps also test that amount.
  */
 export function conditionSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const passing = passingArguments(policy, tool, sample)
   return rulesOf(policy, tool).flatMap(({ demand }) => {
     if (demand.kind === 'limit') return amountSteps(tool, demand.limit, passing)
     if (demand.kind !== 'require' && demand.kind !== 'forbid') return []
-    // A call is forbidden if all conditions hold. So all the others have to hold, for this one to decide.
+    // A call is forbidden if all conditions hold. To test one condition, all others have to hold.
     const base = demand.kind === 'forbid' ? allHolding(demand, passing, sample, tool) : passing
     return demand.conditions.flatMap(condition => stepsOf(tool, condition, base, sample))
   })
 }
 
-/** Returns the conditions for which no value was found, on one side or on both. Only the policy's author knows one. */
+/** Describes the conditions for which no holding value or no failing value was found. */
 export function withoutValues(policy: Policy, tool: string, sample: Sample): string[] {
   const passing = passingArguments(policy, tool, sample)
   return rulesOf(policy, tool).flatMap(({ demand }) => {
@@ -72,7 +74,7 @@ function stepsOf(tool: string, condition: Condition, base: Record<string, unknow
   ]
 }
 
-/** An amount that a call has the limit count, next to the boundary and of other kinds. */
+/** Plans calls with amounts near the maximum of a limit, and of other types. Empty if the amount is not an argument. */
 function amountSteps(tool: string, { amount, max }: Limit, passing: Record<string, unknown>): Step[] {
   if (typeof amount === 'number') return []
   const values = [max, max + 1, max + 0.5, -1, 0, 0.5, '1', null, true, [1], undefined]
@@ -92,7 +94,7 @@ function nearStep(tool: string, calls: readonly PlannedCall[], say: string): Ste
   ]
 }
 
-/** A passing value under another name: in capitals, and at the end of a path that is one key with a dot in it. */
+/** Returns calls with an argument under another name: in capitals, or with a nested path written as one key with dots. */
 function misnamed(
   call: (value: unknown) => PlannedCall,
   base: Record<string, unknown>,
@@ -121,7 +123,7 @@ function valuesFor(condition: Condition, args: Record<string, unknown>, sample: 
     : { holding: undefined, failing: known ?? 'rehearsal' }
 }
 
-/** Returns the reference, if a value was prepared, because values are prepared anew for each call. */
+/** Returns `given` if it is a reference to the value, so that each call gets a newly prepared one. Otherwise the value. */
 function referenceOr(value: unknown, given: unknown, sample: Sample): unknown {
   const stands = typeof given === 'string' ? argumentAt(sample({ given }), ['given']) : given
   return stands === value ? given : literally(value)

@@ -1,7 +1,7 @@
 import type { Condition } from '../../gateway/policy/model.js'
 import { testOf } from '../../gateway/policy/operators.js'
 
-/** Texts that patterns are written for, or against: names, secrets, rooms elsewhere. Inert, all of them. */
+/** Texts that a pattern may allow or forbid: names, invented secrets, a room of another server. All are harmless. */
 const TEXTS = [
   'rehearsal',
   'a',
@@ -21,14 +21,14 @@ const TEXTS = [
   'x'.repeat(200),
 ]
 
-/** A value under which a condition holds, and one under which it does not; undefined where none was found. */
+/** A value for which a condition holds, and a value for which it fails. Undefined if none was found. */
 export interface Around {
   readonly holding: unknown
   readonly failing: unknown
 }
 
 /**
- * Values on both sides of a condition, as near to its bound as they come.
+ * Returns a value on each side of a condition, as near to its boundary as possible.
  *
  * @param sample the usual value of the argument, if it has one
  */
@@ -54,8 +54,8 @@ function nearValues(op: Condition['op'], value: Condition['value'], sample: unkn
 }
 
 /**
- * Returns a literal text for each alternative of a pattern. Of each group it takes the first alternative. Special
- * characters are removed or replaced by a character that they match.
+ * Returns a literal text for each alternative of a pattern. A group becomes its first alternative. Special characters are
+ * removed or become a character that they match.
  */
 function literals(pattern: string): string[] {
   let plain = pattern

@@ -9,32 +9,34 @@ import { type Failure, type Group, type PlannedCall, repeated, type Step } from 
 /** Tools whose calls report progress while they wait. */
 const REPORTING = ['wait_for_messages', 'claim_task', 'next_task']
 
-/** Calls of each tool that are sent at once, and tools that are called at once. */
+/** Number of calls of each tool that are sent at the same time. */
 const CALLS_AT_ONCE = 3
+/** Maximum number of tools that are called at the same time. */
 const TOOLS_AT_ONCE = 4
+/** Maximum number of sessions in which calls are sent at the same time. */
 const SESSIONS_AT_ONCE = 3
 
-/** A limit of so many calls has some to spare for rows that are not about limits. */
+/** The lowest limit, in calls, that leaves enough quota for the rows of this file. */
 const PLENTY = 10
 
-/** Stands for the limit of a tool that has none. */
+/** The value that {@link tightest} returns for a tool without a limit. */
 export const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
 export interface ExchangePlanning {
   policy: Policy
   server: ServerName
-  /** The tools of the server that the policy is about. */
+  /** The tools of this server. */
   tools: readonly string[]
   sample: Sample
   /** Whether a caller can have several sessions. */
   sessions: boolean
-  /** Whether time can be made to pass for the gateway. */
+  /** Whether the rehearsal can move the gateway's clock. */
   advances: boolean
-  /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
+  /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
   bridged: boolean
 }
 
-/** Plans the exchange between a caller and the upstream in allowed calls: concurrent answers, failures, notifications. */
+/** Plans tests of what a gateway relays: the answers to concurrent calls, failures of the upstream, and notifications. */
 export function exchangeGroups({
   policy,
   server,
@@ -63,13 +65,13 @@ export function exchangeGroups({
       ...defined({ failure }),
     }))
   }
-  // A gateway may let everything pass while it is busy.
+  // A denied call joins the concurrent ones, because a gateway may allow every call while it is busy.
   const shut = tools.find(tool => !isOpen(policy, tool))
   const allowed = together(ample)
   const answered = allowed.length > 0 && shut !== undefined ? [...allowed, callOf(shut)] : allowed
-  // The errors cost no quota, and each has a text of its own.
+  // JSON-RPC errors cost no quota. Each has a text of its own, which shows if answers are mixed up.
   const failing = together(open, 'rpc_error')
-  // Sessions use the same ids. A gateway may take them for one.
+  // All sessions use the same request ids. A gateway may confuse the sessions.
   const apart = sessions ? failing.map(call => ({ ...call, session: 'new' as const })) : []
   const atOnce = (calls: readonly PlannedCall[], say: string): Step[] =>
     calls.length > 1 ? [{ calls, sending: 'at once', say: `${calls.length} calls at once${say}` }] : []
@@ -100,7 +102,11 @@ export function exchangeGroups({
   ]
 }
 
-/** @param httpErrors whether it is known if an HTTP error costs quota */
+/**
+ * Plans calls that the upstream fails, and calls after that.
+ *
+ * @param httpErrors whether the upstream also fails calls with HTTP errors
+ */
 function failureGroup(server: ServerName, call: PlannedCall, httpErrors: boolean): Group {
   const fail = (failure: Failure, say: string) => repeated({ ...call, failure }, 2, say)
   return {
@@ -115,7 +121,7 @@ function failureGroup(server: ServerName, call: PlannedCall, httpErrors: boolean
   }
 }
 
-/** How many calls the tightest limit on a tool admits. */
+/** Returns the lowest maximum of all limits on a tool, or {@link NO_LIMIT}. */
 export function tightest(policy: Policy, tool: string): number {
   const limits = rulesOf(policy, tool).flatMap(({ demand }) =>
     demand.kind === 'limit' ? [demand.limit.max] : [],
@@ -123,7 +129,7 @@ export function tightest(policy: Policy, tool: string): number {
   return Math.min(NO_LIMIT, ...limits)
 }
 
-/** The calls that the policy allows if they are all made in one window. */
+/** Returns the calls that the policy allows if all calls are made in one window. */
 function allowedTogether(policy: Policy, calls: readonly PlannedCall[], sample: Sample): PlannedCall[] {
   const clock = new Clock({ mode: 'manual' })
   const engine = createEngine(policy, clock)

@@ -3,23 +3,25 @@ import { createEngine, type Policy } from '../../gateway/policy/index.js'
 import type { Limit, Rule } from '../../gateway/policy/model.js'
 import { one, type PlannedCall, repeated, type Step } from './step.js'
 
-/** Maximum of calls for one limit. More would take too long. */
+/** Maximum number of calls that use up one limit. More would take too long. */
 const MOST_CALLS = 500
 
-/** A call to use up a limit with. */
+/** A call that uses up a limit when it is repeated. */
 export interface Spending {
   readonly call: PlannedCall
-  /** Its arguments as they will be sent. */
+  /** The arguments of the call, with an example value in place of each reference. */
   readonly sent: unknown
 }
 
 export type Exhausted = { steps: Step[]; spending: Spending } | { why: string }
 
 /**
- * The calls that bring a policy to a limit, found by trying: other limits are waited for where their windows are shorter.
+ * Finds the calls that use up a limit, by trying calls on a decision engine.
  *
- * @param start when the first call will be made
- * @param approves whether calls can be approved
+ * If a limit with a shorter window denies the calls first, the steps wait for the next such window.
+ *
+ * @param start when the first call will be made, in milliseconds
+ * @param approves whether the rehearsal can approve calls
  * @returns the steps and the call to continue with, or the reason why the limit cannot be reached
  */
 export async function exhaust(
@@ -82,7 +84,7 @@ function append(steps: Step[], { call }: Spending): void {
   steps.push(repeated(call, more ? last.calls.length + 1 : 1))
 }
 
-/** How long until the next window turns that is shorter than the limit's. */
+/** Returns the milliseconds until the next start of a window that is shorter than the limit's. Undefined if none is shorter. */
 function shorterWindow(policy: Policy, { windowMs }: Limit, now: number): number | undefined {
   const waits = limitsOf(policy)
     .filter(other => other.windowMs < windowMs)
@@ -94,7 +96,7 @@ function windowEnd({ windowMs }: Limit, now: number): number {
   return now - (now % windowMs) + windowMs
 }
 
-/** All limits of a policy. */
+/** Returns all limits of a policy. */
 export function limitsOf({ tools, everyTool }: Policy): Limit[] {
   return [...[...tools.values()].flat(), ...everyTool].flatMap(({ demand }) =>
     demand.kind === 'limit' ? [demand.limit] : [],

@@ -3,16 +3,16 @@ import { referencesIn, usesUp } from '../stage/fixtures.js'
 import { exhaust, type Spending } from './exhaust-limit.js'
 import { type Failure, one, type Planned, type PlannedCall, repeated, type Step, times } from './step.js'
 
-/** The calls that race for the last of a limit. One of them may pass. */
+/** Number of calls that are sent at the same time when a limit has one call left. Only one of these calls may pass. */
 const RACERS = 4
 
-/** Calls that the upstream fails with a JSON-RPC error. Their quota is given back, so that they are beside the limit. */
+/** Number of calls that the upstream fails with a JSON-RPC error. A gateway gives back the quota of these calls. */
 const REFUNDED = 2
 
-/** How the upstream fails calls whose quota stays spent. In some dialects a tool error gives quota back. */
+/** Failures after which the quota of a call stays spent. In some dialects, a tool error gives quota back. */
 const SPENT: readonly Failure[] = ['tool_error', 'http_error']
 
-/** The same where a bridge may make a JSON-RPC error of an HTTP error. */
+/** The failures in `SPENT` without `http_error`, because a bridge may turn an HTTP error into a JSON-RPC error. */
 const SPENT_BEHIND_A_BRIDGE: readonly Failure[] = ['tool_error']
 
 const UNTIL_LAST = (tool: string) => `${tool}, until one call is left`
@@ -25,28 +25,28 @@ const FAILURES: Record<Failure, string> = {
 
 export interface LimitPlanning {
   readonly policy: Policy
-  /** Calls to use limits up with. */
+  /** Calls that use up the limits when they are repeated. */
   readonly spendings: readonly Spending[]
   /** A call that none of these limits counts. */
   readonly beside?: PlannedCall | undefined
   /** Whether a caller can have several sessions. */
   readonly sessions: boolean
-  /** Whether calls can be approved. */
+  /** Whether the rehearsal can approve calls. */
   readonly approves: boolean
-  /** Whether time can be made to pass for the gateway. */
+  /** Whether the rehearsal can move the gateway's clock. */
   readonly advances: boolean
-  /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
+  /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
   readonly bridged: boolean
-  /** When the first group begins; with the steps of a group, where the next one does. */
+  /** Returns the start of the next group, in milliseconds. If steps are given, later groups begin after those steps. */
   startOf(previous: readonly Step[] | undefined): number
 }
 
 /**
  * Plans the rows of each limit of some rules.
  *
- * Calls use the limit up. The upstream fails some of them, and the last ones race. Further calls test the used-up
- * limit: in a new session, without a session, by another caller, shortly before the window turns, and after that. A call
- * that needs an approval gets one each time. Without it, the approval would hide the limit.
+ * First, calls use up the limit. The upstream fails some of these calls, and several calls race for the last quota.
+ * Further calls test the used-up limit: in a new session, without a session, by another caller, shortly before the window
+ * ends, and after its end. A call that needs an approval gets one each time, because only approved calls reach the limit.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning
@@ -58,7 +58,7 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const start = startOf(undefined)
     const exhaustAt = (at: number) =>
       exhaust(policy, { rule, limit }, spendings, { start: at, approves: planning.approves })
-    // A window that begins with the first call, or slides, turns later than one of the calendar.
+    // Starts in the middle of a calendar window. A window that slides, or begins with the first call, then ends later.
     const half = planning.advances ? limit.windowMs / 2 : 0
     const late = await exhaustAt(start + half)
     const exhausted = 'why' in late && half > 0 ? await exhaustAt(start) : late
@@ -95,19 +95,19 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
   return planned
 }
 
-/** The calls that use up a limit: first some that fail at the upstream, and the last one in a race. */
+/** Returns the calls that use up a limit: some fail at the upstream, and several race for the last quota. */
 function withTrouble(
   policy: Policy,
   steps: readonly Step[],
   last: PlannedCall,
   failures: readonly Failure[],
 ): Step[] {
-  // Each call has an approval of its own: there is nothing to race for.
+  // Each call needs an approval of its own, so the calls cannot race.
   if (steps.some(step => 'approve' in step)) return [...steps]
   const spending = steps.filter(step => 'calls' in step && step.calls[0] === last)
   const available = spending.reduce((sum, step) => sum + ('calls' in step ? step.calls.length : 0), 0)
   const givenBack: readonly Failure[] = policy.refundsToolErrors ? ['tool_error'] : []
-  // One call is for the race.
+  // The quota of one call is kept for the race.
   const spent = failures.filter(failure => !givenBack.includes(failure)).slice(0, Math.max(0, available - 1))
   let failing = spent.length
   const ordinary = steps.flatMap((step): Step[] => {
@@ -120,10 +120,10 @@ function withTrouble(
     return racing === 0 ? [repeated(last, left)] : [{ ...repeated(last, left), say: UNTIL_LAST(last.tool) }]
   })
   const fail = (failure: Failure, count: number) => repeated({ ...last, failure }, count, FAILURES[failure])
-  // They come behind calls that are counted: a gateway may give back too much.
+  // Refunded calls come after counted calls, to detect a gateway that gives back too much quota.
   const refunded = [fail('rpc_error', REFUNDED), ...givenBack.map(failure => fail(failure, 1))]
   const spendingAll = [...spent.map(failure => fail(failure, 1)), ...refunded, ...ordinary]
-  // Before time passes, it may be another limit that leaves one call.
+  // Before time passes, the one call that is left may be due to another limit.
   const passes = spendingAll.findLastIndex(step => 'advance' in step)
   return [
     ...spendingAll.map((step, at) =>
@@ -133,7 +133,7 @@ function withTrouble(
   ]
 }
 
-/** The same call with other values for what it refers to. A gateway may count each room by itself. */
+/** Repeats a call with newly prepared values, because a gateway may count each room separately. */
 function otherValues(call: PlannedCall): Step[] {
   return usesUp(call.tool) || referencesIn(call.args).length === 0
     ? []

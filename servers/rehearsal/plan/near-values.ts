@@ -2,20 +2,20 @@ import type { Condition, Plain } from '../../gateway/policy/model.js'
 import { goPrinted, goWritten } from '../../gateway/policy/operators.js'
 import { patternTexts } from './pattern-values.js'
 
-/** Values of every kind: a gateway may take one kind for another. */
+/** Values of every JSON type. A gateway may confuse one type with another. */
 const OTHER_KINDS = [null, '', ' ', 0, 1, -1, true, false, [], {}, ['x']]
 
-/** The most values that are tried for one condition. */
+/** Maximum number of values that are tried for one condition. */
 const MAX_VALUES = 600
 
 /**
- * Values next to the boundary of a condition, on both sides of it.
+ * Returns values next to the boundary of a condition, on both sides.
  *
- * @param sample a value on either side, if one is known
+ * @param sample a value for which the condition holds or fails, if one is known
  */
 export function nearValues(condition: Condition, sample: unknown): unknown[] {
   const values = [...byOperator(condition, sample), ...OTHER_KINDS]
-  // As they are sent: JSON has no -0.
+  // Compares values in the JSON form in which they are sent, where -0 equals 0.
   const different = [...new Set(values.map(value => JSON.stringify(value)))]
   const every = Math.ceil(different.length / MAX_VALUES)
   return different.filter((_, at) => at % every === 0).map((json): unknown => JSON.parse(json))
@@ -37,7 +37,7 @@ function byOperator({ op, value }: Condition, sample: unknown): unknown[] {
   }
 }
 
-/** A list's elements as one text, which is no element. */
+/** Joins the elements of a list into one text, with commas. */
 function joined(list: readonly Plain[]): string {
   return list.map(String).join(',')
 }
@@ -62,7 +62,7 @@ function nearNumber(value: number): unknown[] {
     -Number.MAX_SAFE_INTEGER,
     1e300,
     -1e300,
-    // A text is no number, whatever it spells.
+    // A text is not a number, even if it consists of digits.
     ...[value - 1, value, value + 1].flatMap(number => [
       String(number),
       ` ${number}`,
@@ -91,7 +91,7 @@ function nearText(text: string): unknown[] {
   ]
 }
 
-/** A text with something before it or behind. */
+/** Returns a text with additional characters before or after it. */
 function framed(text: string): string[] {
   const frames = ['x', 'X', '0', '-', '/', '.', ' ', '\n', '\t', '\r\n', '\0', '\u00a0', '\u200b', 'é']
   return [
@@ -103,7 +103,7 @@ function framed(text: string): string[] {
     `https://elsewhere.invalid/${text}`,
     `${text}@elsewhere.invalid`,
     `${text}.elsewhere.invalid`,
-    // A second one of its kind.
+    // Typical names of a second object, e.g. `main-2`.
     ...['1', '2', '-1', '-2', '_2', '.2', 's'].map(suffix => text + suffix),
   ]
 }
@@ -112,7 +112,7 @@ function capitalised(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1)
 }
 
-/** Texts that Unicode normalisation or case folding makes equal to this one. */
+/** Returns texts that look like this one, or that Unicode normalisation or case folding may make equal to it. */
 function lookalikes(text: string): string[] {
   const [first = ''] = text
   const code = first.charCodeAt(0)
@@ -126,7 +126,7 @@ function lookalikes(text: string): string[] {
   ]
 }
 
-/** A part of a text, or an element of a list. */
+/** Returns texts, lists and objects that contain the value, or almost contain it. */
 function nearPart(value: Plain): unknown[] {
   const whole = typeof value === 'string' ? value : String(value)
   return [
@@ -157,7 +157,7 @@ function nearPattern(pattern: string, sample: unknown): unknown[] {
   ]
 }
 
-/** A text that may match, changed a little everywhere. */
+/** Returns a text with small changes at the start, in the middle and at the end. */
 function around(text: string): string[] {
   const middle = Math.floor(text.length / 2)
   const inside = ['x', 'X', '0', '-', '_', '.', '/', ' ', '\n', 'é'].flatMap(char => [
@@ -174,7 +174,7 @@ function around(text: string): string[] {
     text.slice(1),
     `${text}${text}`,
     ...inside,
-    // A dot in a pattern that is not escaped stands for any character.
+    // An unescaped dot in a pattern matches any character.
     ...[...text].flatMap((char, at) =>
       /[A-Za-z0-9]/.test(char) ? [] : [`${text.slice(0, at)}x${text.slice(at + 1)}`],
     ),

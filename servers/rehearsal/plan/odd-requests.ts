@@ -5,7 +5,7 @@ import { LONG_TEXT_CHARS } from '../stage/fixtures.js'
 import { fullArguments, isOpen, passingArguments, type Sample, withValue } from './arguments.js'
 import { type CallsStep, type Group, one, type PlannedCall, type Step } from './step.js'
 
-/** An argument of each tool that takes any text. */
+/** By tool, the name of an argument that accepts any text. */
 const FREE_TEXTS: Readonly<Record<string, string>> = {
   create_postgres: 'name',
   create_webhook: 'name',
@@ -13,7 +13,7 @@ const FREE_TEXTS: Readonly<Record<string, string>> = {
   wait_for_messages: 'name',
 }
 
-/** Texts that a gateway may change on the way: it trims, escapes, normalizes, parses or cuts them. */
+/** Texts that a gateway may change when it forwards them, e.g. by trimming, escaping or Unicode normalisation. */
 const UNUSUAL_TEXTS = [
   ' blanks at both ends ',
   'a line\nand\r\nanother\tone',
@@ -31,7 +31,7 @@ const UNUSUAL_TEXTS = [
 export interface OddPlanning {
   policy: Policy
   server: ServerName
-  /** The tools that the policy is about. */
+  /** The tools of the stand-ins and of the policy. */
   tools: readonly string[]
   sample: Sample
   /** Whether a caller can have several sessions. */
@@ -39,8 +39,10 @@ export interface OddPlanning {
 }
 
 /**
- * Requests that clients seldom make: every argument and unusual texts in calls that the policy allows, and calls that it
- * denies in forms that a gateway may fail to judge.
+ * Plans requests that clients seldom make.
+ *
+ * Some are allowed calls with all arguments or with unusual texts. Others are denied calls in forms that a gateway may
+ * fail to judge.
  */
 export function oddGroup({ policy, server, tools, sample, sessions }: OddPlanning): Group {
   const own = tools.filter(tool => (knownTool(tool)?.server ?? server) === server)
@@ -70,7 +72,7 @@ export function oddGroup({ policy, server, tools, sample, sessions }: OddPlannin
   return { title: `${server}: what clients seldom do`, fresh: true, steps }
 }
 
-/** All arguments of a tool, and unusual texts in one of them. The upstream fails these calls, so that they leave nothing. */
+/** Plans calls with all arguments of a tool and with unusual texts. The upstream fails these calls, so they change nothing. */
 function unusualTexts({ tool, args, as }: PlannedCall): CallsStep {
   const full = { ...fullArguments(tool), ...(typeof args === 'object' ? args : {}) }
   const name = FREE_TEXTS[tool]

@@ -1,11 +1,11 @@
-/** A part of a pattern. Anchors and boundaries stand for nothing by themselves, so they are left out. */
+/** A part of a pattern. Anchors and word boundaries match no characters, so they have no node. */
 type Node =
   | { readonly kind: 'one of'; readonly ranges: readonly Range[]; readonly negated: boolean }
   | { readonly kind: 'sequence'; readonly parts: readonly Node[] }
   | { readonly kind: 'either'; readonly branches: readonly Node[] }
   | { readonly kind: 'repeat'; readonly part: Node; readonly min: number; readonly max: number }
 
-/** Code points, both ends included. */
+/** The first and the last code point of a range. */
 type Range = readonly [number, number]
 
 const CLASSES: Readonly<Record<string, readonly Range[]>> = {
@@ -63,16 +63,17 @@ const CONTROLS: Readonly<Record<string, number>> = { n: 0x0a, r: 0x0d, t: 0x09, 
 
 const ANY: Node = { kind: 'one of', ranges: [[0x20, 0x7e]], negated: false }
 
-/** The longest text that is made for a repetition, in repetitions, and the most beyond the minimum where there is no end. */
+/** Maximum number of repetitions in a text. */
 const MAX_REPEATS = 300
+/** Number of repetitions beyond the minimum, for a pattern that sets no maximum. */
 const UNBOUNDED = 3
 
 /**
- * Makes texts of a pattern: some that match it, and many that nearly do.
+ * Makes texts from a pattern: some match it, and many almost match it.
  *
- * RE2's syntax is read as far as these texts need it. Each has to be tried against the pattern itself.
+ * The reader knows only a part of RE2's syntax. Test each text against the pattern itself.
  *
- * @returns the texts; none for a pattern that cannot be read
+ * @returns the texts, or an empty list for a pattern that cannot be read
  */
 export function patternTexts(pattern: string): string[] {
   let tree: Node
@@ -86,7 +87,7 @@ export function patternTexts(pattern: string): string[] {
   return [...texts]
 }
 
-/** Reads a pattern into its parts. */
+/** Parses a pattern into a tree of nodes. */
 class PatternReader {
   readonly #text: string
   #at = 0
@@ -95,7 +96,7 @@ class PatternReader {
     this.#text = text
   }
 
-  /** @throws Error for syntax that is not known here */
+  /** @throws Error for syntax that this reader does not know */
   read(): Node {
     const tree = this.#either()
     if (this.#at < this.#text.length) throw new Error('a group is closed that was not opened')
@@ -131,7 +132,7 @@ class PatternReader {
     const flags = /^\?(?:P?<[A-Za-z_]\w*>|[a-zA-Z]*(?:-[a-zA-Z]+)?(:)?)/.exec(this.#text.slice(this.#at))
     if (flags !== null) {
       this.#at += flags[0].length
-      // `(?i)` sets flags for what follows, and is no group.
+      // `(?i)` only sets flags. It is not a group.
       if (this.#take(')')) return undefined
     }
     const inner = this.#either()
@@ -147,7 +148,7 @@ class PatternReader {
     return literal(this.#escapedCode(char))
   }
 
-  /** @throws Error for an escape that stands for more than one character */
+  /** @throws Error for an escape that does not mean one character, e.g. `\p` */
   #escapedCode(char: string): number {
     const control = CONTROLS[char]
     if (control !== undefined) return control
@@ -238,7 +239,7 @@ function codeOf(char: string): number {
   return char.codePointAt(0) ?? 0
 }
 
-/** A text that matches, with as few repetitions as may be, or with one where none are needed. */
+/** Returns the shortest matching text. A part is repeated at least `atLeast` times if its maximum allows that. */
 function shortest(node: Node, atLeast = 0): string {
   if (node.kind === 'one of') return member(node)
   if (node.kind === 'sequence') return node.parts.map(part => shortest(part, atLeast)).join('')
@@ -250,7 +251,7 @@ function shortest(node: Node, atLeast = 0): string {
 
 const EMPTY: Node = { kind: 'sequence', parts: [] }
 
-/** A character of a class. */
+/** Returns a character that belongs to a class. */
 function member({ ranges, negated }: Extract<Node, { kind: 'one of' }>): string {
   if (!negated) return String.fromCodePoint(ranges[0]?.[0] ?? 0x61)
   const code = [...printable()].find(each => !inside(ranges, each))
@@ -266,7 +267,7 @@ function* printable(): Generator<number> {
   for (let code = 0x20; code <= 0x60; code++) yield code
 }
 
-/** Texts with the fewest and with the most repetitions. */
+/** Returns texts with the fewest and with the most repetitions. */
 function extremes(tree: Node): string[] {
   return [shortest(tree), shortest(tree, 1), longest(tree)]
 }
@@ -280,7 +281,11 @@ function longest(node: Node): string {
   return longest(part).repeat(Math.min(count, MAX_REPEATS))
 }
 
-/** Texts in which one part alone is another one: each branch, each end of a range and what lies beside it, one repetition more or less. */
+/**
+ * Returns texts in which one part is changed.
+ *
+ * A changed part is another branch, a character at or next to the end of a range, or one repetition more or less.
+ */
 function variants(node: Node): string[] {
   switch (node.kind) {
     case 'one of':
@@ -318,7 +323,7 @@ function variants(node: Node): string[] {
   }
 }
 
-/** Characters of a class and beside it: every printable one, letters of other scripts, controls. A literal has few. */
+/** Returns characters inside and outside of a class. For a literal character, returns only three others. */
 function beside({ ranges }: Extract<Node, { kind: 'one of' }>): string[] {
   const [first] = ranges
   if (ranges.length === 1 && first !== undefined && first[0] === first[1]) {
@@ -331,10 +336,10 @@ function beside({ ranges }: Extract<Node, { kind: 'one of' }>): string[] {
   return [...new Set(codes)].map(code => String.fromCodePoint(code))
 }
 
-/** Controls, and letters, digits and blanks of other scripts. */
+/** Control characters, and letters, digits and spaces outside of ASCII. */
 const FOREIGN = [
   0x09, 0x0a, 0x0d, 0x7f, 0xa0, 0xe9, 0x0131, 0x017f, 0x0430, 0x0660, 0x212a, 0x2028, 0xff11, 0xff41,
 ]
 
-/** How many other characters are tried behind the first repetition, too. */
+/** Maximum number of changed texts that are also tried after a first, unchanged repetition. */
 const BEHIND_FIRST = 12

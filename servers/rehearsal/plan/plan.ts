@@ -13,7 +13,7 @@ import { oddGroup } from './odd-requests.js'
 import { similarNames } from './similar-names.js'
 import { type Group, one, type Planned, type PlannedCall, type Step } from './step.js'
 
-/** The shortest window that is waited for, in milliseconds. */
+/** The shortest time between the starts of two fresh groups, in milliseconds. */
 const SHORTEST_MS = 60_000
 
 const NO_VALUE = 'no value was found for it: give one in a scenario'
@@ -21,34 +21,34 @@ const NO_VALUE = 'no value was found for it: give one in a scenario'
 export interface PlanOptions {
   policy: Policy
   servers: readonly ServerName[]
-  /** The name of a tool that each server offers, and the policy does not name. */
+  /** The name of an additional tool that each server offers and the policy does not name. */
   decoy: string
   /** Whether a caller can have several sessions. */
   sessions: boolean
-  /** Whether calls can be approved. */
+  /** Whether the rehearsal can approve calls. */
   approves: boolean
-  /** Whether time can be made to pass for the gateway. If not, a limit that is used up stays so. */
+  /** Whether the rehearsal can move the gateway's clock. Without that, a used-up limit stays used up. */
   advances: boolean
-  /** Whether a bridge may make JSON-RPC errors of the upstream's HTTP errors. */
+  /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
   bridged: boolean
-  /** Examples of the values that references stand for. */
+  /** An example of each prepared value, by the name that references use. */
   examples: ReadonlyMap<string, unknown>
-  /** The stage's clock as it begins. */
+  /** The time of the stage's clock when the plan begins, in milliseconds. */
   start: number
 }
 
-/** How far apart fresh groups begin: by then every window has turned. */
+/** Returns the time between the starts of fresh groups, in milliseconds. In that time, every limit begins a new window. */
 function freshMs(policy: Policy): number {
   return Math.max(SHORTEST_MS, ...limitsOf(policy).map(({ windowMs }) => windowMs))
 }
 
-/** The instant at which a group begins that is to begin afresh. */
+/** Returns the first instant after `now` at which a fresh group can begin, in milliseconds. */
 export function freshStart(policy: Policy, now: number): number {
   const unit = freshMs(policy)
   return (Math.floor(now / unit) + 1) * unit
 }
 
-/** A plan that touches everything a policy says, tool by tool. */
+/** Plans a test of everything that a policy says, tool by tool. */
 export async function plan({
   policy,
   servers,
@@ -113,7 +113,7 @@ function listGroup(server: ServerName): Group {
   return { title: `${server}: what is listed`, fresh: false, steps: [list, { ...list, paged: true }] }
 }
 
-/** A tool by itself: called once, then around each of its conditions, with an approval if it takes one, and by similar names. */
+/** Returns the steps for one tool: an ordinary call, an approval if a rule asks for one, tests of conditions, and similar names. */
 function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const call: PlannedCall = { tool, args: passingArguments(policy, tool, sample), as: 'agent' }
   const hidden = isHidden(policy, tool)
@@ -125,7 +125,7 @@ function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
     calls: names.map(name => ({
       ...call,
       tool: name,
-      // A gateway may take it for the tool.
+      // A gateway may mistake the similar name for the tool and forward the call.
       ownFixtures: usesUp(tool),
       ...defined({ server: knownTool(tool)?.server }),
     })),
@@ -143,12 +143,12 @@ function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   ]
 }
 
-/** A call that is denied, without an id. */
+/** Returns a step that sends a denied call without an id. */
 function silently(call: PlannedCall): Step {
   return one({ ...call, notification: true }, 'without an id')
 }
 
-/** A call of the other tool of the same server that has the lowest limit. Undefined if no other tool has one. */
+/** Returns a call of another tool of the same server, the one with the lowest limit. Undefined if no other tool has a limit. */
 function tightestOther(
   policy: Policy,
   tool: string,
@@ -186,7 +186,7 @@ function sampled(args: unknown, examples: ReadonlyMap<string, unknown>): Record<
     : {}
 }
 
-/** When the last of some steps has been made, if they begin at an instant and only time passes. */
+/** Returns the instant in milliseconds at which steps end that begin at `begins`. Calls take no time. */
 function end(steps: readonly Step[], begins: number): number {
   return steps.reduce((now, step) => {
     if ('advance' in step) return now + step.advance

@@ -2,7 +2,7 @@ import { defined } from '../../../shared/util/defined.js'
 import type { Scenario } from '../scenario.js'
 import { repeated, type Step } from './step.js'
 
-/** The steps of a scenario that a user wrote. */
+/** Returns the steps of a scenario file in the form that the rehearsal runs. */
 export function scenarioSteps({ steps }: Scenario): Step[] {
   return steps.map((step): Step => {
     if ('advance' in step || 'approve' in step) return step

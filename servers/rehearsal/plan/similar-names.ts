@@ -1,5 +1,5 @@
 /**
- * Returns names that a gateway mistakes for the tool's if it compares names loosely.
+ * Returns names that a gateway mistakes for `tool` if it compares names loosely.
  *
  * Loose comparisons ignore case, trim, normalise Unicode, or compare a part of the name.
  */
@@ -16,10 +16,10 @@ export function similarNames(tool: string): string[] {
     `${tool}\u200b`,
     `\ufeff${tool}`,
     `${tool}\0`,
-    // Compatibility normalisation (NFKC) makes plain letters of full-width ones.
+    // Compatibility normalisation (NFKC) turns full-width letters into plain ones.
     fullWidth(first) + tool.slice(1),
     tool.replaceAll('_', '\uff3f'),
-    // Decomposition and the removal of marks make a plain letter of this one.
+    // Decomposition and the removal of marks turn this letter into a plain one.
     `${tool.slice(0, -1)}${tool.slice(-1)}\u0301`,
     tool.replaceAll('_', '-'),
     tool.replaceAll('_', ''),

@@ -1,45 +1,50 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import type { ScenarioLimit } from '../scenario.js'
 
-/** The way in which the upstream fails a call: an error in its answer, or an HTTP error without an answer. */
+/** A planned failure of the upstream: a JSON-RPC error, a tool error, or an HTTP error without a JSON-RPC answer. */
 export type Failure = 'rpc_error' | 'tool_error' | 'http_error'
 
-/** One call, as it is planned. */
+/** A planned call. */
 export interface PlannedCall {
   readonly tool: string
-  /** Texts that begin with `$` stand for prepared values: see stage/fixtures.ts. */
+  /** A text that begins with `$` refers to a prepared or kept value. See stage/fixtures.ts. */
   readonly args: unknown
-  /** The caller. Each name is a grant. */
+  /** The name of the caller, which is also the name of its grant. */
   readonly as: string
-  /** Default: the server that has the tool. */
+  /** The server to call. Default: the server that has the tool. */
   readonly server?: ServerName
-  /** Whether the caller opens a further session for it, or sends it without one. Default: its usual session. */
+  /** `new` opens another session for this call, `none` sends it without a session. Default: the caller's usual session. */
   readonly session?: 'new' | 'none'
-  /** The JSON-RPC id. Default: the next number. */
+  /** The JSON-RPC id of the request. Default: the next number. */
   readonly id?: string | number
-  /** Whether it is sent without an id, so that no answer is wanted. */
+  /** Whether the call is sent without an id, as a notification that expects no answer. */
   readonly notification?: boolean
-  /** The upstream fails on purpose. */
+  /** The error with which the upstream fails this call on purpose. */
   readonly failure?: Failure
-  /** Whether all values it refers to are prepared for this call alone. */
+  /** Whether the values that the arguments refer to are prepared for this call alone. */
   readonly ownFixtures?: boolean
   /** The outcome that the author of a scenario expects. */
   readonly expect?: 'allow' | 'deny' | 'approve'
-  /** The author expects that calls pass up to this limit, and no further ones. */
+  /** The limit that the author of a scenario expects. Calls within it are allowed, and further calls are denied. */
   readonly limit?: ScenarioLimit
-  /** The name by which later steps know the structured result. */
+  /** The name under which later steps refer to the structured result of this call. */
   readonly keep?: string
 }
 
-/** How the calls of one step are sent: each after the answer to the one before, all at once, or in one body. */
+/**
+ * The way to send the calls of one step.
+ *
+ * `in turn` waits for each answer before the next call. `at once` sends all calls at the same time. `as a batch` sends
+ * one JSON-RPC batch.
+ */
 export type Sending = 'in turn' | 'at once' | 'as a batch'
 
-/** Calls that are one row of the report. */
+/** Calls that the report shows as one row. */
 export interface CallsStep {
   readonly calls: readonly PlannedCall[]
   readonly sending: Sending
   readonly say: string
-  /** They end as soon as this call would be allowed only once more: it is for a race. */
+  /** Ends the step when the policy would allow this call only once more. That last call is kept for a race. */
   readonly leavesOne?: PlannedCall
 }
 
@@ -47,11 +52,11 @@ export interface ListStep {
   readonly list: ServerName
   readonly as: string
   readonly paged?: boolean
-  /** The tools that the author of a scenario expects to be left out. */
+  /** The tools that the author of a scenario expects to be hidden. */
   readonly hides?: readonly string[]
 }
 
-/** Notifications in both directions, with a call of each kind that can be had. */
+/** A test of notifications in both directions. A call is undefined if the policy allows no suitable one. */
 export interface RelayStep {
   readonly relay: ServerName
   /** A call that its caller cancels. */
@@ -60,42 +65,42 @@ export interface RelayStep {
   readonly reporting?: PlannedCall
 }
 
-/** One row of the report, or time that passes between two rows. */
+/** A step that makes one row of the report, or a step that lets time pass. */
 export type Step =
   | CallsStep
   | ListStep
   | RelayStep
-  /** Approves the call before, and makes it again. */
+  /** Approves the previous call and makes it again. */
   | { readonly approve: true }
-  /** Milliseconds. */
+  /** Lets this number of milliseconds pass. */
   | { readonly advance: number }
-  /** Time passes until the window of this length in milliseconds turns, or until shortly before. */
+  /** Lets time pass until the next window of this length in milliseconds begins, or until shortly before that. */
   | { readonly turn: number; readonly shortlyBefore?: boolean }
 
-/** Steps that belong together. */
+/** Steps that share a title in the report. */
 export interface Group {
   readonly title: string
-  /** Whether all windows are to have turned before it begins. */
+  /** Whether a new window of every limit has to begin before this group. */
   readonly fresh: boolean
-  /** The window in milliseconds of the limit that the group uses up. */
+  /** The length in milliseconds of the window whose limit this group uses up. */
   readonly windowMs?: number
   readonly steps: readonly Step[]
 }
 
-/** A group, or why there is none. */
+/** A group, or the reason why it cannot be planned. */
 export type Planned = Group | { readonly title: string; readonly step: string; readonly why: string }
 
-/** `count` copies of a call. */
+/** Returns `count` copies of a call. */
 export function times(call: PlannedCall, count: number): PlannedCall[] {
   return Array.from({ length: count }, () => call)
 }
 
-/** A step that makes one call. */
+/** Returns a step that makes one call. */
 export function one(call: PlannedCall, say?: string): CallsStep {
   return { calls: [call], sending: 'in turn', say: say === undefined ? call.tool : `${call.tool}, ${say}` }
 }
 
-/** A step that makes a call several times, each after the answer to the one before. */
+/** Returns a step that makes a call `count` times. Each call waits for the answer to the previous one. */
 export function repeated(call: PlannedCall, count: number, say?: string): CallsStep {
   const name = count === 1 ? call.tool : `${call.tool} × ${count}`
   return { calls: times(call, count), sending: 'in turn', say: say === undefined ? name : `${name}, ${say}` }

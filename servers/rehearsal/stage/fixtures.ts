@@ -3,7 +3,7 @@ import { Refusal } from '../../../shared/errors.js'
 import { isObject } from '../../../shared/util/is-object.js'
 import type { Understudy } from '../../understudy/understudy.js'
 
-/** The account that calls come from, where the gateway brings the upstream's credential. */
+/** The token of the account that calls use if the gateway adds the upstream's credential. */
 export const ACCOUNT_TOKEN = 'understudy-paid-token'
 
 /** The handle that sends the messages of prepared rooms. */
@@ -11,38 +11,38 @@ const SOMEBODY = 'somebody-else'
 
 const USING_UP = ['delete_resource', 'next_task', 'claim_task', 'ack_task']
 
-/** Whether a call of the tool uses up the values that its arguments refer to. */
+/** Returns whether a call of the tool uses up the values that its arguments refer to. */
 export function usesUp(tool: string): boolean {
   return USING_UP.includes(tool)
 }
 
-/** Longer than the bodies that many HTTP servers read by default, which is 100 kB in Express. */
+/** Length of `$long_text` in characters. By default, many HTTP servers reject such a body. The limit of Express is 100 kB. */
 export const LONG_TEXT_CHARS = 128 * 1024
 
 const SHARED_MS = 60_000
 
-/** A call that needs something. */
+/** A call with references to prepared values. */
 interface Preparing {
   tool: string
   args: unknown
   caller: string
-  /** Whether nothing of it is shared with other calls. */
+  /** Whether the values are prepared for this call alone. */
   own: boolean
 }
 
-/** The handle that a caller goes by in rooms. */
+/** Returns the handle of a caller in rooms. */
 export function handleOf(caller: string): string {
   return `rehearsal-${caller.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
 }
 
 /**
- * Prepares the values that arguments refer to. The calls for this bypass the gateway. A tool that uses a value up gets a
- * new one for each call.
+ * Prepares the values that arguments refer to, with calls that bypass the gateway. A tool that uses up a value gets a new
+ * one for each call.
  *
- * - `$room`: the URL of a room in which a message waits
+ * - `$room`: the URL of a room that contains a message
  * - `$token`: the token of a receiver that the account owns
- * - `$claim_id`, `$seq`: of a message of `$room` that the caller has claimed
- * - `$base`: the origin of the rooms
+ * - `$claim_id`, `$seq`: the claim id and the `seq` of a task in `$room` that the caller has claimed
+ * - `$base`: the origin of the room URLs
  * - `$long_text`: a text of {@link LONG_TEXT_CHARS} characters
  */
 export class Props {
@@ -81,7 +81,7 @@ export class Props {
     for (const client of this.#clients.values()) await (await client).close()
   }
 
-  /** The same for a while: left alone for a day, a room is no more. */
+  /** Returns a room that calls share for a minute. Rooms are replaced, because an unused room is removed after a day. */
   async #sharedRoom(): Promise<string> {
     const now = this.#understudy.clock.now()
     if (this.#shared === undefined || now - this.#shared.at > SHARED_MS) {
@@ -138,14 +138,15 @@ function text(result: Record<string, unknown>, key: string): string {
   throw new Refusal('not_prepared', `${key} is missing from what a rehearsal needs`)
 }
 
-/** Finds the value of a reference. Undefined for an unknown name. */
+/** Returns the value that a name refers to. Undefined for an unknown name. */
 type Lookup = (name: string) => unknown
 
 /**
- * Arguments with what their references stand for: a text that is `$name` or `$name.field.field`. `$$`
- * begins a text with a dollar.
+ * Returns arguments with the values of their references.
  *
- * @param missing called with a reference that stands for nothing
+ * A reference is a text such as `$name` or `$name.field.field`. A text that begins with `$$` means a text with one `$`.
+ *
+ * @param missing called with a reference that has no value
  */
 export function resolved(args: unknown, lookup: Lookup, missing: (reference: string) => never): unknown {
   if (typeof args === 'string') {
@@ -162,7 +163,7 @@ export function resolved(args: unknown, lookup: Lookup, missing: (reference: str
   )
 }
 
-/** The names that arguments refer to. */
+/** Returns the names in the references of arguments. */
 export function referencesIn(args: unknown): string[] {
   if (typeof args === 'string') {
     return args.startsWith('$') && !args.startsWith('$$') ? args.slice(1).split('.').slice(0, 1) : []

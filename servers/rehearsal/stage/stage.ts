@@ -15,11 +15,11 @@ import { Props, resolved } from './fixtures.js'
 export interface StageOptions {
   /** The stand-ins that take part. */
   servers: readonly ServerName[]
-  /** The name of a further tool that each server offers and no policy names. Default: none is offered. */
+  /** The name of an additional tool that each server offers and the policy does not name. Default: no additional tool. */
   decoy?: string
-  /** Default: free ones. A gateway that runs already has to know them. */
+  /** Ports of the stand-ins. Default: free ports. A gateway that already runs needs known ports. */
   ports?: { instanode: number; safebot: number; control?: number }
-  /** Whether a rehearsal waits for `POST /rehearsal/start`. */
+  /** Whether the rehearsal waits for `POST /rehearsal/start`. */
   waits?: boolean
 }
 
@@ -33,14 +33,14 @@ export interface StandIns {
 /** A request that reached the upstream over HTTP. */
 export interface Arrived {
   readonly entry: JournalEntry
-  /** The JSON-RPC answer; undefined while it is under way, and where the journal did not keep it. */
+  /** The JSON-RPC answer. Undefined until the request ends, or if the journal did not keep the answer. */
   answer: Record<string, unknown> | undefined
 }
 
 /** Headers that carry credentials. */
 const CREDENTIALS = ['authorization', 'proxy-authorization', 'x-api-key', 'cookie'] as const
 
-/** Both stand-ins on a manual clock, the fixtures of a scenario, and the requests that reached the stand-ins. */
+/** Runs both stand-ins on a manual clock, prepares values for calls, and records the requests that reach the stand-ins. */
 export class Stage {
   readonly servers: readonly ServerName[]
   readonly decoy: string | undefined
@@ -71,7 +71,7 @@ export class Stage {
     subscribe('http.server.request.start', this.#onRequest)
   }
 
-  /** @throws Refusal for a port that is taken */
+  /** Starts the stand-ins. @throws Refusal for a port that is in use */
   static async open(options: StageOptions): Promise<Stage> {
     const { ports, waits = false } = options
     const start = new AbortController()
@@ -98,7 +98,7 @@ export class Stage {
     return this.#understudy.clock
   }
 
-  /** The machine's time, for whatever waits on a gateway. */
+  /** The clock of machine time, which measures the waits for a gateway. */
   get machine(): Clock {
     return this.#understudy.instance.machine
   }
@@ -107,32 +107,32 @@ export class Stage {
     return this.#understudy[server].mcpUrl
   }
 
-  /** The server that a tool is called on: one of another's goes to the first. */
+  /** Returns the server on which to call a tool. If no server of the rehearsal has the tool, returns the first server. */
   serverOf(tool: string): ServerName {
     const [first = 'instanode'] = this.servers
     const own = knownTool(tool)?.server
     return own !== undefined && this.servers.includes(own) ? own : first
   }
 
-  /** The tools that a server lists, as it lists them, by name. */
+  /** Returns the tools that a server lists, by name. */
   listing(server: ServerName): ReadonlyMap<string, unknown> {
     return this.#listings.get(server) ?? new Map()
   }
 
-  /** Has the servers list their tools in pages of these sizes. Default: all on one page. */
+  /** Makes the servers list their tools in pages of these sizes. Default: all tools on one page. */
   page(sizes?: number | number[]): void {
     this.#offer(sizes)
   }
 
-  /** Has later steps know a result by a name. */
+  /** Keeps a result under a name that later steps can refer to. */
   keep(name: string, result: unknown): void {
     this.#kept.set(name, result)
   }
 
   /**
-   * Arguments as they are sent: what they refer to is prepared, or was kept.
+   * Returns arguments with prepared or kept values in place of their references.
    *
-   * @param own whether it is prepared for this call alone
+   * @param own whether the values are prepared for this call alone
    * @throws Refusal `unknown_reference`
    */
   async resolve(tool: string, args: unknown, caller: string, own = false): Promise<unknown> {
@@ -153,32 +153,32 @@ export class Stage {
     return this.#props.prepare({ tool: 'ack_task', args, caller: 'agent', own: false })
   }
 
-  /** Whether a call is under way at a server. A database takes long to start on a machine that is busy. */
+  /** Whether a tool call is under way at a server. For example, a database starts slowly on a busy machine. */
   get busy(): boolean {
     return [...this.#byEntry.keys()].some(({ method }) => method === 'tools/call')
   }
 
-  /** Returns the end of the record of requests. Later requests are behind it. */
+  /** Returns the number of requests that were recorded until now. */
   mark(): number {
     return this.#arrived.length
   }
 
-  /** The requests that came over the network since a mark; what the stage itself prepares comes in memory. */
+  /** Returns the requests that arrived over HTTP after a mark. The stage's own calls are in memory and are not recorded. */
   arrived(mark: number): readonly Arrived[] {
     return this.#arrived.slice(mark)
   }
 
-  /** The calls among them. */
+  /** Returns the tool calls that arrived over HTTP after a mark. */
   calls(mark: number): Arrived[] {
     return this.arrived(mark).filter(({ entry }) => entry.method === 'tools/call')
   }
 
-  /** Has the next call of a tool fail with a text of its own, or every call run again. */
+  /** Makes the next call of a tool fail, with a text that no other failure has. Without `failure`, no call fails. */
   fail({ tool, failure }: PlannedCall): void {
     this.#setFaults(this.#failuresOf([{ tool, failure }]))
   }
 
-  /** Keeps the answers to calls back until `release`. A call with a planned failure fails with a text of its own. */
+  /** Delays the answers to calls until `release`. Calls with a planned failure then fail, each with a different text. */
   hold(calls: readonly PlannedCall[]): void {
     const tools = [...new Set(calls.map(({ tool }) => tool))]
     this.#setFaults([
@@ -187,36 +187,36 @@ export class Stage {
     ])
   }
 
-  /** Lets the answers go that are held back. */
+  /** Releases the delayed answers and ends all failures. */
   async release(): Promise<void> {
     this.work()
     await this.clock.advance(1)
   }
 
-  /** Has the upstream work as usual. */
+  /** Ends all delays and failures of the upstream. */
   work(): void {
     this.#setFaults([])
   }
 
-  /** One live database shows what there is to show: making more would take longer than all else. */
+  /** Makes further calls of `create_postgres` fail. One database is enough, and more of them would take too long. */
   databaseMade(): void {
     this.#hasDatabase = true
     this.#setFaults([])
   }
 
-  /** Whether the one database is made, so that further calls for one fail. */
+  /** Whether the one database exists, so that further calls of `create_postgres` fail. */
   get hasDatabase(): boolean {
     return this.#hasDatabase
   }
 
-  /** Resolves once a condition holds, or after so many milliseconds of the machine's time. @returns whether it holds */
+  /** Resolves when a condition holds, or after `maxMs` milliseconds of machine time. @returns whether the condition holds */
   async until(condition: () => boolean, maxMs: number): Promise<boolean> {
     const end = this.machine.now() + maxMs
     while (!condition() && this.machine.now() < end) await this.pause(5)
     return condition()
   }
 
-  /** Resolves after so many milliseconds of the machine's time. */
+  /** Resolves after `ms` milliseconds of machine time. */
   pause(ms: number): Promise<void> {
     return new Promise(resolve => this.machine.wakeAt(this.machine.now() + ms, resolve))
   }
@@ -227,7 +227,7 @@ export class Stage {
     await this.#understudy.close()
   }
 
-  /** The journal masks credentials, and the judge looks for them in answers. */
+  /** Collects the credentials of requests. The journal masks them, and the judge searches for them in answers. */
   readonly #onRequest = (message: unknown): void => {
     if (!isObject(message)) return
     const request = message.request as IncomingMessage
@@ -279,7 +279,7 @@ export class Stage {
     return new Map(items.map(tool => [String(tool.name), tool]))
   }
 
-  /** Faults for calls of one tool, in their order. */
+  /** Returns the faults for calls of one tool, in the order of the calls. */
   #failuresOf(calls: readonly { tool: string; failure?: Failure | undefined }[]): Fault[] {
     return calls.flatMap(({ tool, failure }, at) => {
       if (failure === undefined) return []
@@ -302,14 +302,14 @@ export class Stage {
   }
 }
 
-/** Requests the start. @returns whether this is the first request */
+/** Starts the rehearsal. @returns whether this is the first request to start it */
 function isFirst(start: AbortController): boolean {
   const first = !start.signal.aborted
   start.abort()
   return first
 }
 
-/** A fault of a tool of the stand-ins; none for a tool that they do not have. */
+/** Returns a fault for a tool. Empty for a tool that the stand-ins do not have. */
 function faultsOf(tool: string, when: Fault['when'], act: Fault['do']): Fault[] {
   const known = knownTool(tool)
   return known === undefined ? [] : [{ server: known.server, tool, when, do: act }]

@@ -8,13 +8,13 @@ import { furtherSessions, type OpenWay } from './gateway.js'
 import { HttpCaller } from './http-caller.js'
 
 /**
- * This project's own gateway, over real HTTP and on the stage's clock.
+ * Opens this project's own gateway, over real HTTP and on the stage's clock.
  *
- * @param policy what it enforces
+ * @param policy the policy that the gateway enforces
  */
 export function builtin(policy: Policy): OpenWay {
   return async (stage, names, protocol = REVISION) => {
-    // One engine for both servers: a limit over all tools counts them together.
+    // Both servers share one engine, so that a limit over all tools counts the calls of both.
     const engine = createEngine(policy, stage.clock)
     const grants = names.map(label => ({ label, token: tokenOf(label), policy: engine }))
     const gateways = new Map<ServerName, Gateway>()

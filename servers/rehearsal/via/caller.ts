@@ -8,15 +8,15 @@ import type { ServerName } from '../../../shared/util/known-tools.js'
 import { cut } from '../../../shared/util/shown.js'
 import { VERSION } from '../../../shared/util/version.js'
 
-/** The revision that callers speak unless they are told another: the last one that has batches. */
+/** The revision that callers speak by default. It is the last one that has batches. */
 export const REVISION = '2025-03-26'
 
 const CLIENT = { name: 'understudy-rehearsal', version: VERSION }
 
-/** How long an answer may take, in milliseconds: no call of a rehearsal has to wait for anything. */
+/** Maximum time for an answer while the upstream is not busy, in milliseconds. Calls of a rehearsal need far less. */
 export const PATIENCE_MS = 10_000
 
-/** The longest that an answer may take while the upstream is at work, in milliseconds. */
+/** Maximum time for an answer while the upstream is busy, in milliseconds. */
 const MAX_PATIENCE_MS = 120_000
 
 /** The answer to a request, as its caller saw it. */
@@ -24,13 +24,13 @@ export type Answer =
   | {
       readonly kind: 'response'
       readonly message: Record<string, unknown>
-      /** Of the HTTP response that carried it; undefined on pipes. */
+      /** The status of the HTTP response. Undefined on pipes. */
       readonly status?: number
       readonly headers?: IncomingHttpHeaders
-      /** Notifications and requests of the server that came with it. */
+      /** Notifications and requests of the server that arrived with the answer. */
       readonly others: readonly unknown[]
     }
-  /** HTTP without a JSON-RPC answer in it. */
+  /** An HTTP response that contains no JSON-RPC answer. */
   | {
       readonly kind: 'http'
       readonly status: number
@@ -51,15 +51,15 @@ export interface Message {
   readonly params?: unknown
 }
 
-/** Whether a revision has neither `initialize` nor sessions: 2026-07-28 and later. */
+/** Returns whether a revision is modern. Modern revisions, from 2026-07-28 on, have neither `initialize` nor sessions. */
 export function isModernRevision(protocol: string): boolean {
   return ALL_REVISIONS.modern.includes(protocol)
 }
 
 /**
- * A message as a revision of the protocol has it. Each modern one names its revision and its client.
+ * Returns a JSON-RPC message in the form of a protocol revision. Each modern message names its revision and its client.
  *
- * @param id undefined for a notification
+ * @param id the id of a request. Undefined for a notification
  */
 export function formatMessage(
   { method, params }: Message,
@@ -79,24 +79,24 @@ export function formatMessage(
 
 const META = { [MetaKey.capabilities]: {}, [MetaKey.client]: CLIENT }
 
-/** Calls through a gateway, and takes what comes as it comes: no client's checks stand between. */
+/** Sends requests through a gateway, and returns the answers unchecked. An MCP client would reject some of these answers. */
 export interface Caller {
   /**
-   * Sends a request. Any number may be under way.
+   * Sends a request. Several requests may be under way at the same time.
    *
-   * @param id its JSON-RPC id. Default: the next number
+   * @param id the JSON-RPC id of the request. Default: the next number
    */
   ask(method: string, params?: unknown, id?: string | number): Asked
-  /** Sends several requests in one batch: an answer to each, in their order. */
+  /** Sends several requests in one batch. Returns an answer for each request, in the same order. */
   askAll(requests: readonly Message[]): Asked[]
-  /** Sends a notification. Resolves once it is on its way, over HTTP with what was answered. */
+  /** Sends a notification. Over HTTP, resolves with the response. On pipes, resolves with an answer of kind `nothing`. */
   notify(method: string, params?: unknown): Promise<Answer>
-  /** The same caller without a session. Undefined on pipes, where there is no other. */
+  /** Returns the same caller without a session. Undefined on pipes, where each request belongs to the one session. */
   withoutSession?(): Caller
   close(): Promise<void>
 }
 
-/** Callers, made with their first call. */
+/** Opens each caller when it is first needed, and closes all of them. */
 export class Callers {
   readonly #open: (server: ServerName, as: string) => Promise<Caller>
   readonly #callers = new Map<string, Promise<Caller>>()
@@ -112,7 +112,7 @@ export class Callers {
     return caller
   }
 
-  /** A further session of a caller. */
+  /** Opens another session of a caller. */
   another(server: ServerName, as: string): Promise<Caller> {
     const caller = this.#open(server, as)
     this.#further.push(caller)
@@ -130,9 +130,9 @@ export class Callers {
 }
 
 /**
- * Makes the first request of a caller: `initialize`, or `server/discover` of the modern era.
+ * Makes the first request of a caller: `initialize`, or `server/discover` in the modern era.
  *
- * @param gateway for the error
+ * @param gateway the name of the gateway for the error
  * @param protocol the revision that the caller speaks
  * @throws Refusal `gateway_refused` if the request is not answered with a result
  */
@@ -173,9 +173,9 @@ export async function greet(caller: Caller, gateway: string, protocol: string): 
 const CHECK_URL = 'check that it runs, its URL and its path: MCP is often at /mcp'
 
 /**
- * A signal that comes when patience ends, by the machine's time, and how to take it back.
+ * Returns a signal that aborts after `ms` milliseconds of machine time, and a function that cancels the timer.
  *
- * @param busy whether the upstream is at work: that is no fault of the gateway, so patience begins anew
+ * @param busy whether the upstream is busy. The timer then starts again, for at most {@link MAX_PATIENCE_MS} in total
  */
 export function deadline(
   machine: Clock,
@@ -193,7 +193,7 @@ export function deadline(
   return { signal: controller.signal, over: () => wakeup.cancel() }
 }
 
-/** The messages in a body or line; none if it is no JSON. */
+/** Returns the messages in a body or a line. Empty if the text is not JSON. */
 export function messagesOf(text: string): unknown[] {
   try {
     const body: unknown = JSON.parse(text)
@@ -203,7 +203,7 @@ export function messagesOf(text: string): unknown[] {
   }
 }
 
-/** Whether a message answers a request. */
+/** Returns whether a message answers a request. */
 export function isAnswer(message: unknown): message is Record<string, unknown> {
   return isObject(message) && !('method' in message) && ('result' in message || 'error' in message)
 }

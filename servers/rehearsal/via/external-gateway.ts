@@ -9,15 +9,15 @@ import { GatewayProcess, type Placeholders } from './gateway-process.js'
 import { HttpCaller } from './http-caller.js'
 import { PipeCaller } from './pipe-caller.js'
 
-/** How long a gateway has to listen, in milliseconds. */
+/** Maximum time until a started gateway listens, in milliseconds. */
 const START_MS = 20_000
 
-/** How often a port is tried that the gateway has said nothing of, in milliseconds. */
+/** Interval between attempts to reach a gateway that is starting, in milliseconds. */
 const TRY_MS = 50
 
 const URL_IN_OUTPUT = /https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\]|0\.0\.0\.0):(\d+)[^\s"'<>,)]*/g
 
-/** A gateway that was started and listens: at the port it was given, or at the URL that it prints. */
+/** A gateway that the rehearsal starts and that listens over HTTP, at the given port or at the URL that it prints. */
 class ListeningGateway {
   private constructor(
     readonly process: GatewayProcess,
@@ -25,7 +25,7 @@ class ListeningGateway {
     readonly machine: Clock,
   ) {}
 
-  /** @throws Refusal `gateway_not_ready` if it does not listen; see {@link GatewayProcess.start} */
+  /** Starts a gateway and waits until it listens. @throws Refusal `gateway_not_ready`, or as {@link GatewayProcess.start} does */
   static async start(
     template: readonly string[],
     placeholders: Placeholders,
@@ -42,12 +42,12 @@ class ListeningGateway {
     return gateway
   }
 
-  /** Its MCP endpoint. */
+  /** The URL of the gateway's MCP endpoint. */
   get url(): string {
     return this.#printed() ?? `http://127.0.0.1:${this.placeholders.port}/mcp`
   }
 
-  /** The URL that it prints, at the port it was given if it was given one. */
+  /** Returns the URL that the gateway has printed. If the command has a port, only a URL with this port counts. */
   #printed(): string | undefined {
     const { upstream, port: given } = this.placeholders
     for (const [found, port] of this.process.output.matchAll(URL_IN_OUTPUT)) {
@@ -71,7 +71,7 @@ class ListeningGateway {
     throw notReady(program, process.ended ?? `did not listen within ${START_MS / 1000} s`, process)
   }
 
-  /** Any answer will do: it is there. */
+  /** Returns whether the gateway answers HTTP requests. Any status counts. */
   async #answers(): Promise<boolean> {
     return fetch(this.url, { method: 'GET', headers: { Accept: 'application/json' } }).then(
       async response => {
@@ -83,7 +83,7 @@ class ListeningGateway {
   }
 }
 
-/** An error that quotes the gateway. One that speaks of the policy has refused it. */
+/** Returns an error that quotes the gateway. If the gateway ended and mentioned the policy, the hint is about the policy. */
 function notReady(program: string, what: string, { lastWords, ended }: GatewayProcess): Refusal {
   const said = lastWords === '' ? '' : `, and said: ${lastWords}`
   const policy = ended !== undefined && /polic|rule|yaml|json|config/i.test(lastWords)
@@ -102,11 +102,11 @@ export interface CommandOptions {
   /** Value of `{policy}`. Default: empty. */
   policyFile?: string
   bearers?: readonly string[]
-  /** Whether it speaks on its pipes. Default: it listens. */
+  /** Whether the gateway speaks MCP on stdin and stdout. Default: it listens over HTTP. */
   pipes?: boolean
 }
 
-/** A gateway started for each server that the rehearsal needs. */
+/** Runs a command that starts a gateway, once for each server that the rehearsal needs. */
 export function command({ template, policyFile = '', bearers = [], pipes = false }: CommandOptions): OpenWay {
   return async (stage, names, protocol = REVISION) => {
     const { machine } = stage
@@ -151,7 +151,7 @@ export function command({ template, policyFile = '', bearers = [], pipes = false
       advances: false,
       grants: pipes ? 1 : Math.max(1, bearers.length),
       namesRules: false,
-      // A pipe has one end: all callers are one and the same.
+      // A gateway on pipes cannot tell callers apart, so all names share one caller.
       caller: (server, as) => callers.get(server, pipes ? '' : as),
       bridged: pipes,
       ...(pipes ? {} : furtherSessions(callers, protocol)),
@@ -174,7 +174,7 @@ function sayings({ ended, lastWords }: GatewayProcess): string {
   return [what, said].filter(text => text !== '').join('; ')
 }
 
-/** One that was free a moment ago: a program that is given a port has to be given a number. */
+/** Returns a port that is free now, for a program that needs the number of its port. */
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -186,7 +186,7 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * Opens a gateway that runs already and has the stage's server as its upstream.
+ * Connects to a gateway that already runs and has the stage's server as its upstream.
  *
  * @param bearers the tokens by which the gateway knows its callers
  */

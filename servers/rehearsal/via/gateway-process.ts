@@ -6,18 +6,18 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { LineReader } from '../../../shared/mcp/line-reader.js'
 
-/** How long a gateway has to end once it has been asked to, in milliseconds. */
+/** Time between SIGTERM and SIGKILL when a gateway is ended, in milliseconds. */
 const END_MS = 2000
 
-/** How long its pipes may stay open behind its end, in milliseconds. */
+/** How long the pipes of a gateway may stay open after its process has ended, in milliseconds. */
 const PIPES_MS = 250
 
-/** How much of a gateway's output is kept for its last words and the URL it prints, in characters. */
+/** Maximum length of the output that is kept, in characters. Errors quote it, and the gateway's URL is found in it. */
 const KEPT_CHARS = 64 * 1024
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 
-/** Values of the placeholders in a command. They are known when it starts. */
+/** The values of the placeholders in a command. */
 export interface Placeholders {
   readonly upstream: string
   readonly policy: string
@@ -25,20 +25,20 @@ export interface Placeholders {
 }
 
 export interface GatewayProcessOptions {
-  /** The program and its arguments, with `{upstream}`, `{policy}`, `{port}` and `{tmp}` in them. */
+  /** The program and its arguments, with the placeholders `{upstream}`, `{policy}`, `{port}` and `{tmp}`. */
   template: readonly string[]
   placeholders: Placeholders
   machine: Clock
-  /** Receives each line of stdout. Default: stdout is part of the output that is kept. */
+  /** Receives each line of stdout. Default: stdout is kept with stderr, to be quoted in errors. */
   onLine?: (line: string) => void
   onEnd?: () => void
 }
 
 /**
- * A gateway that was started, with the process group that it leads.
+ * A gateway that the rehearsal starts in a process group of its own.
  *
- * It has a temporary folder of its own for `HOME` and for `{tmp}`, so that no counter outlives it.
- * `npx` and shells start further processes: all of the group are ended.
+ * A temporary folder is its `HOME` and its `{tmp}`, so that no counter is left after its end. `close` ends the whole process
+ * group, because `npx` and shells start further processes.
  */
 export class GatewayProcess {
   readonly #process: ChildProcess
@@ -73,7 +73,7 @@ export class GatewayProcess {
       }
       child.once('close', (code, signal) => end(endOf(code, signal)))
       child.once('exit', (code, signal) => {
-        // A process that has left the group may hold the pipes open for ever, so that `close` does not come.
+        // A process outside of the group may keep the pipes open. Then the `close` event never comes.
         const { machine } = options
         machine.wakeAt(machine.now() + PIPES_MS, () => end(endOf(code, signal)))
       })
@@ -84,7 +84,7 @@ export class GatewayProcess {
     process.once('exit', this.#onExit)
   }
 
-  /** @throws Refusal `no_command`, or `cannot_start` for a program that cannot be started */
+  /** Starts a gateway. @throws Refusal `no_command`, or `cannot_start` for a program that cannot be started */
   static async start(options: GatewayProcessOptions): Promise<GatewayProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'understudy-gateway-'))
     const [program, ...args] = options.template.map(word => filled(word, options.placeholders, folder))
@@ -119,23 +119,23 @@ export class GatewayProcess {
     return this.#ended
   }
 
-  /** The last of what it has written, as far as it is kept. */
+  /** The last output of the gateway, at most {@link KEPT_CHARS} characters. */
   get output(): string {
     return this.#output
   }
 
-  /** The last lines it has written, for an error; empty if there are none. */
+  /** The last three lines of output, at most 300 characters, for an error. Empty if there is no output. */
   get lastWords(): string {
     const lines = this.#output.trim().split('\n')
     return lines.slice(-3).join(' | ').slice(-300)
   }
 
-  /** Writes a line to its stdin. */
+  /** Writes a line to the stdin of the gateway. */
   write(line: string): void {
     if (this.#ended === undefined) this.#process.stdin?.write(`${line}\n`)
   }
 
-  /** Ends it and the processes that it started, and removes its folder. */
+  /** Ends the process group of the gateway, and removes the temporary folder. */
   async close(): Promise<void> {
     const { machine } = this.#options
     this.#process.stdin?.end()
@@ -143,7 +143,7 @@ export class GatewayProcess {
     const kill = machine.wakeAt(machine.now() + END_MS, () => this.#kill('SIGKILL'))
     await this.#over
     kill.cancel()
-    // Others of the group may still run when its leader has ended.
+    // Other processes of the group may still run when the gateway has ended.
     this.#kill('SIGKILL')
     process.off('exit', this.#onExit)
     for (const pipe of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) pipe?.destroy()
@@ -156,7 +156,7 @@ export class GatewayProcess {
     try {
       process.kill(-pid, signal)
     } catch {
-      // The group is gone, or there are no groups on this system.
+      // The group has ended, or this system has no process groups.
       this.#process.kill(signal)
     }
   }

@@ -3,54 +3,54 @@ import { handleOf } from '../stage/fixtures.js'
 import type { Stage } from '../stage/stage.js'
 import { type Caller, type Callers, isModernRevision } from './caller.js'
 
-/** Accounts of the stage: what callers show a gateway that passes their bearer on. */
+/** Tokens of the stage's accounts. Callers use them with a gateway that forwards bearer tokens to the upstream. */
 const ACCOUNT_TOKENS = ['understudy-paid-token', 'understudy-paid-token-2'] as const
 
-/** A gateway that a rehearsal goes through. */
+/** A gateway under test, with the callers that use it. */
 export interface Way {
-  /** For the report. */
+  /** The name of the gateway in the report. */
   readonly name: string
-  /** Whether its windows go by the stage's clock. If not, time cannot be made to pass for it. */
+  /** Whether the gateway uses the stage's clock. If not, the rehearsal cannot move the gateway's time. */
   readonly advances: boolean
-  /** How many callers it can tell apart. */
+  /** Number of callers that the gateway can tell apart. */
   readonly grants: number
-  /** Whether its denials name their rule, as the builtin one's do. */
+  /** Whether the gateway's denials name their rule, as those of the builtin gateway do. */
   readonly namesRules: boolean
   /**
-   * Whether the server behind the gateway may be a bridge from pipes to the stage. Then the gateway sees a JSON-RPC error,
-   * which gives quota back, where the upstream answers with an HTTP error. Default: it is none.
+   * Whether the gateway's upstream may be a bridge from pipes to HTTP. A bridge may turn an HTTP error of the stage into a
+   * JSON-RPC error, which gives quota back. Default: there is no bridge.
    */
   readonly bridged?: boolean
-  /** @throws Refusal if the gateway cannot be started, or opens no session */
+  /** Returns a caller, which opens its session on first use. @throws Refusal if the gateway does not start or opens no session */
   caller(server: ServerName, as: string): Promise<Caller>
   /**
-   * Opens a further session of a caller. Undefined on pipes, where each would be a gateway of its own, and in the modern era,
-   * which has no sessions. @throws as `caller`
+   * Opens another session of a caller. Undefined for a gateway on pipes, which has only one session, and in the modern era,
+   * which has none. @throws Refusal if the gateway does not start or opens no session
    */
   newSession?(server: ServerName, as: string): Promise<Caller>
-  /** The last output of a gateway that was started, for a report that ends early; empty if there is none. */
+  /** Returns the last output of a gateway that the rehearsal started, for a report that ends early. Empty if there is none. */
   lastWords?(): string
-  /** Approves the pending calls and returns their number. Undefined: the gateway has no approvals that are known here. */
+  /** Approves the pending calls and returns their number. Undefined if the rehearsal cannot approve calls of this gateway. */
   approve?(): number
   close(): Promise<void>
 }
 
 /**
- * Puts a gateway in front of the stage.
+ * Opens a gateway in front of the stage.
  *
- * @param names the callers: each is a grant
+ * @param names the names of the callers, each with a grant of its own
  * @param protocol the revision that callers speak. Default: {@link REVISION}
  */
 export type OpenWay = (stage: Stage, names: readonly string[], protocol?: string) => Promise<Way>
 
-/** `newSession` of a way, where its callers have sessions. */
+/** Returns the `newSession` of a gateway. Empty in the modern era, which has no sessions. */
 export function furtherSessions(callers: Callers, protocol: string): Pick<Way, 'newSession'> {
   if (isModernRevision(protocol)) return {}
   return { newSession: (server, as) => callers.another(server, as) }
 }
 
 /**
- * The headers of a caller, for a gateway that is not ours.
+ * Returns the headers that a caller sends to an external gateway.
  *
  * @param bearers the tokens by which the gateway knows its callers, in the order of `names`. Default: tokens of accounts
  */

@@ -23,35 +23,35 @@ import {
 
 const KEPT = { keepAlive: true }
 
-/** The largest answer that is read, in bytes. A gateway that floods its callers is cut off there. */
+/** Maximum size of an answer, in bytes. A request with a larger answer fails. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 export interface HttpCallerOptions {
   url: string
   headers: Record<string, string>
   machine: Clock
-  /** The revision that it speaks. Default: {@link REVISION}. */
+  /** The revision that the caller speaks. Default: {@link REVISION}. */
   protocol?: string
-  /** Whether the upstream is at work. Default: it never is. */
+  /** Returns whether the upstream is busy. Default: never. */
   busy?: () => boolean
 }
 
 /** The response to one POST. */
 interface Posted {
   readonly messages: readonly unknown[]
-  /** The answer, if none of the messages is one. */
+  /** The answer for the caller if none of the messages is a JSON-RPC answer. */
   readonly answer: Answer
   readonly status?: number
   readonly headers?: IncomingHttpHeaders
 }
 
-/** Calls over Streamable HTTP, in a session if the gateway opens one. */
+/** Calls a gateway over Streamable HTTP, in a session if the gateway opens one. */
 export class HttpCaller implements Caller {
   readonly #options: HttpCallerOptions
   readonly #headers: Record<string, string>
   readonly #protocol: string
   readonly #poster: Poster
-  /** Modern requests that are not answered yet. To cancel one is to drop its connection. */
+  /** By id, the modern requests that are under way. A request is cancelled by closing its connection. */
   readonly #cancels = new Map<unknown, AbortController>()
   #lastId = 0
 
@@ -66,7 +66,7 @@ export class HttpCaller implements Caller {
     }
   }
 
-  /** @throws Refusal `gateway_refused` if it does not answer the first request */
+  /** Opens a caller and makes its first request. @throws Refusal `gateway_refused` if the request gets no result */
   static async open(options: HttpCallerOptions): Promise<HttpCaller> {
     const caller = new HttpCaller(options)
     try {
@@ -108,7 +108,7 @@ export class HttpCaller implements Caller {
   async close(): Promise<void> {
     const { signal, over } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {
-      // A gateway that has gone already need not be told.
+      // An error is ignored, because the gateway may already have ended.
       await this.#poster.send('DELETE', this.#headers, '', signal).catch(() => undefined)
     }
     over()
@@ -151,20 +151,20 @@ export class HttpCaller implements Caller {
   }
 }
 
-/** The headers that a modern body has to have. */
+/** Returns the headers that the modern era requires for a body. */
 function headersOf(body: unknown, protocol: string): Record<string, string> {
   return Array.isArray(body) ? { 'mcp-protocol-version': protocol } : mirroredHeaders(body)
 }
 
-/** How long the end of a session may take, in milliseconds. */
+/** Maximum time for the request that ends a session, in milliseconds. */
 const END_MS = 2000
 
-/** How long a stream is read behind the last answer, in milliseconds. Some gateways leave it open. */
+/** How long an event stream is read after the last answer, in milliseconds. Some gateways leave the stream open. */
 const LINGER_MS = 250
 
 /**
- * Returns the answer under the request's id. Without one, returns an answer under an id that no request has, for the judge to
- * report.
+ * Returns the answer with the request's id. If there is none, returns an answer with an id that no request of the body has,
+ * so that the judge reports it.
  *
  * @param batch the ids of all requests of the body
  */
@@ -201,7 +201,7 @@ function eventsOf(text: string): unknown[] {
   return messages
 }
 
-/** A request over HTTP, on connections that are kept: a rehearsal makes thousands, and `fetch` costs as much as the call. */
+/** Sends requests on reused connections. A rehearsal makes thousands of requests, and `fetch` costs as much as a call. */
 class Poster {
   readonly #url: URL
   readonly #agent: HttpAgent
@@ -214,9 +214,9 @@ class Poster {
   }
 
   /**
-   * Rejects with what went wrong on the way.
+   * Sends a request and reads its response. Rejects with the error of the connection.
    *
-   * @param requests how many answers a stream of events has. It need not end behind them
+   * @param requests the number of answers in an event stream. The stream may stay open after the last answer
    */
   send(
     method: 'POST' | 'DELETE',
@@ -260,7 +260,7 @@ class Poster {
         response.on('end', end)
       })
       sent.on('error', (error: NodeJS.ErrnoException) => {
-        // The gateway has closed the idle connection just before the request. No client can know that.
+        // The gateway closed the idle connection just before this request. The request is sent again.
         if (sent.reusedSocket && error.code === 'ECONNRESET')
           resolve(this.send(method, headers, body, signal, requests))
         else reject(error)

@@ -20,21 +20,21 @@ export interface PipeCallerOptions {
   template: readonly string[]
   placeholders: Placeholders
   machine: Clock
-  /** The revision that it speaks. */
+  /** The revision that the caller speaks. */
   protocol: string
-  /** Whether the upstream is at work. */
+  /** Returns whether the upstream is busy. */
   busy: () => boolean
-  /** Told of the process as soon as it runs. */
+  /** Called with the process as soon as it runs. */
   onStart(process: GatewayProcess): void
 }
 
-/** How long a request waits for an answer under its own id once one under another id has come, in milliseconds. */
+/** How long a request still waits for its own answer after an answer with an unknown id, in milliseconds. */
 const OWN_ANSWER_MS = 300
 
-/** Messages of the server that came while nothing could be told of them, at most. */
+/** Maximum number of server messages that are kept for the next answer. */
 const MAX_OTHERS = 1000
 
-/** Calls a gateway that is a child of this process and speaks on its pipes. */
+/** Calls a gateway that runs as a child process and speaks MCP on stdin and stdout. */
 export class PipeCaller implements Caller {
   readonly #machine: Clock
   readonly #busy: () => boolean
@@ -45,7 +45,7 @@ export class PipeCaller implements Caller {
   /** The ids of the last batch. */
   #batch: readonly unknown[] = []
   #lastId = 0
-  /** The last line that was no JSON. */
+  /** The last line of stdout that was not JSON. */
   #noise = ''
 
   private constructor({ machine, busy, protocol }: PipeCallerOptions) {
@@ -54,7 +54,7 @@ export class PipeCaller implements Caller {
     this.#protocol = protocol
   }
 
-  /** @throws Refusal `cannot_start`, or `gateway_refused` if it opens no session */
+  /** Starts a gateway. @throws Refusal `cannot_start`, or `gateway_refused` if the first request gets no result */
   static async open(options: PipeCallerOptions): Promise<PipeCaller> {
     const { template, placeholders, machine, protocol, onStart } = options
     const caller = new PipeCaller(options)
@@ -135,8 +135,8 @@ export class PipeCaller implements Caller {
       waiting({ kind: 'response', message, others })
       return
     }
-    // Under an id that no request has: the oldest request gets it unless its own answer comes. The judge says so. An error
-    // without an id may refuse a whole batch.
+    // No waiting request has this id. The oldest one gets the answer unless its own answer arrives, and the judge reports it.
+    // An error without an id may refuse a whole batch, so all its requests get the error.
     const anonymous = message.id === undefined || message.id === null
     const batch = anonymous ? this.#batch.filter(id => this.#waiting.has(id)) : []
     const ids = batch.length > 0 ? batch : [...this.#waiting.keys()].slice(0, 1)

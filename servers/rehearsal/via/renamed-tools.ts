@@ -8,14 +8,13 @@ import { type ToolNames, type ToolNaming, toolNames } from '../tool-names.js'
 import type { Answer, Asked, Caller, Message } from './caller.js'
 import type { OpenWay } from './gateway.js'
 
-/** The most tools of a gateway that an error names. */
+/** Maximum number of the gateway's tools that an error names. */
 const MAX_NAMED = 12
 
 /**
- * Puts the names of a gateway between the rehearsal and the gateway: calls go out under its names, and its lists come back with
- * the names of the stand-ins.
+ * Translates tool names between the rehearsal and a gateway. Calls use the gateway's names, and lists use the stand-ins'.
  *
- * @throws Refusal `no_such_tools` as it opens, if the gateway lists no tool under such a name
+ * @throws Refusal `no_such_tools` when the gateway is opened, if it lists no tool with such a name
  */
 export function withToolNames(open: OpenWay, naming: ToolNaming): OpenWay {
   return async (stage, callers, protocol) => {
@@ -65,7 +64,7 @@ function noSuchTools(naming: ToolNaming, listed: readonly string[]): Refusal {
   )
 }
 
-/** Calls under the names of a gateway. */
+/** A caller that uses the gateway's names in calls, and the stand-ins' names in lists. */
 class RenamedCaller implements Caller {
   readonly #caller: Caller
   readonly #names: ToolNames

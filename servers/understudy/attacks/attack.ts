@@ -14,8 +14,10 @@ const FIXTURES = fixture('attacks')
 const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters, digits and dashes' })
 
 /**
- * An attack as data: what of the stand-ins turns hostile. Inert: what it tells an agent to do leads to
- * `.invalid` or to a room of this process, and what it gives away are canaries.
+ * The schema of an attack profile, which describes the hostile content of the stand-ins.
+ *
+ * Attacks are harmless. Their instructions to an agent lead to `.invalid` names or to a room of this process, and their
+ * secrets are invented.
  */
 const attackSchema = strict({
   name,
@@ -50,16 +52,16 @@ const attackSchema = strict({
 
 export type Attack = z.output<typeof attackSchema>
 
-/** The names that attacks go by. */
+/** Returns the names of all attack profiles. */
 export async function attackNames(): Promise<string[]> {
   const files = await readdir(FIXTURES)
   return files.flatMap(file => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : [])).sort()
 }
 
 /**
- * Attacks by their names.
+ * Reads attack profiles by their names.
  *
- * @throws Refusal `unknown_attack` with those there are; `bad_attack`
+ * @throws Refusal `unknown_attack` with the known names, or `bad_attack`
  */
 export async function readAttacks(names: readonly string[]): Promise<Attack[]> {
   const known = await attackNames()

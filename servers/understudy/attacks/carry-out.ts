@@ -7,13 +7,13 @@ import { sinkUrl } from '../../safebot/hostile.js'
 import type { RunningInstanode, RunningSafebot } from '../start-servers.js'
 import type { Attack } from './attack.js'
 
-/** An attack under way: what it is, and where what it planted is found. */
+/** An attack that is on, with the rooms and receivers that it has created. */
 export interface RunningAttack {
   readonly name: string
   readonly about: string
-  /** URLs of rooms, keys included, by the names in the profile; `sink` is where copies of messages go. */
+  /** The URLs of rooms with their keys, by the names in the profile. `sink` is the room that receives copies of messages. */
   readonly rooms: Readonly<Record<string, string>>
-  /** Tokens of receivers, likewise. */
+  /** The tokens of receivers, by the names in the profile. */
   readonly receivers: Readonly<Record<string, string>>
 }
 
@@ -25,7 +25,7 @@ export interface AttackTarget {
   readonly catalogue: Catalogue
 }
 
-/** Plants what attacks plant, as strangers would, then lays on what they change. The journal has it all. */
+/** Creates the rooms and receivers of attacks with ordinary calls, which the journal records. Then sets overlays and faults. */
 export async function carryOut(attacks: readonly Attack[], target: AttackTarget): Promise<RunningAttack[]> {
   const running: RunningAttack[] = []
   for (const attack of attacks) {
