@@ -52,7 +52,7 @@ export interface ApiOptions {
    * routing.
    */
   parser?: RequestHandler
-  /** Returns the error for a caller that is over its limit. Its body is not read, and its answer has no common headers. */
+  /** Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders` is not called. */
   rateLimit?(request: Request): Refusal | undefined
   /** Sets the headers that all answers have. */
   setHeaders?(request: Request, response: Response): void
