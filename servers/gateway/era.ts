@@ -33,8 +33,7 @@ export function revisionIn(message: unknown): string | null {
  * are valid.
  *
  * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is not an error
- * here, because
- * the upstream decides which revisions it serves.
+ * here, because the upstream decides which revisions it serves.
  */
 export function postFault(
   messages: readonly unknown[],

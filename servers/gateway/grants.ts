@@ -226,8 +226,7 @@ const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
  * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A limit that does not
- * count
- * by grant then counts all of these grants together.
+ * count by grant then counts all of these grants together.
  *
  * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a gateway without a
  * policy

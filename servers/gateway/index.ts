@@ -240,8 +240,7 @@ const OPTIONS: OptionNames<GatewayOptions> = {
  * Starts a gateway. Resolves when the gateway is ready.
  *
  * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be reached or started, or
- * a port that
- * is in use
+ * a port that is in use
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   refuseUnknownOptions(options, OPTIONS, 'createGateway')

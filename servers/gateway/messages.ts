@@ -42,10 +42,8 @@ const TOKEN = {
  * Returns a key that occurs twice in one object of a JSON text. Returns undefined if there is none.
  *
  * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses the other. A text
- * that
- * equals the output of a serializer has no such key. Most texts are of that kind, and only the others are scanned, because a
- * scan costs
- * ten times as much. A loop instead of recursion allows any depth.
+ * that equals the output of a serializer has no such key. Most texts are of that kind, and only the others are scanned, because
+ * a scan costs ten times as much. A loop instead of recursion allows any depth.
  *
  * @param json a text that is valid JSON
  * @param value the parsed `json`
@@ -164,10 +162,8 @@ const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
  * Removes hidden tools from a list of tools. Returns the same object if nothing changes.
  *
  * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry without a name
- * cannot be
- * judged and is removed. In the modern era, all pages of a list have the same cache scope. Each modern page is therefore marked
- * as not
- * cacheable, even without a hidden tool.
+ * cannot be judged and is removed. In the modern era, all pages of a list have the same cache scope. Each modern page is
+ * therefore marked as not cacheable, even without a hidden tool.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message

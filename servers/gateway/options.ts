@@ -61,10 +61,8 @@ export interface GatewayOptions extends ListenOptions {
   grants?: readonly GrantOptions[]
   /**
    * The accounts of the upstream. A caller with an account's token reaches the upstream as that account. Without `grants`, the
-   * id of the
-   * account is also the label of the caller's grant. A caller without a token then has the grant `default`, and unknown tokens
-   * are
-   * refused. Default: no accounts.
+   * id of the account is also the label of the caller's grant. A caller without a token then has the grant `default`, and
+   * unknown tokens are refused. Default: no accounts.
    */
   accounts?: UpstreamAccounts
   /** Headers for each request to the upstream, as `Name: value`. Most often, one of them is the upstream's credential. */
@@ -79,22 +77,19 @@ export interface GatewayOptions extends ListenOptions {
   denialText?: DenialText
   /**
    * Maximum time to hold a call for its approval, in milliseconds of the clock, at most ten minutes. Default 0: the call is
-   * denied
-   * immediately with an approval id. A call under Intercept's `require_approval` is never held.
+   * denied immediately with an approval id. A call under Intercept's `require_approval` is never held.
    */
   approvalHoldMs?: number
   /**
    * The port on which approvals are listed and decided. 0 selects a free port. Agents must not be able to reach this port.
-   * Default: no
-   * port, so that only this process can decide.
+   * Default: no port, so that only this process can decide.
    */
   approvalPort?: number
   /** The file to which the audit is appended as JSON lines. */
   auditFile?: string
   /**
    * The clock of rate windows, approvals and timestamps. For an upstream in this process, it should be the instance's clock.
-   * Default: a
-   * real clock.
+   * Default: a real clock.
    */
   clock?: Clock
   /** The source of ids. Default: random ids. */

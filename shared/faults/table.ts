@@ -29,8 +29,7 @@ interface Row {
 
 /**
  * The faults of an instance. They are deterministic: each fault counts its matching calls, and applies to the calls that its
- * `when`
- * selects.
+ * `when` selects.
  *
  * If several faults apply to one call, their delays add up. Of their other actions, only the first is applied.
  */
@@ -108,8 +107,7 @@ export class FaultTable {
 
   /**
    * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and `httpStatus` apply
-   * to such a
-   * call. Faults with another action or for the tool `*` do not count the call.
+   * to such a call. Faults with another action or for the tool `*` do not count the call.
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined

@@ -73,12 +73,10 @@ export function keepRawBody(request: IncomingMessage, _response: unknown, bytes:
 
 /**
  * Creates an HTTP API from operations. The API is an Express application that reads the body, records the request in the
- * journal, runs
- * the operation, and sends the returned value.
+ * journal, runs the operation, and sends the returned value.
  *
  * The journal records every request with its exact body, also a refused request. An entry is closed just before its answer is
- * sent.
- * A process that is killed afterwards then has the complete entry.
+ * sent. A process that is killed afterwards then has the complete entry.
  */
 export function createApi(options: ApiOptions): HttpHandler {
   const { name, operations, journal, stamp, bodyLimit, parser } = options
@@ -177,8 +175,7 @@ export function createApi(options: ApiOptions): HttpHandler {
 
   /**
    * Gives the message classes the prototypes of this application. Express would otherwise change the prototype of each request
-   * and
-   * response, and V8 would need 20 kB of hidden classes for a waiting request.
+   * and response, and V8 would need 20 kB of hidden classes for a waiting request.
    */
   function extendMessages({ IncomingMessage, ServerResponse }: MessageClasses): void {
     Object.setPrototypeOf(IncomingMessage.prototype, app.request)

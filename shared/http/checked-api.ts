@@ -88,8 +88,7 @@ function sendRefusal(response: Response, refusal: Refusal, headers: OutgoingHttp
 
 /**
  * Returns the HTTP status of a refusal. A request that cannot be read or names something unknown gets 400. A request that does
- * not fit
- * the current state gets 409.
+ * not fit the current state gets 409.
  */
 function statusOf({ code }: Refusal): number {
   return STATUSES[code] ?? (/^(bad|unknown)_/.test(code) ? 400 : 409)

@@ -180,14 +180,12 @@ export function isLoopback(address: string): boolean {
 
 /**
  * Returns the address of a request's client. Only a proxy on this machine may name another client in `X-Forwarded-For`, because
- * any
- * other sender could name a false address.
+ * any other sender could name a false address.
  *
  * @param peer address of the socket's other end
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
  * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the last address that is
- * not on
- * this machine.
+ * not on this machine.
  */
 export function clientAddress(
   peer: string,

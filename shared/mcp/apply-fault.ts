@@ -23,8 +23,8 @@ export interface FaultHooks {
 /**
  * Applies a fault to a call. The delay comes first. The action follows, and some actions replace running the call.
  *
- * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the answer.
- * The host itself carries out the `bytes` action.
+ * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the answer. The host
+ * itself carries out the `bytes` action.
  */
 export function applyFault(
   call: FaultableCall,
@@ -57,8 +57,7 @@ export function applyFault(
  * never answer it.
  *
  * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport that cannot apply the
- * corruption
- * sends the answer that this function returns.
+ * corruption sends the answer that this function returns.
  */
 function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
@@ -90,8 +89,7 @@ function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcRespon
  * Pads the text of an answer with dots, so that its JSON has exactly `bytes` bytes.
  *
  * Returns a tool error of dots if the answer is too large or has no text. Returns that tool error without dots if the request
- * id
- * leaves no space for dots.
+ * id leaves no space for dots.
  *
  * @param bytes size of the whole JSON-RPC message
  * @param modern whether the request is of the modern era, which needs a `resultType` in the result

@@ -10,8 +10,7 @@ export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 
 /**
  * The messages that one client exchanges with a server: over a stdio pipe, an in-memory pair or an HTTP session, or in a single
- * POST
- * without a session. A request id has a meaning only within its conversation.
+ * POST without a session. A request id has a meaning only within its conversation.
  */
 export interface Conversation {
   readonly transport: TransportKind

@@ -9,8 +9,7 @@ import { errorResponse, isResponse, type JsonRpcResponse, RpcCode } from './mess
 
 /**
  * Connects an SDK `Client` in this process to a host, and returns the client after its `initialize`. The connection has no
- * socket.
- * The host treats the client like any other caller.
+ * socket. The host treats the client like any other caller.
  *
  * @param session the name of the conversation, used like an HTTP session id
  * @param headers the headers that the caller would send over HTTP
@@ -60,8 +59,7 @@ export async function connectInMemory<Caller>(
 
 /**
  * Returns a reply that corrupts its answer. No bytes are sent in memory. A corrupted answer that a client could not parse is
- * replaced
- * by the parse error that the client would raise.
+ * replaced by the parse error that the client would raise.
  */
 function corrupted(reply: Reply, how: Corruption, cut: () => void): Reply {
   const { kind } = how

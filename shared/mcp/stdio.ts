@@ -151,8 +151,7 @@ export class StdioConversation<Caller> implements Conversation {
 
   /**
    * Queues a message. All messages of one turn of the event loop are written together after that turn. Their journal entries
-   * are
-   * closed by then.
+   * are closed by then.
    */
   #write(message: object): number {
     const json = JSON.stringify(message)

@@ -17,8 +17,7 @@ export type CatalogueSnapshot = readonly {
 
 /**
  * The lists that `after` counts: the lists of all callers together, or the lists of each caller alone. A caller without a
- * session is
- * counted alone, so that other callers do not change its list.
+ * session is counted alone, so that other callers do not change its list.
  */
 export type Counted = 'together' | 'alone'
 
@@ -41,8 +40,7 @@ interface Row {
  * The overlays of the tool lists. They are applied in their order, and always name a tool by its genuine name.
  *
  * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check whether a policy
- * denies
- * such a call.
+ * denies such a call.
  */
 export class Catalogue {
   readonly #known: KnownTools
@@ -212,8 +210,7 @@ export class Catalogue {
 
   /**
    * Checks that no two tools have the same name when all overlays are in effect. The check covers each named caller, and a
-   * caller that
-   * no overlay names.
+   * caller that no overlay names.
    */
   #requireNames(overlays: readonly Overlay[]): void {
     const callers = new Set(overlays.flatMap(({ callers = [] }) => callers))

@@ -125,8 +125,7 @@ export class ProxiedPost {
 
   /**
    * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its own. In all other
-   * cases,
-   * the gateway sends its own error.
+   * cases, the gateway sends its own error.
    */
   #refused({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options

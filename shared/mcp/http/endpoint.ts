@@ -85,8 +85,7 @@ interface Post {
 
 /**
  * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a session id is
- * answered
- * without a session on the same URL. A modern request never has a session.
+ * answered without a session on the same URL. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>

@@ -37,8 +37,7 @@ export interface PostReplyOptions {
  * The answer to one POST.
  *
  * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was called. All other
- * answers are JSON,
- * because gateways that read events line by line lose long answers.
+ * answers are JSON, because gateways that read events line by line lose long answers.
  */
 export class PostReply implements Reply {
   readonly #options: PostReplyOptions

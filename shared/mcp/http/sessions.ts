@@ -7,8 +7,7 @@ import type { Call, Conversation, ServerMessage } from '../conversation.js'
 
 /**
  * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave without a DELETE,
- * and each
- * session uses memory.
+ * and each session uses memory.
  */
 export const SESSION_IDLE_MS = 30 * 60_000
 
