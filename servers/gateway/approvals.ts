@@ -53,9 +53,9 @@ export interface ApprovalsOptions {
 /**
  * Keeps the requests for approval and the decisions on them.
  *
- * An approval is `pending` until it is decided. `decide` changes it to `approved` or `refused`. If a call is held for it,
- * `decide` changes it to `used` instead of `approved`. The next identical call changes an approved one to `used`. A failure of
- * that call changes it back to `approved`. `withdraw` changes a pending one to `withdrawn`. An expired approval is removed.
+ * An approval is `pending` until it is decided. `decide` changes it to `approved` or `refused`. If a call is held for it, `decide` changes
+ * it to `used` instead of `approved`. The next identical call changes an approved one to `used`. A failure of that call changes it back to
+ * `approved`. `withdraw` changes a pending one to `withdrawn`. An expired approval is removed.
  */
 export class Approvals {
   readonly #clock: Clock
@@ -81,8 +81,8 @@ export class Approvals {
   }
 
   /**
-   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the decision applies to the
-   * next identical call.
+   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the decision applies to the next
+   * identical call.
    *
    * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
@@ -158,8 +158,8 @@ export class Approvals {
   }
 
   /**
-   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds of the clock.
-   * Resolves with the approval. Resolves immediately if another call is held for the same approval.
+   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds of the clock. Resolves with the
+   * approval. Resolves immediately if another call is held for the same approval.
    */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
@@ -190,10 +190,7 @@ export class Approvals {
     return { approvals, ids: this.#ids.positions() }
   }
 
-  /**
-   * Restores approvals and notifies the listeners of each approval. Held calls are not approved, because their approvals are
-   * replaced.
-   */
+  /** Restores approvals and notifies the listeners of each approval. Held calls are not approved, because their approvals are replaced. */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
     this.#open.clear()
@@ -244,8 +241,8 @@ export class Approvals {
 }
 
 /**
- * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept publishes: tool, rule
- * and arguments. A call without a hash of its arguments matches no approval.
+ * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept publishes: tool, rule and
+ * arguments. A call without a hash of its arguments matches no approval.
  */
 function sameCall(approval: Approval, request: ApprovalRequest): boolean {
   const { grant, tool, rule, argsHash } = request

@@ -58,8 +58,7 @@ interface GateOptions {
   audit: Audit
   approvals: Approvals
   /**
-   * Maximum time to hold a call for its approval, in milliseconds of the clock. With 0, the call is denied immediately with an
-   * approval id.
+   * Maximum time to hold a call for its approval, in milliseconds of the clock. With 0, the call is denied immediately with an approval id.
    */
   holdMs: number
   /** The form of the text of a denial. */
@@ -202,10 +201,7 @@ function pendingText({ id, expiresAt }: Approval, now: number): string {
   return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
 }
 
-/**
- * Returns a hash of the arguments. Returns null for arguments with thousands of levels, which can be parsed but not written as
- * JSON.
- */
+/** Returns a hash of the arguments. Returns null for arguments with thousands of levels, which can be parsed but not written as JSON. */
 function hashOrNull(args: unknown): string | null {
   try {
     return argsHash(args)

@@ -15,10 +15,7 @@ import {
 import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 
-/**
- * Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream decides which ones it
- * serves.
- */
+/** Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream decides which ones it serves. */
 export function isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
   return ALL_REVISIONS.isModern(body, headers)
 }
@@ -29,11 +26,10 @@ export function revisionIn(message: unknown): string | null {
 }
 
 /**
- * Returns the error for headers or `_meta` that are invalid or differ from the messages of a POST. Returns undefined if they
- * are valid.
+ * Returns the error for headers or `_meta` that are invalid or differ from the messages of a POST. Returns undefined if they are valid.
  *
- * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is not an error
- * here, because the upstream decides which revisions it serves.
+ * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is not an error here, because
+ * the upstream decides which revisions it serves.
  */
 export function postFault(
   messages: readonly unknown[],

@@ -48,9 +48,7 @@ interface TokenGrant extends Grant {
 /** The grants of a gateway. */
 export class Grants {
   readonly #everybody: Grant | undefined
-  /**
-   * The grants by the digest of their token. A look-up by digest takes the same time for every token, and so reveals nothing.
-   */
+  /** The grants by the digest of their token. A look-up by digest takes the same time for every token, and so reveals nothing. */
   readonly #byDigest = new Map<string, TokenGrant>()
   readonly #accounts: UpstreamAccounts | undefined
 
@@ -178,9 +176,7 @@ export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant
   return known(grants.bearing(headers.authorization), headers, grants)
 }
 
-/**
- * Returns the grant of an HTTP request, and also looks for the token among the upstream's accounts. @throws HttpRejection 401
- */
+/** Returns the grant of an HTTP request, and also looks for the token among the upstream's accounts. @throws HttpRejection 401 */
 export async function checkCaller(headers: IncomingHttpHeaders, grants: Grants): Promise<Grant> {
   return known(await grants.calling(headers.authorization), headers, grants)
 }
@@ -225,11 +221,10 @@ type Enforced = Pick<Grant, 'engine' | 'policy'>
 const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
- * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A limit that does not
- * count by grant then counts all of these grants together.
+ * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A limit that does not count by
+ * grant then counts all of these grants together.
  *
- * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a gateway without a
- * policy
+ * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a gateway without a policy
  */
 export async function openGrants(
   { policy, grants, dialect, accounts }: Pick<GatewayOptions, 'policy' | 'grants' | 'dialect' | 'accounts'>,

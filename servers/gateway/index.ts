@@ -57,8 +57,7 @@ export interface GatewaySnapshot {
 }
 
 /**
- * A gateway that carries out a policy in front of an MCP server. Agents connect to the gateway, and denied calls do not reach
- * the server.
+ * A gateway that carries out a policy in front of an MCP server. Agents connect to the gateway, and denied calls do not reach the server.
  */
 export class Gateway {
   /** The record of the calls that the gateway has judged. */
@@ -85,8 +84,7 @@ export class Gateway {
   /**
    * Creates a gateway and connects it to its upstream.
    *
-   * @throws Refusal for an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that is in
-   * use
+   * @throws Refusal for an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that is in use
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, denialText = 'understudy' } = options
@@ -239,8 +237,8 @@ const OPTIONS: OptionNames<GatewayOptions> = {
 /**
  * Starts a gateway. Resolves when the gateway is ready.
  *
- * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be reached or started, or
- * a port that is in use
+ * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that
+ * is in use
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   refuseUnknownOptions(options, OPTIONS, 'createGateway')

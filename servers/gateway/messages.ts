@@ -41,9 +41,9 @@ const TOKEN = {
 /**
  * Returns a key that occurs twice in one object of a JSON text. Returns undefined if there is none.
  *
- * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses the other. A text
- * that equals the output of a serializer has no such key. Most texts are of that kind, and only the others are scanned, because
- * a scan costs ten times as much. A loop instead of recursion allows any depth.
+ * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses the other. A text that equals
+ * the output of a serializer has no such key. Most texts are of that kind, and only the others are scanned, because a scan costs ten times
+ * as much. A loop instead of recursion allows any depth.
  *
  * @param json a text that is valid JSON
  * @param value the parsed `json`
@@ -108,8 +108,7 @@ export interface ToolCall {
 /**
  * Returns the reason why a message is refused. Returns undefined if the message is valid.
  *
- * Every server must read a message as this gateway does. Otherwise, the upstream could run another call than the policy has
- * judged.
+ * Every server must read a message as this gateway does. Otherwise, the upstream could run another call than the policy has judged.
  */
 export function unsound(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
@@ -161,9 +160,9 @@ const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 /**
  * Removes hidden tools from a list of tools. Returns the same object if nothing changes.
  *
- * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry without a name
- * cannot be judged and is removed. In the modern era, all pages of a list have the same cache scope. Each modern page is
- * therefore marked as not cacheable, even without a hidden tool.
+ * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry without a name cannot be judged
+ * and is removed. In the modern era, all pages of a list have the same cache scope. Each modern page is therefore marked as not cacheable,
+ * even without a hidden tool.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
@@ -220,8 +219,8 @@ function denialText(text: DenialText, tool: string, message: string): string {
 /**
  * Returns the answer to a call that needs an approval, in the form that Intercept publishes since intercept@2026-04.
  *
- * Intercept publishes the error code, the beginning of the text, the prefix `apr_` of ids, and the field `human_instructions`.
- * The arrangement of the fields in `data` is this project's interpretation.
+ * Intercept publishes the error code, the beginning of the text, the prefix `apr_` of ids, and the field `human_instructions`. The
+ * arrangement of the fields in `data` is this project's interpretation.
  */
 export function approvalRequired({ id, tool, rule, message, expiresAt }: Approval): DenialAnswer {
   const data = {

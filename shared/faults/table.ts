@@ -17,10 +17,7 @@ export interface ActiveFault {
   act: FaultAction | undefined
 }
 
-/**
- * A fault in the table. `seen` is the number of calls that matched the fault. `hits` is the number of calls to which it
- * applied.
- */
+/** A fault in the table. `seen` is the number of calls that matched the fault. `hits` is the number of calls to which it applied. */
 interface Row {
   readonly fault: Fault
   seen: number
@@ -28,8 +25,8 @@ interface Row {
 }
 
 /**
- * The faults of an instance. They are deterministic: each fault counts its matching calls, and applies to the calls that its
- * `when` selects.
+ * The faults of an instance. They are deterministic: each fault counts its matching calls, and applies to the calls that its `when`
+ * selects.
  *
  * If several faults apply to one call, their delays add up. Of their other actions, only the first is applied.
  */
@@ -106,8 +103,8 @@ export class FaultTable {
   }
 
   /**
-   * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and `httpStatus` apply
-   * to such a call. Faults with another action or for the tool `*` do not count the call.
+   * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and `httpStatus` apply to such a
+   * call. Faults with another action or for the tool `*` do not count the call.
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined

@@ -23,10 +23,7 @@ declare module 'express-serve-static-core' {
   }
 }
 
-/**
- * Express settings of an API that compares paths exactly, with upper and lower case. In production mode, Express sends no stack
- * traces.
- */
+/** Express settings of an API that compares paths exactly, with upper and lower case. In production mode, Express sends no stack traces. */
 const EXACT = { 'case sensitive routing': true, 'strict routing': true, etag: false, env: 'production' }
 
 const METHODS = { GET: 'get', PUT: 'put', POST: 'post', DELETE: 'delete', ALL: 'all' } as const
@@ -47,10 +44,7 @@ export interface ApiOptions {
   settings?: Readonly<Record<string, unknown>>
   /** Maximum size of a body in bytes. A larger body is dropped, and the request has `bodyTooLarge` set. */
   bodyLimit: number
-  /**
-   * A body parser of Express, created with `keepRawBody` as its `verify` option. Its errors are passed to `reject` before
-   * routing.
-   */
+  /** A body parser of Express, created with `keepRawBody` as its `verify` option. Its errors are passed to `reject` before routing. */
   parser?: RequestHandler
   /** Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders` is not called. */
   rateLimit?(request: Request): Refusal | undefined
@@ -72,11 +66,11 @@ export function keepRawBody(request: IncomingMessage, _response: unknown, bytes:
 }
 
 /**
- * Creates an HTTP API from operations. The API is an Express application that reads the body, records the request in the
- * journal, runs the operation, and sends the returned value.
+ * Creates an HTTP API from operations. The API is an Express application that reads the body, records the request in the journal, runs the
+ * operation, and sends the returned value.
  *
- * The journal records every request with its exact body, also a refused request. An entry is closed just before its answer is
- * sent. A process that is killed afterwards then has the complete entry.
+ * The journal records every request with its exact body, also a refused request. An entry is closed just before its answer is sent. A
+ * process that is killed afterwards then has the complete entry.
  */
 export function createApi(options: ApiOptions): HttpHandler {
   const { name, operations, journal, stamp, bodyLimit, parser } = options
@@ -110,7 +104,7 @@ export function createApi(options: ApiOptions): HttpHandler {
     })
     request.journalEntry = entry
     if (stamp !== undefined) addStamp(response, stamp, entry)
-    // A stream has no last write of its own. Its entry is closed when the caller disconnects.
+    // A stream often has no final write, so its entry is closed when the caller disconnects.
     response.on('close', () => {
       if (response.headersSent) journal.close(entry, 'ok')
     })
@@ -174,8 +168,8 @@ export function createApi(options: ApiOptions): HttpHandler {
   app.use(reject)
 
   /**
-   * Gives the message classes the prototypes of this application. Express would otherwise change the prototype of each request
-   * and response, and V8 would need 20 kB of hidden classes for a waiting request.
+   * Gives the message classes the prototypes of this application. Express would otherwise change the prototype of each request and
+   * response, and V8 would need 20 kB of hidden classes for a waiting request.
    */
   function extendMessages({ IncomingMessage, ServerResponse }: MessageClasses): void {
     Object.setPrototypeOf(IncomingMessage.prototype, app.request)

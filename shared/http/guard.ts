@@ -12,8 +12,8 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 export interface GuardOptions {
   /**
-   * Whether pages may call only the origin that served them, and no other port of this machine. Default false, because
-   * developer tools are often served from another port.
+   * Whether pages may call only the origin that served them, and no other port of this machine. Default false, because developer tools are
+   * often served from another port.
    */
   ownPagesOnly?: boolean
 }
@@ -21,9 +21,8 @@ export interface GuardOptions {
 /**
  * Checks by the Host and Origin headers whether a request is meant for this listener.
  *
- * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of the attacker. The
- * page cannot forge these two headers. The MCP specification requires the status 403 for a foreign Origin. A foreign Host is
- * the same attack.
+ * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of the attacker. The page cannot
+ * forge these two headers. The MCP specification requires the status 403 for a foreign Origin. A foreign Host is the same attack.
  */
 export class Guard {
   readonly #names: Set<string>

@@ -22,8 +22,7 @@ export interface MessageClasses {
 }
 
 /**
- * Maximum number of open connections. It is more than the 10,000 requests that a server keeps open. An idle connection takes
- * about 20 KB.
+ * Maximum number of open connections. It is more than the 10,000 requests that a server keeps open. An idle connection takes about 20 KB.
  */
 const MAX_CONNECTIONS = 12_000
 
@@ -45,14 +44,10 @@ export interface ListenerOptions {
 
 export interface Handlers {
   /**
-   * The MCP endpoint at `/mcp`. It is called without a web framework, because a framework costs more than the call itself.
-   * Default: `api`.
+   * The MCP endpoint at `/mcp`. It is called without a web framework, because a framework costs more than the call itself. Default: `api`.
    */
   mcp?: HttpHandler
-  /**
-   * Creates the handler for all other requests when the first of them arrives, because a stdio server has to start fast.
-   * Default: 404.
-   */
+  /** Creates the handler for all other requests when the first of them arrives, because a stdio server has to start fast. Default: 404. */
   api?(): Promise<HttpHandler>
 }
 
@@ -179,13 +174,13 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * Returns the address of a request's client. Only a proxy on this machine may name another client in `X-Forwarded-For`, because
- * any other sender could name a false address.
+ * Returns the address of a request's client. Only a proxy on this machine may name another client in `X-Forwarded-For`, because any other
+ * sender could name a false address.
  *
  * @param peer address of the socket's other end
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
- * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the last address that is
- * not on this machine.
+ * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the last address that is not on this
+ * machine.
  */
 export function clientAddress(
   peer: string,

@@ -23,8 +23,8 @@ export interface FaultHooks {
 /**
  * Applies a fault to a call. The delay comes first. The action follows, and some actions replace running the call.
  *
- * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the answer. The host
- * itself carries out the `bytes` action.
+ * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the answer. The host itself carries
+ * out the `bytes` action.
  */
 export function applyFault(
   call: FaultableCall,
@@ -53,11 +53,11 @@ export function applyFault(
 }
 
 /**
- * Returns the answer that replaces running a call. Returns undefined for the actions that run the call, cut it off later or
- * never answer it.
+ * Returns the answer that replaces running a call. Returns undefined for the actions that run the call, cut it off later or never answer
+ * it.
  *
- * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport that cannot apply the
- * corruption sends the answer that this function returns.
+ * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport that cannot apply the corruption
+ * sends the answer that this function returns.
  */
 function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
@@ -74,8 +74,7 @@ function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | u
 }
 
 /**
- * Returns the answer to a `raw` fault for transports other than HTTP. Over HTTP, the reply sends the raw body with its status
- * and headers.
+ * Returns the answer to a `raw` fault for transports other than HTTP. Over HTTP, the reply sends the raw body with its status and headers.
  */
 function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcResponse {
   const why =
@@ -88,8 +87,8 @@ function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcRespon
 /**
  * Pads the text of an answer with dots, so that its JSON has exactly `bytes` bytes.
  *
- * Returns a tool error of dots if the answer is too large or has no text. Returns that tool error without dots if the request
- * id leaves no space for dots.
+ * Returns a tool error of dots if the answer is too large or has no text. Returns that tool error without dots if the request id leaves no
+ * space for dots.
  *
  * @param bytes size of the whole JSON-RPC message
  * @param modern whether the request is of the modern era, which needs a `resultType` in the result

@@ -61,7 +61,7 @@ export class Calls<Caller> {
     return this.#calls.has(id)
   }
 
-  /** Returns the open call of a conversation that has this request id. Returns undefined if no open call has it. */
+  /** Returns the open call with this request id in a conversation. Returns undefined if there is none. */
   known(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
     const found = inflight.get(callerId)
     return found && this.#calls.get(found.id)
@@ -134,10 +134,7 @@ export class Arrivals<Caller> {
   }
 }
 
-/**
- * Returns how an overlay counts the tool lists that it is shown in: for all legacy callers together, for each modern caller
- * alone.
- */
+/** Returns how an overlay counts the tool lists that it is shown in: for all legacy callers together, for each modern caller alone. */
 export function countedFor(modern: ModernRequest | undefined): Counted {
   return modern === undefined ? 'together' : 'alone'
 }
@@ -173,8 +170,7 @@ export class HeldCalls<Caller> {
   }
 
   /**
-   * Counts a request and returns the faults to apply to it. A fault can name the method of the request, or the genuine name of
-   * its tool.
+   * Counts a request and returns the faults to apply to it. A fault can name the method of the request, or the genuine name of its tool.
    */
   due({ method, caller, modern }: Call<Caller>, tool: unknown): ActiveFault | undefined {
     const { name, instance, nameOf } = this.#options
@@ -214,8 +210,7 @@ export class HeldCalls<Caller> {
 /**
  * Tracks whether a call has been cancelled, and gives the handler of the call an `AbortSignal`.
  *
- * The signal is created when the handler first reads it, because creating a signal costs as much as a whole call that never
- * waits.
+ * The signal is created when the handler first reads it, because creating a signal costs as much as a whole call that never waits.
  */
 export class Cancellation implements Cancellable {
   #controller: AbortController | undefined

@@ -9,22 +9,19 @@ import type { AnonymousError, JsonRpcResponse } from './messages.js'
 export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 
 /**
- * The messages that one client exchanges with a server: over a stdio pipe, an in-memory pair or an HTTP session, or in a single
- * POST without a session. A request id has a meaning only within its conversation.
+ * The messages that one client exchanges with a server: over a stdio pipe, an in-memory pair or an HTTP session, or in a single POST
+ * without a session. A request id has a meaning only within its conversation.
  */
 export interface Conversation {
   readonly transport: TransportKind
   readonly session: string | null
   /** The protocol revision that `initialize` agreed on. Undefined before `initialize` is answered. */
   version?: string
-  /**
-   * True after a modern request. A client that has not sent `initialize` receives notices of changes only through
-   * subscriptions.
-   */
+  /** True after a modern request. A client that has not sent `initialize` receives notices of changes only through subscriptions. */
   modern?: boolean
   /** Name and version of the client, from its `initialize` request. */
   client?: { name: string; version: string }
-  /** The open calls by their request id. The value has the id that the host gave to the call. */
+  /** The open calls, by the request id that the caller chose. `id` is the id that the host gave to the call. */
   readonly inflight: Map<RequestId, { readonly id: number }>
   /** Sends a message that belongs to no request. The message is dropped if the conversation has no stream for it. */
   notify(message: ServerMessage): void
@@ -32,9 +29,7 @@ export interface Conversation {
   cut?(): void
 }
 
-/**
- * Returns whether a conversation has only had modern requests. The client of such a conversation knows no legacy notifications.
- */
+/** Returns whether a conversation has only had modern requests. The client of such a conversation knows no legacy notifications. */
 export function isModernOnly({ modern, version }: Conversation): boolean {
   return modern === true && version === undefined
 }

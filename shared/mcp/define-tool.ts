@@ -93,9 +93,7 @@ function expandTypeLists(schema: unknown): unknown {
   return Object.fromEntries(expanded)
 }
 
-/**
- * Removes the bounds that zod sets on every integer, which are the range of safe integers. The bounds tell a reader nothing.
- */
+/** Removes the bounds that zod sets on every integer. They are the range of safe integers and are useless to a reader. */
 function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum

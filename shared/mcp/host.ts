@@ -48,11 +48,10 @@ interface HostOptions<Caller> {
 }
 
 /**
- * The part of a server that all conversations use: calls, faults and the journal. Its protocol layers have the rules of the
- * eras.
+ * The part of a server that all conversations use: calls, faults and the journal. Its protocol layers have the rules of the eras.
  *
- * The host gives each request its own numeric id. Two callers may therefore both use the id 1, and a cancellation reaches the
- * right call. One host serves all requests, because building a server for each request costs ten times the call.
+ * The host gives each request its own numeric id. Two callers may therefore both use the id 1, and a cancellation reaches the right call.
+ * One host serves all requests, because building a server for each request costs ten times the call.
  */
 export class McpHost<Caller> implements MessageHost<Caller> {
   readonly identify: (clues: CallerClues) => Caller

@@ -32,9 +32,7 @@ export interface Mismatch {
   why: string
 }
 
-/**
- * A header and the value in the body that the header repeats. A null or undefined value means that the body has no such value.
- */
+/** A header and the value in the body that the header repeats. A null or undefined value means that the body has no such value. */
 interface Mirrored {
   header: string
   value: unknown
@@ -42,9 +40,7 @@ interface Mirrored {
   encodable: boolean
 }
 
-/**
- * Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request may leave them out.
- */
+/** Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request may leave them out. */
 export function differingHeaders(message: unknown, headers: IncomingHttpHeaders): readonly string[] {
   if (headers['mcp-method'] === undefined && headers['mcp-name'] === undefined) return NONE
   return mirroredBy(message)
@@ -72,8 +68,7 @@ export function mismatches(message: unknown, headers: IncomingHttpHeaders, schem
 }
 
 /**
- * Returns the `Mcp-Param-…` headers whose value is no argument of the call. Without the schema of the tool, no stricter check
- * is possible.
+ * Returns the `Mcp-Param-…` headers whose value is no argument of the call. Without the schema of the tool, no stricter check is possible.
  *
  * @param headers with names in lower case
  */
@@ -124,9 +119,7 @@ function mirroredBy(message: unknown): Mirrored[] {
   return mirrored
 }
 
-/**
- * Returns the arguments that a schema marks with `x-mcp-header`. Only the members of `properties` are searched, at any depth.
- */
+/** Returns the arguments that a schema marks with `x-mcp-header`. Only the members of `properties` are searched, at any depth. */
 function mirroredArguments(schema: unknown, args: unknown): Mirrored[] {
   if (!isObject(schema) || !isObject(schema.properties)) return []
   return Object.entries(schema.properties).flatMap(([name, property]) => {

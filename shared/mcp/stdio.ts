@@ -150,8 +150,8 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /**
-   * Queues a message. All messages of one turn of the event loop are written together after that turn. Their journal entries
-   * are closed by then.
+   * Queues a message. All messages of one turn of the event loop are written together after that turn. Their journal entries are closed by
+   * then.
    */
   #write(message: object): number {
     const json = JSON.stringify(message)
@@ -182,10 +182,7 @@ export class StdioConversation<Caller> implements Conversation {
     return Buffer.byteLength(json)
   }
 
-  /**
-   * Writes a raw body. A pipe has no status and no headers. If the fault sets them, the host's error message is written
-   * instead.
-   */
+  /** Writes a raw body. A pipe has no status and no headers. If the fault sets them, the host's error message is written instead. */
   #writeRaw(message: object, { settled, body }: Extract<Corruption, { kind: 'raw' }>): number {
     if (settled) return this.#write(message)
     this.#writeText(`${body}\n`)

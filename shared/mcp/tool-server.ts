@@ -33,8 +33,8 @@ export interface ToolServerOptions<Caller> {
 let ajv: AjvJsonSchemaValidator | undefined
 
 /**
- * Creates the validator when it is first needed. The SDK would create one for each server, which takes milliseconds, and uses
- * it only when a client is asked to fill in a form.
+ * Creates the validator when it is first needed. The SDK would create one for each server, which takes milliseconds, and uses it only when
+ * a client is asked to fill in a form.
  */
 const whenNeeded: jsonSchemaValidator = {
   getValidator(schema) {

@@ -16,8 +16,8 @@ export type CatalogueSnapshot = readonly {
 }[]
 
 /**
- * The lists that `after` counts: the lists of all callers together, or the lists of each caller alone. A caller without a
- * session is counted alone, so that other callers do not change its list.
+ * The lists that `after` counts: the lists of all callers together, or the lists of each caller alone. A caller without a session is
+ * counted alone, so that other callers do not change its list.
  */
 export type Counted = 'together' | 'alone'
 
@@ -39,8 +39,8 @@ interface Row {
 /**
  * The overlays of the tool lists. They are applied in their order, and always name a tool by its genuine name.
  *
- * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check whether a policy
- * denies such a call.
+ * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check whether a policy denies such a
+ * call.
  */
 export class Catalogue {
   readonly #known: KnownTools
@@ -209,8 +209,8 @@ export class Catalogue {
   }
 
   /**
-   * Checks that no two tools have the same name when all overlays are in effect. The check covers each named caller, and a
-   * caller that no overlay names.
+   * Checks that no two tools have the same name when all overlays are in effect. The check covers each named caller, and a caller that no
+   * overlay names.
    */
   #requireNames(overlays: readonly Overlay[]): void {
     const callers = new Set(overlays.flatMap(({ callers = [] }) => callers))
@@ -240,9 +240,7 @@ function inEffectFor(row: Row, caller: string, counted: Counted): boolean {
   return (row.own.get(caller) ?? 0) >= (row.overlay.after ?? 0)
 }
 
-/**
- * Counts a list for a caller that is counted alone. Returns the number of lists. Counting stops after the overlay is in effect.
- */
+/** Counts a list for a caller that is counted alone. Returns the number of lists. Counting stops after the overlay is in effect. */
 function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): number {
   const lists = (own.get(caller) ?? 0) + 1
   if (lists > after) return lists

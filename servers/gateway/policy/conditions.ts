@@ -16,7 +16,7 @@ export function readConditions(place: Place, counters?: CounterFinder): Conditio
   })
 }
 
-/** Reads one condition. Reports the problems of a wrong condition and returns an empty list. */
+/** Reads one condition. For a wrong condition, reports the problems and returns an empty list. */
 export function readCondition(
   fields: Fields<(typeof CONDITION_KEYS)[number]>,
   counters?: CounterFinder,

@@ -67,8 +67,7 @@ const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
  * 6. approval
  *
  * Quota is reserved from all counters or from none. Two calls at the same time cannot both take the last quota, because a
- * decision is
- * synchronous.
+ * decision is synchronous.
  *
  * @param clock the clock for the windows of limits
  * @throws Refusal `cannot_enforce` for a policy that limits spending
@@ -209,8 +208,8 @@ class Engine implements PolicyEngine {
 }
 
 /**
- * Returns the amount that a call takes from a counter, as a whole number. Returns undefined if the arguments contain no valid
- * amount. A negative amount is not valid, because it would give back quota that other calls have used.
+ * Returns the amount that a call takes from a counter, as a whole number. Returns undefined if the arguments contain no valid amount. A
+ * negative amount is not valid, because it would give back quota that other calls have used.
  */
 function amountOf({ amount }: Limit, args: Arguments): number | undefined {
   if (typeof amount === 'number') return amount
@@ -240,8 +239,8 @@ interface Reservation {
 /**
  * Counts the calls in the current window: for each grant if the limit is per grant, otherwise together.
  *
- * Windows have a fixed length and follow one another from the epoch on. When a window ends, the counter drops the counts of all
- * grants, so that it holds only the grants that have called since.
+ * Windows have a fixed length and follow one another from the epoch on. When a window ends, the counter drops the counts of all grants, so
+ * that it holds only the grants that have called since.
  */
 class Counter {
   #windowStart = 0

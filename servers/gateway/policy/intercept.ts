@@ -211,8 +211,8 @@ function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
 }
 
 /**
- * Returns a condition that requires a valid amount. Intercept reads the amount of a call even if no limit uses the counter, and
- * denies a call without one.
+ * Returns a condition that requires a valid amount. Intercept reads the amount of a call even if no limit uses the counter, and denies a
+ * call without one.
  */
 function amountCondition({ amount }: Counting): Condition[] {
   if (typeof amount === 'number') return []
@@ -326,8 +326,8 @@ function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undef
 }
 
 /**
- * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The count includes the call itself, so `lte
- * 5` allows five calls and `lt 5` allows four.
+ * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The count includes the call itself, so `lte 5` allows
+ * five calls and `lt 5` allows four.
  *
  * @returns the limit, and the other conditions
  */

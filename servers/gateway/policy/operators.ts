@@ -10,8 +10,7 @@ export type Test = (actual: unknown) => boolean
 /**
  * Returns the test of an operator.
  *
- * A missing value fails every operator except `exists`, even `neq` and `not_in`. A condition therefore makes its argument
- * mandatory.
+ * A missing value fails every operator except `exists`, even `neq` and `not_in`. A condition therefore makes its argument mandatory.
  *
  * @param expected a value that the operator accepts. The readers of policies ensure this
  */
@@ -86,8 +85,7 @@ function contains(expected: Plain): Test {
 /**
  * Prints a value as Go's `%v` does. Intercept compares these texts, unless both sides are numbers.
  *
- * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and `["main"]` differs from
- * `"main"`.
+ * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and `["main"]` differs from `"main"`.
  *
  * @param float prints a number. In Go, numbers of a call are floats, but whole numbers of a policy are integers
  */

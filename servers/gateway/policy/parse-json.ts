@@ -34,10 +34,7 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
   return located(tree, lineAt, findings)
 }
 
-/**
- * Returns the position and text of a closing bracket, if the error is a comma before the bracket. Otherwise returns an empty
- * list.
- */
+/** Returns the position and text of a closing bracket, if the error is a comma before the bracket. Otherwise returns an empty list. */
 function trailingComma(text: string, { offset }: ParseError): [number, string][] {
   const closing = text[offset]
   const before = text.slice(0, offset).trimEnd().at(-1)

@@ -44,8 +44,7 @@ export class Findings {
   }
 
   /**
-   * Reports that the text uses a feature that was added in a version. If the text is read in an earlier version, the feature is
-   * refused.
+   * Reports that the text uses a feature that was added in a version. If the text is read in an earlier version, the feature is refused.
    *
    * @param what name of the feature, e.g. `the action require_approval`
    */

@@ -115,9 +115,7 @@ function warning(code: string, message: string, tool?: string, line?: number): W
   }
 }
 
-/**
- * Reports the known weaknesses of the product for which a policy was written. The reference gateway does not have most of them.
- */
+/** Reports the known weaknesses of the product for which a policy was written. The reference gateway does not have most of them. */
 function productHoles(policy: Policy): Warning[] {
   const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
   const limits = rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit] : []))

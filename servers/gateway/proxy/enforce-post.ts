@@ -132,10 +132,7 @@ export class JudgedPost {
   }
 }
 
-/**
- * Returns the position of each request. @throws HttpRejection 400 for two requests with the same id, because answers would be
- * ambiguous
- */
+/** Returns the position of each request. @throws HttpRejection 400 for two requests with the same id, because answers would be ambiguous */
 function orderOf(messages: unknown[]): Map<RequestId, number> {
   const order = new Map<RequestId, number>()
   for (const [at, message] of messages.entries()) {
@@ -156,8 +153,7 @@ export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 
   /**
-   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function to call when the
-   * request ends
+   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function to call when the request ends
    */
   add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
     if (session === null) return () => undefined

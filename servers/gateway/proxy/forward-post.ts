@@ -124,8 +124,8 @@ export class ProxiedPost {
   }
 
   /**
-   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its own. In all other
-   * cases, the gateway sends its own error.
+   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its own. In all other cases, the
+   * gateway sends its own error.
    */
   #refused({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
@@ -202,10 +202,7 @@ export class ProxiedPost {
     return withoutHidden(message, grant.engine)
   }
 
-  /**
-   * Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows which call has which
-   * number.
-   */
+  /** Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows which call has which number. */
   #stamped(entry: string | undefined): void {
     if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
     const { waiting, silent } = this.#options

@@ -3,21 +3,15 @@ import { Refusal } from '../../../shared/errors.js'
 import type { Grant } from '../grants.js'
 import type { HandlePolicy } from '../options.js'
 
-/**
- * Headers that the protocol and tracing need. Other headers of a caller are not passed, because they may be credentials or
- * cookies.
- */
+/** Headers that the protocol and tracing need. Other headers of a caller are not passed, because they may be credentials or cookies. */
 const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', 'user-agent']
 
-/**
- * Headers that only legacy requests pass. A modern request belongs to no session, so the owner of a session is not checked for
- * it.
- */
+/** Headers that only legacy requests pass. A modern request belongs to no session, so the owner of a session is not checked for it. */
 const LEGACY = ['mcp-session-id', 'last-event-id']
 
 /**
- * Headers that only modern requests pass, because they repeat parts of the body. Headers that repeat an argument begin with
- * {@link PARAMETER}.
+ * Headers that only modern requests pass, because they repeat parts of the body. Headers that repeat an argument begin with {@link
+ * PARAMETER}.
  */
 const MODERN = ['mcp-method', 'mcp-name']
 const PARAMETER = 'mcp-param-'
@@ -109,8 +103,8 @@ export class CallerHeaders {
   }
 
   /**
-   * Returns the query of a request to the upstream. It has the parameters of the upstream's URL. The caller's `handle` is added
-   * if the handle header would be passed as well.
+   * Returns the query of a request to the upstream. It has the parameters of the upstream's URL. The caller's `handle` is added if the
+   * handle header would be passed as well.
    */
   query(search: string, own: URLSearchParams): string {
     const query = new URLSearchParams(own)

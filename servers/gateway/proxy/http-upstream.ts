@@ -37,14 +37,12 @@ export interface Sent {
 const PLAIN = /^[\t\x20-\x7e]*$/
 
 /**
- * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers close one after five
- * seconds.
+ * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers close one after five seconds.
  */
 const IDLE_MS = 4000
 
 /**
- * Time in milliseconds by which an idle connection is closed earlier than the upstream states. It prevents requests that arrive
- * too late.
+ * Time in milliseconds by which an idle connection is closed earlier than the upstream states. It prevents requests that arrive too late.
  */
 const IDLE_MARGIN_MS = 1000
 
@@ -87,8 +85,7 @@ export class HttpUpstream {
   }
 
   /**
-   * Checks that the upstream accepts a connection. Sends nothing, because the upstream must not record a request of the gateway
-   * itself.
+   * Checks that the upstream accepts a connection. Sends nothing, because the upstream must not record a request of the gateway itself.
    *
    * @throws Refusal `upstream_unreachable`
    */
@@ -189,9 +186,7 @@ class Exchange implements Dispatcher.DispatchHandler, Sent {
   }
 }
 
-/**
- * Returns whether the end of the body is certain. With a coding other than `chunked`, undici reads until the connection ends.
- */
+/** Returns whether the end of the body is certain. With a coding other than `chunked`, undici reads until the connection ends. */
 function hasClearEnd({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
   return coding === undefined || String(coding).toLowerCase() === 'chunked'
 }

@@ -13,10 +13,7 @@ export interface ChildSink {
   line(line: string): void
   /** Called for a line that is longer than the maximum. */
   tooLong(why: string): void
-  /**
-   * Called when the program has exited. @param code exit code as a shell reports it: after a signal, 128 plus the signal's
-   * number
-   */
+  /** Called when the program has exited. @param code exit code as a shell reports it: after a signal, 128 plus the signal's number */
   ended(code: number): void
 }
 

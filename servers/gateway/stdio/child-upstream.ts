@@ -50,8 +50,8 @@ export interface ChildUpstreamOptions {
 /**
  * One program that serves all conversations. It has one pipe and sees one client.
  *
- * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same values. Only the first
- * `initialize` reaches the program. Its result answers all later ones.
+ * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same values. Only the first `initialize`
+ * reaches the program. Its result answers all later ones.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
@@ -261,8 +261,8 @@ export class ChildUpstream implements Upstream {
   }
 
   /**
-   * Passes a request of the child to the only client with open requests. If no client has open requests, the first client is
-   * asked. If several clients have open requests, the child gets an error.
+   * Passes a request of the child to the only client with open requests. If no client has open requests, the first client is asked. If
+   * several clients have open requests, the child gets an error.
    */
   #ask(message: JSONRPCRequest): void {
     const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
@@ -329,9 +329,8 @@ const NOBODY: Conversation = {
 }
 
 /**
- * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that request. Any other
- * line that looks like a message may answer every request. A line of plain text answers none, because some programs log to
- * stdout.
+ * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that request. Any other line that
+ * looks like a message may answer every request. A line of plain text answers none, because some programs log to stdout.
  */
 function damagedIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]

@@ -39,15 +39,13 @@ export interface HttpLinkOptions {
 }
 
 /**
- * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages wait for
- * `initialize`, but no message waits for the answer to another one.
+ * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages wait for `initialize`, but no
+ * message waits for the answer to another one.
  */
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
-  /**
-   * Input schemas of tools, from the lists that the client has received. They define which arguments are repeated in headers.
-   */
+  /** Input schemas of tools, from the lists that the client has received. They define which arguments are repeated in headers. */
   readonly #schemas = new Map<string, unknown>()
   /** Requests that wait for `initialize`. */
   readonly #unsent = new Set<RequestId>()
@@ -259,8 +257,8 @@ class HttpLink implements Link {
   }
 
   /**
-   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers. Undefined for a
-   * legacy message
+   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers. Undefined for a legacy
+   * message
    */
   #addressed(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options

@@ -341,9 +341,7 @@ function ownFailure(response: JsonRpcResponse, modern: boolean): JsonRpcResponse
   return { ...response, error: { ...response.error, code: failureCode(modern) } }
 }
 
-/**
- * Returns the protocol revision that is named by a message, its session or its header. Returns null if none of them names one.
- */
+/** Returns the protocol revision that is named by a message, its session or its header. Returns null if none of them names one. */
 function revisionOf(
   message: unknown,
   { version }: Conversation,

@@ -58,10 +58,7 @@ export interface EndpointOptions<Caller> {
   sessionIdleMs?: number
   /** The sessions of other replicas. Default: there are no other replicas. */
   shared?: SharedSessions
-  /**
-   * The instance name for the headers of every answer, beside the `seq` of the request's journal entries. Default: no such
-   * headers.
-   */
+  /** The instance name for the headers of every answer, beside the `seq` of the request's journal entries. Default: no such headers. */
   stamp?: string
 }
 
@@ -84,8 +81,8 @@ interface Post {
 }
 
 /**
- * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a session id is
- * answered without a session on the same URL. A modern request never has a session.
+ * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a session id is answered
+ * without a session on the same URL. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
@@ -139,10 +136,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     else throw methodNotAllowed(method, this.#revisions)
   }
 
-  /**
-   * Reads and checks the body. @returns undefined if the caller has disconnected, or the body cannot be read. @throws
-   * HttpRejection
-   */
+  /** Reads and checks the body. @returns undefined if the caller has disconnected, or the body cannot be read. @throws HttpRejection */
   async #read(exchange: Exchange): Promise<Post | undefined> {
     const { headers } = exchange.request
     // The body is read before the headers are checked, so that the journal has the body of a refused request.

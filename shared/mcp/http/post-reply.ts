@@ -16,8 +16,7 @@ const MODERN_STATUS = new Map<number, number>([
 ])
 
 /**
- * The corruptions that set the HTTP status. A stream must not begin with one of these corruptions, because a stream sets the
- * status itself.
+ * The corruptions that set the HTTP status. A stream must not begin with one of these corruptions, because a stream sets the status itself.
  */
 const SETTLED = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
 
@@ -36,8 +35,8 @@ export interface PostReplyOptions {
 /**
  * The answer to one POST.
  *
- * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was called. All other
- * answers are JSON, because gateways that read events line by line lose long answers.
+ * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was called. All other answers are JSON,
+ * because gateways that read events line by line lose long answers.
  */
 export class PostReply implements Reply {
   readonly #options: PostReplyOptions

@@ -32,8 +32,8 @@ export class HttpRejection extends Error {
 }
 
 /**
- * Returns the JSON body of a refusal in the form of the request's era. A modern body has the id of the request, if the id can
- * be read. A modern body has none of the error codes that only the SDK defines.
+ * Returns the JSON body of a refusal in the form of the request's era. A modern body has the id of the request, if the id can be read. A
+ * modern body has none of the error codes that only the SDK defines.
  *
  * @param body the parsed body of the request. Undefined if the body could not be read
  */

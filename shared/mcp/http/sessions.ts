@@ -6,8 +6,8 @@ import type { SharedSessions } from '../../records/shared-sessions.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
 
 /**
- * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave without a DELETE,
- * and each session uses memory.
+ * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave without a DELETE, and each
+ * session uses memory.
  */
 export const SESSION_IDLE_MS = 30 * 60_000
 
@@ -25,10 +25,7 @@ export class HttpSession implements Conversation {
   readonly streams = new Set<SseStream>()
   version?: string
   usedAt: number
-  /**
-   * The time at which the session was last reported to the other replicas. Undefined: the other replicas do not know the
-   * session.
-   */
+  /** The time at which the session was last reported to the other replicas. Undefined: the other replicas do not know the session. */
   toldAt?: number
 
   constructor(
@@ -102,9 +99,7 @@ export class Sessions {
     this.#reaper ??= this.#arm(this.#idleMs)
   }
 
-  /**
-   * Reports a new session to the other replicas. Returns undefined if there are no other replicas. The promise never rejects.
-   */
+  /** Reports a new session to the other replicas. Returns undefined if there are no other replicas. The promise never rejects. */
   tell(session: HttpSession): Promise<void> | undefined {
     const { shared, machine } = this.#options
     return shared?.opened(session.session, session.version).then(told => {

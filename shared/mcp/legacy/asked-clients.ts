@@ -1,9 +1,7 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Call, Conversation } from '../conversation.js'
 
-/**
- * The open requests to clients. Each request belongs to the call that caused it. Only the conversation of that call may answer.
- */
+/** The open requests to clients. Each request belongs to the call that caused it. Only the conversation of that call may answer. */
 export class AskedClients<Caller> {
   readonly #asked = new Map<RequestId, Call<Caller>>()
 

@@ -53,8 +53,8 @@ const NO_NAMES: readonly string[] = []
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
 /**
- * The layer for revision 2026-07-28, which has no handshake and no sessions. Each request states its version, and HTTP headers
- * repeat parts of the body.
+ * The layer for revision 2026-07-28, which has no handshake and no sessions. Each request states its version, and HTTP headers repeat parts
+ * of the body.
  */
 export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
   readonly #core: HostCore<Caller>

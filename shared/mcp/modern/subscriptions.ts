@@ -10,9 +10,7 @@ import { isObject } from '../../util/is-object.js'
 import type { Call } from '../conversation.js'
 import { MetaKey } from '../revisions.js'
 
-/**
- * The notifications that a client can ask for. The key is a member of the filter, the value is the capability that offers it.
- */
+/** The notifications that a client can ask for. The key is a member of the filter, the value is the capability that offers it. */
 const LIST_CHANGES = {
   toolsListChanged: 'tools',
   promptsListChanged: 'prompts',
@@ -77,8 +75,7 @@ export class Subscriptions<Caller> {
   }
 
   /**
-   * Ends every subscription. Over HTTP, the stream ends with a result. On a pipe, the specification requires a cancellation
-   * instead.
+   * Ends every subscription. Over HTTP, the stream ends with a result. On a pipe, the specification requires a cancellation instead.
    *
    * @param dismiss ends a call without an answer
    */
