@@ -53,9 +53,9 @@ export interface ApprovalsOptions {
 /**
  * Keeps the requests for approval and the decisions on them.
  *
- * An approval is `pending` until it is decided. `decide` changes it to `approved` or `refused`. If a call is held for it, `decide` changes
- * it to `used` instead of `approved`. The next identical call changes an approved one to `used`. A failure of that call changes it back to
- * `approved`. `withdraw` changes a pending one to `withdrawn`. An expired approval is removed.
+ * An approval is `pending` until it is decided. `decide` changes the state to `approved` or `refused`. If a call is held for the approval,
+ * `decide` changes the state to `used` instead of `approved`. The next identical call changes `approved` to `used`. A failure of that call
+ * changes `used` back to `approved`. `withdraw` changes `pending` to `withdrawn`. An expired approval is removed.
  */
 export class Approvals {
   readonly #clock: Clock

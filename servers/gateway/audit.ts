@@ -25,7 +25,7 @@ export class Audit {
     this.#file = file
   }
 
-  /** Returns the last entries, the oldest first. It returns at most 10,000 entries. */
+  /** Returns the last entries, at most 10,000, the oldest first. */
   entries(): readonly AuditEntry[] {
     return this.#entries.slice(-MAX_ENTRIES)
   }

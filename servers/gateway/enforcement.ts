@@ -149,7 +149,7 @@ export class Gate {
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
   }
 
-  /** Passes an approved call if the other rules also allow it. Its quota, for example, may be used up by now. */
+  /** Passes an approved call if the other rules also allow it. For example, the quota of the call may be used up by now. */
   #passApproved(
     call: ToolCall,
     judging: Judging,

@@ -15,7 +15,9 @@ import {
 import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 
-/** Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream decides which ones it serves. */
+/**
+ * Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream decides which revisions it serves.
+ */
 export function isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
   return ALL_REVISIONS.isModern(body, headers)
 }

@@ -32,7 +32,7 @@ export interface Grant {
 /** The label of the only grant of a gateway without configured grants. */
 const DEFAULT_LABEL = 'default'
 
-/** The engine of a grant without a policy. It denies every call and hides nothing. */
+/** The engine of a grant without a policy, which denies every call and hides no tool. */
 const NO_POLICY: PolicyEngine = {
   decide: () => ({ outcome: 'deny', rule: '(no policy)', message: 'no policy is attached to this grant' }),
   hides: () => false,

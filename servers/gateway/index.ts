@@ -34,7 +34,7 @@ export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from
 export interface PipeOptions {
   input: Readable
   output: Writable
-  /** The label of the client's grant. It is needed if grants are configured. */
+  /** The label of the client's grant. Required if grants are configured. */
   grant?: string | undefined
   /** Called when the client has closed its end. */
   onEnd(): void

@@ -10,7 +10,7 @@ import { shown } from '../../shared/util/shown.js'
 import type { DenialText } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
-/** The beginning of every denial's text. It shows the reader that the denial comes from the gateway. */
+/** The beginning of every denial's text, which shows that the denial comes from the gateway. */
 export const DENIED = '[UNDERSTUDY POLICY DENIED]'
 
 /** Intercept's error code for a call that needs an approval. */
@@ -27,7 +27,7 @@ const KEYS = {
 /** Known members of a call's parameters. Servers differ on whether a key with other upper and lower case is the same key. */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']
 
-/** Token numbers of jsonc-parser. Its `const enum` cannot be imported when each module is compiled separately. */
+/** Token numbers of jsonc-parser. The package's `const enum` cannot be imported when each module is compiled separately. */
 const TOKEN = {
   openObject: 1,
   closeObject: 2,

@@ -25,7 +25,7 @@ interface Row {
 }
 
 /**
- * The faults of an instance. They are deterministic: each fault counts its matching calls, and applies to the calls that its `when`
+ * The faults of an instance. Faults are deterministic: each fault counts its matching calls, and applies to the calls that its `when`
  * selects.
  *
  * If several faults apply to one call, their delays add up. Of their other actions, only the first is applied.

@@ -44,7 +44,10 @@ export interface ApiOptions {
   settings?: Readonly<Record<string, unknown>>
   /** Maximum size of a body in bytes. A larger body is dropped, and the request has `bodyTooLarge` set. */
   bodyLimit: number
-  /** A body parser of Express, created with `keepRawBody` as its `verify` option. Its errors are passed to `reject` before routing. */
+  /**
+   * A body parser of Express, created with `keepRawBody` as its `verify` option. An error of the parser is passed to `reject` before
+   * routing.
+   */
   parser?: RequestHandler
   /** Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders` is not called. */
   rateLimit?(request: Request): Refusal | undefined

@@ -7,7 +7,7 @@ import { type Documentation, type Operation, operation, type Returned, searchOf 
 /** Maximum nesting depth of a body. A deeper value could be parsed, but neither copied nor shown. */
 const MAX_DEPTH = 100
 
-/** Maximum size of a body in bytes. It is enough for any table of faults or overlays. */
+/** Maximum size of a body in bytes. The limit is large enough for any table of faults or overlays. */
 export const JSON_BODY_LIMIT = 1024 * 1024
 
 /** A request whose query and body have been checked. */

@@ -27,7 +27,7 @@ export interface GuardOptions {
 export class Guard {
   readonly #names: Set<string>
   readonly #ownPagesOnly: boolean
-  /** The last Host that was accepted. It saves work, because almost every request has the same Host. */
+  /** The last Host that was accepted. Storing this Host saves work, because almost every request has the same Host. */
   #lastHost: string | undefined
 
   /** @param names further accepted host names beside the loopback names, e.g. the address of the listener */

@@ -22,7 +22,8 @@ export interface MessageClasses {
 }
 
 /**
- * Maximum number of open connections. It is more than the 10,000 requests that a server keeps open. An idle connection takes about 20 KB.
+ * Maximum number of open connections. The number is larger than the 10,000 requests that a server keeps open. An idle connection takes
+ * about 20 KB.
  */
 const MAX_CONNECTIONS = 12_000
 
@@ -44,7 +45,8 @@ export interface ListenerOptions {
 
 export interface Handlers {
   /**
-   * The MCP endpoint at `/mcp`. It is called without a web framework, because a framework costs more than the call itself. Default: `api`.
+   * The MCP endpoint at `/mcp`. The endpoint is called without a web framework, because a framework costs more than the call itself.
+   * Default: `api`.
    */
   mcp?: HttpHandler
   /** Creates the handler for all other requests when the first of them arrives, because a stdio server has to start fast. Default: 404. */

@@ -53,8 +53,7 @@ export function applyFault(
 }
 
 /**
- * Returns the answer that replaces running a call. Returns undefined for the actions that run the call, cut it off later or never answer
- * it.
+ * Returns the answer that replaces running a call. Returns undefined if no answer replaces the call.
  *
  * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport that cannot apply the corruption
  * sends the answer that this function returns.
@@ -87,8 +86,8 @@ function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcRespon
 /**
  * Pads the text of an answer with dots, so that its JSON has exactly `bytes` bytes.
  *
- * Returns a tool error of dots if the answer is too large or has no text. Returns that tool error without dots if the request id leaves no
- * space for dots.
+ * Returns a tool error that contains only dots if the answer is too large or has no text. If the request id leaves no space for dots, the
+ * tool error has no dots.
  *
  * @param bytes size of the whole JSON-RPC message
  * @param modern whether the request is of the modern era, which needs a `resultType` in the result

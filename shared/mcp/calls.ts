@@ -12,7 +12,7 @@ import type { JsonRpcResponse } from './messages.js'
 
 /** Maximum number of open requests of one server. */
 const MAX_CALLS = 10_000
-/** Maximum size of the bodies of all open requests, in bytes. The parsed bodies may take fifteen times as much memory. */
+/** Maximum size of the bodies of all open requests of one server, in bytes. The parsed bodies may take fifteen times as much memory. */
 const MAX_BYTES = 32 * 1024 * 1024
 
 /** The requests that have not been answered yet. The id of each call is unique among all conversations. */
@@ -134,7 +134,7 @@ export class Arrivals<Caller> {
   }
 }
 
-/** Returns how an overlay counts the tool lists that it is shown in: for all legacy callers together, for each modern caller alone. */
+/** Returns how overlays count the tool lists of a caller. Legacy callers are counted together, and each modern caller is counted alone. */
 export function countedFor(modern: ModernRequest | undefined): Counted {
   return modern === undefined ? 'together' : 'alone'
 }
@@ -170,7 +170,8 @@ export class HeldCalls<Caller> {
   }
 
   /**
-   * Counts a request and returns the faults to apply to it. A fault can name the method of the request, or the genuine name of its tool.
+   * Counts a request and returns the faults that apply to the request. A fault can name the method of the request, or the genuine name of
+   * the tool.
    */
   due({ method, caller, modern }: Call<Caller>, tool: unknown): ActiveFault | undefined {
     const { name, instance, nameOf } = this.#options
@@ -192,7 +193,7 @@ export class HeldCalls<Caller> {
     })
   }
 
-  /** Cancels each held call and answers it with a tool error. The fault of the call would otherwise keep the call open. */
+  /** Cancels each held call and answers the call with a tool error. Without this, the fault would keep the call open. */
   release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
     for (const call of [...this.#held]) {
       call.cancellation.cancel(refusal.reason)

@@ -9,8 +9,8 @@ import type { AnonymousError, JsonRpcResponse } from './messages.js'
 export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 
 /**
- * The messages that one client exchanges with a server: over a stdio pipe, an in-memory pair or an HTTP session, or in a single POST
- * without a session. A request id has a meaning only within its conversation.
+ * The exchange of messages between one client and a server. A conversation uses a stdio pipe, an in-memory pair, an HTTP session, or a
+ * single POST without a session. A request id has a meaning only within its conversation.
  */
 export interface Conversation {
   readonly transport: TransportKind
@@ -88,7 +88,7 @@ export interface FaultableCall {
 
 /** One request that has not been answered yet. */
 export interface Call<Caller> extends FaultableCall {
-  /** The id that the host gave to the call. It is unique among all conversations. */
+  /** The id that the host gave to the call, which is unique among all conversations. */
   readonly id: number
   readonly method: string
   readonly caller: Caller

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { JsonObjectSchema, ToolHints, ToolListing } from '../util/known-tools.js'
 import { shown } from '../util/shown.js'
 
-/** The context of a call. A handler receives it as its second argument. */
+/** The context of a call, which is the second argument of a handler. */
 export interface ToolContext<Caller> {
   readonly caller: Caller
   /** Aborted when the caller cancels the call, disconnects or ends its session. */
@@ -93,7 +93,7 @@ function expandTypeLists(schema: unknown): unknown {
   return Object.fromEntries(expanded)
 }
 
-/** Removes the bounds that zod sets on every integer. They are the range of safe integers and are useless to a reader. */
+/** Removes the bounds that zod sets on every integer. These bounds are the range of safe integers and are useless to a reader. */
 function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum

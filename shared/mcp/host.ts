@@ -42,16 +42,16 @@ interface HostOptions<Caller> {
   identify(clues: CallerClues): Caller
   /** Returns the name of a caller in the journal. */
   nameOf(caller: Caller): string
-  /** Removes everything that is kept for a conversation. Called when the conversation has ended. */
+  /** Removes the data of a session. Called when the session has ended. */
   forget?(session: string): void
   onError(error: Error): void
 }
 
 /**
- * The part of a server that all conversations use: calls, faults and the journal. Its protocol layers have the rules of the eras.
+ * The part of a server that all conversations use: calls, faults and the journal. The protocol layers have the rules of each era.
  *
  * The host gives each request its own numeric id. Two callers may therefore both use the id 1, and a cancellation reaches the right call.
- * One host serves all requests, because building a server for each request costs ten times the call.
+ * One host serves all requests, because building a server for each request costs ten times as much as the call.
  */
 export class McpHost<Caller> implements MessageHost<Caller> {
   readonly identify: (clues: CallerClues) => Caller
@@ -64,7 +64,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   readonly #legacy: LegacyProtocol<Caller>
   readonly #modern: ModernProtocol<Caller>
   readonly #conversations = new Set<Conversation>()
-  /** Functions that cut connections when the server crashes. The joined conversations are cut separately. */
+  /** Functions that cut connections when the server crashes. The conversations added with `join` are cut separately. */
   readonly #cuts = new Set<() => void>()
   #states: RequestStates | undefined
   #closed = false
@@ -97,7 +97,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   }
 
   /**
-   * Connects the SDK's server and the modern handlers to this host. They serve every conversation from then on.
+   * Connects the SDK's server and the modern handlers to this host.
    *
    * @param server the SDK's server, for legacy requests that have no handler
    * @param offer server info, capabilities and handlers for modern clients
@@ -153,7 +153,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     await this.#legacy.close()
   }
 
-  /** Registers a function that cuts connections when this server crashes. The joined conversations are cut separately. */
+  /** Registers a function that cuts connections when this server crashes. The conversations added with `join` are cut separately. */
   onCrash(cut: () => void): void {
     this.#cuts.add(cut)
   }
@@ -183,7 +183,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#calls.size
   }
 
-  /** Adds a lasting conversation, so that the conversation receives the messages that the server sends to all clients. */
+  /** Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to all clients. */
   join(conversation: Conversation): void {
     this.#conversations.add(conversation)
   }
@@ -203,7 +203,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     }
   }
 
-  /** Answers with a refusal all calls that a fault delays or leaves unanswered. Their faults would otherwise keep them open. */
+  /** Answers with a refusal all calls that a fault delays or leaves unanswered. The faults would otherwise keep the calls open. */
   releaseHeld(refusal: Refusal): void {
     this.#held.release(refusal, (call, response) => this.#answer(call, response))
   }

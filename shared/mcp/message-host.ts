@@ -27,7 +27,7 @@ export interface RefusedArrival
   message?: unknown
 }
 
-/** Serves the messages of all transports. It is an MCP server of this process, or a gateway to another server. */
+/** Serves the messages of all transports. The host is an MCP server of this process, or a gateway to another server. */
 export interface MessageHost<Caller> {
   /** The protocol revisions that the host serves. Default: the legacy revisions. */
   readonly revisions?: Revisions
@@ -39,7 +39,7 @@ export interface MessageHost<Caller> {
   identify(clues: CallerClues): Caller
   /** Handles one message. The answer, if there is one, is sent through the reply of the message. */
   receive(incoming: Incoming<Caller>): void
-  /** Adds a lasting conversation, so that the conversation receives the messages that the server sends to all clients. */
+  /** Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to all clients. */
   join(conversation: Conversation): void
   /** Ends a conversation and cancels its open calls. */
   leave(conversation: Conversation, reason: string): void

@@ -134,7 +134,7 @@ export function isResponse(message: unknown): message is JsonRpcResponse {
   )
 }
 
-/** Returns whether a message gets an answer. Requests get one, and so do values that are no valid message. */
+/** Returns whether a message gets an answer. Requests and invalid messages get an answer. Notifications and responses get none. */
 export function expectsAnswer(message: unknown): boolean {
   return !isNotification(message) && !isResponse(message)
 }

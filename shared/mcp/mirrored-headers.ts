@@ -26,7 +26,7 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 
 /** A header that differs from the body. */
 export interface Mismatch {
-  /** The name of the header. Names that the specification defines have its spelling. */
+  /** The name of the header. A header of the specification is spelled as in the specification. */
   header: string
   /** The reason, as a sentence for the caller. */
   why: string
@@ -40,7 +40,9 @@ interface Mirrored {
   encodable: boolean
 }
 
-/** Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request may leave them out. */
+/**
+ * Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request may leave these headers out.
+ */
 export function differingHeaders(message: unknown, headers: IncomingHttpHeaders): readonly string[] {
   if (headers['mcp-method'] === undefined && headers['mcp-name'] === undefined) return NONE
   return mirroredBy(message)

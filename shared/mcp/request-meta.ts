@@ -13,7 +13,7 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 
 const ONE_OF_LEVELS = `one of ${LOG_LEVELS.join(', ')}`
 
-/** Maximum number of characters of a name, version or revision in the journal. These texts are not counted among the journal's bytes. */
+/** Maximum number of characters of a name, version or revision in the journal. The size limit of the journal does not count these texts. */
 const MAX_NAME_CHARS = 200
 
 /** Returns a revision in the form that the journal keeps. Returns null for a value that is not a string. */

@@ -10,7 +10,7 @@ export const mcpEndpoint = z
   .nullable()
   .describe('URL of the MCP endpoint; null: the server has no listener')
 
-/** Schema of a request that has not been answered yet. Most such requests wait for a message. */
+/** Schema of a request that has not been answered yet. Most such requests wait until a message arrives. */
 export const callUnderWay = z
   .strictObject({
     seq: z.int().describe('of its entry in the journal'),

@@ -150,8 +150,8 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /**
-   * Queues a message. All messages of one turn of the event loop are written together after that turn. Their journal entries are closed by
-   * then.
+   * Queues a message. All messages of one turn of the event loop are written together after that turn. The journal entries of the messages
+   * are closed by then.
    */
   #write(message: object): number {
     const json = JSON.stringify(message)

@@ -47,9 +47,9 @@ export interface Condition {
 export type Amount = number | { readonly keys: readonly string[]; readonly path: string }
 
 export interface Limit {
-  /** The name of the counter. It is unique in the policy. */
+  /** The name of the counter, which is unique in the policy. */
   readonly counter: string
-  /** Length of the windows in milliseconds. They follow one another from the epoch on, so minutes, hours and days begin as in UTC. */
+  /** Length of the windows in milliseconds. The first window begins at the epoch, so minutes, hours and days begin as in UTC. */
   readonly windowMs: number
   /** The maximum count in one window. */
   readonly max: number
@@ -111,7 +111,7 @@ export interface Policy {
   readonly hide: readonly string[]
   /** The rules of each tool, in the order of the file. */
   readonly tools: ReadonlyMap<string, readonly Rule[]>
-  /** The rules for every tool. They are checked after the tool's own rules. */
+  /** The rules for every tool, which are checked after the tool's own rules. */
   readonly everyTool: readonly Rule[]
 }
 

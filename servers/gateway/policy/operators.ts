@@ -114,7 +114,7 @@ export function goFloat(value: number): string {
   return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
 }
 
-/** A pattern of RE2, as in Go. It can match anywhere in a text. Matching takes time in proportion to the length of the text. */
+/** A pattern of RE2, as in Go. A pattern can match anywhere in a text. The matching time is proportional to the length of the text. */
 interface Pattern {
   matches(text: string): boolean
 }

@@ -10,7 +10,7 @@ import { readPolicyLayer } from './policylayer.js'
 import { entryOf, Findings, type Located, PolicyRefusal } from './problems.js'
 import { readPage } from './tool-page.js'
 
-/** Maximum length of a policy's text in characters. It is far more than a policy needs. */
+/** Maximum length of a policy's text in characters. No policy needs so many. */
 const MOST_CHARS = 256 * 1024
 
 /** Maximum nesting depth of brackets and braces. */
@@ -45,7 +45,7 @@ function rulesOf(body: Located): readonly Located[] {
 }
 
 /**
- * Returns whether a rule has the form of the tool pages. Such a rule has no name. It states a reason, a limit in seconds, or the action
+ * Returns whether a rule has the form of the tool pages. Such a rule has no name, and states a reason, a limit in seconds, or the action
  * `allow` or `require_approval`.
  */
 function isPageRule(rule: Located): boolean {
@@ -69,9 +69,9 @@ const READERS: Record<Dialect, (root: Place) => Policy | undefined> = {
 /**
  * Reads a policy of any dialect strictly. A text that is not fully understood is refused.
  *
- * @param fileName file name for messages. Its ending decides between JSON and YAML. Without a known ending, a text that begins with a brace
- * is JSON
- * @param version version of Intercept's language. It does not matter for a policy of PolicyLayer
+ * @param fileName file name for messages. The ending of the name decides between JSON and YAML. Without a known ending, a text that begins
+ * with a brace is JSON
+ * @param version version of Intercept's language. A policy of PolicyLayer is read in the same way in all versions
  * @throws PolicyRefusal with all problems, each with its line, key and remedy
  */
 export function readPolicy(

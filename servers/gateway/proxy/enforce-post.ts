@@ -148,7 +148,7 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
 /** Called when the caller cancels a request. */
 type OnCancel = () => void
 
-/** The unanswered requests of all sessions. They are stored here, because a cancellation arrives in a separate POST. */
+/** The unanswered requests of all sessions. A cancellation arrives in a separate POST and has to find its request here. */
 export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 

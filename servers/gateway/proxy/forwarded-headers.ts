@@ -16,7 +16,7 @@ const LEGACY = ['mcp-session-id', 'last-event-id']
 const MODERN = ['mcp-method', 'mcp-name']
 const PARAMETER = 'mcp-param-'
 
-/** Headers of a caller that are never passed. They are meant for this gateway, or they concern one connection. */
+/** Headers of a caller that are never passed, because they are meant for this gateway or concern one connection. */
 const KEPT = new Set([
   'authorization',
   'cookie',
@@ -39,7 +39,7 @@ const KEPT = new Set([
 const HANDLE = 'x-safebot-handle'
 
 export interface CallerHeadersOptions {
-  /** Names and values of headers for every request, such as the upstream's credential. They replace the headers of a caller. */
+  /** Names and values of headers for every request, such as the upstream's credential. These headers replace the headers of a caller. */
   fixed: readonly (readonly [name: string, value: string])[]
   /** Names of further headers of a caller to pass on. */
   pass: readonly string[]
@@ -103,8 +103,8 @@ export class CallerHeaders {
   }
 
   /**
-   * Returns the query of a request to the upstream. It has the parameters of the upstream's URL. The caller's `handle` is added if the
-   * handle header would be passed as well.
+   * Returns the query of a request to the upstream. The query has the parameters of the upstream's URL. The caller's `handle` is added if
+   * the handle header would be passed as well.
    */
   query(search: string, own: URLSearchParams): string {
     const query = new URLSearchParams(own)

@@ -37,12 +37,14 @@ export interface Sent {
 const PLAIN = /^[\t\x20-\x7e]*$/
 
 /**
- * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers close one after five seconds.
+ * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers close such a connection after
+ * five seconds.
  */
 const IDLE_MS = 4000
 
 /**
- * Time in milliseconds by which an idle connection is closed earlier than the upstream states. It prevents requests that arrive too late.
+ * Time in milliseconds by which an idle connection is closed earlier than the upstream states. The margin prevents requests that arrive too
+ * late.
  */
 const IDLE_MARGIN_MS = 1000
 
@@ -58,7 +60,7 @@ const UNREADABLE = [
   'AssertionError',
 ]
 
-/** A Streamable HTTP server. Its connections are reused. */
+/** A Streamable HTTP server. Connections to the server are reused. */
 export class HttpUpstream {
   readonly #url: URL
   readonly #pool: Pool
@@ -75,7 +77,7 @@ export class HttpUpstream {
     })
   }
 
-  /** The URL for error messages. It has no query, because the query may contain a secret. */
+  /** The URL without its query, for error messages. The query may contain a secret. */
   get name(): string {
     return `${this.#url.origin}${this.#url.pathname}`
   }

@@ -1,6 +1,6 @@
 import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser'
 
-/** One server-sent event. Its name and its id are undefined if the stream does not state them. */
+/** One server-sent event. The name or the id is undefined if the stream does not state it. */
 export type ServerEvent = EventSourceMessage
 
 export interface EventSink {

@@ -17,7 +17,7 @@ export interface ChildSink {
   ended(code: number): void
 }
 
-/** A program that speaks MCP over its pipes. Its stderr is the stderr of this process. */
+/** A program that speaks MCP over its pipes. The program shares the stderr of this process. */
 export class Child {
   readonly #process: ChildProcess
   readonly #machine: Clock

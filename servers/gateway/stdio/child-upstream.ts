@@ -48,10 +48,10 @@ export interface ChildUpstreamOptions {
 }
 
 /**
- * One program that serves all conversations. It has one pipe and sees one client.
+ * One program that serves all conversations. The program has one pipe and sees one client.
  *
  * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same values. Only the first `initialize`
- * reaches the program. Its result answers all later ones.
+ * reaches the program. The result of this `initialize` answers all later ones.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
@@ -284,7 +284,7 @@ export class ChildUpstream implements Upstream {
     else call.sink.preceded(message)
   }
 
-  /** Fails the requests that an unreadable line may answer. Their callers would otherwise wait forever. */
+  /** Fails the requests that an unreadable line may answer. The callers of these requests would otherwise wait forever. */
   #damaged(line: string, why: string): void {
     const ids = damagedIds(line, [...this.#asked.keys()])
     if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)

@@ -32,7 +32,7 @@ export interface HttpLinkOptions {
   /** The headers of every request. */
   headers: OutgoingHttpHeaders
   query: string
-  /** The clock for reconnecting. It shows machine time. */
+  /** The clock for reconnecting, which shows machine time. */
   machine: Clock
   log: Log
   conversation: Conversation
@@ -45,7 +45,7 @@ export interface HttpLinkOptions {
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
-  /** Input schemas of tools, from the lists that the client has received. They define which arguments are repeated in headers. */
+  /** Input schemas of tools, from the lists that the client has received. A schema defines which arguments are repeated in headers. */
   readonly #schemas = new Map<string, unknown>()
   /** Requests that wait for `initialize`. */
   readonly #unsent = new Set<RequestId>()

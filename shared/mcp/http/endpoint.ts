@@ -47,7 +47,7 @@ const NO_QUERY = new URLSearchParams()
 
 export interface EndpointOptions<Caller> {
   host: MessageHost<Caller>
-  /** The clock for timeouts of connections and sessions. It shows machine time. */
+  /** The clock for timeouts of connections and sessions, which shows machine time. */
   machine: Clock
   /** Generates the session ids. */
   ids: IdSource

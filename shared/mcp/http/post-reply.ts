@@ -52,7 +52,7 @@ export class PostReply implements Reply {
     this.#waiting = options.expected
   }
 
-  /** Sets a header. It must be called before anything is sent. */
+  /** Sets a header. To be called before anything is sent. */
   header(name: string, value: string): void {
     this.#headers[name] = value
   }

@@ -65,7 +65,7 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     })
   }
 
-  /** Connects the SDK's server to this layer. The server serves every conversation from then on. */
+  /** Connects the SDK's server to this layer. */
   mount(server: Server): Promise<void> {
     return this.#sdk.mount(server)
   }

@@ -11,8 +11,8 @@ export interface SdkLinkOptions {
 }
 
 /**
- * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only this text identifies it. The
- * rest of the text quotes the client.
+ * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only this text identifies the error.
+ * The rest of the text quotes the client's message.
  */
 const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/

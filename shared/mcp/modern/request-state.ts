@@ -18,7 +18,7 @@ export interface StateOwner {
 /**
  * Writes and reads `requestState`: the state of an unfinished request, which the client keeps.
  *
- * A state is signed. It is valid for ten minutes, and only for the same caller and the same request.
+ * A state is signed. The state is valid for ten minutes, and only for the same caller and the same request.
  */
 export class RequestStates {
   readonly #key: Buffer
