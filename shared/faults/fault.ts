@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { oneKind, strict } from '../util/check.js'
 
-/** Minimum for the action `bytes`. A smaller answer would not fit the JSON of a tool error with an ordinary request id. */
+/** Minimum for the action `bytes`, in bytes. The JSON of a tool error with an ordinary request id is never larger. */
 const SMALLEST_BYTES = 128
 const LARGEST_BYTES = 64 * 1024 * 1024
 
@@ -34,7 +34,7 @@ const rawBody = z.string().refine(body => Buffer.byteLength(body) <= LARGEST_RAW
 
 const on = z.literal(true)
 
-/** Selects the calls to which a fault applies. All calls that match the fault are counted, from 1. */
+/** Selects the calls to which a fault applies. The calls that match the fault are counted from 1. */
 const when = oneKind('when', {
   nth: strict({ nth: z.int().min(1) }),
   first: strict({ first: z.int().min(1) }),

@@ -46,10 +46,10 @@ export interface ListenerOptions {
 export interface Handlers {
   /**
    * The MCP endpoint at `/mcp`. The endpoint is called without a web framework, because a framework costs more than the call itself.
-   * Default: `api`.
+   * Default: the handler of `api`.
    */
   mcp?: HttpHandler
-  /** Creates the handler for all other requests when the first of them arrives, because a stdio server has to start fast. Default: 404. */
+  /** Creates the handler for all other requests when the first such request arrives, because a stdio server has to start fast. Default: a handler that answers 404. */
   api?(): Promise<HttpHandler>
 }
 

@@ -263,7 +263,7 @@ class Counter {
     const [windowStart, past] = [this.#windowStart, this.#past]
     return {
       giveBack: () => {
-        // After the window has ended, the amount is no longer counted.
+        // After the window has ended or counts were restored, the amount is no longer counted.
         if (this.#windowStart !== windowStart || this.#past !== past) return
         this.#spent.set(key, (this.#spent.get(key) ?? 0) - amount)
       },

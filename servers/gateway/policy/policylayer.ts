@@ -111,7 +111,7 @@ function readApproval(place: Place | undefined, tool: string): Rule[] {
   ]
 }
 
-/** Reads the limits of a tool. @param scope separates the counters of two tools that have the same name */
+/** Reads the limits of a tool. @param scope name of the tool. Counters with the same name in two tools stay separate */
 function readLimits(place: Place | undefined, owner: string, scope: string): Rule[] {
   const limits = (place?.items('a list of limits') ?? []).flatMap(item => {
     const rule = readLimit(item, owner, scope)

@@ -10,8 +10,7 @@ const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', '
 const LEGACY = ['mcp-session-id', 'last-event-id']
 
 /**
- * Headers that only modern requests pass, because they repeat parts of the body. Headers that repeat an argument begin with {@link
- * PARAMETER}.
+ * Headers that only modern requests pass, because they repeat parts of the body. Headers with the prefix `PARAMETER` repeat an argument.
  */
 const MODERN = ['mcp-method', 'mcp-name']
 const PARAMETER = 'mcp-param-'

@@ -59,8 +59,8 @@ interface Arrived {
 }
 
 /**
- * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. Sessions, streams and answers are passed on unchanged. Only
- * calls, and lists of tools, are examined.
+ * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. The policy judges calls and filters lists of tools. All other
+ * messages are passed on unchanged.
  */
 export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions

@@ -136,7 +136,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     else throw methodNotAllowed(method, this.#revisions)
   }
 
-  /** Reads and checks the body. @returns undefined if the caller has disconnected, or the body cannot be read. @throws HttpRejection */
+  /** Reads and checks the body. @returns undefined if the caller has disconnected. @throws HttpRejection for an invalid request */
   async #read(exchange: Exchange): Promise<Post | undefined> {
     const { headers } = exchange.request
     // The body is read before the headers are checked, so that the journal has the body of a refused request.

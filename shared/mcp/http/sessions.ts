@@ -14,7 +14,7 @@ export const SESSION_IDLE_MS = 30 * 60_000
 /** Maximum number of open sessions. Further sessions are refused until some have ended. */
 const MAX_SESSIONS = 100_000
 
-/** Number of times that a busy session is reported to the other replicas in each idle period (`idleMs`). */
+/** Maximum number of times that a session in use is reported to the other replicas in each idle period (`idleMs`). */
 const TOLD_PER_IDLE = 10
 
 /** The session of a client that has initialized over HTTP. */
