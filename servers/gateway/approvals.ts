@@ -9,7 +9,7 @@ import type { Approval, ApprovalDecision, ApprovalState } from '../../shared/sch
 import type { Log } from '../../shared/util/log.js'
 import { APPROVAL_TTL_MS } from './options.js'
 
-/** Approvals remembered at once: a runaway agent must not fill the memory with requests. */
+/** Maximum number of stored approvals. An agent in a loop must not fill the memory with requests. */
 const MAX_APPROVALS = 1000
 
 /** The parts of a call that its approval shows. */
@@ -18,11 +18,11 @@ export type ApprovalRequest = Pick<
   'grant' | 'tool' | 'argumentKeys' | 'argsHash' | 'rule' | 'message'
 >
 
-/** How long a request for an approval lasts. */
+/** The time limits of an approval. */
 export interface ApprovalTerms {
-  /** How long it may be decided and used, in milliseconds from the request. */
+  /** The time in which the approval can be decided and used, in milliseconds from the request. */
   readonly timeoutMs: number
-  /** How long the same call finds it again while it is pending, in milliseconds from the request. */
+  /** The time in which the same call gets the pending approval again, in milliseconds from the request. */
   readonly dedupeMs: number
 }
 
@@ -32,9 +32,9 @@ export const OWN_TERMS: ApprovalTerms = { timeoutMs: APPROVAL_TTL_MS, dedupeMs: 
 interface Open {
   approval: Approval
   expiresAtMs: number
-  /** The instant from which the same call asks anew. */
+  /** The time from which the same call requests a new approval. */
   dedupeUntilMs: number
-  /** Ends the wait of the call that is held for it. */
+  /** Ends the wait of the held call. Undefined if no call is held for the approval. */
   waiting: (() => void) | undefined
   hold: Wakeup | undefined
 }
@@ -51,11 +51,11 @@ export interface ApprovalsOptions {
 }
 
 /**
- * Keeps the calls that wait for an approval, and the approved calls that have not been made yet.
+ * Keeps the requests for approval and the decisions on them.
  *
- * An approval is `pending` until it is decided. `decide` makes it `approved` or `refused`, or `used` at once if its call is
- * held for it. The next call like it makes an approved one `used`, and a failure of that call makes it `approved` again.
- * A caller that leaves makes a pending one `withdrawn`. Past its time each is forgotten.
+ * An approval is `pending` until it is decided. `decide` changes the state to `approved` or `refused`. If a call is held for the approval,
+ * `decide` changes the state to `used` instead of `approved`. The next identical call changes `approved` to `used`. A failure of that call
+ * changes `used` back to `approved`. `withdraw` changes `pending` to `withdrawn`. An expired approval is removed.
  */
 export class Approvals {
   readonly #clock: Clock
@@ -68,22 +68,23 @@ export class Approvals {
     this.#ids = ids
   }
 
-  /** All that are remembered, the oldest first. */
+  /** Returns all stored approvals, the oldest first. */
   list(): Approval[] {
     this.#forget()
     return [...this.#open.values()].map(({ approval }) => approval)
   }
 
-  /** Calls `listener` whenever one is asked for or changes, until the returned function is called. */
+  /** Calls `listener` whenever an approval is requested, changed or restored. The returned function ends the subscription. */
   subscribe(listener: (approval: Approval) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * Decides a pending one. A held call passes or is refused at once. Without one, the decision holds for the next call like it.
+   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the decision applies to the next
+   * identical call.
    *
-   * @throws Refusal `unknown_approval`; `approval_decided` if it is pending no more
+   * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
   decide(id: string, decision: ApprovalDecision): Approval {
     this.#forget()
@@ -98,14 +99,14 @@ export class Approvals {
       )
     }
     const approve = decision === 'approve'
-    // The call that is held for it uses it up.
+    // A call that is held for the approval uses the approval up.
     const approved = open.waiting === undefined ? 'approved' : 'used'
     this.#become(open, approve ? approved : 'refused')
     this.#wake(open)
     return open.approval
   }
 
-  /** The decision on such a call, if there is one. It uses up an approval. A refusal stands until its time is over. */
+  /** Returns the decision on a call, if there is one. The call uses an approval up. A refusal stays valid until it expires. */
   decided(request: ApprovalRequest): Approval | undefined {
     this.#forget()
     for (const open of this.#open.values()) {
@@ -117,7 +118,7 @@ export class Approvals {
     return undefined
   }
 
-  /** Makes a used approval good for another call: the upstream has failed the one that used it. */
+  /** Makes a used approval valid for another call, because the upstream has failed the call that used the approval. */
   giveBack(id: string): void {
     this.#forget()
     const open = this.#open.get(id)
@@ -125,7 +126,7 @@ export class Approvals {
   }
 
   /**
-   * Asks for one. Within the dedupe window the same call gets the request that is pending already.
+   * Requests an approval. Within the dedupe window, the same call gets the pending approval again.
    *
    * @throws Refusal `too_many_approvals`
    */
@@ -156,7 +157,10 @@ export class Approvals {
     return approval
   }
 
-  /** Resolves with the approval once it is decided or withdrawn, `holdMs` have passed by the clock, or its time is over. */
+  /**
+   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds of the clock. Resolves with the
+   * approval. Resolves immediately if another call is held for the same approval.
+   */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
     if (open === undefined || open.waiting !== undefined) return Promise.resolve(approval)
@@ -167,7 +171,7 @@ export class Approvals {
     })
   }
 
-  /** Withdraws a pending one, because its caller has gone. */
+  /** Withdraws a pending approval, because its caller has disconnected. */
   withdraw(id: string): void {
     const open = this.#open.get(id)
     if (open === undefined || open.approval.state !== 'pending') return
@@ -175,7 +179,7 @@ export class Approvals {
     this.#wake(open)
   }
 
-  /** The approvals now. A call that is held for one goes on waiting. */
+  /** Returns the approvals as plain data. Held calls continue to wait. */
   snapshot(): ApprovalsSnapshot {
     this.#forget()
     const approvals = [...this.#open.values()].map(({ approval, expiresAtMs, dedupeUntilMs }) => ({
@@ -186,9 +190,7 @@ export class Approvals {
     return { approvals, ids: this.#ids.positions() }
   }
 
-  /**
-   * Restores approvals and announces each. Every held call ends unapproved, because its state is replaced.
-   */
+  /** Restores approvals and notifies the listeners of each approval. Held calls are not approved, because their approvals are replaced. */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
     this.#open.clear()
@@ -196,7 +198,7 @@ export class Approvals {
     for (const kept of approvals) this.#add(kept)
   }
 
-  /** Lets every held call go unapproved. */
+  /** Withdraws all pending approvals, so that held calls end without approval. */
   close(): void {
     for (const { approval } of [...this.#open.values()]) this.withdraw(approval.id)
   }
@@ -229,7 +231,7 @@ export class Approvals {
     }
   }
 
-  /** Forgets those whose time is over. One that a call is still held for is kept. */
+  /** Removes expired approvals. An approval with a held call is kept. */
   #forget(): void {
     const now = this.#clock.now()
     for (const [id, { expiresAtMs, waiting }] of this.#open) {
@@ -239,8 +241,8 @@ export class Approvals {
 }
 
 /**
- * Tells whether an approval is for such a call, by the fingerprint that Intercept publishes (tool, rule, arguments) and by the
- * grant. Without a hash of the arguments it is for none.
+ * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept publishes: tool, rule and
+ * arguments. A call without a hash of its arguments matches no approval.
  */
 function sameCall(approval: Approval, request: ApprovalRequest): boolean {
   const { grant, tool, rule, argsHash } = request
@@ -260,13 +262,13 @@ interface DecisionsOptions {
 }
 
 /**
- * Puts approvals on a port of their own: an agent that could reach it would approve of itself.
+ * Serves the approvals on a separate port. An agent that could reach this port would approve its own calls.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
 export async function listenForDecisions({ approvals, listen, log }: DecisionsOptions): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, allowedHosts = [] } = listen
-  // A gateway on stdio has to start fast, and most have no such port.
+  // This module is loaded only when it is needed, because a gateway on stdio has to start fast.
   const { createCheckedApi } = await import('../../shared/http/checked-api.js')
   const operations = approvalRoutes(approvals)
   const hint = 'GET /approvals lists what is waiting'

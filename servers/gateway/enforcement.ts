@@ -13,21 +13,22 @@ import { approvalRequired, type Denial, type DenialAnswer, denialAnswer, type To
 import type { DenialText } from './options.js'
 import { type Decision, type Settlement, settlementOf } from './policy/model.js'
 
-/** How many names of arguments an audit entry has, and how many characters of each: callers make them up. */
+/** Maximum number of argument names in an audit entry. Callers choose the names, so there could be any number. */
 const SHOWN_KEYS = 50
+/** Maximum number of characters of each name and of a request id in an audit entry. */
 const SHOWN_CHARS = 200
 
-/** The caller, and its request. */
+/** The caller of a call and the facts about its request. */
 export interface Asker {
   readonly grant: Grant
   readonly session: string | null
-  /** Null for a notification. */
+  /** The request id. Null for a notification. */
   readonly requestId: RequestId | null
-  /** Whether it may be held for an approval. A call of a batch would hold the others up. */
+  /** Whether the call may be held for an approval. A held call of a batch would delay the other calls. */
   readonly patient: boolean
   /** Whether the request is of the modern era. */
   readonly modern: boolean
-  /** The revision of the request; null if it names none, and neither does its session. */
+  /** The protocol revision of the request or of its session. Null if neither names a revision. */
   readonly protocol: string | null
 }
 
@@ -35,7 +36,7 @@ export interface Asker {
 export type Verdict =
   | { kind: 'pass'; call: JudgedCall }
   | { kind: 'deny'; answer: DenialAnswer }
-  /** The call waits for an approval. `withdraw` takes it back when its caller has gone. */
+  /** The call waits for an approval. `withdraw` cancels the wait when the caller has disconnected. */
   | { kind: 'hold'; decided: Promise<Settled>; withdraw(): void }
 
 export type Settled = Exclude<Verdict, { kind: 'hold' }>
@@ -49,21 +50,23 @@ interface Judging {
   readonly modern: boolean
 }
 
-/** Why a call needs an approval. */
+/** The reason why a call needs an approval. */
 type Reason = Pick<Extract<Decision, { outcome: 'approve' }>, 'rule' | 'message' | 'intercept'>
 
 interface GateOptions {
   clock: Clock
   audit: Audit
   approvals: Approvals
-  /** How long a call is held for its approval, by the clock; 0 refuses it at once, with the approval's id. */
+  /**
+   * Maximum time to hold a call for its approval, in milliseconds of the clock. With 0, the call is denied immediately with an approval id.
+   */
   holdMs: number
-  /** How a denial is worded. */
+  /** The form of the text of a denial. */
   denialText: DenialText
   log: Log
 }
 
-/** Judges every call by its policy. A call that cannot be judged does not pass. */
+/** Judges every call by the policy of its grant. A call that cannot be judged is denied. */
 export class Gate {
   readonly #options: GateOptions
 
@@ -105,7 +108,7 @@ export class Gate {
     const settle = (ended: UpstreamEnd) => {
       const settlement = settlementOf(ended, engine)
       decision.settle(settlement)
-      // The use of an approval goes the way of quota.
+      // An approval is given back in the same cases as quota.
       if (settlement === 'refunded' && reason !== undefined) approvals.giveBack(reason.approval)
       return settlement
     }
@@ -146,7 +149,7 @@ export class Gate {
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
   }
 
-  /** The other rules hold for an approved call, too: its quota may be spent by now. */
+  /** Passes an approved call if the other rules also allow it. For example, the quota of the call may be used up by now. */
   #passApproved(
     call: ToolCall,
     judging: Judging,
@@ -159,7 +162,7 @@ export class Gate {
     return this.#deny(judging, { outcome: 'denied', rule, message, approval: reason.approval })
   }
 
-  /** @param answer to the caller. Default: a tool error */
+  /** @param answer answer to the caller. Default: a tool error */
   #deny(
     { facts, record, modern }: Judging,
     denial: Omit<Denial, 'tool' | 'grant' | 'modern'>,
@@ -185,7 +188,7 @@ export class Gate {
   }
 }
 
-/** Copies the first characters. A slice would keep the whole text in memory as long as the audit keeps the slice. */
+/** Copies the first characters of a text. A slice would keep the whole text in memory as long as the audit keeps the slice. */
 function copyOf(text: string): string {
   return text.length <= SHOWN_CHARS
     ? text
@@ -198,7 +201,7 @@ function pendingText({ id, expiresAt }: Approval, now: number): string {
   return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
 }
 
-/** Null for arguments nested so deeply (thousands of levels) that they can be read but not written again. */
+/** Returns a hash of the arguments. Returns null for arguments with thousands of levels, which can be parsed but not written as JSON. */
 function hashOrNull(args: unknown): string | null {
   try {
     return argsHash(args)
@@ -218,15 +221,15 @@ interface Passage {
   readonly facts: CallFacts
   readonly record: AuditRecorder
   readonly outcome: Extract<AuditOutcome, 'allowed' | 'approved'>
-  /** Why it needed an approval. */
+  /** The rule that required an approval, its message, and the approval's id. */
   readonly rule?: string
   readonly message?: string
   readonly approval?: string
-  /** Settles the quota that the call was given. */
+  /** Settles the quota that was reserved for the call. */
   readonly settle: (ended: UpstreamEnd) => Settlement
 }
 
-/** A call that is let through. When it ends, its quota is settled and the audit gets it, once. */
+/** A call that the policy allows. When the call ends, its quota is settled and one audit entry is recorded. */
 export class JudgedCall {
   readonly #passage: Passage
   readonly #startedMs = machineNow()
@@ -241,18 +244,18 @@ export class JudgedCall {
     return this.#passage.facts.requestId
   }
 
-  /** The upstream says where its journal has the call. @param seq of the entry */
+  /** Stores the `seq` of the upstream's journal entry for this call. */
   stamped(seq: number): void {
     this.#entry = seq
   }
 
-  /** The upstream has answered. */
+  /** Ends the call with the upstream's answer. */
   answered(response: Record<string, unknown>, status: number | null): void {
     if (response.error !== undefined && response.error !== null) this.end('rpc_error', status)
     else this.end(isToolError(response.result) ? 'tool_error' : 'result', status)
   }
 
-  /** It has ended in another way. */
+  /** Ends the call. Only the first end counts. */
   end(ended: UpstreamEnd, status: number | null): void {
     if (this.#ended) return
     this.#ended = true

@@ -15,20 +15,23 @@ import {
 import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 
-/** Whether a body is of the modern era. The gateway serves every revision that its upstream does. */
+/**
+ * Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream decides which revisions it serves.
+ */
 export function isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
   return ALL_REVISIONS.isModern(body, headers)
 }
 
-/** The revision that a message names in its `_meta`; null if it names none. */
+/** Returns the revision in the `_meta` of a message. Returns null if the message names none. */
 export function revisionIn(message: unknown): string | null {
   return notedRevision(metaOf(message)?.[MetaKey.version])
 }
 
 /**
- * Why the messages of a POST are refused for their headers or their `_meta`; undefined if they are not.
+ * Returns the error for headers or `_meta` that are invalid or differ from the messages of a POST. Returns undefined if they are valid.
  *
- * A policy judges the body, and the upstream may go by the headers. Whether it serves the revision is for the upstream to say.
+ * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is not an error here, because
+ * the upstream decides which revisions it serves.
  */
 export function postFault(
   messages: readonly unknown[],
@@ -51,7 +54,7 @@ export function postFault(
   }
 }
 
-/** The code of the gateway's own errors for requests that got no answer. The modern era has none of the SDK's own codes. */
+/** Returns the error code for a request that got no answer. The modern era does not have the SDK's own code. */
 export function failureCode(modern: boolean): number {
   return modern ? RpcCode.internalError : RpcCode.transport
 }

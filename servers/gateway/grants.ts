@@ -14,25 +14,25 @@ import type { GatewayOptions, GrantOptions, PolicySource, UpstreamAccounts } fro
 import type { DialectVersion } from './policy/dialect-version.js'
 import type { PolicyEngine } from './policy/model.js'
 
-/** Sessions remembered: clients are free to leave without a word. */
+/** Maximum number of stored sessions. There is a maximum because clients may leave without ending their session. */
 const MAX_SESSIONS = 100_000
 
 const CHALLENGE = 'Bearer realm="mcp-understudy gateway"'
 
-/** A caller: its name for quotas and the audit, and the policy of its calls. */
+/** A caller: its name in quotas and in the audit, and the policy for its calls. */
 export interface Grant {
   readonly label: string
   readonly engine: PolicyEngine
-  /** The file that the engine is made from; null: none. */
+  /** The file of the engine's policy. Null if the policy does not come from a file. */
   readonly policy: PolicySummary | null
-  /** The gateway's own credential for the account of this caller at the upstream. Undefined if the caller showed none. */
+  /** The gateway's own credential for the caller's account at the upstream. Undefined for a caller without an account. */
   readonly credential?: string
 }
 
-/** The grant of every caller where none are configured. */
+/** The label of the only grant of a gateway without configured grants. */
 const DEFAULT_LABEL = 'default'
 
-/** The engine of a grant without a policy: it denies every call and hides nothing. */
+/** The engine of a grant without a policy, which denies every call and hides no tool. */
 const NO_POLICY: PolicyEngine = {
   decide: () => ({ outcome: 'deny', rule: '(no policy)', message: 'no policy is attached to this grant' }),
   hides: () => false,
@@ -40,22 +40,22 @@ const NO_POLICY: PolicyEngine = {
   restore: () => undefined,
 }
 
-/** A grant and the bearer that stands for it. */
+/** A grant and the bearer token that identifies its caller. */
 interface TokenGrant extends Grant {
   readonly token: string
 }
 
-/** The callers of a gateway. */
+/** The grants of a gateway. */
 export class Grants {
   readonly #everybody: Grant | undefined
-  /** By digest, so that the time of a look-up says nothing about a token. */
+  /** The grants by the digest of their token. A look-up by digest takes the same time for every token, and so reveals nothing. */
   readonly #byDigest = new Map<string, TokenGrant>()
   readonly #accounts: UpstreamAccounts | undefined
 
   /**
-   * @param grants the callers that are configured, or the one that every caller is
-   * @param accounts of the upstream. Default: none
-   * @throws Refusal `bad_grants` for a label or a token that two have
+   * @param grants the configured grants, or one grant for all callers
+   * @param accounts the accounts of the upstream. Default: none
+   * @throws Refusal `bad_grants` if two grants have the same label or token
    */
   constructor(grants: readonly TokenGrant[] | Grant, accounts?: UpstreamAccounts) {
     this.#accounts = accounts
@@ -84,29 +84,29 @@ export class Grants {
     }
   }
 
-  /** All that are configured, or the one that every caller is. */
+  /** All configured grants, or the one grant of all callers. */
   get all(): readonly Grant[] {
     return this.#everybody === undefined ? [...this.#byDigest.values()] : [this.#everybody]
   }
 
-  /** Whether grants are configured, so that callers have to show a bearer. */
+  /** Whether grants are configured, so that callers must send a bearer token. */
   get asked(): boolean {
     return this.#everybody === undefined
   }
 
-  /** Whether callers can differ, so that a session belongs to one of them. */
+  /** Whether there can be different callers. A session then belongs to one caller. */
   get differ(): boolean {
     return this.asked || this.#accounts !== undefined
   }
 
-  /** The grant whose bearer this `Authorization` header has. Undefined for an unknown one. */
+  /** Returns the grant for an `Authorization` header. Returns undefined for an unknown token. */
   bearing(authorization: string | undefined): Grant | undefined {
     if (this.#everybody !== undefined) return this.#everybody
     const token = bearerIn(authorization)
     return token === undefined ? undefined : this.#byDigest.get(digest(token))
   }
 
-  /** Likewise, and by the accounts of the upstream. */
+  /** Returns the grant for an `Authorization` header, and also looks for the token among the upstream's accounts. */
   async calling(authorization: string | undefined): Promise<Grant | undefined> {
     const grant = this.bearing(authorization)
     const token = bearerIn(authorization)
@@ -118,9 +118,9 @@ export class Grants {
   }
 
   /**
-   * The grant of a caller on a pipe. It has no headers, so the options of the gateway say which it is.
+   * Returns the grant of a client on a pipe. A pipe has no headers, so an option of the gateway names the grant.
    *
-   * @throws Refusal `bad_grant` if there is none of that label, or one is needed and none is named
+   * @throws Refusal `bad_grant` if no grant has the label, or if a label is needed and none is given
    */
   labelled(label: string | undefined): Grant {
     if (this.#everybody !== undefined) return this.#everybody
@@ -147,7 +147,7 @@ function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64')
 }
 
-/** Which grant opened which session. No other grant may use it. */
+/** Stores which grant opened each session. No other grant may use the session. */
 export class SessionOwners {
   readonly #owners = new Map<string, string>()
 
@@ -168,15 +168,15 @@ export class SessionOwners {
 }
 
 /**
- * Finds the grant of a request over HTTP among those that are configured.
+ * Returns the configured grant of an HTTP request.
  *
- * @throws HttpRejection 401 without a known bearer
+ * @throws HttpRejection 401 without a known bearer token
  */
 export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant {
   return known(grants.bearing(headers.authorization), headers, grants)
 }
 
-/** Likewise, and by the accounts of the upstream. */
+/** Returns the grant of an HTTP request, and also looks for the token among the upstream's accounts. @throws HttpRejection 401 */
 export async function checkCaller(headers: IncomingHttpHeaders, grants: Grants): Promise<Grant> {
   return known(await grants.calling(headers.authorization), headers, grants)
 }
@@ -189,7 +189,7 @@ function known(grant: Grant | undefined, headers: IncomingHttpHeaders, grants: G
 /**
  * Checks that the session of a legacy request belongs to its grant. A modern request has no session.
  *
- * @throws HttpRejection 404 for a session that another grant has opened
+ * @throws HttpRejection 404 for a session that the grant has not opened
  */
 export function checkSession(
   headers: IncomingHttpHeaders,
@@ -215,16 +215,16 @@ function unknownCaller({ authorization }: IncomingHttpHeaders, { asked }: Grants
   })
 }
 
-/** A policy as a grant has it. */
+/** The policy of a grant and its engine. */
 type Enforced = Pick<Grant, 'engine' | 'policy'>
 
 const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
- * Makes the grants of a gateway, each with its engine. Grants that name the same file share one, so limits that do not count by
- * grant count them together.
+ * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A limit that does not count by
+ * grant then counts all of these grants together.
  *
- * @throws Refusal for a policy that cannot be read, or grants that cannot be told apart
+ * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a gateway without a policy
  */
 export async function openGrants(
   { policy, grants, dialect, accounts }: Pick<GatewayOptions, 'policy' | 'grants' | 'dialect' | 'accounts'>,
@@ -238,7 +238,7 @@ export async function openGrants(
     enforced.set(path, read)
     return read
   }
-  // Read even if every grant has its own, because a file that is named has to be right.
+  // The common policy is read even if every grant has its own, so that errors in the named file are found.
   const common = policy === undefined ? UNENFORCED : await enforcedOf(policy)
   if (grants === undefined) {
     if (policy !== undefined) return new Grants({ label: DEFAULT_LABEL, ...common }, accounts)
@@ -266,7 +266,7 @@ async function readEngine(
   return { engine: createEngine(policy, clock), policy: { name: path, dialect } }
 }
 
-/** A bearer as RFC 6750 has it. */
+/** A bearer token as in RFC 6750. */
 const TOKEN = /^[A-Za-z0-9._~+/-]{8,}=*$/
 
 const grantsFile = strict({
@@ -274,7 +274,7 @@ const grantsFile = strict({
     .array(
       strict({
         label: z.string().min(1).max(100),
-        // Read apart: what is wrong with a token must not show it.
+        // The token is checked separately, because an error about a token must not show the token.
         token: z.unknown(),
         policy: z.string().min(1).exactOptional(),
       }),
@@ -283,9 +283,9 @@ const grantsFile = strict({
 })
 
 /**
- * The grants of a file: `{"grants": [{"label", "token", "policy"?}]}`. The path of a policy goes from where the file is.
+ * Reads the grants from a file: `{"grants": [{"label", "token", "policy"?}]}`. The path of a policy is relative to this file.
  *
- * @throws Refusal `bad_grants` that shows no token
+ * @throws Refusal `bad_grants`, which shows no token
  */
 export async function readGrantsFile(path: string): Promise<GrantOptions[]> {
   const { grants } = checked(
@@ -311,7 +311,7 @@ function parsed(text: string, path: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // The parser's own words would quote the text, tokens and all.
+    // The error of the JSON parser is not used, because it would quote the text with its tokens.
     const hint = 'write {"grants": [{"label": "…", "token": "…", "policy": "FILE"}]}'
     throw new Refusal('bad_grants', `the grants ${JSON.stringify(path)} are not JSON`, hint)
   }

@@ -30,13 +30,13 @@ export type { Audit, AuditListener } from './audit.js'
 export { DENIED, POLICY_META } from './messages.js'
 export type { CommandUpstream, GatewayOptions, GrantOptions, PolicySource } from './options.js'
 
-/** How a client on a pipe is served. */
+/** The streams and the grant of a client on a pipe. */
 export interface PipeOptions {
   input: Readable
   output: Writable
-  /** The label of the grant that the client is, where grants are configured. */
+  /** The label of the client's grant. Required if grants are configured. */
   grant?: string | undefined
-  /** The client has closed its end. */
+  /** Called when the client has closed its end. */
   onEnd(): void
 }
 
@@ -56,13 +56,15 @@ export interface GatewaySnapshot {
   readonly approvals: ApprovalsSnapshot
 }
 
-/** A policy in front of an MCP server: agents connect here, and what the policy denies never gets there. */
+/**
+ * A gateway that carries out a policy in front of an MCP server. Agents connect to the gateway, and denied calls do not reach the server.
+ */
 export class Gateway {
-  /** The calls that the gateway has judged. */
+  /** The record of the calls that the gateway has judged. */
   readonly audit: Audit
-  /** The calls that wait for an approval. */
+  /** The approvals that were requested. */
   readonly approvals: Approvals
-  /** Resolves, with its exit code, when the program behind it has ended by itself; never for an upstream with a URL. */
+  /** Resolves with the exit code when the upstream's program has ended by itself. Never resolves for an upstream with a URL. */
   readonly ended: Promise<number>
   readonly #parts: Parts
   #listener: Listener | undefined
@@ -80,10 +82,9 @@ export class Gateway {
   }
 
   /**
-   * A gateway with its upstream at hand.
+   * Creates a gateway and connects it to its upstream.
    *
-   * @throws Refusal for a policy, grants or headers that are wrong, an upstream that cannot be reached or
-   *   started, a port that is taken
+   * @throws Refusal for an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that is in use
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, denialText = 'understudy' } = options
@@ -118,13 +119,13 @@ export class Gateway {
     return gateway
   }
 
-  /** The URL for agents over HTTP. @throws Refusal `no_http` if the gateway was told not to listen */
+  /** The URL for agents over HTTP. @throws Refusal `no_http` if the gateway has no HTTP port */
   get url(): string {
     if (this.#listener !== undefined) return `${this.#listener.url}/mcp`
     throw new Refusal('no_http', 'the gateway does not listen', 'leave out http: false')
   }
 
-  /** The URL on which approvals are decided over HTTP; undefined without `approvalPort`. */
+  /** The URL on which approvals are decided over HTTP. Undefined without the option `approvalPort`. */
   get approvalsUrl(): string | undefined {
     return this.#decisions === undefined ? undefined : `${this.#decisions.url}/approvals`
   }
@@ -132,7 +133,7 @@ export class Gateway {
   /**
    * Serves one client over a pipe.
    *
-   * @throws Refusal `bad_grant` if it is not said which grant the client is, and that has to be
+   * @throws Refusal `bad_grant` if grants are configured and the option `grant` names none of them
    */
   serveStdio({ input, output, grant: label, onEnd }: PipeOptions): { flush(): Promise<void> } {
     const { grants, routes } = this.#parts
@@ -148,7 +149,7 @@ export class Gateway {
     return conversation
   }
 
-  /** Its description for a control plane. @throws Refusal `no_http` if the gateway was told not to listen */
+  /** The description of the gateway for a control plane. @throws Refusal `no_http` if the gateway has no HTTP port */
   get view(): Omit<GatewayView, 'name' | 'server'> {
     const { grants, holdMs } = this.#parts
     const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
@@ -160,31 +161,31 @@ export class Gateway {
     }
   }
 
-  /** Whether it knows callers by the accounts of its upstream. */
+  /** Whether the gateway identifies callers by the accounts of its upstream. */
   get knowsAccounts(): boolean {
     const { grants } = this.#parts
     return grants.differ && !grants.asked
   }
 
-  /** The present rate windows and approvals. Held calls go on waiting. */
+  /** Returns the rate windows and approvals as plain data. Held calls continue to wait. */
   snapshot(): GatewaySnapshot {
     const { approvals } = this.#parts
     return { engines: this.#engines().map(engine => engine.snapshot()), approvals: approvals.snapshot() }
   }
 
-  /** Puts rate windows and approvals back. Held calls are denied, because their state is over. */
+  /** Restores rate windows and approvals from a snapshot. Held calls are denied, because their approvals are replaced. */
   restore({ engines, approvals }: GatewaySnapshot): void {
     for (const [at, engine] of this.#engines().entries()) engine.restore(engines[at])
     this.approvals.restore(approvals)
   }
 
-  /** Begins anew: nothing counted, nothing asked for or approved, an empty audit. Sessions stay open. */
+  /** Restores the state after the start: no counts, no approvals and an empty audit. Sessions stay open. */
   reset(): void {
     this.restore(this.#beginning)
     this.audit.clear()
   }
 
-  /** Answers open requests, lets the upstream go, and leaves nothing running. A further call waits for the first. */
+  /** Answers open requests, closes the upstream and stops all work. Further calls return the promise of the first call. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -194,7 +195,7 @@ export class Gateway {
     const { routes, approvals, audit, own } = this.#parts
     approvals.close()
     routes.failPending()
-    // Held calls are answered on the microtask queue.
+    // Held calls are answered in microtasks, which run before `setImmediate`.
     await new Promise(resolve => setImmediate(resolve))
     for (const pipe of this.#pipes) await pipe.flush()
     await this.#listener?.close()
@@ -204,7 +205,7 @@ export class Gateway {
     for (const clock of own) clock.close()
   }
 
-  /** Each once: grants may share one. */
+  /** Returns every engine once, because grants may share an engine. */
   #engines(): PolicyEngine[] {
     return [...new Set(this.#parts.grants.all.map(({ engine }) => engine))]
   }
@@ -234,10 +235,10 @@ const OPTIONS: OptionNames<GatewayOptions> = {
 }
 
 /**
- * Starts a gateway; resolves when it listens.
+ * Starts a gateway. Resolves when the gateway is ready.
  *
- * @throws Refusal for an option that there is not, a policy, grants or headers that are wrong, an upstream that cannot be reached or
- *   started, a port that is taken
+ * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that
+ * is in use
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   refuseUnknownOptions(options, OPTIONS, 'createGateway')

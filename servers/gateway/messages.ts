@@ -10,13 +10,13 @@ import { shown } from '../../shared/util/shown.js'
 import type { DenialText } from './options.js'
 import type { PolicyEngine } from './policy/model.js'
 
-/** Begins the text of every denial, so that a reader knows that it is the gateway's. */
+/** The beginning of every denial's text, which shows that the denial comes from the gateway. */
 export const DENIED = '[UNDERSTUDY POLICY DENIED]'
 
-/** Intercept's code for a call that needs an approval. */
+/** Intercept's error code for a call that needs an approval. */
 const APPROVAL_REQUIRED = -32003
 
-/** The key of `_meta` under which a program finds the denial. */
+/** The key of the denial's details in `_meta`, for programs. */
 export const POLICY_META = 'mcp-understudy/policy'
 
 const KEYS = {
@@ -24,10 +24,10 @@ const KEYS = {
   response: ['jsonrpc', 'id', 'result', 'error'],
 }
 
-/** Known members of the parameters of a call. Readers differ on whether a key in another case is the same key. */
+/** Known members of a call's parameters. Servers differ on whether a key with other upper and lower case is the same key. */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']
 
-/** Tokens of jsonc-parser. Its own `const enum` cannot be imported into a module that is compiled by itself. */
+/** Token numbers of jsonc-parser. The package's `const enum` cannot be imported when each module is compiled separately. */
 const TOKEN = {
   openObject: 1,
   closeObject: 2,
@@ -39,19 +39,19 @@ const TOKEN = {
 } as const
 
 /**
- * Finds a key that one object of a JSON text has twice. Returns undefined if there is none.
+ * Returns a key that occurs twice in one object of a JSON text. Returns undefined if there is none.
  *
- * Readers differ on which of the two counts: a policy that judged one would let the other through. A text that a serializer
- * would write again in the same way has no such key, and most texts are of that kind. Only the others are scanned, because a
- * scan costs ten times as much. It is a loop, so the depth of the text does not matter.
+ * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses the other. A text that equals
+ * the output of a serializer has no such key. Most texts are of that kind, and only the others are scanned, because a scan costs ten times
+ * as much. A loop instead of recursion allows any depth.
  *
- * @param json known to be valid
+ * @param json a text that is valid JSON
  * @param value the parsed `json`
  */
 export function repeatedKey(json: string, value: unknown): string | undefined {
   if (formatJson(value) === json) return undefined
   const scanner = createScanner(json, true)
-  /** The keys of every object that is open. An array has undefined. */
+  /** The keys of every open object. An open array has undefined here. */
   const open: (Set<string> | undefined)[] = []
   let atKey = false
   for (let token: number = scanner.scan(); token !== TOKEN.end; token = scanner.scan()) {
@@ -68,20 +68,20 @@ export function repeatedKey(json: string, value: unknown): string | undefined {
   return undefined
 }
 
-/** The body of a POST as text, and as what it means to every reader alike. */
+/** The body of a POST: its text and its parsed messages. All parsers read this text in the same way. */
 export interface ReadableBody {
   text: string
   messages: unknown[]
   batch: boolean
 }
 
-/** @throws HttpRejection 400 for what different readers may understand differently */
+/** Parses a body. @throws HttpRejection 400 for a body that is not valid, or that parsers could read in different ways */
 export function readableBody(bytes: Buffer): ReadableBody {
   if (!isUtf8(bytes)) throw new HttpRejection(400, RpcCode.parseError, 'Parse error: the body is not UTF-8')
   return readableText(bytes.toString('utf8'))
 }
 
-/** Likewise, of a line that a pipe brought. @throws HttpRejection */
+/** Parses the text of a body. @throws HttpRejection 400 in the same cases */
 function readableText(text: string): ReadableBody {
   let body: unknown
   try {
@@ -99,17 +99,16 @@ export function repeatedText(key: string): string {
   return `the key ${JSON.stringify(key.slice(0, 60))} stands twice in one object: servers differ on which of them counts`
 }
 
-/** A call of a tool, for a policy to judge. */
+/** A call of a tool, as a policy judges it. */
 export interface ToolCall {
   readonly tool: string
   readonly args: unknown
 }
 
 /**
- * Why a message does not pass; undefined if it does.
+ * Returns the reason why a message is refused. Returns undefined if the message is valid.
  *
- * Every reader has to understand a message as this gateway does. Otherwise the upstream acts on another call than the one that
- * the policy has judged.
+ * Every server must read a message as this gateway does. Otherwise, the upstream could run another call than the policy has judged.
  */
 export function unsound(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
@@ -119,7 +118,7 @@ export function unsound(message: unknown): string | undefined {
   return 'not a JSON-RPC 2.0 request, notification or response'
 }
 
-/** The call that a sound message makes, if it makes one. */
+/** Returns the tool call in a valid message. Returns undefined if the message is not a tool call. */
 export function callOf(message: {
   method: string
   params?: Record<string, unknown> | undefined
@@ -145,10 +144,7 @@ function hasOnly(message: object, keys: readonly string[]): boolean {
   return true
 }
 
-/**
- * A message as JSON; undefined if it is nested so deeply (thousands of levels) that it could be read but
- * cannot be written.
- */
+/** Returns a message as JSON. Returns undefined for a message with thousands of levels, which can be parsed but not written. */
 export function formatJson(message: unknown): string | undefined {
   try {
     return JSON.stringify(message)
@@ -158,15 +154,15 @@ export function formatJson(message: unknown): string | undefined {
   }
 }
 
-/** Members of a list that must not be cached. Each grant may have a list of its own. */
+/** Members that forbid caching a list. Each grant may have a list of its own. */
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
 /**
- * Filters a list of tools from the upstream. Returns the same object if nothing changes.
+ * Removes hidden tools from a list of tools. Returns the same object if nothing changes.
  *
- * A list is recognized by its members, because an answer that is replayed on another stream is a list, too. An entry without a
- * name cannot be judged, and is left out. Each page of a modern list loses its permission to be cached, also a page without a
- * hidden tool: the pages of a list have the same scope.
+ * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry without a name cannot be judged
+ * and is removed. In the modern era, all pages of a list have the same cache scope. Each modern page is therefore marked as not cacheable,
+ * even without a hidden tool.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
@@ -187,19 +183,19 @@ export interface Denial {
   rule: string
   message: string
   grant: string
-  /** The id of the approval that would let the call through. */
+  /** The id of the approval that would allow the call. */
   approval?: string
   /** Whether the call is of the modern era. */
   modern: boolean
 }
 
-/** The answer to a call that is not let through, but for its id. */
+/** The answer to a denied call, without the request id. */
 export type DenialAnswer = Pick<JSONRPCResultResponse, 'result'> | Pick<JSONRPCErrorResponse, 'error'>
 
 /**
- * Answers a denied call with a tool error. A model reads that, and a JSON-RPC error may end a client.
+ * Returns a tool error as the answer to a denied call. A model can read a tool error, but a JSON-RPC error may end a client.
  *
- * @param text how the denial is worded
+ * @param text the form of the denial's text
  */
 export function denialAnswer(
   { tool, message, outcome, rule, grant, approval, modern }: Denial,
@@ -221,10 +217,10 @@ function denialText(text: DenialText, tool: string, message: string): string {
 }
 
 /**
- * Answers a call that needs an approval as Intercept publishes it since intercept@2026-04.
+ * Returns the answer to a call that needs an approval, in the form that Intercept publishes since intercept@2026-04.
  *
- * Published are the code, the beginning of the text, ids that begin with `apr_`, and the field `human_instructions`.
- * The place of the fields in `data` is this project's reading.
+ * Intercept publishes the error code, the beginning of the text, the prefix `apr_` of ids, and the field `human_instructions`. The
+ * arrangement of the fields in `data` is this project's interpretation.
  */
 export function approvalRequired({ id, tool, rule, message, expiresAt }: Approval): DenialAnswer {
   const data = {

@@ -19,12 +19,12 @@ import type { Upstream } from './stdio/link.js'
 import { RelayHost } from './stdio/relay-host.js'
 import { readHeaderLine, readUpstreamUrl } from './upstream-options.js'
 
-/** An upstream, and the ways to it: for clients over HTTP, and for a client on a pipe. */
+/** An open upstream with its entrances: one for clients over HTTP, and one for a client on a pipe. */
 export interface UpstreamRoutes {
   readonly handler: HttpHandler
   readonly ended: Promise<number>
   pipeHost(grant: Grant): MessageHost<Grant>
-  /** Answers what is open. */
+  /** Answers all open requests with an error, because the gateway is shutting down. */
   failPending(): void
   close(): Promise<void>
 }
@@ -39,7 +39,7 @@ interface UpstreamDeps {
   log: Log
 }
 
-/** @throws Refusal if it cannot be reached, or started */
+/** Connects to the upstream or starts its program. @throws Refusal if that fails */
 export function openUpstream(options: GatewayOptions, deps: UpstreamDeps): Promise<UpstreamRoutes> {
   const { upstream } = options
   return typeof upstream === 'string' ? behindUrl(upstream, options, deps) : behindProgram(options, deps)
@@ -51,7 +51,7 @@ async function behindUrl(
   deps: UpstreamDeps,
 ): Promise<UpstreamRoutes> {
   const { gate, grants, machine, log } = deps
-  // Loads undici, which an upstream on a pipe does not need.
+  // This module loads undici, which an upstream on a pipe does not need.
   const { HttpUpstream } = await import('./proxy/http-upstream.js')
   const upstream = new HttpUpstream(readUpstreamUrl(text))
   const headers = new CallerHeaders({ fixed: upstreamHeaders.map(readHeaderLine), pass: passHeaders, handle })
@@ -71,7 +71,7 @@ async function behindUrl(
       for (const host of hosts) host.close('the gateway is shutting down')
     },
     async close() {
-      // The end of a session is on its way.
+      // Lets the DELETE requests that end the sessions leave first.
       await new Promise(resolve => setImmediate(resolve))
       upstream.close()
     },
@@ -119,7 +119,7 @@ function relay(
     machine,
     identify: ({ headers, session }) => {
       const grant = knownBearer(grants, headers.authorization)
-      // A session that is being opened has no owner yet, and its request does not name it.
+      // A new session has no owner yet, and the headers of its request do not name the session.
       if (session !== null) checkSession(headers, grant, grants, owners)
       return grant
     },
@@ -128,14 +128,14 @@ function relay(
   })
 }
 
-/** The grant of a caller that the guarded handler has let pass. */
+/** Returns the grant of a caller that `GuardedHandler` has already accepted. */
 function knownBearer(grants: Grants, authorization: string | undefined): Grant {
   const grant = grants.bearing(authorization)
   if (grant === undefined) throw new Refusal('bad_grant', 'no grant has this bearer')
   return grant
 }
 
-/** Passes requests with a grant to an endpoint, and refuses all others. */
+/** Passes requests of known callers to an endpoint, and refuses all other requests. */
 class GuardedHandler implements HttpHandler {
   readonly #handler: HttpHandler
   readonly #grants: Grants
@@ -150,7 +150,7 @@ class GuardedHandler implements HttpHandler {
   handle(request: IncomingMessage, response: ServerResponse): void {
     try {
       const grant = checkBearer(request.headers, this.#grants)
-      // The host checks the session of a POST: the era of a message is known only once its body is read.
+      // The host checks the session of a POST, because the era of a message is only known after its body has been read.
       if (request.method !== 'POST') checkSession(request.headers, grant, this.#grants, this.#owners)
     } catch (error) {
       if (!(error instanceof HttpRejection)) throw error

@@ -2,23 +2,23 @@ import type { FaultAction } from './fault.js'
 
 /** A change to an outgoing answer. Each transport applies it in its own way. */
 export type Corruption =
-  /** The connection is cut instead. */
+  /** The connection is cut instead of sending the answer. */
   | { kind: 'drop' }
-  /** HTTP answers with this instead. */
+  /** HTTP sends this status and body instead of the answer. */
   | { kind: 'status'; status: number; body: string; type: string }
-  /** This instead, to the byte. `settled`: it has a status or headers, and is for HTTP alone. */
+  /** Exactly this body is sent instead of the answer. `settled` means that the fault sets a status or headers, which only HTTP has. */
   | { kind: 'raw'; settled: boolean; status: number; headers: Readonly<Record<string, string>>; body: string }
-  /** The JSON is broken. */
+  /** The JSON of the answer is invalid. */
   | { kind: 'json' }
-  /** The frame around the message is broken. */
+  /** The frame around the message is invalid. */
   | { kind: 'sse' }
-  /** The connection is cut in the middle. */
+  /** The connection is cut in the middle of the answer. */
   | { kind: 'truncated' }
-  /** Compressed, whatever the caller takes. */
+  /** The answer is compressed, even if the caller does not accept compression. */
   | { kind: 'gzip' }
 
 /**
- * Returns the corruption that a fault applies to the outgoing answer. Undefined if it applies none.
+ * Returns the corruption that a fault applies to the answer. Returns undefined if the fault applies none.
  *
  * @param id of the request
  */
@@ -38,17 +38,17 @@ export function corruptionOf(act: FaultAction, id: string | number): Corruption 
     : { kind: 'status', status: httpStatus, body: JSON.stringify(body), type: 'application/json' }
 }
 
-/** A raw body under the id of a request. */
+/** Returns a raw body in which `{{id}}` is replaced by the request id. */
 export function rawBodyOf(body: string, id: string | number): string {
   return body.replaceAll('{{id}}', () => JSON.stringify(id))
 }
 
-/** Not JSON for any reader, however lenient. */
+/** Returns a text that no parser accepts as JSON, not even a lenient one. */
 export function notJson(json: string): string {
   return `{${json}`
 }
 
-/** Cut in two; a message in JSON has no line break in it. */
+/** Splits a text in the middle. */
 export function halves(text: string): [string, string] {
   const middle = Math.floor(text.length / 2)
   return [text.slice(0, middle), text.slice(middle)]

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { oneKind, strict } from '../util/check.js'
 
-/** Below this no answer fits, whatever the id of its request, within reason. */
+/** Minimum for the action `bytes`, in bytes. The JSON of a tool error with an ordinary request id is never larger. */
 const SMALLEST_BYTES = 128
 const LARGEST_BYTES = 64 * 1024 * 1024
 
-/** A raw body is at most so long. */
+/** Maximum size of a raw body, in bytes. */
 const LARGEST_RAW_BYTES = 8 * 1024 * 1024
 
 /** The requests that a fault can name by their method. */
@@ -34,7 +34,7 @@ const rawBody = z.string().refine(body => Buffer.byteLength(body) <= LARGEST_RAW
 
 const on = z.literal(true)
 
-/** On which of the calls that match it a fault comes: they are counted from 1. */
+/** Selects the calls to which a fault applies. The calls that match the fault are counted from 1. */
 const when = oneKind('when', {
   nth: strict({ nth: z.int().min(1) }),
   first: strict({ first: z.int().min(1) }),
@@ -42,7 +42,7 @@ const when = oneKind('when', {
   always: strict({ always: on }),
 })
 
-/** The action of a fault. README.md beside this file has a table of their effects. */
+/** The action of a fault. README.md in this folder has a table of the effects. */
 const action = oneKind('fault', {
   delayMs: strict({ delayMs: z.int().min(0) }),
   toolError: strict({ toolError: z.string() }),
@@ -68,7 +68,7 @@ const action = oneKind('fault', {
   }),
 })
 
-/** Trouble to come, on certain calls of a tool, or on certain requests of a method. */
+/** A fault that applies to some calls of a tool, or to some requests of a method. */
 export const faultSchema = strict({
   server: z.string(),
   tool: z.string().exactOptional().describe('its genuine name, or * for every call of a tool'),
@@ -92,12 +92,12 @@ export function isDue(when: Fault['when'], count: number): boolean {
   return true
 }
 
-/** The requests that a fault is for, in words. */
+/** Returns the tool or the method that a fault names. */
 export function targetOf({ tool, method }: Pick<Fault, 'tool' | 'method'>): string {
   return tool ?? method ?? ''
 }
 
-/** Why a fault that is well-formed cannot be; undefined if it can. */
+/** Returns the reason why a well-formed fault is refused. Returns undefined if the fault is valid. */
 export function faultFlaw({ tool, method, do: act }: Fault): string | undefined {
   if ((tool === undefined) === (method === undefined)) {
     return tool === undefined

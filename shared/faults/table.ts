@@ -4,20 +4,20 @@ import { checked } from '../util/check.js'
 import type { KnownTools } from '../util/known-tools.js'
 import { type Fault, type FaultAction, faultFlaw, faultSchema, isDue, targetOf } from './fault.js'
 
-/** A fault, and how often it has been carried out. */
+/** A fault and the number of times that it has been applied. */
 export type FaultStatus = Fault & { hits: number }
 
 /** A table of faults as plain data. */
 export type FaultSnapshot = readonly { fault: Fault; seen: number; hits: number }[]
 
-/** The faults to apply to one call. */
+/** The faults that apply to one call. */
 export interface ActiveFault {
-  /** Milliseconds of the instance's clock, before everything else. */
+  /** The delay before the action, in milliseconds of the instance's clock. */
   delayMs: number
   act: FaultAction | undefined
 }
 
-/** A fault in the table. `seen` is the number of calls that matched it, due or not. */
+/** A fault in the table. `seen` is the number of calls that matched the fault. `hits` is the number of calls to which it applied. */
 interface Row {
   readonly fault: Fault
   seen: number
@@ -25,10 +25,10 @@ interface Row {
 }
 
 /**
- * The faults of an instance. They are deterministic: each counts its matching calls, and applies to those that its
- * `when` selects.
+ * The faults of an instance. Faults are deterministic: each fault counts its matching calls, and applies to the calls that its `when`
+ * selects.
  *
- * If several apply to one call, their delays add up, and the first of their other actions is applied.
+ * If several faults apply to one call, their delays add up. Of their other actions, only the first is applied.
  */
 export class FaultTable {
   readonly #known: KnownTools
@@ -44,7 +44,7 @@ export class FaultTable {
   }
 
   /**
-   * Replaces all faults, their counts at 0; if one cannot be, all stays as it was.
+   * Replaces all faults and sets their counts to 0. If one fault is invalid, nothing changes.
    *
    * @throws Refusal `bad_fault`, `unknown_server` or `unknown_tool`
    */
@@ -68,7 +68,7 @@ export class FaultTable {
     this.#rows = []
   }
 
-  /** @throws Refusal `faults_not_hit`, with those that were never carried out */
+  /** Checks that every fault was applied. @throws Refusal `faults_not_hit` that lists the other faults */
   expectAllHit(): void {
     const missed = this.#rows.filter(({ hits }) => hits === 0)
     if (missed.length === 0) return
@@ -82,15 +82,15 @@ export class FaultTable {
     return structuredClone(this.#rows)
   }
 
-  /** Puts the table back as it was when the snapshot was made, counts included. */
+  /** Restores the faults and their counts from a snapshot. */
   restore(snapshot: FaultSnapshot): void {
     this.#rows = structuredClone([...snapshot])
   }
 
   /**
-   * Counts a new request, and returns the faults to apply to it.
+   * Counts a new request and returns the faults that apply to the request. Returns undefined if none applies.
    *
-   * @param tool the genuine name. Undefined for a request without a tool.
+   * @param tool genuine name of the tool. Undefined for a request without a tool
    */
   due(server: string, tool: string | undefined, method = 'tools/call'): ActiveFault | undefined {
     return this.#due(
@@ -103,8 +103,8 @@ export class FaultTable {
   }
 
   /**
-   * Returns the fault for a call of `tool` inside of another tool. Only errors apply there. Other faults, and faults
-   * for every call, neither apply nor count it.
+   * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and `httpStatus` apply to such a
+   * call. Faults with another action or for the tool `*` do not count the call.
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 /** Answers must not be cached, because they show the current state. */
 const HEADERS = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }
 
-/** Sends a body with exactly these headers. Express's `send` adds a charset to a content type. */
+/** Sends a body with exactly these headers. Express's `send` would add a charset to the content type. */
 export function sendBody(
   response: ServerResponse,
   status: number,
@@ -14,7 +14,7 @@ export function sendBody(
   response.end(body)
 }
 
-/** Sends a text that is not to be cached. @param type its media type */
+/** Sends a text that must not be cached. @param type media type of the text */
 export function sendText(
   response: ServerResponse,
   status: number,
@@ -25,7 +25,7 @@ export function sendText(
   sendBody(response, status, { 'Content-Type': type, ...HEADERS, ...headers }, body)
 }
 
-/** Sends a value as JSON that is not to be cached. */
+/** Sends a value as JSON that must not be cached. */
 export function sendJson(
   response: ServerResponse,
   status: number,

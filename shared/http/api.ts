@@ -10,20 +10,20 @@ import { addStamp } from './stamp.js'
 
 declare module 'express-serve-static-core' {
   interface Request {
-    /** The bytes of the body, unpacked if it was compressed. Empty if there is none, if it is too large, or if it cannot be unpacked. */
+    /** The bytes of the body, unpacked if it was compressed. Empty if there is no body, or if the body is too large or cannot be unpacked. */
     rawBody: Buffer
     /** Whether the body is larger than the API allows. */
     bodyTooLarge: boolean
-    /** Set by the listener for a request that it does not let in. */
+    /** The reason why the listener refuses the request. Undefined if the listener allows the request. */
     forbidden: Refusal | undefined
     /** Undefined if the API has no journal. */
     journalEntry: JournalEntry | undefined
-    /** The methods of the operations at this path, in order of declaration. Set once no operation has answered. */
+    /** The methods of the operations at this path, in the order of declaration. Filled after no operation has answered. */
     allowedMethods: string[]
   }
 }
 
-/** Express settings of an API that compares paths letter by letter. In production Express shows no stack. */
+/** Express settings of an API that compares paths exactly, with upper and lower case. In production mode, Express sends no stack traces. */
 const EXACT = { 'case sensitive routing': true, 'strict routing': true, etag: false, env: 'production' }
 
 const METHODS = { GET: 'get', PUT: 'put', POST: 'post', DELETE: 'delete', ALL: 'all' } as const
@@ -34,43 +34,46 @@ export interface ApiOptions {
   /** The server's name in the journal. */
   name: string
   operations: readonly Operation[]
-  /** Default: requests are not noted. */
+  /** The journal that records the requests. Default: requests are not recorded. */
   journal?: Journal
-  /** Names the instance, and the journal's entry, in the headers of answers. */
+  /** The instance name for the headers of answers, beside the `seq` of the journal entry. Default: no such headers. */
   stamp?: string | undefined
-  /** Foreign origins whose pages may call, e.g. `https://instanode.dev`. Default: none. */
+  /** Foreign origins whose pages may call the API, e.g. `https://instanode.dev`. Default: none. */
   origins?: readonly string[]
-  /** Settings of the Express application. Default: paths are compared letter by letter, and answers have no ETag. */
+  /** Settings of the Express application. Default: paths are compared exactly, and answers have no ETag. */
   settings?: Readonly<Record<string, unknown>>
-  /** The largest body, in bytes. A larger one is not kept: the operation sees `bodyTooLarge`. */
+  /** Maximum size of a body in bytes. A larger body is dropped, and the request has `bodyTooLarge` set. */
   bodyLimit: number
-  /** A body parser of Express, made with `keepRawBody` as its `verify`. Its errors go to `reject` before any route is looked at. */
+  /**
+   * A body parser of Express, created with `keepRawBody` as its `verify` option. An error of the parser is passed to `reject` before
+   * routing.
+   */
   parser?: RequestHandler
-  /** Returns the error for a caller that is over its limit. Its body is not read, and its answer has no common headers. */
+  /** Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders` is not called. */
   rateLimit?(request: Request): Refusal | undefined
-  /** Sets the headers that every answer has. */
+  /** Sets the headers that all answers have. */
   setHeaders?(request: Request, response: Response): void
-  /** Returns the caller's name in the journal. The body has been read. */
+  /** Returns the caller's name in the journal. Called after the body has been read. */
   callerOf?(request: Request): string | Promise<string>
-  /** Sends what an operation returns. */
+  /** Sends the value that an operation returned. */
   send(response: Response, value: unknown): void
-  /** Answers with an error: of an operation, of the parser, of the router, or `forbidden` from the listener. */
+  /** Answers with an error. The error comes from an operation, the parser, the router, or from `forbidden`. */
   reject: ErrorRequestHandler
-  /** Answers where no operation is. */
+  /** Answers a request that no operation has answered. */
   notFound: RequestHandler
 }
 
-/** Keeps the bytes that a body parser of Express has read. */
+/** Stores the bytes that a body parser of Express has read. */
 export function keepRawBody(request: IncomingMessage, _response: unknown, bytes: Buffer): void {
   Object.assign(request, { rawBody: bytes })
 }
 
 /**
- * Makes an HTTP API of operations: an Express application that reads the body, notes the request in the journal, runs the
- * operation, and sends what it returns.
+ * Creates an HTTP API from operations. The API is an Express application that reads the body, records the request in the journal, runs the
+ * operation, and sends the returned value.
  *
- * The journal has every request, with the exact body, also if the API refuses it. An entry ends just before its answer is sent,
- * so that a process that is killed afterwards has it.
+ * The journal records every request with its exact body, also a refused request. An entry is closed just before its answer is sent. A
+ * process that is killed afterwards then has the complete entry.
  */
 export function createApi(options: ApiOptions): HttpHandler {
   const { name, operations, journal, stamp, bodyLimit, parser } = options
@@ -78,7 +81,7 @@ export function createApi(options: ApiOptions): HttpHandler {
   app.disable('x-powered-by')
   for (const [setting, value] of Object.entries({ ...EXACT, ...options.settings })) app.set(setting, value)
 
-  /** Reads the whole body. Returns the error of the parser. */
+  /** Reads the whole body. Returns the error of the parser, if there is one. */
   async function receive(request: Request, response: Response): Promise<unknown> {
     const error = parser && (await new Promise(resolve => parser(request, response, resolve)))
     if (!hasBody(request) || request.readableEnded || request.destroyed) return error
@@ -104,13 +107,13 @@ export function createApi(options: ApiOptions): HttpHandler {
     })
     request.journalEntry = entry
     if (stamp !== undefined) addStamp(response, stamp, entry)
-    // The caller of a stream ends it by hanging up.
+    // A stream often has no final write, so its entry is closed when the caller disconnects.
     response.on('close', () => {
       if (response.headersSent) journal.close(entry, 'ok')
     })
   }
 
-  /** Ends the journal entry just before the last bytes of the answer are sent. */
+  /** Closes the journal entry just before the last bytes of the answer are sent. */
   function end(this: Response, chunk?: unknown, ...rest: unknown[]): unknown {
     const { journalEntry } = this.req
     if (journalEntry !== undefined) {
@@ -121,7 +124,8 @@ export function createApi(options: ApiOptions): HttpHandler {
     }
     return Reflect.apply(ServerResponse.prototype.end, this, [chunk, ...rest])
   }
-  // On the prototype that this application gives its responses: a property of each response costs a tenth of a request.
+  // The function is set on the prototype of this application's responses. A property of each response would cost a tenth of a
+  // request.
   Object.assign(app.response, { end })
 
   function abort({ journalEntry }: Request, response: Response): void {
@@ -160,15 +164,15 @@ export function createApi(options: ApiOptions): HttpHandler {
   app.use(options.notFound)
 
   const reject: ErrorRequestHandler = (error, request, response, next) => {
-    // A part of a stream has left already, or the caller has hung up: there is no answer to give.
+    // No error can be sent, because a part of a stream was sent already or the caller has disconnected.
     if (response.headersSent || response.destroyed) abort(request, response)
     else options.reject(error, request, response, next)
   }
   app.use(reject)
 
   /**
-   * Gives the message classes the prototypes of this app. Express would otherwise change the prototype of each
-   * request and response, which costs 20 kB of hidden classes for a waiting request.
+   * Gives the message classes the prototypes of this application. Express would otherwise change the prototype of each request and
+   * response, and V8 would need 20 kB of hidden classes for a waiting request.
    */
   function extendMessages({ IncomingMessage, ServerResponse }: MessageClasses): void {
     Object.setPrototypeOf(IncomingMessage.prototype, app.request)

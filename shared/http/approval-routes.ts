@@ -11,17 +11,17 @@ import { type Operation, paramOf } from './operation.js'
 
 /** The approvals that a control plane can list and decide. */
 export interface ControlledApprovals {
-  /** All that are remembered, the oldest first. */
+  /** Returns all stored approvals, the oldest first. */
   list(): Approval[]
   /**
-   * Decides a pending one.
+   * Decides a pending approval.
    *
-   * @throws Refusal `unknown_approval`; `approval_decided` if it is pending no more
+   * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
   decide(id: string, decision: ApprovalDecision): Approval
 }
 
-/** The routes that list and decide pending approvals, for the control plane and a gateway's own port. */
+/** Returns the routes that list and decide approvals. The control plane and the gateway's approvals port use them. */
 export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
   return [
     checkedOperation({

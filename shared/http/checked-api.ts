@@ -8,7 +8,7 @@ import { JSON_BODY_LIMIT } from './checked-operation.js'
 import type { HttpHandler } from './listener.js'
 import type { Operation } from './operation.js'
 
-/** The HTTP status of each refusal that does not follow the rule of {@link statusOf}. */
+/** The HTTP statuses of the refusals that do not follow the rule of {@link statusOf}, by the code of the refusal. */
 const STATUSES: Readonly<Record<string, number>> = {
   forbidden: 403,
   unknown_account: 404,
@@ -30,24 +30,24 @@ const STATUSES: Readonly<Record<string, number>> = {
   store_busy: 503,
 }
 
-/** Refusals of a body or a query say by themselves where the mistake is. */
+/** The hint for a refusal with status 400 that has no hint of its own. */
 const WHERE_TO_LOOK = 'GET /openapi.json has what each route takes'
 
-/** In seconds. */
+/** Headers of an answer with status 503. The value is in seconds. */
 const RETRY = { 'Retry-After': '1' }
 
 export interface CheckedApiOptions {
   /** Name of the API, e.g. `control`. */
   name: string
   operations: readonly Operation[]
-  /** The remedy for an unknown route: where the routes are listed. */
+  /** The hint for an unknown route, which says where the routes are listed. */
   hint: string
   log: Log
 }
 
 /**
- * Makes an HTTP API of this project's own, as opposed to one that stands in for a service. Every error has the form
- * `{"error":{"code","message","hint"}}`. The journal does not have its requests: no server has received them.
+ * Creates one of this project's own HTTP APIs, which does not stand in for a service. Every error has the form
+ * `{"error":{"code","message","hint"}}`. The journal does not record its requests, because the journal is for requests to servers.
  */
 export function createCheckedApi({ name, operations, hint, log }: CheckedApiOptions): HttpHandler {
   return createApi({
@@ -57,7 +57,7 @@ export function createCheckedApi({ name, operations, hint, log }: CheckedApiOpti
     send: (response, value) => sendJson(response, response.statusCode, value),
     reject(error, request, response, _next) {
       if (error instanceof Refusal) sendRefusal(response, error)
-      // The router could not decode a parameter of the path.
+      // The router throws a URIError if it cannot decode a parameter of the path.
       else if (error instanceof URIError) sendRefusal(response, unknownRoute(request.path, hint))
       else {
         log.error(`a request to ${name} failed`, error)
@@ -85,7 +85,10 @@ function sendRefusal(response: Response, refusal: Refusal, headers: OutgoingHttp
   sendJson(response, status, { error: { code, message, hint } }, { ...retry, ...headers })
 }
 
-/** A request that cannot be read, or that names something unknown, gets 400. One that does not fit the present state gets 409. */
+/**
+ * Returns the HTTP status of a refusal. A request that cannot be read or names something unknown gets 400. A request that does not fit the
+ * current state gets 409.
+ */
 function statusOf({ code }: Refusal): number {
   return STATUSES[code] ?? (/^(bad|unknown)_/.test(code) ? 400 : 409)
 }

@@ -4,10 +4,10 @@ import { Refusal } from '../errors.js'
 import { checked, strict } from '../util/check.js'
 import { type Documentation, type Operation, operation, type Returned, searchOf } from './operation.js'
 
-/** The deepest nesting of a body. Deeper values could be parsed, but neither copied nor shown. */
+/** Maximum nesting depth of a body. A deeper value could be parsed, but neither copied nor shown. */
 const MAX_DEPTH = 100
 
-/** Bytes of a body. Enough for any table of faults or overlays. */
+/** Maximum size of a body in bytes. The limit is large enough for any table of faults or overlays. */
 export const JSON_BODY_LIMIT = 1024 * 1024
 
 /** A request whose query and body have been checked. */
@@ -21,9 +21,9 @@ export interface CheckedRequest<Query, Body> {
 const nothing = strict({})
 
 /**
- * Declares an operation whose own schemas check the request. Unknown parameters and fields are refused.
+ * Declares an operation whose schemas check the query and the body. Unknown parameters and fields are refused.
  *
- * @param spec `bodyCode` is the code of the refusal of a body. The statuses 400 and 413 are documented without being named
+ * @param spec `bodyCode` is the code of the refusal for an invalid body. The statuses 400 and 413 are documented automatically
  */
 export function checkedOperation<
   Answer extends z.ZodType,
@@ -46,7 +46,7 @@ export function checkedOperation<
     refusals: [...(method === 'GET' ? [400] : [400, 413]), ...refusals],
     run: (request, response) =>
       run({
-        // Without a schema the type parameter has its default, which matches the empty schema.
+        // Without a schema, the type parameter has its default type, which fits the empty schema.
         query: queryOf(request, query) as z.output<Query>,
         body: (method === 'GET' ? {} : bodyOf(request, body ?? nothing, bodyCode)) as z.output<Body>,
         request,
@@ -55,7 +55,7 @@ export function checkedOperation<
   })
 }
 
-/** @throws Refusal `body_too_large`, `bad_json`, or of that code */
+/** Reads and checks the body. @throws Refusal `body_too_large`, `bad_json`, or the given code for an invalid body */
 function bodyOf({ rawBody, bodyTooLarge }: Request, schema: z.ZodType, code: string): unknown {
   if (bodyTooLarge) {
     throw new Refusal(
@@ -64,7 +64,7 @@ function bodyOf({ rawBody, bodyTooLarge }: Request, schema: z.ZodType, code: str
       'send less in one request',
     )
   }
-  // An operation that needs nothing does not need an empty object either.
+  // An empty body is read as an empty object.
   const text = rawBody.toString('utf8').trim()
   return checked(schema, text === '' ? {} : parseBody(text), code, 'body')
 }
@@ -88,16 +88,16 @@ export function parseBody(text: string): unknown {
   return body
 }
 
-/** Returns whether a value is nested more than that many levels deep. */
+/** Returns whether a value is nested more than `levels` levels deep. */
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some(item => isDeeperThan(item, levels - 1))
 }
 
 /**
- * Reads the parameters of a request's URL by their schema.
+ * Reads and checks the parameters in a request's URL.
  *
- * @throws Refusal `bad_query` for a parameter that is unknown, given twice or not of its type
+ * @throws Refusal `bad_query` for a parameter that is unknown, repeated or of the wrong type
  */
 function queryOf(request: Request, schema: z.ZodObject | undefined): unknown {
   const given: Record<string, string> = {}

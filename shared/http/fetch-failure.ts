@@ -1,4 +1,4 @@
-/** Why a `fetch` failed: it hides that in the cause of its error, and there may be several at once. */
+/** Returns why a `fetch` failed. The reason is in the cause of the error. If there are several reasons, returns the first. */
 export function fetchFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { cause } = error

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 /** `name`, `name:port`, `[v6]` or `[v6]:port`. */
 const HOST = /^(\[[^\]]+\]|[^:[\]]+)(?::(\d{1,5}))?$/
 
-/** A scheme, and the rest as in {@link HOST}. */
+/** A scheme, followed by a host as in {@link HOST}. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(.+)$/i
 
 const MAX_PORT = 65_535
@@ -12,35 +12,35 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 export interface GuardOptions {
   /**
-   * Pages may call only where they come from, not from another port of this machine. Default false: tools
-   * for developers are such pages.
+   * Whether pages may call only the origin that served them, and no other port of this machine. Default false, because developer tools are
+   * often served from another port.
    */
   ownPagesOnly?: boolean
 }
 
 /**
- * Whether a request was meant for this listener, by its Host and Origin headers.
+ * Checks by the Host and Origin headers whether a request is meant for this listener.
  *
- * A web page can make a browser call a loopback port, and by DNS rebinding under a name of its own; it cannot
- * forge these two headers. The specification wants a foreign Origin answered with 403; a foreign Host is the same attack.
+ * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of the attacker. The page cannot
+ * forge these two headers. The MCP specification requires the status 403 for a foreign Origin. A foreign Host is the same attack.
  */
 export class Guard {
   readonly #names: Set<string>
   readonly #ownPagesOnly: boolean
-  /** The last Host that was let in: as good as every request has the same. */
+  /** The last Host that was accepted. Storing this Host saves work, because almost every request has the same Host. */
   #lastHost: string | undefined
 
-  /** @param names host names to accept beside the loopback ones, e.g. the address the listener is bound to */
+  /** @param names further accepted host names beside the loopback names, e.g. the address of the listener */
   constructor(names: readonly string[] = [], { ownPagesOnly = false }: GuardOptions = {}) {
     this.#ownPagesOnly = ownPagesOnly
     this.#names = new Set([...LOOPBACK, ...names.map(canonical)])
   }
 
   /**
-   * Why the request is turned down, or undefined if it may pass.
+   * Returns the reason why a request is refused. Returns undefined if the request is allowed.
    *
-   * @param origins foreign origins that may call all the same
-   * @param rawHeaders names and values in turn, as they arrived: `headers` has only the first of several Host headers
+   * @param origins foreign origins that are allowed in addition
+   * @param rawHeaders names and values in turn, in the order received. `headers` has only the first of several Host headers
    */
   refusal(
     { host, origin }: IncomingHttpHeaders,
@@ -70,7 +70,7 @@ export class Guard {
       : this.#accepts(ORIGIN.exec(origin)?.[1] ?? '')
   }
 
-  /** Compares text. A URL parser would be lenient: it takes `localhost#.evil` for localhost. */
+  /** Compares the host as text. A URL parser would be too lenient, because it reads `localhost#.evil` as localhost. */
   #accepts(host: string): boolean {
     const [, name, port] = HOST.exec(host) ?? []
     if (name === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > MAX_PORT) return false
@@ -78,7 +78,7 @@ export class Guard {
   }
 }
 
-/** In small letters. An IPv6 address in brackets, and in its short form. */
+/** Returns a host name in lower case. An IPv6 address is returned in brackets and in its short form. */
 function canonical(name: string): string {
   const host = name.includes(':') && !name.startsWith('[') ? `[${name}]` : name.toLowerCase()
   const url = `http://${host}`

@@ -4,12 +4,12 @@ import ipaddr from 'ipaddr.js'
 import { Refusal } from '../errors.js'
 import type { Guard } from './guard.js'
 
-/** Answers the requests to one part of a listener. */
+/** Answers the requests for one part of a listener. */
 export interface HttpHandler {
   /** Foreign origins whose pages may call this part. Default: none. */
   readonly origins?: readonly string[]
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** Answers 403, in this part's own form of error. */
+  /** Answers with status 403, in the error format of this part. */
   rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void
   /** Called once, before the first request, with the classes of all requests and responses of the listener. */
   extendMessages?(classes: MessageClasses): void
@@ -21,29 +21,38 @@ export interface MessageClasses {
   readonly ServerResponse: typeof ServerResponse
 }
 
-/** More than the 10,000 requests that a server has under way. An idle connection takes about 20 KB. */
+/**
+ * Maximum number of open connections. The number is larger than the 10,000 requests that a server keeps open. An idle connection takes
+ * about 20 KB.
+ */
 const MAX_CONNECTIONS = 12_000
 
 export interface ListenerOptions {
   /** Address to bind to. */
   host: string
-  /** 0 picks a free port. */
+  /** The port. 0 selects a free port. */
   port: number
   /** Name of the listener in errors, such as `safebot`. */
   name: string
-  /** The option that sets its port. Default: that of its name. */
+  /** The command-line option that sets the port, for error messages. Default: `--NAME-port` with the listener's name. */
   portOption?: string
-  /** Connections that are open at once. Further ones are closed. Default 12,000. */
+  /** Maximum number of open connections. Further connections are closed. Default 12,000. */
   maxConnections?: number
   guard: Guard
-  /** Makes the handlers, once the URL is known that they may have to name. */
+  /** Creates the handlers when the URL is known, so that the handlers can show the URL. */
   handlers(url: string): Promise<Handlers>
 }
 
 export interface Handlers {
-  /** The MCP endpoint, at `/mcp`. It is dispatched first, because a web framework costs more than the call itself. Default: the handler of everything else. */
+  /**
+   * The MCP endpoint at `/mcp`. The endpoint is called without a web framework, because a framework costs more than the call itself.
+   * Default: the handler of `api`.
+   */
   mcp?: HttpHandler
-  /** Makes the handler of everything else, with the first request to it: a stdio server has to start fast. Default: answers 404. */
+  /**
+   * Creates the handler for all other requests when the first such request arrives, because a stdio server has to start fast. Default: a
+   * handler that answers 404.
+   */
   api?(): Promise<HttpHandler>
 }
 
@@ -53,13 +62,13 @@ export class Listener {
 
   private constructor(
     server: Server,
-    /** `http://host:port`, as a client on this machine reaches it. */
+    /** `http://host:port` for a client on this machine. */
     readonly url: string,
   ) {
     this.#server = server
   }
 
-  /** @throws Refusal `port_busy` or `cannot_listen` */
+  /** Opens a port. @throws Refusal `port_busy` or `cannot_listen` */
   static async open(options: ListenerOptions): Promise<Listener> {
     const {
       host,
@@ -75,7 +84,7 @@ export class Listener {
     }
     const server = createServer(classes)
     server.maxConnections = maxConnections
-    // Longer than the idle time of common proxies, so that it is they who close first.
+    // The time is longer than the idle time of common proxies, so that the proxy closes an idle connection first.
     server.keepAliveTimeout = 120_000
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => reject(listenError(error, portOption, host, port)))
@@ -108,13 +117,13 @@ export class Listener {
     return this.#server.listening
   }
 
-  /** Stops listening and drops what is connected, as a process does that dies. */
+  /** Stops listening and closes all connections immediately, as a killed process does. */
   cut(): void {
     this.#server.close()
     this.#server.closeAllConnections()
   }
 
-  /** Stops listening, lets the answers that have been written leave, and drops what is still connected. */
+  /** Stops listening, lets the answers that have been written leave, and closes the remaining connections. */
   close(): Promise<void> {
     return new Promise(resolve => {
       this.#server.close(() => resolve())
@@ -123,7 +132,7 @@ export class Listener {
   }
 }
 
-/** Answers for a listener that has nothing beside its MCP endpoint. */
+/** The handler of a listener that serves only an MCP endpoint. */
 const NOTHING: HttpHandler = {
   handle({ method, url = '/' }, response) {
     const path = url.replace(/\?.*$/s, '')
@@ -170,13 +179,13 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * Returns the address of a request's client. Only a proxy on this machine may name another client, because any other
- * sender could name a false one.
+ * Returns the address of a request's client. Only a proxy on this machine may name another client in `X-Forwarded-For`, because any other
+ * sender could name a false address.
  *
- * @param peer the socket's address
+ * @param peer address of the socket's other end
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
- * @param pick the `first` address in the header or the `nearest`. The first is the farthest client. The nearest was
- *   seen by the last proxy outside of this machine.
+ * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the last address that is not on this
+ * machine.
  */
 export function clientAddress(
   peer: string,

@@ -10,17 +10,17 @@ import {
 import { defined } from '../util/defined.js'
 import type { Operation } from './operation.js'
 
-/** The parts of an API's document besides its operations. */
+/** The parts of an API's OpenAPI document that do not come from its operations. */
 export interface ApiDescription extends Pick<ZodOpenApiObject, 'info' | 'components'> {
-  /** `http://host:port` */
+  /** The URL of the API, `http://host:port`. */
   url: string
   /** The schema of every error. */
   error: z.ZodType
-  /** The meaning of each HTTP status. */
+  /** The meaning of each HTTP status, as a text. */
   meanings: Readonly<Record<number, string>>
 }
 
-/** Makes an OpenAPI document of the operations that are not hidden. */
+/** Creates an OpenAPI document of the operations that are not hidden. */
 export function openApi(
   operations: readonly Operation[],
   { url, error, meanings, ...more }: ApiDescription,
@@ -40,7 +40,7 @@ export function openApi(
       ...defined({
         requestParams:
           params === undefined && query === undefined ? undefined : defined({ path: params, query }),
-        // A body of which nothing is required may be left out.
+        // The body is optional if an empty object is a valid body.
         requestBody: body && { required: !body.safeParse({}).success, content: json(body) },
         security: security?.map(scheme => ({ ...scheme })),
       }),
@@ -77,7 +77,7 @@ function json(schema: z.ZodType) {
   return { 'application/json': { schema } }
 }
 
-/** `postSnapshotsIdRestore` */
+/** Returns an operation id, such as `postSnapshotsIdRestore`. */
 function operationId(method: string, path: string): string {
   const words = path.split(/\W+/).filter(word => word !== '')
   const named = words.map(word => `${word.charAt(0).toUpperCase()}${word.slice(1)}`)

@@ -1,27 +1,27 @@
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
 
-/** The documentation of an operation: its part of `/openapi.json`. */
+/** The documentation of an operation in `/openapi.json`. */
 export interface Documentation {
-  /** `ALL` stands for every method. It needs `hidden`: OpenAPI has no such method. */
+  /** The HTTP method. `ALL` stands for every method and needs `hidden`, because OpenAPI has no such method. */
   method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'ALL'
-  /** In Express's form, e.g. `/snapshots/:id`. */
+  /** The path in Express's form, e.g. `/snapshots/:id`. */
   path: string
   summary: string
-  /** Default: a text for each parameter of the path. */
+  /** The schema of the path parameters. Default: a text for each parameter. */
   params?: z.ZodObject
   query?: z.ZodObject
-  /** The JSON body. */
+  /** The schema of the JSON body. */
   body?: z.ZodType
-  /** The schema of a JSON answer, or the media type of any other. Undefined: the answer has no body. */
+  /** The schema of a JSON answer, or the media type of any other answer. Undefined: the answer has no body. */
   answer?: z.ZodType | string | undefined
-  /** The HTTP status of the answer, unless the handler sets another. Default 200. */
+  /** The HTTP status of the answer, unless the handler sets another status. Default 200. */
   status?: number
-  /** The schemas of further answers, by HTTP status. Undefined: the answer has no body. */
+  /** The schemas of other answers, by HTTP status. Undefined: that answer has no body. */
   others?: Readonly<Record<number, z.ZodType | undefined>>
-  /** The HTTP statuses of errors. */
+  /** The HTTP statuses of the errors. */
   refusals?: readonly number[]
-  /** The credentials that the operation takes, by the names of the document's security schemes. */
+  /** The credentials that the operation accepts, by the names of the document's security schemes. */
   security?: readonly Readonly<Record<string, string[]>>[]
   /** Whether to leave the operation out of `/openapi.json`. */
   hidden?: true
@@ -40,9 +40,9 @@ export type Returned<Answer extends z.ZodType> =
   | undefined
 
 /**
- * Declares one operation. The compiler compares what `run` returns with the schema of the answer.
+ * Declares one operation. The compiler compares the result of `run` with the schema of the answer.
  *
- * @param spec `run` may set another status on the response. Its errors go to the API's `reject`
+ * @param spec `run` may set another status on the response. Errors of `run` are passed to the API's `reject`
  */
 export function operation<Answer extends z.ZodType>(
   spec: Documentation & {
@@ -58,13 +58,13 @@ export function paramOf({ params }: Request, name: string): string {
   return String(params[name] ?? '')
 }
 
-/** Returns the text behind the `?` of the URL. It is empty without one. */
+/** Returns the text after the `?` of the URL. Returns an empty text if there is no `?`. */
 export function searchOf({ url }: Request): string {
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
 }
 
-/** Returns a signal that fires when the caller hangs up before it has its answer. */
+/** Returns a signal that is aborted when the caller disconnects before it has received its answer. */
 export function hangUpSignal(response: Response): AbortSignal {
   const controller = new AbortController()
   const hungUp = () => {

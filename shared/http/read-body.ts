@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { Refusal } from '../errors.js'
 
 /**
- * The whole body of a request.
+ * Reads the whole body of a request.
  *
- * @param limit the most bytes to take, inclusive
- * @throws Refusal `body_too_large` past the limit, `body_aborted` if the caller hung up
+ * @param limit maximum size of the body in bytes
+ * @throws Refusal `body_too_large` for a larger body, `body_aborted` if the caller disconnected
  */
 export function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {

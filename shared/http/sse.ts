@@ -3,26 +3,26 @@ import type { Writable } from 'node:stream'
 import { constants, createGzip } from 'node:zlib'
 import type { Clock, Wakeup } from '../clock/clock.js'
 
-/** Proxies cut a connection on which nothing passes; 15 s is what the SDK's own transport keeps to. */
+/** Time between keep-alive comments, in milliseconds. Proxies close idle connections. The SDK's own transport also uses 15 s. */
 export const KEEP_ALIVE_MS = 15_000
 
-/** The most that is queued for a reader. One that leaves more unread is cut, and has to come again. */
+/** Maximum number of unread bytes for one client. The connection of a slower client is closed, and the client has to connect again. */
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 
-/** The head of an event that is a message of MCP. */
+/** The first line of an event that contains an MCP message. */
 const MESSAGE = 'event: message\n'
 
-/** A stream of server-sent events on one HTTP response, with comments to keep it open. */
+/** A stream of server-sent events on one HTTP response. Comments keep the connection open. */
 export class SseStream {
   readonly #response: ServerResponse
   readonly #machine: Clock
-  /** The response, or what compresses on the way to it. */
+  /** The response, or the compressor that writes to the response. */
   readonly #body: Writable
   #keepAlive: Wakeup | undefined
 
   /**
-   * @param machine the machine's time: a jump of the instance's clock must not disturb connections
-   * @param gzip whether to compress, each event by itself
+   * @param machine clock of machine time, because a jump of the instance's clock must not disturb connections
+   * @param gzip whether to compress the stream. Each event can be decompressed when it arrives
    */
   constructor(response: ServerResponse, machine: Clock, headers: Record<string, string>, gzip = false) {
     this.#response = response
@@ -40,26 +40,26 @@ export class SseStream {
     this.#arm()
   }
 
-  /** Sends one message of MCP; returns the size of its JSON in bytes. Once the stream has ended, nothing is sent. */
+  /** Sends one MCP message. Returns the size of its JSON in bytes, or 0 if the stream has ended or the client reads too slowly. */
   send(message: object): number {
     return this.#write(MESSAGE, message)
   }
 
-  /** Sends one message of MCP that is JSON already. */
+  /** Sends one MCP message that is given as JSON text. Sends nothing if the stream has ended. */
   sendJson(json: string): void {
     if (!this.#body.writableEnded) this.#body.write(sseFrame(json))
   }
 
-  /** Sends one event without a name; otherwise like {@link send}. */
+  /** Sends one event without a name. In all other ways it works like {@link send}. */
   sendBare(message: object): number {
     return this.#write('', message)
   }
 
   /**
-   * Sends one event under a name and an id.
+   * Sends one event with a name and an id.
    *
-   * @param json on one line
-   * @returns whether it may be sent more at once; else `onDrain` is called when it may
+   * @param json data without a line break
+   * @returns whether more may be sent immediately. If not, `onDrain` is called when more may be sent
    */
   sendNamed(name: string, id: string, json: string, onDrain: () => void): boolean {
     if (this.#body.writableEnded || this.#body.destroyed) return true
@@ -68,13 +68,13 @@ export class SseStream {
     return more
   }
 
-  /** Sends text as it stands, well-framed or not, and ends. */
+  /** Sends a text unchanged, even if it is not a valid event, and ends the stream. */
   endWith(text: string): void {
     this.#keepAlive?.cancel()
     this.#body.end(text)
   }
 
-  /** Sends text as it stands, and cuts the connection without ending the stream. */
+  /** Sends a text unchanged, and cuts the connection without ending the stream. */
   cut(text: string): void {
     this.#keepAlive?.cancel()
     this.#body.write(text, () => this.#response.destroy())
@@ -92,7 +92,7 @@ export class SseStream {
     return Buffer.byteLength(json)
   }
 
-  /** Cuts a reader that has left too much unread. One message may be larger than the bound. */
+  /** Cuts the connection of a client that has too many unread bytes. A single message may be larger than the limit. */
   #isTooSlow(): boolean {
     const compressed = this.#body === this.#response ? 0 : this.#body.writableLength
     if (compressed + this.#response.writableLength <= MAX_QUEUED_BYTES) return false
@@ -108,12 +108,12 @@ export class SseStream {
   }
 }
 
-/** A message of MCP as an event. */
+/** Returns an MCP message as an event. */
 export function sseFrame(json: string): string {
   return `${MESSAGE}data: ${json}\n\n`
 }
 
-/** Each write leaves at once: an event that waits for the next is no event. */
+/** Returns a gzip stream that writes to the response. Each write is flushed, because an event must not wait for the next event. */
 function compressing(response: ServerResponse): Writable {
   const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH })
   gzip.pipe(response)

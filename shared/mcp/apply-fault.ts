@@ -10,20 +10,21 @@ import { errorResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 const PAD = '.'
 
-/** The actions with which the host carries out a fault on a call. */
+/** The functions of the host that carry out a fault on a call. */
 export interface FaultHooks {
   /** Runs the call as if there were no fault. */
   run(): void
-  /** Answers the call without running it. */
+  /** Answers the call without running the call. */
   answer(response: JsonRpcResponse): void
   /** Crashes the server. */
   crash(): void
 }
 
 /**
- * Applies a fault to a call: first the delay, then the action, which may replace running the call.
+ * Applies a fault to a call. The delay comes first. The action follows, and some actions replace running the call.
  *
- * A corruption is only set on the reply here, and the reply carries it out. The host sets the size of an answer.
+ * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the answer. The host itself carries
+ * out the `bytes` action.
  */
 export function applyFault(
   call: FaultableCall,
@@ -33,7 +34,7 @@ export function applyFault(
 ): void {
   call.fault = act ?? 'delayed'
   const corruption = act && corruptionOf(act, call.callerId)
-  // Set before the delay: once a stream has begun, its status and encoding cannot change.
+  // The corruption is recorded before the delay, because a stream that has begun cannot change its status or encoding.
   if (corruption !== undefined) call.reply = call.reply.corrupted(corruption)
   const goOn = () => {
     if (call.cancellation.signal.aborted) return
@@ -43,7 +44,7 @@ export function applyFault(
     else if (act === undefined || !('hang' in act)) hooks.run()
   }
   if (delayMs === 0) {
-    // Deferred, because the transport may still have to begin the stream that carries the answer.
+    // The action is deferred, because the transport may first have to begin the stream that carries the answer.
     queueMicrotask(goOn)
     return
   }
@@ -52,10 +53,10 @@ export function applyFault(
 }
 
 /**
- * Returns the answer that replaces running a call. Undefined if the call runs.
+ * Returns the answer that replaces running a call. Returns undefined if no answer replaces the call.
  *
- * Some faults also corrupt the answer, for example `httpStatus` over HTTP. A transport that cannot apply the corruption
- * sends this answer.
+ * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport that cannot apply the corruption
+ * sends the answer that this function returns.
  */
 function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
@@ -71,7 +72,9 @@ function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | u
   return undefined
 }
 
-/** Returns the answer for transports other than HTTP. Over HTTP, the reply sends the raw body with its status and headers. */
+/**
+ * Returns the answer to a `raw` fault for transports other than HTTP. Over HTTP, the reply sends the raw body with its status and headers.
+ */
 function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcResponse {
   const why =
     status === undefined && headers === undefined
@@ -81,19 +84,20 @@ function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcRespon
 }
 
 /**
- * Returns an answer whose JSON has exactly `bytes` bytes, by padding its text with dots.
+ * Pads the text of an answer with dots, so that its JSON has exactly `bytes` bytes.
  *
- * An answer that is already larger is replaced by dots alone. If its id leaves no room for dots, it is as small as possible.
+ * Returns a tool error that contains only dots if the answer is too large or has no text. If the request id leaves no space for dots, the
+ * tool error has no dots.
  *
- * @param bytes of the whole JSON-RPC message
- * @param modern whether the result of dots needs a type
+ * @param bytes size of the whole JSON-RPC message
+ * @param modern whether the request is of the modern era, which needs a `resultType` in the result
  */
 export function sized(response: JsonRpcResponse, bytes: number, modern = false): JsonRpcResponse {
   const dots = dotsFor(response.id, modern)
   return padded(response, bytes) ?? padded(dots, bytes) ?? dots
 }
 
-/** Pads the text of an answer. Undefined if the answer is too large or has no text. */
+/** Pads the text of an answer to `bytes` bytes. Returns undefined if the answer is too large or has no text. */
 function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | undefined {
   const missing = bytes - Buffer.byteLength(JSON.stringify(response))
   if (missing < 0) return undefined
@@ -111,7 +115,7 @@ function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | und
   return { ...response, result: { ...response.result, content: [{ ...first, text }, ...rest] } }
 }
 
-/** Returns a tool error, because a result would need the structure that its tool declares. */
+/** Returns a tool error with an empty text. A successful result would have to follow the output schema of its tool. */
 function dotsFor(id: RequestId | undefined, modern: boolean): JsonRpcResponse {
   const type = modern ? { resultType: 'complete' } : {}
   const result = { ...type, content: [{ type: 'text', text: '' }], isError: true }

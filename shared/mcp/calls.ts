@@ -10,11 +10,12 @@ import type { Call, Cancellable, Conversation, ModernRequest, Reply } from './co
 import type { Incoming, RefusedArrival } from './message-host.js'
 import type { JsonRpcResponse } from './messages.js'
 
-/** Maximum of open requests, and of the bytes of their bodies. Parsed bodies may take fifteen times as much memory. */
+/** Maximum number of open requests of one server. */
 const MAX_CALLS = 10_000
+/** Maximum size of the bodies of all open requests of one server, in bytes. The parsed bodies may take fifteen times as much memory. */
 const MAX_BYTES = 32 * 1024 * 1024
 
-/** The requests that have not been answered yet, each by an id that is unique among all conversations. */
+/** The requests that have not been answered yet. The id of each call is unique among all conversations. */
 export class Calls<Caller> {
   readonly #calls = new Map<RequestId, Call<Caller>>()
   #lastId = 0
@@ -25,17 +26,17 @@ export class Calls<Caller> {
     return this.#calls.size
   }
 
-  /** Whether the maximum of open calls is reached. */
+  /** Whether the maximum number or the maximum size of open calls is reached. */
   get full(): boolean {
     return this.#calls.size >= MAX_CALLS || this.#bytes >= MAX_BYTES
   }
 
-  /** An id that no call has had, or will have. */
+  /** Returns an id that no other call has had or will have. */
   nextId(): number {
     return ++this.#lastId
   }
 
-  /** Adds a request. Returns undefined if its caller's id is still in use. */
+  /** Adds a request. Returns undefined if an open call of the same conversation has the same request id. */
   add(
     { id: callerId, method }: JSONRPCRequest,
     { caller, conversation, reply }: Incoming<Caller>,
@@ -60,18 +61,18 @@ export class Calls<Caller> {
     return this.#calls.has(id)
   }
 
-  /** Returns the call that a conversation knows by the id of its caller. */
+  /** Returns the open call with this request id in a conversation. Returns undefined if there is none. */
   known(callerId: RequestId, { inflight }: Conversation): Call<Caller> | undefined {
     const found = inflight.get(callerId)
     return found && this.#calls.get(found.id)
   }
 
-  /** All calls, in the order of their arrival. */
+  /** Returns all calls in the order of their arrival. */
   all(): Call<Caller>[] {
     return [...this.#calls.values()]
   }
 
-  /** The calls of a conversation: all, or only those that `reply` would answer. */
+  /** Returns the calls of a conversation: all calls, or only the calls that `reply` answers. */
   of({ inflight }: Conversation, reply?: Reply): Call<Caller>[] {
     return [...inflight.values()].flatMap(({ id }) => {
       const call = this.#calls.get(id)
@@ -89,7 +90,7 @@ interface ArrivalsOptions<Caller> {
   /** The server's name in the journal. */
   name: string
   journal: Instance['journal']
-  /** The caller as the journal names it. */
+  /** Returns the name of a caller in the journal. */
   nameOf(caller: Caller): string
 }
 
@@ -101,7 +102,7 @@ export class Arrivals<Caller> {
     this.#options = options
   }
 
-  /** Opens the entry of a message. */
+  /** Opens the journal entry of a message. */
   open(
     { message, raw, batchIndex, caller, headers, conversation }: Incoming<Caller>,
     notes: ProtocolNotes,
@@ -120,7 +121,7 @@ export class Arrivals<Caller> {
     })
   }
 
-  /** Opens the entry of a request that never became a message. */
+  /** Opens the journal entry of a request that the transport answered or refused without the host. */
   note({ message, method, ...arrival }: RefusedArrival, notes: ProtocolNotes): JournalEntry {
     const subject = subjectOf(message)
     return this.#options.journal.open({
@@ -133,12 +134,12 @@ export class Arrivals<Caller> {
   }
 }
 
-/** Sessions are counted together. A modern caller has none. */
+/** Returns how overlays count the tool lists of a caller. Legacy callers are counted together, and each modern caller is counted alone. */
 export function countedFor(modern: ModernRequest | undefined): Counted {
   return modern === undefined ? 'together' : 'alone'
 }
 
-/** Reads method, tool and arguments of a message, as far as they can be read. */
+/** Returns the method, tool, arguments and `traceparent` of a message. A part that cannot be read is null or undefined. */
 function subjectOf(message: unknown): Pick<Arrival, 'method' | 'tool' | 'arguments' | 'traceparent'> {
   const method = isObject(message) && typeof message.method === 'string' ? message.method : null
   const params = isObject(message) && isObject(message.params) ? message.params : undefined
@@ -152,14 +153,14 @@ function subjectOf(message: unknown): Pick<Arrival, 'method' | 'tool' | 'argumen
 }
 
 interface HeldCallsOptions<Caller> {
-  /** Of the server, as faults and overlays name it. */
+  /** The server's name in faults and overlays. */
   name: string
   instance: Pick<Instance, 'clock' | 'faults' | 'catalogue'>
-  /** The caller as the journal names it. */
+  /** Returns the name of a caller in the journal. */
   nameOf(caller: Caller): string
 }
 
-/** The calls that a fault delays, or leaves hanging. */
+/** The open calls that a fault delays or leaves unanswered. */
 export class HeldCalls<Caller> {
   readonly #options: HeldCallsOptions<Caller>
   readonly #held = new Set<Call<Caller>>()
@@ -168,7 +169,10 @@ export class HeldCalls<Caller> {
     this.#options = options
   }
 
-  /** The faults set for a request: by its method, and by the genuine name of the tool that it calls. */
+  /**
+   * Counts a request and returns the faults that apply to the request. A fault can name the method of the request, or the genuine name of
+   * the tool.
+   */
   due({ method, caller, modern }: Call<Caller>, tool: unknown): ActiveFault | undefined {
     const { name, instance, nameOf } = this.#options
     const { faults, catalogue } = instance
@@ -177,7 +181,7 @@ export class HeldCalls<Caller> {
     return faults.due(name, catalogue.genuineName(name, nameOf(caller), tool, countedFor(modern)))
   }
 
-  /** Applies the active fault to a call. */
+  /** Applies a fault to a call. */
   applyFault(call: Call<Caller>, due: ActiveFault, hooks: FaultHooks): void {
     this.#held.add(call)
     applyFault(call, due, this.#options.instance.clock, {
@@ -189,7 +193,7 @@ export class HeldCalls<Caller> {
     })
   }
 
-  /** Answers each held call with a refusal, because its fault will not release it any more. */
+  /** Cancels each held call and answers the call with a tool error. Without this, the fault would keep the call open. */
   release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
     for (const call of [...this.#held]) {
       call.cancellation.cancel(refusal.reason)
@@ -198,16 +202,16 @@ export class HeldCalls<Caller> {
     }
   }
 
-  /** The call is over. */
+  /** Removes a call that has ended. */
   drop(call: Call<Caller>): void {
     this.#held.delete(call)
   }
 }
 
 /**
- * Whether a call has been cancelled, for the handler that runs it.
+ * Tracks whether a call has been cancelled, and gives the handler of the call an `AbortSignal`.
  *
- * The signal is made when it is first asked for: making one costs as much as a whole call that never waits.
+ * The signal is created when the handler first reads it, because creating a signal costs as much as a whole call that never waits.
  */
 export class Cancellation implements Cancellable {
   #controller: AbortController | undefined

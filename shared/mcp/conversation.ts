@@ -5,55 +5,55 @@ import type { FaultAction } from '../faults/fault.js'
 import type { JournalEntry, TransportKind } from '../journal/entry.js'
 import type { AnonymousError, JsonRpcResponse } from './messages.js'
 
-/** A message the server sends of its own accord: a notification, or a request to the client. */
+/** A message that the server sends without being asked: a notification, or a request to the client. */
 export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 
 /**
- * One party's exchange of messages with a server: a stdio pipe, an in-memory pair, an HTTP session, or
- * the single POST of a caller that opened none. Request ids mean something only within it.
+ * The exchange of messages between one client and a server. A conversation uses a stdio pipe, an in-memory pair, an HTTP session, or a
+ * single POST without a session. A request id has a meaning only within its conversation.
  */
 export interface Conversation {
   readonly transport: TransportKind
   readonly session: string | null
-  /** The protocol revision that `initialize` agreed on; undefined before it. */
+  /** The protocol revision that `initialize` agreed on. Undefined before `initialize` is answered. */
   version?: string
-  /** True after a modern request. Without `initialize`, only subscriptions notify such a client of changes. */
+  /** True after a modern request. A client that has not sent `initialize` receives notices of changes only through subscriptions. */
   modern?: boolean
-  /** Name and version of the client, as its `initialize` gave them. */
+  /** Name and version of the client, from its `initialize` request. */
   client?: { name: string; version: string }
-  /** The open calls by the id of their caller. Each holds the id that the host gave it. */
+  /** The open calls, by the request id that the caller chose. `id` is the id that the host gave to the call. */
   readonly inflight: Map<RequestId, { readonly id: number }>
-  /** Sends a message that belongs to no request. It is dropped if the conversation has no stream for it. */
+  /** Sends a message that belongs to no request. The message is dropped if the conversation has no stream for it. */
   notify(message: ServerMessage): void
-  /** Cuts the connection as if this process had died. Undefined: the transport cuts all its connections itself. */
+  /** Cuts the connection as if this process had died. Undefined if the transport itself cuts all its connections. */
   cut?(): void
 }
 
-/** Whether a conversation has had modern requests alone: its client knows no legacy notification. */
+/** Returns whether a conversation has only had modern requests. The client of such a conversation knows no legacy notifications. */
 export function isModernOnly({ modern, version }: Conversation): boolean {
   return modern === true && version === undefined
 }
 
-/** The facts about a client that its modern request states. */
+/** The facts about a client that are stated in its modern request. */
 export interface ModernRequest {
   readonly capabilities: Readonly<Record<string, unknown>>
 }
 
-/** Takes the answer to one request. */
+/** Sends the answer to one request. */
 export interface Reply {
   /**
-   * Sends the answer; returns its size in bytes.
+   * Sends the answer and returns its size in bytes.
    *
-   * @param sending called with that size just before the answer leaves
+   * @param sending called with the size just before the answer is sent
    */
   answer(response: JsonRpcResponse | AnonymousError, sending?: (bytes: number) => void): number
-  /** Sends something that precedes the answer. */
+  /** Sends a message before the answer is sent. */
   notify(message: ServerMessage): void
-  /** The answer to come refuses a malformed request: over HTTP, its status is 400. */
+  /** Marks the request as malformed. Over HTTP, the answer then has the status 400. */
   malformed?(): void
-  /** No answer will come: the call was cancelled. */
+  /** Ends the reply without an answer, because the call was cancelled. */
   abandon(): void
-  /** Returns a reply that corrupts the answer. In a batch, it corrupts the last answer or the list of all answers. */
+  /** Returns a reply that corrupts the answer. In a batch, the reply corrupts the last answer or the list of all answers. */
   corrupted(how: Corruption): Reply
 }
 
@@ -62,33 +62,33 @@ export interface CallerClues {
   readonly transport: TransportKind
   readonly session: string | null
   readonly headers: IncomingHttpHeaders
-  /** The peer of the socket; undefined where there is none, or it has gone. */
+  /** The peer address of the socket. Undefined for a transport without a socket, and after the peer has disconnected. */
   readonly remoteAddress?: string | undefined
   /** The query of the endpoint's URL. */
   readonly query: URLSearchParams
 }
 
-/** Cancels a call, and signals that to its handler. */
+/** Cancels a call and signals the cancellation to the handler of the call. */
 export interface Cancellable {
   readonly signal: AbortSignal
-  /** Cancels the call; only the first time counts. */
+  /** Cancels the call. Further cancellations have no effect. */
   cancel(reason: string): void
 }
 
 /** The part of a call that a fault can change. */
 export interface FaultableCall {
-  /** The id its caller gave it. */
+  /** The request id that the caller chose. */
   readonly callerId: RequestId
-  /** Replaced if a fault corrupts the answer. */
+  /** The reply of the call. A fault that corrupts the answer replaces this reply. */
   reply: Reply
   readonly cancellation: Cancellable
-  /** The fault that was applied. Undefined: none. */
+  /** The fault that was applied. Undefined if no fault was applied. */
   fault?: FaultAction | 'delayed'
 }
 
-/** One request under way. */
+/** One request that has not been answered yet. */
 export interface Call<Caller> extends FaultableCall {
-  /** The id the host knows it by: unique among all conversations. */
+  /** The id that the host gave to the call, which is unique among all conversations. */
   readonly id: number
   readonly method: string
   readonly caller: Caller

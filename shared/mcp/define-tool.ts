@@ -3,10 +3,10 @@ import { z } from 'zod'
 import type { JsonObjectSchema, ToolHints, ToolListing } from '../util/known-tools.js'
 import { shown } from '../util/shown.js'
 
-/** The context of a call, which a handler receives beside the arguments. */
+/** The context of a call, which is the second argument of a handler. */
 export interface ToolContext<Caller> {
   readonly caller: Caller
-  /** Aborted when the caller cancels, hangs up or ends its session. */
+  /** Aborted when the caller cancels the call, disconnects or ends its session. */
   readonly signal: AbortSignal
   /** Reports progress in seconds. Undefined if the caller did not ask for progress. */
   readonly progress: ((done: number, total: number, message: string) => void) | undefined
@@ -15,7 +15,7 @@ export interface ToolContext<Caller> {
 export interface Tool<Caller> {
   readonly name: string
   readonly listing: ToolListing
-  /** Checks the arguments and runs the tool; rejects with what the handler throws. */
+  /** Checks the arguments and runs the tool. Rejects with the error that the handler throws. */
   call(args: Record<string, unknown>, context: ToolContext<Caller>): Promise<CallToolResult>
 }
 
@@ -23,16 +23,16 @@ export interface ToolSpec<Caller, Input extends z.ZodObject, Output extends z.Zo
   name: string
   title: string
   description: string
-  /** Strict: an argument it does not name is refused. */
+  /** Schema of the arguments. An argument that the schema does not name is refused. */
   input: Input
   output: Output
   hints: ToolHints
   run(args: z.output<Input>, context: ToolContext<Caller>): Promise<z.output<Output>>
-  /** The result as the text a model reads; `structuredContent` is the result itself. */
+  /** Returns the result as a text for a model. The result itself is sent as `structuredContent`. */
   render(result: z.output<Output>): string
 }
 
-/** Makes a tool of its one definition: schema, hints, handler, wording. */
+/** Returns a tool that is built from one definition: schemas, hints, handler and texts. */
 export function defineTool<Caller, Input extends z.ZodObject, Output extends z.ZodObject>(
   spec: ToolSpec<Caller, Input, Output>,
 ): Tool<Caller> {
@@ -60,17 +60,17 @@ export function defineTool<Caller, Input extends z.ZodObject, Output extends z.Z
   }
 }
 
-/** A call names a tool that the server does not have. Each era answers that in its own way. */
+/** A call named a tool that the server does not have. Each era has its own answer to such a call. */
 export class UnknownTool extends Error {
   override readonly name = 'UnknownTool'
 }
 
-/** A failed call as MCP has it: an ordinary result, marked as an error. */
+/** Returns the answer to a failed call. In MCP, a failed call has an ordinary result with `isError` set. */
 export function toolError(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true }
 }
 
-/** Draft 7, named in `$schema`: the one dialect that every published client validates with. */
+/** Returns a JSON Schema of draft 7, which is named in `$schema`. Every published client can validate with draft 7. */
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSchema {
   const generated = z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeBounds })
   const portable = Object.entries(generated).map(([key, value]) => [key, expandTypeLists(value)])
@@ -78,9 +78,9 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSche
 }
 
 /**
- * Replaces each `type: ['string', 'null']` in a schema by an `anyOf` of single types, which means the same.
+ * Replaces each `type: ['string', 'null']` in a schema by an `anyOf` of single types. Both forms mean the same.
  *
- * Clients that map a schema to types of their own read `type` as one string, and the MCP Inspector flags a list.
+ * Some clients map a schema to their own types and expect `type` to be a string. The MCP Inspector reports a list as a problem.
  */
 function expandTypeLists(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(expandTypeLists)
@@ -93,20 +93,20 @@ function expandTypeLists(schema: unknown): unknown {
   return Object.fromEntries(expanded)
 }
 
-/** Drops the bounds that zod sets on every integer: the range of a double. They tell a reader nothing. */
+/** Removes the bounds that zod sets on every integer. These bounds are the range of safe integers and are useless to a reader. */
 function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
 
 /**
- * Describes all invalid arguments of a call in one sentence: their names, their values, and the values they accept.
+ * Describes all invalid arguments of a call in one sentence: their names, their values and the accepted values.
  *
- * @param args as they came in
- * @param known the names of the arguments the tool takes
+ * @param args the arguments of the call, before the check
+ * @param known the names of the arguments that the tool accepts
  */
 function explainIssues(issues: z.core.$ZodIssue[], args: Record<string, unknown>, known: string[]): string {
-  // One value can fail two rules at once; the first says enough.
+  // One value can break two rules. Only the first broken rule is reported.
   const first = new Map(issues.map(issue => [issue.path.join('.'), issue] as const).reverse())
   return `invalid arguments: ${[...first.values()]
     .reverse()

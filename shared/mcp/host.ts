@@ -26,33 +26,32 @@ import type { HostCore, ProtocolLayer, RequestHandler } from './protocol-layer.j
 import { ALL_REVISIONS, LEGACY_REVISIONS, type Revisions } from './revisions.js'
 
 interface HostOptions<Caller> {
-  /** The server's name in the journal, and where faults and overlays are set. */
+  /** The server's name in the journal, in faults and in overlays. */
   name: string
   instance: Pick<
     Instance,
     'clock' | 'machine' | 'ids' | 'journal' | 'faults' | 'catalogue' | 'knownTools' | 'crashed' | 'log'
   >
-  /** The protocol revisions to serve over HTTP and stdio. Default: every one. */
+  /** The protocol revisions to serve over HTTP and stdio. Default: all revisions. */
   revisions?: Revisions
   /**
-   * Who is calling.
+   * Identifies the caller.
    *
-   * @throws Refusal if what the caller says of itself cannot be right
+   * @throws Refusal if the caller's statements about itself cannot be right
    */
   identify(clues: CallerClues): Caller
-  /** The caller as the journal names it. */
+  /** Returns the name of a caller in the journal. */
   nameOf(caller: Caller): string
-  /** A conversation is over: what is kept for it may go. */
+  /** Removes the data of a session. Called when the session has ended. */
   forget?(session: string): void
   onError(error: Error): void
 }
 
 /**
- * The part of a server that every conversation speaks to: calls, faults, the journal. It knows no era of the protocol.
+ * The part of a server that all conversations use: calls, faults and the journal. The protocol layers have the rules of each era.
  *
- * Request ids are remapped to numbers of its own, so that two callers may both use id 1 and a cancellation
- * reaches the call it means. A long-lived server keeps its schemas and handlers; building one per request
- * costs ten times the call itself.
+ * The host gives each request its own numeric id. Two callers may therefore both use the id 1, and a cancellation reaches the right call.
+ * One host serves all requests, because building a server for each request costs ten times as much as the call.
  */
 export class McpHost<Caller> implements MessageHost<Caller> {
   readonly identify: (clues: CallerClues) => Caller
@@ -65,7 +64,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   readonly #legacy: LegacyProtocol<Caller>
   readonly #modern: ModernProtocol<Caller>
   readonly #conversations = new Set<Conversation>()
-  /** Each cuts what no lasting conversation stands for, without a word: a listener's sockets. */
+  /** Functions that cut connections when the server crashes. The conversations added with `join` are cut separately. */
   readonly #cuts = new Set<() => void>()
   #states: RequestStates | undefined
   #closed = false
@@ -98,9 +97,9 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   }
 
   /**
-   * Puts a server behind this host. It serves every conversation from then on.
+   * Connects the SDK's server and the modern handlers to this host.
    *
-   * @param server of the SDK, for legacy requests that have no handler
+   * @param server the SDK's server, for legacy requests that have no handler
    * @param offer server info, capabilities and handlers for modern clients
    */
   mount(server: Server, offer: ServerOffer<Caller>): Promise<void> {
@@ -108,26 +107,26 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#legacy.mount(server)
   }
 
-  /** Has `handler` run the requests of a method, in either era. Legacy ones then run past the SDK. */
+  /** Registers the handler of a method for both eras. Legacy requests of this method then do not pass through the SDK. */
   handle(method: string, handler: RequestHandler<Caller>): void {
     this.#handlers.set(method, handler)
   }
 
-  /** Writes the state of an unfinished request, for its client to keep; see {@link RequestStates}. */
+  /** Returns the state of an unfinished request as a signed text that the client keeps. See {@link RequestStates}. */
   sealState(call: Call<Caller>, params: JSONRPCRequest['params'], value: unknown): string {
     return this.#requestStates().seal(value, this.#ownerOf(call, params))
   }
 
   /**
-   * Opens the state that a client has sent back. Returns undefined if it sent none.
+   * Returns the state that a client has sent back. Returns undefined if the client sent no state.
    *
-   * @throws McpError -32602 for a state that is not this request's
+   * @throws McpError -32602 for a state that does not belong to this request
    */
   openState(call: Call<Caller>, params: JSONRPCRequest['params']): unknown {
     return this.#requestStates().open(params?.requestState, this.#ownerOf(call, params))
   }
 
-  /** Tells the clients that the list of tools has changed: in sessions, and to subscribers. */
+  /** Notifies clients in sessions, and subscribers, that the list of tools has changed. */
   announceTools(): void {
     this.#legacy.announceTools()
     this.#modern.announceTools()
@@ -136,7 +135,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
   /**
    * Sends a ping to the SDK's server as a caller would. The journal does not record the ping.
    *
-   * @throws Error if this has been closed
+   * @throws Error if the host has been closed
    */
   async ping(): Promise<void> {
     if (this.#closed) throw new Error('it has been closed')
@@ -154,23 +153,23 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     await this.#legacy.close()
   }
 
-  /** Registers `cut` for a crash of this server. It is called besides those of the lasting conversations. */
+  /** Registers a function that cuts connections when this server crashes. The conversations added with `join` are cut separately. */
   onCrash(cut: () => void): void {
     this.#cuts.add(cut)
   }
 
-  /** The journal's name for a caller. */
+  /** Returns the name of a caller in the journal. */
   nameOf(caller: Caller): string {
     return this.#options.nameOf(caller)
   }
 
-  /** The journal's name for the caller of the request that the SDK knows by this id; empty once that is over. */
+  /** Returns the journal's name for the caller of a request. Returns an empty text if the request has ended. */
   callerOf(id: RequestId): string {
     const call = this.#calls.get(id)
     return call === undefined ? '' : this.nameOf(call.caller)
   }
 
-  /** The requests that have not been answered yet, in the order they came. */
+  /** Returns the requests that have not been answered yet, in the order of their arrival. */
   underWay(): { entry: JournalEntry; caller: string; method: string }[] {
     return this.#calls.all().map(({ entry, caller, method }) => ({
       entry,
@@ -184,7 +183,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return this.#calls.size
   }
 
-  /** Lets a lasting conversation hear what the server says to all. */
+  /** Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to all clients. */
   join(conversation: Conversation): void {
     this.#conversations.add(conversation)
   }
@@ -196,43 +195,40 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     if (conversation.session !== null) this.#options.forget?.(conversation.session)
   }
 
-  /** Cancels the open calls of a conversation: all, or only those that `reply` would answer. */
+  /** Cancels the open calls of a conversation: all calls, or only the calls that `reply` answers. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void {
     for (const call of this.#calls.of(conversation, reply)) {
-      // Cancelling an earlier call may have ended this one.
+      // The cancellation of an earlier call may have ended this call.
       if (this.#calls.has(call)) this.#cancel(call, reason)
     }
   }
 
-  /**
-   * Answers the calls that a fault delays or leaves hanging with a refusal, because their fault will not
-   * release them any more.
-   */
+  /** Answers with a refusal all calls that a fault delays or leaves unanswered. The faults would otherwise keep the calls open. */
   releaseHeld(refusal: Refusal): void {
     this.#held.release(refusal, (call, response) => this.#answer(call, response))
   }
 
-  /** Sends a message ahead of a call's answer. After the answer, the message is dropped. */
+  /** Sends a message before the answer to a call. After the answer, the message is dropped. */
   notify(call: Call<Caller>, message: ServerMessage): void {
     if (this.#calls.has(call)) call.reply.notify(message)
   }
 
-  /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
+  /** Opens the journal entry of a request that the transport answered or refused by itself, for example a GET or a DELETE. */
   note(arrival: RefusedArrival): JournalEntry {
     const { message, headers } = arrival
     const layer = this.#layerOf(this.revisions.isModern(message, headers))
     return this.#arrivals.note(arrival, layer.examine({ message, headers }))
   }
 
-  /** Ends an entry that {@link note} opened. */
+  /** Closes a journal entry that {@link note} opened. */
   noteEnd(entry: JournalEntry, outcome: 'ok' | 'protocol_error' | 'aborted', responseBytes: number): void {
     this.#options.instance.journal.close(entry, outcome, responseBytes)
   }
 
-  /** Handles one message. The answer, if there is one, goes to the message's reply. */
+  /** Handles one message. The answer, if there is one, is sent through the reply of the message. */
   receive(incoming: Incoming<Caller>): void {
     const { message, headers, conversation } = incoming
-    // A client in this process is the SDK's, which speaks legacy revisions only.
+    // An in-memory client is an SDK client, which speaks legacy revisions only.
     const revisions = conversation.transport === 'memory' ? LEGACY_REVISIONS : this.revisions
     const layer = this.#layerOf(revisions.isModern(message, headers))
     const examined = layer.examine(incoming)
@@ -245,7 +241,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return modern ? this.#modern : this.#legacy
   }
 
-  /** The actions of this host that the layers use. */
+  /** Returns the functions of this host that the protocol layers use. */
   #core(): HostCore<Caller> {
     const { journal } = this.#options.instance
     return {
@@ -313,7 +309,7 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     return { caller: this.#options.nameOf(caller), method, params }
   }
 
-  /** Ends as a killed process would: calls get no answers, and connections are cut. */
+  /** Ends the server as a killed process would end. Calls get no answers, and connections are cut. */
   #crash(call: Call<Caller>): void {
     this.#drop(call)
     this.#options.instance.journal.close(call.entry, 'fault')
@@ -358,17 +354,17 @@ export class McpHost<Caller> implements MessageHost<Caller> {
     this.#send(call.reply, sent, call.entry, fault ? 'fault' : outcomeOf(written))
   }
 
-  /** Closes the entry before the answer leaves. So a process that is killed after the answer has it in its journal. */
+  /** Closes the journal entry before the answer is sent, so that a process killed after the answer has the complete entry. */
   #send(reply: Reply, answer: JsonRpcResponse | AnonymousError, entry: JournalEntry, outcome: Outcome): void {
     const close = (bytes: number) => this.#options.instance.journal.close(entry, outcome, bytes, answer)
-    // The second close of an entry is ignored, so a reply need not call `close` itself.
+    // The journal ignores the second close of an entry, so a reply need not call `close` itself.
     close(reply.answer(answer, close))
   }
 
   #cancelByNotice(params: unknown, conversation: Conversation): void {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const call = this.#calls.known(params.requestId, conversation)
-    // The specification forbids cancelling `initialize`. An unknown call has been answered already.
+    // The specification forbids cancelling `initialize`. A call that is not found has been answered already.
     if (call === undefined || call.method === 'initialize') return
     this.#cancel(call, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
   }

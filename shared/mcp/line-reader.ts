@@ -1,9 +1,9 @@
 const NEWLINE = 0x0a
 
-/** The SDK's own bound on what it buffers from a pipe. */
+/** Maximum length of a line in bytes. The SDK has the same limit for the bytes that it buffers from a pipe. */
 export const MAX_LINE_BYTES = 10 * 1024 * 1024
 
-/** Cuts a stream of bytes into lines. A line past the bound is skipped whole, and the stream goes on behind it. */
+/** Splits a stream of bytes into lines. A line that is too long is skipped, and reading continues with the next line. */
 export class LineReader {
   readonly #onLine: (line: string) => void
   readonly #onTooLong: (why: string) => void
@@ -12,7 +12,7 @@ export class LineReader {
   #size = 0
   #skipping = false
 
-  /** @param onTooLong told once for each line that was skipped */
+  /** @param onTooLong called once for each line that is too long */
   constructor(onLine: (line: string) => void, onTooLong: (why: string) => void, maxBytes = MAX_LINE_BYTES) {
     this.#onLine = onLine
     this.#onTooLong = onTooLong

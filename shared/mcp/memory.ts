@@ -8,9 +8,10 @@ import type { McpHost } from './host.js'
 import { errorResponse, isResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 /**
- * Returns an initialized SDK `Client` in this process. It has no socket. The host treats the client like any other caller.
+ * Connects an SDK `Client` in this process to a host, and returns the client after its `initialize`. The connection has no socket. The host
+ * treats the client like any other caller.
  *
- * @param session names the conversation, as an HTTP session id would
+ * @param session the name of the conversation, used like an HTTP session id
  * @param headers the headers that the caller would send over HTTP
  */
 export async function connectInMemory<Caller>(
@@ -57,12 +58,12 @@ export async function connectInMemory<Caller>(
 }
 
 /**
- * Returns a reply that corrupts its answer. No bytes pass here, so an answer that a client could not read is replaced by
+ * Returns a reply that corrupts its answer. No bytes are sent in memory. A corrupted answer that a client could not parse is replaced by
  * the parse error that the client would raise.
  */
 function corrupted(reply: Reply, how: Corruption, cut: () => void): Reply {
   const { kind } = how
-  // The answer is already the substitute for an HTTP status.
+  // The host has already replaced the answer by an error that states the HTTP status.
   if (kind === 'status') return reply
   if (kind === 'raw') {
     if (how.settled) return reply
@@ -84,7 +85,7 @@ function corrupted(reply: Reply, how: Corruption, cut: () => void): Reply {
   }
 }
 
-/** Undefined for a text that is no response. */
+/** Parses a JSON-RPC response. Returns undefined if the text is not a response. */
 function parsedResponse(text: string): JsonRpcResponse | undefined {
   try {
     const message: unknown = JSON.parse(text)

@@ -3,12 +3,12 @@ import type { Arrival, JournalEntry } from '../journal/entry.js'
 import type { CallerClues, Conversation, Reply } from './conversation.js'
 import type { Revisions } from './revisions.js'
 
-/** A message as it came in. */
+/** A message that a transport has received, with its context. */
 export interface Incoming<Caller> {
   message: unknown
   /** The exact body that held the message. */
   raw: string
-  /** Index of the message in the body, from 0, if the body is a batch. */
+  /** Index of the message in a batch, from 0. Undefined if the body is not a batch. */
   batchIndex?: number | undefined
   caller: Caller
   headers: IncomingHttpHeaders
@@ -18,18 +18,18 @@ export interface Incoming<Caller> {
   opened?(entry: JournalEntry): void
 }
 
-/** A request that the transport answered, or refused, by itself. */
+/** A request that the transport answered or refused without passing it to the host. */
 export interface RefusedArrival
   extends Pick<Arrival, 'transport' | 'session' | 'caller' | 'headers' | 'raw'> {
-  /** `POST /mcp` and the like, for a body that names no method; null: there is nothing to name. */
+  /** A name for the journal such as `POST /mcp`, for a body that names no method. Null on a transport without such a name. */
   method: string | null
-  /** The body, parsed, as far as it could be. */
+  /** The parsed body. Undefined if the body could not be parsed. */
   message?: unknown
 }
 
-/** Serves the messages of all transports: an MCP server of this process, or a gateway to another server. */
+/** Serves the messages of all transports. The host is an MCP server of this process, or a gateway to another server. */
 export interface MessageHost<Caller> {
-  /** The protocol revisions that it serves. Default: the legacy ones. */
+  /** The protocol revisions that the host serves. Default: the legacy revisions. */
   readonly revisions?: Revisions
   /**
    * Identifies the caller.
@@ -37,18 +37,18 @@ export interface MessageHost<Caller> {
    * @throws Refusal if the caller's statements about itself cannot be right
    */
   identify(clues: CallerClues): Caller
-  /** Handles one message. The answer, if there is one, goes to the message's reply. */
+  /** Handles one message. The answer, if there is one, is sent through the reply of the message. */
   receive(incoming: Incoming<Caller>): void
-  /** Lets a lasting conversation hear what the server says to all. */
+  /** Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to all clients. */
   join(conversation: Conversation): void
   /** Ends a conversation and cancels its open calls. */
   leave(conversation: Conversation, reason: string): void
-  /** Cancels the open calls of a conversation: all, or only those that `reply` would answer. */
+  /** Cancels the open calls of a conversation: all calls, or only the calls that `reply` answers. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void
-  /** Notes a request that never became a message: refused by the transport, or a GET or DELETE. */
+  /** Opens the journal entry of a request that the transport answered or refused by itself, for example a GET or a DELETE. */
   note(arrival: RefusedArrival): JournalEntry
   /** Ends the subscriptions of modern clients. */
   endSubscriptions?(): void
-  /** Ends an entry that {@link note} opened. */
+  /** Closes a journal entry that {@link note} opened. */
   noteEnd(entry: JournalEntry, outcome: 'ok' | 'protocol_error' | 'aborted', responseBytes: number): void
 }

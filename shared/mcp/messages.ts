@@ -9,16 +9,16 @@ import {
 import { isObject } from '../util/is-object.js'
 import type { Revisions } from './revisions.js'
 
-/** The revision a request that names none is taken to speak (specification 2025-06-18 and later). */
+/** The revision of a request that names no revision (specification 2025-06-18 and later). */
 const ASSUMED = '2025-03-26'
 
-/** Batches were part of 2025-03-26 and were taken out again. */
+/** The first revision without batches. Revision 2025-03-26 had batches. */
 const FIRST_WITHOUT_BATCHES = '2025-06-18'
 
-/** The SDK's own bound. */
+/** Maximum number of messages in a batch. The SDK has the same limit. */
 const MAX_BATCH = 100
 
-/** Why a legacy revision is not spoken here; undefined if it is, or if none is named. */
+/** Returns the reason why a legacy revision is refused. Returns undefined if the revision is served, or if none is named. */
 export function versionRefusal(
   version: string | undefined,
   { legacy, served }: Revisions,
@@ -29,10 +29,10 @@ export function versionRefusal(
 }
 
 /**
- * Why a batch is not taken; undefined if it is.
+ * Returns the reason why a batch is refused. Returns undefined if the batch is allowed.
  *
- * @param size how many messages it has
- * @param version the revision agreed on or named by the caller; revisions are dates, so they compare as text
+ * @param size number of messages in the batch
+ * @param version the revision that was agreed on or that the caller names. Revisions are dates, so they compare as text
  */
 export function batchRefusal(size: number, version = ASSUMED): string | undefined {
   if (version >= FIRST_WITHOUT_BATCHES) {
@@ -44,26 +44,26 @@ export function batchRefusal(size: number, version = ASSUMED): string | undefine
 
 export type JsonRpcResponse = JSONRPCResultResponse | JSONRPCErrorResponse
 
-/** The JSON-RPC and MCP error codes this project answers with. */
+/** The JSON-RPC and MCP error codes in the answers of this project. */
 export const RpcCode = {
   parseError: ErrorCode.ParseError,
   invalidRequest: ErrorCode.InvalidRequest,
   methodNotFound: ErrorCode.MethodNotFound,
   invalidParams: ErrorCode.InvalidParams,
   internalError: ErrorCode.InternalError,
-  /** The SDK's own code for a request that its transport turns down. */
+  /** The SDK's code for a request that its transport refuses. */
   transport: -32000,
-  /** Likewise, for a session that is not (or no longer) there. */
+  /** The SDK's code for a session that does not exist or has ended. */
   sessionNotFound: -32001,
-  /** Of 2026-07-28: a header is missing, cannot be read, or differs from the body. */
+  /** Defined in 2026-07-28: a header is missing, cannot be read, or differs from the body. */
   headerMismatch: -32020,
-  /** Of 2026-07-28: the client has not declared a capability that its request needs. */
+  /** Defined in 2026-07-28: the client has not declared a capability that its request needs. */
   missingCapability: -32021,
-  /** Of 2026-07-28: the revision that a request names is not served. */
+  /** Defined in 2026-07-28: the server does not serve the revision that the request names. */
   unsupportedVersion: -32022,
 } as const
 
-/** An error with no request to answer to: its id could not be made out (JSON-RPC 2.0, section 5). */
+/** An error without a request id, because the id could not be read (JSON-RPC 2.0, section 5). */
 export interface AnonymousError {
   jsonrpc: '2.0'
   error: { code: number; message: string }
@@ -87,7 +87,7 @@ export function isRequestId(value: unknown): value is RequestId {
   return typeof value === 'string' || Number.isSafeInteger(value)
 }
 
-/** An object that may stand as `params`. */
+/** Returns whether a value is allowed as `params`. */
 function mayBeParams(value: unknown): boolean {
   return value === undefined || (isObject(value) && mayBeMeta(value._meta))
 }
@@ -134,7 +134,7 @@ export function isResponse(message: unknown): message is JsonRpcResponse {
   )
 }
 
-/** Whether a message gets an answer: a request does, and so does a value that is no message. */
+/** Returns whether a message gets an answer. Requests and invalid messages get an answer. Notifications and responses get none. */
 export function expectsAnswer(message: unknown): boolean {
   return !isNotification(message) && !isResponse(message)
 }

@@ -6,7 +6,7 @@ import { MetaKey } from './revisions.js'
 
 export const VERSION_HEADER = 'MCP-Protocol-Version'
 
-/** Requests whose subject is named in `Mcp-Name`, and the member of `params` that has the name. */
+/** The methods whose subject is repeated in `Mcp-Name`. The value is the member of `params` that names the subject. */
 const NAMED_BY = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
@@ -15,32 +15,34 @@ const NAMED_BY = new Map([
 
 const SENTINEL = /^=\?base64\?(.*)\?=$/s
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-/** Visible ASCII, space and tab: what a header value may have. */
+/** A valid header value: visible ASCII, space and tab. */
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/
 /** A field name of RFC 9110. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-/** Begins the name of a header that repeats an argument. */
+/** The prefix of the headers that repeat an argument. */
 const PARAMETER = 'mcp-param-'
 const NONE: readonly string[] = []
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 
 /** A header that differs from the body. */
 export interface Mismatch {
-  /** As the specification spells it. */
+  /** The name of the header. A header of the specification is spelled as in the specification. */
   header: string
-  /** A sentence for the caller. */
+  /** The reason, as a sentence for the caller. */
   why: string
 }
 
-/** A header and the value of the body that it repeats; null or undefined: the body has none. */
+/** A header and the value in the body that the header repeats. A null or undefined value means that the body has no such value. */
 interface Mirrored {
   header: string
   value: unknown
-  /** Whether the value may come in Base64. */
+  /** Whether the header may be encoded in Base64. */
   encodable: boolean
 }
 
-/** The mirrored headers of a legacy request that differ from its body. No legacy request needs any of them. */
+/**
+ * Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request may leave these headers out.
+ */
 export function differingHeaders(message: unknown, headers: IncomingHttpHeaders): readonly string[] {
   if (headers['mcp-method'] === undefined && headers['mcp-name'] === undefined) return NONE
   return mirroredBy(message)
@@ -48,16 +50,16 @@ export function differingHeaders(message: unknown, headers: IncomingHttpHeaders)
     .flatMap(mirrored => (mismatchOf(mirrored, headers) === undefined ? [] : mirrored.header))
 }
 
-/** Whether `MCP-Protocol-Version` differs from the version in the body. */
+/** Compares `MCP-Protocol-Version` with the version in the body. Returns undefined if they agree. */
 export function versionMismatch(message: unknown, headers: IncomingHttpHeaders): Mismatch | undefined {
   const value = metaOf(message)?.[MetaKey.version]
   return mismatchOf({ header: VERSION_HEADER, value, encodable: false }, headers)
 }
 
 /**
- * The other headers of a modern request that are missing or differ from its body.
+ * Returns the other headers of a modern request that are missing or differ from its body.
  *
- * @param schema the input schema of the tool that is called, if it is known
+ * @param schema the input schema of the called tool, if the schema is known
  */
 export function mismatches(message: unknown, headers: IncomingHttpHeaders, schema?: unknown): Mismatch[] {
   const mirrored = mirroredBy(message)
@@ -68,9 +70,9 @@ export function mismatches(message: unknown, headers: IncomingHttpHeaders, schem
 }
 
 /**
- * The `Mcp-Param-…` headers that repeat no argument of a call. A reader without the schema of the tool can tell no more.
+ * Returns the `Mcp-Param-…` headers whose value is no argument of the call. Without the schema of the tool, no stricter check is possible.
  *
- * @param headers by their names in lower case
+ * @param headers with names in lower case
  */
 export function strayParameters(message: unknown, headers: IncomingHttpHeaders): Mismatch[] {
   return Object.entries(headers).flatMap(([name, sent]) => {
@@ -86,9 +88,9 @@ export function strayParameters(message: unknown, headers: IncomingHttpHeaders):
 }
 
 /**
- * The headers that a modern request has to have over HTTP, by their names in lower case.
+ * Returns the headers that a modern request must have over HTTP. The names are in lower case.
  *
- * @param schema the input schema of the tool that is called, if it is known
+ * @param schema the input schema of the called tool, if the schema is known
  */
 export function mirroredHeaders(message: unknown, schema?: unknown): Record<string, string> {
   const version = { header: VERSION_HEADER, value: metaOf(message)?.[MetaKey.version], encodable: false }
@@ -119,7 +121,7 @@ function mirroredBy(message: unknown): Mirrored[] {
   return mirrored
 }
 
-/** The arguments that a schema marks with `x-mcp-header`, reached through `properties` alone. */
+/** Returns the arguments that a schema marks with `x-mcp-header`. Only the members of `properties` are searched, at any depth. */
 function mirroredArguments(schema: unknown, args: unknown): Mirrored[] {
   if (!isObject(schema) || !isObject(schema.properties)) return []
   return Object.entries(schema.properties).flatMap(([name, property]) => {
@@ -151,7 +153,7 @@ function mismatchOf(
   return { header, why: `the header ${header} is ${shown(read.text)}, and the body says ${said}` }
 }
 
-/** The value of a header, decoded; or why it cannot be read. */
+/** Returns the decoded value of a header, or the reason why the value cannot be read. */
 function readHeader(header: string, sent: string, encodable: boolean): { text: string } | { why: string } {
   if (!HEADER_VALUE.test(sent)) {
     return { why: `the header ${header} has characters other than visible ASCII: send it in Base64` }
@@ -162,7 +164,7 @@ function readHeader(header: string, sent: string, encodable: boolean): { text: s
     : { text }
 }
 
-/** Whether a value, or a member of it at any depth, fits. It is a loop, so the depth does not matter. */
+/** Returns whether a value, or a member of it at any depth, fits. A loop instead of recursion allows any depth. */
 function hasMember(value: unknown, fits: (member: unknown) => boolean): boolean {
   const open = [value]
   while (open.length > 0) {
@@ -173,13 +175,13 @@ function hasMember(value: unknown, fits: (member: unknown) => boolean): boolean 
   return false
 }
 
-/** Plain text as it is, and all else in Base64. */
+/** Returns a header value. Text that a header cannot hold is encoded in Base64. */
 function encode(text: string): string {
   const plain = HEADER_VALUE.test(text) && text === text.trim() && !SENTINEL.test(text)
   return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
 }
 
-/** Undefined for Base64 that cannot be read. */
+/** Decodes a header value. Returns undefined if its Base64 is invalid. */
 function decode(text: string): string | undefined {
   const encoded = SENTINEL.exec(text)?.[1]
   if (encoded === undefined) return text

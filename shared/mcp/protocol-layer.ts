@@ -13,11 +13,12 @@ import type { AnonymousError, JsonRpcResponse } from './messages.js'
 /**
  * Runs the requests of one method, in either era.
  *
- * @throws McpError for a protocol error of that code; UnknownTool
+ * @throws McpError for a protocol error with that code
+ * @throws UnknownTool for a call of an unknown tool
  */
 export type RequestHandler<Caller> = (call: Call<Caller>, params: JSONRPCRequest['params']) => Promise<Result>
 
-/** A message as an era looks at it before anything is done. */
+/** A message that a layer examines before anything is done with the message. */
 export interface Arrived<Caller> {
   readonly message: unknown
   readonly headers: IncomingHttpHeaders
@@ -27,38 +28,38 @@ export interface Arrived<Caller> {
   readonly caller?: Caller
 }
 
-/** The findings of an era about a message: notes for the journal, and a refusal if the message is not taken in. */
+/** The result of examining a message: notes for the journal, and an error if the message is refused. */
 export interface Examined extends ProtocolNotes {
   readonly refusal?: JSONRPCErrorResponse | undefined
 }
 
-/** The messages of one era: what they look like, which requests there are beside those of handlers, how answers are written. */
+/** The protocol layer of one era. The layer examines messages, answers requests that have no handler, and formats answers. */
 export interface ProtocolLayer<Caller> {
-  /** Looks at a message before its entry is opened. */
+  /** Examines a message before its journal entry is opened. */
   examine(arrived: Arrived<Caller>): Examined
-  /** Takes in a message whose entry has just been opened. */
+  /** Handles a message after its journal entry has been opened. */
   receive(incoming: Incoming<Caller>, entry: JournalEntry, examined: Examined): void
-  /** Runs a request that `HostCore.start` has taken in. */
+  /** Runs a request that `HostCore.start` has added to the open calls. */
   run(call: Call<Caller>, request: JSONRPCRequest, headers: IncomingHttpHeaders): void
-  /** An answer as this era writes it. */
+  /** Returns an answer in the form of this era. */
   written(call: Call<Caller>, response: JsonRpcResponse): JsonRpcResponse
-  /** The answer to a call of a tool that does not exist. */
+  /** Returns the answer to a call of a tool that does not exist. */
   unknownTool(call: Call<Caller>, text: string): JsonRpcResponse
-  /** A call was answered. */
+  /** Called when a call is answered. */
   answered(call: Call<Caller>, response: JsonRpcResponse): void
-  /** A call was cancelled. */
+  /** Called when a call was cancelled. */
   cancelled(call: Call<Caller>, reason: string): void
-  /** A call is over, whatever became of it. */
+  /** Called when a call has ended, with or without an answer. */
   ended(call: Call<Caller>): void
-  /** Tells the clients that the list of tools has changed. */
+  /** Notifies the clients that the list of tools has changed. */
   announceTools(): void
   close(): Promise<void>
 }
 
-/** The parts of a host that its two layers use. */
+/** The functions of a host that its two layers use. */
 export interface HostCore<Caller> {
   readonly handlers: ReadonlyMap<string, RequestHandler<Caller>>
-  /** Starts a request: gives it an id, applies an active fault, and lets its era run the request. */
+  /** Starts a request: gives it an id, applies a fault if one is due, and lets its layer run the request. */
   start(
     request: JSONRPCRequest,
     incoming: Incoming<Caller>,
@@ -67,18 +68,18 @@ export interface HostCore<Caller> {
   ): void
   /** Runs a handler and answers with its result. */
   run(handler: RequestHandler<Caller>, call: Call<Caller>, params: JSONRPCRequest['params']): void
-  /** Answers a call that is under way. */
+  /** Answers an open call. */
   answer(call: Call<Caller>, response: JsonRpcResponse): void
-  /** Answers a request that is not taken in. */
+  /** Refuses a request with an error and closes its journal entry. */
   refuse(incoming: Incoming<Caller>, entry: JournalEntry, answer: JsonRpcResponse | AnonymousError): void
-  /** Closes the entry of a message that has no answer. */
+  /** Closes the journal entry of a message that has no answer. */
   accept(entry: JournalEntry): void
   /** Cancels the call that a client's `notifications/cancelled` names. */
   cancelByNotice(params: unknown, conversation: Conversation): void
   /** Ends a call without an answer. */
   dismiss(call: Call<Caller>): void
-  /** The call under way by the id that the host gave it. */
+  /** Returns the open call with this id of the host. Returns undefined if no open call has the id. */
   callById(id: RequestId): Call<Caller> | undefined
-  /** Sends a legacy message to each lasting conversation that is not modern alone. */
+  /** Sends a legacy message to each conversation of the host, except conversations with only modern requests. */
   broadcast(message: ServerMessage): void
 }

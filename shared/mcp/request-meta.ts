@@ -3,7 +3,7 @@ import { cut, shown } from '../util/shown.js'
 import { isRequestId } from './messages.js'
 import { MetaKey } from './revisions.js'
 
-/** Name and version of a client, as it gives them itself. */
+/** Name and version that a client states about itself. */
 export interface ClientInfo {
   name: string
   version: string
@@ -13,10 +13,10 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 
 const ONE_OF_LEVELS = `one of ${LOG_LEVELS.join(', ')}`
 
-/** The journal keeps no more of a name, a version or a revision: they are not counted among its bytes. */
+/** Maximum number of characters of a name, version or revision in the journal. The size limit of the journal does not count these texts. */
 const MAX_NAME_CHARS = 200
 
-/** A revision as the journal keeps it; null for a value that is no text. */
+/** Returns a revision in the form that the journal keeps. Returns null for a value that is not a string. */
 export function notedRevision(value: unknown): string | null {
   return typeof value === 'string' ? cut(value, MAX_NAME_CHARS) : null
 }
@@ -24,9 +24,9 @@ export function notedRevision(value: unknown): string | null {
 let latest: ClientInfo = { name: '', version: '' }
 
 /**
- * Undefined for a value that does not have both members.
+ * Reads a client's name and version. Returns undefined for a value that does not have both members as text.
  *
- * Modern clients repeat it in each request, and the journal keeps it. Equal ones in a row share an object.
+ * Modern clients repeat them in each request, and the journal keeps them. Consecutive equal values share one object to save memory.
  */
 export function readClient(value: unknown): ClientInfo | undefined {
   if (!isClient(value)) return undefined
@@ -40,13 +40,13 @@ function isClient(value: unknown): value is ClientInfo {
   return isObject(value) && typeof value.name === 'string' && typeof value.version === 'string'
 }
 
-/** The `_meta` of a message; undefined if it has none that can be read. */
+/** Returns the `_meta` of a message. Returns undefined if there is none or it is not an object. */
 export function metaOf(message: unknown): Record<string, unknown> | undefined {
   if (!isObject(message) || !isObject(message.params) || !isObject(message.params._meta)) return undefined
   return message.params._meta
 }
 
-/** Says why the `_meta` of a request has no readable version; undefined if it has one. */
+/** Returns the reason why the version in `_meta` cannot be read. Returns undefined if it can be read. */
 export function versionFault(params: unknown): string | undefined {
   if (params !== undefined && !isObject(params)) return `params is ${shown(params)}: send an object`
   const meta = params?._meta
@@ -56,7 +56,7 @@ export function versionFault(params: unknown): string | undefined {
   return memberFault(meta, MetaKey.version, 'a text', isText)
 }
 
-/** Says why the rest of the `_meta` of a request is refused; undefined if it is not. */
+/** Returns the reason why the other members of `_meta` are refused. Returns undefined if they are valid. */
 export function metaFault(meta: Record<string, unknown>): string | undefined {
   return (
     memberFault(meta, MetaKey.capabilities, 'an object', isObject) ??

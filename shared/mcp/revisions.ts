@@ -6,7 +6,7 @@ import { isObject } from '../util/is-object.js'
 /** The first revision without a handshake and without sessions. */
 const FIRST_MODERN = '2026-07-28'
 
-/** Every revision that can be served, newest first. A revision is a date, so revisions compare as text. */
+/** Every revision that can be served, newest first. Revisions are dates, so they compare as text. */
 export const REVISIONS: readonly string[] = [
   FIRST_MODERN,
   '2025-11-25',
@@ -28,13 +28,13 @@ export const MetaKey = {
   subscription: 'io.modelcontextprotocol/subscriptionId',
 } as const
 
-/** The protocol revisions that a server speaks, and the rule that tells the two eras apart. */
+/** The protocol revisions that a server serves, and the rule that decides to which era a body belongs. */
 export class Revisions {
-  /** Newest first. */
+  /** All served revisions, newest first. */
   readonly served: readonly string[]
-  /** Those with a handshake: 2025-11-25 and earlier. */
+  /** The served revisions with a handshake: 2025-11-25 and earlier. */
   readonly legacy: readonly string[]
-  /** Those whose requests carry their own version: 2026-07-28 and later. */
+  /** The served revisions in which each request states its version: 2026-07-28 and later. */
   readonly modern: readonly string[]
 
   constructor(served: readonly string[]) {
@@ -44,9 +44,9 @@ export class Revisions {
   }
 
   /**
-   * Whether a body is of the modern era. A server of one era takes every body for that era.
+   * Returns whether a body is of the modern era. A server of only one era treats every body as a body of that era.
    *
-   * @param body parsed; undefined if it is not JSON
+   * @param body the parsed body. Undefined if the body is not JSON
    */
   isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
     if (this.modern.length === 0) return false
@@ -57,17 +57,17 @@ export class Revisions {
   }
 }
 
-/** A server that speaks every revision. */
+/** The revisions of a server that serves all of them. */
 export const ALL_REVISIONS = new Revisions(REVISIONS)
 
-/** A server that speaks every revision with a handshake. */
+/** The revisions of a server that serves only the legacy ones. */
 export const LEGACY_REVISIONS = new Revisions(REVISIONS.filter(revision => revision < FIRST_MODERN))
 
 /**
- * Reads the revisions that a server is to speak.
+ * Reads the revisions that a server is to serve.
  *
- * @param names a list, or a text with commas; undefined for every revision
- * @param source how the option is called in an error, e.g. `--protocol`
+ * @param names a list, or a text with commas. Undefined for every revision
+ * @param source name of the option in error messages, e.g. `--protocol`
  * @throws Refusal `bad_protocol` for a name that is no revision, and for an empty list
  */
 export function readRevisions(names: string | readonly string[] | undefined, source = 'protocol'): Revisions {

@@ -4,13 +4,13 @@ import { TRANSPORTS } from '../journal/entry.js'
 import { instant } from '../schemas/instant.js'
 import type { McpHost } from './host.js'
 
-/** Schema of a server's MCP endpoint in answers. */
+/** Schema for the URL of a server's MCP endpoint in answers of the control plane. */
 export const mcpEndpoint = z
   .string()
   .nullable()
   .describe('URL of the MCP endpoint; null: the server has no listener')
 
-/** Schema of a request that has not been answered yet. Most such requests are parked. */
+/** Schema of a request that has not been answered yet. Most such requests wait until a message arrives. */
 export const callUnderWay = z
   .strictObject({
     seq: z.int().describe('of its entry in the journal'),
@@ -26,12 +26,12 @@ export const callUnderWay = z
 
 export type CallUnderWay = z.infer<typeof callUnderWay>
 
-/** @param url of the server's listener; undefined: it has none */
+/** Returns the URL of the MCP endpoint. @param url URL of the server's listener. Undefined: the server has no listener */
 export function mcpUrl(url: string | undefined): string | null {
   return url === undefined ? null : `${url}/mcp`
 }
 
-/** Returns the unanswered calls of a server as its state shows them. */
+/** Returns the unanswered calls of a server in the form that its state shows. */
 export function callsUnderWay<Caller>(host: McpHost<Caller>, now: number): CallUnderWay[] {
   return host.underWay().map(({ entry, caller, method }) => ({
     seq: entry.seq,
@@ -61,7 +61,7 @@ export async function reached<Caller>(
   return { ...(listening !== undefined && { port: listening ? 'ok' : 'it does not listen any more' }), mcp }
 }
 
-/** How many requests a server has not answered yet. */
+/** Returns a gauge for the number of requests that a server has not answered yet. */
 export function busyGauge<Caller>(host: McpHost<Caller>): Gauge {
   return {
     name: 'calls_under_way',

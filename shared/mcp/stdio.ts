@@ -15,7 +15,7 @@ import {
 } from './messages.js'
 import { LEGACY_REVISIONS } from './revisions.js'
 
-/** Maximum of unread answers, in bytes. Beyond it, reading from the client pauses until the client has read them. */
+/** Maximum size of unread answers, in bytes. Above it, reading from the client pauses until the client has read all of them. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 export interface StdioOptions<Caller> {
@@ -23,11 +23,11 @@ export interface StdioOptions<Caller> {
   caller: Caller
   input: Readable
   output: Writable
-  /** The client has closed its end: the specification's way of saying that the server should stop. */
+  /** Called when the client closes its end or its end fails. The specification ends a stdio server in this way. */
   onEnd(): void
 }
 
-/** MCP over a pipe: a line a message, in and out. */
+/** A conversation over a pipe. Each line in either direction is one message or one batch. */
 export class StdioConversation<Caller> implements Conversation {
   readonly transport = 'stdio'
   readonly session = null
@@ -37,7 +37,7 @@ export class StdioConversation<Caller> implements Conversation {
   readonly #options: StdioOptions<Caller>
   readonly #reply: Reply
   #pending = ''
-  /** Nothing is read or written any more. */
+  /** True after the pipe was cut. Nothing is read or written any more. */
   #cut = false
 
   constructor(options: StdioOptions<Caller>) {
@@ -74,7 +74,7 @@ export class StdioConversation<Caller> implements Conversation {
     this.#options.output.end()
   }
 
-  /** Resolves when all that was answered has been handed to the pipe. */
+  /** Resolves when all answers so far have been handed to the pipe. */
   flush(): Promise<void> {
     this.#flush()
     return new Promise(resolve => this.#options.output.write('', () => resolve()))
@@ -97,7 +97,7 @@ export class StdioConversation<Caller> implements Conversation {
     host.receive({ message, raw, batchIndex, caller, headers: {}, conversation: this, reply })
   }
 
-  /** The answers to a batch go out together, as one array, once the last is there. */
+  /** Handles a batch. The answers are written together as one array when the last answer is ready. */
   #batch(messages: unknown[], raw: string): void {
     const refusal = this.#isModern(messages)
       ? 'the line is a list: this protocol revision has one message in each line'
@@ -133,7 +133,7 @@ export class StdioConversation<Caller> implements Conversation {
     for (const [index, message] of messages.entries()) this.#receive(message, raw, reply, index)
   }
 
-  /** Answers what never became a message. */
+  /** Answers a line that cannot be handled as a message or a batch. */
   #reject(code: number, why: string, raw: string, body?: unknown): void {
     const { host } = this.#options
     const entry = host.note({ transport: 'stdio', session: null, caller: '', method: null, headers: {}, raw })
@@ -150,8 +150,8 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /**
-   * Queues a message. All messages of one turn of the event loop leave in one write after that turn, when their
-   * journal entries are closed.
+   * Queues a message. All messages of one turn of the event loop are written together after that turn. The journal entries of the messages
+   * are closed by then.
    */
   #write(message: object): number {
     const json = JSON.stringify(message)
@@ -165,24 +165,24 @@ export class StdioConversation<Caller> implements Conversation {
     this.#pending += text
   }
 
-  /** Writes a corrupted answer, as close to the corruption over HTTP as a pipe allows. */
+  /** Writes a corrupted answer. The corruption is as similar to the corruption over HTTP as a pipe allows. */
   #writeCorrupted(message: object, how: Corruption, sending?: (bytes: number) => void): number {
     const { kind } = how
     const json = JSON.stringify(message)
     sending?.(Buffer.byteLength(json))
     const [first, second] = halves(json)
-    // The answer is already the substitute for an HTTP status.
+    // The host has already replaced the answer by an error that states the HTTP status.
     if (kind === 'status') return this.#write(message)
     if (kind === 'raw') return this.#writeRaw(message, how)
     if (kind === 'json') this.#writeText(`${notJson(json)}\n`)
-    // A line is the frame here.
+    // On a pipe, a line is the frame of a message.
     else if (kind === 'sse') this.#writeText(`${first}\n${second}\n`)
     else if (kind === 'gzip') this.#writeCompressed(json)
     else this.#cutOff(kind === 'truncated' ? first : '')
     return Buffer.byteLength(json)
   }
 
-  /** Writes a raw answer. A pipe has no status and no headers. If the fault sets them, the error message is written. */
+  /** Writes a raw body. A pipe has no status and no headers. If the fault sets them, the host's error message is written instead. */
   #writeRaw(message: object, { settled, body }: Extract<Corruption, { kind: 'raw' }>): number {
     if (settled) return this.#write(message)
     this.#writeText(`${body}\n`)
@@ -194,7 +194,7 @@ export class StdioConversation<Caller> implements Conversation {
     if (!this.#cut) this.#options.output.write(Buffer.concat([gzipSync(json), Buffer.from('\n')]))
   }
 
-  /** Closes this end and ends the conversation, because a pipe has no other connection. */
+  /** Closes this end and ends the conversation, because the pipe is the only connection. */
   #cutOff(last: string): void {
     this.#writeText(last)
     this.cut()

@@ -26,13 +26,16 @@ export interface ToolServerOptions<Caller> {
   tools: readonly Tool<Caller>[]
   host: McpHost<Caller>
   log: Log
-  /** A refusal in the service's own words. Default: `<tool> failed: <message>`. */
+  /** Returns the text of a refusal in the words of the real service. Default: `<tool> failed: <message>`. */
   refusal?: (tool: string, refusal: Refusal) => string
 }
 
 let ajv: AjvJsonSchemaValidator | undefined
 
-/** The SDK makes one for each server, which takes milliseconds, and needs it only where a client is asked for a form. */
+/**
+ * Creates the validator when it is first needed. The SDK would create one for each server, which takes milliseconds, and uses it only when
+ * a client is asked to fill in a form.
+ */
 const whenNeeded: jsonSchemaValidator = {
   getValidator(schema) {
     ajv ??= new AjvJsonSchemaValidator()
@@ -40,13 +43,13 @@ const whenNeeded: jsonSchemaValidator = {
   },
 }
 
-/** One SDK `Server` with the given tools, mounted behind `host`. */
+/** Creates an SDK `Server` with the given tools and connects it to `host`. */
 export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Promise<Server> {
   const { name, version, host } = options
   const tools = new Map(options.tools.map(tool => [tool.name, tool]))
   const listed = { tools: options.tools.map(tool => tool.listing) }
   const { catalogue, knownTools } = host.instance
-  // An overlay may be set at any time, so every session is told that its list may change, as most SDKs tell it anyway.
+  // An overlay may be set at any time, so `listChanged` is always declared. Most SDKs declare it anyway.
   const capabilities = { tools: { listChanged: true } }
   const server = new Server({ name, version }, { capabilities, jsonSchemaValidator: whenNeeded })
   knownTools.add(host.name, {
@@ -92,7 +95,7 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
           const { cursor } = params ?? {}
           const caller = host.nameOf(call.caller)
           if (cursor === undefined || typeof cursor === 'string') {
-            // Read first: the list that is shown now may be the last one before an overlay takes effect.
+            // The cache settings are read first, because showing this list may bring an overlay into effect.
             const caching = catalogue.caching(host.name, caller, 'alone')
             return { ...list(caller, cursor, 'alone'), ...caching }
           }
@@ -103,7 +106,7 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
         },
       ],
     ]),
-    // A genuine tool has no argument that a header repeats. An overlay may add one.
+    // A genuine tool has no argument that a header repeats. An overlay may add such an argument.
     inputSchema: (caller, tool) =>
       catalogue.has(host.name)
         ? catalogue.find(host.name, host.nameOf(caller), tool, 'alone')?.listing.inputSchema
@@ -112,7 +115,7 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
   return server
 }
 
-/** @throws McpError -32602 for a cursor that no page gave */
+/** Returns one page of a list under overlays. @throws McpError -32602 for a cursor that no page gave */
 function overlaidPage<Caller>(
   { instance, name }: McpHost<Caller>,
   { caller, cursor, counted }: { caller: string; cursor: string | undefined; counted: Counted },
@@ -130,7 +133,7 @@ function without(args: Record<string, unknown>, names: readonly string[]): Recor
   return Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)))
 }
 
-/** @throws McpError -32602: this is the shape of the request, not the tool's arguments */
+/** Returns the tool name and the arguments of a call. @throws McpError -32602 if `params` have the wrong shape */
 function readParams(params: unknown): { name: string; args: Record<string, unknown> } {
   if (!isObject(params) || typeof params.name !== 'string') {
     throw new McpError(ErrorCode.InvalidParams, 'tools/call needs params.name, the name of a tool')

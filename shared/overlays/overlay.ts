@@ -11,7 +11,7 @@ const hints = {
 }
 const properties = z.record(z.string(), z.record(z.string(), z.unknown()))
 
-/** The change that an overlay makes. It runs no code: a description is a text, and an added tool does nothing. */
+/** The change that an overlay makes. An overlay runs no code. An added tool only answers with a text. */
 const change = oneKind('overlay', {
   rename: strict({ rename: name }),
   describe: strict({ describe: z.string(), title: z.string().exactOptional() }),
@@ -48,7 +48,7 @@ const change = oneKind('overlay', {
   }),
 })
 
-/** A change to what `tools/list` shows. */
+/** A change to the answers of `tools/list`. */
 export const overlaySchema = strict({
   server: z.string(),
   tool: z.string().exactOptional().describe('its genuine name; not for add, page, ttlMs and cacheScope'),

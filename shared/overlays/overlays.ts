@@ -5,7 +5,7 @@ import { defined } from '../util/defined.js'
 import type { KnownTools, ToolListing } from '../util/known-tools.js'
 import { type Change, type Overlay, overlaySchema } from './overlay.js'
 
-/** An overlay, and how far it has come. */
+/** An overlay with its progress. `lists` is the number of tool lists shown to its callers. */
 export type OverlayStatus = Overlay & { lists: number; inEffect: boolean }
 
 /** The overlays as plain data. */
@@ -16,31 +16,31 @@ export type CatalogueSnapshot = readonly {
 }[]
 
 /**
- * The lists that `after` counts: those of all callers together, or those of each caller alone. A caller without a
- * session is counted alone, so that its list does not depend on other callers.
+ * The lists that `after` counts: the lists of all callers together, or the lists of each caller alone. A caller without a session is
+ * counted alone, so that other callers do not change its list.
  */
 export type Counted = 'together' | 'alone'
 
-/** Properties of the whole list. */
+/** The changes that concern the whole list and name no tool. */
 const OF_SERVER = ['add', 'page', 'ttlMs', 'cacheScope']
 
-/** Callers counted alone, for each overlay. Past it the count of the first is dropped. */
+/** Maximum number of callers counted alone, for each overlay. Above it, the count of the oldest caller is dropped. */
 const MAX_COUNTED_ALONE = 10_000
 
-/** An overlay in place. */
+/** An overlay with its counts. */
 interface Row {
   readonly overlay: Overlay
-  /** Number of lists that its callers have received since the overlay was set. */
+  /** Number of lists shown to its callers since the overlay was set. */
   lists: number
-  /** The same for each caller that is counted alone. */
+  /** The number of lists shown to each caller that is counted alone. */
   readonly own: Map<string, number>
 }
 
 /**
- * The overlays of the tool lists. They are applied in their order, and always name a tool by its genuine name.
+ * The overlays of the tool lists. Overlays are applied in their order, and always name a tool by its genuine name.
  *
- * A renamed tool has only its new name. A hidden tool can still be called, because tests check whether a policy
- * denies such a call.
+ * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check whether a policy denies such a
+ * call.
  */
 export class Catalogue {
   readonly #known: KnownTools
@@ -56,9 +56,9 @@ export class Catalogue {
   }
 
   /**
-   * Replaces all overlays; if one cannot be, all stays as it was.
+   * Replaces all overlays. If one overlay is invalid, nothing changes.
    *
-   * @throws Refusal `bad_overlay`, `unknown_server`, `unknown_tool`, or `name_taken` if two tools would share a name
+   * @throws Refusal `bad_overlay`, `unknown_server`, `unknown_tool`, or `name_taken` if two tools would have the same name
    */
   set(overlays: readonly Overlay[]): void {
     const read = checked(z.array(overlaySchema), overlays, 'bad_overlay', 'overlays')
@@ -83,13 +83,13 @@ export class Catalogue {
     return structuredClone(this.#rows.map(row => ({ ...row, own: [...row.own] })))
   }
 
-  /** Puts the overlays back as they were when the snapshot was made, lists counted included. */
+  /** Restores the overlays and their counts from a snapshot. */
   restore(snapshot: CatalogueSnapshot): void {
     this.#replace(structuredClone([...snapshot]).map(row => ({ ...row, own: new Map(row.own) })))
   }
 
   /**
-   * A page of a server's list, for a caller; one without a cursor counts as a list shown.
+   * Returns one page of a server's list for a caller. A page without a cursor is counted as one list.
    *
    * @throws Refusal `bad_cursor`
    */
@@ -106,7 +106,7 @@ export class Catalogue {
     return { tools: items.map(({ listing }) => listing), ...defined({ nextCursor }) }
   }
 
-  /** Returns the cache time and scope of a caller's list, as far as overlays set them. */
+  /** Returns the cache duration and scope of a caller's list. A value that no overlay sets is left out. */
   caching(
     server: string,
     caller: string,
@@ -123,25 +123,25 @@ export class Catalogue {
     )
   }
 
-  /** The tool that goes by a name for a caller, hidden ones included. */
+  /** Returns the tool that has this name for a caller, also a hidden tool. Returns undefined if there is no such tool. */
   find(server: string, caller: string, name: string, counted: Counted = 'together'): Overlaid | undefined {
     return this.#overlaid(server, caller, counted).find(({ listing }) => listing.name === name)
   }
 
-  /** The genuine name of a tool, as far as it has one; else the name it was called by. */
+  /** Returns the genuine name of a tool. Returns the given name if the tool is added or unknown. */
   genuineName(server: string, caller: string, name: string, counted: Counted = 'together'): string {
     if (!this.has(server)) return name
     return this.find(server, caller, name, counted)?.genuine ?? name
   }
 
-  /** The names that a caller is shown. */
+  /** Returns the names of the tools in a caller's list. */
   names(server: string, caller: string, counted: Counted = 'together'): string[] {
     return this.#overlaid(server, caller, counted)
       .filter(({ hidden }) => !hidden)
       .map(({ listing }) => listing.name)
   }
 
-  /** Every name under which a tool of a server can be called, hidden or not, by whichever caller. */
+  /** Returns every name by which any caller can call a tool of a server, also names of hidden tools. */
   callableNames(server: string): string[] {
     const genuine = this.#known.server(server).tools.map(({ name }) => name)
     const given = this.#rows.flatMap(({ overlay: { server: of, do: change } }) => {
@@ -181,7 +181,7 @@ export class Catalogue {
       const lists = counted === 'alone' ? countAlone(row, caller) : row.lists
       if (lists === row.overlay.after && row.overlay.notify) announce = true
     }
-    // Once the list that is the last genuine one has left.
+    // The clients are notified after the last list without the overlay has been sent.
     if (announce) setImmediate(() => this.#known.server(server).announce())
   }
 
@@ -208,7 +208,10 @@ export class Catalogue {
     )
   }
 
-  /** Holds for everybody who is named, and for anybody else, once all is in effect. */
+  /**
+   * Checks that no two tools have the same name when all overlays are in effect. The check covers each named caller, and a caller that no
+   * overlay names.
+   */
   #requireNames(overlays: readonly Overlay[]): void {
     const callers = new Set(overlays.flatMap(({ callers = [] }) => callers))
     for (const server of new Set(overlays.map(overlay => overlay.server))) {
@@ -237,7 +240,7 @@ function inEffectFor(row: Row, caller: string, counted: Counted): boolean {
   return (row.own.get(caller) ?? 0) >= (row.overlay.after ?? 0)
 }
 
-/** Counts a list of a caller; returns how many it has been shown. */
+/** Counts a list for a caller that is counted alone. Returns the number of lists. Counting stops after the overlay is in effect. */
 function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): number {
   const lists = (own.get(caller) ?? 0) + 1
   if (lists > after) return lists
@@ -247,31 +250,31 @@ function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): numbe
   return lists
 }
 
-/** @param caller undefined: a caller that no overlay names */
+/** Returns whether an overlay changes a caller's list. @param caller undefined for a caller that no overlay names */
 function concerns(overlay: Overlay, server: string, caller: string | undefined): boolean {
   if (overlay.server !== server) return false
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
 }
 
-/** A tool as a list shows it: an added one need not have all that a genuine one has. */
+/** A tool in a list. An added tool may lack a title and annotations, which every genuine tool has. */
 interface ListedTool extends Omit<ToolListing, 'title' | 'annotations'> {
   title?: string
   annotations?: Partial<ToolListing['annotations']>
 }
 
-/** A tool under its overlays. */
+/** A tool after its overlays were applied. */
 interface Overlaid {
   listing: ListedTool
-  /** Its genuine name; undefined for an added one. */
+  /** The genuine name. Undefined for an added tool. */
   genuine: string | undefined
-  /** The answer of an added tool. */
+  /** The text that answers every call of an added tool. */
   answer: string
-  /** Arguments in the list that the tool does not have. */
+  /** Names of the arguments that overlays have added. The genuine tool does not have them. */
   extra: readonly string[]
   hidden: boolean
 }
 
-/** The tools of a server under overlays, which are laid on in their order. */
+/** Returns the tools of a server after applying overlays in their order. */
 function overlay(tools: readonly ToolListing[], overlays: readonly Overlay[]): Overlaid[] {
   const overlaid: Overlaid[] = tools.map(listing => ({
     listing,
@@ -333,8 +336,8 @@ interface Page<Item> {
 /**
  * Returns one page of a list.
  *
- * @param sizes the size of every page, or the sizes of the first pages. The rest is then one more page.
- * @param cursor from the page before. Undefined for the first page.
+ * @param sizes the size of every page, or the sizes of the first pages. In the second case, the rest is one more page.
+ * @param cursor the cursor from the previous page. Undefined for the first page.
  * @throws Refusal `bad_cursor`
  */
 function pageOf<Item>(

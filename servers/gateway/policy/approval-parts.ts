@@ -2,16 +2,16 @@ import type { DialectVersion } from './dialect-version.js'
 import type { Place } from './located-value.js'
 import type { Demand, InterceptApproval } from './model.js'
 
-/** The version of Intercept's language that brought approvals and spend. */
+/** The first version of Intercept's language with approvals and spend. */
 export const APPROVALS_SINCE: DialectVersion = 'intercept@2026-04'
 
-/** Ten minutes: the example of Intercept's documentation, which names no default. */
+/** Default duration in milliseconds: ten minutes, as in the example of Intercept's documentation, which states no default. */
 const DEFAULT_MS = 10 * 60_000
 
-/** A week. A longer time is a slip. */
+/** Maximum duration in milliseconds: one week. A longer duration is treated as a mistake. */
 const MAX_MS = 7 * 86_400_000
 
-/** Units of Go's `time.ParseDuration`, in milliseconds. Smaller ones would be shorter than a call. */
+/** Units of Go's `time.ParseDuration`, in milliseconds. Smaller units are not accepted, because a call takes longer. */
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 const DURATION_REMEDY =
@@ -20,7 +20,7 @@ const DURATION_REMEDY =
 /**
  * Reads the block `approvals` of a policy of Intercept.
  *
- * @param place undefined if the policy has none
+ * @param place the block. Undefined if the policy has none
  * @returns the dedupe window, in milliseconds
  */
 export function readApprovals(place: Place | undefined): number {
@@ -39,7 +39,7 @@ export function readApprovals(place: Place | undefined): number {
   return readDuration(fields?.get('dedupe_window'))
 }
 
-/** @returns the terms of a rule that asks for an approval */
+/** Returns the terms for a rule that requires an approval. */
 export function approvalTerms(timeout: Place | undefined, dedupeMs: number): InterceptApproval {
   return { timeoutMs: readDuration(timeout), dedupeMs }
 }

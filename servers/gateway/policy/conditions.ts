@@ -5,10 +5,10 @@ import { patternProblem } from './operators.js'
 
 export const CONDITION_KEYS = ['path', 'op', 'value'] as const
 
-/** Finds the counter that a `state.` path names, and notes it if there is none. */
+/** Returns the counter that a `state.` path names. Reports a problem and returns undefined if there is no such counter. */
 export type CounterFinder = (path: string, place: Place) => string | undefined
 
-/** @param counters undefined: the dialect has no `state.` paths */
+/** Reads a list of conditions. @param counters finds counters. Undefined: the dialect has no `state.` paths */
 export function readConditions(place: Place, counters?: CounterFinder): Condition[] {
   return (place.items('it takes a list of conditions') ?? []).flatMap(item => {
     const fields = item.fields(CONDITION_KEYS)
@@ -16,7 +16,7 @@ export function readConditions(place: Place, counters?: CounterFinder): Conditio
   })
 }
 
-/** One condition: none or one, so that a wrong one leaves no gap. */
+/** Reads one condition. For a wrong condition, reports the problems and returns an empty list. */
 export function readCondition(
   fields: Fields<(typeof CONDITION_KEYS)[number]>,
   counters?: CounterFinder,
@@ -52,7 +52,7 @@ function readSubject(path: string, place: Place, counters: CounterFinder | undef
   return place.mismatch(counters === undefined ? 'it begins with args.' : 'it begins with args. or state.')
 }
 
-/** Whether an operator takes a value. If not, the problem is noted. */
+/** Returns whether an operator accepts a value. Reports a problem if it does not. */
 function takes(op: Operator, value: Plain, place: Place): boolean {
   const remedy = remedyFor(op, value)
   if (remedy !== undefined) place.mismatch(remedy)
@@ -65,7 +65,7 @@ function takes(op: Operator, value: Plain, place: Place): boolean {
   return remedy === undefined
 }
 
-/** Returns the kind of value that an operator takes. Undefined if the operator takes this one. */
+/** Returns the kind of value that an operator accepts. Returns undefined if the operator accepts this value. */
 function remedyFor(op: Operator, value: Plain): string | undefined {
   switch (op) {
     case 'in':

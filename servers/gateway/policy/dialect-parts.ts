@@ -3,7 +3,7 @@ import { type DialectVersion, includesVersion } from './dialect-version.js'
 import type { Fields, Place } from './located-value.js'
 import { type Policy, type Rule, rate } from './model.js'
 
-/** The keys that all dialects have in common. */
+/** The values of the keys that the dialects share. */
 export interface Head {
   description: string | undefined
   default: 'allow' | 'deny' | undefined
@@ -12,7 +12,7 @@ export interface Head {
 
 type HeadKey = 'description' | 'default' | 'hide'
 
-/** @param description whether the dialect has one */
+/** Reads the keys that the dialects share. Some dialects have no key `description`. */
 export function readHead(fields: Fields<HeadKey> | Fields<Exclude<HeadKey, 'description'>>): Head {
   const { found } = fields
   const description = found.get('description')?.plain()
@@ -37,7 +37,7 @@ function readHide(place: Place | undefined): string[] {
   return [...names]
 }
 
-/** `version` is "1", and a text. */
+/** Checks that `version` is the text "1". @param numberIsText whether the number 1 is accepted with a note */
 export function readVersion(place: Place | undefined, numberIsText: boolean): void {
   const version = place?.plain()
   if (place === undefined || version === '1') return
@@ -47,9 +47,10 @@ export function readVersion(place: Place | undefined, numberIsText: boolean): vo
 }
 
 /**
- * The tools and what reads their rules.
+ * Reads the rules of all tools.
  *
- * @param everyTool whether `*` may stand for every tool
+ * @param read reads the rules of one tool
+ * @param everyTool true if `*` stands for every tool. Otherwise the remedy for a name with `*`
  */
 export function readTools(
   place: Place | undefined,
@@ -69,17 +70,17 @@ export function readTools(
   return { tools, everyTool: every }
 }
 
-/** A counter, and where the text names it. */
+/** A use of a counter, and its place in the text. */
 export interface CounterUse {
   readonly place: Place
   readonly counter: string
 }
 
 /**
- * Refuses two uses of one counter, and two limits on the same calls over the same window.
+ * Refuses two uses of one counter, and two limits on the same calls in the same window.
  *
- * @param rules of one tool
- * @param more uses of counters by what limits nothing
+ * @param rules the rules of one tool
+ * @param more other uses of counters, which set no limit
  */
 export function refuseDoubles(
   rules: readonly { place: Place; rule: Rule }[],
@@ -103,7 +104,7 @@ export function refuseDoubles(
   }
 }
 
-/** @returns the counters that are used more than once */
+/** Refuses each further use of a counter. @returns the counters that are used more than once */
 function refuseSharedCounters(uses: readonly CounterUse[]): Set<string> {
   const first = new Map<string, number>()
   const shared = new Set<string>()
@@ -119,10 +120,9 @@ function refuseSharedCounters(uses: readonly CounterUse[]): Set<string> {
 }
 
 /**
- * A policy of Intercept, or of the tool pages, which are read in the same way. Without a default, tools that are not named
- * are allowed.
+ * Returns a policy of Intercept or of the tool pages. Both have the same default: tools that are not named are allowed.
  *
- * @param version of Intercept's language
+ * @param version version of Intercept's language
  */
 export function openPolicy(
   dialect: Policy['dialect'],

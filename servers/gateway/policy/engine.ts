@@ -26,29 +26,29 @@ const snapshotSchema = z.array(
   }),
 )
 
-/** The key of a limit that counts all callers together. */
+/** The key for the common count of all callers. */
 const EVERYBODY = ''
 
 type Arguments = Readonly<Record<string, unknown>>
 type Denial = Extract<Decision, { outcome: 'deny' }>
 
-/** A limit with the rule it stands in. */
+/** A limit and its rule. */
 interface Quota {
   readonly rule: Rule
   readonly limit: Limit
 }
 
-/** A rule that asks for an approval, and the calls for which it does. */
+/** A rule that requires an approval, and a test for the calls that need it. */
 interface Approving {
   readonly ask: Extract<Decision, { outcome: 'approve' }>
   applies(args: Arguments, grant: string): boolean
 }
 
-/** The rules of a tool, compiled once. */
+/** The compiled rules of one tool. */
 interface Compiled {
-  /** In order. Each returns why the call is denied, or undefined. */
+  /** The checks in their order. Each check returns a denial, or undefined if the call passes the check. */
   readonly checks: readonly ((args: Arguments, grant: string) => Denial | undefined)[]
-  /** Rules that ask for an approval. */
+  /** The rules that require an approval. */
   readonly approvals: readonly Approving[]
   readonly quotas: readonly Quota[]
 }
@@ -57,19 +57,19 @@ const NO_ARGUMENTS: Arguments = {}
 const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
 
 /**
- * Makes the engine of a policy. It checks a call in this order and returns the first denial:
+ * Creates the engine of a policy. The engine checks a call in this order and returns the first denial:
  *
  * 1. the tool is hidden
- * 2. the tool is not named, and the default denies
- * 3. the arguments are no object
- * 4. the demands of rules on the arguments: the tool's own rules first, then those for every tool
+ * 2. the tool is not named, and the default is deny
+ * 3. the arguments are not an object
+ * 4. the rules on the arguments: first the tool's own rules, then the rules for every tool
  * 5. quota, in the same order
  * 6. approval
  *
- * Quota is taken from all counters or from none. Two calls at once cannot both take the last of it, because a decision is
- * synchronous.
+ * Quota is reserved from all counters or from none. Two calls at the same time cannot both take the last quota, because a
+ * decision is synchronous.
  *
- * @param clock gives the minutes, hours and days of limits
+ * @param clock the clock for the windows of limits
  * @throws Refusal `cannot_enforce` for a policy that limits spending
  */
 export function createEngine(policy: Policy, clock: Clock): PolicyEngine {
@@ -77,7 +77,7 @@ export function createEngine(policy: Policy, clock: Clock): PolicyEngine {
   return new Engine(policy, clock)
 }
 
-/** @throws Refusal `cannot_enforce` */
+/** Refuses a policy that limits spending. @throws Refusal `cannot_enforce` */
 function refuseSpend({ tools, everyTool }: Policy): void {
   const rules = [...[...tools.values()].flat(), ...everyTool]
   const spend = rules.find(({ demand }) => demand.kind === 'spend')
@@ -123,7 +123,7 @@ class Engine implements PolicyEngine {
       return denied('(default deny)', `Tool ${JSON.stringify(tool)} is not permitted by policy`)
     }
     const args = call.args ?? NO_ARGUMENTS
-    // Conditions would find no argument in them.
+    // Conditions cannot find an argument in a value that is not an object.
     if (!isObject(args))
       return denied('(arguments)', 'The arguments of a call are an object, so these are not let through')
     const { checks, approvals, quotas } = own ?? this.#unnamed
@@ -135,7 +135,7 @@ class Engine implements PolicyEngine {
       call.approved === true ? undefined : approvals.find(({ applies }) => applies(args, grant))
     const reserved = this.#reserve(quotas, args, grant)
     if (approving === undefined || reserved.outcome !== 'allow') return reserved
-    // An approval is asked for only where quota would let the call through. The quota is taken when the call is made.
+    // An approval is requested only if the quota allows the call. The quota is reserved again when the approved call is made.
     reserved.settle('refunded')
     return approving.ask
   }
@@ -208,8 +208,8 @@ class Engine implements PolicyEngine {
 }
 
 /**
- * How much the call costs, cut to a whole number; undefined if the arguments do not tell. Less than nothing
- * is no amount: it would give the caller back what others have spent.
+ * Returns the amount that a call takes from a counter, as a whole number. Returns undefined if the arguments contain no valid amount. A
+ * negative amount is not valid, because it would give back quota that other calls have used.
  */
 function amountOf({ amount }: Limit, args: Arguments): number | undefined {
   if (typeof amount === 'number') return amount
@@ -237,15 +237,15 @@ interface Reservation {
 }
 
 /**
- * Counts calls in the present window: for each grant if the limit is per grant, otherwise together.
+ * Counts the calls in the current window: for each grant if the limit is per grant, otherwise together.
  *
- * Windows are fixed and follow one another from the epoch on. They turn for all grants at once. A counter then drops all
- * counts, so that it holds only the grants that have called since.
+ * Windows have a fixed length and follow one another from the epoch on. When a window ends, the counter drops the counts of all grants, so
+ * that it holds only the grants that have called since.
  */
 class Counter {
   #windowStart = 0
   readonly #spent = new Map<string, number>()
-  /** Increases when counts are restored. A reservation from before cannot be given back. */
+  /** Number of times that counts were restored. An earlier reservation cannot be given back. */
   #past = 0
 
   constructor(readonly limit: Limit) {}
@@ -263,7 +263,7 @@ class Counter {
     const [windowStart, past] = [this.#windowStart, this.#past]
     return {
       giveBack: () => {
-        // If the window has turned before the answer, the amount is no longer counted.
+        // After the window has ended or counts were restored, the amount is no longer counted.
         if (this.#windowStart !== windowStart || this.#past !== past) return
         this.#spent.set(key, (this.#spent.get(key) ?? 0) - amount)
       },
@@ -304,7 +304,7 @@ export class Counters {
     this.#counters = new Map(limits.map(limit => [limit.counter, new Counter(limit)]))
   }
 
-  /** Returns the count of `grant` in the present window: 0 if there is no such counter. */
+  /** Returns the count of `grant` in the current window. Returns 0 if there is no such counter. */
   spent(counter: string, grant: string): number {
     return this.#counters.get(counter)?.spent(this.#clock.now(), grant) ?? 0
   }
@@ -318,7 +318,7 @@ export class Counters {
     return [...this.#counters.values()].map(counter => counter.snapshot(this.#clock.now()))
   }
 
-  /** @throws Refusal `bad_snapshot` */
+  /** Restores the counts from a snapshot. @throws Refusal `bad_snapshot` */
   restore(snapshot: unknown): void {
     const states = new Map(
       checked(snapshotSchema, snapshot, 'bad_snapshot', 'policy counters').map(state => [

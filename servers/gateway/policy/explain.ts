@@ -7,21 +7,21 @@ export type Verdict = 'hidden' | 'denied' | 'approval' | 'conditional' | 'limite
 /** The meaning of a policy for one tool. */
 export interface ToolMeaning {
   readonly tool: string
-  /** The strictest verdict of its rules. */
+  /** The strictest verdict of all rules for the tool. */
   readonly verdict: Verdict
-  /** In plain words. */
+  /** The explanation in plain words. */
   readonly words: string
 }
 
 /**
- * Explains a policy tool by tool: the tools that it names, and the others of their servers. A policy that names no known tool
- * is explained for all fourteen.
+ * Explains a policy for each tool that it names, and for the other tools of the same servers. A policy that names no known tool is
+ * explained for all fourteen known tools.
  */
 export function explainPolicy(policy: Policy): ToolMeaning[] {
   return toolsOf(policy).map(tool => explainTool(policy, tool))
 }
 
-/** The tools that a policy concerns: known ones first, in the order of their servers. */
+/** Returns the tools that a policy concerns. Known tools are first, in the order of their servers. */
 export function toolsOf(policy: Policy): string[] {
   const named = [...new Set([...policy.tools.keys(), ...policy.hide])].filter(name => name !== '*')
   const servers = new Set(named.flatMap(name => knownTool(name)?.server ?? []))
@@ -52,7 +52,7 @@ export function explainTool(policy: Policy, tool: string): ToolMeaning {
   return { tool, verdict: verdictOf(rules), words: [...unnamed, ...words].join('; ') || 'every call' }
 }
 
-/** Whether a rule denies every call. */
+/** Returns whether a rule denies every call. */
 export function alwaysDenies({ demand }: Rule): boolean {
   return demand.kind === 'deny' || (demand.kind === 'forbid' && demand.conditions.length === 0)
 }

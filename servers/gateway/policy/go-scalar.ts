@@ -1,28 +1,28 @@
 import type { Warning } from './model.js'
 import { goFloat, goWritten } from './operators.js'
 
-/** How Go reads a scalar, and what the author of the policy should know of that. */
+/** The value that Go reads from a scalar, and a warning about it for the author of the policy. */
 export interface GoReading {
   readonly value: string | number
   readonly warning: Pick<Warning, 'code' | 'message'>
 }
 
-/** As `strconv.ParseInt` takes it with base 0. */
+/** An integer that Go's `strconv.ParseInt` accepts with base 0. */
 const INTEGER = /^([-+]?)(0x[\da-f]+|0b[01]+|0o[0-7]+|0[0-7]*|[1-9]\d*)$/i
 
-/** As yaml.v3 tells a float. */
+/** A float that yaml.v3 recognizes. */
 const FLOAT = /^[-+]?(\.\d+|\d+(\.\d*)?)(e[-+]?\d+)?$/i
 
 const DATE = /^\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{1,2}:\d{1,2}(\.\d+)?(Z|[-+]\d{2}:\d{2})?)?$/
 
-/** Past these, yaml.v3 reads digits as a float. */
+/** The range of integers. yaml.v3 reads digits outside this range as a float. */
 const [MIN_INT64, MAX_UINT64] = [-(2n ** 63n), 2n ** 64n - 1n]
 
 /**
- * Reads a scalar without quotes as yaml.v3 does, the parser that Intercept has.
+ * Reads a scalar without quotes as yaml.v3 does, which is the parser of Intercept.
  *
- * @param source the text of the scalar
- * @param value the value by YAML 1.2
+ * @param source text of the scalar
+ * @param value value of the scalar in YAML 1.2
  * @returns undefined if Go and YAML 1.2 agree
  */
 export function goReading(source: string, value: unknown): GoReading | undefined {
@@ -31,7 +31,7 @@ export function goReading(source: string, value: unknown): GoReading | undefined
     return { value: source, warning: { code: 'go_date', message } }
   }
   if (!/^[-+]?\.?\d/.test(source)) return undefined
-  // yaml.v3 ignores underscores, except in what begins with a dot.
+  // yaml.v3 ignores underscores, except in a scalar that begins with a dot.
   const digits = source.startsWith('.') ? source : source.replaceAll('_', '')
   const integer = goInteger(digits)
   if (integer !== undefined) return integerReading(source, integer, value)

@@ -20,7 +20,7 @@ import { entryOf, type Located, plain } from './problems.js'
 
 const STATE_KEYS = ['counter', 'window', 'increment', 'increment_from'] as const
 
-/** The scope of the counters of `*` in a path. */
+/** The scope in the paths of counters that belong to the tool `*`. */
 const GLOBAL = '_global'
 
 const RULE_KEYS = [
@@ -34,23 +34,23 @@ const RULE_KEYS = [
   'spend',
 ] as const
 
-/** `approve` is this project's own. Intercept has `require_approval`, since intercept@2026-04. */
+/** The action `approve` exists only in this project. Intercept has `require_approval`, since intercept@2026-04. */
 const ACTIONS = ['evaluate', 'deny', 'require_approval', 'approve'] as const
 
 const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools', 'approvals', 'spend'] as const
 const TOOL_KEYS = ['rules', 'spend'] as const
 
-/** Context that the rules of a policy share. */
+/** Values that all rules of a policy share. */
 interface PolicyContext {
   readonly counters: CounterFinder
-  /** How long a pending approval is found again, in milliseconds. */
+  /** Time in milliseconds in which the same call gets the pending approval again. */
   readonly dedupeMs: number
 }
 
 /**
- * Reads a policy of Intercept. Text that Intercept's own reader ignores, unknown keys above all, is refused here.
+ * Reads a policy of Intercept. Text that Intercept's own reader would ignore, such as an unknown key, is refused.
  *
- * @returns undefined if the text is no map, which is noted
+ * @returns undefined after a report, if the text is not a map
  */
 export function readIntercept(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
@@ -76,7 +76,7 @@ function readSpendRule(place: Place | undefined, name: string, message?: string)
   return [{ name, message: message ?? `Denied by rule ${JSON.stringify(name)}`, line: place.line, demand }]
 }
 
-/** The rules of one tool. A tool without a value has none, to Intercept as well. */
+/** Reads the rules of one tool. A tool without a value has no rules, as in Intercept. */
 function readRules(tool: string, place: Place, context: PolicyContext): Rule[] {
   if (place.plain() === null) return []
   const fields = place.fields(TOOL_KEYS)
@@ -97,7 +97,7 @@ function readRules(tool: string, place: Place, context: PolicyContext): Rule[] {
   return [...read.flatMap(({ rules }) => rules), ...spend]
 }
 
-/** A denial, the audit and an approval tell a rule by its name. */
+/** Warns of rules with the same name, because a denial, the audit and an approval identify a rule by its name. */
 function warnOfSameNames(rules: readonly Place[]): void {
   const lines = new Map<string, number>()
   for (const place of rules) {
@@ -115,7 +115,7 @@ function warnOfSameNames(rules: readonly Place[]): void {
 
 type RuleFields = Fields<(typeof RULE_KEYS)[number]>
 
-/** Reads one rule. A limit with further conditions becomes two. */
+/** Reads one rule. A limit with further conditions becomes two rules. */
 function readRule(place: Place, tool: string, context: PolicyContext): Rule[] {
   const fields = place.fields(RULE_KEYS)
   if (fields === undefined) return []
@@ -210,7 +210,10 @@ function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
   ]
 }
 
-/** Intercept reads the amount of a call even where nothing bounds the counter, and denies a call that has none. */
+/**
+ * Returns a condition that requires a valid amount. Intercept reads the amount of a call even if no limit uses the counter, and denies a
+ * call without one.
+ */
 function amountCondition({ amount }: Counting): Condition[] {
   if (typeof amount === 'number') return []
   const { keys, path } = amount
@@ -242,7 +245,7 @@ function readCounting(place: Place, tool: string): Counting | undefined {
   return isUncountable(tool, place) ? undefined : readState(place, scopeOf(tool))
 }
 
-/** Whether a tool cannot be counted, which is noted. */
+/** Returns whether the calls of a tool cannot be counted. Reports a problem if so. */
 function isUncountable(tool: string, place: Place): boolean {
   const remedy = uncountable(tool)
   if (remedy !== undefined) place.refuse(`counts calls of ${shown(tool)}`, remedy)
@@ -262,16 +265,15 @@ function remedyForAction(place: Place | undefined): string | undefined {
     : undefined
 }
 
-/** The scope of a tool's counters as a path has it. */
+/** Returns the scope of a tool's counters in paths. */
 function scopeOf(tool: string): string {
   return tool === '*' ? GLOBAL : tool
 }
 
 /**
- * Finds counters by `state.<scope>.<counter>`. The path is cut at its first two dots, so the counters of a
- * tool with a dot in its name cannot be named.
+ * Returns a function that finds counters by their path `state.<scope>.<counter>`.
  *
- * @param root the policy: conditions may name counters of rules further down
+ * @param root the whole policy, because a condition may name the counter of a later rule
  */
 function counterFinder(root: Located): CounterFinder {
   const known = new Set<string>()
@@ -293,14 +295,14 @@ function counterFinder(root: Located): CounterFinder {
   }
 }
 
-/** A `state` block, without its bound, which stands among the conditions. */
+/** A `state` block. The limit of its counter is one of the rule's conditions. */
 interface Counting {
   path: string
   windowMs: number
   amount: Amount
 }
 
-/** @param scope of the counters, as a path has it */
+/** Reads a `state` block. @param scope scope of the counter in its path */
 function readState(place: Place, scope: string): Counting | undefined {
   const fields = place.fields(STATE_KEYS)
   if (fields === undefined) return undefined
@@ -324,8 +326,8 @@ function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undef
 }
 
 /**
- * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The counter includes the call itself,
- * so `lte 5` allows five calls and `lt 5` four.
+ * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The count includes the call itself, so `lte 5` allows
+ * five calls and `lt 5` allows four.
  *
  * @returns the limit, and the other conditions
  */
@@ -357,7 +359,7 @@ function limitAmong(
   return { limit: { counter: path, windowMs, max, amount, perGrant: false }, rest }
 }
 
-/** `5/hour`. */
+/** Reads a limit such as `5/hour`. */
 function readShorthand(place: Place): { max: number; window: WindowName } | undefined {
   const value = place.plain()
   const [, count = '', word] = typeof value === 'string' ? (/^(\d{1,15})\/(\w+)$/.exec(value) ?? []) : []

@@ -4,21 +4,21 @@ import type { Policy } from './model.js'
 /** Facts about a tool for the author of a policy. A test compares them with the genuine tools. */
 export interface KnownTool {
   readonly server: ServerName
-  /** Arguments that every call has. */
+  /** Arguments that every call must have. */
   readonly required: readonly string[]
   /** Arguments that a call may leave out. */
   readonly optional: readonly string[]
-  /** Arguments that are numbers. All others are texts, but for `include_self`. */
+  /** Arguments that are numbers. All other arguments are texts, except `include_self`. */
   readonly numbers?: readonly string[]
-  /** The effect of a tool that passes as a read where tools are sorted by name. */
+  /** The effect of a tool whose name looks like a read but which changes something. */
   readonly seemsRead?: string
-  /** A secret that its arguments carry, or its results. */
+  /** A secret in the arguments or results of the tool. */
   readonly secretIn?: { readonly arguments?: string; readonly results?: string }
 }
 
 const ROOM_KEY = 'the key of the room, behind # in url'
 
-/** The fourteen, in the order their servers list them. */
+/** The fourteen tools of the stand-ins, in the order in which their servers list them. */
 export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
   create_postgres: {
     server: 'instanode',
@@ -115,17 +115,17 @@ export const KNOWN_TOOLS: Readonly<Record<string, KnownTool>> = {
   },
 }
 
-/** The tool of that name; undefined for another server's. */
+/** Returns the facts about a tool. Returns undefined for a tool of another server. */
 export function knownTool(name: string): KnownTool | undefined {
   return Object.hasOwn(KNOWN_TOOLS, name) ? KNOWN_TOOLS[name] : undefined
 }
 
-/** The tools that a policy names. */
+/** Returns the names of the tools that a policy names. */
 export function toolsNamed({ tools, hide }: Policy): string[] {
   return [...tools.keys(), ...hide].filter(name => name !== '*')
 }
 
-/** The stand-ins that have the tools, in the order they are started. */
+/** Returns the stand-ins that have these tools, in the order in which the stand-ins start. */
 export function serversOf(tools: readonly string[]): ServerName[] {
   const servers = new Set(tools.flatMap(name => knownTool(name)?.server ?? []))
   return SERVER_NAMES.filter(server => servers.has(server))

@@ -4,22 +4,22 @@ import type { DialectVersion } from './dialect-version.js'
 import type { Plain, Warning } from './model.js'
 import { type Findings, type Located, plain } from './problems.js'
 
-/** A value of the text with the keys that lead to it. A value of the wrong kind is noted, and read as undefined. */
+/** A value in the text of a policy, and the path to it. Methods that expect another kind of value report a problem and return undefined. */
 export class Place {
   constructor(
     readonly node: Located,
     readonly path: string,
     readonly findings: Findings,
-    /** The line of its key, if it has one. */
+    /** The line of the value's key. Without a key, the line of the value. */
     readonly line = node.line,
   ) {}
 
-  /** Notes a problem here, and its remedy. */
+  /** Reports a problem with this value, and its remedy. */
   refuse(message: string, remedy: string): undefined {
     return this.findings.refuse(this.line, this.path, message, remedy)
   }
 
-  /** Notes that the value is wrong. */
+  /** Reports that the value is wrong. */
   mismatch(remedy: string): undefined {
     return this.refuse(`is ${shown(this.plain())}`, remedy)
   }
@@ -29,7 +29,7 @@ export class Place {
     this.findings.warn({ code, level, message: at, line: this.line })
   }
 
-  /** Notes that this came with a version of the language. See {@link Findings.needs}. */
+  /** Reports that the text uses a feature of a version. See {@link Findings.needs}. */
   needs(since: DialectVersion, what: string): void {
     this.findings.needs(since, this.line, this.path, what)
   }
@@ -38,7 +38,7 @@ export class Place {
     return plain(this.node)
   }
 
-  /** The values of a map, whatever its keys. */
+  /** Returns the entries of a map. All keys are allowed. */
   entries(remedy = 'it takes keys and values'): [string, Place][] | undefined {
     if (this.node.kind !== 'map') return this.mismatch(remedy)
     return this.node.entries.map(({ key, value, line }) => [
@@ -47,7 +47,7 @@ export class Place {
     ])
   }
 
-  /** The values of a map that has no other keys than these. */
+  /** Returns the fields of a map. Reports a problem for each key that is not in `known`. */
   fields<Key extends string>(known: readonly Key[]): Fields<Key> | undefined {
     const entries = this.entries(`it takes the keys ${known.join(', ')}`)
     if (entries === undefined) return undefined
@@ -64,7 +64,7 @@ export class Place {
     return this.node.items.map((item, at) => new Place(item, `${this.path}[${at}]`, this.findings))
   }
 
-  /** A text that is not blank. */
+  /** Returns a text that is not blank. */
   text(remedy = 'a text, not blank'): string | undefined {
     const value = this.plain()
     return typeof value === 'string' && value.trim() !== '' ? value : this.mismatch(remedy)

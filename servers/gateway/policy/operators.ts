@@ -1,18 +1,18 @@
 import { RE2JS } from 're2js'
 import type { Operator, Plain } from './model.js'
 
-/** The depth to which values are printed. A caller's arguments may nest until the stack is full. */
+/** Maximum depth to which values are printed. Arguments with more levels could overflow the stack. */
 const DEEPEST = 100
 
-/** Whether a value satisfies a condition. Undefined is a missing value. */
+/** Returns whether a value satisfies a condition. An undefined value is a missing one. */
 export type Test = (actual: unknown) => boolean
 
 /**
- * Makes the test of an operator.
+ * Returns the test of an operator.
  *
- * A missing value fails every operator except `exists`, also `neq` and `not_in`. So a condition makes its argument mandatory.
+ * A missing value fails every operator except `exists`, even `neq` and `not_in`. A condition therefore makes its argument mandatory.
  *
- * @param expected a value that the operator takes, which the readers of policies ensure
+ * @param expected a value that the operator accepts. The readers of policies ensure this
  */
 export function testOf(op: Operator, expected: Plain): Test {
   if (op === 'exists') return actual => (actual !== undefined && actual !== null) === expected
@@ -45,7 +45,7 @@ function presentTest(op: Exclude<Operator, 'exists'>, expected: Plain): Test {
   }
 }
 
-/** Two numbers by their value, all else by its printed form. */
+/** Compares two numbers by value, and all other values by their printed form. */
 function equals(expected: Plain): Test {
   const printed = goPrinted(expected, goWritten)
   return actual =>
@@ -63,7 +63,7 @@ function not(test: Test): Test {
   return actual => !test(actual)
 }
 
-/** A text is no number, whatever it spells. */
+/** Compares two numbers. A text always fails, even if it spells a number. */
 function numbers(expected: Plain, compare: (actual: number, bound: number) => boolean): Test {
   return actual => typeof actual === 'number' && typeof expected === 'number' && compare(actual, expected)
 }
@@ -73,7 +73,7 @@ function matches(expected: Plain): Test {
   return actual => typeof actual === 'string' && pattern.matches(actual)
 }
 
-/** Part of a text, or an element of a list. */
+/** Tests whether a text contains a text, or a list contains an element. */
 function contains(expected: Plain): Test {
   const equal = equals(expected)
   return actual => {
@@ -83,15 +83,14 @@ function contains(expected: Plain): Test {
 }
 
 /**
- * Prints a value as Go's `%v` does. Intercept compares these texts unless both sides are numbers.
+ * Prints a value as Go's `%v` does. Intercept compares these texts, unless both sides are numbers.
  *
- * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and `["main"]` differs
- * from `"main"`.
+ * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and `["main"]` differs from `"main"`.
  *
- * @param float prints a number; a call's numbers are floats to Go, a policy's whole numbers are not
+ * @param float prints a number. In Go, numbers of a call are floats, but whole numbers of a policy are integers
  */
 export function goPrinted(value: unknown, float = goFloat, depth = 0): string {
-  // Deeper than a policy can be, so that nothing in one is printed like it.
+  // A policy cannot be this deep, so no value in a policy has this printed form.
   if (depth > DEEPEST) return '\0'
   if (value === null || value === undefined) return '<nil>'
   if (typeof value === 'number') return float(value)
@@ -101,12 +100,12 @@ export function goPrinted(value: unknown, float = goFloat, depth = 0): string {
   return `map[${entries.map(([key, item]) => `${key}:${goPrinted(item, float, depth + 1)}`).join(' ')}]`
 }
 
-/** A number of a policy: a whole one stays as it is written. */
+/** Prints a number of a policy. A whole number is printed without an exponent. */
 export function goWritten(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : goFloat(value)
 }
 
-/** Go writes an exponent from a million on, where JavaScript waits for 21 digits. */
+/** Prints a float as Go does. Go uses an exponent from a million on, but JavaScript only from 22 digits on. */
 export function goFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   const [digits = '', exponent = '0'] = value.toExponential().split('e')
@@ -115,18 +114,18 @@ export function goFloat(value: number): string {
   return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
 }
 
-/** A pattern of RE2, as Go has it: unanchored, and no text takes it more than time in proportion to its length. */
+/** A pattern of RE2, as in Go. A pattern can match anywhere in a text. The matching time is proportional to the length of the text. */
 interface Pattern {
   matches(text: string): boolean
 }
 
-/** @throws Error in RE2's words for what is no pattern of it */
+/** Compiles a pattern. @throws Error with RE2's message for an invalid pattern */
 function compilePattern(source: string): Pattern {
   const compiled = RE2JS.compile(source)
   return { matches: text => compiled.test(text) }
 }
 
-/** Tells what is wrong with a pattern, in RE2's words. Undefined if nothing is. */
+/** Returns RE2's message about an invalid pattern. Returns undefined for a valid pattern. */
 export function patternProblem(source: string): string | undefined {
   try {
     compilePattern(source)

@@ -2,7 +2,7 @@ import { type Node, type ParseError, parseTree, printParseErrorCode } from 'json
 import { shown } from '../../../shared/util/shown.js'
 import type { Findings, Located } from './problems.js'
 
-/** Why a parser of JSON stops, and what to do; whatever else it says is a matter of JSON in general. */
+/** The problem and the remedy for error codes of the JSON parser. Other codes get a general message. */
 const REMEDIES: Record<string, [what: string, remedy: string]> = {
   CommaExpected: ['lacks a comma', 'put one between the values'],
   ColonExpected: ['lacks a colon', 'put one between key and value'],
@@ -14,7 +14,7 @@ const REMEDIES: Record<string, [what: string, remedy: string]> = {
   UnexpectedEndOfString: ['has a text without its end', 'close it with a double quote'],
 }
 
-/** Reads strict JSON. @returns undefined if the text is no JSON, which is noted */
+/** Parses strict JSON. @returns undefined after a report, if the text is not JSON */
 export function readJsonText(text: string, findings: Findings): Located | undefined {
   const errors: ParseError[] = []
   const tree = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false })
@@ -24,7 +24,7 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
     const remedy = 'JSON takes none behind the last value: leave it out'
     findings.refuse(lineAt(offset), '', `has a comma before its ${closing}`, remedy)
   }
-  // Later errors mostly follow from the first one. Trailing commas cause no others, so all of them are reported.
+  // Later errors mostly follow from the first one. Trailing commas cause no other errors, so all of them are reported.
   const first = errors.find(error => !trailing.has(error.offset))
   if (first !== undefined) {
     const [what, remedy] = explain(text, first)
@@ -34,7 +34,7 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
   return located(tree, lineAt, findings)
 }
 
-/** Returns the offset of a bracket, and the bracket, if the error is a comma before the bracket. */
+/** Returns the position and text of a closing bracket, if the error is a comma before the bracket. Otherwise returns an empty list. */
 function trailingComma(text: string, { offset }: ParseError): [number, string][] {
   const closing = text[offset]
   const before = text.slice(0, offset).trimEnd().at(-1)
@@ -78,7 +78,7 @@ function isScalar(value: unknown): value is string | number | boolean | null {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value)
 }
 
-/** The line of an offset, from 1. */
+/** Returns a function that returns the line of an offset, from 1. */
 function lines(text: string): (offset: number) => number {
   const starts = [0]
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)

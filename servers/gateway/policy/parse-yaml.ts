@@ -15,10 +15,10 @@ import { goReading } from './go-scalar.js'
 import type { Entry, Findings, Located } from './problems.js'
 
 /**
- * Reads YAML without anchors, aliases, merge keys, tags and directives. With those, one line could mean another, or grow.
- * Numbers are read as Go reads them, because Intercept does.
+ * Parses YAML and refuses anchors, aliases, merge keys, tags and directives. Such features could give a line another meaning, or make a
+ * short text very large. Numbers are read as in Go, because Intercept does so.
  *
- * @returns undefined if the text has any of these, which is noted
+ * @returns undefined after a report, if the text is not such YAML
  */
 export function readYamlText(text: string, findings: Findings): Located | undefined {
   const counter = new LineCounter()
@@ -26,7 +26,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     lineCounter: counter,
     prettyErrors: false,
     logLevel: 'silent',
-    // The reader below refuses repeated keys by name.
+    // The code below refuses repeated keys and names them.
     uniqueKeys: false,
   })
   const [document] = documents
@@ -50,7 +50,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
     return counter.linePos(offset).line
   }
 
-  /** Notes the first error of the parser. Later ones mostly follow from it. */
+  /** Reports the first error of the parser. Later errors mostly follow from the first one. */
   function noteErrors({ errors }: Document.Parsed): void {
     const [first] = errors
     if (first === undefined) return
@@ -89,7 +89,7 @@ export function readYamlText(text: string, findings: Findings): Located | undefi
       findings.refuse(line, '', `has the key ${shown(name)} twice`, 'leave one')
     }
     seen.add(name)
-    // An empty value has no line of its own.
+    // An empty value has no line of its own, so it gets the line of its key.
     const inner = located(value)
     return [{ key: name, line, value: value === null ? { ...inner, line } : inner }]
   }

@@ -13,11 +13,11 @@ import {
 import { entryOf } from './problems.js'
 
 const ROOT_KEYS = ['version', 'default', 'hide', 'all_tools', 'tools'] as const
-/** `approve` is this project's own. PolicyLayer publishes no format for approvals. */
+/** The key `approve` exists only in this project. PolicyLayer publishes no format for approvals. */
 const TOOL_KEYS = ['require', 'deny_if', 'limits', 'approve'] as const
 const LIMIT_KEYS = ['counter', 'window', 'max', 'scope'] as const
 
-/** A `policy.json` of PolicyLayer. Rules are named by where they stand, as its log has them. */
+/** Reads a `policy.json` of PolicyLayer. The name of a rule is its path in the file, as in PolicyLayer's log. */
 export function readPolicyLayer(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
   if (fields === undefined) return undefined
@@ -32,7 +32,7 @@ export function readPolicyLayer(root: Place): Policy | undefined {
   )
   return {
     dialect: 'policylayer',
-    // PolicyLayer does not publish it.
+    // PolicyLayer does not publish whether a tool error gives quota back.
     refundsToolErrors: false,
     description: undefined,
     default: head.default ?? 'deny',
@@ -43,7 +43,7 @@ export function readPolicyLayer(root: Place): Policy | undefined {
   }
 }
 
-/** In the order in which they are judged; the product does not publish one. */
+/** Reads the rules of one tool, in the order in which they are checked. PolicyLayer does not publish an order. */
 function readTool(tool: string, place: Place): Rule[] {
   const fields = place.fields(TOOL_KEYS)
   if (fields === undefined) return []
@@ -111,7 +111,7 @@ function readApproval(place: Place | undefined, tool: string): Rule[] {
   ]
 }
 
-/** @param scope under which its counters are counted: two tools that name one counter have one each */
+/** Reads the limits of a tool. @param scope name of the tool. Counters with the same name in two tools stay separate */
 function readLimits(place: Place | undefined, owner: string, scope: string): Rule[] {
   const limits = (place?.items('a list of limits') ?? []).flatMap(item => {
     const rule = readLimit(item, owner, scope)

@@ -3,18 +3,18 @@ import { cut } from '../../../shared/util/shown.js'
 import { type DialectVersion, includesVersion, NEWEST_VERSION } from './dialect-version.js'
 import type { Plain, Warning } from './model.js'
 
-/** One thing wrong with the text of a policy. */
+/** One problem in the text of a policy. */
 export interface Problem {
-  /** From 1. */
+  /** The line of the problem, from 1. */
   readonly line: number
   /** Path in the policy, e.g. `tools.claim_token.limits[0].max`. Empty for the text as a whole. */
   readonly key: string
-  /** The problem, and the value. */
+  /** A description of the problem and of the value. */
   readonly message: string
   readonly remedy: string
 }
 
-/** Refuses a policy whose text is wrong. No part of it is enforced. */
+/** The refusal of a policy whose text is wrong. No part of such a policy is enforced. */
 export class PolicyRefusal extends Refusal {
   constructor(
     readonly file: string,
@@ -24,29 +24,29 @@ export class PolicyRefusal extends Refusal {
   }
 }
 
-/** `policy.json:7: tools.x.limits[0].max is "30": a whole number, 1 or more`. */
+/** Returns a problem in one line, such as `policy.json:7: tools.x.limits[0].max is "30": a whole number, 1 or more`. */
 export function sentenceOf(file: string, { line, key, message, remedy }: Problem): string {
   return `${file}:${line}: ${key === '' ? '' : `${cut(key)} `}${message}: ${remedy}`
 }
 
-/** Gathers all problems and warnings of a text before anything is refused. */
+/** Collects all problems and warnings about a text, so that one error can show all problems. */
 export class Findings {
   readonly problems: Problem[] = []
   readonly warnings: Warning[] = []
   #needed: DialectVersion | undefined
 
-  /** @param version of Intercept's language, by which the text is read */
+  /** @param version version of Intercept's language in which the text is read */
   constructor(readonly version: DialectVersion = NEWEST_VERSION) {}
 
-  /** The version that the text needs; undefined if any will do. */
+  /** The version that the text needs. Undefined if every version has all features of the text. */
   get needed(): DialectVersion | undefined {
     return this.#needed
   }
 
   /**
-   * Notes that the text uses what came with a version. In an earlier one it is refused.
+   * Reports that the text uses a feature that was added in a version. If the text is read in an earlier version, the feature is refused.
    *
-   * @param what e.g. `the action require_approval`
+   * @param what name of the feature, e.g. `the action require_approval`
    */
   needs(since: DialectVersion, line: number, key: string, what: string): void {
     if (!includesVersion(this.version, since)) {
@@ -67,7 +67,7 @@ export class Findings {
     this.warnings.push(warning)
   }
 
-  /** @throws PolicyRefusal if anything is wrong */
+  /** Throws all problems as one error. @throws PolicyRefusal if there is a problem */
   settle(file: string): void {
     if (this.problems.length > 0) {
       throw new PolicyRefusal(
@@ -78,7 +78,7 @@ export class Findings {
   }
 }
 
-/** A value of a policy's text, with its line from 1. Keys are in the order of the text. */
+/** A value in a policy's text, with its line from 1. Keys are in the order of the text. */
 export type Located =
   | { readonly kind: 'map'; readonly line: number; readonly entries: readonly Entry[] }
   | { readonly kind: 'list'; readonly line: number; readonly items: readonly Located[] }
@@ -90,15 +90,15 @@ export interface Entry {
   readonly value: Located
 }
 
-/** The value of `key` in a map. Undefined in anything else. */
+/** Returns the value of `key` in a map. Returns undefined if there is none, or if the node is not a map. */
 export function entryOf(node: Located | undefined, key: string): Located | undefined {
   return node?.kind === 'map' ? node.entries.find(entry => entry.key === key)?.value : undefined
 }
 
-/** The value without its lines. */
+/** Returns the value without line numbers. */
 export function plain(node: Located): Plain {
   if (node.kind === 'scalar') return node.value
   if (node.kind === 'list') return node.items.map(plain)
-  // fromEntries defines its keys, so that one called __proto__ is a key like any other.
+  // `fromEntries` defines its keys, so that a key named `__proto__` is a key like any other.
   return Object.fromEntries(node.entries.map(({ key, value }) => [key, plain(value)]))
 }

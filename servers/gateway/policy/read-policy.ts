@@ -10,17 +10,18 @@ import { readPolicyLayer } from './policylayer.js'
 import { entryOf, Findings, type Located, PolicyRefusal } from './problems.js'
 import { readPage } from './tool-page.js'
 
-/** Maximum length of a policy's text. It is far more than a policy needs. */
+/** Maximum length of a policy's text in characters. No policy needs so many. */
 const MOST_CHARS = 256 * 1024
 
+/** Maximum nesting depth of brackets and braces. */
 const DEEPEST = 64
 
-/** Each level of YAML's blocks takes a column. */
+/** Maximum indentation in columns. In YAML, each further level needs at least one more column. */
 const WIDEST_INDENT = 128
 
 /**
- * Tells what a policy was written in by what only one dialect has; where nothing tells, JSON is
- * PolicyLayer's and YAML Intercept's.
+ * Returns the dialect of a policy, by features that only one dialect has. Without such a feature, JSON is read as PolicyLayer and YAML as
+ * Intercept.
  *
  * @param isJson whether the text is meant as JSON
  */
@@ -43,7 +44,10 @@ function rulesOf(body: Located): readonly Located[] {
   return rules?.kind === 'list' ? rules.items : []
 }
 
-/** The pages give their rules no names, count in seconds, and allow in so many words. */
+/**
+ * Returns whether a rule has the form of the tool pages. Such a rule has no name, and states a reason, a limit in seconds, or the action
+ * `allow` or `require_approval`.
+ */
 function isPageRule(rule: Located): boolean {
   if (entryOf(rule, 'name') !== undefined) return false
   const action = entryOf(rule, 'action')
@@ -63,11 +67,12 @@ const READERS: Record<Dialect, (root: Place) => Policy | undefined> = {
 }
 
 /**
- * Reads a policy in any dialect, strictly: a text that is not wholly understood is refused.
+ * Reads a policy of any dialect strictly. A text that is not fully understood is refused.
  *
- * @param fileName for messages. Its ending tells JSON from YAML, or else whether the text begins with a brace
- * @param version of Intercept's language. A policy of PolicyLayer is the same in all
- * @throws PolicyRefusal with everything that is wrong, each with line, key and remedy
+ * @param fileName file name for messages. The ending of the name decides between JSON and YAML. Without a known ending, a text that begins
+ * with a brace is JSON
+ * @param version version of Intercept's language. A policy of PolicyLayer is read in the same way in all versions
+ * @throws PolicyRefusal with all problems, each with its line, key and remedy
  */
 export function readPolicy(
   text: string,
@@ -111,8 +116,8 @@ function isMeantAsJson(text: string, fileName: string): boolean {
 }
 
 /**
- * Refuses a text that is too long or nested too deeply, before a parser spends time on it. Brackets in strings count as
- * well, because no policy has that many.
+ * Refuses a text that is too long or nested too deeply, before a parser spends time on the text. Brackets in strings are counted as well,
+ * because no policy has that many.
  */
 function passesGuard(text: string, findings: Findings): boolean {
   if (text.length > MOST_CHARS) {
@@ -131,7 +136,7 @@ function passesGuard(text: string, findings: Findings): boolean {
   return true
 }
 
-/** Columns before the first word of a line: dashes, question marks and colons open levels as spaces do. */
+/** Returns the number of columns before the first word of a line. Dashes, question marks and colons open levels, as spaces do. */
 function indentOf(line: string): number {
   return /^[\s?:-]*/.exec(line)?.[0].length ?? 0
 }
@@ -147,15 +152,15 @@ function tooDeep(line: number, findings: Findings): false {
 }
 
 /**
- * The text of a policy file.
+ * Returns the text of a policy file.
  *
- * @throws PolicyRefusal for bytes that are not UTF-8, since readers would differ on what stands there
+ * @throws PolicyRefusal for bytes that are not UTF-8, because parsers would read such bytes in different ways
  */
 export function policyText(bytes: Buffer, fileName: string): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
   let line = 1
   let start = 0
-  // No sequence of UTF-8 goes across a line end, so each line can be looked at alone.
+  // No UTF-8 sequence contains a line end, so each line can be checked separately.
   for (let end = bytes.indexOf('\n'); end >= 0 && isUtf8(bytes.subarray(start, end)); line++) {
     start = end + 1
     end = bytes.indexOf('\n', start)
@@ -168,8 +173,9 @@ export function policyText(bytes: Buffer, fileName: string): string {
 /**
  * Reads the policy in a file.
  *
- * @param version of Intercept's language. Default: the newest
- * @throws Refusal `policy_file` if it cannot be read; PolicyRefusal with everything that is wrong with it
+ * @param version version of Intercept's language. Default: the newest
+ * @throws Refusal `policy_file` if the file cannot be read
+ * @throws PolicyRefusal with all problems of the policy
  */
 export async function readPolicyFile(path: string, version?: DialectVersion): Promise<PolicyReading> {
   return readPolicy(policyText(readFileBytes(path, 'policy', 'policy_file'), path), path, version)

@@ -46,7 +46,7 @@ function unfitting(tool: string, known: KnownTool, { demand, line }: Rule): Warn
 
 const COMPARISONS: readonly Condition['op'][] = ['lt', 'lte', 'gt', 'gte']
 
-/** Warns of patterns that a call satisfies with any text around them. */
+/** Warns of patterns that also match if other text precedes or follows them. */
 function unanchored(tool: string, { demand, line }: Rule): Warning[] {
   if (demand.kind !== 'require') return []
   return demand.conditions.flatMap(({ op, value, path }): Warning[] => {
@@ -59,7 +59,7 @@ function unanchored(tool: string, { demand, line }: Rule): Warning[] {
   })
 }
 
-/** Warns of bounds that leave no number between them, and of two values that one argument is to have. */
+/** Warns of conditions that no argument can satisfy together: bounds without a number between them, or two different values. */
 function contradictions(tool: string, rules: readonly Rule[]): Warning[] {
   const bounds = new Map<string, { least: number; most: number; line: number }>()
   const values = new Map<string, Set<string>>()

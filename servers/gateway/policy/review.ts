@@ -5,7 +5,7 @@ import { KNOWN_TOOLS, knownTool } from './known-tools.js'
 import { type Limit, type Policy, type PolicyReading, type Rule, rate, type Warning } from './model.js'
 import { reviewConditions } from './review-conditions.js'
 
-/** Reviews a policy for its author: first what looks wrong, then what is worth knowing. */
+/** Returns the findings about a policy for its author: first the warnings, then the notes. */
 export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {
   const found = [
     ...warnings,
@@ -21,7 +21,7 @@ export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {
   return found.toSorted((a, b) => Number(a.level === 'note') - Number(b.level === 'note'))
 }
 
-/** Warns of unknown tools. They are no error, because a gateway may have other servers behind it. */
+/** Warns of unknown tools. An unknown tool is not an error, because the gateway may protect another server. */
 function unknownTools({ tools, hide }: Policy): Warning[] {
   return [...new Set([...tools.keys(), ...hide])]
     .filter(tool => tool !== '*' && knownTool(tool) === undefined)
@@ -53,7 +53,7 @@ function deadRules(policy: Policy): Warning[] {
   return [...hidden, ...behind, warning('nothing_allowed', message, undefined, first.line)]
 }
 
-/** Warns of rules that stand behind one that denies every call. */
+/** Warns of rules that come after a rule that denies every call. */
 function rulesBehindDeny(tool: string, rules: readonly Rule[]): Warning[] {
   const deny = rules.findIndex(alwaysDenies)
   const [next] = deny < 0 ? [] : rules.slice(deny + 1)
@@ -74,7 +74,7 @@ function leftOpen(policy: Policy): Warning[] {
   ]
 }
 
-/** Warns of tools that pass as reads where tools are sorted by name. */
+/** Warns of tools that change something although their names look like reads. */
 function seemingReads(policy: Policy): Warning[] {
   return explainPolicy(policy).flatMap(({ tool, verdict }) => {
     const seems = knownTool(tool)?.seemsRead
@@ -85,7 +85,7 @@ function seemingReads(policy: Policy): Warning[] {
   })
 }
 
-/** Notes each secret and each way it passes, with the tools that it passes through. */
+/** Reports each secret in arguments or results, with the tools that carry the secret. */
 function secrets(policy: Policy): Warning[] {
   const tools = new Map<string, string[]>()
   for (const { tool, verdict } of explainPolicy(policy)) {
@@ -115,10 +115,7 @@ function warning(code: string, message: string, tool?: string, line?: number): W
   }
 }
 
-/**
- * Notes the known holes of the product that a policy is written for, as far as they concern it. The reference gateway closes
- * them.
- */
+/** Reports the known weaknesses of the product for which a policy was written. The reference gateway does not have most of them. */
 function productHoles(policy: Policy): Warning[] {
   const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
   const limits = rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit] : []))
@@ -187,12 +184,12 @@ function hasSeveralKinds({ tools }: Policy): boolean {
   return [...tools.values()].some(rules => kindsOf(rules).size > 1)
 }
 
-/** The daily cap of Instanode for callers without an account. A test compares it with Instanode's limits. */
+/** The daily limit of Instanode for callers without an account. A test compares it with Instanode's limits. */
 export const DAILY_PROVISIONS = 5
 
 const PROVISIONING = ['create_postgres', 'create_webhook']
 
-/** Reviews limits: finds those that are never reached, and those above the limits of the service. */
+/** Reviews limits: finds limits that are never reached, and limits above those of the service. */
 function reviewLimits(policy: Policy): Warning[] {
   return [...policy.tools].flatMap(([tool, rules]) => [
     ...neverReached(tool, rules),

@@ -8,12 +8,12 @@ const ROOT_KEYS = ['description', 'default', 'hide', 'tools'] as const
 const RULE_KEYS = ['action', 'reason', 'rate_limit'] as const
 const ACTIONS = ['allow', 'deny', 'require_approval'] as const
 
-/** A month: what is longer is a slip. */
+/** Maximum window: one month, in seconds. A longer window is treated as a mistake. */
 const LONGEST_WINDOW_SECONDS = 31 * 86_400
 
 /**
- * The form that is printed on PolicyLayer's tool pages. Neither product takes it, and what it leaves open
- * is read as Intercept has it: without a default, what it does not name is let through.
+ * Reads a policy in the form that is printed on PolicyLayer's tool pages. Neither product accepts this form. Everything that the form
+ * leaves open is read as in Intercept. Without a default, tools that are not named are allowed.
  */
 export function readPage(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
@@ -45,7 +45,7 @@ function readRules(tool: string, place: Place): Rule[] {
   return rules.map(({ rule }) => rule)
 }
 
-/** One rule: what it says is a demand, or nothing. */
+/** Reads one rule. Returns a list with one rule, or an empty list for a rule that demands nothing. */
 function readRule(item: Place, name: string, counter: string): Rule[] {
   const fields = item.fields(RULE_KEYS)
   if (fields === undefined) return []

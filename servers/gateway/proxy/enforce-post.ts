@@ -22,21 +22,21 @@ export interface JudgedPostOptions {
   response: ServerResponse
   batch: boolean
   modern: boolean
-  /** The revision that the request names. */
+  /** The protocol revision that the request names. */
   protocol: string | null
 }
 
 /** The messages of one POST, sorted by their destination. */
 export class JudgedPost {
-  /** Messages that go on to the upstream. */
+  /** Messages to forward to the upstream. */
   readonly onward: unknown[] = []
-  /** Answers of the gateway itself. */
+  /** Answers that the gateway itself gives. */
   readonly own: object[] = []
-  /** Requests that the upstream has to answer. */
+  /** Requests that the upstream has to answer, by request id. */
   readonly waiting = new Map<RequestId, Waiting>()
-  /** Calls that want no answer. */
+  /** Calls in notifications. A notification gets no answer. */
   readonly silent: JudgedCall[] = []
-  /** The position of each id in the batch. */
+  /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number> = new Map()
   readonly #options: JudgedPostOptions
 
@@ -45,9 +45,9 @@ export class JudgedPost {
   }
 
   /**
-   * Judges them one after another; resolves at once unless one is held for its approval.
+   * Judges the messages one after another. Only a call that is held for its approval makes the others wait.
    *
-   * @throws HttpRejection 400 for a message alone that cannot be judged, or two requests of one id
+   * @throws HttpRejection 400 for an invalid message outside of a batch, and for two requests with the same id
    */
   async take(messages: unknown[]): Promise<void> {
     this.order = orderOf(messages)
@@ -63,7 +63,7 @@ export class JudgedPost {
     }
   }
 
-  /** Drops the messages: their caller has gone before any of them went on. */
+  /** Ends all calls, because the caller has disconnected before the messages were forwarded. */
   drop(): void {
     for (const { call, over } of this.waiting.values()) {
       call?.end('cancelled', null)
@@ -72,7 +72,7 @@ export class JudgedPost {
     for (const call of this.silent) call.end('cancelled', null)
   }
 
-  /** Sorts one message. @returns a promise if it has to wait for its approval */
+  /** Judges one message. @returns a promise if the message has to wait for its approval, otherwise undefined */
   #judge(message: unknown): Promise<void> | undefined {
     const { gate, grant, session, batch, modern, protocol } = this.#options
     if (!isRequest(message) && !isNotification(message)) {
@@ -132,7 +132,7 @@ export class JudgedPost {
   }
 }
 
-/** @throws HttpRejection 400 for two requests of one id: an answer could be to either */
+/** Returns the position of each request. @throws HttpRejection 400 for two requests with the same id, because answers would be ambiguous */
 function orderOf(messages: unknown[]): Map<RequestId, number> {
   const order = new Map<RequestId, number>()
   for (const [at, message] of messages.entries()) {
@@ -145,14 +145,16 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
   return order
 }
 
-/** Told when the caller takes a request back. */
+/** Called when the caller cancels a request. */
 type OnCancel = () => void
 
-/** The unanswered requests of every session. A cancellation comes in a POST of its own. */
+/** The unanswered requests of all sessions. A cancellation arrives in a separate POST and has to find its request here. */
 export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 
-  /** Keeps a request. Without a session, a cancellation names no owner. @returns a function to call when the request has ended */
+  /**
+   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function to call when the request ends
+   */
   add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
     if (session === null) return () => undefined
     const key = keyOf(session, id)

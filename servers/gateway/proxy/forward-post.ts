@@ -17,11 +17,11 @@ import { excerpt, framed, isEventStream, passedHeaders, STREAM, sendJson } from 
 export interface Waiting {
   /** Undefined for a request that no policy judges. */
   readonly call: JudgedCall | undefined
-  /** Whether it is a subscription, whose stream stays open. */
+  /** Whether the request is a subscription, whose stream stays open. */
   readonly listens: boolean
-  /** The caller has taken it back. */
+  /** Whether the caller has cancelled the request. */
   cancelled: boolean
-  /** It is over, one way or another. */
+  /** Called when the request has ended for any reason. */
   over(): void
 }
 
@@ -30,18 +30,18 @@ export interface ProxiedPostOptions {
   grant: Grant
   batch: boolean
   modern: boolean
-  /** The position of each id in the batch. */
+  /** The position of each request id in the batch. */
   order: ReadonlyMap<RequestId, number>
   waiting: Map<RequestId, Waiting>
-  /** Calls that want no answer. */
+  /** Calls in notifications. A notification gets no answer. */
   silent: readonly JudgedCall[]
-  /** Answers that the gateway gives by itself. */
+  /** Answers that the gateway itself gives. */
   own: readonly object[]
-  /** The answer is about to go out, with this status and session. */
+  /** Called before the answer is sent, with the HTTP status and session id of the upstream's answer. */
   answered(status: number, session: string | undefined): void
 }
 
-/** One POST on its way through. Reads the upstream's answer, settles its calls, and passes it on. */
+/** Passes the upstream's answer to one POST on to the caller, and settles the calls of that POST. */
 export class ProxiedPost {
   readonly #options: ProxiedPostOptions
   #sent: Sent | undefined
@@ -55,7 +55,7 @@ export class ProxiedPost {
     })
   }
 
-  /** Keeps the request that goes to the upstream, so that it can be aborted. */
+  /** Stores the request to the upstream, so that the request can be aborted. */
   sent(sent: Sent): void {
     this.#sent = sent
   }
@@ -80,7 +80,7 @@ export class ProxiedPost {
     })
   }
 
-  /** The gateway is shutting down. Ends open subscriptions with their result, and fails all other requests. */
+  /** Ends open subscriptions with their result and fails all other requests, because the gateway is shutting down. */
   close(): void {
     const { response, waiting, modern } = this.#options
     if (modern && response.headersSent && !response.writableEnded) {
@@ -95,7 +95,7 @@ export class ProxiedPost {
     this.fail(503, 'the gateway is shutting down')
   }
 
-  /** Answers each request that is still waiting with an error of this gateway. */
+  /** Answers each unanswered request with an error of this gateway. */
   fail(status: number, why: string): void {
     const { response, batch, own, modern } = this.#options
     if (response.writableEnded) return
@@ -123,17 +123,20 @@ export class ProxiedPost {
     this.#clear()
   }
 
-  /** An error of HTTP: passed on as it is if it says so in JSON-RPC, else put into it. */
+  /**
+   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its own. In all other cases, the
+   * gateway sends its own error.
+   */
   #refused({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
     const message = parsed(text)
     if (own.length > 0 || !isObject(message) || !isObject(message.error)) {
-      // A redirect without its target would be one to nowhere.
+      // A redirect gets the status 502, because its target is not passed on.
       this.fail(status < 400 ? 502 : status, `the upstream answered HTTP ${status}${excerpt(text)}`)
       return
     }
     if (isResponse(message)) this.#settle(message)
-    // An error without an id speaks of the request as a whole.
+    // The error is the only answer to this POST, so no other answer can arrive.
     for (const { call } of waiting.values()) call?.end('lost', status)
     this.#clear()
     sendJson(response, status, passedHeaders(headers), text)
@@ -199,7 +202,7 @@ export class ProxiedPost {
     return withoutHidden(message, grant.engine)
   }
 
-  /** Of a batch that has several entries nothing tells which call is which. */
+  /** Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows which call has which number. */
   #stamped(entry: string | undefined): void {
     if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
     const { waiting, silent } = this.#options
@@ -217,7 +220,7 @@ export class ProxiedPost {
     found.call?.answered({ ...answer }, this.#status)
   }
 
-  /** An error for each request that is still waiting, which then is not. */
+  /** Returns an error for each unanswered request, and ends these requests. */
   #errors(why: string): JSONRPCErrorResponse[] {
     const errors: JSONRPCErrorResponse[] = []
     for (const [id, { call, cancelled }] of this.#options.waiting) {
@@ -233,7 +236,7 @@ export class ProxiedPost {
     this.#options.waiting.clear()
   }
 
-  /** As the requests stood in the batch. */
+  /** Sorts answers by the position of their requests in the batch. */
   #inOrder(answers: object[]): object[] {
     const { order } = this.#options
     const place = (answer: object) => {

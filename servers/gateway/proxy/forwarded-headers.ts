@@ -3,17 +3,19 @@ import { Refusal } from '../../../shared/errors.js'
 import type { Grant } from '../grants.js'
 import type { HandlePolicy } from '../options.js'
 
-/** Headers that the protocol and tracing need. No other header of a caller passes: it may be a credential or a cookie. */
+/** Headers that the protocol and tracing need. Other headers of a caller are not passed, because they may be credentials or cookies. */
 const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', 'user-agent']
 
-/** Headers of legacy requests alone. The modern era has no sessions, so the owner of a session named there is not checked. */
+/** Headers that only legacy requests pass. A modern request belongs to no session, so the owner of a session is not checked for it. */
 const LEGACY = ['mcp-session-id', 'last-event-id']
 
-/** Headers of modern requests alone: they repeat the body. Those that repeat an argument begin with {@link PARAMETER}. */
+/**
+ * Headers that only modern requests pass, because they repeat parts of the body. Headers with the prefix `PARAMETER` repeat an argument.
+ */
 const MODERN = ['mcp-method', 'mcp-name']
 const PARAMETER = 'mcp-param-'
 
-/** Never passed, even if asked for: they are between the caller and this gateway, or about one connection. */
+/** Headers of a caller that are never passed, because they are meant for this gateway or concern one connection. */
 const KEPT = new Set([
   'authorization',
   'cookie',
@@ -36,14 +38,14 @@ const KEPT = new Set([
 const HANDLE = 'x-safebot-handle'
 
 export interface CallerHeadersOptions {
-  /** `[name, value]`: the upstream's credential, say. They go before what a caller sends. */
+  /** Names and values of headers for every request, such as the upstream's credential. These headers replace the headers of a caller. */
   fixed: readonly (readonly [name: string, value: string])[]
-  /** Names of further headers to pass on. */
+  /** Names of further headers of a caller to pass on. */
   pass: readonly string[]
   handle: HandlePolicy
 }
 
-/** Headers and query that the upstream gets with a body. */
+/** Builds the headers and the query of requests to the upstream. */
 export class CallerHeaders {
   readonly #options: CallerHeadersOptions
   readonly #fixed: OutgoingHttpHeaders
@@ -51,7 +53,7 @@ export class CallerHeaders {
   readonly #modern: readonly string[]
   readonly #setsHandle: boolean
 
-  /** @throws Refusal `bad_header` for a header that is not to be passed on */
+  /** @throws Refusal `bad_header` if `pass` names a header that must not be passed */
   constructor(options: CallerHeadersOptions) {
     this.#options = options
     this.#fixed = Object.fromEntries(options.fixed.map(([name, value]) => [name.toLowerCase(), value]))
@@ -68,9 +70,9 @@ export class CallerHeaders {
   }
 
   /**
-   * The headers that the upstream gets.
+   * Returns the headers of a request to the upstream.
    *
-   * @param peer the caller's address
+   * @param peer address of the caller
    * @param modern whether the request is of the modern era
    */
   for(
@@ -81,10 +83,10 @@ export class CallerHeaders {
   ): OutgoingHttpHeaders {
     const sent: OutgoingHttpHeaders = {
       'content-type': 'application/json',
-      // A compressed answer would have to be taken apart to be looked at.
+      // The gateway has to read the answer, so it asks for an uncompressed one.
       'accept-encoding': 'identity',
     }
-    // A caller's own value would evade limits that count by address.
+    // The caller's own `X-Forwarded-For` is replaced, because a false address would evade limits that count by address.
     if (peer !== undefined) sent['x-forwarded-for'] = peer
     for (const name of modern ? this.#modern : this.#legacy) {
       const value = headers[name]
@@ -99,7 +101,10 @@ export class CallerHeaders {
     return sent
   }
 
-  /** The query that the upstream gets: its own, and Safebot's `handle` where the header would pass, too. */
+  /**
+   * Returns the query of a request to the upstream. The query has the parameters of the upstream's URL. The caller's `handle` is added if
+   * the handle header would be passed as well.
+   */
   query(search: string, own: URLSearchParams): string {
     const query = new URLSearchParams(own)
     const handle = new URLSearchParams(search).get('handle')

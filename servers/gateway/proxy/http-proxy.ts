@@ -40,27 +40,27 @@ export interface HttpProxyOptions {
   log: Log
 }
 
-/** One request and what is known of it. */
+/** A request whose caller is known. */
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly grant: Grant
-  /** Null for a modern request, whatever it names. */
+  /** The session id of a legacy request. Null if the request has none, and for every modern request. */
   readonly session: string | null
   readonly modern: boolean
 }
 
-/** A request as it comes in. */
+/** A request whose caller is not known yet. */
 interface Arrived {
   readonly request: IncomingMessage
   readonly response: ServerResponse
-  /** The body of a POST, once it has been read. */
+  /** The body of a POST. Undefined until the body has been read. */
   body?: ReadableBody
 }
 
 /**
- * Streamable HTTP in front of Streamable HTTP. Sessions, streams and answers are the upstream's own and pass as they come. Only
- * calls and lists of tools are taken apart.
+ * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. The policy judges calls and filters lists of tools. All other
+ * messages are passed on unchanged.
  */
 export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions
@@ -80,7 +80,7 @@ export class HttpProxy implements HttpHandler {
     this.#reject({ request, response }, new HttpRejection(403, RpcCode.transport, why))
   }
 
-  /** Answers what is open. */
+  /** Answers all open POST requests, because the gateway is shutting down. */
   failPending(): void {
     for (const post of this.#posts) post.close()
   }
@@ -105,7 +105,7 @@ export class HttpProxy implements HttpHandler {
     await this.#post(this.#exchange(arrived, grant, modern), body)
   }
 
-  /** @throws HttpRejection 404 for a legacy request in a session of another grant */
+  /** Adds the session of a request. @throws HttpRejection 404 for a legacy request in a session that another grant opened */
   #exchange({ request, response }: Arrived, grant: Grant, modern: boolean): Exchange {
     const { grants, owners } = this.#options
     if (!modern) checkSession(request.headers, grant, grants, owners)
@@ -168,7 +168,7 @@ export class HttpProxy implements HttpHandler {
     post.sent(sent)
   }
 
-  /** Passes on a request that carries no message: GET for a stream, DELETE for the end of a session. */
+  /** Passes on a request without a message: a GET that opens a stream, or a DELETE that ends a session. */
   #other(exchange: Exchange, method: 'GET' | 'DELETE'): void {
     const { upstream, owners } = this.#options
     const { response, grant, session } = exchange
@@ -221,7 +221,7 @@ export class HttpProxy implements HttpHandler {
   }
 }
 
-/** @returns undefined if the caller hung up meanwhile. @throws HttpRejection 413 */
+/** Reads the body. @returns undefined if the body cannot be read. @throws HttpRejection 413 for a body that is too large */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   try {
     return await readBody(request, MAX_BODY_BYTES)
@@ -231,7 +231,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   }
 }
 
-/** Answers a POST of which nothing goes on. */
+/** Answers a POST that has no message for the upstream. */
 function ownAnswer({ request, response }: Exchange, own: object[], batch: boolean): void {
   const [only] = own
   if (only === undefined) {
@@ -250,7 +250,7 @@ function searchOf(url: string | undefined, mark: number): string {
   return mark < 0 || url === undefined ? '' : url.slice(mark)
 }
 
-/** The body as JSON has it. */
+/** Returns the parsed body: an array for a batch, otherwise the message. */
 function parsedOf({ messages, batch }: ReadableBody): unknown {
   return batch ? messages : messages[0]
 }
@@ -263,12 +263,12 @@ function relayStream(
   response.writeHead(200, { ...passedHeaders(headers), ...STREAM })
   response.flushHeaders()
   relayEvents(body, response, {
-    // An answer that is replayed here may be a list of tools.
+    // A resumed stream can repeat an earlier answer, and that answer may be a list of tools.
     message: message =>
       Array.isArray(message)
         ? message.map(one => withoutHidden(one, engine))
         : withoutHidden(message, engine),
-    // The caller opens a stream again that was cut.
+    // A connection that the upstream cut is cut here as well, so that the caller opens the stream again.
     ended: why => (why === undefined ? response.end() : response.destroy()),
   })
 }

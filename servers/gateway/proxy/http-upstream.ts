@@ -6,16 +6,16 @@ import { AnswerBody } from './response-body.js'
 
 export interface UpstreamRequest {
   method: 'GET' | 'POST' | 'DELETE'
-  /** With its question mark; empty for none. */
+  /** The query with its question mark. Empty if there is no query. */
   query: string
   headers: OutgoingHttpHeaders
   body?: string
 }
 
-/** Headers of an answer by their names in lower case. A header that came twice is a list. */
+/** Headers of an answer. Names are in lower case. A repeated header has a list of values. */
 export type AnswerHeaders = Record<string, string | string[] | undefined>
 
-/** An answer of the upstream. Its body is to be read, or discarded, at once. */
+/** An answer of the upstream. The receiver must read or discard the body immediately. */
 export interface UpstreamAnswer {
   status: number
   headers: AnswerHeaders
@@ -24,11 +24,11 @@ export interface UpstreamAnswer {
 
 export interface AnswerSink {
   answer(answer: UpstreamAnswer): void
-  /** No answer came, or its beginning could not be read. */
+  /** Called if no answer arrived, or if the beginning of the answer could not be read. */
   fail(why: string): void
 }
 
-/** A request under way. `abort` drops its connection, so that the upstream sees that the caller has gone. */
+/** A request to the upstream. `abort` closes its connection, so that the upstream notices that the caller has disconnected. */
 export interface Sent {
   abort(): void
 }
@@ -36,17 +36,23 @@ export interface Sent {
 /** Header values that can be sent. */
 const PLAIN = /^[\t\x20-\x7e]*$/
 
-/** How long an idle connection is kept if the upstream does not say: Node's servers close it after five seconds. */
+/**
+ * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers close such a connection after
+ * five seconds.
+ */
 const IDLE_MS = 4000
 
-/** How much earlier an idle connection is closed than the upstream says, so that a request still arrives in time. */
+/**
+ * Time in milliseconds by which an idle connection is closed earlier than the upstream states. The margin prevents requests that arrive too
+ * late.
+ */
 const IDLE_MARGIN_MS = 1000
 
 const NOT_HTTP = 'gave an answer that is not HTTP'
 
 const UNREACHABLE = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
 
-/** Errors of undici about bytes that are no HTTP/1.1 answer. An assertion of undici fails on a status such as 099. */
+/** Errors of undici for bytes that are no HTTP/1.1 answer. An assertion in undici fails on a status such as 099. */
 const UNREADABLE = [
   'HTTPParserError',
   'HeadersOverflowError',
@@ -54,7 +60,7 @@ const UNREADABLE = [
   'AssertionError',
 ]
 
-/** A Streamable HTTP server, reached over connections that are kept. */
+/** A Streamable HTTP server. Connections to the server are reused. */
 export class HttpUpstream {
   readonly #url: URL
   readonly #pool: Pool
@@ -64,14 +70,14 @@ export class HttpUpstream {
     this.#pool = new Pool(url.origin, {
       keepAliveTimeout: IDLE_MS,
       keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
-      // A call may park for as long as its caller waits, and so may a stream.
+      // There are no timeouts, because a call or a stream may wait for as long as its caller does.
       headersTimeout: 0,
       bodyTimeout: 0,
       connectTimeout: 0,
     })
   }
 
-  /** The URL for error messages: without its query, which may contain a secret. */
+  /** The URL without its query, for error messages. The query may contain a secret. */
   get name(): string {
     return `${this.#url.origin}${this.#url.pathname}`
   }
@@ -81,7 +87,7 @@ export class HttpUpstream {
   }
 
   /**
-   * Connects and sends nothing: a request of the gateway's own must not be in the upstream's record.
+   * Checks that the upstream accepts a connection. Sends nothing, because the upstream must not record a request of the gateway itself.
    *
    * @throws Refusal `upstream_unreachable`
    */
@@ -111,7 +117,7 @@ export class HttpUpstream {
     return exchange
   }
 
-  /** Drops every connection. */
+  /** Closes every connection. */
   close(): void {
     void this.#pool.destroy()
   }
@@ -126,12 +132,12 @@ function sendable(headers: OutgoingHttpHeaders): Record<string, string> {
   return sent
 }
 
-/** One request and its answer, as undici reports them. */
+/** One request and its answer. undici calls the methods that begin with `on`. */
 class Exchange implements Dispatcher.DispatchHandler, Sent {
   readonly #sink: AnswerSink
   #controller: Dispatcher.DispatchController | undefined
   #body: AnswerBody | undefined
-  /** The request has failed, or its caller has gone. */
+  /** True when the request has failed or the caller has disconnected. */
   #over = false
 
   constructor(sink: AnswerSink) {
@@ -182,7 +188,7 @@ class Exchange implements Dispatcher.DispatchHandler, Sent {
   }
 }
 
-/** Returns whether the end of the body is certain. undici reads a coding other than `chunked` to the end of the connection. */
+/** Returns whether the end of the body is certain. With a coding other than `chunked`, undici reads until the connection ends. */
 function hasClearEnd({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
   return coding === undefined || String(coding).toLowerCase() === 'chunked'
 }

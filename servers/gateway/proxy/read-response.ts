@@ -1,10 +1,10 @@
 import type { AnswerBody } from './response-body.js'
 
-/** The most bytes of one JSON answer, decompressed: what is larger is no answer but an attack. */
+/** Maximum size of one JSON answer in bytes, after decompression. A larger answer is treated as an attack. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 interface WholeBody {
-  /** All of it came, and it is not too long. */
+  /** The whole body was read, and it is not too large. */
   ok: true
   text: string
 }
@@ -14,7 +14,7 @@ interface BrokenBody {
   why: string
 }
 
-/** Reads an answer to its end; calls back once. */
+/** Reads a body to its end. Calls `done` once. */
 export function readAnswer(body: AnswerBody, done: (read: WholeBody | BrokenBody) => void): void {
   const chunks: Buffer[] = []
   let size = 0

@@ -4,18 +4,18 @@ import type { AnswerBody } from './response-body.js'
 import { EventReader, type EventSink, eventText, type ServerEvent } from './sse-parser.js'
 
 export interface RelayedEvents {
-  /** A message as the caller is to see it: the same object if nothing is to be changed. */
+  /** Returns the message for the caller. Returns the same object if nothing changes. */
   message(message: unknown): unknown
   /**
-   * No more will come.
+   * Called when no more events follow.
    *
-   * @param why in what way it ended too soon; undefined for a proper end
-   * @param resumable whether the rest may be asked for on another stream
+   * @param why the reason for an early end. Undefined for a regular end
+   * @param resumable whether the caller can request the rest on another stream
    */
   ended(why: string | undefined, resumable: boolean): void
 }
 
-/** Passes on the upstream's events one by one, each as soon as it is whole. */
+/** Passes on the upstream's events. Each event is passed on when it is complete. */
 export function relayEvents(body: AnswerBody, response: ServerResponse, relayed: RelayedEvents): void {
   let resumable = false
   let over = false
@@ -26,7 +26,7 @@ export function relayEvents(body: AnswerBody, response: ServerResponse, relayed:
   }
   const breakOff = (why: string) => {
     body.destroy()
-    // A client that asks for a broken event again would get it broken again.
+    // A client that requests a broken event again would receive the same broken event.
     resumable = false
     end(why)
   }

@@ -5,18 +5,21 @@ import type { Dispatcher } from 'undici'
 export interface BodySink {
   data(piece: Buffer): void
   end(): void
-  /** It broke off, or could not be decompressed. */
+  /** Called if the connection was cut, or if the body cannot be decompressed. */
   broken(): void
 }
 
-/** The body of an answer, decompressed: each piece as soon as it can be read. It is to be read as soon as it is given. */
+/**
+ * The decompressed body of an answer. Each piece is passed on as soon as it can be decompressed. A piece that arrives before `read` is
+ * called is lost.
+ */
 export class AnswerBody {
   readonly #source: Dispatcher.DispatchController
   readonly #decoder: Transform | undefined
   #sink: BodySink | undefined
   #over = false
 
-  /** @param source the request that the body answers */
+  /** @param source the request whose answer has this body */
   constructor(source: Dispatcher.DispatchController, encoding: string) {
     this.#source = source
     const decoder = decoderOf(encoding)
@@ -34,7 +37,7 @@ export class AnswerBody {
     this.#sink = sink
   }
 
-  /** Lets it pass unread. */
+  /** Ignores the rest of the body. */
   discard(): void {
     this.#sink = { data: () => undefined, end: () => undefined, broken: () => undefined }
   }
@@ -47,7 +50,7 @@ export class AnswerBody {
     if (!this.#over) (this.#decoder ?? this.#source).resume()
   }
 
-  /** Drops the connection: the rest of the body is of no interest. */
+  /** Closes the connection, because the rest of the body is not needed. */
   destroy(): void {
     if (this.#over) return
     this.#over = true
@@ -55,20 +58,20 @@ export class AnswerBody {
     this.#source.abort(new Error('the body is not read to its end'))
   }
 
-  /** A piece has come in. */
+  /** Receives the next piece of the body. */
   push(piece: Buffer): void {
     if (this.#over) return
     if (this.#decoder === undefined) this.#sink?.data(piece)
     else if (!this.#decoder.write(piece)) this.#source.pause()
   }
 
-  /** All of it has. */
+  /** Ends the body after its last piece. */
   finish(): void {
     if (this.#decoder === undefined) this.#end()
     else if (!this.#over) this.#decoder.end()
   }
 
-  /** No more will. */
+  /** Ends the body early, because no more of it can be read. */
   fail(): void {
     if (this.#over) return
     this.#over = true
@@ -84,9 +87,9 @@ export class AnswerBody {
 }
 
 /**
- * A decoder for a compressed body; undefined for a body that is not compressed.
+ * Returns a decoder for a compressed body. Returns undefined for an uncompressed body or an unknown encoding.
  *
- * It passes each piece on at once, because an event must not wait for the next. A policy can see nothing in compressed bytes.
+ * The decoder passes on each piece immediately, because an event must not wait for the next event.
  */
 function decoderOf(encoding: string): Transform | undefined {
   const name = encoding.trim().toLowerCase()

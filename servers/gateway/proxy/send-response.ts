@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { AnswerHeaders, UpstreamAnswer } from './http-upstream.js'
 
-/** Headers of the upstream that pass to a caller. Cookies, and headers of one connection or encoding, do not. */
+/** Headers of an upstream's answer that are passed to the caller. Cookies, and headers about a connection or encoding, are not passed. */
 const PASSED = [
   'mcp-session-id',
   'mcp-protocol-version',
@@ -12,22 +12,22 @@ const PASSED = [
   'x-understudy-entry',
 ] as const
 
-/** Characters of an unreadable body that its error quotes. */
+/** Maximum number of characters that an error quotes from a body. */
 const SHOWN_CHARS = 200
 
-/** The headers of a stream of events. */
+/** The headers of an event stream. */
 export const STREAM = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
 } as const
 
-/** A message as an event. */
+/** Returns a message as an event. */
 export function framed(message: object): string {
   return `event: message\ndata: ${JSON.stringify(message)}\n\n`
 }
 
-/** Answers in one body. */
+/** Sends a JSON answer. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -39,16 +39,16 @@ export function sendJson(
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(json),
   })
-  // As text: Node sends that in one piece with the head.
+  // The body is sent as a string, because Node sends a string together with the headers.
   response.end(json)
 }
 
-/** Whether the upstream answers with a stream of events. */
+/** Returns whether the upstream answers with an event stream. */
 export function isEventStream({ headers }: UpstreamAnswer): boolean {
   return /^text\/event-stream\s*(;|$)/i.test(String(headers['content-type'] ?? ''))
 }
 
-/** `: ` and the beginning of a body, on one line; empty if the body is. */
+/** Returns `: ` and the beginning of a body on one line. Returns an empty text for an empty body. */
 export function excerpt(text: string): string {
   const short = text.replace(/\s+/g, ' ').trim().slice(0, SHOWN_CHARS)
   return short === '' ? '' : `: ${short}`

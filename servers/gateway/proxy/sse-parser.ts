@@ -1,22 +1,22 @@
 import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser'
 
-/** One server-sent event. Its name and its id are undefined if the stream does not give them. */
+/** One server-sent event. The name or the id is undefined if the stream does not state it. */
 export type ServerEvent = EventSourceMessage
 
 export interface EventSink {
   event(event: ServerEvent): void
-  /** A line that is no part of an event: it keeps the connection open. */
+  /** Called for a comment, which only keeps the connection open. */
   comment(text: string): void
-  /** @param ms how long a client is to wait before it opens the stream again */
+  /** @param ms time in milliseconds that a client must wait before it opens the stream again */
   retry(ms: number): void
-  /** An event is longer than this gateway keeps. Nothing may be pushed after it. */
+  /** Called for an event that is larger than the maximum. `push` must not be called afterwards. */
   tooLong(): void
 }
 
-/** The most characters of one event. */
+/** Maximum number of characters of one event. */
 const MAX_EVENT_CHARS = 64 * 1024 * 1024
 
-/** Reads a stream of server-sent events from pieces that begin and end anywhere. */
+/** Parses a stream of server-sent events. The stream may be split into chunks at any byte. */
 export class EventReader {
   readonly #parser: EventSourceParser
   readonly #decoder = new TextDecoder()
@@ -38,7 +38,7 @@ export class EventReader {
   }
 }
 
-/** Formats an event for a stream. */
+/** Returns an event as text for a stream. */
 export function eventText({ event, data, id }: ServerEvent): string {
   const lines = [
     ...(event === undefined ? [] : [`event: ${event}`]),

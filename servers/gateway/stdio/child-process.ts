@@ -6,18 +6,18 @@ import { defined } from '../../../shared/util/defined.js'
 import type { CommandUpstream } from '../options.js'
 import { MAX_ANSWER_BYTES } from '../proxy/read-response.js'
 
-/** How long a program may take to end after its input has ended, and again after SIGTERM. In milliseconds. */
+/** Time in milliseconds for a program to exit after its input was closed, and again after SIGTERM. */
 const PATIENCE_MS = 2000
 
 export interface ChildSink {
   line(line: string): void
-  /** A line was too long to be looked at. */
+  /** Called for a line that is longer than the maximum. */
   tooLong(why: string): void
-  /** @param code the exit code as a shell reports it: after a signal, 128 plus its number */
+  /** Called when the program has exited. @param code exit code as a shell reports it: after a signal, 128 plus the signal's number */
   ended(code: number): void
 }
 
-/** A program that speaks MCP on its pipes. Its stderr goes to the stderr of this process. */
+/** A program that speaks MCP over its pipes. The program shares the stderr of this process. */
 export class Child {
   readonly #process: ChildProcess
   readonly #machine: Clock
@@ -34,7 +34,7 @@ export class Child {
       MAX_ANSWER_BYTES,
     )
     process.stdout?.on('data', (chunk: Buffer) => lines.push(chunk))
-    // It is gone, or about to be: `close` tells.
+    // An error means that the program has exited or is exiting. The event `close` reports the exit.
     process.stdin?.on('error', () => undefined)
     this.#over = new Promise(resolve => {
       process.on('close', (code, signal) => {
@@ -46,7 +46,9 @@ export class Child {
   }
 
   /**
-   * @param machine the machine's time, for how long it may take to end
+   * Starts a program.
+   *
+   * @param machine clock of machine time, for the time limits of `close`
    * @throws Refusal `cannot_start`
    */
   static async start({ command, env }: CommandUpstream, machine: Clock, sink: ChildSink): Promise<Child> {
@@ -67,14 +69,14 @@ export class Child {
     return child
   }
 
-  /** Writes a line. All lines of one turn of the event loop leave in one write. */
+  /** Writes a line. All lines of one turn of the event loop are written together. */
   write(json: string): void {
     if (this.#ended) return
     if (this.#pending === '') setImmediate(() => this.#flush())
     this.#pending += `${json}\n`
   }
 
-  /** Closes its input, as the specification has a client end a server; then less gently. */
+  /** Closes the program's input, as the specification requires. A program that does not exit gets SIGTERM and later SIGKILL. */
   async close(): Promise<void> {
     this.#flush()
     this.#process.stdin?.end()
@@ -97,7 +99,7 @@ export class Child {
   }
 }
 
-/** The signals that end programs, by their numbers in POSIX. */
+/** Returns the POSIX number of a signal that ends programs. Returns 0 for any other signal. */
 function signalNumber(signal: NodeJS.Signals): number {
   return (
     { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 }[String(signal)] ??

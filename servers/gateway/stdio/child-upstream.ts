@@ -27,10 +27,10 @@ import type { CommandUpstream } from '../options.js'
 import { Child } from './child-process.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
-/** Characters that no text has: the line is part of a compressed or binary answer. */
+/** Characters that no line of text contains. A line with such a character is part of a compressed or binary answer. */
 const BINARY = /[^\P{Cc}\t]|\ufffd/u
 
-/** A request that the child has not answered yet, under the id that it knows it by. */
+/** A request that the child has not answered yet. */
 interface Asked {
   readonly link: ChildLink
   readonly callerId: RequestId
@@ -43,27 +43,27 @@ export interface ChildUpstreamOptions {
   upstream: CommandUpstream
   machine: Clock
   log: Log
-  /** The child has ended by itself. */
+  /** Called when the child has exited by itself. */
   onEnd(code: number): void
 }
 
 /**
- * One program behind all conversations. It has one pipe and sees one client.
+ * One program that serves all conversations. The program has one pipe and sees one client.
  *
- * Ids, progress tokens and subscription ids are remapped, because two clients may use the same ones. The first `initialize`
- * reaches the program, and its answer stands for all later ones.
+ * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same values. Only the first `initialize`
+ * reaches the program. The result of this `initialize` answers all later ones.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
   readonly #asked = new Map<number, Asked>()
   readonly #links = new Set<ChildLink>()
-  /** Which client a request of the child was passed to. */
+  /** The client that received each open request of the child, by request id. */
   readonly #asking = new Map<RequestId, ChildLink>()
   #child: Child | undefined
   #lastId = 0
   #ended: number | undefined
   #closing = false
-  /** The answer of the child to `initialize`; undefined before the first. */
+  /** The child's result for `initialize`. Undefined before the first `initialize`. */
   #hello: Promise<Result | undefined> | undefined
   #greeted = false
 
@@ -71,7 +71,7 @@ export class ChildUpstream implements Upstream {
     this.#log = log
   }
 
-  /** @throws Refusal `cannot_start` */
+  /** Starts the program. @throws Refusal `cannot_start` */
   static async start({ upstream, machine, log, onEnd }: ChildUpstreamOptions): Promise<ChildUpstream> {
     const started = new ChildUpstream(log)
     started.#child = await Child.start(upstream, machine, {
@@ -99,7 +99,7 @@ export class ChildUpstream implements Upstream {
 
   request(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
     if (message.method === 'initialize' && !isModern(message, {})) this.#initialize(link, message, sink)
-    // A client on a pipe is the child's own client, and greets it or does not. The modern era has no greeting.
+    // A client on a pipe sends its own `initialize`. A ping needs no `initialize`, and the modern era has none.
     else if (link.conversation.transport === 'stdio' || message.method === 'ping' || isModern(message, {}))
       this.#send(link, message, sink)
     else void this.#greet().then(() => this.#send(link, message, sink))
@@ -108,7 +108,7 @@ export class ChildUpstream implements Upstream {
   cancel(link: ChildLink, callerId: RequestId, reason: string): void {
     for (const [id, asked] of this.#asked) {
       if (asked.link !== link || asked.callerId !== callerId) continue
-      // Others wait for its answer, too.
+      // Other clients may wait for the same answer.
       if (asked.method === 'initialize') return
       this.#asked.delete(id)
       this.#write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } })
@@ -124,7 +124,7 @@ export class ChildUpstream implements Upstream {
   }
 
   respond(link: ChildLink, message: JsonRpcResponse): void {
-    // Only who was asked may answer.
+    // Only the client that was asked may answer.
     if (message.id === undefined || this.#asking.get(message.id) !== link) return
     this.#asking.delete(message.id)
     this.#write(message)
@@ -160,7 +160,7 @@ export class ChildUpstream implements Upstream {
     })
   }
 
-  /** Initializes the child, unless a client has done so. */
+  /** Initializes the child, unless a client has already done so. */
   async #greet(): Promise<void> {
     if (this.#hello !== undefined && (await this.#hello) !== undefined) return
     const own = this.open(NOBODY)
@@ -252,7 +252,7 @@ export class ChildUpstream implements Upstream {
     subscriber.sink.preceded({ ...message, params: { ...message.params, _meta } })
   }
 
-  /** The child ends a subscription. */
+  /** Ends a subscription that the child has cancelled. */
   #dismiss(id: RequestId, reason: unknown): void {
     const asked = typeof id === 'number' ? this.#asked.get(id) : undefined
     if (typeof id !== 'number' || asked?.method !== 'subscriptions/listen') return
@@ -261,7 +261,8 @@ export class ChildUpstream implements Upstream {
   }
 
   /**
-   * Passes a request of the child to the only client there is, or to the only one with a request under way.
+   * Passes a request of the child to the only client with open requests. If no client has open requests, the first client is asked. If
+   * several clients have open requests, the child gets an error.
    */
   #ask(message: JSONRPCRequest): void {
     const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
@@ -283,7 +284,7 @@ export class ChildUpstream implements Upstream {
     else call.sink.preceded(message)
   }
 
-  /** Fails the requests that an unreadable line may answer. Without that, their callers would wait for ever. */
+  /** Fails the requests that an unreadable line may answer. The callers of these requests would otherwise wait forever. */
   #damaged(line: string, why: string): void {
     const ids = damagedIds(line, [...this.#asked.keys()])
     if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)
@@ -307,19 +308,19 @@ export class ChildUpstream implements Upstream {
   }
 }
 
-/** An answer under the id that its subscriber knows the subscription by. Other answers stay as they are. */
+/** Replaces the subscription id in an answer by the client's own request id. Returns other answers unchanged. */
 function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcResponse {
   if (!('result' in message) || message.result._meta?.[MetaKey.subscription] === undefined) return message
   const _meta = { ...message.result._meta, [MetaKey.subscription]: callerId }
   return { ...message, result: { ...message.result, _meta } }
 }
 
-/** Whether a client can be asked. Without a session, its answer would come in a POST that names no owner. */
+/** Returns whether a client can be asked. Over HTTP, the answer arrives in a separate POST, so the client needs a session. */
 function canBeAsked({ conversation }: ChildLink): boolean {
   return conversation.transport === 'stdio' || conversation.session !== null
 }
 
-/** Stands for the client when the gateway greets the child by itself. */
+/** The conversation for an `initialize` of the gateway itself. */
 const NOBODY: Conversation = {
   transport: 'memory',
   session: null,
@@ -328,8 +329,8 @@ const NOBODY: Conversation = {
 }
 
 /**
- * The open requests that an unreadable line may answer. A line that names an id answers that request. Any other line that looks
- * like a message may answer every one. A line of plain text answers none: some programs log to stdout.
+ * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that request. Any other line that
+ * looks like a message may answer every request. A line of plain text answers none, because some programs log to stdout.
  */
 function damagedIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]
@@ -339,7 +340,7 @@ function damagedIds(line: string, open: readonly number[]): readonly number[] {
   return message && named === undefined ? open : []
 }
 
-/** One client's share of the pipe. */
+/** The connection of one client to the shared pipe. */
 class ChildLink implements Link {
   closed = false
   readonly #pipe: ChildUpstream

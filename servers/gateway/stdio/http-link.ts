@@ -24,34 +24,34 @@ import { excerpt, isEventStream } from '../proxy/send-response.js'
 import { EventReader } from '../proxy/sse-parser.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
-/** Before a stream that has ended is opened again; the SDK's own client waits as long. */
+/** Time in milliseconds before an ended stream is opened again. The SDK's own client waits as long. */
 const REOPEN_MS = 1000
 
 export interface HttpLinkOptions {
   upstream: HttpUpstream
-  /** Of every request. */
+  /** The headers of every request. */
   headers: OutgoingHttpHeaders
   query: string
-  /** The machine's time: this concerns connections. */
+  /** The clock for reconnecting, which shows machine time. */
   machine: Clock
   log: Log
   conversation: Conversation
 }
 
 /**
- * One client's session with an upstream over HTTP: a POST for each of its messages, none of which waits for
- * another's answer.
+ * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages wait for `initialize`, but no
+ * message waits for the answer to another one.
  */
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
-  /** Input schemas of tools, from the lists that the client has had. They tell which arguments headers repeat. */
+  /** Input schemas of tools, from the lists that the client has received. A schema defines which arguments are repeated in headers. */
   readonly #schemas = new Map<string, unknown>()
-  /** Requests that wait for the greeting. */
+  /** Requests that wait for `initialize`. */
   readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
-  /** The greeting, in its two parts. Legacy messages wait for it. */
+  /** Resolves after `initialize`, and later after `notifications/initialized`. Legacy messages wait for it. */
   #first: Promise<void> | undefined
   #stream: Sent | undefined
   #reopening: Wakeup | undefined
@@ -88,7 +88,7 @@ class HttpLink implements Link {
   }
 
   cancel(id: RequestId, reason: string): void {
-    // The upstream need not hear of what it has not heard of.
+    // A request that was not sent yet need not be cancelled at the upstream.
     if (this.#unsent.delete(id)) return
     const asked = this.#open.get(id)
     this.#open.delete(id)
@@ -98,7 +98,8 @@ class HttpLink implements Link {
       sent.abort()
       return
     }
-    // A dropped connection is a cancellation to some servers, the notification to others; it must get there before the drop.
+    // Some servers treat a closed connection as a cancellation, others need the notification. The notification must arrive
+    // first.
     this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
       sent.abort(),
     )
@@ -188,18 +189,18 @@ class HttpLink implements Link {
     if (!over) this.#open.set(id, { sent, modern })
   }
 
-  /** Keeps the schemas of a list of tools. */
+  /** Stores the input schemas in a list of tools. */
   #learn(answer: JsonRpcResponse): void {
     const result = 'result' in answer ? answer.result : undefined
     if (!isObject(result) || !Array.isArray(result.tools)) return
     for (const tool of result.tools) {
       if (!isObject(tool) || typeof tool.name !== 'string') continue
-      // A schema that is nested too deeply to be written is not looked into either.
+      // A schema that is nested too deeply to be written as JSON is not stored.
       if (formatJson(tool.inputSchema) !== undefined) this.#schemas.set(tool.name, tool.inputSchema)
     }
   }
 
-  /** Sends a message that has no answer. `done` is called when it has arrived or has failed. */
+  /** Sends a message that has no answer. Calls `done` when the message has arrived or has failed. */
   #tell(message: JSONRPCNotification | JsonRpcResponse, done: () => void): void {
     const { upstream, log } = this.#options
     upstream.send(
@@ -217,7 +218,7 @@ class HttpLink implements Link {
     )
   }
 
-  /** Opens the stream on which the upstream says what belongs to no request. */
+  /** Opens the stream for messages that belong to no request. */
   #listen(): void {
     const { upstream, conversation } = this.#options
     if (this.#closed || this.#session === undefined) return
@@ -227,7 +228,7 @@ class HttpLink implements Link {
       {
         fail: again,
         answer: answer => {
-          // 405: the upstream has no such stream.
+          // The upstream offers no such stream. The usual status is 405.
           if (answer.status >= 300) {
             answer.body.discard()
             return
@@ -249,13 +250,16 @@ class HttpLink implements Link {
     this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#listen())
   }
 
-  /** The upstream knows this session no more: the client is told so with its answer, and may initialize again. */
+  /** Drops a session that the upstream no longer knows. The client's request fails, and the client may initialize again. */
   #lost(): void {
     this.#session = undefined
     this.#stream?.abort()
   }
 
-  /** @param modern the message, if it is of the modern era: its headers repeat it, and it is in no session */
+  /**
+   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers. Undefined for a legacy
+   * message
+   */
   #addressed(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options
     const own =
@@ -271,11 +275,11 @@ interface HttpLinksOptions {
   headers: CallerHeaders
   machine: Clock
   log: Log
-  /** Of the client on the pipe. */
+  /** The grant of the client on the pipe. */
   grant: Grant
 }
 
-/** A Streamable HTTP upstream for clients on pipes: each has a session of its own there. */
+/** A Streamable HTTP upstream for clients on pipes. Each client has its own session with the upstream. */
 export class HttpLinks implements Upstream {
   readonly #options: HttpLinksOptions
 
@@ -296,11 +300,11 @@ export class HttpLinks implements Upstream {
 
 interface MessageSink {
   message(message: unknown): void
-  /** Called after the last message. @param why the problem with the answer. Undefined for a proper end */
+  /** Called after the last message. @param why the problem with the answer. Undefined for a regular end */
   ended(why: string | undefined): void
 }
 
-/** The messages of an answer, whether it is one body or a stream. */
+/** Reads the messages of an answer, which is a JSON body or an event stream. */
 function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
   const { status, body } = answer
   if (status < 300 && isEventStream(answer)) {
@@ -312,7 +316,7 @@ function readMessages(answer: UpstreamAnswer, sink: MessageSink): void {
     else if (status === 401 || status === 407)
       sink.ended(`did not take this gateway's credential (HTTP ${status})`)
     else if (status >= 300) {
-      // A modern error has an HTTP status of its own.
+      // A modern JSON-RPC error arrives with an HTTP error status.
       for (const message of parsed(read.text) ?? []) {
         if (isObject(message) && isObject(message.error)) sink.message(message)
       }
@@ -354,7 +358,7 @@ function readEvents({ body }: UpstreamAnswer, sink: MessageSink): void {
   })
 }
 
-/** @returns undefined for what is not JSON */
+/** Parses JSON into a list of messages. @returns undefined for a text that is not JSON */
 function parsed(text: string): unknown[] | undefined {
   try {
     const message: unknown = JSON.parse(text)

@@ -2,25 +2,28 @@ import type { JSONRPCNotification, JSONRPCRequest, RequestId } from '@modelconte
 import type { Conversation, ServerMessage } from '../../../shared/mcp/conversation.js'
 import type { JsonRpcResponse } from '../../../shared/mcp/messages.js'
 
-/** Receives the answer to one request, and all that precedes it. */
+/** Receives the answer to one request, and all messages that precede the answer. */
 export interface RequestSink {
-  /** @param status of HTTP; null on a pipe. `lost`: no answer came, and the gateway gives this one */
+  /**
+   * @param status HTTP status. Null on a pipe
+   * @param lost `lost` if the upstream gave no answer, and the response is an error of the gateway
+   */
   answered(response: JsonRpcResponse, status: number | null, lost?: 'lost'): void
-  /** Something that precedes the answer. */
+  /** Called with a message that precedes the answer. */
   preceded(message: ServerMessage): void
-  /** The upstream ends a subscription, as it does on a pipe: without an answer. */
+  /** Called when the upstream ends a subscription without an answer, as a server on a pipe does. */
   dismissed(reason: string): void
 }
 
-/** One client's line to the upstream. Ids are those of the client, in both directions. */
+/** The connection of one client to the upstream. Messages in both directions have the client's own request ids. */
 export interface Link {
   request(message: JSONRPCRequest, sink: RequestSink): void
-  /** The client has taken a request back; its sink is not called any more. */
+  /** Cancels a request of the client. An answer that was already on its way can still reach the sink. */
   cancel(id: RequestId, reason: string): void
   notify(message: JSONRPCNotification): void
-  /** The client's answer to a request of the upstream. */
+  /** Sends the client's answer to a request of the upstream. */
   respond(message: JsonRpcResponse): void
-  /** The client is gone. */
+  /** Closes the connection, because the client has disconnected. */
   close(): void
 }
 

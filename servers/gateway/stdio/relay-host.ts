@@ -33,14 +33,15 @@ export interface RelayHostOptions {
   gate: Gate
   clock: Clock
   machine: Clock
-  /** @throws HttpRejection or Refusal for an unknown caller */
+  /** Returns the grant of a caller. @throws HttpRejection or Refusal for an unknown caller */
   identify(clues: CallerClues): Grant
-  /** A session has been opened, or has ended. */
+  /** Called when a session has been opened. */
   opened(session: string, grant: Grant): void
+  /** Called when a session has ended. */
   ended(session: string): void
 }
 
-/** A request under way. */
+/** A request that has not been answered yet. */
 interface Pending {
   readonly id: number
   readonly callerId: RequestId
@@ -49,24 +50,24 @@ interface Pending {
   readonly reply: Reply
   readonly grant: Grant
   readonly modern: boolean
-  /** Let through by the policy. */
+  /** The call after the policy has allowed it. Undefined for requests that no policy judges. */
   call: JudgedCall | undefined
-  /** Cancels the call at the upstream, or withdraws its pending approval. */
+  /** Cancels the request at the upstream, or withdraws its pending approval. */
   takeBack(reason: string): void
 }
 
 /**
- * Passes messages between clients and an upstream one by one.
+ * Passes single messages between clients and an upstream.
  *
- * It serves where either side is a pipe, because a pipe has no connection for each request.
+ * It is used if the client or the upstream is on a pipe, because a pipe has no connection for each request.
  */
 export class RelayHost implements MessageHost<Grant> {
-  /** Every revision: which of them the upstream serves is for the upstream to say. */
+  /** All revisions, because the upstream decides which ones it serves. */
   readonly revisions = ALL_REVISIONS
   readonly #options: RelayHostOptions
   readonly #pending = new Map<number, Pending>()
   readonly #links = new Map<Conversation, Link>()
-  /** Keeps no entries. The transports note every request, and a gateway's record is its audit. */
+  /** A journal that records nothing. The transports need a journal, but a gateway records its calls in the audit. */
   readonly #journal: Journal
   #lastId = 0
   #soundText = ''
@@ -119,15 +120,15 @@ export class RelayHost implements MessageHost<Grant> {
   receive(incoming: Incoming<Grant>): void {
     const { message, raw, conversation, reply, headers } = incoming
     const modern = isModern(message, headers)
-    // Only HTTP has headers, and a status for a request that is refused.
+    // Only HTTP has headers to check, and a status for a refused request.
     const fault = conversation.transport === 'http' ? postFault([message], headers, modern) : undefined
-    // The message is written anew on its way.
+    // The message must be written as JSON again when it is passed on.
     const wrong =
       this.#wrong(message, raw) ?? (formatJson(message) === undefined ? 'it is nested too deeply' : undefined)
     if (fault !== undefined || wrong !== undefined) {
       if (modern) reply.malformed?.()
       const invalid = { code: RpcCode.invalidRequest, message: `invalid request: ${wrong}` }
-      // A notification has no answer, not even this one.
+      // A notification never gets an answer.
       if (expectsAnswer(message)) reply.answer(refusalOf(message, fault ?? invalid, modern))
     } else if (isRequest(message)) this.#request(message, incoming, modern)
     else if (isNotification(message)) {
@@ -137,7 +138,7 @@ export class RelayHost implements MessageHost<Grant> {
     this.#releaseLink(conversation)
   }
 
-  /** Answers what is open, and lets every client go. */
+  /** Ends open subscriptions, fails all other open requests, and closes all links. */
   close(why: string): void {
     for (const pending of [...this.#pending.values()]) {
       pending.takeBack(why)
@@ -150,7 +151,7 @@ export class RelayHost implements MessageHost<Grant> {
   }
 
   #wrong(message: unknown, raw: string): string | undefined {
-    // Every message of a batch comes with the whole of it.
+    // Each message of a batch arrives with the text of the whole batch, so the text is checked only once.
     if (raw !== this.#soundText) {
       const key = repeatedKey(raw, message)
       if (key !== undefined) return repeatedText(key)
@@ -201,7 +202,7 @@ export class RelayHost implements MessageHost<Grant> {
     pending.takeBack = verdict.withdraw
     void verdict.decided.then(settled => {
       if (this.#pending.has(id)) this.#carryOut(settled, message, pending)
-      // Its caller has gone. A call that was approved meanwhile is not made.
+      // The caller has disconnected. The call is not made, even if it has been approved.
       else if (settled.kind === 'pass') settled.call.end('cancelled', null)
     })
   }
@@ -252,7 +253,7 @@ export class RelayHost implements MessageHost<Grant> {
     })
   }
 
-  /** Ends a subscription from this side, as the transport of its client has it. */
+  /** Ends a subscription: with a result over HTTP, and with a cancellation on a pipe. */
   #endSubscription(pending: Pending, reason: string): void {
     const { callerId, conversation, reply } = pending
     this.#drop(pending)
@@ -289,7 +290,7 @@ export class RelayHost implements MessageHost<Grant> {
     if (!isObject(params) || !isRequestId(params.requestId)) return
     const found = inflight.get(params.requestId)
     const pending = found && this.#pending.get(found.id)
-    // The specification forbids to cancel `initialize`.
+    // The specification forbids cancelling `initialize`.
     if (pending === undefined || pending.method === 'initialize') return
     this.#cancel(pending, typeof params.reason === 'string' ? params.reason : 'cancelled by the caller')
   }
@@ -307,7 +308,7 @@ export class RelayHost implements MessageHost<Grant> {
     this.#releaseLink(conversation)
   }
 
-  /** A caller without a session is gone with its last answer. */
+  /** Closes the link of a client without a session after the client's last answer. */
   #releaseLink(conversation: Conversation): void {
     if (conversation.transport !== 'http' || conversation.session !== null || conversation.inflight.size > 0)
       return
@@ -324,7 +325,7 @@ export class RelayHost implements MessageHost<Grant> {
   }
 }
 
-/** The error that refuses a message, under its id if that can be read. */
+/** Returns the error that refuses a message. The error has the id of the message, if the id can be read. */
 function refusalOf(
   message: unknown,
   { code, message: why }: RequestFault,
@@ -334,13 +335,13 @@ function refusalOf(
   return modern ? { jsonrpc: '2.0', error: { code, message: why } } : anonymousError(code, why)
 }
 
-/** The gateway's error for a lost answer, as the era of its request has it. */
+/** Returns the gateway's error for a lost answer, in the form of the request's era. */
 function ownFailure(response: JsonRpcResponse, modern: boolean): JsonRpcResponse {
   if (!modern || !('error' in response)) return response
   return { ...response, error: { ...response.error, code: failureCode(modern) } }
 }
 
-/** The revision of a message: its own, that of its session, or that of its header. */
+/** Returns the protocol revision that is named by a message, its session or its header. Returns null if none of them names one. */
 function revisionOf(
   message: unknown,
   { version }: Conversation,

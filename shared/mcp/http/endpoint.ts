@@ -40,38 +40,38 @@ import {
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
 
-/** Body limit of the SDK's own transport. A sealed message of 192 KiB fits many times. */
+/** Maximum size of a body in bytes. The SDK's own transport has the same limit. A sealed message of 192 KiB fits many times. */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 
 const NO_QUERY = new URLSearchParams()
 
 export interface EndpointOptions<Caller> {
   host: MessageHost<Caller>
-  /** The machine's time, for what concerns connections. */
+  /** The clock for timeouts of connections and sessions, which shows machine time. */
   machine: Clock
-  /** For session ids. */
+  /** Generates the session ids. */
   ids: IdSource
   log: Log
-  /** Default {@link MAX_BODY_BYTES}. */
+  /** Maximum size of a body in bytes. Default {@link MAX_BODY_BYTES}. */
   maxBodyBytes?: number
-  /** How long a session may go unused, in milliseconds. */
+  /** The time in milliseconds after which an unused session expires. */
   sessionIdleMs?: number
-  /** The sessions of other replicas. Default: there are none. */
+  /** The sessions of other replicas. Default: there are no other replicas. */
   shared?: SharedSessions
-  /** Stamps every answer with this name of the instance, and with the entries of its requests. Default: neither. */
+  /** The instance name for the headers of every answer, beside the `seq` of the request's journal entries. Default: no such headers. */
   stamp?: string
 }
 
-/** One HTTP request and its response; `raw` is the body once it has been read. */
+/** One HTTP request and its response. `raw` is the text of the body, or empty before the body has been read. */
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   raw: string
-  /** The body, parsed; undefined if it has not been read, or is not JSON. */
+  /** The parsed body. Undefined if the body has not been read or is not JSON. */
   body?: unknown
 }
 
-/** The body of a POST, understood. */
+/** The checked body of a POST. */
 interface Post {
   messages: unknown[]
   modern: boolean
@@ -81,8 +81,8 @@ interface Post {
 }
 
 /**
- * Serves Streamable HTTP for one server. A client that initializes gets a session. A request without a session id gets a
- * stateless answer on the same URL. A modern request never has a session.
+ * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a session id is answered
+ * without a session on the same URL. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
@@ -105,7 +105,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     })
   }
 
-  /** How many sessions are open. */
+  /** The number of open sessions. */
   get sessions(): number {
     return this.#sessions.size
   }
@@ -136,10 +136,10 @@ export class McpEndpoint<Caller> implements HttpHandler {
     else throw methodNotAllowed(method, this.#revisions)
   }
 
-  /** @returns undefined if the caller hung up meanwhile */
+  /** Reads and checks the body. @returns undefined if the body cannot be read or the caller has disconnected. @throws HttpRejection */
   async #read(exchange: Exchange): Promise<Post | undefined> {
     const { headers } = exchange.request
-    // The body is read first: the journal has it even if the headers are refused.
+    // The body is read before the headers are checked, so that the journal has the body of a refused request.
     const raw = await this.#readRaw(exchange.request)
     if (raw === undefined) return undefined
     exchange.raw = raw
@@ -182,7 +182,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     const opening = opens ? this.#sessions.draft() : undefined
     const conversation = session ?? opening ?? sessionless()
     const caller = this.#identify(request, conversation)
-    // A modern client must not send responses, so a response is refused.
+    // A modern client must not send responses, so a response is counted as a request and refused.
     const expected = messages.filter(modern ? message => !isNotification(message) : expectsAnswer).length
     const { machine } = this.#options
     const posted = new PostReply({ response, machine, accepted: accepts, expected, batch, modern })
@@ -225,7 +225,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     }
   }
 
-  /** A session exists from the moment its `initialize` is answered well. */
+  /** Returns a reply that opens the session when `initialize` is answered with a result. An error ends the session draft. */
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
     const reply: Reply = {
       answer: (response, sending) => {
@@ -238,7 +238,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
         posted.header('Mcp-Session-Id', session.session)
         const telling = this.#sessions.tell(session)
         if (telling === undefined) return posted.answer(response, sending)
-        // A client that has the answer may call another replica, so the replicas learn of the session first.
+        // A client that has the answer may call another replica, so the other replicas are notified of the session first.
         void telling.then(() => posted.answer(response))
         return Buffer.byteLength(JSON.stringify(response))
       },
@@ -281,7 +281,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     for (const stream of session.streams) stream.end()
   }
 
-  /** @throws HttpRejection 404 if the session id names no open session, 503 if that cannot be told */
+  /** @throws HttpRejection 404 if the session id names no open session, 503 if the store of the replicas cannot be read */
   async #session({ headers }: IncomingMessage): Promise<HttpSession | undefined> {
     const id = headers['mcp-session-id']
     if (id === undefined) return undefined
@@ -337,7 +337,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
   }
 }
 
-/** Undefined for a body that is not JSON. */
+/** Parses a body. Returns undefined if the body is not JSON. */
 function parse(raw: string): unknown {
   try {
     return JSON.parse(raw)

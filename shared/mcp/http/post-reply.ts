@@ -7,7 +7,7 @@ import type { Reply, ServerMessage } from '../conversation.js'
 import { type AnonymousError, type JsonRpcResponse, RpcCode } from '../messages.js'
 import type { Accepted } from './rejection.js'
 
-/** The HTTP status that revision 2026-07-28 has for an error, by its code. */
+/** The HTTP status of an error in revision 2026-07-28, by the JSON-RPC code of the error. */
 const MODERN_STATUS = new Map<number, number>([
   [RpcCode.methodNotFound, 404],
   [RpcCode.headerMismatch, 400],
@@ -15,26 +15,28 @@ const MODERN_STATUS = new Map<number, number>([
   [RpcCode.unsupportedVersion, 400],
 ])
 
-/** The corruptions that set the HTTP status, so that no stream may begin. */
+/**
+ * The corruptions that set the HTTP status. A stream must not begin with one of these corruptions, because a stream sets the status itself.
+ */
 const SETTLED = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
 
 export interface PostReplyOptions {
   response: ServerResponse
   machine: Clock
   accepted: Accepted
-  /** How many requests of the body want an answer. */
+  /** The number of requests in the body that need an answer. */
   expected: number
-  /** Whether the body was a batch: a JSON answer is then an array. */
+  /** Whether the body was a batch. The JSON answer to a batch is an array. */
   batch: boolean
-  /** Whether the request is of the modern era, whose errors have a status of their own. */
+  /** Whether the request is of the modern era, in which some errors have their own HTTP status. */
   modern: boolean
 }
 
 /**
  * The answer to one POST.
  *
- * It is a stream only if a message precedes the answer, or if the caller accepts nothing else. Otherwise it is JSON, because
- * gateways that read events line by line lose long ones.
+ * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was called. All other answers are JSON,
+ * because gateways that read events line by line lose long answers.
  */
 export class PostReply implements Reply {
   readonly #options: PostReplyOptions
@@ -50,15 +52,15 @@ export class PostReply implements Reply {
     this.#waiting = options.expected
   }
 
-  /** Sets a header; to be called before anything is sent. */
+  /** Sets a header. To be called before anything is sent. */
   header(name: string, value: string): void {
     this.#headers[name] = value
   }
 
-  /** Answers as a stream from here on, if the caller takes one and nothing has been sent. */
+  /** Begins a stream for the answers. Does nothing if the caller accepts no stream, or if the headers have been sent. */
   stream(): void {
     const { response, machine, accepted } = this.#options
-    // A stream would have its status and headers settled.
+    // These corruptions need their own status and headers, which a stream would already have sent.
     if (!accepted.sse || response.headersSent || SETTLED.has(this.#corruption?.kind)) return
     this.#stream ??= new SseStream(response, machine, this.#headers, this.#corruption?.kind === 'gzip')
   }
@@ -96,13 +98,13 @@ export class PostReply implements Reply {
     this.#settle()
   }
 
-  /** Corrupts this reply itself, because all answers of a batch share one body. */
+  /** Corrupts this reply and returns it. All answers of a batch share one body, so a copy of the reply would not help. */
   corrupted(how: Corruption): Reply {
     this.#corruption = how
     return this
   }
 
-  /** The status of an error. A legacy one has 200, unless the body was no request at all. */
+  /** Returns the HTTP status of an error. A legacy error keeps the current status, except that an invalid request gets 400. */
   #statusOf(code: number): number {
     if (code === RpcCode.invalidRequest) return 400
     if (!this.#options.modern) return this.#status
@@ -119,7 +121,7 @@ export class PostReply implements Reply {
   #endAsJson(): void {
     const { response, batch } = this.#options
     if (this.#answers.length === 0) {
-      // All requests were cancelled. MCP forbids an answer to them, but HTTP needs a response.
+      // All requests were cancelled. MCP forbids an answer to a cancelled request, but HTTP needs a response.
       response.writeHead(202, this.#headers).end()
       return
     }
@@ -135,12 +137,12 @@ export class PostReply implements Reply {
       'Content-Length': Buffer.byteLength(body),
       ...this.#headers,
     })
-    // As text: Node sends that in one piece with the head, bytes in a second one.
+    // The body is sent as a string, because Node sends a string together with the headers and a buffer separately.
     response.end(body)
   }
 }
 
-/** A JSON answer ready to leave: its status, its headers but the length, its body. */
+/** A complete JSON answer. The headers do not include the length. */
 interface JsonAnswer {
   status: number
   headers: OutgoingHttpHeaders
@@ -170,7 +172,7 @@ function sendCorrupted(
       send(status, notJson(body))
       return
     case 'sse':
-      // An event where JSON was promised: there is no frame here that could be broken otherwise.
+      // The body is an event although the content type is JSON. A JSON answer has no event frame to corrupt.
       send(status, sseFrame(body))
       return
     case 'gzip':
@@ -182,7 +184,7 @@ function sendCorrupted(
   }
 }
 
-/** Sends a raw answer. Its own headers go before the usual ones, whatever their case. */
+/** Sends a raw answer. The headers of the fault replace the usual headers, regardless of upper and lower case. */
 function sendRaw(
   response: ServerResponse,
   { status, headers: own, body }: Extract<Corruption, { kind: 'raw' }>,
@@ -196,13 +198,13 @@ function sendRaw(
   response.writeHead(status, { ...Object.fromEntries(rest), ...own }).end(body)
 }
 
-/** Corrupts the last answer on a stream and ends the stream. A compression was set when the stream began. */
+/** Corrupts the last answer on a stream and ends the stream. The `gzip` corruption was applied when the stream began. */
 function streamCorrupted(stream: SseStream, json: string, how: Corruption): void {
   const [first, second] = halves(json)
   if (how.kind === 'drop') stream.cut('')
   else if (how.kind === 'truncated') stream.cut(`event: message\ndata: ${first}`)
   else if (how.kind === 'json') stream.endWith(sseFrame(notJson(json)))
-  // The second line lacks its field name, so a parser of events skips it and gets half a message.
+  // The second line has no field name, so an event parser skips that line and gets half a message.
   else if (how.kind === 'sse') stream.endWith(sseFrame(`${first}\n${second}`))
   else stream.endWith(sseFrame(json))
 }

@@ -13,13 +13,13 @@ import {
 import { LEGACY_REVISIONS, type Revisions } from '../revisions.js'
 import type { HttpSession } from './sessions.js'
 
-/** A request that is answered without reaching the server. */
+/** The answer to an HTTP request that is refused before its message is handled. */
 export class HttpRejection extends Error {
   override readonly name = 'HttpRejection'
 
   /**
-   * @param status of the HTTP answer
-   * @param code of the JSON-RPC error in its body
+   * @param status HTTP status of the answer
+   * @param code JSON-RPC error code in the body of the answer
    */
   constructor(
     readonly status: number,
@@ -32,10 +32,10 @@ export class HttpRejection extends Error {
 }
 
 /**
- * The JSON body of a refusal, as the era of the request writes it. A modern one has the id of the request, and no code of
- * the SDK's own.
+ * Returns the JSON body of a refusal in the form of the request's era. A modern body has the id of the request, if the id can be read. A
+ * modern body has none of the error codes that only the SDK defines.
  *
- * @param body of the request, parsed; undefined if it could not be read
+ * @param body the parsed body of the request. Undefined if the body could not be read
  */
 export function rejectionBody(
   { code, message }: HttpRejection,
@@ -72,7 +72,7 @@ export function invalidRequest(message: string): HttpRejection {
   return new HttpRejection(400, RpcCode.invalidRequest, message)
 }
 
-/** The refusal of a list of messages in the modern era. */
+/** Returns the refusal of a batch in the modern era. */
 export function modernBatch(): HttpRejection {
   return invalidRequest('the body is a list: this protocol revision has one message in each POST')
 }
@@ -96,25 +96,25 @@ export function tooManySessions(open: number): HttpRejection {
   return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '60' })
 }
 
-/** Whether a session is open is not known just now. */
+/** Returns the refusal of a request whose session cannot be looked up at the moment. */
 export function cannotTell(message: string): HttpRejection {
   return new HttpRejection(503, RpcCode.transport, message, { 'Retry-After': '1' })
 }
 
-/** @throws HttpRejection 415 */
+/** Checks the content type. @throws HttpRejection 415 if it is not JSON */
 export function requireJson(headers: IncomingHttpHeaders): void {
   if (isJson(headers)) return
   const type = JSON.stringify(headers['content-type'] ?? '')
   throw new HttpRejection(415, RpcCode.transport, `Content-Type is ${type}: send application/json`)
 }
 
-/** @throws HttpRejection 400 for a legacy revision that is not spoken here */
+/** Checks the legacy revision in the headers. @throws HttpRejection 400 if the server does not serve that revision */
 export function requireVersion(headers: IncomingHttpHeaders, revisions: Revisions): void {
   const message = versionRefusal(versionOf(headers), revisions)
   if (message !== undefined) throw new HttpRejection(400, RpcCode.transport, message)
 }
 
-/** @throws HttpRejection 400 for a batch where the revision has none, an empty or an oversized one */
+/** Checks a batch. @throws HttpRejection 400 if the revision has no batches, or if the batch is empty or too large */
 export function requireBatchAllowed(
   messages: unknown[],
   headers: IncomingHttpHeaders,
@@ -124,7 +124,7 @@ export function requireBatchAllowed(
   if (refusal !== undefined) throw invalidRequest(refusal)
 }
 
-/** @throws HttpRejection 400 for an `initialize` in a batch or in a session */
+/** Checks the place of `initialize`. @throws HttpRejection 400 for an `initialize` in a batch or in a session */
 export function requireLoneInitialize(messages: unknown[], session: HttpSession | undefined): void {
   if (!messages.some(isInitialize)) return
   if (messages.length > 1) throw invalidRequest('initialize may not stand in a batch')
@@ -146,7 +146,7 @@ export interface Accepted {
   sse: boolean
 }
 
-/** Which of the two answer forms the caller takes; no Accept header takes both. */
+/** Returns the forms of answer that the caller accepts. A request without an Accept header accepts both forms. */
 export function accepted({ accept }: IncomingHttpHeaders): Accepted {
   if (accept === undefined || accept.includes('*/*')) return { json: true, sse: true }
   return {

@@ -6,13 +6,13 @@ import type { McpHost } from '../host.js'
 import { McpEndpoint } from './endpoint.js'
 import { SESSION_IDLE_MS } from './sessions.js'
 
-/** The address of a listener, and the host names that it accepts. */
+/** The address of a listener, and the host names that the listener accepts. */
 export interface ListenOptions {
-  /** Default `127.0.0.1`. */
+  /** The address to listen on. Default `127.0.0.1`. */
   host?: string
-  /** Default 0: a free port. */
+  /** The port. Default 0, which selects a free port. */
   port?: number
-  /** Host names to accept beside the loopback ones and `host`. */
+  /** Host names that the listener accepts in addition to the loopback names and `host`. */
   allowedHosts?: readonly string[]
 }
 
@@ -20,27 +20,27 @@ export interface ServeOptions<Caller> {
   instance: Instance
   /** Serves the endpoint's conversations. */
   host: McpHost<Caller>
-  /** How the listener is called in an error, e.g. `safebot`. */
+  /** Name of the listener in error messages, e.g. `safebot`. */
   name: string
-  /** For session ids. */
+  /** Generates the session ids. */
   ids: IdSource
   listen: ListenOptions
-  /** Makes the handlers, including those of the MCP endpoint. Called once the URL is known, which handlers may name. */
+  /** Makes the handlers, including the handler of the MCP endpoint. Called when the URL is known, so that the handlers can show the URL. */
   handlers(url: string, endpoint: McpEndpoint<Caller>): Promise<Handlers>
 }
 
-/** A server on its port. */
+/** A server that listens on an HTTP port. */
 export interface Serving {
-  /** `http://host:port`. */
+  /** The URL of the server, `http://host:port`. */
   readonly url: string
-  /** Whether it can be connected to: a server that has crashed cannot. */
+  /** Whether the port accepts connections. False after a crash. */
   readonly listening: boolean
   /** Ends every session, then stops listening. */
   close(): Promise<void>
 }
 
 /**
- * Puts a server on an HTTP port.
+ * Starts a server on an HTTP port.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */

@@ -5,24 +5,27 @@ import type { IdSource } from '../../ids.js'
 import type { SharedSessions } from '../../records/shared-sessions.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
 
-/** How long a session may go unused: clients are free to leave without a DELETE, and each holds memory. */
+/**
+ * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave without a DELETE, and each
+ * session uses memory.
+ */
 export const SESSION_IDLE_MS = 30 * 60_000
 
-/** Sessions open at once. Further ones are refused until some have ended. */
+/** Maximum number of open sessions. Further sessions are refused until some have ended. */
 const MAX_SESSIONS = 100_000
 
-/** How often the other replicas are told that a session is in use, in each period after which unused sessions expire. */
+/** Maximum number of times that a session in use is reported to the other replicas in each idle period (`idleMs`). */
 const TOLD_PER_IDLE = 10
 
-/** A client that has initialized over HTTP. */
+/** The session of a client that has initialized over HTTP. */
 export class HttpSession implements Conversation {
   readonly transport = 'http'
   readonly inflight = new Map<RequestId, Call<unknown>>()
-  /** Open GET streams. Messages that the server sends unasked go to the first of them. */
+  /** Open GET streams. Messages that the server sends without a request go to the first stream. */
   readonly streams = new Set<SseStream>()
   version?: string
   usedAt: number
-  /** When the other replicas were last told that the session is in use. Undefined: they do not know of the session. */
+  /** The time at which the session was last reported to the other replicas. Undefined: the other replicas do not know the session. */
   toldAt?: number
 
   constructor(
@@ -38,7 +41,7 @@ export class HttpSession implements Conversation {
     stream?.send(message)
   }
 
-  /** Whether nothing holds the session open. */
+  /** Whether the session has no open request and no open stream. */
   get idle(): boolean {
     return this.inflight.size === 0 && this.streams.size === 0
   }
@@ -47,19 +50,19 @@ export class HttpSession implements Conversation {
 export interface SessionsOptions {
   machine: Clock
   ids: IdSource
-  /** Default {@link SESSION_IDLE_MS}. */
+  /** The time in milliseconds after which an unused session expires. Default {@link SESSION_IDLE_MS}. */
   idleMs?: number
-  /** Those of the other replicas. Default: there are none. */
+  /** The sessions of the other replicas. Default: there are no other replicas. */
   shared?: SharedSessions | undefined
-  /** A session that was opened elsewhere is used here. */
+  /** Called when a session that another replica opened is first used on this replica. */
   onAdopted(session: HttpSession): void
-  /** A session has gone unused for too long and is no more. */
+  /** Called when a session has expired. */
   onExpired(session: HttpSession): void
-  /** A session has been ended elsewhere. */
+  /** Called when another replica has ended a session. */
   onEnded(session: HttpSession): void
 }
 
-/** The HTTP sessions of one endpoint, with the reaper that ends the idle ones. */
+/** The HTTP sessions of one endpoint. A timer ends the idle sessions. */
 export class Sessions {
   readonly #open = new Map<string, HttpSession>()
   readonly #options: SessionsOptions
@@ -81,12 +84,12 @@ export class Sessions {
     return this.#open.size
   }
 
-  /** Whether as many are open as may be at once. */
+  /** Whether the maximum number of open sessions is reached. */
   get full(): boolean {
     return this.#open.size >= MAX_SESSIONS
   }
 
-  /** A session that is not open yet: it becomes so by {@link add}, once `initialize` has succeeded. */
+  /** Creates a session that is not open yet. {@link add} opens the session after `initialize` has succeeded. */
   draft(): HttpSession {
     return new HttpSession(this.#options.ids.uuid(), this.#options.machine.now())
   }
@@ -96,7 +99,7 @@ export class Sessions {
     this.#reaper ??= this.#arm(this.#idleMs)
   }
 
-  /** Has the other replicas accept a session; undefined: there are none. It never rejects. */
+  /** Reports a new session to the other replicas. Returns undefined if there are no other replicas. The promise never rejects. */
   tell(session: HttpSession): Promise<void> | undefined {
     const { shared, machine } = this.#options
     return shared?.opened(session.session, session.version).then(told => {
@@ -104,7 +107,7 @@ export class Sessions {
     })
   }
 
-  /** The open session of that id, marked as used. */
+  /** Returns the open session with this id and marks the session as used. Returns undefined if no such session is open here. */
   use(id: string): HttpSession | undefined {
     const session = this.#open.get(id)
     if (session !== undefined) this.#used(session)
@@ -112,14 +115,14 @@ export class Sessions {
   }
 
   /**
-   * The session of that id that another replica has opened; it is open here as well from then on.
+   * Opens on this replica a session that another replica has opened. Returns undefined if no replica knows the id.
    *
    * @throws Refusal `store_unavailable`
    */
   async adopt(id: string): Promise<HttpSession | undefined> {
     const { shared, machine, onAdopted } = this.#options
     const found = await shared?.find(id)
-    // Two requests may have asked for it at once.
+    // Another request may have opened the session in the meantime.
     const known = this.use(id)
     if (known !== undefined || found === undefined) return known
     const session = new HttpSession(id, machine.now())
@@ -130,13 +133,13 @@ export class Sessions {
     return session
   }
 
-  /** It is no more, on no replica. */
+  /** Ends a session on all replicas. */
   async end(session: HttpSession): Promise<void> {
     this.#open.delete(session.session)
     await this.#options.shared?.ended(session.session)
   }
 
-  /** Stops the reaper and hands out what was open. */
+  /** Stops the timer, removes all sessions and returns them. */
   close(): HttpSession[] {
     this.#reaper?.cancel()
     this.#leave?.()
@@ -171,7 +174,7 @@ export class Sessions {
     for (const session of this.#open.values()) {
       if (!session.idle) this.#used(session)
       else if (now - session.usedAt >= this.#idleMs) {
-        // The other replicas go by when it was last used on any of them.
+        // Only this replica drops the session. The other replicas use the time of the last use on any replica.
         this.#open.delete(session.session)
         this.#options.onExpired(session)
       } else next = Math.min(next, session.usedAt + this.#idleMs)

@@ -38,10 +38,10 @@ export interface LegacyOptions<Caller> {
 const SECONDS_BETWEEN_WARNINGS = 60
 
 /**
- * Revisions up to 2025-11-25. The SDK's `Server` answers each request that has no handler.
+ * The layer for revisions up to 2025-11-25. The SDK's `Server` answers each request that has no handler.
  *
- * Handlers run past the SDK, which parses a message three times and makes an AbortController for each: more work
- * than most tools do.
+ * Handlers run without the SDK. The SDK parses a message three times and makes an AbortController for each request, which costs more than
+ * most tools do.
  */
 export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
   readonly #options: LegacyOptions<Caller>
@@ -65,12 +65,12 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     })
   }
 
-  /** Puts `server` behind this layer. It serves every conversation from then on. */
+  /** Connects the SDK's server to this layer. */
   mount(server: Server): Promise<void> {
     return this.#sdk.mount(server)
   }
 
-  /** Has the SDK's server answer a ping. @param id that no request has */
+  /** Sends a ping to the SDK's server and resolves with its answer. @param id an id that no request has */
   ping(id: number): Promise<void> {
     return this.#sdk.ping(id)
   }
@@ -130,7 +130,7 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     return response
   }
 
-  /** As both real services answer it: a tool error, not the protocol error that the specification asks for. */
+  /** Returns a tool error, as both real services do. The specification asks for a protocol error instead. */
   unknownTool({ callerId: id }: Call<Caller>, text: string): JsonRpcResponse {
     return { jsonrpc: '2.0', id, result: toolError(text) }
   }
@@ -158,7 +158,10 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     return this.#sdk.close()
   }
 
-  /** Has `initialize` ask for a revision that is served: the SDK agrees to each one that it knows. */
+  /**
+   * Sets the newest served revision in an `initialize` request that asks for an unserved revision. The SDK would agree to any revision that
+   * the SDK knows.
+   */
   #served(request: JSONRPCRequest, { conversation }: Call<Caller>): JSONRPCRequest {
     if (!isInitialize(request)) return request
     const { protocolVersion: wanted, clientInfo } = request.params
@@ -170,7 +173,7 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     return { ...request, params: { ...request.params, protocolVersion: newest } }
   }
 
-  /** Logs one line a minute at most: a client can send as many of them as it likes. */
+  /** Logs at most one warning a minute, because a client can send any number of bad notifications. */
   #warnOfNotification(): void {
     const { name, instance } = this.#options
     if (!this.#warnings.take('notification')) return
@@ -180,7 +183,7 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
     )
   }
 
-  /** Passes on a message of the SDK's server. An answer goes back under the caller's own id. */
+  /** Passes on a message of the SDK's server. An answer gets the request id that the caller chose. */
   #sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void {
     if ('method' in message) {
       const related = options?.relatedRequestId

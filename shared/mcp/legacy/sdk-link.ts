@@ -3,16 +3,16 @@ import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/
 import type { JSONRPCMessage, MessageExtraInfo, RequestId } from '@modelcontextprotocol/sdk/types.js'
 
 export interface SdkLinkOptions {
-  /** Takes what the SDK's server sends, answers to pings of its own excepted. */
+  /** Receives each message that the SDK's server sends. Answers to pings of this link are not passed on. */
   sent(message: JSONRPCMessage, options: TransportSendOptions | undefined): void
   onError(error: Error): void
-  /** A client sent a notification that the SDK could not use. */
+  /** Called when a client has sent a notification that the SDK cannot use. */
   onUselessNotification(): void
 }
 
 /**
- * How the SDK reports such a notification. It does so later, so that nothing but its text tells which message was meant,
- * and the text goes on with what the client sent.
+ * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only this text identifies the error.
+ * The rest of the text quotes the client's message.
  */
 const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
@@ -23,19 +23,20 @@ export class SdkLink implements Transport {
   onclose?: NonNullable<Transport['onclose']>
   onerror?: NonNullable<Transport['onerror']>
   readonly #options: SdkLinkOptions
-  /** The pings that the SDK has not answered, by their id. */
+  /** Resolves the open pings, by the id of the ping. */
   readonly #pings = new Map<RequestId, () => void>()
-  /** While the SDK is handed a message: whether it could read it. */
+  /** Set while the SDK handles a message. `failed` becomes true if the SDK cannot read the message. */
   #reading: { failed: boolean } | undefined
 
   constructor(options: SdkLinkOptions) {
     this.#options = options
   }
 
-  /** Puts `server` behind this link. */
+  /** Connects the SDK's server to this link. */
   async mount(server: Server): Promise<void> {
     server.onerror = error => {
-      // The SDK's error quotes the unreadable message with its secrets, so it is not logged. The sender gets another error.
+      // The SDK's error quotes the unreadable message with its secrets, so the error is not logged. The host answers with its
+      // own error.
       if (this.#reading !== undefined) this.#reading.failed = true
       else if (USELESS.test(error.message)) this.#options.onUselessNotification()
       else this.#options.onError(error)
@@ -58,14 +59,14 @@ export class SdkLink implements Transport {
     return !reading.failed
   }
 
-  /** Has the server answer a ping. @param id that no request has */
+  /** Sends a ping to the server and resolves with its answer. @param id an id that no request has */
   async ping(id: number): Promise<void> {
     const answered = new Promise<void>(resolve => this.#pings.set(id, resolve))
     this.hand({ jsonrpc: '2.0', id, method: 'ping' })
     await answered
   }
 
-  /** Called by the SDK. */
+  /** Receives a message of the SDK's server. The SDK calls this method. */
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     const id = 'method' in message ? undefined : message.id
     const pinged = id === undefined ? undefined : this.#pings.get(id)

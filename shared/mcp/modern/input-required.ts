@@ -2,10 +2,10 @@ import type { JSONRPCErrorResponse } from '@modelcontextprotocol/sdk/types.js'
 import { isObject } from '../../util/is-object.js'
 import { RpcCode } from '../messages.js'
 
-/** Requests that may be answered with `input_required`. */
+/** Methods that may be answered with `input_required`. */
 const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
-/** The capability that a client must have declared to be asked something. */
+/** The capability that a client must declare before it can be asked, by the method of the question. */
 const NEEDED = new Map([
   ['elicitation/create', 'elicitation'],
   ['sampling/createMessage', 'sampling'],
@@ -13,9 +13,9 @@ const NEEDED = new Map([
 ])
 
 /**
- * Why a result that asks the client for something cannot be sent; undefined if it can.
+ * Returns the error that replaces a result with questions to the client. Returns undefined if the result can be sent.
  *
- * @param capabilities that the client has declared in the request
+ * @param capabilities the capabilities that the client has declared in the request
  */
 export function inputRefusal(
   method: string,

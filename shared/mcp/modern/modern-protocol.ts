@@ -26,9 +26,9 @@ export interface ServerOffer<Caller> {
   serverInfo: { name: string; version: string }
   capabilities: Readonly<Record<string, unknown>>
   instructions?: string
-  /** Run the modern requests of some methods. The SDK's server answers legacy requests of the same methods. */
+  /** Handlers for modern requests, by method. The SDK's server answers legacy requests of the same methods. */
   handlers?: ReadonlyMap<string, RequestHandler<Caller>>
-  /** The input schema of a tool, as the caller's list shows it. Default: no argument is repeated in a header. */
+  /** Returns the input schema of a tool in the caller's list. Default: no argument is repeated in a header. */
   inputSchema?(caller: Caller, tool: string): unknown
 }
 
@@ -49,10 +49,13 @@ const CACHEABLE = new Set([
 
 const NO_NAMES: readonly string[] = []
 
-/** A list may change at any time, and may be one caller's own. */
+/** A list must not be cached, because it may change at any time and may differ for each caller. */
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
-/** Revision 2026-07-28: no handshake and no sessions. Each request says its version, and HTTP headers repeat parts of it. */
+/**
+ * The layer for revision 2026-07-28, which has no handshake and no sessions. Each request states its version, and HTTP headers repeat parts
+ * of the body.
+ */
 export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
   readonly #core: HostCore<Caller>
   readonly #revisions: Revisions
@@ -99,7 +102,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
         this.#core.cancelByNotice(message.params, conversation)
       }
     } else if (isResponse(message) && conversation.transport !== 'http') {
-      // On a pipe a response gets no answer, though no modern client has one to send.
+      // On a pipe, a response is accepted without an answer, although no modern client has a reason to send one.
       this.#core.accept(entry)
     } else {
       reply.malformed?.()
@@ -162,7 +165,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     }
   }
 
-  /** Over HTTP alone: other transports have no headers. */
+  /** Returns the headers that differ from the body. Other transports than HTTP have no headers to compare. */
   #mismatches({ message, headers, conversation, caller }: Arrived<Caller>): Mismatch[] {
     if ((conversation !== undefined && conversation.transport !== 'http') || !isRequestLike(message))
       return []
@@ -175,7 +178,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     return ofVersion === undefined ? others : [ofVersion, ...others]
   }
 
-  /** Why a message is not taken in as a request, by the first rule that it breaks. */
+  /** Returns the error for the first rule that a message breaks. Returns undefined for a request that can be run. */
   #refusalOf(
     message: unknown,
     meta: Record<string, unknown> | undefined,
@@ -213,7 +216,7 @@ const NOT_A_REQUEST = {
   message: 'invalid request: not a JSON-RPC 2.0 request or notification',
 }
 
-/** An error whose id is left out where it could not be read: the modern era has no null id. */
+/** Returns an error. An unknown id is left out, because the modern era has no null id. */
 function modernError(id: RequestId | undefined, error: JSONRPCErrorResponse['error']): JSONRPCErrorResponse {
   return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
 }

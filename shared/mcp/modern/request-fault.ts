@@ -5,7 +5,7 @@ import { type Mismatch, VERSION_HEADER } from '../mirrored-headers.js'
 import { metaFault, metaOf, versionFault } from '../request-meta.js'
 import { MetaKey } from '../revisions.js'
 
-/** A request, as far as JSON-RPC goes. Its params may be anything. */
+/** A JSON-RPC request whose `params` have not been checked. */
 export interface RequestLike {
   id: RequestId
   method: string
@@ -31,11 +31,11 @@ export function isRequestLike(message: unknown): message is RequestLike {
 }
 
 /**
- * The first rule of the modern era that a request breaks, whatever its method is.
+ * Returns the first rule of the modern era that a request breaks. The rules are the same for every method.
  *
- * @param mismatched its headers that differ from its body, `MCP-Protocol-Version` first
+ * @param mismatched the headers that differ from the body, `MCP-Protocol-Version` first
  * @param revisions the modern revisions that are served
- * @returns `unsupported` for another version; undefined for a request that breaks no rule
+ * @returns `unsupported` for a version that is not served. Undefined for a request that breaks no rule
  */
 export function requestFault(
   { params }: RequestLike,
@@ -55,7 +55,7 @@ export function requestFault(
   return first === undefined ? undefined : headerFault(first)
 }
 
-/** The error that refuses a header. */
+/** Returns the error for a header that differs from the body. */
 export function headerFault({ why }: Mismatch): RequestFault {
   return { code: RpcCode.headerMismatch, message: why }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock/clock.js'
 import { argsHash } from '../../journal/entry.js'
 import { isObject } from '../../util/is-object.js'
 
-/** How long a client has for its retry, in milliseconds of the instance's clock. */
+/** The time in which a client can send its retry, in milliseconds of the instance's clock. */
 const STATE_TTL_MS = 10 * 60_000
 
 /** The request that a state belongs to. */
@@ -16,21 +16,21 @@ export interface StateOwner {
 }
 
 /**
- * Writes and reads `requestState`: the state of an unfinished request, which its client keeps.
+ * Writes and reads `requestState`: the state of an unfinished request, which the client keeps.
  *
- * A state is signed. It is good for the same caller and the same request, for ten minutes.
+ * A state is signed. The state is valid for ten minutes, and only for the same caller and the same request.
  */
 export class RequestStates {
   readonly #key: Buffer
   readonly #clock: Clock
 
-  /** @param key 32 bytes */
+  /** @param key signing key of 32 bytes */
   constructor(key: Buffer, clock: Clock) {
     this.#key = key
     this.#clock = clock
   }
 
-  /** @param value that JSON can hold */
+  /** Returns the signed state. @param value a value that JSON can represent */
   seal(value: unknown, owner: StateOwner): string {
     const expires = this.#clock.now() + STATE_TTL_MS
     const payload = Buffer.from(JSON.stringify({ value, expires })).toString('base64url')
@@ -40,9 +40,9 @@ export class RequestStates {
   /**
    * Reads a state.
    *
-   * @param state as the client sent it
-   * @returns the sealed value, or undefined without a state
-   * @throws McpError -32602 for a state that was changed or has expired, or that another request or caller owns
+   * @param state the value that the client sent
+   * @returns the value that was sealed. Undefined if the client sent no state
+   * @throws McpError -32602 for a state that was changed, has expired, or belongs to another request or caller
    */
   open(state: unknown, owner: StateOwner): unknown {
     if (state === undefined) return undefined

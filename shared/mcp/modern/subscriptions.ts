@@ -10,7 +10,7 @@ import { isObject } from '../../util/is-object.js'
 import type { Call } from '../conversation.js'
 import { MetaKey } from '../revisions.js'
 
-/** Notices that a client can ask for: the member of the filter, and the capability that offers it. */
+/** The notifications that a client can ask for. The key is a member of the filter, the value is the capability that offers it. */
 const LIST_CHANGES = {
   toolsListChanged: 'tools',
   promptsListChanged: 'prompts',
@@ -22,7 +22,7 @@ type ListChange = keyof typeof LIST_CHANGES
 interface Subscription<Caller> {
   readonly call: Call<Caller>
   readonly changes: readonly ListChange[]
-  /** Ends it with a result. */
+  /** Ends the subscription with a result. */
   end(result: Result): void
 }
 
@@ -35,7 +35,7 @@ export class Subscriptions<Caller> {
   readonly #capabilities: Readonly<Record<string, unknown>>
   readonly #open = new Map<Call<Caller>, Subscription<Caller>>()
 
-  /** @param capabilities of the server: a notice is sent only if one of them offers it */
+  /** @param capabilities the server's capabilities. A notification is sent only if its capability has `listChanged` */
   constructor(capabilities: Readonly<Record<string, unknown>>) {
     this.#capabilities = capabilities
   }
@@ -43,8 +43,8 @@ export class Subscriptions<Caller> {
   /**
    * Acknowledges a request and keeps it open.
    *
-   * @returns its result, once the subscription ends from this side
-   * @throws McpError -32602 without a filter
+   * @returns a promise for the result, which is resolved when the server ends the subscription
+   * @throws McpError -32602 if the request has no filter
    */
   async listen(call: Call<Caller>, params: JSONRPCRequest['params']): Promise<Result> {
     const filter = params?.notifications
@@ -61,7 +61,7 @@ export class Subscriptions<Caller> {
     return new Promise(end => this.#open.set(call, { call, changes, end }))
   }
 
-  /** Tells each subscriber that asked for it that the list has changed. */
+  /** Notifies the subscribers of a changed list, if they asked for changes of that list. */
   announce(list: 'tools' | 'prompts' | 'resources'): void {
     for (const { call, changes } of this.#open.values()) {
       if (changes.some(change => LIST_CHANGES[change] === list))
@@ -69,16 +69,15 @@ export class Subscriptions<Caller> {
     }
   }
 
-  /** A call is over. It may have been a subscription. */
+  /** Removes the subscription of a call that has ended. Does nothing for other calls. */
   ended(call: Call<Caller>): void {
     this.#open.delete(call)
   }
 
   /**
-   * Ends every subscription. Over HTTP its stream ends with a result. On a pipe the client is told by a cancellation, as
-   * the specification has it.
+   * Ends every subscription. Over HTTP, the stream ends with a result. On a pipe, the specification requires a cancellation instead.
    *
-   * @param dismiss takes a call away without an answer
+   * @param dismiss ends a call without an answer
    */
   close(dismiss: (call: Call<Caller>) => void): void {
     for (const { call, end } of [...this.#open.values()]) {
@@ -96,12 +95,12 @@ export class Subscriptions<Caller> {
   }
 }
 
-/** The result that ends a subscription over HTTP. @param id of its request */
+/** Returns the result that ends a subscription over HTTP. @param id request id of the subscription */
 export function endOfSubscription(id: RequestId): Result {
   return { _meta: { [MetaKey.subscription]: id } }
 }
 
-/** The notification that ends a subscription on a pipe. @param id of its request */
+/** Returns the notification that ends a subscription on a pipe. @param id request id of the subscription */
 export function cancelledSubscription(id: RequestId, reason: string): JSONRPCNotification {
   return { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }
 }
