@@ -22,7 +22,7 @@ const SHOWN_CHARS = 200
 export interface Asker {
   readonly grant: Grant
   readonly session: string | null
-  /** Null for a notification. */
+  /** The request id. Null for a notification. */
   readonly requestId: RequestId | null
   /** Whether the call may be held for an approval. A held call of a batch would delay the other calls. */
   readonly patient: boolean

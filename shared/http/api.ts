@@ -10,7 +10,7 @@ import { addStamp } from './stamp.js'
 
 declare module 'express-serve-static-core' {
   interface Request {
-    /** The bytes of the body, unpacked if it was compressed. Empty if there is none, if it is too large, or if it cannot be unpacked. */
+    /** The bytes of the body, unpacked if it was compressed. Empty if there is none, or if it is too large or cannot be unpacked. */
     rawBody: Buffer
     /** Whether the body is larger than the API allows. */
     bodyTooLarge: boolean
@@ -38,7 +38,7 @@ export interface ApiOptions {
   journal?: Journal
   /** The instance name for the headers of answers, beside the `seq` of the journal entry. Default: no such headers. */
   stamp?: string | undefined
-  /** Foreign origins whose pages may call, e.g. `https://instanode.dev`. Default: none. */
+  /** Foreign origins whose pages may call the API, e.g. `https://instanode.dev`. Default: none. */
   origins?: readonly string[]
   /** Settings of the Express application. Default: paths are compared exactly, and answers have no ETag. */
   settings?: Readonly<Record<string, unknown>>

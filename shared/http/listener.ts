@@ -49,7 +49,10 @@ export interface Handlers {
    * Default: the handler of `api`.
    */
   mcp?: HttpHandler
-  /** Creates the handler for all other requests when the first such request arrives, because a stdio server has to start fast. Default: a handler that answers 404. */
+  /**
+   * Creates the handler for all other requests when the first such request arrives, because a stdio server has to start fast. Default: a
+   * handler that answers 404.
+   */
   api?(): Promise<HttpHandler>
 }
 

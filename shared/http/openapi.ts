@@ -12,7 +12,7 @@ import type { Operation } from './operation.js'
 
 /** The parts of an API's OpenAPI document that do not come from its operations. */
 export interface ApiDescription extends Pick<ZodOpenApiObject, 'info' | 'components'> {
-  /** `http://host:port` */
+  /** The URL of the API, `http://host:port`. */
   url: string
   /** The schema of every error. */
   error: z.ZodType

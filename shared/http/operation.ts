@@ -13,9 +13,9 @@ export interface Documentation {
   query?: z.ZodObject
   /** The schema of the JSON body. */
   body?: z.ZodType
-  /** The schema of a JSON answer, or the media type of any other. Undefined: the answer has no body. */
+  /** The schema of a JSON answer, or the media type of any other answer. Undefined: the answer has no body. */
   answer?: z.ZodType | string | undefined
-  /** The HTTP status of the answer, unless the handler sets another. Default 200. */
+  /** The HTTP status of the answer, unless the handler sets another status. Default 200. */
   status?: number
   /** The schemas of other answers, by HTTP status. Undefined: that answer has no body. */
   others?: Readonly<Record<number, z.ZodType | undefined>>

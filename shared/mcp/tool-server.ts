@@ -106,7 +106,7 @@ export async function mountTools<Caller>(options: ToolServerOptions<Caller>): Pr
         },
       ],
     ]),
-    // A genuine tool has no argument that a header repeats. An overlay may add one.
+    // A genuine tool has no argument that a header repeats. An overlay may add such an argument.
     inputSchema: (caller, tool) =>
       catalogue.has(host.name)
         ? catalogue.find(host.name, host.nameOf(caller), tool, 'alone')?.listing.inputSchema

@@ -318,7 +318,7 @@ export class Counters {
     return [...this.#counters.values()].map(counter => counter.snapshot(this.#clock.now()))
   }
 
-  /** @throws Refusal `bad_snapshot` */
+  /** Restores the counts from a snapshot. @throws Refusal `bad_snapshot` */
   restore(snapshot: unknown): void {
     const states = new Map(
       checked(snapshotSchema, snapshot, 'bad_snapshot', 'policy counters').map(state => [

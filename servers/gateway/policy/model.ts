@@ -84,7 +84,10 @@ export type Demand =
   /** The call is denied if all conditions hold. Without conditions, every call is denied. */
   | { readonly kind: 'forbid'; readonly conditions: readonly Condition[] }
   | { readonly kind: 'limit'; readonly limit: Limit }
-  /** Limits the payments of calls, in the currency of the upstream. `understudy check` explains such a rule, but the gateway does not start with it. */
+  /**
+   * Limits the payments of calls, in the currency of the upstream. `understudy check` explains such a rule, but the gateway does not start
+   * with it.
+   */
   | { readonly kind: 'spend'; readonly perCall: number | undefined; readonly daily: number | undefined }
 
 export interface Rule {

@@ -71,7 +71,7 @@ export class ChildUpstream implements Upstream {
     this.#log = log
   }
 
-  /** @throws Refusal `cannot_start` */
+  /** Starts the program. @throws Refusal `cannot_start` */
   static async start({ upstream, machine, log, onEnd }: ChildUpstreamOptions): Promise<ChildUpstream> {
     const started = new ChildUpstream(log)
     started.#child = await Child.start(upstream, machine, {

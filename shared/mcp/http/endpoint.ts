@@ -52,7 +52,7 @@ export interface EndpointOptions<Caller> {
   /** Generates the session ids. */
   ids: IdSource
   log: Log
-  /** Default {@link MAX_BODY_BYTES}. */
+  /** Maximum size of a body in bytes. Default {@link MAX_BODY_BYTES}. */
   maxBodyBytes?: number
   /** The time in milliseconds after which an unused session expires. */
   sessionIdleMs?: number
@@ -136,7 +136,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
     else throw methodNotAllowed(method, this.#revisions)
   }
 
-  /** Reads and checks the body. @returns undefined if the caller has disconnected. @throws HttpRejection for an invalid request */
+  /** Reads and checks the body. @returns undefined if the body cannot be read or the caller has disconnected. @throws HttpRejection */
   async #read(exchange: Exchange): Promise<Post | undefined> {
     const { headers } = exchange.request
     // The body is read before the headers are checked, so that the journal has the body of a refused request.

@@ -121,7 +121,7 @@ export class PostReply implements Reply {
   #endAsJson(): void {
     const { response, batch } = this.#options
     if (this.#answers.length === 0) {
-      // All requests were cancelled. MCP forbids an answer to them, but HTTP needs a response.
+      // All requests were cancelled. MCP forbids an answer to a cancelled request, but HTTP needs a response.
       response.writeHead(202, this.#headers).end()
       return
     }

@@ -8,9 +8,9 @@ import { SESSION_IDLE_MS } from './sessions.js'
 
 /** The address of a listener, and the host names that the listener accepts. */
 export interface ListenOptions {
-  /** Default `127.0.0.1`. */
+  /** The address to listen on. Default `127.0.0.1`. */
   host?: string
-  /** Default 0: a free port. */
+  /** The port. Default 0, which selects a free port. */
   port?: number
   /** Host names that the listener accepts in addition to the loopback names and `host`. */
   allowedHosts?: readonly string[]
@@ -31,7 +31,7 @@ export interface ServeOptions<Caller> {
 
 /** A server that listens on an HTTP port. */
 export interface Serving {
-  /** `http://host:port`. */
+  /** The URL of the server, `http://host:port`. */
   readonly url: string
   /** Whether the port accepts connections. False after a crash. */
   readonly listening: boolean

@@ -50,7 +50,7 @@ export class HttpSession implements Conversation {
 export interface SessionsOptions {
   machine: Clock
   ids: IdSource
-  /** Default {@link SESSION_IDLE_MS}. */
+  /** The time in milliseconds after which an unused session expires. Default {@link SESSION_IDLE_MS}. */
   idleMs?: number
   /** The sessions of the other replicas. Default: there are no other replicas. */
   shared?: SharedSessions | undefined
