@@ -3,6 +3,9 @@ import pg from 'pg'
 import { afterAll, beforeAll } from 'vitest'
 import { sharedPostgres, startPostgres, type TestServer } from './postgres-server.js'
 
+/** Milliseconds that a connection gets to end, on a machine that is ten times slower. */
+const ENDED_MS = 60_000
+
 /**
  * Registers the hooks that give a test file its stores. Call it at the top of the file.
  *
@@ -56,10 +59,16 @@ export class Stores {
 
   /** Cuts every connection to a store, as if the server had been restarted. @returns how many */
   async cut(url: string): Promise<number> {
-    const cut = await this.run(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
+    const cut = await this.run<{ pid: number }>(
+      'SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
       [this.schemaOf(url)],
     )
+    // A connection that is still ending could break a later transaction of the test.
+    const pids = cut.map(({ pid }) => pid)
+    await this.run('SELECT pg_terminate_backend(pid, $2) FROM pg_stat_activity WHERE pid = ANY($1)', [
+      pids,
+      ENDED_MS,
+    ])
     return cut.length
   }
 
