@@ -1,6 +1,6 @@
 /**
- * A request the product turns down, in words its reader can act on: what failed with which value, and what to do.
- * Its message is safe to show to the caller; any other error is a fault of ours and is not.
+ * A request the product turns down, in words its reader can act on: what failed with which value, and what to
+ * do. Its message is safe to show to the caller; any other error is a fault of ours and is not.
  */
 export class Refusal extends Error {
   override readonly name: string = 'Refusal'
@@ -27,8 +27,8 @@ export class Refusal extends Error {
 }
 
 /**
- * Returns whether an error says that the store is unavailable, so that the caller may retry. Checks the code, so that
- * no caller has to load the store.
+ * Returns whether an error says that the store is unavailable, so that the caller may retry. Checks the code,
+ * so that no caller has to load the store.
  */
 export function isUnavailable(error: unknown): error is Refusal {
   return error instanceof Refusal && error.code === 'store_unavailable'

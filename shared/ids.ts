@@ -19,9 +19,9 @@ const BEGINNING: IdPositions = { drawn: 0, streams: {} }
 /**
  * The source of all ids, tokens, keys and nonces of an instance.
  *
- * It is an AES-256-CTR keystream. With the same seed, the same draws give the same bytes. Without a seed the key is
- * random, and the stream is as strong as the machine's own randomness. `stream` returns an independent source for a
- * name, so that draws of one part (for example session ids) do not change the draws of another.
+ * It is an AES-256-CTR keystream. With the same seed, the same draws give the same bytes. Without a seed the
+ * key is random, and the stream is as strong as the machine's own randomness. `stream` returns an independent
+ * source for a name, so that draws of one part (for example session ids) do not change the draws of another.
  */
 export class IdSource {
   readonly #seed: string | Buffer
@@ -49,8 +49,8 @@ export class IdSource {
   }
 
   /**
-   * Returns a new source with the same seed at its beginning, including its streams. Draws from one do not affect the
-   * other.
+   * Returns a new source with the same seed at its beginning, including its streams. Draws from one do not
+   * affect the other.
    */
   fromBeginning(): IdSource {
     return new IdSource(this.#seed)
@@ -61,7 +61,10 @@ export class IdSource {
     return { drawn: this.#drawn, streams: Object.fromEntries(streams) }
   }
 
-  /** Moves this source and its streams to earlier or later positions. Later draws repeat the draws after those positions. */
+  /**
+   * Moves this source and its streams to earlier or later positions. Later draws repeat the draws after those
+   * positions.
+   */
   moveTo({ drawn, streams }: IdPositions): void {
     this.#keystream = keystream(this.#key, drawn)
     this.#block = Buffer.alloc(0)
@@ -102,8 +105,8 @@ export class IdSource {
     bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
     const hex = bytes.toString('hex')
     const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-    // V8 stores a concatenated string as a tree of its parts, at five times the size. `join` avoids that for ids,
-    // which are kept long.
+    // V8 stores a concatenated string as a tree of its parts, at five times the size. `join` avoids that for
+    // ids, which are kept long.
     return parts.join('-')
   }
 }

@@ -57,7 +57,10 @@ export type Checks = Record<string, string>
 export interface ControlledServer<View> {
   /** Returns the current state. */
   state(request: StateRequest): Promise<View>
-  /** Checks whether the parts of the server work, with test calls that are not in the journal. Returns a result for each part. */
+  /**
+   * Checks whether the parts of the server work, with test calls that are not in the journal. Returns a
+   * result for each part.
+   */
   checks(): Promise<Checks>
   /** Returns figures that are measured at the time of the call. */
   gauges(): Promise<Gauge[]>

@@ -19,7 +19,10 @@ type PolicyReport =
       dialect: Dialect
       /** The version of Intercept's language in which the policy was read. Null for PolicyLayer. */
       version: DialectVersion | null
-      /** The earliest version of Intercept's language that has everything the policy uses. Null for PolicyLayer. */
+      /**
+       * The earliest version of Intercept's language that has everything the policy uses. Null for
+       * PolicyLayer.
+       */
       needs: DialectVersion | null
       default: 'allow' | 'deny'
       tools: ToolMeaning[]
@@ -28,9 +31,11 @@ type PolicyReport =
   | { file: string; kind: 'policy'; valid: false; problems: readonly Problem[] }
 
 /**
- * `understudy check FILE`: prints the meaning of a policy for each tool, with warnings. Of a scenario, prints each step.
+ * `understudy check FILE`: prints the meaning of a policy for each tool, with warnings. Of a scenario, prints
+ * each step.
  *
- * @returns the exit code: 0 for a policy or a scenario, 1 for any other file, with `--strict` also for a policy with warnings
+ * @returns the exit code: 0 for a policy or a scenario, 1 for any other file, with `--strict` also for a
+ *   policy with warnings
  */
 export async function check({ options, operand: file }: ParsedArgs<'check'>): Promise<0 | 1> {
   if (file === undefined) throw new UsageError('check has no file', 'name one: understudy check policy.json')

@@ -124,7 +124,10 @@ interface Parser {
   texts: Map<OptionName, string[]>
 }
 
-/** Creates a command with all options. Options of other commands are hidden, and an error names the commands that have them. */
+/**
+ * Creates a command with all options. Options of other commands are hidden, and an error names the commands
+ * that have them.
+ */
 function createParser(name: CommandName): Parser {
   const { help, usage }: CommandDefinition = COMMANDS[name]
   const command = configure(new Command(name)).usage(usage).description(help).allowExcessArguments()
@@ -180,7 +183,10 @@ function parsedArgs<Name extends CommandName>(
   }
 }
 
-/** Returns the value of an option from the command line, or else from the environment. Undefined if neither sets the option. */
+/**
+ * Returns the value of an option from the command line, or else from the environment. Undefined if neither
+ * sets the option.
+ */
 function givenValue(key: OptionName, texts: Parser['texts']): unknown {
   const option: Option = OPTIONS[key]
   const variable = variableOf(key)

@@ -53,7 +53,10 @@ export async function policyFiles(
   return files
 }
 
-/** Reads a value such as `instanode=policy.json`. The file alone is enough if its tools show which server it is for. */
+/**
+ * Reads a value such as `instanode=policy.json`. The file alone is enough if its tools show which server it
+ * is for.
+ */
 async function readAssignment(
   text: string,
   dialect: DialectVersion | undefined,

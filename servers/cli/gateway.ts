@@ -12,7 +12,8 @@ import { UsageError } from './usage-error.js'
 type Args = ParsedArgs<'gateway'>
 
 /**
- * `understudy gateway POLICY`: runs until a shutdown signal, the end of its stdio client, or the end of its upstream program.
+ * `understudy gateway POLICY`: runs until a shutdown signal, the end of its stdio client, or the end of its
+ * upstream program.
  *
  * @returns the exit code, which is that of the upstream program if the program ended by itself
  */

@@ -61,8 +61,8 @@ export async function worldOption({ world }: Values<'world'>): Promise<World> {
 }
 
 /**
- * Returns the log of the command, which writes lines of JSON to stderr. The logger is loaded for the first line, because
- * most runs have none.
+ * Returns the log of the command, which writes lines of JSON to stderr. The logger is loaded for the first
+ * line, because most runs have none.
  *
  * @param after no line is written before this promise resolves
  */

@@ -33,8 +33,9 @@ export async function instanode(args: Args): Promise<void> {
 }
 
 /**
- * Returns the URL of the service that this process uses as a client. Undefined if this process is the service itself. The
- * variable of the real client counts only on stdio, because an HTTP server may have it for its own clients.
+ * Returns the URL of the service that this process uses as a client. Undefined if this process is the service
+ * itself. The variable of the real client counts only on stdio, because an HTTP server may have it for its
+ * own clients.
  */
 function serviceElsewhere({ options, given }: Args): string | undefined {
   const { connect, http } = options

@@ -30,10 +30,11 @@ const USAGE = [
 ]
 
 /**
- * `understudy rehearse POLICY…` and `understudy rehearse --scenario FILE`: rehearses one policy after another, or a scenario
- * without a policy, and prints the reports.
+ * `understudy rehearse POLICY…` and `understudy rehearse --scenario FILE`: rehearses one policy after
+ * another, or a scenario without a policy, and prints the reports.
  *
- * @returns the exit code. It is 1 if something is wrong, a rehearsal ended early or nothing was checked. With `--strict` it is
+ * @returns the exit code. It is 1 if something is wrong, a rehearsal ended early or nothing was checked. With
+ *   `--strict` it is
  *   also 1 if something was not checked. It is 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended the
  *   rehearsal, after all its processes have ended
  * @throws UsageError for a wrong command line
@@ -63,7 +64,10 @@ export async function rehearse(args: Args): Promise<number> {
   return ok ? 0 : 1
 }
 
-/** Prints a text, and resolves when all of it is written. Otherwise the command may exit before a pipe has the whole report. */
+/**
+ * Prints a text, and resolves when all of it is written. Otherwise the command may exit before a pipe has the
+ * whole report.
+ */
 async function print(text: string): Promise<void> {
   await new Promise<void>(resolve => process.stdout.write(text, () => resolve()))
 }
@@ -124,8 +128,8 @@ function optionsOf(args: Args): RehearseOptions[] {
 }
 
 /**
- * Returns the options for the gateway under test. If the gateway already runs, the stand-ins listen on their usual ports,
- * because the gateway has to know their addresses.
+ * Returns the options for the gateway under test. If the gateway already runs, the stand-ins listen on their
+ * usual ports, because the gateway has to know their addresses.
  */
 function wayOf(
   { options, given, program: template }: Args,

@@ -38,11 +38,12 @@ export async function safebot({ options: given, given: set }: Args): Promise<voi
 }
 
 /**
- * Returns the service that has the rooms, from `--connect` and the environment of the real client. Also returns the other
- * services that a room URL may name.
+ * Returns the service that has the rooms, from `--connect` and the environment of the real client. Also
+ * returns the other services that a room URL may name.
  *
- * `SAFEBOT_BASE` is the service of the real client. On stdio, an http: URL means a running stand-in, and this process
- * connects to it. An https: URL means a public service, and this process is a stand-in for it unless `--connect` is given.
+ * `SAFEBOT_BASE` is the service of the real client. On stdio, an http: URL means a running stand-in, and this
+ * process connects to it. An https: URL means a public service, and this process is a stand-in for it unless
+ * `--connect` is given.
  *
  * @throws UsageError for a URL that cannot be used
  */
@@ -59,7 +60,11 @@ function bases({
   return { ...(runs ? { connect: base } : { base }), allowedBases }
 }
 
-/** Reads a base URL without a path. @throws UsageError for any other text, because room URLs cannot contain a base path */
+/**
+ * Reads a base URL without a path.
+ *
+ * @throws UsageError for any other text, because room URLs cannot contain a base path
+ */
 function readOrigin(text: string, name: string): string {
   const base = readBaseUrl(text, name)
   if (new URL(base).pathname === '/') return base

@@ -26,7 +26,8 @@ export async function runHttp(server: Server, url: string): Promise<void> {
 }
 
 /**
- * Runs a server on stdio until its client closes its end, or until a shutdown signal. Answers waiting requests first.
+ * Runs a server on stdio until its client closes its end, or until a shutdown signal. Answers waiting
+ * requests first.
  *
  * @param serve starts the conversation. It must call `onEnd` when the client has closed its end.
  */

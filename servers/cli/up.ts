@@ -116,7 +116,10 @@ function attackText({ name, about, rooms, receivers }: Understudy['attacks'][num
   ]
 }
 
-/** Maximum number of checks. In each check, a part has 500 ms to answer, and a busy machine may need several checks. */
+/**
+ * Maximum number of checks. In each check, a part has 500 ms to answer, and a busy machine may need several
+ * checks.
+ */
 const READY_CHECKS = 20
 
 /**

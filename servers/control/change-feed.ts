@@ -27,8 +27,8 @@ export interface ChangeSource<Entry extends Changed> {
   /** Number of entries that are no longer kept. */
   readonly dropped: number
   /**
-   * Returns the entries that were changed after `change`, in the order of their changes. `complete` is false if the source
-   * has dropped some of these entries.
+   * Returns the entries that were changed after `change`, in the order of their changes. `complete` is false
+   * if the source has dropped some of these entries.
    */
   changesAfter(change: number, limit: number): { entries: Entry[]; complete: boolean }
   watch(watcher: ChangeWatcher<Entry>): () => void
@@ -40,9 +40,9 @@ export type Teller<Entry> = (entry: Entry) => { name: string; json: string } | u
 /**
  * Sends the changes of a source on an event stream.
  *
- * Nothing is queued for a slow reader. The feed keeps the reader's position among the changes, and continues there when the
- * reader reads again. The reader gets only the last state of an entry. A `gap` event reports changes that the source has
- * dropped.
+ * Nothing is queued for a slow reader. The feed keeps the reader's position among the changes, and continues
+ * there when the reader reads again. The reader gets only the last state of an entry. A `gap` event reports
+ * changes that the source has dropped.
  */
 export class ChangeFeed<Entry extends Changed> {
   readonly #source: ChangeSource<Entry>

@@ -17,14 +17,16 @@ export interface ChangeStreamOptions<Query extends z.ZodObject, Entry extends Ch
   /** The clock of machine time, for the keep-alives of the connection. */
   machine: Clock
   /**
-   * Returns the function that makes events for a query. Throws for a bad query, before the event stream starts.
+   * Returns the function that makes events for a query. Throws for a bad query, before the event stream
+   * starts.
    */
   tellerOf(query: z.output<Query>): Teller<Entry>
 }
 
 /**
- * Returns a `GET` operation that streams the changes of a source. The stream begins with the next change. With `after`, it
- * begins with the oldest entry that is kept. With `Last-Event-ID`, it continues after that event.
+ * Returns a `GET` operation that streams the changes of a source. The stream begins with the next change.
+ * With `after`, it begins with the oldest entry that is kept. With `Last-Event-ID`, it continues after that
+ * event.
  */
 export function changeStream<
   Query extends z.ZodObject<{ after: z.ZodType<number | undefined> }>,
@@ -49,7 +51,11 @@ export function changeStream<
   })
 }
 
-/** Returns the change to continue after. @throws Refusal `bad_query` for a text that is not the id of an event */
+/**
+ * Returns the change to continue after.
+ *
+ * @throws Refusal `bad_query` for a text that is not the id of an event
+ */
 function resumed(header: string | string[] | undefined): number | undefined {
   if (header === undefined || header === '') return undefined
   const text = String(header)

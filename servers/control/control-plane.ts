@@ -26,7 +26,8 @@ export interface ControlPlane {
 }
 
 /**
- * Opens the control plane of an instance on a port of its own, so that the servers have only the routes of the real ones.
+ * Opens the control plane of an instance on a port of its own, so that the servers have only the routes of
+ * the real ones.
  *
  * @throws Refusal `port_busy` or `cannot_listen`
  */
@@ -38,8 +39,8 @@ export async function openControlPlane<Snapshot>(
     host,
     port,
     name: 'control',
-    // Pages of other origins are refused. An agent may serve a page that the user's browser opens, and that page must not
-    // decide about calls.
+    // Pages of other origins are refused. An agent may serve a page that the user's browser opens, and that
+    // page must not decide about calls.
     guard: new Guard([host, ...allowedHosts], { ownPagesOnly: true }),
     async handlers(url) {
       const api = createControlApi(controlled, url)
@@ -72,7 +73,10 @@ function createControlApi<Snapshot>(controlled: Controlled<Snapshot>, url: strin
   return createCheckedApi({ name: 'control', operations, hint: 'GET / lists what there is', log })
 }
 
-/** Joins the approvals of all gateways into one list, each with its server. Ids of approvals are unique in an instance. */
+/**
+ * Joins the approvals of all gateways into one list, each with its server. Ids of approvals are unique in an
+ * instance.
+ */
 function allApprovals({ all }: ControlledGateways): ControlledApprovals {
   return {
     list: () =>

@@ -16,7 +16,9 @@ export interface ControlledGateways {
   readonly record: GatewayRecord
 }
 
-/** The instance and its servers, as a control plane uses them. `Snapshot` is the type that `snapshot` returns. */
+/**
+ * The instance and its servers, as a control plane uses them. `Snapshot` is the type that `snapshot` returns.
+ */
 export interface Controlled<Snapshot> {
   readonly instance: Instance
   readonly instanode?: ControlledInstanode<unknown>
@@ -27,13 +29,18 @@ export interface Controlled<Snapshot> {
   /**
    * Resets the instance to a world.
    *
-   * @param options `world` is a name in fixtures/worlds, or the world itself. It is never a path. Default: the world of the start
+   * @param options `world` is a name in fixtures/worlds, or the world itself. It is never a path. Default:
+   *   the world of the start
    */
   reset(options: { world?: string | Record<string, unknown> }): Promise<void>
   snapshot(): Promise<Snapshot>
   restore(snapshot: Snapshot): Promise<void>
   /** Deletes a snapshot. */
   discard(snapshot: Snapshot): Promise<void>
-  /** Starts a waiting rehearsal. @returns whether a rehearsal was waiting. Undefined if this instance has none */
+  /**
+   * Starts a waiting rehearsal.
+   *
+   * @returns whether a rehearsal was waiting. Undefined if this instance has none
+   */
   startRehearsal?(): boolean
 }

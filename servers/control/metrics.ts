@@ -52,7 +52,10 @@ export async function renderMetrics({
   return figures.text
 }
 
-/** Returns the gauges of a server. Empty while the store does not answer, which the gauge `store_available` shows. */
+/**
+ * Returns the gauges of a server. Empty while the store does not answer, which the gauge `store_available`
+ * shows.
+ */
 async function readable(server: Pick<ControlledServer<unknown>, 'gauges'>): Promise<Gauge[]> {
   try {
     return await server.gauges()
@@ -146,7 +149,8 @@ interface Sample extends Gauge {
 }
 
 /**
- * Writes metrics in the text format of Prometheus, version 0.0.4. All lines of a metric are together under one heading.
+ * Writes metrics in the text format of Prometheus, version 0.0.4. All lines of a metric are together under
+ * one heading.
  */
 class MetricsText {
   readonly #lines = new Map<string, string[]>()

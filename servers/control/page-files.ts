@@ -38,7 +38,10 @@ export function sendPage(response: Response): Promise<undefined> {
   return sendFile(response, 'page.html', 'text/html; charset=utf-8')
 }
 
-/** Returns the routes of the page's files. They are not in the list of routes, because no other client needs them. */
+/**
+ * Returns the routes of the page's files. They are not in the list of routes, because no other client needs
+ * them.
+ */
 export function pageRoutes(): Operation[] {
   return Object.entries(FILES).map(([name, type]) =>
     checkedOperation({

@@ -51,7 +51,10 @@ export async function storeChecks(store: StoreDatabase, machine: Clock): Promise
   }
 }
 
-/** Returns the gauges of a store. If the store does not answer, returns only `store_available` with the value 0. */
+/**
+ * Returns the gauges of a store. If the store does not answer, returns only `store_available` with the value
+ * 0.
+ */
 export async function storeGauges(store: StoreDatabase): Promise<Gauge[]> {
   const available = (value: number): Gauge => ({
     name: 'store_available',

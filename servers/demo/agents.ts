@@ -10,7 +10,12 @@ import { checked } from '../../shared/util/check.js'
 import { POLICY_META } from '../gateway/messages.js'
 import type { Journal } from '../understudy/index.js'
 
-/** Checks that two values are deeply equal. @param subject names the value in the error @throws Refusal if they differ */
+/**
+ * Checks that two values are deeply equal.
+ *
+ * @param subject names the value in the error
+ * @throws Refusal if they differ
+ */
 export function assertEqual<T>(subject: string, actual: unknown, expected: T): asserts actual is T {
   if (isDeepStrictEqual(actual, expected)) return
   const reason = `${subject}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`
@@ -24,7 +29,10 @@ interface ToolClient {
   callTool(call: { name: string; arguments: Arguments }): Promise<unknown>
 }
 
-/** The possible endings of a call. `reached` is the number of calls that it adds to the journal of the servers. */
+/**
+ * The possible endings of a call. `reached` is the number of calls that it adds to the journal of the
+ * servers.
+ */
 const ENDINGS = {
   returned: { text: 'a result', reached: 1 },
   denied: { text: 'a denial by the policy and no call of the server', reached: 0 },
@@ -45,14 +53,20 @@ export class DemoAgent<C extends ToolClient> {
     private readonly upstream: string[],
   ) {}
 
-  /** Calls a tool. @returns the structured result @throws Refusal unless the call succeeds with a result by `schema` */
+  /**
+   * Calls a tool.
+   *
+   * @returns the structured result
+   * @throws Refusal unless the call succeeds with a result by `schema`
+   */
   async call<T extends z.ZodType>(tool: string, args: Arguments, schema: T): Promise<z.output<T>> {
     const { content } = await this.#call(tool, args, 'returned')
     return checked(schema, content, 'demo_failed', `the result of ${tool}`)
   }
 
   /**
-   * Makes a call that has to fail. Either a policy denies it before it reaches a server, or the server rejects it.
+   * Makes a call that has to fail. Either a policy denies it before it reaches a server, or the server
+   * rejects it.
    *
    * @returns the rule of the policy, or the message of the server
    * @throws Refusal unless the call fails in the way that `how` names
@@ -81,7 +95,12 @@ export class DemoAgent<C extends ToolClient> {
   }
 }
 
-/** Connects an SDK client. @param headers identify the agent @throws the error of the SDK if no gateway answers */
+/**
+ * Connects an SDK client.
+ *
+ * @param headers identify the agent
+ * @throws the error of the SDK if no gateway answers
+ */
 export async function connectClient(url: string, headers: Record<string, string>): Promise<Client> {
   const client = new Client({ name: 'understudy-demo', version: '1' })
   // The SDK's own declarations disagree with exactOptionalPropertyTypes about an optional session id.
@@ -90,7 +109,10 @@ export async function connectClient(url: string, headers: Record<string, string>
   return client
 }
 
-/** Starts a client in a process of its own, so that it can crash. It immediately makes its only call, of `claim_task`. */
+/**
+ * Starts a client in a process of its own, so that it can crash. It immediately makes its only call, of
+ * `claim_task`.
+ */
 export function startWorker(...args: [gateway: string, handle: string, room: string]) {
   const program = new URL('./worker-process.js', import.meta.url)
   const worker = fork(program, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })

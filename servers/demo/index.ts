@@ -12,8 +12,8 @@ export interface DemoOptions extends DemoStageOptions {
 }
 
 /**
- * Plays the demo on the terminal. Without `fast`, the servers run after the last scene until the shutdown. Closes the servers
- * and the agents, also after an error.
+ * Plays the demo on the terminal. Without `fast`, the servers run after the last scene until the shutdown.
+ * Closes the servers and the agents, also after an error.
  *
  * @returns the exit code: 0, or 130 if a shutdown interrupts the scenes. Shells use 130 for Ctrl-C
  * @throws Refusal that names the scene whose check failed, or for options that cannot be used

@@ -190,7 +190,11 @@ export const SCENES: readonly Scene<DemoStage>[] = [
   },
 ]
 
-/** Returns a resource from the control plane, with its secrets. @throws Refusal if the resource does not exist */
+/**
+ * Returns a resource from the control plane, with its secrets.
+ *
+ * @throws Refusal if the resource does not exist
+ */
 async function findResource({ control }: DemoStage, name: string) {
   const { instanode } = await control.state({ secrets: true })
   const resource = instanode?.resources.find(other => other.name === name)

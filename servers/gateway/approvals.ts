@@ -53,9 +53,10 @@ export interface ApprovalsOptions {
 /**
  * Keeps the requests for approval and the decisions on them.
  *
- * An approval is `pending` until it is decided. `decide` changes the state to `approved` or `refused`. If a call is held for the approval,
- * `decide` changes the state to `used` instead of `approved`. The next identical call changes `approved` to `used`. A failure of that call
- * changes `used` back to `approved`. `withdraw` changes `pending` to `withdrawn`. An expired approval is removed.
+ * An approval is `pending` until it is decided. `decide` changes the state to `approved` or `refused`. If a
+ * call is held for the approval, `decide` changes the state to `used` instead of `approved`. The next
+ * identical call changes `approved` to `used`. A failure of that call changes `used` back to `approved`.
+ * `withdraw` changes `pending` to `withdrawn`. An expired approval is removed.
  */
 export class Approvals {
   readonly #clock: Clock
@@ -74,15 +75,18 @@ export class Approvals {
     return [...this.#open.values()].map(({ approval }) => approval)
   }
 
-  /** Calls `listener` whenever an approval is requested, changed or restored. The returned function ends the subscription. */
+  /**
+   * Calls `listener` whenever an approval is requested, changed or restored. The returned function ends the
+   * subscription.
+   */
   subscribe(listener: (approval: Approval) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the decision applies to the next
-   * identical call.
+   * Decides a pending approval. A held call passes or is refused immediately. Without a held call, the
+   * decision applies to the next identical call.
    *
    * @throws Refusal `unknown_approval`, or `approval_decided` if the approval is no longer pending
    */
@@ -106,7 +110,10 @@ export class Approvals {
     return open.approval
   }
 
-  /** Returns the decision on a call, if there is one. The call uses an approval up. A refusal stays valid until it expires. */
+  /**
+   * Returns the decision on a call, if there is one. The call uses an approval up. A refusal stays valid
+   * until it expires.
+   */
   decided(request: ApprovalRequest): Approval | undefined {
     this.#forget()
     for (const open of this.#open.values()) {
@@ -118,7 +125,10 @@ export class Approvals {
     return undefined
   }
 
-  /** Makes a used approval valid for another call, because the upstream has failed the call that used the approval. */
+  /**
+   * Makes a used approval valid for another call, because the upstream has failed the call that used the
+   * approval.
+   */
   giveBack(id: string): void {
     this.#forget()
     const open = this.#open.get(id)
@@ -158,8 +168,9 @@ export class Approvals {
   }
 
   /**
-   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds of the clock. Resolves with the
-   * approval. Resolves immediately if another call is held for the same approval.
+   * Holds a call until its approval is decided, withdrawn or expired, but at most for `holdMs` milliseconds
+   * of the clock. Resolves with the approval. Resolves immediately if another call is held for the same
+   * approval.
    */
   wait(approval: Approval, holdMs: number): Promise<Approval> {
     const open = this.#open.get(approval.id)
@@ -190,7 +201,10 @@ export class Approvals {
     return { approvals, ids: this.#ids.positions() }
   }
 
-  /** Restores approvals and notifies the listeners of each approval. Held calls are not approved, because their approvals are replaced. */
+  /**
+   * Restores approvals and notifies the listeners of each approval. Held calls are not approved, because
+   * their approvals are replaced.
+   */
   restore({ approvals, ids }: ApprovalsSnapshot): void {
     this.close()
     this.#open.clear()
@@ -241,8 +255,8 @@ export class Approvals {
 }
 
 /**
- * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept publishes: tool, rule and
- * arguments. A call without a hash of its arguments matches no approval.
+ * Returns whether an approval is for a call. The grant must be equal, and the fingerprint that Intercept
+ * publishes: tool, rule and arguments. A call without a hash of its arguments matches no approval.
  */
 function sameCall(approval: Approval, request: ApprovalRequest): boolean {
   const { grant, tool, rule, argsHash } = request

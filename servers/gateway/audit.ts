@@ -36,7 +36,10 @@ export class Audit {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Returns the recorder for a call that begins now. If the audit is cleared before the call ends, only the file gets the entry. */
+  /**
+   * Returns the recorder for a call that begins now. If the audit is cleared before the call ends, only the
+   * file gets the entry.
+   */
   recorder(): AuditRecorder {
     const clears = this.#clears
     return entry => {

@@ -13,7 +13,9 @@ import { approvalRequired, type Denial, type DenialAnswer, denialAnswer, type To
 import type { DenialText } from './options.js'
 import { type Decision, type Settlement, settlementOf } from './policy/model.js'
 
-/** Maximum number of argument names in an audit entry. Callers choose the names, so there could be any number. */
+/**
+ * Maximum number of argument names in an audit entry. Callers choose the names, so there could be any number.
+ */
 const SHOWN_KEYS = 50
 /** Maximum number of characters of each name and of a request id in an audit entry. */
 const SHOWN_CHARS = 200
@@ -58,7 +60,8 @@ interface GateOptions {
   audit: Audit
   approvals: Approvals
   /**
-   * Maximum time to hold a call for its approval, in milliseconds of the clock. With 0, the call is denied immediately with an approval id.
+   * Maximum time to hold a call for its approval, in milliseconds of the clock. With 0, the call is denied
+   * immediately with an approval id.
    */
   holdMs: number
   /** The form of the text of a denial. */
@@ -149,7 +152,10 @@ export class Gate {
     return { kind: 'hold', decided, withdraw: () => approvals.withdraw(id) }
   }
 
-  /** Passes an approved call if the other rules also allow it. For example, the quota of the call may be used up by now. */
+  /**
+   * Passes an approved call if the other rules also allow it. For example, the quota of the call may be used
+   * up by now.
+   */
   #passApproved(
     call: ToolCall,
     judging: Judging,
@@ -188,7 +194,10 @@ export class Gate {
   }
 }
 
-/** Copies the first characters of a text. A slice would keep the whole text in memory as long as the audit keeps the slice. */
+/**
+ * Copies the first characters of a text. A slice would keep the whole text in memory as long as the audit
+ * keeps the slice.
+ */
 function copyOf(text: string): string {
   return text.length <= SHOWN_CHARS
     ? text
@@ -201,7 +210,10 @@ function pendingText({ id, expiresAt }: Approval, now: number): string {
   return `It needs approval ${id}: once that is given, make the same call again, before ${expiresAt}.`
 }
 
-/** Returns a hash of the arguments. Returns null for arguments with thousands of levels, which can be parsed but not written as JSON. */
+/**
+ * Returns a hash of the arguments. Returns null for arguments with thousands of levels, which can be parsed
+ * but not written as JSON.
+ */
 function hashOrNull(args: unknown): string | null {
   try {
     return argsHash(args)
@@ -229,7 +241,9 @@ interface Passage {
   readonly settle: (ended: UpstreamEnd) => Settlement
 }
 
-/** A call that the policy allows. When the call ends, its quota is settled and one audit entry is recorded. */
+/**
+ * A call that the policy allows. When the call ends, its quota is settled and one audit entry is recorded.
+ */
 export class JudgedCall {
   readonly #passage: Passage
   readonly #startedMs = machineNow()

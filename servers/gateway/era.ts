@@ -16,7 +16,8 @@ import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 
 /**
- * Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream decides which revisions it serves.
+ * Returns whether a body is of the modern era. The gateway accepts every revision, because the upstream
+ * decides which revisions it serves.
  */
 export function isModern(body: unknown, headers: IncomingHttpHeaders): boolean {
   return ALL_REVISIONS.isModern(body, headers)
@@ -28,10 +29,11 @@ export function revisionIn(message: unknown): string | null {
 }
 
 /**
- * Returns the error for headers or `_meta` that are invalid or differ from the messages of a POST. Returns undefined if they are valid.
+ * Returns the error for headers or `_meta` that are invalid or differ from the messages of a POST. Returns
+ * undefined if they are valid.
  *
- * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is not an error here, because
- * the upstream decides which revisions it serves.
+ * A policy judges the body, but the upstream may use the headers, so both must agree. An unserved revision is
+ * not an error here, because the upstream decides which revisions it serves.
  */
 export function postFault(
   messages: readonly unknown[],
@@ -54,7 +56,9 @@ export function postFault(
   }
 }
 
-/** Returns the error code for a request that got no answer. The modern era does not have the SDK's own code. */
+/**
+ * Returns the error code for a request that got no answer. The modern era does not have the SDK's own code.
+ */
 export function failureCode(modern: boolean): number {
   return modern ? RpcCode.internalError : RpcCode.transport
 }

@@ -14,7 +14,10 @@ import type { GatewayOptions, GrantOptions, PolicySource, UpstreamAccounts } fro
 import type { DialectVersion } from './policy/dialect-version.js'
 import type { PolicyEngine } from './policy/model.js'
 
-/** Maximum number of stored sessions. There is a maximum because clients may leave without ending their session. */
+/**
+ * Maximum number of stored sessions. There is a maximum because clients may leave without ending their
+ * session.
+ */
 const MAX_SESSIONS = 100_000
 
 const CHALLENGE = 'Bearer realm="mcp-understudy gateway"'
@@ -25,7 +28,10 @@ export interface Grant {
   readonly engine: PolicyEngine
   /** The file of the engine's policy. Null if the policy does not come from a file. */
   readonly policy: PolicySummary | null
-  /** The gateway's own credential for the caller's account at the upstream. Undefined for a caller without an account. */
+  /**
+   * The gateway's own credential for the caller's account at the upstream. Undefined for a caller without an
+   * account.
+   */
   readonly credential?: string
 }
 
@@ -48,7 +54,10 @@ interface TokenGrant extends Grant {
 /** The grants of a gateway. */
 export class Grants {
   readonly #everybody: Grant | undefined
-  /** The grants by the digest of their token. A look-up by digest takes the same time for every token, and so reveals nothing. */
+  /**
+   * The grants by the digest of their token. A look-up by digest takes the same time for every token, and so
+   * reveals nothing.
+   */
   readonly #byDigest = new Map<string, TokenGrant>()
   readonly #accounts: UpstreamAccounts | undefined
 
@@ -106,7 +115,10 @@ export class Grants {
     return token === undefined ? undefined : this.#byDigest.get(digest(token))
   }
 
-  /** Returns the grant for an `Authorization` header, and also looks for the token among the upstream's accounts. */
+  /**
+   * Returns the grant for an `Authorization` header, and also looks for the token among the upstream's
+   * accounts.
+   */
   async calling(authorization: string | undefined): Promise<Grant | undefined> {
     const grant = this.bearing(authorization)
     const token = bearerIn(authorization)
@@ -118,7 +130,8 @@ export class Grants {
   }
 
   /**
-   * Returns the grant of a client on a pipe. A pipe has no headers, so an option of the gateway names the grant.
+   * Returns the grant of a client on a pipe. A pipe has no headers, so an option of the gateway names the
+   * grant.
    *
    * @throws Refusal `bad_grant` if no grant has the label, or if a label is needed and none is given
    */
@@ -176,7 +189,11 @@ export function checkBearer(headers: IncomingHttpHeaders, grants: Grants): Grant
   return known(grants.bearing(headers.authorization), headers, grants)
 }
 
-/** Returns the grant of an HTTP request, and also looks for the token among the upstream's accounts. @throws HttpRejection 401 */
+/**
+ * Returns the grant of an HTTP request, and also looks for the token among the upstream's accounts.
+ *
+ * @throws HttpRejection 401
+ */
 export async function checkCaller(headers: IncomingHttpHeaders, grants: Grants): Promise<Grant> {
   return known(await grants.calling(headers.authorization), headers, grants)
 }
@@ -221,10 +238,11 @@ type Enforced = Pick<Grant, 'engine' | 'policy'>
 const UNENFORCED: Enforced = { engine: NO_POLICY, policy: null }
 
 /**
- * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A limit that does not count by
- * grant then counts all of these grants together.
+ * Creates the grants of a gateway, each with its engine. Grants that name the same file share one engine. A
+ * limit that does not count by grant then counts all of these grants together.
  *
- * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a gateway without a policy
+ * @throws Refusal for a policy that cannot be read, for two grants with the same label or token, and for a
+ *   gateway without a policy
  */
 export async function openGrants(
   { policy, grants, dialect, accounts }: Pick<GatewayOptions, 'policy' | 'grants' | 'dialect' | 'accounts'>,
@@ -283,7 +301,8 @@ const grantsFile = strict({
 })
 
 /**
- * Reads the grants from a file: `{"grants": [{"label", "token", "policy"?}]}`. The path of a policy is relative to this file.
+ * Reads the grants from a file: `{"grants": [{"label", "token", "policy"?}]}`. The path of a policy is
+ * relative to this file.
  *
  * @throws Refusal `bad_grants`, which shows no token
  */

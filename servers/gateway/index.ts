@@ -57,14 +57,18 @@ export interface GatewaySnapshot {
 }
 
 /**
- * A gateway that carries out a policy in front of an MCP server. Agents connect to the gateway, and denied calls do not reach the server.
+ * A gateway that carries out a policy in front of an MCP server. Agents connect to the gateway, and denied
+ * calls do not reach the server.
  */
 export class Gateway {
   /** The record of the calls that the gateway has judged. */
   readonly audit: Audit
   /** The approvals that were requested. */
   readonly approvals: Approvals
-  /** Resolves with the exit code when the upstream's program has ended by itself. Never resolves for an upstream with a URL. */
+  /**
+   * Resolves with the exit code when the upstream's program has ended by itself. Never resolves for an
+   * upstream with a URL.
+   */
   readonly ended: Promise<number>
   readonly #parts: Parts
   #listener: Listener | undefined
@@ -84,7 +88,8 @@ export class Gateway {
   /**
    * Creates a gateway and connects it to its upstream.
    *
-   * @throws Refusal for an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that is in use
+   * @throws Refusal for an invalid policy, grant or header, an upstream that cannot be reached or started, or
+   *   a port that is in use
    */
   static async create(options: GatewayOptions): Promise<Gateway> {
     const { log = silentLog, ids = new IdSource(), approvalHoldMs = 0, denialText = 'understudy' } = options
@@ -149,7 +154,11 @@ export class Gateway {
     return conversation
   }
 
-  /** The description of the gateway for a control plane. @throws Refusal `no_http` if the gateway has no HTTP port */
+  /**
+   * The description of the gateway for a control plane.
+   *
+   * @throws Refusal `no_http` if the gateway has no HTTP port
+   */
   get view(): Omit<GatewayView, 'name' | 'server'> {
     const { grants, holdMs } = this.#parts
     const shown = grants.all.map(({ label, policy }) => ({ label, policy }))
@@ -173,7 +182,10 @@ export class Gateway {
     return { engines: this.#engines().map(engine => engine.snapshot()), approvals: approvals.snapshot() }
   }
 
-  /** Restores rate windows and approvals from a snapshot. Held calls are denied, because their approvals are replaced. */
+  /**
+   * Restores rate windows and approvals from a snapshot. Held calls are denied, because their approvals are
+   * replaced.
+   */
   restore({ engines, approvals }: GatewaySnapshot): void {
     for (const [at, engine] of this.#engines().entries()) engine.restore(engines[at])
     this.approvals.restore(approvals)
@@ -185,7 +197,10 @@ export class Gateway {
     this.audit.clear()
   }
 
-  /** Answers open requests, closes the upstream and stops all work. Further calls return the promise of the first call. */
+  /**
+   * Answers open requests, closes the upstream and stops all work. Further calls return the promise of the
+   * first call.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -237,7 +252,8 @@ const OPTIONS: OptionNames<GatewayOptions> = {
 /**
  * Starts a gateway. Resolves when the gateway is ready.
  *
- * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be reached or started, or a port that
+ * @throws Refusal for an unknown option, an invalid policy, grant or header, an upstream that cannot be
+ *   reached or started, or a port that
  * is in use
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {

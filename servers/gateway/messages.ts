@@ -24,10 +24,16 @@ const KEYS = {
   response: ['jsonrpc', 'id', 'result', 'error'],
 }
 
-/** Known members of a call's parameters. Servers differ on whether a key with other upper and lower case is the same key. */
+/**
+ * Known members of a call's parameters. Servers differ on whether a key with other upper and lower case is
+ * the same key.
+ */
 const CALL_KEYS = ['name', 'arguments', '_meta', 'task', 'inputResponses', 'requestState']
 
-/** Token numbers of jsonc-parser. The package's `const enum` cannot be imported when each module is compiled separately. */
+/**
+ * Token numbers of jsonc-parser. The package's `const enum` cannot be imported when each module is compiled
+ * separately.
+ */
 const TOKEN = {
   openObject: 1,
   closeObject: 2,
@@ -41,9 +47,10 @@ const TOKEN = {
 /**
  * Returns a key that occurs twice in one object of a JSON text. Returns undefined if there is none.
  *
- * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses the other. A text that equals
- * the output of a serializer has no such key. Most texts are of that kind, and only the others are scanned, because a scan costs ten times
- * as much. A loop instead of recursion allows any depth.
+ * Parsers differ on which of the two values counts, so a policy could judge one value while the upstream uses
+ * the other. A text that equals the output of a serializer has no such key. Most texts are of that kind, and
+ * only the others are scanned, because a scan costs ten times as much. A loop instead of recursion allows any
+ * depth.
  *
  * @param json a text that is valid JSON
  * @param value the parsed `json`
@@ -75,7 +82,11 @@ export interface ReadableBody {
   batch: boolean
 }
 
-/** Parses a body. @throws HttpRejection 400 for a body that is not valid, or that parsers could read in different ways */
+/**
+ * Parses a body.
+ *
+ * @throws HttpRejection 400 for a body that is not valid, or that parsers could read in different ways
+ */
 export function readableBody(bytes: Buffer): ReadableBody {
   if (!isUtf8(bytes)) throw new HttpRejection(400, RpcCode.parseError, 'Parse error: the body is not UTF-8')
   return readableText(bytes.toString('utf8'))
@@ -108,7 +119,8 @@ export interface ToolCall {
 /**
  * Returns the reason why a message is refused. Returns undefined if the message is valid.
  *
- * Every server must read a message as this gateway does. Otherwise, the upstream could run another call than the policy has judged.
+ * Every server must read a message as this gateway does. Otherwise, the upstream could run another call than
+ * the policy has judged.
  */
 export function unsound(message: unknown): string | undefined {
   if (isRequest(message) || (isNotification(message) && hasOnly(message, KEYS.notification))) {
@@ -144,7 +156,10 @@ function hasOnly(message: object, keys: readonly string[]): boolean {
   return true
 }
 
-/** Returns a message as JSON. Returns undefined for a message with thousands of levels, which can be parsed but not written. */
+/**
+ * Returns a message as JSON. Returns undefined for a message with thousands of levels, which can be parsed
+ * but not written.
+ */
 export function formatJson(message: unknown): string | undefined {
   try {
     return JSON.stringify(message)
@@ -160,9 +175,9 @@ const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 /**
  * Removes hidden tools from a list of tools. Returns the same object if nothing changes.
  *
- * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry without a name cannot be judged
- * and is removed. In the modern era, all pages of a list have the same cache scope. Each modern page is therefore marked as not cacheable,
- * even without a hidden tool.
+ * A list is recognized by its members, because an upstream can repeat an answer on another stream. An entry
+ * without a name cannot be judged and is removed. In the modern era, all pages of a list have the same cache
+ * scope. Each modern page is therefore marked as not cacheable, even without a hidden tool.
  */
 export function withoutHidden(message: unknown, engine: Pick<PolicyEngine, 'hides'>): unknown {
   if (!isObject(message) || !isObject(message.result) || !Array.isArray(message.result.tools)) return message
@@ -193,7 +208,8 @@ export interface Denial {
 export type DenialAnswer = Pick<JSONRPCResultResponse, 'result'> | Pick<JSONRPCErrorResponse, 'error'>
 
 /**
- * Returns a tool error as the answer to a denied call. A model can read a tool error, but a JSON-RPC error may end a client.
+ * Returns a tool error as the answer to a denied call. A model can read a tool error, but a JSON-RPC error
+ * may end a client.
  *
  * @param text the form of the denial's text
  */
@@ -217,10 +233,11 @@ function denialText(text: DenialText, tool: string, message: string): string {
 }
 
 /**
- * Returns the answer to a call that needs an approval, in the form that Intercept publishes since intercept@2026-04.
+ * Returns the answer to a call that needs an approval, in the form that Intercept publishes since
+ * intercept@2026-04.
  *
- * Intercept publishes the error code, the beginning of the text, the prefix `apr_` of ids, and the field `human_instructions`. The
- * arrangement of the fields in `data` is this project's interpretation.
+ * Intercept publishes the error code, the beginning of the text, the prefix `apr_` of ids, and the field
+ * `human_instructions`. The arrangement of the fields in `data` is this project's interpretation.
  */
 export function approvalRequired({ id, tool, rule, message, expiresAt }: Approval): DenialAnswer {
   const data = {

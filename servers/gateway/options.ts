@@ -40,7 +40,8 @@ export interface UpstreamAccounts {
   /**
    * Finds the account that a bearer token belongs to.
    *
-   * @returns the id of the account, and the credential with which the gateway calls as that account. Undefined for an unknown token
+   * @returns the id of the account, and the credential with which the gateway calls as that account.
+   *   Undefined for an unknown token
    */
   find(bearer: string): Promise<{ readonly id: string; readonly credential: string } | undefined>
 }
@@ -59,34 +60,43 @@ export interface GatewayOptions extends ListenOptions {
   /** The callers. Default: all callers share one grant, named `default`. */
   grants?: readonly GrantOptions[]
   /**
-   * The accounts of the upstream. A caller with an account's token reaches the upstream as that account. Without `grants`, the id of the
-   * account is also the label of the caller's grant. A caller without a token then has the grant `default`, and unknown tokens are refused.
-   * Default: no accounts.
+   * The accounts of the upstream. A caller with an account's token reaches the upstream as that account.
+   * Without `grants`, the id of the account is also the label of the caller's grant. A caller without a token
+   * then has the grant `default`, and unknown tokens are refused. Default: no accounts.
    */
   accounts?: UpstreamAccounts
-  /** Headers for each request to the upstream, as `Name: value`. Most often, one of them is the upstream's credential. */
+  /**
+   * Headers for each request to the upstream, as `Name: value`. Most often, one of them is the upstream's
+   * credential.
+   */
   upstreamHeaders?: readonly string[]
   /** Names of further headers to pass from the caller to the upstream. */
   passHeaders?: readonly string[]
-  /** The treatment of `X-Safebot-Handle` and `?handle=`: `pass`, `drop`, or `grant` for the label of the grant. Default `pass`. */
+  /**
+   * The treatment of `X-Safebot-Handle` and `?handle=`: `pass`, `drop`, or `grant` for the label of the
+   * grant. Default `pass`.
+   */
   handle?: HandlePolicy
-  /** The form of a denial's text: in this project's words or in the words of a product. Default `understudy`. */
+  /**
+   * The form of a denial's text: in this project's words or in the words of a product. Default `understudy`.
+   */
   denialText?: DenialText
   /**
-   * Maximum time to hold a call for its approval, in milliseconds of the clock, at most ten minutes. Default 0: the call is denied
-   * immediately with an approval id. A call under Intercept's `require_approval` is never held.
+   * Maximum time to hold a call for its approval, in milliseconds of the clock, at most ten minutes. Default
+   * 0: the call is denied immediately with an approval id. A call under Intercept's `require_approval` is
+   * never held.
    */
   approvalHoldMs?: number
   /**
-   * The port on which approvals are listed and decided. 0 selects a free port. Agents must not be able to reach this port. Default: no
-   * port, so that only this process can decide.
+   * The port on which approvals are listed and decided. 0 selects a free port. Agents must not be able to
+   * reach this port. Default: no port, so that only this process can decide.
    */
   approvalPort?: number
   /** The file to which the audit is appended as JSON lines. */
   auditFile?: string
   /**
-   * The clock of rate windows, approvals and timestamps. For an upstream in this process, it should be the instance's clock. Default: a
-   * real clock.
+   * The clock of rate windows, approvals and timestamps. For an upstream in this process, it should be the
+   * instance's clock. Default: a real clock.
    */
   clock?: Clock
   /** The source of ids. Default: random ids. */

@@ -2,7 +2,8 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { Refusal } from '../../shared/errors.js'
 
 /**
- * Splits a line `Name: value` into its name and value. An error does not show the value, because the value is most often a secret.
+ * Splits a line `Name: value` into its name and value. An error does not show the value, because the value is
+ * most often a secret.
  *
  * @throws Refusal `bad_header`
  */

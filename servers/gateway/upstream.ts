@@ -150,7 +150,8 @@ class GuardedHandler implements HttpHandler {
   handle(request: IncomingMessage, response: ServerResponse): void {
     try {
       const grant = checkBearer(request.headers, this.#grants)
-      // The host checks the session of a POST, because the era of a message is only known after its body has been read.
+      // The host checks the session of a POST, because the era of a message is only known after its body has
+      // been read.
       if (request.method !== 'POST') checkSession(request.headers, grant, this.#grants, this.#owners)
     } catch (error) {
       if (!(error instanceof HttpRejection)) throw error

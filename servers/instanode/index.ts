@@ -91,8 +91,8 @@ export class Instanode {
     const databaseHost = defined({ databaseHost: listen.host })
     const instanode = new Instanode(await assemble(instance, { ...databaseHost, ...options }))
     try {
-      // The base URL of receivers is known once the server listens. A caller that arrives before the world is loaded
-      // waits for it.
+      // The base URL of receivers is known once the server listens. A caller that arrives before the world is
+      // loaded waits for it.
       const url = await instanode.state.alone(async () => {
         const url = await instanode.#listen(listen)
         await instanode.state.lay(options.world ?? DEFAULT_WORLD)
@@ -107,7 +107,8 @@ export class Instanode {
 
   /** Connects an initialized SDK client in this process. `address` is its address for the daily cap. */
   async connect({ token, address }: { token?: string; address?: string } = {}): Promise<Client> {
-    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start fast.
+    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start
+    // fast.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
     const authorization = token === undefined ? undefined : `Bearer ${token}`
     const headers = defined({ authorization, 'x-forwarded-for': address })

@@ -2,7 +2,10 @@ import type { Contract } from './contract.js'
 import type { DatabaseLimits } from './databases/provider.js'
 import type { Tier } from './domain/model.js'
 
-/** Largest body of a request in bytes. A larger delivery is refused, and any other larger body counts as empty. */
+/**
+ * Largest body of a request in bytes. A larger delivery is refused, and any other larger body counts as
+ * empty.
+ */
 export const BODY_LIMIT = 1024 * 1024
 
 /** The request limit of one address. */
@@ -26,7 +29,9 @@ const LIMITS: Readonly<Record<Tier, TierLimits>> = {
   paid: { storageMb: 500, connections: 5, requestsStored: 1000 },
 }
 
-/** Lifetime of an unpaid resource. The service always states the whole lifetime, not the time that is left. */
+/**
+ * Lifetime of an unpaid resource. The service always states the whole lifetime, not the time that is left.
+ */
 export const LIFETIME = { ms: 24 * 60 * 60_000, text: '24h' } as const
 
 /** Anonymous provisions of both types together, per subnet and UTC day. */

@@ -18,8 +18,8 @@ export interface ReplicasOptions {
 }
 
 /**
- * Follows the other replicas on the store. The reaper visits their resources, listeners receive their deliveries, and
- * a state that one of them loads is loaded here too.
+ * Follows the other replicas on the store. The reaper visits their resources, listeners receive their
+ * deliveries, and a state that one of them loads is loaded here too.
  *
  * @returns a function that stops following
  */

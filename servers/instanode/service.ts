@@ -61,7 +61,8 @@ export interface InstanodeService {
   createPostgres(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedDatabase>
   createWebhook(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedReceiver>
   /**
-   * Lists the resources of the caller's account, the newest first. Includes locked ones, and leaves out removed ones.
+   * Lists the resources of the caller's account, the newest first. Includes locked ones, and leaves out
+   * removed ones.
    */
   list(caller: Caller, call?: Abortable): Promise<Owned[]>
   /** Makes the caller's account the owner. A paid account's resource is paid from then on. Idempotent. */

@@ -136,7 +136,11 @@ export class InstanodeState implements StatefulPart {
     await local.reaper.rearm()
   }
 
-  /** Replaces all databases. If that fails, the old ones are restored. @param names the names of the new databases */
+  /**
+   * Replaces all databases. If that fails, the old ones are restored.
+   *
+   * @param names the names of the new databases
+   */
   async #anew<T>(names: readonly string[], make: () => Promise<T>): Promise<T> {
     const { databases } = this.#options.local
     const present = await this.#present()

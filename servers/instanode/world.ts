@@ -179,7 +179,8 @@ class SeedRun {
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
     const made = await provisioning.create(type, caller, name, { ...defined({ token }) })
-    // Under the observed contract, a free account creates resources without an owner. It claims them afterwards.
+    // Under the observed contract, a free account creates resources without an owner. It claims them
+    // afterwards.
     const resource = await store.find(made.token)
     if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)
     return made.token
@@ -197,7 +198,8 @@ class SeedRun {
 type WorldDelivery = NonNullable<WorldReceiver['deliveries']>[number]
 
 /**
- * Sends a world's delivery to its receiver. @throws Refusal `bad_world` if the receiver does not accept it (any more)
+ * Sends a world's delivery to its receiver. @throws Refusal `bad_world` if the receiver does not accept it
+ * (any more)
  */
 async function deliver(
   receivers: Receivers,

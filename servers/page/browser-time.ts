@@ -1,4 +1,7 @@
-/** The page's only source of time: the browser's clock. Countdowns follow the instance's clock, see `live/clock.ts`. */
+/**
+ * The page's only source of time: the browser's clock. Countdowns follow the instance's clock, see
+ * `live/clock.ts`.
+ */
 
 /** Returns the time of the browser, in milliseconds since the epoch. */
 export function browserNow(): number {
@@ -16,7 +19,10 @@ export function every(ms: number, work: () => void): void {
   setInterval(work, ms)
 }
 
-/** Returns a function that schedules `work` for the next frame. Further calls before that frame change nothing. */
+/**
+ * Returns a function that schedules `work` for the next frame. Further calls before that frame change
+ * nothing.
+ */
 export function eachFrame(work: () => void): () => void {
   let waiting = false
   return () => {

@@ -21,7 +21,10 @@ import { RoomList } from './parts/rooms.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
 
-/** Interval between reads of the state, in milliseconds. Sizes and connections of databases change without calls. */
+/**
+ * Interval between reads of the state, in milliseconds. Sizes and connections of databases change without
+ * calls.
+ */
 const LOOK_MS = 2000
 
 showInvisible()

@@ -17,7 +17,10 @@ const MAX_PAGES = 100
 export interface ExchangeOptions {
   readonly stage: Stage
   readonly way: Way
-  /** The rehearsal's own decision engine for the policy. Undefined if only a scenario gives the expected outcomes. */
+  /**
+   * The rehearsal's own decision engine for the policy. Undefined if only a scenario gives the expected
+   * outcomes.
+   */
   readonly engine: PolicyEngine | undefined
 }
 
@@ -94,7 +97,8 @@ async function isCancelled(
 /**
  * Makes a call that reports progress.
  *
- * @returns whether the progress reached the caller, or null if the call was not made or has no JSON-RPC answer
+ * @returns whether the progress reached the caller, or null if the call was not made or has no JSON-RPC
+ *   answer
  */
 async function reportsProgress(
   { stage, way, engine }: ExchangeOptions,

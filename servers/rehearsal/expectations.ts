@@ -21,7 +21,11 @@ export interface Outcome {
 export interface ExpectedCall {
   /** The expected outcome, before the time of the call is known. */
   readonly expectation: Expectation
-  /** Counts the finished call. @returns the final expected outcome, which may depend on the time of the call */
+  /**
+   * Counts the finished call.
+   *
+   * @returns the final expected outcome, which may depend on the time of the call
+   */
   settle(outcome: Outcome): Expectation
 }
 
@@ -55,7 +59,11 @@ function expectationOf(decision: Decision): Expectation {
 export interface WrittenCall {
   /** The expected outcome, before the time of the call is known. Undefined if the scenario gives none. */
   readonly expectation: Expectation | undefined
-  /** Counts the finished call. @returns the final expected outcome, which may depend on the time of the call */
+  /**
+   * Counts the finished call.
+   *
+   * @returns the final expected outcome, which may depend on the time of the call
+   */
   settle(outcome: Outcome): Expectation | undefined
 }
 

@@ -40,33 +40,49 @@ export interface RehearseOptions {
   dialect?: DialectVersion
   /** The scenario file. Default: a plan that tests everything the policy says. */
   scenario?: string
-  /** The stand-ins that take part. Default: the servers of the tools that the policy and the scenario name. */
+  /**
+   * The stand-ins that take part. Default: the servers of the tools that the policy and the scenario name.
+   */
   server?: ServerName | 'both'
   /** The gateway to test. Default: the builtin gateway with this policy. Required if there is no policy. */
   via?: OpenWay
-  /** The MCP revision that the callers speak, e.g. `2026-07-28`. Default 2025-03-26, the last one with batches. */
+  /**
+   * The MCP revision that the callers speak, e.g. `2026-07-28`. Default 2025-03-26, the last one with
+   * batches.
+   */
   protocol?: string
-  /** The gateway's names for the tools. Default: the names in the scenario, or else the stand-ins' own names. */
+  /**
+   * The gateway's names for the tools. Default: the names in the scenario, or else the stand-ins' own names.
+   */
   tools?: ToolNaming
   /** Ports of the stand-ins. Default: free ports. */
   ports?: { instanode: number; safebot: number; control?: number }
   /**
-   * Called when the stand-ins listen and before the gateway is used. The rehearsal starts when the promise resolves, or at
-   * `POST /rehearsal/start`, which aborts the signal. Default: the rehearsal starts immediately.
+   * Called when the stand-ins listen and before the gateway is used. The rehearsal starts when the promise
+   * resolves, or at `POST /rehearsal/start`, which aborts the signal. Default: the rehearsal starts
+   * immediately.
    */
   attach?: (standIns: StandIns, signal: AbortSignal) => Promise<void>
   /** Ends the rehearsal early. Before `rehearse` rejects, it ends the gateways that it has started. */
   signal?: AbortSignal
   /**
-   * How long the journal is watched after the last row, in milliseconds. A gateway may forward a denied call later.
-   * Default: 5 s, and 0 for the builtin gateway.
+   * How long the journal is watched after the last row, in milliseconds. A gateway may forward a denied call
+   * later. Default: 5 s, and 0 for the builtin gateway.
    */
   watchMs?: number
-  /** Maximum wait for the end of a window, in milliseconds, if the gateway uses a clock of its own. Default 0. */
+  /**
+   * Maximum wait for the end of a window, in milliseconds, if the gateway uses a clock of its own. Default 0.
+   */
   waitWindowsMs?: number
-  /** Time after which the rehearsal ends, in milliseconds. It reports the rows that it left out. Default 10 minutes. */
+  /**
+   * Time after which the rehearsal ends, in milliseconds. It reports the rows that it left out. Default 10
+   * minutes.
+   */
   timeoutMs?: number
-  /** The names of checks that are switched off. Tests use this to prove that each check is needed. Default: none. */
+  /**
+   * The names of checks that are switched off. Tests use this to prove that each check is needed. Default:
+   * none.
+   */
   without?: readonly string[]
 }
 
@@ -77,7 +93,8 @@ const TIMEOUT_MS = 10 * 60_000
 const OPEN = ['tools_left_open', 'read_that_writes']
 
 /**
- * Sends calls through a gateway to stand-ins that record which calls arrive. Judges each call by a policy or a scenario.
+ * Sends calls through a gateway to stand-ins that record which calls arrive. Judges each call by a policy or
+ * a scenario.
  *
  * @throws PolicyRefusal for a policy that cannot be read
  * @throws Refusal for a scenario that cannot be read, or a gateway that does not start
@@ -182,7 +199,10 @@ async function startOf(stage: Stage, { attach, signal }: RehearseOptions): Promi
   await Promise.race([requested, attach(standIns, ended)])
 }
 
-/** Resolves with the result of `work`. When the signal is aborted first, rejects immediately with the signal's reason. */
+/**
+ * Resolves with the result of `work`. When the signal is aborted first, rejects immediately with the signal's
+ * reason.
+ */
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (signal === undefined) return work()
   signal.throwIfAborted()
@@ -231,7 +251,8 @@ function decoyFor(policy: Policy): string {
  * Returns the servers that take part in the rehearsal.
  *
  * @param asked the user's choice. Default: the servers of the named tools
- * @throws Refusal `which_server` if there is no choice, and neither policy nor scenario names a tool of a stand-in
+ * @throws Refusal `which_server` if there is no choice, and neither policy nor scenario names a tool of a
+ *   stand-in
  */
 function serversConcerned(
   policy: Policy | undefined,

@@ -20,7 +20,10 @@ export interface JudgeContext {
   readonly accounts: ReadonlyMap<string, string>
 }
 
-/** Returns the problem of a call, as the rest of a sentence that begins with the call. Null if there is no problem. */
+/**
+ * Returns the problem of a call, as the rest of a sentence that begins with the call. Null if there is no
+ * problem.
+ */
 type Check = (record: CallRecord, context: JudgeContext) => string | null
 
 /**
@@ -129,7 +132,10 @@ export const CALL_CHECKS = {
     return `was answered with a result and HTTP ${answer.status}`
   },
 
-  /** The upstream accepts the gateway's credential. A gateway with its own tokens has to add a credential for the upstream. */
+  /**
+   * The upstream accepts the gateway's credential. A gateway with its own tokens has to add a credential for
+   * the upstream.
+   */
   credential({ arrived }, { knowsCallers }) {
     const text = arrived.map(({ answer }) => JSON.stringify(answer ?? null)).join()
     if (text.includes(': the token is not valid'))
@@ -189,7 +195,10 @@ function deniedBy(expected: CallRecord['expected']): string {
   return `${asks ? 'needs approval' : 'is denied'} by ${expected.rule}`
 }
 
-/** Returns whether a gateway may reject the request as malformed, with any HTTP error, before it applies a rule. */
+/**
+ * Returns whether a gateway may reject the request as malformed, with any HTTP error, before it applies a
+ * rule.
+ */
 function isMalformed({ session, args }: CallRecord['call']): boolean {
   return session === 'none' || !isObject(args)
 }
@@ -221,8 +230,8 @@ const RESERVED = /^[^./]+\.(?:mcp|modelcontextprotocol)[./]/
 /**
  * Returns a result without the members that a gateway may add or leave out.
  *
- * These are members with their default value, the name of the server, and the gateway's own members of `_meta`. They may
- * differ because a gateway may speak another revision than its upstream.
+ * These are members with their default value, the name of the server, and the gateway's own members of
+ * `_meta`. They may differ because a gateway may speak another revision than its upstream.
  *
  * @param isOwn whether a member of `_meta` belongs to the gateway, by the prefix of the member's name
  */
@@ -268,7 +277,10 @@ export function sawOf(answer: Answer): string {
   return result.isError === true ? 'a tool error' : 'a result'
 }
 
-/** Describes the answer to a call as its caller saw it. If the call did not reach the upstream, an error is a denial. */
+/**
+ * Describes the answer to a call as its caller saw it. If the call did not reach the upstream, an error is a
+ * denial.
+ */
 export function sawInCall({ answer, arrived }: CallRecord): string {
   const denial = arrived.length === 0 ? denialIn(answer) : undefined
   return denial === undefined ? sawOf(answer) : `denied: ${ruleIn(answer) ?? formOf(denial)}`

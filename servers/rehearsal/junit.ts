@@ -1,6 +1,9 @@
 import type { Rehearsal, Row } from './report.js'
 
-/** Formats rehearsals as JUnit XML, with a suite for each rehearsal and a test case for each row. Unchecked rows are skipped. */
+/**
+ * Formats rehearsals as JUnit XML, with a suite for each rehearsal and a test case for each row. Unchecked
+ * rows are skipped.
+ */
 export function junitXml(rehearsals: readonly Rehearsal[]): string {
   const suites = rehearsals.map(suite).join('')
   const total = (mark: Row['mark']) => rehearsals.reduce((sum, { counts }) => sum + counts[mark], 0)

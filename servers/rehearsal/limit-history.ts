@@ -1,13 +1,21 @@
 import type { ScenarioLimit } from './scenario.js'
 
-/** Tolerance in tokens. A bucket has fractions of tokens, and two programs may add these with small differences. */
+/**
+ * Tolerance in tokens. A bucket has fractions of tokens, and two programs may add these with small
+ * differences.
+ */
 const TOLERANCE_TOKENS = 1e-9
 
-/** A call that a limit may have counted, at a time between `sent` and `answered`. Times are in milliseconds. */
+/**
+ * A call that a limit may have counted, at a time between `sent` and `answered`. Times are in milliseconds.
+ */
 interface Counted {
   readonly sent: number
   readonly answered: number
-  /** `failed` means that the call passed and the upstream failed. Gateways differ on whether such a call costs quota. */
+  /**
+   * `failed` means that the call passed and the upstream failed. Gateways differ on whether such a call costs
+   * quota.
+   */
   readonly outcome: 'passed' | 'failed' | 'denied'
 }
 
@@ -17,8 +25,8 @@ export type Verdict = 'allow' | 'deny' | 'either'
 /**
  * The calls of one tool by one caller, as a limit of the gateway may have counted them.
  *
- * A gateway may use a clock of its own. Its windows may follow the UTC calendar, begin with a first call, or slide. A verdict
- * is certain only if all these kinds of gateway agree.
+ * A gateway may use a clock of its own. Its windows may follow the UTC calendar, begin with a first call, or
+ * slide. A verdict is certain only if all these kinds of gateway agree.
  */
 export class LimitHistory {
   readonly #calls: Counted[] = []
@@ -63,7 +71,8 @@ export class LimitHistory {
   #ofBucket({ calls: max, per }: ScenarioLimit, sent: number, answered: number): Verdict {
     const tokensPerMs = max / per
     const refilled = (tokens: number, ms: number) => Math.min(max, tokens + Math.max(0, ms) * tokensPerMs)
-    // Bounds for the tokens in the bucket: the most when the previous call was sent, the fewest when it was answered.
+    // Bounds for the tokens in the bucket: the most when the previous call was sent, the fewest when it was
+    // answered.
     let most = { tokens: max, at: sent }
     let fewest = { tokens: max, at: sent }
     for (const call of this.#calls) {
@@ -83,8 +92,8 @@ export class LimitHistory {
 }
 
 /**
- * Returns when the current series of calls began. A pause of a whole window ends a series. Undefined if the pause before
- * `sent` was that long.
+ * Returns when the current series of calls began. A pause of a whole window ends a series. Undefined if the
+ * pause before `sent` was that long.
  *
  * @param per length of the window in milliseconds
  */

@@ -15,7 +15,9 @@ import type { Arrived } from './stage/stage.js'
 import type { Answer, Asked, Caller } from './via/caller.js'
 import { Windows } from './windows.js'
 
-/** Number of missing answers in a row after which the rehearsal stops. Each missing answer costs a timeout. */
+/**
+ * Number of missing answers in a row after which the rehearsal stops. Each missing answer costs a timeout.
+ */
 export const MAX_SILENCE = 3
 
 /** How long calls that should be denied have time to reach the upstream, in milliseconds. */
@@ -42,7 +44,10 @@ interface Sent extends Expecting {
   readonly answer: Promise<Answer>
 }
 
-/** Makes the calls of a rehearsal. Records the answers that callers saw and the requests that reached the upstream. */
+/**
+ * Makes the calls of a rehearsal. Records the answers that callers saw and the requests that reached the
+ * upstream.
+ */
 export class Performer {
   readonly attribution = new Attribution()
   readonly #options: PerformOptions
@@ -71,7 +76,10 @@ export class Performer {
     return this.#silent >= MAX_SILENCE
   }
 
-  /** The HTTP status of a gateway that answers only with HTTP errors. Undefined after a JSON-RPC answer or too few errors. */
+  /**
+   * The HTTP status of a gateway that answers only with HTTP errors. Undefined after a JSON-RPC answer or too
+   * few errors.
+   */
   get refusal(): number | undefined {
     return this.#answered || this.#refusals.length < MAX_SILENCE ? undefined : this.#refusals[0]
   }
@@ -105,7 +113,10 @@ export class Performer {
     return this.#options.stage.resolve(tool, args, as, ownFixtures)
   }
 
-  /** Approves the last call and makes it again. Returns undefined if the rehearsal cannot approve calls of this gateway. */
+  /**
+   * Approves the last call and makes it again. Returns undefined if the rehearsal cannot approve calls of
+   * this gateway.
+   */
   async approve(): Promise<(CallRecord | Skipped)[] | undefined> {
     const { way } = this.#options
     if (way.approve === undefined || this.#last === undefined) return undefined
@@ -122,7 +133,9 @@ export class Performer {
     return record
   }
 
-  /** Tests notifications in both directions, with a call that is cancelled and a call that reports progress. */
+  /**
+   * Tests notifications in both directions, with a call that is cancelled and a call that reports progress.
+   */
   async relay(step: RelayStep): Promise<RelayRecord> {
     this.#takeStrays()
     const record = await relayed(this.#options, step)
@@ -170,10 +183,11 @@ export class Performer {
   }
 
   /**
-   * Makes further calls of `create_postgres` fail with HTTP 503 if the dialect gives quota back for tool errors.
+   * Makes further calls of `create_postgres` fail with HTTP 503 if the dialect gives quota back for tool
+   * errors.
    *
-   * The stage makes only one database and fails further calls with a tool error. An HTTP error keeps the quota spent, so
-   * that calls use up a limit.
+   * The stage makes only one database and fails further calls with a tool error. An HTTP error keeps the
+   * quota spent, so that calls use up a limit.
    */
   #withFailure(call: PlannedCall): PlannedCall {
     const { stage, engine } = this.#options
@@ -206,7 +220,11 @@ export class Performer {
     return { record, ...expecting, answer }
   }
 
-  /** Returns the expected outcome of a call. @throws TypeError if neither the policy nor the scenario gives one */
+  /**
+   * Returns the expected outcome of a call.
+   *
+   * @throws TypeError if neither the policy nor the scenario gives one
+   */
   #expect(call: PlannedCall, args: unknown, approved = false): Expecting {
     const { engine } = this.#options
     const written = this.#scenario.of(call)
@@ -343,7 +361,10 @@ function recordOf(
   }
 }
 
-/** Swaps the expectations of concurrent calls of one tool, because any of these calls may be the one that passes. */
+/**
+ * Swaps the expectations of concurrent calls of one tool, because any of these calls may be the one that
+ * passes.
+ */
 function matchDecisions(records: readonly CallRecord[]): void {
   for (const passed of records) {
     if (passed.expected.outcome === 'allow' || passed.arrived.length === 0) continue

@@ -14,7 +14,10 @@ export type Expectation = (
   readonly unsure?: true
 }
 
-/** One call with the request as it was sent, the answer that its caller saw, and the requests that reached the upstream. */
+/**
+ * One call with the request as it was sent, the answer that its caller saw, and the requests that reached the
+ * upstream.
+ */
 export interface CallRecord {
   readonly call: PlannedCall
   readonly server: ServerName
@@ -57,8 +60,8 @@ export function succeeded(answer: Answer): boolean {
 /**
  * Assigns the requests that reached the upstream to calls of the rehearsal.
  *
- * A request belongs to the call with the same trace id, or to a call with the same tool and arguments. A request without
- * such a call belongs to the call that was under way, if there was only one.
+ * A request belongs to the call with the same trace id, or to a call with the same tool and arguments. A
+ * request without such a call belongs to the call that was under way, if there was only one.
  */
 export class Attribution {
   readonly #records: CallRecord[] = []
@@ -78,12 +81,20 @@ export class Attribution {
     this.#records.push(...records)
   }
 
-  /** Assigns requests that arrived when no call was under way. @returns requests that belong to no call of the rehearsal */
+  /**
+   * Assigns requests that arrived when no call was under way.
+   *
+   * @returns requests that belong to no call of the rehearsal
+   */
   finish(arrived: readonly Arrived[]): Arrived[] {
     return [...this.#open, ...arrived.filter(request => !this.#late(request))]
   }
 
-  /** Assigns a request to the latest equal call that was denied, or else to the latest equal call. @returns whether there is one */
+  /**
+   * Assigns a request to the latest equal call that was denied, or else to the latest equal call.
+   *
+   * @returns whether there is one
+   */
   #late(request: Arrived): boolean {
     const same = this.#records.filter(record => isSame(record, request)).reverse()
     const own = same.find(({ expected }) => expected.outcome !== 'allow') ?? same[0]
@@ -100,7 +111,10 @@ function isSame({ call, argsHash }: CallRecord, { entry }: Arrived): boolean {
   return entry.tool === call.tool && entry.argsHash === argsHash
 }
 
-/** Returns the call that still lacks a request, so that equal calls get one request each. Prefers allowed calls. */
+/**
+ * Returns the call that still lacks a request, so that equal calls get one request each. Prefers allowed
+ * calls.
+ */
 function leastServed(records: readonly CallRecord[]): CallRecord | undefined {
   const allowed = records.filter(({ expected }) => expected.outcome === 'allow')
   return (

@@ -9,7 +9,10 @@ export type Mark = 'ok' | 'wrong' | 'unchecked'
 export interface JudgedCall {
   /** The expected outcome, from the rehearsal's own decision engine or from the scenario. */
   readonly expected: Expected
-  /** The rule that denies the call or asks for approval. Null for an allowed call, or if a scenario names no rule. */
+  /**
+   * The rule that denies the call or asks for approval. Null for an allowed call, or if a scenario names no
+   * rule.
+   */
   readonly rule: string | null
   /** Whether a limit may allow or deny the call. `expected` is then the outcome that was observed. */
   readonly unsure: boolean
@@ -130,7 +133,9 @@ function sentence({ group, step, why }: Row): string {
   return step.startsWith(group) ? `${step}: ${why}` : `${step} (${group}): ${why}`
 }
 
-/** Returns a line for each form in which the gateway denied calls, with the most frequent text of that form. */
+/**
+ * Returns a line for each form in which the gateway denied calls, with the most frequent text of that form.
+ */
 function denialLines(rows: readonly Row[]): string[] {
   const forms = new Map<string, Map<string, number>>()
   for (const { denial } of rows.flatMap(({ calls }) => calls)) {

@@ -12,7 +12,10 @@ const SILENT = `the gateway gave no answer ${MAX_SILENCE} times in a row`
 const MACHINE_TIME =
   "needs time to pass, and this gateway goes by the machine's clock; --wait-windows 70s waits for minutes"
 
-/** Calls before the end of a window are made this long before it, in milliseconds, if the gateway uses a clock of its own. */
+/**
+ * Calls before the end of a window are made this long before it, in milliseconds, if the gateway uses a clock
+ * of its own.
+ */
 const MARGIN_MS = 1000
 
 /** The rows of a limit wait for the next window if the current one ends within this time, in milliseconds. */
@@ -121,7 +124,11 @@ class Run {
       : { ...row, records }
   }
 
-  /** Lets time pass on the stage's clock, or waits. @returns false if the wait would exceed `waitWindowsMs` */
+  /**
+   * Lets time pass on the stage's clock, or waits.
+   *
+   * @returns false if the wait would exceed `waitWindowsMs`
+   */
   async #pass(step: Extract<Step, { advance: number } | { turn: number }>): Promise<boolean> {
     const { stage, way, now, waitWindowsMs } = this.#options
     if (way.advances) {

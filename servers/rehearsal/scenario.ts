@@ -15,7 +15,10 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const name = z.string().min(1)
 /** The name of the caller, which is also the name of its grant. */
 const as = name.exactOptional()
-/** The arguments of a call. A text that begins with `$` refers to a prepared or kept value. See stage/fixtures.ts. */
+/**
+ * The arguments of a call. A text that begins with `$` refers to a prepared or kept value. See
+ * stage/fixtures.ts.
+ */
 const args = z.unknown()
 
 const expected = z
@@ -103,13 +106,19 @@ export type Scenario = z.output<typeof scenarioSchema>
 /** A limit on the calls of one tool by one caller. `per` is in milliseconds. */
 export type ScenarioLimit = z.output<typeof limit>
 
-/** Returns the line of a path in a scenario file, from 1. A missing path has the line of the object or list around it. */
+/**
+ * Returns the line of a path in a scenario file, from 1. A missing path has the line of the object or list
+ * around it.
+ */
 type LineOf = (path: readonly PropertyKey[]) => number
 
 /** A scenario, and its calls that have no expected outcome. */
 export interface ScenarioReading {
   readonly scenario: Scenario
-  /** Descriptions of the calls without `expect`, each with its line, e.g. `scenario.yaml:7: scenario.steps[2]`. */
+  /**
+   * Descriptions of the calls without `expect`, each with its line, e.g.
+   * `scenario.yaml:7: scenario.steps[2]`.
+   */
   readonly withoutExpect: readonly string[]
 }
 

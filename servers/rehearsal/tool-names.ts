@@ -1,7 +1,10 @@
 import { Refusal } from '../../shared/errors.js'
 import type { ServerName } from '../../shared/util/known-tools.js'
 
-/** The gateway's names for the tools: a pattern, e.g. `inst-{tool-kebab}`, or a map with the name of each tool. */
+/**
+ * The gateway's names for the tools: a pattern, e.g. `inst-{tool-kebab}`, or a map with the name of each
+ * tool.
+ */
 export type ToolNaming = string | Readonly<Record<string, string>>
 
 /** Translates the tool names of one server in both directions. */
@@ -13,7 +16,8 @@ export interface ToolNames {
 }
 
 /**
- * Checks that a pattern contains `{tool}` or `{tool-kebab}`, and no unknown placeholder. A map is always valid.
+ * Checks that a pattern contains `{tool}` or `{tool-kebab}`, and no unknown placeholder. A map is always
+ * valid.
  *
  * @param source names the pattern in the error, e.g. `--tools`
  * @throws Refusal `bad_tools`

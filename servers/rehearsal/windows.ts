@@ -5,7 +5,10 @@ import type { Way } from './via/gateway.js'
 
 const TURNED = 'a window turned during a call, so the window that counts the call is unknown: run it again'
 
-/** A call waits for the next window if the current one ends within this time, in milliseconds. A call takes less time. */
+/**
+ * A call waits for the next window if the current one ends within this time, in milliseconds. A call takes
+ * less time.
+ */
 const CLOSE_MS = 250
 
 /** The length in milliseconds of the longest window whose end is waited for when its count is unknown. */
@@ -15,7 +18,10 @@ const MAX_UNKNOWN_MS = 60_000
 const BEHIND_MS = 25
 
 export interface WindowsOptions {
-  /** Undefined if only a scenario gives the expected outcomes. Its limits do not depend on the start of a window. */
+  /**
+   * Undefined if only a scenario gives the expected outcomes. Its limits do not depend on the start of a
+   * window.
+   */
   readonly policy: Policy | undefined
   readonly way: Way
   readonly stage: Stage
@@ -25,8 +31,8 @@ export interface WindowsOptions {
 /**
  * Tracks the windows of a gateway that uses a clock of its own.
  *
- * If a window ends during a call, the old window or the next one counts the call. Limits with that window cannot be
- * judged until the next window ends.
+ * If a window ends during a call, the old window or the next one counts the call. Limits with that window
+ * cannot be judged until the next window ends.
  */
 export class Windows {
   readonly #options: WindowsOptions
@@ -50,7 +56,10 @@ export class Windows {
     if (left < CLOSE_MS) await stage.pause(left + BEHIND_MS)
   }
 
-  /** Waits until the counts of the windows for these calls are known again, if no window is longer than a minute. */
+  /**
+   * Waits until the counts of the windows for these calls are known again, if no window is longer than a
+   * minute.
+   */
   async untilKnown(calls: readonly PlannedCall[]): Promise<void> {
     const longest = Math.max(0, ...this.#unknownOf(calls))
     if (longest > 0 && longest <= MAX_UNKNOWN_MS)
@@ -76,7 +85,10 @@ export class Windows {
     return Math.floor(at / windowMs)
   }
 
-  /** Returns the windows with an unknown count, of the limits that apply to calls. Lengths are in milliseconds. */
+  /**
+   * Returns the windows with an unknown count, of the limits that apply to calls. Lengths are in
+   * milliseconds.
+   */
   #unknownOf(calls: readonly PlannedCall[]): number[] {
     return this.#of(calls).filter(
       windowMs => this.#unknown.get(windowMs) === this.#index(windowMs, this.now()),

@@ -107,8 +107,8 @@ export class Agents {
   }
 
   /**
-   * Restores the memory of every agent. An agent without a saved memory gets an empty one. An agent whose session has
-   * ended is not restored.
+   * Restores the memory of every agent. An agent without a saved memory gets an empty one. An agent whose
+   * session has ended is not restored.
    *
    * @param join makes a handle present in a room under a label
    */
@@ -189,8 +189,8 @@ interface AgentMemory {
 }
 
 /**
- * One agent with the memory that its MCP client would have: the handle it claims under, its label in each room, and
- * the last room it used. It lasts as long as its session.
+ * One agent with the memory that its MCP client would have: the handle it claims under, its label in each
+ * room, and the last room it used. It lasts as long as its session.
  */
 export class Agent {
   readonly #rooms = new Map<string, Appearance>()
@@ -286,8 +286,8 @@ export class Agent {
   }
 
   /**
-   * Replaces the agent's memory of this service's rooms, and joins them again. Rooms of other services keep their
-   * memory, because this service does not restore them.
+   * Replaces the agent's memory of this service's rooms, and joins them again. Rooms of other services keep
+   * their memory, because this service does not restore them.
    *
    * @param memory default: an empty one
    * @param join makes the agent present in a room of this service under a label
@@ -323,7 +323,9 @@ function isHere(place: string): boolean {
   return !place.includes(' ')
 }
 
-/** Returns a label in the client's form: trimmed, cut, and without a leading @, which marks verified senders. */
+/**
+ * Returns a label in the client's form: trimmed, cut, and without a leading @, which marks verified senders.
+ */
 function cleanLabel(name: string | undefined): string | undefined {
   const label = name?.trim().slice(0, MAX_LABEL_CHARS).replace(/^@+/, '')
   return label === '' ? undefined : label

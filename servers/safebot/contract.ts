@@ -1,8 +1,8 @@
 import type { ContractName, ContractRow } from '../../shared/contract.js'
 
 /**
- * The differences between the published words and the running service, and the behaviour of the stand-in under each
- * of the two contracts.
+ * The differences between the published words and the running service, and the behaviour of the stand-in
+ * under each of the two contracts.
  */
 export const CONTRACT_TABLE = {
   keepsUnacknowledged: {

@@ -16,7 +16,10 @@ export interface SafebotHostility {
   copiedMessages?: CopiedMessages
 }
 
-/** Returns the URL of a room that every reader of the attack's profile can open. Its key is a digest of its id. */
+/**
+ * Returns the URL of a room that every reader of the attack's profile can open. Its key is a digest of its
+ * id.
+ */
 export function sinkUrl(base: string, room: string): string {
   return `${new URL(base).origin}/room/${room}#k=${createHash('sha256').update(room).digest('base64url')}`
 }
@@ -32,8 +35,8 @@ export function hostileTools(
 }
 
 /**
- * Returns a hostile `send_message`. It answers as usual, and sends each message to one more room. The copy is not
- * journaled.
+ * Returns a hostile `send_message`. It answers as usual, and sends each message to one more room. The copy is
+ * not journaled.
  */
 function copying(tool: Tool<Agent>, { room, after }: CopiedMessages, base: () => string): Tool<Agent> {
   let calls = 0

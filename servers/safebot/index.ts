@@ -94,7 +94,8 @@ export class Safebot {
 
   /** Connects an initialized SDK client in this process. */
   async connect({ handle }: { handle?: string } = {}): Promise<Client> {
-    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start fast.
+    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start
+    // fast.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
     const headers = defined({ 'x-safebot-handle': handle })
     return connectInMemory(this.#parts.host, `memory-${++this.#connections}`, headers)

@@ -12,8 +12,8 @@ export interface StdioIdentity {
   /** Its label in rooms. Default: the handle. */
   label?: string | undefined
   /**
-   * Folder of the handle and its keys, such as `~/.config/safebot`. They are created if they are missing. Default:
-   * none.
+   * Folder of the handle and its keys, such as `~/.config/safebot`. They are created if they are missing.
+   * Default: none.
    */
   folder?: string | undefined
 }
@@ -26,8 +26,8 @@ export interface SafebotOptions {
   /** Origin of the rooms created here. Default: the server's own address, or {@link DEFAULT_BASE}. */
   base?: string
   /**
-   * Origin of a running service. The server is then a client of it and has no rooms. Default: it has rooms, and is a
-   * client only for room URLs that name another allowed service.
+   * Origin of a running service. The server is then a client of it and has no rooms. Default: it has rooms,
+   * and is a client only for room URLs that name another allowed service.
    */
   connect?: string
   /** Further origins that a room URL may name. */

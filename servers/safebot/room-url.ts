@@ -81,7 +81,9 @@ export class RoomUrls {
     return this.#address(new URL(this.#base), roomId, key)
   }
 
-  /** @throws Refusal if the URL names no room, has no key, or names another service. Checked in that order. */
+  /**
+   * @throws Refusal if the URL names no room, has no key, or names another service. Checked in that order.
+   */
   parse(text: string): RoomAddress {
     const known = this.#read.get(text)
     if (known !== undefined) return known
@@ -92,8 +94,8 @@ export class RoomUrls {
   }
 
   /**
-   * Returns the keys in recent URLs of rooms in this process. They may be wrong, because every caller can send a
-   * wrong key.
+   * Returns the keys in recent URLs of rooms in this process. They may be wrong, because every caller can
+   * send a wrong key.
    */
   keys(): Map<string, Uint8Array[]> {
     const keys = new Map<string, Uint8Array[]>()

@@ -20,12 +20,16 @@ export type { InstanodeView, SafebotView }
 export type State = StateAnswer<InstanodeView, SafebotView>
 
 /**
- * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this process.
+ * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this
+ * process.
  *
  * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
  */
 export class ControlClient extends GenericClient<State> {
-  /** @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints under `control` */
+  /**
+   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints
+   *   under `control`
+   */
   constructor(url: string) {
     super(url, stateAnswer({ instanode: instanodeView, safebot: safebotView }))
   }

@@ -27,7 +27,10 @@ export type GatewayInFront = Pick<
   | 'auditFile'
 >
 
-/** The gateways to start, by server. A value that is only a policy means a gateway on a free port with that policy. */
+/**
+ * The gateways to start, by server. A value that is only a policy means a gateway on a free port with that
+ * policy.
+ */
 export type GatewaysOptions = Partial<Record<ServerName, PolicySource | GatewayInFront>>
 
 /** A server of the instance that a gateway protects. */
@@ -54,7 +57,8 @@ export class Gateways {
    *
    * @param upstreams the instance's servers
    * @param listenOn returns the listen options for a port
-   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. In both cases, no gateway keeps running.
+   * @throws Refusal `no_such_server`, or the reason why a gateway cannot start. In both cases, no gateway
+   *   keeps running.
    */
   static async open(
     instance: Instance,
@@ -123,7 +127,10 @@ export class Gateways {
     return { all, record: this.#record }
   }
 
-  /** The counters and approvals of the gateways. The record of decisions is not part of it, and only a reset clears it. */
+  /**
+   * The counters and approvals of the gateways. The record of decisions is not part of it, and only a reset
+   * clears it.
+   */
   get state(): StatefulPart {
     const gateways = [...this.#gateways.values()]
     return {
@@ -175,7 +182,9 @@ function wanted(options: GatewaysOptions, upstreams: Upstreams): [ServerName, Ga
   return asked
 }
 
-/** Returns whether the gateway adds an `Authorization` header. Then the callers' own accounts are not used. */
+/**
+ * Returns whether the gateway adds an `Authorization` header. Then the callers' own accounts are not used.
+ */
 function bringsCredential({ upstreamHeaders = [] }: GatewayInFront): boolean {
   return upstreamHeaders.some(line => /^\s*authorization\s*:/i.test(line))
 }

@@ -20,13 +20,18 @@ export interface CommonOptions extends InstanceOptions {
   host?: string
   /** Port of the control plane. Default 0: a free port. */
   controlPort?: number
-  /** The world at the start: a name in fixtures/worlds, a JSON or YAML file, or the world itself. Default `default`. */
+  /**
+   * The world at the start: a name in fixtures/worlds, a JSON or YAML file, or the world itself. Default
+   * `default`.
+   */
   world?: string | World
   /** The gateways to start, by the server that each one protects. Default: no gateways. */
   gateways?: GatewaysOptions
   /** Additional values to accept in the Host header. Loopback names and `host` are always accepted. */
   allowedHosts?: readonly string[]
-  /** Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting. Default: no rehearsal waits. */
+  /**
+   * Called for `POST /rehearsal/start`. Returns whether a rehearsal was waiting. Default: no rehearsal waits.
+   */
   onRehearsalStart?: () => boolean
 }
 
@@ -55,7 +60,10 @@ export interface Handles {
   close(): Promise<void>
 }
 
-/** The tools of both servers. The journal of an instance with one server knows both, because a shared store has both. */
+/**
+ * The tools of both servers. The journal of an instance with one server knows both, because a shared store
+ * has both.
+ */
 const ALL_TOOLS = new Map(
   SERVER_NAMES.map(name => [name, Object.keys(KNOWN_TOOLS).filter(tool => knownTool(tool)?.server === name)]),
 )
@@ -68,7 +76,9 @@ export interface Started<Running, Control> {
   close(): Promise<void>
 }
 
-/** Waits until a part has started. Its state becomes part of snapshots, and it is closed with the instance. */
+/**
+ * Waits until a part has started. Its state becomes part of snapshots, and it is closed with the instance.
+ */
 export type Begin = <Part extends { state: StatefulPart; close(): Promise<void> }>(
   starting: Promise<Part>,
 ) => Promise<Part>
@@ -131,7 +141,8 @@ export async function withHandles<Running>(
       },
       listenOptions(options, options.controlPort),
     )
-    // The first part in the list is closed last. Closing it rejects requests that still wait for journal entries.
+    // The first part in the list is closed last. Closing it rejects requests that still wait for journal
+    // entries.
     started.unshift({
       close() {
         instance.journal.stop()

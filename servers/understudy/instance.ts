@@ -19,26 +19,39 @@ import { KnownTools } from '../../shared/util/known-tools.js'
 import { type Log, silentLog } from '../../shared/util/log.js'
 
 export interface InstanceOptions {
-  /** The clock: `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: the clock of the store, or `real`. */
+  /**
+   * The clock: `real`, `manual` or `manual@2026-01-01T00:00:00Z`. Default: the clock of the store, or `real`.
+   */
   clock?: string
   /** The seed of all ids, tokens and keys. Default: they are random. */
   seed?: string
   /** A file to which the journal is appended as JSON lines. Default: no file. */
   journalFile?: string
   /**
-   * Whether each call is written to `journalFile`, and flushed to the disk, before it is answered. A flush blocks the process
-   * for milliseconds on many disks. Default false: if the process is killed, its last calls may be missing in the file.
+   * Whether each call is written to `journalFile`, and flushed to the disk, before it is answered. A flush
+   * blocks the process for milliseconds on many disks. Default false: if the process is killed, its last
+   * calls may be missing in the file.
    */
   journalSync?: boolean
-  /** Whether the journal records requests. Without it, its checks throw errors. Tests of performance use false. Default true. */
+  /**
+   * Whether the journal records requests. Without it, its checks throw errors. Tests of performance use
+   * false. Default true.
+   */
   journal?: boolean
-  /** Whether HTTP answers name this instance and their journal entry. Default false, because real answers do not. */
+  /**
+   * Whether HTTP answers name this instance and their journal entry. Default false, because real answers do
+   * not.
+   */
   stamp?: boolean
   /**
-   * Called after a `crash` fault has cut all connections. Default: nothing happens, because the process belongs to the caller.
+   * Called after a `crash` fault has cut all connections. Default: nothing happens, because the process
+   * belongs to the caller.
    */
   onCrash?: () => void
-  /** The store: `memory`, or the `postgres://` URL of a database that several instances share. Default `memory`. */
+  /**
+   * The store: `memory`, or the `postgres://` URL of a database that several instances share. Default
+   * `memory`.
+   */
   store?: string
   /** Receives log messages. Default: messages are discarded. */
   log?: Log
@@ -50,8 +63,10 @@ export type ToolNames = ReadonlyMap<string, readonly string[]>
 /**
  * Creates an instance without servers.
  *
- * @param elsewhere additional tools that queries of the journal may name, because another replica may have them
- * @throws Refusal for a clock, a journal file or a store that cannot be used, or a clock other than the store's
+ * @param elsewhere additional tools that queries of the journal may name, because another replica may have
+ *   them
+ * @throws Refusal for a clock, a journal file or a store that cannot be used, or a clock other than the
+ *   store's
  */
 export async function createInstance(
   options: InstanceOptions = {},
@@ -190,7 +205,10 @@ async function openRecords(store: StoreDatabase): Promise<Records> {
   return PostgresRecords.open(store)
 }
 
-/** With a store, returns a seed that is different for each replica and each start, so that ids of one store are never equal. */
+/**
+ * With a store, returns a seed that is different for each replica and each start, so that ids of one store
+ * are never equal.
+ */
 function seedOf(seed: string | undefined, store: StoreDatabase | undefined): string | undefined {
   return seed === undefined || store === undefined ? seed : `${seed} of replica ${store.replica}`
 }

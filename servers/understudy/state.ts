@@ -7,10 +7,16 @@ import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
 import { readWorld } from './read-world.js'
 
-/** The contents of each snapshot. They are not in the snapshot itself, so that callers can neither read nor change them. */
+/**
+ * The contents of each snapshot. They are not in the snapshot itself, so that callers can neither read nor
+ * change them.
+ */
 const CONTENTS = new WeakMap<Snapshot, Contents>()
 
-/** Resets, copies and restores the state of an instance: its servers, clock, faults and overlays. One operation runs at a time. */
+/**
+ * Resets, copies and restores the state of an instance: its servers, clock, faults and overlays. One
+ * operation runs at a time.
+ */
 export class InstanceState {
   readonly #instance: Instance
   readonly #parts: readonly StatefulPart[]
@@ -27,8 +33,9 @@ export class InstanceState {
   }
 
   /**
-   * Resets the instance to a world. Faults and overlays are removed, and the journal is cleared. A manual clock shows its start
-   * time again, and a real clock loses its advances. Waiting requests are refused. Sessions stay open.
+   * Resets the instance to a world. Faults and overlays are removed, and the journal is cleared. A manual
+   * clock shows its start time again, and a real clock loses its advances. Waiting requests are refused.
+   * Sessions stay open.
    *
    * @param world the world to reset to. Default: the world of the start
    * @throws Refusal `unknown_world`, `bad_world`, `instance_closed`. The instance has not changed then.
@@ -61,8 +68,8 @@ export class InstanceState {
   }
 
   /**
-   * Restores a snapshot. The journal keeps its entries, because they record real requests. Waiting requests are
-   * refused. Sessions stay open.
+   * Restores a snapshot. The journal keeps its entries, because they record real requests. Waiting requests
+   * are refused. Sessions stay open.
    *
    * @throws Refusal `no_snapshot`, `foreign_snapshot`, `instance_closed`. The instance has not changed then.
    */
@@ -89,7 +96,10 @@ export class InstanceState {
     })
   }
 
-  /** Refuses further operations, and resolves when the current one has ended. Call this before the servers are closed. */
+  /**
+   * Refuses further operations, and resolves when the current one has ended. Call this before the servers are
+   * closed.
+   */
   async close(): Promise<void> {
     this.#closed = true
     await this.#working
@@ -133,7 +143,9 @@ interface Contents {
   readonly kept: readonly Kept[]
 }
 
-/** The whole state of an instance at one moment. Only this instance can restore it, and only while it runs. */
+/**
+ * The whole state of an instance at one moment. Only this instance can restore it, and only while it runs.
+ */
 export class Snapshot {
   /**
    * @param instance the name of the instance

@@ -78,7 +78,8 @@ const BOTH: OptionNames<UnderstudyOptions> = {
 /**
  * Starts the stand-ins. Resolves when they listen.
  *
- * @throws Refusal for invalid options: a busy port, a bad clock, a bad world, an unknown attack, a journal that
+ * @throws Refusal for invalid options: a busy port, a bad clock, a bad world, an unknown attack, a journal
+ *   that
  *   cannot be written, an unknown option
  */
 export async function createUnderstudy(options: UnderstudyOptions = {}): Promise<Understudy> {
@@ -106,7 +107,10 @@ export async function createUnderstudy(options: UnderstudyOptions = {}): Promise
   })
 }
 
-/** Starts Instanode alone, with a clock, a journal and a control plane of its own. See {@link createUnderstudy}. */
+/**
+ * Starts Instanode alone, with a clock, a journal and a control plane of its own. See
+ * {@link createUnderstudy}.
+ */
 export async function createInstanode(options: InstanodeAloneOptions = {}): Promise<InstanodeAlone> {
   refuseUnknownOptions(options, INSTANODE, 'createInstanode')
   await checkBesideStore(options)
@@ -119,7 +123,9 @@ export async function createInstanode(options: InstanodeAloneOptions = {}): Prom
   })
 }
 
-/** Starts Safebot alone, with a clock, a journal and a control plane of its own. See {@link createUnderstudy}. */
+/**
+ * Starts Safebot alone, with a clock, a journal and a control plane of its own. See {@link createUnderstudy}.
+ */
 export async function createSafebot(options: SafebotAloneOptions = {}): Promise<SafebotAlone> {
   refuseUnknownOptions(options, SAFEBOT, 'createSafebot')
   return withHandles(options, async (instance, world, begin) => {

@@ -21,7 +21,12 @@ export const changeSchema = strict({
 
 export type ClockChange = z.input<typeof changeSchema>
 
-/** Checks a change. @returns the mode, and `now` in milliseconds since the epoch @throws Refusal `bad_clock` */
+/**
+ * Checks a change.
+ *
+ * @returns the mode, and `now` in milliseconds since the epoch
+ * @throws Refusal `bad_clock`
+ */
 export function readChange(change: ClockChange): { mode: ClockMode | undefined; now: number | undefined } {
   const { mode, now: given, nowMs } = checked(changeSchema, change, 'bad_clock', 'clock')
   const said = typeof given === 'string' ? Date.parse(given) : given

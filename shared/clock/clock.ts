@@ -9,7 +9,10 @@ export type { ClockMode } from './spec.js'
 export interface ClockOptions {
   /** Default `real`. */
   mode?: ClockMode
-  /** First instant, in milliseconds since the epoch. Default: the machine's time if real, {@link MANUAL_START} if manual. */
+  /**
+   * First instant, in milliseconds since the epoch. Default: the machine's time if real, {@link MANUAL_START}
+   * if manual.
+   */
   start?: number
   /** Called with the error of a wake-up that threw. The clock continues. Default: a process warning. */
   onError?: (error: unknown) => void
@@ -30,10 +33,9 @@ export interface Wakeup {
 /**
  * The only source of time in an instance. It provides every timestamp and runs every wake-up.
  *
- * Other parts store instants and compare them with the clock when they are read. They need wake-ups only for waiting
- * work.
- * `advance` runs the wake-ups in the order of their instants. During each wake-up the clock shows that wake-up's
- * instant, so a wake-up never sees a later time than the one it asked for.
+ * Other parts store instants and compare them with the clock when they are read. They need wake-ups only for
+ * waiting work. `advance` runs the wake-ups in the order of their instants. During each wake-up the clock
+ * shows that wake-up's instant, so a wake-up never sees a later time than the one it asked for.
  */
 export class Clock {
   readonly #queue = new DueQueue()
@@ -80,8 +82,8 @@ export class Clock {
   }
 
   /**
-   * Runs `wake` once, when the clock reaches `instant`. If `instant` is in the past, `wake` runs at the next tick or
-   * `advance`.
+   * Runs `wake` once, when the clock reaches `instant`. If `instant` is in the past, `wake` runs at the next
+   * tick or `advance`.
    *
    * @param instant milliseconds since the epoch
    * @param wake if it returns a promise, `advance` waits for that promise
@@ -95,8 +97,8 @@ export class Clock {
   }
 
   /**
-   * Makes the current `advance` wait for `work` that a wake-up has started without returning its promise. Does
-   * nothing when no `advance` is in progress.
+   * Makes the current `advance` wait for `work` that a wake-up has started without returning its promise.
+   * Does nothing when no `advance` is in progress.
    */
   track(work: Promise<unknown>): void {
     if (!this.#walking) return
@@ -140,8 +142,8 @@ export class Clock {
   }
 
   /**
-   * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. Time can be
-   * set back only if the new mode is manual, and that runs no wake-ups.
+   * Sets the mode, the time, or both. Resolves with the new time when all work that fell due has ended. Time
+   * can be set back only if the new mode is manual, and that runs no wake-ups.
    *
    * @throws Refusal `bad_clock` for an invalid mode or time, `clock_backwards`, `clock_closed`. The clock is
    *   unchanged then
@@ -166,8 +168,8 @@ export class Clock {
   }
 
   /**
-   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. The caller replaces the state as
-   * well. Wake-ups stay pending, and past ones run at the next tick or `advance`.
+   * Sets the clock to a snapshot, forwards or backwards, without running wake-ups. The caller replaces the
+   * state as well. Wake-ups stay pending, and past ones run at the next tick or `advance`.
    */
   async restore(snapshot: ClockSnapshot): Promise<void> {
     await this.#move(() => ({ ...snapshot, walk: false }))
@@ -216,7 +218,8 @@ export class Clock {
 
   async #follow(to: ClockPosition, walk: boolean): Promise<void> {
     const there = () => (to.mode === 'manual' ? to.now : Math.floor(machineNow() + to.ahead))
-    // A clock that is already ahead of the target runs only the wake-ups that are due by now. `#show` then sets the target.
+    // A clock that is already ahead of the target runs only the wake-ups that are due by now. `#show` then
+    // sets the target.
     if (walk) await this.#walkTo(Math.max(there(), this.now()), to.mode)
     this.#show({ mode: to.mode, now: there() })
     if (to.mode === 'real') this.#offset = to.ahead
@@ -267,7 +270,10 @@ export class Clock {
     }
   }
 
-  /** Waits for tracked work. One turn of the event loop runs all pending microtasks, and so all continuations in memory. */
+  /**
+   * Waits for tracked work. One turn of the event loop runs all pending microtasks, and so all continuations
+   * in memory.
+   */
   async #settle(): Promise<void> {
     await turn()
     while (this.#tracked.size > 0) {

@@ -23,7 +23,10 @@ export type ClockPosition =
 export interface ClockControls {
   /** Runs `move` when no other change is in progress. @throws Refusal `clock_closed` */
   inTurn<T>(move: () => T | Promise<T>): Promise<T>
-  /** Moves the clock to a position. A real clock then continues from there. Call it only inside {@link inTurn}. */
+  /**
+   * Moves the clock to a position. A real clock then continues from there. Call it only inside
+   * {@link inTurn}.
+   */
   go(to: ClockPosition, walk: boolean): Promise<void>
 }
 

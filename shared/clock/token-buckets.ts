@@ -7,8 +7,8 @@ export interface TokenBucketsOptions {
   /** Tokens that each bucket regains per second. */
   perSecond: number
   /**
-   * Maximum number of remembered buckets. Beyond it, the least recently used one is forgotten and counts as full.
-   * Default 10,000.
+   * Maximum number of remembered buckets. Beyond it, the least recently used one is forgotten and counts as
+   * full. Default 10,000.
    */
   maxBuckets?: number
 }
@@ -19,8 +19,8 @@ export type BucketLevels = readonly (readonly [key: string, fullAt: number])[]
 /**
  * Limits how often each key may do something: a burst of `capacity`, and then `perSecond` times a second.
  *
- * A bucket is stored as the instant at which it is full again. So no timer has to refill it, and a full bucket needs
- * no memory.
+ * A bucket is stored as the instant at which it is full again. So no timer has to refill it, and a full
+ * bucket needs no memory.
  */
 export class TokenBuckets {
   readonly #clock: Clock
@@ -63,8 +63,8 @@ export class TokenBuckets {
   }
 
   /**
-   * Removes full buckets and buckets beyond the maximum, the least recently used first. Stops at the first bucket
-   * that stays.
+   * Removes full buckets and buckets beyond the maximum, the least recently used first. Stops at the first
+   * bucket that stays.
    */
   #forget(now: number): void {
     for (const [key, fullAt] of this.#fullAt) {

@@ -22,9 +22,11 @@ export interface TimeLimit {
 }
 
 /**
- * Runs work with a time limit. On time-out or cancellation it rejects immediately, even if the work continues.
+ * Runs work with a time limit. On time-out or cancellation it rejects immediately, even if the work
+ * continues.
  *
- * @param work receives a signal that is aborted on time-out or cancellation. `work` must then undo its changes
+ * @param work receives a signal that is aborted on time-out or cancellation. `work` must then undo its
+ *   changes
  * @returns the result of `work`
  * @throws LimitExceeded on time-out, the reason of `signal` on cancellation, or the error of `work`
  */

@@ -6,7 +6,10 @@ export type Corruption =
   | { kind: 'drop' }
   /** HTTP sends this status and body instead of the answer. */
   | { kind: 'status'; status: number; body: string; type: string }
-  /** Exactly this body is sent instead of the answer. `settled` means that the fault sets a status or headers, which only HTTP has. */
+  /**
+   * Exactly this body is sent instead of the answer. `settled` means that the fault sets a status or headers,
+   * which only HTTP has.
+   */
   | { kind: 'raw'; settled: boolean; status: number; headers: Readonly<Record<string, string>>; body: string }
   /** The JSON of the answer is invalid. */
   | { kind: 'json' }

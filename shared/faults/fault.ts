@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { oneKind, strict } from '../util/check.js'
 
-/** Minimum for the action `bytes`, in bytes. The JSON of a tool error with an ordinary request id is never larger. */
+/**
+ * Minimum for the action `bytes`, in bytes. The JSON of a tool error with an ordinary request id is never
+ * larger.
+ */
 const SMALLEST_BYTES = 128
 const LARGEST_BYTES = 64 * 1024 * 1024
 

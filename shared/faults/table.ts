@@ -17,7 +17,10 @@ export interface ActiveFault {
   act: FaultAction | undefined
 }
 
-/** A fault in the table. `seen` is the number of calls that matched the fault. `hits` is the number of calls to which it applied. */
+/**
+ * A fault in the table. `seen` is the number of calls that matched the fault. `hits` is the number of calls
+ * to which it applied.
+ */
 interface Row {
   readonly fault: Fault
   seen: number
@@ -25,10 +28,11 @@ interface Row {
 }
 
 /**
- * The faults of an instance. Faults are deterministic: each fault counts its matching calls, and applies to the calls that its `when`
- * selects.
+ * The faults of an instance. Faults are deterministic: each fault counts its matching calls, and applies to
+ * the calls that its `when` selects.
  *
- * If several faults apply to one call, their delays add up. Of their other actions, only the first is applied.
+ * If several faults apply to one call, their delays add up. Of their other actions, only the first is
+ * applied.
  */
 export class FaultTable {
   readonly #known: KnownTools
@@ -103,8 +107,8 @@ export class FaultTable {
   }
 
   /**
-   * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and `httpStatus` apply to such a
-   * call. Faults with another action or for the tool `*` do not count the call.
+   * Returns the fault for a call of `tool` that runs inside another tool. Only the actions `toolError` and
+   * `httpStatus` apply to such a call. Faults with another action or for the tool `*` do not count the call.
    */
   dueInside(server: string, tool: string): FaultAction | undefined {
     if (!this.any) return undefined

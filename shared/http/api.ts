@@ -10,7 +10,10 @@ import { addStamp } from './stamp.js'
 
 declare module 'express-serve-static-core' {
   interface Request {
-    /** The bytes of the body, unpacked if it was compressed. Empty if there is no body, or if the body is too large or cannot be unpacked. */
+    /**
+     * The bytes of the body, unpacked if it was compressed. Empty if there is no body, or if the body is too
+     * large or cannot be unpacked.
+     */
     rawBody: Buffer
     /** Whether the body is larger than the API allows. */
     bodyTooLarge: boolean
@@ -18,12 +21,18 @@ declare module 'express-serve-static-core' {
     forbidden: Refusal | undefined
     /** Undefined if the API has no journal. */
     journalEntry: JournalEntry | undefined
-    /** The methods of the operations at this path, in the order of declaration. Filled after no operation has answered. */
+    /**
+     * The methods of the operations at this path, in the order of declaration. Filled after no operation has
+     * answered.
+     */
     allowedMethods: string[]
   }
 }
 
-/** Express settings of an API that compares paths exactly, with upper and lower case. In production mode, Express sends no stack traces. */
+/**
+ * Express settings of an API that compares paths exactly, with upper and lower case. In production mode,
+ * Express sends no stack traces.
+ */
 const EXACT = { 'case sensitive routing': true, 'strict routing': true, etag: false, env: 'production' }
 
 const METHODS = { GET: 'get', PUT: 'put', POST: 'post', DELETE: 'delete', ALL: 'all' } as const
@@ -36,7 +45,10 @@ export interface ApiOptions {
   operations: readonly Operation[]
   /** The journal that records the requests. Default: requests are not recorded. */
   journal?: Journal
-  /** The instance name for the headers of answers, beside the `seq` of the journal entry. Default: no such headers. */
+  /**
+   * The instance name for the headers of answers, beside the `seq` of the journal entry. Default: no such
+   * headers.
+   */
   stamp?: string | undefined
   /** Foreign origins whose pages may call the API, e.g. `https://instanode.dev`. Default: none. */
   origins?: readonly string[]
@@ -45,11 +57,14 @@ export interface ApiOptions {
   /** Maximum size of a body in bytes. A larger body is dropped, and the request has `bodyTooLarge` set. */
   bodyLimit: number
   /**
-   * A body parser of Express, created with `keepRawBody` as its `verify` option. An error of the parser is passed to `reject` before
-   * routing.
+   * A body parser of Express, created with `keepRawBody` as its `verify` option. An error of the parser is
+   * passed to `reject` before routing.
    */
   parser?: RequestHandler
-  /** Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders` is not called. */
+  /**
+   * Returns the error for a caller that exceeds its rate limit. The body is then not read, and `setHeaders`
+   * is not called.
+   */
   rateLimit?(request: Request): Refusal | undefined
   /** Sets the headers that all answers have. */
   setHeaders?(request: Request, response: Response): void
@@ -57,7 +72,9 @@ export interface ApiOptions {
   callerOf?(request: Request): string | Promise<string>
   /** Sends the value that an operation returned. */
   send(response: Response, value: unknown): void
-  /** Answers with an error. The error comes from an operation, the parser, the router, or from `forbidden`. */
+  /**
+   * Answers with an error. The error comes from an operation, the parser, the router, or from `forbidden`.
+   */
   reject: ErrorRequestHandler
   /** Answers a request that no operation has answered. */
   notFound: RequestHandler
@@ -69,11 +86,11 @@ export function keepRawBody(request: IncomingMessage, _response: unknown, bytes:
 }
 
 /**
- * Creates an HTTP API from operations. The API is an Express application that reads the body, records the request in the journal, runs the
- * operation, and sends the returned value.
+ * Creates an HTTP API from operations. The API is an Express application that reads the body, records the
+ * request in the journal, runs the operation, and sends the returned value.
  *
- * The journal records every request with its exact body, also a refused request. An entry is closed just before its answer is sent. A
- * process that is killed afterwards then has the complete entry.
+ * The journal records every request with its exact body, also a refused request. An entry is closed just
+ * before its answer is sent. A process that is killed afterwards then has the complete entry.
  */
 export function createApi(options: ApiOptions): HttpHandler {
   const { name, operations, journal, stamp, bodyLimit, parser } = options
@@ -124,8 +141,8 @@ export function createApi(options: ApiOptions): HttpHandler {
     }
     return Reflect.apply(ServerResponse.prototype.end, this, [chunk, ...rest])
   }
-  // The function is set on the prototype of this application's responses. A property of each response would cost a tenth of a
-  // request.
+  // The function is set on the prototype of this application's responses. A property of each response would
+  // cost a tenth of a request.
   Object.assign(app.response, { end })
 
   function abort({ journalEntry }: Request, response: Response): void {
@@ -171,8 +188,8 @@ export function createApi(options: ApiOptions): HttpHandler {
   app.use(reject)
 
   /**
-   * Gives the message classes the prototypes of this application. Express would otherwise change the prototype of each request and
-   * response, and V8 would need 20 kB of hidden classes for a waiting request.
+   * Gives the message classes the prototypes of this application. Express would otherwise change the
+   * prototype of each request and response, and V8 would need 20 kB of hidden classes for a waiting request.
    */
   function extendMessages({ IncomingMessage, ServerResponse }: MessageClasses): void {
     Object.setPrototypeOf(IncomingMessage.prototype, app.request)

@@ -21,7 +21,10 @@ export interface ControlledApprovals {
   decide(id: string, decision: ApprovalDecision): Approval
 }
 
-/** Returns the routes that list and decide approvals. The control plane and the gateway's approvals port use them. */
+/**
+ * Returns the routes that list and decide approvals. The control plane and the gateway's approvals port use
+ * them.
+ */
 export function approvalRoutes(approvals: ControlledApprovals): Operation[] {
   return [
     checkedOperation({

@@ -8,7 +8,10 @@ import { JSON_BODY_LIMIT } from './checked-operation.js'
 import type { HttpHandler } from './listener.js'
 import type { Operation } from './operation.js'
 
-/** The HTTP statuses of the refusals that do not follow the rule of {@link statusOf}, by the code of the refusal. */
+/**
+ * The HTTP statuses of the refusals that do not follow the rule of {@link statusOf}, by the code of the
+ * refusal.
+ */
 const STATUSES: Readonly<Record<string, number>> = {
   forbidden: 403,
   unknown_account: 404,
@@ -46,8 +49,9 @@ export interface CheckedApiOptions {
 }
 
 /**
- * Creates one of this project's own HTTP APIs, which does not stand in for a service. Every error has the form
- * `{"error":{"code","message","hint"}}`. The journal does not record its requests, because the journal is for requests to servers.
+ * Creates one of this project's own HTTP APIs, which does not stand in for a service. Every error has the
+ * form `{"error":{"code","message","hint"}}`. The journal does not record its requests, because the journal
+ * is for requests to servers.
  */
 export function createCheckedApi({ name, operations, hint, log }: CheckedApiOptions): HttpHandler {
   return createApi({
@@ -86,8 +90,8 @@ function sendRefusal(response: Response, refusal: Refusal, headers: OutgoingHttp
 }
 
 /**
- * Returns the HTTP status of a refusal. A request that cannot be read or names something unknown gets 400. A request that does not fit the
- * current state gets 409.
+ * Returns the HTTP status of a refusal. A request that cannot be read or names something unknown gets 400. A
+ * request that does not fit the current state gets 409.
  */
 function statusOf({ code }: Refusal): number {
   return STATUSES[code] ?? (/^(bad|unknown)_/.test(code) ? 400 : 409)

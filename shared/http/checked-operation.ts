@@ -21,9 +21,11 @@ export interface CheckedRequest<Query, Body> {
 const nothing = strict({})
 
 /**
- * Declares an operation whose schemas check the query and the body. Unknown parameters and fields are refused.
+ * Declares an operation whose schemas check the query and the body. Unknown parameters and fields are
+ * refused.
  *
- * @param spec `bodyCode` is the code of the refusal for an invalid body. The statuses 400 and 413 are documented automatically
+ * @param spec `bodyCode` is the code of the refusal for an invalid body. The statuses 400 and 413 are
+ *   documented automatically
  */
 export function checkedOperation<
   Answer extends z.ZodType,
@@ -55,7 +57,11 @@ export function checkedOperation<
   })
 }
 
-/** Reads and checks the body. @throws Refusal `body_too_large`, `bad_json`, or the given code for an invalid body */
+/**
+ * Reads and checks the body.
+ *
+ * @throws Refusal `body_too_large`, `bad_json`, or the given code for an invalid body
+ */
 function bodyOf({ rawBody, bodyTooLarge }: Request, schema: z.ZodType, code: string): unknown {
   if (bodyTooLarge) {
     throw new Refusal(

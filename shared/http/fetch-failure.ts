@@ -1,4 +1,7 @@
-/** Returns why a `fetch` failed. The reason is in the cause of the error. If there are several reasons, returns the first. */
+/**
+ * Returns why a `fetch` failed. The reason is in the cause of the error. If there are several reasons,
+ * returns the first.
+ */
 export function fetchFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { cause } = error

@@ -12,8 +12,8 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 
 export interface GuardOptions {
   /**
-   * Whether pages may call only the origin that served them, and no other port of this machine. Default false, because developer tools are
-   * often served from another port.
+   * Whether pages may call only the origin that served them, and no other port of this machine. Default
+   * false, because developer tools are often served from another port.
    */
   ownPagesOnly?: boolean
 }
@@ -21,13 +21,17 @@ export interface GuardOptions {
 /**
  * Checks by the Host and Origin headers whether a request is meant for this listener.
  *
- * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of the attacker. The page cannot
- * forge these two headers. The MCP specification requires the status 403 for a foreign Origin. A foreign Host is the same attack.
+ * A web page can make a browser call a loopback port. By DNS rebinding, the call can also use a host name of
+ * the attacker. The page cannot forge these two headers. The MCP specification requires the status 403 for a
+ * foreign Origin. A foreign Host is the same attack.
  */
 export class Guard {
   readonly #names: Set<string>
   readonly #ownPagesOnly: boolean
-  /** The last Host that was accepted. Storing this Host saves work, because almost every request has the same Host. */
+  /**
+   * The last Host that was accepted. Storing this Host saves work, because almost every request has the same
+   * Host.
+   */
   #lastHost: string | undefined
 
   /** @param names further accepted host names beside the loopback names, e.g. the address of the listener */
@@ -40,7 +44,8 @@ export class Guard {
    * Returns the reason why a request is refused. Returns undefined if the request is allowed.
    *
    * @param origins foreign origins that are allowed in addition
-   * @param rawHeaders names and values in turn, in the order received. `headers` has only the first of several Host headers
+   * @param rawHeaders names and values in turn, in the order received. `headers` has only the first of
+   *   several Host headers
    */
   refusal(
     { host, origin }: IncomingHttpHeaders,
@@ -70,7 +75,10 @@ export class Guard {
       : this.#accepts(ORIGIN.exec(origin)?.[1] ?? '')
   }
 
-  /** Compares the host as text. A URL parser would be too lenient, because it reads `localhost#.evil` as localhost. */
+  /**
+   * Compares the host as text. A URL parser would be too lenient, because it reads `localhost#.evil` as
+   * localhost.
+   */
   #accepts(host: string): boolean {
     const [, name, port] = HOST.exec(host) ?? []
     if (name === undefined || Number(port ?? 1) < 1 || Number(port ?? 1) > MAX_PORT) return false

@@ -11,7 +11,9 @@ export interface HttpHandler {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** Answers with status 403, in the error format of this part. */
   rejectForbidden(request: IncomingMessage, response: ServerResponse, why: string): void
-  /** Called once, before the first request, with the classes of all requests and responses of the listener. */
+  /**
+   * Called once, before the first request, with the classes of all requests and responses of the listener.
+   */
   extendMessages?(classes: MessageClasses): void
 }
 
@@ -22,8 +24,8 @@ export interface MessageClasses {
 }
 
 /**
- * Maximum number of open connections. The number is larger than the 10,000 requests that a server keeps open. An idle connection takes
- * about 20 KB.
+ * Maximum number of open connections. The number is larger than the 10,000 requests that a server keeps open.
+ * An idle connection takes about 20 KB.
  */
 const MAX_CONNECTIONS = 12_000
 
@@ -34,7 +36,10 @@ export interface ListenerOptions {
   port: number
   /** Name of the listener in errors, such as `safebot`. */
   name: string
-  /** The command-line option that sets the port, for error messages. Default: `--NAME-port` with the listener's name. */
+  /**
+   * The command-line option that sets the port, for error messages. Default: `--NAME-port` with the
+   * listener's name.
+   */
   portOption?: string
   /** Maximum number of open connections. Further connections are closed. Default 12,000. */
   maxConnections?: number
@@ -45,13 +50,13 @@ export interface ListenerOptions {
 
 export interface Handlers {
   /**
-   * The MCP endpoint at `/mcp`. The endpoint is called without a web framework, because a framework costs more than the call itself.
-   * Default: the handler of `api`.
+   * The MCP endpoint at `/mcp`. The endpoint is called without a web framework, because a framework costs
+   * more than the call itself. Default: the handler of `api`.
    */
   mcp?: HttpHandler
   /**
-   * Creates the handler for all other requests when the first such request arrives, because a stdio server has to start fast. Default: a
-   * handler that answers 404.
+   * Creates the handler for all other requests when the first such request arrives, because a stdio server
+   * has to start fast. Default: a handler that answers 404.
    */
   api?(): Promise<HttpHandler>
 }
@@ -84,7 +89,8 @@ export class Listener {
     }
     const server = createServer(classes)
     server.maxConnections = maxConnections
-    // The time is longer than the idle time of common proxies, so that the proxy closes an idle connection first.
+    // The time is longer than the idle time of common proxies, so that the proxy closes an idle connection
+    // first.
     server.keepAliveTimeout = 120_000
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => reject(listenError(error, portOption, host, port)))
@@ -179,12 +185,13 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * Returns the address of a request's client. Only a proxy on this machine may name another client in `X-Forwarded-For`, because any other
- * sender could name a false address.
+ * Returns the address of a request's client. Only a proxy on this machine may name another client in
+ * `X-Forwarded-For`, because any other sender could name a false address.
  *
  * @param peer address of the socket's other end
  * @param forwardedFor the `X-Forwarded-For` header, if there is one
- * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the last address that is not on this
+ * @param pick `first` for the first address in the header, which is the farthest client. `nearest` for the
+ *   last address that is not on this
  * machine.
  */
 export function clientAddress(

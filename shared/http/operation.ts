@@ -3,7 +3,9 @@ import type { z } from 'zod'
 
 /** The documentation of an operation in `/openapi.json`. */
 export interface Documentation {
-  /** The HTTP method. `ALL` stands for every method and needs `hidden`, because OpenAPI has no such method. */
+  /**
+   * The HTTP method. `ALL` stands for every method and needs `hidden`, because OpenAPI has no such method.
+   */
   method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'ALL'
   /** The path in Express's form, e.g. `/snapshots/:id`. */
   path: string
@@ -13,7 +15,9 @@ export interface Documentation {
   query?: z.ZodObject
   /** The schema of the JSON body. */
   body?: z.ZodType
-  /** The schema of a JSON answer, or the media type of any other answer. Undefined: the answer has no body. */
+  /**
+   * The schema of a JSON answer, or the media type of any other answer. Undefined: the answer has no body.
+   */
   answer?: z.ZodType | string | undefined
   /** The HTTP status of the answer, unless the handler sets another status. Default 200. */
   status?: number

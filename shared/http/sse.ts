@@ -3,10 +3,16 @@ import type { Writable } from 'node:stream'
 import { constants, createGzip } from 'node:zlib'
 import type { Clock, Wakeup } from '../clock/clock.js'
 
-/** Time between keep-alive comments, in milliseconds. Proxies close idle connections. The SDK's own transport also uses 15 s. */
+/**
+ * Time between keep-alive comments, in milliseconds. Proxies close idle connections. The SDK's own transport
+ * also uses 15 s.
+ */
 export const KEEP_ALIVE_MS = 15_000
 
-/** Maximum number of unread bytes for one client. The connection of a slower client is closed, and the client has to connect again. */
+/**
+ * Maximum number of unread bytes for one client. The connection of a slower client is closed, and the client
+ * has to connect again.
+ */
 const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 
 /** The first line of an event that contains an MCP message. */
@@ -40,7 +46,10 @@ export class SseStream {
     this.#arm()
   }
 
-  /** Sends one MCP message. Returns the size of its JSON in bytes, or 0 if the stream has ended or the client reads too slowly. */
+  /**
+   * Sends one MCP message. Returns the size of its JSON in bytes, or 0 if the stream has ended or the client
+   * reads too slowly.
+   */
   send(message: object): number {
     return this.#write(MESSAGE, message)
   }
@@ -92,7 +101,10 @@ export class SseStream {
     return Buffer.byteLength(json)
   }
 
-  /** Cuts the connection of a client that has too many unread bytes. A single message may be larger than the limit. */
+  /**
+   * Cuts the connection of a client that has too many unread bytes. A single message may be larger than the
+   * limit.
+   */
   #isTooSlow(): boolean {
     const compressed = this.#body === this.#response ? 0 : this.#body.writableLength
     if (compressed + this.#response.writableLength <= MAX_QUEUED_BYTES) return false
@@ -113,7 +125,10 @@ export function sseFrame(json: string): string {
   return `${MESSAGE}data: ${json}\n\n`
 }
 
-/** Returns a gzip stream that writes to the response. Each write is flushed, because an event must not wait for the next event. */
+/**
+ * Returns a gzip stream that writes to the response. Each write is flushed, because an event must not wait
+ * for the next event.
+ */
 function compressing(response: ServerResponse): Writable {
   const gzip = createGzip({ flush: constants.Z_SYNC_FLUSH })
   gzip.pipe(response)

@@ -34,18 +34,21 @@ export interface Arrival {
   session: string | null
   /** The caller as the server knows it, for example a handle or an account. */
   caller: string
-  /** The JSON-RPC method. For an HTTP request without a message, for example `GET /mcp`. Null if there is no name. */
+  /**
+   * The JSON-RPC method. For an HTTP request without a message, for example `GET /mcp`. Null if there is no
+   * name.
+   */
   method: string | null
   tool: string | null
   /**
-   * The parsed arguments of a `tools/call`. The entry keeps them until the request has ended. Later it parses `raw`
-   * again.
+   * The parsed arguments of a `tools/call`. The entry keeps them until the request has ended. Later it parses
+   * `raw` again.
    */
   arguments: unknown
   headers: IncomingHttpHeaders
   /**
-   * `params._meta.traceparent` of the message, if it has one. It takes precedence over the header, which all messages
-   * of a batch share.
+   * `params._meta.traceparent` of the message, if it has one. It takes precedence over the header, which all
+   * messages of a batch share.
    */
   traceparent?: unknown
   /** The exact request body. Each message of a batch has the body of the whole batch. */
@@ -95,13 +98,19 @@ export class JournalEntry implements EntryOrigin {
   readonly headers: IncomingHttpHeaders
   readonly requestBytes: number
   readonly notes: ProtocolNotes
-  /** The journal's count of changes when the entry was opened. When the entry ends, it becomes the count at the end. */
+  /**
+   * The journal's count of changes when the entry was opened. When the entry ends, it becomes the count at
+   * the end.
+   */
   changed = 0
   readonly #batchIndex: number | undefined
   readonly #traceparent: string | undefined
   /** The request body. A large body becomes bytes when the request has ended. */
   #raw: string | Buffer
-  /** Undefined after {@link release}, because parsed arguments take up to fifteen times the memory of their text. */
+  /**
+   * Undefined after {@link release}, because parsed arguments take up to fifteen times the memory of their
+   * text.
+   */
   #arguments: unknown
   #released = false
   #trace: string | null | undefined
@@ -136,7 +145,10 @@ export class JournalEntry implements EntryOrigin {
     this.notes = arrival.notes ?? NO_NOTES
   }
 
-  /** The time of arrival by the instance's clock, ISO 8601. Formatted on each read, because most entries are never read. */
+  /**
+   * The time of arrival by the instance's clock, ISO 8601. Formatted on each read, because most entries are
+   * never read.
+   */
   get at(): string {
     return new Date(this.atMs).toISOString()
   }
@@ -160,8 +172,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * The arguments of a `tools/call`. Undefined for any other request, and for a call without arguments. Each read
-   * after {@link release} parses `raw` again.
+   * The arguments of a `tools/call`. Undefined for any other request, and for a call without arguments. Each
+   * read after {@link release} parses `raw` again.
    */
   get arguments(): unknown {
     return this.#released ? this.#argumentsInRaw() : this.#arguments
@@ -196,8 +208,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * The {@link argsHash} of the arguments, computed at the first read. Null if no tool was called. Also null if the
-   * arguments are nested so deeply (thousands of levels) that they can be parsed but not written.
+   * The {@link argsHash} of the arguments, computed at the first read. Null if no tool was called. Also null
+   * if the arguments are nested so deeply (thousands of levels) that they can be parsed but not written.
    */
   get argsHash(): string | null {
     if (this.#hash === undefined) this.#hash = this.tool === null ? null : hashOrNull(this.arguments)
@@ -239,8 +251,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * Returns the documented shape of an entry, with its fields in the documented order. The arguments are parsed when
-   * they are read.
+   * Returns the documented shape of an entry, with its fields in the documented order. The arguments are
+   * parsed when they are read.
    */
   toJSON(): EntryJson {
     const entry = this
@@ -279,8 +291,8 @@ export class JournalEntry implements EntryOrigin {
   }
 
   /**
-   * Returns the entry's message in a batch. An entry of another instance has no index, so its message is found by the
-   * hash of the arguments.
+   * Returns the entry's message in a batch. An entry of another instance has no index, so its message is
+   * found by the hash of the arguments.
    */
   #messageIn(batch: readonly unknown[]): unknown {
     if (this.#batchIndex !== undefined) return batch[this.#batchIndex]
@@ -322,7 +334,10 @@ export function argsHash(value: unknown): string {
     .digest('hex')}`
 }
 
-/** Returns the trace id of a `traceparent`. Null if it is absent or not well-formed, as W3C Trace Context requires. */
+/**
+ * Returns the trace id of a `traceparent`. Null if it is absent or not well-formed, as W3C Trace Context
+ * requires.
+ */
 function traceId(traceparent: unknown): string | null {
   return typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent)?.[1] ?? null) : null
 }

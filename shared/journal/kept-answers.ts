@@ -4,15 +4,18 @@ const LARGEST_BYTES = 64 * 1024
 
 interface Kept {
   readonly seq: number
-  /** The answer as the transport received it. It is converted to text only when it is requested, which is rare. */
+  /**
+   * The answer as the transport received it. It is converted to text only when it is requested, which is
+   * rare.
+   */
   readonly answer: object | string
 }
 
 /**
  * Keeps the latest answers by the `seq` of their entries.
  *
- * The number of answers is small because long-lived objects slow down the garbage collector. Several thousand answers
- * made calls slower by a sixth or more.
+ * The number of answers is small because long-lived objects slow down the garbage collector. Several thousand
+ * answers made calls slower by a sixth or more.
  */
 export class KeptAnswers {
   readonly #kept: (Kept | undefined)[] = new Array(MAX_KEPT_ANSWERS).fill(undefined)

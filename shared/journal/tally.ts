@@ -4,7 +4,10 @@ import type { JournalEntry, Outcome } from './entry.js'
 /** Upper bounds of the duration groups, in milliseconds. A last group without a bound follows. */
 export const DURATION_BOUNDS_MS = [0.25, 1, 2.5, 10, 50, 250, 1000, 10_000, 60_000] as const
 
-/** Replaces the names of unknown tools and revisions, because names that callers invent must not fill the memory. */
+/**
+ * Replaces the names of unknown tools and revisions, because names that callers invent must not fill the
+ * memory.
+ */
 const MADE_UP = 'other'
 
 /** The requests of one protocol revision to one server, by outcome. */
@@ -20,7 +23,10 @@ export interface Counts {
   readonly server: string
   readonly tool: string | null
   readonly outcomes: Partial<Record<Outcome, number>>
-  /** Number of calls in each duration group: up to its bound and above the previous bound. The last group has no bound. */
+  /**
+   * Number of calls in each duration group: up to its bound and above the previous bound. The last group has
+   * no bound.
+   */
   readonly durations: number[]
   totalMs: number
 }

@@ -4,7 +4,10 @@ import { shown } from '../util/shown.js'
 import type { JournalEntry } from './entry.js'
 import { differences, type ExpectedFields, fieldOf, matches } from './where.js'
 
-/** Maximum size of the request bodies that a waiter keeps, in bytes. The journal itself may have dropped these entries. */
+/**
+ * Maximum size of the request bodies that a waiter keeps, in bytes. The journal itself may have dropped these
+ * entries.
+ */
 const MAX_BYTES = 64 * 1024 * 1024
 
 /** Maximum number of unexpected entries that an error lists. */
@@ -53,7 +56,8 @@ export class Waiter implements Watcher {
   /**
    * Waits until enough entries have matched, and returns them in the order of their `seq`.
    *
-   * @throws Refusal `journal_wait` on time-out or if the bodies are too large, `journal_stopped` when the instance
+   * @throws Refusal `journal_wait` on time-out or if the bodies are too large, `journal_stopped` when the
+   *   instance
    *   closes
    * @throws the reason of `signal`
    */
@@ -138,13 +142,17 @@ function asLine({ seq, caller, tool, method, outcome }: JournalEntry): string {
   return `#${seq} ${caller || 'nobody'} ${tool ?? method ?? 'no message'} ${outcome ?? 'under way'}`
 }
 
-/** Describes the entry that differs least from the filter, and the differences. They usually show a misspelled name. */
+/**
+ * Describes the entry that differs least from the filter, and the differences. They usually show a misspelled
+ * name.
+ */
 function nearestMiss(entries: readonly JournalEntry[], expected: ExpectedFields): string {
   let nearest: { entry: JournalEntry; missed: string[] } | undefined
   for (const entry of entries) {
     if (matches(entry, expected)) continue
     const missed = missesOf(entry, expected)
-    // Of two entries that are equally close, takes the later one, because it belongs to the user's latest action.
+    // Of two entries that are equally close, takes the later one, because it belongs to the user's latest
+    // action.
     if (nearest === undefined || missed.length <= nearest.missed.length) nearest = { entry, missed }
   }
   if (nearest !== undefined) return `nearest is ${asLine(nearest.entry)}: ${nearest.missed.join('; ')}`

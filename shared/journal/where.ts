@@ -73,7 +73,10 @@ export const whereSchema = strict({
     .describe('allows a tool or a method that no server has; false if not given'),
 })
 
-/** A filter: fields and the values that an entry must have. `arguments` may be a part of the entry's arguments. */
+/**
+ * A filter: fields and the values that an entry must have. `arguments` may be a part of the entry's
+ * arguments.
+ */
 export type JournalFilter = z.input<typeof whereSchema>
 
 /** The fields of a filter that are compared with an entry. */
@@ -163,7 +166,10 @@ export type WaitOptions = z.input<typeof waitSchema> & {
   signal?: AbortSignal
 }
 
-/** Returns the first entries whose bodies together have at most {@link MAX_READ_BYTES}, but at least one entry. */
+/**
+ * Returns the first entries whose bodies together have at most {@link MAX_READ_BYTES}, but at least one
+ * entry.
+ */
 export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
   let bytes = 0
   const end = entries.findIndex(({ requestBytes }) => {
@@ -176,14 +182,17 @@ export function withinReadLimit(entries: JournalEntry[]): JournalEntry[] {
 /** The servers and tools that journal entries can name. */
 export interface KnownNames {
   servers(): readonly string[]
-  /** Returns all names under which a tool of a server can be called, including tools that its list does not show now. */
+  /**
+   * Returns all names under which a tool of a server can be called, including tools that its list does not
+   * show now.
+   */
   tools(server: string): readonly string[]
 }
 
 /**
- * Refuses a filter with a server, tool or method that no entry can have. With a misspelled name, `expectNothing`
- * would always succeed. A name that an entry already has is allowed, because a client may have called a tool that
- * does not exist.
+ * Refuses a filter with a server, tool or method that no entry can have. With a misspelled name,
+ * `expectNothing` would always succeed. A name that an entry already has is allowed, because a client may
+ * have called a tool that does not exist.
  *
  * @param seen whether an entry matches a filter
  * @throws Refusal `unknown_server`, `unknown_tool` or `unknown_method`, with the closest name
@@ -228,8 +237,8 @@ function requireTool(
 }
 
 /**
- * Returns whether a method is one of MCP, or an HTTP method with a path. Any path is allowed, because receivers have
- * their own paths.
+ * Returns whether a method is one of MCP, or an HTTP method with a path. Any path is allowed, because
+ * receivers have their own paths.
  */
 function isKnownMethod(method: string): boolean {
   const [verb = '', path] = method.split(' ')

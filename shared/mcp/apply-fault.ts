@@ -21,10 +21,11 @@ export interface FaultHooks {
 }
 
 /**
- * Applies a fault to a call. The delay comes first. The action follows, and some actions replace running the call.
+ * Applies a fault to a call. The delay comes first. The action follows, and some actions replace running the
+ * call.
  *
- * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the answer. The host itself carries
- * out the `bytes` action.
+ * A corruption is only recorded in the reply of the call. The reply corrupts the answer when it sends the
+ * answer. The host itself carries out the `bytes` action.
  */
 export function applyFault(
   call: FaultableCall,
@@ -34,7 +35,8 @@ export function applyFault(
 ): void {
   call.fault = act ?? 'delayed'
   const corruption = act && corruptionOf(act, call.callerId)
-  // The corruption is recorded before the delay, because a stream that has begun cannot change its status or encoding.
+  // The corruption is recorded before the delay, because a stream that has begun cannot change its status or
+  // encoding.
   if (corruption !== undefined) call.reply = call.reply.corrupted(corruption)
   const goOn = () => {
     if (call.cancellation.signal.aborted) return
@@ -44,7 +46,8 @@ export function applyFault(
     else if (act === undefined || !('hang' in act)) hooks.run()
   }
   if (delayMs === 0) {
-    // The action is deferred, because the transport may first have to begin the stream that carries the answer.
+    // The action is deferred, because the transport may first have to begin the stream that carries the
+    // answer.
     queueMicrotask(goOn)
     return
   }
@@ -55,8 +58,8 @@ export function applyFault(
 /**
  * Returns the answer that replaces running a call. Returns undefined if no answer replaces the call.
  *
- * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport that cannot apply the corruption
- * sends the answer that this function returns.
+ * Over HTTP, a corruption of the reply replaces the answer to `httpStatus`, `raw` and `drop`. A transport
+ * that cannot apply the corruption sends the answer that this function returns.
  */
 function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | undefined {
   if ('toolError' in act) return { jsonrpc: '2.0', id, result: toolError(act.toolError) }
@@ -73,7 +76,8 @@ function replacementAnswer(act: FaultAction, id: RequestId): JsonRpcResponse | u
 }
 
 /**
- * Returns the answer to a `raw` fault for transports other than HTTP. Over HTTP, the reply sends the raw body with its status and headers.
+ * Returns the answer to a `raw` fault for transports other than HTTP. Over HTTP, the reply sends the raw body
+ * with its status and headers.
  */
 function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcResponse {
   const why =
@@ -86,8 +90,8 @@ function rawAnswer({ status, headers }: RawAnswer, id: RequestId): JsonRpcRespon
 /**
  * Pads the text of an answer with dots, so that its JSON has exactly `bytes` bytes.
  *
- * Returns a tool error that contains only dots if the answer is too large or has no text. If the request id leaves no space for dots, the
- * tool error has no dots.
+ * Returns a tool error that contains only dots if the answer is too large or has no text. If the request id
+ * leaves no space for dots, the tool error has no dots.
  *
  * @param bytes size of the whole JSON-RPC message
  * @param modern whether the request is of the modern era, which needs a `resultType` in the result
@@ -97,7 +101,9 @@ export function sized(response: JsonRpcResponse, bytes: number, modern = false):
   return padded(response, bytes) ?? padded(dots, bytes) ?? dots
 }
 
-/** Pads the text of an answer to `bytes` bytes. Returns undefined if the answer is too large or has no text. */
+/**
+ * Pads the text of an answer to `bytes` bytes. Returns undefined if the answer is too large or has no text.
+ */
 function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | undefined {
   const missing = bytes - Buffer.byteLength(JSON.stringify(response))
   if (missing < 0) return undefined
@@ -115,7 +121,10 @@ function padded(response: JsonRpcResponse, bytes: number): JsonRpcResponse | und
   return { ...response, result: { ...response.result, content: [{ ...first, text }, ...rest] } }
 }
 
-/** Returns a tool error with an empty text. A successful result would have to follow the output schema of its tool. */
+/**
+ * Returns a tool error with an empty text. A successful result would have to follow the output schema of its
+ * tool.
+ */
 function dotsFor(id: RequestId | undefined, modern: boolean): JsonRpcResponse {
   const type = modern ? { resultType: 'complete' } : {}
   const result = { ...type, content: [{ type: 'text', text: '' }], isError: true }

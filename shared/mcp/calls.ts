@@ -12,7 +12,10 @@ import type { JsonRpcResponse } from './messages.js'
 
 /** Maximum number of open requests of one server. */
 const MAX_CALLS = 10_000
-/** Maximum size of the bodies of all open requests of one server, in bytes. The parsed bodies may take fifteen times as much memory. */
+/**
+ * Maximum size of the bodies of all open requests of one server, in bytes. The parsed bodies may take fifteen
+ * times as much memory.
+ */
 const MAX_BYTES = 32 * 1024 * 1024
 
 /** The requests that have not been answered yet. The id of each call is unique among all conversations. */
@@ -134,12 +137,18 @@ export class Arrivals<Caller> {
   }
 }
 
-/** Returns how overlays count the tool lists of a caller. Legacy callers are counted together, and each modern caller is counted alone. */
+/**
+ * Returns how overlays count the tool lists of a caller. Legacy callers are counted together, and each modern
+ * caller is counted alone.
+ */
 export function countedFor(modern: ModernRequest | undefined): Counted {
   return modern === undefined ? 'together' : 'alone'
 }
 
-/** Returns the method, tool, arguments and `traceparent` of a message. A part that cannot be read is null or undefined. */
+/**
+ * Returns the method, tool, arguments and `traceparent` of a message. A part that cannot be read is null or
+ * undefined.
+ */
 function subjectOf(message: unknown): Pick<Arrival, 'method' | 'tool' | 'arguments' | 'traceparent'> {
   const method = isObject(message) && typeof message.method === 'string' ? message.method : null
   const params = isObject(message) && isObject(message.params) ? message.params : undefined
@@ -170,8 +179,8 @@ export class HeldCalls<Caller> {
   }
 
   /**
-   * Counts a request and returns the faults that apply to the request. A fault can name the method of the request, or the genuine name of
-   * the tool.
+   * Counts a request and returns the faults that apply to the request. A fault can name the method of the
+   * request, or the genuine name of the tool.
    */
   due({ method, caller, modern }: Call<Caller>, tool: unknown): ActiveFault | undefined {
     const { name, instance, nameOf } = this.#options
@@ -193,7 +202,10 @@ export class HeldCalls<Caller> {
     })
   }
 
-  /** Cancels each held call and answers the call with a tool error. Without this, the fault would keep the call open. */
+  /**
+   * Cancels each held call and answers the call with a tool error. Without this, the fault would keep the
+   * call open.
+   */
   release(refusal: Refusal, answer: (call: Call<Caller>, response: JsonRpcResponse) => void): void {
     for (const call of [...this.#held]) {
       call.cancellation.cancel(refusal.reason)
@@ -211,7 +223,8 @@ export class HeldCalls<Caller> {
 /**
  * Tracks whether a call has been cancelled, and gives the handler of the call an `AbortSignal`.
  *
- * The signal is created when the handler first reads it, because creating a signal costs as much as a whole call that never waits.
+ * The signal is created when the handler first reads it, because creating a signal costs as much as a whole
+ * call that never waits.
  */
 export class Cancellation implements Cancellable {
   #controller: AbortController | undefined

@@ -9,27 +9,42 @@ import type { AnonymousError, JsonRpcResponse } from './messages.js'
 export type ServerMessage = JSONRPCNotification | JSONRPCRequest
 
 /**
- * The exchange of messages between one client and a server. A conversation uses a stdio pipe, an in-memory pair, an HTTP session, or a
- * single POST without a session. A request id has a meaning only within its conversation.
+ * The exchange of messages between one client and a server. A conversation uses a stdio pipe, an in-memory
+ * pair, an HTTP session, or a single POST without a session. A request id has a meaning only within its
+ * conversation.
  */
 export interface Conversation {
   readonly transport: TransportKind
   readonly session: string | null
   /** The protocol revision that `initialize` agreed on. Undefined before `initialize` is answered. */
   version?: string
-  /** True after a modern request. A client that has not sent `initialize` receives notices of changes only through subscriptions. */
+  /**
+   * True after a modern request. A client that has not sent `initialize` receives notices of changes only
+   * through subscriptions.
+   */
   modern?: boolean
   /** Name and version of the client, from its `initialize` request. */
   client?: { name: string; version: string }
-  /** The open calls, by the request id that the caller chose. `id` is the id that the host gave to the call. */
+  /**
+   * The open calls, by the request id that the caller chose. `id` is the id that the host gave to the call.
+   */
   readonly inflight: Map<RequestId, { readonly id: number }>
-  /** Sends a message that belongs to no request. The message is dropped if the conversation has no stream for it. */
+  /**
+   * Sends a message that belongs to no request. The message is dropped if the conversation has no stream for
+   * it.
+   */
   notify(message: ServerMessage): void
-  /** Cuts the connection as if this process had died. Undefined if the transport itself cuts all its connections. */
+  /**
+   * Cuts the connection as if this process had died. Undefined if the transport itself cuts all its
+   * connections.
+   */
   cut?(): void
 }
 
-/** Returns whether a conversation has only had modern requests. The client of such a conversation knows no legacy notifications. */
+/**
+ * Returns whether a conversation has only had modern requests. The client of such a conversation knows no
+ * legacy notifications.
+ */
 export function isModernOnly({ modern, version }: Conversation): boolean {
   return modern === true && version === undefined
 }
@@ -53,7 +68,10 @@ export interface Reply {
   malformed?(): void
   /** Ends the reply without an answer, because the call was cancelled. */
   abandon(): void
-  /** Returns a reply that corrupts the answer. In a batch, the reply corrupts the last answer or the list of all answers. */
+  /**
+   * Returns a reply that corrupts the answer. In a batch, the reply corrupts the last answer or the list of
+   * all answers.
+   */
   corrupted(how: Corruption): Reply
 }
 
@@ -62,7 +80,10 @@ export interface CallerClues {
   readonly transport: TransportKind
   readonly session: string | null
   readonly headers: IncomingHttpHeaders
-  /** The peer address of the socket. Undefined for a transport without a socket, and after the peer has disconnected. */
+  /**
+   * The peer address of the socket. Undefined for a transport without a socket, and after the peer has
+   * disconnected.
+   */
   readonly remoteAddress?: string | undefined
   /** The query of the endpoint's URL. */
   readonly query: URLSearchParams

@@ -70,7 +70,10 @@ export function toolError(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true }
 }
 
-/** Returns a JSON Schema of draft 7, which is named in `$schema`. Every published client can validate with draft 7. */
+/**
+ * Returns a JSON Schema of draft 7, which is named in `$schema`. Every published client can validate with
+ * draft 7.
+ */
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSchema {
   const generated = z.toJSONSchema(schema, { target: 'draft-7', io, override: dropSafeBounds })
   const portable = Object.entries(generated).map(([key, value]) => [key, expandTypeLists(value)])
@@ -78,9 +81,11 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObjectSche
 }
 
 /**
- * Replaces each `type: ['string', 'null']` in a schema by an `anyOf` of single types. Both forms mean the same.
+ * Replaces each `type: ['string', 'null']` in a schema by an `anyOf` of single types. Both forms mean the
+ * same.
  *
- * Some clients map a schema to their own types and expect `type` to be a string. The MCP Inspector reports a list as a problem.
+ * Some clients map a schema to their own types and expect `type` to be a string. The MCP Inspector reports a
+ * list as a problem.
  */
 function expandTypeLists(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(expandTypeLists)
@@ -93,14 +98,18 @@ function expandTypeLists(schema: unknown): unknown {
   return Object.fromEntries(expanded)
 }
 
-/** Removes the bounds that zod sets on every integer. These bounds are the range of safe integers and are useless to a reader. */
+/**
+ * Removes the bounds that zod sets on every integer. These bounds are the range of safe integers and are
+ * useless to a reader.
+ */
 function dropSafeBounds({ jsonSchema }: { jsonSchema: { minimum?: number; maximum?: number } }): void {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
 
 /**
- * Describes all invalid arguments of a call in one sentence: their names, their values and the accepted values.
+ * Describes all invalid arguments of a call in one sentence: their names, their values and the accepted
+ * values.
  *
  * @param args the arguments of the call, before the check
  * @param known the names of the arguments that the tool accepts

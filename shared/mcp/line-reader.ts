@@ -1,9 +1,14 @@
 const NEWLINE = 0x0a
 
-/** Maximum length of a line in bytes. The SDK has the same limit for the bytes that it buffers from a pipe. */
+/**
+ * Maximum length of a line in bytes. The SDK has the same limit for the bytes that it buffers from a pipe.
+ */
 export const MAX_LINE_BYTES = 10 * 1024 * 1024
 
-/** Splits a stream of bytes into lines. A line that is too long is skipped, and reading continues with the next line. */
+/**
+ * Splits a stream of bytes into lines. A line that is too long is skipped, and reading continues with the
+ * next line.
+ */
 export class LineReader {
   readonly #onLine: (line: string) => void
   readonly #onTooLong: (why: string) => void

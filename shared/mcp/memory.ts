@@ -8,8 +8,8 @@ import type { McpHost } from './host.js'
 import { errorResponse, isResponse, type JsonRpcResponse, RpcCode } from './messages.js'
 
 /**
- * Connects an SDK `Client` in this process to a host, and returns the client after its `initialize`. The connection has no socket. The host
- * treats the client like any other caller.
+ * Connects an SDK `Client` in this process to a host, and returns the client after its `initialize`. The
+ * connection has no socket. The host treats the client like any other caller.
  *
  * @param session the name of the conversation, used like an HTTP session id
  * @param headers the headers that the caller would send over HTTP
@@ -58,8 +58,8 @@ export async function connectInMemory<Caller>(
 }
 
 /**
- * Returns a reply that corrupts its answer. No bytes are sent in memory. A corrupted answer that a client could not parse is replaced by
- * the parse error that the client would raise.
+ * Returns a reply that corrupts its answer. No bytes are sent in memory. A corrupted answer that a client
+ * could not parse is replaced by the parse error that the client would raise.
  */
 function corrupted(reply: Reply, how: Corruption, cut: () => void): Reply {
   const { kind } = how

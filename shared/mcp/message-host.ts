@@ -21,13 +21,19 @@ export interface Incoming<Caller> {
 /** A request that the transport answered or refused without passing it to the host. */
 export interface RefusedArrival
   extends Pick<Arrival, 'transport' | 'session' | 'caller' | 'headers' | 'raw'> {
-  /** A name for the journal such as `POST /mcp`, for a body that names no method. Null on a transport without such a name. */
+  /**
+   * A name for the journal such as `POST /mcp`, for a body that names no method. Null on a transport without
+   * such a name.
+   */
   method: string | null
   /** The parsed body. Undefined if the body could not be parsed. */
   message?: unknown
 }
 
-/** Serves the messages of all transports. The host is an MCP server of this process, or a gateway to another server. */
+/**
+ * Serves the messages of all transports. The host is an MCP server of this process, or a gateway to another
+ * server.
+ */
 export interface MessageHost<Caller> {
   /** The protocol revisions that the host serves. Default: the legacy revisions. */
   readonly revisions?: Revisions
@@ -39,13 +45,19 @@ export interface MessageHost<Caller> {
   identify(clues: CallerClues): Caller
   /** Handles one message. The answer, if there is one, is sent through the reply of the message. */
   receive(incoming: Incoming<Caller>): void
-  /** Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to all clients. */
+  /**
+   * Adds a session, a pipe or an in-memory pair, so that it receives the messages that the server sends to
+   * all clients.
+   */
   join(conversation: Conversation): void
   /** Ends a conversation and cancels its open calls. */
   leave(conversation: Conversation, reason: string): void
   /** Cancels the open calls of a conversation: all calls, or only the calls that `reply` answers. */
   cancelAll(conversation: Conversation, reason: string, reply?: Reply): void
-  /** Opens the journal entry of a request that the transport answered or refused by itself, for example a GET or a DELETE. */
+  /**
+   * Opens the journal entry of a request that the transport answered or refused by itself, for example a GET
+   * or a DELETE.
+   */
   note(arrival: RefusedArrival): JournalEntry
   /** Ends the subscriptions of modern clients. */
   endSubscriptions?(): void

@@ -18,7 +18,10 @@ const FIRST_WITHOUT_BATCHES = '2025-06-18'
 /** Maximum number of messages in a batch. The SDK has the same limit. */
 const MAX_BATCH = 100
 
-/** Returns the reason why a legacy revision is refused. Returns undefined if the revision is served, or if none is named. */
+/**
+ * Returns the reason why a legacy revision is refused. Returns undefined if the revision is served, or if
+ * none is named.
+ */
 export function versionRefusal(
   version: string | undefined,
   { legacy, served }: Revisions,
@@ -32,7 +35,8 @@ export function versionRefusal(
  * Returns the reason why a batch is refused. Returns undefined if the batch is allowed.
  *
  * @param size number of messages in the batch
- * @param version the revision that was agreed on or that the caller names. Revisions are dates, so they compare as text
+ * @param version the revision that was agreed on or that the caller names. Revisions are dates, so they
+ *   compare as text
  */
 export function batchRefusal(size: number, version = ASSUMED): string | undefined {
   if (version >= FIRST_WITHOUT_BATCHES) {
@@ -134,7 +138,10 @@ export function isResponse(message: unknown): message is JsonRpcResponse {
   )
 }
 
-/** Returns whether a message gets an answer. Requests and invalid messages get an answer. Notifications and responses get none. */
+/**
+ * Returns whether a message gets an answer. Requests and invalid messages get an answer. Notifications and
+ * responses get none.
+ */
 export function expectsAnswer(message: unknown): boolean {
   return !isNotification(message) && !isResponse(message)
 }

@@ -6,7 +6,10 @@ import { MetaKey } from './revisions.js'
 
 export const VERSION_HEADER = 'MCP-Protocol-Version'
 
-/** The methods whose subject is repeated in `Mcp-Name`. The value is the member of `params` that names the subject. */
+/**
+ * The methods whose subject is repeated in `Mcp-Name`. The value is the member of `params` that names the
+ * subject.
+ */
 const NAMED_BY = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
@@ -32,7 +35,10 @@ export interface Mismatch {
   why: string
 }
 
-/** A header and the value in the body that the header repeats. A null or undefined value means that the body has no such value. */
+/**
+ * A header and the value in the body that the header repeats. A null or undefined value means that the body
+ * has no such value.
+ */
 interface Mirrored {
   header: string
   value: unknown
@@ -41,7 +47,8 @@ interface Mirrored {
 }
 
 /**
- * Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request may leave these headers out.
+ * Returns the names of the mirrored headers in a legacy request that differ from its body. A legacy request
+ * may leave these headers out.
  */
 export function differingHeaders(message: unknown, headers: IncomingHttpHeaders): readonly string[] {
   if (headers['mcp-method'] === undefined && headers['mcp-name'] === undefined) return NONE
@@ -70,7 +77,8 @@ export function mismatches(message: unknown, headers: IncomingHttpHeaders, schem
 }
 
 /**
- * Returns the `Mcp-Param-…` headers whose value is no argument of the call. Without the schema of the tool, no stricter check is possible.
+ * Returns the `Mcp-Param-…` headers whose value is no argument of the call. Without the schema of the tool,
+ * no stricter check is possible.
  *
  * @param headers with names in lower case
  */
@@ -121,7 +129,10 @@ function mirroredBy(message: unknown): Mirrored[] {
   return mirrored
 }
 
-/** Returns the arguments that a schema marks with `x-mcp-header`. Only the members of `properties` are searched, at any depth. */
+/**
+ * Returns the arguments that a schema marks with `x-mcp-header`. Only the members of `properties` are
+ * searched, at any depth.
+ */
 function mirroredArguments(schema: unknown, args: unknown): Mirrored[] {
   if (!isObject(schema) || !isObject(schema.properties)) return []
   return Object.entries(schema.properties).flatMap(([name, property]) => {
@@ -164,7 +175,10 @@ function readHeader(header: string, sent: string, encodable: boolean): { text: s
     : { text }
 }
 
-/** Returns whether a value, or a member of it at any depth, fits. A loop instead of recursion allows any depth. */
+/**
+ * Returns whether a value, or a member of it at any depth, fits. A loop instead of recursion allows any
+ * depth.
+ */
 function hasMember(value: unknown, fits: (member: unknown) => boolean): boolean {
   const open = [value]
   while (open.length > 0) {

@@ -33,7 +33,10 @@ export interface Examined extends ProtocolNotes {
   readonly refusal?: JSONRPCErrorResponse | undefined
 }
 
-/** The protocol layer of one era. The layer examines messages, answers requests that have no handler, and formats answers. */
+/**
+ * The protocol layer of one era. The layer examines messages, answers requests that have no handler, and
+ * formats answers.
+ */
 export interface ProtocolLayer<Caller> {
   /** Examines a message before its journal entry is opened. */
   examine(arrived: Arrived<Caller>): Examined
@@ -80,6 +83,8 @@ export interface HostCore<Caller> {
   dismiss(call: Call<Caller>): void
   /** Returns the open call with this id of the host. Returns undefined if no open call has the id. */
   callById(id: RequestId): Call<Caller> | undefined
-  /** Sends a legacy message to each conversation of the host, except conversations with only modern requests. */
+  /**
+   * Sends a legacy message to each conversation of the host, except conversations with only modern requests.
+   */
   broadcast(message: ServerMessage): void
 }

@@ -13,7 +13,10 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', '
 
 const ONE_OF_LEVELS = `one of ${LOG_LEVELS.join(', ')}`
 
-/** Maximum number of characters of a name, version or revision in the journal. The size limit of the journal does not count these texts. */
+/**
+ * Maximum number of characters of a name, version or revision in the journal. The size limit of the journal
+ * does not count these texts.
+ */
 const MAX_NAME_CHARS = 200
 
 /** Returns a revision in the form that the journal keeps. Returns null for a value that is not a string. */
@@ -26,7 +29,8 @@ let latest: ClientInfo = { name: '', version: '' }
 /**
  * Reads a client's name and version. Returns undefined for a value that does not have both members as text.
  *
- * Modern clients repeat them in each request, and the journal keeps them. Consecutive equal values share one object to save memory.
+ * Modern clients repeat them in each request, and the journal keeps them. Consecutive equal values share one
+ * object to save memory.
  */
 export function readClient(value: unknown): ClientInfo | undefined {
   if (!isClient(value)) return undefined

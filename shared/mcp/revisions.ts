@@ -44,7 +44,8 @@ export class Revisions {
   }
 
   /**
-   * Returns whether a body is of the modern era. A server of only one era treats every body as a body of that era.
+   * Returns whether a body is of the modern era. A server of only one era treats every body as a body of that
+   * era.
    *
    * @param body the parsed body. Undefined if the body is not JSON
    */

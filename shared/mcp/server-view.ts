@@ -26,7 +26,11 @@ export const callUnderWay = z
 
 export type CallUnderWay = z.infer<typeof callUnderWay>
 
-/** Returns the URL of the MCP endpoint. @param url URL of the server's listener. Undefined: the server has no listener */
+/**
+ * Returns the URL of the MCP endpoint.
+ *
+ * @param url URL of the server's listener. Undefined: the server has no listener
+ */
 export function mcpUrl(url: string | undefined): string | null {
   return url === undefined ? null : `${url}/mcp`
 }

@@ -15,7 +15,10 @@ import {
 } from './messages.js'
 import { LEGACY_REVISIONS } from './revisions.js'
 
-/** Maximum size of unread answers, in bytes. Above it, reading from the client pauses until the client has read all of them. */
+/**
+ * Maximum size of unread answers, in bytes. Above it, reading from the client pauses until the client has
+ * read all of them.
+ */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 export interface StdioOptions<Caller> {
@@ -23,7 +26,10 @@ export interface StdioOptions<Caller> {
   caller: Caller
   input: Readable
   output: Writable
-  /** Called when the client closes its end or its end fails. The specification ends a stdio server in this way. */
+  /**
+   * Called when the client closes its end or its end fails. The specification ends a stdio server in this
+   * way.
+   */
   onEnd(): void
 }
 
@@ -150,8 +156,8 @@ export class StdioConversation<Caller> implements Conversation {
   }
 
   /**
-   * Queues a message. All messages of one turn of the event loop are written together after that turn. The journal entries of the messages
-   * are closed by then.
+   * Queues a message. All messages of one turn of the event loop are written together after that turn. The
+   * journal entries of the messages are closed by then.
    */
   #write(message: object): number {
     const json = JSON.stringify(message)
@@ -182,7 +188,10 @@ export class StdioConversation<Caller> implements Conversation {
     return Buffer.byteLength(json)
   }
 
-  /** Writes a raw body. A pipe has no status and no headers. If the fault sets them, the host's error message is written instead. */
+  /**
+   * Writes a raw body. A pipe has no status and no headers. If the fault sets them, the host's error message
+   * is written instead.
+   */
   #writeRaw(message: object, { settled, body }: Extract<Corruption, { kind: 'raw' }>): number {
     if (settled) return this.#write(message)
     this.#writeText(`${body}\n`)

@@ -33,8 +33,8 @@ export interface ToolServerOptions<Caller> {
 let ajv: AjvJsonSchemaValidator | undefined
 
 /**
- * Creates the validator when it is first needed. The SDK would create one for each server, which takes milliseconds, and uses it only when
- * a client is asked to fill in a form.
+ * Creates the validator when it is first needed. The SDK would create one for each server, which takes
+ * milliseconds, and uses it only when a client is asked to fill in a form.
  */
 const whenNeeded: jsonSchemaValidator = {
   getValidator(schema) {
@@ -133,7 +133,11 @@ function without(args: Record<string, unknown>, names: readonly string[]): Recor
   return Object.fromEntries(Object.entries(args).filter(([name]) => !names.includes(name)))
 }
 
-/** Returns the tool name and the arguments of a call. @throws McpError -32602 if `params` have the wrong shape */
+/**
+ * Returns the tool name and the arguments of a call.
+ *
+ * @throws McpError -32602 if `params` have the wrong shape
+ */
 function readParams(params: unknown): { name: string; args: Record<string, unknown> } {
   if (!isObject(params) || typeof params.name !== 'string') {
     throw new McpError(ErrorCode.InvalidParams, 'tools/call needs params.name, the name of a tool')

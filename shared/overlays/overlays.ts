@@ -16,15 +16,18 @@ export type CatalogueSnapshot = readonly {
 }[]
 
 /**
- * The lists that `after` counts: the lists of all callers together, or the lists of each caller alone. A caller without a session is
- * counted alone, so that other callers do not change its list.
+ * The lists that `after` counts: the lists of all callers together, or the lists of each caller alone. A
+ * caller without a session is counted alone, so that other callers do not change its list.
  */
 export type Counted = 'together' | 'alone'
 
 /** The changes that concern the whole list and name no tool. */
 const OF_SERVER = ['add', 'page', 'ttlMs', 'cacheScope']
 
-/** Maximum number of callers counted alone, for each overlay. Above it, the count of the oldest caller is dropped. */
+/**
+ * Maximum number of callers counted alone, for each overlay. Above it, the count of the oldest caller is
+ * dropped.
+ */
 const MAX_COUNTED_ALONE = 10_000
 
 /** An overlay with its counts. */
@@ -37,10 +40,11 @@ interface Row {
 }
 
 /**
- * The overlays of the tool lists. Overlays are applied in their order, and always name a tool by its genuine name.
+ * The overlays of the tool lists. Overlays are applied in their order, and always name a tool by its genuine
+ * name.
  *
- * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check whether a policy denies such a
- * call.
+ * A renamed tool can be called only by its new name. A hidden tool can still be called, because tests check
+ * whether a policy denies such a call.
  */
 export class Catalogue {
   readonly #known: KnownTools
@@ -58,7 +62,8 @@ export class Catalogue {
   /**
    * Replaces all overlays. If one overlay is invalid, nothing changes.
    *
-   * @throws Refusal `bad_overlay`, `unknown_server`, `unknown_tool`, or `name_taken` if two tools would have the same name
+   * @throws Refusal `bad_overlay`, `unknown_server`, `unknown_tool`, or `name_taken` if two tools would have
+   *   the same name
    */
   set(overlays: readonly Overlay[]): void {
     const read = checked(z.array(overlaySchema), overlays, 'bad_overlay', 'overlays')
@@ -123,7 +128,10 @@ export class Catalogue {
     )
   }
 
-  /** Returns the tool that has this name for a caller, also a hidden tool. Returns undefined if there is no such tool. */
+  /**
+   * Returns the tool that has this name for a caller, also a hidden tool. Returns undefined if there is no
+   * such tool.
+   */
   find(server: string, caller: string, name: string, counted: Counted = 'together'): Overlaid | undefined {
     return this.#overlaid(server, caller, counted).find(({ listing }) => listing.name === name)
   }
@@ -209,8 +217,8 @@ export class Catalogue {
   }
 
   /**
-   * Checks that no two tools have the same name when all overlays are in effect. The check covers each named caller, and a caller that no
-   * overlay names.
+   * Checks that no two tools have the same name when all overlays are in effect. The check covers each named
+   * caller, and a caller that no overlay names.
    */
   #requireNames(overlays: readonly Overlay[]): void {
     const callers = new Set(overlays.flatMap(({ callers = [] }) => callers))
@@ -240,7 +248,10 @@ function inEffectFor(row: Row, caller: string, counted: Counted): boolean {
   return (row.own.get(caller) ?? 0) >= (row.overlay.after ?? 0)
 }
 
-/** Counts a list for a caller that is counted alone. Returns the number of lists. Counting stops after the overlay is in effect. */
+/**
+ * Counts a list for a caller that is counted alone. Returns the number of lists. Counting stops after the
+ * overlay is in effect.
+ */
 function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): number {
   const lists = (own.get(caller) ?? 0) + 1
   if (lists > after) return lists
@@ -250,7 +261,11 @@ function countAlone({ overlay: { after = 0 }, own }: Row, caller: string): numbe
   return lists
 }
 
-/** Returns whether an overlay changes a caller's list. @param caller undefined for a caller that no overlay names */
+/**
+ * Returns whether an overlay changes a caller's list.
+ *
+ * @param caller undefined for a caller that no overlay names
+ */
 function concerns(overlay: Overlay, server: string, caller: string | undefined): boolean {
   if (overlay.server !== server) return false
   return overlay.callers === undefined || (caller !== undefined && overlay.callers.includes(caller))
@@ -336,7 +351,8 @@ interface Page<Item> {
 /**
  * Returns one page of a list.
  *
- * @param sizes the size of every page, or the sizes of the first pages. In the second case, the rest is one more page.
+ * @param sizes the size of every page, or the sizes of the first pages. In the second case, the rest is one
+ *   more page.
  * @param cursor the cursor from the previous page. Undefined for the first page.
  * @throws Refusal `bad_cursor`
  */

@@ -1,6 +1,8 @@
 import type { JournalEntry } from '../journal/entry.js'
 
-/** Capacity of the queue: number of entries, and sum of their request bytes. A full queue drops new entries. */
+/**
+ * Capacity of the queue: number of entries, and sum of their request bytes. A full queue drops new entries.
+ */
 const BOUND = { entries: 10_000, bytes: 64 * 1024 * 1024 }
 
 /** Size of one batch: number of entries, and sum of their request bytes. */

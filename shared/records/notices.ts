@@ -6,8 +6,8 @@ import type { StoreAddress } from './store-url.js'
 const RETRY_MS = { first: 50, most: 2_000 }
 
 /**
- * Interval of queries that test the connection, in milliseconds. A connection that was cut silently looks like an
- * idle one.
+ * Interval of queries that test the connection, in milliseconds. A connection that was cut silently looks
+ * like an idle one.
  */
 const HEARTBEAT_MS = 5_000
 
@@ -25,12 +25,12 @@ export interface NoticesOptions {
 }
 
 /**
- * Delivers notices between replicas with LISTEN and NOTIFY on one connection. If the connection breaks, `Notices`
- * opens a new one.
+ * Delivers notices between replicas with LISTEN and NOTIFY on one connection. If the connection breaks,
+ * `Notices` opens a new one.
  *
- * A notice is only a hint, because it can be lost with the connection. `onGap` reports possible losses, and listeners
- * also poll.
- * The connection also holds the replica's advisory lock, which shows the other replicas that this replica is alive.
+ * A notice is only a hint, because it can be lost with the connection. `onGap` reports possible losses, and
+ * listeners also poll. The connection also holds the replica's advisory lock, which shows the other replicas
+ * that this replica is alive.
  */
 export class Notices {
   readonly #options: NoticesOptions
@@ -69,13 +69,19 @@ export class Notices {
     return () => listeners.delete(listener)
   }
 
-  /** Calls `listener` after a reconnect, because notices may have been lost. Returns a function that removes the listener. */
+  /**
+   * Calls `listener` after a reconnect, because notices may have been lost. Returns a function that removes
+   * the listener.
+   */
   onGap(listener: () => void): () => void {
     this.#onGap.add(listener)
     return () => this.#onGap.delete(listener)
   }
 
-  /** Calls `listener` when the store becomes unreachable or reachable. Returns a function that removes the listener. */
+  /**
+   * Calls `listener` when the store becomes unreachable or reachable. Returns a function that removes the
+   * listener.
+   */
   onAvailability(listener: (available: boolean) => void): () => void {
     this.#onChange.add(listener)
     return () => this.#onChange.delete(listener)
@@ -110,8 +116,8 @@ export class Notices {
     try {
       await client.connect()
       await client.query(`LISTEN ${channelOf(address)}`)
-      // The server may not have noticed that this replica's earlier connection broke. That connection may still hold
-      // the lock.
+      // The server may not have noticed that this replica's earlier connection broke. That connection may
+      // still hold the lock.
       await client.query(TAKE_OVER, [replica])
       await client.query('SELECT pg_advisory_lock(hashtext(current_schema()), $1)', [replica])
       // The server may have answered and closed the connection in one packet.

@@ -24,8 +24,8 @@ import { Transaction, type TransactionOptions } from './transaction.js'
 import { Watches } from './watches.js'
 
 /**
- * Maximum number of partitions in memory. Beyond it, the least recently used partition is dropped, and read again
- * when it is used.
+ * Maximum number of partitions in memory. Beyond it, the least recently used partition is dropped, and read
+ * again when it is used.
  */
 const MAX_CACHED = 5_000
 
@@ -44,14 +44,17 @@ interface EnterRow extends Record<string, unknown> {
   /** Whether the copy of the partition is too old to be updated, so that all records were read. */
   anew: boolean
   /**
-   * Version of the latest announcement. `news`, `version`, `summary` and `changed` are null if the partition does not
-   * exist.
+   * Version of the latest announcement. `news`, `version`, `summary` and `changed` are null if the partition
+   * does not exist.
    */
   news: number | null
   version: number | null
   summary: Summary | null
   changed: RecordDump[] | null
-  /** `totals` and `live` are null if the caller did not request them. `live` is also null if the partition was not idle. */
+  /**
+   * `totals` and `live` are null if the caller did not request them. `live` is also null if the partition was
+   * not idle.
+   */
   totals: Totals | null
   live: number[] | null
 }
@@ -87,9 +90,9 @@ const NEXT_GENERATION = statement('UPDATE generation SET number = number + 1 RET
 /**
  * Records that replicas share through PostgreSQL.
  *
- * Each replica keeps copies of the partitions that it uses. A transaction locks a partition, updates the copy and
- * runs the work on the copy. The lock and the update take one round trip. Writing the changes with COMMIT takes a
- * second one.
+ * Each replica keeps copies of the partitions that it uses. A transaction locks a partition, updates the copy
+ * and runs the work on the copy. The lock and the update take one round trip. Writing the changes with COMMIT
+ * takes a second one.
  */
 export class PostgresRecords implements Records {
   readonly shared = true
@@ -102,8 +105,8 @@ export class PostgresRecords implements Records {
   readonly #onReplaced = new Set<() => void>()
   #generation = 0
   /**
-   * Number of generations that this replica is starting. Until they have ended, it ignores new generation numbers,
-   * because they may be its own.
+   * Number of generations that this replica is starting. Until they have ended, it ignores new generation
+   * numbers, because they may be its own.
    */
   #replacing = 0
 
@@ -325,7 +328,11 @@ function addPartition(tx: SqlTransaction, { name, summary, records }: PartitionD
   }
 }
 
-/** Returns collections, keys and JSON values, each as an array. @throws Refusal `bad_record` for a value that is too large */
+/**
+ * Returns collections, keys and JSON values, each as an array.
+ *
+ * @throws Refusal `bad_record` for a value that is too large
+ */
 function columnsOf(records: readonly RecordDump[]): [string[], string[], (string | null)[]] {
   return [
     records.map(([collection]) => collection),
@@ -343,15 +350,18 @@ function jsonOf(collection: string, key: string, value: unknown): string {
   )
 }
 
-/** Parses the payload of an announcement: a version, the name of a partition, and a detail that the domain defines. */
+/**
+ * Parses the payload of an announcement: a version, the name of a partition, and a detail that the domain
+ * defines.
+ */
 function announcementOf(payload: string): { version: number; name: string; detail: string } {
   const [, version = '', name = '', detail = ''] = /^(\d+) (\S+) (.*)$/s.exec(payload) ?? []
   return { version: Number(version), name, detail }
 }
 
 /**
- * Converts PostgreSQL errors about invalid or too large data (classes 22 and 54) to a refusal. Returns other errors
- * unchanged.
+ * Converts PostgreSQL errors about invalid or too large data (classes 22 and 54) to a refusal. Returns other
+ * errors unchanged.
  */
 function inWords(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || !/^(22|54)/.test(error.code ?? '')) return error

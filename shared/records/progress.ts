@@ -25,8 +25,8 @@ export class Progress {
       for (const wake of this.#onReport) wake()
     })
     records.onGap(() => {
-      // Another replica may have considered this one dead, and removed it. If the store is unreachable again, another
-      // gap follows.
+      // Another replica may have considered this one dead, and removed it. If the store is unreachable again,
+      // another gap follows.
       if (this.#reported > 0) void this.report(this.#reported).catch(() => undefined)
     })
   }
@@ -77,7 +77,11 @@ export class Progress {
     }
   }
 
-  /** Removes this replica from the progress, so that other replicas no longer wait for it. @throws StoreUnavailable */
+  /**
+   * Removes this replica from the progress, so that other replicas no longer wait for it.
+   *
+   * @throws StoreUnavailable
+   */
   async leave(): Promise<void> {
     this.#unwatch()
     this.#reported = 0
@@ -88,7 +92,9 @@ export class Progress {
     })
   }
 
-  /** Returns the numbers of the replicas that have not reached a step. Removes replicas that are not alive. */
+  /**
+   * Returns the numbers of the replicas that have not reached a step. Removes replicas that are not alive.
+   */
   #behind(step: number): Promise<number[]> {
     const { records, partition } = this.#options
     return records.transaction(

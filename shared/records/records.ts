@@ -6,7 +6,10 @@ import type { Transaction, TransactionOptions } from './transaction.js'
 export interface News {
   /** Whether a transaction of this replica made the announcement. */
   readonly own: boolean
-  /** The detail of the announcement. Undefined: this replica read the store before it received the notification, if any. */
+  /**
+   * The detail of the announcement. Undefined: this replica read the store before it received the
+   * notification, if any.
+   */
   readonly detail: string | undefined
 }
 
@@ -25,27 +28,35 @@ export interface Records {
   readonly shared: boolean
 
   /**
-   * Updates a partition and runs `work` in it, while no other transaction runs there. If `work` throws, its changes
-   * are dropped. If a connection breaks, `work` may run again.
+   * Updates a partition and runs `work` in it, while no other transaction runs there. If `work` throws, its
+   * changes are dropped. If a connection breaks, `work` may run again.
    *
    * @param work returns its result synchronously. A promise is an error
    * @throws Refusal `store_unavailable`, `bad_record` or `reset`, or the error that `work` throws
    */
   transaction<T>(partition: string, work: (tx: Transaction) => T, options?: TransactionOptions): Promise<T>
 
-  /** Returns the names of the open partitions of a kind. @param idleBefore only partitions last active before this instant */
+  /**
+   * Returns the names of the open partitions of a kind.
+   *
+   * @param idleBefore only partitions last active before this instant
+   */
   partitions(kind: string, idleBefore?: number): Promise<string[]>
   totals(kind: string): Promise<Totals>
 
   /** Calls `listener` for each announcement in a partition. Returns a function that removes the listener. */
   watch(partition: string, listener: NewsListener): () => void
   /**
-   * Calls `listener` for each announcement of another replica in any partition of a kind. A lost notification is not
-   * repeated.
+   * Calls `listener` for each announcement of another replica in any partition of a kind. A lost notification
+   * is not repeated.
    */
   watchKind(kind: string, listener: (id: string, detail: string) => void): () => void
 
-  /** Runs `work` while no replica runs other work with the same name. @throws Refusal `store_busy`, `store_unavailable` */
+  /**
+   * Runs `work` while no replica runs other work with the same name.
+   *
+   * @throws Refusal `store_busy`, `store_unavailable`
+   */
   alone<T>(name: string, work: () => Promise<T>): Promise<T>
 
   /** Returns all partitions of a scope at one moment, sorted by name. */

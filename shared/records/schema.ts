@@ -3,12 +3,15 @@ import { Refusal } from '../errors.js'
 import { isOutage } from './store-error.js'
 import type { StoreAddress } from './store-url.js'
 
-/** The oldest version of PostgreSQL that is still maintained, as `server_version_num`. A store needs no newer feature. */
+/**
+ * The oldest version of PostgreSQL that is still maintained, as `server_version_num`. A store needs no newer
+ * feature.
+ */
 const OLDEST_SERVER = 140_000
 
 /**
- * The version of the tables and functions below. A change of the schema needs a new name here, so that stores with
- * another schema are refused.
+ * The version of the tables and functions below. A change of the schema needs a new name here, so that stores
+ * with another schema are refused.
  */
 const VERSION = 'records-2'
 
@@ -16,10 +19,11 @@ const VERSION = 'records-2'
 const OLDER = /^(base|clock|journal|sessions|safebot|instanode|records)-1$/
 
 /**
- * Creates the tables of a store if they do not exist, in one transaction. If several replicas start at the same time,
- * only one of them creates the tables.
+ * Creates the tables of a store if they do not exist, in one transaction. If several replicas start at the
+ * same time, only one of them creates the tables.
  *
- * @throws Refusal `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`, `store_too_old`. The
+ * @throws Refusal `store_down`, `store_rights`, `store_newer`, `store_older`, `store_foreign`,
+ *   `store_too_old`. The
  *   database is unchanged then
  */
 export async function prepareSchema(address: StoreAddress): Promise<void> {
@@ -41,7 +45,11 @@ export async function prepareSchema(address: StoreAddress): Promise<void> {
   }
 }
 
-/** Returns whether the tables exist in this version. Creates the schema if it does not exist. @throws Refusal */
+/**
+ * Returns whether the tables exist in this version. Creates the schema if it does not exist.
+ *
+ * @throws Refusal
+ */
 async function isPrepared(client: pg.Client, { schema, shown }: StoreAddress): Promise<boolean> {
   const { rows } = await client.query<{
     version: number
@@ -87,8 +95,8 @@ async function isPrepared(client: pg.Client, { schema, shown }: StoreAddress): P
 }
 
 /**
- * Converts an error of PostgreSQL to a refusal with the store's address and a remedy. Returns errors of the program
- * unchanged.
+ * Converts an error of PostgreSQL to a refusal with the store's address and a remedy. Returns errors of the
+ * program unchanged.
  */
 function inWords(error: unknown, { shown, schema }: StoreAddress): unknown {
   if (!(error instanceof Error)) return error
@@ -115,21 +123,24 @@ function inWords(error: unknown, { shown, schema }: StoreAddress): unknown {
   )
 }
 
-/** Advisory lock that every transaction holds shared. A transaction that concerns every partition holds it exclusively. */
+/**
+ * Advisory lock that every transaction holds shared. A transaction that concerns every partition holds it
+ * exclusively.
+ */
 export const ALL_LOCK = "hashtextextended(current_schema() || ' all', 0)"
 
 /**
  * The tables and functions of a store.
  *
- * `enter` waits until no other transaction uses the partition, and returns the changes since the version that the
- * caller knows. In plpgsql each statement sees the data that was committed before the statement began. So the
- * statements after the lock see the changes of the transaction that held the lock.
+ * `enter` waits until no other transaction uses the partition, and returns the changes since the version that
+ * the caller knows. In plpgsql each statement sees the data that was committed before the statement began. So
+ * the statements after the lock see the changes of the transaction that held the lock.
  *
  * `leave` writes the changed records with the next version.
  *
- * A deleted record stays as a tombstone (value NULL), so that a replica with an older copy learns of the deletion.
- * Tombstones may be missing below the version `floor`. A replica with an older copy than that reads the whole
- * partition again.
+ * A deleted record stays as a tombstone (value NULL), so that a replica with an older copy learns of the
+ * deletion. Tombstones may be missing below the version `floor`. A replica with an older copy than that reads
+ * the whole partition again.
  */
 const TABLES = `
   CREATE TABLE migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());

@@ -50,15 +50,18 @@ function standingOf({ mode, position }: ClockRecord, difference: number): ClockP
   return mode === 'manual' ? { mode, now: position } : { mode, ahead: position + difference }
 }
 
-/** The lead of the server's time over this machine's and the largest possible error of that lead, both in milliseconds. */
+/**
+ * The lead of the server's time over this machine's and the largest possible error of that lead, both in
+ * milliseconds.
+ */
 interface Difference {
   readonly ms: number
   readonly error: number
 }
 
 /**
- * Asks for the server's time and computes its lead. Assumes that the server read its time halfway between question
- * and answer.
+ * Asks for the server's time and computes its lead. Assumes that the server read its time halfway between
+ * question and answer.
  */
 async function measured<Row extends { server: number }>(
   ask: () => Promise<Row>,
@@ -69,19 +72,25 @@ async function measured<Row extends { server: number }>(
   return { row, difference: { ms: row.server - (sent + error), error } }
 }
 
-/** Interval at which a replica compares its machine's time with the time of the store's machine, in milliseconds. */
+/**
+ * Interval at which a replica compares its machine's time with the time of the store's machine, in
+ * milliseconds.
+ */
 const LOOK_MS = 2_000
 
 /**
- * Maximum time that a change of the clock waits for other replicas, in milliseconds. A replica that hangs must not block it
- * for longer.
+ * Maximum time that a change of the clock waits for other replicas, in milliseconds. A replica that hangs
+ * must not block it for longer.
  */
 const PATIENCE_MS = 5_000
 
 /** Number of measurements of the server's time at the start. The one with the fastest answer is used. */
 const MEASUREMENTS = 3
 
-/** Change of the server's lead that is ignored, in milliseconds. After a larger change, a real clock is set anew. */
+/**
+ * Change of the server's lead that is ignored, in milliseconds. After a larger change, a real clock is set
+ * anew.
+ */
 const TOLERATED_MS = 20
 
 export interface SharedClockOptions {
@@ -96,12 +105,12 @@ export interface SharedClockOptions {
 }
 
 /**
- * Shares one clock among all replicas of a store. A record holds the position of a manual clock, or the lead of a
- * real clock over the store's machine.
+ * Shares one clock among all replicas of a store. A record holds the position of a manual clock, or the lead
+ * of a real clock over the store's machine.
  *
- * Only one replica at a time moves the clock. It writes the target with the next version, and every replica moves its
- * own clock to the target. The change is complete when every live replica has reached the new version, or a time
- * limit is over.
+ * Only one replica at a time moves the clock. It writes the target with the next version, and every replica
+ * moves its own clock to the target. The change is complete when every live replica has reached the new
+ * version, or a time limit is over.
  */
 export class SharedClock implements ClockDriver {
   readonly #options: SharedClockOptions
@@ -125,10 +134,11 @@ export class SharedClock implements ClockDriver {
   }
 
   /**
-   * Connects a replica's clock to the store's clock. If the store has no clock yet, this replica's clock becomes the
-   * store's clock.
+   * Connects a replica's clock to the store's clock. If the store has no clock yet, this replica's clock
+   * becomes the store's clock.
    *
-   * @throws Refusal `other_clock` if the user has requested another mode than the store's, or `store_unavailable`
+   * @throws Refusal `other_clock` if the user has requested another mode than the store's, or
+   *   `store_unavailable`
    */
   static async join(options: SharedClockOptions): Promise<SharedClock> {
     const { store, asked } = options
@@ -183,8 +193,8 @@ export class SharedClock implements ClockDriver {
   }
 
   /**
-   * Removes this replica from the shared clock, so that the other replicas no longer wait for it. Call it before the
-   * clock and the store are closed.
+   * Removes this replica from the shared clock, so that the other replicas no longer wait for it. Call it
+   * before the clock and the store are closed.
    */
   async close(): Promise<void> {
     this.#closed = true
@@ -206,7 +216,8 @@ export class SharedClock implements ClockDriver {
     const { version } = this.#row
     await this.#hands?.inTurn(() => this.#hands?.go(standingOf(this.#row, this.#difference.ms), false))
     await this.#progress.report(version)
-    // From here on the other replicas wait for this one. The clock may have been moved after its record was read.
+    // From here on the other replicas wait for this one. The clock may have been moved after its record was
+    // read.
     await this.#look()
     this.#lookLater()
   }
@@ -233,8 +244,8 @@ export class SharedClock implements ClockDriver {
   }
 
   /**
-   * Moves this replica's clock to the position in a record. Call it inside `inTurn`, so that no other change of the
-   * clock is in progress.
+   * Moves this replica's clock to the position in a record. Call it inside `inTurn`, so that no other change
+   * of the clock is in progress.
    */
   async #follow(hands: ClockControls, row: ClockRecord): Promise<void> {
     if (row.version <= this.#row.version) return
@@ -261,7 +272,10 @@ export class SharedClock implements ClockDriver {
     }
   }
 
-  /** Reports the version that this replica has reached. If the store is unreachable, `#lookOn` reports it later. */
+  /**
+   * Reports the version that this replica has reached. If the store is unreachable, `#lookOn` reports it
+   * later.
+   */
   async #reportIfThere(version: number): Promise<void> {
     await this.#progress.report(version).catch(error => {
       if (!(error instanceof StoreUnavailable)) throw error
@@ -319,7 +333,10 @@ function read(options: SharedClockOptions): Promise<{ row: ClockReading; differe
   return measured(() => options.records.transaction(CLOCK, tx => readingOf(tx, options)))
 }
 
-/** Returns the clock of the store. If the store has no clock yet, this replica's clock becomes the store's clock. */
+/**
+ * Returns the clock of the store. If the store has no clock yet, this replica's clock becomes the store's
+ * clock.
+ */
 function readingOf(tx: Transaction, { clock }: SharedClockOptions): ClockReading {
   const records = tx.table<ClockRecord>('clock')
   const server = tx.storeTime

@@ -24,7 +24,10 @@ interface JournalRow {
   readonly lost: number | null
 }
 
-/** Finds the position before the latest $1 rows (`after`), and counts the older entries, including deleted ones (`older`). */
+/**
+ * Finds the position before the latest $1 rows (`after`), and counts the older entries, including deleted
+ * ones (`older`).
+ */
 const LATEST = statement(`
   WITH latest AS (SELECT place FROM journal ORDER BY place DESC LIMIT $1)
   SELECT generation, coalesce((SELECT min(place) FROM latest) - 1, 0)::bigint AS after,
@@ -35,8 +38,8 @@ const LATEST = statement(`
 const PAGE = 500
 
 /**
- * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries.
- * The limit is a literal and the state is limited to one row, because the planner otherwise assumes many rows.
+ * Reads the rows after position $1. Rows of replica $2, which is the reader, come without their entries. The
+ * limit is a literal and the state is limited to one row, because the planner otherwise assumes many rows.
  */
 const BEHIND = statement(`
   SELECT generation, place, entry, lost
@@ -50,8 +53,8 @@ const BEHIND = statement(`
 const LOCK = statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' journal', 0))")
 
 /**
- * Inserts entries with the numbers $2 and the texts $3 for replica $1. Inserts nothing if $4 is not the current
- * generation.
+ * Inserts entries with the numbers $2 and the texts $3 for replica $1. Inserts nothing if $4 is not the
+ * current generation.
  */
 const WRITE = statement(`
   INSERT INTO journal (replica, seq, entry)
@@ -96,18 +99,21 @@ const CALLS = 'store/journal/calls'
 const PATIENCE_MS = 2_000
 
 /**
- * Delay before an ended entry is written, in milliseconds. Entries that end during the delay are written together.
- * Other replicas usually receive an entry after this delay.
+ * Delay before an ended entry is written, in milliseconds. Entries that end during the delay are written
+ * together. Other replicas usually receive an entry after this delay.
  */
 const GATHER_MS = 50
 
 /**
- * Interval of reads from the store, in milliseconds, because a notice can be lost. A failed write is repeated after
- * the same time.
+ * Interval of reads from the store, in milliseconds, because a notice can be lost. A failed write is repeated
+ * after the same time.
  */
 const LOOK_MS = 2_000
 
-/** `entries`: how many entries the store keeps. `every`: how many entries a replica writes before it deletes old ones. */
+/**
+ * `entries`: how many entries the store keeps. `every`: how many entries a replica writes before it deletes
+ * old ones.
+ */
 const KEPT = { entries: 100_000, every: 5_000 }
 
 /** Maximum number of rows that a replica reads when it joins: the default size of its own journal. */
@@ -122,11 +128,11 @@ export interface SharedJournalOptions {
 }
 
 /**
- * Shares one journal among all replicas of a store. Each replica writes its ended entries without delaying their
- * calls, and reads the entries of the other replicas.
+ * Shares one journal among all replicas of a store. Each replica writes its ended entries without delaying
+ * their calls, and reads the entries of the other replicas.
  *
- * Only one replica writes at a time, so rows become visible in the order of their positions. A replica that has read
- * up to a position has missed no earlier row.
+ * Only one replica writes at a time, so rows become visible in the order of their positions. A replica that
+ * has read up to a position has missed no earlier row.
  */
 export class SharedJournal implements JournalShare {
   readonly #options: SharedJournalOptions
@@ -142,8 +148,8 @@ export class SharedJournal implements JournalShare {
   #place = 0
   #sinceTrim = 0
   /**
-   * Number of clears that this replica has not finished writing to the store. While it is above 0, results of reads
-   * are ignored, because they may contain cleared entries.
+   * Number of clears that this replica has not finished writing to the store. While it is above 0, results of
+   * reads are ignored, because they may contain cleared entries.
    */
   #clearing = 0
   #flushAt: { cancel(): void } | undefined
@@ -312,7 +318,8 @@ export class SharedJournal implements JournalShare {
     await store.transaction(async tx => {
       tx.send(LOCK)
       if (lost > 0) tx.send(LOST, [store.replica, lost, generation])
-      // The connection may have broken after an earlier write. `WRITE` skips the entries that the store already has.
+      // The connection may have broken after an earlier write. `WRITE` skips the entries that the store
+      // already has.
       tx.send(WRITE, [store.replica, seqs, texts, generation])
       tx.notify(TOPIC.written, '')
     })

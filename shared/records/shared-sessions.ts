@@ -12,7 +12,11 @@ export interface SessionsHere {
   ended(id: string): void
 }
 
-/** Creates the shared sessions of a server. @param idleMs milliseconds after which an unused session expires */
+/**
+ * Creates the shared sessions of a server.
+ *
+ * @param idleMs milliseconds after which an unused session expires
+ */
 export type ShareSessions = (endpoint: string, idleMs: number) => SharedSessions
 
 /** The allowed form of a session id. An id of another form is not looked up. */
@@ -33,8 +37,8 @@ export interface SharedSessionsOptions {
 }
 
 /**
- * Sessions of a server that all its replicas accept, independent of the replica that opened them. Each session is a
- * partition. The time of the store's machine decides when a session expires.
+ * Sessions of a server that all its replicas accept, independent of the replica that opened them. Each
+ * session is a partition. The time of the store's machine decides when a session expires.
  */
 export class SharedSessions {
   readonly #options: SharedSessionsOptions
@@ -89,7 +93,9 @@ export class SharedSessions {
     )
   }
 
-  /** Ends a session on all replicas. Never rejects. If the store is unreachable, the session expires later. */
+  /**
+   * Ends a session on all replicas. Never rejects. If the store is unreachable, the session expires later.
+   */
   async ended(id: string): Promise<void> {
     await this.#tried('could not be ended on the other replicas', () =>
       this.#in(id, tx => {

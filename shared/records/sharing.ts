@@ -32,7 +32,11 @@ export interface Sharing {
   close(): Promise<void>
 }
 
-/** Connects an instance to the other replicas of its store. @throws Refusal `other_clock`, `store_unavailable` */
+/**
+ * Connects an instance to the other replicas of its store.
+ *
+ * @throws Refusal `other_clock`, `store_unavailable`
+ */
 export async function share(options: SharingOptions): Promise<Sharing> {
   await options.store.introduce(options.name)
   const { journal: kept } = options

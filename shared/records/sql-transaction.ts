@@ -8,11 +8,11 @@ const ROLLBACK = 'ROLLBACK'
 export const NOTIFY = statement('SELECT pg_notify($1, $2)')
 
 /**
- * Statements that take effect together or not at all. `send` does not wait for an answer, so a transaction takes one
- * round trip for each `query`, and one for its end.
+ * Statements that take effect together or not at all. `send` does not wait for an answer, so a transaction
+ * takes one round trip for each `query`, and one for its end.
  *
- * Work in a transaction must use only the transaction's own connection. If it waited for a second connection of a
- * full pool, it could wait forever.
+ * Work in a transaction must use only the transaction's own connection. If it waited for a second connection
+ * of a full pool, it could wait forever.
  */
 export class SqlTransaction {
   readonly #client: pg.ClientBase
@@ -38,7 +38,8 @@ export class SqlTransaction {
       const { rows } = await this.#client.query<Row>({ ...asked, values: [...values] })
       return rows
     } catch (error) {
-      // After a failed statement, the server rejects every later statement. The first error is the useful one.
+      // After a failed statement, the server rejects every later statement. The first error is the useful
+      // one.
       this.#failure ??= asError(error)
       throw this.#failure
     }

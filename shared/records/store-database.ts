@@ -28,12 +28,15 @@ export interface Replica {
 /** Maximum time that a replica waits for the lock of {@link StoreDatabase.alone}, in milliseconds. */
 const ALONE_MS = 30_000
 
-/** Maximum time that the connections may take to end, in milliseconds. Running queries have their own time limits. */
+/**
+ * Maximum time that the connections may take to end, in milliseconds. Running queries have their own time
+ * limits.
+ */
 const LEAVE_MS = 15_000
 
 /**
- * Maximum number of attempts at a transaction that lost its connection before the commit, or was aborted in favour of
- * another one.
+ * Maximum number of attempts at a transaction that lost its connection before the commit, or was aborted in
+ * favour of another one.
  */
 const ATTEMPTS = 3
 
@@ -54,13 +57,15 @@ const REPLICAS = statement(
 const PING = statement('SELECT 1')
 
 /**
- * A PostgreSQL database that several replicas share. Provides a pool of connections, transactions and notifications.
- * Its tables are in a schema of their own.
+ * A PostgreSQL database that several replicas share. Provides a pool of connections, transactions and
+ * notifications. Its tables are in a schema of their own.
  */
 export class StoreDatabase {
   /** Notifications between replicas. */
   readonly notices: Notices
-  /** The number of this replica: 1 for the first replica that ever used the store. Numbers are never reused. */
+  /**
+   * The number of this replica: 1 for the first replica that ever used the store. Numbers are never reused.
+   */
   readonly replica: number
   /** The machine's time, which limits waits for other replicas. */
   readonly machine: Clock
@@ -100,7 +105,8 @@ export class StoreDatabase {
     const address = readStoreUrl(url)
     await prepareSchema(address)
     const pool = new pg.Pool({ ...address.config, max: address.pool, types: { getTypeParser } })
-    // A connection can break immediately after it has opened, before another listener is added. Its queries reject.
+    // A connection can break immediately after it has opened, before another listener is added. Its queries
+    // reject.
     pool.on('connect', client => client.on('error', () => {}))
     // The pool replaces a broken idle connection.
     pool.on('error', error => log.warn('a connection to the store broke', error.message))
@@ -149,8 +155,8 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` in a transaction. Runs `work` again if the connection breaks before the commit, or if PostgreSQL
-   * aborted the transaction in favour of another one.
+   * Runs `work` in a transaction. Runs `work` again if the connection breaks before the commit, or if
+   * PostgreSQL aborted the transaction in favour of another one.
    *
    * @throws StoreUnavailable, or the error of `work`. Its changes are undone then
    */
@@ -161,8 +167,8 @@ export class StoreDatabase {
       } catch (error) {
         const lost = error instanceof StoreUnavailable && !error.unsure && !tookTooLong(error.cause)
         const again = lostToAnother(error) || lost
-        // A connection of the pool may be broken without notice, so another attempt makes sense. A refused connection
-        // means that the store is unreachable.
+        // A connection of the pool may be broken without notice, so another attempt makes sense. A refused
+        // connection means that the store is unreachable.
         const max = error instanceof StoreUnavailable && isRefused(error.cause) ? this.#attempts : ATTEMPTS
         if (!again || attempt >= max) throw error
       }
@@ -170,8 +176,8 @@ export class StoreDatabase {
   }
 
   /**
-   * Runs `work` while no replica runs other work with the same name. A connection holds the lock. If the connection
-   * breaks, another replica can get the lock before `work` has ended.
+   * Runs `work` while no replica runs other work with the same name. A connection holds the lock. If the
+   * connection breaks, another replica can get the lock before `work` has ended.
    *
    * @throws Refusal `store_busy` if another replica does not release the lock in time, or `store_unavailable`
    * @throws the error of `work`
@@ -211,7 +217,10 @@ export class StoreDatabase {
     return this.#closing
   }
 
-  /** Maximum number of attempts. 1 if the store is known to be unreachable, because each attempt takes time and fails. */
+  /**
+   * Maximum number of attempts. 1 if the store is known to be unreachable, because each attempt takes time
+   * and fails.
+   */
   get #attempts(): number {
     return this.notices.available ? ATTEMPTS : 1
   }
@@ -263,7 +272,9 @@ export class StoreDatabase {
   }
 }
 
-/** Parses bigint columns as numbers. They hold milliseconds and counts, which are small enough to be exact. */
+/**
+ * Parses bigint columns as numbers. They hold milliseconds and counts, which are small enough to be exact.
+ */
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
   if (oid === pg.types.builtins.INT8) return Number
   return pg.types.getTypeParser(oid, format)

@@ -5,7 +5,9 @@ import { Refusal } from '../errors.js'
 export class StoreUnavailable extends Refusal {
   override readonly name = 'StoreUnavailable'
 
-  /** @param unsure whether the change may have been committed, because the connection broke during the commit */
+  /**
+   * @param unsure whether the change may have been committed, because the connection broke during the commit
+   */
   constructor(
     shown: string,
     readonly unsure: boolean,
@@ -45,7 +47,10 @@ export function isRefused(error: unknown): boolean {
   )
 }
 
-/** Returns whether a statement took too long, or waited too long for a lock. The caller may repeat the statement later. */
+/**
+ * Returns whether a statement took too long, or waited too long for a lock. The caller may repeat the
+ * statement later.
+ */
 export function tookTooLong(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^(55P03|57014)$/.test(error.code ?? '')
 }

@@ -4,10 +4,16 @@ import { Refusal } from '../errors.js'
 /** The schema of a store's tables if the URL does not name one. */
 const DEFAULT_SCHEMA = 'understudy'
 
-/** Default number of connections in a pool. On two cores, two connections can work and the others wait for locks. */
+/**
+ * Default number of connections in a pool. On two cores, two connections can work and the others wait for
+ * locks.
+ */
 const DEFAULT_POOL = 10
 
-/** Allowed names of a schema. A schema name is also part of a channel name, and PostgreSQL cuts names at 63 bytes. */
+/**
+ * Allowed names of a schema. A schema name is also part of a channel name, and PostgreSQL cuts names at 63
+ * bytes.
+ */
 const SCHEMA = /^[a-z_][a-z0-9_]{0,39}$/
 
 /** Time limit for opening a connection, in milliseconds. */
@@ -25,14 +31,18 @@ export interface StoreAddress {
   readonly schema: string
   /** Maximum number of connections in the pool. The connection that receives notices is not in the pool. */
   readonly pool: number
-  /** The URL for creating databases on the same server, without the parameters of the store. It contains the password. */
+  /**
+   * The URL for creating databases on the same server, without the parameters of the store. It contains the
+   * password.
+   */
   readonly serverUrl: string
   /** Host and database for messages, without user, password and parameters. */
   readonly shown: string
 }
 
 /**
- * Parses the URL of a store: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME&pool=10&sslmode=require`.
+ * Parses the URL of a store:
+ * `postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME&pool=10&sslmode=require`.
  *
  * This project defines `schema` (or `search_path`) and `pool`. All other parameters are passed on to pg.
  *
@@ -96,7 +106,9 @@ function parsed(text: string): URL {
   return new URL(text)
 }
 
-/** Returns one of this project's parameters, and removes it from the URL, because the server does not know it. */
+/**
+ * Returns one of this project's parameters, and removes it from the URL, because the server does not know it.
+ */
 function taken(url: URL, name: string): string | undefined {
   const value = url.searchParams.get(name) ?? undefined
   url.searchParams.delete(name)
@@ -117,7 +129,11 @@ function bad(what: string, remedy: string): Refusal {
 /** The default of the option `store`. */
 export const MEMORY = 'memory'
 
-/** Checks the option `store`. @throws Refusal `bad_store` for a text that is neither `memory` nor the URL of a store */
+/**
+ * Checks the option `store`.
+ *
+ * @throws Refusal `bad_store` for a text that is neither `memory` nor the URL of a store
+ */
 export function checkStore(store: string): void {
   if (store !== MEMORY) readStoreUrl(store)
 }

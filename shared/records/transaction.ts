@@ -5,9 +5,15 @@ import type { List, Partition, Summary, Table, Totals } from './partition.js'
 export interface TransactionOptions {
   /** Whether the work reads `totals`. Totals require a read of every partition of the kind. Default false. */
   totals?: boolean
-  /** Makes `replicas` available if the partition was last active before this instant. Default: `replicas` is not available. */
+  /**
+   * Makes `replicas` available if the partition was last active before this instant. Default: `replicas` is
+   * not available.
+   */
   idleBefore?: number
-  /** The generation in which the work began. A transaction in another generation is refused with `reset`. Default: any. */
+  /**
+   * The generation in which the work began. A transaction in another generation is refused with `reset`.
+   * Default: any.
+   */
   generation?: number
 }
 
@@ -15,10 +21,16 @@ export interface TransactionOptions {
 export interface StoreFacts {
   /** The committed totals of the partition's kind. Undefined: the option `totals` was not set. */
   readonly totals: Totals | undefined
-  /** The numbers of the live replicas. Undefined: the option `idleBefore` was not set, or the partition was not idle. */
+  /**
+   * The numbers of the live replicas. Undefined: the option `idleBefore` was not set, or the partition was
+   * not idle.
+   */
   readonly replicas: readonly number[] | undefined
   readonly generation: number
-  /** The time of the store's machine, in milliseconds since the epoch. Undefined: the store is in this process. */
+  /**
+   * The time of the store's machine, in milliseconds since the epoch. Undefined: the store is in this
+   * process.
+   */
   readonly storeTime: number | undefined
 }
 
@@ -54,7 +66,10 @@ export class Transaction {
     this.#open().summary = summary
   }
 
-  /** The totals of the partition's kind, including the changes of this transaction. Requires the option `totals`. */
+  /**
+   * The totals of the partition's kind, including the changes of this transaction. Requires the option
+   * `totals`.
+   */
   get totals(): Totals {
     const { totals } = this.#facts
     if (totals === undefined) throw new TypeError('totals are not known: pass the option totals')
@@ -62,8 +77,8 @@ export class Transaction {
   }
 
   /**
-   * Numbers of the live replicas. Requires the option `idleBefore`, and a partition that was last active before that
-   * instant.
+   * Numbers of the live replicas. Requires the option `idleBefore`, and a partition that was last active
+   * before that instant.
    */
   get replicas(): readonly number[] {
     const { replicas } = this.#facts
@@ -76,7 +91,10 @@ export class Transaction {
     return this.#facts.generation
   }
 
-  /** The time of the store's machine, in milliseconds since the epoch. It differs from the time of the instance's clock. */
+  /**
+   * The time of the store's machine, in milliseconds since the epoch. It differs from the time of the
+   * instance's clock.
+   */
   get storeTime(): number {
     return this.#facts.storeTime ?? machineNow()
   }
@@ -84,7 +102,8 @@ export class Transaction {
   /**
    * Notifies the watchers of the partition on every replica after the commit.
    *
-   * @param elsewhere whether other replicas may be watching. If not, no PostgreSQL notification is sent, because
+   * @param elsewhere whether other replicas may be watching. If not, no PostgreSQL notification is sent,
+   *   because
    *   PostgreSQL commits transactions with notifications one at a time. Default true
    */
   announce(detail = '', elsewhere = true): void {

@@ -7,8 +7,8 @@ const POLL_MS = 1_000
 interface Watch {
   readonly listeners: Set<NewsListener>
   /**
-   * Version of the latest announcement that the listeners know. Undefined: this replica has not read the partition
-   * since the first listener was added.
+   * Version of the latest announcement that the listeners know. Undefined: this replica has not read the
+   * partition since the first listener was added.
    */
   news: number | undefined
 }
@@ -45,7 +45,10 @@ export class Watches {
     }
   }
 
-  /** Called when a transaction of this replica has read a partition. `news` is the version of its latest announcement. */
+  /**
+   * Called when a transaction of this replica has read a partition. `news` is the version of its latest
+   * announcement.
+   */
   read(name: string, news: number): void {
     const watch = this.#watches.get(name)
     if (watch === undefined) return

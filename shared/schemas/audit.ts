@@ -27,7 +27,10 @@ const upstreamTrip = z.strictObject({
 
 export type UpstreamTrip = z.infer<typeof upstreamTrip>
 
-/** A call on which a gateway decided. It contains only the names of the arguments, because their values may be secrets. */
+/**
+ * A call on which a gateway decided. It contains only the names of the arguments, because their values may be
+ * secrets.
+ */
 export const auditEntry = z.strictObject({
   seq: z.int(),
   at: instant.describe('by the clock that the policy’s windows go by, ISO 8601'),

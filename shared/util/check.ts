@@ -7,8 +7,8 @@ import { cut, shown } from './shown.js'
 const MAX_SENTENCES = 20
 
 /**
- * Creates the schema of an object that allows only the fields of `shape`. The error for an unknown field names that field
- * and the allowed fields.
+ * Creates the schema of an object that allows only the fields of `shape`. The error for an unknown field
+ * names that field and the allowed fields.
  */
 export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
@@ -20,7 +20,8 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 /**
- * Creates the schema of an object that is one of several kinds. A field that only one kind has identifies the kind.
+ * Creates the schema of an object that is one of several kinds. A field that only one kind has identifies the
+ * kind.
  *
  * @param what the name of the general kind, for example `fault`
  * @param kinds the schema of each kind, by the field that identifies it
@@ -45,7 +46,8 @@ export type NameOf = (path: readonly PropertyKey[]) => string
  * Checks a value from outside against its schema.
  *
  * @param code the code of the refusal
- * @param what the name of the value in errors, for example `faults`. A function can return a name for each path
+ * @param what the name of the value in errors, for example `faults`. A function can return a name for each
+ *   path
  * @throws Refusal that names every invalid field, its value and the allowed values
  */
 export function checked<Schema extends z.ZodType>(
@@ -83,8 +85,8 @@ function sentences(
     return [`${path} ${issue.message}`]
   }
   if (issue.code === 'unrecognized_keys') return [`${path} ${issue.message}`]
-  // Keeps "expected string" of zod's "Invalid input: expected string, received undefined". The value itself is shown
-  // separately.
+  // Keeps "expected string" of zod's "Invalid input: expected string, received undefined". The value itself
+  // is shown separately.
   const takes = issue.message.replace(/^[^:]*: /, '').replace(/, received .*$/, '')
   return [`${path} is ${here === undefined ? 'missing' : shown(here)}: ${takes}${meant(issue, here)}`]
 }
@@ -99,7 +101,9 @@ function meant(issue: z.core.$ZodIssue, value: unknown): string {
   return closest === undefined ? '' : `, ${JSON.stringify(closest)} is probably meant`
 }
 
-/** Returns whether an issue shows a mistake within this kind of object, rather than a value of another kind. */
+/**
+ * Returns whether an issue shows a mistake within this kind of object, rather than a value of another kind.
+ */
 function isMeant({ code, path }: z.core.$ZodIssue, value: unknown): boolean {
   if (path.length === 0) return code === 'unrecognized_keys'
   return path.length > 1 || at(value, path) !== undefined

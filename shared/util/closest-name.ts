@@ -1,6 +1,6 @@
 /**
- * Finds the known name that is closest to a word. At most a third of the letters may differ, or one letter of a short
- * word. Returns undefined if no name is that close.
+ * Finds the known name that is closest to a word. At most a third of the letters may differ, or one letter of
+ * a short word. Returns undefined if no name is that close.
  */
 export function closestName(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3))
@@ -12,8 +12,8 @@ export function closestName(word: string, known: readonly string[]): string | un
 }
 
 /**
- * Maximum length of a compared word, in characters. Longer words are not misspelled names, and comparing them takes
- * much time.
+ * Maximum length of a compared word, in characters. Longer words are not misspelled names, and comparing them
+ * takes much time.
  */
 const LONGEST = 64
 

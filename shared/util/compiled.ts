@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
 
 /**
- * Returns the absolute path of a compiled file of this package that cannot be imported: a worker's entry, a packed
- * template, or the page.
+ * Returns the absolute path of a compiled file of this package that cannot be imported: a worker's entry, a
+ * packed template, or the page.
  *
- * Compiled modules find the file at the path relative to themselves. Modules run from TypeScript sources (vitest)
- * find it at the same path under `dist/`, because a worker thread loads only JavaScript. `npm test` builds `dist/`
- * first.
+ * Compiled modules find the file at the path relative to themselves. Modules run from TypeScript sources
+ * (vitest) find it at the same path under `dist/`, because a worker thread loads only JavaScript. `npm test`
+ * builds `dist/` first.
  *
  * @param name path relative to the calling module
  * @param from `import.meta.url` of the calling module

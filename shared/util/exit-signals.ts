@@ -5,13 +5,19 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export interface ExitSignal {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal
-  /** The exit code that shells use for the signal, for example 130 for SIGINT. Undefined before a signal arrives. */
+  /**
+   * The exit code that shells use for the signal, for example 130 for SIGINT. Undefined before a signal
+   * arrives.
+   */
   readonly exitCode: number | undefined
   /** Removes the listeners. A later signal then ends the process without a clean-up. */
   stop(): void
 }
 
-/** Listens for signals that ask the process to end, so that it can clean up. A second signal ends the process immediately. */
+/**
+ * Listens for signals that ask the process to end, so that it can clean up. A second signal ends the process
+ * immediately.
+ */
 export function exitSignal(): ExitSignal {
   const controller = new AbortController()
   let exitCode: number | undefined

@@ -1,12 +1,16 @@
-/** White space as the service trims it, by Unicode's property White_Space. `String.trim` differs on U+0085 and U+FEFF. */
+/**
+ * White space as the service trims it, by Unicode's property White_Space. `String.trim` differs on U+0085 and
+ * U+FEFF.
+ */
 const OUTER_SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu
 
 /** Characters that Go's encoder escapes, so that its JSON is safe in HTML and scripts. */
 const ESCAPED = /[<>&\u2028\u2029]/g
 
 /**
- * Formats a value as compact JSON in the form in which Go's encoder writes a map: keys sorted, five characters
- * escaped. Services and gateways in Go answer and hash in this form, so the same value gives the same bytes.
+ * Formats a value as compact JSON in the form in which Go's encoder writes a map: keys sorted, five
+ * characters escaped. Services and gateways in Go answer and hash in this form, so the same value gives the
+ * same bytes.
  *
  * @throws RangeError for a value that is nested too deeply
  */
@@ -14,7 +18,10 @@ export function goJson(value: unknown): string {
   return escaped(JSON.stringify(value, sorted))
 }
 
-/** Formats a value in the form in which Go's encoder writes a struct. Like {@link goJson}, but keys keep their order. */
+/**
+ * Formats a value in the form in which Go's encoder writes a struct. Like {@link goJson}, but keys keep their
+ * order.
+ */
 export function goStructJson(value: unknown): string {
   return escaped(JSON.stringify(value))
 }

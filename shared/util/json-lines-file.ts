@@ -2,7 +2,10 @@ import { closeSync, createWriteStream, fsyncSync, openSync, type WriteStream, wr
 import { type FileHandle, open } from 'node:fs/promises'
 import { Refusal } from '../errors.js'
 
-/** Maximum number of bytes that wait for a slow disk. Beyond it, entries are missing in the file, and `onError` is called. */
+/**
+ * Maximum number of bytes that wait for a slow disk. Beyond it, entries are missing in the file, and
+ * `onError` is called.
+ */
 const MAX_QUEUED = 64 * 1024 * 1024
 
 const NEWLINE = 0x0a
@@ -14,7 +17,10 @@ interface LineWriter {
   close(): Promise<void>
 }
 
-/** A file of JSON lines with one entry per line. A new file is readable only by its owner, because entries may contain secrets. */
+/**
+ * A file of JSON lines with one entry per line. A new file is readable only by its owner, because entries may
+ * contain secrets.
+ */
 export class JsonLinesFile {
   readonly #writer: LineWriter
 
@@ -23,12 +29,13 @@ export class JsonLinesFile {
   }
 
   /**
-   * Opens `path` for appending, and creates the file if it does not exist. If an earlier writer was killed within a
-   * line, the next entry starts on a new line.
+   * Opens `path` for appending, and creates the file if it does not exist. If an earlier writer was killed
+   * within a line, the next entry starts on a new line.
    *
    * @param what the content of the file, for example `journal`
    * @param onError called when an entry could not be written
-   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it is written
+   * @param options `sync`: whether an entry is on the disk when {@link append} returns. Default false: it is
+   *   written
    *   soon after
    * @throws Refusal `<what>_file` if the file cannot be written
    */
@@ -71,7 +78,10 @@ export class JsonLinesFile {
   }
 }
 
-/** Returns whether a file ends in an incomplete line. Returns false for a pipe, and for a file without read permission. */
+/**
+ * Returns whether a file ends in an incomplete line. Returns false for a pipe, and for a file without read
+ * permission.
+ */
 async function endsInHalfALine(appending: FileHandle, path: string): Promise<boolean> {
   const stats = await appending.stat()
   if (!stats.isFile() || stats.size === 0) return false

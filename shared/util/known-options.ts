@@ -5,7 +5,8 @@ import { closestName } from './closest-name.js'
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>
 
 /**
- * Refuses options that a function does not have. Without this check, a misspelled option would have no effect.
+ * Refuses options that a function does not have. Without this check, a misspelled option would have no
+ * effect.
  *
  * @param call the name of the function, for example `createUnderstudy`
  * @throws Refusal `unknown_option` with the closest name

@@ -5,7 +5,10 @@ export const SERVER_NAMES = ['instanode', 'safebot'] as const
 
 export type ServerName = (typeof SERVER_NAMES)[number]
 
-/** The four hints about a tool in the MCP specification. All are required here, because authors of policies read them. */
+/**
+ * The four hints about a tool in the MCP specification. All are required here, because authors of policies
+ * read them.
+ */
 export interface ToolHints {
   readOnlyHint: boolean
   destructiveHint: boolean
@@ -19,7 +22,10 @@ export interface ToolListing {
   title: string
   description: string
   inputSchema: JsonObjectSchema
-  /** Schema of the structured content. Without a schema, a client accepts results with or without structured content. */
+  /**
+   * Schema of the structured content. Without a schema, a client accepts results with or without structured
+   * content.
+   */
   outputSchema?: JsonObjectSchema
   annotations: ToolHints & { title: string }
 }
@@ -63,7 +69,11 @@ export class KnownTools {
     )
   }
 
-  /** Checks that a server and its tool exist. @throws Refusal `unknown_server` or `unknown_tool`, with the existing names */
+  /**
+   * Checks that a server and its tool exist.
+   *
+   * @throws Refusal `unknown_server` or `unknown_tool`, with the existing names
+   */
   requireTool(server: string, tool: string): void {
     const names = this.server(server).tools.map(({ name }) => name)
     if (names.includes(tool)) return

@@ -1,13 +1,16 @@
 /**
- * A lock with two modes, shared and exclusive. A request for the exclusive lock waits until running work has ended.
- * Work that starts later waits for the exclusive lock to be released.
+ * A lock with two modes, shared and exclusive. A request for the exclusive lock waits until running work has
+ * ended. Work that starts later waits for the exclusive lock to be released.
  *
- * Work with the shared lock must not acquire the lock again, nor wait for other work that does. Such work could wait
- * for itself.
+ * Work with the shared lock must not acquire the lock again, nor wait for other work that does. Such work
+ * could wait for itself.
  */
 export class RwLock {
   #inside = 0
-  /** Resolves when the exclusive lock is released. Undefined while no one holds or requests the exclusive lock. */
+  /**
+   * Resolves when the exclusive lock is released. Undefined while no one holds or requests the exclusive
+   * lock.
+   */
   #closed: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
 
@@ -23,8 +26,8 @@ export class RwLock {
   }
 
   /**
-   * Keeps the shared lock until `work` ends. Call it with the shared lock, for work that continues after its caller
-   * has released the lock.
+   * Keeps the shared lock until `work` ends. Call it with the shared lock, for work that continues after its
+   * caller has released the lock.
    */
   extendShared(work: Promise<unknown>): void {
     this.#inside++
@@ -60,7 +63,9 @@ export class RwLock {
   }
 }
 
-/** Runs work for the same key one at a time, in the order of the calls. Work for different keys does not wait. */
+/**
+ * Runs work for the same key one at a time, in the order of the calls. Work for different keys does not wait.
+ */
 export class OneAtATime {
   /** The last work that was submitted for each busy key. */
   readonly #busy = new Map<string, Promise<void>>()

@@ -4,5 +4,7 @@ export interface Log {
   error(message: string, cause?: unknown): void
 }
 
-/** Discards all messages. A library uses it by default, because the program around it decides what is logged. */
+/**
+ * Discards all messages. A library uses it by default, because the program around it decides what is logged.
+ */
 export const silentLog: Log = { warn: () => undefined, error: () => undefined }

@@ -1,7 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { Refusal } from '../errors.js'
 
-/** Maximum size of a file that is read, in bytes. It is a hundred times the size of a large world or policy. */
+/**
+ * Maximum size of a file that is read, in bytes. It is a hundred times the size of a large world or policy.
+ */
 export const MAX_FILE_BYTES = 4 * 1024 * 1024
 
 /** The error for a file that could not be read. The message gives the reason, and no content of the file. */
@@ -18,8 +20,8 @@ export class FileError extends Error {
 /**
  * Reads a regular file of at most {@link MAX_FILE_BYTES}.
  *
- * A directory, a device, a pipe or a socket is refused before it is opened. Reading a device may never end, and
- * reading a pipe may never begin.
+ * A directory, a device, a pipe or a socket is refused before it is opened. Reading a device may never end,
+ * and reading a pipe may never begin.
  *
  * @param path the path as the user wrote it
  * @throws FileError if the file cannot be read, is not regular or is too large
@@ -100,7 +102,9 @@ function tooLarge(): FileError {
   )
 }
 
-/** Removes the system call from a message: `ENOENT: no such file or directory, open '/x'` loses `, open '/x'`. */
+/**
+ * Removes the system call from a message: `ENOENT: no such file or directory, open '/x'` loses `, open '/x'`.
+ */
 function withoutCall(message: string): string {
   return message.replace(/, [a-z]+( '.*')?$/s, '')
 }

@@ -3,10 +3,16 @@ import type { IncomingHttpHeaders } from 'node:http'
 /** Matches the lower-case name of a header that is likely to hold a credential. */
 const CREDENTIAL_NAME = /auth|cookie|credential|key|passw|secret|session|token/
 
-/** Headers that match {@link CREDENTIAL_NAME} but hold no credential. A journal entry contains the session id anyway. */
+/**
+ * Headers that match {@link CREDENTIAL_NAME} but hold no credential. A journal entry contains the session id
+ * anyway.
+ */
 const PLAIN_HEADERS: ReadonlySet<string> = new Set(['mcp-session-id', 'idempotency-key'])
 
-/** Descriptions and patterns of secrets in text. The patterns also match inside nested JSON, where quotes are escaped. */
+/**
+ * Descriptions and patterns of secrets in text. The patterns also match inside nested JSON, where quotes are
+ * escaped.
+ */
 const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a database URL with its password', /(?<=postgres(?:ql)?:\/\/[^\s:/@"\\]+:)[^\s@"\\]+(?=@)/g],
   ['a JSON web token', /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+/g],
@@ -56,12 +62,14 @@ export function maskSecrets(text: string): string {
     .join('')
 }
 
-/** Number of characters after the limit that are searched for secrets. Every secret is expected to be shorter. */
+/**
+ * Number of characters after the limit that are searched for secrets. Every secret is expected to be shorter.
+ */
 const LONGEST_SECRET = 8192
 
 /**
- * Returns the beginning of a text, at most `mostChars` characters. If a secret reaches that limit, the text ends
- * before it, because half of a secret would not be recognized.
+ * Returns the beginning of a text, at most `mostChars` characters. If a secret reaches that limit, the text
+ * ends before it, because half of a secret would not be recognized.
  */
 export function beginningOf(text: string, mostChars: number): string {
   if (text.length <= mostChars) return text
@@ -100,8 +108,8 @@ function isCredentialName(name: string): boolean {
 }
 
 /**
- * Returns the authentication scheme of a header value, such as `Bearer ` of `Bearer abc`. A scheme is not secret, and
- * shows the kind of credential.
+ * Returns the authentication scheme of a header value, such as `Bearer ` of `Bearer abc`. A scheme is not
+ * secret, and shows the kind of credential.
  */
 function scheme(value: string): string {
   const space = value.indexOf(' ')

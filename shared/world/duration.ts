@@ -9,14 +9,14 @@ const DAY = 24 * HOUR
 const UNITS = [7 * DAY, DAY, HOUR, MINUTE, SECOND]
 
 /**
- * Maximum of a duration, in milliseconds. It is longer than anything in a world, and an instant that far back still
- * has a year of four digits.
+ * Maximum of a duration, in milliseconds. It is longer than anything in a world, and an instant that far back
+ * still has a year of four digits.
  */
 const LONGEST_MS = 366 * DAY
 
 /**
- * A duration of ISO 8601 in weeks, days, hours, minutes and seconds, for example `PT1H30M`. Months and years are not
- * allowed, because their length varies.
+ * A duration of ISO 8601 in weeks, days, hours, minutes and seconds, for example `PT1H30M`. Months and years
+ * are not allowed, because their length varies.
  */
 export const duration = z
   .string()

@@ -23,7 +23,9 @@ export function seedClock(now: number, agoMs: number): Clock {
   return new Clock({ mode: 'manual', start: now - agoMs })
 }
 
-/** Converts the age of an event in a world to milliseconds. Without an age, the event happens at the start. */
+/**
+ * Converts the age of an event in a world to milliseconds. Without an age, the event happens at the start.
+ */
 export function agoMsOf(ago: string | undefined): number {
   return ago === undefined ? 0 : (durationMs(ago) ?? 0)
 }
@@ -34,8 +36,9 @@ export function firstOf(happenings: readonly SeedEvent[]): number {
 }
 
 /**
- * Runs events in the order of their time, and then moves the clock to the start. Events at the same time keep their
- * order in the list. The rules of the service apply to each event, so a world with an impossible state is refused.
+ * Runs events in the order of their time, and then moves the clock to the start. Events at the same time keep
+ * their order in the list. The rules of the service apply to each event, so a world with an impossible state
+ * is refused.
  *
  * @throws Refusal `bad_world` if a rule of the service refuses an event
  */
@@ -54,7 +57,10 @@ export async function replay(clock: Clock, now: number, happenings: readonly See
   await clock.advance(now - clock.now())
 }
 
-/** Returns the service in which events run. Throws if it does not exist yet. Events are planned before the service exists. */
+/**
+ * Returns the service in which events run. Throws if it does not exist yet. Events are planned before the
+ * service exists.
+ */
 export function existing<Service>(service: Service | undefined): Service {
   if (service === undefined) throw new Error('nothing can happen before there is a service')
   return service

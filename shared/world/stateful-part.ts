@@ -10,7 +10,9 @@ export interface Kept {
    * @throws Refusal, or the error of a database
    */
   prepare(): Promise<void>
-  /** Replaces the state of the server with this state. Waiting requests are refused, and event streams end. */
+  /**
+   * Replaces the state of the server with this state. Waiting requests are refused, and event streams end.
+   */
   place(): Promise<void>
   /** Frees everything that the copy uses outside of the memory of this process, for example databases. */
   discard(): Promise<void>
@@ -18,7 +20,10 @@ export interface Kept {
 
 /** A server whose whole state can be copied and restored. */
 export interface StatefulPart {
-  /** Runs `work` with the exclusive lock of the server. New operations wait. Waiting requests continue to wait. */
+  /**
+   * Runs `work` with the exclusive lock of the server. New operations wait. Waiting requests continue to
+   * wait.
+   */
   alone<T>(work: () => Promise<T>): Promise<T>
   /** Returns a copy of the state. Call it inside {@link alone}. */
   keep(): Promise<Kept>

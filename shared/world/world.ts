@@ -87,7 +87,10 @@ const identity = strict({
   ago,
 })
 
-/** A world: the state in which an instance starts, as a list of what happened before the start and how long ago. */
+/**
+ * A world: the state in which an instance starts, as a list of what happened before the start and how long
+ * ago.
+ */
 export const worldSchema = strict({
   about: z.string().exactOptional(),
   accounts: z.array(account).exactOptional(),

@@ -32,7 +32,8 @@ import { Exchange, queryOf, type Resumption } from './http.js'
 export type SnapshotSummary = z.infer<typeof snapshotAnswer>
 
 /**
- * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this process.
+ * Controls an instance in another process over HTTP, with the handles that `createUnderstudy` returns in this
+ * process.
  *
  * Every method rejects with a `ControlError` that carries the code and the hint of the control plane.
  */
@@ -46,7 +47,8 @@ export class ControlClient<State> {
   readonly #state: z.ZodType<State>
 
   /**
-   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints under `control`
+   * @param url the URL of the control plane: `http://127.0.0.1:4800`, or the one that `up --json` prints
+   *   under `control`
    * @param state the schema of `GET /state`
    */
   constructor(url: string, state: z.ZodType<State>) {
@@ -79,7 +81,8 @@ export class ControlClient<State> {
   /**
    * Resets the instance to a world.
    *
-   * @param options `world` is a name in fixtures/worlds, or the world itself. A path is refused. Default: the world of the start
+   * @param options `world` is a name in fixtures/worlds, or the world itself. A path is refused. Default: the
+   *   world of the start
    * @throws ControlError `unknown_world`, `bad_world`. The instance has not changed then.
    */
   async reset(options: { world?: string | Record<string, unknown> } = {}): Promise<ClockState> {
@@ -172,7 +175,11 @@ class ControlledJournal {
     return (await this.#exchange.read(request, waitAnswer)).entries
   }
 
-  /** See `Journal.expectNothing`. @throws ControlError `journal_unexpected`, with the entries that were not expected */
+  /**
+   * See `Journal.expectNothing`.
+   *
+   * @throws ControlError `journal_unexpected`, with the entries that were not expected
+   */
   async expectNothing(where: JournalFilter = {}): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/journal/expect-nothing', body: { where } }, proven)
   }
@@ -221,7 +228,11 @@ class ControlledGateways {
     return (await this.#exchange.read({ method: 'GET', path: '/approvals' }, approvalsAnswer)).approvals
   }
 
-  /** Decides a pending approval. @throws ControlError `unknown_approval`, or `approval_decided` if it is not pending */
+  /**
+   * Decides a pending approval.
+   *
+   * @throws ControlError `unknown_approval`, or `approval_decided` if it is not pending
+   */
   decide(id: string, decision: ApprovalDecision): Promise<Approval> {
     const path = `/approvals/${encodeURIComponent(id)}`
     return this.#exchange.read({ method: 'POST', path, body: { decision } }, approval)
@@ -250,7 +261,11 @@ class ControlledFaults {
     await this.#exchange.read({ method: 'DELETE', path: '/faults' }, faultsAnswer)
   }
 
-  /** Resolves if every fault was applied. @throws ControlError `faults_not_hit`, with the faults that were not */
+  /**
+   * Resolves if every fault was applied.
+   *
+   * @throws ControlError `faults_not_hit`, with the faults that were not
+   */
   async expectAllHit(): Promise<void> {
     await this.#exchange.read({ method: 'POST', path: '/faults/expect-all-hit' }, proven)
   }

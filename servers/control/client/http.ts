@@ -31,7 +31,11 @@ export class Exchange {
     this.#base = base.replace(/\/+$/, '')
   }
 
-  /** Sends a request and reads its answer. @throws ControlError for a refusal, or an answer that does not fit the schema */
+  /**
+   * Sends a request and reads its answer.
+   *
+   * @throws ControlError for a refusal, or an answer that does not fit the schema
+   */
   async read<Schema extends z.ZodType>(request: ControlRequest, schema: Schema): Promise<z.output<Schema>> {
     const response = await this.open(request)
     const answer = schema.safeParse(parsed(await response.text()))

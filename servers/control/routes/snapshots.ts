@@ -91,7 +91,10 @@ interface Kept<Snapshot> {
 /** The snapshots of callers over HTTP, by id. */
 class Snapshots<Snapshot> {
   readonly #kept = new Map<string, Kept<Snapshot>>()
-  /** Number of the latest snapshot. It does not use the instance's id source, because a restore may repeat ids. */
+  /**
+   * Number of the latest snapshot. It does not use the instance's id source, because a restore may repeat
+   * ids.
+   */
   #count = 0
 
   /** @throws Refusal `too_many_snapshots` */

@@ -5,7 +5,10 @@ import { strict } from '../../../shared/util/check.js'
 
 const counted = z.int().min(0).exactOptional()
 
-/** The request that sets faults. It accepts the answer of `GET /faults`, and ignores the `hits` in that answer. */
+/**
+ * The request that sets faults. It accepts the answer of `GET /faults`, and ignores the `hits` in that
+ * answer.
+ */
 export const faultsRequest = strict({
   faults: z.array(strict({ ...faultSchema.shape, hits: counted.describe('passed over') })),
 }).meta({ id: 'FaultsRequest' })
@@ -18,7 +21,10 @@ export const faultsAnswer = z
   })
   .meta({ id: 'Faults' })
 
-/** The request that sets overlays. It accepts the answer of `GET /catalogue`, and ignores `lists` and `inEffect` in it. */
+/**
+ * The request that sets overlays. It accepts the answer of `GET /catalogue`, and ignores `lists` and
+ * `inEffect` in it.
+ */
 export const overlaysRequest = strict({
   overlays: z.array(
     strict({

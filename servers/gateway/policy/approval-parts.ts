@@ -5,13 +5,19 @@ import type { Demand, InterceptApproval } from './model.js'
 /** The first version of Intercept's language with approvals and spend. */
 export const APPROVALS_SINCE: DialectVersion = 'intercept@2026-04'
 
-/** Default duration in milliseconds: ten minutes, as in the example of Intercept's documentation, which states no default. */
+/**
+ * Default duration in milliseconds: ten minutes, as in the example of Intercept's documentation, which states
+ * no default.
+ */
 const DEFAULT_MS = 10 * 60_000
 
 /** Maximum duration in milliseconds: one week. A longer duration is treated as a mistake. */
 const MAX_MS = 7 * 86_400_000
 
-/** Units of Go's `time.ParseDuration`, in milliseconds. Smaller units are not accepted, because a call takes longer. */
+/**
+ * Units of Go's `time.ParseDuration`, in milliseconds. Smaller units are not accepted, because a call takes
+ * longer.
+ */
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 const DURATION_REMEDY =

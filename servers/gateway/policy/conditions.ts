@@ -5,10 +5,17 @@ import { patternProblem } from './operators.js'
 
 export const CONDITION_KEYS = ['path', 'op', 'value'] as const
 
-/** Returns the counter that a `state.` path names. Reports a problem and returns undefined if there is no such counter. */
+/**
+ * Returns the counter that a `state.` path names. Reports a problem and returns undefined if there is no such
+ * counter.
+ */
 export type CounterFinder = (path: string, place: Place) => string | undefined
 
-/** Reads a list of conditions. @param counters finds counters. Undefined: the dialect has no `state.` paths */
+/**
+ * Reads a list of conditions.
+ *
+ * @param counters finds counters. Undefined: the dialect has no `state.` paths
+ */
 export function readConditions(place: Place, counters?: CounterFinder): Condition[] {
   return (place.items('it takes a list of conditions') ?? []).flatMap(item => {
     const fields = item.fields(CONDITION_KEYS)
@@ -65,7 +72,9 @@ function takes(op: Operator, value: Plain, place: Place): boolean {
   return remedy === undefined
 }
 
-/** Returns the kind of value that an operator accepts. Returns undefined if the operator accepts this value. */
+/**
+ * Returns the kind of value that an operator accepts. Returns undefined if the operator accepts this value.
+ */
 function remedyFor(op: Operator, value: Plain): string | undefined {
   switch (op) {
     case 'in':

@@ -120,7 +120,8 @@ function refuseSharedCounters(uses: readonly CounterUse[]): Set<string> {
 }
 
 /**
- * Returns a policy of Intercept or of the tool pages. Both have the same default: tools that are not named are allowed.
+ * Returns a policy of Intercept or of the tool pages. Both have the same default: tools that are not named
+ * are allowed.
  *
  * @param version version of Intercept's language
  */

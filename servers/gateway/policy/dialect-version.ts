@@ -1,8 +1,8 @@
 /**
  * The published versions of Intercept's policy language, the earliest first.
  *
- * `intercept@2026-03` is commit 77f0429. `intercept@2026-04` is the language since 31 March 2026. The second version adds approvals and
- * spend. In this version, a result with `isError` gives quota back.
+ * `intercept@2026-03` is commit 77f0429. `intercept@2026-04` is the language since 31 March 2026. The second
+ * version adds approvals and spend. In this version, a result with `isError` gives quota back.
  */
 export const DIALECT_VERSIONS = ['intercept@2026-03', 'intercept@2026-04'] as const
 

@@ -66,8 +66,8 @@ const KEPT: Decision = { outcome: 'allow', settle: () => undefined }
  * 5. quota, in the same order
  * 6. approval
  *
- * Quota is reserved from all counters or from none. Two calls at the same time cannot both take the last quota, because a
- * decision is synchronous.
+ * Quota is reserved from all counters or from none. Two calls at the same time cannot both take the last
+ * quota, because a decision is synchronous.
  *
  * @param clock the clock for the windows of limits
  * @throws Refusal `cannot_enforce` for a policy that limits spending
@@ -135,7 +135,8 @@ class Engine implements PolicyEngine {
       call.approved === true ? undefined : approvals.find(({ applies }) => applies(args, grant))
     const reserved = this.#reserve(quotas, args, grant)
     if (approving === undefined || reserved.outcome !== 'allow') return reserved
-    // An approval is requested only if the quota allows the call. The quota is reserved again when the approved call is made.
+    // An approval is requested only if the quota allows the call. The quota is reserved again when the
+    // approved call is made.
     reserved.settle('refunded')
     return approving.ask
   }
@@ -208,8 +209,9 @@ class Engine implements PolicyEngine {
 }
 
 /**
- * Returns the amount that a call takes from a counter, as a whole number. Returns undefined if the arguments contain no valid amount. A
- * negative amount is not valid, because it would give back quota that other calls have used.
+ * Returns the amount that a call takes from a counter, as a whole number. Returns undefined if the arguments
+ * contain no valid amount. A negative amount is not valid, because it would give back quota that other calls
+ * have used.
  */
 function amountOf({ amount }: Limit, args: Arguments): number | undefined {
   if (typeof amount === 'number') return amount
@@ -239,8 +241,8 @@ interface Reservation {
 /**
  * Counts the calls in the current window: for each grant if the limit is per grant, otherwise together.
  *
- * Windows have a fixed length and follow one another from the epoch on. When a window ends, the counter drops the counts of all grants, so
- * that it holds only the grants that have called since.
+ * Windows have a fixed length and follow one another from the epoch on. When a window ends, the counter drops
+ * the counts of all grants, so that it holds only the grants that have called since.
  */
 class Counter {
   #windowStart = 0
@@ -309,7 +311,9 @@ export class Counters {
     return this.#counters.get(counter)?.spent(this.#clock.now(), grant) ?? 0
   }
 
-  /** Takes `amount` if the counter stays within its limit. Otherwise returns undefined and changes nothing. */
+  /**
+   * Takes `amount` if the counter stays within its limit. Otherwise returns undefined and changes nothing.
+   */
   reserve(counter: string, grant: string, amount: number): Reservation | undefined {
     return this.#counters.get(counter)?.reserve(this.#clock.now(), grant, amount)
   }

@@ -14,8 +14,8 @@ export interface ToolMeaning {
 }
 
 /**
- * Explains a policy for each tool that it names, and for the other tools of the same servers. A policy that names no known tool is
- * explained for all fourteen known tools.
+ * Explains a policy for each tool that it names, and for the other tools of the same servers. A policy that
+ * names no known tool is explained for all fourteen known tools.
  */
 export function explainPolicy(policy: Policy): ToolMeaning[] {
   return toolsOf(policy).map(tool => explainTool(policy, tool))

@@ -34,7 +34,10 @@ const RULE_KEYS = [
   'spend',
 ] as const
 
-/** The action `approve` exists only in this project. Intercept has `require_approval`, since intercept@2026-04. */
+/**
+ * The action `approve` exists only in this project. Intercept has `require_approval`, since
+ * intercept@2026-04.
+ */
 const ACTIONS = ['evaluate', 'deny', 'require_approval', 'approve'] as const
 
 const ROOT_KEYS = ['version', 'description', 'default', 'hide', 'tools', 'approvals', 'spend'] as const
@@ -48,7 +51,8 @@ interface PolicyContext {
 }
 
 /**
- * Reads a policy of Intercept. Text that Intercept's own reader would ignore, such as an unknown key, is refused.
+ * Reads a policy of Intercept. Text that Intercept's own reader would ignore, such as an unknown key, is
+ * refused.
  *
  * @returns undefined after a report, if the text is not a map
  */
@@ -97,7 +101,9 @@ function readRules(tool: string, place: Place, context: PolicyContext): Rule[] {
   return [...read.flatMap(({ rules }) => rules), ...spend]
 }
 
-/** Warns of rules with the same name, because a denial, the audit and an approval identify a rule by its name. */
+/**
+ * Warns of rules with the same name, because a denial, the audit and an approval identify a rule by its name.
+ */
 function warnOfSameNames(rules: readonly Place[]): void {
   const lines = new Map<string, number>()
   for (const place of rules) {
@@ -211,8 +217,8 @@ function evaluated({ fields, tool, counters, rule, name }: Evaluated): Rule[] {
 }
 
 /**
- * Returns a condition that requires a valid amount. Intercept reads the amount of a call even if no limit uses the counter, and denies a
- * call without one.
+ * Returns a condition that requires a valid amount. Intercept reads the amount of a call even if no limit
+ * uses the counter, and denies a call without one.
  */
 function amountCondition({ amount }: Counting): Condition[] {
   if (typeof amount === 'number') return []
@@ -326,8 +332,8 @@ function readAmount(fields: Fields<(typeof STATE_KEYS)[number]>): Amount | undef
 }
 
 /**
- * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The count includes the call itself, so `lte 5` allows
- * five calls and `lt 5` allows four.
+ * Finds the limit among the conditions: `lt` or `lte` on the block's own counter. The count includes the call
+ * itself, so `lte 5` allows five calls and `lt 5` allows four.
  *
  * @returns the limit, and the other conditions
  */

@@ -4,7 +4,10 @@ import type { DialectVersion } from './dialect-version.js'
 import type { Plain, Warning } from './model.js'
 import { type Findings, type Located, plain } from './problems.js'
 
-/** A value in the text of a policy, and the path to it. Methods that expect another kind of value report a problem and return undefined. */
+/**
+ * A value in the text of a policy, and the path to it. Methods that expect another kind of value report a
+ * problem and return undefined.
+ */
 export class Place {
   constructor(
     readonly node: Located,

@@ -49,7 +49,10 @@ export type Amount = number | { readonly keys: readonly string[]; readonly path:
 export interface Limit {
   /** The name of the counter, which is unique in the policy. */
   readonly counter: string
-  /** Length of the windows in milliseconds. The first window begins at the epoch, so minutes, hours and days begin as in UTC. */
+  /**
+   * Length of the windows in milliseconds. The first window begins at the epoch, so minutes, hours and days
+   * begin as in UTC.
+   */
   readonly windowMs: number
   /** The maximum count in one window. */
   readonly max: number
@@ -59,8 +62,8 @@ export interface Limit {
 }
 
 /**
- * The time limits of an approval in the form that Intercept publishes since intercept@2026-04. A call that needs such an approval is
- * answered immediately with error -32003.
+ * The time limits of an approval in the form that Intercept publishes since intercept@2026-04. A call that
+ * needs such an approval is answered immediately with error -32003.
  */
 export interface InterceptApproval {
   /** The time in which the approval can be decided and used, in milliseconds from the request. */
@@ -85,8 +88,8 @@ export type Demand =
   | { readonly kind: 'forbid'; readonly conditions: readonly Condition[] }
   | { readonly kind: 'limit'; readonly limit: Limit }
   /**
-   * Limits the payments of calls, in the currency of the upstream. `understudy check` explains such a rule, but the gateway does not start
-   * with it.
+   * Limits the payments of calls, in the currency of the upstream. `understudy check` explains such a rule,
+   * but the gateway does not start with it.
    */
   | { readonly kind: 'spend'; readonly perCall: number | undefined; readonly daily: number | undefined }
 
@@ -118,7 +121,10 @@ export interface Policy {
   readonly everyTool: readonly Rule[]
 }
 
-/** A message for the author of a policy. A `warning` is about something that looks wrong. A `note` is additional information. */
+/**
+ * A message for the author of a policy. A `warning` is about something that looks wrong. A `note` is
+ * additional information.
+ */
 export interface Warning {
   /** A stable code in `snake_case`. */
   readonly code: string
@@ -147,7 +153,10 @@ export interface PolicyCall {
   readonly args: unknown
   /** The caller: the label of a grant, or a session. */
   readonly grant: string
-  /** Whether this call has been approved. If so, rules that require an approval let it pass. All other rules still apply. */
+  /**
+   * Whether this call has been approved. If so, rules that require an approval let it pass. All other rules
+   * still apply.
+   */
   readonly approved?: boolean
 }
 
@@ -157,8 +166,8 @@ export type Settlement = 'kept' | 'refunded'
 /**
  * Decides whether the end of an allowed call gives its quota back.
  *
- * A JSON-RPC error gives quota back. A result with `isError` gives quota back only if the dialect of the policy says so. After every other
- * end, the quota stays spent.
+ * A JSON-RPC error gives quota back. A result with `isError` gives quota back only if the dialect of the
+ * policy says so. After every other end, the quota stays spent.
  */
 export function settlementOf(
   ended: UpstreamEnd,

@@ -10,7 +10,8 @@ export type Test = (actual: unknown) => boolean
 /**
  * Returns the test of an operator.
  *
- * A missing value fails every operator except `exists`, even `neq` and `not_in`. A condition therefore makes its argument mandatory.
+ * A missing value fails every operator except `exists`, even `neq` and `not_in`. A condition therefore makes
+ * its argument mandatory.
  *
  * @param expected a value that the operator accepts. The readers of policies ensure this
  */
@@ -85,9 +86,11 @@ function contains(expected: Plain): Test {
 /**
  * Prints a value as Go's `%v` does. Intercept compares these texts, unless both sides are numbers.
  *
- * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and `["main"]` differs from `"main"`.
+ * A list is printed as its elements in brackets, and a text has no quotes. So `"5"` equals `5`, and
+ * `["main"]` differs from `"main"`.
  *
- * @param float prints a number. In Go, numbers of a call are floats, but whole numbers of a policy are integers
+ * @param float prints a number. In Go, numbers of a call are floats, but whole numbers of a policy are
+ *   integers
  */
 export function goPrinted(value: unknown, float = goFloat, depth = 0): string {
   // A policy cannot be this deep, so no value in a policy has this printed form.
@@ -105,7 +108,9 @@ export function goWritten(value: number): string {
   return Number.isSafeInteger(value) ? String(value) : goFloat(value)
 }
 
-/** Prints a float as Go does. Go uses an exponent from a million on, but JavaScript only from 22 digits on. */
+/**
+ * Prints a float as Go does. Go uses an exponent from a million on, but JavaScript only from 22 digits on.
+ */
 export function goFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   const [digits = '', exponent = '0'] = value.toExponential().split('e')
@@ -114,7 +119,10 @@ export function goFloat(value: number): string {
   return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
 }
 
-/** A pattern of RE2, as in Go. A pattern can match anywhere in a text. The matching time is proportional to the length of the text. */
+/**
+ * A pattern of RE2, as in Go. A pattern can match anywhere in a text. The matching time is proportional to
+ * the length of the text.
+ */
 interface Pattern {
   matches(text: string): boolean
 }

@@ -24,7 +24,8 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
     const remedy = 'JSON takes none behind the last value: leave it out'
     findings.refuse(lineAt(offset), '', `has a comma before its ${closing}`, remedy)
   }
-  // Later errors mostly follow from the first one. Trailing commas cause no other errors, so all of them are reported.
+  // Later errors mostly follow from the first one. Trailing commas cause no other errors, so all of them are
+  // reported.
   const first = errors.find(error => !trailing.has(error.offset))
   if (first !== undefined) {
     const [what, remedy] = explain(text, first)
@@ -34,7 +35,10 @@ export function readJsonText(text: string, findings: Findings): Located | undefi
   return located(tree, lineAt, findings)
 }
 
-/** Returns the position and text of a closing bracket, if the error is a comma before the bracket. Otherwise returns an empty list. */
+/**
+ * Returns the position and text of a closing bracket, if the error is a comma before the bracket. Otherwise
+ * returns an empty list.
+ */
 function trailingComma(text: string, { offset }: ParseError): [number, string][] {
   const closing = text[offset]
   const before = text.slice(0, offset).trimEnd().at(-1)

@@ -15,8 +15,8 @@ import { goReading } from './go-scalar.js'
 import type { Entry, Findings, Located } from './problems.js'
 
 /**
- * Parses YAML and refuses anchors, aliases, merge keys, tags and directives. Such features could give a line another meaning, or make a
- * short text very large. Numbers are read as in Go, because Intercept does so.
+ * Parses YAML and refuses anchors, aliases, merge keys, tags and directives. Such features could give a line
+ * another meaning, or make a short text very large. Numbers are read as in Go, because Intercept does so.
  *
  * @returns undefined after a report, if the text is not such YAML
  */

@@ -17,7 +17,9 @@ const ROOT_KEYS = ['version', 'default', 'hide', 'all_tools', 'tools'] as const
 const TOOL_KEYS = ['require', 'deny_if', 'limits', 'approve'] as const
 const LIMIT_KEYS = ['counter', 'window', 'max', 'scope'] as const
 
-/** Reads a `policy.json` of PolicyLayer. The name of a rule is its path in the file, as in PolicyLayer's log. */
+/**
+ * Reads a `policy.json` of PolicyLayer. The name of a rule is its path in the file, as in PolicyLayer's log.
+ */
 export function readPolicyLayer(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)
   if (fields === undefined) return undefined
@@ -43,7 +45,9 @@ export function readPolicyLayer(root: Place): Policy | undefined {
   }
 }
 
-/** Reads the rules of one tool, in the order in which they are checked. PolicyLayer does not publish an order. */
+/**
+ * Reads the rules of one tool, in the order in which they are checked. PolicyLayer does not publish an order.
+ */
 function readTool(tool: string, place: Place): Rule[] {
   const fields = place.fields(TOOL_KEYS)
   if (fields === undefined) return []
@@ -76,7 +80,8 @@ interface Judged {
 }
 
 function readEntry(item: Place, list: 'require' | 'deny_if'): Judged | undefined {
-  // A single condition is accepted as well, because PolicyLayer does not publish the shape of a `require` entry.
+  // A single condition is accepted as well, because PolicyLayer does not publish the shape of a `require`
+  // entry.
   if (entryOf(item.node, 'path') !== undefined) {
     const fields = item.fields([...CONDITION_KEYS, 'on_deny'])
     return fields && { conditions: readCondition(fields), onDeny: fields.get('on_deny')?.text() }
@@ -111,7 +116,11 @@ function readApproval(place: Place | undefined, tool: string): Rule[] {
   ]
 }
 
-/** Reads the limits of a tool. @param scope name of the tool. Counters with the same name in two tools stay separate */
+/**
+ * Reads the limits of a tool.
+ *
+ * @param scope name of the tool. Counters with the same name in two tools stay separate
+ */
 function readLimits(place: Place | undefined, owner: string, scope: string): Rule[] {
   const limits = (place?.items('a list of limits') ?? []).flatMap(item => {
     const rule = readLimit(item, owner, scope)

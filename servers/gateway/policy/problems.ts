@@ -24,7 +24,10 @@ export class PolicyRefusal extends Refusal {
   }
 }
 
-/** Returns a problem in one line, such as `policy.json:7: tools.x.limits[0].max is "30": a whole number, 1 or more`. */
+/**
+ * Returns a problem in one line, such as
+ * `policy.json:7: tools.x.limits[0].max is "30": a whole number, 1 or more`.
+ */
 export function sentenceOf(file: string, { line, key, message, remedy }: Problem): string {
   return `${file}:${line}: ${key === '' ? '' : `${cut(key)} `}${message}: ${remedy}`
 }
@@ -44,7 +47,8 @@ export class Findings {
   }
 
   /**
-   * Reports that the text uses a feature that was added in a version. If the text is read in an earlier version, the feature is refused.
+   * Reports that the text uses a feature that was added in a version. If the text is read in an earlier
+   * version, the feature is refused.
    *
    * @param what name of the feature, e.g. `the action require_approval`
    */

@@ -20,8 +20,8 @@ const DEEPEST = 64
 const WIDEST_INDENT = 128
 
 /**
- * Returns the dialect of a policy, by features that only one dialect has. Without such a feature, JSON is read as PolicyLayer and YAML as
- * Intercept.
+ * Returns the dialect of a policy, by features that only one dialect has. Without such a feature, JSON is
+ * read as PolicyLayer and YAML as Intercept.
  *
  * @param isJson whether the text is meant as JSON
  */
@@ -45,8 +45,8 @@ function rulesOf(body: Located): readonly Located[] {
 }
 
 /**
- * Returns whether a rule has the form of the tool pages. Such a rule has no name, and states a reason, a limit in seconds, or the action
- * `allow` or `require_approval`.
+ * Returns whether a rule has the form of the tool pages. Such a rule has no name, and states a reason, a
+ * limit in seconds, or the action `allow` or `require_approval`.
  */
 function isPageRule(rule: Located): boolean {
   if (entryOf(rule, 'name') !== undefined) return false
@@ -69,9 +69,11 @@ const READERS: Record<Dialect, (root: Place) => Policy | undefined> = {
 /**
  * Reads a policy of any dialect strictly. A text that is not fully understood is refused.
  *
- * @param fileName file name for messages. The ending of the name decides between JSON and YAML. Without a known ending, a text that begins
+ * @param fileName file name for messages. The ending of the name decides between JSON and YAML. Without a
+ *   known ending, a text that begins
  * with a brace is JSON
- * @param version version of Intercept's language. A policy of PolicyLayer is read in the same way in all versions
+ * @param version version of Intercept's language. A policy of PolicyLayer is read in the same way in all
+ *   versions
  * @throws PolicyRefusal with all problems, each with its line, key and remedy
  */
 export function readPolicy(
@@ -116,8 +118,8 @@ function isMeantAsJson(text: string, fileName: string): boolean {
 }
 
 /**
- * Refuses a text that is too long or nested too deeply, before a parser spends time on the text. Brackets in strings are counted as well,
- * because no policy has that many.
+ * Refuses a text that is too long or nested too deeply, before a parser spends time on the text. Brackets in
+ * strings are counted as well, because no policy has that many.
  */
 function passesGuard(text: string, findings: Findings): boolean {
   if (text.length > MOST_CHARS) {
@@ -136,7 +138,10 @@ function passesGuard(text: string, findings: Findings): boolean {
   return true
 }
 
-/** Returns the number of columns before the first word of a line. Dashes, question marks and colons open levels, as spaces do. */
+/**
+ * Returns the number of columns before the first word of a line. Dashes, question marks and colons open
+ * levels, as spaces do.
+ */
 function indentOf(line: string): number {
   return /^[\s?:-]*/.exec(line)?.[0].length ?? 0
 }

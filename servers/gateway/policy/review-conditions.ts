@@ -59,7 +59,10 @@ function unanchored(tool: string, { demand, line }: Rule): Warning[] {
   })
 }
 
-/** Warns of conditions that no argument can satisfy together: bounds without a number between them, or two different values. */
+/**
+ * Warns of conditions that no argument can satisfy together: bounds without a number between them, or two
+ * different values.
+ */
 function contradictions(tool: string, rules: readonly Rule[]): Warning[] {
   const bounds = new Map<string, { least: number; most: number; line: number }>()
   const values = new Map<string, Set<string>>()

@@ -21,7 +21,9 @@ export function reviewPolicy({ policy, warnings }: PolicyReading): Warning[] {
   return found.toSorted((a, b) => Number(a.level === 'note') - Number(b.level === 'note'))
 }
 
-/** Warns of unknown tools. An unknown tool is not an error, because the gateway may protect another server. */
+/**
+ * Warns of unknown tools. An unknown tool is not an error, because the gateway may protect another server.
+ */
 function unknownTools({ tools, hide }: Policy): Warning[] {
   return [...new Set([...tools.keys(), ...hide])]
     .filter(tool => tool !== '*' && knownTool(tool) === undefined)
@@ -115,7 +117,10 @@ function warning(code: string, message: string, tool?: string, line?: number): W
   }
 }
 
-/** Reports the known weaknesses of the product for which a policy was written. The reference gateway does not have most of them. */
+/**
+ * Reports the known weaknesses of the product for which a policy was written. The reference gateway does not
+ * have most of them.
+ */
 function productHoles(policy: Policy): Warning[] {
   const rules = [...[...policy.tools.values()].flat(), ...policy.everyTool]
   const limits = rules.flatMap(({ demand }) => (demand.kind === 'limit' ? [demand.limit] : []))
@@ -184,7 +189,9 @@ function hasSeveralKinds({ tools }: Policy): boolean {
   return [...tools.values()].some(rules => kindsOf(rules).size > 1)
 }
 
-/** The daily limit of Instanode for callers without an account. A test compares it with Instanode's limits. */
+/**
+ * The daily limit of Instanode for callers without an account. A test compares it with Instanode's limits.
+ */
 export const DAILY_PROVISIONS = 5
 
 const PROVISIONING = ['create_postgres', 'create_webhook']

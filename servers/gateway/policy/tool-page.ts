@@ -12,8 +12,9 @@ const ACTIONS = ['allow', 'deny', 'require_approval'] as const
 const LONGEST_WINDOW_SECONDS = 31 * 86_400
 
 /**
- * Reads a policy in the form that is printed on PolicyLayer's tool pages. Neither product accepts this form. Everything that the form
- * leaves open is read as in Intercept. Without a default, tools that are not named are allowed.
+ * Reads a policy in the form that is printed on PolicyLayer's tool pages. Neither product accepts this form.
+ * Everything that the form leaves open is read as in Intercept. Without a default, tools that are not named
+ * are allowed.
  */
 export function readPage(root: Place): Policy | undefined {
   const fields = root.fields(ROOT_KEYS)

@@ -47,7 +47,8 @@ export class JudgedPost {
   /**
    * Judges the messages one after another. Only a call that is held for its approval makes the others wait.
    *
-   * @throws HttpRejection 400 for an invalid message outside of a batch, and for two requests with the same id
+   * @throws HttpRejection 400 for an invalid message outside of a batch, and for two requests with the same
+   *   id
    */
   async take(messages: unknown[]): Promise<void> {
     this.order = orderOf(messages)
@@ -72,7 +73,11 @@ export class JudgedPost {
     for (const call of this.silent) call.end('cancelled', null)
   }
 
-  /** Judges one message. @returns a promise if the message has to wait for its approval, otherwise undefined */
+  /**
+   * Judges one message.
+   *
+   * @returns a promise if the message has to wait for its approval, otherwise undefined
+   */
   #judge(message: unknown): Promise<void> | undefined {
     const { gate, grant, session, batch, modern, protocol } = this.#options
     if (!isRequest(message) && !isNotification(message)) {
@@ -132,7 +137,11 @@ export class JudgedPost {
   }
 }
 
-/** Returns the position of each request. @throws HttpRejection 400 for two requests with the same id, because answers would be ambiguous */
+/**
+ * Returns the position of each request.
+ *
+ * @throws HttpRejection 400 for two requests with the same id, because answers would be ambiguous
+ */
 function orderOf(messages: unknown[]): Map<RequestId, number> {
   const order = new Map<RequestId, number>()
   for (const [at, message] of messages.entries()) {
@@ -148,12 +157,16 @@ function orderOf(messages: unknown[]): Map<RequestId, number> {
 /** Called when the caller cancels a request. */
 type OnCancel = () => void
 
-/** The unanswered requests of all sessions. A cancellation arrives in a separate POST and has to find its request here. */
+/**
+ * The unanswered requests of all sessions. A cancellation arrives in a separate POST and has to find its
+ * request here.
+ */
 export class OpenCalls {
   readonly #open = new Map<string, OnCancel>()
 
   /**
-   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function to call when the request ends
+   * Stores a request that has a session. Without a session, nothing proves who cancels. @returns a function
+   * to call when the request ends
    */
   add(session: string | null, id: RequestId, onCancel: OnCancel): () => void {
     if (session === null) return () => undefined

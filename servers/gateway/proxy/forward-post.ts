@@ -80,7 +80,10 @@ export class ProxiedPost {
     })
   }
 
-  /** Ends open subscriptions with their result and fails all other requests, because the gateway is shutting down. */
+  /**
+   * Ends open subscriptions with their result and fails all other requests, because the gateway is shutting
+   * down.
+   */
   close(): void {
     const { response, waiting, modern } = this.#options
     if (modern && response.headersSent && !response.writableEnded) {
@@ -124,8 +127,8 @@ export class ProxiedPost {
   }
 
   /**
-   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its own. In all other cases, the
-   * gateway sends its own error.
+   * Passes on an HTTP error. A JSON-RPC error is sent unchanged, unless the gateway also has answers of its
+   * own. In all other cases, the gateway sends its own error.
    */
   #refused({ status, headers }: UpstreamAnswer, text: string): void {
     const { response, waiting, own } = this.#options
@@ -202,7 +205,10 @@ export class ProxiedPost {
     return withoutHidden(message, grant.engine)
   }
 
-  /** Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows which call has which number. */
+  /**
+   * Stores the `seq` of the upstream's journal entry. Several numbers are ignored, because nothing shows
+   * which call has which number.
+   */
   #stamped(entry: string | undefined): void {
     if (entry === undefined || !/^\d{1,15}$/.test(entry)) return
     const { waiting, silent } = this.#options

@@ -3,19 +3,29 @@ import { Refusal } from '../../../shared/errors.js'
 import type { Grant } from '../grants.js'
 import type { HandlePolicy } from '../options.js'
 
-/** Headers that the protocol and tracing need. Other headers of a caller are not passed, because they may be credentials or cookies. */
+/**
+ * Headers that the protocol and tracing need. Other headers of a caller are not passed, because they may be
+ * credentials or cookies.
+ */
 const PASSED = ['accept', 'mcp-protocol-version', 'traceparent', 'tracestate', 'user-agent']
 
-/** Headers that only legacy requests pass. A modern request belongs to no session, so the owner of a session is not checked for it. */
+/**
+ * Headers that only legacy requests pass. A modern request belongs to no session, so the owner of a session
+ * is not checked for it.
+ */
 const LEGACY = ['mcp-session-id', 'last-event-id']
 
 /**
- * Headers that only modern requests pass, because they repeat parts of the body. Headers with the prefix `PARAMETER` repeat an argument.
+ * Headers that only modern requests pass, because they repeat parts of the body. Headers with the prefix
+ * `PARAMETER` repeat an argument.
  */
 const MODERN = ['mcp-method', 'mcp-name']
 const PARAMETER = 'mcp-param-'
 
-/** Headers of a caller that are never passed, because they are meant for this gateway or concern one connection. */
+/**
+ * Headers of a caller that are never passed, because they are meant for this gateway or concern one
+ * connection.
+ */
 const KEPT = new Set([
   'authorization',
   'cookie',
@@ -38,7 +48,10 @@ const KEPT = new Set([
 const HANDLE = 'x-safebot-handle'
 
 export interface CallerHeadersOptions {
-  /** Names and values of headers for every request, such as the upstream's credential. These headers replace the headers of a caller. */
+  /**
+   * Names and values of headers for every request, such as the upstream's credential. These headers replace
+   * the headers of a caller.
+   */
   fixed: readonly (readonly [name: string, value: string])[]
   /** Names of further headers of a caller to pass on. */
   pass: readonly string[]
@@ -86,7 +99,8 @@ export class CallerHeaders {
       // The gateway has to read the answer, so it asks for an uncompressed one.
       'accept-encoding': 'identity',
     }
-    // The caller's own `X-Forwarded-For` is replaced, because a false address would evade limits that count by address.
+    // The caller's own `X-Forwarded-For` is replaced, because a false address would evade limits that count
+    // by address.
     if (peer !== undefined) sent['x-forwarded-for'] = peer
     for (const name of modern ? this.#modern : this.#legacy) {
       const value = headers[name]
@@ -102,8 +116,8 @@ export class CallerHeaders {
   }
 
   /**
-   * Returns the query of a request to the upstream. The query has the parameters of the upstream's URL. The caller's `handle` is added if
-   * the handle header would be passed as well.
+   * Returns the query of a request to the upstream. The query has the parameters of the upstream's URL. The
+   * caller's `handle` is added if the handle header would be passed as well.
    */
   query(search: string, own: URLSearchParams): string {
     const query = new URLSearchParams(own)

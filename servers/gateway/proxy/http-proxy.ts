@@ -59,8 +59,8 @@ interface Arrived {
 }
 
 /**
- * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. The policy judges calls and filters lists of tools. All other
- * messages are passed on unchanged.
+ * Passes requests over Streamable HTTP to an upstream over Streamable HTTP. The policy judges calls and
+ * filters lists of tools. All other messages are passed on unchanged.
  */
 export class HttpProxy implements HttpHandler {
   readonly #options: HttpProxyOptions
@@ -105,7 +105,11 @@ export class HttpProxy implements HttpHandler {
     await this.#post(this.#exchange(arrived, grant, modern), body)
   }
 
-  /** Adds the session of a request. @throws HttpRejection 404 for a legacy request in a session that another grant opened */
+  /**
+   * Adds the session of a request.
+   *
+   * @throws HttpRejection 404 for a legacy request in a session that another grant opened
+   */
   #exchange({ request, response }: Arrived, grant: Grant, modern: boolean): Exchange {
     const { grants, owners } = this.#options
     if (!modern) checkSession(request.headers, grant, grants, owners)
@@ -221,7 +225,12 @@ export class HttpProxy implements HttpHandler {
   }
 }
 
-/** Reads the body. @returns undefined if the body cannot be read. @throws HttpRejection 413 for a body that is too large */
+/**
+ * Reads the body.
+ *
+ * @returns undefined if the body cannot be read.
+ * @throws HttpRejection 413 for a body that is too large
+ */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   try {
     return await readBody(request, MAX_BODY_BYTES)

@@ -28,7 +28,10 @@ export interface AnswerSink {
   fail(why: string): void
 }
 
-/** A request to the upstream. `abort` closes its connection, so that the upstream notices that the caller has disconnected. */
+/**
+ * A request to the upstream. `abort` closes its connection, so that the upstream notices that the caller has
+ * disconnected.
+ */
 export interface Sent {
   abort(): void
 }
@@ -37,14 +40,14 @@ export interface Sent {
 const PLAIN = /^[\t\x20-\x7e]*$/
 
 /**
- * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers close such a connection after
- * five seconds.
+ * Time in milliseconds before an idle connection is closed, if the upstream states no time. Node's servers
+ * close such a connection after five seconds.
  */
 const IDLE_MS = 4000
 
 /**
- * Time in milliseconds by which an idle connection is closed earlier than the upstream states. The margin prevents requests that arrive too
- * late.
+ * Time in milliseconds by which an idle connection is closed earlier than the upstream states. The margin
+ * prevents requests that arrive too late.
  */
 const IDLE_MARGIN_MS = 1000
 
@@ -52,7 +55,10 @@ const NOT_HTTP = 'gave an answer that is not HTTP'
 
 const UNREACHABLE = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
 
-/** Errors of undici for bytes that are no HTTP/1.1 answer. An assertion in undici fails on a status such as 099. */
+/**
+ * Errors of undici for bytes that are no HTTP/1.1 answer. An assertion in undici fails on a status such as
+ * 099.
+ */
 const UNREADABLE = [
   'HTTPParserError',
   'HeadersOverflowError',
@@ -87,7 +93,8 @@ export class HttpUpstream {
   }
 
   /**
-   * Checks that the upstream accepts a connection. Sends nothing, because the upstream must not record a request of the gateway itself.
+   * Checks that the upstream accepts a connection. Sends nothing, because the upstream must not record a
+   * request of the gateway itself.
    *
    * @throws Refusal `upstream_unreachable`
    */
@@ -188,7 +195,10 @@ class Exchange implements Dispatcher.DispatchHandler, Sent {
   }
 }
 
-/** Returns whether the end of the body is certain. With a coding other than `chunked`, undici reads until the connection ends. */
+/**
+ * Returns whether the end of the body is certain. With a coding other than `chunked`, undici reads until the
+ * connection ends.
+ */
 function hasClearEnd({ 'transfer-encoding': coding }: AnswerHeaders): boolean {
   return coding === undefined || String(coding).toLowerCase() === 'chunked'
 }

@@ -10,8 +10,8 @@ export interface BodySink {
 }
 
 /**
- * The decompressed body of an answer. Each piece is passed on as soon as it can be decompressed. A piece that arrives before `read` is
- * called is lost.
+ * The decompressed body of an answer. Each piece is passed on as soon as it can be decompressed. A piece that
+ * arrives before `read` is called is lost.
  */
 export class AnswerBody {
   readonly #source: Dispatcher.DispatchController

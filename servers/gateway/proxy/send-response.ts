@@ -1,7 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { AnswerHeaders, UpstreamAnswer } from './http-upstream.js'
 
-/** Headers of an upstream's answer that are passed to the caller. Cookies, and headers about a connection or encoding, are not passed. */
+/**
+ * Headers of an upstream's answer that are passed to the caller. Cookies, and headers about a connection or
+ * encoding, are not passed.
+ */
 const PASSED = [
   'mcp-session-id',
   'mcp-protocol-version',

@@ -13,7 +13,11 @@ export interface ChildSink {
   line(line: string): void
   /** Called for a line that is longer than the maximum. */
   tooLong(why: string): void
-  /** Called when the program has exited. @param code exit code as a shell reports it: after a signal, 128 plus the signal's number */
+  /**
+   * Called when the program has exited.
+   *
+   * @param code exit code as a shell reports it: after a signal, 128 plus the signal's number
+   */
   ended(code: number): void
 }
 
@@ -76,7 +80,10 @@ export class Child {
     this.#pending += `${json}\n`
   }
 
-  /** Closes the program's input, as the specification requires. A program that does not exit gets SIGTERM and later SIGKILL. */
+  /**
+   * Closes the program's input, as the specification requires. A program that does not exit gets SIGTERM and
+   * later SIGKILL.
+   */
   async close(): Promise<void> {
     this.#flush()
     this.#process.stdin?.end()

@@ -27,7 +27,10 @@ import type { CommandUpstream } from '../options.js'
 import { Child } from './child-process.js'
 import type { Link, RequestSink, Upstream } from './link.js'
 
-/** Characters that no line of text contains. A line with such a character is part of a compressed or binary answer. */
+/**
+ * Characters that no line of text contains. A line with such a character is part of a compressed or binary
+ * answer.
+ */
 const BINARY = /[^\P{Cc}\t]|\ufffd/u
 
 /** A request that the child has not answered yet. */
@@ -50,8 +53,9 @@ export interface ChildUpstreamOptions {
 /**
  * One program that serves all conversations. The program has one pipe and sees one client.
  *
- * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same values. Only the first `initialize`
- * reaches the program. The result of this `initialize` answers all later ones.
+ * Request ids, progress tokens and subscription ids are replaced, because two clients may use the same
+ * values. Only the first `initialize` reaches the program. The result of this `initialize` answers all later
+ * ones.
  */
 export class ChildUpstream implements Upstream {
   readonly #log: Log
@@ -99,7 +103,8 @@ export class ChildUpstream implements Upstream {
 
   request(link: ChildLink, message: JSONRPCRequest, sink: RequestSink): void {
     if (message.method === 'initialize' && !isModern(message, {})) this.#initialize(link, message, sink)
-    // A client on a pipe sends its own `initialize`. A ping needs no `initialize`, and the modern era has none.
+    // A client on a pipe sends its own `initialize`. A ping needs no `initialize`, and the modern era has
+    // none.
     else if (link.conversation.transport === 'stdio' || message.method === 'ping' || isModern(message, {}))
       this.#send(link, message, sink)
     else void this.#greet().then(() => this.#send(link, message, sink))
@@ -261,8 +266,8 @@ export class ChildUpstream implements Upstream {
   }
 
   /**
-   * Passes a request of the child to the only client with open requests. If no client has open requests, the first client is asked. If
-   * several clients have open requests, the child gets an error.
+   * Passes a request of the child to the only client with open requests. If no client has open requests, the
+   * first client is asked. If several clients have open requests, the child gets an error.
    */
   #ask(message: JSONRPCRequest): void {
     const busy = [...this.#asked.values()].filter(({ link }) => canBeAsked(link))
@@ -284,7 +289,10 @@ export class ChildUpstream implements Upstream {
     else call.sink.preceded(message)
   }
 
-  /** Fails the requests that an unreadable line may answer. The callers of these requests would otherwise wait forever. */
+  /**
+   * Fails the requests that an unreadable line may answer. The callers of these requests would otherwise wait
+   * forever.
+   */
   #damaged(line: string, why: string): void {
     const ids = damagedIds(line, [...this.#asked.keys()])
     if (ids.length === 0) this.#log.warn(`${why}, and is no answer either`)
@@ -308,14 +316,19 @@ export class ChildUpstream implements Upstream {
   }
 }
 
-/** Replaces the subscription id in an answer by the client's own request id. Returns other answers unchanged. */
+/**
+ * Replaces the subscription id in an answer by the client's own request id. Returns other answers unchanged.
+ */
 function subscribedBy(callerId: RequestId, message: JsonRpcResponse): JsonRpcResponse {
   if (!('result' in message) || message.result._meta?.[MetaKey.subscription] === undefined) return message
   const _meta = { ...message.result._meta, [MetaKey.subscription]: callerId }
   return { ...message, result: { ...message.result, _meta } }
 }
 
-/** Returns whether a client can be asked. Over HTTP, the answer arrives in a separate POST, so the client needs a session. */
+/**
+ * Returns whether a client can be asked. Over HTTP, the answer arrives in a separate POST, so the client
+ * needs a session.
+ */
 function canBeAsked({ conversation }: ChildLink): boolean {
   return conversation.transport === 'stdio' || conversation.session !== null
 }
@@ -329,8 +342,9 @@ const NOBODY: Conversation = {
 }
 
 /**
- * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that request. Any other line that
- * looks like a message may answer every request. A line of plain text answers none, because some programs log to stdout.
+ * Returns the open requests that an unreadable line may answer. A line with the id of a request answers that
+ * request. Any other line that looks like a message may answer every request. A line of plain text answers
+ * none, because some programs log to stdout.
  */
 function damagedIds(line: string, open: readonly number[]): readonly number[] {
   const named = /"id"\s*:\s*(\d+)/.exec(line)?.[1]

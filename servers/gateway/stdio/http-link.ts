@@ -39,19 +39,24 @@ export interface HttpLinkOptions {
 }
 
 /**
- * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages wait for `initialize`, but no
- * message waits for the answer to another one.
+ * One client's session with an upstream over HTTP. Each message is sent in a separate POST. Legacy messages
+ * wait for `initialize`, but no message waits for the answer to another one.
  */
 class HttpLink implements Link {
   readonly #options: HttpLinkOptions
   readonly #open = new Map<RequestId, { sent: Sent; modern: boolean }>()
-  /** Input schemas of tools, from the lists that the client has received. A schema defines which arguments are repeated in headers. */
+  /**
+   * Input schemas of tools, from the lists that the client has received. A schema defines which arguments are
+   * repeated in headers.
+   */
   readonly #schemas = new Map<string, unknown>()
   /** Requests that wait for `initialize`. */
   readonly #unsent = new Set<RequestId>()
   #session: string | undefined
   #version: string | undefined
-  /** Resolves after `initialize`, and later after `notifications/initialized`. Legacy messages wait for it. */
+  /**
+   * Resolves after `initialize`, and later after `notifications/initialized`. Legacy messages wait for it.
+   */
   #first: Promise<void> | undefined
   #stream: Sent | undefined
   #reopening: Wakeup | undefined
@@ -98,8 +103,8 @@ class HttpLink implements Link {
       sent.abort()
       return
     }
-    // Some servers treat a closed connection as a cancellation, others need the notification. The notification must arrive
-    // first.
+    // Some servers treat a closed connection as a cancellation, others need the notification. The
+    // notification must arrive first.
     this.#tell({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id, reason } }, () =>
       sent.abort(),
     )
@@ -250,15 +255,18 @@ class HttpLink implements Link {
     this.#reopening = machine.wakeAt(machine.now() + REOPEN_MS, () => this.#listen())
   }
 
-  /** Drops a session that the upstream no longer knows. The client's request fails, and the client may initialize again. */
+  /**
+   * Drops a session that the upstream no longer knows. The client's request fails, and the client may
+   * initialize again.
+   */
   #lost(): void {
     this.#session = undefined
     this.#stream?.abort()
   }
 
   /**
-   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers. Undefined for a legacy
-   * message
+   * Returns query and headers of a request. @param modern a modern message, which is repeated in the headers.
+   * Undefined for a legacy message
    */
   #addressed(modern?: JSONRPCRequest) {
     const { headers, query } = this.#options

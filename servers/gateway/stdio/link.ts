@@ -15,7 +15,10 @@ export interface RequestSink {
   dismissed(reason: string): void
 }
 
-/** The connection of one client to the upstream. Messages in both directions have the client's own request ids. */
+/**
+ * The connection of one client to the upstream. Messages in both directions have the client's own request
+ * ids.
+ */
 export interface Link {
   request(message: JSONRPCRequest, sink: RequestSink): void
   /** Cancels a request of the client. An answer that was already on its way can still reach the sink. */

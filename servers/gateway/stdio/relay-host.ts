@@ -67,7 +67,10 @@ export class RelayHost implements MessageHost<Grant> {
   readonly #options: RelayHostOptions
   readonly #pending = new Map<number, Pending>()
   readonly #links = new Map<Conversation, Link>()
-  /** A journal that records nothing. The transports need a journal, but a gateway records its calls in the audit. */
+  /**
+   * A journal that records nothing. The transports need a journal, but a gateway records its calls in the
+   * audit.
+   */
   readonly #journal: Journal
   #lastId = 0
   #soundText = ''
@@ -341,7 +344,10 @@ function ownFailure(response: JsonRpcResponse, modern: boolean): JsonRpcResponse
   return { ...response, error: { ...response.error, code: failureCode(modern) } }
 }
 
-/** Returns the protocol revision that is named by a message, its session or its header. Returns null if none of them names one. */
+/**
+ * Returns the protocol revision that is named by a message, its session or its header. Returns null if none
+ * of them names one.
+ */
 function revisionOf(
   message: unknown,
   { version }: Conversation,

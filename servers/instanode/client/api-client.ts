@@ -37,7 +37,10 @@ export class ApiClient {
     this.#machine = machine
   }
 
-  /** @throws ServiceRefusal with the service's own status and code. Status 0 if the service could not be reached. */
+  /**
+   * @throws ServiceRefusal with the service's own status and code. Status 0 if the service could not be
+   *   reached.
+   */
   async send<Schema extends z.ZodType>(request: ApiRequest<Schema>): Promise<z.output<Schema>> {
     const { status, text } = await this.#exchange(request)
     const json = parsed(text)

@@ -34,7 +34,10 @@ export interface RemoteOptions {
   protocol?: InstanodeOptions['protocol']
 }
 
-/** Serves Instanode's tools as a client of a service that runs elsewhere. It has no databases, receivers or state. */
+/**
+ * Serves Instanode's tools as a client of a service that runs elsewhere. It has no databases, receivers or
+ * state.
+ */
 export class RemoteInstanode {
   readonly #instance: Instance
   readonly #host: McpHost<Caller>

@@ -13,8 +13,8 @@ import type {
 
 export interface DatabasesOptions {
   /**
-   * `embedded`, the administrator's URL of a PostgreSQL server, or a provider, which the caller closes. Default:
-   * `embedded`. With a store, the default is the store's server.
+   * `embedded`, the administrator's URL of a PostgreSQL server, or a provider, which the caller closes.
+   * Default: `embedded`. With a store, the default is the store's server.
    */
   databases?: string | DatabaseProvider
   /** Directory of the embedded databases. Default: a temporary directory that is removed at the end. */
@@ -30,10 +30,11 @@ export interface OpenedDatabases {
 }
 
 /**
- * Opens the provider of databases. Embedded databases load their engine when the first one is created. Without a
- * directory, that is also when they open.
+ * Opens the provider of databases. Embedded databases load their engine when the first one is created.
+ * Without a directory, that is also when they open.
  *
- * @throws Refusal `bad_databases`, also for embedded databases with a store. The provider's own error if it cannot
+ * @throws Refusal `bad_databases`, also for embedded databases with a store. The provider's own error if it
+ *   cannot
  *   start.
  */
 export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
@@ -59,8 +60,8 @@ function removeAbandonedOnce(): Promise<void> {
 }
 
 /**
- * Checks that databases can come from the store's server, before anything is created. Does nothing if another server
- * is named.
+ * Checks that databases can come from the store's server, before anything is created. Does nothing if another
+ * server is named.
  *
  * @throws Refusal `bad_databases` for embedded databases, `database_rights`
  */

@@ -14,8 +14,8 @@ const PASSWORD = /^[\x21-\x7e]{1,256}$/
 /** The limits of one database. */
 export interface DatabaseLimits {
   /**
-   * Bytes of data, beyond the size of an empty database. Above it, writes fail with SQLSTATE 53100. Null means no
-   * limit.
+   * Bytes of data, beyond the size of an empty database. Above it, writes fail with SQLSTATE 53100. Null
+   * means no limit.
    */
   storageBytes: number | null
   /** Number of open sessions. One more is refused with SQLSTATE 53300. */
@@ -33,7 +33,10 @@ export interface DatabaseSpec {
   limits: DatabaseLimits
 }
 
-/** The database's engine is `awake` or `asleep`. Asleep, only its files exist, and the next connection wakes it. */
+/**
+ * The database's engine is `awake` or `asleep`. Asleep, only its files exist, and the next connection wakes
+ * it.
+ */
 export type DatabaseState = 'awake' | 'asleep'
 
 export interface DatabaseStats {
@@ -62,7 +65,8 @@ export interface ProviderInfo {
 /**
  * Creates and manages databases.
  *
- * Every method with a name rejects with a `Refusal` `unknown_database` if the database does not exist, except `drop`.
+ * Every method with a name rejects with a `Refusal` `unknown_database` if the database does not exist, except
+ * `drop`.
  */
 export interface DatabaseProvider {
   readonly info: ProviderInfo
@@ -71,34 +75,38 @@ export interface DatabaseProvider {
    *
    * @param signal ends the work early. Nothing is created then.
    * @returns the URL, which can be used at once
-   * @throws Refusal `bad_database_spec`, `database_exists`. Any other error also means that nothing was created.
+   * @throws Refusal `bad_database_spec`, `database_exists`. Any other error also means that nothing was
+   *   created.
    */
   provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }>
-  /** Changes the limits of a database. They apply to new connections at once and to storage from the next write. */
+  /**
+   * Changes the limits of a database. They apply to new connections at once and to storage from the next
+   * write.
+   */
   setLimits(name: string, limits: DatabaseLimits): Promise<void>
   /**
-   * Locks the owner out for good: new logins are refused (42501), then the sessions are ended (57P01). The data stay.
-   * Only `drop` is possible afterwards. May be repeated.
+   * Locks the owner out for good: new logins are refused (42501), then the sessions are ended (57P01). The
+   * data stay. Only `drop` is possible afterwards. May be repeated.
    */
   block(name: string): Promise<void>
   /**
-   * Copies each of the databases that exists, with its owner and limits, at a moment when no statement runs in it.
-   * The copies last until the provider is closed.
+   * Copies each of the databases that exists, with its owner and limits, at a moment when no statement runs
+   * in it. The copies last until the provider is closed.
    *
    * @throws Refusal `database_busy` if a database stays busy. No copies are kept then.
    */
   drop(name: string): Promise<void>
   stats(name: string): Promise<DatabaseStats>
   /**
-   * Keeps a copy of each of those databases that exists, as it is while no statement runs in it, with its owner and limits.
-   * The copies go when the provider is closed.
+   * Keeps a copy of each of those databases that exists, as it is while no statement runs in it, with its
+   * owner and limits. The copies go when the provider is closed.
    *
    * @throws Refusal `database_busy` for one that does not come to rest; no copies are kept then
    */
   copy(names: readonly string[]): Promise<DatabaseCopies>
   /**
-   * Restores databases from copies, whether the databases still exist or not. Ends the sessions of those that exist
-   * (57P01). The copies stay. A failure changes nothing.
+   * Restores databases from copies, whether the databases still exist or not. Ends the sessions of those that
+   * exist (57P01). The copies stay. A failure changes nothing.
    *
    * @throws Refusal `unknown_copies`
    */
@@ -117,7 +125,9 @@ export function checkDatabaseName(name: string): void {
     throw bad(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
 }
 
-/** @throws Refusal `bad_database_spec` unless both are whole numbers of at least 1. Storage may also be null. */
+/**
+ * @throws Refusal `bad_database_spec` unless both are whole numbers of at least 1. Storage may also be null.
+ */
 export function checkLimits(limits: DatabaseLimits): void {
   for (const [what, value] of [
     ['storageBytes', limits.storageBytes],

@@ -100,7 +100,8 @@ export class Accounts {
   }
 
   /**
-   * Finds the account of a bearer, with another token for the same account: a gateway does not pass on the token of its caller.
+   * Finds the account of a bearer, with another token for the same account: a gateway does not pass on the
+   * token of its caller.
    *
    * @returns undefined if the bearer proves nothing
    */
@@ -136,7 +137,10 @@ interface Proof {
   until: number
 }
 
-/** Mints and verifies the service's account tokens. They are JWTs, which end with their time and cannot be revoked. */
+/**
+ * Mints and verifies the service's account tokens. They are JWTs, which end with their time and cannot be
+ * revoked.
+ */
 class Credentials {
   readonly #clock: Clock
   readonly #key: KeyObject
@@ -191,12 +195,13 @@ export class Plans {
   }
 
   /**
-   * Changes the plan of an account. Paid: all its usable resources become permanent. Free: permanent ones get another
-   * 168 hours.
+   * Changes the plan of an account. Paid: all its usable resources become permanent. Free: permanent ones get
+   * another 168 hours.
    *
    * @returns the account after the change
    * @throws Refusal `unknown_account`
-   * @throws ServiceRefusal 500 if a database could not be changed. The account and its resources are unchanged then.
+   * @throws ServiceRefusal 500 if a database could not be changed. The account and its resources are
+   *   unchanged then.
    */
   change(accountId: string, plan: Plan): Promise<Account> {
     return this.#options.lock.shared(() => this.#change(accountId, plan))

@@ -110,7 +110,10 @@ export class LocalService implements InstanodeService {
     return this.lock.shared(() => this.accounts.delegate(bearer))
   }
 
-  /** Returns the URL of a resource. The URL of a receiver is on this server, even if another replica created it. */
+  /**
+   * Returns the URL of a resource. The URL of a receiver is on this server, even if another replica created
+   * it.
+   */
   urlOf({ type, token, url }: Resource): string {
     return type === 'webhook' ? this.#receiveUrl(token) : url
   }

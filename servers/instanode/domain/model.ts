@@ -45,8 +45,8 @@ export function nextVisit({ reapAt, measureAt }: Resource): number | null {
 }
 
 /**
- * Returns whether a resource is usable at `now`: not deleted and not expired, even if the reaper has not visited it
- * yet.
+ * Returns whether a resource is usable at `now`: not deleted and not expired, even if the reaper has not
+ * visited it yet.
  */
 export function isLive(resource: Resource, now: number): boolean {
   return resource.status === 'active' && (resource.reapAt === null || now < resource.reapAt)
@@ -85,7 +85,9 @@ export function databaseName(token: string): string {
   return `db_${mark(token)}`
 }
 
-/** Returns the name, owner and password (96 bits) of a new database. The password is stored in the URL alone. */
+/**
+ * Returns the name, owner and password (96 bits) of a new database. The password is stored in the URL alone.
+ */
 export function databaseIdentity(
   token: string,
   ids: IdSource,

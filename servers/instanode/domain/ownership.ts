@@ -51,7 +51,8 @@ export class Ownership {
   /**
    * Makes the caller's account the owner. May be repeated by the same account.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for another's
+   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for
+   *   another's
    */
   async claim({ bearer }: Caller, text: string): Promise<Resource> {
     const account = await this.#options.accounts.require(bearer)
@@ -89,7 +90,8 @@ export class Ownership {
   /**
    * Deletes one of the caller's own resources for good.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for a resource that is
+   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for a resource
+   *   that is
    *   not its own and live
    */
   async remove({ bearer }: Caller, text: string): Promise<Removed> {

@@ -27,8 +27,8 @@ export class Permanence {
   }
 
   /**
-   * Raises a database's limits to those of the paid tier, if the contract does so. This may take a while, so the
-   * caller must hold no lock.
+   * Raises a database's limits to those of the paid tier, if the contract does so. This may take a while, so
+   * the caller must hold no lock.
    *
    * @throws ServiceRefusal 500 if the limits could not be raised
    */
@@ -52,8 +52,8 @@ export class Permanence {
   }
 
   /**
-   * Returns the resource after the end of the paid plan. It keeps its tier for another 168 hours. A resource with an
-   * expiry keeps it.
+   * Returns the resource after the end of the paid plan. It keeps its tier for another 168 hours. A resource
+   * with an expiry keeps it.
    */
   ending(resource: Resource): Resource {
     if (resource.expiresAt !== null) return resource

@@ -70,7 +70,8 @@ export class Provisioning {
   /**
    * Checks the name, the caller and the daily cap, in this order. Then creates and stores the resource.
    *
-   * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it cannot
+   * @throws ServiceRefusal 400 for the name, 401 for a bearer that proves nothing, 429 for the cap, 503 if it
+   *   cannot
    *   be created
    */
   async create(
@@ -239,8 +240,8 @@ function existingNote({ type, token }: Resource): string {
 }
 
 /**
- * Returns the network that the daily cap counts, such as `203.0.113.0/24`. An IPv4 address and its IPv6 spelling are
- * one network. A text that is not an address is its own network.
+ * Returns the network that the daily cap counts, such as `203.0.113.0/24`. An IPv4 address and its IPv6
+ * spelling are one network. A text that is not an address is its own network.
  *
  * @param address from the socket or from a proxy in front
  */

@@ -27,7 +27,10 @@ export interface ReadinessChecks {
 
 export type Check = 'ok' | 'ping_failed'
 
-/** Checks whether the service could do its work now. A database that is not started yet is ready, because it starts when needed. */
+/**
+ * Checks whether the service could do its work now. A database that is not started yet is ready, because it
+ * starts when needed.
+ */
 export class Readiness {
   readonly #options: ReadinessOptions
 

@@ -26,11 +26,12 @@ export interface ReaperOptions {
 }
 
 /**
- * Removes expired resources: drops the database, or empties the receiver's log. Under the observed contract it also
- * checks the sizes of databases, and locks out the owner of one that is too large.
+ * Removes expired resources: drops the database, or empties the receiver's log. Under the observed contract
+ * it also checks the sizes of databases, and locks out the owner of one that is too large.
  *
- * A resource's `reapAt` decides whether it is live, before and after the reaper's visit. The reaper only cleans up.
- * `measureAt` is the next check of its size. The reaper asks the clock for one wake-up, the earliest.
+ * A resource's `reapAt` decides whether it is live, before and after the reaper's visit. The reaper only
+ * cleans up. `measureAt` is the next check of its size. The reaper asks the clock for one wake-up, the
+ * earliest.
  */
 export class Reaper {
   readonly #options: ReaperOptions
@@ -140,8 +141,8 @@ export class Reaper {
   }
 
   /**
-   * Checks a database's size if the check is due. Of several concurrent calls one does the work. A failed check is
-   * repeated at the next tick.
+   * Checks a database's size if the check is due. Of several concurrent calls one does the work. A failed
+   * check is repeated at the next tick.
    */
   async #measure(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options

@@ -43,8 +43,8 @@ export function invalidToken(text: string): ServiceRefusal {
 }
 
 /**
- * The answer for unknown and foreign resources alike, so that it does not reveal which exist. It leaves out the
- * token, which is a secret.
+ * The answer for unknown and foreign resources alike, so that it does not reveal which exist. It leaves out
+ * the token, which is a secret.
  */
 export function notFound(): ServiceRefusal {
   return new ServiceRefusal(

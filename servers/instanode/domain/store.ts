@@ -137,7 +137,8 @@ export class InstanodeStore {
   /**
    * Changes one resource.
    *
-   * @param change receives the resource and returns the new one. Undefined or an error changes nothing. It may be
+   * @param change receives the resource and returns the new one. Undefined or an error changes nothing. It
+   *   may be
    *   called again.
    * @returns the changed resource, or undefined if nothing was changed
    */
@@ -187,7 +188,8 @@ export class InstanodeStore {
    * Adds a delivery to a receiver, and drops the oldest ones beyond `max`.
    *
    * @param generation the store's generation when the receiver was found
-   * @returns false if the receiver is closed, or if the state has been replaced since. The delivery is not stored then.
+   * @returns false if the receiver is closed, or if the state has been replaced since. The delivery is not
+   *   stored then.
    */
   pushDelivery(token: string, delivery: Delivery, max: number, generation: number): Promise<boolean> {
     return this.#inReceiver(

@@ -19,8 +19,8 @@ export interface Field {
 }
 
 /**
- * Reads one text field of a JSON body as Go's decoder does. Capitals do not matter, and the last of several fields
- * counts. Null leaves the field empty, and the text after the first JSON value is ignored.
+ * Reads one text field of a JSON body as Go's decoder does. Capitals do not matter, and the last of several
+ * fields counts. Null leaves the field empty, and the text after the first JSON value is ignored.
  */
 export function readField(body: Buffer, name: string): Field {
   const text = goText(body)
@@ -56,7 +56,10 @@ function* members(text: string, at: number): Generator<{ key: string; value: str
   }
 }
 
-/** Returns the end of the JSON value at `at`, judged by its brackets alone. Undefined if the value does not end. */
+/**
+ * Returns the end of the JSON value at `at`, judged by its brackets alone. Undefined if the value does not
+ * end.
+ */
 function valueEnd(text: string, at: number): number | undefined {
   if (text[at] === '"') return stringEnd(text, at)
   if (text[at] !== '{' && text[at] !== '[') {
@@ -93,8 +96,8 @@ function skip(pattern: RegExp, text: string, at: number): number {
 }
 
 /**
- * Decodes bytes as Go does: each byte that belongs to no character becomes a U+FFFD of its own. Node makes one of
- * several, so the length of a name could differ.
+ * Decodes bytes as Go does: each byte that belongs to no character becomes a U+FFFD of its own. Node makes
+ * one of several, so the length of a name could differ.
  */
 export function goText(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')

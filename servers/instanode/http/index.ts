@@ -101,8 +101,8 @@ export function createRest(options: RestOptions): HttpHandler {
 }
 
 /**
- * Returns a function that returns request ids. An id is the service's clock in nanoseconds. Its text is made once a
- * millisecond.
+ * Returns a function that returns request ids. An id is the service's clock in nanoseconds. Its text is made
+ * once a millisecond.
  */
 function requestIds(clock: Clock): () => string {
   let instant = Number.NaN

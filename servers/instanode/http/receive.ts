@@ -88,7 +88,10 @@ async function refuse(context: RestContext, token: string, response: Response): 
   else fail(response, 410, 'webhook_inactive')
 }
 
-/** Returns whether a request is a browser's CORS preflight. It is never a delivery, even if every method is one. */
+/**
+ * Returns whether a request is a browser's CORS preflight. It is never a delivery, even if every method is
+ * one.
+ */
 function isPreflight({ method, headers }: Request): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
@@ -144,7 +147,10 @@ export function deliveryEntry({ body, receivedAt, rawHeaders, ...rest }: Deliver
   }
 }
 
-/** Returns headers in Go's spelling with repeated ones joined. Host is missing, because Go stores it elsewhere. */
+/**
+ * Returns headers in Go's spelling with repeated ones joined. Host is missing, because Go stores it
+ * elsewhere.
+ */
 function canonicalHeaders(raw: readonly string[]): Record<string, string> {
   const headers = new Map<string, string>()
   for (let at = 0; at < raw.length; at += 2) {

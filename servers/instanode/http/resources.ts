@@ -152,7 +152,9 @@ export function resourceOperations({ local, service, callers, contract, clock }:
   ]
 }
 
-/** The routes for an account's token and its plan. Reading the token mints a credential for the whole account. */
+/**
+ * The routes for an account's token and its plan. Reading the token mints a credential for the whole account.
+ */
 export function accountOperations({ local, service, callers }: RestContext): Operation[] {
   return [
     operation({
@@ -203,7 +205,10 @@ interface PlanView {
   upgrades: readonly ('monthly' | 'annual')[]
 }
 
-/** Returns the plan of an account. The stand-in has no payments, so a paid account counts as monthly and never ends. */
+/**
+ * Returns the plan of an account. The stand-in has no payments, so a paid account counts as monthly and never
+ * ends.
+ */
 function planOf({ plan }: Account): PlanView {
   if (plan === 'paid') {
     return { tier: 'paid', period: 'monthly', status: 'active', label: 'Developer', upgrades: [] }

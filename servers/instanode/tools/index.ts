@@ -56,8 +56,8 @@ export async function createMcp({
 }
 
 /**
- * Returns the tool as the observed client has it: a refusal of the service is plain text without an error flag. Its
- * listing has no output schema, because such an answer would violate it.
+ * Returns the tool as the observed client has it: a refusal of the service is plain text without an error
+ * flag. Its listing has no output schema, because such an answer would violate it.
  */
 function unmarked(tool: Tool<Caller>): Tool<Caller> {
   const { outputSchema: _, ...listing } = tool.listing

@@ -37,7 +37,8 @@ export function takeCall(entry: EntryJson): void {
 }
 
 /**
- * Records how many entries the journal had dropped before the page was opened. The log counts later ones itself.
+ * Records how many entries the journal had dropped before the page was opened. The log counts later ones
+ * itself.
  *
  * @param dropped number of entries that the journal has dropped until now
  */

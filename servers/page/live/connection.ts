@@ -11,14 +11,18 @@ export interface StreamHandlers {
   path: string
   /** The handler for each name of an event. A handler receives the event's data. */
   on: Readonly<Record<string, (data: string) => void>>
-  /** Called when the stream opens, and again after each break. After a break, the data may be from another process. */
+  /**
+   * Called when the stream opens, and again after each break. After a break, the data may be from another
+   * process.
+   */
   began(): void
 }
 
 /**
  * Opens a stream of the control plane, and opens it again from its beginning after each break.
  *
- * The browser itself would continue after the last event. That is wrong if another process has replaced the first one.
+ * The browser itself would continue after the last event. That is wrong if another process has replaced the
+ * first one.
  */
 export function keepTo(listening: StreamHandlers): void {
   const source = new EventSource(listening.path)

@@ -25,7 +25,10 @@ export const pending = computed(() => pendingAt(approvals.value.values(), instan
 let judged: GatewayEntry[] = []
 let turned: Approval[] = []
 
-/** Maximum number of events that wait for a frame. A hidden page has no frames, so further events are processed immediately. */
+/**
+ * Maximum number of events that wait for a frame. A hidden page has no frames, so further events are
+ * processed immediately.
+ */
 const MAX_BUFFERED_EVENTS = 500
 
 function takeIn(): void {
@@ -44,7 +47,9 @@ function changed(): void {
 
 let keeping = false
 
-/** Opens the stream of gateways if the instance has any. No gateway is added to an instance after its start. */
+/**
+ * Opens the stream of gateways if the instance has any. No gateway is added to an instance after its start.
+ */
 export async function hearOfGateways(): Promise<void> {
   const { gateways: all } = await ask<{ gateways: GatewayView[] }>('GET', '/gateways')
   gateways.value = all

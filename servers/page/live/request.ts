@@ -9,7 +9,11 @@ export class Refused extends Error {
   }
 }
 
-/** Sends a request to the control plane that serves this page. @throws Refused, or TypeError if it cannot be reached */
+/**
+ * Sends a request to the control plane that serves this page.
+ *
+ * @throws Refused, or TypeError if it cannot be reached
+ */
 export async function ask<Answer>(
   method: 'GET' | 'PUT' | 'POST' | 'DELETE',
   path: string,

@@ -26,7 +26,10 @@ export const overlays = signal<readonly OverlayRow[]>([])
 /** Number of messages that are read for each room, and of deliveries for each receiver. */
 const LATEST = 50
 
-/** Time from an event to the next read of the state, in milliseconds. Events often come in groups, which need only one read. */
+/**
+ * Time from an event to the next read of the state, in milliseconds. Events often come in groups, which need
+ * only one read.
+ */
 const SETTLE_MS = 120
 
 /** Largest share of the time that reading the state may take. A large state is read less often. */

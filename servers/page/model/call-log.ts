@@ -44,7 +44,10 @@ export class CallLog {
     this.#first = Number.POSITIVE_INFINITY
   }
 
-  /** Returns the index of an entry, or the index at which to insert it. Searches from the end, because most entries are new. */
+  /**
+   * Returns the index of an entry, or the index at which to insert it. Searches from the end, because most
+   * entries are new.
+   */
   #placeOf(seq: number): number {
     let at = this.#calls.length
     while (at > 0 && (this.#calls[at - 1]?.entry.seq ?? 0) >= seq) at--

@@ -17,7 +17,9 @@ export function bytesInWords(bytes: number): string {
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`
 }
 
-/** Formats the duration of a call: `0.4 ms`, `38 ms`, `1.2 s`. Returns a dash for a call that has not ended. */
+/**
+ * Formats the duration of a call: `0.4 ms`, `38 ms`, `1.2 s`. Returns a dash for a call that has not ended.
+ */
 export function durationInWords(ms: number | null): string {
   if (ms === null) return '–'
   if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
@@ -52,7 +54,11 @@ function joined(...parts: [number, string][]): string {
   return parts.flatMap(([count, unit]) => (count === 0 ? [] : [`${count} ${unit}`])).join(' ')
 }
 
-/** Formats a count: `3 rooms`, or `20 of 3,000 rooms, the latest`. @param which describes the items that are shown */
+/**
+ * Formats a count: `3 rooms`, or `20 of 3,000 rooms, the latest`.
+ *
+ * @param which describes the items that are shown
+ */
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
   return all <= MAX_SHOWN ? many : `${MAX_SHOWN} of ${many}, ${which}`

@@ -26,7 +26,8 @@ export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditL
 }
 
 /**
- * Returns the pending approvals that can still be decided. The stream has no event for an approval that expires.
+ * Returns the pending approvals that can still be decided. The stream has no event for an approval that
+ * expires.
  *
  * @param now the instance's time, in milliseconds
  */

@@ -1,8 +1,8 @@
 /**
  * Matches a character that is invisible or that reorders the text around it.
  *
- * These are control and format characters, characters that Unicode allows a font to ignore, line separators, and the
- * blank Braille pattern. Tabs, line breaks, and the emoji style after a pictograph do not match.
+ * These are control and format characters, characters that Unicode allows a font to ignore, line separators,
+ * and the blank Braille pattern. Tabs, line breaks, and the emoji style after a pictograph do not match.
  */
 const INVISIBLE =
   /(?!(?<=\p{Extended_Pictographic})\uFE0F)[\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u2800]|(?![\t\n\r])\p{Cc}/u

@@ -28,7 +28,9 @@ export interface KnownLease {
   readonly expiresAt: string
 }
 
-/** Default length of a lease, in milliseconds. If a claim requested another length, the state shows its lease. */
+/**
+ * Default length of a lease, in milliseconds. If a claim requested another length, the state shows its lease.
+ */
 const LEASE_MS = 60_000
 
 /**
@@ -69,7 +71,10 @@ function goesOn(span: LeaseSpan | undefined, { at }: LeaseEvent): boolean {
   return span !== undefined && span.end === 'held' && at <= span.to
 }
 
-/** Ends the earlier leases of a handle when it claims another message, because a handle has only one lease at a time. */
+/**
+ * Ends the earlier leases of a handle when it claims another message, because a handle has only one lease at
+ * a time.
+ */
 function overtake(spans: Map<string, LeaseSpan>, next: LeaseSpan): void {
   for (const span of spans.values()) {
     if (span.handle !== next.handle || span.end !== 'held') continue
@@ -113,7 +118,11 @@ export function mayClaim({ tool, method, outcome }: EntryJson): boolean {
   return outcome === 'ok' && (CLAIMS.includes(tool ?? '') || roomOfPath(method, 'claim') !== undefined)
 }
 
-/** Returns the effects of a call on leases. @param answer the answer to a call that {@link mayClaim}, or null if unknown */
+/**
+ * Returns the effects of a call on leases.
+ *
+ * @param answer the answer to a call that {@link mayClaim}, or null if unknown
+ */
 export function leaseEventsOf(entry: EntryJson, answer: string | null): LeaseEvent[] {
   if (entry.outcome !== 'ok') return []
   if (mayClaim(entry)) return answer === null ? [] : claimed(entry, parsed(answer))
@@ -174,8 +183,8 @@ function parsed(text: string): unknown {
 export type KnownLeases = ReadonlyMap<string, KnownLease>
 
 /**
- * Adds leases to the known ones. Returns the same map if all were known. After a reset, a claim id may come again
- * with another time.
+ * Adds leases to the known ones. Returns the same map if all were known. After a reset, a claim id may come
+ * again with another time.
  */
 export function withLeases(known: KnownLeases, seen: readonly KnownLease[]): KnownLeases {
   const news = seen.filter(({ claimId, claimedAt }) => known.get(claimId)?.claimedAt !== claimedAt)

@@ -17,7 +17,9 @@ export interface TimeAxis {
   /** The last instant on the axis. */
   readonly end: number
   readonly cuts: readonly Cut[]
-  /** Returns the position of an instant in percent. An instant in a cut gets the position of the cut's start. */
+  /**
+   * Returns the position of an instant in percent. An instant in a cut gets the position of the cut's start.
+   */
   x(instant: number): number
 }
 
@@ -31,8 +33,8 @@ const AIR_MS = 1500
 const CUT_PERCENT = 5
 
 /**
- * Creates an axis that shows all periods clearly, even if they are far apart. For example, an advance of the clock by a
- * day leaves an idle period of a day.
+ * Creates an axis that shows all periods clearly, even if they are far apart. For example, an advance of the
+ * clock by a day leaves an idle period of a day.
  */
 export function timeAxis(stretches: readonly Stretch[]): TimeAxis {
   const parts = joined(stretches)

@@ -228,11 +228,12 @@ interface DrawnRows {
 }
 
 /**
- * Renders the visible rows of a long list. New rows come first. The view stays in place while the user has scrolled
- * down.
+ * Renders the visible rows of a long list. New rows come first. The view stays in place while the user has
+ * scrolled down.
  *
  * @param keys keys of all rows, from the first
- * @param kept index of the row with the focus, or -1. It is always rendered, because otherwise it would lose the focus
+ * @param kept index of the row with the focus, or -1. It is always rendered, because otherwise it would lose
+ *   the focus
  */
 function useRows(keys: readonly number[], rows: Rows, kept: number): DrawnRows {
   const scroller = useRef<HTMLDivElement>(null)

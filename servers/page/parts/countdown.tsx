@@ -9,7 +9,10 @@ interface CountdownProps {
   what?: string
 }
 
-/** Shows the remaining time of a period by the instance's clock. With a manual clock, it only changes when the clock moves. */
+/**
+ * Shows the remaining time of a period by the instance's clock. With a manual clock, it only changes when the
+ * clock moves.
+ */
 export function Countdown({ from, to, what }: CountdownProps) {
   const end = Date.parse(to)
   const left = end - instanceNow.value
@@ -29,7 +32,10 @@ interface RingProps {
   size?: number
 }
 
-/** Renders a ring that shows the remaining share. It is hidden from screen readers, because the text beside it says the same. */
+/**
+ * Renders a ring that shows the remaining share. It is hidden from screen readers, because the text beside it
+ * says the same.
+ */
 function Ring({ share, size = 18 }: RingProps) {
   const radius = size / 2 - 2
   const round = 2 * Math.PI * radius

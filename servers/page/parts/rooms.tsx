@@ -89,7 +89,10 @@ function Consumers({ room: { consumers } }: { room: Room }) {
   )
 }
 
-/** Lists the messages of a room, encrypted. Shows their texts if this instance has the key and the user reveals them. */
+/**
+ * Lists the messages of a room, encrypted. Shows their texts if this instance has the key and the user
+ * reveals them.
+ */
 function Messages({ room }: { room: Room }) {
   const name = `texts of ${room.id}`
   const texts = isRevealed(name)
@@ -154,7 +157,11 @@ function Messages({ room }: { room: Room }) {
   )
 }
 
-/** Renders a message. @param text the text. Undefined if it was not requested, null if this instance has no key for it */
+/**
+ * Renders a message.
+ *
+ * @param text the text. Undefined if it was not requested, null if this instance has no key for it
+ */
 function MessageText({ text, ciphertext }: { text: string | null | undefined; ciphertext: string }) {
   if (typeof text === 'string') return <span class="plaintext">{text}</span>
   return (

@@ -10,7 +10,8 @@ const TEXT_ONLY = ['title', 'text', 'tspan', 'option']
 /**
  * Makes all parts of the page show the codes of invisible characters. Call this before the first render.
  *
- * Names, messages and arguments come from agents. For example, U+202E in a name can make a tool look like another tool.
+ * Names, messages and arguments come from agents. For example, U+202E in a name can make a tool look like
+ * another tool.
  */
 export function showInvisible(): void {
   const before = options.vnode
@@ -29,7 +30,10 @@ function revealIn({ type, props }: VNode): void {
   }
 }
 
-/** Returns children with the codes of invisible characters. An array keeps its length, because Preact tells children apart by index. */
+/**
+ * Returns children with the codes of invisible characters. An array keeps its length, because Preact tells
+ * children apart by index.
+ */
 function revealed(children: ComponentChildren, marks: boolean): ComponentChildren {
   if (Array.isArray(children)) return children.map(child => revealed(child, marks))
   if (typeof children !== 'string') return children

@@ -14,7 +14,10 @@ const BAR = 3
 /** Height of a chart, in pixels. */
 const HEIGHT = 28
 
-/** Renders the last minute of a tool, with a bar for each second. The parts of a bar are the outcomes of calls. */
+/**
+ * Renders the last minute of a tool, with a bar for each second. The parts of a bar are the outcomes of
+ * calls.
+ */
 function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: string }) {
   const scale = peak === 0 ? 0 : (HEIGHT - 2) / peak
   return (

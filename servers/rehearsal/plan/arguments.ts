@@ -59,7 +59,9 @@ export function withValue(
   return value === undefined ? others : { ...args, [key]: value }
 }
 
-/** Escapes a text that begins with `$`, so that it is not read as a reference. Other values stay as they are. */
+/**
+ * Escapes a text that begins with `$`, so that it is not read as a reference. Other values stay as they are.
+ */
 export function literally(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith('$') ? `$${value}` : value
 }

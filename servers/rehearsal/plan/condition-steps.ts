@@ -9,8 +9,9 @@ import { one, type PlannedCall, type Step } from './step.js'
 /**
  * Returns the steps that test each condition on a tool's arguments.
  *
- * The condition is tested with a value for which it holds, with one for which it fails, without the argument, and with
- * values near the boundary. If an argument is the amount that a limit counts, the steps also test that amount.
+ * The condition is tested with a value for which it holds, with one for which it fails, without the argument,
+ * and with values near the boundary. If an argument is the amount that a limit counts, the steps also test
+ * that amount.
  */
 export function conditionSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const passing = passingArguments(policy, tool, sample)
@@ -74,7 +75,10 @@ function stepsOf(tool: string, condition: Condition, base: Record<string, unknow
   ]
 }
 
-/** Plans calls with amounts near the maximum of a limit, and of other types. Empty if the amount is not an argument. */
+/**
+ * Plans calls with amounts near the maximum of a limit, and of other types. Empty if the amount is not an
+ * argument.
+ */
 function amountSteps(tool: string, { amount, max }: Limit, passing: Record<string, unknown>): Step[] {
   if (typeof amount === 'number') return []
   const values = [max, max + 1, max + 0.5, -1, 0, 0.5, '1', null, true, [1], undefined]
@@ -94,7 +98,10 @@ function nearStep(tool: string, calls: readonly PlannedCall[], say: string): Ste
   ]
 }
 
-/** Returns calls with an argument under another name: in capitals, or with a nested path written as one key with dots. */
+/**
+ * Returns calls with an argument under another name: in capitals, or with a nested path written as one key
+ * with dots.
+ */
 function misnamed(
   call: (value: unknown) => PlannedCall,
   base: Record<string, unknown>,
@@ -123,7 +130,10 @@ function valuesFor(condition: Condition, args: Record<string, unknown>, sample: 
     : { holding: undefined, failing: known ?? 'rehearsal' }
 }
 
-/** Returns `given` if it is a reference to the value, so that each call gets a newly prepared one. Otherwise the value. */
+/**
+ * Returns `given` if it is a reference to the value, so that each call gets a newly prepared one. Otherwise
+ * the value.
+ */
 function referenceOr(value: unknown, given: unknown, sample: Sample): unknown {
   const stands = typeof given === 'string' ? argumentAt(sample({ given }), ['given']) : given
   return stands === value ? given : literally(value)

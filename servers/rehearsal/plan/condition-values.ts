@@ -1,7 +1,10 @@
 import type { Condition } from '../../gateway/policy/model.js'
 import { testOf } from '../../gateway/policy/operators.js'
 
-/** Texts that a pattern may allow or forbid: names, invented secrets, a room of another server. All are harmless. */
+/**
+ * Texts that a pattern may allow or forbid: names, invented secrets, a room of another server. All are
+ * harmless.
+ */
 const TEXTS = [
   'rehearsal',
   'a',
@@ -54,8 +57,8 @@ function nearValues(op: Condition['op'], value: Condition['value'], sample: unkn
 }
 
 /**
- * Returns a literal text for each alternative of a pattern. A group becomes its first alternative. Special characters are
- * removed or become a character that they match.
+ * Returns a literal text for each alternative of a pattern. A group becomes its first alternative. Special
+ * characters are removed or become a character that they match.
  */
 function literals(pattern: string): string[] {
   let plain = pattern

@@ -36,7 +36,10 @@ export interface ExchangePlanning {
   bridged: boolean
 }
 
-/** Plans tests of what a gateway relays: the answers to concurrent calls, failures of the upstream, and notifications. */
+/**
+ * Plans tests of what a gateway relays: the answers to concurrent calls, failures of the upstream, and
+ * notifications.
+ */
 export function exchangeGroups({
   policy,
   server,

@@ -84,7 +84,10 @@ function append(steps: Step[], { call }: Spending): void {
   steps.push(repeated(call, more ? last.calls.length + 1 : 1))
 }
 
-/** Returns the milliseconds until the next start of a window that is shorter than the limit's. Undefined if none is shorter. */
+/**
+ * Returns the milliseconds until the next start of a window that is shorter than the limit's. Undefined if
+ * none is shorter.
+ */
 function shorterWindow(policy: Policy, { windowMs }: Limit, now: number): number | undefined {
   const waits = limitsOf(policy)
     .filter(other => other.windowMs < windowMs)

@@ -3,16 +3,25 @@ import { referencesIn, usesUp } from '../stage/fixtures.js'
 import { exhaust, type Spending } from './exhaust-limit.js'
 import { type Failure, one, type Planned, type PlannedCall, repeated, type Step, times } from './step.js'
 
-/** Number of calls that are sent at the same time when a limit has one call left. Only one of these calls may pass. */
+/**
+ * Number of calls that are sent at the same time when a limit has one call left. Only one of these calls may
+ * pass.
+ */
 const RACERS = 4
 
-/** Number of calls that the upstream fails with a JSON-RPC error. A gateway gives back the quota of these calls. */
+/**
+ * Number of calls that the upstream fails with a JSON-RPC error. A gateway gives back the quota of these
+ * calls.
+ */
 const REFUNDED = 2
 
 /** Failures after which the quota of a call stays spent. In some dialects, a tool error gives quota back. */
 const SPENT: readonly Failure[] = ['tool_error', 'http_error']
 
-/** The failures in `SPENT` without `http_error`, because a bridge may turn an HTTP error into a JSON-RPC error. */
+/**
+ * The failures in `SPENT` without `http_error`, because a bridge may turn an HTTP error into a JSON-RPC
+ * error.
+ */
 const SPENT_BEHIND_A_BRIDGE: readonly Failure[] = ['tool_error']
 
 const UNTIL_LAST = (tool: string) => `${tool}, until one call is left`
@@ -37,16 +46,20 @@ export interface LimitPlanning {
   readonly advances: boolean
   /** Whether a bridge from pipes to HTTP may turn the upstream's HTTP errors into JSON-RPC errors. */
   readonly bridged: boolean
-  /** Returns the start of the next group, in milliseconds. If steps are given, later groups begin after those steps. */
+  /**
+   * Returns the start of the next group, in milliseconds. If steps are given, later groups begin after those
+   * steps.
+   */
   startOf(previous: readonly Step[] | undefined): number
 }
 
 /**
  * Plans the rows of each limit of some rules.
  *
- * First, calls use up the limit. The upstream fails some of these calls, and several calls race for the last quota.
- * Further calls test the used-up limit: in a new session, without a session, by another caller, shortly before the window
- * ends, and after its end. A call that needs an approval gets one each time, because only approved calls reach the limit.
+ * First, calls use up the limit. The upstream fails some of these calls, and several calls race for the last
+ * quota. Further calls test the used-up limit: in a new session, without a session, by another caller,
+ * shortly before the window ends, and after its end. A call that needs an approval gets one each time,
+ * because only approved calls reach the limit.
  */
 export async function limitGroups(rules: readonly Rule[], planning: LimitPlanning): Promise<Planned[]> {
   const { policy, spendings, startOf } = planning
@@ -58,7 +71,8 @@ export async function limitGroups(rules: readonly Rule[], planning: LimitPlannin
     const start = startOf(undefined)
     const exhaustAt = (at: number) =>
       exhaust(policy, { rule, limit }, spendings, { start: at, approves: planning.approves })
-    // Starts in the middle of a calendar window. A window that slides, or begins with the first call, then ends later.
+    // Starts in the middle of a calendar window. A window that slides, or begins with the first call, then
+    // ends later.
     const half = planning.advances ? limit.windowMs / 2 : 0
     const late = await exhaustAt(start + half)
     const exhausted = 'why' in late && half > 0 ? await exhaustAt(start) : late

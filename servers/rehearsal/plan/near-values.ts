@@ -112,7 +112,9 @@ function capitalised(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1)
 }
 
-/** Returns texts that look like this one, or that Unicode normalisation or case folding may make equal to it. */
+/**
+ * Returns texts that look like this one, or that Unicode normalisation or case folding may make equal to it.
+ */
 function lookalikes(text: string): string[] {
   const [first = ''] = text
   const code = first.charCodeAt(0)

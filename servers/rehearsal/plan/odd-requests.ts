@@ -13,7 +13,9 @@ const FREE_TEXTS: Readonly<Record<string, string>> = {
   wait_for_messages: 'name',
 }
 
-/** Texts that a gateway may change when it forwards them, e.g. by trimming, escaping or Unicode normalisation. */
+/**
+ * Texts that a gateway may change when it forwards them, e.g. by trimming, escaping or Unicode normalisation.
+ */
 const UNUSUAL_TEXTS = [
   ' blanks at both ends ',
   'a line\nand\r\nanother\tone',
@@ -41,8 +43,8 @@ export interface OddPlanning {
 /**
  * Plans requests that clients seldom make.
  *
- * Some are allowed calls with all arguments or with unusual texts. Others are denied calls in forms that a gateway may
- * fail to judge.
+ * Some are allowed calls with all arguments or with unusual texts. Others are denied calls in forms that a
+ * gateway may fail to judge.
  */
 export function oddGroup({ policy, server, tools, sample, sessions }: OddPlanning): Group {
   const own = tools.filter(tool => (knownTool(tool)?.server ?? server) === server)
@@ -72,7 +74,10 @@ export function oddGroup({ policy, server, tools, sample, sessions }: OddPlannin
   return { title: `${server}: what clients seldom do`, fresh: true, steps }
 }
 
-/** Plans calls with all arguments of a tool and with unusual texts. The upstream fails these calls, so they change nothing. */
+/**
+ * Plans calls with all arguments of a tool and with unusual texts. The upstream fails these calls, so they
+ * change nothing.
+ */
 function unusualTexts({ tool, args, as }: PlannedCall): CallsStep {
   const full = { ...fullArguments(tool), ...(typeof args === 'object' ? args : {}) }
   const name = FREE_TEXTS[tool]

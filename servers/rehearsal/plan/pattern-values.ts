@@ -239,7 +239,9 @@ function codeOf(char: string): number {
   return char.codePointAt(0) ?? 0
 }
 
-/** Returns the shortest matching text. A part is repeated at least `atLeast` times if its maximum allows that. */
+/**
+ * Returns the shortest matching text. A part is repeated at least `atLeast` times if its maximum allows that.
+ */
 function shortest(node: Node, atLeast = 0): string {
   if (node.kind === 'one of') return member(node)
   if (node.kind === 'sequence') return node.parts.map(part => shortest(part, atLeast)).join('')
@@ -284,7 +286,8 @@ function longest(node: Node): string {
 /**
  * Returns texts in which one part is changed.
  *
- * A changed part is another branch, a character at or next to the end of a range, or one repetition more or less.
+ * A changed part is another branch, a character at or next to the end of a range, or one repetition more or
+ * less.
  */
 function variants(node: Node): string[] {
   switch (node.kind) {

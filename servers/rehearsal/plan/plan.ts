@@ -37,7 +37,10 @@ export interface PlanOptions {
   start: number
 }
 
-/** Returns the time between the starts of fresh groups, in milliseconds. In that time, every limit begins a new window. */
+/**
+ * Returns the time between the starts of fresh groups, in milliseconds. In that time, every limit begins a
+ * new window.
+ */
 function freshMs(policy: Policy): number {
   return Math.max(SHORTEST_MS, ...limitsOf(policy).map(({ windowMs }) => windowMs))
 }
@@ -113,7 +116,10 @@ function listGroup(server: ServerName): Group {
   return { title: `${server}: what is listed`, fresh: false, steps: [list, { ...list, paged: true }] }
 }
 
-/** Returns the steps for one tool: an ordinary call, an approval if a rule asks for one, tests of conditions, and similar names. */
+/**
+ * Returns the steps for one tool: an ordinary call, an approval if a rule asks for one, tests of conditions,
+ * and similar names.
+ */
 function toolSteps(policy: Policy, tool: string, sample: Sample): Step[] {
   const call: PlannedCall = { tool, args: passingArguments(policy, tool, sample), as: 'agent' }
   const hidden = isHidden(policy, tool)
@@ -148,7 +154,10 @@ function silently(call: PlannedCall): Step {
   return one({ ...call, notification: true }, 'without an id')
 }
 
-/** Returns a call of another tool of the same server, the one with the lowest limit. Undefined if no other tool has a limit. */
+/**
+ * Returns a call of another tool of the same server, the one with the lowest limit. Undefined if no other
+ * tool has a limit.
+ */
 function tightestOther(
   policy: Policy,
   tool: string,

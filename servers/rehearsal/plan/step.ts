@@ -1,7 +1,10 @@
 import type { ServerName } from '../../../shared/util/known-tools.js'
 import type { ScenarioLimit } from '../scenario.js'
 
-/** A planned failure of the upstream: a JSON-RPC error, a tool error, or an HTTP error without a JSON-RPC answer. */
+/**
+ * A planned failure of the upstream: a JSON-RPC error, a tool error, or an HTTP error without a JSON-RPC
+ * answer.
+ */
 export type Failure = 'rpc_error' | 'tool_error' | 'http_error'
 
 /** A planned call. */
@@ -13,7 +16,10 @@ export interface PlannedCall {
   readonly as: string
   /** The server to call. Default: the server that has the tool. */
   readonly server?: ServerName
-  /** `new` opens another session for this call, `none` sends it without a session. Default: the caller's usual session. */
+  /**
+   * `new` opens another session for this call, `none` sends it without a session. Default: the caller's usual
+   * session.
+   */
   readonly session?: 'new' | 'none'
   /** The JSON-RPC id of the request. Default: the next number. */
   readonly id?: string | number
@@ -25,7 +31,10 @@ export interface PlannedCall {
   readonly ownFixtures?: boolean
   /** The outcome that the author of a scenario expects. */
   readonly expect?: 'allow' | 'deny' | 'approve'
-  /** The limit that the author of a scenario expects. Calls within it are allowed, and further calls are denied. */
+  /**
+   * The limit that the author of a scenario expects. Calls within it are allowed, and further calls are
+   * denied.
+   */
   readonly limit?: ScenarioLimit
   /** The name under which later steps refer to the structured result of this call. */
   readonly keep?: string
@@ -34,8 +43,8 @@ export interface PlannedCall {
 /**
  * The way to send the calls of one step.
  *
- * `in turn` waits for each answer before the next call. `at once` sends all calls at the same time. `as a batch` sends
- * one JSON-RPC batch.
+ * `in turn` waits for each answer before the next call. `at once` sends all calls at the same time.
+ * `as a batch` sends one JSON-RPC batch.
  */
 export type Sending = 'in turn' | 'at once' | 'as a batch'
 
@@ -44,7 +53,9 @@ export interface CallsStep {
   readonly calls: readonly PlannedCall[]
   readonly sending: Sending
   readonly say: string
-  /** Ends the step when the policy would allow this call only once more. That last call is kept for a race. */
+  /**
+   * Ends the step when the policy would allow this call only once more. That last call is kept for a race.
+   */
   readonly leavesOne?: PlannedCall
 }
 
@@ -74,7 +85,9 @@ export type Step =
   | { readonly approve: true }
   /** Lets this number of milliseconds pass. */
   | { readonly advance: number }
-  /** Lets time pass until the next window of this length in milliseconds begins, or until shortly before that. */
+  /**
+   * Lets time pass until the next window of this length in milliseconds begins, or until shortly before that.
+   */
   | { readonly turn: number; readonly shortlyBefore?: boolean }
 
 /** Steps that share a title in the report. */

@@ -16,7 +16,10 @@ export function usesUp(tool: string): boolean {
   return USING_UP.includes(tool)
 }
 
-/** Length of `$long_text` in characters. By default, many HTTP servers reject such a body. The limit of Express is 100 kB. */
+/**
+ * Length of `$long_text` in characters. By default, many HTTP servers reject such a body. The limit of
+ * Express is 100 kB.
+ */
 export const LONG_TEXT_CHARS = 128 * 1024
 
 const SHARED_MS = 60_000
@@ -36,8 +39,8 @@ export function handleOf(caller: string): string {
 }
 
 /**
- * Prepares the values that arguments refer to, with calls that bypass the gateway. A tool that uses up a value gets a new
- * one for each call.
+ * Prepares the values that arguments refer to, with calls that bypass the gateway. A tool that uses up a
+ * value gets a new one for each call.
  *
  * - `$room`: the URL of a room that contains a message
  * - `$token`: the token of a receiver that the account owns
@@ -81,7 +84,10 @@ export class Props {
     for (const client of this.#clients.values()) await (await client).close()
   }
 
-  /** Returns a room that calls share for a minute. Rooms are replaced, because an unused room is removed after a day. */
+  /**
+   * Returns a room that calls share for a minute. Rooms are replaced, because an unused room is removed after
+   * a day.
+   */
   async #sharedRoom(): Promise<string> {
     const now = this.#understudy.clock.now()
     if (this.#shared === undefined || now - this.#shared.at > SHARED_MS) {
@@ -144,7 +150,8 @@ type Lookup = (name: string) => unknown
 /**
  * Returns arguments with the values of their references.
  *
- * A reference is a text such as `$name` or `$name.field.field`. A text that begins with `$$` means a text with one `$`.
+ * A reference is a text such as `$name` or `$name.field.field`. A text that begins with `$$` means a text
+ * with one `$`.
  *
  * @param missing called with a reference that has no value
  */

@@ -15,7 +15,10 @@ import { Props, resolved } from './fixtures.js'
 export interface StageOptions {
   /** The stand-ins that take part. */
   servers: readonly ServerName[]
-  /** The name of an additional tool that each server offers and the policy does not name. Default: no additional tool. */
+  /**
+   * The name of an additional tool that each server offers and the policy does not name. Default: no
+   * additional tool.
+   */
   decoy?: string
   /** Ports of the stand-ins. Default: free ports. A gateway that already runs needs known ports. */
   ports?: { instanode: number; safebot: number; control?: number }
@@ -40,7 +43,10 @@ export interface Arrived {
 /** Headers that carry credentials. */
 const CREDENTIALS = ['authorization', 'proxy-authorization', 'x-api-key', 'cookie'] as const
 
-/** Runs both stand-ins on a manual clock, prepares values for calls, and records the requests that reach the stand-ins. */
+/**
+ * Runs both stand-ins on a manual clock, prepares values for calls, and records the requests that reach the
+ * stand-ins.
+ */
 export class Stage {
   readonly servers: readonly ServerName[]
   readonly decoy: string | undefined
@@ -107,7 +113,10 @@ export class Stage {
     return this.#understudy[server].mcpUrl
   }
 
-  /** Returns the server on which to call a tool. If no server of the rehearsal has the tool, returns the first server. */
+  /**
+   * Returns the server on which to call a tool. If no server of the rehearsal has the tool, returns the first
+   * server.
+   */
   serverOf(tool: string): ServerName {
     const [first = 'instanode'] = this.servers
     const own = knownTool(tool)?.server
@@ -153,7 +162,9 @@ export class Stage {
     return this.#props.prepare({ tool: 'ack_task', args, caller: 'agent', own: false })
   }
 
-  /** Whether a tool call is under way at a server. For example, a database starts slowly on a busy machine. */
+  /**
+   * Whether a tool call is under way at a server. For example, a database starts slowly on a busy machine.
+   */
   get busy(): boolean {
     return [...this.#byEntry.keys()].some(({ method }) => method === 'tools/call')
   }
@@ -163,7 +174,10 @@ export class Stage {
     return this.#arrived.length
   }
 
-  /** Returns the requests that arrived over HTTP after a mark. The stage's own calls are in memory and are not recorded. */
+  /**
+   * Returns the requests that arrived over HTTP after a mark. The stage's own calls are in memory and are not
+   * recorded.
+   */
   arrived(mark: number): readonly Arrived[] {
     return this.#arrived.slice(mark)
   }
@@ -173,12 +187,18 @@ export class Stage {
     return this.arrived(mark).filter(({ entry }) => entry.method === 'tools/call')
   }
 
-  /** Makes the next call of a tool fail, with a text that no other failure has. Without `failure`, no call fails. */
+  /**
+   * Makes the next call of a tool fail, with a text that no other failure has. Without `failure`, no call
+   * fails.
+   */
   fail({ tool, failure }: PlannedCall): void {
     this.#setFaults(this.#failuresOf([{ tool, failure }]))
   }
 
-  /** Delays the answers to calls until `release`. Calls with a planned failure then fail, each with a different text. */
+  /**
+   * Delays the answers to calls until `release`. Calls with a planned failure then fail, each with a
+   * different text.
+   */
   hold(calls: readonly PlannedCall[]): void {
     const tools = [...new Set(calls.map(({ tool }) => tool))]
     this.#setFaults([
@@ -198,7 +218,10 @@ export class Stage {
     this.#setFaults([])
   }
 
-  /** Makes further calls of `create_postgres` fail. One database is enough, and more of them would take too long. */
+  /**
+   * Makes further calls of `create_postgres` fail. One database is enough, and more of them would take too
+   * long.
+   */
   databaseMade(): void {
     this.#hasDatabase = true
     this.#setFaults([])
@@ -209,7 +232,11 @@ export class Stage {
     return this.#hasDatabase
   }
 
-  /** Resolves when a condition holds, or after `maxMs` milliseconds of machine time. @returns whether the condition holds */
+  /**
+   * Resolves when a condition holds, or after `maxMs` milliseconds of machine time.
+   *
+   * @returns whether the condition holds
+   */
   async until(condition: () => boolean, maxMs: number): Promise<boolean> {
     const end = this.machine.now() + maxMs
     while (!condition() && this.machine.now() < end) await this.pause(5)
@@ -227,7 +254,9 @@ export class Stage {
     await this.#understudy.close()
   }
 
-  /** Collects the credentials of requests. The journal masks them, and the judge searches for them in answers. */
+  /**
+   * Collects the credentials of requests. The journal masks them, and the judge searches for them in answers.
+   */
   readonly #onRequest = (message: unknown): void => {
     if (!isObject(message)) return
     const request = message.request as IncomingMessage

@@ -13,7 +13,10 @@ export const REVISION = '2025-03-26'
 
 const CLIENT = { name: 'understudy-rehearsal', version: VERSION }
 
-/** Maximum time for an answer while the upstream is not busy, in milliseconds. Calls of a rehearsal need far less. */
+/**
+ * Maximum time for an answer while the upstream is not busy, in milliseconds. Calls of a rehearsal need far
+ * less.
+ */
 export const PATIENCE_MS = 10_000
 
 /** Maximum time for an answer while the upstream is busy, in milliseconds. */
@@ -51,13 +54,17 @@ export interface Message {
   readonly params?: unknown
 }
 
-/** Returns whether a revision is modern. Modern revisions, from 2026-07-28 on, have neither `initialize` nor sessions. */
+/**
+ * Returns whether a revision is modern. Modern revisions, from 2026-07-28 on, have neither `initialize` nor
+ * sessions.
+ */
 export function isModernRevision(protocol: string): boolean {
   return ALL_REVISIONS.modern.includes(protocol)
 }
 
 /**
- * Returns a JSON-RPC message in the form of a protocol revision. Each modern message names its revision and its client.
+ * Returns a JSON-RPC message in the form of a protocol revision. Each modern message names its revision and
+ * its client.
  *
  * @param id the id of a request. Undefined for a notification
  */
@@ -79,7 +86,10 @@ export function formatMessage(
 
 const META = { [MetaKey.capabilities]: {}, [MetaKey.client]: CLIENT }
 
-/** Sends requests through a gateway, and returns the answers unchecked. An MCP client would reject some of these answers. */
+/**
+ * Sends requests through a gateway, and returns the answers unchecked. An MCP client would reject some of
+ * these answers.
+ */
 export interface Caller {
   /**
    * Sends a request. Several requests may be under way at the same time.
@@ -89,9 +99,15 @@ export interface Caller {
   ask(method: string, params?: unknown, id?: string | number): Asked
   /** Sends several requests in one batch. Returns an answer for each request, in the same order. */
   askAll(requests: readonly Message[]): Asked[]
-  /** Sends a notification. Over HTTP, resolves with the response. On pipes, resolves with an answer of kind `nothing`. */
+  /**
+   * Sends a notification. Over HTTP, resolves with the response. On pipes, resolves with an answer of kind
+   * `nothing`.
+   */
   notify(method: string, params?: unknown): Promise<Answer>
-  /** Returns the same caller without a session. Undefined on pipes, where each request belongs to the one session. */
+  /**
+   * Returns the same caller without a session. Undefined on pipes, where each request belongs to the one
+   * session.
+   */
   withoutSession?(): Caller
   close(): Promise<void>
 }
@@ -173,9 +189,11 @@ export async function greet(caller: Caller, gateway: string, protocol: string): 
 const CHECK_URL = 'check that it runs, its URL and its path: MCP is often at /mcp'
 
 /**
- * Returns a signal that aborts after `ms` milliseconds of machine time, and a function that cancels the timer.
+ * Returns a signal that aborts after `ms` milliseconds of machine time, and a function that cancels the
+ * timer.
  *
- * @param busy whether the upstream is busy. The timer then starts again, for at most {@link MAX_PATIENCE_MS} in total
+ * @param busy whether the upstream is busy. The timer then starts again, for at most {@link MAX_PATIENCE_MS}
+ *   in total
  */
 export function deadline(
   machine: Clock,

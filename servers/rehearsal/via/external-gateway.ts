@@ -17,7 +17,10 @@ const TRY_MS = 50
 
 const URL_IN_OUTPUT = /https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\]|0\.0\.0\.0):(\d+)[^\s"'<>,)]*/g
 
-/** A gateway that the rehearsal starts and that listens over HTTP, at the given port or at the URL that it prints. */
+/**
+ * A gateway that the rehearsal starts and that listens over HTTP, at the given port or at the URL that it
+ * prints.
+ */
 class ListeningGateway {
   private constructor(
     readonly process: GatewayProcess,
@@ -25,7 +28,11 @@ class ListeningGateway {
     readonly machine: Clock,
   ) {}
 
-  /** Starts a gateway and waits until it listens. @throws Refusal `gateway_not_ready`, or as {@link GatewayProcess.start} does */
+  /**
+   * Starts a gateway and waits until it listens.
+   *
+   * @throws Refusal `gateway_not_ready`, or as {@link GatewayProcess.start} does
+   */
   static async start(
     template: readonly string[],
     placeholders: Placeholders,
@@ -47,7 +54,10 @@ class ListeningGateway {
     return this.#printed() ?? `http://127.0.0.1:${this.placeholders.port}/mcp`
   }
 
-  /** Returns the URL that the gateway has printed. If the command has a port, only a URL with this port counts. */
+  /**
+   * Returns the URL that the gateway has printed. If the command has a port, only a URL with this port
+   * counts.
+   */
   #printed(): string | undefined {
     const { upstream, port: given } = this.placeholders
     for (const [found, port] of this.process.output.matchAll(URL_IN_OUTPUT)) {
@@ -83,7 +93,10 @@ class ListeningGateway {
   }
 }
 
-/** Returns an error that quotes the gateway. If the gateway ended and mentioned the policy, the hint is about the policy. */
+/**
+ * Returns an error that quotes the gateway. If the gateway ended and mentioned the policy, the hint is about
+ * the policy.
+ */
 function notReady(program: string, what: string, { lastWords, ended }: GatewayProcess): Refusal {
   const said = lastWords === '' ? '' : `, and said: ${lastWords}`
   const policy = ended !== undefined && /polic|rule|yaml|json|config/i.test(lastWords)

@@ -12,7 +12,10 @@ const END_MS = 2000
 /** How long the pipes of a gateway may stay open after its process has ended, in milliseconds. */
 const PIPES_MS = 250
 
-/** Maximum length of the output that is kept, in characters. Errors quote it, and the gateway's URL is found in it. */
+/**
+ * Maximum length of the output that is kept, in characters. Errors quote it, and the gateway's URL is found
+ * in it.
+ */
 const KEPT_CHARS = 64 * 1024
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -37,8 +40,8 @@ export interface GatewayProcessOptions {
 /**
  * A gateway that the rehearsal starts in a process group of its own.
  *
- * A temporary folder is its `HOME` and its `{tmp}`, so that no counter is left after its end. `close` ends the whole process
- * group, because `npx` and shells start further processes.
+ * A temporary folder is its `HOME` and its `{tmp}`, so that no counter is left after its end. `close` ends
+ * the whole process group, because `npx` and shells start further processes.
  */
 export class GatewayProcess {
   readonly #process: ChildProcess
@@ -84,7 +87,11 @@ export class GatewayProcess {
     process.once('exit', this.#onExit)
   }
 
-  /** Starts a gateway. @throws Refusal `no_command`, or `cannot_start` for a program that cannot be started */
+  /**
+   * Starts a gateway.
+   *
+   * @throws Refusal `no_command`, or `cannot_start` for a program that cannot be started
+   */
   static async start(options: GatewayProcessOptions): Promise<GatewayProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'understudy-gateway-'))
     const [program, ...args] = options.template.map(word => filled(word, options.placeholders, folder))

@@ -3,7 +3,10 @@ import { handleOf } from '../stage/fixtures.js'
 import type { Stage } from '../stage/stage.js'
 import { type Caller, type Callers, isModernRevision } from './caller.js'
 
-/** Tokens of the stage's accounts. Callers use them with a gateway that forwards bearer tokens to the upstream. */
+/**
+ * Tokens of the stage's accounts. Callers use them with a gateway that forwards bearer tokens to the
+ * upstream.
+ */
 const ACCOUNT_TOKENS = ['understudy-paid-token', 'understudy-paid-token-2'] as const
 
 /** A gateway under test, with the callers that use it. */
@@ -17,20 +20,30 @@ export interface Way {
   /** Whether the gateway's denials name their rule, as those of the builtin gateway do. */
   readonly namesRules: boolean
   /**
-   * Whether the gateway's upstream may be a bridge from pipes to HTTP. A bridge may turn an HTTP error of the stage into a
-   * JSON-RPC error, which gives quota back. Default: there is no bridge.
+   * Whether the gateway's upstream may be a bridge from pipes to HTTP. A bridge may turn an HTTP error of the
+   * stage into a JSON-RPC error, which gives quota back. Default: there is no bridge.
    */
   readonly bridged?: boolean
-  /** Returns a caller, which opens its session on first use. @throws Refusal if the gateway does not start or opens no session */
+  /**
+   * Returns a caller, which opens its session on first use.
+   *
+   * @throws Refusal if the gateway does not start or opens no session
+   */
   caller(server: ServerName, as: string): Promise<Caller>
   /**
-   * Opens another session of a caller. Undefined for a gateway on pipes, which has only one session, and in the modern era,
-   * which has none. @throws Refusal if the gateway does not start or opens no session
+   * Opens another session of a caller. Undefined for a gateway on pipes, which has only one session, and in
+   * the modern era, which has none. @throws Refusal if the gateway does not start or opens no session
    */
   newSession?(server: ServerName, as: string): Promise<Caller>
-  /** Returns the last output of a gateway that the rehearsal started, for a report that ends early. Empty if there is none. */
+  /**
+   * Returns the last output of a gateway that the rehearsal started, for a report that ends early. Empty if
+   * there is none.
+   */
   lastWords?(): string
-  /** Approves the pending calls and returns their number. Undefined if the rehearsal cannot approve calls of this gateway. */
+  /**
+   * Approves the pending calls and returns their number. Undefined if the rehearsal cannot approve calls of
+   * this gateway.
+   */
   approve?(): number
   close(): Promise<void>
 }
@@ -52,7 +65,8 @@ export function furtherSessions(callers: Callers, protocol: string): Pick<Way, '
 /**
  * Returns the headers that a caller sends to an external gateway.
  *
- * @param bearers the tokens by which the gateway knows its callers, in the order of `names`. Default: tokens of accounts
+ * @param bearers the tokens by which the gateway knows its callers, in the order of `names`. Default: tokens
+ *   of accounts
  */
 export function headersOf(
   as: string,

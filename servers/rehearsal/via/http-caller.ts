@@ -66,7 +66,11 @@ export class HttpCaller implements Caller {
     }
   }
 
-  /** Opens a caller and makes its first request. @throws Refusal `gateway_refused` if the request gets no result */
+  /**
+   * Opens a caller and makes its first request.
+   *
+   * @throws Refusal `gateway_refused` if the request gets no result
+   */
   static async open(options: HttpCallerOptions): Promise<HttpCaller> {
     const caller = new HttpCaller(options)
     try {
@@ -159,12 +163,15 @@ function headersOf(body: unknown, protocol: string): Record<string, string> {
 /** Maximum time for the request that ends a session, in milliseconds. */
 const END_MS = 2000
 
-/** How long an event stream is read after the last answer, in milliseconds. Some gateways leave the stream open. */
+/**
+ * How long an event stream is read after the last answer, in milliseconds. Some gateways leave the stream
+ * open.
+ */
 const LINGER_MS = 250
 
 /**
- * Returns the answer with the request's id. If there is none, returns an answer with an id that no request of the body has,
- * so that the judge reports it.
+ * Returns the answer with the request's id. If there is none, returns an answer with an id that no request of
+ * the body has, so that the judge reports it.
  *
  * @param batch the ids of all requests of the body
  */
@@ -201,7 +208,10 @@ function eventsOf(text: string): unknown[] {
   return messages
 }
 
-/** Sends requests on reused connections. A rehearsal makes thousands of requests, and `fetch` costs as much as a call. */
+/**
+ * Sends requests on reused connections. A rehearsal makes thousands of requests, and `fetch` costs as much as
+ * a call.
+ */
 class Poster {
   readonly #url: URL
   readonly #agent: HttpAgent

@@ -54,7 +54,11 @@ export class PipeCaller implements Caller {
     this.#protocol = protocol
   }
 
-  /** Starts a gateway. @throws Refusal `cannot_start`, or `gateway_refused` if the first request gets no result */
+  /**
+   * Starts a gateway.
+   *
+   * @throws Refusal `cannot_start`, or `gateway_refused` if the first request gets no result
+   */
   static async open(options: PipeCallerOptions): Promise<PipeCaller> {
     const { template, placeholders, machine, protocol, onStart } = options
     const caller = new PipeCaller(options)
@@ -135,8 +139,8 @@ export class PipeCaller implements Caller {
       waiting({ kind: 'response', message, others })
       return
     }
-    // No waiting request has this id. The oldest one gets the answer unless its own answer arrives, and the judge reports it.
-    // An error without an id may refuse a whole batch, so all its requests get the error.
+    // No waiting request has this id. The oldest one gets the answer unless its own answer arrives, and the
+    // judge reports it. An error without an id may refuse a whole batch, so all its requests get the error.
     const anonymous = message.id === undefined || message.id === null
     const batch = anonymous ? this.#batch.filter(id => this.#waiting.has(id)) : []
     const ids = batch.length > 0 ? batch : [...this.#waiting.keys()].slice(0, 1)

@@ -12,7 +12,8 @@ import type { OpenWay } from './gateway.js'
 const MAX_NAMED = 12
 
 /**
- * Translates tool names between the rehearsal and a gateway. Calls use the gateway's names, and lists use the stand-ins'.
+ * Translates tool names between the rehearsal and a gateway. Calls use the gateway's names, and lists use the
+ * stand-ins'.
  *
  * @throws Refusal `no_such_tools` when the gateway is opened, if it lists no tool with such a name
  */

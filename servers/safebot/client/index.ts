@@ -80,14 +80,18 @@ interface RemoteOptions {
   /** Source of nonces. */
   ids: IdSource
   log: Log
-  /** Whether callers see the bodies of error answers. Default true. False if only a room URL names the service. */
+  /**
+   * Whether callers see the bodies of error answers. Default true. False if only a room URL names the
+   * service.
+   */
   quotesErrors?: boolean
 }
 
 /**
  * A SafeBot service behind its HTTP API: a running stand-in, or another server with that API.
  *
- * The service knows agents by the keys of the keyring. An agent is present in a room while its event stream is open.
+ * The service knows agents by the keys of the keyring. An agent is present in a room while its event stream
+ * is open.
  */
 export class RemoteService implements SafebotService {
   readonly #http: ServiceHttp
@@ -195,8 +199,8 @@ export class RemoteService implements SafebotService {
   }
 
   /**
-   * Runs a request that may wait in a room. Nothing can wait in a room that is not open, and the agent's presence
-   * opens it. So the agent joins first if the request has to wait.
+   * Runs a request that may wait in a room. Nothing can wait in a room that is not open, and the agent's
+   * presence opens it. So the agent joins first if the request has to wait.
    */
   async #inOpenRoom<T extends { exists: boolean }>(
     roomId: string,

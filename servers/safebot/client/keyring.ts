@@ -44,8 +44,8 @@ export class IdentityKeys {
 }
 
 /**
- * The keys of this process's agents, by handle. Keys that no file holds are created when they are first needed, and
- * end with the process. The same seed creates the same keys.
+ * The keys of this process's agents, by handle. Keys that no file holds are created when they are first
+ * needed, and end with the process. The same seed creates the same keys.
  */
 export class Keyring {
   readonly #ids: IdSource
@@ -93,11 +93,11 @@ export interface IdentityFiles {
 }
 
 /**
- * Opens the identity in a folder: a handle and 64 bytes of secrets. Missing parts are created. Existing files are
- * never changed.
+ * Opens the identity in a folder: a handle and 64 bytes of secrets. Missing parts are created. Existing files
+ * are never changed.
  *
- * Each file is written at once and by one process only, the file of the handle first. So two processes that start
- * together get the same identity, and an incomplete identity is completed by the next process.
+ * Each file is written at once and by one process only, the file of the handle first. So two processes that
+ * start together get the same identity, and an incomplete identity is completed by the next process.
  *
  * @param handle the handle if the folder has none
  * @throws Refusal `identity_damaged`, or `identity_unreachable` if the folder cannot be read or written

@@ -79,10 +79,11 @@ interface StayOptions {
 }
 
 /**
- * The presence of an agent in a room of another service: an open event stream. It opens the room and keeps it open.
+ * The presence of an agent in a room of another service: an open event stream. It opens the room and keeps it
+ * open.
  *
- * The events are ignored, because messages are claimed or waited for. A broken stream is opened again until the stay
- * ends.
+ * The events are ignored, because messages are claimed or waited for. A broken stream is opened again until
+ * the stay ends.
  */
 class Stay {
   readonly #options: StayOptions

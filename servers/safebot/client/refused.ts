@@ -19,7 +19,8 @@ const HINTS: Readonly<Record<number, string>> = {
  *
  * @param text the body. An HTML page is quoted by its first line.
  * @param retryAfter the header of that name
- * @param quotes whether the body is shown. Otherwise its length is shown: a room URL can name any service of this
+ * @param quotes whether the body is shown. Otherwise its length is shown: a room URL can name any service of
+ *   this
  *   machine, and must not be a way to read that service.
  */
 export function refusedBy(

@@ -108,8 +108,8 @@ export class Credentials {
   }
 
   /**
-   * Sends a signed request. If the service refuses the signature, corrects the cause and sends it once more: the
-   * service's clock differs, or the service was restarted and does not know the handle.
+   * Sends a signed request. If the service refuses the signature, corrects the cause and sends it once more:
+   * the service's clock differs, or the service was restarted and does not know the handle.
    *
    * @param send builds and sends the request. It is called once or twice, each time with a new timestamp.
    */
@@ -127,7 +127,8 @@ export class Credentials {
 
   #signer(handle: string): Signer {
     const ts = this.#time.now()
-    // The nonce contains the timestamp, so that a restarted process with the same seed does not repeat its nonces.
+    // The nonce contains the timestamp, so that a restarted process with the same seed does not repeat its
+    // nonces.
     const nonce = `${this.#ids.bytes(NONCE_BYTES).toString('base64url')}${ts}`
     return new Signer(this.#keyring.of(handle), ts, nonce)
   }

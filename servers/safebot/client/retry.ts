@@ -7,7 +7,8 @@ import { isPassing } from './refused.js'
 const PAUSES_MS = [200, 500, 1_000]
 
 /**
- * Runs a request, and repeats it if the service is temporarily unavailable. Only for requests that change nothing.
+ * Runs a request, and repeats it if the service is temporarily unavailable. Only for requests that change
+ * nothing.
  *
  * @param machine machine time
  * @param times largest number of retries

@@ -22,7 +22,9 @@ export interface ServiceRequest<T> {
   signal?: AbortSignal
 }
 
-/** Sends requests to a service. Does not follow redirects, because a signed request is for this service alone. */
+/**
+ * Sends requests to a service. Does not follow redirects, because a signed request is for this service alone.
+ */
 export class ServiceHttp {
   readonly #machine: Clock
   readonly #quotesErrors: boolean
@@ -47,7 +49,8 @@ export class ServiceHttp {
    * Sends a request. Returns its checked answer.
    *
    * @throws ServiceRefusal for an answer other than 2xx
-   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`, `cancelled` if the caller has left, `shutting_down`
+   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`, `cancelled` if the caller has left,
+   *   `shutting_down`
    *   after `close`
    */
   async send<T>({ method, target, body, headers, answer, signal }: ServiceRequest<T>): Promise<T> {

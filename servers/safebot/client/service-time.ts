@@ -1,16 +1,16 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 
 /**
- * Milliseconds. The service accepts timestamps within 60 s of its time. One that differs by this much may be the
- * cause of a refusal.
+ * Milliseconds. The service accepts timestamps within 60 s of its time. One that differs by this much may be
+ * the cause of a refusal.
  */
 const SUSPECT_MS = 30_000
 
 /**
  * The time of a service: the machine's time, corrected by the last known difference.
  *
- * The service is asked for its time only after it has refused a signature. So a service with the right time costs no
- * request. A stand-in accepts the machine's time with any clock, and is never asked.
+ * The service is asked for its time only after it has refused a signature. So a service with the right time
+ * costs no request. A stand-in accepts the machine's time with any clock, and is never asked.
  */
 export class ServiceTime {
   readonly #machine: Clock

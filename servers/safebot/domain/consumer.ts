@@ -33,9 +33,11 @@ type ConsumerFields = Pick<Consumer, 'handle' | 'roomId'> &
  * A consumer is *free* or *leased*. It starts free, with its cursor before the first message.
  *
  * - **claim**, free: takes the oldest message after its cursor that is not its own, and is leased.
- * - **claim**, leased, lease valid: returns the same message and claim id again. The lease is not extended. Two
+ * - **claim**, leased, lease valid: returns the same message and claim id again. The lease is not extended.
+ *   Two
  *   workers with the same handle are one consumer, so they share the lease.
- * - **claim**, leased, lease expired or its message no longer buffered: becomes free, and claims as above. An expired
+ * - **claim**, leased, lease expired or its message no longer buffered: becomes free, and claims as above. An
+ *   expired
  *   message gets a new claim id. This is the redelivery.
  * - **ack** of its lease in time: the cursor moves to that message, and it is free.
  * - **ack** at or below the cursor, except 0: already done. Nothing changes, with any claim id.

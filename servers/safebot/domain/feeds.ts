@@ -29,8 +29,8 @@ interface Follower {
 }
 
 /**
- * The event streams of rooms. Each follower reads messages from the buffer at its own pace, so a slow one misses
- * none.
+ * The event streams of rooms. Each follower reads messages from the buffer at its own pace, so a slow one
+ * misses none.
  */
 export class Feeds {
   readonly #rooms: Rooms
@@ -53,8 +53,8 @@ export class Feeds {
   }
 
   /**
-   * Yields the events of a room: the messages after `after`, a `ready`, and then new events. A follower is present
-   * and opens the room.
+   * Yields the events of a room: the messages after `after`, a `ready`, and then new events. A follower is
+   * present and opens the room.
    *
    * @throws ServiceRefusal 400, or 503 if the room cannot be opened
    */

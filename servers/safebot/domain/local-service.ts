@@ -185,8 +185,8 @@ export class LocalService implements SafebotService {
   }
 
   /**
-   * Waits for messages. A request whose `after` is ahead of the room gets the next message. A request that had to
-   * wait gets one message only.
+   * Waits for messages. A request whose `after` is ahead of the room gets the next message. A request that
+   * had to wait gets one message only.
    */
   async wait(roomId: string, request: LocalWaitRequest, signal: AbortSignal): Promise<Page> {
     let { after } = request
@@ -241,8 +241,8 @@ export class LocalService implements SafebotService {
   }
 
   /**
-   * Records that an agent listens in a room. The room stays active and shows the agent. Returns whether the room
-   * exists.
+   * Records that an agent listens in a room. The room stays active and shows the agent. Returns whether the
+   * room exists.
    */
   listening(roomId: string, name: string, boxPub: string | undefined): Promise<boolean> {
     return this.rooms.enter(roomId, (tx, room) => {
@@ -264,8 +264,8 @@ export class LocalService implements SafebotService {
   }
 
   /**
-   * Replaces the state. Waiting requests are refused, event streams end, and all participants leave. The caller must
-   * hold the exclusive lock.
+   * Replaces the state. Waiting requests are refused, event streams end, and all participants leave. The
+   * caller must hold the exclusive lock.
    *
    * @param rejoin makes agents with an open session present again
    */

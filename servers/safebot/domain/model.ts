@@ -31,7 +31,9 @@ export interface StoredMessage {
   readonly ttlMs?: number
 }
 
-/** Returns the instant at which the buffer drops a message because of its lifetime. Infinity if it has none. */
+/**
+ * Returns the instant at which the buffer drops a message because of its lifetime. Infinity if it has none.
+ */
 export function expiryOf({ ts, ttlMs }: StoredMessage): number {
   return ttlMs === undefined || ttlMs === 0 ? Number.POSITIVE_INFINITY : ts + ttlMs
 }

@@ -3,7 +3,10 @@ import type { Table } from '../../../shared/records/partition.js'
 /** The service refuses a nonce for this long after its use, in milliseconds by the instance's clock. */
 export const REMEMBERED_MS = 120_000
 
-/** The use of a nonce. The same nonce may be used once for each kind. The nonce of a registration is its signature. */
+/**
+ * The use of a nonce. The same nonce may be used once for each kind. The nonce of a registration is its
+ * signature.
+ */
 export type NonceKind = 'requests' | 'messages' | 'registrations'
 
 export const NONCE_KINDS: readonly NonceKind[] = ['requests', 'messages', 'registrations']
@@ -31,8 +34,8 @@ export interface ClockTimes {
 /**
  * Returns whether a used nonce must still be refused.
  *
- * A nonce is forgotten {@link REMEMBERED_MS} after its use, but never before both clocks have passed its timestamp.
- * Until then a jump of the instance's clock could make the same signature fresh again.
+ * A nonce is forgotten {@link REMEMBERED_MS} after its use, but never before both clocks have passed its
+ * timestamp. Until then a jump of the instance's clock could make the same signature fresh again.
  */
 export function isRemembered({ at, freshUntil }: NonceTimes, now: ClockTimes): boolean {
   return now.instance - at < REMEMBERED_MS || Math.min(now.instance, now.machine) <= freshUntil

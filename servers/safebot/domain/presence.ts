@@ -36,7 +36,10 @@ export interface Gathering {
   participants: Participant[]
 }
 
-/** The agents that have said that they listen, as plain data. Connected participants are known by their connection. */
+/**
+ * The agents that have said that they listen, as plain data. Connected participants are known by their
+ * connection.
+ */
 export interface Listening {
   readonly listening: readonly (Guise & { roomId: string; name: string; seenAt: number })[]
   readonly sweptAt: number
@@ -66,8 +69,8 @@ export class Presence {
   }
 
   /**
-   * Adds a participant until the returned function is called. Other participants get no notification before {@link
-   * announce}.
+   * Adds a participant until the returned function is called. Other participants get no notification before
+   * {@link announce}.
    *
    * @param onChange called with each new participant list
    */

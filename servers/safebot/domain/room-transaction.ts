@@ -6,8 +6,8 @@ import { expiryOf, type Room, type StoredMessage } from './model.js'
 const HOLDS = 'holds'
 
 /**
- * The last period in which no request or participant kept a room alive, as instants. It began when the last pin ended
- * (-Infinity if there was none). It ended when the current pin began (Infinity if there is none).
+ * The last period in which no request or participant kept a room alive, as instants. It began when the last
+ * pin ended (-Infinity if there was none). It ended when the current pin began (Infinity if there is none).
  */
 export interface IdlePeriod {
   readonly from: number
@@ -75,8 +75,8 @@ export class RoomTransaction {
   }
 
   /**
-   * Saves the room. Each field is named, because V8 keeps an object of a rest pattern as a dictionary, which slows
-   * every later read.
+   * Saves the room. Each field is named, because V8 keeps an object of a rest pattern as a dictionary, which
+   * slows every later read.
    */
   saveRoom({ activeAt, id, createdAt, lastSeq, signedOnly }: Room): void {
     this.#rooms.set('room', { id, createdAt, lastSeq, signedOnly })
@@ -88,7 +88,10 @@ export class RoomTransaction {
     this.#tx.summary = { ...this.#tx.summary, activeAt }
   }
 
-  /** Removes the room, its messages, and the end of its last pin. Its consumers stay: a cursor outlives the room. */
+  /**
+   * Removes the room, its messages, and the end of its last pin. Its consumers stay: a cursor outlives the
+   * room.
+   */
   removeRoom(): void {
     this.#rooms.delete('room')
     this.#messages.clear()
@@ -121,8 +124,8 @@ export class RoomTransaction {
   }
 
   /**
-   * Deletes messages that arrived before `instant`, the oldest beyond `keep`, and those that did not ask to be kept
-   * until `now`.
+   * Deletes messages that arrived before `instant`, the oldest beyond `keep`, and those that did not ask to
+   * be kept until `now`.
    */
   prune(now: number, instant: number, keep: number): void {
     const messages = this.#messages
@@ -208,8 +211,8 @@ export class RoomTransaction {
   }
 
   /**
-   * Returns the last period without a pin of any replica. The pin of a replica that has ended ends at `now`. Requires
-   * the option `idleBefore`, and a room that was idle then.
+   * Returns the last period without a pin of any replica. The pin of a replica that has ended ends at `now`.
+   * Requires the option `idleBefore`, and a room that was idle then.
    */
   idlePeriod(now: number): IdlePeriod {
     let from = Number.NEGATIVE_INFINITY

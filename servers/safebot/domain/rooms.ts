@@ -24,8 +24,8 @@ export interface RoomsOptions {
 }
 
 /**
- * Opens and evicts rooms. A room is opened by its first message or listener, and evicted some time after it becomes
- * idle.
+ * Opens and evicts rooms. A room is opened by its first message or listener, and evicted some time after it
+ * becomes idle.
  */
 export class Rooms {
   readonly #options: RoomsOptions
@@ -51,7 +51,9 @@ export class Rooms {
     return this.#options.lock.shared(() => this.#enter(roomId, work))
   }
 
-  /** Runs `work` that may add to a room. If there is no space, idle rooms are evicted and `work` is run again. */
+  /**
+   * Runs `work` that may add to a room. If there is no space, idle rooms are evicted and `work` is run again.
+   */
   async enterToAdd<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
     return this.#options.lock.shared(async () => {
@@ -107,11 +109,13 @@ export class Rooms {
     throw new NoSpaceLeft(bufferFull(bufferBytes), false)
   }
 
-  /** Returns the seq of a room's next message: its creation in milliseconds, at least 1, then one more each. */
+  /**
+   * Returns the seq of a room's next message: its creation in milliseconds, at least 1, then one more each.
+   */
   nextSeq(tx: RoomTransaction, room: Room): number {
     if (room.lastSeq > 0) return room.lastSeq + 1
-    // Cursors outlive rooms. A room with more than one message a millisecond was ahead of the clock. The next room of
-    // that id must begin after its cursors, or its messages would count as acknowledged.
+    // Cursors outlive rooms. A room with more than one message a millisecond was ahead of the clock. The next
+    // room of that id must begin after its cursors, or its messages would count as acknowledged.
     const cursors = tx.consumers().map(consumer => consumer.cursor)
     // Readers ask for messages after 0, so 0 would never be delivered.
     return Math.max(1, room.createdAt, ...cursors.map(cursor => cursor + 1))
@@ -196,8 +200,9 @@ function hasUnacknowledged(tx: RoomTransaction): boolean {
 /**
  * Keeps rooms from being evicted while requests wait in them and agents are present in them.
  *
- * The store records the first pin of a room and the end of its last one, so that no other replica evicts the room. It
- * is called in the background. Transactions on a room keep their order, so later work in the room finds the pin.
+ * The store records the first pin of a room and the end of its last one, so that no other replica evicts the
+ * room. It is called in the background. Transactions on a room keep their order, so later work in the room
+ * finds the pin.
  */
 export class RoomPins {
   readonly #clock: Clock
@@ -227,8 +232,8 @@ export class RoomPins {
   }
 
   /**
-   * Ends the pins of the old state. A room that is no longer pinned counts as left now. Resolves when the store has
-   * recorded it.
+   * Ends the pins of the old state. A room that is no longer pinned counts as left now. Resolves when the
+   * store has recorded it.
    */
   async restore(heldThen: PinnedRooms): Promise<void> {
     const now = this.#clock.now()
@@ -241,8 +246,8 @@ export class RoomPins {
   }
 
   /**
-   * Records all pins in the store again, because the store may have been unavailable, or may have counted this
-   * replica as ended.
+   * Records all pins in the store again, because the store may have been unavailable, or may have counted
+   * this replica as ended.
    */
   async recordAgain(): Promise<void> {
     const held = [...this.#held].map(([roomId, { since }]) =>

@@ -31,7 +31,10 @@ export interface SignaturesOptions {
   capacity: number | null
 }
 
-/** Checks signatures: the key, the timestamp by the instance's clock or the machine's, and that the nonce is new. */
+/**
+ * Checks signatures: the key, the timestamp by the instance's clock or the machine's, and that the nonce is
+ * new.
+ */
 export class Signatures {
   readonly #options: SignaturesOptions
 
@@ -74,7 +77,10 @@ export class Signatures {
     return this.useOnce(kind, { owner: identity.handle, nonce, ts }, capacity)
   }
 
-  /** Returns whether a timestamp, in milliseconds, is within 60 s of the instance's clock or of the machine's time. */
+  /**
+   * Returns whether a timestamp, in milliseconds, is within 60 s of the instance's clock or of the machine's
+   * time.
+   */
   isFresh(ts: number): boolean {
     const { clock, machine } = this.#options
     return [clock, machine].some(each => Math.abs(each.now() - ts) <= SKEW_MS)
@@ -83,7 +89,8 @@ export class Signatures {
   /**
    * Uses up the nonce of a good signature. Returns false if it was used before.
    *
-   * @param ts the signature's timestamp, in milliseconds since the epoch. The nonce is remembered while it may be fresh.
+   * @param ts the signature's timestamp, in milliseconds since the epoch. The nonce is remembered while it
+   *   may be fresh.
    * @param capacity nonces that the owner may use in two minutes. Infinity is any number.
    */
   useOnce(

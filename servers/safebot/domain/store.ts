@@ -127,7 +127,9 @@ export class SafebotStore {
     return this.#inRoom(roomId, tx => tx.unpin(at))
   }
 
-  /** Calls `listener` for each announcement in a room, on any replica, until the returned function is called. */
+  /**
+   * Calls `listener` for each announcement in a room, on any replica, until the returned function is called.
+   */
   watch(roomId: string, listener: () => void): () => void {
     return this.records.watch(`${ROOMS}/${roomId}`, listener)
   }
@@ -169,7 +171,9 @@ export class SafebotStore {
     return this.records.transaction(`${HANDLES}/${handle}`, work)
   }
 
-  /** Records a handle's first claim in a room. Beyond {@link ROOMS_PER_HANDLE}, drops the least recent claim. */
+  /**
+   * Records a handle's first claim in a room. Beyond {@link ROOMS_PER_HANDLE}, drops the least recent claim.
+   */
   async #noteClaim(handle: string, roomId: string): Promise<void> {
     try {
       const roomIds = await this.#ofHandle(handle, tx => {

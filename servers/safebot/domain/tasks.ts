@@ -76,7 +76,9 @@ export class Tasks {
     })
   }
 
-  /** Claims for `handle`: returns its valid lease, or takes the oldest message that it has not acknowledged. */
+  /**
+   * Claims for `handle`: returns its valid lease, or takes the oldest message that it has not acknowledged.
+   */
   #claimOldest(
     tx: RoomTransaction,
     room: Room,

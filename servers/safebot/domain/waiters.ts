@@ -9,7 +9,9 @@ import type { SafebotStore } from './store.js'
 /** The reason why a waiting request continues. After `look` there may be nothing new. */
 export type WakeReason = 'message' | 'look' | 'due' | 'aborted' | 'closing' | 'reset' | Refusal
 
-/** The moments at which a request looks into its room: on arrival, before it waits, and after each wake-up. */
+/**
+ * The moments at which a request looks into its room: on arrival, before it waits, and after each wake-up.
+ */
 export type Moment = 'arriving' | 'parking' | 'woken'
 
 /** The time of a request in a room. */
@@ -36,7 +38,10 @@ interface RoomWatch {
   readonly unwatch: () => void
 }
 
-/** The requests that wait in rooms for a message. A waiting request holds one wake-up on the clock and no more. */
+/**
+ * The requests that wait in rooms for a message. A waiting request holds one wake-up on the clock and no
+ * more.
+ */
 export class RoomWaiters {
   readonly #options: RoomWaitersOptions
   readonly #rooms = new Map<string, RoomWatch>()
@@ -51,14 +56,15 @@ export class RoomWaiters {
   }
 
   /**
-   * Yields the moments at which a request looks into its room. The request leaves the loop when it has its result.
-   * Otherwise the loop ends with the time-out, or when the caller has left.
+   * Yields the moments at which a request looks into its room. The request leaves the loop when it has its
+   * result. Otherwise the loop ends with the time-out, or when the caller has left.
    *
-   * The request looks again after it was added to the waiting ones, so it misses nothing in between. The clock's
-   * `advance` waits for the work after a wake-up. The request is removed in every case.
+   * The request looks again after it was added to the waiting ones, so it misses nothing in between. The
+   * clock's `advance` waits for the work after a wake-up. The request is removed in every case.
    *
    * @throws ServiceRefusal 429 if too many requests wait
-   * @throws Refusal `shutting_down` if the service closes, `reset` if its state is replaced, `store_unavailable` if
+   * @throws Refusal `shutting_down` if the service closes, `reset` if its state is replaced,
+   *   `store_unavailable` if
    *   the store cannot deliver any more
    */
   async *moments({ roomId, timeoutMs, address }: Stay, signal: AbortSignal): AsyncGenerator<Moment> {

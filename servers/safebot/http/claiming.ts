@@ -100,7 +100,8 @@ function readSenders(value: unknown): string[] {
 /**
  * Returns the identity that has signed a request. The body is not signed.
  *
- * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of the
+ * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of
+ *   the
  *   signature
  */
 async function requireSigned(

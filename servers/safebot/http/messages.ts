@@ -179,7 +179,9 @@ export function toClaimedMessage(message: StoredMessage): DeliveredMessage {
   return { seq, id, sender, ciphertext, nonce, ts, sender_verified: senderVerified, ...options(message) }
 }
 
-/** Returns a message as readers get it: with its size in the buffer, which the service exposes by accident. */
+/**
+ * Returns a message as readers get it: with its size in the buffer, which the service exposes by accident.
+ */
 export function toReadMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return {

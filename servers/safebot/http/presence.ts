@@ -62,7 +62,8 @@ export function presenceOperations(context: RestContext): Operation[] {
 }
 
 /**
- * Writes the room's events until the caller disconnects or the service closes. Waits while the caller does not read.
+ * Writes the room's events until the caller disconnects or the service closes. Waits while the caller does
+ * not read.
  */
 async function follow({ local, machine }: RestContext, request: Request, response: Response): Promise<void> {
   const signal = hangUpSignal(response)

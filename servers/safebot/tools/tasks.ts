@@ -72,7 +72,9 @@ export const nextTask = (deps: ToolDeps) =>
     },
   })
 
-/** Acknowledges the claim, or releases it if its caller has left. Returns the error that the caller must see. */
+/**
+ * Acknowledges the claim, or releases it if its caller has left. Returns the error that the caller must see.
+ */
 async function acknowledge(
   { faults }: ToolDeps,
   { room, service, claim }: Claimed,
@@ -99,8 +101,8 @@ async function acknowledge(
 }
 
 /**
- * Returns the error of a fault on `ack_task`, for the acknowledgement inside of `next_task`. Its words are those of
- * the warning. Undefined if no fault is due.
+ * Returns the error of a fault on `ack_task`, for the acknowledgement inside of `next_task`. Its words are
+ * those of the warning. Undefined if no fault is due.
  */
 function ackFault(faults: FaultTable): string | undefined {
   const act = faults.dueInside('safebot', 'ack_task')

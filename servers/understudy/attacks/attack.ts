@@ -16,8 +16,8 @@ const name = z.string().regex(/^[a-z0-9-]+$/, { error: 'a name of small letters,
 /**
  * The schema of an attack profile, which describes the hostile content of the stand-ins.
  *
- * Attacks are harmless. Their instructions to an agent lead to `.invalid` names or to a room of this process, and their
- * secrets are invented.
+ * Attacks are harmless. Their instructions to an agent lead to `.invalid` names or to a room of this process,
+ * and their secrets are invented.
  */
 const attackSchema = strict({
   name,

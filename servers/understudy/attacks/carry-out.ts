@@ -11,7 +11,10 @@ import type { Attack } from './attack.js'
 export interface RunningAttack {
   readonly name: string
   readonly about: string
-  /** The URLs of rooms with their keys, by the names in the profile. `sink` is the room that receives copies of messages. */
+  /**
+   * The URLs of rooms with their keys, by the names in the profile. `sink` is the room that receives copies
+   * of messages.
+   */
   readonly rooms: Readonly<Record<string, string>>
   /** The tokens of receivers, by the names in the profile. */
   readonly receivers: Readonly<Record<string, string>>
@@ -25,7 +28,10 @@ export interface AttackTarget {
   readonly catalogue: Catalogue
 }
 
-/** Creates the rooms and receivers of attacks with ordinary calls, which the journal records. Then sets overlays and faults. */
+/**
+ * Creates the rooms and receivers of attacks with ordinary calls, which the journal records. Then sets
+ * overlays and faults.
+ */
 export async function carryOut(attacks: readonly Attack[], target: AttackTarget): Promise<RunningAttack[]> {
   const running: RunningAttack[] = []
   for (const attack of attacks) {

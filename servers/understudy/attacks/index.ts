@@ -12,7 +12,8 @@ export interface HostileOptions {
 }
 
 /**
- * Prepares attacks and logs a warning for each. If two change the same option of a server, the later one wins.
+ * Prepares attacks and logs a warning for each. If two change the same option of a server, the later one
+ * wins.
  *
  * @param names names in fixtures/attacks
  * @throws Refusal `unknown_attack`, `bad_attack`

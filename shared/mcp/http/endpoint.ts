@@ -40,7 +40,10 @@ import {
 } from './rejection.js'
 import { type HttpSession, Sessions } from './sessions.js'
 
-/** Maximum size of a body in bytes. The SDK's own transport has the same limit. A sealed message of 192 KiB fits many times. */
+/**
+ * Maximum size of a body in bytes. The SDK's own transport has the same limit. A sealed message of 192 KiB
+ * fits many times.
+ */
 export const MAX_BODY_BYTES = 4 * 1024 * 1024
 
 const NO_QUERY = new URLSearchParams()
@@ -58,11 +61,16 @@ export interface EndpointOptions<Caller> {
   sessionIdleMs?: number
   /** The sessions of other replicas. Default: there are no other replicas. */
   shared?: SharedSessions
-  /** The instance name for the headers of every answer, beside the `seq` of the request's journal entries. Default: no such headers. */
+  /**
+   * The instance name for the headers of every answer, beside the `seq` of the request's journal entries.
+   * Default: no such headers.
+   */
   stamp?: string
 }
 
-/** One HTTP request and its response. `raw` is the text of the body, or empty before the body has been read. */
+/**
+ * One HTTP request and its response. `raw` is the text of the body, or empty before the body has been read.
+ */
 interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -81,8 +89,8 @@ interface Post {
 }
 
 /**
- * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a session id is answered
- * without a session on the same URL. A modern request never has a session.
+ * Serves Streamable HTTP for one server. A client that initializes gets a session. A legacy request without a
+ * session id is answered without a session on the same URL. A modern request never has a session.
  */
 export class McpEndpoint<Caller> implements HttpHandler {
   readonly #options: EndpointOptions<Caller>
@@ -136,7 +144,12 @@ export class McpEndpoint<Caller> implements HttpHandler {
     else throw methodNotAllowed(method, this.#revisions)
   }
 
-  /** Reads and checks the body. @returns undefined if the body cannot be read or the caller has disconnected. @throws HttpRejection */
+  /**
+   * Reads and checks the body.
+   *
+   * @returns undefined if the body cannot be read or the caller has disconnected.
+   * @throws HttpRejection
+   */
   async #read(exchange: Exchange): Promise<Post | undefined> {
     const { headers } = exchange.request
     // The body is read before the headers are checked, so that the journal has the body of a refused request.
@@ -225,7 +238,10 @@ export class McpEndpoint<Caller> implements HttpHandler {
     }
   }
 
-  /** Returns a reply that opens the session when `initialize` is answered with a result. An error ends the session draft. */
+  /**
+   * Returns a reply that opens the session when `initialize` is answered with a result. An error ends the
+   * session draft.
+   */
   #openOnSuccess(session: HttpSession, posted: PostReply): Reply {
     const reply: Reply = {
       answer: (response, sending) => {
@@ -238,7 +254,8 @@ export class McpEndpoint<Caller> implements HttpHandler {
         posted.header('Mcp-Session-Id', session.session)
         const telling = this.#sessions.tell(session)
         if (telling === undefined) return posted.answer(response, sending)
-        // A client that has the answer may call another replica, so the other replicas are notified of the session first.
+        // A client that has the answer may call another replica, so the other replicas are notified of the
+        // session first.
         void telling.then(() => posted.answer(response))
         return Buffer.byteLength(JSON.stringify(response))
       },
@@ -281,7 +298,10 @@ export class McpEndpoint<Caller> implements HttpHandler {
     for (const stream of session.streams) stream.end()
   }
 
-  /** @throws HttpRejection 404 if the session id names no open session, 503 if the store of the replicas cannot be read */
+  /**
+   * @throws HttpRejection 404 if the session id names no open session, 503 if the store of the replicas
+   *   cannot be read
+   */
   async #session({ headers }: IncomingMessage): Promise<HttpSession | undefined> {
     const id = headers['mcp-session-id']
     if (id === undefined) return undefined

@@ -16,7 +16,8 @@ const MODERN_STATUS = new Map<number, number>([
 ])
 
 /**
- * The corruptions that set the HTTP status. A stream must not begin with one of these corruptions, because a stream sets the status itself.
+ * The corruptions that set the HTTP status. A stream must not begin with one of these corruptions, because a
+ * stream sets the status itself.
  */
 const SETTLED = new Set<Corruption['kind'] | undefined>(['status', 'raw'])
 
@@ -35,8 +36,8 @@ export interface PostReplyOptions {
 /**
  * The answer to one POST.
  *
- * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was called. All other answers are JSON,
- * because gateways that read events line by line lose long answers.
+ * The answer is a stream if a message precedes the answer, the caller accepts no JSON, or `stream` was
+ * called. All other answers are JSON, because gateways that read events line by line lose long answers.
  */
 export class PostReply implements Reply {
   readonly #options: PostReplyOptions
@@ -57,7 +58,10 @@ export class PostReply implements Reply {
     this.#headers[name] = value
   }
 
-  /** Begins a stream for the answers. Does nothing if the caller accepts no stream, or if the headers have been sent. */
+  /**
+   * Begins a stream for the answers. Does nothing if the caller accepts no stream, or if the headers have
+   * been sent.
+   */
   stream(): void {
     const { response, machine, accepted } = this.#options
     // These corruptions need their own status and headers, which a stream would already have sent.
@@ -98,13 +102,19 @@ export class PostReply implements Reply {
     this.#settle()
   }
 
-  /** Corrupts this reply and returns it. All answers of a batch share one body, so a copy of the reply would not help. */
+  /**
+   * Corrupts this reply and returns it. All answers of a batch share one body, so a copy of the reply would
+   * not help.
+   */
   corrupted(how: Corruption): Reply {
     this.#corruption = how
     return this
   }
 
-  /** Returns the HTTP status of an error. A legacy error keeps the current status, except that an invalid request gets 400. */
+  /**
+   * Returns the HTTP status of an error. A legacy error keeps the current status, except that an invalid
+   * request gets 400.
+   */
   #statusOf(code: number): number {
     if (code === RpcCode.invalidRequest) return 400
     if (!this.#options.modern) return this.#status
@@ -137,7 +147,8 @@ export class PostReply implements Reply {
       'Content-Length': Buffer.byteLength(body),
       ...this.#headers,
     })
-    // The body is sent as a string, because Node sends a string together with the headers and a buffer separately.
+    // The body is sent as a string, because Node sends a string together with the headers and a buffer
+    // separately.
     response.end(body)
   }
 }
@@ -184,7 +195,9 @@ function sendCorrupted(
   }
 }
 
-/** Sends a raw answer. The headers of the fault replace the usual headers, regardless of upper and lower case. */
+/**
+ * Sends a raw answer. The headers of the fault replace the usual headers, regardless of upper and lower case.
+ */
 function sendRaw(
   response: ServerResponse,
   { status, headers: own, body }: Extract<Corruption, { kind: 'raw' }>,
@@ -198,7 +211,10 @@ function sendRaw(
   response.writeHead(status, { ...Object.fromEntries(rest), ...own }).end(body)
 }
 
-/** Corrupts the last answer on a stream and ends the stream. The `gzip` corruption was applied when the stream began. */
+/**
+ * Corrupts the last answer on a stream and ends the stream. The `gzip` corruption was applied when the stream
+ * began.
+ */
 function streamCorrupted(stream: SseStream, json: string, how: Corruption): void {
   const [first, second] = halves(json)
   if (how.kind === 'drop') stream.cut('')

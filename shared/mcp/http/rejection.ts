@@ -32,8 +32,8 @@ export class HttpRejection extends Error {
 }
 
 /**
- * Returns the JSON body of a refusal in the form of the request's era. A modern body has the id of the request, if the id can be read. A
- * modern body has none of the error codes that only the SDK defines.
+ * Returns the JSON body of a refusal in the form of the request's era. A modern body has the id of the
+ * request, if the id can be read. A modern body has none of the error codes that only the SDK defines.
  *
  * @param body the parsed body of the request. Undefined if the body could not be read
  */
@@ -108,13 +108,21 @@ export function requireJson(headers: IncomingHttpHeaders): void {
   throw new HttpRejection(415, RpcCode.transport, `Content-Type is ${type}: send application/json`)
 }
 
-/** Checks the legacy revision in the headers. @throws HttpRejection 400 if the server does not serve that revision */
+/**
+ * Checks the legacy revision in the headers.
+ *
+ * @throws HttpRejection 400 if the server does not serve that revision
+ */
 export function requireVersion(headers: IncomingHttpHeaders, revisions: Revisions): void {
   const message = versionRefusal(versionOf(headers), revisions)
   if (message !== undefined) throw new HttpRejection(400, RpcCode.transport, message)
 }
 
-/** Checks a batch. @throws HttpRejection 400 if the revision has no batches, or if the batch is empty or too large */
+/**
+ * Checks a batch.
+ *
+ * @throws HttpRejection 400 if the revision has no batches, or if the batch is empty or too large
+ */
 export function requireBatchAllowed(
   messages: unknown[],
   headers: IncomingHttpHeaders,
@@ -124,7 +132,11 @@ export function requireBatchAllowed(
   if (refusal !== undefined) throw invalidRequest(refusal)
 }
 
-/** Checks the place of `initialize`. @throws HttpRejection 400 for an `initialize` in a batch or in a session */
+/**
+ * Checks the place of `initialize`.
+ *
+ * @throws HttpRejection 400 for an `initialize` in a batch or in a session
+ */
 export function requireLoneInitialize(messages: unknown[], session: HttpSession | undefined): void {
   if (!messages.some(isInitialize)) return
   if (messages.length > 1) throw invalidRequest('initialize may not stand in a batch')
@@ -146,7 +158,9 @@ export interface Accepted {
   sse: boolean
 }
 
-/** Returns the forms of answer that the caller accepts. A request without an Accept header accepts both forms. */
+/**
+ * Returns the forms of answer that the caller accepts. A request without an Accept header accepts both forms.
+ */
 export function accepted({ accept }: IncomingHttpHeaders): Accepted {
   if (accept === undefined || accept.includes('*/*')) return { json: true, sse: true }
   return {

@@ -25,7 +25,10 @@ export interface ServeOptions<Caller> {
   /** Generates the session ids. */
   ids: IdSource
   listen: ListenOptions
-  /** Makes the handlers, including the handler of the MCP endpoint. Called when the URL is known, so that the handlers can show the URL. */
+  /**
+   * Makes the handlers, including the handler of the MCP endpoint. Called when the URL is known, so that the
+   * handlers can show the URL.
+   */
   handlers(url: string, endpoint: McpEndpoint<Caller>): Promise<Handlers>
 }
 

@@ -6,15 +6,18 @@ import type { SharedSessions } from '../../records/shared-sessions.js'
 import type { Call, Conversation, ServerMessage } from '../conversation.js'
 
 /**
- * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave without a DELETE, and each
- * session uses memory.
+ * The time in milliseconds after which an unused session expires. Sessions expire because a client may leave
+ * without a DELETE, and each session uses memory.
  */
 export const SESSION_IDLE_MS = 30 * 60_000
 
 /** Maximum number of open sessions. Further sessions are refused until some have ended. */
 const MAX_SESSIONS = 100_000
 
-/** Maximum number of times that a session in use is reported to the other replicas in each idle period (`idleMs`). */
+/**
+ * Maximum number of times that a session in use is reported to the other replicas in each idle period
+ * (`idleMs`).
+ */
 const TOLD_PER_IDLE = 10
 
 /** The session of a client that has initialized over HTTP. */
@@ -25,7 +28,10 @@ export class HttpSession implements Conversation {
   readonly streams = new Set<SseStream>()
   version?: string
   usedAt: number
-  /** The time at which the session was last reported to the other replicas. Undefined: the other replicas do not know the session. */
+  /**
+   * The time at which the session was last reported to the other replicas. Undefined: the other replicas do
+   * not know the session.
+   */
   toldAt?: number
 
   constructor(
@@ -89,7 +95,9 @@ export class Sessions {
     return this.#open.size >= MAX_SESSIONS
   }
 
-  /** Creates a session that is not open yet. {@link add} opens the session after `initialize` has succeeded. */
+  /**
+   * Creates a session that is not open yet. {@link add} opens the session after `initialize` has succeeded.
+   */
   draft(): HttpSession {
     return new HttpSession(this.#options.ids.uuid(), this.#options.machine.now())
   }
@@ -99,7 +107,10 @@ export class Sessions {
     this.#reaper ??= this.#arm(this.#idleMs)
   }
 
-  /** Reports a new session to the other replicas. Returns undefined if there are no other replicas. The promise never rejects. */
+  /**
+   * Reports a new session to the other replicas. Returns undefined if there are no other replicas. The
+   * promise never rejects.
+   */
   tell(session: HttpSession): Promise<void> | undefined {
     const { shared, machine } = this.#options
     return shared?.opened(session.session, session.version).then(told => {
@@ -107,7 +118,10 @@ export class Sessions {
     })
   }
 
-  /** Returns the open session with this id and marks the session as used. Returns undefined if no such session is open here. */
+  /**
+   * Returns the open session with this id and marks the session as used. Returns undefined if no such session
+   * is open here.
+   */
   use(id: string): HttpSession | undefined {
     const session = this.#open.get(id)
     if (session !== undefined) this.#used(session)
@@ -115,7 +129,8 @@ export class Sessions {
   }
 
   /**
-   * Opens on this replica a session that another replica has opened. Returns undefined if no replica knows the id.
+   * Opens on this replica a session that another replica has opened. Returns undefined if no replica knows
+   * the id.
    *
    * @throws Refusal `store_unavailable`
    */
@@ -174,7 +189,8 @@ export class Sessions {
     for (const session of this.#open.values()) {
       if (!session.idle) this.#used(session)
       else if (now - session.usedAt >= this.#idleMs) {
-        // Only this replica drops the session. The other replicas use the time of the last use on any replica.
+        // Only this replica drops the session. The other replicas use the time of the last use on any
+        // replica.
         this.#open.delete(session.session)
         this.#options.onExpired(session)
       } else next = Math.min(next, session.usedAt + this.#idleMs)

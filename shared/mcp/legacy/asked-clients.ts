@@ -1,14 +1,18 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Call, Conversation } from '../conversation.js'
 
-/** The open requests to clients. Each request belongs to the call that caused it. Only the conversation of that call may answer. */
+/**
+ * The open requests to clients. Each request belongs to the call that caused it. Only the conversation of
+ * that call may answer.
+ */
 export class AskedClients<Caller> {
   readonly #asked = new Map<RequestId, Call<Caller>>()
 
   /** Adds a request to a client. @throws Error for a caller over HTTP that has no session */
   ask(id: RequestId, call: Call<Caller>): void {
     const { transport, session } = call.conversation
-    // The answer would arrive in a separate POST. Without a session, nothing in that POST identifies the caller.
+    // The answer would arrive in a separate POST. Without a session, nothing in that POST identifies the
+    // caller.
     if (transport === 'http' && session === null) {
       throw new Error('the caller has no session, so it cannot be asked anything: initialize first')
     }

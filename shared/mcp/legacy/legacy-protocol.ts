@@ -40,8 +40,8 @@ const SECONDS_BETWEEN_WARNINGS = 60
 /**
  * The layer for revisions up to 2025-11-25. The SDK's `Server` answers each request that has no handler.
  *
- * Handlers run without the SDK. The SDK parses a message three times and makes an AbortController for each request, which costs more than
- * most tools do.
+ * Handlers run without the SDK. The SDK parses a message three times and makes an AbortController for each
+ * request, which costs more than most tools do.
  */
 export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
   readonly #options: LegacyOptions<Caller>
@@ -159,8 +159,8 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
   }
 
   /**
-   * Sets the newest served revision in an `initialize` request that asks for an unserved revision. The SDK would agree to any revision that
-   * the SDK knows.
+   * Sets the newest served revision in an `initialize` request that asks for an unserved revision. The SDK
+   * would agree to any revision that the SDK knows.
    */
   #served(request: JSONRPCRequest, { conversation }: Call<Caller>): JSONRPCRequest {
     if (!isInitialize(request)) return request

@@ -11,13 +11,16 @@ export interface SdkLinkOptions {
 }
 
 /**
- * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only this text identifies the error.
- * The rest of the text quotes the client's message.
+ * The beginning of the SDK's error about an unusable notification. The SDK reports the error later, so only
+ * this text identifies the error. The rest of the text quotes the client's message.
  */
 const USELESS =
   /^(Uncaught error in notification handler|Received a progress notification for an unknown token)/
 
-/** The transport of an SDK `Server`. The host hands messages to the server and receives the messages that it sends. */
+/**
+ * The transport of an SDK `Server`. The host hands messages to the server and receives the messages that it
+ * sends.
+ */
 export class SdkLink implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>
   onclose?: NonNullable<Transport['onclose']>
@@ -35,8 +38,8 @@ export class SdkLink implements Transport {
   /** Connects the SDK's server to this link. */
   async mount(server: Server): Promise<void> {
     server.onerror = error => {
-      // The SDK's error quotes the unreadable message with its secrets, so the error is not logged. The host answers with its
-      // own error.
+      // The SDK's error quotes the unreadable message with its secrets, so the error is not logged. The host
+      // answers with its own error.
       if (this.#reading !== undefined) this.#reading.failed = true
       else if (USELESS.test(error.message)) this.#options.onUselessNotification()
       else this.#options.onError(error)

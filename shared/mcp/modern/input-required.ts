@@ -13,7 +13,8 @@ const NEEDED = new Map([
 ])
 
 /**
- * Returns the error that replaces a result with questions to the client. Returns undefined if the result can be sent.
+ * Returns the error that replaces a result with questions to the client. Returns undefined if the result can
+ * be sent.
  *
  * @param capabilities the capabilities that the client has declared in the request
  */

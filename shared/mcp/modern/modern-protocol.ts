@@ -26,9 +26,13 @@ export interface ServerOffer<Caller> {
   serverInfo: { name: string; version: string }
   capabilities: Readonly<Record<string, unknown>>
   instructions?: string
-  /** Handlers for modern requests, by method. The SDK's server answers legacy requests of the same methods. */
+  /**
+   * Handlers for modern requests, by method. The SDK's server answers legacy requests of the same methods.
+   */
   handlers?: ReadonlyMap<string, RequestHandler<Caller>>
-  /** Returns the input schema of a tool in the caller's list. Default: no argument is repeated in a header. */
+  /**
+   * Returns the input schema of a tool in the caller's list. Default: no argument is repeated in a header.
+   */
   inputSchema?(caller: Caller, tool: string): unknown
 }
 
@@ -53,8 +57,8 @@ const NO_NAMES: readonly string[] = []
 const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
 /**
- * The layer for revision 2026-07-28, which has no handshake and no sessions. Each request states its version, and HTTP headers repeat parts
- * of the body.
+ * The layer for revision 2026-07-28, which has no handshake and no sessions. Each request states its version,
+ * and HTTP headers repeat parts of the body.
  */
 export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
   readonly #core: HostCore<Caller>
@@ -102,7 +106,8 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
         this.#core.cancelByNotice(message.params, conversation)
       }
     } else if (isResponse(message) && conversation.transport !== 'http') {
-      // On a pipe, a response is accepted without an answer, although no modern client has a reason to send one.
+      // On a pipe, a response is accepted without an answer, although no modern client has a reason to send
+      // one.
       this.#core.accept(entry)
     } else {
       reply.malformed?.()
@@ -178,7 +183,10 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     return ofVersion === undefined ? others : [ofVersion, ...others]
   }
 
-  /** Returns the error for the first rule that a message breaks. Returns undefined for a request that can be run. */
+  /**
+   * Returns the error for the first rule that a message breaks. Returns undefined for a request that can be
+   * run.
+   */
   #refusalOf(
     message: unknown,
     meta: Record<string, unknown> | undefined,

@@ -42,7 +42,8 @@ export class RequestStates {
    *
    * @param state the value that the client sent
    * @returns the value that was sealed. Undefined if the client sent no state
-   * @throws McpError -32602 for a state that was changed, has expired, or belongs to another request or caller
+   * @throws McpError -32602 for a state that was changed, has expired, or belongs to another request or
+   *   caller
    */
   open(state: unknown, owner: StateOwner): unknown {
     if (state === undefined) return undefined

@@ -10,7 +10,10 @@ import { isObject } from '../../util/is-object.js'
 import type { Call } from '../conversation.js'
 import { MetaKey } from '../revisions.js'
 
-/** The notifications that a client can ask for. The key is a member of the filter, the value is the capability that offers it. */
+/**
+ * The notifications that a client can ask for. The key is a member of the filter, the value is the capability
+ * that offers it.
+ */
 const LIST_CHANGES = {
   toolsListChanged: 'tools',
   promptsListChanged: 'prompts',
@@ -35,7 +38,10 @@ export class Subscriptions<Caller> {
   readonly #capabilities: Readonly<Record<string, unknown>>
   readonly #open = new Map<Call<Caller>, Subscription<Caller>>()
 
-  /** @param capabilities the server's capabilities. A notification is sent only if its capability has `listChanged` */
+  /**
+   * @param capabilities the server's capabilities. A notification is sent only if its capability has
+   *   `listChanged`
+   */
   constructor(capabilities: Readonly<Record<string, unknown>>) {
     this.#capabilities = capabilities
   }
@@ -75,7 +81,8 @@ export class Subscriptions<Caller> {
   }
 
   /**
-   * Ends every subscription. Over HTTP, the stream ends with a result. On a pipe, the specification requires a cancellation instead.
+   * Ends every subscription. Over HTTP, the stream ends with a result. On a pipe, the specification requires
+   * a cancellation instead.
    *
    * @param dismiss ends a call without an answer
    */

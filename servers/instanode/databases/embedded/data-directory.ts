@@ -38,8 +38,8 @@ const held = new Set<string>()
 /**
  * Allows one process in a data directory. Two engines on the same files would silently diverge.
  *
- * The lock file has the id and the start time of the process, because ids are reused (at once in a container). It
- * also has the PID namespace, because ids of another container have no meaning here.
+ * The lock file has the id and the start time of the process, because ids are reused (at once in a
+ * container). It also has the PID namespace, because ids of another container have no meaning here.
  */
 export class DirectoryLock {
   readonly #path: string
@@ -51,7 +51,8 @@ export class DirectoryLock {
   /** @throws Refusal `data_directory_in_use` with the id of the other process, `bad_data_directory` */
   static take(directory: string): DirectoryLock {
     const path = join(directory, 'lock')
-    // The lock of a dead process is renamed first, which only one of several processes can do. Then all try again.
+    // The lock of a dead process is renamed first, which only one of several processes can do. Then all try
+    // again.
     for (let attempt = 0; attempt < 3; attempt++) {
       if (create(path)) {
         held.add(path)
@@ -65,8 +66,8 @@ export class DirectoryLock {
   }
 
   /**
-   * Takes the lock of a directory whose process has ended. A lock that is in doubt is left alone, unlike in {@link
-   * take}.
+   * Takes the lock of a directory whose process has ended. A lock that is in doubt is left alone, unlike in
+   * {@link take}.
    *
    * @returns undefined unless there is a lock and its owner has certainly ended
    */
@@ -142,8 +143,8 @@ function ownerOf(path: string): string | undefined {
 }
 
 /**
- * Returns whether the owner of a lock has ended. False in doubt: a foreign namespace, an id in use whose start is
- * unknown, or another copy of this module.
+ * Returns whether the owner of a lock has ended. False in doubt: a foreign namespace, an id in use whose
+ * start is unknown, or another copy of this module.
  */
 function isCertainlyGone(owner: string): boolean {
   const [pid = '', start = '', namespace = ''] = owner.split(' ')
@@ -173,7 +174,9 @@ function isAlive(owner: string, path: string): boolean {
   return start === '' || start === startOf(Number(pid))
 }
 
-/** Returns the start of a process in the kernel's ticks. Empty if the system does not report it. Linux does. */
+/**
+ * Returns the start of a process in the kernel's ticks. Empty if the system does not report it. Linux does.
+ */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -36,8 +36,8 @@ interface Database {
 const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
 
 /**
- * Databases that need nothing but npm packages: PGlite in one worker thread per database, behind one PostgreSQL port.
- * README.md lists the differences from a real server.
+ * Databases that need nothing but npm packages: PGlite in one worker thread per database, behind one
+ * PostgreSQL port. README.md lists the differences from a real server.
  */
 export class EmbeddedDatabases implements DatabaseProvider {
   readonly info: ProviderInfo = {
@@ -133,8 +133,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
     this.#spares.prepare()
     const { host = '127.0.0.1' } = this.#options
     const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
-    // The URL has no sslmode. node-postgres reads "require" as verify-full, and a self-signed certificate fails that
-    // check. TLS is offered.
+    // The URL has no sslmode. node-postgres reads "require" as verify-full, and a self-signed certificate
+    // fails that check. TLS is offered.
     return { url: `postgres://${user}:${encodeURIComponent(password)}@${address}/${name}` }
   }
 

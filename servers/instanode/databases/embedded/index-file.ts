@@ -37,8 +37,8 @@ const contents = z.strictObject({
 export type Contents = Pick<z.infer<typeof contents>, 'port' | 'databases'>
 
 /**
- * The list of a data directory's databases. It is written to a new file that is then renamed, so a reader finds one
- * state or the next.
+ * The list of a data directory's databases. It is written to a new file that is then renamed, so a reader
+ * finds one state or the next.
  */
 export class IndexFile {
   readonly #path: string
@@ -49,7 +49,10 @@ export class IndexFile {
     this.#path = join(directory, 'databases.json')
   }
 
-  /** @throws Refusal `bad_data_directory` if the list cannot be read or belongs to another version of the engine */
+  /**
+   * @throws Refusal `bad_data_directory` if the list cannot be read or belongs to another version of the
+   *   engine
+   */
   async read(): Promise<Contents> {
     const text = this.#text()
     if (text === undefined) return { port: 0, databases: [] }

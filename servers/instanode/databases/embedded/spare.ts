@@ -52,7 +52,11 @@ export class Spares {
     })
   }
 
-  /** Resolves when an empty database is ready. @throws LimitExceeded, or the error of an engine that does not start */
+  /**
+   * Resolves when an empty database is ready.
+   *
+   * @throws LimitExceeded, or the error of an engine that does not start
+   */
   async ready(): Promise<void> {
     this.prepare()
     await this.#ready
@@ -127,10 +131,10 @@ export class Spares {
 /**
  * Gives an empty database its name and its owner, in 5 to 20 ms.
  *
- * A database cannot be renamed by its own session, so this writes to the system catalog. The open session uses the
- * number of the database, and the next session its name. The owner gets the rights that the real service grants: to
- * log in, and no others outside of this database. It owns the extension `vector`, because a restored dump sets the
- * extension's comment.
+ * A database cannot be renamed by its own session, so this writes to the system catalog. The open session
+ * uses the number of the database, and the next session its name. The owner gets the rights that the real
+ * service grants: to log in, and no others outside of this database. It owns the extension `vector`, because
+ * a restored dump sets the extension's comment.
  *
  * @param name checked: `db_` and 12 hexadecimal digits
  * @param user checked: `usr_` and 12 hexadecimal digits

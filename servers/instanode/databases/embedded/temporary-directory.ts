@@ -17,9 +17,9 @@ export function makeTemporaryDirectory(): string {
 /**
  * Removes the temporary directories of processes that were killed (25 MB and more each).
  *
- * A directory is removed only if it has our name and our user, and if its lock names a process that is certainly
- * gone. Several processes may try, and the one that gets the lock removes it. A directory that cannot be removed is
- * left for the next start.
+ * A directory is removed only if it has our name and our user, and if its lock names a process that is
+ * certainly gone. Several processes may try, and the one that gets the lock removes it. A directory that
+ * cannot be removed is left for the next start.
  *
  * @param parent directory to search. Default: the system's temporary directory
  */
@@ -42,7 +42,10 @@ async function removeAbandoned(directory: string): Promise<void> {
   }
 }
 
-/** Removes the lock last. If only a part of the directory could be removed, another process can still take the lock. */
+/**
+ * Removes the lock last. If only a part of the directory could be removed, another process can still take the
+ * lock.
+ */
 export async function removeTemporaryDirectory(directory: string): Promise<void> {
   for (const entry of await readdir(directory))
     if (entry !== 'lock') await rm(join(directory, entry), { recursive: true, force: true, maxRetries: 3 })

@@ -8,12 +8,15 @@ const POOL = 4
 const CONNECT_MS = 5_000
 
 /**
- * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms, and copying one of 500
- * MB takes seconds. Only a statement that hangs, or waits for a lock for ever, takes longer.
+ * Milliseconds after which the server ends a statement. Cloning an empty database takes 70 ms, and copying
+ * one of 500 MB takes seconds. Only a statement that hangs, or waits for a lock for ever, takes longer.
  */
 const STATEMENT_MS = 300_000
 
-/** Milliseconds to wait for an answer. Longer than the server's own limit, for a server that does not answer at all. */
+/**
+ * Milliseconds to wait for an answer. Longer than the server's own limit, for a server that does not answer
+ * at all.
+ */
 const ANSWER_MS = STATEMENT_MS + CONNECT_MS
 
 const LIMITS = { connectionTimeoutMillis: CONNECT_MS, query_timeout: ANSWER_MS }

@@ -25,8 +25,8 @@ interface Copy {
 const STILL_OWNS = '2BP01'
 
 /**
- * Copies of databases on the server. Each copy is a database without the right to connect. The server copies only
- * databases without connections, so the sessions are ended (57P01).
+ * Copies of databases on the server. Each copy is a database without the right to connect. The server copies
+ * only databases without connections, so the sessions are ended (57P01).
  */
 export class ServerCopies {
   readonly #admin: Admin
@@ -139,8 +139,8 @@ export class ServerCopies {
   }
 
   /**
-   * Creates a clone without the right to connect. It belongs to the owner, because the owner must not be dropped
-   * while the clone exists.
+   * Creates a clone without the right to connect. It belongs to the owner, because the owner must not be
+   * dropped while the clone exists.
    */
   async #clone(template: string, owner: string): Promise<string> {
     const clone = `understudy_copy_${this.#ids.hex(12)}`

@@ -38,13 +38,13 @@ export interface ServerOptions {
   /** Whether databases and their owners stay at close. Default false. */
   keep?: boolean
   /**
-   * Whether other instances on the server use the same template, which then stays. Default false: the instance makes
-   * its own, and removes it at close.
+   * Whether other instances on the server use the same template, which then stays. Default false: the
+   * instance makes its own, and removes it at close.
    */
   shared?: boolean
   /**
-   * Number of empty databases that are kept ready. Default 2, and 0 with a shared template, because a killed instance
-   * would leave them behind.
+   * Number of empty databases that are kept ready. Default 2, and 0 with a shared template, because a killed
+   * instance would leave them behind.
    */
   spares?: number
   /** Milliseconds that creating a database may take. Default 60,000. */
@@ -57,12 +57,15 @@ export interface ServerOptions {
 const TAKEN = new Set(['42710', '42P04'])
 
 /**
- * Milliseconds before a spare is replaced. Longer than opening a connection takes, because cloning at once would slow
- * the caller's first connection.
+ * Milliseconds before a spare is replaced. Longer than opening a connection takes, because cloning at once
+ * would slow the caller's first connection.
  */
 const REFILL_MS = 200
 
-/** Databases on a real PostgreSQL server, with a role each. The server's own limits are used where it has them. */
+/**
+ * Databases on a real PostgreSQL server, with a role each. The server's own limits are used where it has
+ * them.
+ */
 export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
   readonly #admin: Admin

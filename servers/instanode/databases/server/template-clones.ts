@@ -26,8 +26,8 @@ const WITH_VECTOR = 'mcp-understudy template with vector'
 /**
  * Keeps empty databases ready on the server. Cloning takes 30 to 70 ms, and renaming a clone takes 3 to 4 ms.
  *
- * The template belongs to this instance, or to all instances of one store. It is made from `template0`, so that it
- * contains nothing from the server's users.
+ * The template belongs to this instance, or to all instances of one store. It is made from `template0`, so
+ * that it contains nothing from the server's users.
  */
 export class TemplateClones {
   readonly admin: Admin
@@ -60,8 +60,8 @@ export class TemplateClones {
       [this.#template],
     )
     if (there !== undefined) return there.comment === WITH_VECTOR
-    // A template with this name is complete. An incomplete one has another name, and is created again if its creator
-    // was ended.
+    // A template with this name is complete. An incomplete one has another name, and is created again if its
+    // creator was ended.
     const making = `${this.#template}_making`
     await this.discard(making)
     await this.admin.run(`CREATE DATABASE ${name(making)} TEMPLATE template0`)
@@ -127,8 +127,8 @@ export class TemplateClones {
       .then(async () => {
         const clone = `understudy_spare_${this.ids.hex(12)}`
         await this.admin.run(`CREATE DATABASE ${name(clone)} TEMPLATE ${name(this.#template)}`)
-        // The first session of a database locates its catalog and stores that, which takes 5 ms. A failure here only
-        // makes that session slower.
+        // The first session of a database locates its catalog and stores that, which takes 5 ms. A failure
+        // here only makes that session slower.
         await this.admin.runIn(clone, 'SELECT 1').catch(() => {})
         // By default everyone may connect. A database that is handed out is for its owner alone.
         await this.admin.run(`REVOKE CONNECT, TEMPORARY ON DATABASE ${name(clone)} FROM PUBLIC`)

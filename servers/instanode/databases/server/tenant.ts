@@ -3,7 +3,10 @@ import { Refusal } from '../../../../shared/errors.js'
 import type { DatabaseLimits } from '../provider.js'
 import { type Admin, name, text } from './admin.js'
 
-/** Prefix of the comments that mark our databases. A comment stores the properties that the server has no place for. */
+/**
+ * Prefix of the comments that mark our databases. A comment stores the properties that the server has no
+ * place for.
+ */
 const MARK = 'mcp-understudy '
 const kept = z.object({ storageBytes: z.number().nullable(), emptySize: z.number() })
 
@@ -70,8 +73,8 @@ export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits
 /**
  * Makes a database read-only if its size exceeds its storage, and writable again if it does not.
  *
- * PostgreSQL has no quota. This one is soft: it acts when sizes are checked, and writes fail with 25006. An owner can
- * still ask for a read-write transaction, which is also the way to free space.
+ * PostgreSQL has no quota. This one is soft: it acts when sizes are checked, and writes fail with 25006. An
+ * owner can still ask for a read-write transaction, which is also the way to free space.
  */
 export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
   const full = tenant.storageBytes !== null && tenant.size - tenant.emptySize > tenant.storageBytes
@@ -88,7 +91,8 @@ export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
 
 /** Takes the owner's right to connect to its database. */
 export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
-  // An administrator without superuser rights needs CONNECT to read the size, and has had it through the owner.
+  // An administrator without superuser rights needs CONNECT to read the size, and has had it through the
+  // owner.
   await admin.run(
     `${alone(tenant)};
      GRANT CONNECT ON DATABASE ${name(tenant.name)} TO CURRENT_USER;
@@ -98,8 +102,9 @@ export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
 }
 
 /**
- * Returns SQL that takes the advisory lock of a database. It is sent in one message with the SQL that changes the
- * database or its owner. Without it, PostgreSQL fails the second of two changes with "tuple concurrently updated".
+ * Returns SQL that takes the advisory lock of a database. It is sent in one message with the SQL that changes
+ * the database or its owner. Without it, PostgreSQL fails the second of two changes with "tuple concurrently
+ * updated".
  */
 function alone({ name: database }: Tenant): string {
   return `SELECT pg_advisory_xact_lock(hashtextextended(${text(`understudy ${database}`)}, 0))`
@@ -111,7 +116,8 @@ export function rememberOwner(user: string, database: string): string {
 }
 
 /**
- * Returns the owner of a dropped database. It is left if the process that dropped the database was ended in between.
+ * Returns the owner of a dropped database. It is left if the process that dropped the database was ended in
+ * between.
  */
 export async function findOwner(admin: Admin, database: string): Promise<string | undefined> {
   const [role] = await admin.run(

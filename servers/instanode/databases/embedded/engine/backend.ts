@@ -10,10 +10,16 @@ import type { Input, Output } from './worker-io.js'
 /** ENOSPC in the numbers of WebAssembly's system interface (WASI). Postgres turns it into SQLSTATE 53100. */
 const NO_SPACE = 51
 
-/** The system catalog has object ids below this number. It must stay writable. `FirstNormalObjectId` in Postgres. */
+/**
+ * The system catalog has object ids below this number. It must stay writable. `FirstNormalObjectId` in
+ * Postgres.
+ */
 const FIRST_USER_OBJECT = 16384
 
-/** Bytes that the sorts and hashes of one statement may spill to disk. The real service intends to limit this too. */
+/**
+ * Bytes that the sorts and hashes of one statement may spill to disk. The real service intends to limit this
+ * too.
+ */
 const MAX_SPILLED_BYTES = 256 * 1024 * 1024
 
 /** The status with which the engine leaves its main loop for Postgres's own error recovery (`siglongjmp`). */
@@ -23,8 +29,8 @@ const ERROR_RECOVERY = 100
 const DATABASE_DIRECTORY = 'base/5'
 
 /**
- * A start-up packet of protocol 3.0 with `user` and `database`. The engine answers with its parameters and reports
- * their changes from then on.
+ * A start-up packet of protocol 3.0 with `user` and `database`. The engine answers with its parameters and
+ * reports their changes from then on.
  */
 const GREETING = startupPacket()
 
@@ -33,8 +39,8 @@ type Module = PGlite['Module']
 /**
  * One Postgres. It runs one message after the other, as the main loop of Postgres does.
  *
- * Its two socket callbacks are replaced by blocking ones. So a statement can read from its client in the middle
- * (COPY), and no whole answer has to be kept in memory.
+ * Its two socket callbacks are replaced by blocking ones. So a statement can read from its client in the
+ * middle (COPY), and no whole answer has to be kept in memory.
  */
 export class Backend {
   readonly #engine: PGlite
@@ -143,7 +149,10 @@ export class Backend {
 /** The extension's control file, in the engine's own file system. */
 const VECTOR_CONTROL = '/pglite/share/postgresql/extension/vector.control'
 
-/** Allows the owner of the database to create the extension again after dropping it, as `pg_dump --clean` does. */
+/**
+ * Allows the owner of the database to create the extension again after dropping it, as `pg_dump --clean`
+ * does.
+ */
 function trustVector(files: EngineFiles): void {
   const control = files.readFile(VECTOR_CONTROL, { encoding: 'utf8' })
   files.writeFile(VECTOR_CONTROL, `${control}\ntrusted = true\n`)
@@ -179,12 +188,12 @@ type WriteFile = (
 /**
  * Enforces the storage limit of a database in the file system.
  *
- * A write that would make a table or an index larger than the limit fails with "no space left on device". Postgres
- * handles that error itself: it rolls back and reports the SQLSTATE.
+ * A write that would make a table or an index larger than the limit fails with "no space left on device".
+ * Postgres handles that error itself: it rolls back and reports the SQLSTATE.
  *
- * Only growth is refused. Pages that exist can always be rewritten, so reads, deletes and updates in place continue.
- * The log, the catalog and the free space maps are never refused, because Postgres needs them to clean up after an
- * error.
+ * Only growth is refused. Pages that exist can always be rewritten, so reads, deletes and updates in place
+ * continue. The log, the catalog and the free space maps are never refused, because Postgres needs them to
+ * clean up after an error.
  */
 class StorageGuard {
   /** The largest size that the database's files may reach, in bytes. */

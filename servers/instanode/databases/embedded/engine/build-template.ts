@@ -9,14 +9,16 @@ import { withinLimit } from '../../../../../shared/clock/within-limit.js'
 import { exitSignal } from '../../../../../shared/util/exit-signals.js'
 import { packTemplate, startParameters, TEMPLATE_FILE } from './template.js'
 
-/** Milliseconds that the build may take. It takes 5 s as a rule. After a hundred times that it counts as hung. */
+/**
+ * Milliseconds that the build may take. It takes 5 s as a rule. After a hundred times that it counts as hung.
+ */
 const LIMIT_MS = 500_000
 
 /**
  * Builds the data directory that every embedded database starts from, as a step of `npm run build`.
  *
- * The build takes about 5 s, which the first `create_postgres` saves. The engine blocks its thread, so it runs in a
- * thread that this one can end: at the limit or on a signal. Nothing is left behind then.
+ * The build takes about 5 s, which the first `create_postgres` saves. The engine blocks its thread, so it
+ * runs in a thread that this one can end: at the limit or on a signal. Nothing is left behind then.
  *
  * @param folder receives the packed template, and is created if it is missing
  */
@@ -57,7 +59,8 @@ interface Order {
 }
 
 /**
- * Creates and packs the data directory. Log segments of 1 MB and no template databases shrink it from 39 MB to 14 MB.
+ * Creates and packs the data directory. Log segments of 1 MB and no template databases shrink it from 39 MB
+ * to 14 MB.
  */
 async function buildIn({ scratch, packed }: Order): Promise<void> {
   const directory = join(scratch, 'data')
@@ -68,7 +71,8 @@ async function buildIn({ scratch, packed }: Order): Promise<void> {
     startParams: startParameters(0),
   })
   await engine.exec('CREATE EXTENSION vector')
-  // The functions behind conversions end the engine. Without its row in the catalog a conversion is refused with an error.
+  // The functions behind conversions end the engine. Without its row in the catalog a conversion is refused
+  // with an error.
   await engine.exec('DELETE FROM pg_conversion')
   await engine.exec(`UPDATE pg_database SET datistemplate = false WHERE datname LIKE 'template_'`)
   for (const statement of ['DROP DATABASE template1', 'DROP DATABASE template0', 'VACUUM', 'CHECKPOINT'])

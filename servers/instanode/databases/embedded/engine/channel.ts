@@ -30,7 +30,9 @@ export interface EngineStart {
 
 /** Messages to the worker. */
 export type EngineOrder =
-  /** Whole frontend messages. `maxBytes` is the largest size that the database's files may reach, in bytes. */
+  /**
+   * Whole frontend messages. `maxBytes` is the largest size that the database's files may reach, in bytes.
+   */
   | { kind: 'run'; bytes: Uint8Array; maxBytes: number }
   /** More input for a statement that reads from its client (COPY). */
   | { kind: 'feed'; bytes: Uint8Array }

@@ -12,15 +12,15 @@ import {
 } from './channel.js'
 
 /**
- * Megabytes of stack of the engine's thread. PL/pgSQL that recurses to Postgres's own limit needs more than Node's 4
- * MB. With less, the engine breaks instead of answering 54001. 16 MB was enough, and the rest is margin: it costs
- * address space, not memory.
+ * Megabytes of stack of the engine's thread. PL/pgSQL that recurses to Postgres's own limit needs more than
+ * Node's 4 MB. With less, the engine breaks instead of answering 54001. 16 MB was enough, and the rest is
+ * margin: it costs address space, not memory.
  */
 const STACK_MB = 64
 
 /**
- * Megabytes of the young generation. A small one is collected often, and with it the buffers that the engine was
- * loaded from. Ten databases take a sixth less memory.
+ * Megabytes of the young generation. A small one is collected often, and with it the buffers that the engine
+ * was loaded from. Ten databases take a sixth less memory.
  */
 const YOUNG_MB = 2
 
@@ -120,7 +120,10 @@ export class Engine {
     Atomics.notify(this.#cells, CELL.fed)
   }
 
-  /** Reports output of the current run that has been sent to the client, in bytes. Postgres may then write more. */
+  /**
+   * Reports output of the current run that has been sent to the client, in bytes. Postgres may then write
+   * more.
+   */
   taken(size: number): void {
     Atomics.sub(this.#cells, CELL.inFlight, size)
     Atomics.notify(this.#cells, CELL.inFlight)
@@ -204,7 +207,10 @@ export class Engine {
 
 let compiling: Promise<WebAssembly.Module> | undefined
 
-/** The compiled module, shared by all threads. Compiling takes 35 ms. The 9 MB file is read for the first database. */
+/**
+ * The compiled module, shared by all threads. Compiling takes 35 ms. The 9 MB file is read for the first
+ * database.
+ */
 function compiledModule(): Promise<WebAssembly.Module> {
   compiling ??= readFile(fileURLToPath(new URL('./pglite.wasm', import.meta.resolve('@electric-sql/pglite'))))
     .then(bytes => WebAssembly.compile(bytes))

@@ -8,7 +8,10 @@ const WATCHED = [
   ['env', 'emscripten_date_now'],
 ] as const
 
-/** `pg_sleep` polls the clock in a loop. A pause after this many readings in a row (0.1 ms) saves processor time. */
+/**
+ * `pg_sleep` polls the clock in a loop. A pause after this many readings in a row (0.1 ms) saves processor
+ * time.
+ */
 const READINGS_BEFORE_NAP = 1000
 const NAP_MS = 1
 
@@ -24,11 +27,12 @@ const LEAP = 365n * 86_400n * 1_000_000_000n
 /**
  * Cancels statements in an engine without signals.
  *
- * The engine exports the addresses of the two flags that Postgres checks at its own safe points. The worker's thread
- * sets the flags during calls that a running statement makes anyway.
+ * The engine exports the addresses of the two flags that Postgres checks at its own safe points. The worker's
+ * thread sets the flags during calls that a running statement makes anyway.
  *
- * It depends on names inside the engine's module, and does nothing if they are missing. A statement without calls (a
- * tight PL/pgSQL loop) does not notice the flags. In both cases the session ends the worker after a while.
+ * It depends on names inside the engine's module, and does nothing if they are missing. A statement without
+ * calls (a tight PL/pgSQL loop) does not notice the flags. In both cases the session ends the worker after a
+ * while.
  */
 export class Interrupts {
   readonly #cells: Int32Array
@@ -79,7 +83,9 @@ export class Interrupts {
     }
   }
 
-  /** The engine is the first module with a memory and all the watched imports. Extensions are loaded later. */
+  /**
+   * The engine is the first module with a memory and all the watched imports. Extensions are loaded later.
+   */
   #watch(imports: WebAssembly.Imports): boolean {
     const memory = imports.env?.memory
     if (this.#memory !== undefined || !(memory instanceof WebAssembly.Memory)) return false

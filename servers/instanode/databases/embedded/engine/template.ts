@@ -27,8 +27,8 @@ interface Contents {
 /**
  * Chunk size for unpacking, in bytes. It is above 32 MB, the most that glibc keeps for a thread after a free.
  *
- * With zlib's usual chunks of 16 KB, the template's 12 MB stay in every thread twice: ten databases took 795 MB
- * instead of 680 MB. Untouched pages cost nothing.
+ * With zlib's usual chunks of 16 KB, the template's 12 MB stay in every thread twice: ten databases took 795
+ * MB instead of 680 MB. Untouched pages cost nothing.
  */
 const CHUNK_BYTES = 48 * 1024 * 1024
 
@@ -48,14 +48,15 @@ export function packTemplate(directory: string): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(table.length)
   return brotliCompressSync(Buffer.concat([length, table, ...bodies]), {
-    // Quality 9 is within a tenth of 11 here, in a fifteenth of the time. A window of 16 MB covers the whole input.
+    // Quality 9 is within a tenth of 11 here, in a fifteenth of the time. A window of 16 MB covers the whole
+    // input.
     params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
   })
 }
 
 /**
- * Creates `directory` from a packed template. Run it in a worker: it blocks for about 60 ms. 300 small writes through
- * Node's thread pool take three times as long.
+ * Creates `directory` from a packed template. Run it in a worker: it blocks for about 60 ms. 300 small writes
+ * through Node's thread pool take three times as long.
  */
 export function unpackTemplate(template: string, directory: string): void {
   const packed = brotliDecompressSync(readFileSync(template), { chunkSize: CHUNK_BYTES })
@@ -78,8 +79,8 @@ function readContents(text: string): Contents {
 /**
  * Returns the engine's command line.
  *
- * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB a database (measured), so that ten databases fit in memory.
- * The log is kept small: the session checkpoints it, and it does not count as the user's data.
+ * `shared_buffers` of 1 MB instead of 128 MB saves 140 MB a database (measured), so that ten databases fit in
+ * memory. The log is kept small: the session checkpoints it, and it does not count as the user's data.
  *
  * @param statementTimeoutMs shown to the user. The engine has no timers that fire.
  */

@@ -1,6 +1,6 @@
 /**
- * The part of WebAssembly's JavaScript interface that the engine uses. TypeScript has no types for it without the
- * DOM's.
+ * The part of WebAssembly's JavaScript interface that the engine uses. TypeScript has no types for it without
+ * the DOM's.
  */
 declare namespace WebAssembly {
   class Module {

@@ -5,8 +5,8 @@ import { CELL, type EngineOrder, MAX_IN_FLIGHT_BYTES } from './channel.js'
 const PIECE = 64 * 1024
 
 /**
- * The input of Postgres: the bytes of a run, and then the client's data if a statement asks for more (COPY). The
- * thread blocks meanwhile, as a backend process blocks in `recv`.
+ * The input of Postgres: the bytes of a run, and then the client's data if a statement asks for more (COPY).
+ * The thread blocks meanwhile, as a backend process blocks in `recv`.
  */
 export class Input {
   #pending: Uint8Array = new Uint8Array(0)
@@ -57,7 +57,8 @@ export class Output {
   #size = 0
 
   /**
-   * @param interrupted returns true if the statement was cancelled. Postgres then continues, so that the statement
+   * @param interrupted returns true if the statement was cancelled. Postgres then continues, so that the
+   *   statement
    *   can end.
    */
   constructor(

@@ -5,7 +5,10 @@ import { Interrupts } from './interrupts.js'
 import { unpackTemplate } from './template.js'
 import { Input, Output } from './worker-io.js'
 
-/** Entry of an engine's thread. An error that no statement caused ends the thread, and the session notices that. */
+/**
+ * Entry of an engine's thread. An error that no statement caused ends the thread, and the session notices
+ * that.
+ */
 const port = parentPort
 if (port === null) throw new Error('an engine runs in a worker thread of its own')
 const start: EngineStart = workerData

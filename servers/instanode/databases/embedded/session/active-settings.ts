@@ -2,8 +2,8 @@ import type { ClientSession } from './client-session.js'
 import type { EngineLifecycle } from './engine-lifecycle.js'
 
 /**
- * Applies the settings of the client that has the session lock, and removes those of the last one. The caller must
- * have the lock.
+ * Applies the settings of the client that has the session lock, and removes those of the last one. The caller
+ * must have the lock.
  */
 export class ActiveSettings {
   readonly #lifecycle: EngineLifecycle
@@ -53,7 +53,8 @@ export class ActiveSettings {
   }
 
   /**
-   * Saves the current client's settings and resets the session. @param only does nothing if another client is current
+   * Saves the current client's settings and resets the session. @param only does nothing if another client is
+   * current
    */
   async exit(only = this.#current): Promise<void> {
     if (only !== this.#current) return

@@ -33,7 +33,8 @@ export interface BackendCallContext {
   /** The client's prepared statements. */
   statements: Statements
   /**
-   * The state of the client's transaction: `I`, `T` or `E`. Undefined while the engine waits for the rest of a batch.
+   * The state of the client's transaction: `I`, `T` or `E`. Undefined while the engine waits for the rest of
+   * a batch.
    */
   status: string | undefined
   /** The client's own process id. */
@@ -45,8 +46,9 @@ export interface BackendCallContext {
 /**
  * Answers a batch that only asks for a process id or signals one.
  *
- * The engine has one process for all connections. While it is busy, it cannot run a statement that cancels another.
- * So a single call of `pg_backend_pid`, `pg_cancel_backend` or `pg_terminate_backend` is answered here at once.
+ * The engine has one process for all connections. While it is busy, it cannot run a statement that cancels
+ * another. So a single call of `pg_backend_pid`, `pg_cancel_backend` or `pg_terminate_backend` is answered
+ * here at once.
  *
  * @returns the answer, or undefined for a batch that the engine must answer
  */
@@ -80,8 +82,8 @@ interface Portal {
 type Answer = () => Buffer
 
 /**
- * The answers to a whole batch. They are found before any is given, because one message for the engine sends the
- * whole batch to the engine.
+ * The answers to a whole batch. They are found before any is given, because one message for the engine sends
+ * the whole batch to the engine.
  */
 class Plan {
   /** Statements that this batch has parsed, by name. */
@@ -164,7 +166,11 @@ class Plan {
     return portal && (() => this.#run(portal, maxRows))
   }
 
-  /** Runs a call. @param maxRows of the result, 0 for all. PostgreSQL suspends a portal that reaches the number. */
+  /**
+   * Runs a call.
+   *
+   * @param maxRows of the result, 0 for all. PostgreSQL suspends a portal that reaches the number.
+   */
   #run({ call, pid, binary }: Portal, maxRows: number): Buffer {
     const end = maxRows > 0 ? frame('s') : frame('C', 'SELECT 1')
     if (call.name === 'pg_backend_pid')

@@ -10,8 +10,8 @@ export const ANY_LENGTH = 2 ** 32
 export interface BatchContext {
   client: ClientSession
   /**
-   * Number of Parse answers that are not for the client. These statements were parsed again before the client's own
-   * messages.
+   * Number of Parse answers that are not for the client. These statements were parsed again before the
+   * client's own messages.
    */
   restored: number
   taken(size: number): void
@@ -19,8 +19,8 @@ export interface BatchContext {
   /** Passes a notification to the other listeners. @returns the client's copy if the client listens itself */
   notified(notification: Frame): Buffer | undefined
   /**
-   * Returns the words that replace "due to user request" in the error of a cancelled statement, or undefined to keep
-   * them.
+   * Returns the words that replace "due to user request" in the error of a cancelled statement, or undefined
+   * to keep them.
    */
   cancelReason(): string | undefined
 }

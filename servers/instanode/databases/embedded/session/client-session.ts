@@ -16,8 +16,8 @@ export interface ClientSession {
   /** Receives the value of a parameter. The client is told if the value is new to it. */
   learn(name: string, value: string): void
   /**
-   * A statement of this client waits for input. `feed` accepts whole messages once, and returns whether they were
-   * accepted.
+   * A statement of this client waits for input. `feed` accepts whole messages once, and returns whether they
+   * were accepted.
    */
   onCopyIn(feed: (bytes: Buffer) => boolean): void
   /** Answers the current batch with an error. The connection stays open. */

@@ -6,8 +6,8 @@ import { type Frame, frame } from '../wire/frames.js'
 import { HiddenAnswers } from './batch-answers.js'
 
 /**
- * Bytes of log after which a checkpoint is due. Without it the log would grow without end. A checkpoint takes 3 to 30
- * ms.
+ * Bytes of log after which a checkpoint is due. Without it the log would grow without end. A checkpoint takes
+ * 3 to 30 ms.
  */
 const LOG_BYTES = 4 * 1024 * 1024
 
@@ -18,16 +18,16 @@ const WRITTEN_BYTES = 1024 * 1024
 const NEAR_QUOTA = 0.8
 
 /**
- * Bytes written that make such a vacuum due: the leftovers of a few statements, or a share of the quota if that is
- * more.
+ * Bytes written that make such a vacuum due: the leftovers of a few statements, or a share of the quota if
+ * that is more.
  */
 const WRITTEN_NEAR_QUOTA = 256 * 1024
 
 const WRITTEN_SHARE = 0.02
 
 /**
- * Tracks the work since the last checkpoint and vacuum. The engine has no background processes, so the session does
- * both.
+ * Tracks the work since the last checkpoint and vacuum. The engine has no background processes, so the
+ * session does both.
  */
 class Housekeeping {
   #logged = 0
@@ -81,8 +81,8 @@ export interface EngineLifecycleOptions {
 }
 
 /**
- * Opens and closes a session's engine, and runs the session's own statements in it. The caller must have the session
- * lock.
+ * Opens and closes a session's engine, and runs the session's own statements in it. The caller must have the
+ * session lock.
  */
 export class EngineLifecycle {
   readonly #options: EngineLifecycleOptions
@@ -109,8 +109,8 @@ export class EngineLifecycle {
   /**
    * Returns the engine, and opens it first if it is closed.
    *
-   * All callers share one attempt to open it. The attempt goes on when a caller gives up, so that a client that
-   * retries with a short time-out finds the database open in the end.
+   * All callers share one attempt to open it. The attempt goes on when a caller gives up, so that a client
+   * that retries with a short time-out finds the database open in the end.
    *
    * @throws LimitExceeded, or the error of the engine
    */
@@ -126,7 +126,8 @@ export class EngineLifecycle {
     const { machine, openingLimitMs: ms } = this.#options
     const limit = { machine, ms, what: 'opening the database', signal: this.#end.signal }
     return withinLimit(limit, async signal => {
-      // Two engines on one directory would not notice each other. So this one waits until the last one has ended.
+      // Two engines on one directory would not notice each other. So this one waits until the last one has
+      // ended.
       const opened = this.#closing.then(() => this.#openAndAdopt(signal))
       this.#closing = opened.then(nothing, nothing)
       return await opened
@@ -165,7 +166,9 @@ export class EngineLifecycle {
     return engine
   }
 
-  /** Runs statements under the current role of the session, one message each. Returns their answers together. */
+  /**
+   * Runs statements under the current role of the session, one message each. Returns their answers together.
+   */
   async ask(...sql: string[]): Promise<HiddenAnswers> {
     return await this.#ask(await this.awake(), ...sql)
   }
@@ -213,8 +216,8 @@ export class EngineLifecycle {
   }
 
   /**
-   * Runs `work` while the files are complete and do not change. An open engine first writes a checkpoint and then
-   * gets no work. A closed engine stays closed.
+   * Runs `work` while the files are complete and do not change. An open engine first writes a checkpoint and
+   * then gets no work. A closed engine stays closed.
    *
    * @param fresh resets the session, which is a new session afterwards
    * @param signal ends an engine that does not finish its checkpoint. It is passed to `work`.
@@ -303,7 +306,9 @@ export class SessionLock<Who> {
   #holder: Who | undefined
   readonly #waiting: Waiting<Who>[] = []
 
-  /** @param excused while it returns true no wait times out, because the holder is not the cause of the delay */
+  /**
+   * @param excused while it returns true no wait times out, because the holder is not the cause of the delay
+   */
   constructor(
     readonly machine: Clock,
     readonly excused: () => boolean = () => false,

@@ -20,8 +20,8 @@ export const TERMINATED: PgError = {
 }
 
 /**
- * Stops a running batch: on its client's request, or when its time is up. It first asks Postgres. If Postgres does
- * not notice, it ends the engine, because nothing else can stop the statement.
+ * Stops a running batch: on its client's request, or when its time is up. It first asks Postgres. If Postgres
+ * does not notice, it ends the engine, because nothing else can stop the statement.
  */
 export class Interruption {
   /** The words that replace "due to user request" in the error, if it was something else. */
@@ -70,7 +70,9 @@ export class Interruption {
     this.#timer = this.machine.wakeAt(this.machine.now() + this.graceMs, () => this.engine.abort())
   }
 
-  /** Asks Postgres to stop, and never ends the engine. For a client that has left an engine that others share. */
+  /**
+   * Asks Postgres to stop, and never ends the engine. For a client that has left an engine that others share.
+   */
   ask(): void {
     this.#asked = true
     this.engine.cancel()
@@ -109,7 +111,10 @@ export const CANCELLED: PgError = { code: '57014', message: 'canceling statement
 /** Thrown to a client whose statement is stopped before it has begun. */
 export class Cancelled extends Error {}
 
-/** The reason why the session is busy: a client's transaction, a client's single statement, or work on the files. */
+/**
+ * The reason why the session is busy: a client's transaction, a client's single statement, or work on the
+ * files.
+ */
 export type Occupation = 'transaction' | 'statement' | 'upkeep'
 
 const BUSY = {

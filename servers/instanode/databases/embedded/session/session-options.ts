@@ -24,6 +24,9 @@ export interface SessionOptions {
   user: string
   /** Aborting the signal ends the attempt. */
   open(signal: AbortSignal): Promise<Engine>
-  /** Bytes. An engine whose memory exceeds this is replaced between two transactions, because its memory never shrinks. */
+  /**
+   * Bytes. An engine whose memory exceeds this is replaced between two transactions, because its memory never
+   * shrinks.
+   */
   memoryLimit: number
 }

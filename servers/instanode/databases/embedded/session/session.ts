@@ -25,9 +25,9 @@ import { onlyFrees, withoutPromotion } from './statements.js'
 /**
  * The one session of a database, shared by its clients in turns.
  *
- * The engine has a single session. A client has the session lock for one batch (up to Sync, or one simple query), and
- * keeps it while a transaction is open. When another client gets the lock, its settings replace those of the last
- * client. README.md lists the limits of this.
+ * The engine has a single session. A client has the session lock for one batch (up to Sync, or one simple
+ * query), and keeps it while a transaction is open. When another client gets the lock, its settings replace
+ * those of the last client. README.md lists the limits of this.
  */
 export class Session {
   /** The largest size that the database's files may reach, in bytes. */
@@ -152,8 +152,8 @@ export class Session {
     if (this.#clients.size === 0) this.#settings.discardSoon()
     this.#channels.leave(client)
     this.#lock.forget(client, new Cancelled())
-    // A client may leave as soon as it has its answer, while its batch still uses the engine. The engine does one
-    // thing at a time, so that batch removes the client at its end.
+    // A client may leave as soon as it has its answer, while its batch still uses the engine. The engine does
+    // one thing at a time, so that batch removes the client at its end.
     if (!this.#executing.has(client)) await this.#removeClient(client)
     else if (this.#running?.client === client) this.#running.interruption.ask()
   }
@@ -168,7 +168,10 @@ export class Session {
     await this.#pass(client)
   }
 
-  /** Handles an engine failure that the client's SQL did not cause. Every client of the database gets an error. */
+  /**
+   * Handles an engine failure that the client's SQL did not cause. Every client of the database gets an
+   * error.
+   */
   #failEngine(client: ClientSession, pgError: PgError = RESTARTED): void {
     client.fatal(pgError)
     // A running engine is now in an unknown state. Its other clients get their error when it has ended.
@@ -176,8 +179,8 @@ export class Session {
   }
 
   /**
-   * Runs `work` while the files on disk are complete: no statement runs, no transaction is open, and new batches
-   * wait.
+   * Runs `work` while the files on disk are complete: no statement runs, no transaction is open, and new
+   * batches wait.
    *
    * @param work receives a signal that is aborted when the copying takes too long
    * @throws WaitedTooLong if a transaction stays open too long
@@ -207,7 +210,11 @@ export class Session {
     this.cancel(client)
   }
 
-  /** Cancels a connection's batch or ends the connection. @returns false if no connection has that process id */
+  /**
+   * Cancels a connection's batch or ends the connection.
+   *
+   * @returns false if no connection has that process id
+   */
   #signal(pid: number, terminate: boolean): boolean {
     const target = [...this.#clients].find(client => client.pid === pid)
     if (target === undefined) return false
@@ -363,7 +370,11 @@ export class Session {
     return own
   }
 
-  /** Forgets the state of the clients, for a new engine. @returns SQL that makes the engine listen on their channels */
+  /**
+   * Forgets the state of the clients, for a new engine.
+   *
+   * @returns SQL that makes the engine listen on their channels
+   */
   #fresh(): string {
     this.#settings.forget()
     for (const client of this.#clients) client.statements.lostAll()

@@ -17,15 +17,15 @@ export function startupSettings(parameters: Map<string, string>): Map<string, st
 }
 
 /**
- * Command tags after which settings may differ. A function that calls `set_config` is recognized by that name in the
- * SQL.
+ * Command tags after which settings may differ. A function that calls `set_config` is recognized by that name
+ * in the SQL.
  */
 const CHANGES = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
 const IN_TEXT = /set_config/i
 
 /**
- * Matches the names of custom settings. They contain a dot and are not in `pg_settings`, so they are taken from the
- * SQL.
+ * Matches the names of custom settings. They contain a dot and are not in `pg_settings`, so they are taken
+ * from the SQL.
  */
 const CUSTOM =
   /\bset\s+(?:session\s+|local\s+)?([a-z_][\w$]*\.[\w$.]+)|set_config\s*\(\s*'([a-z_][\w$]*\.[\w$.]+)'/gi

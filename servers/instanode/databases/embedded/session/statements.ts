@@ -1,8 +1,8 @@
 import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js'
 
 /**
- * Matches SQL that changes the session's user. The engine was opened by a superuser, which may become any user. The
- * client gets the error that PostgreSQL gives to a user without that right.
+ * Matches SQL that changes the session's user. The engine was opened by a superuser, which may become any
+ * user. The client gets the error that PostgreSQL gives to a user without that right.
  */
 const BECOMING =
   /\bset\s+(?:(?:session|local)\s+)?session\s+authorization\s+(?!default\b)|\bset\s+(?:(?:session|local)\s+)?session_authorization\b/i
@@ -40,8 +40,8 @@ function namesEnd({ type, bytes }: Frame): boolean {
 }
 
 /**
- * Returns whether a batch may exceed the quota, because it only frees space. VACUUM FULL, for one, first writes a new
- * table.
+ * Returns whether a batch may exceed the quota, because it only frees space. VACUUM FULL, for one, first
+ * writes a new table.
  *
  * A semicolon in a string can only turn the answer to no.
  */
@@ -69,16 +69,19 @@ export interface PrivateBatch {
 /**
  * One client's prepared statements in the shared session.
  *
- * A prefix makes every name the client's own. The Parse messages are kept, because the session can lose a statement:
- * another client overwrites the unnamed one, and DISCARD ALL or a new engine removes all. A lost statement is parsed
- * again before the next message that refers to it. The client does not see that.
+ * A prefix makes every name the client's own. The Parse messages are kept, because the session can lose a
+ * statement: another client overwrites the unnamed one, and DISCARD ALL or a new engine removes all. A lost
+ * statement is parsed again before the next message that refers to it. The client does not see that.
  */
 export class Statements {
   /** The rewritten Parse message and its SQL, by the client's own name. The unnamed statement is ''. */
   readonly #parsed = new Map<string, { message: Buffer; sql: string }>()
   /** Names of the statements that the engine has. */
   readonly #present = new Set<string>()
-  /** Replacements for names that are too long with the prefix. PostgreSQL would cut them, and two could become one. */
+  /**
+   * Replacements for names that are too long with the prefix. PostgreSQL would cut them, and two could become
+   * one.
+   */
   readonly #shortened = new Map<string, string>()
   #lastShortened = 0
 
@@ -102,7 +105,9 @@ export class Statements {
     return this.#parsed.get(name)?.sql
   }
 
-  /** Keeps the statements of a batch that the engine did not receive, so that a later batch can refer to them. */
+  /**
+   * Keeps the statements of a batch that the engine did not receive, so that a later batch can refer to them.
+   */
   note(frames: readonly Frame[]): void {
     const { restored, parsed } = this.rewrite(frames)
     for (const name of [...restored, ...parsed.map(({ name }) => name)]) this.#present.delete(name)

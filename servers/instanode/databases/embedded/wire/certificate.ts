@@ -9,7 +9,10 @@ export interface ServerCertificate {
   endPoint: Buffer
 }
 
-/** Creates a self-signed certificate for this machine, in about 15 ms. Called for the first encrypted connection. */
+/**
+ * Creates a self-signed certificate for this machine, in about 15 ms. Called for the first encrypted
+ * connection.
+ */
 export async function makeCertificate(): Promise<ServerCertificate> {
   const { generate } = await import('selfsigned')
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {

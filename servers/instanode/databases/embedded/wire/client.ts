@@ -6,7 +6,9 @@ import { Statements } from '../session/statements.js'
 import { backendKeyData, type PgError, parameterStatus, pgErrorResponse, readyForQuery } from './answers.js'
 import { BadFrame, BODY, type Frame, Framer, frame, int32, readCstring } from './frames.js'
 
-/** Longest message, in bytes. PostgreSQL accepts 1 GB. A database of 500 MB in a shared process needs less. */
+/**
+ * Longest message, in bytes. PostgreSQL accepts 1 GB. A database of 500 MB in a shared process needs less.
+ */
 const LONGEST_MESSAGE = 64 * 1024 * 1024
 
 /** Bytes of unprocessed messages at which the client's socket is paused. */
@@ -33,7 +35,10 @@ export interface ClientOptions {
   statementTimeoutMs: number
 }
 
-/** One connection after its password was accepted. Splits its messages into batches, and has them answered in order. */
+/**
+ * One connection after its password was accepted. Splits its messages into batches, and has them answered in
+ * order.
+ */
 export class Client implements ClientSession {
   readonly pid: number
   readonly secret: number
@@ -49,8 +54,8 @@ export class Client implements ClientSession {
   /** True while a batch runs or the database is not open. No batch is begun then. */
   #pumping = true
   /**
-   * Messages are ignored until Sync. The engine answers that Sync, or this class if the engine did not receive the
-   * batch.
+   * Messages are ignored until Sync. The engine answers that Sync, or this class if the engine did not
+   * receive the batch.
    */
   #skipping: 'for the engine' | 'for us' | undefined
   #feed: ((bytes: Buffer) => boolean) | undefined

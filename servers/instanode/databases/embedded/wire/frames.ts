@@ -1,4 +1,6 @@
-/** One protocol message: a type byte, a length that includes itself, and a body. `bytes` is the whole message. */
+/**
+ * One protocol message: a type byte, a length that includes itself, and a body. `bytes` is the whole message.
+ */
 export interface Frame {
   readonly type: string
   readonly bytes: Buffer

@@ -82,8 +82,8 @@ export interface AuthContext {
   ids: IdSource
   certificate(): Promise<ServerCertificate>
   /**
-   * For an unknown user, returns an invented verifier that no password matches. The exchange must not reveal which
-   * users exist.
+   * For an unknown user, returns an invented verifier that no password matches. The exchange must not reveal
+   * which users exist.
    */
   verifier(user: string): Verifier
 }
@@ -180,8 +180,8 @@ class Handshake {
 
   /** @param greeting the first bytes of TLS, if the client did not ask first */
   async #encrypt(greeting?: Buffer): Promise<void> {
-    // The certificate is made before the reader releases the socket. Nothing may be awaited from there to the TLS
-    // socket, or bytes are lost.
+    // The certificate is made before the reader releases the socket. Nothing may be awaited from there to the
+    // TLS socket, or bytes are lost.
     const certificate = await this.auth.certificate()
     const early = this.#reader.release()
     if (greeting === undefined) {
@@ -289,8 +289,8 @@ const PLAIN = 'SCRAM-SHA-256'
 const BOUND = 'SCRAM-SHA-256-PLUS'
 
 /**
- * The server's side of SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL implements it. The user name in the exchange is
- * ignored, because the start-up message has it.
+ * The server's side of SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL implements it. The user name in the
+ * exchange is ignored, because the start-up message has it.
  */
 export class ScramExchange {
   #clientHeader = ''
@@ -301,7 +301,8 @@ export class ScramExchange {
   /**
    * @param mechanism the client's choice
    * @param nonce the server's nonce, 18 random bytes in base64
-   * @param certificate hash of the connection's certificate (`tls-server-end-point`), if the connection is encrypted
+   * @param certificate hash of the connection's certificate (`tls-server-end-point`), if the connection is
+   *   encrypted
    * @throws BadExchange for a mechanism that was not offered
    */
   constructor(
@@ -325,8 +326,8 @@ export class ScramExchange {
     if (header === undefined || bare === undefined) throw new BadExchange('malformed SCRAM message')
     if ((flag === 'p=tls-server-end-point') !== (this.#mechanism === BOUND))
       throw new BadExchange('malformed SCRAM message: channel binding does not fit the mechanism')
-    // "y" means that the client supports binding and thinks that the server does not. If it was offered, a third
-    // party has removed it.
+    // "y" means that the client supports binding and thinks that the server does not. If it was offered, a
+    // third party has removed it.
     if (flag === 'y' && this.certificate !== undefined)
       throw new BadExchange('SCRAM channel binding negotiation error')
     this.#clientHeader = header

@@ -172,8 +172,8 @@ export class PgServer {
   }
 
   /**
-   * Returns a verifier for an unknown user. It is the same each time, so that two attempts do not reveal that the
-   * user is unknown.
+   * Returns a verifier for an unknown user. It is the same each time, so that two attempts do not reveal that
+   * the user is unknown.
    */
   #decoy(user: string): Verifier {
     const derive = (what: string) => createHmac('sha256', this.#decoyKey).update(`${what} ${user}`).digest()
