@@ -75,8 +75,8 @@ class RenamedCaller implements Caller {
     this.#names = names
   }
 
-  ask(method: string, params?: unknown): Asked {
-    const { id, answer } = this.#caller.ask(method, this.#outward(method, params))
+  ask(method: string, params?: unknown, requestId?: string | number): Asked {
+    const { id, answer } = this.#caller.ask(method, this.#outward(method, params), requestId)
     return { id, answer: method === 'tools/list' ? answer.then(page => this.#inward(page)) : answer }
   }
 

@@ -61,6 +61,25 @@ describe('tools that a gateway renames', () => {
     expect(wrongOf(rehearsal)).toEqual([])
   })
 
+  it('are called under ids of every kind', async () => {
+    const ids = new Set<unknown>()
+    const policy = await temporaryFile('policy.yaml', 'version: "1"\nhide: [create_room]\n')
+    const rehearsal = await rehearse({
+      policy,
+      via: scripted({
+        ...KEBAB,
+        deny(call) {
+          ids.add(call.id)
+          return KEBAB.deny?.(call)
+        },
+      }),
+      tools: 'inst-{tool-kebab}',
+      watchMs: 0,
+    })
+    expect(rehearsal.counts.ok).toBeGreaterThan(0)
+    expect([ids.has('seven'), ids.has(0)]).toEqual([true, true])
+  })
+
   it('are not found without it', async () => {
     const rehearsal = await rehearse({ scenario: await scenario(), via: scripted(KEBAB) })
     expect(rehearsal.counts.wrong).toBeGreaterThan(0)

@@ -9,6 +9,8 @@ const ALLOW_ALL = readPolicy('version: "1"\ndefault: allow\n', 'allow.yaml').pol
 
 /** A call as a scripted gateway sees it. `atMs` is the time on the stage's clock. */
 export interface ScriptedCall {
+  /** The JSON-RPC id of the request. */
+  readonly id: unknown
   readonly tool: string
   readonly grant: string
   readonly atMs: number
@@ -38,7 +40,7 @@ export function scripted({ deny, hides = () => false, nameOf = tool => tool }: S
         if (message.method !== 'tools/call') return next(message)
         const name = toolOf(message)
         const tool = tools.find(own => nameOf(own) === name) ?? name
-        const denial = deny?.({ tool, grant, atMs: stage.clock.now() })
+        const denial = deny?.({ id: message.id, tool, grant, atMs: stage.clock.now() })
         if (denial === undefined) return next(withParams(message, { name: tool }))
         if ('status' in denial) throw new HttpAnswer(denial.status, denial.body, 'text/plain')
         return { jsonrpc: '2.0', id: message.id, ...denial }
