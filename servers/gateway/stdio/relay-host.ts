@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { Clock } from '../../../shared/clock/clock.js'
-import type { JournalEntry } from '../../../shared/journal/entry.js'
+import { type JournalEntry, NO_ARRIVAL } from '../../../shared/journal/entry.js'
 import { Journal } from '../../../shared/journal/journal.js'
 import type { CallerClues, Conversation, Reply } from '../../../shared/mcp/conversation.js'
 import type { Incoming, MessageHost } from '../../../shared/mcp/message-host.js'
@@ -105,17 +105,7 @@ export class RelayHost implements MessageHost<Grant> {
   }
 
   note(): JournalEntry {
-    return this.#journal.open({
-      server: '',
-      transport: 'http',
-      session: null,
-      caller: '',
-      method: null,
-      tool: null,
-      arguments: undefined,
-      headers: {},
-      raw: '',
-    })
+    return this.#journal.open(NO_ARRIVAL)
   }
 
   noteEnd(): void {}
