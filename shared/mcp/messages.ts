@@ -74,6 +74,7 @@ export interface AnonymousError {
   id: null
 }
 
+/** Returns an error of the legacy eras, where an unknown id is null. */
 export function anonymousError(code: number, message: string): AnonymousError {
   return { jsonrpc: '2.0', error: { code, message }, id: null }
 }
@@ -87,8 +88,21 @@ export function errorResponse(
   return { jsonrpc: '2.0', id, error: data === undefined ? { code, message } : { code, message, data } }
 }
 
+/** Returns an error of the modern era, which has no null id. An unknown id is left out. */
+export function modernError(
+  id: RequestId | undefined,
+  error: JSONRPCErrorResponse['error'],
+): JSONRPCErrorResponse {
+  return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
+}
+
 export function isRequestId(value: unknown): value is RequestId {
   return typeof value === 'string' || Number.isSafeInteger(value)
+}
+
+/** Returns the id of a message. Returns undefined if the message has no valid id. */
+export function requestIdOf(message: unknown): RequestId | undefined {
+  return isObject(message) && isRequestId(message.id) ? message.id : undefined
 }
 
 /** Returns whether a value is allowed as `params`. */

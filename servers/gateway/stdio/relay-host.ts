@@ -15,7 +15,9 @@ import {
   isRequestId,
   isResponse,
   type JsonRpcResponse,
+  modernError,
   RpcCode,
+  requestIdOf,
 } from '../../../shared/mcp/messages.js'
 import type { RequestFault } from '../../../shared/mcp/modern/request-fault.js'
 import { cancelledSubscription, endOfSubscription } from '../../../shared/mcp/modern/subscriptions.js'
@@ -324,8 +326,9 @@ function refusalOf(
   { code, message: why }: RequestFault,
   modern: boolean,
 ): JsonRpcResponse | AnonymousError {
-  if (isObject(message) && isRequestId(message.id)) return errorResponse(message.id, code, why)
-  return modern ? { jsonrpc: '2.0', error: { code, message: why } } : anonymousError(code, why)
+  const id = requestIdOf(message)
+  if (modern) return modernError(id, { code, message: why })
+  return id === undefined ? anonymousError(code, why) : errorResponse(id, code, why)
 }
 
 /** Returns the gateway's error for a lost answer, in the form of the request's era. */

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { JSONRPCErrorResponse } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../../util/is-object.js'
 import {
   type AnonymousError,
   anonymousError,
   batchRefusal,
   isRequest,
-  isRequestId,
+  modernError,
   RpcCode,
+  requestIdOf,
   versionRefusal,
 } from '../messages.js'
 import { LEGACY_REVISIONS, type Revisions } from '../revisions.js'
@@ -44,9 +44,7 @@ export function rejectionBody(
 ): JSONRPCErrorResponse | AnonymousError {
   if (!modern) return anonymousError(code, message)
   const error = { code: code === RpcCode.transport ? RpcCode.invalidRequest : code, message }
-  return isObject(body) && isRequestId(body.id)
-    ? { jsonrpc: '2.0', id: body.id, error }
-    : { jsonrpc: '2.0', error }
+  return modernError(requestIdOf(body), error)
 }
 
 export function methodNotAllowed(method: string | undefined, { legacy } = LEGACY_REVISIONS): HttpRejection {

@@ -14,10 +14,10 @@ import {
   errorResponse,
   isNotification,
   isRequest,
-  isRequestId,
   isResponse,
   type JsonRpcResponse,
   RpcCode,
+  requestIdOf,
 } from '../messages.js'
 import { differingHeaders } from '../mirrored-headers.js'
 import type { Arrived, Examined, HostCore, ProtocolLayer } from '../protocol-layer.js'
@@ -105,7 +105,7 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
       this.#core.accept(entry)
       if (this.#asked.take(message.id, incoming.conversation)) this.#sdk.hand(message)
     } else {
-      const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
+      const id = requestIdOf(message)
       const why = 'invalid request: not a JSON-RPC 2.0 request, notification or response'
       this.#core.refuse(
         incoming,

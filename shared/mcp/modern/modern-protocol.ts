@@ -8,10 +8,11 @@ import {
   errorResponse,
   isNotification,
   isRequest,
-  isRequestId,
   isResponse,
   type JsonRpcResponse,
+  modernError,
   RpcCode,
+  requestIdOf,
 } from '../messages.js'
 import { type Mismatch, mismatches, versionMismatch } from '../mirrored-headers.js'
 import type { Arrived, Examined, HostCore, ProtocolLayer, RequestHandler } from '../protocol-layer.js'
@@ -192,7 +193,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
     meta: Record<string, unknown> | undefined,
     mismatched: readonly Mismatch[],
   ): JSONRPCErrorResponse | undefined {
-    const id = isObject(message) && isRequestId(message.id) ? message.id : undefined
+    const id = requestIdOf(message)
     if (!isRequestLike(message)) return modernError(id, NOT_A_REQUEST)
     const { method, params } = message
     if (method === 'initialize' && isObject(params) && versionFault(params) !== undefined) {
@@ -222,9 +223,4 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
 const NOT_A_REQUEST = {
   code: RpcCode.invalidRequest,
   message: 'invalid request: not a JSON-RPC 2.0 request or notification',
-}
-
-/** Returns an error. An unknown id is left out, because the modern era has no null id. */
-function modernError(id: RequestId | undefined, error: JSONRPCErrorResponse['error']): JSONRPCErrorResponse {
-  return id === undefined ? { jsonrpc: '2.0', error } : { jsonrpc: '2.0', id, error }
 }
