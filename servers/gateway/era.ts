@@ -1,17 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { RpcCode } from '../../shared/mcp/messages.js'
+import { isRequestLike, RpcCode } from '../../shared/mcp/messages.js'
 import {
   differingHeaders,
   mismatches,
   strayParameters,
   versionMismatch,
 } from '../../shared/mcp/mirrored-headers.js'
-import {
-  headerFault,
-  isRequestLike,
-  type RequestFault,
-  requestFault,
-} from '../../shared/mcp/modern/request-fault.js'
+import { headerFault, type RequestFault, requestFault } from '../../shared/mcp/modern/request-fault.js'
 import { metaOf, notedRevision } from '../../shared/mcp/request-meta.js'
 import { ALL_REVISIONS, MetaKey } from '../../shared/mcp/revisions.js'
 

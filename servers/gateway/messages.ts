@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { JSONRPCErrorResponse, JSONRPCResultResponse } from '@modelcontextprotocol/sdk/types.js'
 import { createScanner } from 'jsonc-parser'
 import { HttpRejection, invalidRequest, parseError } from '../../shared/mcp/http/rejection.js'
-import { isNotification, isRequest, isResponse, RpcCode } from '../../shared/mcp/messages.js'
+import { hasOnly, isNotification, isRequest, isResponse, RpcCode } from '../../shared/mcp/messages.js'
 import type { Approval } from '../../shared/schemas/approval.js'
 import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
@@ -149,11 +149,6 @@ function unsoundCall(params: unknown): string | undefined {
     if (meant !== undefined) return `params.${key} of tools/call differs from params.${meant} in case alone`
   }
   return undefined
-}
-
-function hasOnly(message: object, keys: readonly string[]): boolean {
-  for (const key in message) if (!keys.includes(key)) return false
-  return true
 }
 
 /**

@@ -117,20 +117,31 @@ function mayBeMeta(value: unknown): boolean {
 
 const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
 
-function hasOnly(message: Record<string, unknown>, keys: readonly string[]): boolean {
+/** Returns whether a message has no other members than these. */
+export function hasOnly(message: object, keys: readonly string[]): boolean {
   for (const key in message) if (!keys.includes(key)) return false
   return true
 }
 
-export function isRequest(message: unknown): message is JSONRPCRequest {
+/** A JSON-RPC request whose `params` have not been checked. */
+export interface RequestLike {
+  id: RequestId
+  method: string
+  params?: unknown
+}
+
+export function isRequestLike(message: unknown): message is RequestLike {
   return (
     isObject(message) &&
     message.jsonrpc === '2.0' &&
     typeof message.method === 'string' &&
     isRequestId(message.id) &&
-    mayBeParams(message.params) &&
     hasOnly(message, REQUEST_KEYS)
   )
+}
+
+export function isRequest(message: unknown): message is JSONRPCRequest {
+  return isRequestLike(message) && mayBeParams(message.params)
 }
 
 export function isNotification(message: unknown): message is JSONRPCNotification {

@@ -8,6 +8,7 @@ import {
   errorResponse,
   isNotification,
   isRequest,
+  isRequestLike,
   isResponse,
   type JsonRpcResponse,
   modernError,
@@ -19,7 +20,7 @@ import type { Arrived, Examined, HostCore, ProtocolLayer, RequestHandler } from 
 import { metaOf, notedRevision, readClient, versionFault } from '../request-meta.js'
 import { MetaKey, type Revisions } from '../revisions.js'
 import { inputRefusal } from './input-required.js'
-import { isRequestLike, requestFault } from './request-fault.js'
+import { requestFault } from './request-fault.js'
 import { Subscriptions } from './subscriptions.js'
 
 /** The description that a server gives of itself, and the handlers of its modern requests. */

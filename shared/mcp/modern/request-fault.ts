@@ -1,33 +1,12 @@
-import type { RequestId } from '@modelcontextprotocol/sdk/types.js'
-import { isObject } from '../../util/is-object.js'
-import { isRequestId, RpcCode } from '../messages.js'
+import { type RequestLike, RpcCode } from '../messages.js'
 import { type Mismatch, VERSION_HEADER } from '../mirrored-headers.js'
 import { metaFault, metaOf, versionFault } from '../request-meta.js'
 import { MetaKey } from '../revisions.js'
-
-/** A JSON-RPC request whose `params` have not been checked. */
-export interface RequestLike {
-  id: RequestId
-  method: string
-  params?: unknown
-}
 
 /** Code and message of the error that refuses a request. */
 export interface RequestFault {
   code: number
   message: string
-}
-
-const REQUEST_KEYS = ['jsonrpc', 'id', 'method', 'params']
-
-export function isRequestLike(message: unknown): message is RequestLike {
-  return (
-    isObject(message) &&
-    message.jsonrpc === '2.0' &&
-    typeof message.method === 'string' &&
-    isRequestId(message.id) &&
-    Object.keys(message).every(key => REQUEST_KEYS.includes(key))
-  )
 }
 
 /**
