@@ -13,9 +13,8 @@ import { pageRoutes } from './page-files.js'
 import { aboutRoutes } from './routes/about.js'
 import { catalogueRoutes, faultRoutes } from './routes/faults-and-overlays.js'
 import { gatewayRoutes } from './routes/gateways.js'
-import { accountRoutes, clockRoutes, replicasRoute, stateRoutes } from './routes/instance.js'
+import { accountRoutes, clockRoutes, rehearsalRoute, replicasRoute, stateRoutes } from './routes/instance.js'
 import { journalRoutes, journalStreamRoute } from './routes/journal.js'
-import { rehearsalRoute } from './routes/rehearsal.js'
 import { snapshotRoutes } from './routes/snapshots.js'
 
 /** The HTTP listener that controls an instance. */

@@ -12,8 +12,7 @@ import {
 import { serversOf, toolsNamed } from '../gateway/policy/known-tools.js'
 import { reviewPolicy } from '../gateway/policy/review.js'
 import { plan } from './plan/plan.js'
-import { scenarioSteps } from './plan/scenario-steps.js'
-import type { Planned } from './plan/step.js'
+import { type Planned, repeated, type Step } from './plan/step.js'
 import type { LeftOpen, Mark, Rehearsal, Row } from './report.js'
 import { run } from './run.js'
 import { readScenarioFile, requireExpect, type Scenario } from './scenario.js'
@@ -294,4 +293,24 @@ function leftOpen(reading: PolicyReading | undefined, secrets: SecretsSeen): Lef
 function countsOf(rows: readonly Row[]): Record<Mark, number> {
   const count = (mark: Mark) => rows.filter(row => row.mark === mark).length
   return { ok: count('ok'), wrong: count('wrong'), unchecked: count('unchecked') }
+}
+
+/** Returns the steps of a scenario file in the form that the rehearsal runs. */
+function scenarioSteps({ steps }: Scenario): Step[] {
+  return steps.map((step): Step => {
+    if ('advance' in step || 'approve' in step) return step
+    if ('list' in step) return { as: 'agent', ...step }
+    const as = step.as ?? 'agent'
+    if ('batch' in step) {
+      const calls = step.batch.map(({ call, args = {}, expect }) => ({
+        tool: call,
+        args,
+        as,
+        ...defined({ expect }),
+      }))
+      return { calls, sending: 'as a batch', say: `a batch: ${calls.map(({ tool }) => tool).join(', ')}` }
+    }
+    const { call, args = {}, times = 1, expect, limit, keep, say } = step
+    return repeated({ tool: call, args, as, ...defined({ expect, limit, keep }) }, times, say)
+  })
 }

@@ -190,7 +190,7 @@ async function run<Caller>(
     }
     log.error(`${tool.name} failed`, error)
     return toolError(
-      `${tool.name} failed: internal error, and nothing the call could mend; the server's log has it`,
+      `${tool.name} failed: internal error, not caused by the arguments. See the server's log.`,
     )
   }
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { changeSchema } from '../../../shared/clock/change.js'
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
@@ -136,4 +137,25 @@ export function clockRoutes(clock: Clock): Operation[] {
       },
     }),
   ]
+}
+
+const startedAnswer = z.strictObject({ started: z.literal(true) }).meta({ id: 'RehearsalStarted' })
+
+/** Returns the route that starts a waiting rehearsal. */
+export function rehearsalRoute({ startRehearsal }: Pick<Controlled<unknown>, 'startRehearsal'>): Operation {
+  return checkedOperation({
+    method: 'POST',
+    path: '/rehearsal/start',
+    summary: 'Start the rehearsal of understudy rehearse --attach',
+    answer: startedAnswer,
+    refusals: [409],
+    run() {
+      if (startRehearsal?.() === true) return { started: true as const }
+      throw new Refusal(
+        'no_rehearsal',
+        'no rehearsal waits for its start',
+        'understudy rehearse --attach waits for it, once',
+      )
+    },
+  })
 }

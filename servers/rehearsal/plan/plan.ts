@@ -9,8 +9,7 @@ import { conditionSteps, withoutValues } from './condition-steps.js'
 import { exchangeGroups, NO_LIMIT, tightest } from './exchange-steps.js'
 import { limitsOf, type Spending } from './exhaust-limit.js'
 import { limitGroups } from './limit-steps.js'
-import { oddGroup } from './odd-requests.js'
-import { similarNames } from './similar-names.js'
+import { oddGroup, similarNames } from './odd-requests.js'
 import { type Group, one, type Planned, type PlannedCall, type Step } from './step.js'
 
 /** The shortest time between the starts of two fresh groups, in milliseconds. */

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js'
-import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js'
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import { TokenBuckets } from '../../clock/token-buckets.js'
 import type { Instance } from '../../instance.js'
 import type { JournalEntry } from '../../journal/entry.js'
 import { isObject } from '../../util/is-object.js'
-import type { Call } from '../conversation.js'
+import type { Call, Conversation } from '../conversation.js'
 import { toolError } from '../define-tool.js'
 import type { Incoming } from '../message-host.js'
 import {
@@ -23,7 +23,6 @@ import { differingHeaders } from '../mirrored-headers.js'
 import type { Arrived, Examined, HostCore, ProtocolLayer } from '../protocol-layer.js'
 import { notedRevision, readClient } from '../request-meta.js'
 import type { Revisions } from '../revisions.js'
-import { AskedClients } from './asked-clients.js'
 import { SdkLink } from './sdk-link.js'
 
 export interface LegacyOptions<Caller> {
@@ -204,4 +203,34 @@ export class LegacyProtocol<Caller> implements ProtocolLayer<Caller> {
 
 function isInitialize(message: unknown): message is { params: Record<string, unknown> } {
   return isObject(message) && message.method === 'initialize' && isObject(message.params)
+}
+
+/**
+ * The open requests to clients. Each request belongs to the call that caused it. Only the conversation of
+ * that call may answer.
+ */
+class AskedClients<Caller> {
+  readonly #asked = new Map<RequestId, Call<Caller>>()
+
+  /** Adds a request to a client. @throws Error for a caller over HTTP that has no session */
+  ask(id: RequestId, call: Call<Caller>): void {
+    const { transport, session } = call.conversation
+    // The answer would arrive in a separate POST. Without a session, nothing in that POST identifies the
+    // caller.
+    if (transport === 'http' && session === null) {
+      throw new Error('the caller has no session, so it cannot be asked anything: initialize first')
+    }
+    this.#asked.set(id, call)
+  }
+
+  /** Removes the request that has this id. Returns false if the conversation was not asked such a request. */
+  take(id: RequestId | undefined, conversation: Conversation): boolean {
+    if (id === undefined || this.#asked.get(id)?.conversation !== conversation) return false
+    return this.#asked.delete(id)
+  }
+
+  /** Removes the requests that a call caused, because the call has ended. */
+  drop(call: Call<Caller>): void {
+    for (const [id, asking] of this.#asked) if (asking === call) this.#asked.delete(id)
+  }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Clock } from '../../../shared/clock/clock.js'
-import { inputRefusal } from '../../../shared/mcp/modern/input-required.js'
+import { inputRefusal } from '../../../shared/mcp/modern/modern-protocol.js'
 import { RequestStates } from '../../../shared/mcp/modern/request-state.js'
 
 const owner = { caller: 'alice', method: 'tools/call', params: { name: 'ask', arguments: { a: 1 } } }

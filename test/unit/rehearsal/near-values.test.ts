@@ -3,8 +3,8 @@ import type { Condition } from '../../../servers/gateway/policy/model.js'
 import { testOf } from '../../../servers/gateway/policy/operators.js'
 import { around } from '../../../servers/rehearsal/plan/condition-values.js'
 import { nearValues } from '../../../servers/rehearsal/plan/near-values.js'
+import { similarNames } from '../../../servers/rehearsal/plan/odd-requests.js'
 import { patternTexts } from '../../../servers/rehearsal/plan/pattern-values.js'
-import { similarNames } from '../../../servers/rehearsal/plan/similar-names.js'
 
 type Operation = Pick<Condition, 'op' | 'value'>
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LimitHistory, type Verdict } from '../../../servers/rehearsal/limit-history.js'
+import { LimitHistory, type Verdict } from '../../../servers/rehearsal/expectations.js'
 
 const PER = 60_000
 const TOLERANCE = 10
