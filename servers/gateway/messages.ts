@@ -2,7 +2,14 @@ import { isUtf8 } from 'node:buffer'
 import type { JSONRPCErrorResponse, JSONRPCResultResponse } from '@modelcontextprotocol/sdk/types.js'
 import { createScanner } from 'jsonc-parser'
 import { HttpRejection, invalidRequest, parseError } from '../../shared/mcp/http/rejection.js'
-import { hasOnly, isNotification, isRequest, isResponse, RpcCode } from '../../shared/mcp/messages.js'
+import {
+  hasOnly,
+  isNotification,
+  isRequest,
+  isResponse,
+  NOT_CACHED,
+  RpcCode,
+} from '../../shared/mcp/messages.js'
 import type { Approval } from '../../shared/schemas/approval.js'
 import { defined } from '../../shared/util/defined.js'
 import { isObject } from '../../shared/util/is-object.js'
@@ -163,9 +170,6 @@ export function formatJson(message: unknown): string | undefined {
     throw error
   }
 }
-
-/** Members that forbid caching a list. Each grant may have a list of its own. */
-const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
 /**
  * Removes hidden tools from a list of tools. Returns the same object if nothing changes.

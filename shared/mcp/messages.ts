@@ -170,3 +170,9 @@ export function isResponse(message: unknown): message is JsonRpcResponse {
 export function expectsAnswer(message: unknown): boolean {
   return !isNotification(message) && !isResponse(message)
 }
+
+/**
+ * Members of a modern result that forbid clients to cache a list. A list may change at any time and may
+ * differ for each caller.
+ */
+export const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }

@@ -12,6 +12,7 @@ import {
   isResponse,
   type JsonRpcResponse,
   modernError,
+  NOT_CACHED,
   RpcCode,
   requestIdOf,
 } from '../messages.js'
@@ -53,9 +54,6 @@ const CACHEABLE = new Set([
 ])
 
 const NO_NAMES: readonly string[] = []
-
-/** A list must not be cached, because it may change at any time and may differ for each caller. */
-const NOT_CACHED = { ttlMs: 0, cacheScope: 'private' }
 
 /**
  * The layer for revision 2026-07-28, which has no handshake and no sessions. Each request states its version,
