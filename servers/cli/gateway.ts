@@ -55,8 +55,13 @@ async function optionsOf(args: Args): Promise<GatewayOptions> {
   }
   return {
     upstream: upstreamOf(args),
-    ...defined({ policy, auditFile, approvalPort: options['approval-port'], dialect: options.dialect }),
-    ...(grantsFile !== undefined && { grants: await readGrantsFile(grantsFile) }),
+    ...defined({
+      policy,
+      grants: grantsFile === undefined ? undefined : await readGrantsFile(grantsFile),
+      auditFile,
+      approvalPort: options['approval-port'],
+      dialect: options.dialect,
+    }),
     upstreamHeaders: options['upstream-header'],
     passHeaders: options['pass-header'],
     handle: options.handle,

@@ -33,8 +33,8 @@ export function instanceOptions(
     // EX_SOFTWARE of sysexits.h, so that a process monitor sees a crash.
     onCrash: () => process.exit(70),
     // Without `--clock`, the store determines the clock.
-    ...defined({ clock, seed, protocol }),
-    ...(journalFile !== undefined && { journalFile, journalSync }),
+    ...defined({ clock, seed, protocol, journalFile }),
+    journalSync,
   }
 }
 

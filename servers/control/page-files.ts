@@ -57,5 +57,6 @@ export function pageRoutes(): Operation[] {
 
 async function sendFile(response: Response, name: string, type: string): Promise<undefined> {
   const text = await readFile(compiled(`../page/${name}`, import.meta.url), 'utf8')
-  sendText(response, 200, type, text, HEADERS)
+  response.set(HEADERS)
+  sendText(response, 200, type, text)
 }

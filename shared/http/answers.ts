@@ -15,14 +15,8 @@ export function sendBody(
 }
 
 /** Sends a text that must not be cached. @param type media type of the text */
-export function sendText(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  body: string,
-  headers: OutgoingHttpHeaders = {},
-): undefined {
-  sendBody(response, status, { 'Content-Type': type, ...HEADERS, ...headers }, body)
+export function sendText(response: ServerResponse, status: number, type: string, body: string): undefined {
+  sendBody(response, status, { 'Content-Type': type, ...HEADERS }, body)
 }
 
 /** Sends a value as JSON that must not be cached. */
@@ -32,5 +26,6 @@ export function sendJson(
   body: unknown,
   headers: OutgoingHttpHeaders = {},
 ): undefined {
-  sendText(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`, headers)
+  const type = 'application/json; charset=utf-8'
+  sendBody(response, status, { 'Content-Type': type, ...HEADERS, ...headers }, `${JSON.stringify(body)}\n`)
 }

@@ -62,7 +62,8 @@ export async function reached<Caller>(
     () => 'ok',
     (error: Error) => error.message,
   )
-  return { ...(listening !== undefined && { port: listening ? 'ok' : 'it does not listen any more' }), mcp }
+  const port = listening ? 'ok' : 'it does not listen any more'
+  return listening === undefined ? { mcp } : { port, mcp }
 }
 
 /** Returns a gauge for the number of requests that a server has not answered yet. */

@@ -113,7 +113,9 @@ export class HttpCaller implements Caller {
     const { signal, over } = deadline(this.#options.machine, END_MS)
     if (this.#headers['Mcp-Session-Id'] !== undefined) {
       // An error is ignored, because the gateway may already have ended.
-      await this.#poster.send('DELETE', this.#headers, '', signal).catch(() => undefined)
+      await this.#poster
+        .send({ method: 'DELETE', headers: this.#headers, body: '', signal })
+        .catch(() => undefined)
     }
     over()
     this.#poster.close()
@@ -131,7 +133,13 @@ export class HttpCaller implements Caller {
     if (modern && id !== undefined) this.#cancels.set(id, cancel)
     try {
       const requests = (Array.isArray(body) ? body : [body]).filter(isRequest).length
-      const sent = await this.#poster.send('POST', headers, JSON.stringify(body), signal, requests)
+      const sent = await this.#poster.send({
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+        signal,
+        requests,
+      })
       const { status, headers: answered, text } = sent
       const session = answered['mcp-session-id']?.toString()
       if (session !== undefined && !modern) {
@@ -208,6 +216,15 @@ function eventsOf(text: string): unknown[] {
   return messages
 }
 
+interface Post {
+  method: 'POST' | 'DELETE'
+  headers: Record<string, string>
+  body: string
+  signal: AbortSignal
+  /** The number of answers in an event stream. The stream may stay open after the last answer. Default 0. */
+  requests?: number
+}
+
 /**
  * Sends requests on reused connections. A rehearsal makes thousands of requests, and `fetch` costs as much as
  * a call.
@@ -223,18 +240,9 @@ class Poster {
     this.#agent = this.#url.protocol === 'https:' ? new HttpsAgent(KEPT) : new HttpAgent(KEPT)
   }
 
-  /**
-   * Sends a request and reads its response. Rejects with the error of the connection.
-   *
-   * @param requests the number of answers in an event stream. The stream may stay open after the last answer
-   */
-  send(
-    method: 'POST' | 'DELETE',
-    headers: Record<string, string>,
-    body: string,
-    signal: AbortSignal,
-    requests = 0,
-  ): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
+  /** Sends a request and reads its response. Rejects with the error of the connection. */
+  send(post: Post): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
+    const { method, headers, body, signal, requests = 0 } = post
     const request = this.#url.protocol === 'https:' ? requestHttps : requestHttp
     const length = { 'Content-Length': String(Buffer.byteLength(body)) }
     return new Promise((resolve, reject) => {
@@ -271,8 +279,7 @@ class Poster {
       })
       sent.on('error', (error: NodeJS.ErrnoException) => {
         // The gateway closed the idle connection just before this request. The request is sent again.
-        if (sent.reusedSocket && error.code === 'ECONNRESET')
-          resolve(this.send(method, headers, body, signal, requests))
+        if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(this.send(post))
         else reject(error)
       })
       sent.end(body)

@@ -350,7 +350,7 @@ export class McpEndpoint<Caller> implements HttpHandler {
       method: `${request.method} /mcp`,
       headers: request.headers,
       raw,
-      ...(body !== undefined && { message: body }),
+      ...defined({ message: body }),
     })
     if (stamp !== undefined) addStamp(response, stamp, entry)
     return entry

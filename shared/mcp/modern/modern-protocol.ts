@@ -1,5 +1,6 @@
 import type { JSONRPCErrorResponse, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js'
 import type { JournalEntry } from '../../journal/entry.js'
+import { defined } from '../../util/defined.js'
 import { isObject } from '../../util/is-object.js'
 import { shown } from '../../util/shown.js'
 import type { Call } from '../conversation.js'
@@ -162,11 +163,7 @@ export class ModernProtocol<Caller> implements ProtocolLayer<Caller> {
 
   #discovery() {
     const { capabilities, instructions } = this.#offer
-    return {
-      supportedVersions: [...this.#revisions.served],
-      capabilities,
-      ...(instructions !== undefined && { instructions }),
-    }
+    return { supportedVersions: [...this.#revisions.served], capabilities, ...defined({ instructions }) }
   }
 
   /** Returns the headers that differ from the body. Other transports than HTTP have no headers to compare. */
