@@ -122,7 +122,7 @@ async function assembled(
       servers: () => [...new Set([...knownTools.servers(), ...elsewhere.keys()])],
       tools(server) {
         const here = knownTools.servers().includes(server) ? catalogue.callableNames(server) : []
-        return [...here, ...(elsewhere.get(server) ?? [])]
+        return [...new Set([...here, ...(elsewhere.get(server) ?? [])])]
       },
     },
     onError: error => log.error('a listener of the journal failed', error),

@@ -7,6 +7,7 @@
 //   sh server     starts a server and leaves it running until the page ends or starts another one
 //   sh example    is only parsed, because it needs something that is not here
 //   ts            compiles against the types of the package
+//   ts test       compiles, and passes as a file of Vitest
 //   json          parses
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -37,6 +38,7 @@ const failures = []
 const typescript = []
 for (const page of pages) await run(page, readFileSync(page, 'utf8'))
 compile()
+runTests()
 for (const failure of failures) process.stderr.write(`${failure}\n`)
 process.stdout.write(`${passed} passed, ${failures.length} failed\n`)
 process.exit(failures.length === 0 ? 0 : 1)
@@ -59,7 +61,12 @@ async function run(page, text) {
     for (const [index, { language, note, code, place }] of blocks.entries()) {
       const next = blocks[index + 1]
       const shown = next !== undefined && ['text', 'json'].includes(next.language) ? next : undefined
-      if (language === 'ts') typescript.push({ place, code })
+      if (language === 'ts')
+        typescript.push({
+          place,
+          code,
+          name: `block-${typescript.length}${note === 'test' ? '.test' : ''}.ts`,
+        })
       else if (language === 'json' && blocks[index - 1]?.language !== 'sh')
         check(place, () => JSON.parse(code))
       else if (language !== 'sh') continue
@@ -165,8 +172,7 @@ function withoutIds(text) {
 function compile() {
   const folder = join(clone, 'docs-ts')
   mkdirSync(folder)
-  for (const [index, { code }] of typescript.entries())
-    writeFileSync(join(folder, `block-${index}.ts`), `${code}\nexport {}\n`)
+  for (const { name, code } of typescript) writeFileSync(join(folder, name), `${code}\nexport {}\n`)
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
@@ -184,6 +190,23 @@ function compile() {
     execFileSync('npx', ['tsc', '-p', folder], { cwd: clone, encoding: 'utf8' })
     passed += typescript.length
   } catch ({ stdout }) {
-    failures.push(stdout.replace(/docs-ts\/block-(\d+)\.ts/g, (_, index) => `${typescript[index].place} ts`))
+    failures.push(
+      stdout.replace(/docs-ts\/block-(\d+)(\.test)?\.ts/g, (_, index) => `${typescript[index].place} ts`),
+    )
   }
+}
+
+/** Runs the `ts test` blocks from the root of the clone, as their relative paths expect. */
+function runTests() {
+  const tests = typescript.filter(({ name }) => name.endsWith('.test.ts'))
+  const files = tests.map(({ name }) => `docs-ts/${name}`)
+  if (files.length === 0) return
+  const config = join(clone, 'docs-ts/vitest.config.mjs')
+  writeFileSync(config, `export default { test: { include: ['docs-ts/*.test.ts'] } }`)
+  check(tests.map(({ place }) => place).join(', '), () =>
+    execFileSync('npx', ['vitest', 'run', '--config', config, '--root', clone, ...files], {
+      cwd: clone,
+      encoding: 'utf8',
+    }),
+  )
 }

@@ -95,6 +95,17 @@ describe('an instance', () => {
     await nothingOpen()
   })
 
+  it('names each tool once when a filter of the journal has an unknown one', async () => {
+    const understudy = closing(await createUnderstudy(MANUAL))
+    const names: string[] = []
+    try {
+      understudy.journal.entries({ tool: 'no_such_tool_at_all' })
+    } catch (error) {
+      names.push(...(String(error).match(/create_postgres|claim_task/g) ?? []))
+    }
+    expect(names.sort()).toEqual(['claim_task', 'create_postgres'])
+  })
+
   it('may be closed twice, and moves no time after that', async () => {
     const u = await createUnderstudy(MANUAL)
     await Promise.all([u.close(), u.close()])
