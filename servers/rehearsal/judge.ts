@@ -48,7 +48,7 @@ export const CALL_CHECKS = {
     if (call.notification === true) return null
     const denial = denialIn(answer)
     const text = denial === undefined || ruleIn(answer) !== undefined ? '' : denialText(denial)
-    return `is allowed, and did not reach the upstream: ${sawInCall(record)}${text}`
+    return `is allowed, but it did not reach the upstream: ${sawInCall(record)}${text}`
   },
 
   /** An allowed call reaches the upstream only once. */
@@ -73,22 +73,22 @@ export const CALL_CHECKS = {
   /** A denied call does not reach the upstream. */
   denial({ expected, arrived }) {
     if (expected.outcome === 'allow' || arrived.length === 0) return null
-    return `${deniedBy(expected)}, and reached the upstream all the same`
+    return `${deniedBy(expected)}, but it reached the upstream`
   },
 
   /** A denied call does not reach the upstream later, after its answer. */
   delay({ expected, arrived, late: [request] }) {
     if (expected.outcome === 'allow' || arrived.length > 0 || request === undefined) return null
-    return `${deniedBy(expected)}, and reached the upstream later`
+    return `${deniedBy(expected)}, but it reached the upstream later`
   },
 
   /** The answer to a denied call says that the call was denied. */
   notice({ call, expected, answer, batched }) {
     if (expected.outcome === 'allow') return null
-    if (succeeded(answer)) return `${deniedBy(expected)}, and its caller was answered as if it had been made`
+    if (succeeded(answer)) return `${deniedBy(expected)}, but its caller got a result`
     if (call.notification === true || denialIn(answer) !== undefined) return null
     if ((batched || isMalformed(call)) && answer.kind === 'http' && answer.status >= 400) return null
-    return `${deniedBy(expected)}, and its caller was not told: ${sawOf(answer)}`
+    return `${deniedBy(expected)}, but its answer does not say so: ${sawOf(answer)}`
   },
 
   /** The builtin gateway denies a call by the rule that the policy gives. */
@@ -96,7 +96,7 @@ export const CALL_CHECKS = {
     if (!namesRules || expected.outcome !== 'deny') return null
     const rule = ruleIn(answer)
     if (rule === undefined || rule === expected.rule) return null
-    return `${deniedBy(expected)}, and ${rule} denied it`
+    return `${deniedBy(expected)}, but ${rule} denied it`
   },
 
   /** An answer has the id of its request. */
@@ -191,7 +191,7 @@ export function accountsOf(records: readonly CallRecord[]): Map<string, string> 
 
 function deniedBy(expected: CallRecord['expected']): string {
   const asks = expected.outcome === 'approve'
-  if (!('rule' in expected)) return asks ? 'is to need approval' : 'is to be denied'
+  if (!('rule' in expected)) return asks ? 'must need approval' : 'must be denied'
   return `${asks ? 'needs approval' : 'is denied'} by ${expected.rule}`
 }
 

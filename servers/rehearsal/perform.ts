@@ -312,7 +312,7 @@ export class Performer {
     const why =
       this.#windows.uncertain(calls) ??
       (calls.some(call => call.as !== 'agent' && way.grants <= 1 && isCounted(call, policy))
-        ? 'this gateway has one caller only; --bearer TOKEN names each caller'
+        ? 'this gateway cannot tell callers apart; give --bearer twice, with a token for each'
         : undefined)
     return why === undefined ? undefined : { expected: 'allow', why, arrived: [] }
   }

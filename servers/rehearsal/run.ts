@@ -10,7 +10,7 @@ import { type Performed, rowOf, strayRows, unplannedRow } from './rows.js'
 const SILENT = `the gateway gave no answer ${MAX_SILENCE} times in a row`
 
 const MACHINE_TIME =
-  "needs time to pass, and this gateway goes by the machine's clock; --wait-windows 70s waits for minutes"
+  "needs the end of a window, and this gateway uses the machine's clock; --wait-windows 70s waits for windows of a minute"
 
 /**
  * Calls before the end of a window are made this long before it, in milliseconds, if the gateway uses a clock

@@ -71,7 +71,7 @@ export function oddGroup({ policy, server, tools, sample, sessions }: OddPlannin
     ...(sessions ? [one({ ...call(shut), session: 'none' }, 'without a session')] : []),
     { calls: batch, sending: 'as a batch', say: `a batch: ${batch.map(({ tool }) => tool).join(', ')}` },
   ]
-  return { title: `${server}: what clients seldom do`, fresh: true, steps }
+  return { title: `${server}: unusual requests`, fresh: true, steps }
 }
 
 /**

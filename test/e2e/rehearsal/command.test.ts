@@ -41,7 +41,7 @@ describe('understudy rehearse', () => {
   it('starts another gateway, and tells what it does not check', async () => {
     const { code, stdout } = await rehearse(POLICY, '--via', '--', ...GATEWAY, '{policy}', ...PORT)
     expect(stdout).toContain('87 rows: 81 ok, 0 wrong, 6 not checked')
-    expect(stdout).toContain("this gateway goes by the machine's clock")
+    expect(stdout).toContain("this gateway uses the machine's clock")
     expect(code).toBe(0)
   })
 

@@ -44,7 +44,7 @@ describe('a denial', () => {
   it.each([500, 404, 502])('is not HTTP %i', async status => {
     const rehearsal = await through({ status, body: 'oops' })
     expect(wrongOf(rehearsal)).toEqual([
-      `room_status: is to be denied, and its caller was not told: HTTP ${status}`,
+      `room_status: must be denied, but its answer does not say so: HTTP ${status}`,
     ])
   })
 
@@ -52,9 +52,7 @@ describe('a denial', () => {
     const steps = [{ call: 'room_status', args: { url: 'no room' }, expect: 'deny' }]
     const file = await temporaryFile('scenario.json', JSON.stringify({ steps }))
     const rehearsal = await rehearse({ scenario: file, via: scripted({}) })
-    expect(wrongOf(rehearsal)).toEqual([
-      'room_status: is to be denied, and reached the upstream all the same',
-    ])
+    expect(wrongOf(rehearsal)).toEqual(['room_status: must be denied, but it reached the upstream'])
     expect(rehearsal.rows[0]).toMatchObject({ saw: 'a tool error', calls: [{ denial: null }] })
   })
 })

@@ -16,7 +16,7 @@ const KNOWN = [
     what: 'arguments that are no object pass unjudged',
     row: /with a (list|text) for arguments: is denied by \(arguments\)/,
   },
-  { what: 'a batch on a pipe passes unjudged', row: /^a batch: .*and reached the upstream all the same/ },
+  { what: 'a batch on a pipe passes unjudged', row: /^a batch: .*but it reached the upstream/ },
   {
     what: 'a batch over a bridge or proxy comes back in pieces',
     row: /^a batch: .*(did not reach|was not told)/,

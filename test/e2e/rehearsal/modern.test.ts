@@ -43,7 +43,7 @@ describe('a rehearsal at 2026-07-28', () => {
   it('fails without any gateway', async () => {
     const options = { policy: policyFile(SAFEBOT), via: straightTo('safebot'), watchMs: 0 }
     const rehearsal = await rehearse({ ...options, protocol: MODERN })
-    expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, and reached the upstream/)
+    expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, but it reached the upstream/)
   })
 
   it('speaks to a gateway on its pipes', async () => {

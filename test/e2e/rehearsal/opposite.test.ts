@@ -16,7 +16,7 @@ const BREACHES = [
     part: '"max": 10',
     other: '"max": 11',
     tells:
-      'wait_for_messages × 4, at once: call 2 is denied by /tools/wait_for_messages/limits/wait_for_messages_rate, and reached the upstream all the same',
+      'wait_for_messages × 4, at once: call 2 is denied by /tools/wait_for_messages/limits/wait_for_messages_rate, but it reached the upstream',
   },
   {
     what: 'a limit that is one too low',
@@ -24,7 +24,7 @@ const BREACHES = [
     part: '"max": 10',
     other: '"max": 9',
     tells:
-      'wait_for_messages × 4, at once: call 1 is allowed, and did not reach the upstream: denied: /tools/wait_for_messages/limits/wait_for_messages_rate',
+      'wait_for_messages × 4, at once: call 1 is allowed, but it did not reach the upstream: denied: /tools/wait_for_messages/limits/wait_for_messages_rate',
   },
   {
     what: 'a limit over an hour for one over a minute',
@@ -32,7 +32,7 @@ const BREACHES = [
     part: '"window": "minute", "max": 10',
     other: '"window": "hour", "max": 10',
     tells:
-      'wait_for_messages, once the minute is over: is allowed, and did not reach the upstream: denied: /tools/wait_for_messages/limits/wait_for_messages_rate',
+      'wait_for_messages, once the minute is over: is allowed, but it did not reach the upstream: denied: /tools/wait_for_messages/limits/wait_for_messages_rate',
   },
   {
     what: 'a tool that is not hidden',
@@ -46,23 +46,21 @@ const BREACHES = [
     policy: YAML_POLICY,
     part: 'op: exists, value: false',
     other: 'op: exists, value: true',
-    tells:
-      'create_room, args.base exists does not hold: is denied by base, and reached the upstream all the same',
+    tells: 'create_room, args.base exists does not hold: is denied by base, but it reached the upstream',
   },
   {
     what: 'a tool that is denied',
     policy: YAML_POLICY,
     part: '  room_status:\n    rules: []',
     other: '  room_status:\n    rules: [{ name: shut, action: deny }]',
-    tells: 'room_status: is allowed, and did not reach the upstream: denied: shut',
+    tells: 'room_status: is allowed, but it did not reach the upstream: denied: shut',
   },
   {
     what: 'another default',
     policy: 'policylayer/safebot.claim-task.json',
     part: '"deny"',
     other: '"allow"',
-    tells:
-      'create_room, not named by the policy: is denied by (default deny), and reached the upstream all the same',
+    tells: 'create_room, not named by the policy: is denied by (default deny), but it reached the upstream',
   },
 ]
 
@@ -85,13 +83,13 @@ describe('a rehearsal fails', () => {
       watchMs: 0,
     })
     expect(rehearsal.ok).toBe(false)
-    expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, and reached the upstream/)
+    expect(wrongOf(rehearsal).join('\n')).toMatch(/one more: is denied by .*, but it reached the upstream/)
   })
 
   it('of a gateway that lets a call on and tells its caller that it was denied', async () => {
     const rehearsal = await rehearse({ policy: policyFile(JSON_POLICY), via: twoFaced, watchMs: 0 })
     expect(wrongOf(rehearsal)).toContain(
-      'wait_for_messages, one more: is denied by /tools/wait_for_messages/limits/wait_for_messages_rate, and reached the upstream all the same',
+      'wait_for_messages, one more: is denied by /tools/wait_for_messages/limits/wait_for_messages_rate, but it reached the upstream',
     )
   })
 

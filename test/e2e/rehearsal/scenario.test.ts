@@ -28,7 +28,7 @@ describe('a scenario from a file', () => {
     const file = await scenario([call, { advance: '1m' }, call])
     const rehearsal = await rehearse({ policy: POLICY, scenario: file, via: straightTo('safebot') })
     expect(rehearsal.rows.map(({ mark }) => mark)).toEqual(['ok', 'unchecked'])
-    expect(reportText(rehearsal)).toContain('Not checked:\n  - room_status: needs time to pass')
+    expect(reportText(rehearsal)).toContain('Not checked:\n  - room_status: needs the end of a window')
   })
 
   it.each([

@@ -13,7 +13,7 @@ import { builtin } from '../../../servers/rehearsal/via/builtin-gateway.js'
 const DECOY = 'export_account'
 const MAX_CALLS = 3
 const WAIT_MS = 70_000
-const BEHIND_TIME = /needs time to pass.* --wait-windows 70s/
+const BEHIND_TIME = /needs the end of a window.* --wait-windows 70s/
 
 function limited(window: 'minute' | 'hour'): Policy {
   const limits = [{ counter: 'calls', window, max: MAX_CALLS, scope: 'grant' }]
@@ -116,7 +116,7 @@ describe('--wait-windows', () => {
     const { rows } = await rehearsed({ waitWindowsMs: WAIT_MS, enforced: limited('hour') })
     expect(row(rows, 'once the minute is over')).toMatchObject({
       mark: 'wrong',
-      why: expect.stringContaining('is allowed, and did not reach the upstream'),
+      why: expect.stringContaining('is allowed, but it did not reach the upstream'),
     })
   })
 

@@ -63,7 +63,7 @@ describe('a scenario without a policy', () => {
   it('finds a rule that the gateway was not given', async () => {
     const rehearsal = await rehearse({ scenario: await scenario(steps), via: scripted({}) })
     expect(wrongOf(rehearsal)).toEqual([
-      'create_room: is to be denied, and reached the upstream all the same',
+      'create_room: must be denied, but it reached the upstream',
       'tools/list of safebot: shows create_room, which is hidden',
     ])
   })
@@ -72,7 +72,7 @@ describe('a scenario without a policy', () => {
     const file = await scenario([{ ...STATUS, expect: 'allow' }])
     const rehearsal = await rehearse({ scenario: file, via: scripted({ deny: () => DENIED }) })
     expect(wrongOf(rehearsal)).toEqual([
-      'room_status: is allowed, and did not reach the upstream: denied: a tool error, which says "no"',
+      'room_status: is allowed, but it did not reach the upstream: denied: a tool error, which says "no"',
     ])
   })
 
@@ -95,7 +95,7 @@ describe('a scenario without a policy', () => {
     expect(wrongOf(good)).toEqual([])
     const bad = await rehearse({ scenario: await scenario([{ batch }]), via: scripted({}) })
     expect(wrongOf(bad)).toEqual([
-      'a batch: room_status, create_room: call 2 ("create_room") is to be denied, and reached the upstream all the same',
+      'a batch: room_status, create_room: call 2 ("create_room") must be denied, but it reached the upstream',
     ])
   })
 })
@@ -150,25 +150,25 @@ describe('the limit of a scenario', () => {
       'one too high',
       'window',
       fixedWindow(7, 60_000),
-      'call 7 is denied by the limit of 6 per minute, and reached the upstream all the same',
+      'call 7 is denied by the limit of 6 per minute, but it reached the upstream',
     ],
     [
       'one too low',
       'window',
       fixedWindow(5, 60_000),
-      'call 6 is allowed, and did not reach the upstream: denied: a tool error, which says "no"',
+      'call 6 is allowed, but it did not reach the upstream: denied: a tool error, which says "no"',
     ],
     [
       'one too high',
       'bucket',
       bucket(7, 60_000),
-      'call 7 is denied by the limit of 6 per minute, as a bucket, and reached the upstream all the same',
+      'call 7 is denied by the limit of 6 per minute, as a bucket, but it reached the upstream',
     ],
     [
       'missing',
       'bucket',
       () => undefined,
-      'call 7 is denied by the limit of 6 per minute, as a bucket, and reached the upstream all the same',
+      'call 7 is denied by the limit of 6 per minute, as a bucket, but it reached the upstream',
     ],
   ])('is found where that of the gateway is %s, as a %s', async (_, kind, deny, why) => {
     const file = await scenario([limited(kind, 8)])
@@ -183,7 +183,7 @@ describe('the limit of a scenario', () => {
       via: scripted({ deny: fixedWindow(6, 60_000) }),
     })
     expect(wrongOf(asBucket)).toEqual([
-      'room_status: is allowed, and did not reach the upstream: denied: a tool error, which says "no"',
+      'room_status: is allowed, but it did not reach the upstream: denied: a tool error, which says "no"',
     ])
   })
 

@@ -88,7 +88,7 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     'keeps an allowed call back',
     'reach',
     { arrived: [] },
-    'is allowed, and did not reach the upstream: a result',
+    'is allowed, but it did not reach the upstream: a result',
   ],
   [
     'forwards a call twice',
@@ -118,37 +118,37 @@ const BREACHES: [does: string, check: CallCheck, record: Partial<CallRecord>, wh
     'forwards a denied call',
     'denial',
     { ...denied, arrived: [arrival()] },
-    'is denied by shut, and reached the upstream all the same',
+    'is denied by shut, but it reached the upstream',
   ],
   [
     'forwards a denied call later',
     'delay',
     { ...denied, late: [arrival()] },
-    'is denied by shut, and reached the upstream later',
+    'is denied by shut, but it reached the upstream later',
   ],
   [
     'answers a denied call with a result',
     'notice',
     { ...denied, answer: response({ content: [] }) },
-    'is denied by shut, and its caller was answered as if it had been made',
+    'is denied by shut, but its caller got a result',
   ],
   [
     'does not answer a denied call',
     'notice',
     { ...denied, answer: { kind: 'nothing', why: 'no answer in 10 s' } },
-    'is denied by shut, and its caller was not told: no answer in 10 s',
+    'is denied by shut, but its answer does not say so: no answer in 10 s',
   ],
   [
     'answers a denied call with HTTP 202 alone',
     'notice',
     { ...denied, answer: { kind: 'http', status: 202, headers: {}, text: '' } },
-    'is denied by shut, and its caller was not told: HTTP 202',
+    'is denied by shut, but its answer does not say so: HTTP 202',
   ],
   [
     'answers a denied call with null',
     'notice',
     { ...denied, answer: response(null) },
-    'is denied by shut, and its caller was not told: no result, but null',
+    'is denied by shut, but its answer does not say so: no result, but null',
   ],
   ['answers under another id', 'id', { id: 8 }, 'was answered under the id 7 in place of 8'],
   [
@@ -279,7 +279,7 @@ describe('the judge of calls', () => {
   it('takes any HTTP error for a denial of a request that is malformed, and of no other', () => {
     const answer: Answer = { kind: 'http', status: 400, headers: {}, text: 'no' }
     const call = { tool: 'room_status', args: ARGS, as: 'agent' }
-    const why = 'is denied by shut, and its caller was not told: HTTP 400'
+    const why = 'is denied by shut, but its answer does not say so: HTTP 400'
     expect(judged({ ...denied, answer })).toBe(why)
     expect(judged({ ...denied, answer, batched: true })).toBe(null)
     expect(judged({ ...denied, answer, call: { ...call, session: 'none' } })).toBe(null)
