@@ -22,6 +22,7 @@ describe.each(['documented', 'observed'] as const)('/openapi.json, %s', contract
     return { ...running, answer, document: description.parse(answer.json) }
   }
 
+  // fidelity instanode/http, same: `/openapi.json` is a valid document with a `max-age` of one hour.
   it('is a valid OpenAPI document, to be kept for an hour', async () => {
     const { answer } = await start()
     expect([answer.status, answer.headers['content-type'], answer.headers['cache-control']]).toEqual([
@@ -33,6 +34,7 @@ describe.each(['documented', 'observed'] as const)('/openapi.json, %s', contract
     expect([valid, errors]).toEqual([true, undefined])
   })
 
+  // fidelity instanode/http, same: `/openapi.json` has the schema names of the service.
   it('names what the service names, under its names', async () => {
     const { document } = await start()
     expect(Object.keys(document.components.schemas)).toEqual(
@@ -47,6 +49,8 @@ describe.each(['documented', 'observed'] as const)('/openapi.json, %s', contract
     })
   })
 
+  // fidelity instanode/http, differs: The service's document has errors. Here: The document is made from the
+  // schemas of this server, so that each route answers as it says.
   it('describes routes that answer, each with a status it names', async () => {
     const { document, url } = await start()
     for (const [path, operations] of Object.entries(document.paths)) {

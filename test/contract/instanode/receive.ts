@@ -10,14 +10,18 @@ const at = (method: string, which: 'hook' | 'database' | 'deleted' | 'expired') 
 
 /** `/webhook/receive/:token`. Its errors have no message, save one. */
 export const receive: Case[] = [
+  // fidelity instanode/http, same: A delivery gets 200 with a new id.
   { what: 'a delivery', request: at('POST', 'hook'), body: 'x', status: 200, answer: taken },
   { what: 'an empty delivery', request: at('POST', 'hook'), status: 200, answer: taken },
   { what: 'binary', request: at('POST', 'hook'), body: Buffer.from([0, 255]), status: 200, answer: taken },
   { what: 'a mebibyte', request: at('POST', 'hook'), body: 'x'.repeat(MIB), status: 200, answer: taken },
+  // fidelity instanode/http, same: A delivery of more than 1,048,576 bytes gets 413 and closes the
+  // connection.
   {
     ...{ what: 'a byte more', request: at('POST', 'hook'), body: 'x'.repeat(MIB + 1), status: 413 },
     ...{ error: 'payload_too_large', answers: { connection: 'close' } },
   },
+  // fidelity instanode/contracts, same: Under `documented`, GET on a receive URL reads the log back.
   {
     ...{ what: 'the log', under: 'documented', request: at('GET', 'hook'), status: 200 },
     ...{ answer: deliveryLog, has: { requests: [], total: 0 } },
@@ -31,14 +35,18 @@ export const receive: Case[] = [
       ...{ text: 'Method Not Allowed\n', answers: { allow: 'GET, HEAD, POST' } },
     },
   ]),
+  // fidelity instanode/headers, differs: OPTIONS is answered 200 on any path. Here: On a receiver it is a
+  // delivery under `documented`, because a receiver takes any method.
   { what: 'OPTIONS', under: 'documented', request: at('OPTIONS', 'hook'), status: 200, answer: taken },
   { what: 'OPTIONS', under: 'observed', request: at('OPTIONS', 'hook'), status: 200, text: '' },
+  // fidelity instanode/headers, same: OPTIONS of a browser that asks first is no delivery.
   {
     what: 'a browser that asks first',
     ...{ request: at('OPTIONS', 'hook'), headers: { 'access-control-request-method': 'POST' } },
     ...{ status: 200, text: '' },
   },
   ...['POST', 'GET'].flatMap((method): Case[] => [
+    // fidelity instanode/http, same: A receive URL without a UUID gets 400.
     { what: 'no UUID', request: `${method} /webhook/receive/abc`, status: 400, error: 'invalid_token' },
     {
       what: 'an encoded slash',
@@ -46,9 +54,12 @@ export const receive: Case[] = [
       status: 400,
       error: 'invalid_token',
     },
+    // fidelity instanode/http, same: An unknown receiver gets 404.
     { what: 'unknown', request: `${method} /webhook/receive/${NOBODYS}`, status: 404, error: 'not_found' },
+    // fidelity instanode/http, same: The token of a database is no receiver and gets 404.
     { what: 'a database', request: at(method, 'database'), status: 404, error: 'not_found' },
     { what: 'deleted', request: at(method, 'deleted'), status: 410, error: 'webhook_inactive' },
+    // fidelity instanode/http, same: An expired receiver gets 410.
     { what: 'expired', request: at(method, 'expired'), status: 410, error: 'webhook_inactive' },
     {
       what: 'half an escape',

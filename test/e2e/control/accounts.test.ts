@@ -12,6 +12,11 @@ import {
 import { ok, refused } from '../../support/servers/understudy.js'
 
 describe('an account that is upgraded', () => {
+  // fidelity instanode/tiers, differs: A payment makes the active resources of the account paid, without
+  // expiry. Here: `POST /accounts/:id` of the control plane does it, because the stand-in takes no payments.
+  // fidelity instanode/tiers, differs: A payment does not change the limits of a live database. Here: Under
+  // `documented` the limits rise at once, because the published limits hold for each paid resource.
+  // fidelity instanode/auth, same: The plan of the caller is read at each call.
   it('has what it owns for good, at paid limits, from then on', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
@@ -36,6 +41,8 @@ describe('an account that is upgraded', () => {
     expect((await createPostgres(agent)).tier).toBe('paid')
   })
 
+  // fidelity instanode/tiers, same: Only under `observed`, a payment does not change the limits of a live
+  // database.
   it('has no more room under the observed contract, where only the expiry goes', async () => {
     const { control, u, databases } = await startControlled({ contract: 'observed' })
     const { token } = await createPostgres(await u.instanode.connect())
@@ -65,6 +72,9 @@ describe('an account that is upgraded', () => {
 })
 
 describe('an account that is downgraded', () => {
+  // fidelity instanode/http, differs: At the end of a subscription, permanent resources get 168 hours and
+  // keep their tier. Here: `POST /accounts/:id` of the control plane ends it, because the stand-in has no
+  // subscriptions.
   it('keeps what was for good another 168 hours, and its tier', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })

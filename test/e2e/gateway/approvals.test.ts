@@ -36,6 +36,8 @@ const onlyOne = ({ approvals }: Gateway) => {
 }
 
 describe('a call that needs an approval', () => {
+  // fidelity gateway/intercept, differs: A program cannot read the reason of a denial. Here: `_meta` names
+  // the rule, so that a test can check it.
   it('is refused at once with the approval’s id; approved, the same call goes through, once', async () => {
     const { gateway, reached } = await asking()
     const client = await connectOver(gateway.url)
@@ -57,6 +59,8 @@ describe('a call that needs an approval', () => {
     expect(gateway.audit.entries().map(({ outcome }) => outcome)).toContain('approved')
   })
 
+  // fidelity gateway/policylayer, differs: Approvals exist, and no protocol is published. Here: A call can
+  // wait for its approval, because a test needs some protocol.
   it('is held, if told to, and goes through when it is approved', async () => {
     const { gateway, reached } = await asking(30_000)
     const client = await connectOver(gateway.url)

@@ -14,6 +14,7 @@ const SPENDING = 'version: "1"\ntools:\n  room_status: { spend: { daily: 50.00 }
 const ASKING = 'version: "1"\ntools:\n  room_status: { rules: [{ name: ask, action: require_approval }] }\n'
 
 describe('the dialect of a gateway', () => {
+  // fidelity gateway/intercept, same: With `intercept@2026-04`, quota also returns after a tool error.
   it.each([
     ['intercept@2026-03', 'kept', true],
     ['intercept@2026-04', 'refunded', false],
@@ -50,6 +51,8 @@ describe('the dialect of a gateway', () => {
   })
 })
 
+// fidelity gateway/intercept, absent: `spend` limits payments after error -32042. Here: The gateway does not
+// start with such a policy, because it pays for nothing and sees no price.
 it('a gateway does not start with a policy that limits spending, and says why', async () => {
   const { code, stdout, stderr } = await gatewayOf(await temporaryFile('policy.yaml', SPENDING))
   expect([code, stdout]).toEqual([1, ''])
@@ -59,6 +62,12 @@ it('a gateway does not start with a policy that limits spending, and says why', 
 })
 
 describe('the text of denials', () => {
+  // fidelity gateway/intercept, differs: The text of a denial begins with `[INTERCEPT POLICY DENIED]`. Here:
+  // It begins with `[UNDERSTUDY POLICY DENIED]`, because the gateway is another product. `--denial-text
+  // intercept` has the original.
+  // fidelity gateway/policylayer, differs: The text of a denial begins with `[POLICY DENIED]`. Here: It
+  // begins with `[UNDERSTUDY POLICY DENIED]`, because the gateway is another product. `--denial-text
+  // policylayer` has the original.
   it.each([
     ['understudy', '[UNDERSTUDY POLICY DENIED] claim_task: Tool "claim_task" is not permitted by policy'],
     ['intercept', '[INTERCEPT POLICY DENIED] Tool "claim_task" is not permitted by policy'],

@@ -207,6 +207,8 @@ describe('a call that a gateway of an instance holds for its approval', () => {
     return { ...running, agent, answer, stream, id: approval?.id ?? '' }
   }
 
+  // fidelity gateway/policylayer, differs: No protocol for approvals is published. Here: The control plane
+  // decides, and the approved call passes once, because a test needs some protocol.
   it('is approved over the control plane, goes through once, and each turn of it is told', async () => {
     const { u, control, agent, answer, stream, id } = await held()
     expect(await control.gateways.approvals()).toMatchObject([{ id, server: 'safebot', state: 'pending' }])

@@ -24,6 +24,8 @@ async function file(name: string, content: string): Promise<string> {
 }
 
 describe('understudy up --policy', () => {
+  // fidelity gateway/intercept, differs: The log has no rule for a denial by quota. Here: It has the rule, so
+  // that a test can check it.
   it('denies the thirty-first claim_token in a minute, which never reaches the journal; a minute later it passes', async () => {
     const command = up('--policy', INSTANODE, '--clock', 'manual', '--json')
     const ready = JSON.parse((await command.lines(1))[0] ?? '')

@@ -34,12 +34,14 @@ function signed(
 }
 
 describe('a token of get_api_token', () => {
+  // fidelity instanode/auth, same: A token is a JWT with HS256, `user_id`, `iat` and `exp`.
   it('holds exactly the user, its time and its end, signed with HS256', async () => {
     const token = await mint(await startInstanode({ seed: SEED }))
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'HS256', typ: 'JWT' })
     expect(decodeJwt(token)).toEqual({ user_id: PAID_USER, iat: START, exp: START + 2_592_000 })
   })
 
+  // fidelity instanode/auth, same: A token is good for 30 days, to the millisecond.
   it('speaks for the account that asked for it, for 30 days of the clock of the instance', async () => {
     const running = await startInstanode()
     const caller = await running.client(await mint(running, FREE))
@@ -54,6 +56,7 @@ describe('a token of get_api_token', () => {
     expect(await refused(caller, 'list_resources')).toContain('INSTANODE_TOKEN')
   })
 
+  // fidelity instanode/auth, same: A new token leaves earlier ones good.
   it('mints further ones, and stays good beside them', async () => {
     const running = await startInstanode()
     const first = await mint(running)
@@ -82,6 +85,8 @@ describe('a token of get_api_token', () => {
 })
 
 describe('a token that is no good', () => {
+  // fidelity instanode/auth, same: A token of algorithm `none` is refused, and so is an expired one.
+  // fidelity instanode/auth, same: Each bad token gets the same answer.
   it.each<[string, () => Promise<string>]>([
     [
       'is signed with another secret',
@@ -116,6 +121,7 @@ describe('a token that is no good', () => {
     ])
   })
 
+  // fidelity instanode/auth, same: A token may use any HMAC algorithm, and may lack `exp`.
   it('would be good with the right signature, user and time: the tests above refuse for their reason', async () => {
     const { client } = await startInstanode({ seed: SEED })
     for (const alg of ['HS256', 'HS384', 'HS512']) {

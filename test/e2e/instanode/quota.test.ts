@@ -19,6 +19,8 @@ const OVER = 10 * MB + 1
 const observed = () => startInstanode({ contract: 'observed' })
 
 describe('under the observed contract', () => {
+  // fidelity instanode/postgres, same: Under `observed`, the whole size of a database counts, and 10 MB are
+  // allowed.
   it('sizes are judged at ticks, and up to 10 MB is fine', async () => {
     const { client, instance, databases } = await observed()
     const [full, over] = [await createPostgres(await client()), await createPostgres(await client(PAID))]
@@ -32,6 +34,9 @@ describe('under the observed contract', () => {
     expect(databases.blocked).toHaveLength(1)
   })
 
+  // fidelity instanode/tiers, same: A database over its quota has the status `quota_exceeded`.
+  // fidelity instanode/postgres, same: A database with `quota_exceeded` stays in the list. It cannot be
+  // claimed, deleted or used again.
   it('a database over its quota is listed, and is locked for good', async () => {
     const { client, instance, databases } = await observed()
     const paid = await client(PAID)
@@ -84,6 +89,8 @@ describe('under the observed contract', () => {
     expect(instance.clock.pending).toBe(before)
   })
 
+  // fidelity instanode/contracts, same: Under `observed`, a database over its quota locks its owner out for
+  // good at the next tick.
   it('a live database takes what it is given, until the tick locks its owner out', async () => {
     const { client, instance } = await startInstanode({ contract: 'observed', databases: 'embedded' })
     const paid = await client(PAID)
@@ -114,6 +121,8 @@ describe('under the documented contract', () => {
     expect(await listedTokens(paid)).toEqual([token])
   })
 
+  // fidelity instanode/contracts, same: Under `documented`, the quota counts growth. Writes beyond it fail
+  // with 53100 until space is free.
   it('writes to a live database fail past its quota, and go on once space is freed', async () => {
     const { client, instance } = await startInstanode({ databases: 'embedded' })
     const { connection_url } = await createPostgres(await client())

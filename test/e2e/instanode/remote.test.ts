@@ -136,6 +136,8 @@ describe('a client of a running stand-in', () => {
     expect(await createPostgres(anonymous)).toMatchObject({ token: last, name: null, expires_at: null })
   })
 
+  // fidelity instanode/auth, same: The MCP client sends the `User-Agent` and the content type of the real
+  // one.
   it('calls as the real client does', async () => {
     const { far, instance } = await startBoth()
     await listed(await far(PAID))
@@ -153,6 +155,7 @@ describe('a client of a running stand-in', () => {
 
 describe('a client of a service that does not answer as it should', () => {
   it.each<[string, RequestListener, string]>([
+    // fidelity instanode/http, same: Over MCP, an error that is not JSON reads `upstream error (HTTP 502)`.
     [
       'a page of a proxy',
       (_, response) => response.writeHead(502).end('<html>Bad Gateway</html>'),
@@ -181,6 +184,7 @@ describe('a client of a service that does not answer as it should', () => {
     expect(await refused(await far(PAID), 'list_resources')).toContain(part)
   })
 
+  // fidelity instanode/mcp, same: The error for an unreachable service has the status 0.
   it('(an unreachable address) names the address and what to do', async () => {
     const far = await clientOf('http://127.0.0.1:9')
     const text = await refused(await far(), 'create_webhook', { name: 'x' })
@@ -220,6 +224,7 @@ describe('understudy instanode --connect', () => {
     expect(await listedTokens(await client(PAID))).toEqual([token])
   })
 
+  // fidelity instanode/mcp, same: `INSTANODE_API_URL` names the service.
   it('takes what INSTANODE_API_URL says, as the real client does; the option goes before', async () => {
     const { url, instance } = await startInstanode()
     const byVariable = await overStdio([], { INSTANODE_API_URL: url })

@@ -97,6 +97,7 @@ describe.each([
   })
 })
 
+// fidelity instanode/postgres, same: pgvector is installed.
 it('embedded databases make a vector without being asked to', async () => {
   const { client } = await startInstanode({ databases: 'embedded' })
   const { connection_url } = await createPostgres(await client())

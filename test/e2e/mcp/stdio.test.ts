@@ -34,6 +34,9 @@ describe('a stdio server', () => {
     expect((await command.exit).code).toBe(0)
   })
 
+  // fidelity safebot/mcp, same: The server calls itself `safebot-chat`.
+  // fidelity safebot/mcp, differs: A line on stderr says that the server is ready. Here: Nothing is on
+  // stderr, so that each line there needs attention.
   it('answers line by line, and nothing but JSON-RPC is on stdout', async () => {
     const command = safebot()
     command.say(initialize())
@@ -111,6 +114,10 @@ describe('a stdio server', () => {
     expect((await messages(command, 3))[2]).toMatchObject({ error: { code: -32600 }, id: null })
   })
 
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_HANDLE` is read in lower case, and `SAFEBOT_MCP_ROOM_NAME` is
+  // the label in a room.
+  // fidelity safebot/mcp, differs: The client accepts a handle that the service refuses. Here: It ignores
+  // that handle and makes one, because a refused handle cannot claim.
   it('claims under the handle of its environment, and passes over one that is none', async () => {
     for (const [handle, shown] of [
       ['Alice', /via auth @alice/],

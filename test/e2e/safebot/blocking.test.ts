@@ -7,6 +7,8 @@ import { until } from '../../support/until.js'
 import { workplace } from '../../support/workplace.js'
 
 describe('a parked claim', () => {
+  // fidelity safebot/mcp, differs: A claim opens its room by the presence of the agent. Here: Under
+  // `documented` a claim waits in a room that no agent has opened, because waiting creates no room there.
   it('wakes with the first message, in a room that no agent had opened', async () => {
     const { clock, boss, worker, url } = await workplace()
     const claiming = claim(worker, url, 60)
@@ -16,6 +18,8 @@ describe('a parked claim', () => {
     expect(clock.pending).toBe(0)
   })
 
+  // fidelity safebot/mcp, same: The text of an empty claim has the seconds it waited, the label, the handle
+  // and the cursor.
   it('ends empty when its time is over, and not a millisecond before', async () => {
     const { clock, worker, url } = await workplace()
     let ended = false
@@ -31,6 +35,8 @@ describe('a parked claim', () => {
     )
   })
 
+  // fidelity safebot/tasks, differs: A message of the agent's own ends a waiting claim early. Here: Under
+  // `documented` the claim goes on waiting, because that message is no task for the agent.
   it('goes on waiting when a message of its own comes, for as long as it has', async () => {
     const { clock, safebot, boss, worker, url } = await workplace()
     const twin = await safebot.connect({ handle: 'worker' })
@@ -43,6 +49,8 @@ describe('a parked claim', () => {
     expect(await claiming).toMatchObject({ text: 'work' })
   })
 
+  // fidelity safebot/tasks, same: Only under `observed`, a message of the agent's own ends a waiting claim
+  // early.
   it('ends early and empty when a message of its own comes, under the observed contract', async () => {
     const { clock, safebot, boss, worker, url } = await workplace({ contract: 'observed' })
     const twin = await safebot.connect({ handle: 'worker' })
@@ -108,6 +116,8 @@ describe('a call parked over HTTP', () => {
 })
 
 describe('a cancelled call', () => {
+  // fidelity safebot/mcp, differs: A cancelled `next_task` claims and acknowledges later, and the message is
+  // lost. Here: Under `documented` it claims nothing, because no caller would get the task.
   it.each(['next_task', 'claim_task', 'wait_for_messages'])(
     '%s claims nothing for the caller that left',
     async tool => {
@@ -159,6 +169,7 @@ describe('a cancelled call', () => {
     expect(warnings).toEqual([])
   })
 
+  // fidelity safebot/mcp, same: Only under `observed`, a cancelled `next_task` loses the next message.
   it('next_task loses the message under the observed contract', async () => {
     const { clock, boss, worker, url } = await workplace({ contract: 'observed' })
     await say(boss, url, 'first')
@@ -175,6 +186,8 @@ describe('a cancelled call', () => {
 })
 
 describe('wait_for_messages', () => {
+  // fidelity safebot/mcp, same: The text of `wait_for_messages` has a line for each message, then the seq to
+  // go on with.
   it('returns at once with what is behind after_seq', async () => {
     const { boss, worker, url } = await workplace()
     const seq = await say(boss, url, 'one')
@@ -185,6 +198,10 @@ describe('wait_for_messages', () => {
     )
   })
 
+  // fidelity safebot/mcp, same: The `last_seq` of `wait_for_messages` also counts hidden messages of the
+  // agent's own.
+  // fidelity safebot/mcp, differs: A message of the agent's own ends `wait_for_messages`. Here: Under
+  // `documented` the wait goes on, because the caller has asked for messages of others.
   it('passes over its own messages, waits for another’s, and counts both in last_seq', async () => {
     const { clock, boss, worker, url } = await workplace()
     const own = await say(worker, url, 'my own')
@@ -195,6 +212,7 @@ describe('wait_for_messages', () => {
     expect(await waiting).toMatchObject({ messages: [{ text: 'hello' }], last_seq: own + 1 })
   })
 
+  // fidelity safebot/mcp, same: `wait_for_messages` hides only messages under the present label of the agent.
   it('shows what it sent under an earlier label: only its present one is its own', async () => {
     const { worker, url } = await workplace()
     await say(worker, url, 'as worker')
@@ -212,6 +230,8 @@ describe('wait_for_messages', () => {
     })
   })
 
+  // fidelity safebot/mcp, same: The text of an empty wait has the seconds it waited and the last seq of the
+  // server.
   it('says when nothing came, how long it waited, and where to go on', async () => {
     const { clock, worker, url } = await workplace()
     const seq = await say(worker, url, 'my own')
@@ -230,6 +250,7 @@ describe('wait_for_messages', () => {
     expect(await claimNow(worker, url)).toMatchObject({ text: 'work' })
   })
 
+  // fidelity safebot/mcp, same: The `name` of `wait_for_messages` renames the agent.
   it('renames the agent when given a name', async () => {
     const { boss, worker, url } = await workplace()
     await say(boss, url, 'hi')

@@ -36,6 +36,8 @@ describe('understudy safebot --connect', () => {
     expect((await client.listTools()).tools).toHaveLength(8)
   })
 
+  // fidelity safebot/mcp, differs: Each process keeps its identity in the home folder. Here: Agents over HTTP
+  // have keys that end with the process, because one process serves many agents.
   it('serves over HTTP with --http, to agents whose keys are kept nowhere', async () => {
     const { safebot, clock } = await startUnderstudy()
     const home = await temporaryFolder()
@@ -57,6 +59,8 @@ describe('understudy safebot --connect', () => {
     expect((await command.exit).code).toBe(0)
   })
 
+  // fidelity safebot/mcp, differs: The end of stdin does not end a process that has been in a room. Here: It
+  // does, and the agent leaves the room, so that no process is left behind.
   it('ends with stdin though it is present in a room, which it leaves', async () => {
     const { safebot } = await startUnderstudy()
     const command = new Command(['safebot', '--connect', safebot.apiUrl], { HOME: await temporaryFolder() })
@@ -79,6 +83,8 @@ describe('understudy safebot --connect', () => {
 })
 
 describe('a host config that was written for the real client', () => {
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_ROOM_NAME` is the sender that others see.
+  // fidelity safebot/mcp, same: `SAFEBOT_BASE` names the service, if it is plain http.
   it('meets other agents at the stand-in that SAFEBOT_BASE names', async () => {
     const { safebot } = await startUnderstudy()
     const env = {
@@ -95,6 +101,8 @@ describe('a host config that was written for the real client', () => {
     expect((await claimNow(client, url)).text).toBe('welcome')
   })
 
+  // fidelity safebot/mcp, differs: An https `SAFEBOT_BASE` names the service too. Here: The stand-in answers
+  // in its place unless `--connect` names it, so that a test never reaches a public service.
   it('goes nowhere if SAFEBOT_BASE names a public service: that is stood in for', async () => {
     const env = { SAFEBOT_BASE: 'https://safebot.invalid' }
     const home = await temporaryFolder()
@@ -113,6 +121,7 @@ describe('a host config that was written for the real client', () => {
     ])
   })
 
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_ALLOWED_BASES` adds origins to the allowlist.
   it('reaches the origins of SAFEBOT_MCP_ALLOWED_BASES, and no others', async () => {
     const { safebot } = await startUnderstudy()
     const env = { SAFEBOT_MCP_ALLOWED_BASES: 'https://one.invalid,nonsense,https://two.invalid/path' }

@@ -4,6 +4,8 @@ import { call, ok, refused, textOf } from '../../support/servers/understudy.js'
 import { workplace } from '../../support/workplace.js'
 
 describe('a claimed task', () => {
+  // fidelity safebot/tasks, same: A claim within the lease returns the same task and claim id. After 60,000
+  // ms the same `seq` comes back under a new claim id.
   it('comes back, the same, until its 60,000 ms are over, and under a new claim after', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
@@ -16,6 +18,8 @@ describe('a claimed task', () => {
     expect(second.claimId).not.toBe(first.claimId)
   })
 
+  // fidelity safebot/tasks, same: A lease is valid up to and including 60,000 ms. One millisecond later the
+  // ack is refused.
   it('can be acknowledged up to 60,000 ms, and not one later', async () => {
     for (const [late, accepted] of [
       [60_000, true],
@@ -30,6 +34,7 @@ describe('a claimed task', () => {
     }
   })
 
+  // fidelity safebot/tasks, same: A second claim does not extend the lease.
   it('is not extended by claiming it again', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
@@ -62,6 +67,7 @@ describe('a claimed task', () => {
     expect(await claimNow(successor, url)).toMatchObject({ text: 'work' })
   })
 
+  // fidelity safebot/mcp, same: The text of `claim_task` has the message, the claim id, the seq and advice.
   it('tells what to do with it', async () => {
     const { boss, worker, url } = await workplace()
     const seq = await say(boss, url, 'work')
@@ -75,6 +81,8 @@ describe('a claimed task', () => {
 })
 
 describe('tasks', () => {
+  // fidelity safebot/mcp, same: The text of `ack_task` says when the ack changes nothing, and names the
+  // cursor.
   it('come in the order they were sent, each once', async () => {
     const { boss, worker, url } = await workplace()
     for (const text of ['a', 'b', 'c']) await say(boss, url, text)
@@ -90,6 +98,7 @@ describe('tasks', () => {
     )
   })
 
+  // fidelity safebot/tasks, same: Handles are independent consumers. Each handle gets every message.
   it('go to every handle: handles are independent', async () => {
     const { safebot, boss, worker, url } = await workplace()
     const other = await safebot.connect({ handle: 'other' })
@@ -98,6 +107,8 @@ describe('tasks', () => {
     expect(await claimNow(other, url)).toMatchObject({ text: 'for all' })
   })
 
+  // fidelity safebot/tasks, same: Two workers with one handle are one consumer. Both get the same claim, and
+  // one ack advances.
   it('are shared by workers of one handle: they are one consumer', async () => {
     const { safebot, boss, worker, url } = await workplace()
     const twin = await safebot.connect({ handle: 'worker' })
@@ -108,6 +119,7 @@ describe('tasks', () => {
     expect(await ack(worker, url, task)).toBe(false)
   })
 
+  // fidelity safebot/tasks, same: A new handle starts at the beginning of the buffer.
   it('are given to a new handle from the beginning of the buffer', async () => {
     const { safebot, clock, boss, url } = await workplace()
     await say(boss, url, 'old')
@@ -124,6 +136,8 @@ describe('tasks', () => {
     expect(await claimNow(worker, url)).toMatchObject({ text: 'from the boss' })
   })
 
+  // fidelity safebot/tasks, same: The buffer of a room keeps 2000 messages. A consumer that falls behind goes
+  // on with the oldest message in it.
   it('fall out of the buffer past 2000 messages, and an idle consumer goes on with the oldest left', async () => {
     const { boss, worker, url } = await workplace()
     const first = await say(boss, url, 'first')
@@ -134,6 +148,7 @@ describe('tasks', () => {
     expect(await ack(worker, url, lost)).toBe(false)
   })
 
+  // fidelity safebot/tasks, same: A message leaves the buffer after 24 hours.
   it('fall out of the buffer after 24 hours', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'old')
@@ -145,6 +160,8 @@ describe('tasks', () => {
 })
 
 describe('next_task', () => {
+  // fidelity safebot/mcp, same: The text of `next_task` has the message, the label and the handle. The task
+  // is already acknowledged.
   it('acknowledges at once: the task does not come again', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'one')
@@ -158,6 +175,7 @@ describe('next_task', () => {
 })
 
 describe('a room under the documented contract', () => {
+  // fidelity safebot/tasks, same: An idle room is evicted 30 to 45 s after its last use.
   it('is evicted 30 to 45 s after it falls idle, once all is acknowledged', async () => {
     const { safebot, clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
@@ -171,6 +189,8 @@ describe('a room under the documented contract', () => {
     expect(await ok(watcher, 'room_status', { url })).toMatchObject({ exists: false })
   })
 
+  // fidelity safebot/tasks, differs: A room with an unacknowledged message is evicted like any other. Here:
+  // Under `documented` the room stays, because a worker must get its task again after a crash.
   it('is kept while the buffer holds a message its consumer has not acknowledged', async () => {
     const { safebot, clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
@@ -192,6 +212,8 @@ describe('a room under the documented contract', () => {
     expect(await ok(boss, 'room_status', { url })).toMatchObject({ exists: true })
   })
 
+  // fidelity safebot/tasks, differs: A room that opens again takes its first `seq` from the time. Here: The
+  // first `seq` is also above each known cursor of the room, because a lower one would hide new messages.
   it('that was evicted and is opened again loses nothing of what is sent then', async () => {
     const { clock, safebot, boss, worker, url } = await workplace()
     for (let count = 0; count < 100; count++) await say(boss, url, `${count}`)
@@ -209,6 +231,8 @@ describe('a room under the documented contract', () => {
 })
 
 describe('a room under the observed contract', () => {
+  // fidelity safebot/tasks, same: Only under `observed`, a room with an unacknowledged task is evicted, and
+  // the task is lost.
   it('is evicted although a task is unacknowledged, and the task is lost', async () => {
     const { safebot, clock, boss, worker, url } = await workplace({ contract: 'observed' })
     await say(boss, url, 'work')

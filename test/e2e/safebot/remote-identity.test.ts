@@ -23,6 +23,9 @@ async function atHome() {
 }
 
 describe('the identity of a connected stdio agent', () => {
+  // fidelity safebot/mcp, same: `send_message` needs an identity. `create_room` and `room_status` do not.
+  // fidelity safebot/mcp, same: The identity is in `~/.config/safebot`: 64 bytes in `mcp_identity.key`, and
+  // the handle in `mcp_identity.json`. Files have mode 0600, the folder 0700.
   it('is kept for its user alone, and made when it is first needed', async () => {
     const { home, folder, agent } = await atHome()
     const client = await agent({ SAFEBOT_MCP_HANDLE: 'Alice' })
@@ -43,6 +46,7 @@ describe('the identity of a connected stdio agent', () => {
     })
   })
 
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_HANDLE` does not rename a kept identity.
   it('is the same again when it is started again, whatever its environment says then', async () => {
     const { agent, clock } = await atHome()
     const first = await agent({ SAFEBOT_MCP_HANDLE: 'alice' })
@@ -55,6 +59,7 @@ describe('the identity of a connected stdio agent', () => {
     expect(textOf(await claiming)).toContain('blocked 1s as "alice" via auth @alice')
   })
 
+  // fidelity safebot/mcp, same: Without `SAFEBOT_MCP_HANDLE` the handle is `mcp-` and six hex digits.
   it('has a handle of its own if it is given none', async () => {
     const { agent, folder } = await atHome()
     const client = await agent()
@@ -70,6 +75,8 @@ describe('the identity of a connected stdio agent', () => {
     expect(new Set([keys('a', 'alice'), keys('b', 'alice'), keys('a', 'bob')]).size).toBe(3)
   })
 
+  // fidelity safebot/mcp, differs: Nothing is published about processes that start at the same time. Here:
+  // They end with one identity, so that they share one handle.
   it('is one, if many processes need it for the first time at once', async () => {
     const folder = join(await temporaryFolder(), 'a/b')
     const open = (handle: string) => openIdentity({ folder, ids: new IdSource(), now: () => 0 }, handle)
@@ -88,6 +95,8 @@ describe('the identity of a connected stdio agent', () => {
     expect(await readFile(join(folder, KEY))).toHaveLength(64)
   })
 
+  // fidelity safebot/mcp, differs: Nothing is published about a damaged identity file. Here: The file stays
+  // as it is, and the error names the remedy, so that no key is lost.
   it.each([
     [KEY, 'too short', 'it has 9 bytes, not 64'],
     [HANDLE, '{"handle":', 'it holds no {"handle": …}'],
@@ -119,6 +128,7 @@ describe('the identity of a connected stdio agent', () => {
 })
 
 describe('a handle', () => {
+  // fidelity safebot/mcp, same: An agent with the handle of another owner can send. Its claims get 401.
   it('of another owner can send, and gets a refusal when it claims', async () => {
     const { safebot, clock } = await startUnderstudy()
     await registeredAgent(safebot.apiUrl, 'alice', () => clock.now())
@@ -132,6 +142,7 @@ describe('a handle', () => {
     expect(warnings).toEqual([])
   })
 
+  // fidelity safebot/mcp, same: An agent with a reserved handle can send. Its claims get 404.
   it('that the service reserves can send, and gets a refusal when it claims', async () => {
     const { safebot } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
@@ -143,6 +154,7 @@ describe('a handle', () => {
     )
   })
 
+  // fidelity safebot/mcp, same: A handle is registered once.
   it('is registered once, whatever it does afterwards', async () => {
     const { safebot, journal } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
@@ -162,6 +174,7 @@ describe('a handle', () => {
     expect(registrations.map(({ caller }) => caller).sort()).toEqual(['boss', 'worker'])
   })
 
+  // fidelity safebot/mcp, same: A failed registration is a warning, and the message is sent.
   it('that could not be registered is a warning, and is registered when it is needed', async () => {
     let refusing = true
     const { safebot: service } = await startUnderstudy()

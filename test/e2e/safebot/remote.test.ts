@@ -37,6 +37,8 @@ async function participants(client: Client, url: string, count: number): Promise
 }
 
 describe('a conversation', () => {
+  // fidelity safebot/mcp, same: A crash between claim and ack loses nothing. A process with the same home
+  // gets the same message after 60 s.
   it('of two stdio agents and one over HTTP goes on when one is killed between claim and ack, and loses nothing', async () => {
     const { safebot, clock } = await startUnderstudy()
     const [home, otherHome] = [await temporaryFolder(), await temporaryFolder()]
@@ -108,6 +110,8 @@ describe('a connected agent', () => {
     expect(textOf(await call(boss, 'room_status', { url }))).toContain('does not currently exist')
   })
 
+  // fidelity safebot/mcp, differs: The first claim in a room that no agent has opened mostly returns at once.
+  // Here: Under `documented` it waits, because the client opens its event stream first.
   it('waits out its time in a room that no agent has opened, and is present there meanwhile', async () => {
     const { clock, here, worker, url } = await connected()
     const local = await here.connect({ handle: 'local' })
@@ -120,6 +124,8 @@ describe('a connected agent', () => {
     )
   })
 
+  // fidelity safebot/mcp, same: Only under `observed`, the first claim in a room that no agent has opened
+  // returns at once.
   it('waits in a room that no agent has opened even if it has no session, and returns at once under the observed contract', async () => {
     const { here, clock } = await connected()
     for (const contract of ['documented', 'observed'] as const) {
@@ -146,6 +152,7 @@ describe('a connected agent', () => {
     expect(await waiting).toMatchObject({ messages: [{ text: 'hello' }], last_seq: own + 1 })
   })
 
+  // fidelity safebot/mcp, same: A message under any label of the agent is never a task for that agent.
   it('is never handed its own messages, under whichever label it sent them', async () => {
     const { boss, worker, url } = await connected()
     await say(worker, url, 'as worker')
@@ -155,6 +162,8 @@ describe('a connected agent', () => {
     expect((await claimNow(worker, url)).text).toBe('from the boss')
   })
 
+  // fidelity safebot/mcp, same: An active agent is present in its room by an event stream, with its label and
+  // box key.
   it('is shown as present under its new label when it takes one, with the key to seal something for it alone', async () => {
     const { here, worker, url } = await connected()
     const guest = await HttpStream.open(
@@ -169,6 +178,9 @@ describe('a connected agent', () => {
     guest.drop()
   })
 
+  // fidelity safebot/mcp, same: The client posts unsigned. After a 403 it posts once more, signed, and the
+  // text still shows the label.
+  // fidelity safebot/mcp, same: The text of a claim has a tick after a verified sender.
   it('signs what a room takes only signed, and is a verified sender there', async () => {
     const { clock, here, boss, worker, url } = await connected()
     const owner = await registeredAgent(here.apiUrl, 'owner', () => clock.now())
@@ -180,6 +192,8 @@ describe('a connected agent', () => {
     expect(textOf(await call(boss, 'next_task', { url }))).toMatch(/^\[seq=\d+\] @worker ✓: it is me/)
   })
 
+  // fidelity safebot/mcp, differs: The client sends a claim once. Here: It sends a claim again after a
+  // refusal for its time, because that refusal has changed nothing.
   it('works at a service whose clock is years and hours away', async () => {
     const { clock, boss, worker, url, warnings } = await connected()
     for (let day = 0; day < 3; day++) {
@@ -201,6 +215,8 @@ describe('a connected agent', () => {
     expect(await ok(worker, 'next_task', { url })).toMatchObject({ task: { text: 'two' }, warning: null })
   })
 
+  // fidelity safebot/mcp, absent: The client adopts an identity that an owner of the room sends in an
+  // envelope. Here: An envelope is shown like any message, because the stand-in has no such identities.
   it('shows an envelope of adoption like any other message', async () => {
     const { boss, worker, url } = await connected()
     const envelope = JSON.stringify({ safebot_adopt_v1: true, adopt_id: 'a', target_name: 'worker' })
@@ -209,6 +225,8 @@ describe('a connected agent', () => {
     expect((await claimNow(worker, url)).text).toBe(envelope)
   })
 
+  // fidelity safebot/mcp, differs: The client registers its handle again at each change between two bases.
+  // Here: It registers once at each base, because the service keeps the handle.
   it('registers once at each of two services, however often it goes from one to the other', async () => {
     const { here, journal, worker, url } = await connected()
     const other = await startUnderstudy({ seed: 'other' })
@@ -250,6 +268,8 @@ describe('a connected agent', () => {
     await closing
   })
 
+  // fidelity safebot/mcp, differs: The error of a refused send, claim or ack is `<tool> failed: <request>
+  // failed: <status> <body>`. Here: Advice follows, so that the caller knows the next step.
   it('quotes what the service turns down, and what to do', async () => {
     const { boss, worker, url } = await connected()
     expect(await refused(boss, 'send_message', { url, text: 'x'.repeat(98_289) })).toMatch(

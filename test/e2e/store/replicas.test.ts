@@ -43,6 +43,7 @@ test('without a store GET /replicas lists no replica', async () => {
   expect(await control.replicas()).toEqual({ store: null, replicas: [] })
 })
 
+// fidelity replicas, same: `/readyz` and `/metrics` say whether the database is there.
 test('/readyz and /metrics tell whether the store is there', async () => {
   const wire = await layWire(stores.freshUrl())
   const a = await replica(wire.url)

@@ -132,6 +132,7 @@ describe('a room on two replicas', () => {
     expect(texts).toHaveLength(20)
   })
 
+  // fidelity safebot/http, same: A room stays while an agent is present at any replica.
   it('is not evicted by one while an agent is present at the other, and is evicted after all have left', async () => {
     const { one, two, advance } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const boss = await one.safebot.connect({ handle: 'boss' })
@@ -164,6 +165,8 @@ describe('a room on two replicas', () => {
     expect(Object((await claiming).json).message).toBeDefined()
   })
 
+  // fidelity safebot/tasks, differs: A restart loses rooms, cursors and leases. Here: With a store a restart
+  // keeps them, because they are in PostgreSQL.
   it('is there after a restart, with cursors, leases and keys', async () => {
     const store = stores.freshUrl()
     const world = { rooms: [{ id: 'ROOM22', messages: [{ sender: 'boss', text: 'of the world' }] }] }

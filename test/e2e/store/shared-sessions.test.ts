@@ -41,6 +41,7 @@ async function handleOn({ safebot, journal, instance }: Understudy, session: Ses
 }
 
 describe('a session over HTTP', () => {
+  // fidelity replicas, same: An MCP session is good at each replica.
   test.each(SERVERS)('of %s is opened on one replica and used on the other', async server => {
     const [a, b] = await two()
     const session = await open(a[server].mcpUrl)
@@ -55,6 +56,8 @@ describe('a session over HTTP', () => {
     expect((await ping(b.instanode.mcpUrl, await open(a.safebot.mcpUrl))).status).toBe(404)
   })
 
+  // fidelity replicas, same: An agent has the same handle at each replica. Its label in a room is known only
+  // to the replica that has set it.
   test('of Safebot has the same handle of its own on every replica, and no two have one', async () => {
     const [a, b] = await two()
     const [one, other] = [await open(a.safebot.mcpUrl), await open(b.safebot.mcpUrl)]
@@ -70,6 +73,7 @@ describe('a session over HTTP', () => {
     expect(handles[2]).not.toBe(handles[0])
   })
 
+  // fidelity replicas, same: An MCP session that ends at one replica ends at all.
   test('ended on one replica it is over on all', async () => {
     const [a, b] = await two()
     const session = await open(a.safebot.mcpUrl)
@@ -79,6 +83,8 @@ describe('a session over HTTP', () => {
     expect((await ping(b.safebot.mcpUrl, session)).status).toBe(404)
   })
 
+  // fidelity replicas, differs: A restart ends sessions. Here: With a store they go on, because the store has
+  // them.
   test('outlives the replica that opened it, and all of them', async () => {
     const url = stores.freshUrl()
     const first = await createUnderstudy({ store: url, databases: new RecordingDatabases() })

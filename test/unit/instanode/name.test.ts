@@ -12,6 +12,7 @@ function refusalOf(text: string): ServiceRefusal {
 }
 
 describe('a name', () => {
+  // fidelity instanode/names, same: A name may have any other characters. Spaces of Unicode are trimmed.
   it.each([
     ['plain', 'plain'],
     ['  around  ', 'around'],
@@ -28,6 +29,8 @@ describe('a name', () => {
     expect(readResourceName(given)).toBe(kept)
   })
 
+  // fidelity instanode/names, same: A bad name has one code and three messages: required, too long, control
+  // characters.
   it.each([
     ['', 'required'],
     [' \t\u00a0 ', 'required'],

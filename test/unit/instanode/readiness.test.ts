@@ -21,6 +21,8 @@ it('all parts that answer are ok, and leave no alarm behind', async () => {
   expect(machine.pending).toBe(0)
 })
 
+// fidelity instanode/http, differs: A failed check is `ping_failed` or `open_failed`. Here: It is always
+// `ping_failed`, because a check opens nothing.
 it('each part that fails is named by itself', async () => {
   const { readiness, store, databases } = start()
   databases.failing.ready = new Error('down')
@@ -31,6 +33,7 @@ it('each part that fails is named by itself', async () => {
   expect(await readiness.check()).toEqual({ ...OK, platform_db: 'ping_failed', redis: 'ping_failed' })
 })
 
+// fidelity instanode/http, same: A check that hangs fails after half a second.
 it('a part that hangs has half a second', async () => {
   const { readiness, databases, machine } = start()
   databases.ready = () => new Promise(() => {})

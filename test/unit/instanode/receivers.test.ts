@@ -11,6 +11,7 @@ import { RwLock } from '../../../shared/util/locks.js'
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }
 
+// fidelity instanode/http, same: A delivery that cannot be stored is still answered with an id.
 it('a delivery that cannot be kept is taken all the same, and the log of the server has why', async () => {
   const store = new InstanodeStore(new MemoryRecords())
   const hook: Resource = {

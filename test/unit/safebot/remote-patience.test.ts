@@ -17,6 +17,8 @@ import { until } from '../../support/until.js'
 const NEVER = new AbortController().signal
 
 describe('a question that could not be answered', () => {
+  // fidelity safebot/mcp, same: A wait is repeated twice and another read three times, after 200, 500 and
+  // 1000 ms.
   it.each([
     [2, [200, 500]],
     [3, [200, 500, 1_000]],
@@ -39,6 +41,8 @@ describe('a question that could not be answered', () => {
     expect(asked).toBe(times + 1)
   })
 
+  // fidelity safebot/mcp, differs: A read that keeps failing ends with `transient <status>`. Here: It ends
+  // with the refusal of the service, so that the caller sees the reason.
   it('is not asked again if the answer will be the same, or its asker has left', async () => {
     const machine = new Clock({ mode: 'manual' })
     const refuse = async () => {
@@ -56,6 +60,8 @@ describe('a question that could not be answered', () => {
   })
 })
 
+// fidelity safebot/mcp, differs: A repeated wait has its whole time again. Here: It has the rest of its time,
+// because the caller has asked for one time-out.
 it('a wait that is asked again has what is left of its time', async () => {
   const machine = new Clock({ mode: 'manual' })
   const asked: string[] = []
@@ -76,6 +82,9 @@ it('a wait that is asked again has what is left of its time', async () => {
 })
 
 describe('an agent whose event stream breaks off', () => {
+  // fidelity safebot/mcp, same: A broken event stream opens again after 300 ms. The delay doubles up to 5 s.
+  // fidelity safebot/mcp, differs: A call does not speed up a broken event stream. Here: A call that needs
+  // the stream opens it at once, because it would miss messages otherwise.
   it('comes back after 300 ms, and after twice as long each time, up to 5 s; a call that needs it there brings it back at once', async () => {
     const machine = new Clock({ mode: 'manual' })
     let arrivals = 0
@@ -101,6 +110,8 @@ describe('an agent whose event stream breaks off', () => {
     expect(machine.pending).toBe(0)
   })
 
+  // fidelity safebot/mcp, differs: The delay of a broken stream is never reset. Here: It is 300 ms again
+  // after the stream was open, so that a short break costs little.
   it('comes back after 300 ms each time if it had been in the room', async () => {
     const machine = new Clock({ mode: 'manual' })
     let arrivals = 0
@@ -117,6 +128,8 @@ describe('an agent whose event stream breaks off', () => {
     presences.close()
   })
 
+  // fidelity safebot/mcp, differs: A call does not wait for the event stream. Here: It waits for at most 5 s,
+  // so that the agent is present when it claims.
   it('delays a call by at most 5 s', async () => {
     const machine = new Clock({ mode: 'manual' })
     const base = await fakeService(() => undefined)
@@ -130,6 +143,8 @@ describe('an agent whose event stream breaks off', () => {
   })
 })
 
+// fidelity safebot/mcp, differs: Signatures have the machine's time. Here: They have the service's time once
+// a signature was refused, so that a clock that was moved can be used.
 it('a service’s time is the machine’s until it turns out to be another', async () => {
   const machine = new Clock({ mode: 'manual', start: 1_000_000 })
   let theirs = 5_000_000
@@ -143,6 +158,8 @@ it('a service’s time is the machine’s until it turns out to be another', asy
   expect(await time.correct(time.now())).toBe(true)
 })
 
+// fidelity safebot/mcp, differs: The client waits for a service that never answers. Here: It gives up after
+// 15 s, so that the caller gets an error. Calls that may wait on purpose are excepted.
 it('a service that does not answer is given up after 15 s, and one that may park is not', async () => {
   const machine = new Clock({ mode: 'manual' })
   const base = await fakeService(() => undefined)

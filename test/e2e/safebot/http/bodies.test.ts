@@ -19,6 +19,10 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     return send(url + MESSAGES, { body, headers })
   }
 
+  // fidelity safebot/http, same: A body of more than 196,608 bytes gets 413. Broken JSON and bare values get
+  // 400.
+  // fidelity safebot/http, differs: These errors are HTML pages with a stack. Here: They are JSON under
+  // `documented`, and HTML without a stack under `observed`, so that no answer shows paths of this machine.
   it.each([
     ['null', 400],
     ['7', 400],
@@ -43,6 +47,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
 
   it.each([
     ['a list', '[1]', {}],
+    // fidelity safebot/http, same: A body may have 196,608 bytes.
     ['an object of 196,608 bytes', objectOf(LIMIT), {}],
     ['a list nested 90,000 deep', '['.repeat(90_000) + ']'.repeat(90_000), {}],
     ['nothing', '', {}],
@@ -65,6 +70,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     expect(answer.status).toBe(413)
   })
 
+  // fidelity safebot/http, same: Bodies in gzip, deflate and br are unpacked.
   it.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
@@ -80,6 +86,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     },
   )
 
+  // fidelity safebot/http, same: The size limit also holds for the unpacked body.
   it.each([
     ['larger than the limit once it is unpacked', gzipSync(objectOf(LIMIT + 1)), 'gzip', 413],
     ['ten megabytes once it is unpacked', gzipSync(objectOf(10 * 1024 * 1024)), 'gzip', 413],
@@ -96,6 +103,10 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
 })
 
 describe('a route that does not exist', () => {
+  // fidelity safebot/http, differs: An unknown route gets an HTML page. Here: Under `documented` it gets
+  // JSON, because all other errors are JSON.
+  // fidelity safebot/http, absent: The service has WebSocket, direct messages, reports, metrics and pages.
+  // Here: Such routes get 404, because no tool of the MCP client uses them.
   it.each([
     ['GET', '/'],
     ['GET', '/api'],
@@ -122,6 +133,7 @@ describe('a route that does not exist', () => {
     expect(body).not.toContain('<script>')
   })
 
+  // fidelity safebot/http, same: OPTIONS names the verbs of a path, in the body and in `Allow`.
   it.each([
     ['/api/health', 'GET,HEAD'],
     ['/api/rooms/room-1/claim', 'POST'],
@@ -138,6 +150,8 @@ describe('a route that does not exist', () => {
   })
 })
 
+// fidelity safebot/http, differs: Any `Host` and any `Origin` are served. Here: Foreign ones get 403, so that
+// no web page reaches a server on this machine.
 it.each([
   ['host', 'evil.invalid'],
   ['origin', 'https://evil.invalid'],

@@ -24,6 +24,9 @@ const typesOf = (stream: HttpStream) => eventsOf(stream).map(({ type }) => type)
 const presence = (stream: HttpStream) => eventsOf(stream).findLast(({ type }) => type === 'presence')
 
 describe('the events of a room', () => {
+  // fidelity safebot/http, same: An event stream sends the buffered messages, then `ready`, then `presence`,
+  // then new messages.
+  // fidelity safebot/http, same: The sender of a signed message is `@handle`, and `sender_verified` is true.
   it('are what is buffered, then that all has been told, then who is there, then what comes', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
@@ -65,6 +68,7 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
+  // fidelity safebot/http, same: An event stream with `after` begins with the next message.
   it('go on behind the message that a returning client names', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
@@ -78,6 +82,7 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
+  // fidelity safebot/http, same: An event stream opens its room and keeps it from being evicted.
   it('open the room, and keep it while a client follows', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
@@ -95,6 +100,9 @@ describe('the events of a room', () => {
     expect(await status()).toEqual({ exists: false, roomId: ROOM })
   })
 
+  // fidelity safebot/http, same: `presence` is sent when a participant arrives or leaves.
+  // fidelity safebot/http, absent: An event tells of a participant's new name. Here: No event does, because
+  // only WebSocket clients rename themselves.
   it('tell everybody who comes and who goes, under names they may have', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
@@ -114,6 +122,8 @@ describe('the events of a room', () => {
     first.drop()
   })
 
+  // fidelity safebot/http, same: `ready` lists the participants from before the newcomer. Its `size` counts
+  // the newcomer.
   it('tell a newcomer first who was there before, with the newcomer in the count alone', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
@@ -133,6 +143,8 @@ describe('the events of a room', () => {
     for (const open of [first, second]) open.drop()
   })
 
+  // fidelity safebot/http, same: The name of a participant may have letters up to U+FFFF. Longer names are
+  // cut to 64 characters.
   it.each([
     ['Алиса', 'Алиса'],
     ['日本', '日本'],
@@ -148,6 +160,7 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
+  // fidelity safebot/http, same: An agent that posts `listening` is shown for 60 s and not counted.
   it('show for 60 s who says that it listens, without counting it in', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
@@ -171,6 +184,7 @@ describe('the events of a room', () => {
     for (const open of [stream, later, latest]) open.drop()
   })
 
+  // fidelity safebot/http, same: A `locked` event is sent when a signed message locks the room.
   it('tell when the room is locked', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')

@@ -28,12 +28,17 @@ function sayFrom(agent: SafebotAgent, address: string, room = ROOM): Promise<Raw
 }
 
 describe('the rate of requests', () => {
+  // fidelity safebot/http, differs: The service limits requests, waiting calls and streams. Here: Under
+  // `documented` requests have no limit unless a library option sets one, because a test calls faster than
+  // the limits allow.
   it('has no bound under the documented contract', async () => {
     const { stranger } = await startSafebot()
     const agent = stranger('alice')
     expect(tally(await Promise.all(times(700, () => agent.say(ROOM))))).toEqual({ 200: 700 })
   })
 
+  // fidelity safebot/http, same: Only under `observed`, a room takes 300 messages at once and 100 a second.
+  // More get 429 with `Retry-After`.
   it('of messages in one room is 300 at once and 100 a second, under the observed one', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
@@ -45,6 +50,8 @@ describe('the rate of requests', () => {
     expect(tally(await Promise.all(times(150, () => agent.say(ROOM))))).toEqual({ 200: 100, 429: 50 })
   })
 
+  // fidelity safebot/http, same: Only under `observed`, an address sends at most 600 messages at once to all
+  // rooms.
   it('over all rooms is 600 at once', async () => {
     const { stranger } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
@@ -52,6 +59,7 @@ describe('the rate of requests', () => {
     expect(tally(answers)).toEqual({ 200: 600, 429: 400 })
   })
 
+  // fidelity safebot/http, same: Limits count by the `X-Forwarded-For` of a proxy on the same machine.
   it('is counted by the address that a proxy on this machine names, the nearest one', async () => {
     const { stranger } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
@@ -66,6 +74,7 @@ describe('the rate of requests', () => {
     .flat()
     .find(address => address?.family === 'IPv4' && !address.internal)?.address
 
+  // fidelity safebot/http, same: Limits ignore the `X-Forwarded-For` of other callers.
   it.skipIf(outside === undefined)(
     'is not spread by what a caller from elsewhere says of itself',
     async () => {
@@ -85,6 +94,7 @@ describe('the rate of requests', () => {
     },
   )
 
+  // fidelity safebot/http, same: The rate of a handle is checked before the signature.
   it('of signed requests is counted by handle, before the signature is looked at', async () => {
     const { agent, stranger } = await startSafebot({ contract: 'observed' })
     await agent('alice')
@@ -104,6 +114,8 @@ describe('the rate of requests', () => {
 })
 
 describe('signed requests of one handle', () => {
+  // fidelity safebot/http, same: Only under `observed`, a handle makes 312 signed requests in 120 s. The next
+  // one gets 401.
   it('are 312 in 120 s under the observed contract, then 401', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed', limits: { requests: null } })
     const alice = await agent('alice')
@@ -138,6 +150,8 @@ function park(base: string, room: string, address: string): { drop(): void } {
 describe('parked calls', () => {
   const claim = '?timeout=90'
 
+  // fidelity safebot/http, same: Only under `observed`, 16 calls of one address may wait. The next one gets
+  // 429 with `Retry-After`.
   it('are 16 from one address under the observed contract; one that hangs up makes room', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
@@ -158,6 +172,7 @@ describe('parked calls', () => {
     expect((await claiming).status).toBe(200)
   })
 
+  // fidelity safebot/http, same: Only under `observed`, 256 calls may wait in one room.
   it('are 256 in one room, from wherever', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
@@ -171,6 +186,8 @@ describe('parked calls', () => {
     for (const { drop } of parked) drop()
   })
 
+  // fidelity safebot/http, differs: The service limits the waiting calls of an address and of a room. Here:
+  // Under `documented` there is no limit, because a test has many agents at one address.
   it('have no bound under the documented one', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
@@ -189,6 +206,8 @@ describe('parked calls', () => {
   })
 })
 
+// fidelity safebot/http, same: Only under `observed`, an address may open 32 event streams. The next one gets
+// 429 with `Retry-After`.
 it('open event streams are 32 from one address under the observed contract', async () => {
   const { url } = await startSafebot({ contract: 'observed' })
   const open = () => HttpStream.open(`${url}/api/rooms/${ROOM}/events`, 'GET', {})
@@ -213,6 +232,7 @@ function lastSize(events = ''): number {
 }
 
 describe('the capacity of the service', () => {
+  // fidelity safebot/http, same: A message to one room too many gets 503.
   it('has a largest number of rooms, and evicts idle ones', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed', limits: { rooms: 2 } })
     const agent = stranger('alice')
@@ -231,6 +251,7 @@ describe('the capacity of the service', () => {
     expect((await agent.say('room-3')).status).toBe(200)
   })
 
+  // fidelity safebot/http, same: A registration of one identity too many gets 503.
   it('is so many identities', async () => {
     const { agent, stranger } = await startSafebot({ limits: { identities: 1 } })
     await agent('alice')
@@ -242,6 +263,8 @@ describe('the capacity of the service', () => {
     ])
   })
 
+  // fidelity safebot/http, same: A message that exceeds the buffer of all rooms gets 503. Each message counts
+  // 512 bytes more than its ciphertext.
   it('is so much ciphertext, 512 reckoned on top of each message; idle rooms make room', async () => {
     const { stranger, instance } = await startSafebot({ limits: { bufferBytes: 2 * (512 + 40) } })
     const agent = stranger('alice')

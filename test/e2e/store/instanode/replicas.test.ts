@@ -17,6 +17,7 @@ import { until } from '../../../support/until.js'
 const stores = useStores()
 
 describe('the daily cap across replicas', () => {
+  // fidelity instanode/replicas, same: The daily cap counts for all replicas together.
   test('is five of twenty anonymous creations that come at once to both', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
     const clients = [await a.client(), await b.client()]
@@ -29,6 +30,8 @@ describe('the daily cap across replicas', () => {
     expect(databases.live.size).toBe(5)
   })
 
+  // fidelity instanode/replicas, differs: A receiver has one URL. Here: Each replica shows a receiver at its
+  // own address, because each replica has an address of its own.
   test('hands out over it what another replica has made, at a URL of the one that is asked (observed)', async () => {
     const { a, b } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const [onA, onB] = [await a.client(), await b.client()]
@@ -41,6 +44,7 @@ describe('the daily cap across replicas', () => {
 })
 
 describe('a resource made on one replica', () => {
+  // fidelity instanode/replicas, same: A resource has one owner at all replicas.
   test('goes to one of two accounts that claim it at once, one over each', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
     const [free, paid] = [await a.client(FREE), await b.client(PAID)]
@@ -78,6 +82,7 @@ describe('a resource made on one replica', () => {
 })
 
 describe('deliveries', () => {
+  // fidelity instanode/replicas, same: Each replica takes deliveries for all receivers, and reads them back.
   test('are taken by either replica, read back from both, and heard of on both', async () => {
     const { a, b } = await startReplicas(stores.freshUrl())
     const { token, receive_url } = await createWebhook(await a.client())
@@ -104,6 +109,7 @@ describe('accounts', () => {
     for (const others of accounts) expect(others).toEqual(accounts[0])
   })
 
+  // fidelity instanode/replicas, same: The token of an account is good at each replica.
   test('have tokens that are good on every replica, and after all of them were restarted', async () => {
     const url = stores.freshUrl()
     const { a, b } = await startReplicas(url)
@@ -119,6 +125,8 @@ describe('accounts', () => {
   })
 })
 
+// fidelity instanode/replicas, differs: The request limiter counts for the whole service. Here: Each replica
+// counts its own requests, because the limiter is there to be tested, and protects nothing.
 test('each replica limits requests by itself', async () => {
   const { a, b } = await startReplicas(stores.freshUrl(), { requestLimit: { atOnce: 1, perSecond: 1 } })
   const health = ({ url }: { url: string }) => send(`${url}/healthz`, { method: 'GET' })

@@ -42,6 +42,7 @@ describe('as published', () => {
     expect(Object.keys(published)).toEqual(tools)
   })
 
+  // fidelity gateway/policylayer, same: Under `deny`, a tool with the entry `{}` passes.
   it('thirty a minute for writes, ten for the long poll, the destructive one hidden', () => {
     const limits = ['instanode', 'safebot'].flatMap(server =>
       explainPolicy(read('policylayer', `${server}.json`).policy).map(({ tool, words }) => [tool, words]),

@@ -13,8 +13,11 @@ describe('Intercept', () => {
     { hide: ['hidden'] },
   )
 
+  // fidelity gateway/intercept, same: The order is hidden, default deny, the rules of the tool, the rules of
+  // `*`. The first failure counts.
   it.each<[string, unknown, string]>([
     ['hidden', yes, '(hidden)'],
+    // fidelity gateway/intercept, same: `*` does not allow a tool that the default denies.
     ['unlisted', yes, '(default deny)'],
     ['t', {}, 'first'],
     ['t', { a: 'yes' }, 'second'],
@@ -24,6 +27,8 @@ describe('Intercept', () => {
     expect(engineOf(policy).outcome(tool, args)).toBe(outcome)
   })
 
+  // fidelity gateway/intercept, same: A denial has the text of `on_deny`, or a text with the name of the
+  // rule. The default has its own text.
   it('denies in the words of the rule, or in its own', () => {
     const { decide } = engineOf(
       intercept({
@@ -43,6 +48,7 @@ describe('Intercept', () => {
     expect(outcome('anything')).toBe('none')
   })
 
+  // fidelity gateway/intercept, same: Quota is checked after all conditions.
   it('judges conditions before quota, wherever they stand', () => {
     const { outcome } = engineOf(
       intercept({ t: [{ name: 'limit', rate_limit: '1/hour' }, needs('later', 'a')] }),
@@ -57,6 +63,10 @@ describe('Intercept', () => {
 })
 
 describe('PolicyLayer', () => {
+  // fidelity gateway/policylayer, same: `deny_if` denies if all of its conditions hold. Without conditions it
+  // always denies.
+  // fidelity gateway/policylayer, differs: `require` denies unless its conditions hold, and its order is not
+  // published. Here: It is checked before `deny_if`, because some order is needed.
   it('judges what is required, then what is denied, then quota', () => {
     const { outcome } = engineOf(
       policyLayer({
@@ -107,6 +117,8 @@ describe('the arguments of a call', () => {
     intercept({ t: [], deep: [{ name: 'n', conditions: [{ path: 'args.a.b', op: 'eq', value: 1 }] }] }),
   )
 
+  // fidelity gateway/intercept, differs: Arguments that are a list or a text pass without a check. Here: They
+  // are denied, because no rule can check them.
   it.each([[[1]], ['text'], [5], [true], [[]]])('%j is denied, though no rule speaks of it', args => {
     expect(outcome('t', args)).toBe('(arguments)')
   })
@@ -141,6 +153,7 @@ describe('hiding', () => {
     expect([engine.hides(tool), outcome(tool)]).toEqual([hidden, hidden ? '(hidden)' : 'allow'])
   })
 
+  // fidelity gateway/intercept, same: A tool that is only denied stays in the list.
   it('does not leave a tool out of the list that is merely denied', () => {
     expect(engineOf(intercept({})).engine.hides('t')).toBe(false)
   })
