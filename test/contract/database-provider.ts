@@ -78,7 +78,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
     })
 
     // fidelity instanode/postgres, same: A database takes 2 connections. The next one gets 53300.
-    it('refuses a connection beyond the limit with 53300, and takes it once the limit is raised', async () => {
+    it('refuses a connection beyond the limit with 53300, and accepts it after the limit is raised', async () => {
       const { spec, url } = await provisioned()
       await Promise.all([connect(url), connect(url)])
       expect(await codeOf(connect(url))).toBe('53300')
@@ -113,7 +113,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
     // with its detail, and the data stay.
     // fidelity instanode/postgres, differs: The owner can undo the lock from the database `postgres`. Here:
     // The lock stays, because the owner cannot log in to another database.
-    it('locks its owner out for good when it is blocked: sessions end with 57P01, later logins get 42501', async () => {
+    it('locks the owner out when a database is blocked, with 57P01 and then 42501', async () => {
       const { spec, url } = await provisioned()
       const [idle, busy] = [await connect(url), await connect(url)]
       await busy.query('BEGIN; CREATE TABLE half (n int)')

@@ -143,7 +143,7 @@ def sealed_by_the_tool(base, room, worker):
     task = worker.claim(room)
     expect("what send_message has sent is claimed", task["message"]["seq"], sent["seq"])
     # fidelity safebot/mcp, same: PyNaCl opens a message of `send_message`, in standard base64.
-    expect("PyNaCl opens what send_message has sealed", room.unseal(task["message"]), text)
+    expect("PyNaCl opens a message of send_message", room.unseal(task["message"]), text)
     return task
 
 
@@ -237,7 +237,7 @@ def kept_identity(base, room):
     card = requests.get(f"{base}/api/identity/stdio-agent", timeout=10).json()
     keys = (nacl.public.PrivateKey(kept[:32]).public_key, nacl.signing.SigningKey(kept[32:]).verify_key)
     # fidelity safebot/mcp, same: The kept key file holds the two keys that the client has registered.
-    expect("what it keeps is what it has registered", (card["box_pub"], card["sign_pub"]), tuple(b64(bytes(k)) for k in keys))
+    expect("the kept keys are the registered keys", (card["box_pub"], card["sign_pub"]), tuple(b64(bytes(k)) for k in keys))
 
 
 def main():

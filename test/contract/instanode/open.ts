@@ -16,11 +16,16 @@ export const open: Case[] = [
   },
   // fidelity instanode/http, same: `/claim/preview` of a paid resource has no expiry.
   {
-    ...{ what: 'preview of what is claimed', request: preview('own'), status: 200, answer: schema.previewed },
+    ...{
+      what: 'preview of a claimed resource',
+      request: preview('own'),
+      status: 200,
+      answer: schema.previewed,
+    },
     has: { already_claimed: true, expires_at: undefined, expires_in_seconds: undefined },
   },
   // fidelity instanode/http, same: `/claim/preview` without a token gets 400.
-  { what: 'preview of nothing', request: 'GET /claim/preview', status: 400, error: 'missing_token' },
+  { what: 'preview without a token', request: 'GET /claim/preview', status: 400, error: 'missing_token' },
   {
     what: 'preview of an empty token',
     request: 'GET /claim/preview?token=',
@@ -68,7 +73,7 @@ export const open: Case[] = [
 
   // fidelity instanode/http, differs: `/llms.txt` is the service's own text. Here: It is another text,
   // because the project does not copy texts.
-  { what: 'the page for models', request: 'GET /llms.txt', status: 200, text: `${FOR_MODELS}\n` },
+  { what: 'the text for language models', request: 'GET /llms.txt', status: 200, text: `${FOR_MODELS}\n` },
   ...[
     'GET /auth/me',
     'GET /auth/github/login',
@@ -81,7 +86,12 @@ export const open: Case[] = [
     // April 2026.
     // fidelity instanode/auth, absent: `GET /auth/me` and the sign-in routes set the cookie `session`. Here:
     // They get 404, because a stand-in has no sign-in.
-    (request): Case => ({ what: 'not stood in for', request, status: 404, text: '404 page not found\n' }),
+    (request): Case => ({
+      what: 'a route that the stand-in does not have',
+      request,
+      status: 404,
+      text: '404 page not found\n',
+    }),
   ),
   ...[
     'POST /auth/logout',
@@ -91,7 +101,12 @@ export const open: Case[] = [
   ].map(
     // fidelity instanode/http, absent: The service has routes for sign-out, payments and payment webhooks.
     // Here: They get 405, because a stand-in takes no money.
-    (request): Case => ({ what: 'not stood in for', request, status: 405, text: 'Method Not Allowed\n' }),
+    (request): Case => ({
+      what: 'a route that the stand-in does not have',
+      request,
+      status: 405,
+      text: 'Method Not Allowed\n',
+    }),
   ),
   ...[
     'GET /nowhere',
@@ -103,7 +118,7 @@ export const open: Case[] = [
   ].map(
     (request): Case => ({
       // fidelity instanode/http, same: GET on an unknown route gets 404 in plain text.
-      ...{ what: 'no route', request, status: 404 },
+      ...{ what: 'an unknown route', request, status: 404 },
       text: request.startsWith('HEAD') ? '' : '404 page not found\n',
     }),
   ),
@@ -117,12 +132,18 @@ export const open: Case[] = [
   ].map(
     ([request = '', allow = '']): Case => ({
       // fidelity instanode/http, same: Another method gets 405 in plain text, with `Allow`.
-      ...{ what: 'no such method', request, status: 405, text: 'Method Not Allowed\n', answers: { allow } },
+      ...{
+        what: 'an unknown method',
+        request,
+        status: 405,
+        text: 'Method Not Allowed\n',
+        answers: { allow },
+      },
     }),
   ),
   ...['OPTIONS /nowhere', 'OPTIONS /db/new', 'OPTIONS /api/me/resources'].map(
     // fidelity instanode/headers, same: OPTIONS on any path gets 200.
-    (request): Case => ({ what: 'a browser that asks first', request, status: 200, text: '' }),
+    (request): Case => ({ what: 'a preflight request of a browser', request, status: 200, text: '' }),
   ),
 
   ...['https://instanode.dev', 'http://localhost:5173', 'http://localhost:3000'].map(

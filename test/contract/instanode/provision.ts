@@ -104,7 +104,7 @@ function both(
     // fidelity instanode/contracts, same: Under `observed`, the sixth provision gets 429 if the subnet has no
     // resource of that type.
     {
-      what: 'the sixth of a day, where there is none to return',
+      what: 'the sixth of a day, without a resource to return',
       ...{ under: 'observed', request, body: { name: 'x' } },
       before: async ({ url }) => {
         const other = path === '/db/new' ? '/webhook/new' : '/db/new'
@@ -123,17 +123,17 @@ function both(
     named('a second key that is no text', '{"name":"a","name":7}', 'a'),
     named('null behind a name', '{"name":"a","name":null}', 'a'),
     // fidelity instanode/names, same: Text after the first JSON value is ignored.
-    named('more than one value', '{"name":"a"}{"name":"b"}garbage', 'a'),
+    named('more than one JSON value', '{"name":"a"}{"name":"b"}garbage', 'a'),
     // fidelity instanode/names, same: Unknown keys are ignored.
     named('unknown keys', '{"x":{"name":"no"},"name":"a","y":[1,"]}"]}', 'a'),
     named('escapes in the key', '{"n\\u0061me":"a"}', 'a'),
     named('a lone surrogate', '{"name":"a\\ud800"}', 'a\ufffd'),
     // fidelity instanode/names, same: Bytes that are not UTF-8 become U+FFFD.
-    named('bytes that are no UTF-8', Buffer.from('{"name":"a\xe2\x82"}', 'latin1'), 'a\ufffd\ufffd'),
+    named('bytes that are not UTF-8', Buffer.from('{"name":"a\xe2\x82"}', 'latin1'), 'a\ufffd\ufffd'),
     // fidelity instanode/names, same: The name does not depend on the content type.
     named('another content type', '{"name":"a"}', 'a'),
     // fidelity instanode/names, same: A body may have 1 MiB.
-    named('a body of just a mebibyte', `{"name":"a"}${' '.repeat(MIB - 12)}`, 'a'),
+    named('a body of exactly 1 MiB', `{"name":"a"}${' '.repeat(MIB - 12)}`, 'a'),
     unnamed('no body', undefined),
     unnamed('no JSON', 'name=x'),
     // fidelity instanode/names, same: A body that cannot be decoded has an empty name.
@@ -167,7 +167,7 @@ function both(
     ),
     // fidelity instanode/names, same: A body of more than 1 MiB counts as empty and closes the connection.
     {
-      ...unnamed('a byte more than a mebibyte', `{"name":"a"}${' '.repeat(MIB - 11)}`),
+      ...unnamed('one byte more than 1 MiB', `{"name":"a"}${' '.repeat(MIB - 11)}`),
       answers: { connection: 'close' },
     },
     { what: 'GET', request: `GET ${path}`, status: 404, text: '404 page not found\n' },

@@ -18,7 +18,12 @@ export const receive: Case[] = [
   // fidelity instanode/http, same: A delivery of more than 1,048,576 bytes gets 413 and closes the
   // connection.
   {
-    ...{ what: 'a byte more', request: at('POST', 'hook'), body: 'x'.repeat(MIB + 1), status: 413 },
+    ...{
+      what: 'one byte more than 1 MiB',
+      request: at('POST', 'hook'),
+      body: 'x'.repeat(MIB + 1),
+      status: 413,
+    },
     ...{ error: 'payload_too_large', answers: { connection: 'close' } },
   },
   // fidelity instanode/contracts, same: Under `documented`, GET on a receive URL reads the log back.
@@ -41,13 +46,18 @@ export const receive: Case[] = [
   { what: 'OPTIONS', under: 'observed', request: at('OPTIONS', 'hook'), status: 200, text: '' },
   // fidelity instanode/headers, same: OPTIONS of a browser that asks first is no delivery.
   {
-    what: 'a browser that asks first',
+    what: 'a preflight request of a browser',
     ...{ request: at('OPTIONS', 'hook'), headers: { 'access-control-request-method': 'POST' } },
     ...{ status: 200, text: '' },
   },
   ...['POST', 'GET'].flatMap((method): Case[] => [
     // fidelity instanode/http, same: A receive URL without a UUID gets 400.
-    { what: 'no UUID', request: `${method} /webhook/receive/abc`, status: 400, error: 'invalid_token' },
+    {
+      what: 'a token that is not a UUID',
+      request: `${method} /webhook/receive/abc`,
+      status: 400,
+      error: 'invalid_token',
+    },
     {
       what: 'an encoded slash',
       request: `${method} /webhook/receive/a%2Fb`,
@@ -55,12 +65,17 @@ export const receive: Case[] = [
       error: 'invalid_token',
     },
     // fidelity instanode/http, same: An unknown receiver gets 404.
-    { what: 'unknown', request: `${method} /webhook/receive/${NOBODYS}`, status: 404, error: 'not_found' },
+    {
+      what: 'an unknown token',
+      request: `${method} /webhook/receive/${NOBODYS}`,
+      status: 404,
+      error: 'not_found',
+    },
     // fidelity instanode/http, same: The token of a database is no receiver and gets 404.
-    { what: 'a database', request: at(method, 'database'), status: 404, error: 'not_found' },
-    { what: 'deleted', request: at(method, 'deleted'), status: 410, error: 'webhook_inactive' },
+    { what: 'the token of a database', request: at(method, 'database'), status: 404, error: 'not_found' },
+    { what: 'a deleted receiver', request: at(method, 'deleted'), status: 410, error: 'webhook_inactive' },
     // fidelity instanode/http, same: An expired receiver gets 410.
-    { what: 'expired', request: at(method, 'expired'), status: 410, error: 'webhook_inactive' },
+    { what: 'an expired receiver', request: at(method, 'expired'), status: 410, error: 'webhook_inactive' },
     {
       what: 'half an escape',
       request: `${method} /webhook/receive/%E0%A`,

@@ -186,7 +186,7 @@ export const identities: Case[] = [
     body: expect.objectContaining({ ok: true }),
   })),
   // fidelity safebot/http, same: A registration with a bad signature gets 401.
-  refused('a register_sig of other words', 401, 'bad register_sig', world =>
+  refused('a register_sig over another text', 401, 'bad register_sig', world =>
     register(world, { register_sig: world.carol.sign('something else') }),
   ),
   refused("another's key, signed with one's own", 401, 'bad register_sig', ({ carol, stranger }) =>

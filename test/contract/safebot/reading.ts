@@ -49,7 +49,7 @@ const nowhere = { messages: [], last_seq: 0, exists: false }
 
 export const reading: Case[] = [
   {
-    request: 'the status of a room that is none',
+    request: 'the status of a missing room',
     send: ({ alice, room }) => alice.get(`/api/rooms/${room}/status`),
     status: 200,
     body: { exists: false, roomId: 'room-1' },
@@ -67,7 +67,7 @@ export const reading: Case[] = [
   }),
   // fidelity safebot/http, same: The transcript of a missing room is empty, with `exists: false`.
   {
-    request: 'the transcript of a room that is none',
+    request: 'the transcript of a missing room',
     send: ({ alice, room }) => alice.get(`/api/rooms/${room}/transcript`),
     status: 200,
     body: nowhere,
@@ -79,16 +79,16 @@ export const reading: Case[] = [
   transcript('a transcript of limit -4', '?limit=-4', 1),
   transcript('a transcript of limit 501', '?limit=501', 3),
   // fidelity safebot/http, same: An unreadable `limit` or `after` becomes the default.
-  transcript('a transcript of nonsense', '?limit=x&after=y', 3),
+  transcript('a transcript with unreadable numbers', '?limit=x&after=y', 3),
   // fidelity safebot/http, same: A wait in a missing room answers at once.
   {
-    request: 'a wait in a room that is none',
+    request: 'a wait in a missing room',
     send: ({ alice, room }) => alice.get(`/api/rooms/${room}/wait?timeout=90`),
     status: 200,
     body: nowhere,
   },
   // fidelity safebot/http, same: Readers see `_bytes`, the length of the ciphertext plus 512.
-  read('a wait with messages there', '/wait', { messages: [message], last_seq: expect.any(Number) }),
+  read('a wait in a room with messages', '/wait', { messages: [message], last_seq: expect.any(Number) }),
   ...[
     ['timeout=1', 1],
     ['timeout=0', 30],
@@ -100,7 +100,7 @@ export const reading: Case[] = [
   ].map(
     ([query, seconds]): Case => ({
       // fidelity safebot/http, same: A wait lasts 1 to 90 s. 0 and unreadable values become 30 s.
-      request: `a wait in vain with "${query}"`,
+      request: `a wait without a message, with "${query}"`,
       status: 200,
       body: { messages: [], last_seq: expect.any(Number) },
       async send({ alice, room, instance: { clock } }) {
@@ -120,7 +120,7 @@ export const reading: Case[] = [
   // fidelity safebot/http, same: A waiting request returns one message, even if it asked for messages beyond
   // the end of the room.
   {
-    request: 'a wait that is woken, by one that is ahead of the room',
+    request: 'a wait that is woken, from a position beyond the room',
     status: 200,
     body: { messages: [{ type: 'message', ...message }], last_seq: expect.any(Number) },
     async send({ alice, room, instance: { clock } }) {
@@ -145,7 +145,7 @@ export const reading: Case[] = [
   },
   // fidelity safebot/http, same: `listening` in a missing room gets 404, whatever the name.
   {
-    request: 'listening in a room that is none, whatever the name',
+    request: 'listening in a missing room, with any name',
     send: ({ alice, room }) => alice.post(`/api/rooms/${room}/listening`, { name: 'a b' }),
     status: 404,
     body: { error: 'no such room' },

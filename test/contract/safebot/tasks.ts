@@ -83,7 +83,7 @@ export const tasks: Case[] = [
   },
   // fidelity safebot/http, same: A claim in a missing room answers at once.
   {
-    request: 'a claim in a room that is none',
+    request: 'a claim in a missing room',
     send: ({ alice, room }) => alice.claim(room, '?timeout=90'),
     status: 200,
     body: { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false },
@@ -103,7 +103,7 @@ export const tasks: Case[] = [
   // fidelity safebot/tasks, same: A claim skips messages whose sender is the handle, `@handle` or a label in
   // `exclude_senders`.
   {
-    request: 'a claim that passes over the senders it excludes, and its own',
+    request: 'a claim that skips excluded senders and its own messages',
     status: 200,
     body: expect.objectContaining({ message: expect.objectContaining({ sender: 'carol' }) }),
     async send(world) {
@@ -125,7 +125,7 @@ export const tasks: Case[] = [
   // fidelity safebot/http, same: A signed request has the scheme `SafeBot` and its parts in any order. The
   // signature covers method, target, time and nonce, and not the body.
   {
-    request: 'a claim signed 60 s off, its parts in another order and apart',
+    request: 'a claim signed 60 s off, with its parts in another order',
     status: 200,
     body: expect.objectContaining({ claim_id: expect.any(String) }),
     async send(world) {
@@ -175,7 +175,7 @@ export const tasks: Case[] = [
   ),
   ...['claim', 'ack'].map(path =>
     // fidelity safebot/http, same: A claim or an ack of an unknown handle gets 404.
-    refused(`${path} as one who is not registered`, 404, 'no such handle', ({ carol, room }) =>
+    refused(`${path} as an unregistered handle`, 404, 'no such handle', ({ carol, room }) =>
       carol.signed(`/api/rooms/${room}/${path}`),
     ),
   ),
@@ -241,14 +241,14 @@ export const tasks: Case[] = [
   // fidelity safebot/tasks, same: An ack in a room where the handle has never claimed is accepted, with
   // cursor 0.
   {
-    request: 'an ack where nothing was ever claimed',
+    request: 'an ack without an earlier claim',
     send: ({ alice, room }) => alice.ack(room, { claim_id: 'x', seq: 7 }),
     status: 200,
     body: { ok: true, advanced: false, cursor: 0 },
   },
   // fidelity safebot/tasks, same: An ack at the cursor is accepted with any claim id, and changes nothing.
   {
-    request: 'an ack of what was acknowledged, with any claim',
+    request: 'a second ack, with any claim id',
     status: 200,
     body: acked(false),
     async send(world) {

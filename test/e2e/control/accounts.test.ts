@@ -17,7 +17,7 @@ describe('an account that is upgraded', () => {
   // fidelity instanode/tiers, differs: A payment does not change the limits of a live database. Here: Under
   // `documented` the limits rise at once, because the published limits hold for each paid resource.
   // fidelity instanode/auth, same: The plan of the caller is read at each call.
-  it('has what it owns for good, at paid limits, from then on', async () => {
+  it('keeps its resources without expiry, at paid limits', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
     const database = await createPostgres(agent)
@@ -43,7 +43,7 @@ describe('an account that is upgraded', () => {
 
   // fidelity instanode/tiers, same: Only under `observed`, a payment does not change the limits of a live
   // database.
-  it('has no more room under the observed contract, where only the expiry goes', async () => {
+  it('keeps the free limits under the observed contract, without expiry', async () => {
     const { control, u, databases } = await startControlled({ contract: 'observed' })
     const { token } = await createPostgres(await u.instanode.connect())
     const agent = await u.instanode.connect({ token: FREE })
@@ -75,7 +75,7 @@ describe('an account that is downgraded', () => {
   // fidelity instanode/http, differs: At the end of a subscription, permanent resources get 168 hours and
   // keep their tier. Here: `POST /accounts/:id` of the control plane ends it, because the stand-in has no
   // subscriptions.
-  it('keeps what was for good another 168 hours, and its tier', async () => {
+  it('keeps permanent resources for 168 hours, with their tier', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     const { token } = await createPostgres(agent)

@@ -77,7 +77,7 @@ describe('embedded databases', () => {
 
   // fidelity instanode/postgres, differs: An owner can install trusted extensions. Here: Embedded databases
   // have `vector` alone, because their engine has no other extension.
-  it('has pgvector without asking for it', async () => {
+  it('has pgvector installed', async () => {
     const client = await connect()
     await client.query('CREATE EXTENSION IF NOT EXISTS vector')
     await client.query('CREATE TABLE items (id int, embedding vector(3))')

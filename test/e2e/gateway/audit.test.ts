@@ -12,7 +12,7 @@ import { startUnderstudy } from '../../support/servers/understudy.js'
 // latency, so that a test can check them.
 // fidelity gateway/policylayer, same: The log has grant, tool, outcome, rule, status, latency, and only the
 // names of arguments.
-it('the audit has who called what and what came of it, with the names of arguments alone, here and in its file', async () => {
+it('the audit and its file have caller, tool and outcome, and only the names of arguments', async () => {
   const understudy = await startUnderstudy()
   const { clock, safebot, journal } = understudy
   const auditFile = join(await mkdtemp(join(tmpdir(), 'audit-')), 'audit.jsonl')

@@ -18,7 +18,7 @@ describe('the dialect of a gateway', () => {
   it.each([
     ['intercept@2026-03', 'kept', true],
     ['intercept@2026-04', 'refunded', false],
-  ] as const)('%s has the quota of a tool error %s', async (dialect, quota, denied) => {
+  ] as const)('with %s, the quota of a tool error is %s', async (dialect, quota, denied) => {
     const understudy = await startUnderstudy()
     const upstream = understudy.safebot.mcpUrl
     const policy = await temporaryFile('policy.yaml', ONCE)
@@ -72,7 +72,7 @@ describe('the text of denials', () => {
     ['understudy', '[UNDERSTUDY POLICY DENIED] claim_task: Tool "claim_task" is not permitted by policy'],
     ['intercept', '[INTERCEPT POLICY DENIED] Tool "claim_task" is not permitted by policy'],
     ['policylayer', '[POLICY DENIED] Tool "claim_task" is not permitted by policy'],
-  ] as const)('is that of %s if it is asked for', async (denialText, text) => {
+  ] as const)('is the text of %s if an option asks for it', async (denialText, text) => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', { default: 'deny', tools: {} }, { denialText })
     const denied = await call(await connectOver(gateway.url), 'claim_task', { url: 'x' })

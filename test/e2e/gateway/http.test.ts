@@ -133,7 +133,7 @@ describe('a batch', () => {
   // answered in its place, because clients may rely on the order.
   // fidelity gateway/policylayer, differs: A batch is refused as a whole. Here: Each message is judged,
   // because one denial need not stop the others.
-  it('has each of its messages held to the policy, and is answered in its order', async () => {
+  it('has each message judged, and is answered in order', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', POLICY)
     const { status, json } = await batch(url, toolCall('create_room', {}, 'a'), rpc('ping', undefined, 'b'))
@@ -186,7 +186,7 @@ describe('a list of tools', () => {
   // fidelity gateway/intercept, differs: A filtered list loses `_meta` and other fields. Here: It keeps them,
   // because clients may need them.
   // fidelity gateway/policylayer, same: A hidden tool is not in the list, and calls of it are denied.
-  it('lacks what is hidden, on every page, and keeps all else', async () => {
+  it('lacks hidden tools on every page, and keeps all other fields', async () => {
     const understudy = await startUnderstudy()
     understudy.catalogue.set([{ server: 'safebot', do: { page: 3 } }])
     const { url } = await inFrontOf(understudy, 'safebot', { ...OPEN, hide: ['next_task', 'create_room'] })
@@ -260,7 +260,7 @@ describe('a message that cannot be judged', () => {
 
   // fidelity gateway/intercept, differs: A denied notification gets an answer with id null. Here: It gets
   // none, because a notification has no answer.
-  it('a denied notification is not answered and goes nowhere', async () => {
+  it('a denied notification is neither answered nor forwarded', async () => {
     const understudy = await startUnderstudy()
     const { url, audit } = await inFrontOf(understudy, 'safebot', { default: 'deny', tools: {} })
     const notification = { jsonrpc: '2.0', method: 'tools/call', params: { name: 'create_room' } }

@@ -39,7 +39,7 @@ async function asking(policy = POLICY, more: { approvalHoldMs?: number; approval
 describe('a call for which Intercept requires an approval', () => {
   // fidelity gateway/intercept, same: With `intercept@2026-04`, `require_approval` answers at once with error
   // -32003, an `apr_` id and `human_instructions`. The layout of `data` is not published.
-  it('is answered at once with error -32003, and has not reached the upstream', async () => {
+  it('is answered at once with error -32003, and does not reach the upstream', async () => {
     const { gateway, understudy, reached } = await asking()
     const { status, json } = await send(gateway.url, {
       body: rpc('tools/call', { name: 'create_room', arguments: {} }, 7),
@@ -107,7 +107,7 @@ describe('a call for which Intercept requires an approval', () => {
 
   // fidelity gateway/intercept, same: Within `dedupe_window` the same request is pending. Its default is not
   // published.
-  it('asks with the pending request again within the dedupe window, and anew behind it', async () => {
+  it('keeps the pending request within the dedupe window, and makes a new one after it', async () => {
     const { understudy, gateway, asks } = await asking()
     const first = await asks()
     await understudy.clock.advance(5 * MINUTE - 1)
@@ -119,7 +119,7 @@ describe('a call for which Intercept requires an approval', () => {
 
   // fidelity gateway/intercept, same: An approval is good until `approval_timeout`. Its default is not
   // published.
-  it('may be approved and made until the time of the approval is over', async () => {
+  it('can be approved and made until the approval expires', async () => {
     const { understudy, gateway, create, asks, reached } = await asking()
     const id = await asks()
     await understudy.clock.advance(30 * MINUTE - 1)

@@ -16,7 +16,7 @@ const NOBODYS = '00000000-0000-4000-8000-000000000000'
 describe('a limit of thirty in a minute', () => {
   // fidelity gateway/intercept, differs: Windows follow the machine's clock. Here: They follow the instance's
   // clock, so that a test can advance to the next window.
-  it('denies the thirty-first, which never reaches the upstream, and lets it pass a minute later', async () => {
+  it('denies the thirty-first call, and lets it pass a minute later', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
     const client = await connectOver(gateway.url)
@@ -54,7 +54,7 @@ describe('a limit of thirty in a minute', () => {
   // from its start, so that one run has one policy.
   // fidelity gateway/policylayer, absent: An edit of the policy applies to the next request. Here: The
   // gateway enforces the policy from its start, so that one run has one policy.
-  it('is that of the policy as it was when the gateway started, and counts for as long as that runs', async () => {
+  it('is read when the gateway starts, and counts as long as the gateway runs', async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'limits-')), 'policy.json')
     const limited = (max: number) => ({ limits: [{ counter: 'c', window: 'day', max, scope: 'grant' }] })
     const write = (max: number) =>
@@ -79,7 +79,7 @@ describe('a limit of thirty in a minute', () => {
   })
 
   // fidelity gateway/policylayer, same: Under `deny`, a tool without an entry is denied.
-  it('denies what the policy does not name, by default', async () => {
+  it('denies a tool without an entry, by default', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
     const client = await connectOver(gateway.url)

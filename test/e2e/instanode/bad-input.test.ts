@@ -42,7 +42,7 @@ describe('a name', () => {
     '$(touch /tmp/owned) `id` && rm -rf / | cat > x',
     '../../etc/passwd',
     '🎭 <script>alert(1)</script> "quoted" \\',
-  ])('%j is only a name: kept, shown, and nowhere near SQL, shell or paths', async name => {
+  ])('%j is only a name, and never part of SQL, a shell command or a path', async name => {
     const { client, databases } = await startInstanode()
     const paid = await client(PAID)
     const { token } = await createPostgres(paid, name)
@@ -64,7 +64,7 @@ it.each([
   ['claim_token', { token: '' }, 'token is ""'],
   ['delete_resource', { token: 7 }, 'token is 7'],
   ['drop_everything', {}, 'Unknown tool: drop_everything'],
-])('%s with %j is refused, and says why', async (tool, args, part) => {
+])('%s with %j is refused with the reason', async (tool, args, part) => {
   const { client } = await startInstanode()
   expect(await refused(await client(PAID), tool, args)).toContain(part)
 })

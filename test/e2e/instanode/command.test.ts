@@ -75,7 +75,7 @@ it('understudy instanode --http serves MCP on that port, until told to stop', as
 
 // fidelity instanode/auth, differs: Bearers are minted. Here: The accounts of a world also have fixed
 // bearers, so that tests can write them down.
-it('understudy up gives the accounts it prints', async () => {
+it('understudy up accepts the tokens that it prints', async () => {
   const command = new Command(['up', '--safebot-port', '0', '--json'])
   const { instanode, accounts } = JSON.parse((await command.lines(1))[0] ?? '')
   expect(accounts).toHaveLength(3)

@@ -70,7 +70,7 @@ describe('the daily cap', () => {
   })
 
   // fidelity instanode/cap, same: Creations of accounts do not count and are not capped.
-  it('does not bind accounts, nor do they use it up', async () => {
+  it('does not apply to accounts', async () => {
     const { client } = await startInstanode()
     for (const token of [FREE, PAID]) {
       const account = await client(token)
@@ -80,7 +80,7 @@ describe('the daily cap', () => {
   })
 
   // fidelity instanode/cap, same: A creation that fails counts. A refused name does not.
-  it('counts a database that could not be made, and no refused name', async () => {
+  it('counts a database that could not be made, and does not count a refused name', async () => {
     const { client, databases } = await startInstanode()
     const caller = await client()
     for (let nth = 1; nth <= 7; nth++) await refused(caller, 'create_webhook', { name: ' ' })
@@ -93,7 +93,7 @@ describe('the daily cap', () => {
   // fidelity instanode/cap, same: Of many creations at once, five pass.
   // fidelity instanode/cap, absent: If the counter is lost, the service counts rows. Here: It does not,
   // because the counter is in the same store as the rows.
-  it('lets no sixth through when all come at once', async () => {
+  it('lets five of many concurrent creations pass', async () => {
     const { client } = await startInstanode()
     const caller = await client()
     const results = await Promise.all(
@@ -112,7 +112,7 @@ describe('the daily cap', () => {
   })
 
   // fidelity instanode/cap, same: The first address in `X-Forwarded-For` counts.
-  it('takes the first of several forwarded addresses', async () => {
+  it('counts the first of several forwarded addresses', async () => {
     const running = await startInstanode()
     await exhaust(running, '203.0.113.1, 198.51.100.1')
     await createWebhook(await running.client(undefined, '198.51.100.1, 203.0.113.1'))

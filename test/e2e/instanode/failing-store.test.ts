@@ -60,7 +60,7 @@ const down = () => Promise.reject(new Error('relation "secret" at /home/alice'))
 
 // fidelity instanode/http, same: A database whose row cannot be stored is dropped again, with 503
 // `internal_error`.
-it('a database whose row cannot be kept is dropped again: 503 internal_error', async () => {
+it('a database whose row cannot be stored is dropped again, with 503 internal_error', async () => {
   const { api, databases, store } = await start()
   store.insert = down
   const { status, json, body } = await api('/db/new', 'POST', { name: 'x' })
@@ -70,7 +70,7 @@ it('a database whose row cannot be kept is dropped again: 503 internal_error', a
 })
 
 // fidelity instanode/http, same: A receiver that cannot be looked up gets 503 `lookup_failed`.
-it('a receiver that cannot be looked up is 503 lookup_failed, without a message', async () => {
+it('a receiver that cannot be looked up gets 503 lookup_failed', async () => {
   const { api, store } = await start()
   store.find = down
   for (const method of ['POST', 'GET']) {
@@ -81,7 +81,7 @@ it('a receiver that cannot be looked up is 503 lookup_failed, without a message'
 
 // fidelity instanode/http, differs: A panic gets 500 `internal_server_error`. Here: An unforeseen failure
 // gets 500 `internal_error`, because the stand-in has no panics.
-it('a list that cannot be read is 500 internal_error, without a word about the cause', async () => {
+it('a list that cannot be read gets 500 internal_error without the cause', async () => {
   const { api, store } = await start()
   store.ownedBy = down
   const { status, json, body } = await api('/api/me/resources', 'GET')

@@ -33,7 +33,7 @@ describe('under the observed contract', () => {
 
   // fidelity instanode/contracts, same: Under `observed`, the sixth anonymous provision of a day returns the
   // newest resource of its type.
-  it('the sixth provision returns the newest of its type, under no name and with no expiry told', async () => {
+  it('the sixth provision returns the newest of its type, without name and expiry', async () => {
     const { client } = await observed()
     const caller = await client()
     for (let nth = 1; nth <= 4; nth++) await createPostgres(caller, `nth ${nth}`)
@@ -47,7 +47,7 @@ describe('under the observed contract', () => {
   })
 
   // fidelity instanode/contracts, same: Under `observed`, a creation with a bad bearer is anonymous.
-  it('a bearer that proves nothing is passed over on creation, and refused elsewhere', async () => {
+  it('a bad bearer is ignored on creation, and refused elsewhere', async () => {
     const { client } = await observed()
     const forged = await client('forged')
     expect((await createPostgres(forged)).tier).toBe('anonymous')
@@ -58,7 +58,7 @@ describe('under the observed contract', () => {
   // and are not linked to the account.
   // fidelity instanode/contracts, same: Under `observed`, a listed resource has `type` and not
   // `resource_type`.
-  it('a free account is capped, and owns only what it claims', async () => {
+  it('a free account is capped, and owns only claimed resources', async () => {
     const { client } = await observed()
     const free = await client(FREE)
     const made = [await createWebhook(free), await createWebhook(free)]
@@ -92,7 +92,7 @@ describe('under the observed contract', () => {
 
   // fidelity instanode/contracts, same: Under `observed`, a deleted database leaves the list at once. The
   // next tick drops it.
-  it('a deleted database is out of the list at once, and dropped by the next tick', async () => {
+  it('a deleted database leaves the list at once, and is dropped at the next tick', async () => {
     const { client, instance, databases } = await observed()
     const paid = await client(PAID)
     const { token } = await createPostgres(paid)
@@ -123,7 +123,7 @@ describe('under the observed contract', () => {
 
   // fidelity instanode/contracts, same: Under `observed`, a refusal of the service is plain text without
   // `isError`.
-  it('a refusal of the service is plain text, a refusal of the schema is marked', async () => {
+  it('a refusal of the service is plain text, and a refusal of the schema has isError', async () => {
     const { client } = await observed()
     const paid = await client(PAID)
     expect((await paid.listTools()).tools.every(tool => tool.outputSchema === undefined)).toBe(true)

@@ -21,7 +21,7 @@ describe('claim_token', () => {
   // expiry.
   // fidelity instanode/claim, same: The token is the capability. An account that has it can claim an
   // unclaimed resource.
-  it('by a free account makes it the owner, and changes neither tier nor expiry nor limits', async () => {
+  it('by a free account sets the owner, and changes neither tier nor expiry nor limits', async () => {
     const { client, databases } = await startInstanode()
     const made = await createPostgres(await client())
     const free = await client(FREE)
@@ -60,7 +60,7 @@ describe('claim_token', () => {
 
   // fidelity instanode/claim, differs: Of several claims at once, the last writer owns the resource. Here:
   // One claim wins and the others look like claims of an unknown token, because a resource has one owner.
-  it('of two accounts at once, exactly one wins; the other learns nothing', async () => {
+  it('of several accounts at once, exactly one succeeds', async () => {
     const { client, databases } = await startInstanode()
     const anonymous = await client()
     const [paid, second, free] = [await client(PAID), await client(PAID_2), await client(FREE)]
@@ -120,7 +120,7 @@ describe('delete_resource', () => {
   // fidelity instanode/delete, same: The token is checked before the plan. A free account gets 400 for a
   // token that is no UUID.
   // fidelity instanode/mcp, same: The text for 403 has the upgrade link.
-  it('is for paid accounts: a free one gets a link, and what it owns stays', async () => {
+  it('is for paid accounts: a free account gets a link, and keeps its resources', async () => {
     const { client, databases } = await startInstanode()
     const free = await client(FREE)
     const { token } = await createPostgres(free)
@@ -134,7 +134,7 @@ describe('delete_resource', () => {
 
   // fidelity instanode/delete, same: Unknown, foreign, unclaimed, expired and deleted resources get the same
   // 404.
-  it('answers for unknown, foreign, unclaimed, expired and deleted alike', async () => {
+  it('gives one answer for unknown, foreign, unclaimed, expired and deleted resources', async () => {
     const { client, instance, databases } = await startInstanode()
     const anonymous = await client()
     const [paid, second] = [await client(PAID), await client(PAID_2)]
@@ -182,7 +182,7 @@ it('the four account tools name INSTANODE_TOKEN to a caller without one', async 
 })
 
 // fidelity instanode/list, same: An account sees its own resources in each session, and no others.
-it('two sessions of one account see the same list; another account sees none of it', async () => {
+it('two sessions of one account see the same list, and another account does not', async () => {
   const { client } = await startInstanode()
   const { token } = await createPostgres(await client(PAID))
   expect(await listedTokens(await client(PAID))).toEqual([token])

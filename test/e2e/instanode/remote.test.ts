@@ -138,7 +138,7 @@ describe('a client of a running stand-in', () => {
 
   // fidelity instanode/auth, same: The MCP client sends the `User-Agent` and the content type of the real
   // one.
-  it('calls as the real client does', async () => {
+  it('sends the headers of the real client', async () => {
     const { far, instance } = await startBoth()
     await listed(await far(PAID))
     const [entry] = instance.journal.entries({ method: 'GET /api/me/resources' })
@@ -153,7 +153,7 @@ describe('a client of a running stand-in', () => {
   })
 })
 
-describe('a client of a service that does not answer as it should', () => {
+describe('a client of a service with unexpected answers', () => {
   it.each<[string, RequestListener, string]>([
     // fidelity instanode/http, same: Over MCP, an error that is not JSON reads `upstream error (HTTP 502)`.
     [
@@ -179,13 +179,13 @@ describe('a client of a service that does not answer as it should', () => {
       (_, response) => response.writeHead(404).end('{"ok":false,"error":"not_found"}'),
       '(404 not_found): not_found',
     ],
-  ])('(%s) says so', async (_what, listener, part) => {
+  ])('reports the answer (%s)', async (_what, listener, part) => {
     const far = await clientOf(await startImpostor(listener))
     expect(await refused(await far(PAID), 'list_resources')).toContain(part)
   })
 
   // fidelity instanode/mcp, same: The error for an unreachable service has the status 0.
-  it('(an unreachable address) names the address and what to do', async () => {
+  it('names an unreachable address and the remedy', async () => {
     const far = await clientOf('http://127.0.0.1:9')
     const text = await refused(await far(), 'create_webhook', { name: 'x' })
     expect(text).toMatch(/^instanode\.dev error \(0 unreachable\): http:\/\/127\.0\.0\.1:9 cannot be reached/)
@@ -225,7 +225,7 @@ describe('understudy instanode --connect', () => {
   })
 
   // fidelity instanode/mcp, same: `INSTANODE_API_URL` names the service.
-  it('takes what INSTANODE_API_URL says, as the real client does; the option goes before', async () => {
+  it('uses INSTANODE_API_URL as the real client does, unless the option is set', async () => {
     const { url, instance } = await startInstanode()
     const byVariable = await overStdio([], { INSTANODE_API_URL: url })
     await createWebhook(byVariable)

@@ -98,7 +98,7 @@ describe.each([
 })
 
 // fidelity instanode/postgres, same: pgvector is installed.
-it('embedded databases make a vector without being asked to', async () => {
+it('embedded databases have the vector extension', async () => {
   const { client } = await startInstanode({ databases: 'embedded' })
   const { connection_url } = await createPostgres(await client())
   const session = await connected(connection_url)

@@ -84,7 +84,7 @@ describe('the six tools', () => {
   })
 
   // fidelity instanode/tiers, same: A resource of a paid account has the tier `paid` and no expiry.
-  it('a paid account gets more, for good', async () => {
+  it('a paid account gets higher limits and no expiry', async () => {
     const { client, databases } = await startInstanode()
     const paid = await client(PAID)
     const result = await call(paid, 'create_postgres', { name: 'big' })
@@ -104,7 +104,7 @@ describe('the six tools', () => {
 
   // fidelity instanode/contracts, same: Under `documented`, a resource of a free account is linked to it,
   // with the anonymous tier and 24 hours.
-  it('a resource of a free account is its own, with the anonymous tier and expiry', async () => {
+  it('a resource of a free account is linked to it, with the anonymous tier and expiry', async () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     const { token, tier, expires_at } = await createPostgres(free)
@@ -115,7 +115,7 @@ describe('the six tools', () => {
   // fidelity instanode/contracts, same: Under `documented`, a listed resource has `resource_type` and `type`.
   // fidelity instanode/list, same: The list begins with the last resource created.
   // fidelity instanode/postgres, same: The list does not show the database URL.
-  it('list_resources shows the last created first, without secrets but the tokens', async () => {
+  it('list_resources shows the newest resource first, and no database URL', async () => {
     const { client, instance } = await startInstanode()
     const paid = await client(PAID)
     const database = await createPostgres(paid, 'one')
@@ -145,7 +145,7 @@ describe('the six tools', () => {
 
   // fidelity instanode/mcp, same: The text of `list_resources` has a sentence for an account without
   // resources.
-  it('list_resources has a sentence for an account that owns nothing', async () => {
+  it('list_resources has a sentence for an account without resources', async () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     expect(await listed(free)).toEqual([])
@@ -153,7 +153,7 @@ describe('the six tools', () => {
   })
 
   // fidelity instanode/ids, same: A token in capitals is accepted, and answers show the canonical one.
-  it('claim_token and delete_resource name what they did', async () => {
+  it('claim_token and delete_resource name the resource', async () => {
     const { client } = await startInstanode()
     const { token, id } = await createWebhook(await client(), 'hook')
     const paid = await client(PAID)

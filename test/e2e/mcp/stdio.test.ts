@@ -37,7 +37,7 @@ describe('a stdio server', () => {
   // fidelity safebot/mcp, same: The server calls itself `safebot-chat`.
   // fidelity safebot/mcp, differs: A line on stderr says that the server is ready. Here: Nothing is on
   // stderr, so that each line there needs attention.
-  it('answers line by line, and nothing but JSON-RPC is on stdout', async () => {
+  it('answers line by line, with only JSON-RPC on stdout', async () => {
     const command = safebot()
     command.say(initialize())
     command.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
@@ -118,7 +118,7 @@ describe('a stdio server', () => {
   // the label in a room.
   // fidelity safebot/mcp, differs: The client accepts a handle that the service refuses. Here: It ignores
   // that handle and makes one, because a refused handle cannot claim.
-  it('claims under the handle of its environment, and passes over one that is none', async () => {
+  it('claims under the handle of its environment, and ignores a bad one', async () => {
     for (const [handle, shown] of [
       ['Alice', /via auth @alice/],
       ['-no-', /via auth @mcp-[0-9a-f]{6}/],

@@ -12,7 +12,7 @@ async function room() {
 
 // fidelity safebot/mcp, differs: The error for an unknown tool is `Unknown tool: <name>`. Here: The names of
 // the tools follow, so that the caller can correct the call.
-it('an unknown tool is refused by name, with the names there are', async () => {
+it('an unknown tool is refused by name, with the known names', async () => {
   const { client } = await room()
   for (const name of ['burn_room', '__proto__', 'constructor', '']) {
     expect(await refused(client, name)).toMatch(
@@ -47,7 +47,7 @@ describe('arguments', () => {
 
   // fidelity safebot/mcp, differs: An unknown argument is ignored. Here: It is refused by name, so that a
   // test sees the mistake.
-  it('that the tool does not know are named, with those it does', async () => {
+  it('that are unknown are named, with the known ones', async () => {
     const { client, url } = await room()
     expect(await refused(client, 'room_status', { url, verbose: true })).toBe(
       'room_status failed: invalid arguments: unknown argument "verbose" (known are url)',
@@ -56,7 +56,7 @@ describe('arguments', () => {
 
   // fidelity safebot/mcp, differs: A value of the wrong type is converted. Here: It is refused with the value
   // and the expected type, so that a test sees the mistake.
-  it('that are missing or of the wrong type are named with their value and what was wanted', async () => {
+  it('that are missing or of the wrong type are named with value and expected type', async () => {
     const { client, url } = await room()
     expect(await refused(client, 'send_message', { url })).toBe(
       'send_message failed: invalid arguments: text is missing (a text)',

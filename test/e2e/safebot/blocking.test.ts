@@ -9,7 +9,7 @@ import { workplace } from '../../support/workplace.js'
 describe('a parked claim', () => {
   // fidelity safebot/mcp, differs: A claim opens its room by the presence of the agent. Here: Under
   // `documented` a claim waits in a room that no agent has opened, because waiting creates no room there.
-  it('wakes with the first message, in a room that no agent had opened', async () => {
+  it('wakes with the first message in a room that no agent had opened', async () => {
     const { clock, boss, worker, url } = await workplace()
     const claiming = claim(worker, url, 60)
     await clock.whenPending(1)
@@ -20,7 +20,7 @@ describe('a parked claim', () => {
 
   // fidelity safebot/mcp, same: The text of an empty claim has the seconds it waited, the label, the handle
   // and the cursor.
-  it('ends empty when its time is over, and not a millisecond before', async () => {
+  it('ends empty at its time-out, and not a millisecond before', async () => {
     const { clock, worker, url } = await workplace()
     let ended = false
     const calling = call(worker, 'claim_task', { url, timeout_seconds: 90 }).finally(() => {
@@ -37,7 +37,7 @@ describe('a parked claim', () => {
 
   // fidelity safebot/tasks, differs: A message of the agent's own ends a waiting claim early. Here: Under
   // `documented` the claim goes on waiting, because that message is no task for the agent.
-  it('goes on waiting when a message of its own comes, for as long as it has', async () => {
+  it('goes on waiting after a message of the agent’s own', async () => {
     const { clock, safebot, boss, worker, url } = await workplace()
     const twin = await safebot.connect({ handle: 'worker' })
     const claiming = claim(worker, url, 60)
@@ -51,7 +51,7 @@ describe('a parked claim', () => {
 
   // fidelity safebot/tasks, same: Only under `observed`, a message of the agent's own ends a waiting claim
   // early.
-  it('ends early and empty when a message of its own comes, under the observed contract', async () => {
+  it('ends early after a message of the agent’s own under the observed contract', async () => {
     const { clock, safebot, boss, worker, url } = await workplace({ contract: 'observed' })
     const twin = await safebot.connect({ handle: 'worker' })
     await say(boss, url, 'first')
@@ -188,7 +188,7 @@ describe('a cancelled call', () => {
 describe('wait_for_messages', () => {
   // fidelity safebot/mcp, same: The text of `wait_for_messages` has a line for each message, then the seq to
   // go on with.
-  it('returns at once with what is behind after_seq', async () => {
+  it('returns at once with the messages after after_seq', async () => {
     const { boss, worker, url } = await workplace()
     const seq = await say(boss, url, 'one')
     await say(boss, url, 'two')
@@ -202,7 +202,7 @@ describe('wait_for_messages', () => {
   // agent's own.
   // fidelity safebot/mcp, differs: A message of the agent's own ends `wait_for_messages`. Here: Under
   // `documented` the wait goes on, because the caller has asked for messages of others.
-  it('passes over its own messages, waits for another’s, and counts both in last_seq', async () => {
+  it('skips messages of the agent’s own, and counts them in last_seq', async () => {
     const { clock, boss, worker, url } = await workplace()
     const own = await say(worker, url, 'my own')
     const waiting = ok(worker, 'wait_for_messages', { url, timeout_seconds: 20 })
@@ -213,7 +213,7 @@ describe('wait_for_messages', () => {
   })
 
   // fidelity safebot/mcp, same: `wait_for_messages` hides only messages under the present label of the agent.
-  it('shows what it sent under an earlier label: only its present one is its own', async () => {
+  it('shows messages that the agent has sent under an earlier label', async () => {
     const { worker, url } = await workplace()
     await say(worker, url, 'as worker')
     await say(worker, url, 'as Walter', 'Walter')
@@ -232,7 +232,7 @@ describe('wait_for_messages', () => {
 
   // fidelity safebot/mcp, same: The text of an empty wait has the seconds it waited and the last seq of the
   // server.
-  it('says when nothing came, how long it waited, and where to go on', async () => {
+  it('says how long it waited without a message, and where to go on', async () => {
     const { clock, worker, url } = await workplace()
     const seq = await say(worker, url, 'my own')
     const calling = call(worker, 'wait_for_messages', { url, timeout_seconds: 5 })

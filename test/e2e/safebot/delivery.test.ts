@@ -6,7 +6,7 @@ import { workplace } from '../../support/workplace.js'
 describe('a claimed task', () => {
   // fidelity safebot/tasks, same: A claim within the lease returns the same task and claim id. After 60,000
   // ms the same `seq` comes back under a new claim id.
-  it('comes back, the same, until its 60,000 ms are over, and under a new claim after', async () => {
+  it('comes back under the same claim for 60,000 ms, and then under a new one', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     const first = await claimNow(worker, url)
@@ -20,7 +20,7 @@ describe('a claimed task', () => {
 
   // fidelity safebot/tasks, same: A lease is valid up to and including 60,000 ms. One millisecond later the
   // ack is refused.
-  it('can be acknowledged up to 60,000 ms, and not one later', async () => {
+  it('can be acknowledged for 60,000 ms, and not one millisecond longer', async () => {
     for (const [late, accepted] of [
       [60_000, true],
       [60_001, false],
@@ -35,7 +35,7 @@ describe('a claimed task', () => {
   })
 
   // fidelity safebot/tasks, same: A second claim does not extend the lease.
-  it('is not extended by claiming it again', async () => {
+  it('has a lease that a second claim does not extend', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     const first = await claimNow(worker, url)
@@ -68,7 +68,7 @@ describe('a claimed task', () => {
   })
 
   // fidelity safebot/mcp, same: The text of `claim_task` has the message, the claim id, the seq and advice.
-  it('tells what to do with it', async () => {
+  it('has a text with the claim id and advice', async () => {
     const { boss, worker, url } = await workplace()
     const seq = await say(boss, url, 'work')
     const said = textOf(await call(worker, 'claim_task', { url }))
@@ -83,7 +83,7 @@ describe('a claimed task', () => {
 describe('tasks', () => {
   // fidelity safebot/mcp, same: The text of `ack_task` says when the ack changes nothing, and names the
   // cursor.
-  it('come in the order they were sent, each once', async () => {
+  it('arrive once each, in the order of sending', async () => {
     const { boss, worker, url } = await workplace()
     for (const text of ['a', 'b', 'c']) await say(boss, url, text)
     const got: (string | null)[] = []
@@ -99,7 +99,7 @@ describe('tasks', () => {
   })
 
   // fidelity safebot/tasks, same: Handles are independent consumers. Each handle gets every message.
-  it('go to every handle: handles are independent', async () => {
+  it('go to every handle, because handles are independent', async () => {
     const { safebot, boss, worker, url } = await workplace()
     const other = await safebot.connect({ handle: 'other' })
     await say(boss, url, 'for all')
@@ -109,7 +109,7 @@ describe('tasks', () => {
 
   // fidelity safebot/tasks, same: Two workers with one handle are one consumer. Both get the same claim, and
   // one ack advances.
-  it('are shared by workers of one handle: they are one consumer', async () => {
+  it('are shared by the workers of one handle', async () => {
     const { safebot, boss, worker, url } = await workplace()
     const twin = await safebot.connect({ handle: 'worker' })
     await say(boss, url, 'work')
@@ -138,7 +138,7 @@ describe('tasks', () => {
 
   // fidelity safebot/tasks, same: The buffer of a room keeps 2000 messages. A consumer that falls behind goes
   // on with the oldest message in it.
-  it('fall out of the buffer past 2000 messages, and an idle consumer goes on with the oldest left', async () => {
+  it('leave the buffer after 2000 newer ones, and an idle consumer goes on with the oldest left', async () => {
     const { boss, worker, url } = await workplace()
     const first = await say(boss, url, 'first')
     const lost = await claimNow(worker, url)
@@ -149,7 +149,7 @@ describe('tasks', () => {
   })
 
   // fidelity safebot/tasks, same: A message leaves the buffer after 24 hours.
-  it('fall out of the buffer after 24 hours', async () => {
+  it('leave the buffer after 24 hours', async () => {
     const { clock, boss, worker, url } = await workplace()
     await say(boss, url, 'old')
     await clock.advance(24 * 3600_000)
@@ -176,7 +176,7 @@ describe('next_task', () => {
 
 describe('a room under the documented contract', () => {
   // fidelity safebot/tasks, same: An idle room is evicted 30 to 45 s after its last use.
-  it('is evicted 30 to 45 s after it falls idle, once all is acknowledged', async () => {
+  it('is evicted 30 to 45 s after its last use, if all tasks are acknowledged', async () => {
     const { safebot, clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     await ack(worker, url, await claimNow(worker, url))
@@ -191,7 +191,7 @@ describe('a room under the documented contract', () => {
 
   // fidelity safebot/tasks, differs: A room with an unacknowledged message is evicted like any other. Here:
   // Under `documented` the room stays, because a worker must get its task again after a crash.
-  it('is kept while the buffer holds a message its consumer has not acknowledged', async () => {
+  it('is kept while the buffer has an unacknowledged message', async () => {
     const { safebot, clock, boss, worker, url } = await workplace()
     await say(boss, url, 'work')
     await claimNow(worker, url)
@@ -214,7 +214,7 @@ describe('a room under the documented contract', () => {
 
   // fidelity safebot/tasks, differs: A room that opens again takes its first `seq` from the time. Here: The
   // first `seq` is also above each known cursor of the room, because a lower one would hide new messages.
-  it('that was evicted and is opened again loses nothing of what is sent then', async () => {
+  it('loses no message after an eviction', async () => {
     const { clock, safebot, boss, worker, url } = await workplace()
     for (let count = 0; count < 100; count++) await say(boss, url, `${count}`)
     for (let count = 0; count < 100; count++) await ok(worker, 'next_task', { url })

@@ -26,7 +26,7 @@ describe('the identity of a connected stdio agent', () => {
   // fidelity safebot/mcp, same: `send_message` needs an identity. `create_room` and `room_status` do not.
   // fidelity safebot/mcp, same: The identity is in `~/.config/safebot`: 64 bytes in `mcp_identity.key`, and
   // the handle in `mcp_identity.json`. Files have mode 0600, the folder 0700.
-  it('is kept for its user alone, and made when it is first needed', async () => {
+  it('is made at first use, and is readable by its user alone', async () => {
     const { home, folder, agent } = await atHome()
     const client = await agent({ SAFEBOT_MCP_HANDLE: 'Alice' })
     await client.listTools()
@@ -47,7 +47,7 @@ describe('the identity of a connected stdio agent', () => {
   })
 
   // fidelity safebot/mcp, same: `SAFEBOT_MCP_HANDLE` does not rename a kept identity.
-  it('is the same again when it is started again, whatever its environment says then', async () => {
+  it('is the same after a restart with another SAFEBOT_MCP_HANDLE', async () => {
     const { agent, clock } = await atHome()
     const first = await agent({ SAFEBOT_MCP_HANDLE: 'alice' })
     const url = await createRoom(first)
@@ -60,7 +60,7 @@ describe('the identity of a connected stdio agent', () => {
   })
 
   // fidelity safebot/mcp, same: Without `SAFEBOT_MCP_HANDLE` the handle is `mcp-` and six hex digits.
-  it('has a handle of its own if it is given none', async () => {
+  it('has a generated handle without SAFEBOT_MCP_HANDLE', async () => {
     const { agent, folder } = await atHome()
     const client = await agent()
     await say(client, await createRoom(client), 'hello')
@@ -77,7 +77,7 @@ describe('the identity of a connected stdio agent', () => {
 
   // fidelity safebot/mcp, differs: Nothing is published about processes that start at the same time. Here:
   // They end with one identity, so that they share one handle.
-  it('is one, if many processes need it for the first time at once', async () => {
+  it('is one for many processes that need it at the same time', async () => {
     const folder = join(await temporaryFolder(), 'a/b')
     const open = (handle: string) => openIdentity({ folder, ids: new IdSource(), now: () => 0 }, handle)
     const opened = await Promise.all(Array.from({ length: 20 }, (_, index) => open(`agent-${index}`)))
@@ -129,7 +129,7 @@ describe('the identity of a connected stdio agent', () => {
 
 describe('a handle', () => {
   // fidelity safebot/mcp, same: An agent with the handle of another owner can send. Its claims get 401.
-  it('of another owner can send, and gets a refusal when it claims', async () => {
+  it('of another owner can send, and cannot claim', async () => {
     const { safebot, clock } = await startUnderstudy()
     await registeredAgent(safebot.apiUrl, 'alice', () => clock.now())
     const { safebot: remote, warnings } = await remoteSafebot(safebot.apiUrl)
@@ -143,7 +143,7 @@ describe('a handle', () => {
   })
 
   // fidelity safebot/mcp, same: An agent with a reserved handle can send. Its claims get 404.
-  it('that the service reserves can send, and gets a refusal when it claims', async () => {
+  it('that is reserved can send, and cannot claim', async () => {
     const { safebot } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
     const echo = await remote.connect({ handle: 'echo' })
@@ -155,7 +155,7 @@ describe('a handle', () => {
   })
 
   // fidelity safebot/mcp, same: A handle is registered once.
-  it('is registered once, whatever it does afterwards', async () => {
+  it('is registered once', async () => {
     const { safebot, journal } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
     const [boss, worker] = [
@@ -175,7 +175,7 @@ describe('a handle', () => {
   })
 
   // fidelity safebot/mcp, same: A failed registration is a warning, and the message is sent.
-  it('that could not be registered is a warning, and is registered when it is needed', async () => {
+  it('that could not be registered gives a warning, and is registered when needed', async () => {
     let refusing = true
     const { safebot: service } = await startUnderstudy()
     const base = await fakeService((request, response) => {

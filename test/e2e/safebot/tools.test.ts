@@ -27,7 +27,7 @@ describe('the list of tools', () => {
   // fidelity safebot/mcp, same: The server has eight tools, in the order of the real client.
   // fidelity safebot/mcp, differs: Results are text. Here: They also have `structuredContent` with a schema,
   // so that a test need not parse text.
-  it('has exactly the eight, in order, each with title, strict schemas and all four hints', async () => {
+  it('has the eight tools in order, each with title, strict schemas and four hints', async () => {
     const { tools } = await (await alice()).listTools()
     expect(tools.map(tool => tool.name)).toEqual(EIGHT)
     for (const tool of tools) {
@@ -45,7 +45,7 @@ describe('the list of tools', () => {
 
   // fidelity safebot/mcp, same: The tools have the arguments of the real client, and the same arguments are
   // required.
-  it('has the arguments of the real client, the same of them required, and no others', async () => {
+  it('has the arguments of the real client, with the same ones required', async () => {
     const { tools } = await (await alice()).listTools()
     const args = tools.map(({ name, inputSchema: { properties = {}, required = [] } }) => [
       name,
@@ -91,7 +91,7 @@ describe('create_room', () => {
   // fidelity safebot/mcp, same: `create_room` makes a URL without a room on the service.
   // fidelity safebot/mcp, same: The text of `create_room` has the room and its join URL, and says that the
   // room is active.
-  it('makes a URL and nothing on the server', async () => {
+  it('makes a URL without a room on the server', async () => {
     const client = await alice()
     const said = await text(client, 'create_room', {})
     expect(said).toMatch(
@@ -106,7 +106,7 @@ describe('create_room', () => {
 
 describe('send_message', () => {
   // fidelity safebot/mcp, same: The text of `send_message` has the label, the server id and the seq.
-  it('opens the room and tells the label, id and seq', async () => {
+  it('opens the room and shows the label, id and seq', async () => {
     const client = await alice()
     const url = await createRoom(client)
     expect(await text(client, 'send_message', { url, text: 'hi' })).toMatch(
@@ -129,7 +129,7 @@ describe('send_message', () => {
   })
 
   // fidelity safebot/mcp, same: The service judges the size of a text: 98,288 bytes are accepted.
-  it('takes a text of 98,288 bytes and refuses one more, losing nothing', async () => {
+  it('accepts a text of 98,288 bytes and refuses one byte more', async () => {
     const client = await alice()
     const url = await createRoom(client)
     await say(client, url, 'é'.repeat(98_288 / 2))
@@ -154,7 +154,7 @@ describe('send_message', () => {
 describe('get_transcript', () => {
   // fidelity safebot/mcp, same: The text of `get_transcript` has a line for each message, the number of
   // messages, and the last seq of the room, even if the page ends earlier.
-  it('gives the oldest messages behind after_seq, and the last seq of the room', async () => {
+  it('gives the oldest messages after after_seq, and the last seq of the room', async () => {
     const client = await alice()
     const url = await createRoom(client)
     const seqs = [
@@ -172,7 +172,7 @@ describe('get_transcript', () => {
 
   // fidelity safebot/mcp, same: `wait_for_messages` and `get_transcript` mark a message that the key does not
   // open, and do not leave it out.
-  it('marks what the key does not open, and drops nothing', async () => {
+  it('marks messages that the key does not open', async () => {
     const client = await alice()
     const url = await createRoom(client)
     await say(client, url, 'mine')
@@ -186,7 +186,7 @@ describe('get_transcript', () => {
   })
 
   // fidelity safebot/mcp, same: `claim_task` and `next_task` mark a message that the key does not open.
-  it('and so do claims: what the key does not open is a task all the same', async () => {
+  it('and claims mark messages that the key does not open', async () => {
     const { safebot } = await startUnderstudy()
     const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
     const url = await createRoom(a)
@@ -199,7 +199,7 @@ describe('get_transcript', () => {
 
 describe('room_status', () => {
   // fidelity safebot/mcp, same: The text of `room_status` has five lines in columns.
-  it('tells who is there, how much there is, how old and how idle the room is', async () => {
+  it('shows participants, messages, age and idle time', async () => {
     const { safebot, clock } = await startUnderstudy()
     const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
     const url = await createRoom(a)
@@ -238,7 +238,7 @@ describe('the active room', () => {
 
   // fidelity safebot/mcp, same: Another key of the same room changes the active room. `ack_task` does not say
   // it.
-  it('changes with the key, and without a word with an acknowledgement', async () => {
+  it('changes with the key, and silently with an acknowledgement', async () => {
     const client = await alice()
     const url = await createRoom(client)
     const other = url.replace(/k=.*$/, `k=${Buffer.alloc(32, 1).toString('base64url')}`)

@@ -44,7 +44,7 @@ test('without a store GET /replicas lists no replica', async () => {
 })
 
 // fidelity replicas, same: `/readyz` and `/metrics` say whether the database is there.
-test('/readyz and /metrics tell whether the store is there', async () => {
+test('/readyz and /metrics show whether the store is available', async () => {
   const wire = await layWire(stores.freshUrl())
   const a = await replica(wire.url)
   expect((await readiness(a)).json).toMatchObject({

@@ -11,7 +11,7 @@ const stores = useStores()
 describe('limits of replicas', () => {
   // fidelity safebot/http, differs: The service counts the rate of a caller as a whole. Here: With a store
   // each replica counts its own requests, because rates are kept in memory.
-  it('count what each replica is asked: a rate is each one’s own', async () => {
+  it('on rates count for each replica alone', async () => {
     const limits = { requests: { burst: 2, perSecond: 1 } }
     const { one, two } = await startReplicas(stores.freshUrl(), { limits })
     const statuses = async ({ stranger }: typeof one) => {
@@ -48,7 +48,7 @@ describe('limits of replicas', () => {
 
 // fidelity safebot/http, differs: The service shows each participant to all others. Here: With a store each
 // replica shows its own participants, because a connection belongs to one replica.
-it('a replica shows who is connected to it, and no others', async () => {
+it('a replica shows its own participants, and no others', async () => {
   const { one, two } = await startReplicas(stores.freshUrl())
   await (await one.agent('alice')).say(ROOM)
   const stream = await HttpStream.open(`${one.url}/api/rooms/${ROOM}/events?name=bob`, 'GET', {})

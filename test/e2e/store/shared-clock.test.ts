@@ -20,7 +20,7 @@ async function two(url = stores.freshUrl()): Promise<[SafebotAlone, SafebotAlone
 
 describe('one clock for all replicas of a store', () => {
   // fidelity replicas, same: A waiting call at one replica ends when the clock advances at another.
-  test('advance on one moves the other, and what waits there has been woken and answered when it resolves', async () => {
+  test('advance at one moves the other, and has answered the waiting calls there', async () => {
     const [a, b] = await two()
     const waiting = await b.connect({ handle: 'worker' })
     const { url } = await ok(waiting, 'create_room')
@@ -50,7 +50,7 @@ describe('one clock for all replicas of a store', () => {
   })
 
   // fidelity replicas, same: Concurrent advances at two replicas add up.
-  test('advances that race, here and there, add up', async () => {
+  test('concurrent advances at two replicas add up', async () => {
     const [a, b] = await two()
     await Promise.all([a, b, b, a, b].map(({ clock }, nth) => clock.advance(10 ** nth)))
     expect([a.clock.now(), b.clock.now()]).toEqual([MANUAL_START + 11_111, MANUAL_START + 11_111])
@@ -68,7 +68,7 @@ describe('one clock for all replicas of a store', () => {
   })
 
   // fidelity replicas, same: A real clock ticks at all replicas, and an advance moves all of them.
-  test('a real one ticks on every replica, and is advanced on all', async () => {
+  test('a real clock ticks at every replica, and advances at all', async () => {
     const url = stores.freshUrl()
     const [a, b] = [await replica(url), await replica(url)]
     const start = b.clock.now()
@@ -195,7 +195,7 @@ describe('trouble', () => {
   })
 
   // fidelity replicas, same: Without the store an advance is refused. It works again after the store is back.
-  test('while the store is away a movement is refused, and may be tried again; time goes on meanwhile', async () => {
+  test('while the store is away an advance is refused, and works again later', async () => {
     const wire = await layWire(stores.freshUrl())
     const a = await replica(wire.url)
     await wire.cut()

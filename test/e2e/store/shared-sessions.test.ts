@@ -58,7 +58,7 @@ describe('a session over HTTP', () => {
 
   // fidelity replicas, same: An agent has the same handle at each replica. Its label in a room is known only
   // to the replica that has set it.
-  test('of Safebot has the same handle of its own on every replica, and no two have one', async () => {
+  test('of Safebot has the same handle at every replica, and no other session has it', async () => {
     const [a, b] = await two()
     const [one, other] = [await open(a.safebot.mcpUrl), await open(b.safebot.mcpUrl)]
     const handles = await Promise.all([
@@ -74,7 +74,7 @@ describe('a session over HTTP', () => {
   })
 
   // fidelity replicas, same: An MCP session that ends at one replica ends at all.
-  test('ended on one replica it is over on all', async () => {
+  test('ends at all replicas when it ends at one', async () => {
     const [a, b] = await two()
     const session = await open(a.safebot.mcpUrl)
     await ping(b.safebot.mcpUrl, session)
@@ -85,7 +85,7 @@ describe('a session over HTTP', () => {
 
   // fidelity replicas, differs: A restart ends sessions. Here: With a store they go on, because the store has
   // them.
-  test('outlives the replica that opened it, and all of them', async () => {
+  test('outlives all replicas', async () => {
     const url = stores.freshUrl()
     const first = await createUnderstudy({ store: url, databases: new RecordingDatabases() })
     const session = await open(first.safebot.mcpUrl)

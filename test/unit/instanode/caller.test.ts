@@ -14,9 +14,12 @@ describe('the address of a caller', () => {
 
   // fidelity instanode/cap, differs: The service believes `X-Forwarded-For` of any caller. Here: It must come
   // from this machine, because a caller could avoid the cap otherwise.
-  it.each(['198.51.100.1', '2001:db8::1'])('is the socket at %s, whatever that says', peer => {
-    expect(caller(forwarded, peer).address).toBe(peer)
-  })
+  it.each(['198.51.100.1', '2001:db8::1'])(
+    'is the socket address of %s, and X-Forwarded-For is ignored',
+    peer => {
+      expect(caller(forwarded, peer).address).toBe(peer)
+    },
+  )
 
   it('is this machine for a pipe, and for a proxy that says nothing', () => {
     expect(caller({}).address).toBe('127.0.0.1')

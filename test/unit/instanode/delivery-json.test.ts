@@ -25,21 +25,21 @@ describe('a delivery in the log', () => {
   })
 
   // fidelity instanode/http, same: An entry of the log has its time in whole seconds.
-  it('is stamped in whole seconds', () => {
+  it('has its time in whole seconds', () => {
     expect(entryOf([]).received_at).toBe('2026-01-01T00:00:07Z')
   })
 })
 
 describe('JSON as the service writes it', () => {
   // fidelity instanode/http, same: JSON has its keys in alphabetical order.
-  it('has its keys in alphabetical order, all the way down', () => {
+  it('has its keys in alphabetical order at all levels', () => {
     expect(goJson({ b: 1, a: { d: [{ z: 1, y: 2 }], c: null } })).toBe(
       '{"a":{"c":null,"d":[{"y":2,"z":1}]},"b":1}',
     )
   })
 
   // fidelity instanode/http, same: JSON escapes `<`, `>` and `&`.
-  it('escapes what could end a script', () => {
+  it('escapes characters that could end a script', () => {
     const text = '<script>&'
     expect(goJson({ text })).toBe('{"text":"\\u003cscript\\u003e\\u0026"}')
     expect(JSON.parse(goJson({ text }))).toEqual({ text })

@@ -40,7 +40,7 @@ describe('a name', () => {
     ['a\u0000b', 'control'],
     ['a\nb', 'control'],
     ['a\u007fb', 'control'],
-  ])('%j is refused, as the service does: one code, three messages', (given, part) => {
+  ])('%j is refused with one code and one of three messages', (given, part) => {
     const refusal = refusalOf(given)
     expect([refusal.status, refusal.code]).toEqual([400, 'name_required'])
     expect(refusal.message).toContain(part)

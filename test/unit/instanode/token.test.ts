@@ -12,7 +12,7 @@ describe('a resource token', () => {
     `{${UUID}}`,
     `urn:uuid:${UUID}`,
     `URN:UUID:${UUID}`,
-  ])('%s is read as the one UUID', text => {
+  ])('%s is read as the same UUID', text => {
     expect(readToken(text)).toBe(UUID)
   })
 

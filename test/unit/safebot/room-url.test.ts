@@ -79,7 +79,7 @@ describe('a room URL', () => {
 
   // fidelity safebot/mcp, differs: The refusal of a bad URL repeats the URL. Here: It leaves out the part
   // after `#`, because that may be a key.
-  it('does not get its key into an error', () => {
+  it('does not show its key in an error', () => {
     expect(refusal(`http://127.0.0.1:4802/rooms/ABCD#k=${KEY}`)).not.toContain(KEY)
     expect(refusal(`not a url #k=${KEY}`)).not.toContain(KEY)
   })

@@ -8,7 +8,7 @@ const ROOM = 'room-1'
 
 describe.each(CONTRACT_NAMES)('Safebot’s answers, as %s,', contract => {
   // fidelity safebot/http, same: Readers and claims do not show a `ttl_ms` of 0.
-  it('do not tell of a ttl_ms of 0', async () => {
+  it('do not show a ttl_ms of 0', async () => {
     const { agent, instance } = await startSafebot({ contract })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
     const seqOf = async () => Object((await bob.say(ROOM, anyCipher(), { ttl_ms: 0 })).json).seq

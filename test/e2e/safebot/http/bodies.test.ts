@@ -33,7 +33,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     ['{"a":1}{"b":2}', 400],
     [objectOf(LIMIT + 1), 413],
     [`[${'['.repeat(LIMIT)}`, 413],
-  ])('%.30s is refused by what reads it, with %i and no stack', async (body, status) => {
+  ])('%.30s is refused by the parser, with %i and no stack', async (body, status) => {
     const answer = await post(body)
     expect(answer.status).toBe(status)
     expect(answer.body).not.toMatch(/\bat .*[:(]\d+|node:|\.ts|\.js/)
@@ -55,7 +55,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     ['a form', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['text past the limit', 'x'.repeat(LIMIT + 1), { 'content-type': 'text/plain' }],
     ['JSON of another kind', '{}', { 'content-type': 'application/vnd.api+json' }],
-  ])('that is %s is one without what a message needs', async (_, body, headers) => {
+  ])('that is %s is read as a message without fields', async (_, body, headers) => {
     const answer = await post(body, headers)
     expect([answer.status, answer.json]).toEqual([400, { error: 'bad message' }])
   })
@@ -93,7 +93,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     ['not what its encoding says', '{}', 'gzip', 400],
     ['cut off', gzipSync(objectOf(1000)).subarray(0, 30), 'gzip', 400],
     ['in an unknown encoding', '{}', 'compress', 415],
-  ])('that is %s is refused, and noted', async (_, body, encoding, status) => {
+  ])('that is %s is refused and journaled', async (_, body, encoding, status) => {
     const { url, instance } = await startSafebot({ contract })
     const answer = await send(url + MESSAGES, { body, headers: { 'content-encoding': encoding } })
     expect(answer.status).toBe(status)
@@ -116,7 +116,7 @@ describe('a route that does not exist', () => {
     ['POST', '/api/rooms//claim'],
     ['POST', '/api/dm/bob'],
     ['OPTIONS', '/nothing'],
-  ])('%s %s gets 404, in JSON or as the page that the service shows', async (method, path) => {
+  ])('%s %s gets 404, in JSON or as the page of the service', async (method, path) => {
     const documented = await startSafebot()
     expect(await send(documented.url + path, { method })).toMatchObject({
       status: 404,
@@ -137,7 +137,7 @@ describe('a route that does not exist', () => {
   it.each([
     ['/api/health', 'GET,HEAD'],
     ['/api/rooms/room-1/claim', 'POST'],
-  ])('but OPTIONS of %s names what is: %s', async (path, verbs) => {
+  ])('is unlike %s, for which OPTIONS lists %s', async (path, verbs) => {
     const { url } = await startSafebot()
     const { status, body, headers } = await send(url + path, { method: 'OPTIONS' })
     expect([status, body, headers.allow]).toEqual([200, verbs, verbs])
@@ -155,7 +155,7 @@ describe('a route that does not exist', () => {
 it.each([
   ['host', 'evil.invalid'],
   ['origin', 'https://evil.invalid'],
-])('a foreign %s is turned away, and noted', async (name, value) => {
+])('a foreign %s is refused and journaled', async (name, value) => {
   const { url, instance } = await startSafebot()
   const { status, json } = await send(`${url}/api/health`, { method: 'GET', headers: { [name]: value } })
   expect([status, json]).toEqual([403, { error: expect.stringContaining(value) }])

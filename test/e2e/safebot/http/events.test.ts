@@ -27,7 +27,7 @@ describe('the events of a room', () => {
   // fidelity safebot/http, same: An event stream sends the buffered messages, then `ready`, then `presence`,
   // then new messages.
   // fidelity safebot/http, same: The sender of a signed message is `@handle`, and `sender_verified` is true.
-  it('are what is buffered, then that all has been told, then who is there, then what comes', async () => {
+  it('are the buffered messages, then ready, then presence, then new messages', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await alice.say(ROOM)
@@ -69,7 +69,7 @@ describe('the events of a room', () => {
   })
 
   // fidelity safebot/http, same: An event stream with `after` begins with the next message.
-  it('go on behind the message that a returning client names', async () => {
+  it('begin after the message that a returning client names', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await alice.say(ROOM)
@@ -103,7 +103,7 @@ describe('the events of a room', () => {
   // fidelity safebot/http, same: `presence` is sent when a participant arrives or leaves.
   // fidelity safebot/http, absent: An event tells of a participant's new name. Here: No event does, because
   // only WebSocket clients rename themselves.
-  it('tell everybody who comes and who goes, under names they may have', async () => {
+  it('report each participant that arrives or leaves', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const key = encodeURIComponent(alice.boxPub)
@@ -124,7 +124,7 @@ describe('the events of a room', () => {
 
   // fidelity safebot/http, same: `ready` lists the participants from before the newcomer. Its `size` counts
   // the newcomer.
-  it('tell a newcomer first who was there before, with the newcomer in the count alone', async () => {
+  it('give a newcomer the earlier participants, and count the newcomer', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await follow(alice.base, '?name=alice')
@@ -161,7 +161,7 @@ describe('the events of a room', () => {
   })
 
   // fidelity safebot/http, same: An agent that posts `listening` is shown for 60 s and not counted.
-  it('show for 60 s who says that it listens, without counting it in', async () => {
+  it('show a listening agent for 60 s, and do not count it', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     const stream = await follow(alice.base)
@@ -185,7 +185,7 @@ describe('the events of a room', () => {
   })
 
   // fidelity safebot/http, same: A `locked` event is sent when a signed message locks the room.
-  it('tell when the room is locked', async () => {
+  it('report the lock of the room', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const stream = await follow(alice.base)

@@ -40,7 +40,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     ['POST', '/nowhere'],
     ['OPTIONS', '/api/health'],
     ['POST', '/api/rooms/%zz/claim'],
-  ])('reads the body before it looks for a route: broken JSON with %s %s', async (method, path) => {
+  ])('refuses broken JSON before it looks for a route: %s %s', async (method, path) => {
     const { ask, instance } = await start()
     const answer = await ask(path, { method, body: '{"handle":', headers: { 'content-length': '10' } })
     expect(answer.status).toBe(400)

@@ -39,7 +39,7 @@ describe('the rate of requests', () => {
 
   // fidelity safebot/http, same: Only under `observed`, a room takes 300 messages at once and 100 a second.
   // More get 429 with `Retry-After`.
-  it('of messages in one room is 300 at once and 100 a second, under the observed one', async () => {
+  it('of messages in one room is 300 at once and 100 a second under the observed contract', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
     const answers = await Promise.all(times(450, () => agent.say(ROOM)))
@@ -60,7 +60,7 @@ describe('the rate of requests', () => {
   })
 
   // fidelity safebot/http, same: Limits count by the `X-Forwarded-For` of a proxy on the same machine.
-  it('is counted by the address that a proxy on this machine names, the nearest one', async () => {
+  it('is counted by the nearest address that a proxy on this machine names', async () => {
     const { stranger } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
     await Promise.all(times(300, () => sayFrom(agent, '203.0.113.1')))
@@ -75,27 +75,24 @@ describe('the rate of requests', () => {
     .find(address => address?.family === 'IPv4' && !address.internal)?.address
 
   // fidelity safebot/http, same: Limits ignore the `X-Forwarded-For` of other callers.
-  it.skipIf(outside === undefined)(
-    'is not spread by what a caller from elsewhere says of itself',
-    async () => {
-      const host = outside ?? ''
-      const instance = await createInstance({ clock: 'manual', seed: 'test' })
-      const { safebot, url } = await Safebot.listen(instance, { host }, { contract: 'observed' })
-      onTestFinished(async () => {
-        await safebot.close()
-        await instance.close()
+  it.skipIf(outside === undefined)('ignores X-Forwarded-For of a caller on another machine', async () => {
+    const host = outside ?? ''
+    const instance = await createInstance({ clock: 'manual', seed: 'test' })
+    const { safebot, url } = await Safebot.listen(instance, { host }, { contract: 'observed' })
+    onTestFinished(async () => {
+      await safebot.close()
+      await instance.close()
+    })
+    const say = (at: number) =>
+      send(`${url}/api/rooms/${ROOM}/messages`, {
+        body: anyCipher(),
+        headers: { 'x-forwarded-for': `203.0.113.${at % 250}` },
       })
-      const say = (at: number) =>
-        send(`${url}/api/rooms/${ROOM}/messages`, {
-          body: anyCipher(),
-          headers: { 'x-forwarded-for': `203.0.113.${at % 250}` },
-        })
-      expect(tally(await Promise.all(times(301, say)))).toEqual({ 200: 300, 429: 1 })
-    },
-  )
+    expect(tally(await Promise.all(times(301, say)))).toEqual({ 200: 300, 429: 1 })
+  })
 
   // fidelity safebot/http, same: The rate of a handle is checked before the signature.
-  it('of signed requests is counted by handle, before the signature is looked at', async () => {
+  it('of signed requests is counted by handle, before the signature is checked', async () => {
     const { agent, stranger } = await startSafebot({ contract: 'observed' })
     await agent('alice')
     const forger = stranger('alice')
@@ -152,7 +149,7 @@ describe('parked calls', () => {
 
   // fidelity safebot/http, same: Only under `observed`, 16 calls of one address may wait. The next one gets
   // 429 with `Retry-After`.
-  it('are 16 from one address under the observed contract; one that hangs up makes room', async () => {
+  it('are 16 from one address under the observed contract', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -173,7 +170,7 @@ describe('parked calls', () => {
   })
 
   // fidelity safebot/http, same: Only under `observed`, 256 calls may wait in one room.
-  it('are 256 in one room, from wherever', async () => {
+  it('are 256 in one room, from all addresses', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -188,7 +185,7 @@ describe('parked calls', () => {
 
   // fidelity safebot/http, differs: The service limits the waiting calls of an address and of a room. Here:
   // Under `documented` there is no limit, because a test has many agents at one address.
-  it('have no bound under the documented one', async () => {
+  it('have no bound under the documented contract', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -233,7 +230,7 @@ function lastSize(events = ''): number {
 
 describe('the capacity of the service', () => {
   // fidelity safebot/http, same: A message to one room too many gets 503.
-  it('has a largest number of rooms, and evicts idle ones', async () => {
+  it('is limited in rooms, and idle rooms are evicted', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed', limits: { rooms: 2 } })
     const agent = stranger('alice')
     expect(tally([await agent.say('room-1'), await agent.say('room-2')])).toEqual({ 200: 2 })
@@ -252,7 +249,7 @@ describe('the capacity of the service', () => {
   })
 
   // fidelity safebot/http, same: A registration of one identity too many gets 503.
-  it('is so many identities', async () => {
+  it('is limited in identities', async () => {
     const { agent, stranger } = await startSafebot({ limits: { identities: 1 } })
     await agent('alice')
     const refused = await stranger('bob').register()
@@ -265,7 +262,7 @@ describe('the capacity of the service', () => {
 
   // fidelity safebot/http, same: A message that exceeds the buffer of all rooms gets 503. Each message counts
   // 512 bytes more than its ciphertext.
-  it('is so much ciphertext, 512 reckoned on top of each message; idle rooms make room', async () => {
+  it('is limited in ciphertext, with 512 bytes more for each message', async () => {
     const { stranger, instance } = await startSafebot({ limits: { bufferBytes: 2 * (512 + 40) } })
     const agent = stranger('alice')
     const message = { ciphertext: anyCipher(30).ciphertext, nonce: anyCipher().nonce }

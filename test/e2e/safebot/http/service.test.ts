@@ -37,7 +37,7 @@ describe('a room', () => {
   // fidelity safebot/tasks, same: The `last_seq` of an empty room is 0.
   // fidelity safebot/http, same: A message with a refused signature opens its room. A malformed message does
   // not.
-  it('is opened by a message whose signature is refused, and by none that is malformed', async () => {
+  it('is opened by a message with a refused signature, and not by a malformed one', async () => {
     const { agent, stranger } = await startSafebot()
     const alice = await agent('alice')
     expect((await alice.say(ROOM, { ciphertext: '!', nonce: '' })).status).toBe(400)
@@ -58,7 +58,7 @@ describe('a room', () => {
   })
 })
 
-describe('a consumer that works steadily and is not connected otherwise', () => {
+describe('a steady consumer without a connection', () => {
   const work = async (contract: 'documented' | 'observed') => {
     const { agent, instance } = await startSafebot({ contract })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
@@ -79,7 +79,7 @@ describe('a consumer that works steadily and is not connected otherwise', () => 
 
   // fidelity safebot/tasks, same: Only under `observed`, a steady consumer without a connection loses the
   // rest of its backlog after about 40 s.
-  it('loses the rest of a backlog after about 40 s under the observed one', async () => {
+  it('loses the rest of a backlog after about 40 s under the observed contract', async () => {
     const done = await work('observed')
     expect(done).toBeGreaterThanOrEqual(8)
     expect(done).toBeLessThanOrEqual(12)
@@ -89,7 +89,7 @@ describe('a consumer that works steadily and is not connected otherwise', () => 
 describe('a handle', () => {
   // fidelity safebot/tasks, same: A handle keeps the cursors of 64 rooms. One more room removes the cursor
   // with the oldest claim.
-  it('keeps the cursors of 64 rooms: what it claimed in longest ago begins anew', async () => {
+  it('keeps the cursors of 64 rooms, and loses the one with the oldest claim', async () => {
     const { agent } = await startSafebot()
     const [alice, bob] = [await agent('alice'), await agent('bob')]
     for (let at = 0; at <= 64; at++) {
@@ -123,7 +123,7 @@ describe('a handle', () => {
 
 // fidelity safebot/tasks, differs: A restart loses rooms, cursors and leases, and keeps identities. Here: A
 // restart without a store loses identities too, because all state is in memory.
-it('a service that has been started anew begins with nothing', async () => {
+it('a restarted service has no rooms and no identities', async () => {
   const first = await startSafebot()
   const alice = await first.agent('alice')
   await alice.say(ROOM)

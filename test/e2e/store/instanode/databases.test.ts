@@ -51,7 +51,7 @@ const named = (pattern: string) =>
   )
 
 // fidelity instanode/replicas, same: Databases and their contents outlive a restart.
-test('databases come from the server of the store, and outlive a restart with what is in them', async () => {
+test('databases come from the server of the store, and outlive a restart with their contents', async () => {
   const url = stores.freshUrl()
   const before = await start(url)
   const { token, connection_url } = await createPostgres(await before.client())
@@ -128,7 +128,7 @@ test('a world with databases is laid once, by whichever of several replicas come
 test.each<[string, InstanodeOptions]>([
   ['databases', { databases: 'embedded' }],
   ['a directory for databases', { dataDirectory: 'somewhere' }],
-])('embedded %s beside a store are refused, with what to do', async (_, options) => {
+])('embedded %s beside a store are refused, with the remedy', async (_, options) => {
   await expect(start(stores.freshUrl(), options)).rejects.toMatchObject({
     code: 'bad_databases',
     sentence: expect.stringContaining('--databases postgres://'),

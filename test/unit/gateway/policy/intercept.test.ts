@@ -134,7 +134,7 @@ it('refuses one counter in two state blocks, though only one of them has a bound
 
 // fidelity gateway/intercept, same: A state block with `increment_from` and no bound denies a call without
 // the argument.
-it('denies a call without the amount of a counter that nothing bounds, as Intercept does', () => {
+it('denies a call without the amount of an unbounded counter, as Intercept does', () => {
   const text = inState('increment_from: args.n', '{ path: args.x, op: exists, value: true }')
   const { decide, outcome } = engineOf(text)
   expect(
@@ -168,7 +168,7 @@ it('names the key that was probably meant', () => {
 })
 
 // fidelity gateway/intercept, same: A counter moves only with an `lt` or `lte` of its own rule.
-it('warns of a counter that never moves, a limit that is cut, and one that lets nothing through', () => {
+it('warns of a counter that never moves, a limit that is cut, and a limit of no calls', () => {
   const codes = (value: string, op = 'lte') =>
     readPolicy(inState('increment: 1', `{ path: state.t.c, op: ${op}, value: ${value} }`), 'p').warnings.map(
       ({ code }) => code,
@@ -180,7 +180,7 @@ it('warns of a counter that never moves, a limit that is cut, and one that lets 
 
 // fidelity gateway/intercept, same: The version may be the number 1. Without `default`, tools without rules
 // are allowed.
-it('takes a version that YAML reads as a number, as Intercept does, and says so', () => {
+it('accepts a version that YAML reads as a number, with a warning', () => {
   const { policy, warnings } = readPolicy('version: 1', 'p.yaml')
   expect([policy.default, warnings.map(({ code }) => code)]).toEqual(['allow', ['version_number']])
 })

@@ -29,7 +29,7 @@ describe('Intercept', () => {
 
   // fidelity gateway/intercept, same: A denial has the text of `on_deny`, or a text with the name of the
   // rule. The default has its own text.
-  it('denies in the words of the rule, or in its own', () => {
+  it('denies with the text of the rule, or with its own', () => {
     const { decide } = engineOf(
       intercept({
         t: [{ name: 'n', action: 'deny', on_deny: 'Never.' }],
@@ -49,7 +49,7 @@ describe('Intercept', () => {
   })
 
   // fidelity gateway/intercept, same: Quota is checked after all conditions.
-  it('judges conditions before quota, wherever they stand', () => {
+  it('judges conditions before quota, in any order of the file', () => {
     const { outcome } = engineOf(
       intercept({ t: [{ name: 'limit', rate_limit: '1/hour' }, needs('later', 'a')] }),
     )
@@ -67,7 +67,7 @@ describe('PolicyLayer', () => {
   // always denies.
   // fidelity gateway/policylayer, differs: `require` denies unless its conditions hold, and its order is not
   // published. Here: It is checked before `deny_if`, because some order is needed.
-  it('judges what is required, then what is denied, then quota', () => {
+  it('judges require, then deny_if, then limits', () => {
     const { outcome } = engineOf(
       policyLayer({
         t: {
@@ -119,7 +119,7 @@ describe('the arguments of a call', () => {
 
   // fidelity gateway/intercept, differs: Arguments that are a list or a text pass without a check. Here: They
   // are denied, because no rule can check them.
-  it.each([[[1]], ['text'], [5], [true], [[]]])('%j is denied, though no rule speaks of it', args => {
+  it.each([[[1]], ['text'], [5], [true], [[]]])('%j is denied without a rule for it', args => {
     expect(outcome('t', args)).toBe('(arguments)')
   })
 
@@ -154,7 +154,7 @@ describe('hiding', () => {
   })
 
   // fidelity gateway/intercept, same: A tool that is only denied stays in the list.
-  it('does not leave a tool out of the list that is merely denied', () => {
+  it('keeps a tool in the list that is only denied', () => {
     expect(engineOf(intercept({})).engine.hides('t')).toBe(false)
   })
 })

@@ -93,7 +93,7 @@ it('names its rules as the log of PolicyLayer does', () => {
 // note, because a longer limit is useful in tests.
 // fidelity gateway/policylayer, differs: No field for approvals is published. Here: `"approve": true` asks
 // for one, with a note, because approvals must be tested.
-it('says what is not published: days, approvals, policies in YAML', () => {
+it('notes unpublished features: days, approvals, policies in YAML', () => {
   const codes = (text: string, file: string) => readPolicy(text, file).warnings.map(({ code }) => code)
   expect(codes(policyLayer({ t: { limits: [{ ...limit, window: 'day' }] } }), 'p.json')).toEqual([
     'unpublished_window',

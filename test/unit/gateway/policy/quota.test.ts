@@ -31,7 +31,7 @@ describe('a limit', () => {
   })
 
   // fidelity gateway/intercept, same: A reached limit has the text of Intercept.
-  it('says that it is reached in the words of the rule', () => {
+  it('denies with the text of the rule', () => {
     const { decide } = engineOf(
       intercept({ t: [counted({}, 'lte', 0)], u: [{ name: 'n', rate_limit: '1/day' }] }),
     )
@@ -56,7 +56,7 @@ describe('a limit', () => {
   })
 
   // fidelity gateway/policylayer, same: `all_tools.limits` counts each call, also of tools without an entry.
-  it('over all tools counts them together, those that it does not name as well', () => {
+  it('over all tools counts every call, also of tools without an entry', () => {
     const limit = { counter: 'calls', window: 'minute', max: 3, scope: 'grant' }
     const { outcome } = engineOf(
       policyLayer({ t: {} }, { default: 'allow', all_tools: { limits: [limit] } }),
@@ -83,7 +83,7 @@ describe('a limit', () => {
   // fidelity gateway/intercept, same: Counters are reserved in order. A refusal returns the quota of earlier
   // counters.
   // fidelity gateway/intercept, same: One tool may have limits over different windows.
-  it('that refuses gives back what earlier ones have taken', () => {
+  it('that refuses returns the quota of earlier limits', () => {
     const rules = [
       { name: 'minute', rate_limit: '3/minute' },
       { name: 'hour', rate_limit: '2/hour' },
@@ -110,7 +110,7 @@ describe('a window', () => {
     ['minute', 60_000],
     ['hour', 3_600_000],
     ['day', 86_400_000],
-  ])('of a %s begins with it, in UTC', async (window, ms) => {
+  ])('of a %s begins with the UTC calendar', async (window, ms) => {
     const clock = new Clock({ mode: 'manual', start: Date.parse('2026-03-01T23:59:59.999Z') })
     const engine = createEngine(
       readPolicy(intercept({ t: [{ name: 'n', rate_limit: `1/${window}` }] }), 'p').policy,
@@ -150,7 +150,7 @@ describe('quota', () => {
 
   // fidelity gateway/intercept, differs: Quota that returns late is taken from the present window. Here: The
   // present window stays as it is, because the quota was not taken from it.
-  it('is not given back to a window that it was not taken from', async () => {
+  it('is not returned to another window', async () => {
     const world = once()
     const first = allowed(world)
     await world.clock.advance(60_000)
@@ -220,7 +220,7 @@ describe('an amount from the arguments', () => {
   })
 
   // fidelity gateway/intercept, same: A missing amount denies the call with `Internal policy error`.
-  it('that cannot be had is told in the words of Intercept', () => {
+  it('that is missing denies with the text of Intercept', () => {
     expect(spending().decide('t', {})).toEqual({
       outcome: 'deny',
       rule: 'cap',

@@ -7,7 +7,7 @@ const page = (rule: string) => `tools:\n  claim_task:\n    rules:\n      - ${rul
 describe('the form printed on the tool pages', () => {
   // fidelity gateway/tool-page, differs: Neither product accepts the form of the tool pages. Here: It is read
   // with a warning, so that the examples of the pages can be tried.
-  it('is read as such, and says that neither product takes it', () => {
+  it('is accepted with a warning that neither product accepts it', () => {
     const { dialect, warnings } = readPolicy(
       page('action: allow'),
       'io-github-alexkirienko-safebot-chat.yaml',
@@ -23,7 +23,7 @@ describe('the form printed on the tool pages', () => {
 
   // fidelity gateway/tool-page, same: `action: allow` allows a tool. Other tools are allowed without a
   // `default`.
-  it('lets what it does not name through, unless it says otherwise', () => {
+  it('allows other tools, unless it says otherwise', () => {
     expect(engineOf(page('action: allow')).outcome('ack_task')).toBe('allow')
     expect(engineOf(`default: deny\n${page('action: allow')}`).outcome('ack_task')).toBe('(default deny)')
   })
@@ -38,7 +38,7 @@ describe('the form printed on the tool pages', () => {
   })
 
   // fidelity gateway/tool-page, same: `rate_limit: {max, window}` allows `max` calls in `window` seconds.
-  it('counts so many calls in so many seconds, for each session', async () => {
+  it('counts calls in seconds, for each grant', async () => {
     const { outcome, clock } = engineOf(page('rate_limit: { max: 2, window: 60 }'))
     const calls = (grant: string) => Array.from({ length: 3 }, () => outcome('claim_task', {}, { grant }))
     expect(calls('a')).toEqual(['allow', 'allow', '/tools/claim_task/rules/0'])
