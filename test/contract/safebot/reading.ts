@@ -180,8 +180,7 @@ export const reading: Case[] = [
   refused('listening in a bad room', 400, 'bad roomId', ({ alice }) =>
     alice.post('/api/rooms/abc/listening', { name: 'alice' }),
   ),
-  // fidelity safebot/http, same: Answers have five security headers and a weak `ETag`, and no CORS headers
-  // without an Origin.
+  // fidelity safebot/http, same: `/api/health` has five security headers, a weak `ETag` and no CORS header.
   {
     request: 'health',
     send: ({ alice }) => alice.get('/api/health'),

@@ -218,6 +218,7 @@ export const tasks: Case[] = [
   claimSigned('a time that is none', ({ alice }, target) => ({
     authorization: alice.authorization('POST', target, { ts: Number.NaN }),
   })),
+  // fidelity safebot/http, same: The nonce of a signed request is good once.
   refused('a signed request again', 401, UNSIGNED, async world => {
     await tasked(world)
     const authorization = world.alice.authorization('POST', claimPath(world))

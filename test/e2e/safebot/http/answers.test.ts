@@ -56,7 +56,7 @@ describe.each(CONTRACT_NAMES)('Safebot’s answers, as %s,', contract => {
     expect((await bob.say(ROOM)).json).toMatchObject({ seq: 2 })
   })
 
-  // fidelity safebot/http, same: Event streams have the five security headers of all other answers.
+  // fidelity safebot/http, same: Event streams have the same five security headers.
   // fidelity safebot/http, same: `/api/status`, `/api/openapi.json` and event streams each have their own
   // `Cache-Control`. `/api/health` has none.
   it('have the headers of the service, on event streams too', async () => {

@@ -229,7 +229,8 @@ function lastSize(events = ''): number {
 }
 
 describe('the capacity of the service', () => {
-  // fidelity safebot/http, same: A message to one room too many gets 503.
+  // fidelity safebot/http, same: A message to one room too many gets 503. An event stream there gets 200 and
+  // an error event.
   it('is limited in rooms, and idle rooms are evicted', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed', limits: { rooms: 2 } })
     const agent = stranger('alice')
