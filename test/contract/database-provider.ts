@@ -45,6 +45,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       })
     })
 
+    // fidelity instanode/postgres, same: The role owns its database and has no other privileges.
     it('lets the owner create schemas, types and functions, and nothing beyond the database', async () => {
       const client = await connect((await provisioned()).url)
       await client.query(`CREATE SCHEMA app; CREATE TYPE app.mood AS ENUM ('good', 'bad')`)
@@ -68,13 +69,16 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       expect(await codeOf(connect(url.replace(spec.user, 'robert%27%3B--')))).toBe('28P01')
     })
 
+    // fidelity instanode/postgres, differs: A tenant can log in to the database of another tenant and to
+    // `postgres`. Here: The login gets 42501, because no test should rely on it.
     it('refuses an unknown database with 3D000 and another’s with 42501', async () => {
       const [mine, theirs] = [await provisioned(), await provisioned()]
       expect(await codeOf(connect(mine.url.replace(mine.spec.name, 'db_000000000000')))).toBe('3D000')
       expect(await codeOf(connect(mine.url.replace(mine.spec.name, theirs.spec.name)))).toBe('42501')
     })
 
-    it('refuses a connection beyond the limit with 53300, and takes it once the limit is raised', async () => {
+    // fidelity instanode/postgres, same: A database takes 2 connections. The next one gets 53300.
+    it('refuses a connection beyond the limit with 53300, and accepts it after the limit is raised', async () => {
       const { spec, url } = await provisioned()
       await Promise.all([connect(url), connect(url)])
       expect(await codeOf(connect(url))).toBe('53300')
@@ -84,6 +88,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       expect(await codeOf(connect(url))).toBe('53300')
     })
 
+    // fidelity instanode/postgres, same: A dropped database ends sessions with 57P01. Later logins get 28P01.
     it('ends sessions with 57P01 when a database is dropped; later logins get 28P01', async () => {
       const { spec, url } = await provisioned()
       const client = await connect(url)
@@ -104,7 +109,11 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       expect(await running).toBe('57P01')
     })
 
-    it('locks its owner out for good when it is blocked: sessions end with 57P01, later logins get 42501', async () => {
+    // fidelity instanode/postgres, same: A locked database ends sessions with 57P01. Later logins get 42501
+    // with its detail, and the data stay.
+    // fidelity instanode/postgres, differs: The owner can undo the lock from the database `postgres`. Here:
+    // The lock stays, because the owner cannot log in to another database.
+    it('locks the owner out when a database is blocked, with 57P01 and then 42501', async () => {
       const { spec, url } = await provisioned()
       const [idle, busy] = [await connect(url), await connect(url)]
       await busy.query('BEGIN; CREATE TABLE half (n int)')
@@ -211,6 +220,7 @@ export function describeDatabaseProvider(name: string, start: () => Promise<Data
       expect(await client.value('SELECT 1')).toBe(1)
     })
 
+    // fidelity instanode/postgres, same: `statement_timeout` is 30 s, and the owner can change it.
     it('enforces statement_timeout, 30 s unless changed', async () => {
       const client = await connect((await provisioned()).url)
       expect(await client.value('SHOW statement_timeout')).toBe('30s')

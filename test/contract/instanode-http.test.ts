@@ -11,6 +11,10 @@ import { startWorld, type World } from './instanode/world.js'
 
 const GROUPS = { provisioning: provision, receivers: receive, accounts: account, 'anyone else': open }
 
+// fidelity instanode/http, same: JSON ends with a line feed. Errors have `ok: false` and `error`.
+// fidelity instanode/headers, differs: `X-Request-ID` is the clock in nanoseconds. Here: It is the instance's
+// clock to the millisecond, because the clock counts in milliseconds.
+// fidelity instanode/headers, same: Without an Origin, `Access-Control-Allow-Origin` is `*`.
 describe.each(['documented', 'observed'] as const)('the HTTP API of Instanode, %s', contract => {
   describe.each(Object.entries(GROUPS))('%s', (_group, cases) => {
     it.each(titled(cases, contract))('%s', async (_title, asked) => {

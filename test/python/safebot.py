@@ -142,7 +142,8 @@ def sealed_by_the_tool(base, room, worker):
     expect("registering a handle is answered 201", worker.register().status_code, 201)
     task = worker.claim(room)
     expect("what send_message has sent is claimed", task["message"]["seq"], sent["seq"])
-    expect("PyNaCl opens what send_message has sealed", room.unseal(task["message"]), text)
+    # fidelity safebot/mcp, same: PyNaCl opens a message of `send_message`, in standard base64.
+    expect("PyNaCl opens a message of send_message", room.unseal(task["message"]), text)
     return task
 
 
@@ -235,7 +236,8 @@ def kept_identity(base, room):
             kept = file.read()
     card = requests.get(f"{base}/api/identity/stdio-agent", timeout=10).json()
     keys = (nacl.public.PrivateKey(kept[:32]).public_key, nacl.signing.SigningKey(kept[32:]).verify_key)
-    expect("what it keeps is what it has registered", (card["box_pub"], card["sign_pub"]), tuple(b64(bytes(k)) for k in keys))
+    # fidelity safebot/mcp, same: The kept key file holds the two keys that the client has registered.
+    expect("the kept keys are the registered keys", (card["box_pub"], card["sign_pub"]), tuple(b64(bytes(k)) for k in keys))
 
 
 def main():

@@ -16,6 +16,7 @@ export const provision: Case[] = [
     { storage_mb: 500, connections: 5 },
   ),
   ...both('/webhook/new', provisionedReceiver, { requests_stored: 100 }, { requests_stored: 1000 }),
+  // fidelity instanode/http, same: A database that cannot be made gets 503 `provision_failed`.
   {
     what: 'a database that cannot be made',
     request: 'POST /db/new',
@@ -49,7 +50,11 @@ function both(
   const unnamed = (what: string, body: unknown): Case => ({ what, ...refused, body })
   const anonymous = { tier: 'anonymous', limits: { ...limits, expires_in: '24h' } }
   return [
+    // fidelity instanode/ids, same: `id` and `token` are UUIDs.
+    // fidelity instanode/http, same: `POST /db/new` and `POST /webhook/new` answer 201 with the fields of the
+    // service and the anonymous limits.
     { what: 'a name', ...created, body: { name: 'orders' }, has: { ...anonymous, name: 'orders' } },
+    // fidelity instanode/http, same: A resource of a paid account has no `expires_at`.
     {
       what: 'a paid account',
       ...created,
@@ -62,7 +67,9 @@ function both(
       ...{ under: 'observed', as: PAID, body: { name: 'x' } },
       has: { tier: 'paid', limits, expires_at: undefined },
     },
+    // fidelity instanode/tiers, same: `limits.expires_in` is `24h` for a free account.
     { what: 'a free account', ...created, as: FREE, body: { name: 'x' }, has: anonymous },
+    // fidelity instanode/contracts, same: Under `documented`, a creation with a bad bearer gets 401.
     {
       what: 'a bad bearer',
       under: 'documented',
@@ -73,24 +80,31 @@ function both(
       error: 'unauthorized',
     },
     { what: 'a bad bearer', under: 'observed', ...created, as: 'no', body: { name: 'x' }, has: anonymous },
+    // fidelity instanode/http, same: The name is checked before the bearer.
     { what: 'a bad bearer and a bad name', ...refused, as: 'no', body: {} },
     {
       what: 'a bearer in another spelling, which is none',
       ...{ ...created, body: { name: 'x' }, headers: { authorization: `bearer ${PAID}` } },
       has: anonymous,
     },
+    // fidelity instanode/contracts, same: Under `documented`, the sixth anonymous provision of a day gets
+    // 429.
     {
       what: 'the sixth of a day',
       ...{ under: 'documented', request, body: { name: 'x' }, before: useUpCap },
       ...{ status: 429, error: 'rate_limited', has: { message: expect.stringContaining('5/day') } },
     },
+    // fidelity instanode/http, same: Under `observed`, an answer over the cap has no `name` and no
+    // `expires_at`.
     {
       what: 'the sixth of a day',
       ...{ under: 'observed', request, body: { name: 'x' }, before: useUpCap, status: 200, answer },
       has: { ...anonymous, name: undefined, expires_at: undefined },
     },
+    // fidelity instanode/contracts, same: Under `observed`, the sixth provision gets 429 if the subnet has no
+    // resource of that type.
     {
-      what: 'the sixth of a day, where there is none to return',
+      what: 'the sixth of a day, without a resource to return',
       ...{ under: 'observed', request, body: { name: 'x' } },
       before: async ({ url }) => {
         const other = path === '/db/new' ? '/webhook/new' : '/db/new'
@@ -104,18 +118,25 @@ function both(
     named('markup, quotes and an emoji', { name: '<b>"🎭"&' }, '<b>"🎭"&'),
     named('a key in capitals', '{"NAME":"x"}', 'x'),
     named('a key twice', '{"name":"a","Name":"b","name":"c"}', 'c'),
+    // fidelity instanode/names, same: Keys match in any case, and the last one counts.
     named('a key twice, last in capitals', '{"name":"a","name":"b","NAME":"c"}', 'c'),
     named('a second key that is no text', '{"name":"a","name":7}', 'a'),
     named('null behind a name', '{"name":"a","name":null}', 'a'),
-    named('more than one value', '{"name":"a"}{"name":"b"}garbage', 'a'),
+    // fidelity instanode/names, same: Text after the first JSON value is ignored.
+    named('more than one JSON value', '{"name":"a"}{"name":"b"}garbage', 'a'),
+    // fidelity instanode/names, same: Unknown keys are ignored.
     named('unknown keys', '{"x":{"name":"no"},"name":"a","y":[1,"]}"]}', 'a'),
     named('escapes in the key', '{"n\\u0061me":"a"}', 'a'),
     named('a lone surrogate', '{"name":"a\\ud800"}', 'a\ufffd'),
-    named('bytes that are no UTF-8', Buffer.from('{"name":"a\xe2\x82"}', 'latin1'), 'a\ufffd\ufffd'),
+    // fidelity instanode/names, same: Bytes that are not UTF-8 become U+FFFD.
+    named('bytes that are not UTF-8', Buffer.from('{"name":"a\xe2\x82"}', 'latin1'), 'a\ufffd\ufffd'),
+    // fidelity instanode/names, same: The name does not depend on the content type.
     named('another content type', '{"name":"a"}', 'a'),
-    named('a body of just a mebibyte', `{"name":"a"}${' '.repeat(MIB - 12)}`, 'a'),
+    // fidelity instanode/names, same: A body may have 1 MiB.
+    named('a body of exactly 1 MiB', `{"name":"a"}${' '.repeat(MIB - 12)}`, 'a'),
     unnamed('no body', undefined),
     unnamed('no JSON', 'name=x'),
+    // fidelity instanode/names, same: A body that cannot be decoded has an empty name.
     unnamed('truncated JSON', '{"name":"x"'),
     unnamed('JSON with a comma too many', '{"name":"x",}'),
     unnamed('null', 'null'),
@@ -128,7 +149,9 @@ function both(
     unnamed('a name that is an object', '{"name":{}}'),
     unnamed('an empty name', '{"name":""}'),
     unnamed('a name of spaces', '{"name":" \\u00a0\\u3000"}'),
+    // fidelity instanode/names, same: A name has at most 64 bytes.
     unnamed('65 bytes', { name: 'x'.repeat(65) }),
+    // fidelity instanode/names, same: The length of a name is counted in bytes of UTF-8.
     unnamed('33 letters of two bytes', { name: 'é'.repeat(33) }),
     unnamed(
       '22 bytes that are no UTF-8, each of which becomes three',
@@ -142,8 +165,9 @@ function both(
       'arrays in arrays, 100,000 deep',
       `{"x":${'['.repeat(100_000)}${']'.repeat(100_000)},"name":"x"}`,
     ),
+    // fidelity instanode/names, same: A body of more than 1 MiB counts as empty and closes the connection.
     {
-      ...unnamed('a byte more than a mebibyte', `{"name":"a"}${' '.repeat(MIB - 11)}`),
+      ...unnamed('one byte more than 1 MiB', `{"name":"a"}${' '.repeat(MIB - 11)}`),
       answers: { connection: 'close' },
     },
     { what: 'GET', request: `GET ${path}`, status: 404, text: '404 page not found\n' },

@@ -9,6 +9,7 @@ const register = (world: World, more: object) =>
   world.carol.post(REGISTER, { ...world.carol.registration(), ...more })
 
 export const identities: Case[] = [
+  // fidelity safebot/http, same: A registration answers 201 with `ok`, `handle` and `registered_at`.
   {
     request: 'a registration',
     send: ({ carol }) => carol.register({ meta: { bio: 'x'.repeat(300), other: 1 } }),
@@ -24,6 +25,7 @@ export const identities: Case[] = [
     status: 201,
     body: { ok: true, handle: 'alice', registered_at: expect.any(Number) },
   },
+  // fidelity safebot/http, same: A second registration by the owner answers 201 and changes nothing.
   {
     request: 'a look-up after the owner has registered with another box_pub and bio',
     send: async ({ alice, bob, instance }) => {
@@ -43,6 +45,7 @@ export const identities: Case[] = [
       meta: {},
     },
   },
+  // fidelity safebot/http, same: A look-up ignores a leading @ and capitals.
   {
     request: 'a look-up of @Alice',
     send: ({ alice }) => alice.get('/api/identity/@Alice'),
@@ -55,6 +58,7 @@ export const identities: Case[] = [
     [77, '77'],
   ].map(
     ([handle, text]): Case => ({
+      // fidelity safebot/http, same: A handle that is a number or a list of one becomes text first.
       request: `a registration of ${JSON.stringify(handle)}`,
       send: ({ carol }) => carol.post(REGISTER, { ...carol.registration({ handle: String(text) }), handle }),
       status: 201,
@@ -74,6 +78,8 @@ export const identities: Case[] = [
     [null, {}],
   ].map(
     ([meta, kept]): Case => ({
+      // fidelity safebot/http, same: `meta.bio` becomes text of at most 280 characters. Null and lists become
+      // empty.
       request: `a look-up after a registration with meta ${JSON.stringify(meta)}`.slice(0, 80),
       async send(world) {
         expect((await register(world, { meta })).status).toBe(201)
@@ -115,10 +121,14 @@ export const identities: Case[] = [
     register(world, { handle: ['admin'] }),
   ),
   ...['anon', 'admin', 'safebot', 'system', 'root', 'support', 'help', 'demo', 'echo'].map(handle =>
+    // fidelity safebot/http, same: Nine handles are reserved and get 409.
+    // fidelity safebot/http, absent: An administrator's token registers a reserved handle. Here: No token
+    // does, because the stand-in has no administrator.
     refused(`a registration of ${handle}`, 409, 'handle reserved', ({ carol }) =>
       carol.post(REGISTER, carol.registration({ handle })),
     ),
   ),
+  // fidelity safebot/http, same: A registration without two keys of 32 bytes gets 400.
   refused('a registration without keys', 400, KEYS, world => register(world, { box_pub: undefined })),
   refused('a key of 31 bytes', 400, KEYS, world =>
     register(world, { sign_pub: Buffer.alloc(31).toString('base64') }),
@@ -132,6 +142,7 @@ export const identities: Case[] = [
   refused("a registration of another's handle", 409, 'handle taken', ({ carol }) =>
     carol.post(REGISTER, carol.registration({ handle: 'alice' })),
   ),
+  // fidelity safebot/http, same: An exact replay of a registration gets 409 `handle taken`.
   refused('the very same registration again', 409, 'handle taken', async ({ carol }) => {
     const body = carol.registration()
     expect((await carol.post(REGISTER, body)).status).toBe(201)
@@ -148,6 +159,8 @@ export const identities: Case[] = [
       return carol.post(REGISTER, { ...body, register_sig })
     },
   ),
+  // fidelity safebot/http, same: The handle is checked before the time. The owner gets 409 `handle taken` for
+  // a stale time.
   refused("the owner's registration with a stale time", 409, 'handle taken', ({ alice }) =>
     alice.post(REGISTER, alice.registration({ ts: alice.now() - 60_001 })),
   ),
@@ -161,6 +174,7 @@ export const identities: Case[] = [
     register(world, { register_sig: Buffer.alloc(63).toString('base64') }),
   ),
   ...[-60_001, 60_001].map(skew =>
+    // fidelity safebot/http, same: A registration whose time is more than 60 s off gets 400.
     refused(`a registration signed ${skew} ms off`, 400, 'register_ts skew too large', ({ carol }) =>
       carol.post(REGISTER, carol.registration({ ts: carol.now() + skew })),
     ),
@@ -171,7 +185,8 @@ export const identities: Case[] = [
     status: 201,
     body: expect.objectContaining({ ok: true }),
   })),
-  refused('a register_sig of other words', 401, 'bad register_sig', world =>
+  // fidelity safebot/http, same: A registration with a bad signature gets 401.
+  refused('a register_sig over another text', 401, 'bad register_sig', world =>
     register(world, { register_sig: world.carol.sign('something else') }),
   ),
   refused("another's key, signed with one's own", 401, 'bad register_sig', ({ carol, stranger }) =>

@@ -23,26 +23,35 @@ export const messages: Case[] = [
     taken(`a message from ${JSON.stringify(sender)}`, world => say(world, { sender })),
   ),
   ...['x'.repeat(65), 7, [], {}, true].map(sender =>
+    // fidelity safebot/http, same: The sender of a message is a text of at most 64 characters.
     bad(`a message from ${JSON.stringify(sender)}`, world => say(world, { sender })),
   ),
+  // fidelity safebot/http, same: A ciphertext has at most 131,072 characters.
   taken('131,072 characters of ciphertext', world => say(world, { ciphertext: chars(131_072) })),
   bad('131,076 characters of ciphertext', world => say(world, { ciphertext: chars(131_076) })),
   ...['', 'AAA', 'AAA=A', 'AAB=', 'A A=', '====', 'ÄÄÄÄ', null, 7, ['AAAA']].map(ciphertext =>
+    // fidelity safebot/http, same: A ciphertext is canonical base64.
     bad(`the ciphertext ${JSON.stringify(ciphertext)}`, world => say(world, { ciphertext })),
   ),
   taken('a ciphertext in the URL-safe alphabet', world => say(world, { ciphertext: '-_-_' })),
+  // fidelity safebot/http, same: A ciphertext may mix both base64 alphabets.
   taken('a ciphertext in both alphabets', world => say(world, { ciphertext: 'AA+_' })),
   ...[23, 25].map(bytes =>
+    // fidelity safebot/http, same: A nonce has exactly 24 bytes.
     bad(`a nonce of ${bytes} bytes`, world => say(world, { nonce: Buffer.alloc(bytes).toString('base64') })),
   ),
   bad('no nonce', world => say(world, { nonce: undefined })),
   ...['short', 'x'.repeat(65), 'not an id!', 7].map(reply_to =>
+    // fidelity safebot/http, same: A `reply_to` that is too short, too long or has other characters is
+    // refused.
     bad(`a reply to ${JSON.stringify(reply_to)}`, world => say(world, { reply_to })),
   ),
   ...[0, 30_000, 366 * 86_400_000].map(ttl_ms =>
     taken(`a message to be kept for ${ttl_ms} ms`, world => say(world, { ttl_ms })),
   ),
   ...[29_999, 366 * 86_400_000 + 1, -1, '30000', true].map(ttl_ms =>
+    // fidelity safebot/http, same: A `ttl_ms` is 0, or from 30,000 ms to 366 days. Any other value is
+    // refused.
     bad(`a message to be kept for ${JSON.stringify(ttl_ms)} ms`, world => say(world, { ttl_ms })),
   ),
   bad('nothing', ({ alice, room }) => alice.post(`/api/rooms/${room}/messages`, {})),
@@ -52,6 +61,7 @@ export const messages: Case[] = [
   taken('a signed message', world => saySigned(world, {})),
   taken('a signed message of Alice in capitals', world => saySigned(world, { sender_handle: 'ALICE' })),
   ...[-60_000, 60_000].map(skew =>
+    // fidelity safebot/http, same: The time of a signed message may be 60 s off.
     taken(`a message signed ${skew} ms off`, ({ alice, room }) => {
       const cipher = anyCipher()
       const ts = alice.now() + skew
@@ -66,12 +76,15 @@ export const messages: Case[] = [
     }),
   ),
   ...LAX_SIGNATURES.map(([how, write]) =>
+    // fidelity safebot/http, same: The signature of a message may lack its padding, have characters after it,
+    // or use the URL-safe alphabet.
     taken(`a message whose signature is written ${how}`, ({ alice, room }) => {
       const cipher = anyCipher()
       const vouching = alice.vouching(room, cipher.ciphertext)
       return alice.say(room, cipher, { ...vouching, sender_sig: write(vouching.sender_sig) })
     }),
   ),
+  // fidelity safebot/http, same: The time of a signed message may have letters after its digits.
   taken('a message signed at a time with letters behind it', world => {
     const ts = world.alice.now()
     const cipher = anyCipher()
@@ -82,16 +95,19 @@ export const messages: Case[] = [
     const cipher = anyCipher()
     return alice.say(room, cipher, alice.vouching(room, cipher.ciphertext, { ts: instance.machine.now() }))
   }),
+  // fidelity safebot/http, same: The nonce of a signed message is good once.
   refused('a signed message again', 401, 'bad sender_sig', async ({ alice, room }) => {
     const cipher = anyCipher()
     const vouching = alice.vouching(room, cipher.ciphertext)
     expect((await alice.say(room, cipher, vouching)).status).toBe(200)
     return alice.say(room, cipher, vouching)
   }),
+  // fidelity safebot/http, same: The signature of a message covers the room.
   refused('a message signed for another room', 401, 'bad sender_sig', ({ alice, room }) => {
     const cipher = anyCipher()
     return alice.say(room, cipher, alice.vouching('another', cipher.ciphertext))
   }),
+  // fidelity safebot/http, same: The signature of a message covers the ciphertext.
   refused('a message signed for another text', 401, 'bad sender_sig', ({ alice, room }) =>
     alice.say(room, anyCipher(), alice.vouching(room, anyCipher().ciphertext)),
   ),
@@ -113,6 +129,8 @@ export const messages: Case[] = [
     say(world, { signed_only: true }),
   ),
   taken('a signed message that locks the room', world => saySigned(world, { signed_only: true })),
+  // fidelity safebot/http, same: A signed message with `signed_only` locks its room. Unsigned messages then
+  // get 403.
   refused('an unsigned message to a locked room', 403, SIGNED_ONLY, async world => {
     await saySigned(world, { signed_only: true })
     return say(world, {})

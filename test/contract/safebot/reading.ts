@@ -49,11 +49,12 @@ const nowhere = { messages: [], last_seq: 0, exists: false }
 
 export const reading: Case[] = [
   {
-    request: 'the status of a room that is none',
+    request: 'the status of a missing room',
     send: ({ alice, room }) => alice.get(`/api/rooms/${room}/status`),
     status: 200,
     body: { exists: false, roomId: 'room-1' },
   },
+  // fidelity safebot/http, same: The status of a room has eight fields, `signed_only` among them.
   read('the status of a room', '/status', {
     exists: true,
     roomId: 'room-1',
@@ -64,8 +65,9 @@ export const reading: Case[] = [
     idle_seconds: 0,
     signed_only: false,
   }),
+  // fidelity safebot/http, same: The transcript of a missing room is empty, with `exists: false`.
   {
-    request: 'the transcript of a room that is none',
+    request: 'the transcript of a missing room',
     send: ({ alice, room }) => alice.get(`/api/rooms/${room}/transcript`),
     status: 200,
     body: nowhere,
@@ -76,14 +78,17 @@ export const reading: Case[] = [
   transcript('a transcript of limit 0', '?limit=0', 3),
   transcript('a transcript of limit -4', '?limit=-4', 1),
   transcript('a transcript of limit 501', '?limit=501', 3),
-  transcript('a transcript of nonsense', '?limit=x&after=y', 3),
+  // fidelity safebot/http, same: An unreadable `limit` or `after` becomes the default.
+  transcript('a transcript with unreadable numbers', '?limit=x&after=y', 3),
+  // fidelity safebot/http, same: A wait in a missing room answers at once.
   {
-    request: 'a wait in a room that is none',
+    request: 'a wait in a missing room',
     send: ({ alice, room }) => alice.get(`/api/rooms/${room}/wait?timeout=90`),
     status: 200,
     body: nowhere,
   },
-  read('a wait with messages there', '/wait', { messages: [message], last_seq: expect.any(Number) }),
+  // fidelity safebot/http, same: Readers see `_bytes`, the length of the ciphertext plus 512.
+  read('a wait in a room with messages', '/wait', { messages: [message], last_seq: expect.any(Number) }),
   ...[
     ['timeout=1', 1],
     ['timeout=0', 30],
@@ -94,7 +99,8 @@ export const reading: Case[] = [
     ['', 30],
   ].map(
     ([query, seconds]): Case => ({
-      request: `a wait in vain with "${query}"`,
+      // fidelity safebot/http, same: A wait lasts 1 to 90 s. 0 and unreadable values become 30 s.
+      request: `a wait without a message, with "${query}"`,
       status: 200,
       body: { messages: [], last_seq: expect.any(Number) },
       async send({ alice, room, instance: { clock } }) {
@@ -111,8 +117,10 @@ export const reading: Case[] = [
       },
     }),
   ),
+  // fidelity safebot/http, same: A waiting request returns one message, even if it asked for messages beyond
+  // the end of the room.
   {
-    request: 'a wait that is woken, by one that is ahead of the room',
+    request: 'a wait that is woken, from a position beyond the room',
     status: 200,
     body: { messages: [{ type: 'message', ...message }], last_seq: expect.any(Number) },
     async send({ alice, room, instance: { clock } }) {
@@ -128,19 +136,22 @@ export const reading: Case[] = [
       refused(`${path} of ${room}`, 400, 'bad roomId', ({ alice }) => alice.get(`/api/rooms/${room}${path}`)),
     ),
   ),
+  // fidelity safebot/http, same: An event stream with a bad room id gets 400 without a body.
   {
     request: 'the events of a bad room',
     send: ({ alice }) => alice.get('/api/rooms/abc/events'),
     status: 400,
     body: undefined,
   },
+  // fidelity safebot/http, same: `listening` in a missing room gets 404, whatever the name.
   {
-    request: 'listening in a room that is none, whatever the name',
+    request: 'listening in a missing room, with any name',
     send: ({ alice, room }) => alice.post(`/api/rooms/${room}/listening`, { name: 'a b' }),
     status: 404,
     body: { error: 'no such room' },
   },
   ...['a b', '', 'a/b', `${'x'.repeat(63)} `, '\u009f', null, 7].map(name =>
+    // fidelity safebot/http, same: `listening` with a bad name gets 400.
     refused(`listening as ${JSON.stringify(name)}`, 400, 'bad name', async world => {
       await opened(world)
       return world.alice.post(`/api/rooms/${world.room}/listening`, { name })
@@ -169,6 +180,7 @@ export const reading: Case[] = [
   refused('listening in a bad room', 400, 'bad roomId', ({ alice }) =>
     alice.post('/api/rooms/abc/listening', { name: 'alice' }),
   ),
+  // fidelity safebot/http, same: `/api/health` has five security headers, a weak `ETag` and no CORS header.
   {
     request: 'health',
     send: ({ alice }) => alice.get('/api/health'),
@@ -185,6 +197,8 @@ export const reading: Case[] = [
       'access-control-allow-origin': undefined,
     },
   },
+  // fidelity safebot/http, absent: `/api/status` has hashes of the service's sources. Here: It has none,
+  // because the stand-in does not have those sources.
   {
     request: 'the service status',
     send: ({ alice }) => alice.get('/api/status'),

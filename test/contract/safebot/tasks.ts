@@ -55,6 +55,7 @@ const ack = (request: string, status: number, body: unknown, more: (claimed: Raw
 const stale = { error: STALE, cursor: expect.any(Number) }
 
 export const tasks: Case[] = [
+  // fidelity safebot/http, same: A claimed message has no `_bytes`.
   {
     request: 'a claim',
     status: 200,
@@ -80,8 +81,9 @@ export const tasks: Case[] = [
       last_seq: expect.any(Number),
     },
   },
+  // fidelity safebot/http, same: A claim in a missing room answers at once.
   {
-    request: 'a claim in a room that is none',
+    request: 'a claim in a missing room',
     send: ({ alice, room }) => alice.claim(room, '?timeout=90'),
     status: 200,
     body: { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false },
@@ -98,8 +100,10 @@ export const tasks: Case[] = [
       return claiming
     },
   },
+  // fidelity safebot/tasks, same: A claim skips messages whose sender is the handle, `@handle` or a label in
+  // `exclude_senders`.
   {
-    request: 'a claim that passes over the senders it excludes, and its own',
+    request: 'a claim that skips excluded senders and its own messages',
     status: 200,
     body: expect.objectContaining({ message: expect.objectContaining({ sender: 'carol' }) }),
     async send(world) {
@@ -118,8 +122,10 @@ export const tasks: Case[] = [
       return world.alice.signed(claimPath(world), { handle: 'ALICE' })
     },
   },
+  // fidelity safebot/http, same: A signed request has the scheme `SafeBot` and its parts in any order. The
+  // signature covers method, target, time and nonce, and not the body.
   {
-    request: 'a claim signed 60 s off, its parts in another order and apart',
+    request: 'a claim signed 60 s off, with its parts in another order',
     status: 200,
     body: expect.objectContaining({ claim_id: expect.any(String) }),
     async send(world) {
@@ -134,8 +140,11 @@ export const tasks: Case[] = [
     },
   },
   ...LAX_SIGNATURES.map(([how, write]) =>
+    // fidelity safebot/http, same: The signature of a request may lack its padding, have characters after it,
+    // or use the URL-safe alphabet.
     claimWritten(`a claim whose signature is written ${how}`, (sig, ts) => `sig=${write(sig)},ts=${ts}`),
   ),
+  // fidelity safebot/http, same: The time of a signed request may have letters after its digits.
   claimWritten('a claim signed at a time with letters behind it', (sig, ts) => `sig=${sig},ts=${ts}junk`),
   {
     request: 'a claim signed with the machine’s time',
@@ -148,6 +157,8 @@ export const tasks: Case[] = [
   },
   ...['abc', 'x'.repeat(65)].flatMap(room =>
     ['claim', 'ack'].map(path =>
+      // fidelity safebot/http, same: A claim or an ack with a bad room id gets 400 before its handle and
+      // signature are checked.
       refused(`${path} in ${room}, unsigned`, 400, 'bad roomId', ({ alice }) =>
         alice.post(`/api/rooms/${room}/${path}`, {}),
       ),
@@ -155,24 +166,30 @@ export const tasks: Case[] = [
   ),
   ...[undefined, '', 'no blanks', 'x'.repeat(33), 7, null].flatMap(handle =>
     ['claim', 'ack'].map(path =>
+      // fidelity safebot/http, same: A claim or an ack with a bad handle gets 400 before its signature is
+      // checked.
       refused(`${path} as ${JSON.stringify(handle)}, unsigned`, 400, 'bad handle', ({ alice, room }) =>
         alice.post(`/api/rooms/${room}/${path}`, { handle }),
       ),
     ),
   ),
   ...['claim', 'ack'].map(path =>
-    refused(`${path} as one who is not registered`, 404, 'no such handle', ({ carol, room }) =>
+    // fidelity safebot/http, same: A claim or an ack of an unknown handle gets 404.
+    refused(`${path} as an unregistered handle`, 404, 'no such handle', ({ carol, room }) =>
       carol.signed(`/api/rooms/${room}/${path}`),
     ),
   ),
+  // fidelity safebot/http, same: A missing signature, a wrong scheme and a bad signature get the same 401.
   claimSigned('a claim without a signature', () => ({})),
   claimSigned('a bearer', () => ({ authorization: 'Bearer abc' })),
   claimSigned('the scheme in small letters', ({ alice }, target) => ({
     authorization: alice.authorization('POST', target).replace('SafeBot', 'safebot'),
   })),
+  // fidelity safebot/http, same: The signature of a request covers its path.
   claimSigned('a signature for another path', ({ alice }) => ({
     authorization: alice.authorization('POST', '/api/rooms/room-2/claim'),
   })),
+  // fidelity safebot/http, same: The signature of a request covers its query.
   claimSigned('a signature for another query', ({ alice }, target) => ({
     authorization: alice.authorization('POST', `${target}?timeout=90`),
   })),
@@ -201,6 +218,7 @@ export const tasks: Case[] = [
   claimSigned('a time that is none', ({ alice }, target) => ({
     authorization: alice.authorization('POST', target, { ts: Number.NaN }),
   })),
+  // fidelity safebot/http, same: The nonce of a signed request is good once.
   refused('a signed request again', 401, UNSIGNED, async world => {
     await tasked(world)
     const authorization = world.alice.authorization('POST', claimPath(world))
@@ -210,21 +228,28 @@ export const tasks: Case[] = [
   }),
   ack('the ack of a claim', 200, acked(true), () => ({})),
   ack('an ack with letters behind the seq', 200, acked(true), claimed => ({ seq: `${seqOf(claimed)}junk` })),
+  // fidelity safebot/tasks, same: An ack with another claim id gets 409 with the cursor.
   ack('an ack of another claim', 409, stale, () => ({ claim_id: 'another' })),
   ack('an ack without a claim', 409, stale, () => ({ claim_id: undefined })),
   ack('an ack of a later seq', 409, stale, claimed => ({ seq: seqOf(claimed) + 1 })),
   ...[0, undefined, 'x', null].map(seq =>
+    // fidelity safebot/tasks, same: An ack of seq 0 gets 409.
     ack(`an ack of seq ${JSON.stringify(seq)}`, 409, stale, () => ({ seq })),
   ),
+  // fidelity safebot/tasks, same: A negative `seq` is below each cursor. Its ack is accepted and changes
+  // nothing.
   ack('an ack of seq -1', 200, acked(false), () => ({ seq: -1 })),
+  // fidelity safebot/tasks, same: An ack in a room where the handle has never claimed is accepted, with
+  // cursor 0.
   {
-    request: 'an ack where nothing was ever claimed',
+    request: 'an ack without an earlier claim',
     send: ({ alice, room }) => alice.ack(room, { claim_id: 'x', seq: 7 }),
     status: 200,
     body: { ok: true, advanced: false, cursor: 0 },
   },
+  // fidelity safebot/tasks, same: An ack at the cursor is accepted with any claim id, and changes nothing.
   {
-    request: 'an ack of what was acknowledged, with any claim',
+    request: 'a second ack, with any claim id',
     status: 200,
     body: acked(false),
     async send(world) {
@@ -235,6 +260,7 @@ export const tasks: Case[] = [
       return world.alice.ack(world.room, { claim_id: 'any', seq })
     },
   },
+  // fidelity safebot/tasks, same: A late ack gets 409 with the cursor.
   {
     request: 'an ack 60,001 ms after the claim',
     status: 409,
@@ -255,6 +281,8 @@ export const tasks: Case[] = [
     ['?ttl_ms=x', 60_000],
   ].map(
     ([query, ms]): Case => ({
+      // fidelity safebot/tasks, same: A claim over HTTP may ask for a lease of 60 to 300 s. An ack at the end
+      // of that time is accepted.
       request: `an ack ${ms} ms after a claim with "${query}"`,
       status: 200,
       body: acked(true),

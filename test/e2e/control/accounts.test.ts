@@ -12,7 +12,12 @@ import {
 import { ok, refused } from '../../support/servers/understudy.js'
 
 describe('an account that is upgraded', () => {
-  it('has what it owns for good, at paid limits, from then on', async () => {
+  // fidelity instanode/tiers, differs: A payment makes the active resources of the account paid, without
+  // expiry. Here: `POST /accounts/:id` of the control plane does it, because the stand-in takes no payments.
+  // fidelity instanode/tiers, differs: A payment does not change the limits of a live database. Here: Under
+  // `documented` the limits rise at once, because the published limits hold for each paid resource.
+  // fidelity instanode/auth, same: The plan of the caller is read at each call.
+  it('keeps its resources without expiry, at paid limits', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: FREE })
     const database = await createPostgres(agent)
@@ -36,7 +41,9 @@ describe('an account that is upgraded', () => {
     expect((await createPostgres(agent)).tier).toBe('paid')
   })
 
-  it('has no more room under the observed contract, where only the expiry goes', async () => {
+  // fidelity instanode/tiers, same: Only under `observed`, a payment does not change the limits of a live
+  // database.
+  it('keeps the free limits under the observed contract, without expiry', async () => {
     const { control, u, databases } = await startControlled({ contract: 'observed' })
     const { token } = await createPostgres(await u.instanode.connect())
     const agent = await u.instanode.connect({ token: FREE })
@@ -65,7 +72,10 @@ describe('an account that is upgraded', () => {
 })
 
 describe('an account that is downgraded', () => {
-  it('keeps what was for good another 168 hours, and its tier', async () => {
+  // fidelity instanode/http, differs: At the end of a subscription, permanent resources get 168 hours and
+  // keep their tier. Here: `POST /accounts/:id` of the control plane ends it, because the stand-in has no
+  // subscriptions.
+  it('keeps permanent resources for 168 hours, with their tier', async () => {
     const { control, u, databases } = await startControlled()
     const agent = await u.instanode.connect({ token: 'understudy-paid-token' })
     const { token } = await createPostgres(agent)

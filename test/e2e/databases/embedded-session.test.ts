@@ -54,6 +54,8 @@ describe('embedded databases', () => {
     expect(await client.value(`SELECT '[1,2]'::vector <-> '[1,3]'`)).toBe(1)
   })
 
+  // fidelity instanode/postgres, differs: A server converts client encodings. Here: Embedded databases refuse
+  // all but UTF8 and SQL_ASCII, because their engine cannot convert.
   it.each(['LATIN1', 'WIN1252', 'EUC_JP'])('refuses the client encoding %s, and goes on', async encoding => {
     const [client, other] = [await connect(), await connect()]
     expect(await codeOf(client.query(`SET client_encoding = '${encoding}'`))).toBe('0A000')
@@ -73,7 +75,9 @@ describe('embedded databases', () => {
     expect(await other.value('SELECT count(*)::int FROM t')).toBe(0)
   })
 
-  it('has pgvector without asking for it', async () => {
+  // fidelity instanode/postgres, differs: An owner can install trusted extensions. Here: Embedded databases
+  // have `vector` alone, because their engine has no other extension.
+  it('has pgvector installed', async () => {
     const client = await connect()
     await client.query('CREATE EXTENSION IF NOT EXISTS vector')
     await client.query('CREATE TABLE items (id int, embedding vector(3))')

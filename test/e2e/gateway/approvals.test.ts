@@ -36,7 +36,9 @@ const onlyOne = ({ approvals }: Gateway) => {
 }
 
 describe('a call that needs an approval', () => {
-  it('is refused at once with the approval’s id; approved, the same call goes through, once', async () => {
+  // fidelity gateway/intercept, differs: A program cannot read the reason of a denial. Here: `_meta` names
+  // the rule, so that a test can check it.
+  it('is refused with the id of the approval, and passes once after the approval', async () => {
     const { gateway, reached } = await asking()
     const client = await connectOver(gateway.url)
     const refused = await call(client, 'create_room', {})
@@ -57,7 +59,9 @@ describe('a call that needs an approval', () => {
     expect(gateway.audit.entries().map(({ outcome }) => outcome)).toContain('approved')
   })
 
-  it('is held, if told to, and goes through when it is approved', async () => {
+  // fidelity gateway/policylayer, differs: Approvals exist, and no protocol is published. Here: A call can
+  // wait for its approval, because a test needs some protocol.
+  it('waits for its approval if told to, and then passes', async () => {
     const { gateway, reached } = await asking(30_000)
     const client = await connectOver(gateway.url)
     const held = call(client, 'create_room', {})

@@ -7,7 +7,12 @@ import { rpc, send } from '../../support/clients/raw-http.js'
 import { engineOf } from '../../support/gateway/gateway.js'
 import { startUnderstudy } from '../../support/servers/understudy.js'
 
-it('the audit has who called what and what came of it, with the names of arguments alone, here and in its file', async () => {
+// fidelity gateway/intercept, same: The log has a hash of the arguments.
+// fidelity gateway/intercept, differs: The log has no identity and no latency. Here: It has the grant and the
+// latency, so that a test can check them.
+// fidelity gateway/policylayer, same: The log has grant, tool, outcome, rule, status, latency, and only the
+// names of arguments.
+it('the audit and its file have caller, tool and outcome, and only the names of arguments', async () => {
   const understudy = await startUnderstudy()
   const { clock, safebot, journal } = understudy
   const auditFile = join(await mkdtemp(join(tmpdir(), 'audit-')), 'audit.jsonl')

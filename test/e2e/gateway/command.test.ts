@@ -22,7 +22,8 @@ const policyFile = (more: object = {}) =>
   file('policy.json', { version: '1', default: 'allow', tools: {}, ...more })
 
 describe('understudy gateway', () => {
-  it('serves HTTP in front of a URL, and ends with 0 when it is told to', async () => {
+  // fidelity gateway/intercept, same: A denial is a tool result and no JSON-RPC error.
+  it('serves HTTP in front of a URL, and exits with 0 on SIGTERM', async () => {
     const understudy = await startUnderstudy()
     const policy = await policyFile({ hide: ['next_task'] })
     const command = new Command(['gateway', policy, '--upstream', understudy.safebot.mcpUrl, '--port', '0'])

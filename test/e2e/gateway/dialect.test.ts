@@ -14,10 +14,11 @@ const SPENDING = 'version: "1"\ntools:\n  room_status: { spend: { daily: 50.00 }
 const ASKING = 'version: "1"\ntools:\n  room_status: { rules: [{ name: ask, action: require_approval }] }\n'
 
 describe('the dialect of a gateway', () => {
+  // fidelity gateway/intercept, same: With `intercept@2026-04`, quota also returns after a tool error.
   it.each([
     ['intercept@2026-03', 'kept', true],
     ['intercept@2026-04', 'refunded', false],
-  ] as const)('%s has the quota of a tool error %s', async (dialect, quota, denied) => {
+  ] as const)('with %s, the quota of a tool error is %s', async (dialect, quota, denied) => {
     const understudy = await startUnderstudy()
     const upstream = understudy.safebot.mcpUrl
     const policy = await temporaryFile('policy.yaml', ONCE)
@@ -50,6 +51,8 @@ describe('the dialect of a gateway', () => {
   })
 })
 
+// fidelity gateway/intercept, absent: `spend` limits payments after error -32042. Here: The gateway does not
+// start with such a policy, because it pays for nothing and sees no price.
 it('a gateway does not start with a policy that limits spending, and says why', async () => {
   const { code, stdout, stderr } = await gatewayOf(await temporaryFile('policy.yaml', SPENDING))
   expect([code, stdout]).toEqual([1, ''])
@@ -59,11 +62,17 @@ it('a gateway does not start with a policy that limits spending, and says why', 
 })
 
 describe('the text of denials', () => {
+  // fidelity gateway/intercept, differs: The text of a denial begins with `[INTERCEPT POLICY DENIED]`. Here:
+  // It begins with `[UNDERSTUDY POLICY DENIED]`, because the gateway is another product. `--denial-text
+  // intercept` has the original.
+  // fidelity gateway/policylayer, differs: The text of a denial begins with `[POLICY DENIED]`. Here: It
+  // begins with `[UNDERSTUDY POLICY DENIED]`, because the gateway is another product. `--denial-text
+  // policylayer` has the original.
   it.each([
     ['understudy', '[UNDERSTUDY POLICY DENIED] claim_task: Tool "claim_task" is not permitted by policy'],
     ['intercept', '[INTERCEPT POLICY DENIED] Tool "claim_task" is not permitted by policy'],
     ['policylayer', '[POLICY DENIED] Tool "claim_task" is not permitted by policy'],
-  ] as const)('is that of %s if it is asked for', async (denialText, text) => {
+  ] as const)('is the text of %s if an option asks for it', async (denialText, text) => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', { default: 'deny', tools: {} }, { denialText })
     const denied = await call(await connectOver(gateway.url), 'claim_task', { url: 'x' })

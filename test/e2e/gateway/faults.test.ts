@@ -66,7 +66,11 @@ async function faulty(act: Do) {
   return { understudy, gateway }
 }
 
-describe('through the gateway, of an answer in one body', () => {
+// fidelity gateway/intercept, same: With `intercept@2026-03`, quota returns after a JSON-RPC error alone. A
+// tool error, a crash and an HTTP error keep it spent.
+// fidelity gateway/policylayer, differs: Quota returns after some failures, and the documents do not say
+// after which. Here: It returns after a JSON-RPC error, because Intercept does so.
+describe('faults through the gateway, with an answer in one body', () => {
   it.each(JSON_ANSWERS)('%s', async (_, act, status, body, quota) => {
     const { gateway } = await faulty(act)
     const answer = await send(gateway.url, { body: CALL })
@@ -78,7 +82,9 @@ describe('through the gateway, of an answer in one body', () => {
   })
 })
 
-describe('through the gateway, of an answer as a stream', () => {
+// fidelity gateway/intercept, differs: An event of more than 64 KiB is lost. Here: It passes, because a
+// client needs its answer.
+describe('faults through the gateway, with an answer as a stream', () => {
   it.each(STREAMS)('%s', async (_, act, last, quota) => {
     const { gateway } = await faulty(act)
     const { status, body } = await send(gateway.url, { body: CALL, headers: { accept: 'text/event-stream' } })
@@ -99,7 +105,9 @@ describe('through the gateway', () => {
     expect(gateway.audit.entries()).toMatchObject([{ upstream: { ended: 'cancelled', quota: 'kept' } }])
   })
 
-  it('an upstream that is gone is one clear error, and its quota is spent', async () => {
+  // fidelity gateway/intercept, differs: A refused connection leaves the client without an answer. Here: The
+  // client gets an error, because it would wait for nothing.
+  it('an upstream that is gone gives one clear error', async () => {
     const { gateway, understudy } = await faulty({ gzip: true })
     await understudy.close()
     const { status, json } = await send(gateway.url, { body: CALL })

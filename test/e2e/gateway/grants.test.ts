@@ -51,7 +51,9 @@ describe('a grant', () => {
     expect(understudy.journal.entries()).toEqual([])
   })
 
-  it('has a policy of its own, or every call denied', async () => {
+  // fidelity gateway/policylayer, same: A grant is a bearer. A grant without a policy has every call denied.
+  // fidelity gateway/policylayer, same: The log calls these denials `(default deny)` and `(no policy)`.
+  it('has its own policy, or has every call denied', async () => {
     const { url, gateway } = await withGrants()
     const texts: string[] = []
     for (const label of ['open', 'strict', 'bare']) {
@@ -71,7 +73,11 @@ describe('a grant', () => {
     expect(lists.map(({ body }) => body.includes('delete_resource'))).toEqual([true, false])
   })
 
-  it('never reaches the upstream, nor do cookies or an X-Forwarded-For of the caller’s', async () => {
+  // fidelity gateway/intercept, differs: Over HTTP the caller's `Authorization` and cookies reach the
+  // upstream. Here: They do not, because they are credentials of the gateway.
+  // fidelity gateway/policylayer, same: The gateway removes the bearer and cookies, and sends a credential of
+  // its own to the upstream.
+  it('does not reach the upstream, nor do the caller’s cookies and X-Forwarded-For', async () => {
     const { understudy, url } = await withGrants('instanode', {
       upstreamHeaders: ['Authorization: Bearer understudy-paid-token'],
     })
@@ -104,7 +110,9 @@ describe('a grant', () => {
 })
 
 describe('without grants', () => {
-  it('every caller is the same one: a new session brings no new quota', async () => {
+  // fidelity gateway/tool-page, differs: A limit counts for each agent session. Here: It counts for each
+  // grant, because a new session would have new quota.
+  it('all callers share one quota, also in a new session', async () => {
     const understudy = await startUnderstudy()
     const limits = [{ counter: 'rooms', window: 'minute', max: 1, scope: 'grant' }]
     const { url } = await inFrontOf(understudy, 'safebot', {

@@ -59,7 +59,9 @@ describe('arguments nested a hundred thousand deep', () => {
 describe('an upstream that answers', () => {
   const list = (tools: string) => `{"jsonrpc":"2.0","id":1,"result":{"tools":${tools}}}`
 
-  it('with a list nested too deeply has it turned into an error', async () => {
+  // fidelity gateway/intercept, differs: A list that cannot be read passes as it is. Here: It becomes an
+  // error, because hidden tools could be in it.
+  it('with a list nested too deeply gives an error', async () => {
     const { url } = await answering(list(`[{"name":"hidden"},{"name":"a","x":${deep}}]`))
     const { status, json } = await send(url, { body: rpc('tools/list') })
     expect([status, json]).toMatchObject([
@@ -68,7 +70,9 @@ describe('an upstream that answers', () => {
     ])
   })
 
-  it('with a compressed list has what is hidden left out of that, too', async () => {
+  // fidelity gateway/intercept, differs: A compressed list passes as it is. Here: It is unpacked and
+  // filtered, because hidden tools could be in it.
+  it('with a compressed list has hidden tools removed', async () => {
     const { url } = await answering(gzipSync(list('[{"name":"hidden"},{"name":"a"}]')), {
       'content-encoding': 'gzip',
     })

@@ -129,7 +129,11 @@ describe('a batch', () => {
     tools: { create_room: { deny_if: [{ conditions: [], on_deny: 'no rooms' }] } },
   }
 
-  it('has each of its messages held to the policy, and is answered in its order', async () => {
+  // fidelity gateway/intercept, differs: Over HTTP a denied message of a batch is answered last. Here: It is
+  // answered in its place, because clients may rely on the order.
+  // fidelity gateway/policylayer, differs: A batch is refused as a whole. Here: Each message is judged,
+  // because one denial need not stop the others.
+  it('has each message judged, and is answered in order', async () => {
     const understudy = await startUnderstudy()
     const { url } = await inFrontOf(understudy, 'safebot', POLICY)
     const { status, json } = await batch(url, toolCall('create_room', {}, 'a'), rpc('ping', undefined, 'b'))
@@ -178,7 +182,11 @@ describe('a batch', () => {
 })
 
 describe('a list of tools', () => {
-  it('lacks what is hidden, on every page, and keeps all else', async () => {
+  // fidelity gateway/intercept, same: `hide` removes a tool from the list.
+  // fidelity gateway/intercept, differs: A filtered list loses `_meta` and other fields. Here: It keeps them,
+  // because clients may need them.
+  // fidelity gateway/policylayer, same: A hidden tool is not in the list, and calls of it are denied.
+  it('lacks hidden tools on every page, and keeps all other fields', async () => {
     const understudy = await startUnderstudy()
     understudy.catalogue.set([{ server: 'safebot', do: { page: 3 } }])
     const { url } = await inFrontOf(understudy, 'safebot', { ...OPEN, hide: ['next_task', 'create_room'] })
@@ -250,7 +258,9 @@ describe('a message that cannot be judged', () => {
     expect(understudy.journal.entries()).toEqual([])
   })
 
-  it('a denied notification is not answered and goes nowhere', async () => {
+  // fidelity gateway/intercept, differs: A denied notification gets an answer with id null. Here: It gets
+  // none, because a notification has no answer.
+  it('a denied notification is neither answered nor forwarded', async () => {
     const understudy = await startUnderstudy()
     const { url, audit } = await inFrontOf(understudy, 'safebot', { default: 'deny', tools: {} })
     const notification = { jsonrpc: '2.0', method: 'tools/call', params: { name: 'create_room' } }

@@ -195,7 +195,7 @@ describe('a gateway of an instance', () => {
   })
 })
 
-describe('a call that a gateway of an instance holds for its approval', () => {
+describe('a call that waits for its approval in a gateway of an instance', () => {
   const held = async () => {
     const running = await start({ safebot: { policy: ASKING, approvalHoldMs: 30_000 } })
     const { u, control } = running
@@ -207,7 +207,9 @@ describe('a call that a gateway of an instance holds for its approval', () => {
     return { ...running, agent, answer, stream, id: approval?.id ?? '' }
   }
 
-  it('is approved over the control plane, goes through once, and each turn of it is told', async () => {
+  // fidelity gateway/policylayer, differs: No protocol for approvals is published. Here: The control plane
+  // decides, and the approved call passes once, because a test needs some protocol.
+  it('is approved over the control plane, passes once, and is reported at each step', async () => {
     const { u, control, agent, answer, stream, id } = await held()
     expect(await control.gateways.approvals()).toMatchObject([{ id, server: 'safebot', state: 'pending' }])
     expect(u.journal.entries({ tool: 'create_room' })).toEqual([])

@@ -37,7 +37,9 @@ async function asking(policy = POLICY, more: { approvalHoldMs?: number; approval
 }
 
 describe('a call for which Intercept requires an approval', () => {
-  it('is answered at once with error -32003, and has not reached the upstream', async () => {
+  // fidelity gateway/intercept, same: With `intercept@2026-04`, `require_approval` answers at once with error
+  // -32003, an `apr_` id and `human_instructions`. The layout of `data` is not published.
+  it('is answered at once with error -32003, and does not reach the upstream', async () => {
     const { gateway, understudy, reached } = await asking()
     const { status, json } = await send(gateway.url, {
       body: rpc('tools/call', { name: 'create_room', arguments: {} }, 7),
@@ -67,6 +69,7 @@ describe('a call for which Intercept requires an approval', () => {
     expect(reached()).toBe(0)
   })
 
+  // fidelity gateway/intercept, same: An approved call with the same arguments passes once.
   it('passes once when it is approved over HTTP, and not with other arguments', async () => {
     const { gateway, reached, create, asks } = await asking(POLICY, { approvalPort: 0 })
     const id = await asks()
@@ -102,7 +105,9 @@ describe('a call for which Intercept requires an approval', () => {
     })
   })
 
-  it('asks with the pending request again within the dedupe window, and anew behind it', async () => {
+  // fidelity gateway/intercept, same: Within `dedupe_window` the same request is pending. Its default is not
+  // published.
+  it('keeps the pending request within the dedupe window, and makes a new one after it', async () => {
     const { understudy, gateway, asks } = await asking()
     const first = await asks()
     await understudy.clock.advance(5 * MINUTE - 1)
@@ -112,7 +117,9 @@ describe('a call for which Intercept requires an approval', () => {
     expect(gateway.approvals.list().map(({ state }) => state)).toEqual(['pending', 'pending'])
   })
 
-  it('may be approved and made until the time of the approval is over', async () => {
+  // fidelity gateway/intercept, same: An approval is good until `approval_timeout`. Its default is not
+  // published.
+  it('can be approved and made until the approval expires', async () => {
     const { understudy, gateway, create, asks, reached } = await asking()
     const id = await asks()
     await understudy.clock.advance(30 * MINUTE - 1)
@@ -131,6 +138,7 @@ describe('a call for which Intercept requires an approval', () => {
     })
   })
 
+  // fidelity gateway/intercept, same: A failure of the upstream gives the use of an approval back.
   it.each([
     ['a JSON-RPC error', 'approved', { rpcError: { code: -32000, message: 'down' } }],
     ['a tool error', 'approved', { toolError: 'down' }],

@@ -14,7 +14,9 @@ const PUBLISHED = {
 const NOBODYS = '00000000-0000-4000-8000-000000000000'
 
 describe('a limit of thirty in a minute', () => {
-  it('denies the thirty-first, which never reaches the upstream, and lets it pass a minute later', async () => {
+  // fidelity gateway/intercept, differs: Windows follow the machine's clock. Here: They follow the instance's
+  // clock, so that a test can advance to the next window.
+  it('denies the thirty-first call, and lets it pass a minute later', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
     const client = await connectOver(gateway.url)
@@ -46,7 +48,13 @@ describe('a limit of thirty in a minute', () => {
     expect(understudy.journal.entries({ tool: 'claim_token' })).toHaveLength(30)
   })
 
-  it('is that of the policy as it was when the gateway started, and counts for as long as that runs', async () => {
+  // fidelity gateway/intercept, differs: Counters are on disk, for all instances of a user. Here: They begin
+  // with the gateway, so that tests do not depend on each other.
+  // fidelity gateway/intercept, absent: An edited policy is read again. Here: The gateway enforces the policy
+  // from its start, so that one run has one policy.
+  // fidelity gateway/policylayer, absent: An edit of the policy applies to the next request. Here: The
+  // gateway enforces the policy from its start, so that one run has one policy.
+  it('is read when the gateway starts, and counts as long as the gateway runs', async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'limits-')), 'policy.json')
     const limited = (max: number) => ({ limits: [{ counter: 'c', window: 'day', max, scope: 'grant' }] })
     const write = (max: number) =>
@@ -70,7 +78,8 @@ describe('a limit of thirty in a minute', () => {
     expect(await second.claim()).toBe(false)
   })
 
-  it('denies what the policy does not name, by default', async () => {
+  // fidelity gateway/policylayer, same: Under `deny`, a tool without an entry is denied.
+  it('denies a tool without an entry, by default', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'instanode', PUBLISHED)
     const client = await connectOver(gateway.url)

@@ -56,7 +56,9 @@ describe('a client on a pipe, an upstream over HTTP', () => {
     await pipe.find(({ method }) => method === 'notifications/tools/list_changed')
   })
 
-  it('is not held up by a call that blocks, and may cancel it', async () => {
+  // fidelity gateway/intercept, differs: From stdio to HTTP one call blocks the next. Here: No call waits for
+  // another, so that a long wait can be cancelled.
+  it('is not blocked by a waiting call, and can cancel it', async () => {
     const understudy = await startUnderstudy()
     const gateway = await inFrontOf(understudy, 'safebot', OPEN, { http: false })
     const pipe = new GatewayPipe(gateway)
@@ -90,7 +92,9 @@ describe('a client on a pipe, an upstream over HTTP', () => {
 })
 
 describe('a client on a pipe, a program behind', () => {
-  it('is held to the policy, and every message of a batch is', async () => {
+  // fidelity gateway/intercept, differs: In front of a program, messages of a batch are not judged. Here:
+  // Each is judged, because a batch would avoid the policy.
+  it('is judged by the policy, with every message of a batch', async () => {
     const gateway = await inFrontOfProgram(SAFEBOT, ONE_ROOM, { http: false })
     const pipe = new GatewayPipe(gateway)
     await pipe.ask(initialize('2025-03-26'))
@@ -111,7 +115,9 @@ describe('a client on a pipe, a program behind', () => {
     ).toEqual(['allowed', 'denied', 'denied'])
   })
 
-  it('has what is open answered when that ends, and the exit code told', async () => {
+  // fidelity gateway/intercept, differs: A program that ends leaves its client without an answer. Here: Open
+  // calls get an error, because they would wait for nothing.
+  it('gets errors for open calls when the program ends, with the exit code', async () => {
     const gateway = await inFrontOfProgram(fixture('loose-server.mjs'), OPEN, { http: false })
     const pipe = new GatewayPipe(gateway)
     expect(await pipe.ask(toolCall('die', {}, 5))).toEqual({

@@ -34,13 +34,15 @@ function signed(
 }
 
 describe('a token of get_api_token', () => {
-  it('holds exactly the user, its time and its end, signed with HS256', async () => {
+  // fidelity instanode/auth, same: A token is a JWT with HS256, `user_id`, `iat` and `exp`.
+  it('holds the user, the time of issue and the expiry, signed with HS256', async () => {
     const token = await mint(await startInstanode({ seed: SEED }))
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'HS256', typ: 'JWT' })
     expect(decodeJwt(token)).toEqual({ user_id: PAID_USER, iat: START, exp: START + 2_592_000 })
   })
 
-  it('speaks for the account that asked for it, for 30 days of the clock of the instance', async () => {
+  // fidelity instanode/auth, same: A token is good for 30 days, to the millisecond.
+  it('identifies the account that minted it, for 30 days of the instance’s clock', async () => {
     const running = await startInstanode()
     const caller = await running.client(await mint(running, FREE))
     const { token } = await createWebhook(await running.client(PAID))
@@ -54,7 +56,8 @@ describe('a token of get_api_token', () => {
     expect(await refused(caller, 'list_resources')).toContain('INSTANODE_TOKEN')
   })
 
-  it('mints further ones, and stays good beside them', async () => {
+  // fidelity instanode/auth, same: A new token leaves earlier ones good.
+  it('can mint another token, and stays valid', async () => {
     const running = await startInstanode()
     const first = await mint(running)
     await running.instance.clock.advance(1000)
@@ -81,7 +84,9 @@ describe('a token of get_api_token', () => {
   })
 })
 
-describe('a token that is no good', () => {
+describe('a bad token', () => {
+  // fidelity instanode/auth, same: A token of algorithm `none` is refused, and so is an expired one.
+  // fidelity instanode/auth, same: Each bad token gets the same answer.
   it.each<[string, () => Promise<string>]>([
     [
       'is signed with another secret',
@@ -96,7 +101,7 @@ describe('a token that is no good', () => {
     ['is no token at all', async () => 'nonsense'],
     ['is the name of an account', async () => 'acct_paid'],
     ['is a fixed token in capitals', async () => PAID.toUpperCase()],
-  ])('because it %s is refused by every tool, creation included', async (_why, make) => {
+  ])('that %s is refused by every tool', async (_why, make) => {
     const { client, databases, instance } = await startInstanode({ seed: SEED })
     const token = await make()
     const caller = await client(token)
@@ -116,7 +121,8 @@ describe('a token that is no good', () => {
     ])
   })
 
-  it('would be good with the right signature, user and time: the tests above refuse for their reason', async () => {
+  // fidelity instanode/auth, same: A token may use any HMAC algorithm, and may lack `exp`.
+  it('would be valid with the right signature, user and time', async () => {
     const { client } = await startInstanode({ seed: SEED })
     for (const alg of ['HS256', 'HS384', 'HS512']) {
       await ok(await client(await signed({ user_id: PAID_USER, exp: START + 60 }, alg)), 'list_resources')

@@ -3,6 +3,7 @@ import { createPostgres, databaseOf, listed, PAID, startInstanode } from '../../
 import { refused } from '../../support/servers/understudy.js'
 
 describe('a name', () => {
+  // fidelity instanode/mcp, same: The schema refuses a bad name before the service does.
   it.each([
     ['', 'create_postgres failed: invalid arguments: name is "" (a name of 1 to 64 characters)'],
     ['x'.repeat(65), '1 to 64 characters'],
@@ -16,6 +17,9 @@ describe('a name', () => {
     expect(databases.live.size).toBe(0)
   })
 
+  // fidelity instanode/names, same: A name that passes the schema can still be refused by the service.
+  // fidelity instanode/mcp, same: Other errors read `instanode.dev error (<status> <code>)`.
+  // fidelity instanode/contracts, same: Under `documented`, a refused tool call has `isError`.
   it.each([
     [' ', 'required'],
     ['é'.repeat(33), 'this one has 66'],
@@ -32,12 +36,13 @@ describe('a name', () => {
     expect(databases.live.size).toBe(0)
   })
 
+  // fidelity instanode/names, same: A name with SQL, shell or path characters is only a name.
   it.each([
     `'; DROP DATABASE postgres; --`,
     '$(touch /tmp/owned) `id` && rm -rf / | cat > x',
     '../../etc/passwd',
     '🎭 <script>alert(1)</script> "quoted" \\',
-  ])('%j is only a name: kept, shown, and nowhere near SQL, shell or paths', async name => {
+  ])('%j is only a name, and never part of SQL, a shell command or a path', async name => {
     const { client, databases } = await startInstanode()
     const paid = await client(PAID)
     const { token } = await createPostgres(paid, name)
@@ -51,6 +56,7 @@ describe('a name', () => {
   })
 })
 
+// fidelity instanode/mcp, same: The schema refuses bad arguments of each tool.
 it.each([
   ['create_postgres', { name: 'x', size: 7 }, 'unknown argument "size"'],
   ['list_resources', { all: true }, 'this tool takes no arguments'],
@@ -58,7 +64,7 @@ it.each([
   ['claim_token', { token: '' }, 'token is ""'],
   ['delete_resource', { token: 7 }, 'token is 7'],
   ['drop_everything', {}, 'Unknown tool: drop_everything'],
-])('%s with %j is refused, and says why', async (tool, args, part) => {
+])('%s with %j is refused with the reason', async (tool, args, part) => {
   const { client } = await startInstanode()
   expect(await refused(await client(PAID), tool, args)).toContain(part)
 })

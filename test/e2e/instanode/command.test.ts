@@ -36,6 +36,7 @@ describe('understudy instanode, on stdio', () => {
     expect((await createWebhook(client)).tier).toBe('anonymous')
   })
 
+  // fidelity instanode/mcp, same: `INSTANODE_TOKEN` names the account.
   it('calls as the account of INSTANODE_TOKEN', async () => {
     const client = await overStdio({ INSTANODE_TOKEN: FREE })
     const { token } = await createWebhook(client)
@@ -72,7 +73,9 @@ it('understudy instanode --http serves MCP on that port, until told to stop', as
   expect(await command.exit).toMatchObject({ code: 0, stderr: '' })
 })
 
-it('understudy up gives the accounts it prints', async () => {
+// fidelity instanode/auth, differs: Bearers are minted. Here: The accounts of a world also have fixed
+// bearers, so that tests can write them down.
+it('understudy up accepts the tokens that it prints', async () => {
   const command = new Command(['up', '--safebot-port', '0', '--json'])
   const { instanode, accounts } = JSON.parse((await command.lines(1))[0] ?? '')
   expect(accounts).toHaveLength(3)

@@ -22,6 +22,8 @@ async function exhaust({ client }: RunningInstanode, address: string): Promise<v
 }
 
 describe('the daily cap', () => {
+  // fidelity instanode/cap, same: One counter counts databases and receivers.
+  // fidelity instanode/mcp, same: The text for 429 names the cap.
   it('is five a day, both types counted together', async () => {
     const { client, databases } = await startInstanode()
     const caller = await client()
@@ -32,6 +34,8 @@ describe('the daily cap', () => {
     expect(databases.live.size).toBe(3)
   })
 
+  // fidelity instanode/cap, same: The cap is counted by /24 of IPv4 and /48 of IPv6. An IPv4 address in IPv6
+  // spelling counts as IPv4.
   it.each([
     ['203.0.113.1', '203.0.113.254', 'shared by a /24'],
     ['203.0.113.1', '::ffff:203.0.113.9', 'shared by an IPv4 address in IPv6 spelling'],
@@ -53,6 +57,7 @@ describe('the daily cap', () => {
     await createWebhook(await running.client(undefined, other))
   })
 
+  // fidelity instanode/cap, same: The cap is lifted at midnight UTC, and not after 24 hours.
   it('is lifted at UTC midnight, not after 24 hours', async () => {
     const running = await startInstanode({ clock: 'manual@2026-03-01T23:59:59.999Z' })
     await exhaust(running, '203.0.113.1')
@@ -64,7 +69,8 @@ describe('the daily cap', () => {
     expect((await call(caller, 'create_webhook', { name: 'x' })).isError).toBe(true)
   })
 
-  it('does not bind accounts, nor do they use it up', async () => {
+  // fidelity instanode/cap, same: Creations of accounts do not count and are not capped.
+  it('does not apply to accounts', async () => {
     const { client } = await startInstanode()
     for (const token of [FREE, PAID]) {
       const account = await client(token)
@@ -73,7 +79,8 @@ describe('the daily cap', () => {
     await createWebhook(await client())
   })
 
-  it('counts a database that could not be made, and no refused name', async () => {
+  // fidelity instanode/cap, same: A creation that fails counts. A refused name does not.
+  it('counts a database that could not be made, and does not count a refused name', async () => {
     const { client, databases } = await startInstanode()
     const caller = await client()
     for (let nth = 1; nth <= 7; nth++) await refused(caller, 'create_webhook', { name: ' ' })
@@ -83,7 +90,10 @@ describe('the daily cap', () => {
     expect((await call(caller, 'create_webhook', { name: 'x' })).isError).toBe(true)
   })
 
-  it('lets no sixth through when all come at once', async () => {
+  // fidelity instanode/cap, same: Of many creations at once, five pass.
+  // fidelity instanode/cap, absent: If the counter is lost, the service counts rows. Here: It does not,
+  // because the counter is in the same store as the rows.
+  it('lets five of many concurrent creations pass', async () => {
     const { client } = await startInstanode()
     const caller = await client()
     const results = await Promise.all(
@@ -92,6 +102,7 @@ describe('the daily cap', () => {
     expect(results.filter(({ isError }) => !isError)).toHaveLength(5)
   })
 
+  // fidelity instanode/http, same: A creation checks the name, then the caller, then the cap.
   it('checks the name before the caller, and the caller before the cap', async () => {
     const running = await startInstanode()
     await exhaust(running, '203.0.113.1')
@@ -100,7 +111,8 @@ describe('the daily cap', () => {
     expect(await refused(forged, 'create_webhook', { name: 'x' })).toContain('INSTANODE_TOKEN')
   })
 
-  it('takes the first of several forwarded addresses', async () => {
+  // fidelity instanode/cap, same: The first address in `X-Forwarded-For` counts.
+  it('counts the first of several forwarded addresses', async () => {
     const running = await startInstanode()
     await exhaust(running, '203.0.113.1, 198.51.100.1')
     await createWebhook(await running.client(undefined, '198.51.100.1, 203.0.113.1'))

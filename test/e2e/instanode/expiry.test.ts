@@ -12,7 +12,10 @@ import {
 } from '../../support/servers/instanode.js'
 import { ok, refused } from '../../support/servers/understudy.js'
 
-it('a resource is good up to its last millisecond, and gone at its expires_at', async () => {
+// fidelity instanode/list, same: The list does not show an expired resource.
+// fidelity instanode/contracts, same: Under `documented`, a resource is gone at `expires_at`, and works until
+// the millisecond before.
+it('a resource works until its last millisecond, and is gone at expires_at', async () => {
   const { client, instance, databases } = await startInstanode()
   const free = await client(FREE)
   const database = await createPostgres(free)

@@ -58,7 +58,9 @@ async function start() {
 
 const down = () => Promise.reject(new Error('relation "secret" at /home/alice'))
 
-it('a database whose row cannot be kept is dropped again: 503 internal_error', async () => {
+// fidelity instanode/http, same: A database whose row cannot be stored is dropped again, with 503
+// `internal_error`.
+it('a database whose row cannot be stored is dropped again, with 503 internal_error', async () => {
   const { api, databases, store } = await start()
   store.insert = down
   const { status, json, body } = await api('/db/new', 'POST', { name: 'x' })
@@ -67,7 +69,8 @@ it('a database whose row cannot be kept is dropped again: 503 internal_error', a
   expect([databases.live.size, databases.dropped.length]).toEqual([0, 1])
 })
 
-it('a receiver that cannot be looked up is 503 lookup_failed, without a message', async () => {
+// fidelity instanode/http, same: A receiver that cannot be looked up gets 503 `lookup_failed`.
+it('a receiver that cannot be looked up gets 503 lookup_failed', async () => {
   const { api, store } = await start()
   store.find = down
   for (const method of ['POST', 'GET']) {
@@ -76,7 +79,9 @@ it('a receiver that cannot be looked up is 503 lookup_failed, without a message'
   }
 })
 
-it('a list that cannot be read is 500 internal_error, without a word about the cause', async () => {
+// fidelity instanode/http, differs: A panic gets 500 `internal_server_error`. Here: An unforeseen failure
+// gets 500 `internal_error`, because the stand-in has no panics.
+it('a list that cannot be read gets 500 internal_error without the cause', async () => {
   const { api, store } = await start()
   store.ownedBy = down
   const { status, json, body } = await api('/api/me/resources', 'GET')
@@ -84,6 +89,7 @@ it('a list that cannot be read is 500 internal_error, without a word about the c
   expect(body).not.toContain('secret')
 })
 
+// fidelity instanode/http, same: `/readyz` names the store that is down.
 it('/readyz names the store that is down', async () => {
   const { api, store } = await start()
   store.find = down

@@ -17,6 +17,8 @@ const TICK = 5 * 60_000
 const observed = (clock = 'manual') => startInstanode({ contract: 'observed', clock })
 
 describe('under the observed contract', () => {
+  // fidelity instanode/contracts, same: Under `observed`, paid limits are the free ones, and a claim does not
+  // change them.
   it('paid limits are the free ones, also after a claim', async () => {
     const { client, databases } = await observed()
     const { token } = await createPostgres(await client())
@@ -29,7 +31,9 @@ describe('under the observed contract', () => {
     expect(databases.live.get(databaseOf(token))?.limits.connections).toBe(2)
   })
 
-  it('the sixth provision returns the newest of its type, under no name and with no expiry told', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, the sixth anonymous provision of a day returns the
+  // newest resource of its type.
+  it('the sixth provision returns the newest of its type, without name and expiry', async () => {
     const { client } = await observed()
     const caller = await client()
     for (let nth = 1; nth <= 4; nth++) await createPostgres(caller, `nth ${nth}`)
@@ -42,14 +46,19 @@ describe('under the observed contract', () => {
     expect(textOf(none)).toContain('cap of 5')
   })
 
-  it('a bearer that proves nothing is passed over on creation, and refused elsewhere', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, a creation with a bad bearer is anonymous.
+  it('a bad bearer is ignored on creation, and refused elsewhere', async () => {
     const { client } = await observed()
     const forged = await client('forged')
     expect((await createPostgres(forged)).tier).toBe('anonymous')
     expect(textOf(await call(forged, 'list_resources'))).toContain('INSTANODE_TOKEN')
   })
 
-  it('a free account is capped, and owns only what it claims', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, the creations of a free account count for the cap,
+  // and are not linked to the account.
+  // fidelity instanode/contracts, same: Under `observed`, a listed resource has `type` and not
+  // `resource_type`.
+  it('a free account is capped, and owns only claimed resources', async () => {
     const { client } = await observed()
     const free = await client(FREE)
     const made = [await createWebhook(free), await createWebhook(free)]
@@ -61,6 +70,13 @@ describe('under the observed contract', () => {
     expect(await ok(free, 'create_webhook', { name: 'sixth' })).toMatchObject({ name: null })
   })
 
+  // fidelity instanode/contracts, same: Under `observed`, an expired resource works until the next tick.
+  // fidelity instanode/tiers, same: Under `observed`, the reaper runs every 5 minutes, for the first time one
+  // interval after the start.
+  // fidelity instanode/tiers, absent: The reaper removes at most 50 resources at a tick. Here: There is no
+  // such bound, because a test has few resources.
+  // fidelity instanode/tiers, same: Under `observed`, a claim by a paid account before the tick rescues an
+  // overdue resource.
   it('an overdue resource works until the next tick, and can be claimed until then', async () => {
     const { client, instance, databases } = await observed()
     await instance.clock.advance(1000)
@@ -74,7 +90,9 @@ describe('under the observed contract', () => {
     expect(await listedTokens(paid)).toEqual([kept.token])
   })
 
-  it('a deleted database is out of the list at once, and dropped by the next tick', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, a deleted database leaves the list at once. The
+  // next tick drops it.
+  it('a deleted database leaves the list at once, and is dropped at the next tick', async () => {
     const { client, instance, databases } = await observed()
     const paid = await client(PAID)
     const { token } = await createPostgres(paid)
@@ -88,6 +106,9 @@ describe('under the observed contract', () => {
     expect(databases.dropped).toEqual([databaseOf(token)])
   })
 
+  // fidelity instanode/contracts, same: Under `observed`, GET and HEAD on a receive URL are deliveries.
+  // fidelity instanode/contracts, same: Under `observed`, a receiver answers 405 to other methods than POST,
+  // GET and HEAD.
   it('GET and HEAD on a receive URL are deliveries, other methods than POST are refused', async () => {
     const { client, instanode } = await observed()
     const { token, receive_url } = await createWebhook(await client())
@@ -100,7 +121,9 @@ describe('under the observed contract', () => {
     expect(deliveries.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'POST'])
   })
 
-  it('a refusal of the service is plain text, a refusal of the schema is marked', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, a refusal of the service is plain text without
+  // `isError`.
+  it('a refusal of the service is plain text, and a refusal of the schema has isError', async () => {
     const { client } = await observed()
     const paid = await client(PAID)
     expect((await paid.listTools()).tools.every(tool => tool.outputSchema === undefined)).toBe(true)

@@ -17,7 +17,11 @@ import { ok, refused } from '../../support/servers/understudy.js'
 const NOBODYS = '00000000-0000-4000-8000-000000000000'
 
 describe('claim_token', () => {
-  it('by a free account makes it the owner, and changes neither tier nor expiry nor limits', async () => {
+  // fidelity instanode/claim, same: A claim by a free account sets the owner, and changes neither tier nor
+  // expiry.
+  // fidelity instanode/claim, same: The token is the capability. An account that has it can claim an
+  // unclaimed resource.
+  it('by a free account sets the owner, and changes neither tier nor expiry nor limits', async () => {
     const { client, databases } = await startInstanode()
     const made = await createPostgres(await client())
     const free = await client(FREE)
@@ -27,6 +31,9 @@ describe('claim_token', () => {
     expect(databases.live.get(databaseOf(made.token))?.limits.connections).toBe(2)
   })
 
+  // fidelity instanode/contracts, same: Under `documented`, a claim by a paid account raises a live database
+  // to 500 MB and 5 connections at once.
+  // fidelity instanode/claim, same: A claim by a paid account sets the tier `paid` and removes the expiry.
   it('by a paid account clears the expiry and raises the limits of the live database', async () => {
     const { client, databases, instance } = await startInstanode()
     const { token } = await createPostgres(await client())
@@ -41,6 +48,7 @@ describe('claim_token', () => {
     expect(databases.dropped).toEqual([])
   })
 
+  // fidelity instanode/claim, same: A second claim by the owner has the same result.
   it('is idempotent for the owner', async () => {
     const { client } = await startInstanode()
     const { token } = await createPostgres(await client())
@@ -50,7 +58,9 @@ describe('claim_token', () => {
     expect(await listedTokens(paid)).toEqual([token])
   })
 
-  it('of two accounts at once, exactly one wins; the other learns nothing', async () => {
+  // fidelity instanode/claim, differs: Of several claims at once, the last writer owns the resource. Here:
+  // One claim wins and the others look like claims of an unknown token, because a resource has one owner.
+  it('of several accounts at once, exactly one succeeds', async () => {
     const { client, databases } = await startInstanode()
     const anonymous = await client()
     const [paid, second, free] = [await client(PAID), await client(PAID_2), await client(FREE)]
@@ -67,6 +77,9 @@ describe('claim_token', () => {
     expect(databases.live.size).toBe(5)
   })
 
+  // fidelity instanode/claim, same: A claim is refused in the order no account, no UUID, unknown, dead,
+  // foreign.
+  // fidelity instanode/tiers, same: The row of an expired or deleted resource stays. A claim of it gets 410.
   it('refuses in the order of the service: no account, no UUID, unknown, dead, foreign', async () => {
     const { client, instance } = await startInstanode()
     const anonymous = await client()
@@ -90,6 +103,9 @@ describe('claim_token', () => {
 })
 
 describe('delete_resource', () => {
+  // fidelity instanode/contracts, same: Under `documented`, a deletion has dropped the database when it
+  // answers.
+  // fidelity instanode/delete, same: A deleted resource is not listed, and a claim of it gets 410.
   it('has dropped the database when it answers', async () => {
     const { client, databases } = await startInstanode()
     const paid = await client(PAID)
@@ -101,7 +117,10 @@ describe('delete_resource', () => {
     expect(await refused(paid, 'claim_token', { token })).toContain('(410 resource_expired)')
   })
 
-  it('is for paid accounts: a free one gets a link, and what it owns stays', async () => {
+  // fidelity instanode/delete, same: The token is checked before the plan. A free account gets 400 for a
+  // token that is no UUID.
+  // fidelity instanode/mcp, same: The text for 403 has the upgrade link.
+  it('is for paid accounts: a free account gets a link, and keeps its resources', async () => {
     const { client, databases } = await startInstanode()
     const free = await client(FREE)
     const { token } = await createPostgres(free)
@@ -113,7 +132,9 @@ describe('delete_resource', () => {
     expect(databases.dropped).toEqual([])
   })
 
-  it('answers for unknown, foreign, unclaimed, expired and deleted alike', async () => {
+  // fidelity instanode/delete, same: Unknown, foreign, unclaimed, expired and deleted resources get the same
+  // 404.
+  it('gives one answer for unknown, foreign, unclaimed, expired and deleted resources', async () => {
     const { client, instance, databases } = await startInstanode()
     const anonymous = await client()
     const [paid, second] = [await client(PAID), await client(PAID_2)]
@@ -144,6 +165,8 @@ describe('delete_resource', () => {
   })
 })
 
+// fidelity instanode/auth, same: The account tools refuse a caller without a token and name
+// `INSTANODE_TOKEN`.
 it('the four account tools name INSTANODE_TOKEN to a caller without one', async () => {
   const { client } = await startInstanode()
   const anonymous = await client()
@@ -158,7 +181,8 @@ it('the four account tools name INSTANODE_TOKEN to a caller without one', async 
   }
 })
 
-it('two sessions of one account see the same list; another account sees none of it', async () => {
+// fidelity instanode/list, same: An account sees its own resources in each session, and no others.
+it('two sessions of one account see the same list, and another account does not', async () => {
   const { client } = await startInstanode()
   const { token } = await createPostgres(await client(PAID))
   expect(await listedTokens(await client(PAID))).toEqual([token])

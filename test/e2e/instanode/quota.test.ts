@@ -19,7 +19,9 @@ const OVER = 10 * MB + 1
 const observed = () => startInstanode({ contract: 'observed' })
 
 describe('under the observed contract', () => {
-  it('sizes are judged at ticks, and up to 10 MB is fine', async () => {
+  // fidelity instanode/postgres, same: Under `observed`, the whole size of a database counts, and 10 MB are
+  // allowed.
+  it('sizes are checked at ticks, and 10 MB is allowed', async () => {
     const { client, instance, databases } = await observed()
     const [full, over] = [await createPostgres(await client()), await createPostgres(await client(PAID))]
     databases.sizes.set(databaseOf(full.token), 10 * MB).set(databaseOf(over.token), OVER)
@@ -32,7 +34,10 @@ describe('under the observed contract', () => {
     expect(databases.blocked).toHaveLength(1)
   })
 
-  it('a database over its quota is listed, and is locked for good', async () => {
+  // fidelity instanode/tiers, same: A database over its quota has the status `quota_exceeded`.
+  // fidelity instanode/postgres, same: A database with `quota_exceeded` stays in the list. It cannot be
+  // claimed, deleted or used again.
+  it('a database over its quota is listed, and stays locked', async () => {
     const { client, instance, databases } = await observed()
     const paid = await client(PAID)
     const { token } = await createPostgres(await client())
@@ -84,7 +89,9 @@ describe('under the observed contract', () => {
     expect(instance.clock.pending).toBe(before)
   })
 
-  it('a live database takes what it is given, until the tick locks its owner out', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, a database over its quota locks its owner out for
+  // good at the next tick.
+  it('a live database accepts writes until the tick locks the owner out', async () => {
     const { client, instance } = await startInstanode({ contract: 'observed', databases: 'embedded' })
     const paid = await client(PAID)
     const { token, connection_url } = await createPostgres(paid)
@@ -114,7 +121,9 @@ describe('under the documented contract', () => {
     expect(await listedTokens(paid)).toEqual([token])
   })
 
-  it('writes to a live database fail past its quota, and go on once space is freed', async () => {
+  // fidelity instanode/contracts, same: Under `documented`, the quota counts growth. Writes beyond it fail
+  // with 53100 until space is free.
+  it('writes to a live database fail beyond its quota, and work again after space is freed', async () => {
     const { client, instance } = await startInstanode({ databases: 'embedded' })
     const { connection_url } = await createPostgres(await client())
     const session = await connected(connection_url)

@@ -45,7 +45,12 @@ function sendBytes(url: string, bytes: string): Promise<string> {
 }
 
 describe('a receiver', () => {
-  it('takes a request and gives all of it back', async () => {
+  // fidelity instanode/http, same: An entry of the log has the method, the body and the canonical headers in
+  // clear, without `Host`.
+  // fidelity instanode/http, differs: An entry has no path and no query. Here: It has `path`, `query` and
+  // `encoding`, because users of the service have asked for them.
+  // fidelity instanode/http, same: The published URL reads the log back as `{ok, requests, total}`.
+  it('stores a request and reads it back', async () => {
     const { hook } = await startReceiver()
     const headers = { 'x-event': 'push', 'content-type': 'text/plain', authorization: 'Bearer s' }
     const taken = await send(`${hook.receive_url}?a=1&b=%20`, { headers, body: 'héllo <&>' })
@@ -72,8 +77,9 @@ describe('a receiver', () => {
     expect(requests[0]?.headers).not.toHaveProperty('Host')
   })
 
+  // fidelity instanode/contracts, same: Under `documented`, a receiver takes any method.
   it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'PROPFIND', 'REPORT'])(
-    'takes %s',
+    'accepts %s',
     async method => {
       const { hook, instanode } = await startReceiver()
       expect((await send(hook.receive_url, { method })).status).toBe(200)
@@ -87,7 +93,8 @@ describe('a receiver', () => {
     expect((await readBack(hook.receive_url)).total).toBe(0)
   })
 
-  it('joins headers that come twice', async () => {
+  // fidelity instanode/http, same: Repeated headers are joined.
+  it('joins repeated headers', async () => {
     const { hook } = await startReceiver()
     await new Promise(resolve => {
       const headers = [
@@ -107,7 +114,9 @@ describe('a receiver', () => {
     expect((await readBack(hook.receive_url)).requests[0]?.headers['X-Tag']).toBe('a, b')
   })
 
-  it('keeps a binary body to the byte', async () => {
+  // fidelity instanode/http, differs: Bytes that are not UTF-8 become U+FFFD. Here: Such a body is kept in
+  // base64, so that no byte is lost.
+  it('keeps each byte of a binary body', async () => {
     const { hook, instanode } = await startReceiver()
     const body = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
     await send(hook.receive_url, { body })
@@ -117,7 +126,8 @@ describe('a receiver', () => {
     expect((await instanode.deliveries(hook.token))[0]?.body.equals(body)).toBe(true)
   })
 
-  it('takes 1 MiB, and one byte more not', async () => {
+  // fidelity instanode/http, same: The text for 413 names the limit of 1,048,576 bytes.
+  it('accepts 1 MiB, and refuses one byte more', async () => {
     const { hook } = await startReceiver()
     expect((await send(hook.receive_url, { body: Buffer.alloc(BODY_LIMIT, 'a') })).status).toBe(200)
     const refused = await send(hook.receive_url, { body: Buffer.alloc(BODY_LIMIT + 1, 'a') })
@@ -129,10 +139,12 @@ describe('a receiver', () => {
     expect([total, requests[0]?.body.length]).toEqual([1, BODY_LIMIT])
   })
 
+  // fidelity instanode/http, differs: The log keeps 100 entries of each receiver, the newest first. Here:
+  // Under `documented` a paid receiver keeps 1000, because the service publishes that number.
   it.each([
     [undefined, 100],
     [PAID, 1000],
-  ])('of the account %s keeps the last %i, the newest first', async (token, keep) => {
+  ])('of the account %s keeps the last %i entries, the newest first', async (token, keep) => {
     const { hook } = await startReceiver(token)
     for (let nth = 1; nth <= keep + 2; nth++) await send(hook.receive_url, { body: String(nth) })
     const { requests, total } = await readBack(hook.receive_url)
@@ -147,7 +159,9 @@ describe('a receiver', () => {
     expect((await readBack(hook.receive_url)).total).toBe(101)
   })
 
-  it('is told apart by its address in any spelling of the token', async () => {
+  // fidelity instanode/http, differs: Another spelling of a token writes to another log. Here: All spellings
+  // write to the same log, because a receiver has one log.
+  it('is found by any spelling of its token', async () => {
     const { hook, url, instanode } = await startReceiver()
     const spellings = [hook.token.toUpperCase(), hook.token.replaceAll('-', ''), `%7B${hook.token}%7D`]
     for (const spelling of spellings) {
@@ -186,7 +200,7 @@ describe('a receiver', () => {
   })
 })
 
-describe('a receive URL that is none', () => {
+describe('a bad receive URL', () => {
   it.each([
     ['abc', 400, 'invalid_token'],
     ['%00', 400, 'invalid_token'],
@@ -220,7 +234,8 @@ describe('a receive URL that is none', () => {
     })
   })
 
-  it('because it was deleted is gone', async () => {
+  // fidelity instanode/delete, same: A deleted receiver gets 410.
+  it('of a deleted receiver gets 410', async () => {
     const { hook, client } = await startReceiver(PAID)
     await ok(await client(PAID), 'delete_resource', { token: hook.token })
     for (const method of ['POST', 'GET']) {
@@ -232,7 +247,9 @@ describe('a receive URL that is none', () => {
   })
 })
 
-describe('a request that is not in order', () => {
+describe('a malformed request', () => {
+  // fidelity instanode/headers, differs: Nothing is published about malformed HTTP. Here: It gets neither a
+  // 5xx nor HTML, so that a client always gets a clear error.
   it.each([
     ['an unknown method', 'NONSENSE / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\r\n\r\n'],

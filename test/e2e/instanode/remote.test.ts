@@ -136,7 +136,9 @@ describe('a client of a running stand-in', () => {
     expect(await createPostgres(anonymous)).toMatchObject({ token: last, name: null, expires_at: null })
   })
 
-  it('calls as the real client does', async () => {
+  // fidelity instanode/auth, same: The MCP client sends the `User-Agent` and the content type of the real
+  // one.
+  it('sends the headers of the real client', async () => {
     const { far, instance } = await startBoth()
     await listed(await far(PAID))
     const [entry] = instance.journal.entries({ method: 'GET /api/me/resources' })
@@ -151,8 +153,9 @@ describe('a client of a running stand-in', () => {
   })
 })
 
-describe('a client of a service that does not answer as it should', () => {
+describe('a client of a service with unexpected answers', () => {
   it.each<[string, RequestListener, string]>([
+    // fidelity instanode/http, same: Over MCP, an error that is not JSON reads `upstream error (HTTP 502)`.
     [
       'a page of a proxy',
       (_, response) => response.writeHead(502).end('<html>Bad Gateway</html>'),
@@ -176,12 +179,13 @@ describe('a client of a service that does not answer as it should', () => {
       (_, response) => response.writeHead(404).end('{"ok":false,"error":"not_found"}'),
       '(404 not_found): not_found',
     ],
-  ])('(%s) says so', async (_what, listener, part) => {
+  ])('reports the answer (%s)', async (_what, listener, part) => {
     const far = await clientOf(await startImpostor(listener))
     expect(await refused(await far(PAID), 'list_resources')).toContain(part)
   })
 
-  it('(an unreachable address) names the address and what to do', async () => {
+  // fidelity instanode/mcp, same: The error for an unreachable service has the status 0.
+  it('names an unreachable address and the remedy', async () => {
     const far = await clientOf('http://127.0.0.1:9')
     const text = await refused(await far(), 'create_webhook', { name: 'x' })
     expect(text).toMatch(/^instanode\.dev error \(0 unreachable\): http:\/\/127\.0\.0\.1:9 cannot be reached/)
@@ -220,7 +224,8 @@ describe('understudy instanode --connect', () => {
     expect(await listedTokens(await client(PAID))).toEqual([token])
   })
 
-  it('takes what INSTANODE_API_URL says, as the real client does; the option goes before', async () => {
+  // fidelity instanode/mcp, same: `INSTANODE_API_URL` names the service.
+  it('uses INSTANODE_API_URL as the real client does, unless the option is set', async () => {
     const { url, instance } = await startInstanode()
     const byVariable = await overStdio([], { INSTANODE_API_URL: url })
     await createWebhook(byVariable)

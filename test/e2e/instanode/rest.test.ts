@@ -25,7 +25,7 @@ async function start(options: Parameters<typeof startInstanode>[0] = {}) {
   return { ...running, api, make }
 }
 
-describe('HTTP and MCP are two faces of one service', () => {
+describe('HTTP and MCP serve the same resources', () => {
   it('a database made over HTTP is claimed over MCP, listed and deleted over HTTP', async () => {
     const { api, make, client, databases } = await start()
     const token = await make('/db/new')
@@ -46,7 +46,9 @@ describe('HTTP and MCP are two faces of one service', () => {
     expect(await listedTokens(await client(PAID))).toEqual([token])
   })
 
-  it('of two accounts that claim at once, one over each, one wins', async () => {
+  // fidelity instanode/claim, differs: Two accounts that claim at once both get 200. Here: One gets 200 and
+  // the other gets 404, because a false answer helps no caller.
+  it('one of two concurrent claims succeeds', async () => {
     const { api, client, make } = await start()
     const paid = await client(PAID)
     for (let round = 0; round < 5; round++) {
@@ -81,7 +83,8 @@ describe('HTTP and MCP are two faces of one service', () => {
     expect(await listedTokens(await client(withToken.parse(json).token))).toEqual([])
   })
 
-  it('a receiver made over HTTP takes deliveries at the URL it was given', async () => {
+  // fidelity instanode/http, same: `POST /webhook/new` answers with `receive_url`, which takes deliveries.
+  it('a receiver made over HTTP accepts deliveries at its URL', async () => {
     const { api, instanode } = await start()
     const { json } = await api('/webhook/new', { body: { name: 'hook' } })
     const { token, receive_url } = z.object({ token: z.string(), receive_url: z.url() }).parse(json)
@@ -91,6 +94,8 @@ describe('HTTP and MCP are two faces of one service', () => {
 })
 
 describe('the list of an account', () => {
+  // fidelity instanode/list, same: A listed resource has its fields in the order of the service, without a
+  // URL.
   it('has its fields in the order of the service', async () => {
     for (const [contract, type] of [
       ['documented', '"type":"webhook","resource_type":"webhook"'],
@@ -106,7 +111,8 @@ describe('the list of an account', () => {
     }
   })
 
-  it('an empty list is [] or null, by the contract', async () => {
+  // fidelity instanode/contracts, same: An empty list is `[]` under `documented` and `null` under `observed`.
+  it('an empty list is [] or null, depending on the contract', async () => {
     for (const [contract, body] of [
       ['documented', '[]\n'],
       ['observed', 'null\n'],
@@ -117,19 +123,24 @@ describe('the list of an account', () => {
   })
 })
 
-describe('behaviour of the service on other days that the stand-in does not copy', () => {
-  it('the same name again, by the same account, makes another', async () => {
+describe('behaviour that the stand-in does not copy', () => {
+  // fidelity instanode/http, absent: Since 25 April a creation with a known name returns the existing
+  // resource. Here: It makes another one, so that a policy can be tested against a repeated creation.
+  it('a repeated name of the same account makes another resource', async () => {
     const { make } = await start()
     expect(await make('/db/new', bearer(PAID))).not.toBe(await make('/db/new', bearer(PAID)))
   })
 
+  // fidelity instanode/cap, same: The service has no idempotency keys.
   it('an Idempotency-Key makes no difference', async () => {
     const { make } = await start()
     const headers = { 'idempotency-key': 'one' }
     expect(await make('/db/new', headers)).not.toBe(await make('/db/new', headers))
   })
 
-  it('addresses in other headers than X-Forwarded-For are not looked at', async () => {
+  // fidelity instanode/cap, differs: The service believes five headers with an address. Here:
+  // `X-Forwarded-For` is the only one, because a caller could avoid the cap with the others.
+  it('other headers than X-Forwarded-For give no address', async () => {
     const { api, make } = await start()
     const headers = {
       'cf-connecting-ip': '203.0.113.7',
@@ -140,7 +151,9 @@ describe('behaviour of the service on other days that the stand-in does not copy
     expect((await api('/webhook/new', { body: { name: 'x' } })).status).toBe(429)
   })
 
-  it('the log of a receiver stays as long as it does, however long nothing comes', async () => {
+  // fidelity instanode/http, differs: The log ends 24 h after the last delivery. Here: It lasts as long as
+  // its receiver, because users of the service have asked for it.
+  it('the log of a receiver lasts as long as the receiver', async () => {
     const { api, make, instance } = await start()
     const token = await make('/webhook/new', bearer(PAID))
     await api(`/webhook/receive/${token}`, { body: 'x' })
@@ -150,6 +163,8 @@ describe('behaviour of the service on other days that the stand-in does not copy
 })
 
 describe('the journal', () => {
+  // fidelity instanode/headers, differs: The service has a log of events. Here: The journal has every request
+  // instead, because tests read the journal.
   it('has every request over HTTP, with its caller and outcome', async () => {
     const { api, make, instance } = await start()
     const token = await make('/webhook/new')
@@ -196,7 +211,9 @@ describe('the limiter', () => {
     return statuses.filter(status => status === 429).length
   }
 
-  it('under the observed contract lets 20 through at once and 10 a second', async () => {
+  // fidelity instanode/contracts, same: Under `observed`, an address sends 20 requests at once and 10 a
+  // second.
+  it('lets 20 requests pass at once and 10 a second under the observed contract', async () => {
     const { api, instance } = await start({ contract: 'observed' })
     const ask = () => api('/healthz', { method: 'GET' })
     expect(await times(25, ask)).toBe(5)
@@ -204,6 +221,7 @@ describe('the limiter', () => {
     expect(await times(15, ask)).toBe(5)
   })
 
+  // fidelity instanode/cap, same: The request limiter counts each route, by the exact address.
   it('counts every kind of request of one address, and each address by itself', async () => {
     const { api, make } = await start({ contract: 'observed' })
     const token = await make('/webhook/new')
@@ -219,7 +237,8 @@ describe('the limiter', () => {
     expect((await api('/healthz', { method: 'GET', headers })).status).toBe(200)
   })
 
-  it('answers without the headers that come later, and notes what it turned away', async () => {
+  // fidelity instanode/cap, same: The 429 of the request limiter has no CORS header and no `X-Request-ID`.
+  it('answers without CORS and request id, and journals the refused request', async () => {
     const { api, instance } = await start({ requestLimit: { atOnce: 1, perSecond: 1 } })
     await api('/healthz', { method: 'GET' })
     const { status, headers, json } = await api('/webhook/new', { body: { name: 'x' } })
@@ -228,7 +247,11 @@ describe('the limiter', () => {
     expect(instance.journal.entries().map(({ outcome }) => outcome)).toEqual(['ok', 'protocol_error'])
   })
 
-  it('is not there under the documented contract, nor for MCP', async () => {
+  // fidelity instanode/contracts, differs: The HTTP API limits the requests of an address. Here: Under
+  // `documented` it does not, because a test calls faster than the limit allows.
+  // fidelity instanode/cap, differs: Calls over MCP pass the request limiter. Here: They do not, because MCP
+  // does not use the HTTP API here.
+  it('does not limit requests under the documented contract, and never limits MCP', async () => {
     const { api } = await start()
     expect(await times(50, () => api('/healthz', { method: 'GET' }))).toBe(0)
     const observed = await start({ contract: 'observed' })
@@ -237,7 +260,8 @@ describe('the limiter', () => {
 })
 
 describe('trouble', () => {
-  it('of ours is 500 without a word about the cause', async () => {
+  // fidelity instanode/http, same: An unforeseen failure gets 500 without its cause.
+  it('in the stand-in gets 500 without the cause', async () => {
     const { api, databases, client } = await start()
     const { token } = await createPostgres(await client())
     databases.failing.setLimits = new Error('password is hunter2 at /home/alice')

@@ -97,7 +97,8 @@ describe.each([
   })
 })
 
-it('embedded databases make a vector without being asked to', async () => {
+// fidelity instanode/postgres, same: pgvector is installed.
+it('embedded databases have the vector extension', async () => {
   const { client } = await startInstanode({ databases: 'embedded' })
   const { connection_url } = await createPostgres(await client())
   const session = await connected(connection_url)

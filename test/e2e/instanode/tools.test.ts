@@ -13,6 +13,7 @@ import {
 import { call, ok, textOf } from '../../support/servers/understudy.js'
 
 describe('the six tools', () => {
+  // fidelity instanode/mcp, same: The server `instanode.dev` has six tools with their hints.
   it('are listed under the name of the service, each with its four hints', async () => {
     const client = await (await startInstanode()).client()
     expect(client.getServerVersion()?.name).toBe('instanode.dev')
@@ -35,6 +36,16 @@ describe('the six tools', () => {
     ])
   })
 
+  // fidelity instanode/tiers, same: An anonymous database has 10 MB, 2 connections and 24 hours.
+  // fidelity instanode/tiers, differs: A note says what the caller can do, with a link. Here: The note has
+  // other words and the same link, because the project does not copy texts.
+  // fidelity instanode/tiers, differs: Times have nanoseconds on creation and microseconds in lists. Here:
+  // They have milliseconds, because the clock counts in milliseconds.
+  // fidelity instanode/postgres, differs: The database URL has `usr_` and `db_` with 12 digits of the token,
+  // a password of 24 digits and `sslmode`. Here: It names this machine without `sslmode`, because clients
+  // would refuse a self-signed certificate.
+  // fidelity instanode/mcp, differs: The text has labels in a fixed order. Here: It has the same labels in
+  // other words, and `structuredContent`, so that a test need not parse text.
   it('create_postgres returns a URL named after its token, and the anonymous limits', async () => {
     const { client, databases } = await startInstanode()
     const result = await call(await client(), 'create_postgres', { name: ' orders ' })
@@ -58,6 +69,8 @@ describe('the six tools', () => {
     expect(text).toContain('pgvector')
   })
 
+  // fidelity instanode/tiers, same: An anonymous receiver stores 100 requests, and `limits.expires_in` is
+  // `24h`.
   it('create_webhook returns a URL on the same port, and the anonymous limits', async () => {
     const { client, url } = await startInstanode()
     const result = await call(await client(), 'create_webhook', { name: 'hook' })
@@ -70,7 +83,8 @@ describe('the six tools', () => {
     expectInOrder(textOf(result), [...labels, 'Expires in: 24h', 'Note:', 'curl -X POST', 'curl '])
   })
 
-  it('a paid account gets more, for good', async () => {
+  // fidelity instanode/tiers, same: A resource of a paid account has the tier `paid` and no expiry.
+  it('a paid account gets higher limits and no expiry', async () => {
     const { client, databases } = await startInstanode()
     const paid = await client(PAID)
     const result = await call(paid, 'create_postgres', { name: 'big' })
@@ -88,7 +102,9 @@ describe('the six tools', () => {
     expect((await createWebhook(paid)).limits).toEqual({ requests_stored: 1000, expires_in: null })
   })
 
-  it('a resource of a free account is its own, with the anonymous tier and expiry', async () => {
+  // fidelity instanode/contracts, same: Under `documented`, a resource of a free account is linked to it,
+  // with the anonymous tier and 24 hours.
+  it('a resource of a free account is linked to it, with the anonymous tier and expiry', async () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     const { token, tier, expires_at } = await createPostgres(free)
@@ -96,7 +112,10 @@ describe('the six tools', () => {
     expect(await listedTokens(free)).toEqual([token])
   })
 
-  it('list_resources shows the last created first, without secrets but the tokens', async () => {
+  // fidelity instanode/contracts, same: Under `documented`, a listed resource has `resource_type` and `type`.
+  // fidelity instanode/list, same: The list begins with the last resource created.
+  // fidelity instanode/postgres, same: The list does not show the database URL.
+  it('list_resources shows the newest resource first, and no database URL', async () => {
     const { client, instance } = await startInstanode()
     const paid = await client(PAID)
     const database = await createPostgres(paid, 'one')
@@ -124,14 +143,17 @@ describe('the six tools', () => {
     expect(text).not.toContain('postgres://')
   })
 
-  it('list_resources has a sentence for an account that owns nothing', async () => {
+  // fidelity instanode/mcp, same: The text of `list_resources` has a sentence for an account without
+  // resources.
+  it('list_resources has a sentence for an account without resources', async () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     expect(await listed(free)).toEqual([])
     expect(textOf(await call(free, 'list_resources'))).toContain('owns nothing')
   })
 
-  it('claim_token and delete_resource name what they did', async () => {
+  // fidelity instanode/ids, same: A token in capitals is accepted, and answers show the canonical one.
+  it('claim_token and delete_resource name the resource', async () => {
     const { client } = await startInstanode()
     const { token, id } = await createWebhook(await client(), 'hook')
     const paid = await client(PAID)
@@ -151,6 +173,7 @@ describe('the six tools', () => {
     expectInOrder(textOf(deleted), [`Token: ${token}`, 'Status: deleted', 'Message:'])
   })
 
+  // fidelity instanode/mcp, same: The text of `get_api_token` has the token on a line of its own.
   it('get_api_token puts the token on a line of its own', async () => {
     const { client } = await startInstanode()
     const result = await call(await client(FREE), 'get_api_token')

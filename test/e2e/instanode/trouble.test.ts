@@ -9,7 +9,8 @@ import {
 } from '../../support/servers/instanode.js'
 import { ok, refused } from '../../support/servers/understudy.js'
 
-it('a database that cannot be made leaves nothing behind, and does not say why to the caller', async () => {
+// fidelity instanode/http, same: A database that cannot be made leaves no resource behind.
+it('a database that cannot be made leaves nothing behind, and the caller does not see the cause', async () => {
   const { client, databases } = await startInstanode()
   const paid = await client(PAID)
   databases.failing.provision = new Error('password is hunter2')
@@ -31,7 +32,9 @@ it('a claim whose limits cannot be raised does not happen; it can be made again'
   expect(await listedTokens(paid)).toEqual([token])
 })
 
-it('a deletion whose database cannot be dropped yet says so, and is made good by itself', async () => {
+// fidelity instanode/delete, differs: A failure of the store gets 404. Here: A database that cannot be
+// dropped gets an error and is dropped later, so that the caller knows the state.
+it('a deletion whose database cannot be dropped yet says so, and completes later', async () => {
   const { client, databases, instance } = await startInstanode()
   const paid = await client(PAID)
   const { token } = await createPostgres(paid)

@@ -34,7 +34,10 @@ describe('a stdio server', () => {
     expect((await command.exit).code).toBe(0)
   })
 
-  it('answers line by line, and nothing but JSON-RPC is on stdout', async () => {
+  // fidelity safebot/mcp, same: The server calls itself `safebot-chat`.
+  // fidelity safebot/mcp, differs: A line on stderr says that the server is ready. Here: Nothing is on
+  // stderr, so that each line there needs attention.
+  it('answers line by line, with only JSON-RPC on stdout', async () => {
     const command = safebot()
     command.say(initialize())
     command.say({ jsonrpc: '2.0', method: 'notifications/initialized' })
@@ -111,7 +114,11 @@ describe('a stdio server', () => {
     expect((await messages(command, 3))[2]).toMatchObject({ error: { code: -32600 }, id: null })
   })
 
-  it('claims under the handle of its environment, and passes over one that is none', async () => {
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_HANDLE` is read in lower case, and `SAFEBOT_MCP_ROOM_NAME` is
+  // the label in a room.
+  // fidelity safebot/mcp, differs: The client accepts a handle that the service refuses. Here: It ignores
+  // that handle and makes one, because a refused handle cannot claim.
+  it('claims under the handle of its environment, and ignores a bad one', async () => {
     for (const [handle, shown] of [
       ['Alice', /via auth @alice/],
       ['-no-', /via auth @mcp-[0-9a-f]{6}/],

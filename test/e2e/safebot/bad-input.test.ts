@@ -10,7 +10,9 @@ async function room() {
   return { ...understudy, client, other, url: await createRoom(client) }
 }
 
-it('an unknown tool is refused by name, with the names there are', async () => {
+// fidelity safebot/mcp, differs: The error for an unknown tool is `Unknown tool: <name>`. Here: The names of
+// the tools follow, so that the caller can correct the call.
+it('an unknown tool is refused by name, with the known names', async () => {
   const { client } = await room()
   for (const name of ['burn_room', '__proto__', 'constructor', '']) {
     expect(await refused(client, name)).toMatch(
@@ -43,14 +45,18 @@ describe('arguments', () => {
     }
   })
 
-  it('that the tool does not know are named, with those it does', async () => {
+  // fidelity safebot/mcp, differs: An unknown argument is ignored. Here: It is refused by name, so that a
+  // test sees the mistake.
+  it('that are unknown are named, with the known ones', async () => {
     const { client, url } = await room()
     expect(await refused(client, 'room_status', { url, verbose: true })).toBe(
       'room_status failed: invalid arguments: unknown argument "verbose" (known are url)',
     )
   })
 
-  it('that are missing or of the wrong type are named with their value and what was wanted', async () => {
+  // fidelity safebot/mcp, differs: A value of the wrong type is converted. Here: It is refused with the value
+  // and the expected type, so that a test sees the mistake.
+  it('that are missing or of the wrong type are named with value and expected type', async () => {
     const { client, url } = await room()
     expect(await refused(client, 'send_message', { url })).toBe(
       'send_message failed: invalid arguments: text is missing (a text)',
@@ -69,6 +75,8 @@ describe('arguments', () => {
 })
 
 describe.each(['wait_for_messages', 'next_task', 'claim_task'])('timeout_seconds of %s', tool => {
+  // fidelity safebot/mcp, differs: A value out of range becomes the nearest bound. Here: It is refused, so
+  // that a test sees the mistake.
   it.each([0, -1, 91, 1.5, '2', null, true])(
     '%j is refused and nothing is claimed',
     async timeout_seconds => {

@@ -36,7 +36,9 @@ describe('understudy safebot --connect', () => {
     expect((await client.listTools()).tools).toHaveLength(8)
   })
 
-  it('serves over HTTP with --http, to agents whose keys are kept nowhere', async () => {
+  // fidelity safebot/mcp, differs: Each process keeps its identity in the home folder. Here: Agents over HTTP
+  // have keys that end with the process, because one process serves many agents.
+  it('serves over HTTP with --http, with keys that are not stored', async () => {
     const { safebot, clock } = await startUnderstudy()
     const home = await temporaryFolder()
     const command = new Command(['safebot', '--connect', safebot.apiUrl, '--http', '0'], { HOME: home })
@@ -57,7 +59,9 @@ describe('understudy safebot --connect', () => {
     expect((await command.exit).code).toBe(0)
   })
 
-  it('ends with stdin though it is present in a room, which it leaves', async () => {
+  // fidelity safebot/mcp, differs: The end of stdin does not end a process that has been in a room. Here: It
+  // does, and the agent leaves the room, so that no process is left behind.
+  it('ends with stdin and leaves the room', async () => {
     const { safebot } = await startUnderstudy()
     const command = new Command(['safebot', '--connect', safebot.apiUrl], { HOME: await temporaryFolder() })
     const local = await safebot.connect({ handle: 'local' })
@@ -79,6 +83,8 @@ describe('understudy safebot --connect', () => {
 })
 
 describe('a host config that was written for the real client', () => {
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_ROOM_NAME` is the sender that others see.
+  // fidelity safebot/mcp, same: `SAFEBOT_BASE` names the service, if it is plain http.
   it('meets other agents at the stand-in that SAFEBOT_BASE names', async () => {
     const { safebot } = await startUnderstudy()
     const env = {
@@ -95,7 +101,9 @@ describe('a host config that was written for the real client', () => {
     expect((await claimNow(client, url)).text).toBe('welcome')
   })
 
-  it('goes nowhere if SAFEBOT_BASE names a public service: that is stood in for', async () => {
+  // fidelity safebot/mcp, differs: An https `SAFEBOT_BASE` names the service too. Here: The stand-in answers
+  // in its place unless `--connect` names it, so that a test never reaches a public service.
+  it('does not reach a public service that SAFEBOT_BASE names', async () => {
     const env = { SAFEBOT_BASE: 'https://safebot.invalid' }
     const home = await temporaryFolder()
     const { client } = await stdioAgent('', { home, env, args: [] })
@@ -113,6 +121,7 @@ describe('a host config that was written for the real client', () => {
     ])
   })
 
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_ALLOWED_BASES` adds origins to the allowlist.
   it('reaches the origins of SAFEBOT_MCP_ALLOWED_BASES, and no others', async () => {
     const { safebot } = await startUnderstudy()
     const env = { SAFEBOT_MCP_ALLOWED_BASES: 'https://one.invalid,nonsense,https://two.invalid/path' }

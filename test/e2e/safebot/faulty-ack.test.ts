@@ -18,6 +18,7 @@ async function start() {
   }
 }
 
+// fidelity safebot/mcp, same: `next_task` warns if its ack fails, and the message comes again.
 it.each([
   [{ httpStatus: 500, body: { error: 'internal' } }, 'ack failed: 500 {"error":"internal"}'],
   [{ httpStatus: 503 }, 'ack failed: 503'],

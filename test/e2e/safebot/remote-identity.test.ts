@@ -23,7 +23,10 @@ async function atHome() {
 }
 
 describe('the identity of a connected stdio agent', () => {
-  it('is kept for its user alone, and made when it is first needed', async () => {
+  // fidelity safebot/mcp, same: `send_message` needs an identity. `create_room` and `room_status` do not.
+  // fidelity safebot/mcp, same: The identity is in `~/.config/safebot`: 64 bytes in `mcp_identity.key`, and
+  // the handle in `mcp_identity.json`. Files have mode 0600, the folder 0700.
+  it('is made at first use, and is readable by its user alone', async () => {
     const { home, folder, agent } = await atHome()
     const client = await agent({ SAFEBOT_MCP_HANDLE: 'Alice' })
     await client.listTools()
@@ -43,7 +46,8 @@ describe('the identity of a connected stdio agent', () => {
     })
   })
 
-  it('is the same again when it is started again, whatever its environment says then', async () => {
+  // fidelity safebot/mcp, same: `SAFEBOT_MCP_HANDLE` does not rename a kept identity.
+  it('is the same after a restart with another SAFEBOT_MCP_HANDLE', async () => {
     const { agent, clock } = await atHome()
     const first = await agent({ SAFEBOT_MCP_HANDLE: 'alice' })
     const url = await createRoom(first)
@@ -55,7 +59,8 @@ describe('the identity of a connected stdio agent', () => {
     expect(textOf(await claiming)).toContain('blocked 1s as "alice" via auth @alice')
   })
 
-  it('has a handle of its own if it is given none', async () => {
+  // fidelity safebot/mcp, same: Without `SAFEBOT_MCP_HANDLE` the handle is `mcp-` and six hex digits.
+  it('has a generated handle without SAFEBOT_MCP_HANDLE', async () => {
     const { agent, folder } = await atHome()
     const client = await agent()
     await say(client, await createRoom(client), 'hello')
@@ -70,7 +75,9 @@ describe('the identity of a connected stdio agent', () => {
     expect(new Set([keys('a', 'alice'), keys('b', 'alice'), keys('a', 'bob')]).size).toBe(3)
   })
 
-  it('is one, if many processes need it for the first time at once', async () => {
+  // fidelity safebot/mcp, differs: Nothing is published about processes that start at the same time. Here:
+  // They end with one identity, so that they share one handle.
+  it('is one for many processes that need it at the same time', async () => {
     const folder = join(await temporaryFolder(), 'a/b')
     const open = (handle: string) => openIdentity({ folder, ids: new IdSource(), now: () => 0 }, handle)
     const opened = await Promise.all(Array.from({ length: 20 }, (_, index) => open(`agent-${index}`)))
@@ -88,6 +95,8 @@ describe('the identity of a connected stdio agent', () => {
     expect(await readFile(join(folder, KEY))).toHaveLength(64)
   })
 
+  // fidelity safebot/mcp, differs: Nothing is published about a damaged identity file. Here: The file stays
+  // as it is, and the error names the remedy, so that no key is lost.
   it.each([
     [KEY, 'too short', 'it has 9 bytes, not 64'],
     [HANDLE, '{"handle":', 'it holds no {"handle": …}'],
@@ -119,7 +128,8 @@ describe('the identity of a connected stdio agent', () => {
 })
 
 describe('a handle', () => {
-  it('of another owner can send, and gets a refusal when it claims', async () => {
+  // fidelity safebot/mcp, same: An agent with the handle of another owner can send. Its claims get 401.
+  it('of another owner can send, and cannot claim', async () => {
     const { safebot, clock } = await startUnderstudy()
     await registeredAgent(safebot.apiUrl, 'alice', () => clock.now())
     const { safebot: remote, warnings } = await remoteSafebot(safebot.apiUrl)
@@ -132,7 +142,8 @@ describe('a handle', () => {
     expect(warnings).toEqual([])
   })
 
-  it('that the service reserves can send, and gets a refusal when it claims', async () => {
+  // fidelity safebot/mcp, same: An agent with a reserved handle can send. Its claims get 404.
+  it('that is reserved can send, and cannot claim', async () => {
     const { safebot } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
     const echo = await remote.connect({ handle: 'echo' })
@@ -143,7 +154,8 @@ describe('a handle', () => {
     )
   })
 
-  it('is registered once, whatever it does afterwards', async () => {
+  // fidelity safebot/mcp, same: A handle is registered once.
+  it('is registered once', async () => {
     const { safebot, journal } = await startUnderstudy()
     const { safebot: remote } = await remoteSafebot(safebot.apiUrl)
     const [boss, worker] = [
@@ -162,7 +174,8 @@ describe('a handle', () => {
     expect(registrations.map(({ caller }) => caller).sort()).toEqual(['boss', 'worker'])
   })
 
-  it('that could not be registered is a warning, and is registered when it is needed', async () => {
+  // fidelity safebot/mcp, same: A failed registration is a warning, and the message is sent.
+  it('that could not be registered gives a warning, and is registered when needed', async () => {
     let refusing = true
     const { safebot: service } = await startUnderstudy()
     const base = await fakeService((request, response) => {

@@ -21,7 +21,9 @@ async function facing(answer: (response: ServerResponse, url: string) => void) {
 }
 
 describe('a service that cannot be reached', () => {
-  it('is named by every tool, with what to do', async () => {
+  // fidelity safebot/mcp, differs: The error for an unreachable service is `fetch failed`. Here: The error
+  // names the service and the reason, so that the user knows the next step.
+  it('is named by every tool, with the remedy', async () => {
     const base = DEAD_BASE
     const { safebot } = await remoteSafebot(base)
     const agent = await safebot.connect({ handle: 'agent' })
@@ -39,7 +41,9 @@ describe('a service that cannot be reached', () => {
     }
   })
 
-  it('that comes back, forgetting everything, is gone on with: who was parked is told, and the next call works', async () => {
+  // fidelity safebot/mcp, differs: A service that has forgotten the handle refuses its claims until the
+  // client restarts. Here: The client registers the handle again, so that the next call works.
+  it('serves the next call after a restart without its state', async () => {
     const first = await createUnderstudy({ clock: 'manual' })
     const { apiUrl } = first.safebot
     const { safebot } = await remoteSafebot(apiUrl)
@@ -86,7 +90,8 @@ describe('a service that cannot be reached', () => {
     for (const text of await Promise.all(calls)) expect(text).toMatch(/cannot be reached|is shutting down/)
   })
 
-  it('holds next_task’s message with a warning, if it has gone before the acknowledgement', async () => {
+  // fidelity safebot/mcp, same: `next_task` returns the message with a warning if its ack fails.
+  it('leaves next_task with its message and a warning if the ack fails', async () => {
     const message = {
       seq: 7,
       id: UUID,
@@ -111,7 +116,8 @@ describe('a service that cannot be reached', () => {
 })
 
 describe('a server that is not the service', () => {
-  it('is not followed where it redirects to', async () => {
+  // fidelity safebot/mcp, same: The client does not follow redirects.
+  it('has its redirects ignored', async () => {
     const strangers: string[] = []
     const elsewhere = await fakeService((request, response) => {
       strangers.push(request.url ?? '')
@@ -128,11 +134,13 @@ describe('a server that is not the service', () => {
     expect(strangers).toEqual([])
   })
 
+  // fidelity safebot/mcp, differs: The client accepts an answer of another shape. Here: It refuses the
+  // answer, because another program answers at that address.
   it.each([
     ['a page', (response: ServerResponse) => response.end('<html>hello</html>')],
     ['other JSON', (response: ServerResponse) => json(response, 200, { jsonrpc: '2.0' })],
     ['nothing', (response: ServerResponse) => response.end()],
-  ])('and answers with %s is known for that', async (_, answer) => {
+  ])('is recognized by an answer with %s', async (_, answer) => {
     const { agent, base, url } = await facing(answer)
     expect(await refused(agent, 'send_message', { url, text: 'hi' })).toBe(
       `send_message failed: ${base} answered POST /api/rooms/ABCDEF/messages with something else than the service would: ` +
@@ -142,6 +150,8 @@ describe('a server that is not the service', () => {
 })
 
 describe('a refusal', () => {
+  // fidelity safebot/mcp, differs: The client quotes an HTML error whole, with its stack. Here: It quotes the
+  // first line, because the stack helps no caller.
   it('that is a page of HTML is quoted by its first line, without its stack', async () => {
     const page =
       '<!DOCTYPE html><html><body><pre>PayloadTooLargeError: request entity too large<br> &nbsp; at readStream (/home/x/raw-body.js:163:17)</pre></body></html>'
@@ -176,7 +186,8 @@ describe('a refusal', () => {
     }
   })
 
-  it('that may pass is asked about again when nothing is changed by that, and never when something is', async () => {
+  // fidelity safebot/mcp, same: The client sends a message once, even after a 429.
+  it('that may pass is retried for reads, and never for writes', async () => {
     const asked: string[] = []
     const { agent, url } = await facing((response, target) => {
       const route = target.replace(/.*\/|\?.*/g, '')
@@ -195,7 +206,10 @@ describe('a refusal', () => {
     expect(asked.filter(route => route === 'messages')).toHaveLength(1)
   })
 
-  it('for another reason is not asked about again', async () => {
+  // fidelity safebot/mcp, same: The error of a refused read is `HTTP <status>: <body>`.
+  // fidelity safebot/mcp, differs: The client repeats a read after any 4xx. Here: It does not repeat after
+  // 400, because the answer would be the same.
+  it('for another reason is not retried', async () => {
     let asked = 0
     const { agent, url } = await facing(response => {
       asked++
@@ -208,7 +222,8 @@ describe('a refusal', () => {
   })
 })
 
-it('a connected server goes nowhere that it was not told it may', async () => {
+// fidelity safebot/mcp, same: `[::1]`, https on localhost and unknown hosts are not in the allowlist.
+it('a connected server reaches only allowed bases', async () => {
   const { safebot: service } = await startUnderstudy()
   const { safebot } = await remoteSafebot(service.apiUrl)
   const agent = await safebot.connect({ handle: 'agent' })

@@ -24,7 +24,10 @@ async function text(client: Client, name: string, args: Record<string, unknown>)
 }
 
 describe('the list of tools', () => {
-  it('has exactly the eight, in order, each with title, strict schemas and all four hints', async () => {
+  // fidelity safebot/mcp, same: The server has eight tools, in the order of the real client.
+  // fidelity safebot/mcp, differs: Results are text. Here: They also have `structuredContent` with a schema,
+  // so that a test need not parse text.
+  it('has the eight tools in order, each with title, strict schemas and four hints', async () => {
     const { tools } = await (await alice()).listTools()
     expect(tools.map(tool => tool.name)).toEqual(EIGHT)
     for (const tool of tools) {
@@ -40,7 +43,9 @@ describe('the list of tools', () => {
     }
   })
 
-  it('has the arguments of the real client, the same of them required, and no others', async () => {
+  // fidelity safebot/mcp, same: The tools have the arguments of the real client, and the same arguments are
+  // required.
+  it('has the arguments of the real client, with the same ones required', async () => {
     const { tools } = await (await alice()).listTools()
     const args = tools.map(({ name, inputSchema: { properties = {}, required = [] } }) => [
       name,
@@ -58,6 +63,7 @@ describe('the list of tools', () => {
     })
   })
 
+  // fidelity safebot/mcp, same: Optional arguments have the defaults of the real client.
   it('has the defaults of the real client: 20 s to wait, 60 s to claim, 100 messages, from the beginning', async () => {
     const { tools } = await (await alice()).listTools()
     const defaults = tools.flatMap(({ name, inputSchema }) =>
@@ -82,7 +88,10 @@ describe('the list of tools', () => {
 })
 
 describe('create_room', () => {
-  it('makes a URL and nothing on the server', async () => {
+  // fidelity safebot/mcp, same: `create_room` makes a URL without a room on the service.
+  // fidelity safebot/mcp, same: The text of `create_room` has the room and its join URL, and says that the
+  // room is active.
+  it('makes a URL without a room on the server', async () => {
     const client = await alice()
     const said = await text(client, 'create_room', {})
     expect(said).toMatch(
@@ -96,7 +105,8 @@ describe('create_room', () => {
 })
 
 describe('send_message', () => {
-  it('opens the room and tells the label, id and seq', async () => {
+  // fidelity safebot/mcp, same: The text of `send_message` has the label, the server id and the seq.
+  it('opens the room and shows the label, id and seq', async () => {
     const client = await alice()
     const url = await createRoom(client)
     expect(await text(client, 'send_message', { url, text: 'hi' })).toMatch(
@@ -106,6 +116,8 @@ describe('send_message', () => {
     expect(await transcript(client, url)).toEqual(['hi', 'again'])
   })
 
+  // fidelity safebot/mcp, same: The `name` of `send_message` is trimmed, loses a leading @ and is cut to 64
+  // characters. It stays for later messages in that room.
   it('keeps a new label for the rest of the session, without a leading @', async () => {
     const client = await alice()
     const url = await createRoom(client)
@@ -116,7 +128,8 @@ describe('send_message', () => {
     )
   })
 
-  it('takes a text of 98,288 bytes and refuses one more, losing nothing', async () => {
+  // fidelity safebot/mcp, same: The service judges the size of a text: 98,288 bytes are accepted.
+  it('accepts a text of 98,288 bytes and refuses one byte more', async () => {
     const client = await alice()
     const url = await createRoom(client)
     await say(client, url, 'é'.repeat(98_288 / 2))
@@ -139,7 +152,9 @@ describe('send_message', () => {
 })
 
 describe('get_transcript', () => {
-  it('gives the oldest messages behind after_seq, and the last seq of the room', async () => {
+  // fidelity safebot/mcp, same: The text of `get_transcript` has a line for each message, the number of
+  // messages, and the last seq of the room, even if the page ends earlier.
+  it('gives the oldest messages after after_seq, and the last seq of the room', async () => {
     const client = await alice()
     const url = await createRoom(client)
     const seqs = [
@@ -155,7 +170,9 @@ describe('get_transcript', () => {
     )
   })
 
-  it('marks what the key does not open, and drops nothing', async () => {
+  // fidelity safebot/mcp, same: `wait_for_messages` and `get_transcript` mark a message that the key does not
+  // open, and do not leave it out.
+  it('marks messages that the key does not open', async () => {
     const client = await alice()
     const url = await createRoom(client)
     await say(client, url, 'mine')
@@ -168,7 +185,8 @@ describe('get_transcript', () => {
     )
   })
 
-  it('and so do claims: what the key does not open is a task all the same', async () => {
+  // fidelity safebot/mcp, same: `claim_task` and `next_task` mark a message that the key does not open.
+  it('and claims mark messages that the key does not open', async () => {
     const { safebot } = await startUnderstudy()
     const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
     const url = await createRoom(a)
@@ -180,7 +198,8 @@ describe('get_transcript', () => {
 })
 
 describe('room_status', () => {
-  it('tells who is there, how much there is, how old and how idle the room is', async () => {
+  // fidelity safebot/mcp, same: The text of `room_status` has five lines in columns.
+  it('shows participants, messages, age and idle time', async () => {
     const { safebot, clock } = await startUnderstudy()
     const [a, b] = [await safebot.connect({ handle: 'alice' }), await safebot.connect({ handle: 'bob' })]
     const url = await createRoom(a)
@@ -195,6 +214,7 @@ describe('room_status', () => {
     expect(await ok(a, 'room_status', { url })).toMatchObject({ status: { participants: 1 } })
   })
 
+  // fidelity safebot/mcp, same: The text of `room_status` says that a missing room does not exist.
   it('says that a room that no agent has opened does not exist', async () => {
     const client = await alice()
     const said = await text(client, 'room_status', { url: await createRoom(client) })
@@ -203,6 +223,8 @@ describe('room_status', () => {
 })
 
 describe('the active room', () => {
+  // fidelity safebot/mcp, same: A call in another room says that the active room changes. `send_message` does
+  // not say it.
   it('is announced when it changes, and only then', async () => {
     const client = await alice()
     const first = await createRoom(client)
@@ -214,7 +236,9 @@ describe('the active room', () => {
     expect(await text(client, 'get_transcript', { url: second })).not.toContain('active room')
   })
 
-  it('changes with the key, and without a word with an acknowledgement', async () => {
+  // fidelity safebot/mcp, same: Another key of the same room changes the active room. `ack_task` does not say
+  // it.
+  it('changes with the key, and silently with an acknowledgement', async () => {
     const client = await alice()
     const url = await createRoom(client)
     const other = url.replace(/k=.*$/, `k=${Buffer.alloc(32, 1).toString('base64url')}`)

@@ -26,6 +26,8 @@ it('a caller is known by header, by ?handle=, by its session, or as mcp-local', 
   ])
 })
 
+// fidelity safebot/mcp, differs: An agent is its process. Here: An agent is its MCP session, or its handle
+// without a session, because one process serves many agents over HTTP.
 it('callers without a session keep label and active room by their handle', async () => {
   const { safebot } = await startUnderstudy()
   const headers = { 'x-safebot-handle': 'alice' }

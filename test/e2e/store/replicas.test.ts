@@ -43,7 +43,8 @@ test('without a store GET /replicas lists no replica', async () => {
   expect(await control.replicas()).toEqual({ store: null, replicas: [] })
 })
 
-test('/readyz and /metrics tell whether the store is there', async () => {
+// fidelity replicas, same: `/readyz` and `/metrics` say whether the database is there.
+test('/readyz and /metrics show whether the store is available', async () => {
   const wire = await layWire(stores.freshUrl())
   const a = await replica(wire.url)
   expect((await readiness(a)).json).toMatchObject({

@@ -132,7 +132,8 @@ describe('a room on two replicas', () => {
     expect(texts).toHaveLength(20)
   })
 
-  it('is not evicted by one while an agent is present at the other, and is evicted after all have left', async () => {
+  // fidelity safebot/http, same: A room stays while an agent is present at any replica.
+  it('is kept while an agent is present at either, and evicted after all have left', async () => {
     const { one, two, advance } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const boss = await one.safebot.connect({ handle: 'boss' })
     const url = await createRoom(boss)
@@ -164,7 +165,9 @@ describe('a room on two replicas', () => {
     expect(Object((await claiming).json).message).toBeDefined()
   })
 
-  it('is there after a restart, with cursors, leases and keys', async () => {
+  // fidelity safebot/tasks, differs: A restart loses rooms, cursors and leases. Here: With a store a restart
+  // keeps them, because they are in PostgreSQL.
+  it('survives a restart, with cursors, leases and keys', async () => {
     const store = stores.freshUrl()
     const world = { rooms: [{ id: 'ROOM22', messages: [{ sender: 'boss', text: 'of the world' }] }] }
     const first = await startSafebot({ store, world })

@@ -9,7 +9,9 @@ const ROOM = 'room-1'
 const stores = useStores()
 
 describe('limits of replicas', () => {
-  it('count what each replica is asked: a rate is each one’s own', async () => {
+  // fidelity safebot/http, differs: The service counts the rate of a caller as a whole. Here: With a store
+  // each replica counts its own requests, because rates are kept in memory.
+  it('on rates count for each replica alone', async () => {
     const limits = { requests: { burst: 2, perSecond: 1 } }
     const { one, two } = await startReplicas(stores.freshUrl(), { limits })
     const statuses = async ({ stranger }: typeof one) => {
@@ -21,6 +23,7 @@ describe('limits of replicas', () => {
     expect(await statuses(two)).toEqual([200, 200, 429])
   })
 
+  // fidelity safebot/http, same: With a store, the cap on rooms counts for all replicas together.
   it('on rooms hold for all of them together', async () => {
     const { one, two } = await startReplicas(stores.freshUrl(), { limits: { rooms: 2 } })
     const say = async ({ stranger }: typeof one, room: string) => (await stranger('alice').say(room)).status
@@ -28,6 +31,7 @@ describe('limits of replicas', () => {
     expect([await say(one, 'room-3'), await say(two, 'room-3')]).toEqual([503, 503])
   })
 
+  // fidelity safebot/http, same: With a store, the limit of signed requests counts for all replicas together.
   it('on signatures hold for all of them together', async () => {
     const { one, two } = await startReplicas(stores.freshUrl(), { limits: { signaturesPerHandle: 2 } })
     const alice = await one.agent('alice')
@@ -42,7 +46,9 @@ describe('limits of replicas', () => {
   })
 })
 
-it('a replica shows who is connected to it, and no others', async () => {
+// fidelity safebot/http, differs: The service shows each participant to all others. Here: With a store each
+// replica shows its own participants, because a connection belongs to one replica.
+it('a replica shows its own participants, and no others', async () => {
   const { one, two } = await startReplicas(stores.freshUrl())
   await (await one.agent('alice')).say(ROOM)
   const stream = await HttpStream.open(`${one.url}/api/rooms/${ROOM}/events?name=bob`, 'GET', {})

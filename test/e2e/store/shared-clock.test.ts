@@ -19,7 +19,8 @@ async function two(url = stores.freshUrl()): Promise<[SafebotAlone, SafebotAlone
 }
 
 describe('one clock for all replicas of a store', () => {
-  test('advance on one moves the other, and what waits there has been woken and answered when it resolves', async () => {
+  // fidelity replicas, same: A waiting call at one replica ends when the clock advances at another.
+  test('advance at one moves the other, and has answered the waiting calls there', async () => {
     const [a, b] = await two()
     const waiting = await b.connect({ handle: 'worker' })
     const { url } = await ok(waiting, 'create_room')
@@ -35,6 +36,7 @@ describe('one clock for all replicas of a store', () => {
     expect([a.clock.now(), b.clock.now()]).toEqual([MANUAL_START + 30_001, MANUAL_START + 30_001])
   })
 
+  // fidelity replicas, same: Wake-ups run in their order at each replica.
   test('wake-ups of another replica run in order, each at its own instant', async () => {
     const [a, b] = await two()
     const seen: number[] = []
@@ -47,7 +49,8 @@ describe('one clock for all replicas of a store', () => {
     expect([seen, a.clock.now()]).toEqual([[100, 200, 300], MANUAL_START + 300])
   })
 
-  test('advances that race, here and there, add up', async () => {
+  // fidelity replicas, same: Concurrent advances at two replicas add up.
+  test('concurrent advances at two replicas add up', async () => {
     const [a, b] = await two()
     await Promise.all([a, b, b, a, b].map(({ clock }, nth) => clock.advance(10 ** nth)))
     expect([a.clock.now(), b.clock.now()]).toEqual([MANUAL_START + 11_111, MANUAL_START + 11_111])
@@ -64,7 +67,8 @@ describe('one clock for all replicas of a store', () => {
     expect(b.clock.snapshot()).toEqual({ mode: 'manual', now: Date.parse('2026-05-05T00:00:00Z') })
   })
 
-  test('a real one ticks on every replica, and is advanced on all', async () => {
+  // fidelity replicas, same: A real clock ticks at all replicas, and an advance moves all of them.
+  test('a real clock ticks at every replica, and advances at all', async () => {
     const url = stores.freshUrl()
     const [a, b] = [await replica(url), await replica(url)]
     const start = b.clock.now()
@@ -190,7 +194,8 @@ describe('trouble', () => {
     await until(() => a.clock.now() === MANUAL_START + 2000)
   })
 
-  test('while the store is away a movement is refused, and may be tried again; time goes on meanwhile', async () => {
+  // fidelity replicas, same: Without the store an advance is refused. It works again after the store is back.
+  test('while the store is away an advance is refused, and works again later', async () => {
     const wire = await layWire(stores.freshUrl())
     const a = await replica(wire.url)
     await wire.cut()

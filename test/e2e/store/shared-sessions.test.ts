@@ -41,6 +41,7 @@ async function handleOn({ safebot, journal, instance }: Understudy, session: Ses
 }
 
 describe('a session over HTTP', () => {
+  // fidelity replicas, same: An MCP session is good at each replica.
   test.each(SERVERS)('of %s is opened on one replica and used on the other', async server => {
     const [a, b] = await two()
     const session = await open(a[server].mcpUrl)
@@ -55,7 +56,9 @@ describe('a session over HTTP', () => {
     expect((await ping(b.instanode.mcpUrl, await open(a.safebot.mcpUrl))).status).toBe(404)
   })
 
-  test('of Safebot has the same handle of its own on every replica, and no two have one', async () => {
+  // fidelity replicas, same: An agent has the same handle at each replica. Its label in a room is known only
+  // to the replica that has set it.
+  test('of Safebot has the same handle at every replica, and no other session has it', async () => {
     const [a, b] = await two()
     const [one, other] = [await open(a.safebot.mcpUrl), await open(b.safebot.mcpUrl)]
     const handles = await Promise.all([
@@ -70,7 +73,8 @@ describe('a session over HTTP', () => {
     expect(handles[2]).not.toBe(handles[0])
   })
 
-  test('ended on one replica it is over on all', async () => {
+  // fidelity replicas, same: An MCP session that ends at one replica ends at all.
+  test('ends at all replicas when it ends at one', async () => {
     const [a, b] = await two()
     const session = await open(a.safebot.mcpUrl)
     await ping(b.safebot.mcpUrl, session)
@@ -79,7 +83,9 @@ describe('a session over HTTP', () => {
     expect((await ping(b.safebot.mcpUrl, session)).status).toBe(404)
   })
 
-  test('outlives the replica that opened it, and all of them', async () => {
+  // fidelity replicas, differs: A restart ends sessions. Here: With a store they go on, because the store has
+  // them.
+  test('outlives all replicas', async () => {
     const url = stores.freshUrl()
     const first = await createUnderstudy({ store: url, databases: new RecordingDatabases() })
     const session = await open(first.safebot.mcpUrl)

@@ -17,25 +17,29 @@ describe('a delivery in the log', () => {
     expect(goJson(entryOf(['__proto__', 'x']).headers)).toBe('{"__proto__":"x"}')
   })
 
+  // fidelity instanode/http, same: A body that is text is shown as it is, with NUL characters.
   it('shows a text as it is, NUL included, and anything else in base64', () => {
     expect(entryOf([], Buffer.from('é\0'))).toMatchObject({ body: 'é\0', encoding: 'utf8' })
     expect(entryOf([], Buffer.from([0xff, 0, 1]))).toMatchObject({ body: '/wAB', encoding: 'base64' })
     expect(entryOf([])).toMatchObject({ body: '', encoding: 'utf8' })
   })
 
-  it('is stamped in whole seconds', () => {
+  // fidelity instanode/http, same: An entry of the log has its time in whole seconds.
+  it('has its time in whole seconds', () => {
     expect(entryOf([]).received_at).toBe('2026-01-01T00:00:07Z')
   })
 })
 
 describe('JSON as the service writes it', () => {
-  it('has its keys in alphabetical order, all the way down', () => {
+  // fidelity instanode/http, same: JSON has its keys in alphabetical order.
+  it('has its keys in alphabetical order at all levels', () => {
     expect(goJson({ b: 1, a: { d: [{ z: 1, y: 2 }], c: null } })).toBe(
       '{"a":{"c":null,"d":[{"y":2,"z":1}]},"b":1}',
     )
   })
 
-  it('escapes what could end a script', () => {
+  // fidelity instanode/http, same: JSON escapes `<`, `>` and `&`.
+  it('escapes characters that could end a script', () => {
     const text = '<script>&'
     expect(goJson({ text })).toBe('{"text":"\\u003cscript\\u003e\\u0026"}')
     expect(JSON.parse(goJson({ text }))).toEqual({ text })

@@ -24,6 +24,7 @@ describe('one field of a body, as Go decodes it', () => {
     expect(read(body)).toEqual({ text, decoded: true })
   })
 
+  // fidelity instanode/names, same: Broken JSON and JSON of another type cannot be decoded.
   it.each([
     '',
     ' ',
@@ -64,6 +65,7 @@ describe('one field of a body, as Go decodes it', () => {
 })
 
 describe('bytes as Go reads them', () => {
+  // fidelity instanode/names, same: Broken UTF-8 becomes U+FFFD for each byte, as in Go.
   it.each([
     [[0x61, 0xc3, 0xa9], 'aé'],
     [[0x61, 0xff, 0x62], 'a\ufffdb'],

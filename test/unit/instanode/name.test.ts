@@ -12,6 +12,7 @@ function refusalOf(text: string): ServiceRefusal {
 }
 
 describe('a name', () => {
+  // fidelity instanode/names, same: A name may have any other characters. Spaces of Unicode are trimmed.
   it.each([
     ['plain', 'plain'],
     ['  around  ', 'around'],
@@ -28,6 +29,8 @@ describe('a name', () => {
     expect(readResourceName(given)).toBe(kept)
   })
 
+  // fidelity instanode/names, same: A bad name has one code and three messages: required, too long, control
+  // characters.
   it.each([
     ['', 'required'],
     [' \t\u00a0 ', 'required'],
@@ -37,7 +40,7 @@ describe('a name', () => {
     ['a\u0000b', 'control'],
     ['a\nb', 'control'],
     ['a\u007fb', 'control'],
-  ])('%j is refused, as the service does: one code, three messages', (given, part) => {
+  ])('%j is refused with one code and one of three messages', (given, part) => {
     const refusal = refusalOf(given)
     expect([refusal.status, refusal.code]).toEqual([400, 'name_required'])
     expect(refusal.message).toContain(part)

@@ -11,7 +11,8 @@ import { RwLock } from '../../../shared/util/locks.js'
 const TOKEN = '6b18bec9-43ea-49f6-9046-1a62374633db'
 const REQUEST = { method: 'POST', path: '/', query: '', rawHeaders: [], body: Buffer.from('x') }
 
-it('a delivery that cannot be kept is taken all the same, and the log of the server has why', async () => {
+// fidelity instanode/http, same: A delivery that cannot be stored is still answered with an id.
+it('a delivery that cannot be stored is accepted, and the server log has the cause', async () => {
   const store = new InstanodeStore(new MemoryRecords())
   const hook: Resource = {
     ...{ id: TOKEN, token: TOKEN, type: 'webhook', name: 'hook', tier: 'paid', status: 'active' },

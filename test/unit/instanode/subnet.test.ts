@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { subnetOf } from '../../../servers/instanode/domain/provisioning.js'
 
 describe('the subnet of an address', () => {
+  // fidelity instanode/cap, same: A text that is no address counts by itself.
   it.each([
     ['203.0.113.1', '203.0.113.254'],
     ['::ffff:203.0.113.7', '203.0.113.8'],
@@ -24,6 +25,8 @@ describe('the subnet of an address', () => {
     expect(subnetOf(a)).not.toBe(subnetOf(b))
   })
 
+  // fidelity instanode/cap, differs: The fingerprint is a hash of the subnet. Here: It is the subnet itself,
+  // because no caller sees either.
   it('is written as a network', () => {
     expect(subnetOf('203.0.113.77')).toBe('203.0.113.0/24')
     expect(subnetOf('2001:db8:7:abcd::2')).toBe('2001:db8:7::/48')

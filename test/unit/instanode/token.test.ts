@@ -4,6 +4,7 @@ import { readToken } from '../../../servers/instanode/domain/ownership.js'
 const UUID = '3f2b8c1e-9d47-4a60-8e15-7b6c5d4e3f2a'
 
 describe('a resource token', () => {
+  // fidelity instanode/ids, same: A token may be written in capitals, without dashes, in braces or as a URN.
   it.each([
     UUID,
     UUID.toUpperCase(),
@@ -11,7 +12,7 @@ describe('a resource token', () => {
     `{${UUID}}`,
     `urn:uuid:${UUID}`,
     `URN:UUID:${UUID}`,
-  ])('%s is read as the one UUID', text => {
+  ])('%s is read as the same UUID', text => {
     expect(readToken(text)).toBe(UUID)
   })
 

@@ -16,11 +16,13 @@ import { until } from '../../support/until.js'
 
 const NEVER = new AbortController().signal
 
-describe('a question that could not be answered', () => {
+describe('a request without an answer', () => {
+  // fidelity safebot/mcp, same: A wait is repeated twice and another read three times, after 200, 500 and
+  // 1000 ms.
   it.each([
     [2, [200, 500]],
     [3, [200, 500, 1_000]],
-  ])('is asked again %i times, later each time', async (times, waits) => {
+  ])('is repeated %i times, with a longer delay each time', async (times, waits) => {
     const machine = new Clock({ mode: 'manual' })
     let asked = 0
     const asking = retrying(machine, times, [NEVER], async () => {
@@ -39,7 +41,9 @@ describe('a question that could not be answered', () => {
     expect(asked).toBe(times + 1)
   })
 
-  it('is not asked again if the answer will be the same, or its asker has left', async () => {
+  // fidelity safebot/mcp, differs: A read that keeps failing ends with `transient <status>`. Here: It ends
+  // with the refusal of the service, so that the caller sees the reason.
+  it('is not repeated if the answer will be the same, or its caller has left', async () => {
     const machine = new Clock({ mode: 'manual' })
     const refuse = async () => {
       throw new ServiceRefusal(404, { error: 'no such room' }, '')
@@ -56,7 +60,9 @@ describe('a question that could not be answered', () => {
   })
 })
 
-it('a wait that is asked again has what is left of its time', async () => {
+// fidelity safebot/mcp, differs: A repeated wait has its whole time again. Here: It has the rest of its time,
+// because the caller has asked for one time-out.
+it('a repeated wait has the rest of its time', async () => {
   const machine = new Clock({ mode: 'manual' })
   const asked: string[] = []
   const base = await fakeService((request, response) => {
@@ -76,7 +82,10 @@ it('a wait that is asked again has what is left of its time', async () => {
 })
 
 describe('an agent whose event stream breaks off', () => {
-  it('comes back after 300 ms, and after twice as long each time, up to 5 s; a call that needs it there brings it back at once', async () => {
+  // fidelity safebot/mcp, same: A broken event stream opens again after 300 ms. The delay doubles up to 5 s.
+  // fidelity safebot/mcp, differs: A call does not speed up a broken event stream. Here: A call that needs
+  // the stream opens it at once, because it would miss messages otherwise.
+  it('comes back after 300 ms, then after twice as long up to 5 s, and at once for a call', async () => {
     const machine = new Clock({ mode: 'manual' })
     let arrivals = 0
     const base = await fakeService((_, response) => {
@@ -101,7 +110,9 @@ describe('an agent whose event stream breaks off', () => {
     expect(machine.pending).toBe(0)
   })
 
-  it('comes back after 300 ms each time if it had been in the room', async () => {
+  // fidelity safebot/mcp, differs: The delay of a broken stream is never reset. Here: It is 300 ms again
+  // after the stream was open, so that a short break costs little.
+  it('comes back after 300 ms each time if its stream was open', async () => {
     const machine = new Clock({ mode: 'manual' })
     let arrivals = 0
     const base = await fakeService((_, response) => {
@@ -117,6 +128,8 @@ describe('an agent whose event stream breaks off', () => {
     presences.close()
   })
 
+  // fidelity safebot/mcp, differs: A call does not wait for the event stream. Here: It waits for at most 5 s,
+  // so that the agent is present when it claims.
   it('delays a call by at most 5 s', async () => {
     const machine = new Clock({ mode: 'manual' })
     const base = await fakeService(() => undefined)
@@ -130,7 +143,9 @@ describe('an agent whose event stream breaks off', () => {
   })
 })
 
-it('a service’s time is the machine’s until it turns out to be another', async () => {
+// fidelity safebot/mcp, differs: Signatures have the machine's time. Here: They have the service's time once
+// a signature was refused, so that a clock that was moved can be used.
+it('the time of a service is the machine’s until a correction', async () => {
   const machine = new Clock({ mode: 'manual', start: 1_000_000 })
   let theirs = 5_000_000
   const time = new ServiceTime(machine, async () => theirs)
@@ -143,7 +158,9 @@ it('a service’s time is the machine’s until it turns out to be another', asy
   expect(await time.correct(time.now())).toBe(true)
 })
 
-it('a service that does not answer is given up after 15 s, and one that may park is not', async () => {
+// fidelity safebot/mcp, differs: The client waits for a service that never answers. Here: It gives up after
+// 15 s, so that the caller gets an error. Calls that may wait on purpose are excepted.
+it('a request without an answer fails after 15 s, unless it may wait', async () => {
   const machine = new Clock({ mode: 'manual' })
   const base = await fakeService(() => undefined)
   const http = new ServiceHttp(base, machine)

@@ -16,6 +16,8 @@ const refusal = (url: string) => {
 }
 
 describe('a new room', () => {
+  // fidelity safebot/mcp, same: A room id has six letters and digits that are not easily confused. A key has
+  // 32 bytes.
   it('has six characters that can be read out loud, and a key of 32 bytes', () => {
     const room = urls.create(undefined, new IdSource('a'))
     expect(room.roomId).toMatch(/^[A-HJ-NP-Z2-9]{6}$/)
@@ -23,6 +25,8 @@ describe('a new room', () => {
     expect(urls.parse(room.url)).toEqual(room)
   })
 
+  // fidelity safebot/mcp, same: `create_room` accepts another allowed base, with or without a slash at its
+  // end.
   it('may be on another service that is allowed', () => {
     expect(urls.create('https://relay.example/', new IdSource('a')).base).toBe('https://relay.example')
     expect(urls.create('', new IdSource('a')).base).toBe(BASE)
@@ -40,6 +44,8 @@ describe('a new room', () => {
 })
 
 describe('a room URL', () => {
+  // fidelity safebot/mcp, same: A room URL may have a slash or a query after the room id.
+  // fidelity safebot/mcp, same: Plain http on localhost and 127.0.0.1 is in the allowlist.
   it('is the same room under every name of this machine, with a slash or a query', () => {
     for (const url of [
       `${BASE}/room/ABCD#k=${KEY}`,
@@ -51,6 +57,8 @@ describe('a room URL', () => {
     }
   })
 
+  // fidelity safebot/mcp, same: A bad room URL is refused in the order path, key, length of the key,
+  // allowlist.
   it('is refused in the order path, key, length of key, allowlist', () => {
     expect(refusal('garbage')).toContain('Invalid URL')
     expect(refusal('https://evil.invalid/rooms/ABCD')).toContain('path must be /room/<id>')
@@ -69,7 +77,9 @@ describe('a room URL', () => {
     expect(client.parse(`${BASE}/room/ABCD#k=${KEY}`).here).toBe(false)
   })
 
-  it('does not get its key into an error', () => {
+  // fidelity safebot/mcp, differs: The refusal of a bad URL repeats the URL. Here: It leaves out the part
+  // after `#`, because that may be a key.
+  it('does not show its key in an error', () => {
     expect(refusal(`http://127.0.0.1:4802/rooms/ABCD#k=${KEY}`)).not.toContain(KEY)
     expect(refusal(`not a url #k=${KEY}`)).not.toContain(KEY)
   })

@@ -19,6 +19,7 @@ describe('sealing', () => {
     expect(unseal(key, { ciphertext: 'AAAA', nonce: 'AAAA' })).toBeNull()
   })
 
+  // fidelity safebot/mcp, same: Messages are sealed with NaCl's secretbox.
   it('is NaCl’s secretbox: the test vector of the NaCl paper opens', () => {
     const vector = {
       key: '1b27556473e985d462cd51197a9a46c76009549eac6474f206c4ee0844f68389',

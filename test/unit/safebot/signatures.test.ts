@@ -40,6 +40,8 @@ it.each([
   expect(await covers(sign(now + 60_001))).toBe(false)
 })
 
+// fidelity safebot/http, differs: The service remembers a nonce for 120 s. Here: A nonce is also remembered
+// until both clocks have passed its time, so that no jump of the clock makes it good again.
 it('refuses a nonce of the machine’s time again when the clock has caught up with it', async () => {
   const { clock, machine, sign, covers } = signatures()
   const signature = sign(machine.now())

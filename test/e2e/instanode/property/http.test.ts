@@ -91,6 +91,8 @@ function exchange(url: string, bytes: Buffer): Promise<string> {
   })
 }
 
+// fidelity instanode/headers, differs: Nothing is published about hostile bytes. Here: No request gets a 5xx,
+// a page or a stack, so that each client gets a clear error.
 test.prop(
   [
     fc.array(fc.tuple(method, path, fc.array(header, { maxLength: 3 }), body), {
@@ -101,7 +103,7 @@ test.prop(
   {
     numRuns: 60,
   },
-)('no request over HTTP, whatever is in it, gets a 5xx, a page or a stack', async requests => {
+)('no request over HTTP gets a 5xx, a page or a stack', async requests => {
   const { url } = await startInstanode()
   for (const [method, path, headers, body] of requests) {
     const head = [

@@ -7,7 +7,8 @@ import { startSafebot } from '../../../support/servers/safebot.js'
 const ROOM = 'room-1'
 
 describe.each(CONTRACT_NAMES)('Safebot’s answers, as %s,', contract => {
-  it('do not tell of a ttl_ms of 0', async () => {
+  // fidelity safebot/http, same: Readers and claims do not show a `ttl_ms` of 0.
+  it('do not show a ttl_ms of 0', async () => {
     const { agent, instance } = await startSafebot({ contract })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
     const seqOf = async () => Object((await bob.say(ROOM, anyCipher(), { ttl_ms: 0 })).json).seq
@@ -30,6 +31,8 @@ describe.each(CONTRACT_NAMES)('Safebot’s answers, as %s,', contract => {
     stream.drop()
   })
 
+  // fidelity safebot/tasks, same: A fresh handle whose claim waits in an empty room gets cursor 0. Its next
+  // claim gets the seq before the oldest message.
   it('report cursor 0 to a fresh handle whose claim waited in an empty room', async () => {
     const { agent, stranger, instance } = await startSafebot({ contract })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
@@ -42,6 +45,8 @@ describe.each(CONTRACT_NAMES)('Safebot’s answers, as %s,', contract => {
     expect((await alice.claim(ROOM)).json).toMatchObject({ message: { seq }, cursor: seq - 1 })
   })
 
+  // fidelity safebot/tasks, same: A room that opens in 1970 begins at seq 1. Readers ask for messages after
+  // 0, and would not see a message 0.
   it('deliver the first message of a room that was opened in 1970', async () => {
     const { agent } = await startSafebot({ contract, clock: 'manual@1970-01-01T00:00:00Z' })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
@@ -51,6 +56,9 @@ describe.each(CONTRACT_NAMES)('Safebot’s answers, as %s,', contract => {
     expect((await bob.say(ROOM)).json).toMatchObject({ seq: 2 })
   })
 
+  // fidelity safebot/http, same: Event streams have the same five security headers.
+  // fidelity safebot/http, same: `/api/status`, `/api/openapi.json` and event streams each have their own
+  // `Cache-Control`. `/api/health` has none.
   it('have the headers of the service, on event streams too', async () => {
     const { agent } = await startSafebot({ contract })
     const alice = await agent('alice')

@@ -19,6 +19,10 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     return send(url + MESSAGES, { body, headers })
   }
 
+  // fidelity safebot/http, same: A body of more than 196,608 bytes gets 413. Broken JSON and bare values get
+  // 400.
+  // fidelity safebot/http, differs: These errors are HTML pages with a stack. Here: They are JSON under
+  // `documented`, and HTML without a stack under `observed`, so that no answer shows paths of this machine.
   it.each([
     ['null', 400],
     ['7', 400],
@@ -29,7 +33,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     ['{"a":1}{"b":2}', 400],
     [objectOf(LIMIT + 1), 413],
     [`[${'['.repeat(LIMIT)}`, 413],
-  ])('%.30s is refused by what reads it, with %i and no stack', async (body, status) => {
+  ])('%.30s is refused by the parser, with %i and no stack', async (body, status) => {
     const answer = await post(body)
     expect(answer.status).toBe(status)
     expect(answer.body).not.toMatch(/\bat .*[:(]\d+|node:|\.ts|\.js/)
@@ -43,6 +47,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
 
   it.each([
     ['a list', '[1]', {}],
+    // fidelity safebot/http, same: A body may have 196,608 bytes.
     ['an object of 196,608 bytes', objectOf(LIMIT), {}],
     ['a list nested 90,000 deep', '['.repeat(90_000) + ']'.repeat(90_000), {}],
     ['nothing', '', {}],
@@ -50,7 +55,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     ['a form', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['text past the limit', 'x'.repeat(LIMIT + 1), { 'content-type': 'text/plain' }],
     ['JSON of another kind', '{}', { 'content-type': 'application/vnd.api+json' }],
-  ])('that is %s is one without what a message needs', async (_, body, headers) => {
+  ])('that is %s is read as a message without fields', async (_, body, headers) => {
     const answer = await post(body, headers)
     expect([answer.status, answer.json]).toEqual([400, { error: 'bad message' }])
   })
@@ -65,6 +70,7 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     expect(answer.status).toBe(413)
   })
 
+  // fidelity safebot/http, same: Bodies in gzip, deflate and br are unpacked.
   it.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
@@ -80,13 +86,14 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
     },
   )
 
+  // fidelity safebot/http, same: The size limit also holds for the unpacked body.
   it.each([
     ['larger than the limit once it is unpacked', gzipSync(objectOf(LIMIT + 1)), 'gzip', 413],
     ['ten megabytes once it is unpacked', gzipSync(objectOf(10 * 1024 * 1024)), 'gzip', 413],
     ['not what its encoding says', '{}', 'gzip', 400],
     ['cut off', gzipSync(objectOf(1000)).subarray(0, 30), 'gzip', 400],
     ['in an unknown encoding', '{}', 'compress', 415],
-  ])('that is %s is refused, and noted', async (_, body, encoding, status) => {
+  ])('that is %s is refused and journaled', async (_, body, encoding, status) => {
     const { url, instance } = await startSafebot({ contract })
     const answer = await send(url + MESSAGES, { body, headers: { 'content-encoding': encoding } })
     expect(answer.status).toBe(status)
@@ -96,6 +103,10 @@ describe.each(CONTRACT_NAMES)('a body, as %s,', contract => {
 })
 
 describe('a route that does not exist', () => {
+  // fidelity safebot/http, differs: An unknown route gets an HTML page. Here: Under `documented` it gets
+  // JSON, because all other errors are JSON.
+  // fidelity safebot/http, absent: The service has WebSocket, direct messages, reports, metrics and pages.
+  // Here: Such routes get 404, because no tool of the MCP client uses them.
   it.each([
     ['GET', '/'],
     ['GET', '/api'],
@@ -105,7 +116,7 @@ describe('a route that does not exist', () => {
     ['POST', '/api/rooms//claim'],
     ['POST', '/api/dm/bob'],
     ['OPTIONS', '/nothing'],
-  ])('%s %s gets 404, in JSON or as the page that the service shows', async (method, path) => {
+  ])('%s %s gets 404, in JSON or as the page of the service', async (method, path) => {
     const documented = await startSafebot()
     expect(await send(documented.url + path, { method })).toMatchObject({
       status: 404,
@@ -122,10 +133,11 @@ describe('a route that does not exist', () => {
     expect(body).not.toContain('<script>')
   })
 
+  // fidelity safebot/http, same: OPTIONS names the verbs of a path, in the body and in `Allow`.
   it.each([
     ['/api/health', 'GET,HEAD'],
     ['/api/rooms/room-1/claim', 'POST'],
-  ])('but OPTIONS of %s names what is: %s', async (path, verbs) => {
+  ])('is unlike %s, for which OPTIONS lists %s', async (path, verbs) => {
     const { url } = await startSafebot()
     const { status, body, headers } = await send(url + path, { method: 'OPTIONS' })
     expect([status, body, headers.allow]).toEqual([200, verbs, verbs])
@@ -138,10 +150,12 @@ describe('a route that does not exist', () => {
   })
 })
 
+// fidelity safebot/http, differs: Any `Host` and any `Origin` are served. Here: Foreign ones get 403, so that
+// no web page reaches a server on this machine.
 it.each([
   ['host', 'evil.invalid'],
   ['origin', 'https://evil.invalid'],
-])('a foreign %s is turned away, and noted', async (name, value) => {
+])('a foreign %s is refused and journaled', async (name, value) => {
   const { url, instance } = await startSafebot()
   const { status, json } = await send(`${url}/api/health`, { method: 'GET', headers: { [name]: value } })
   expect([status, json]).toEqual([403, { error: expect.stringContaining(value) }])

@@ -24,7 +24,10 @@ const typesOf = (stream: HttpStream) => eventsOf(stream).map(({ type }) => type)
 const presence = (stream: HttpStream) => eventsOf(stream).findLast(({ type }) => type === 'presence')
 
 describe('the events of a room', () => {
-  it('are what is buffered, then that all has been told, then who is there, then what comes', async () => {
+  // fidelity safebot/http, same: An event stream sends the buffered messages, then `ready`, then `presence`,
+  // then new messages.
+  // fidelity safebot/http, same: The sender of a signed message is `@handle`, and `sender_verified` is true.
+  it('are the buffered messages, then ready, then presence, then new messages', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await alice.say(ROOM)
@@ -65,7 +68,8 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
-  it('go on behind the message that a returning client names', async () => {
+  // fidelity safebot/http, same: An event stream with `after` begins with the next message.
+  it('begin after the message that a returning client names', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await alice.say(ROOM)
@@ -78,6 +82,7 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
+  // fidelity safebot/http, same: An event stream opens its room and keeps it from being evicted.
   it('open the room, and keep it while a client follows', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
@@ -95,7 +100,10 @@ describe('the events of a room', () => {
     expect(await status()).toEqual({ exists: false, roomId: ROOM })
   })
 
-  it('tell everybody who comes and who goes, under names they may have', async () => {
+  // fidelity safebot/http, same: `presence` is sent when a participant arrives or leaves.
+  // fidelity safebot/http, absent: An event tells of a participant's new name. Here: No event does, because
+  // only WebSocket clients rename themselves.
+  it('report each participant that arrives or leaves', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const key = encodeURIComponent(alice.boxPub)
@@ -114,7 +122,9 @@ describe('the events of a room', () => {
     first.drop()
   })
 
-  it('tell a newcomer first who was there before, with the newcomer in the count alone', async () => {
+  // fidelity safebot/http, same: `ready` lists the participants from before the newcomer. Its `size` counts
+  // the newcomer.
+  it('give a newcomer the earlier participants, and count the newcomer', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const first = await follow(alice.base, '?name=alice')
@@ -133,6 +143,8 @@ describe('the events of a room', () => {
     for (const open of [first, second]) open.drop()
   })
 
+  // fidelity safebot/http, same: The name of a participant may have letters up to U+FFFF. Longer names are
+  // cut to 64 characters.
   it.each([
     ['Алиса', 'Алиса'],
     ['日本', '日本'],
@@ -148,7 +160,8 @@ describe('the events of a room', () => {
     stream.drop()
   })
 
-  it('show for 60 s who says that it listens, without counting it in', async () => {
+  // fidelity safebot/http, same: An agent that posts `listening` is shown for 60 s and not counted.
+  it('show a listening agent for 60 s, and do not count it', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     const stream = await follow(alice.base)
@@ -171,7 +184,8 @@ describe('the events of a room', () => {
     for (const open of [stream, later, latest]) open.drop()
   })
 
-  it('tell when the room is locked', async () => {
+  // fidelity safebot/http, same: A `locked` event is sent when a signed message locks the room.
+  it('report the lock of the room', async () => {
     const { agent } = await startSafebot()
     const alice = await agent('alice')
     const stream = await follow(alice.base)

@@ -32,6 +32,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     }
   }
 
+  // fidelity safebot/http, same: Broken JSON gets 400, even on a route that does not exist.
   it.each([
     ['POST', '/api/rooms/room-1/messages'],
     ['GET', '/api/health'],
@@ -39,7 +40,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     ['POST', '/nowhere'],
     ['OPTIONS', '/api/health'],
     ['POST', '/api/rooms/%zz/claim'],
-  ])('reads the body before it looks for a route: broken JSON with %s %s', async (method, path) => {
+  ])('refuses broken JSON before it looks for a route: %s %s', async (method, path) => {
     const { ask, instance } = await start()
     const answer = await ask(path, { method, body: '{"handle":', headers: { 'content-length': '10' } })
     expect(answer.status).toBe(400)
@@ -49,6 +50,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     ])
   })
 
+  // fidelity safebot/http, same: Half an escape in a parameter of the path gets 400.
   it.each(['/api/rooms/%zz/status', '/api/identity/%E0%A4', '/API/rooms/%zz/status/'])(
     'refuses half an escape in a parameter of the path: %s',
     async path => {
@@ -60,6 +62,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     },
   )
 
+  // fidelity safebot/http, same: Paths match in any case, and with a slash at the end.
   it.each(['/API/Health', '/api/health/', '/api/ROOMS/room-1/Status/'])(
     'compares paths without regard to case, and allows a slash at the end: %s',
     async path => {
@@ -74,6 +77,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     expect(json).toEqual({ exists: false, roomId: 'Room-1' })
   })
 
+  // fidelity safebot/http, same: JSON in another charset gets 415.
   it.each(['latin1', 'iso-8859-1', 'klingon'])('refuses JSON in the charset %s', async charset => {
     const { ask, instance } = await start()
     const headers = { 'content-type': `application/json; charset=${charset}` }
@@ -87,6 +91,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     expect(instance.journal.entries()).toMatchObject([{ raw: '{"a":1}', outcome: 'protocol_error' }])
   })
 
+  // fidelity safebot/http, same: A byte order mark before the JSON is skipped.
   it('skips a byte order mark', async () => {
     const { ask, instance } = await start()
     const body = `\ufeff${JSON.stringify(anyCipher())}`
@@ -101,6 +106,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     expect((await ask('/api/rooms/room-1/messages', { body, headers })).json).toMatchObject({ ok: true })
   })
 
+  // fidelity safebot/http, same: OPTIONS lists the verbs in the order of their registration.
   it.each([
     ['/api/identity/register', 'POST,GET,HEAD'],
     ['/api/rooms/room-1/messages', 'POST'],
@@ -113,6 +119,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     expect(headers.etag).toMatch(/^W\/"[0-9a-f]+-.{27}"$/)
   })
 
+  // fidelity safebot/http, same: A matching `If-None-Match` gets 304.
   it('answers 304 to a caller that has the same answer already', async () => {
     const { ask } = await start()
     const path = '/api/rooms/room-1/status'

@@ -107,8 +107,10 @@ describe('an agent on the MCP endpoint and one on the HTTP API', () => {
   })
 })
 
-describe('a message that asks to be kept for a time', () => {
-  it('is gone after it, for readers and for consumers, its lease too', async () => {
+describe('a message with ttl_ms', () => {
+  // fidelity safebot/tasks, same: A message with `ttl_ms` leaves the buffer after that time. Its lease ends
+  // too.
+  it('is gone after that time for readers and consumers, with its lease', async () => {
     const { maria, harry, url, roomId, cipher, instance } = await meet()
     await harry.say(roomId, cipher('short'), { ttl_ms: 30_000 })
     await harry.say(roomId, cipher('long'))
@@ -123,7 +125,9 @@ describe('a message that asks to be kept for a time', () => {
   })
 })
 
-it('an unsigned message under the label of another is never a task for that one: labels vouch for nothing', async () => {
+// fidelity safebot/tasks, same: Labels are not verified. An unsigned message under an agent's label is never
+// a task for that agent.
+it('an unsigned message under the label of an agent is never a task for that agent', async () => {
   const { maria, harry, url, roomId, cipher, instance } = await meet()
   await harry.say(roomId, cipher('hidden from maria'), { sender: '@maria' })
   const claiming = claim(maria, url, 1)

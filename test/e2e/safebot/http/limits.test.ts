@@ -28,13 +28,18 @@ function sayFrom(agent: SafebotAgent, address: string, room = ROOM): Promise<Raw
 }
 
 describe('the rate of requests', () => {
+  // fidelity safebot/http, differs: The service limits requests, waiting calls and streams. Here: Under
+  // `documented` requests have no limit unless a library option sets one, because a test calls faster than
+  // the limits allow.
   it('has no bound under the documented contract', async () => {
     const { stranger } = await startSafebot()
     const agent = stranger('alice')
     expect(tally(await Promise.all(times(700, () => agent.say(ROOM))))).toEqual({ 200: 700 })
   })
 
-  it('of messages in one room is 300 at once and 100 a second, under the observed one', async () => {
+  // fidelity safebot/http, same: Only under `observed`, a room takes 300 messages at once and 100 a second.
+  // More get 429 with `Retry-After`.
+  it('of messages in one room is 300 at once and 100 a second under the observed contract', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
     const answers = await Promise.all(times(450, () => agent.say(ROOM)))
@@ -45,6 +50,8 @@ describe('the rate of requests', () => {
     expect(tally(await Promise.all(times(150, () => agent.say(ROOM))))).toEqual({ 200: 100, 429: 50 })
   })
 
+  // fidelity safebot/http, same: Only under `observed`, an address sends at most 600 messages at once to all
+  // rooms.
   it('over all rooms is 600 at once', async () => {
     const { stranger } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
@@ -52,7 +59,8 @@ describe('the rate of requests', () => {
     expect(tally(answers)).toEqual({ 200: 600, 429: 400 })
   })
 
-  it('is counted by the address that a proxy on this machine names, the nearest one', async () => {
+  // fidelity safebot/http, same: Limits count by the `X-Forwarded-For` of a proxy on the same machine.
+  it('is counted by the nearest address that a proxy on this machine names', async () => {
     const { stranger } = await startSafebot({ contract: 'observed' })
     const agent = stranger('alice')
     await Promise.all(times(300, () => sayFrom(agent, '203.0.113.1')))
@@ -66,26 +74,25 @@ describe('the rate of requests', () => {
     .flat()
     .find(address => address?.family === 'IPv4' && !address.internal)?.address
 
-  it.skipIf(outside === undefined)(
-    'is not spread by what a caller from elsewhere says of itself',
-    async () => {
-      const host = outside ?? ''
-      const instance = await createInstance({ clock: 'manual', seed: 'test' })
-      const { safebot, url } = await Safebot.listen(instance, { host }, { contract: 'observed' })
-      onTestFinished(async () => {
-        await safebot.close()
-        await instance.close()
+  // fidelity safebot/http, same: Limits ignore the `X-Forwarded-For` of other callers.
+  it.skipIf(outside === undefined)('ignores X-Forwarded-For of a caller on another machine', async () => {
+    const host = outside ?? ''
+    const instance = await createInstance({ clock: 'manual', seed: 'test' })
+    const { safebot, url } = await Safebot.listen(instance, { host }, { contract: 'observed' })
+    onTestFinished(async () => {
+      await safebot.close()
+      await instance.close()
+    })
+    const say = (at: number) =>
+      send(`${url}/api/rooms/${ROOM}/messages`, {
+        body: anyCipher(),
+        headers: { 'x-forwarded-for': `203.0.113.${at % 250}` },
       })
-      const say = (at: number) =>
-        send(`${url}/api/rooms/${ROOM}/messages`, {
-          body: anyCipher(),
-          headers: { 'x-forwarded-for': `203.0.113.${at % 250}` },
-        })
-      expect(tally(await Promise.all(times(301, say)))).toEqual({ 200: 300, 429: 1 })
-    },
-  )
+    expect(tally(await Promise.all(times(301, say)))).toEqual({ 200: 300, 429: 1 })
+  })
 
-  it('of signed requests is counted by handle, before the signature is looked at', async () => {
+  // fidelity safebot/http, same: The rate of a handle is checked before the signature.
+  it('of signed requests is counted by handle, before the signature is checked', async () => {
     const { agent, stranger } = await startSafebot({ contract: 'observed' })
     await agent('alice')
     const forger = stranger('alice')
@@ -104,6 +111,8 @@ describe('the rate of requests', () => {
 })
 
 describe('signed requests of one handle', () => {
+  // fidelity safebot/http, same: Only under `observed`, a handle makes 312 signed requests in 120 s. The next
+  // one gets 401.
   it('are 312 in 120 s under the observed contract, then 401', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed', limits: { requests: null } })
     const alice = await agent('alice')
@@ -138,7 +147,9 @@ function park(base: string, room: string, address: string): { drop(): void } {
 describe('parked calls', () => {
   const claim = '?timeout=90'
 
-  it('are 16 from one address under the observed contract; one that hangs up makes room', async () => {
+  // fidelity safebot/http, same: Only under `observed`, 16 calls of one address may wait. The next one gets
+  // 429 with `Retry-After`.
+  it('are 16 from one address under the observed contract', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -158,7 +169,8 @@ describe('parked calls', () => {
     expect((await claiming).status).toBe(200)
   })
 
-  it('are 256 in one room, from wherever', async () => {
+  // fidelity safebot/http, same: Only under `observed`, 256 calls may wait in one room.
+  it('are 256 in one room, from all addresses', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -171,7 +183,9 @@ describe('parked calls', () => {
     for (const { drop } of parked) drop()
   })
 
-  it('have no bound under the documented one', async () => {
+  // fidelity safebot/http, differs: The service limits the waiting calls of an address and of a room. Here:
+  // Under `documented` there is no limit, because a test has many agents at one address.
+  it('have no bound under the documented contract', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
     await alice.say(ROOM)
@@ -189,6 +203,8 @@ describe('parked calls', () => {
   })
 })
 
+// fidelity safebot/http, same: Only under `observed`, an address may open 32 event streams. The next one gets
+// 429 with `Retry-After`.
 it('open event streams are 32 from one address under the observed contract', async () => {
   const { url } = await startSafebot({ contract: 'observed' })
   const open = () => HttpStream.open(`${url}/api/rooms/${ROOM}/events`, 'GET', {})
@@ -213,7 +229,9 @@ function lastSize(events = ''): number {
 }
 
 describe('the capacity of the service', () => {
-  it('has a largest number of rooms, and evicts idle ones', async () => {
+  // fidelity safebot/http, same: A message to one room too many gets 503. An event stream there gets 200 and
+  // an error event.
+  it('is limited in rooms, and idle rooms are evicted', async () => {
     const { stranger, instance } = await startSafebot({ contract: 'observed', limits: { rooms: 2 } })
     const agent = stranger('alice')
     expect(tally([await agent.say('room-1'), await agent.say('room-2')])).toEqual({ 200: 2 })
@@ -231,7 +249,8 @@ describe('the capacity of the service', () => {
     expect((await agent.say('room-3')).status).toBe(200)
   })
 
-  it('is so many identities', async () => {
+  // fidelity safebot/http, same: A registration of one identity too many gets 503.
+  it('is limited in identities', async () => {
     const { agent, stranger } = await startSafebot({ limits: { identities: 1 } })
     await agent('alice')
     const refused = await stranger('bob').register()
@@ -242,7 +261,9 @@ describe('the capacity of the service', () => {
     ])
   })
 
-  it('is so much ciphertext, 512 reckoned on top of each message; idle rooms make room', async () => {
+  // fidelity safebot/http, same: A message that exceeds the buffer of all rooms gets 503. Each message counts
+  // 512 bytes more than its ciphertext.
+  it('is limited in ciphertext, with 512 bytes more for each message', async () => {
     const { stranger, instance } = await startSafebot({ limits: { bufferBytes: 2 * (512 + 40) } })
     const agent = stranger('alice')
     const message = { ciphertext: anyCipher(30).ciphertext, nonce: anyCipher().nonce }

@@ -22,6 +22,8 @@ async function workOff(agent: SafebotAgent, room = ROOM): Promise<boolean> {
 }
 
 describe('a room', () => {
+  // fidelity safebot/tasks, same: The first `seq` of a room is the clock's milliseconds at the room's
+  // creation. Each later message adds one.
   it('counts its messages from the milliseconds of its creation', async () => {
     const { agent, instance } = await startSafebot()
     const alice = await agent('alice')
@@ -32,7 +34,10 @@ describe('a room', () => {
     expect(await statusOf(alice)).toMatchObject({ last_seq: opened + 1, age_seconds: 5, idle_seconds: 0 })
   })
 
-  it('is opened by a message whose signature is refused, and by none that is malformed', async () => {
+  // fidelity safebot/tasks, same: The `last_seq` of an empty room is 0.
+  // fidelity safebot/http, same: A message with a refused signature opens its room. A malformed message does
+  // not.
+  it('is opened by a message with a refused signature, and not by a malformed one', async () => {
     const { agent, stranger } = await startSafebot()
     const alice = await agent('alice')
     expect((await alice.say(ROOM, { ciphertext: '!', nonce: '' })).status).toBe(400)
@@ -53,7 +58,7 @@ describe('a room', () => {
   })
 })
 
-describe('a consumer that works steadily and is not connected otherwise', () => {
+describe('a steady consumer without a connection', () => {
   const work = async (contract: 'documented' | 'observed') => {
     const { agent, instance } = await startSafebot({ contract })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
@@ -66,11 +71,15 @@ describe('a consumer that works steadily and is not connected otherwise', () => 
     return done
   }
 
+  // fidelity safebot/tasks, differs: Claims and acks that return at once do not keep their room alive. Here:
+  // They do under `documented`, because a steady consumer must not lose its backlog.
   it('gets all of a backlog under the documented contract', async () => {
     expect(await work('documented')).toBe(20)
   })
 
-  it('loses the rest of a backlog after about 40 s under the observed one', async () => {
+  // fidelity safebot/tasks, same: Only under `observed`, a steady consumer without a connection loses the
+  // rest of its backlog after about 40 s.
+  it('loses the rest of a backlog after about 40 s under the observed contract', async () => {
     const done = await work('observed')
     expect(done).toBeGreaterThanOrEqual(8)
     expect(done).toBeLessThanOrEqual(12)
@@ -78,7 +87,9 @@ describe('a consumer that works steadily and is not connected otherwise', () => 
 })
 
 describe('a handle', () => {
-  it('keeps the cursors of 64 rooms: what it claimed in longest ago begins anew', async () => {
+  // fidelity safebot/tasks, same: A handle keeps the cursors of 64 rooms. One more room removes the cursor
+  // with the oldest claim.
+  it('keeps the cursors of 64 rooms, and loses the one with the oldest claim', async () => {
     const { agent } = await startSafebot()
     const [alice, bob] = [await agent('alice'), await agent('bob')]
     for (let at = 0; at <= 64; at++) {
@@ -90,6 +101,8 @@ describe('a handle', () => {
     expect((await alice.claim('room-2')).json).toMatchObject({ message: { seq: second } })
   })
 
+  // fidelity safebot/tasks, same: Cursors and leases outlive the eviction of their room. A pending ack still
+  // advances the cursor.
   it('keeps cursor and claim when its room is evicted and opened again', async () => {
     const { agent, instance } = await startSafebot({ contract: 'observed' })
     const [alice, bob] = [await agent('alice'), await agent('bob')]
@@ -108,7 +121,9 @@ describe('a handle', () => {
   })
 })
 
-it('a service that has been started anew begins with nothing', async () => {
+// fidelity safebot/tasks, differs: A restart loses rooms, cursors and leases, and keeps identities. Here: A
+// restart without a store loses identities too, because all state is in memory.
+it('a restarted service has no rooms and no identities', async () => {
   const first = await startSafebot()
   const alice = await first.agent('alice')
   await alice.say(ROOM)

@@ -97,6 +97,7 @@ test('a failure, a page and a stack would be noticed', () => {
 })
 
 for (const contract of CONTRACT_NAMES) {
+  // fidelity safebot/http, same: No malformed request gets a 5xx.
   test(`no request breaks SafeBot's HTTP API as ${contract}`, async () => {
     const instance = await createInstance({ clock: 'manual', seed: 'fuzz' })
     const limits = { requests: null, requestsPerAddress: null }

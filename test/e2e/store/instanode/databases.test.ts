@@ -50,7 +50,8 @@ const named = (pattern: string) =>
     [pattern],
   )
 
-test('databases come from the server of the store, and outlive a restart with what is in them', async () => {
+// fidelity instanode/replicas, same: Databases and their contents outlive a restart.
+test('databases come from the server of the store, and outlive a restart with their contents', async () => {
   const url = stores.freshUrl()
   const before = await start(url)
   const { token, connection_url } = await createPostgres(await before.client())
@@ -72,6 +73,8 @@ test('databases come from the server of the store, and outlive a restart with wh
   expect(await named(databaseOf(token).replace('db_', 'usr_'))).toEqual([])
 })
 
+// fidelity instanode/replicas, same: Replicas make and drop databases on one server without disturbing each
+// other.
 test('two replicas make, limit and drop databases on one server without disturbing each other', async () => {
   const url = stores.freshUrl()
   const [a, b] = [await start(url), await start(url)]
@@ -120,10 +123,12 @@ test('a world with databases is laid once, by whichever of several replicas come
   await ok((await replicas[1]?.client(PAID)) ?? fail(), 'delete_resource', { token })
 })
 
+// fidelity instanode/replicas, same: There is a single source of databases. Embedded ones are refused beside
+// a store.
 test.each<[string, InstanodeOptions]>([
   ['databases', { databases: 'embedded' }],
   ['a directory for databases', { dataDirectory: 'somewhere' }],
-])('embedded %s beside a store are refused, with what to do', async (_, options) => {
+])('embedded %s beside a store are refused, with the remedy', async (_, options) => {
   await expect(start(stores.freshUrl(), options)).rejects.toMatchObject({
     code: 'bad_databases',
     sentence: expect.stringContaining('--databases postgres://'),

@@ -32,6 +32,7 @@ class Stuck extends RecordingDatabases {
   }
 }
 
+// fidelity instanode/replicas, same: An expired resource is removed once, by one of the replicas.
 test('an expired resource is removed once, with reapers on several replicas', async () => {
   const { a, b, databases } = await startReplicas(stores.freshUrl())
   const anonymous = await a.client()
@@ -58,6 +59,8 @@ test('a resource of a replica that has ended is removed by another', async () =>
   expect(await b.instanode.deliveries(hook.token)).toEqual([])
 })
 
+// fidelity instanode/replicas, same: Another replica completes a removal that a replica has begun before it
+// died.
 test('a removal that a replica had begun when it died is completed by another a minute later', async () => {
   const url = stores.freshUrl()
   const stuck = new Stuck()

@@ -29,7 +29,11 @@ async function away(way: Wire, { instance }: Awaited<ReturnType<typeof startRepl
   await until(() => instance.store?.notices.available === false)
 }
 
-test('while the store is away every call says that it may be made again, and works when it is back', async () => {
+// fidelity instanode/replicas, differs: A delivery that cannot be stored gets 200. Here: While a shared store
+// is away it gets 503, so that no delivery is accepted and lost.
+// fidelity instanode/replicas, differs: A request that needs the database gets 500 while the database is
+// away. Here: It gets 503 `store_unavailable` with `Retry-After`, so that the caller tries again.
+test('while the store is away every call asks to be repeated, and works again later', async () => {
   const { way, running } = await startBehind()
   const { client, url } = running
   const [free, anonymous] = [await client(FREE), await client()]

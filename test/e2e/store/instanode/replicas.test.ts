@@ -17,7 +17,8 @@ import { until } from '../../../support/until.js'
 const stores = useStores()
 
 describe('the daily cap across replicas', () => {
-  test('is five of twenty anonymous creations that come at once to both', async () => {
+  // fidelity instanode/replicas, same: The daily cap counts for all replicas together.
+  test('lets five of twenty concurrent creations at both replicas pass', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
     const clients = [await a.client(), await b.client()]
     const outcomes = await concurrently(
@@ -29,7 +30,9 @@ describe('the daily cap across replicas', () => {
     expect(databases.live.size).toBe(5)
   })
 
-  test('hands out over it what another replica has made, at a URL of the one that is asked (observed)', async () => {
+  // fidelity instanode/replicas, differs: A receiver has one URL. Here: Each replica shows a receiver at its
+  // own address, because each replica has an address of its own.
+  test('returns a receiver of another replica, at the URL of the asked one (observed)', async () => {
     const { a, b } = await startReplicas(stores.freshUrl(), { contract: 'observed' })
     const [onA, onB] = [await a.client(), await b.client()]
     for (let nth = 1; nth < 5; nth++) await createWebhook(onA)
@@ -41,7 +44,8 @@ describe('the daily cap across replicas', () => {
 })
 
 describe('a resource made on one replica', () => {
-  test('goes to one of two accounts that claim it at once, one over each', async () => {
+  // fidelity instanode/replicas, same: A resource has one owner at all replicas.
+  test('goes to one of two accounts that claim it at once at different replicas', async () => {
     const { a, b, databases } = await startReplicas(stores.freshUrl())
     const [free, paid] = [await a.client(FREE), await b.client(PAID)]
     const tokens: string[] = []
@@ -78,7 +82,8 @@ describe('a resource made on one replica', () => {
 })
 
 describe('deliveries', () => {
-  test('are taken by either replica, read back from both, and heard of on both', async () => {
+  // fidelity instanode/replicas, same: Each replica takes deliveries for all receivers, and reads them back.
+  test('are accepted by either replica, and read back from both', async () => {
     const { a, b } = await startReplicas(stores.freshUrl())
     const { token, receive_url } = await createWebhook(await a.client())
     const heard: string[] = []
@@ -104,7 +109,8 @@ describe('accounts', () => {
     for (const others of accounts) expect(others).toEqual(accounts[0])
   })
 
-  test('have tokens that are good on every replica, and after all of them were restarted', async () => {
+  // fidelity instanode/replicas, same: The token of an account is good at each replica.
+  test('have tokens that are valid at every replica, also after a restart', async () => {
     const url = stores.freshUrl()
     const { a, b } = await startReplicas(url)
     const token = String((await ok(await a.client(FREE), 'get_api_token')).token)
@@ -119,6 +125,8 @@ describe('accounts', () => {
   })
 })
 
+// fidelity instanode/replicas, differs: The request limiter counts for the whole service. Here: Each replica
+// counts its own requests, because the limiter is there to be tested, and protects nothing.
 test('each replica limits requests by itself', async () => {
   const { a, b } = await startReplicas(stores.freshUrl(), { requestLimit: { atOnce: 1, perSecond: 1 } })
   const health = ({ url }: { url: string }) => send(`${url}/healthz`, { method: 'GET' })

@@ -53,6 +53,9 @@ describe('a policy that uses what its version lacks', () => {
 })
 
 describe('a policy', () => {
+  // fidelity gateway/intercept, differs: A webhook tells of each approval, and a command line and an admin
+  // API decide. Here: The control plane and the approvals port decide, and a note says so, because the
+  // gateway sends no webhooks.
   it('names the version that it needs, in a note with the line', () => {
     const { version, needs, warnings } = readPolicy(PUBLISHED, 'p.yaml')
     expect([version, needs]).toEqual([APRIL, APRIL])

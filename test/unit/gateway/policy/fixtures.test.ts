@@ -42,7 +42,8 @@ describe('as published', () => {
     expect(Object.keys(published)).toEqual(tools)
   })
 
-  it('thirty a minute for writes, ten for the long poll, the destructive one hidden', () => {
+  // fidelity gateway/policylayer, same: Under `deny`, a tool with the entry `{}` passes.
+  it('allow thirty writes and ten long polls a minute, and hide the destructive tool', () => {
     const limits = ['instanode', 'safebot'].flatMap(server =>
       explainPolicy(read('policylayer', `${server}.json`).policy).map(({ tool, words }) => [tool, words]),
     )

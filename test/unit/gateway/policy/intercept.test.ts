@@ -5,7 +5,9 @@ import { engineOf, problemsOf } from '../../../support/gateway/policy.js'
 const inRule = (rule: string, tool = 't') => `version: "1"\ntools:\n  ${tool}:\n    rules:\n      - ${rule}`
 
 it.each([
+  // fidelity gateway/intercept, same: A `version` other than 1 is refused.
   ['version: "2"', ['1: version is "2"']],
+  // fidelity gateway/intercept, same: A policy needs a `version`.
   ['tools: {}', ['1: has no version']],
   ['version: "1"\ndefualt: deny', ['2: does not know "defualt"']],
   ['version: "1"\ndefault: block', ['2: default is "block"']],
@@ -16,7 +18,10 @@ it.each([
     ['2: hide[0] is " "', '2: hide[2] is "x" once more', '2: hide[3] is "del*"'],
   ],
   ['version: "1"\ntools: [t]', ['2: tools is ["t"]']],
+  // fidelity gateway/intercept, same: `*` is a whole key. Other patterns name no tool.
   ['version: "1"\ntools:\n  delete_*: { rules: [] }', ['3: tools.delete_* names no tool']],
+  // fidelity gateway/intercept, differs: Unknown keys are ignored. Here: They are refused, because a mistyped
+  // `rules` would switch the rules off.
   ['version: "1"\ntools:\n  t:\n    rule: []', ['4: tools.t does not know "rule"']],
   ['version: "1"\ntools:\n  t:\n    rules: {}', ['4: tools.t.rules is {}']],
   [inRule('{ action: deny }'), ['5: tools.t.rules[0] has no name']],
@@ -50,10 +55,12 @@ it.each([
   ],
   [
     inRule('{ name: n, rate_limit: 5/hour }', 'files.read'),
+    // fidelity gateway/intercept, same: A tool with a dot in its name cannot be limited.
     ['5: tools.files.read.rules[0].rate_limit counts calls of "files.read"'],
   ],
   [
     inRule('{ name: n, rate_limit: 5/hour }\n      - { name: m, rate_limit: 6/hour }'),
+    // fidelity gateway/intercept, same: Two limits over the same window on one tool are an error.
     ['6: tools.t.rules[1] uses the counter of line 5 once more'],
   ],
 ])('%j', (text, problems) => {
@@ -91,6 +98,8 @@ const inState = (state: string, conditions = '{ path: state.t.c, op: lte, value:
 it.each([
   ['window: day', [expect.stringContaining('has the key "window" twice')]],
   ['increment: 0', ['5: tools.t.rules[0].state.increment is 0']],
+  // fidelity gateway/intercept, differs: An `increment` of 0 or less counts as 1, or gives quota back. Here:
+  // It is refused, because a policy means neither.
   ['increment: -1', ['5: tools.t.rules[0].state.increment is -1']],
   ['increment_from: amount', ['5: tools.t.rules[0].state.increment_from is "amount"']],
   [
@@ -123,7 +132,9 @@ it('refuses one counter in two state blocks, though only one of them has a bound
   expect(problemsOf(both)).toEqual(['6: tools.t.rules[1] uses the counter of line 5 once more'])
 })
 
-it('denies a call without the amount of a counter that nothing bounds, as Intercept does', () => {
+// fidelity gateway/intercept, same: A state block with `increment_from` and no bound denies a call without
+// the argument.
+it('denies a call without the amount of an unbounded counter, as Intercept does', () => {
   const text = inState('increment_from: args.n', '{ path: args.x, op: exists, value: true }')
   const { decide, outcome } = engineOf(text)
   expect(
@@ -150,11 +161,14 @@ it('tells everything that is wrong at once, in the order of the file, and what w
   )
 })
 
+// fidelity gateway/intercept, differs: Nothing says that a key is misspelt. Here: The error names the key
+// that was probably meant, so that the policy can be corrected.
 it('names the key that was probably meant', () => {
   expect(() => readPolicy('version: "1"\ndefualt: deny', 'p.yaml')).toThrow('"default" is probably meant')
 })
 
-it('warns of a counter that never moves, a limit that is cut, and one that lets nothing through', () => {
+// fidelity gateway/intercept, same: A counter moves only with an `lt` or `lte` of its own rule.
+it('warns of a counter that never moves, a limit that is cut, and a limit of no calls', () => {
   const codes = (value: string, op = 'lte') =>
     readPolicy(inState('increment: 1', `{ path: state.t.c, op: ${op}, value: ${value} }`), 'p').warnings.map(
       ({ code }) => code,
@@ -164,7 +178,9 @@ it('warns of a counter that never moves, a limit that is cut, and one that lets 
   expect(codes('1', 'lt')).toEqual(['limit_of_none'])
 })
 
-it('takes a version that YAML reads as a number, as Intercept does, and says so', () => {
+// fidelity gateway/intercept, same: The version may be the number 1. Without `default`, tools without rules
+// are allowed.
+it('accepts a version that YAML reads as a number, with a warning', () => {
   const { policy, warnings } = readPolicy('version: 1', 'p.yaml')
   expect([policy.default, warnings.map(({ code }) => code)]).toEqual(['allow', ['version_number']])
 })

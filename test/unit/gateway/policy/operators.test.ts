@@ -4,27 +4,36 @@ import { goPrinted, goWritten, testOf } from '../../../../servers/gateway/policy
 
 const missing = undefined
 
+// fidelity gateway/intercept, same: There are eleven operators: eq, neq, in, not_in, lt, lte, gt, gte, regex,
+// contains, exists.
 describe.each<[Operator, Plain, passing: unknown[], failing: unknown[]]>([
+  // fidelity gateway/intercept, same: A list is not equal to its only element.
   ['eq', 'main', ['main'], ['Main', ['main'], null, missing, { main: 1 }]],
+  // fidelity gateway/intercept, same: Numbers are compared by value, and with a text as Go prints them.
   ['eq', 5, [5, 5.0, '5'], [6, '5.0', true, missing]],
   ['eq', true, [true, 'true'], [false, 1]],
   ['eq', null, [null, '<nil>'], ['', 0, missing]],
   ['eq', ['a', 'b'], [['a', 'b'], '[a b]'], [['a'], ['b', 'a']]],
   ['eq', 1_000_000, [1_000_000, '1000000'], ['1e+06']],
   ['eq', '1000000', ['1000000'], [1_000_000]],
+  // fidelity gateway/intercept, same: A missing argument fails `neq` too.
   ['neq', 'main', ['dev', ['main'], null, 5], ['main', missing]],
   ['in', ['a', 2], ['a', 2, '2'], ['b', ['a'], missing]],
+  // fidelity gateway/intercept, same: A missing argument fails `not_in` too.
   ['not_in', ['a', 2], ['b', ['a'], null], ['a', 2, missing]],
+  // fidelity gateway/intercept, same: `lt` is false for a number in a text.
   ['lt', 5, [4, -1, 4.9], [5, 6, '4', null, [4], true, missing]],
   ['lte', 5, [5, 4], [5.1, '5', missing]],
   ['gt', 5, [6], [5, '6', missing]],
   ['gte', 5, [5, 6], [4, '5', missing]],
+  // fidelity gateway/intercept, same: A pattern matches anywhere in a text, and in texts alone.
   ['regex', 'b', ['abc', 'b'], ['a', 5, ['b'], null, missing]],
   ['regex', '^[a-z]+$', ['abc'], ['aBc', 'abc\n', '']],
   ['regex', '(?i)drop', ['DROP TABLE'], ['drip']],
   ['contains', 'ell', ['hello'], ['help', ['hello'], 5, missing]],
   ['contains', 'a', [['b', 'a'], 'cat'], [['b'], {}, []]],
   ['contains', 5, [[5], ['5']], ['5', 5]],
+  // fidelity gateway/intercept, same: `exists` is false for a missing argument and for null.
   ['exists', true, [0, '', false, []], [null, missing]],
   ['exists', false, [null, missing], [0, '', false]],
 ])('%s %j', (op, expected, passing, failing) => {
@@ -36,7 +45,8 @@ describe.each<[Operator, Plain, passing: unknown[], failing: unknown[]]>([
   })
 })
 
-it('takes time in proportion to the text, whatever the pattern', () => {
+// fidelity gateway/intercept, same: Patterns are RE2: their time is proportional to the text.
+it('takes time in proportion to the text, with any pattern', () => {
   const test = testOf('regex', '^(([a-z])+.)+[A-Z]([a-z])+$')
   expect(test('a'.repeat(20_000))).toBe(false)
 })
@@ -49,6 +59,7 @@ it('does not run out of stack on what a caller nests', () => {
 })
 
 // Each as Go 1's fmt prints it after decoding the JSON.
+// fidelity gateway/intercept, same: Values are compared as Go prints them.
 it.each<[unknown, string]>([
   [100_000, '100000'],
   [1_000_000, '1e+06'],

@@ -13,8 +13,11 @@ describe('Intercept', () => {
     { hide: ['hidden'] },
   )
 
+  // fidelity gateway/intercept, same: The order is hidden, default deny, the rules of the tool, the rules of
+  // `*`. The first failure counts.
   it.each<[string, unknown, string]>([
     ['hidden', yes, '(hidden)'],
+    // fidelity gateway/intercept, same: `*` does not allow a tool that the default denies.
     ['unlisted', yes, '(default deny)'],
     ['t', {}, 'first'],
     ['t', { a: 'yes' }, 'second'],
@@ -24,7 +27,9 @@ describe('Intercept', () => {
     expect(engineOf(policy).outcome(tool, args)).toBe(outcome)
   })
 
-  it('denies in the words of the rule, or in its own', () => {
+  // fidelity gateway/intercept, same: A denial has the text of `on_deny`, or a text with the name of the
+  // rule. The default has its own text.
+  it('denies with the text of the rule, or with its own', () => {
     const { decide } = engineOf(
       intercept({
         t: [{ name: 'n', action: 'deny', on_deny: 'Never.' }],
@@ -43,7 +48,8 @@ describe('Intercept', () => {
     expect(outcome('anything')).toBe('none')
   })
 
-  it('judges conditions before quota, wherever they stand', () => {
+  // fidelity gateway/intercept, same: Quota is checked after all conditions.
+  it('judges conditions before quota, in any order of the file', () => {
     const { outcome } = engineOf(
       intercept({ t: [{ name: 'limit', rate_limit: '1/hour' }, needs('later', 'a')] }),
     )
@@ -57,7 +63,11 @@ describe('Intercept', () => {
 })
 
 describe('PolicyLayer', () => {
-  it('judges what is required, then what is denied, then quota', () => {
+  // fidelity gateway/policylayer, same: `deny_if` denies if all of its conditions hold. Without conditions it
+  // always denies.
+  // fidelity gateway/policylayer, differs: `require` denies unless its conditions hold, and its order is not
+  // published. Here: It is checked before `deny_if`, because some order is needed.
+  it('judges require, then deny_if, then limits', () => {
     const { outcome } = engineOf(
       policyLayer({
         t: {
@@ -107,7 +117,9 @@ describe('the arguments of a call', () => {
     intercept({ t: [], deep: [{ name: 'n', conditions: [{ path: 'args.a.b', op: 'eq', value: 1 }] }] }),
   )
 
-  it.each([[[1]], ['text'], [5], [true], [[]]])('%j is denied, though no rule speaks of it', args => {
+  // fidelity gateway/intercept, differs: Arguments that are a list or a text pass without a check. Here: They
+  // are denied, because no rule can check them.
+  it.each([[[1]], ['text'], [5], [true], [[]]])('%j is denied without a rule for it', args => {
     expect(outcome('t', args)).toBe('(arguments)')
   })
 
@@ -141,7 +153,8 @@ describe('hiding', () => {
     expect([engine.hides(tool), outcome(tool)]).toEqual([hidden, hidden ? '(hidden)' : 'allow'])
   })
 
-  it('does not leave a tool out of the list that is merely denied', () => {
+  // fidelity gateway/intercept, same: A tool that is only denied stays in the list.
+  it('keeps a tool in the list that is only denied', () => {
     expect(engineOf(intercept({})).engine.hides('t')).toBe(false)
   })
 })

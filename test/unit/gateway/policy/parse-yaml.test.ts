@@ -13,6 +13,7 @@ function read(value: string) {
 }
 
 describe('a number without quotes', () => {
+  // fidelity gateway/intercept, same: YAML is read as Go reads it: `0777` is octal, and `1_000` is a number.
   it.each<[string, number]>([
     ['017', 15],
     ['0777', 511],
@@ -48,6 +49,8 @@ describe('a number without quotes', () => {
     expect(read(text)).toEqual({ value, warnings: [] })
   })
 
+  // fidelity gateway/intercept, differs: A number from 2^53 on prints in another form than it is written.
+  // Here: A warning says so, because an argument with the same characters would not match.
   it.each(['9007199254740992', '-9007199254740993', '18446744073709551615'])(
     '%s, which is 2^53 or more, has a warning',
     text => {
@@ -55,6 +58,8 @@ describe('a number without quotes', () => {
     },
   )
 
+  // fidelity gateway/intercept, differs: `1000000.0` prints in another form than it is written. Here: A
+  // warning says so, because an argument with the same characters would not match.
   it.each(['1000000.0', '1e6', '-0.0'])('%s, which Go prints as a float, has a warning', text => {
     expect(read(text).warnings).toEqual(['go_float 6'])
   })
@@ -79,6 +84,8 @@ tools:
   })
 })
 
+// fidelity gateway/intercept, differs: A date without quotes prints in another form than it is written. Here:
+// A warning says so, because an argument with the same characters would not match.
 it.each(['2026-03-31', '2026-3-1', '2026-03-31T10:00:00Z', '2026-03-31 10:00:00'])(
   'the date %s without quotes has a warning',
   text => {

@@ -8,7 +8,9 @@ const problemsWith = (tool: unknown) => problemsOf(policyLayer({ t: tool }), 'po
 describe('a policy.json is refused', () => {
   it.each([
     [{ version: 1, default: 'deny' }, ['1: version is 1']],
+    // fidelity gateway/policylayer, same: A policy needs a `version`.
     [{ default: 'deny' }, ['1: has no version']],
+    // fidelity gateway/policylayer, same: A policy needs a `default`.
     [{ version: '1' }, ['1: has no default']],
     [{ version: '1', default: 'maybe' }, ['1: default is "maybe"']],
     [{ version: '1', default: 'deny', descripton: 'x' }, ['1: does not know "descripton"']],
@@ -28,6 +30,7 @@ describe('a policy.json is refused', () => {
     [{ limits: [{ ...limit, max: 0 }] }, ['1: tools.t.limits[0].max is 0']],
     [{ limits: [{ ...limit, max: 1.5 }] }, ['1: tools.t.limits[0].max is 1.5']],
     [{ limits: [{ ...limit, window: 60 }] }, ['1: tools.t.limits[0].window is 60']],
+    // fidelity gateway/policylayer, same: The `scope` of a limit is `grant`.
     [{ limits: [{ ...limit, scope: 'session' }] }, ['1: tools.t.limits[0].scope is "session"']],
     [{ limits: [{ counter: 'c' }] }, expect.arrayContaining(['1: tools.t.limits[0] has no max'])],
     [
@@ -59,6 +62,10 @@ it('finds the line of each problem in a file of several', () => {
   expect(problemsOf(text, 'policy.json')).toEqual(['10: tools.t.limits[0].max is -1'])
 })
 
+// fidelity gateway/policylayer, same: Rules have names such as `/tools/T/deny_if/args.x-op` and
+// `/all_tools/limits/C`.
+// fidelity gateway/policylayer, differs: The shape of `require` is not published in full. Here: Its
+// conditions may stand in a list, because that is as far as it is published.
 it('names its rules as the log of PolicyLayer does', () => {
   const { policy } = readPolicy(
     policyLayer(
@@ -82,7 +89,11 @@ it('names its rules as the log of PolicyLayer does', () => {
   expect(policy.everyTool.map(({ name }) => name)).toEqual(['/all_tools/limits/calls-per-minute'])
 })
 
-it('says what is not published: days, approvals, policies in YAML', () => {
+// fidelity gateway/policylayer, differs: Windows are a minute and an hour. Here: A day is accepted with a
+// note, because a longer limit is useful in tests.
+// fidelity gateway/policylayer, differs: No field for approvals is published. Here: `"approve": true` asks
+// for one, with a note, because approvals must be tested.
+it('notes unpublished features: days, approvals, policies in YAML', () => {
   const codes = (text: string, file: string) => readPolicy(text, file).warnings.map(({ code }) => code)
   expect(codes(policyLayer({ t: { limits: [{ ...limit, window: 'day' }] } }), 'p.json')).toEqual([
     'unpublished_window',

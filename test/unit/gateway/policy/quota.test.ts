@@ -16,18 +16,22 @@ function passing(outcome: () => string, calls: number): number {
 }
 
 describe('a limit', () => {
+  // fidelity gateway/intercept, same: `rate_limit: N/window` and `lte N` let N calls pass. `lt N` lets N − 1
+  // calls pass.
   it.each([
     ['30/minute', { name: 'n', rate_limit: '30/minute' }, 30],
     ['lte 3', counted(), 3],
     ['lt 3', counted({}, 'lt'), 2],
     ['lte 0', counted({}, 'lte', 0), 0],
+    // fidelity gateway/intercept, same: `increment` is the amount that each call counts.
     ['lte 7, each call counting 2', counted({ increment: 2 }, 'lte', 7), 3],
   ])('%s', (_, rule, expected) => {
     const { outcome } = engineOf(intercept({ t: [rule] }))
     expect(passing(() => outcome('t'), 40)).toBe(expected)
   })
 
-  it('says that it is reached in the words of the rule', () => {
+  // fidelity gateway/intercept, same: A reached limit has the text of Intercept.
+  it('denies with the text of the rule', () => {
     const { decide } = engineOf(
       intercept({ t: [counted({}, 'lte', 0)], u: [{ name: 'n', rate_limit: '1/day' }] }),
     )
@@ -38,6 +42,8 @@ describe('a limit', () => {
     ])
   })
 
+  // fidelity gateway/intercept, same: All callers count together.
+  // fidelity gateway/policylayer, same: Each grant counts by itself.
   it('counts every caller of Intercept together, and each grant of PolicyLayer by itself', () => {
     const limit = { counter: 'c', window: 'minute', max: 2, scope: 'grant' }
     for (const [text, file, expected] of [
@@ -49,7 +55,8 @@ describe('a limit', () => {
     }
   })
 
-  it('over all tools counts them together, those that it does not name as well', () => {
+  // fidelity gateway/policylayer, same: `all_tools.limits` counts each call, also of tools without an entry.
+  it('over all tools counts every call, also of tools without an entry', () => {
     const limit = { counter: 'calls', window: 'minute', max: 3, scope: 'grant' }
     const { outcome } = engineOf(
       policyLayer({ t: {} }, { default: 'allow', all_tools: { limits: [limit] } }),
@@ -73,7 +80,10 @@ describe('a limit', () => {
     expect(['a', 'a.b'].map(tool => outcome(tool))).toEqual(['allow', 'allow'])
   })
 
-  it('that refuses gives back what earlier ones have taken', () => {
+  // fidelity gateway/intercept, same: Counters are reserved in order. A refusal returns the quota of earlier
+  // counters.
+  // fidelity gateway/intercept, same: One tool may have limits over different windows.
+  it('that refuses returns the quota of earlier limits', () => {
     const rules = [
       { name: 'minute', rate_limit: '3/minute' },
       { name: 'hour', rate_limit: '2/hour' },
@@ -83,6 +93,7 @@ describe('a limit', () => {
     expect(engine.snapshot()).toMatchObject([{ spent: [['', 2]] }, { spent: [['', 2]] }])
   })
 
+  // fidelity gateway/intercept, same: Other rules and tools may read a counter.
   it('may be read by the conditions of other rules and tools', () => {
     const text = intercept({
       t: [counted({}, 'lte', 9)],
@@ -94,11 +105,12 @@ describe('a limit', () => {
 })
 
 describe('a window', () => {
+  // fidelity gateway/intercept, same: Minutes, hours and days are fixed windows of the UTC calendar.
   it.each([
     ['minute', 60_000],
     ['hour', 3_600_000],
     ['day', 86_400_000],
-  ])('of a %s begins with it, in UTC', async (window, ms) => {
+  ])('of a %s begins with the UTC calendar', async (window, ms) => {
     const clock = new Clock({ mode: 'manual', start: Date.parse('2026-03-01T23:59:59.999Z') })
     const engine = createEngine(
       readPolicy(intercept({ t: [{ name: 'n', rate_limit: `1/${window}` }] }), 'p').policy,
@@ -136,7 +148,9 @@ describe('quota', () => {
     expect(world.outcome('t')).toBe('n')
   })
 
-  it('is not given back to a window that it was not taken from', async () => {
+  // fidelity gateway/intercept, differs: Quota that returns late is taken from the present window. Here: The
+  // present window stays as it is, because the quota was not taken from it.
+  it('is not returned to another window', async () => {
     const world = once()
     const first = allowed(world)
     await world.clock.advance(60_000)
@@ -183,13 +197,17 @@ describe('an amount from the arguments', () => {
       ['cap', 'allow'],
     ],
     [
+      // fidelity gateway/intercept, same: `increment_from` cuts an amount to a whole number.
       [9.9, 1.9, 1],
       ['allow', 'allow', 'cap'],
     ],
     [
+      // fidelity gateway/intercept, differs: A negative `increment_from` gives quota back. Here: The call is
+      // denied, because a caller would give itself quota.
       [2, -50, 40],
       ['allow', 'cap', 'cap'],
     ],
+    // fidelity gateway/intercept, same: An amount that is a text denies the call.
     [['5'], ['cap']],
     [[undefined], ['cap']],
     [
@@ -201,7 +219,8 @@ describe('an amount from the arguments', () => {
     expect(amounts.map(n => outcome('t', n === undefined ? {} : { n }))).toEqual(outcomes)
   })
 
-  it('that cannot be had is told in the words of Intercept', () => {
+  // fidelity gateway/intercept, same: A missing amount denies the call with `Internal policy error`.
+  it('that is missing denies with the text of Intercept', () => {
     expect(spending().decide('t', {})).toEqual({
       outcome: 'deny',
       rule: 'cap',

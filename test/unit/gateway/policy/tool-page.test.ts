@@ -5,7 +5,9 @@ import { engineOf, problemsOf } from '../../../support/gateway/policy.js'
 const page = (rule: string) => `tools:\n  claim_task:\n    rules:\n      - ${rule}`
 
 describe('the form printed on the tool pages', () => {
-  it('is read as such, and says that neither product takes it', () => {
+  // fidelity gateway/tool-page, differs: Neither product accepts the form of the tool pages. Here: It is read
+  // with a warning, so that the examples of the pages can be tried.
+  it('is accepted with a warning that neither product accepts it', () => {
     const { dialect, warnings } = readPolicy(
       page('action: allow'),
       'io-github-alexkirienko-safebot-chat.yaml',
@@ -19,11 +21,14 @@ describe('the form printed on the tool pages', () => {
     expect(readPolicy(text, 'policy.json').dialect).toBe('policylayer-page')
   })
 
-  it('lets what it does not name through, unless it says otherwise', () => {
+  // fidelity gateway/tool-page, same: `action: allow` allows a tool. Other tools are allowed without a
+  // `default`.
+  it('allows other tools, unless it says otherwise', () => {
     expect(engineOf(page('action: allow')).outcome('ack_task')).toBe('allow')
     expect(engineOf(`default: deny\n${page('action: allow')}`).outcome('ack_task')).toBe('(default deny)')
   })
 
+  // fidelity gateway/tool-page, same: `action: deny` shows its reason to the agent.
   it('denies with its reason', () => {
     expect(engineOf(page('{ action: deny, reason: Ask a person. }')).decide('claim_task')).toEqual({
       outcome: 'deny',
@@ -32,7 +37,8 @@ describe('the form printed on the tool pages', () => {
     })
   })
 
-  it('counts so many calls in so many seconds, for each session', async () => {
+  // fidelity gateway/tool-page, same: `rate_limit: {max, window}` allows `max` calls in `window` seconds.
+  it('counts calls in seconds, for each grant', async () => {
     const { outcome, clock } = engineOf(page('rate_limit: { max: 2, window: 60 }'))
     const calls = (grant: string) => Array.from({ length: 3 }, () => outcome('claim_task', {}, { grant }))
     expect(calls('a')).toEqual(['allow', 'allow', '/tools/claim_task/rules/0'])
@@ -41,6 +47,8 @@ describe('the form printed on the tool pages', () => {
     expect(outcome('claim_task', {}, { grant: 'a' })).toBe('allow')
   })
 
+  // fidelity gateway/tool-page, differs: Approval can be required, and the form is not published. Here: It is
+  // `action: require_approval`, because Intercept has that form.
   it('asks for approval', () => {
     expect(engineOf(page('action: require_approval')).decide('claim_task')).toMatchObject({
       outcome: 'approve',
