@@ -325,8 +325,8 @@ export class Journal {
     if (this.#dropped === 0) return
     throw new Refusal(
       'journal_incomplete',
-      `whether ${what} arrived cannot be told: ${this.#dropped} of the oldest entries are no longer kept`,
-      'clear the journal before what is to be proved begins',
+      `the journal cannot prove that ${what} did not arrive: ${this.#dropped} of the oldest entries are no longer kept`,
+      'clear the journal before the calls that the proof is about',
     )
   }
 

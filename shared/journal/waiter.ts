@@ -96,7 +96,7 @@ export class Waiter implements Watcher {
   stopped(): void {
     const { expected } = this.#options
     this.#settle?.reject(
-      new Refusal('journal_stopped', `the instance was closed while ${inWords(expected)} was waited for`),
+      new Refusal('journal_stopped', `the instance was closed before ${inWords(expected)} arrived`),
     )
   }
 
@@ -181,6 +181,6 @@ export function unexpected(what: string, arrived: readonly JournalEntry[]): Refu
   const times = arrived.length === 1 ? 'time' : 'times'
   return new Refusal(
     'journal_unexpected',
-    `${what} was not to arrive, but did, ${arrived.length} ${times}:${lines.join('')}`,
+    `${what} was not expected, but arrived ${arrived.length} ${times}:${lines.join('')}`,
   )
 }

@@ -95,7 +95,7 @@ describe('the journal of a store', () => {
     const [a, b] = await two()
     await callTool(a)
     expect(await b.journal.refresh()).toBe(true)
-    expect(() => b.journal.expectNothing({ tool: 'create_room' })).toThrow('was not to arrive')
+    expect(() => b.journal.expectNothing({ tool: 'create_room' })).toThrow('was not expected')
   })
 
   test('outlives its replicas', async () => {

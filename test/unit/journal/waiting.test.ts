@@ -184,7 +184,7 @@ describe('expecting nothing', () => {
     journal.close(journal.open(arrival()), 'tool_error')
     journal.open(arrival({ caller: 'bob' }))
     expect(() => journal.expectNothing({ tool: 'room_status' })).toThrow(
-      'tool "room_status" was not to arrive, but did, 2 times:\n' +
+      'tool "room_status" was not expected, but arrived 2 times:\n' +
         '  #1 alice room_status tool_error\n  #2 bob room_status under way',
     )
   })
