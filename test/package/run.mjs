@@ -88,7 +88,7 @@ function start(file, args, { cwd, node, env }) {
   const child = spawn(file, args, {
     cwd,
     detached: true,
-    env: { ...process.env, NO_COLOR: '1', ...env, PATH: path },
+    env: { ...process.env, NO_COLOR: '1', TMPDIR: folder, ...env, PATH: path },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   cleaner.stdin.write(`start ${child.pid}\n`)
