@@ -24,12 +24,16 @@ const RESOLUTIONS = [
 
 /** The pages whose `ts` blocks run in the project. They read the policy `policy.json`. */
 const PAGES = ['README.md', 'docs/testing.md']
-const POLICY = 'node_modules/mcp-understudy/fixtures/policies/policylayer/instanode.json'
+const POLICIES = 'node_modules/mcp-understudy/fixtures/policies/policylayer'
+const POLICY = `${POLICIES}/instanode.json`
+const TOOL_POLICY = `${POLICIES}/instanode.claim-token.json`
 
 const EXPECTED = ['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/servers/cli.js']
 /** All that the package may have: no sources, no tests, no records of the build, and no `server.json`. */
 const ALLOWED =
   /^(LICENSE|README\.md|ARCHITECTURE\.md|CHANGELOG\.md|CONTRIBUTING\.md|package\.json|(docs|examples|fixtures)\/.+|dist\/.+(\.js|\.d\.ts|\.css|\.html|\.svg|\.bin))$/
+/** Parts that are whole in the bundle of the command, and a program of the build. */
+const NEEDLESS = /^dist\/(servers\/(cli|rehearsal)\/|.*\/build-template\.)/
 const MAX_PACKED_BYTES = 4 * 1024 * 1024
 
 const folder = mkdtempSync(join(tmpdir(), 'understudy-package-'))
@@ -128,7 +132,7 @@ async function pack() {
   const paths = files.map(({ path }) => path)
   await check('the package has its files, and no others', () => {
     const missing = EXPECTED.filter(path => !paths.includes(path))
-    const strange = paths.filter(path => !ALLOWED.test(path))
+    const strange = paths.filter(path => !ALLOWED.test(path) || NEEDLESS.test(path))
     assert(missing.length === 0, `missing: ${missing.join(', ')}`)
     assert(strange.length === 0, `not expected: ${strange.join(', ')}`)
     assert(size <= MAX_PACKED_BYTES, `${size} bytes packed, at most ${MAX_PACKED_BYTES} are expected`)
@@ -268,6 +272,15 @@ async function checkNode(node, packed, compiled) {
     assert(printed === packed.version, `it says ${printed}`)
   })
   await checkCommand(project, node, packed.version)
+  await check('it rehearses a policy', async () => {
+    const report = await inProject('npx', 'understudy', 'rehearse', TOOL_POLICY)
+    const [last] = report.trim().split('\n').slice(-1)
+    assert(/^\d+ rows: \d+ ok, 0 wrong, 0 not checked$/.test(last), `it ended with ${last}`)
+    return last
+  })
+  await check('the demo runs', async () => {
+    await inProject('npx', 'understudy', 'demo', '--fast')
+  })
   await inProject('npm', 'pkg', 'set', 'type=module')
   const examples = writeProject(project)
   const out = join(project, 'out')
