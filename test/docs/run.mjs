@@ -41,7 +41,13 @@ if (pages.length === 0)
   )
 const home = mkdtempSync(join(tmpdir(), 'understudy-docs-'))
 const clone = join(home, 'mcp-understudy')
-process.on('exit', () => rmSync(home, { recursive: true, force: true }))
+/** The servers that run. Each has a process group of its own. */
+const servers = new Set()
+process.on('exit', () => {
+  for (const { pid } of servers) process.kill(-pid, 'SIGKILL')
+  rmSync(home, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
 execFileSync('git', ['clone', '--quiet', '.', clone])
 execFileSync('npm', ['ci', '--silent'], { cwd: clone, stdio: ['ignore', 'ignore', 'inherit'] })
 execFileSync('npm', ['run', '--silent', 'build'], { cwd: clone, stdio: 'ignore' })
@@ -187,7 +193,8 @@ async function startServer(code) {
   })
   let output = ''
   bash.stdout.on('data', chunk => (output += chunk))
-  const ended = once(bash, 'exit')
+  servers.add(bash)
+  const ended = once(bash, 'exit').finally(() => servers.delete(bash))
   while (!READY.test(output)) {
     const first = await Promise.race([once(bash.stdout, 'data'), ended.then(() => 'ended')])
     if (first === 'ended') throw new Error(`the server ended: ${code}`)
@@ -196,7 +203,7 @@ async function startServer(code) {
     // Without what npm and the build print before.
     output: output.slice(output.indexOf('# understudy ')),
     async stop() {
-      if (bash.exitCode === null && bash.signalCode === null) process.kill(-bash.pid, 'SIGINT')
+      if (servers.has(bash)) process.kill(-bash.pid, 'SIGINT')
       await ended
     },
   }
@@ -230,6 +237,7 @@ function withoutIds(text) {
 
 /** Compiles all `ts` blocks against the types of the package, into files that run. */
 function compile(typescript) {
+  if (typescript.length === 0) return
   mkdirSync(join(clone, 'docs-ts'))
   for (const { code, place } of typescript) writeFile(`docs-ts/${nameOf(place)}.ts`, `${code}\nexport {}\n`)
   const compilerOptions = {
