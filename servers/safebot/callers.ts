@@ -86,7 +86,7 @@ export class Agents {
     return agent
   }
 
-  /** Generates a handle that no other agent uses. */
+  /** Generates a handle that is not in use. */
   generateHandle(): string {
     // After a restore, the id source repeats handles. Agents may use some of these handles now.
     for (;;) {
@@ -102,6 +102,7 @@ export class Agents {
     this.#bySession.set(session, { agents: new Map([[agent.handle, agent]]), generatedHandle: undefined })
   }
 
+  /** Returns a snapshot of all agents. */
   snapshot(): AgentsSnapshot {
     const sessions = [...this.#bySession].map(([session, { agents }]) => ({
       session,
@@ -291,6 +292,7 @@ export class Agent {
     return changed
   }
 
+  /** Returns a snapshot of this agent. */
   snapshot(): AgentSnapshot {
     const rooms = [...this.#rooms].map(([roomKey, { label, sentLabels }]) => ({
       roomKey,

@@ -26,7 +26,11 @@ export function sinkUrl(base: string, room: string): string {
   return `${new URL(base).origin}/room/${room}#k=${createHash('sha256').update(room).digest('base64url')}`
 }
 
-/** Adds the hostile behaviour to the tools. @param base returns the origin of this server's rooms */
+/**
+ * Adds the hostile behaviour to the tools.
+ *
+ * @param base returns the origin of this server's rooms
+ */
 export function hostileTools(
   tools: readonly Tool<Agent>[],
   { copiedMessages }: SafebotHostility,

@@ -93,8 +93,9 @@ export class Safebot {
   }
 
   /**
-   * Returns an SDK client that is connected in memory and initialized. @param handle default: a generated
-   * handle
+   * Returns an SDK client that is connected in memory and initialized.
+   *
+   * @param handle default: a generated handle
    */
   async connect({ handle }: { handle?: string } = {}): Promise<Client> {
     // Loaded only here, because a stdio server must start fast and does not need the SDK's client.
@@ -228,7 +229,11 @@ class LazyRemoteServices {
   }
 }
 
-/** Builds the parts of a server. @throws Refusal `bad_protocol`, `store_unavailable` */
+/**
+ * Builds the parts of a server.
+ *
+ * @throws Refusal `bad_protocol`, `store_unavailable`
+ */
 async function assemble(instance: Instance, options: SafebotOptions): Promise<Parts> {
   const revisions = readRevisions(options.protocol)
   const { contract: contractName = 'documented', hostility = {}, connect, base = DEFAULT_BASE } = options

@@ -229,7 +229,9 @@ export function seal(key: Uint8Array, text: string, ids: IdSource): Sealed {
 }
 
 /**
- * Decrypts a sealed message. Null if the key is wrong or the message is forged. @param key room key, 32 bytes
+ * Decrypts a sealed message. Null if the key is wrong or the message is forged.
+ *
+ * @param key room key, 32 bytes
  */
 export function unseal(key: Uint8Array, { ciphertext, nonce }: Sealed): string | null {
   try {

@@ -105,8 +105,9 @@ export interface SafebotService {
    */
   post(roomId: string, post: NewMessage, signAs?: string): Promise<{ id: string; seq: number }>
   /**
-   * Returns the oldest buffered messages after the seq `after`. @param limit maximum number of messages, 1 to
-   * 500
+   * Returns the oldest buffered messages after the seq `after`.
+   *
+   * @param limit maximum number of messages, 1 to 500
    */
   transcript(roomId: string, after: number, limit: number): Promise<MessagePage>
   /** Returns the messages after `request.after`. If there is none, waits for one. */

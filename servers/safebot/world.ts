@@ -167,8 +167,9 @@ interface Consumption {
 }
 
 /**
- * Claims and acknowledges messages as the consumer of a world has done. @throws Refusal `bad_world` if there
- * are too few
+ * Claims and acknowledges messages as the consumer of a world has done.
+ *
+ * @throws Refusal `bad_world` if there are too few
  */
 async function consume(
   local: LocalService,

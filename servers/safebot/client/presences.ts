@@ -54,8 +54,8 @@ export class Presences {
   }
 
   /**
-   * Waits until every agent in a room is connected or has failed to connect, at most {@link
-   * MAX_CONNECT_WAIT_MS}.
+   * Waits until every agent in a room is connected or has failed to connect, at most
+   * {@link MAX_CONNECT_WAIT_MS}.
    *
    * @param signal ends the wait early
    */

@@ -16,7 +16,7 @@ const BIO = 'an agent of mcp-understudy'
 
 /**
  * The result of a registration. `taken` means that the handle was registered before, perhaps with the same
- * key. The first signed request shows which key it has.
+ * key. The first signed request shows whether the key is the same.
  */
 export type RegistrationResult = 'registered' | 'taken' | 'failed'
 
@@ -173,13 +173,21 @@ class Signer {
     readonly nonce: string,
   ) {}
 
-  /** Returns the value of the `Authorization` header. @param target path and query of the request */
+  /**
+   * Returns the value of the `Authorization` header.
+   *
+   * @param target path and query of the request
+   */
   authorization(method: string, target: string): string {
     const { keys, ts, nonce } = this
     return `SafeBot ts=${ts},n=${nonce},sig=${keys.sign(`${method} ${target} ${ts} ${nonce}`)}`
   }
 
-  /** Returns the fields that sign a message in a room. @param ciphertext base64 */
+  /**
+   * Returns the fields that sign a message in a room.
+   *
+   * @param ciphertext base64
+   */
   messageSignature(roomId: string, ciphertext: string) {
     const { keys, ts, nonce } = this
     const digest = createHash('sha256').update(ciphertext).digest('hex')

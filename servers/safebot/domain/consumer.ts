@@ -73,7 +73,11 @@ export class Consumer {
     this.labels = labels
   }
 
-  /** Returns the lease if it is valid. @param now milliseconds since the epoch */
+  /**
+   * Returns the lease if it is valid.
+   *
+   * @param now milliseconds since the epoch
+   */
   validLease(now: number): Lease | null {
     return this.lease !== null && now - this.lease.claimedAt <= this.lease.ttlMs ? this.lease : null
   }

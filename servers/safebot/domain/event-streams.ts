@@ -4,14 +4,13 @@ import type { Rooms } from './rooms.js'
 import type { RoomWaiter, RoomWaiters } from './waiters.js'
 
 /** Maximum number of messages that a stream reads from the buffer at once. */
-const PAGE_MESSAGES = 500
+const MAX_PAGE_MESSAGES = 500
 
 /** An event that a room sends to its subscribers. */
 export type RoomEvent =
   | { type: 'message'; message: StoredMessage }
   /**
-   * All buffered messages have been sent. The list has the earlier participants, but `size` includes the new
-   * one.
+   * The buffered messages have been sent. `size` counts the new participant, which is not in the list yet.
    */
   | { type: 'ready'; lastSeq: number; participantList: ParticipantList }
   | { type: 'presence'; participantList: ParticipantList }
@@ -120,7 +119,7 @@ export class EventStreams {
   async *#messages(roomId: string, subscriber: Subscriber, after: number): AsyncGenerator<RoomEvent, number> {
     for (let lastSent = after; ; ) {
       const { page, locked } = await this.#rooms.transaction(roomId, (tx, room) => ({
-        page: tx.messages(lastSent, PAGE_MESSAGES),
+        page: tx.messages(lastSent, MAX_PAGE_MESSAGES),
         locked: room?.signedOnly === true,
       }))
       for (const message of page) yield { type: 'message', message }
@@ -128,7 +127,7 @@ export class EventStreams {
       if (locked && subscriber.knownLock === false) yield { type: 'locked' }
       subscriber.knownLock = locked
       lastSent = page.at(-1)?.seq ?? lastSent
-      if (page.length < PAGE_MESSAGES) return lastSent
+      if (page.length < MAX_PAGE_MESSAGES) return lastSent
     }
   }
 

@@ -39,7 +39,9 @@ const MESSAGE_ID = /^[A-Za-z0-9_-]{8,64}$/
 const TTL_MS = { min: 30_000, max: 366 * 24 * 60 * 60_000 } as const
 
 /**
- * Checks the fields of a new message. @throws ServiceRefusal 400 `bad message`, with the reason as its hint
+ * Checks the fields of a new message.
+ *
+ * @throws ServiceRefusal 400 `bad message`, with the reason as its hint
  */
 function checkPost({ ciphertext, nonce, sender, replyTo, ttlMs }: NewMessage): void {
   if (ciphertext.length > MAX_CIPHERTEXT_CHARS) {
@@ -158,7 +160,11 @@ export class LocalService implements SafebotService {
     })
   }
 
-  /** See `SafebotService.post`. @throws ServiceRefusal 400, 403 or 503 */
+  /**
+   * See `SafebotService.post`.
+   *
+   * @throws ServiceRefusal 400, 403 or 503
+   */
   async post(roomId: string, post: NewMessage, signAs?: string): Promise<{ id: string; seq: number }> {
     checkPost(post)
     if (signAs === undefined) return this.#append(roomId, post, false)

@@ -68,7 +68,11 @@ export function spendNonce(
   return true
 }
 
-/** Deletes the nonces that need not be refused any more. @param known in the order of their use */
+/**
+ * Deletes the nonces that need not be refused any more.
+ *
+ * @param known in the order of their use
+ */
 export function forgetOld(known: Table<NonceTimes>, now: ClockTimes): void {
   for (const [nonce, used] of known.entries()) {
     if (now.instance - used.at < REMEMBERED_MS) break

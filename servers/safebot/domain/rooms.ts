@@ -65,7 +65,7 @@ export class Rooms {
 
   /**
    * Runs `work` like {@link transaction}. `work` may also open the room and add a message. If there is no
-   * space for another room, idle rooms are evicted and `work` runs again.
+   * space, idle rooms are evicted. If the maximum number of rooms was reached, `work` then runs again.
    *
    * @throws ServiceRefusal 400 for an invalid room id, 503 if there is no space
    * @throws the error of `work`
@@ -97,6 +97,7 @@ export class Rooms {
     return this.#sweptAt
   }
 
+  /** Restores {@link sweptAt} of a snapshot. */
   restore(sweptAt: number): void {
     this.#sweptAt = sweptAt
   }
@@ -114,14 +115,18 @@ export class Rooms {
     return room
   }
 
-  /** Returns a room, and opens it if it does not exist. @throws ServiceRefusal 400 or 503 */
+  /**
+   * Returns a room, and opens it if it does not exist.
+   *
+   * @throws ServiceRefusal 400 or 503
+   */
   open(roomId: string): Promise<Room> {
     return this.addingTransaction(roomId, (tx, room) => room ?? this.create(tx, roomId))
   }
 
   /**
-   * Checks that the common buffer of all rooms has space for a message. The caller must be inside of {@link
-   * addingTransaction}.
+   * Checks that the common buffer of all rooms has space for a message. The caller must be inside of
+   * {@link addingTransaction}.
    */
   checkSpace(tx: RoomTransaction, ciphertext: string): void {
     const { messages, ciphertextChars } = tx.usage()
@@ -162,6 +167,10 @@ export class Rooms {
     return store.transaction(roomId, tx => work(tx, this.#liveRoom(tx, now)), options)
   }
 
+  /**
+   * Drops expired messages and evicts the room, if the janitor would have done so by now. Returns the room,
+   * or undefined if there is none now.
+   */
   #liveRoom(tx: RoomTransaction, now: number): Room | undefined {
     const room = tx.room()
     if (room === undefined) return undefined

@@ -16,10 +16,7 @@ import {
 import { toClaimedMessage } from './messages.js'
 import * as schema from './schemas.js'
 
-/**
- * Scheme of the `Authorization` header. As in the real service, its case matters, and exactly one space
- * follows it.
- */
+/** Scheme of the `Authorization` header. As in the real service, its case matters, and a space follows it. */
 const SCHEME = 'SafeBot '
 
 /**

@@ -36,7 +36,11 @@ export function addressOf({ socket, headers }: Request): string {
   return clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for'], 'nearest')
 }
 
-/** Returns the room id in the path of a request. @throws ServiceRefusal 400 for an invalid room id */
+/**
+ * Returns the room id in the path of a request.
+ *
+ * @throws ServiceRefusal 400 for an invalid room id
+ */
 export function roomOf(request: Request): string {
   const room = paramOf(request, 'roomId')
   checkRoomId(room)

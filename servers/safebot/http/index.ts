@@ -149,7 +149,11 @@ const MEANINGS: Readonly<Record<number, string>> = {
 const SIGNATURE =
   'SafeBot ts=<milliseconds>,n=<nonce>,sig=<base64>: Ed25519 over "<METHOD> <path and query> <ts> <nonce>"'
 
-/** Returns the routes that describe the service. @param all returns all routes, for the OpenAPI document */
+/**
+ * Returns the routes that describe the service.
+ *
+ * @param all returns all routes, for the OpenAPI document
+ */
 function serviceOperations(
   { local, clock }: RestContext,
   url: string,

@@ -121,8 +121,9 @@ export function messageOperations({ local }: RestContext): Operation[] {
 }
 
 /**
- * Reads a new message from a body. @throws ServiceRefusal 400 for a field of the wrong type. The domain
- * checks the values.
+ * Reads a new message from a body.
+ *
+ * @throws ServiceRefusal 400 for a field of the wrong type. The domain checks the values.
  */
 function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: BodyFields): NewMessage {
   if (typeof ciphertext !== 'string') throw badMessage('ciphertext is missing or not a string')

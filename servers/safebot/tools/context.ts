@@ -110,7 +110,11 @@ export async function withProgress<T>(
   }
 }
 
-/** Decrypts a message for the result of a tool. @param key room key, 32 bytes */
+/**
+ * Decrypts a message for the result of a tool.
+ *
+ * @param key room key, 32 bytes
+ */
 export function openMessage(message: StoredMessage, key: Uint8Array): ReadMessage {
   return {
     seq: message.seq,

@@ -85,16 +85,19 @@ export const waitForMessages = (deps: ToolDeps) =>
     },
   })
 
+/** The arguments of {@link waitForOthers}. */
 interface OthersRequest {
   service: SafebotService
   room: RoomAddress
   request: WaitRequest
-  /** The agent's own senders. Their messages do not end the wait. */
+  /** The labels of the agent, whose messages do not end the wait. Empty: every message ends the wait. */
   hiddenSenders: readonly string[]
   signal: AbortSignal
 }
 
-/** Waits for a message of another sender. The result includes the own messages that arrived before it. */
+/**
+ * Waits for a message of another sender. The result also has the agent's own messages that arrived before it.
+ */
 async function waitForOthers(
   deps: ToolDeps,
   { service, room: { roomId }, request, hiddenSenders, signal }: OthersRequest,

@@ -3,7 +3,11 @@ import { z } from 'zod'
 /** Maximum wait of a call in seconds. The service's number. */
 const MAX_WAIT_SECONDS = 90
 
-/** Returns the schema of a whole number. @param what describes the accepted values in an error message */
+/**
+ * Returns the schema of a whole number.
+ *
+ * @param what describes the accepted values in an error message
+ */
 export function wholeNumberInput(what: string, min: number, max = Number.MAX_SAFE_INTEGER) {
   return z.number({ error: what }).int({ error: what }).min(min, { error: what }).max(max, { error: what })
 }
@@ -12,7 +16,11 @@ export const roomUrl = z
   .string({ error: 'a room URL, as create_room returns it' })
   .describe('Room URL with the key: <base>/room/<id>#k=<key>')
 
-/** Returns the schema of a time-out. @param fallback default in seconds */
+/**
+ * Returns the schema of a time-out.
+ *
+ * @param fallback default in seconds
+ */
 export function timeoutSeconds(fallback: number) {
   return wholeNumberInput(`a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}`, 1, MAX_WAIT_SECONDS)
     .default(fallback)
