@@ -14,19 +14,19 @@ type ScenarioReport =
   | { file: string; kind: 'scenario'; valid: false; problems: string[] }
 
 /**
- * Validates a scenario and prints how it is read, step by step.
+ * Validates a scenario and prints the meaning of each step.
  *
- * @param json whether the report is one line of JSON
+ * @param json whether the report is one line of JSON instead of text
  * @returns the exit code: 0 for a valid scenario, 1 for any other file
  * @throws Refusal for a file that cannot be read
  */
 export async function checkScenario(file: string, json: boolean): Promise<0 | 1> {
-  const report = await examine(file)
+  const report = await scenarioReport(file)
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : reportText(report))
   return report.valid ? 0 : 1
 }
 
-async function examine(file: string): Promise<ScenarioReport> {
+async function scenarioReport(file: string): Promise<ScenarioReport> {
   try {
     const { scenario, withoutExpect } = await readScenarioFile(file)
     return { file, kind: 'scenario', valid: true, steps: scenario.steps.map(stepWords), withoutExpect }
@@ -36,6 +36,7 @@ async function examine(file: string): Promise<ScenarioReport> {
   }
 }
 
+/** Returns the text of a step and of its expected outcome. */
 function stepWords(step: ScenarioReading['scenario']['steps'][number]): { step: string; expects: string } {
   if ('advance' in step) return { step: `${step.advance} ms pass`, expects: '' }
   if ('approve' in step) return { step: 'approved, and made again', expects: 'allow' }
@@ -54,10 +55,10 @@ function stepWords(step: ScenarioReading['scenario']['steps'][number]): { step: 
   return { step: `${call}${times === 1 ? '' : ` × ${times}`}${by}`, expects }
 }
 
-/** Formats the report as text that ends in a line break. */
+/** Formats the report as text with a line break at the end. */
 function reportText(report: ScenarioReport): string {
   if (!report.valid) {
-    return `${[...report.problems, '', `${report.file} is no scenario.`].join('\n')}\n`
+    return `${[...report.problems, '', `${report.file} is not a valid scenario.`].join('\n')}\n`
   }
   const { file, steps, withoutExpect } = report
   const width = Math.max(...steps.map(({ step }) => step.length))
@@ -66,7 +67,9 @@ function reportText(report: ScenarioReport): string {
     '',
     ...steps.map(({ step, expects }) => `  ${step.padEnd(width)}  ${expects}`.trimEnd()),
     ...(withoutExpect.length === 0 ? [] : ['', 'Worth knowing:']),
-    ...withoutExpect.map(place => `  - ${place} has no expect: it needs a policy that decides`),
+    ...withoutExpect.map(
+      place => `  - ${place} has no expect: rehearse it with a policy, which determines the outcome`,
+    ),
   ]
   return `${lines.join('\n')}\n`
 }

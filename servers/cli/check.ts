@@ -17,10 +17,10 @@ type PolicyReport =
       kind: 'policy'
       valid: true
       dialect: Dialect
-      /** The version of Intercept's language in which the policy was read. Null for PolicyLayer. */
+      /** The version of Intercept's language by which the policy was read. Null for PolicyLayer. */
       version: DialectVersion | null
       /**
-       * The earliest version of Intercept's language that has everything the policy uses. Null for
+       * The earliest version of Intercept's language that has every feature of the policy. Null for
        * PolicyLayer.
        */
       needs: DialectVersion | null
@@ -31,23 +31,25 @@ type PolicyReport =
   | { file: string; kind: 'policy'; valid: false; problems: readonly Problem[] }
 
 /**
- * `understudy check FILE`: prints the meaning of a policy for each tool, with warnings. Of a scenario, prints
- * each step.
+ * Runs `understudy check FILE`: prints the meaning of a policy for each tool, with warnings, or the meaning
+ * of each step of a scenario.
  *
- * @returns the exit code: 0 for a policy or a scenario, 1 for any other file, with `--strict` also for a
- *   policy with warnings
+ * @returns the exit code: 0 for a valid policy or scenario, 1 for any other file. With `--strict`, also 1 for
+ *   a policy with warnings
+ * @throws UsageError without a file
+ * @throws Refusal `no_file` for a file that cannot be read
  */
 export async function check({ options, operand: file }: ParsedArgs<'check'>): Promise<0 | 1> {
   if (file === undefined) throw new UsageError('check has no file', 'name one: understudy check policy.json')
-  const bytes = bytesOf(file)
+  const bytes = readFileBytes(file)
   if (isScenario(bytes.toString('utf8'))) return checkScenario(file, options.json)
-  const report = examine(bytes, file, options.dialect)
+  const report = policyReport(bytes, file, options.dialect)
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report))
   if (!report.valid) return 1
   return options.strict && report.warnings.some(({ level }) => level === 'warning') ? 1 : 0
 }
 
-function examine(bytes: Buffer, file: string, version: DialectVersion | undefined): PolicyReport {
+function policyReport(bytes: Buffer, file: string, version: DialectVersion | undefined): PolicyReport {
   try {
     const reading = readPolicy(policyText(bytes, file), file, version)
     return {
@@ -67,12 +69,12 @@ function examine(bytes: Buffer, file: string, version: DialectVersion | undefine
   }
 }
 
-function bytesOf(file: string): Buffer {
+function readFileBytes(file: string): Buffer {
   try {
     return readRegularFile(file)
   } catch (error) {
     if (!(error instanceof FileError)) throw error
-    const hint = 'name a file that is there'
+    const hint = 'name a file that exists and can be read'
     throw new Refusal('no_file', `cannot read ${JSON.stringify(file)} (${error.message})`, hint)
   }
 }
@@ -83,16 +85,18 @@ const DIALECTS: Record<Dialect, string> = {
   'policylayer-page': "the form printed on PolicyLayer's tool pages",
 }
 
-/** Formats the report as text that ends in a line break. */
+/** Formats the report as text with a line break at the end. */
 function reportText(report: PolicyReport): string {
   if (!report.valid) {
     const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`
     const lines = report.problems.map(problem => sentenceOf(report.file, problem))
-    return `${[...lines, '', `${report.file} is no policy: ${count}. It would not be enforced at all.`].join('\n')}\n`
+    const summary = `${report.file} is not a valid policy: ${count}. No rule of this file would be enforced.`
+    return `${[...lines, '', summary].join('\n')}\n`
   }
   const width = Math.max(...report.tools.map(({ tool }) => tool.length))
   const lines = [
-    `${report.file}: read as ${DIALECTS[report.dialect]}${versionWords(report)}; what it does not name is ${report.default === 'deny' ? 'denied' : 'allowed'}`,
+    `${report.file}: read as ${DIALECTS[report.dialect]}${versionWords(report)}; ` +
+      `tools that it does not name are ${report.default === 'deny' ? 'denied' : 'allowed'}`,
     '',
     ...report.tools.map(
       ({ tool, verdict, words }) => `  ${tool.padEnd(width)}  ${verdict.padEnd(11)}  ${words}`,
@@ -109,6 +113,10 @@ function reportText(report: PolicyReport): string {
   return `${lines.join('\n')}\n`
 }
 
+/**
+ * Returns the version by which the policy was read, and an earlier one if that suffices. Empty for
+ * PolicyLayer.
+ */
 function versionWords({ version, needs }: Extract<PolicyReport, { valid: true }>): string {
   if (version === null) return ''
   return needs === version ? ` by ${version}` : ` by ${version} (${needs} would do)`

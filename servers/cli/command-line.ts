@@ -8,22 +8,25 @@ import {
   type CommandName,
   commandsWith,
   defaultOf,
+  hasOption,
   type ParsedArgs,
-  takes,
 } from './commands.js'
 import { OPTION_NAMES, OPTIONS, type Option, type OptionName, variableOf } from './options.js'
 import { asUsage, UsageError } from './usage-error.js'
 
-/** The actions of the commands. A number in the result is the exit code. */
+/** The functions that carry out the commands. A number as the result is the exit code. */
 export type Actions = {
   [Name in CommandName]: (args: ParsedArgs<Name>) => Promise<unknown>
 }
 
-/** Names of variables that `understudy up` prints for a shell, without `UNDERSTUDY_`. They set no option. */
-const EXPORTED = ['instanode-mcp', 'safebot-mcp', 'control', 'gateway-instanode', 'gateway-safebot']
+/**
+ * Environment variables that `understudy up` prints for a shell, without `UNDERSTUDY_`. They do not set
+ * options.
+ */
+const EXPORTED_VARIABLES = ['instanode-mcp', 'safebot-mcp', 'control', 'gateway-instanode', 'gateway-safebot']
 
 /**
- * Runs the command that the command line names. Help and the version are printed to stdout.
+ * Runs the command that the command line names. Prints help and the version to stdout.
  *
  * @param args the words after `understudy`
  * @returns the exit code
@@ -31,16 +34,17 @@ const EXPORTED = ['instanode-mcp', 'safebot-mcp', 'control', 'gateway-instanode'
  * @throws the error of the command
  */
 export async function runCommandLine(args: readonly string[], actions: Actions): Promise<number> {
-  const line = split(args)
-  if (line.own.length === 0) {
-    throw new UsageError('no command', `there are ${COMMAND_NAMES.join(', ')}; --help tells more`)
+  const line = splitAtDashes(args)
+  if (line.ownArgs.length === 0) {
+    const hint = `name one of ${COMMAND_NAMES.join(', ')}; understudy --help describes them`
+    throw new UsageError('no command', hint)
   }
   const program = configure(new Command('understudy'))
     .usage('COMMAND [options]')
     .description('Local stand-ins for MCP servers, to test policy gateways against.')
     .enablePositionalOptions()
     .configureHelp({ subcommandTerm: command => command.name() })
-    .addHelpText('after', '\nunderstudy COMMAND --help lists the options of a command.')
+    .addHelpText('after', '\nunderstudy COMMAND --help prints the options of that command.')
   let run = async (): Promise<unknown> => 0
   const add = <Name extends CommandName>(name: Name): void => {
     const parser = createParser(name)
@@ -55,14 +59,14 @@ export async function runCommandLine(args: readonly string[], actions: Actions):
   program.addCommand(
     configure(new Command('help'))
       .usage('[COMMAND]')
-      .description('lists the options of a command')
+      .description('prints the options of a command')
       .allowExcessArguments()
       .action((_, { args: [name] }) => {
         const words = name === undefined ? [] : [name]
         parse(program, name === undefined || Object.hasOwn(COMMANDS, name) ? [...words, '-h'] : words)
       }),
   )
-  if (!parse(program, line.own)) return 0
+  if (!parse(program, line.ownArgs)) return 0
   warnOfVariables()
   const code = await run()
   return typeof code === 'number' ? code : 0
@@ -74,26 +78,34 @@ export async function runCommandLine(args: readonly string[], actions: Actions):
  * @throws UsageError for wrong arguments
  */
 export function readArgs<Name extends CommandName>(name: Name, args: readonly string[]): ParsedArgs<Name> {
-  const line = split(args)
+  const line = splitAtDashes(args)
   const parser = createParser(name)
-  parse(parser.command, line.own)
+  parse(parser.command, line.ownArgs)
   return parsedArgs(name, parser, line)
 }
 
-/** The words before and after the first `--`. */
-interface Line {
-  own: readonly string[]
-  behind: readonly string[]
+/** The arguments before and after the first `--`. */
+interface SplitArgs {
+  ownArgs: readonly string[]
+  afterDashes: readonly string[]
 }
 
-function split(args: readonly string[]): Line {
+function splitAtDashes(args: readonly string[]): SplitArgs {
   const cut = args.includes('--') ? args.indexOf('--') : args.length
-  const behind = args.slice(cut + 1)
+  const afterDashes = args.slice(cut + 1)
   // `--via -- COMMAND` means the same as `-- COMMAND`.
-  return { own: args.slice(0, args[cut - 1] === '--via' && behind.length > 0 ? cut - 1 : cut), behind }
+  return {
+    ownArgs: args.slice(0, args[cut - 1] === '--via' && afterDashes.length > 0 ? cut - 1 : cut),
+    afterDashes,
+  }
 }
 
-/** Parses arguments. @returns whether a command has to run. False if help or the version was printed */
+/**
+ * Parses arguments.
+ *
+ * @returns whether a command has to run. False if help or the version was printed
+ * @throws UsageError for wrong arguments
+ */
 function parse(command: Command, args: readonly string[]): boolean {
   try {
     command.parse(args, { from: 'user' })
@@ -107,7 +119,7 @@ function parse(command: Command, args: readonly string[]): boolean {
 }
 
 function helpHint(name: string): string | undefined {
-  return Object.hasOwn(COMMANDS, name) ? `understudy ${name} --help lists the options of ${name}` : undefined
+  return Object.hasOwn(COMMANDS, name) ? `understudy ${name} --help prints its options` : undefined
 }
 
 function configure(command: Command): Command {
@@ -118,15 +130,18 @@ function configure(command: Command): Command {
     .version(VERSION, '-v, --version', 'print the version')
 }
 
-/** A command, and the texts of its options on the command line. A switch has one empty text. */
+/**
+ * A commander command, and the texts of the options on the command line. A switch has an empty text each time
+ * it is given.
+ */
 interface Parser {
   command: Command
   texts: Map<OptionName, string[]>
 }
 
 /**
- * Creates a command with all options. Options of other commands are hidden, and an error names the commands
- * that have them.
+ * Creates the parser of a command. It also accepts the options of other commands, so that an error can name
+ * the commands that have them. The help hides these options.
  */
 function createParser(name: CommandName): Parser {
   const { help, usage }: CommandDefinition = COMMANDS[name]
@@ -137,7 +152,7 @@ function createParser(name: CommandName): Parser {
     const fallback = defaultOf(name, key) ?? option.otherwise
     const about = fallback === undefined ? option.help : `${option.help} (default: ${fallback})`
     const flags = option.argument === undefined ? `--${key}` : `--${key} <${option.argument}>`
-    command.addOption(new CommanderOption(flags, about).hideHelp(!takes(name, key)))
+    command.addOption(new CommanderOption(flags, about).hideHelp(!hasOption(name, key)))
     command.on(`option:${key}`, (text = '') => texts.set(key, [...(texts.get(key) ?? []), text]))
   }
   const variable = variableOf('safebot-port')
@@ -148,86 +163,93 @@ function createParser(name: CommandName): Parser {
 function parsedArgs<Name extends CommandName>(
   name: Name,
   { command, texts }: Parser,
-  { own, behind }: Line,
+  { ownArgs, afterDashes }: SplitArgs,
 ): ParsedArgs<Name> {
   const { options, operands = 0, program }: CommandDefinition = COMMANDS[name]
   for (const [key, values] of texts) {
-    if (!takes(name, key)) throw foreignOption(name, key)
-    const next = values.find(value => /^-\D/.test(value) && !own.includes(`--${key}=${value}`))
+    if (!hasOption(name, key)) throw foreignOption(name, key)
+    const next = values.find(value => /^-\D/.test(value) && !ownArgs.includes(`--${key}=${value}`))
     if (next === undefined) continue
     throw new UsageError(
       `--${key} has no value before ${next}`,
-      `write --${key}=${next} if that is its value`,
+      `if ${next} is the value, write --${key}=${next}`,
     )
   }
   const tooMany = command.args.slice(operands)
   if (tooMany.length > 0) {
-    throw new UsageError(`"${tooMany.join(' ')}" is one word too many behind "${name}"`, helpHint(name))
+    throw new UsageError(`unexpected "${tooMany.join(' ')}" after "${name}"`, helpHint(name))
   }
-  if (behind.length > 0 && program !== true) {
-    throw new UsageError(`"-- ${behind.join(' ')}" means nothing to ${name}`, helpHint(name))
+  if (afterDashes.length > 0 && program !== true) {
+    throw new UsageError(
+      `${name} starts no program, so "-- ${afterDashes.join(' ')}" has no meaning`,
+      helpHint(name),
+    )
   }
   const given = new Set<OptionName>()
   const values = options.map(key => {
-    const value = givenValue(key, texts)
+    const value = explicitValue(key, texts)
     if (value !== undefined) given.add(key)
     return [key, value ?? defaultValue(name, key)]
   })
   return {
-    // The members are the options of this command, and each was read by its own definition.
+    // The keys are the options of this command, and the definition of each option has read its value.
     options: Object.fromEntries(values) as ParsedArgs<Name>['options'],
     given,
     operand: command.args[0],
     operands: command.args,
-    program: behind,
+    program: afterDashes,
   }
 }
 
 /**
- * Returns the value of an option from the command line, or else from the environment. Undefined if neither
- * sets the option.
+ * Returns the value of an option from the command line. If the command line has none, returns the value from
+ * the environment. Undefined if neither sets the option.
  */
-function givenValue(key: OptionName, texts: Parser['texts']): unknown {
+function explicitValue(key: OptionName, texts: Parser['texts']): unknown {
   const option: Option = OPTIONS[key]
   const variable = variableOf(key)
-  const inEnvironment = process.env[variable]
+  const environmentText = process.env[variable]
   if (option.argument === undefined) {
-    return texts.has(key) || ['1', 'true'].includes(inEnvironment ?? '') || undefined
+    return texts.has(key) || ['1', 'true'].includes(environmentText ?? '') || undefined
   }
-  const onLine = texts.get(key)
-  if (onLine !== undefined) return readTexts(option, onLine, `--${key}`)
-  if (inEnvironment === undefined) return undefined
-  const list = option.multiple ? inEnvironment.split(option.separator ?? ',') : [inEnvironment]
-  return readTexts(option, list, variable)
+  const lineTexts = texts.get(key)
+  if (lineTexts !== undefined) return readValues(option, lineTexts, `--${key}`)
+  if (environmentText === undefined) return undefined
+  const list = option.multiple ? environmentText.split(option.separator ?? ',') : [environmentText]
+  return readValues(option, list, variable)
 }
 
+/** Returns the value of an option that neither the command line nor the environment sets. */
 function defaultValue(name: CommandName, key: OptionName): unknown {
   const option: Option = OPTIONS[key]
   if (option.argument === undefined) return false
   const text = defaultOf(name, key)
-  if (text !== undefined) return readTexts(option, [text], `--${key}`)
+  if (text !== undefined) return readValues(option, [text], `--${key}`)
   return option.multiple ? [] : undefined
 }
 
-/** Reads the values of an option. If the option must not be repeated, reads only its last value. */
-function readTexts(option: Option, texts: readonly string[], source: string): unknown {
+/**
+ * Reads the values of an option from their texts. If the option cannot be repeated, reads only the last text.
+ */
+function readValues(option: Option, texts: readonly string[], source: string): unknown {
   const read = (text: string) => asUsage(() => option.read?.(text, source) ?? text)
   return option.multiple ? texts.map(read) : read(texts.at(-1) ?? '')
 }
 
+/** Returns the error for an option that another command has. */
 function foreignOption(name: CommandName, key: OptionName): UsageError {
   const near = closestName(key, COMMANDS[name].options)
   return new UsageError(
-    `--${key} means nothing with ${name}`,
+    `${name} has no option --${key}`,
     near === undefined
       ? `it is an option of ${commandsWith(key).join(', ')}; ${helpHint(name)}`
       : `did you mean --${near}?`,
   )
 }
 
-/** Warns of environment variables that look like options but set none. */
+/** Warns of environment variables that begin with `UNDERSTUDY_` but belong to no option. */
 function warnOfVariables(): void {
-  const known = [...OPTION_NAMES, ...EXPORTED]
+  const known = [...OPTION_NAMES, ...EXPORTED_VARIABLES]
   const prefix = variableOf('')
   for (const variable of Object.keys(process.env)) {
     if (!variable.startsWith(prefix) || known.some(name => variableOf(name) === variable)) continue

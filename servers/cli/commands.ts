@@ -1,22 +1,24 @@
 import { OPTIONS, type Option, type OptionName, type Values } from './options.js'
 import { UsageError } from './usage-error.js'
 
-/** One subcommand, and the options that it takes. */
+/** The definition of a command. */
 export interface CommandDefinition {
+  /** Describes the command. */
   help: string
-  /** The usage after the name of the command. */
+  /** The part of the usage line after the name of the command. */
   usage: string
-  /** Largest number of operands. Default 0. */
+  /** Maximum number of operands. Default 0. */
   operands?: number
   /** Whether `-- PROGRAM …` may follow. */
   program?: true
   options: readonly OptionName[]
-  /** Defaults that differ from those of the options. */
+  /** Defaults of this command that replace those of the options. */
   defaults?: Partial<Record<OptionName, string>>
 }
 
 const LISTENER = ['host', 'allow-host'] as const
-/** Options of every command that starts a server. */
+
+/** The options of every command that starts a stand-in. */
 export const INSTANCE_OPTIONS = [
   'clock',
   'seed',
@@ -33,7 +35,7 @@ const SERVERS = ['instanode-port', 'safebot-port'] as const
 
 export const COMMANDS = {
   up: {
-    help: 'both servers over HTTP, and the control plane',
+    help: 'starts both stand-ins over HTTP, and the control plane',
     usage: '[options]',
     options: [
       ...LISTENER,
@@ -53,12 +55,12 @@ export const COMMANDS = {
     ],
   },
   instanode: {
-    help: 'Instanode on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
+    help: 'serves Instanode on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
     usage: '[options]',
     options: ['http', ...LISTENER, ...INSTANCE_OPTIONS, ...DATABASES, 'connect'],
   },
   safebot: {
-    help: 'Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
+    help: 'serves Safebot on stdio, for the config of an MCP host; --http PORT serves HTTP instead',
     usage: '[options]',
     options: ['http', ...LISTENER, ...INSTANCE_OPTIONS, 'connect'],
   },
@@ -88,7 +90,7 @@ export const COMMANDS = {
     defaults: { clock: 'real' },
   },
   rehearse: {
-    help: 'sends calls through a gateway to the stand-ins, and reports which of them get through',
+    help: 'sends calls through a gateway to the stand-ins, and reports which calls it wrongly allows or denies',
     usage: '(POLICY… | --scenario FILE) [options] [-- COMMAND …]',
     operands: Number.POSITIVE_INFINITY,
     program: true,
@@ -112,16 +114,16 @@ export const COMMANDS = {
     ],
   },
   check: {
-    help: 'explains how a policy or a scenario is read, and warns of what looks wrong',
+    help: 'explains the meaning of a policy or a scenario, and warns of likely mistakes',
     usage: 'FILE [options]',
     operands: 1,
     options: ['dialect', 'json', 'strict'],
   },
   demo: {
-    help: 'both servers, gateways in front of them and two agents, narrated',
+    help: 'runs both stand-ins, gateways in front of them and two agents, and explains each step',
     usage: '[options]',
     options: ['fast', 'policy', 'control-port'],
-    // The port of the control plane does not matter here, and `understudy up` may already use the usual one.
+    // `understudy up` may already use the default port.
     defaults: { 'control-port': '0' },
   },
 } as const satisfies Record<string, CommandDefinition>
@@ -130,47 +132,52 @@ export type CommandName = keyof typeof COMMANDS
 
 export const COMMAND_NAMES = Object.keys(COMMANDS).filter((name): name is CommandName => name in COMMANDS)
 
-/** Returns the commands that take an option. */
+/** Returns the commands that have an option. */
 export function commandsWith(name: OptionName): CommandName[] {
-  return COMMAND_NAMES.filter(command => takes(command, name))
+  return COMMAND_NAMES.filter(command => hasOption(command, name))
 }
 
-export function takes(command: CommandName, name: OptionName): boolean {
+/** Returns whether a command has an option. */
+export function hasOption(command: CommandName, name: OptionName): boolean {
   const { options }: CommandDefinition = COMMANDS[command]
   return options.includes(name)
 }
 
-/** Returns the default of a command's option. Undefined if the default is not one value. */
+/**
+ * Returns the text of the default of an option for a command. Undefined if the default is not a fixed value.
+ */
 export function defaultOf(command: CommandName, name: OptionName): string | undefined {
   const { defaults }: CommandDefinition = COMMANDS[command]
   const option: Option = OPTIONS[name]
   return defaults?.[name] ?? option.default
 }
 
-/** The arguments of a command. Options come from the command line, the environment and the defaults. */
+/** The arguments of a command. The options also include values from the environment, and defaults. */
 export interface ParsedArgs<Command extends CommandName> {
   readonly options: Values<(typeof COMMANDS)[Command]['options'][number]>
   /** The options that the command line or the environment sets. */
   readonly given: ReadonlySet<OptionName>
-  /** The first word after the command. */
+  /** The first operand. */
   readonly operand: string | undefined
-  /** All words after the command. */
+  /** All words after the command that are not options. */
   readonly operands: readonly string[]
-  /** The words after `--`, which name a program to start. */
+  /** The words after `--`: a program to start, and its arguments. */
   readonly program: readonly string[]
 }
 
 /**
- * Refuses options that have no meaning together with other options of the same command.
+ * Refuses options that cannot be combined with other options of the same command.
  *
- * @param beside names the other options, e.g. `--connect`
+ * @param given the options that the command line or the environment sets
+ * @param names the options to refuse
+ * @param when describes the other options in the error, e.g. `with --connect`
  * @throws UsageError that names the first refused option
  */
 export function refuseOptions(
   given: ReadonlySet<OptionName>,
   names: readonly OptionName[],
-  beside: string,
+  when: string,
 ): void {
   const name = names.find(refused => given.has(refused))
-  if (name !== undefined) throw new UsageError(`--${name} means nothing with ${beside}`, 'leave one out')
+  if (name !== undefined) throw new UsageError(`--${name} cannot be used ${when}`, `leave --${name} out`)
 }

@@ -4,9 +4,9 @@ import { policyFiles } from './gateway-options.js'
 import { shutdownSignal } from './serve.js'
 
 /**
- * `understudy demo`: runs the servers, their gateways and two agents, and prints each step.
+ * Runs `understudy demo`: starts the stand-ins, their gateways and two agents, and explains each step.
  *
- * @returns the exit code
+ * @returns the exit code: 0, or 1 if a check in the demo has failed
  */
 export async function demo({ options }: ParsedArgs<'demo'>): Promise<number> {
   return playDemo({

@@ -9,7 +9,7 @@ import { UsageError } from './usage-error.js'
 const PORTS = { instanode: 'gateway-instanode-port', safebot: 'gateway-safebot-port' } as const
 
 /**
- * Returns the gateways that `--policy` requests, by the server that each one protects.
+ * Returns the options of the gateways that `--policy` requests, by the server that each gateway protects.
  *
  * @throws UsageError for an unknown server, or a policy whose tools do not show its server
  * @throws Refusal for a policy that cannot be read
@@ -46,7 +46,7 @@ export async function policyFiles(
   for (const text of assignments) {
     const { server, policy } = await readAssignment(text, dialect)
     if (files[server] !== undefined) {
-      throw new UsageError(`--policy names two policies for ${server}`, 'leave one out')
+      throw new UsageError(`--policy names two policies for ${server}`, 'leave one of them out')
     }
     files[server] = policy
   }
@@ -54,8 +54,8 @@ export async function policyFiles(
 }
 
 /**
- * Reads a value such as `instanode=policy.json`. The file alone is enough if its tools show which server it
- * is for.
+ * Reads a value of `--policy`, such as `instanode=policy.json`. In a value without a server, the tools of the
+ * policy determine the server.
  */
 async function readAssignment(
   text: string,
@@ -69,11 +69,16 @@ async function readAssignment(
   const server = SERVER_NAMES.find(known => known === name)
   if (server !== undefined) return { server, policy }
   throw new UsageError(
-    `--policy is for ${JSON.stringify(name)}, which is no server`,
-    `there are ${SERVER_NAMES.join(', ')}`,
+    `--policy is for ${JSON.stringify(name)}, which is not a server`,
+    `use one of ${SERVER_NAMES.join(', ')}`,
   )
 }
 
+/**
+ * Returns the server whose tools a policy names.
+ *
+ * @throws UsageError if there is not exactly one
+ */
 async function serverOf(file: string, dialect: DialectVersion | undefined): Promise<ServerName> {
   const named = toolsNamed((await readPolicyFile(file, dialect)).policy)
   const [server, ...more] = serversOf(named)
@@ -84,8 +89,9 @@ async function serverOf(file: string, dialect: DialectVersion | undefined): Prom
       : named.length === 0
         ? 'no tools'
         : `${named.join(', ')}, of neither server`
+  const assignments = SERVER_NAMES.map(known => `--policy ${known}=${file}`)
   throw new UsageError(
     `the policy ${JSON.stringify(file)} names ${names}`,
-    `say which server it is for: ${SERVER_NAMES.map(known => `--policy ${known}=${file}`).join(', or ')}; or both`,
+    `say which server it is for: ${assignments.join(', or ')}; or both`,
   )
 }

@@ -12,10 +12,11 @@ import { UsageError } from './usage-error.js'
 type Args = ParsedArgs<'gateway'>
 
 /**
- * `understudy gateway POLICY`: runs until a shutdown signal, the end of its stdio client, or the end of its
- * upstream program.
+ * Runs `understudy gateway POLICY` until a shutdown signal, until the client on stdio closes its end, or
+ * until the upstream program ends.
  *
- * @returns the exit code, which is that of the upstream program if the program ended by itself
+ * @returns the exit code. It is that of the upstream program if the program has ended by itself.
+ * @throws UsageError, Refusal
  */
 export async function gateway(args: Args): Promise<number> {
   const { options } = args
@@ -31,7 +32,7 @@ export async function gateway(args: Args): Promise<number> {
   try {
     const stopped = shutdown.then(() => 0)
     if (port === undefined)
-      return await Promise.race([stopped, running.ended, untilClientLeaves(running, options.grant)])
+      return await Promise.race([stopped, running.ended, serveStdioClient(running, options.grant)])
     process.stdout.write(options.json ? readyLine(running) : readyText(running))
     return await Promise.race([stopped, running.ended])
   } finally {
@@ -40,7 +41,8 @@ export async function gateway(args: Args): Promise<number> {
   }
 }
 
-function untilClientLeaves(running: Gateway, grant: string | undefined): Promise<number> {
+/** Serves the client on stdio. Resolves with exit code 0 when the client has closed its end. */
+function serveStdioClient(running: Gateway, grant: string | undefined): Promise<number> {
   return new Promise(resolve => {
     const { stdin: input, stdout: output } = process
     running.serveStdio({ input, output, grant, onEnd: () => resolve(0) })

@@ -15,7 +15,7 @@ const running = runCommandLine(process.argv.slice(2), {
 })
 
 running.then(
-  // Ends the process, so that an open handle of a client cannot keep it running.
+  // An open connection of a client could keep the process running.
   code => process.exit(code),
   error => {
     const sentence = error instanceof Refusal ? error.sentence : String(error)

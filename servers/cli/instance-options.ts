@@ -12,9 +12,9 @@ import type { Values } from './options.js'
 import { UsageError } from './usage-error.js'
 
 /**
- * Returns the options that every server takes: clock, seed, contract, protocol, journal, stamp, store.
+ * Returns the options that every stand-in has: clock, seed, contract, protocol, journal, stamp and store.
  *
- * @throws UsageError for --journal-sync without a file
+ * @throws UsageError for `--journal-sync` without `--journal`
  * @throws Refusal `bad_store`
  */
 export function instanceOptions(
@@ -22,7 +22,7 @@ export function instanceOptions(
 ): UnderstudyOptions & { contract: ContractName } {
   const { store, seed, clock, protocol, journal: journalFile, 'journal-sync': journalSync } = options
   if (journalSync && journalFile === undefined) {
-    throw new UsageError('--journal-sync has no file', 'name one: --journal FILE')
+    throw new UsageError('--journal-sync has no journal file', 'add --journal FILE')
   }
   checkStore(store)
   return {
@@ -30,15 +30,15 @@ export function instanceOptions(
     contract: options.contract,
     log: stderrLog(),
     stamp: options.stamp,
-    // EX_SOFTWARE of sysexits.h, so that a process monitor sees a crash.
+    // Exit code EX_SOFTWARE of sysexits.h shows a process monitor that the process has crashed.
     onCrash: () => process.exit(70),
-    // Without `--clock`, the store determines the clock.
+    // Undefined if `--clock` is not given. The store then determines the clock.
     ...defined({ clock, seed, protocol, journalFile }),
     journalSync,
   }
 }
 
-/** Returns the options for databases. */
+/** Returns the options of the embedded or external databases. */
 export function databaseOptions(options: Values<'databases' | 'data-dir'>): DatabasesOptions {
   return defined({ databases: options.databases, dataDirectory: options['data-dir'] })
 }
@@ -61,10 +61,10 @@ export async function worldOption({ world }: Values<'world'>): Promise<World> {
 }
 
 /**
- * Returns the log of the command, which writes lines of JSON to stderr. The logger is loaded for the first
- * line, because most runs have none.
+ * Returns a log that writes lines of JSON to stderr. The logger is loaded with the first line, because most
+ * runs write none.
  *
- * @param after no line is written before this promise resolves
+ * @param after the log writes nothing before this promise resolves
  */
 export function stderrLog(after: Promise<void> = Promise.resolve()): Log {
   let loading: Promise<Log> | undefined

@@ -8,32 +8,36 @@ import { readHeaderLine, readUpstreamUrl } from '../gateway/upstream-options.js'
 import { checkSource } from '../instanode/databases/open-databases.js'
 import { UsageError } from './usage-error.js'
 
-/** One option of the command. It defines the parser, the help and the row in the documentation. */
+/** The definition of an option. The parser, the help and the table in the documentation are made from it. */
 export interface Option {
-  /** Placeholder of the value. A switch has none. */
+  /** Placeholder of the value in the help. An option without it is a switch. */
   argument?: string
   /** Whether the option may be repeated. */
   multiple?: true
-  /** Separates the values of a repeated option in its environment variable. Default: a comma. */
+  /** Separator of the values in the environment variable of a repeated option. Default: a comma. */
   separator?: string
-  /** The value without the option. */
+  /** Text of the value if the option is not given. */
   default?: string
-  /** Describes the behaviour without the option, if the default is not one value. */
+  /** Describes the default for the help, if it is not a fixed value. */
   otherwise?: string
   help: string
   /**
-   * Reads the value from its text. Default: the value is the text.
+   * Converts the text of a value. Default: the value is the text itself.
    *
    * @param source the name of the option in errors, e.g. `--port` or `UNDERSTUDY_PORT`
-   * @throws Refusal that names the source or the problem of the text
+   * @throws Refusal for an invalid text
    */
   read?(text: string, source: string): unknown
 }
 
-/** The options by name. `UNDERSTUDY_<NAME>` sets an option, too. */
+/** The options by name. The environment variable `UNDERSTUDY_<NAME>` also sets an option. */
 export const OPTIONS = {
-  host: { argument: 'ADDRESS', default: '127.0.0.1', help: 'address of every listener' },
-  'allow-host': { argument: 'NAME', multiple: true, help: 'further Host name to accept; may be repeated' },
+  host: { argument: 'ADDRESS', default: '127.0.0.1', help: 'address on which every server listens' },
+  'allow-host': {
+    argument: 'NAME',
+    multiple: true,
+    help: 'accepts requests with this Host header, too; may be repeated',
+  },
   'instanode-port': {
     argument: 'PORT',
     default: '4801',
@@ -55,12 +59,12 @@ export const OPTIONS = {
   http: {
     argument: 'PORT',
     read: readPort,
-    help: 'serve HTTP on this port instead of stdio; 0 picks a free one',
+    help: 'serves HTTP on this port instead of stdio; 0 picks a free one',
   },
   policy: {
     argument: '[SERVER=]FILE',
     multiple: true,
-    help: 'a gateway in front of instanode or safebot that enforces this policy; may be repeated',
+    help: 'starts a gateway that enforces this policy in front of instanode or safebot; may be repeated',
   },
   'gateway-instanode-port': {
     argument: 'PORT',
@@ -78,160 +82,185 @@ export const OPTIONS = {
     argument: 'CLOCK',
     otherwise: 'real, or the clock of the store',
     read: checkedBy(readClockSpec),
-    help: 'real, manual, or manual@2026-01-01T00:00:00Z',
+    help: 'real: follows the machine; manual: moves only on request; manual@2026-01-01T00:00:00Z',
   },
-  seed: { argument: 'TEXT', otherwise: 'random', help: 'seeds every id, token and key' },
+  seed: {
+    argument: 'TEXT',
+    otherwise: 'random',
+    help: 'seed of every id, token and key: the same seed gives the same values',
+  },
   contract: {
     argument: 'NAME',
     default: 'documented',
     read: oneOf(CONTRACT_NAMES),
-    help: 'documented, or observed',
+    help: 'documented: the published behaviour; observed: the behaviour of the running services',
   },
   protocol: {
     argument: 'REVISIONS',
     otherwise: 'all; rehearse: 2025-03-26',
     read: checkedBy(readRevisions),
-    help: 'MCP revisions to serve, with commas between them: 2026-07-28, 2025-11-25 and earlier ones; rehearse: the one that callers speak',
+    help:
+      'MCP revisions that the servers accept, separated by commas: 2026-07-28, 2025-11-25 and earlier ' +
+      'ones; rehearse: the one revision of its calls',
   },
   world: {
     argument: 'WORLD',
     default: 'default',
-    help: 'starting state: default, empty, busy, multi-tenant, near-limits, or a JSON or YAML file',
+    help: 'state at the start: default, empty, busy, multi-tenant, near-limits, or a JSON or YAML file',
   },
   databases: {
     argument: 'SOURCE',
-    otherwise: 'embedded, or the server of the store',
+    otherwise: 'embedded, or the PostgreSQL server of --store',
     read: checkedBy(checkSource),
-    help: 'embedded, or the URL of an administrator of a PostgreSQL server',
+    help: 'embedded; or the postgres:// URL of a server, with the credentials of an administrator',
   },
   store: {
     argument: 'STORE',
     default: 'memory',
-    help: 'memory, or the postgres:// URL of a store that every stand-in shares which names it',
+    help: 'memory; or a postgres:// URL: all stand-ins with the same URL share their state',
   },
   'data-dir': {
     argument: 'DIR',
-    otherwise: 'a temporary one, which is removed',
-    help: 'directory that keeps embedded databases: their URLs are good again after a restart',
+    otherwise: 'a temporary directory, which is removed at the end',
+    help: 'directory that stores the embedded databases; their URLs stay valid after a restart',
   },
-  journal: { argument: 'FILE', help: 'also append the journal as JSON lines' },
-  'journal-sync': { help: 'write a call to the file of --journal, and flush it, before it is answered' },
+  journal: { argument: 'FILE', help: 'appends the journal to this file, one JSON object a line' },
+  'journal-sync': {
+    help: 'writes each call to the file of --journal, and flushes the file, before the call is answered',
+  },
   connect: {
     argument: 'URL',
     read: checkedBy(readBaseUrl),
-    help: 'be a client of a running stand-in, or of a service with its HTTP API',
+    help: 'uses the running stand-in at this URL, or another service with the same HTTP API',
   },
-  stamp: { help: 'name the instance and the journal entry in the headers of HTTP answers' },
+  stamp: { help: 'adds headers with the instance and the journal entry to HTTP answers' },
   attack: {
     argument: 'NAME',
     multiple: true,
-    help: 'turn hostile, in a way of fixtures/attacks; may be repeated',
+    help: 'turns on an attack profile: a name from fixtures/attacks; may be repeated',
   },
   upstream: {
     argument: 'URL',
     read: checkedBy(readUpstreamUrl),
-    help: 'the MCP endpoint behind the gateway; or -- COMMAND to start a server',
+    help: 'MCP endpoint behind the gateway; -- COMMAND starts a server instead',
   },
   port: {
     argument: 'PORT',
     read: readPort,
-    help: 'serve HTTP on this port instead of stdio; 0 picks a free one',
+    help: 'serves HTTP on this port instead of stdio; 0 picks a free one',
   },
   'upstream-header': {
     argument: 'NAME: VALUE',
     multiple: true,
     separator: '\n',
     read: checkedBy(readHeaderLine),
-    help: 'a header for each request to the upstream, e.g. a credential; may be repeated',
+    help: 'adds a header to each request to the upstream, e.g. a credential; may be repeated',
   },
   'pass-header': {
     argument: 'NAME',
     multiple: true,
-    help: 'a further header of callers to pass on; may be repeated',
+    help: 'passes a further header of callers on to the upstream; may be repeated',
   },
   handle: {
     argument: 'WAY',
     default: 'pass',
     read: oneOf(HANDLE_POLICIES),
-    help: 'pass or drop the handle that a caller of Safebot names, or set it to the label of its grant',
+    help:
+      'handle that the upstream gets for a caller of Safebot; pass: the handle that the caller names; ' +
+      'drop: none; grant: the label of its grant',
   },
   'denial-text': {
     argument: 'NAME',
     default: 'understudy',
     read: oneOf(DENIAL_TEXTS),
-    help: 'how denials begin: understudy, or as a product words them: intercept, policylayer',
+    help: 'wording of denials: understudy; or that of a product: intercept, policylayer',
   },
   dialect: {
     argument: 'NAME',
     otherwise: 'the newest',
     read: oneOf(DIALECT_VERSIONS),
-    help: `the published version of Intercept's language by which policies are read: ${DIALECT_VERSIONS.join(', ')}`,
+    help: `version of Intercept's policy language: ${DIALECT_VERSIONS.join(', ')}`,
   },
-  grants: { argument: 'FILE', help: 'the callers, each with a bearer token and a policy of its own' },
-  grant: { argument: 'LABEL', help: 'the grant of the client on stdio' },
+  grants: { argument: 'FILE', help: 'file with the callers, each with a bearer token and a policy' },
+  grant: { argument: 'LABEL', help: 'label of the grant for the client on stdio' },
   'approval-hold': {
     argument: 'SECONDS',
     default: '0',
     read: readApprovalHold,
-    help: 'how long a call waits for its approval; 0 refuses it at once',
+    help: 'time that a call waits for its approval; 0 refuses the call at once',
   },
   'approval-port': {
     argument: 'PORT',
     read: readPort,
-    help: 'port on which approvals are decided: GET /approvals, POST /approvals/ID; not for agents',
+    help:
+      'port of the API that decides approvals: GET /approvals, POST /approvals/ID; agents must not have ' +
+      'access to it',
   },
-  audit: { argument: 'FILE', help: 'append the decision about each call, as JSON lines' },
+  audit: {
+    argument: 'FILE',
+    help: 'appends the decision about each call to this file, one JSON object a line',
+  },
   via: {
     argument: 'GATEWAY',
     default: 'builtin',
-    help: 'builtin, or the URL of a gateway; or -- COMMAND to start one, stdio -- COMMAND for its pipes',
+    help:
+      'gateway under test: builtin; or the URL of a running gateway; -- COMMAND starts a gateway, and ' +
+      '--via stdio -- COMMAND starts one that serves MCP on stdio',
   },
   scenario: {
     argument: 'FILE',
-    otherwise: 'everything that the policy names',
-    help: 'the calls to make; without a policy it also says what is to become of each',
+    otherwise: 'calls that are made from the policy',
+    help: 'file with the calls to make; without a policy, it also has the expected outcome of each call',
   },
   tools: {
     argument: 'PATTERN',
-    otherwise: 'as the stand-ins name them',
-    help: 'the names that the gateway gives to tools, e.g. inst-{tool-kebab}; also {tool} and {server}',
+    otherwise: 'the names of the stand-ins',
+    help:
+      'pattern of the names that the gateway gives to tools, e.g. inst-{tool-kebab}; may contain {tool} ' +
+      'and {server}',
   },
   attach: {
-    help: 'wait with the stand-ins at their ports until the gateway of --via runs; Enter or POST /rehearsal/start starts the rehearsal',
+    help:
+      'starts the stand-ins and waits until you have started the gateway of --via; Enter or POST ' +
+      '/rehearsal/start then starts the rehearsal',
   },
   server: {
     argument: 'NAME',
-    otherwise: 'by the policy',
+    otherwise: 'the servers whose tools the policy names',
     read: oneOf(['instanode', 'safebot', 'both']),
-    help: 'instanode, safebot or both',
+    help: 'stand-ins to start: instanode, safebot or both',
   },
   bearer: {
     argument: 'TOKEN',
     multiple: true,
-    help: 'a bearer token by which a gateway other than the builtin one knows a caller; may be repeated',
+    help: 'bearer token of a caller that the gateway knows; not for the builtin gateway; may be repeated',
   },
   watch: {
     argument: 'SECONDS',
     otherwise: '5, and 0 for the builtin gateway',
     read: readDuration,
-    help: 'how long the upstream is watched behind the last call, for calls that a gateway lets on later',
+    help:
+      'time after the last call in which the stand-ins still wait for calls that the gateway forwards ' +
+      'late',
   },
   'wait-windows': {
     argument: 'TIME',
-    otherwise: 'not at all',
+    otherwise: 'no wait',
     read: readDuration,
-    help: 'the longest that is waited for a window to turn where a gateway keeps its own time, e.g. 70s',
+    help: 'maximum wait for the end of a window, for a gateway that has its own clock, e.g. 70s',
   },
   timeout: {
     argument: 'TIME',
     default: '10m',
     read: readDuration,
-    help: 'when a rehearsal ends and reports what it left out, e.g. 90s or 10m',
+    help:
+      'maximum duration of a rehearsal, e.g. 90s or 10m; the report then lists the calls that were not ' +
+      'made',
   },
-  junit: { argument: 'FILE', help: 'also write the report as JUnit XML, for a CI server' },
-  fast: { help: 'no pauses, and exit after the last scene: 0, or 1 if a check failed' },
-  json: { help: 'machine-readable output' },
-  strict: { help: 'exit code 1 also for warnings, and for what could not be checked' },
+  junit: { argument: 'FILE', help: 'also writes the report to this file as JUnit XML, for a CI server' },
+  fast: { help: 'makes no pauses, and exits after the last scene with code 0, or 1 if a check has failed' },
+  json: { help: 'prints JSON instead of text' },
+  strict: { help: 'exits with code 1 also after a warning, or if a call could not be checked' },
 } as const satisfies Record<string, Option>
 
 export type OptionName = keyof typeof OPTIONS
@@ -246,7 +275,10 @@ type ValueOf<Definition> = Definition extends { argument: string }
     : Read<Definition> | (Definition extends { default: string } ? never : undefined)
   : boolean
 
-/** The values of some options. An option without a value and a default is undefined, or an empty list. */
+/**
+ * The values of some options. If an option has no value and no default, its value is undefined, or an empty
+ * list if it can be repeated.
+ */
 export type Values<Name extends OptionName> = { [Key in Name]: ValueOf<(typeof OPTIONS)[Key]> }
 
 /** Returns the environment variable of an option, e.g. `UNDERSTUDY_SAFEBOT_PORT` for `safebot-port`. */
@@ -257,8 +289,9 @@ export function variableOf(name: string): string {
 /**
  * Reads the base URL of a service.
  *
- * @returns the URL without the slash at its end
- * @throws UsageError for anything but an http or https URL, or one with a query, a fragment or a password
+ * @returns the URL without a slash at its end
+ * @throws UsageError for a text that is not an http or https URL, and for a URL with a query, a fragment or a
+ *   password
  */
 export function readBaseUrl(text: string, source = '--connect'): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -267,7 +300,7 @@ export function readBaseUrl(text: string, source = '--connect'): string {
   }
   throw new UsageError(
     `${source} is ${JSON.stringify(text)}`,
-    'it is the base of the service, with no query in it and no password: http://127.0.0.1:4801, say',
+    'use the base URL of the service without a query and a password, e.g. http://127.0.0.1:4801',
   )
 }
 
@@ -275,15 +308,17 @@ function readPort(text: string, source: string): number {
   return readWholeNumber(text, source, { max: 65_535, hint: ', and 0 picks a free port' })
 }
 
-/** Reads a number of whole seconds. @returns milliseconds */
+/** Reads a number of whole seconds. Returns milliseconds. */
 function readApprovalHold(text: string, source: string): number {
   const max = APPROVAL_TTL_MS / 1000
-  return readWholeNumber(text, source, { max, hint: ' in whole seconds: so long an approval lasts' }) * 1000
+  return (
+    readWholeNumber(text, source, { max, hint: ' in whole seconds, because an approval expires then' }) * 1000
+  )
 }
 
 const SECONDS = { ms: 0.001, s: 1, m: 60, h: 3600 } as const
 
-/** Reads a duration. A number without a unit means seconds. @returns milliseconds */
+/** Reads a duration. A number without a unit means seconds. Returns milliseconds. */
 function readDuration(text: string, source: string): number {
   const [, digits, unit = 's'] = /^(\d{1,9})(ms|s|m|h)?$/.exec(text) ?? []
   if (digits !== undefined && (unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h')) {
@@ -291,7 +326,7 @@ function readDuration(text: string, source: string): number {
   }
   throw new UsageError(
     `${source} is ${JSON.stringify(text)}`,
-    'it is seconds, or a number with ms, s, m or h behind it: 90s',
+    'use a number of seconds, or a number with the unit ms, s, m or h, e.g. 90s',
   )
 }
 
@@ -305,7 +340,7 @@ function oneOf<const Word extends string>(words: readonly Word[]) {
     const word = words.find(known => known === text)
     if (word !== undefined) return word
     const near = closestName(text, words)
-    const all = `it is one of ${words.join(', ')}`
+    const all = `use one of ${words.join(', ')}`
     throw new UsageError(
       `${source} is ${JSON.stringify(text)}`,
       near === undefined ? all : `did you mean ${near}? ${all}`,
@@ -313,7 +348,7 @@ function oneOf<const Word extends string>(words: readonly Word[]) {
   }
 }
 
-/** Returns a reader that checks a text and returns it unchanged. The reader throws the error of the check. */
+/** Converts a check to a reader that returns the text unchanged. The reader throws the error of the check. */
 function checkedBy(check: (text: string, source: string) => unknown) {
   return (text: string, source: string): string => {
     check(text, source)

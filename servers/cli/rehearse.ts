@@ -18,8 +18,8 @@ import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'rehearse'>
 
-/** Codes of errors that the user can avoid with another command line. */
-const USAGE = [
+/** Codes of the refusals that are caused by the command line. */
+const USAGE_CODES = [
   'which_server',
   'one_url',
   'no_command',
@@ -30,13 +30,12 @@ const USAGE = [
 ]
 
 /**
- * `understudy rehearse POLICY…` and `understudy rehearse --scenario FILE`: rehearses one policy after
- * another, or a scenario without a policy, and prints the reports.
+ * Runs `understudy rehearse`: rehearses one policy after another, or a scenario without a policy, and prints
+ * the reports.
  *
- * @returns the exit code. It is 1 if something is wrong, a rehearsal ended early or nothing was checked. With
- *   `--strict` it is
- *   also 1 if something was not checked. It is 129, 130 or 143 if SIGHUP, SIGINT or SIGTERM ended the
- *   rehearsal, after all its processes have ended
+ * @returns the exit code. 1: a call had another outcome than expected, a rehearsal ended early, or no call
+ *   was checked; with `--strict` also if any call was not checked. 129, 130 or 143: SIGHUP, SIGINT or SIGTERM
+ *   has ended the rehearsal, and all its processes have ended. Otherwise 0.
  * @throws UsageError for a wrong command line
  * @throws Refusal for the first policy that cannot be rehearsed
  */
@@ -47,12 +46,13 @@ export async function rehearse(args: Args): Promise<number> {
   const results: Rehearsal[] = []
   try {
     for (const options of all) {
-      const result = await rehearsed({ ...options, signal: exit.signal })
+      const result = await rehearseOnce({ ...options, signal: exit.signal })
       results.push(result)
       if (!json) await print(`${results.length > 1 ? '\n' : ''}${reportText(result)}`)
     }
   } catch (error) {
-    // A signal from the terminal also ends the gateway process, and the resulting error may come first.
+    // A signal from the terminal also ends the gateway process. This error may only be a consequence of the
+    // signal.
     if (exit.exitCode === undefined) throw error
     process.stderr.write(`understudy: the rehearsal was ${exit.signal.reason.message}\n`)
     return exit.exitCode
@@ -65,23 +65,28 @@ export async function rehearse(args: Args): Promise<number> {
 }
 
 /**
- * Prints a text, and resolves when all of it is written. Otherwise the command may exit before a pipe has the
- * whole report.
+ * Prints a text and resolves when all of it is written. The command could otherwise exit before a pipe has
+ * the whole report.
  */
 async function print(text: string): Promise<void> {
   await new Promise<void>(resolve => process.stdout.write(text, () => resolve()))
 }
 
-async function rehearsed(options: RehearseOptions): Promise<Rehearsal> {
+async function rehearseOnce(options: RehearseOptions): Promise<Rehearsal> {
   try {
     return await rehearsal(options)
   } catch (error) {
-    if (error instanceof Refusal && USAGE.includes(error.code)) throw new UsageError(error.reason, error.hint)
+    if (error instanceof Refusal && USAGE_CODES.includes(error.code))
+      throw new UsageError(error.reason, error.hint)
     throw error
   }
 }
 
-/** Writes the report to a file. @throws Refusal `unwritable_report` */
+/**
+ * Writes the report to a file.
+ *
+ * @throws Refusal `unwritable_report`
+ */
 function writeReport(file: string, text: string): void {
   try {
     writeFileSync(file, text)
@@ -89,7 +94,7 @@ function writeReport(file: string, text: string): void {
     const why = error instanceof Error ? error.message : String(error)
     throw new Refusal(
       'unwritable_report',
-      `the report ${JSON.stringify(file)} cannot be written (${why})`,
+      `cannot write the report ${JSON.stringify(file)} (${why})`,
       'name a file in a folder that exists',
     )
   }
@@ -100,13 +105,15 @@ function optionsOf(args: Args): RehearseOptions[] {
   if (policies.length === 0 && options.scenario === undefined) {
     throw new UsageError(
       'rehearse has no policy',
-      'name one: understudy rehearse policy.json; or a scenario and the gateway that it is for: --scenario FILE --via URL',
+      'name a policy: understudy rehearse policy.json; ' +
+        'or name a scenario and a gateway: --scenario FILE --via URL',
     )
   }
   if (policies.length > 1 && args.program.length === 0 && options.via !== 'builtin') {
     throw new UsageError(
-      `--via is ${JSON.stringify(options.via)} beside ${policies.length} policies`,
-      'a gateway that runs enforces one policy: name that one, or have the gateway started with -- COMMAND {policy}',
+      `--via is ${JSON.stringify(options.via)} with ${policies.length} policies`,
+      'a running gateway enforces one policy: name only that policy, ' +
+        'or start a gateway for each one with -- COMMAND {policy}',
     )
   }
   const {
@@ -120,18 +127,21 @@ function optionsOf(args: Args): RehearseOptions[] {
     timeout: timeoutMs,
   } = options
   if (protocol?.includes(',')) {
-    throw new UsageError(`--protocol is ${JSON.stringify(protocol)}`, 'callers speak one revision: name that')
+    throw new UsageError(
+      `--protocol is ${JSON.stringify(protocol)}`,
+      'the calls of a rehearsal use one revision: name only that one',
+    )
   }
   const common = defined({ scenario, dialect, server, tools, protocol, watchMs, waitWindowsMs, timeoutMs })
-  if (policies.length === 0) return [{ ...common, ...wayOf(args) }]
-  return policies.map(policy => ({ policy, ...common, ...wayOf(args, policy) }))
+  if (policies.length === 0) return [{ ...common, ...gatewayOf(args) }]
+  return policies.map(policy => ({ policy, ...common, ...gatewayOf(args, policy) }))
 }
 
 /**
- * Returns the options for the gateway under test. If the gateway already runs, the stand-ins listen on their
- * usual ports, because the gateway has to know their addresses.
+ * Returns the options of the gateway under test. If the gateway is already running, the stand-ins listen on
+ * fixed ports, because the gateway has to know their addresses.
  */
-function wayOf(
+function gatewayOf(
   { options, given, program: template }: Args,
   policyFile?: string,
 ): Pick<RehearseOptions, 'via' | 'ports' | 'attach'> {
@@ -139,15 +149,15 @@ function wayOf(
   if (attach && (template.length > 0 || via === 'builtin')) {
     const what = template.length > 0 ? 'a command' : 'the builtin gateway'
     throw new UsageError(
-      `--attach means nothing with ${what}`,
-      'it is for a gateway that you start yourself: name its URL with --via, and leave the command out',
+      `--attach cannot be used with ${what}`,
+      'use it with a gateway that you start yourself: name its URL with --via, and leave the command out',
     )
   }
   if (template.length > 0) {
     if (given.has('via') && via !== 'stdio') {
       throw new UsageError(
-        `--via is ${JSON.stringify(via)} beside a command`,
-        'leave it out; stdio is for one that speaks on its pipes',
+        `--via is ${JSON.stringify(via)} with a command`,
+        'leave --via out; or use --via stdio if the command serves MCP on stdio',
       )
     }
     if (policyFile === undefined && template.some(word => word.includes('{policy}'))) {
@@ -157,7 +167,7 @@ function wayOf(
   }
   if (via === 'builtin') {
     if (bearers.length > 0)
-      throw new UsageError('--bearer means nothing to the builtin gateway', 'leave it out')
+      throw new UsageError('--bearer cannot be used with the builtin gateway', 'leave --bearer out')
     return {}
   }
   if (URL.canParse(via) && /^https?:$/.test(new URL(via).protocol)) {
@@ -174,11 +184,11 @@ function wayOf(
   }
   throw new UsageError(
     `--via is ${JSON.stringify(via)}`,
-    'it is builtin, the URL of a gateway that runs, or -- and a command that starts one',
+    'use builtin, or the URL of a running gateway, or -- and a command that starts one',
   )
 }
 
-/** Returns a text with the addresses of the stand-ins, which explains how to start the rehearsal. */
+/** Returns a text with the addresses of the stand-ins and the ways to start the rehearsal. */
 function attachText({ servers, controlUrl }: StandIns, via: string): string {
   return [
     'understudy: the stand-ins wait for a gateway in front of them.',
@@ -191,7 +201,10 @@ function attachText({ servers, controlUrl }: StandIns, via: string): string {
   ].join('\n')
 }
 
-/** Resolves when Enter is pressed, or when the signal is aborted. The end of stdin is not Enter. */
+/**
+ * Resolves when the user presses Enter, or when the signal is aborted. The end of stdin does not count as
+ * Enter.
+ */
 function enterPressed(signal: AbortSignal): Promise<void> {
   const { stdin } = process
   return new Promise(resolve => {

@@ -11,43 +11,49 @@ import { UsageError } from './usage-error.js'
 
 type Args = ParsedArgs<'safebot'>
 
-/** `understudy safebot`: serves stdio until the client closes its end. With `--http`, serves HTTP. */
-export async function safebot({ options: given, given: set }: Args): Promise<void> {
-  const { http: port } = given
-  const common = instanceOptions(given)
-  const where = bases(given)
-  if (where.connect !== undefined) refuseOptions(set, ['world', 'store'], 'a service that runs elsewhere')
+/**
+ * Runs `understudy safebot`: serves Safebot on stdio until the client closes its end, or over HTTP with
+ * `--http` until a shutdown signal.
+ *
+ * @throws UsageError, Refusal
+ */
+export async function safebot({ options, given }: Args): Promise<void> {
+  const { http: port } = options
+  const common = instanceOptions(options)
+  const bases = readBases(options)
+  if (bases.connect !== undefined) refuseOptions(given, ['world', 'store'], 'with a running service')
   const { contract, protocol } = common
-  const options = { contract, ...defined({ protocol }), world: await worldOption(given), ...where }
+  const safebotOptions = { contract, ...defined({ protocol }), world: await worldOption(options), ...bases }
   const instance = await createInstance(common)
   await withInstance(instance, async () => {
     if (port !== undefined) {
-      const { safebot, url } = await Safebot.listen(instance, { ...address(given), port }, options)
+      const { safebot, url } = await Safebot.listen(instance, { ...address(options), port }, safebotOptions)
       await runHttp(safebot, url)
       return
     }
-    const safebot = await Safebot.create(instance, options)
+    const safebot = await Safebot.create(instance, safebotOptions)
     const identity = {
       handle: process.env.SAFEBOT_MCP_HANDLE,
       label: process.env.SAFEBOT_MCP_ROOM_NAME,
-      // The folder of the real client, so that a restarted client of a service is the same agent.
-      ...defined({ folder: 'connect' in options ? join(homedir(), '.config', 'safebot') : undefined }),
+      // The folder of the real client. So the agent has the same identity when the client of a service
+      // restarts.
+      ...defined({ folder: 'connect' in safebotOptions ? join(homedir(), '.config', 'safebot') : undefined }),
     }
     await runStdio(safebot, onEnd => safebot.serveStdio(process.stdin, process.stdout, identity, onEnd))
   })
 }
 
 /**
- * Returns the service that has the rooms, from `--connect` and the environment of the real client. Also
- * returns the other services that a room URL may name.
+ * Reads the origins of services from `--connect` and from the environment of the real client: the running
+ * service to use, or the origin of new rooms, and the further services that a room URL may name.
  *
- * `SAFEBOT_BASE` is the service of the real client. On stdio, an http: URL means a running stand-in, and this
- * process connects to it. An https: URL means a public service, and this process is a stand-in for it unless
- * `--connect` is given.
+ * The real client reads its service from `SAFEBOT_BASE`. On stdio, an http: URL in it means a running
+ * stand-in, which this process then uses. An https: URL means a public service, and this process stands in
+ * for it. `--connect` replaces `SAFEBOT_BASE`.
  *
  * @throws UsageError for a URL that cannot be used
  */
-function bases({
+function readBases({
   connect,
   http,
 }: Args['options']): Pick<SafebotOptions, 'base' | 'connect' | 'allowedBases'> {
@@ -61,15 +67,13 @@ function bases({
 }
 
 /**
- * Reads a base URL without a path.
+ * Reads the origin of a service.
  *
- * @throws UsageError for any other text, because room URLs cannot contain a base path
+ * @throws UsageError for a URL with a path, because a room URL consists of the origin and the room
+ * @throws UsageError for any other text
  */
 function readOrigin(text: string, name: string): string {
   const base = readBaseUrl(text, name)
   if (new URL(base).pathname === '/') return base
-  throw new UsageError(
-    `${name} is ${JSON.stringify(text)}`,
-    `a room's URL has no place for a path; leave it at ${new URL(base).origin}`,
-  )
+  throw new UsageError(`${name} is ${JSON.stringify(text)}`, `leave the path out: ${new URL(base).origin}`)
 }

@@ -12,7 +12,7 @@ interface Conversation {
   flush(): Promise<void>
 }
 
-/** Returns the listen address of `--host` and `--allow-host`. */
+/** Returns the listen options from `--host` and `--allow-host`. */
 export function address(options: Values<'host' | 'allow-host'>): { host: string; allowedHosts: string[] } {
   return { host: options.host, allowedHosts: options['allow-host'] }
 }
@@ -26,10 +26,10 @@ export async function runHttp(server: Server, url: string): Promise<void> {
 }
 
 /**
- * Runs a server on stdio until its client closes its end, or until a shutdown signal. Answers waiting
- * requests first.
+ * Runs a server on stdio until its client closes its end, or until a shutdown signal. Then ends waiting
+ * requests and writes all answers.
  *
- * @param serve starts the conversation. It must call `onEnd` when the client has closed its end.
+ * @param serve starts the conversation. It calls `onEnd` when the client has closed its end.
  */
 export async function runStdio(server: Server, serve: (onEnd: () => void) => Conversation): Promise<void> {
   const shutdown = shutdownSignal()
@@ -42,7 +42,7 @@ export async function runStdio(server: Server, serve: (onEnd: () => void) => Con
   await conversation?.flush()
 }
 
-/** Runs `run` and closes the instance afterwards, also if `run` fails. */
+/** Runs `run`, then closes the instance, also after an error. */
 export async function withInstance(instance: Instance, run: () => Promise<void>): Promise<void> {
   try {
     await run()

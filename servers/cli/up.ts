@@ -6,21 +6,24 @@ import { type ParsedArgs, refuseOptions } from './commands.js'
 import { databaseOptions, instanceOptions, stderrLog, worldOption } from './instance-options.js'
 import { address, shutdownSignal } from './serve.js'
 
-/** Options that have no meaning without a gateway. */
-const OF_GATEWAYS = ['approval-hold', 'upstream-header', 'dialect', 'denial-text'] as const
+/** Options that require a gateway. */
+const GATEWAY_OPTIONS = ['approval-hold', 'upstream-header', 'dialect', 'denial-text'] as const
 
-/** `understudy up`: starts everything over HTTP, until a shutdown signal. */
+/**
+ * Runs `understudy up`: starts both stand-ins, the control plane and the gateways of `--policy`. Resolves
+ * when all of them have stopped after a shutdown signal.
+ */
 export async function up(args: ParsedArgs<'up'>): Promise<void> {
   const { options: given } = args
   const withGateways = given.policy.length > 0
-  if (!withGateways) refuseOptions(args.given, OF_GATEWAYS, 'up without --policy')
-  let printed = () => {}
-  const banner = new Promise<void>(resolve => {
-    printed = resolve
+  if (!withGateways) refuseOptions(args.given, GATEWAY_OPTIONS, 'without --policy')
+  let onPrinted = () => {}
+  const printed = new Promise<void>(resolve => {
+    onPrinted = resolve
   })
   const options: UnderstudyOptions = {
     ...instanceOptions(given),
-    log: stderrLog(banner),
+    log: stderrLog(printed),
     ...databaseOptions(given),
     ...address(given),
     world: await worldOption(given),
@@ -36,7 +39,7 @@ export async function up(args: ParsedArgs<'up'>): Promise<void> {
   const accounts = await understudy.instanode.accounts()
   const print = given.json ? readyLine : readyText
   process.stdout.write(print(understudy, accounts, options))
-  printed()
+  onPrinted()
   await shutdown
   await understudy.close()
 }
@@ -68,7 +71,9 @@ function readyLine(
   return `${JSON.stringify(ready)}\n`
 }
 
-/** Returns the text for a shell's `eval`. Everything except the exports is a comment. */
+/**
+ * Returns the text that `up` prints. A shell can evaluate it, because every line is a comment or an export.
+ */
 function readyText(
   { clock, instanode, safebot, control, attacks, gateways }: Understudy,
   accounts: Accounts,
@@ -77,7 +82,8 @@ function readyText(
   return [
     `# understudy ${VERSION} is up: clock ${clock.mode}, contract ${contract}. Ctrl-C stops it.`,
     '#',
-    `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, else Authorization: Bearer TOKEN)`,
+    `#   Instanode ${instanode.mcpUrl}   (six tools; without a token you are anonymous, ` +
+      'else Authorization: Bearer TOKEN)',
     ...accounts.map(({ id, fixedToken }) => `#             ${fixedToken} is ${id}`),
     `#   Safebot   ${safebot.mcpUrl}   (eight tools; say who you are with the header X-Safebot-Handle)`,
     ...gateways.all().map(gatewayText),
@@ -117,15 +123,15 @@ function attackText({ name, about, rooms, receivers }: Understudy['attacks'][num
 }
 
 /**
- * Maximum number of checks. In each check, a part has 500 ms to answer, and a busy machine may need several
- * checks.
+ * Maximum number of readiness checks. Each part of the understudy has 500 ms to answer a check, so a busy
+ * machine may need several.
  */
 const READY_CHECKS = 20
 
 /**
- * Calls `/readyz` until every server is ready. These checks add nothing to the journal.
+ * Calls `/readyz` until every server is ready. The journal does not show these calls.
  *
- * @throws Refusal `not_ready` after {@link READY_CHECKS} checks, with the answer to the last one
+ * @throws Refusal `not_ready` after {@link READY_CHECKS} checks. Its hint is the last answer.
  */
 async function assertReady(controlUrl: string): Promise<void> {
   for (let check = 1; ; check++) {
@@ -133,6 +139,6 @@ async function assertReady(controlUrl: string): Promise<void> {
     const answer = await response.text()
     if (response.ok) return
     if (check < READY_CHECKS) continue
-    throw new Refusal('not_ready', `the servers do not answer their own call (${response.status})`, answer)
+    throw new Refusal('not_ready', `the servers are not ready (/readyz answered ${response.status})`, answer)
   }
 }

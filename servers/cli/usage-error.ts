@@ -1,15 +1,15 @@
 import { Refusal } from '../../shared/errors.js'
 
-/** Thrown for a wrong command line. The exit code is 2. */
+/** Thrown for a wrong command line. The command then ends with exit code 2. */
 export class UsageError extends Refusal {
   override readonly name = 'UsageError'
 
-  constructor(reason: string, hint = 'understudy --help lists the commands') {
+  constructor(reason: string, hint = 'understudy --help prints the commands') {
     super('usage', reason, hint)
   }
 }
 
-/** Runs a function that reads a part of the command line. Turns its refusals into usage errors. */
+/** Runs a function that reads a part of the command line. Converts its refusals to usage errors. */
 export function asUsage<T>(read: () => T): T {
   try {
     return read()

@@ -2,140 +2,146 @@ import { createHash } from 'node:crypto'
 import { Refusal } from '../../shared/errors.js'
 import type { IdSource } from '../../shared/ids.js'
 import type { CallerClues } from '../../shared/mcp/conversation.js'
+import { HANDLE } from './domain/model.js'
 import type { RoomAddress } from './room-url.js'
 
+/** Maximum length of a label in UTF-16 units, as in the real client. */
 const MAX_LABEL_CHARS = 64
 
-/** The service accepts handles that match this. */
-const HANDLE = /^[a-z0-9][a-z0-9_-]{1,31}$/
+/** The handle of callers that have no session and send no handle. */
+export const SESSIONLESS_HANDLE = 'mcp-local'
 
-/** The handle of callers that neither send one nor have a session. */
-export const SHARED_HANDLE = 'mcp-local'
+/**
+ * Maximum number of agents without a session that are kept in memory. Above it, the least recently used agent
+ * is dropped.
+ */
+const MAX_SESSIONLESS_AGENTS = 10_000
 
-/** Agents without a session that are remembered. Beyond that, the least recently seen is forgotten. */
-const MAX_SESSIONLESS = 10_000
+/** Maximum number of handles in one session. */
+const MAX_HANDLES_PER_SESSION = 1000
 
-/** Handles that one session may use. */
-const MAX_PER_SESSION = 1000
-
-/** The memory of all agents, as plain data. */
-export interface AgentMemories {
-  readonly sessions: readonly { readonly session: string; readonly agents: readonly AgentMemory[] }[]
-  /** The least recently seen first. */
-  readonly sessionless: readonly AgentMemory[]
+/** A snapshot of all agents, as plain data. */
+export interface AgentsSnapshot {
+  readonly sessions: readonly { readonly session: string; readonly agents: readonly AgentSnapshot[] }[]
+  /** Agents without a session, the least recently used first. */
+  readonly sessionless: readonly AgentSnapshot[]
 }
 
-/** Finds the agent of a request, by session and by handle. */
+/** Finds or creates the agent of a request, by its session and its handle. */
 export class Agents {
   readonly #ids: IdSource
-  readonly #shared: boolean
+  readonly #sharesSessions: boolean
   readonly #bySession = new Map<string, SessionAgents>()
   readonly #sessionless = new Map<string, Agent>()
-  /** Generated handles that are in use. */
-  readonly #generated = new Set<string>()
+  /** Generated handles that agents use now. */
+  readonly #generatedHandles = new Set<string>()
 
   /**
-   * @param ids source of handles for sessions that send none
-   * @param shared whether HTTP sessions are shared with other replicas
+   * @param ids source of handles for sessions that send no handle
+   * @param sharesSessions whether several replicas serve the same HTTP sessions. Default false
    */
-  constructor(ids: IdSource, shared = false) {
+  constructor(ids: IdSource, sharesSessions = false) {
     this.#ids = ids
-    this.#shared = shared
+    this.#sharesSessions = sharesSessions
   }
 
   /**
-   * Returns the agent of a request, by its `X-Safebot-Handle` header, `?handle=` or session.
+   * Returns the agent of a request. The header `X-Safebot-Handle` names its handle, or else the query
+   * parameter `handle`. A session that sends neither has a handle of its own. All callers that have no
+   * session and send neither share one handle.
    *
-   * @throws Refusal `bad_handle`
+   * @throws Refusal `bad_handle` for an invalid handle, or for too many handles in one session
    */
   identify({ transport, session, headers, query }: CallerClues): Agent {
     const named = headers['x-safebot-handle'] ?? query.get('handle') ?? undefined
     const handle = named === undefined ? undefined : readHandle(String(named))
-    if (session === null) return this.#bySessionless(handle ?? SHARED_HANDLE)
-    // Every replica derives the same handle from the session.
-    const own = this.#shared && transport === 'http' ? handleOf(session) : undefined
-    return this.#inSession(session, handle ?? own)
+    if (session === null) return this.#withoutSession(handle ?? SESSIONLESS_HANDLE)
+    // The session id determines the handle, so all replicas give the session the same handle.
+    const derived = this.#sharesSessions && transport === 'http' ? handleOfSession(session) : undefined
+    return this.#inSession(session, handle ?? derived)
   }
 
-  /** Ends a session. Its agents leave their rooms. */
-  forget(session: string): void {
-    const { agents, ownHandle } = this.#bySession.get(session) ?? { agents: new Map<string, Agent>() }
+  /** Ends a session. The agents of the session leave all rooms. */
+  endSession(session: string): void {
+    const { agents, generatedHandle } = this.#bySession.get(session) ?? { agents: new Map<string, Agent>() }
     for (const agent of agents.values()) agent.leave()
-    if (ownHandle !== undefined) this.#generated.delete(ownHandle)
+    if (generatedHandle !== undefined) this.#generatedHandles.delete(generatedHandle)
     this.#bySession.delete(session)
   }
 
   #inSession(session: string, handle: string | undefined): Agent {
     let known = this.#bySession.get(session)
     if (known === undefined) {
-      known = { agents: new Map(), ownHandle: undefined }
+      known = { agents: new Map(), generatedHandle: undefined }
       this.#bySession.set(session, known)
     }
-    const name = handle ?? known.ownHandle ?? this.generateHandle()
-    if (handle === undefined) known.ownHandle = name
+    const name = handle ?? known.generatedHandle ?? this.generateHandle()
+    if (handle === undefined) known.generatedHandle = name
     const agent = known.agents.get(name) ?? new Agent(name, true)
-    if (!known.agents.has(name) && known.agents.size >= MAX_PER_SESSION) {
-      const message = `the session has spoken under ${MAX_PER_SESSION} handles already`
+    if (!known.agents.has(name) && known.agents.size >= MAX_HANDLES_PER_SESSION) {
+      const message = `the session has used ${MAX_HANDLES_PER_SESSION} handles already`
       throw new Refusal('bad_handle', message, 'open another session')
     }
     known.agents.set(name, agent)
     return agent
   }
 
-  /** Generates a handle for an agent that has none. */
+  /** Generates a handle that is not in use. */
   generateHandle(): string {
-    // After a restore the source repeats handles, and some of them are in use.
+    // After a restore, the id source repeats handles. Agents may use some of these handles now.
     for (;;) {
       const handle = `mcp-${this.#ids.hex(6)}`
-      if (this.#generated.has(handle)) continue
-      this.#generated.add(handle)
+      if (this.#generatedHandles.has(handle)) continue
+      this.#generatedHandles.add(handle)
       return handle
     }
   }
 
-  /** Adds an agent that was created elsewhere. */
-  admit(session: string, agent: Agent): void {
-    this.#bySession.set(session, { agents: new Map([[agent.handle, agent]]), ownHandle: undefined })
+  /** Adds an agent as the only agent of a session. */
+  add(session: string, agent: Agent): void {
+    this.#bySession.set(session, { agents: new Map([[agent.handle, agent]]), generatedHandle: undefined })
   }
 
-  snapshot(): AgentMemories {
+  /** Returns a snapshot of all agents. */
+  snapshot(): AgentsSnapshot {
     const sessions = [...this.#bySession].map(([session, { agents }]) => ({
       session,
-      agents: [...agents.values()].map(agent => agent.remember()),
+      agents: [...agents.values()].map(agent => agent.snapshot()),
     }))
-    return { sessions, sessionless: [...this.#sessionless.values()].map(agent => agent.remember()) }
+    return { sessions, sessionless: [...this.#sessionless.values()].map(agent => agent.snapshot()) }
   }
 
   /**
-   * Restores the memory of every agent. An agent without a saved memory gets an empty one. An agent whose
-   * session has ended is not restored.
+   * Restores every agent of an open session, and the agents without a session. An agent that is not in the
+   * snapshot gets an empty memory. An agent whose session has ended is not restored.
    *
-   * @param join makes a handle present in a room under a label
+   * @param join makes a handle present in a room under a label. The returned function ends this presence.
    */
   restore(
-    { sessions, sessionless }: AgentMemories,
+    { sessions, sessionless }: AgentsSnapshot,
     join: (roomId: string, handle: string, label: string) => () => void,
   ): void {
-    const joining = (handle: string) => (roomId: string, label: string) => join(roomId, handle, label)
+    const joinAs = (handle: string) => (roomId: string, label: string) => join(roomId, handle, label)
     for (const [session, { agents }] of this.#bySession) {
-      const memories = sessions.find(known => known.session === session)?.agents ?? []
+      const snapshots = sessions.find(known => known.session === session)?.agents ?? []
       for (const [handle, agent] of agents) {
-        agent.recall(
-          memories.find(memory => memory.handle === handle),
-          joining(handle),
+        agent.restore(
+          snapshots.find(snapshot => snapshot.handle === handle),
+          joinAs(handle),
         )
       }
     }
     this.#sessionless.clear()
-    for (const memory of sessionless)
-      this.#bySessionless(memory.handle).recall(memory, joining(memory.handle))
+    for (const snapshot of sessionless) {
+      this.#withoutSession(snapshot.handle).restore(snapshot, joinAs(snapshot.handle))
+    }
   }
 
-  #bySessionless(handle: string): Agent {
+  #withoutSession(handle: string): Agent {
     const agent = this.#sessionless.get(handle) ?? new Agent(handle, false)
     this.#sessionless.delete(handle)
     this.#sessionless.set(handle, agent)
-    if (this.#sessionless.size > MAX_SESSIONLESS) {
+    if (this.#sessionless.size > MAX_SESSIONLESS_AGENTS) {
       const [oldest] = this.#sessionless.keys()
       if (oldest !== undefined) this.#sessionless.delete(oldest)
     }
@@ -145,17 +151,17 @@ export class Agents {
 
 interface SessionAgents {
   readonly agents: Map<string, Agent>
-  /** The generated handle of a session that sends none, from its first request on. */
-  ownHandle: string | undefined
+  /** The generated handle, once a request of this session has sent no handle. */
+  generatedHandle: string | undefined
 }
 
-/** Returns the handle that belongs to one session alone. */
-function handleOf(session: string): string {
+/** Returns the handle of a session, which is a digest of the session id. */
+function handleOfSession(session: string): string {
   return `mcp-${createHash('sha256').update(session).digest('hex').slice(0, 16)}`
 }
 
 /**
- * Returns a handle in its canonical spelling: lower case, without a leading @.
+ * Returns a handle in its canonical form: lower case, without a leading @.
  *
  * @throws Refusal `bad_handle`
  */
@@ -165,55 +171,57 @@ export function readHandle(text: string): string {
   throw new Refusal(
     'bad_handle',
     `${JSON.stringify(text)} is not a handle`,
-    '2 to 32 of a-z 0-9 _ -, beginning with a letter or digit',
+    'use 2 to 32 characters of a-z 0-9 _ -, the first one a letter or a digit',
   )
 }
 
-/** The label of one agent in one room. */
-interface Appearance {
+/** The memory that an agent has of one room. */
+interface RoomMembership {
   readonly label: string
-  /** All labels that the agent has sent under in this room. */
-  readonly used: Set<string>
+  /** All labels under which the agent has sent messages to this room. */
+  readonly sentLabels: Set<string>
   readonly leave: (() => void) | undefined
 }
 
-/** The memory of an agent, as plain data. */
-interface AgentMemory {
+/** A snapshot of one agent, as plain data. */
+interface AgentSnapshot {
   readonly handle: string
   readonly activeUrl: string | undefined
   readonly rooms: readonly {
-    readonly place: string
+    readonly roomKey: string
     readonly label: string
-    readonly used: readonly string[]
+    readonly sentLabels: readonly string[]
   }[]
 }
 
 /**
- * One agent with the memory that its MCP client would have: the handle it claims under, its label in each
- * room, and the last room it used. It lasts as long as its session.
+ * An agent with the state that the real MCP client keeps in its process: its handle, its label in each room,
+ * and its active room.
  */
 export class Agent {
-  readonly #rooms = new Map<string, Appearance>()
+  readonly #rooms = new Map<string, RoomMembership>()
   readonly #label: string | undefined
   readonly #loadIdentity: (() => Promise<string>) | undefined
   #handle: string
-  #loading: Promise<string> | undefined
+  #identityLoad: Promise<string> | undefined
   #activeUrl: string | undefined
 
   /**
    * @param handle the handle for claims and acknowledgements
-   * @param lasting whether the agent is present in the rooms it uses. A caller without a session is not.
-   * @param label default label in rooms. Default: the handle
-   * @param loadIdentity returns the permanent handle, if it has to be loaded first
+   * @param joinsRooms whether the agent becomes present in the rooms that it uses. False for a caller without
+   *   a session, because nothing would end that presence.
+   * @param label the agent's label until a call names another one. Default: the handle
+   * @param loadIdentity loads the permanent identity and returns its handle. Default: the agent keeps
+   *   `handle`
    */
   constructor(
     handle: string,
-    readonly lasting: boolean,
+    readonly joinsRooms: boolean,
     label?: string,
     loadIdentity?: () => Promise<string>,
   ) {
     this.#handle = handle
-    this.#label = cleanLabel(label)
+    this.#label = normalizeLabel(label)
     this.#loadIdentity = loadIdentity
   }
 
@@ -226,107 +234,122 @@ export class Agent {
   }
 
   /**
-   * Loads the agent's identity. Call it before the agent acts under its handle.
+   * Loads the agent's identity, which may change the handle. Call this method before the agent uses its
+   * handle.
    *
-   * @throws the error of loading. The next call tries again.
+   * @throws the error of `loadIdentity`. The next call loads again.
    */
   async ensureIdentity(): Promise<void> {
     if (this.#loadIdentity === undefined) return
-    this.#loading ??= this.#loadIdentity()
+    this.#identityLoad ??= this.#loadIdentity()
     try {
-      this.#handle = await this.#loading
+      this.#handle = await this.#identityLoad
     } catch (error) {
-      this.#loading = undefined
+      this.#identityLoad = undefined
       throw error
     }
   }
 
+  /** Returns the agent's current label in a room. */
   label(room: RoomAddress): string {
-    return this.#rooms.get(placeOf(room))?.label ?? this.#defaultLabel
+    return this.#rooms.get(roomKeyOf(room))?.label ?? this.#defaultLabel
   }
 
-  /** Returns the labels of the agent's own messages in a room. */
+  /** Returns all labels of the agent in a room: the current one, and those of its earlier messages. */
   labels(room: RoomAddress): string[] {
-    const appearance = this.#rooms.get(placeOf(room))
-    return appearance === undefined
+    const membership = this.#rooms.get(roomKeyOf(room))
+    return membership === undefined
       ? [this.#defaultLabel]
-      : [...new Set([appearance.label, ...appearance.used])]
+      : [...new Set([membership.label, ...membership.sentLabels])]
   }
 
   /**
-   * Enters a room, under a new label if one is given. The label stays.
+   * Enters a room. The agent keeps its label there until a later call names another one.
    *
-   * @param join makes the agent present under a label. Called once for each new label.
+   * @param join makes the agent present under a label, and is called once for each new label. The returned
+   *   function ends this presence.
+   * @param name the new label. Default: the label does not change
    */
   enter(room: RoomAddress, join: (label: string) => () => void, name?: string): void {
-    const known = this.#rooms.get(placeOf(room))
-    const label = cleanLabel(name) ?? known?.label ?? this.#defaultLabel
+    const known = this.#rooms.get(roomKeyOf(room))
+    const label = normalizeLabel(name) ?? known?.label ?? this.#defaultLabel
     if (known?.label === label) return
-    // Joins before it leaves, so that the room always has a participant.
-    const leave = this.lasting ? join(label) : undefined
+    // The agent joins under the new label first, so that the room always has a participant.
+    const leave = this.joinsRooms ? join(label) : undefined
     known?.leave?.()
-    this.#rooms.set(placeOf(room), { label, used: known?.used ?? new Set(), leave })
+    this.#rooms.set(roomKeyOf(room), { label, sentLabels: known?.sentLabels ?? new Set(), leave })
   }
 
-  /** Records that the agent has sent under its current label. */
-  sent(room: RoomAddress): void {
-    this.#rooms.get(placeOf(room))?.used.add(this.label(room))
+  /** Records that the agent has sent a message under its current label. */
+  recordSent(room: RoomAddress): void {
+    this.#rooms.get(roomKeyOf(room))?.sentLabels.add(this.label(room))
   }
 
-  /** Makes a room the active one. Returns whether it was another one before. */
+  /** Makes a room the active room. Returns whether another room, or none, was active before. */
   activate({ url }: RoomAddress): boolean {
     const changed = url !== this.#activeUrl
     this.#activeUrl = url
     return changed
   }
 
-  remember(): AgentMemory {
-    const rooms = [...this.#rooms].map(([place, { label, used }]) => ({ place, label, used: [...used] }))
+  /** Returns a snapshot of this agent. */
+  snapshot(): AgentSnapshot {
+    const rooms = [...this.#rooms].map(([roomKey, { label, sentLabels }]) => ({
+      roomKey,
+      label,
+      sentLabels: [...sentLabels],
+    }))
     return { handle: this.handle, activeUrl: this.#activeUrl, rooms }
   }
 
   /**
-   * Replaces the agent's memory of this service's rooms, and joins them again. Rooms of other services keep
-   * their memory, because this service does not restore them.
+   * Restores the agent's memory of local rooms, and joins these rooms again. The memory of rooms of other
+   * services does not change, because a restore does not change those services.
    *
-   * @param memory default: an empty one
-   * @param join makes the agent present in a room of this service under a label
+   * @param snapshot undefined: the agent gets an empty memory
+   * @param join makes the agent present in a local room under a label. The returned function ends this
+   *   presence.
    */
-  recall(memory: AgentMemory | undefined, join: (roomId: string, label: string) => () => void): void {
-    for (const [place, { leave }] of this.#rooms) {
-      if (!isHere(place)) continue
+  restore(snapshot: AgentSnapshot | undefined, join: (roomId: string, label: string) => () => void): void {
+    for (const [roomKey, { leave }] of this.#rooms) {
+      if (!isLocalKey(roomKey)) continue
       leave?.()
-      this.#rooms.delete(place)
+      this.#rooms.delete(roomKey)
     }
-    this.#activeUrl = memory?.activeUrl
-    for (const { place, label, used } of memory?.rooms ?? []) {
-      if (!isHere(place)) continue
-      const leave = this.lasting ? join(place, label) : undefined
-      this.#rooms.set(place, { label, used: new Set(used), leave })
+    this.#activeUrl = snapshot?.activeUrl
+    for (const { roomKey, label, sentLabels } of snapshot?.rooms ?? []) {
+      if (!isLocalKey(roomKey)) continue
+      const leave = this.joinsRooms ? join(roomKey, label) : undefined
+      this.#rooms.set(roomKey, { label, sentLabels: new Set(sentLabels), leave })
     }
   }
 
   /** Leaves every room. */
   leave(): void {
-    for (const appearance of this.#rooms.values()) appearance.leave?.()
+    for (const { leave } of this.#rooms.values()) leave?.()
     this.#rooms.clear()
   }
 }
 
-/** Returns the key of a room. All names of this machine have the same key. */
-function placeOf({ here, base, roomId }: RoomAddress): string {
-  return here ? roomId : `${base} ${roomId}`
-}
-
-/** A room id contains no space, so a key with a space belongs to another service. */
-function isHere(place: string): boolean {
-  return !place.includes(' ')
+/**
+ * Returns a key that is unique among all services. A local room has the same key in all URLs that name it.
+ */
+function roomKeyOf({ isLocal, base, roomId }: RoomAddress): string {
+  return isLocal ? roomId : `${base} ${roomId}`
 }
 
 /**
- * Returns a label in the client's form: trimmed, cut, and without a leading @, which marks verified senders.
+ * Returns whether a key belongs to a local room. Only the key of a room of another service contains a space.
  */
-function cleanLabel(name: string | undefined): string | undefined {
+function isLocalKey(roomKey: string): boolean {
+  return !roomKey.includes(' ')
+}
+
+/**
+ * Returns a label as the real client normalizes it: trimmed, at most {@link MAX_LABEL_CHARS} UTF-16 units,
+ * without a leading `@`, which marks a verified sender. Undefined if nothing is left.
+ */
+function normalizeLabel(name: string | undefined): string | undefined {
   const label = name?.trim().slice(0, MAX_LABEL_CHARS).replace(/^@+/, '')
   return label === '' ? undefined : label
 }

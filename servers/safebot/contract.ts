@@ -1,52 +1,58 @@
 import type { ContractName, ContractRow } from '../../shared/contract.js'
 
 /**
- * The differences between the published words and the running service, and the behaviour of the stand-in
- * under each of the two contracts.
+ * The behaviours in which the published words and the running service disagree. Each row has the behaviour of
+ * the stand-in under both contracts.
  */
 export const CONTRACT_TABLE = {
   keepsUnacknowledged: {
-    about: 'a room with an unacknowledged message in its buffer',
-    documented: { value: true, means: 'is kept as long as the buffer keeps the message' },
-    observed: { value: false, means: 'is evicted 30 to 45 s after it falls idle, and the message with it' },
+    about: 'the eviction of a room with an unacknowledged message',
+    documented: { value: true, means: 'the room is kept as long as its buffer keeps the message' },
+    observed: {
+      value: false,
+      means: 'the room is evicted 30 to 45 s after its last activity, and the message is lost',
+    },
     source: 'measured on the running service',
   },
   claimsKeepRoomAlive: {
-    about: 'claims and acknowledgements that return at once',
-    documented: { value: true, means: 'keep their room from falling idle' },
-    observed: { value: false, means: 'do not: a steady consumer loses its backlog after about 40 s' },
+    about: 'claims and acknowledgements that return at once, as activity in a room',
+    documented: { value: true, means: 'they count as activity, so the room is not evicted' },
+    observed: {
+      value: false,
+      means: 'they do not count: a consumer that works through a backlog loses the rest after about 40 s',
+    },
     source: 'measured on the running service',
   },
   anyMessageEndsBlock: {
-    about: 'an own or excluded message that arrives while a call is parked',
-    documented: { value: false, means: 'leaves the call waiting' },
-    observed: { value: true, means: 'ends the call early, empty' },
+    about: 'a waiting request whose own handle, or an excluded sender, posts a message',
+    documented: { value: false, means: 'the request goes on waiting' },
+    observed: { value: true, means: 'the request ends early and returns no message' },
     source: 'measured on the running service',
   },
   waitsForMissingRoom: {
-    about: 'a tool call that claims or waits in a room that is not open yet',
-    documented: { value: true, means: 'waits out its timeout; the room is not created by waiting' },
-    observed: { value: false, means: 'returns at once' },
+    about: 'a tool call that claims or waits in a room that does not exist',
+    documented: { value: true, means: 'the call waits until its time-out and does not open the room' },
+    observed: { value: false, means: 'the call returns at once' },
     source: 'measured on the running service',
   },
   cancelledNextTaskGivesBack: {
-    about: 'a next_task whose caller has gone',
-    documented: { value: true, means: 'claims nothing for it' },
-    observed: { value: false, means: 'claims and acknowledges later, and the message is lost' },
+    about: 'a waiting next_task whose caller has left',
+    documented: { value: true, means: 'the call claims nothing afterwards' },
+    observed: { value: false, means: 'the call claims and acknowledges the next message, which is lost' },
     source: 'measured on the running service',
   },
   answersErrorsInJson: {
-    about: 'malformed JSON, a body that is too large, a route that is none',
-    documented: { value: true, means: 'get an error in JSON, like all others' },
-    observed: { value: false, means: 'get a page of HTML; here without the stack that the service shows' },
+    about: 'the answer to malformed JSON, a body that is too large, or an unknown route',
+    documented: { value: true, means: 'an error in JSON, as for all other errors' },
+    observed: { value: false, means: 'an HTML page, but without the stack trace that the service shows' },
     source: 'measured on the running service',
   },
 } as const satisfies Record<string, ContractRow>
 
-/** One contract: a switch for each row of the table. */
+/** One contract: the value of each row of the table. */
 export type Contract = Readonly<Record<keyof typeof CONTRACT_TABLE, boolean>>
 
-/** Returns the switches of a contract. */
+/** Returns the contract with a name. */
 export function contractOf(name: ContractName): Contract {
   const row = (key: keyof typeof CONTRACT_TABLE): boolean => CONTRACT_TABLE[key][name].value
   return {

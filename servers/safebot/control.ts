@@ -13,21 +13,24 @@ import type { RoomOverview } from './domain/overview.js'
 import { unseal } from './room-url.js'
 import type { SafebotView } from './view.js'
 
-/** A room that is never opened. */
-const NOBODYS = 'understudy-readiness-probe'
+/** Room id that the readiness check reads. No caller opens this room. */
+const PROBE_ROOM_ID = 'understudy-readiness-probe'
 
 export interface ControlledOptions extends StateSources {
-  /** Returns whether its port accepts connections. Undefined: it has no port. */
+  /** Returns whether the server's port accepts connections. Undefined: the server has no port. */
   listening(): boolean | undefined
 }
 
-/** Returns the functions of the server that a control plane calls. */
+/**
+ * Returns the functions of the server that a control plane calls: the state, the readiness checks and the
+ * metrics.
+ */
 export function controlled({ listening, ...sources }: ControlledOptions): ControlledServer<SafebotView> {
   const { local, host } = sources
   return {
     state: request => stateOf(sources, request),
     async checks() {
-      const store = await local.status(NOBODYS).then(
+      const store = await local.status(PROBE_ROOM_ID).then(
         () => 'ok',
         (error: Error) => error.message,
       )
@@ -37,9 +40,9 @@ export function controlled({ listening, ...sources }: ControlledOptions): Contro
       const { rooms, messages, waiting } = await local.overview.totals()
       return [
         busyGauge(host),
-        gauge('rooms', 'Rooms there are', rooms),
-        gauge('messages_buffered', 'Messages in their buffers', messages),
-        gauge('waiters', 'Parked calls and open event streams in rooms', waiting),
+        gauge('rooms', 'Number of rooms', rooms),
+        gauge('messages_buffered', 'Number of messages in the buffers of all rooms', messages),
+        gauge('waiters', 'Number of waiting requests and open event streams', waiting),
       ]
     },
   }
@@ -49,24 +52,29 @@ function gauge(name: string, about: string, value: number): Gauge {
   return { name, about, labels: {}, value }
 }
 
-/** Keys of rooms that this process knows, the likeliest first. The service itself has no keys. */
-export type KeysInHand = ReadonlyMap<string, readonly Uint8Array[]>
+/**
+ * The room keys that this process knows, by room id. The first key of a room is most likely the right one.
+ */
+export type KnownKeys = ReadonlyMap<string, readonly Uint8Array[]>
 
 /**
- * @param world keys of the world's rooms, by room
- * @param named keys in the room URLs that callers have given to the tools of this process
+ * Combines the known keys of rooms.
+ *
+ * @param world keys of the world's rooms, by room id
+ * @param fromUrls keys in the room URLs that the tools of this process have received, by room id. They may be
+ *   wrong.
  */
-export function keysInHand(
+export function knownKeys(
   world: ReadonlyMap<string, Uint8Array>,
-  named: ReadonlyMap<string, readonly Uint8Array[]> = new Map(),
-): KeysInHand {
-  const keys = new Map<string, readonly Uint8Array[]>(named)
-  for (const [roomId, key] of world) keys.set(roomId, [key, ...(named.get(roomId) ?? [])])
+  fromUrls: ReadonlyMap<string, readonly Uint8Array[]> = new Map(),
+): KnownKeys {
+  const keys = new Map<string, readonly Uint8Array[]>(fromUrls)
+  for (const [roomId, key] of world) keys.set(roomId, [key, ...(fromUrls.get(roomId) ?? [])])
   return keys
 }
 
-/** Returns the text of a message, if one of the keys opens it. */
-export function textOf(message: StoredMessage, keys: readonly Uint8Array[]): string | null {
+/** Decrypts a message with the first key that fits. Null if none fits. */
+export function decrypt(message: StoredMessage, keys: readonly Uint8Array[]): string | null {
   for (const key of keys) {
     const text = unseal(key, message)
     if (text !== null) return text
@@ -81,25 +89,30 @@ interface StateSources {
   host: McpHost<Agent>
   clock: Clock
   contract: ContractName
-  /** URL of the server. Undefined: it does not listen. */
+  /** Returns the URL of the server. Undefined: the server does not listen. */
   url(): string | undefined
-  /** Returns the keys of rooms that this process knows. */
-  keys(): KeysInHand
+  /** Returns the room keys that this process knows. */
+  keys(): KnownKeys
 }
 
-/** Returns the current state as plain data. */
+/**
+ * Returns the current state as plain data.
+ *
+ * @param latest maximum number of messages for each room
+ * @param secrets whether the state includes decrypted texts
+ */
 async function stateOf(
   { local, host, clock, contract, url, keys }: StateSources,
   { latest, secrets }: StateRequest,
 ): Promise<SafebotView> {
   const now = clock.now()
-  const inHand = keys()
+  const known = keys()
   return {
     contract,
     mcpUrl: mcpUrl(url()),
     rooms: (await local.overview.rooms(latest)).map(overview => {
-      const known = inHand.get(overview.room.id) ?? []
-      return roomState(overview, now, known, secrets)
+      const roomKeys = known.get(overview.room.id) ?? []
+      return roomState(overview, now, roomKeys, secrets)
     }),
     identities: await local.store.identityCount(),
     calls: callsUnderWay(host, now),
@@ -126,7 +139,7 @@ function roomState(
     keyKnown: keys.length > 0,
     messages: messages.map(message => ({
       ...messageState(message),
-      ...defined({ text: secrets ? textOf(message, keys) : undefined }),
+      ...defined({ text: secrets ? decrypt(message, keys) : undefined }),
     })),
     consumers: consumers.map(consumer => consumerState(consumer, now)),
   }
@@ -138,9 +151,9 @@ function messageState({ ts, ...message }: StoredMessage): RoomState['messages'][
 
 function consumerState(consumer: Consumer, now: number): RoomState['consumers'][number] {
   const { handle, cursor } = consumer
-  const held = consumer.held(now)
-  if (held === null) return { handle, cursor, lease: null }
-  const { claimId, seq, claimedAt, ttlMs } = held
+  const lease = consumer.validLease(now)
+  if (lease === null) return { handle, cursor, lease: null }
+  const { claimId, seq, claimedAt, ttlMs } = lease
   const expiresAt = claimedAt + ttlMs
   return {
     handle,

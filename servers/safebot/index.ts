@@ -12,7 +12,7 @@ import { DEFAULT_WORLD } from '../../shared/world/default-world.js'
 import { Agent, Agents, readHandle } from './callers.js'
 import type { RemoteServices } from './client/index.js'
 import { type Contract, contractOf } from './contract.js'
-import { controlled, keysInHand } from './control.js'
+import { controlled, knownKeys } from './control.js'
 import { LocalService } from './domain/local-service.js'
 import { SafebotStore } from './domain/store.js'
 import { LIMITS, type SafebotLimits } from './limits.js'
@@ -24,25 +24,25 @@ import type { SafebotView } from './view.js'
 
 export type { SafebotOptions } from './options.js'
 
-/** The parts of a server. */
+/** The parts of a Safebot server. */
 interface Parts {
   instance: Instance
   contractName: ContractName
   contract: Contract
   limits: SafebotLimits
   local: LocalService
-  /** The client of services in other processes. */
-  remote: Remote
+  /** The clients of services in other processes. */
+  remote: LazyRemoteServices
   agents: Agents
-  /** The base of its rooms changes once, when the server listens. */
+  /** Room URLs. The origin of new rooms changes once, when the server begins to listen. */
   urls: RoomUrls
   host: McpHost<Agent>
   state: SafebotState
 }
 
-/** The Safebot stand-in: one service with its tools over HTTP, stdio or in memory. */
+/** The Safebot stand-in: the service, and its tools over HTTP, on stdio or in memory. */
 export class Safebot {
-  /** The whole state, for snapshots, restores and resets. */
+  /** The state, for snapshots, restores and resets. */
   readonly state: SafebotState
   readonly #parts: Parts
   #serving: Serving | undefined
@@ -54,14 +54,14 @@ export class Safebot {
   }
 
   /**
-   * Creates a server that does not listen yet.
+   * Creates a server without an HTTP port.
    *
-   * @throws Refusal if the world does not exist
+   * @throws Refusal `bad_world`, `bad_protocol` or `store_unavailable`
    */
   static async create(instance: Instance, options: SafebotOptions = {}): Promise<Safebot> {
     const safebot = new Safebot(await assemble(instance, options))
     try {
-      await safebot.#shareBase(options)
+      await safebot.#shareOrigin(options)
       await safebot.state.alone(() => safebot.state.lay(options.world ?? DEFAULT_WORLD))
       return safebot
     } catch (error) {
@@ -71,9 +71,9 @@ export class Safebot {
   }
 
   /**
-   * Creates a server on an HTTP port.
+   * Creates a server that listens on an HTTP port.
    *
-   * @throws Refusal if it cannot listen there, or if the world does not exist
+   * @throws Refusal `bad_world`, `bad_protocol` or `store_unavailable`, or if the server cannot listen
    */
   static async listen(
     instance: Instance,
@@ -82,7 +82,7 @@ export class Safebot {
   ): Promise<{ safebot: Safebot; url: string }> {
     const safebot = new Safebot(await assemble(instance, options))
     try {
-      // The world is loaded first, so that a bad world opens no port.
+      // The world is loaded before the port is opened, so that a bad world opens no port.
       await safebot.state.alone(() => safebot.state.lay(options.world ?? DEFAULT_WORLD))
       const url = await safebot.#listen(listen, options)
       return { safebot, url }
@@ -92,20 +92,24 @@ export class Safebot {
     }
   }
 
-  /** Connects an initialized SDK client in this process. */
+  /**
+   * Returns an SDK client that is connected in memory and initialized.
+   *
+   * @param handle default: a generated handle
+   */
   async connect({ handle }: { handle?: string } = {}): Promise<Client> {
-    // The client half of the SDK is loaded here, because a stdio server does not need it and has to start
-    // fast.
+    // Loaded only here, because a stdio server must start fast and does not need the SDK's client.
     const { connectInMemory } = await import('../../shared/mcp/memory.js')
     const headers = defined({ 'x-safebot-handle': handle })
     return connectInMemory(this.#parts.host, `memory-${++this.#connections}`, headers)
   }
 
   /**
-   * Serves one client over a pipe.
+   * Serves one client on stdio.
    *
-   * @param identity an invalid handle is ignored, as the real client does
+   * @param identity the identity of the client. As in the real client, an invalid handle is ignored.
    * @param onEnd called when the client has closed its end
+   * @returns `flush` resolves when all answers have been written
    */
   serveStdio(
     input: Readable,
@@ -114,14 +118,14 @@ export class Safebot {
     onEnd: () => void,
   ): { flush(): Promise<void> } {
     const { host, agents, remote } = this.#parts
-    const wanted = this.#handleOrOwn(handle)
-    const load = async (from: string) => (await remote.services()).loadIdentity(from, wanted)
-    const agent = new Agent(wanted, true, label, folder === undefined ? undefined : () => load(folder))
-    agents.admit('stdio', agent)
+    const ownHandle = this.#handleOrGenerated(handle)
+    const load = async (from: string) => (await remote.services()).loadIdentity(from, ownHandle)
+    const agent = new Agent(ownHandle, true, label, folder === undefined ? undefined : () => load(folder))
+    agents.add('stdio', agent)
     return new StdioConversation({ host, caller: agent, input, output, onEnd })
   }
 
-  /** Returns the functions that a control plane calls. */
+  /** Returns the functions of this server that a control plane calls. */
   controlled(): ControlledServer<SafebotView> {
     const { local, host, instance, contractName, urls } = this.#parts
     return controlled({
@@ -129,27 +133,27 @@ export class Safebot {
       host,
       clock: instance.clock,
       contract: contractName,
-      keys: () => keysInHand(this.state.keys(), urls.keys()),
+      keys: () => knownKeys(this.state.keys(), urls.keys()),
       listening: () => this.#serving?.listening,
       url: () => this.#serving?.url,
     })
   }
 
   /**
-   * Returns the URL, with its key, of a room of the current world.
+   * Returns the URL of a room of the current world, with its key.
    *
    * @throws Refusal `unknown_room`
    */
   roomUrl(roomId: string): string {
-    return this.#parts.urls.of(roomId, this.state.keyOf(roomId)).url
+    return this.#parts.urls.localRoom(roomId, this.state.keyOf(roomId)).url
   }
 
-  /** Answers waiting requests, then ends every conversation. */
+  /** Ends waiting requests with `shutting_down`, then closes the HTTP port and every conversation. */
   async close(): Promise<void> {
     const { local, remote, host } = this.#parts
     await local.close()
     await remote.close()
-    // The answers of waiting requests are still in the microtask queue. They are sent first.
+    // Sends the answers of the waiting requests, which are still in the microtask queue.
     await new Promise(resolve => setImmediate(resolve))
     await this.#serving?.close()
     await host.close()
@@ -165,9 +169,9 @@ export class Safebot {
       listen,
       handlers: async (url, endpoint) => {
         if (options.connect !== undefined) return { mcp: endpoint }
-        if (options.base === undefined) urls.moveTo(url)
-        await this.#shareBase(options)
-        // Express is loaded here, because a stdio server does not need it and has to start fast.
+        if (options.base === undefined) urls.setBase(url)
+        await this.#shareOrigin(options)
+        // Loaded only here, because a stdio server must start fast and does not need Express.
         const { createRest } = await import('./http/index.js')
         const api = createRest({ ...this.#parts, url })
         return { mcp: endpoint, api: async () => api }
@@ -176,27 +180,33 @@ export class Safebot {
     return this.#serving.url
   }
 
-  /** Shares the origin with the other replicas, so that a room's URL works at each of them. */
-  async #shareBase({ connect }: SafebotOptions): Promise<void> {
+  /** Exchanges origins with the other replicas, so that a room URL of one replica works at all of them. */
+  async #shareOrigin({ connect }: SafebotOptions): Promise<void> {
     const { urls, instance } = this.#parts
     if (connect !== undefined || !instance.records.shared) return
-    await shareBase(instance.records, urls.base, origin => urls.serveAlso(origin))
+    await shareOrigin(instance.records, urls.base, origin => urls.addReplicaOrigin(origin))
   }
 
-  #handleOrOwn(handle: string | undefined): string {
+  /**
+   * Returns a handle in canonical form. Generates one if it is missing or invalid, and warns of an invalid
+   * one.
+   */
+  #handleOrGenerated(handle: string | undefined): string {
     const { agents, instance } = this.#parts
     try {
       return handle === undefined ? agents.generateHandle() : readHandle(handle)
     } catch (error) {
-      const own = agents.generateHandle()
-      instance.log.warn(`SAFEBOT_MCP_HANDLE is passed over, the handle is ${own}`, error)
-      return own
+      const generated = agents.generateHandle()
+      instance.log.warn(`SAFEBOT_MCP_HANDLE is ignored, the handle is ${generated}`, error)
+      return generated
     }
   }
 }
 
-/** Loads the client of other services when it is first needed, because a stdio server has to start fast. */
-class Remote {
+/**
+ * Loads the client code for other services when it is first needed, because a stdio server must start fast.
+ */
+class LazyRemoteServices {
   readonly #instance: Instance
   #services: Promise<RemoteServices> | undefined
 
@@ -204,6 +214,7 @@ class Remote {
     this.#instance = instance
   }
 
+  /** Returns the clients. The first call loads the code. */
   services(): Promise<RemoteServices> {
     const { machine, ids, log } = this.#instance
     this.#services ??= import('./client/index.js').then(
@@ -212,12 +223,17 @@ class Remote {
     return this.#services
   }
 
+  /** Closes the clients, if they were loaded. */
   async close(): Promise<void> {
     await (await this.#services)?.close()
   }
 }
 
-/** Builds the parts of a server. @throws StoreUnavailable. Refusal `bad_protocol` */
+/**
+ * Builds the parts of a server.
+ *
+ * @throws Refusal `bad_protocol`, `store_unavailable`
+ */
 async function assemble(instance: Instance, options: SafebotOptions): Promise<Parts> {
   const revisions = readRevisions(options.protocol)
   const { contract: contractName = 'documented', hostility = {}, connect, base = DEFAULT_BASE } = options
@@ -227,7 +243,7 @@ async function assemble(instance: Instance, options: SafebotOptions): Promise<Pa
   const ids = instance.ids.stream('safebot')
   const store = new SafebotStore(records)
   const local = new LocalService({ store, clock, machine: instance.machine, ids, contract, limits })
-  const remote = new Remote(instance)
+  const remote = new LazyRemoteServices(instance)
   const agents = new Agents(ids.stream('handles'), records.shared)
   const urls = new RoomUrls(connect ?? base, options.allowedBases, connect === undefined)
   const host = await createMcp({
@@ -237,8 +253,8 @@ async function assemble(instance: Instance, options: SafebotOptions): Promise<Pa
     revisions,
     urls,
     contract,
-    serviceOf: async ({ here, base }) =>
-      here ? local : (await remote.services()).at(base, urls.isNamed(base)),
+    serviceOf: async ({ isLocal, base }) =>
+      isLocal ? local : (await remote.services()).serviceAt(base, urls.isConfigured(base)),
   })
   const state = new SafebotState({
     instance,
@@ -251,22 +267,31 @@ async function assemble(instance: Instance, options: SafebotOptions): Promise<Pa
   return { instance, contractName, contract, limits, local, remote, agents, urls, host, state }
 }
 
-/** Partition with the origins of all replicas. A room's URL with one of them works at all of them. */
-const BASES = 'store/bases/safebot'
+/** Partition of the store with the origins of all replicas. */
+const ORIGINS_PARTITION = 'store/bases/safebot'
 
-/** Adds this replica's origin. @param learn receives each known origin, now and later */
-async function shareBase(records: Records, origin: string, learn: (origin: string) => void): Promise<void> {
-  const learnAll = async () => {
-    const origins = await records.transaction(BASES, tx => [...tx.table<true>('origins').keys()])
-    for (const known of origins) learn(known)
+/**
+ * Stores the origin of this replica and reads those of the other replicas.
+ *
+ * @param onOrigin called with each origin in the store, now and after each change
+ * @throws Refusal `store_unavailable`
+ */
+async function shareOrigin(
+  records: Records,
+  origin: string,
+  onOrigin: (origin: string) => void,
+): Promise<void> {
+  const readOrigins = async () => {
+    const origins = await records.transaction(ORIGINS_PARTITION, tx => [...tx.table<true>('origins').keys()])
+    for (const known of origins) onOrigin(known)
   }
-  records.watch(BASES, ({ own }) => {
-    // If the store is unavailable now, its return reads the origins again.
-    if (!own) void learnAll().catch(() => undefined)
+  records.watch(ORIGINS_PARTITION, ({ own }) => {
+    // If the store is unavailable now, a further notification follows when it is available again.
+    if (!own) void readOrigins().catch(() => undefined)
   })
-  await records.transaction(BASES, tx => {
+  await records.transaction(ORIGINS_PARTITION, tx => {
     tx.table<true>('origins').set(origin, true)
     tx.announce()
   })
-  await learnAll()
+  await readOrigins()
 }

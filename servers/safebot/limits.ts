@@ -3,35 +3,48 @@ import { type BucketLevels, TokenBuckets } from '../../shared/clock/token-bucket
 import type { ContractName } from '../../shared/contract.js'
 import { ServiceRefusal } from './domain/refusals.js'
 
-/** Largest body of a request in bytes, inclusive. */
+/** Maximum size of a request body in bytes, inclusive. The service's number. */
 export const BODY_LIMIT = 192 * 1024
 
-/** The limits of the service. Null: no limit. */
+/** The limits of the service. Null means no limit. */
 export interface SafebotLimits {
-  /** Requests per address and subject (a room, a handle): at once and per second. */
+  /**
+   * Requests of one address for one subject. A subject is a room, a handle, or the registration of handles.
+   */
   readonly requests: Rate | null
-  /** Requests per address, for all subjects together. */
+  /** Requests of one address for all subjects together. */
   readonly requestsPerAddress: Rate | null
-  /** Waiting requests per address. */
+  /** Maximum number of waiting requests of one address. */
   readonly waitersPerAddress: number | null
-  /** Waiting requests per room. */
+  /** Maximum number of waiting requests in one room. */
   readonly waitersPerRoom: number | null
-  /** Open event streams per address. */
+  /** Maximum number of open event streams of one address. */
   readonly streamsPerAddress: number | null
-  /** Signed requests per handle in two minutes, and as many signed messages. */
+  /**
+   * Maximum number of signed requests of one handle in two minutes. The same number applies to signed
+   * messages.
+   */
   readonly signaturesPerHandle: number | null
+  /** Maximum number of rooms. */
   readonly rooms: number
+  /** Maximum number of registered handles. */
   readonly identities: number
-  /** Characters of ciphertext in all rooms together, and {@link MESSAGE_OVERHEAD} for each message. */
+  /**
+   * Maximum size of all buffers: the ciphertext in base64 characters, and `MESSAGE_OVERHEAD` for each
+   * message.
+   */
   readonly bufferBytes: number
 }
 
+/** A rate that a token bucket enforces. */
 export interface Rate {
+  /** Maximum number of requests at once. */
   readonly burst: number
+  /** Number of requests that become available again in each second. */
   readonly perSecond: number
 }
 
-/** Limits against a full memory, under either contract. The service's own numbers. */
+/** Limits that protect the memory of the service, under both contracts. The service's numbers. */
 const CAPS = { rooms: 5000, identities: 100_000, bufferBytes: 512 * 1024 * 1024 } as const
 
 /** The limits of each contract. The numbers of `observed` were measured on the running service. */
@@ -56,14 +69,14 @@ export const LIMITS: Readonly<Record<ContractName, SafebotLimits>> = {
   },
 }
 
-/** The used tokens of the rates, as plain data. */
-export interface SpentRates {
+/** A snapshot of the rate limits: the levels of all token buckets. */
+export interface RatesSnapshot {
   readonly bySubject: BucketLevels
   readonly byAddress: BucketLevels
 }
 
-/** Limits the requests of an address: per subject, and in all. */
-export class Rates {
+/** Limits the rate of requests of each address, for one subject and in total. */
+export class RateLimits {
   readonly #bySubject: TokenBuckets | undefined
   readonly #byAddress: TokenBuckets | undefined
 
@@ -73,23 +86,29 @@ export class Rates {
   }
 
   /**
-   * Counts a request. The subject's token is used even if the address has none left.
+   * Counts a request. As in the real service, a request that the limit of its address refuses still counts
+   * for its subject.
    *
-   * @param subject a room or a handle
-   * @param retryAfterSeconds the advice in a refusal
+   * @param subject a room id, or a text such as `auth:<handle>`
+   * @param retryAfterSeconds the header `Retry-After` of a refusal
    * @throws ServiceRefusal 429
    */
   spend(address: string, subject: string, retryAfterSeconds: number): void {
     const left = this.#bySubject?.take(`${address} ${subject}`) ?? true
     if (left && (this.#byAddress?.take(address) ?? true)) return
-    throw new ServiceRefusal(429, { error: 'rate limited' }, 'ask less often', retryAfterSeconds)
+    throw new ServiceRefusal(
+      429,
+      { error: 'rate limited' },
+      'send fewer requests per second',
+      retryAfterSeconds,
+    )
   }
 
-  snapshot(): SpentRates {
+  snapshot(): RatesSnapshot {
     return { bySubject: this.#bySubject?.snapshot() ?? [], byAddress: this.#byAddress?.snapshot() ?? [] }
   }
 
-  restore({ bySubject, byAddress }: SpentRates): void {
+  restore({ bySubject, byAddress }: RatesSnapshot): void {
     this.#bySubject?.restore(bySubject)
     this.#byAddress?.restore(byAddress)
   }

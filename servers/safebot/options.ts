@@ -3,39 +3,49 @@ import type { World } from '../../shared/world/world.js'
 import type { SafebotHostility } from './hostile.js'
 import type { SafebotLimits } from './limits.js'
 
-/** Base of rooms if the server does not listen. It is Safebot's address in `understudy up`. */
+/**
+ * Origin of new rooms while the server does not listen. It is Safebot's default address in `understudy up`.
+ */
 export const DEFAULT_BASE = 'http://127.0.0.1:4802'
 
-/** The identity of the client on a pipe. */
+/** The identity of the client on stdio. */
 export interface StdioIdentity {
+  /** Default: a generated handle. */
   handle?: string | undefined
-  /** Its label in rooms. Default: the handle. */
+  /** Label of the client in rooms. Default: the handle. */
   label?: string | undefined
   /**
-   * Folder of the handle and its keys, such as `~/.config/safebot`. They are created if they are missing.
-   * Default: none.
+   * Folder with the permanent handle and its keys, such as `~/.config/safebot`. Missing files are created.
+   * Default: the identity ends with the process.
    */
   folder?: string | undefined
 }
 
+/** The options of a Safebot server. */
 export interface SafebotOptions {
-  /** Default `documented`. */
+  /** Default: `documented`. */
   contract?: ContractName
-  /** The MCP revisions to speak over HTTP and stdio: a list, or a text with commas. Default: all. */
+  /**
+   * The MCP revisions that the server accepts over HTTP and stdio: a list, or a text with commas. Default:
+   * all.
+   */
   protocol?: string | readonly string[]
-  /** Origin of the rooms created here. Default: the server's own address, or {@link DEFAULT_BASE}. */
+  /**
+   * Origin of new rooms. Default: the server's address, or {@link DEFAULT_BASE} if the server does not
+   * listen.
+   */
   base?: string
   /**
-   * Origin of a running service. The server is then a client of it and has no rooms. Default: it has rooms,
-   * and is a client only for room URLs that name another allowed service.
+   * Origin of a running service. The server then has no rooms, and its tools use that service. Default: the
+   * server has rooms. Its tools use another service only for a room URL that names it.
    */
   connect?: string
-  /** Further origins that a room URL may name. */
+  /** Further origins that a room URL may name. Ports of this machine are always allowed. */
   allowedBases?: readonly string[]
-  /** Changes to the limits of the contract. */
+  /** Limits that replace those of the contract. */
   limits?: Partial<SafebotLimits>
   /** The hostile behaviour of an attack profile. Default: none. */
   hostility?: SafebotHostility
-  /** The world at the start. Default: the world `default`. */
+  /** The state that the server starts with. Default: the world `default`. */
   world?: World
 }

@@ -3,7 +3,7 @@ import type { IdPositions } from '../../shared/ids.js'
 import type { Instance } from '../../shared/instance.js'
 import type { Kept, StatefulPart } from '../../shared/world/stateful-part.js'
 import type { World } from '../../shared/world/world.js'
-import type { AgentMemories, Agents } from './callers.js'
+import type { Agents, AgentsSnapshot } from './callers.js'
 import type { Contract } from './contract.js'
 import type { LocalService, ServiceState } from './domain/local-service.js'
 import type { WorldKeys } from './domain/store.js'
@@ -16,32 +16,36 @@ export interface SafebotStateOptions {
   limits: SafebotLimits
   local: LocalService
   agents: Agents
-  /** Answers waiting requests outside of the service. */
+  /** Ends the waiting calls that the MCP host holds, with a refusal. */
   releaseHeld(refusal: Refusal): void
 }
 
-/** The whole state of SafeBot. */
+/** A snapshot of everything that a restore puts back. */
 interface Memory {
   readonly service: ServiceState
-  readonly agents: AgentMemories
-  /** Id positions of the service, and of its tools: rooms, keys, nonces. */
+  readonly agents: AgentsSnapshot
+  /**
+   * Positions of the id source: in the stream of the service, and in the stream of its tools (room ids, keys,
+   * nonces).
+   */
   readonly ids: { readonly service: IdPositions; readonly rooms: IdPositions }
-  /** Keys of the world's rooms in base64url, by room. The service itself has none. */
+  /** Keys of the world's rooms in base64url, by room id. The service itself has no keys. */
   readonly keys: WorldKeys
 }
 
-/** SafeBot's state: rooms, buffers, consumers, identities, and the agents' memory of their rooms. */
+/** The state of a Safebot instance: the service with its rooms and identities, and the agents. */
 export class SafebotState implements StatefulPart {
   readonly #options: SafebotStateOptions
   #keys: WorldKeys = {}
 
   constructor(options: SafebotStateOptions) {
     this.#options = options
-    options.local.store.records.onReplaced(() => void this.#follow())
+    options.local.store.records.onReplaced(() => void this.#takeOverState())
   }
 
   /**
-   * Loads a world. If another replica has loaded one, its state is taken over instead.
+   * Loads a world at the start of the server. If another replica has already loaded a world into the store,
+   * uses that state.
    *
    * @throws Refusal `bad_world`, `store_unavailable`
    */
@@ -55,7 +59,7 @@ export class SafebotState implements StatefulPart {
   }
 
   /**
-   * Returns the key of a room of the world.
+   * Returns the key of a room of the world, 32 bytes.
    *
    * @throws Refusal `unknown_room`
    */
@@ -63,14 +67,19 @@ export class SafebotState implements StatefulPart {
     const key = Object.hasOwn(this.#keys, roomId) ? this.#keys[roomId] : undefined
     if (key !== undefined) return Buffer.from(key, 'base64url')
     const known = Object.keys(this.#keys).join(', ') || 'none'
-    throw new Refusal('unknown_room', `the world has no room ${JSON.stringify(roomId)}`, `it has ${known}`)
+    throw new Refusal(
+      'unknown_room',
+      `the world has no room ${JSON.stringify(roomId)}`,
+      `its rooms are: ${known}`,
+    )
   }
 
-  /** Returns the keys of all rooms of the world, by room. */
+  /** Returns the keys of all rooms of the world, by room id. */
   keys(): Map<string, Buffer> {
     return new Map(Object.entries(this.#keys).map(([roomId, key]) => [roomId, Buffer.from(key, 'base64url')]))
   }
 
+  /** Runs `work` while no change runs in the service. */
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.#options.local.lock.exclusive(work)
   }
@@ -89,10 +98,10 @@ export class SafebotState implements StatefulPart {
   }
 
   async begin(world: World, now: number): Promise<Kept> {
-    return this.#kept(await this.#beginning(world, now))
+    return this.#kept(await this.#initialMemory(world, now))
   }
 
-  async #beginning(world: World, now: number): Promise<Memory> {
+  async #initialMemory(world: World, now: number): Promise<Memory> {
     const { instance, contract, limits } = this.#options
     const ids = instance.ids.fromBeginning()
     const { service, keys } = await beginSafebot(world, now, { ids, contract, limits })
@@ -123,19 +132,23 @@ export class SafebotState implements StatefulPart {
     instance.ids.stream('rooms').moveTo(ids.rooms)
   }
 
-  /** Takes over a state that another replica has loaded. Everything in memory of the old state is dropped. */
-  async #follow(): Promise<void> {
+  /**
+   * Adapts this replica after another replica has replaced the stored state. Drops everything in memory of
+   * the old state.
+   */
+  async #takeOverState(): Promise<void> {
     const { instance, local, agents, releaseHeld } = this.#options
     try {
       this.#keys = (await local.store.worldKeys()) ?? {}
     } catch (error) {
       instance.log.warn(
-        'the keys of the rooms that another replica has put in place could not be read',
+        'cannot read the room keys of the state that another replica has loaded: ' +
+          'the URLs of the rooms in the world are missing',
         error,
       )
     } finally {
       releaseHeld(wasReset())
-      local.wasRestored()
+      local.handleForeignRestore()
       agents.restore({ sessions: [], sessionless: [] }, () => () => {})
     }
   }

@@ -9,7 +9,7 @@ const message = z
     id: z.string(),
     sender: z.string(),
     senderVerified: z.boolean(),
-    ciphertext: z.string().describe('base64; the service has no key'),
+    ciphertext: z.string().describe('base64. The service cannot decrypt it'),
     nonce: z.string(),
     at: instant,
     replyTo: z.string().exactOptional(),
@@ -18,7 +18,7 @@ const message = z
       .string()
       .nullable()
       .exactOptional()
-      .describe('only if secrets were asked for; null: no key known to this process opens it'),
+      .describe('only in a request with secrets. null: this process knows no key that decrypts it'),
   })
   .meta({ id: 'Message' })
 
@@ -27,7 +27,7 @@ const lease = z
     claimId: z.string(),
     seq: z.int(),
     claimedAt: instant,
-    expiresAt: instant.describe('the last instant at which it is good'),
+    expiresAt: instant.describe('last instant at which the lease is valid'),
     remainingMs: z.int(),
   })
   .meta({ id: 'Lease' })
@@ -35,8 +35,8 @@ const lease = z
 const consumer = z
   .strictObject({
     handle: z.string(),
-    cursor: z.int().describe('the last acknowledged seq'),
-    lease: lease.nullable().describe('null: it holds none that is still good'),
+    cursor: z.int().describe('seq of the last acknowledged message'),
+    lease: lease.nullable().describe('null: there is no valid lease'),
   })
   .meta({ id: 'Consumer' })
 
@@ -47,25 +47,25 @@ const room = z
     activeAt: instant,
     lastSeq: z.int(),
     signedOnly: z.boolean(),
-    present: z.int().describe('how many are connected, with a name or without'),
+    present: z.int().describe('number of connected participants, with or without a name'),
     participants: z.array(z.strictObject({ name: z.string(), lastSeenMsAgo: z.int() })),
-    waiting: z.int().describe('parked calls, and open event streams'),
+    waiting: z.int().describe('number of waiting requests and open event streams'),
     keyKnown: z
       .boolean()
-      .describe('whether this process knows a key: from its world, or from a call of its tools'),
-    buffered: z.int().describe('number of messages'),
+      .describe('whether this process knows a key of the room, from its world or from a tool call'),
+    buffered: z.int().describe('number of buffered messages'),
     messages: z.array(message).describe('the latest messages, the oldest of them first'),
     consumers: z.array(consumer),
   })
   .meta({ id: 'Room' })
 
-/** The state of Safebot. */
+/** The schema of the state of Safebot, as the control plane shows it. */
 export const safebotView = z
   .strictObject({
     contract: z.enum(CONTRACT_NAMES),
     mcpUrl: mcpEndpoint,
     rooms: z.array(room),
-    identities: z.int().describe('how many handles are registered'),
+    identities: z.int().describe('number of registered handles'),
     calls: z.array(callUnderWay),
   })
   .meta({ id: 'SafebotView' })

@@ -9,37 +9,37 @@ import { SafebotStore, type WorldKeys } from './domain/store.js'
 import type { SafebotLimits } from './limits.js'
 import { KEY_BYTES, seal } from './room-url.js'
 
-/** Prefix of the seed of an Ed25519 key in PKCS #8 (RFC 8410). */
+/** PKCS #8 header that precedes the 32-byte seed of an Ed25519 key (RFC 8410). */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 export interface BeginOptions {
-  /** A new id source. Ids are drawn from it. */
+  /** A new id source, which the replay advances. */
   ids: IdSource
   contract: Contract
   limits: SafebotLimits
 }
 
-/** The state of the service in a world. */
-export interface Beginning {
+/** The state of the service at the start, and the keys of the world's rooms. */
+export interface InitialState {
   readonly service: ServiceState
   readonly keys: WorldKeys
 }
 
-/** An aborted signal: a call without a result must not wait. */
-const AT_ONCE = AbortSignal.abort()
+/** An aborted signal. A claim with this signal returns at once. */
+const NO_WAIT = AbortSignal.abort()
 
 /**
- * Replays the events of a world in a temporary service, and returns the state that results. Every room has a
- * participant until the start, so that none becomes idle before.
+ * Builds the state of a world by replaying the world's events in a temporary service. Every room has a
+ * participant during the replay, so that no room is evicted before the start.
  *
  * @param now the start of the instance, in milliseconds since the epoch
  * @throws Refusal `bad_world`
  */
-export async function beginSafebot(world: World, now: number, options: BeginOptions): Promise<Beginning> {
+export async function beginSafebot(world: World, now: number, options: BeginOptions): Promise<InitialState> {
   return new SeedRun(world, now, options).live()
 }
 
-/** One replay of a world's events. */
+/** The replay of one world's events. */
 class SeedRun {
   readonly #world: World
   readonly #now: number
@@ -54,18 +54,19 @@ class SeedRun {
     this.#ids = options.ids.stream('safebot').stream('world')
   }
 
-  async live(): Promise<Beginning> {
+  async live(): Promise<InitialState> {
     const { contract, limits, ids } = this.#options
-    const happenings: SeedEvent[] = []
-    const later: { local?: LocalService } = {}
-    const serviceOf = () => existing(later.local)
+    const events: SeedEvent[] = []
+    // The service needs the clock, and the clock needs the events. So the events get the service later.
+    const replayed: { local?: LocalService } = {}
+    const serviceOf = () => existing(replayed.local)
     for (const [at, identity] of (this.#world.identities ?? []).entries()) {
-      happenings.push(this.#registering(serviceOf, identity, `world.identities[${at}]`))
+      events.push(this.#registration(serviceOf, identity, `world.identities[${at}]`))
     }
     for (const [at, room] of (this.#world.rooms ?? []).entries()) {
-      happenings.push(...this.#room(serviceOf, room, `world.rooms[${at}]`))
+      events.push(...this.#roomEvents(serviceOf, room, `world.rooms[${at}]`))
     }
-    const clock = seedClock(this.#now, firstOf(happenings))
+    const clock = seedClock(this.#now, firstOf(events))
     const local = new LocalService({
       store: new SafebotStore(new MemoryRecords()),
       clock,
@@ -73,10 +74,10 @@ class SeedRun {
       limits,
       ids: ids.stream('safebot'),
     })
-    later.local = local
-    const leave = (this.#world.rooms ?? []).map(({ id }) => local.presence.join(id, {}))
-    await replay(clock, this.#now, happenings)
-    for (const left of leave) left()
+    replayed.local = local
+    const leaveRooms = (this.#world.rooms ?? []).map(({ id }) => local.presence.join(id, {}))
+    await replay(clock, this.#now, events)
+    for (const leave of leaveRooms) leave()
     await local.store.setWorldKeys(this.#keysAsText())
     const state = await local.snapshot()
     await local.close()
@@ -88,8 +89,8 @@ class SeedRun {
     return Object.fromEntries([...this.#keys].map(([roomId, key]) => [roomId, key.toString('base64url')]))
   }
 
-  /** Returns the registration of a world's handle, signed as its owner would. */
-  #registering(
+  /** Returns the event that registers a handle of the world, with the signature of its owner. */
+  #registration(
     local: () => LocalService,
     { handle, signKey, bio, ago }: WorldIdentity,
     where: string,
@@ -100,7 +101,7 @@ class SeedRun {
     const signPub = Buffer.from(x, 'base64url').toString('base64')
     const boxPub = this.#ids.bytes(KEY_BYTES).toString('base64')
     const agoMs = agoMsOf(ago)
-    const happen = async () => {
+    const run = async () => {
       const ts = this.#now - agoMs
       const text = Buffer.from(`register ${handle} ${ts} ${boxPub} ${signPub}`)
       const sig = sign(null, text, key).toString('base64')
@@ -113,11 +114,12 @@ class SeedRun {
         meta: bio === undefined ? {} : { bio },
       })
     }
-    return { agoMs, where, run: happen }
+    return { agoMs, where, run }
   }
 
-  #room(local: () => LocalService, room: WorldRoom, where: string): SeedEvent[] {
-    if (this.#keys.has(room.id)) throw badWorld(`${where}.id`, 'another room has it')
+  /** Returns the events of a room: its opening, its messages, and the claims and acks of its consumers. */
+  #roomEvents(local: () => LocalService, room: WorldRoom, where: string): SeedEvent[] {
+    if (this.#keys.has(room.id)) throw badWorld(`${where}.id`, 'another room of the world has the same id')
     const key = room.key === undefined ? this.#ids.bytes(KEY_BYTES) : Buffer.from(room.key, 'base64url')
     this.#keys.set(room.id, key)
     const messages = (room.messages ?? []).map(
@@ -153,15 +155,22 @@ class SeedRun {
   }
 }
 
+/** The claims and acks of one consumer in a world. */
 interface Consumption {
   handle: string
-  /** Number of acknowledged messages. */
+  /** Number of messages that the consumer has acknowledged. */
   acknowledged: number
-  /** Whether it has claimed one more. */
+  /** Whether the consumer has claimed one more message. */
   claims: boolean
+  /** Path in the world, for errors. */
   where: string
 }
 
+/**
+ * Claims and acknowledges messages as the consumer of a world has done.
+ *
+ * @throws Refusal `bad_world` if there are too few
+ */
 async function consume(
   local: LocalService,
   roomId: string,
@@ -169,9 +178,9 @@ async function consume(
 ): Promise<void> {
   const claim = async (nth: number) => {
     const request = { handle, labels: [handle], timeoutMs: 0, ifMissing: 'return' } as const
-    const { held } = await local.claim(roomId, request, AT_ONCE)
-    if (held !== undefined) return held
-    throw badWorld(where, `there is no message number ${nth} for ${JSON.stringify(handle)} at that time`)
+    const { task } = await local.claim(roomId, request, NO_WAIT)
+    if (task !== undefined) return task
+    throw badWorld(where, `at this time the room has no message number ${nth} for ${JSON.stringify(handle)}`)
   }
   for (let nth = 1; nth <= acknowledged; nth++) {
     const { claimId, message } = await claim(nth)

@@ -150,7 +150,7 @@ it('a session speaks under no more than 1,000 handles', () => {
       query: new URLSearchParams(),
     })
   for (let count = 0; count < 1000; count++) identify(`agent-${count}`)
-  expect(() => identify('one-more')).toThrow('the session has spoken under 1000 handles already')
+  expect(() => identify('one-more')).toThrow('the session has used 1000 handles already')
   expect(identify('agent-0').handle).toBe('agent-0')
 })
 

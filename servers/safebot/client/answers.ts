@@ -2,13 +2,17 @@ import { z } from 'zod'
 import { defined } from '../../../shared/util/defined.js'
 import type { StoredMessage } from '../domain/model.js'
 import * as schema from '../http/schemas.js'
-import type { Claim, Page, RoomStatus } from '../service.js'
+import type { Claim, MessagePage, RoomStatus } from '../service.js'
 
-/** Converts the answers of the service's HTTP API to the types of the tools. Other fields are ignored. */
+// The schemas check the answers of the service's HTTP API and convert them to the types of `SafebotService`.
+// Unknown fields are ignored.
 
 export { acknowledged, health, posted } from '../http/schemas.js'
 
-/** A message as in a claim. The tools do not use the fields of a reader. */
+/**
+ * A message with the fields that a claim returns. Messages of a transcript or a wait have more fields, which
+ * the tools do not need.
+ */
 const message = schema.claimedMessage.transform(
   ({ sender_verified, ttl_ms, reply_to, ...same }): StoredMessage => ({
     ...same,
@@ -18,13 +22,14 @@ const message = schema.claimedMessage.transform(
   }),
 )
 
-/** A page of a transcript or of a wait. */
+/** The answer of a transcript or of a wait. */
 export const page = z
   .object({ messages: z.array(message), last_seq: z.int(), exists: z.boolean().default(true) })
   .transform(
-    ({ messages, last_seq, exists }): Page => ({ exists, messages, lastSeq: last_seq, woken: false }),
+    ({ messages, last_seq, exists }): MessagePage => ({ exists, messages, lastSeq: last_seq, woken: false }),
   )
 
+/** The status of a room. Undefined if the room does not exist. */
 export const status = z
   .union([
     schema.roomStatusAnswer.extend({ exists: z.literal(false) }),
@@ -43,14 +48,15 @@ export const status = z
       : undefined,
   )
 
+/** The answer of a claim, with or without a task. */
 export const claimAnswer = schema.claim.extend({ message: message.optional() }).transform(
   ({ exists = true, claim_id, message, cursor, last_seq }): Claim => ({
     exists,
-    held: claim_id === undefined || message === undefined ? undefined : { claimId: claim_id, message },
+    task: claim_id === undefined || message === undefined ? undefined : { claimId: claim_id, message },
     cursor,
     lastSeq: last_seq,
   }),
 )
 
-/** Accepts any answer. */
-export const anything = z.unknown()
+/** Accepts every answer. */
+export const anyAnswer = z.unknown()

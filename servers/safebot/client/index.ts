@@ -6,59 +6,64 @@ import { defined } from '../../../shared/util/defined.js'
 import type { Log } from '../../../shared/util/log.js'
 import type {
   Acknowledgement,
-  Appearance,
+  AgentInRoom,
   Claim,
   ClaimRequest,
-  Page,
-  Patience,
-  Post,
+  MessagePage,
+  NewMessage,
   RoomStatus,
   SafebotService,
+  WaitOptions,
   WaitRequest,
 } from '../service.js'
 import * as answers from './answers.js'
 import { type IdentityFiles, Keyring, openIdentity } from './keyring.js'
 import { Presences } from './presences.js'
 import { Credentials, Registrar } from './registrar.js'
-import { retrying } from './retry.js'
+import { withRetries } from './retry.js'
 import { ServiceHttp } from './service-http.js'
 import { ServiceTime } from './service-time.js'
 
-/** Number of retries. A request that changes anything is never repeated. */
+/** Maximum number of retries, as in the real client. A request that changes state is never repeated. */
 const RETRIES = { wait: 2, read: 3 } as const
 
-/** Clients of services in other processes, one for each base. They share the agents. */
+/** Creates one client for each service in another process. All clients use the same keyring. */
 export class RemoteServices {
-  readonly #options: Omit<RemoteOptions, 'quotesErrors'>
+  readonly #options: Omit<RemoteOptions, 'showsErrorBodies'>
   readonly #services = new Map<string, RemoteService>()
 
-  constructor(options: Omit<RemoteOptions, 'keyring' | 'quotesErrors'>) {
+  /** @param options the options of each client */
+  constructor(options: Omit<RemoteOptions, 'keyring' | 'showsErrorBodies'>) {
     this.#options = { ...options, keyring: new Keyring(options.ids.stream('keys')) }
   }
 
   /**
-   * @param base an origin
-   * @param quotesErrors whether callers see the bodies of its errors
+   * Returns the client of a service. The first call for a base creates the client.
+   *
+   * @param base origin of the service
+   * @param showsErrorBodies whether callers see the bodies of the service's error answers. Only the first
+   *   call decides this.
    */
-  at(base: string, quotesErrors: boolean): RemoteService {
-    const service = this.#services.get(base) ?? new RemoteService(base, { ...this.#options, quotesErrors })
+  serviceAt(base: string, showsErrorBodies: boolean): RemoteService {
+    const service =
+      this.#services.get(base) ?? new RemoteService(base, { ...this.#options, showsErrorBodies })
     this.#services.set(base, service)
     return service
   }
 
   /**
-   * Loads the identity from a folder, and creates it if there is none.
+   * Loads an identity from a folder into the keyring, and creates the files that are missing.
    *
    * @param folder e.g. `~/.config/safebot`
-   * @param handle the handle if the folder has none
-   * @returns the handle
+   * @param handle the handle of a new identity. Ignored if the folder has an identity
+   * @returns the handle of the identity
    * @throws Refusal `identity_damaged` or `identity_unreachable`
    */
   async loadIdentity(folder: string, handle: string): Promise<string> {
     const { ids, machine, keyring } = this.#options
     const files: IdentityFiles = {
       folder,
-      // A new stream each time, so that a handle always gets the same key.
+      // Each call starts a new id stream, so that the same seed and handle always give the same key.
       ids: ids.stream('identity').fromBeginning().stream(handle),
       now: () => machine.now(),
     }
@@ -67,7 +72,7 @@ export class RemoteServices {
     return keys.handle
   }
 
-  /** Answers waiting requests and leaves every room. */
+  /** Ends waiting requests with `shutting_down`. All agents leave their rooms. */
   async close(): Promise<void> {
     for (const service of this.#services.values()) await service.close()
   }
@@ -75,23 +80,24 @@ export class RemoteServices {
 
 interface RemoteOptions {
   keyring: Keyring
-  /** Machine time, for connections. */
+  /** Machine time, for time-outs, retries and timestamps. */
   machine: Clock
-  /** Source of nonces. */
+  /** Source of the nonces in signatures. */
   ids: IdSource
   log: Log
   /**
-   * Whether callers see the bodies of error answers. Default true. False if only a room URL names the
-   * service.
+   * Whether callers see the bodies of error answers. Default true. False for a service that only a room URL
+   * names, because a room URL must not give access to the answers of any server.
    */
-  quotesErrors?: boolean
+  showsErrorBodies?: boolean
 }
 
 /**
- * A SafeBot service behind its HTTP API: a running stand-in, or another server with that API.
+ * Calls a SafeBot service through its HTTP API. The service is a running stand-in, or another server with the
+ * same API.
  *
- * The service knows agents by the keys of the keyring. An agent is present in a room while its event stream
- * is open.
+ * Requests are signed with the keys in the keyring. An agent is present in a room while its event stream is
+ * open.
  */
 export class RemoteService implements SafebotService {
   readonly #http: ServiceHttp
@@ -103,10 +109,10 @@ export class RemoteService implements SafebotService {
   readonly #closing = new AbortController()
 
   /** @param base origin of the service */
-  constructor(base: string, { keyring, machine, ids, log, quotesErrors }: RemoteOptions) {
-    // Every retried request listens to this signal. Without this, Node warns about their number.
+  constructor(base: string, { keyring, machine, ids, log, showsErrorBodies }: RemoteOptions) {
+    // Every retried request listens to this signal. Node would warn about more than ten listeners.
     setMaxListeners(0, this.#closing.signal)
-    const http = new ServiceHttp(base, machine, quotesErrors)
+    const http = new ServiceHttp(base, machine, showsErrorBodies)
     const time = new ServiceTime(machine, async () => {
       const { ts } = await http.send({ method: 'GET', target: '/api/health', answer: answers.health })
       return ts
@@ -119,7 +125,7 @@ export class RemoteService implements SafebotService {
     this.#presences = new Presences(http, machine)
   }
 
-  post(roomId: string, post: Post, signAs?: string): Promise<{ id: string; seq: number }> {
+  post(roomId: string, post: NewMessage, signAs?: string): Promise<{ id: string; seq: number }> {
     const { ciphertext, nonce, sender, replyTo, ttlMs } = post
     const message = {
       ciphertext,
@@ -130,21 +136,21 @@ export class RemoteService implements SafebotService {
     const target = `/api/rooms/${roomId}/messages`
     const send = (body: object) => this.#http.send({ method: 'POST', target, body, answer: answers.posted })
     if (signAs === undefined) return send(message)
-    return this.#credentials.signed(signAs, signer =>
-      send({ ...message, ...signer.vouching(roomId, ciphertext) }),
+    return this.#credentials.sendSigned(signAs, signer =>
+      send({ ...message, ...signer.messageSignature(roomId, ciphertext) }),
     )
   }
 
-  transcript(roomId: string, after: number, limit: number): Promise<Page> {
+  transcript(roomId: string, after: number, limit: number): Promise<MessagePage> {
     const target = `/api/rooms/${roomId}/transcript?after=${after}&limit=${limit}`
     return this.#read(target, answers.page)
   }
 
-  wait(roomId: string, request: WaitRequest, signal: AbortSignal): Promise<Page> {
+  wait(roomId: string, request: WaitRequest, signal: AbortSignal): Promise<MessagePage> {
     return this.#inOpenRoom(roomId, request, signal, () => {
-      const begun = this.#machine.now()
-      return retrying(this.#machine, RETRIES.wait, [signal, this.#closing.signal], () => {
-        const timeout = seconds(request.timeoutMs - (this.#machine.now() - begun))
+      const startedAt = this.#machine.now()
+      return withRetries(this.#machine, RETRIES.wait, [signal, this.#closing.signal], () => {
+        const timeout = wholeSeconds(request.timeoutMs - (this.#machine.now() - startedAt))
         const target = `/api/rooms/${roomId}/wait?after=${request.after}&timeout=${timeout}`
         return this.#http.send({ method: 'GET', target, answer: answers.page, signal })
       })
@@ -157,10 +163,10 @@ export class RemoteService implements SafebotService {
 
   claim(roomId: string, request: ClaimRequest, signal: AbortSignal): Promise<Claim> {
     const { handle, labels, timeoutMs } = request
-    const target = `/api/rooms/${roomId}/claim?timeout=${seconds(timeoutMs)}`
+    const target = `/api/rooms/${roomId}/claim?timeout=${wholeSeconds(timeoutMs)}`
     const body = { handle, exclude_senders: labels }
     return this.#inOpenRoom(roomId, request, signal, () =>
-      this.#credentials.signed(handle, signer => {
+      this.#credentials.sendSigned(handle, signer => {
         const headers = { Authorization: signer.authorization('POST', target) }
         return this.#http.send({ method: 'POST', target, headers, body, answer: answers.claimAnswer, signal })
       }),
@@ -170,19 +176,21 @@ export class RemoteService implements SafebotService {
   ack(roomId: string, handle: string, claimId: string, seq: number): Promise<Acknowledgement> {
     const target = `/api/rooms/${roomId}/ack`
     const body = { handle, claim_id: claimId, seq }
-    return this.#credentials.signed(handle, signer => {
+    return this.#credentials.sendSigned(handle, signer => {
       const headers = { Authorization: signer.authorization('POST', target) }
       return this.#http.send({ method: 'POST', target, headers, body, answer: answers.acknowledged })
     })
   }
 
-  /** Does nothing. The API cannot return a message, so it is delivered again after its lease. */
+  /**
+   * Does nothing, because the API has no route for it. The task is redelivered when its lease has expired.
+   */
   async release(): Promise<void> {}
 
-  /** Keeps the room's event stream open in the background, and registers the handle. */
-  join(roomId: string, { handle, label }: Appearance): () => void {
-    void this.#registrar.once(handle)
-    const boxPub = Buffer.from(this.#keyring.of(handle).boxPub, 'base64').toString('base64url')
+  /** Opens the room's event stream and registers the handle, both in the background. */
+  join(roomId: string, { handle, label }: AgentInRoom): () => void {
+    void this.#registrar.ensureRegistered(handle)
+    const boxPub = Buffer.from(this.#keyring.keysOf(handle).boxPub, 'base64').toString('base64url')
     return this.#presences.join(roomId, { name: label, boxPub })
   }
 
@@ -193,36 +201,39 @@ export class RemoteService implements SafebotService {
   }
 
   #read<T>(target: string, answer: z.ZodType<T>): Promise<T> {
-    return retrying(this.#machine, RETRIES.read, [this.#closing.signal], () =>
+    return withRetries(this.#machine, RETRIES.read, [this.#closing.signal], () =>
       this.#http.send({ method: 'GET', target, answer }),
     )
   }
 
   /**
-   * Runs a request that may wait in a room. Nothing can wait in a room that is not open, and the agent's
-   * presence opens it. So the agent joins first if the request has to wait.
+   * Sends a request that may wait in a room. The service answers at once if the room does not exist. A
+   * participant opens the room, so the request is sent after the agent's presence has been established. If
+   * the room still does not exist, a nameless participant joins until the second request has its answer.
+   *
+   * @param ifMissing `return`: sends the request once, whether or not the room exists
    */
   async #inOpenRoom<T extends { exists: boolean }>(
     roomId: string,
-    { ifMissing }: Patience,
+    { ifMissing }: WaitOptions,
     signal: AbortSignal,
-    ask: () => Promise<T>,
+    send: () => Promise<T>,
   ): Promise<T> {
-    if (ifMissing === 'return') return ask()
-    await this.#presences.settled(roomId, signal)
-    const answer = await ask()
+    if (ifMissing === 'return') return send()
+    await this.#presences.awaitConnections(roomId, signal)
+    const answer = await send()
     if (answer.exists || signal.aborted) return answer
     const leave = this.#presences.join(roomId)
     try {
-      await this.#presences.settled(roomId, signal)
-      return await ask()
+      await this.#presences.awaitConnections(roomId, signal)
+      return await send()
     } finally {
       leave()
     }
   }
 }
 
-/** Returns a time-out for the API: whole seconds, at least 1. */
-function seconds(ms: number): number {
+/** Converts milliseconds to the time-out that the API accepts: whole seconds, rounded up, at least 1. */
+function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000))
 }

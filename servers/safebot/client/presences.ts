@@ -4,161 +4,184 @@ import { defined } from '../../../shared/util/defined.js'
 import { pause } from './retry.js'
 import type { ServiceHttp } from './service-http.js'
 
-/** Milliseconds before a new attempt to connect. The wait doubles each time. */
-const RETRY_MS = { first: 300, longest: 5_000 } as const
+/**
+ * Milliseconds before a new attempt to connect. The delay doubles after each failed attempt. The numbers are
+ * those of the real client.
+ */
+const RETRY_DELAY_MS = { first: 300, longest: 5_000 } as const
 
-/** A seq after every message, so that the service sends no old messages. */
+/** A `seq` higher than that of any message, so that the service sends no buffered messages. */
 const NO_REPLAY = Number.MAX_SAFE_INTEGER
 
-/** Part of the event that the service sends when the agent is present in the room. */
+/** Text in the `ready` event, which shows that the agent is present in the room. */
 const READY = '"type":"ready"'
 
-/** Largest length of the events before that one, in characters. */
+/** Maximum length of an event before the `ready` event, in characters. */
 const MAX_EVENT_CHARS = 256 * 1024
 
-/** Milliseconds that a call waits for its agent's presence. It then continues without it. */
-const SETTLE_MS = 5_000
+/** Milliseconds that a call waits until its agent is present. The call continues afterwards in any case. */
+const MAX_CONNECT_WAIT_MS = 5_000
 
-/** Tracks which agents of this process are present in which rooms of one service. */
+/** Makes agents of this process present in the rooms of one service. */
 export class Presences {
   readonly #http: ServiceHttp
   readonly #machine: Clock
-  readonly #rooms = new Map<string, Set<Stay>>()
+  readonly #rooms = new Map<string, Set<PresenceStream>>()
   #closed = false
 
-  /** @param machine the machine's time */
+  /** @param machine machine time, for delays */
   constructor(http: ServiceHttp, machine: Clock) {
     this.#http = http
     this.#machine = machine
   }
 
-  /** Makes an agent present in a room, until the returned function is called. */
-  join(roomId: string, guise?: Guise): () => void {
+  /**
+   * Makes an agent present in a room until the returned function is called.
+   *
+   * @param participant the name and key that other participants see. Default: the agent is present without a
+   *   name
+   */
+  join(roomId: string, participant?: ParticipantInfo): () => void {
     if (this.#closed) return () => undefined
-    const stay = new Stay({ http: this.#http, machine: this.#machine, roomId, guise })
-    const stays = this.#rooms.get(roomId) ?? new Set()
-    this.#rooms.set(roomId, stays.add(stay))
+    const stream = new PresenceStream({ http: this.#http, machine: this.#machine, roomId, participant })
+    const streams = this.#rooms.get(roomId) ?? new Set()
+    this.#rooms.set(roomId, streams.add(stream))
     return () => {
-      stay.end()
-      stays.delete(stay)
-      if (stays.size === 0 && this.#rooms.get(roomId) === stays) this.#rooms.delete(roomId)
+      stream.end()
+      streams.delete(stream)
+      if (streams.size === 0 && this.#rooms.get(roomId) === streams) this.#rooms.delete(roomId)
     }
   }
 
-  /** Resolves when all agents of a room are connected, or when their attempts have failed. */
-  async settled(roomId: string, signal: AbortSignal): Promise<void> {
-    const stays = [...(this.#rooms.get(roomId) ?? [])]
-    if (stays.every(stay => stay.connected)) return
-    const enough = new AbortController()
-    const patience = pause(this.#machine, SETTLE_MS, signal, enough.signal)
-    await Promise.race([Promise.all(stays.map(stay => stay.settled())), patience])
-    enough.abort()
+  /**
+   * Waits until every agent in a room is connected or has failed to connect, at most
+   * {@link MAX_CONNECT_WAIT_MS}.
+   *
+   * @param signal ends the wait early
+   */
+  async awaitConnections(roomId: string, signal: AbortSignal): Promise<void> {
+    const streams = [...(this.#rooms.get(roomId) ?? [])]
+    if (streams.every(stream => stream.connected)) return
+    const settled = new AbortController()
+    const timeout = pause(this.#machine, MAX_CONNECT_WAIT_MS, signal, settled.signal)
+    await Promise.race([Promise.all(streams.map(stream => stream.awaitAttempt())), timeout])
+    settled.abort()
   }
 
+  /** Closes all streams. Later calls of `join` do nothing. */
   close(): void {
     this.#closed = true
-    for (const stays of this.#rooms.values()) for (const stay of stays) stay.end()
+    for (const streams of this.#rooms.values()) for (const stream of streams) stream.end()
     this.#rooms.clear()
   }
 }
 
 /** The name and key that other participants see. */
-interface Guise {
+interface ParticipantInfo {
   name: string
   /** Base64url, without padding. */
   boxPub: string
 }
 
-interface StayOptions {
+interface PresenceStreamOptions {
   http: ServiceHttp
-  /** The machine's time. */
+  /** Machine time, for delays. */
   machine: Clock
   roomId: string
-  /** Undefined: without a name. */
-  guise: Guise | undefined
+  /** Undefined: the agent is present without a name. */
+  participant: ParticipantInfo | undefined
 }
 
 /**
- * The presence of an agent in a room of another service: an open event stream. It opens the room and keeps it
- * open.
+ * Makes one agent present in one room of another service by an open event stream. The stream opens the room
+ * and pins it.
  *
- * The events are ignored, because messages are claimed or waited for. A broken stream is opened again until
- * the stay ends.
+ * All events after `ready` are ignored, because the tools read messages with other requests. A broken
+ * connection is opened again until {@link end} is called.
  */
-class Stay {
-  readonly #options: StayOptions
+class PresenceStream {
+  readonly #options: PresenceStreamOptions
   readonly #ended = new AbortController()
   #connected = false
-  /** Settles when the current or next attempt succeeds or fails. */
-  #decided = new Deferred()
-  #hurry = new AbortController()
+  /**
+   * Resolves when the current attempt to connect has succeeded or failed. Between two attempts, the next one
+   * counts.
+   */
+  #attemptEnded = new Deferred()
+  /** Aborted to start the next attempt without a delay. */
+  #skipDelay = new AbortController()
 
-  constructor(options: StayOptions) {
+  constructor(options: PresenceStreamOptions) {
     this.#options = options
     void this.#run()
   }
 
-  /** Whether the stream is open. */
+  /** Whether the agent is present now. */
   get connected(): boolean {
     return this.#connected
   }
 
-  /** Resolves when the current or next attempt succeeds or fails. Starts the next attempt at once. */
-  async settled(): Promise<void> {
+  /**
+   * Resolves when the current attempt to connect has ended. Between two attempts, starts the next one at
+   * once.
+   */
+  async awaitAttempt(): Promise<void> {
     if (this.#connected || this.#ended.signal.aborted) return
-    this.#hurry.abort()
-    await this.#decided.promise
+    this.#skipDelay.abort()
+    await this.#attemptEnded.promise
   }
 
+  /** Closes the connection and makes no further attempt. */
   end(): void {
     this.#ended.abort()
-    this.#hurry.abort()
-    this.#decided.resolve()
+    this.#skipDelay.abort()
+    this.#attemptEnded.resolve()
   }
 
   async #run(): Promise<void> {
     const { machine } = this.#options
-    let wait: number = RETRY_MS.first
+    let delayMs: number = RETRY_DELAY_MS.first
     while (!this.#ended.signal.aborted) {
-      if (await this.#attempt()) wait = RETRY_MS.first
-      const decided = this.#decided
-      this.#hurry = new AbortController()
-      this.#decided = new Deferred()
+      if (await this.#attempt()) delayMs = RETRY_DELAY_MS.first
+      const attemptEnded = this.#attemptEnded
+      this.#skipDelay = new AbortController()
+      this.#attemptEnded = new Deferred()
       this.#connected = false
-      decided.resolve()
+      attemptEnded.resolve()
       if (this.#ended.signal.aborted) return this.end()
-      await pause(machine, wait, this.#hurry.signal)
-      wait = Math.min(wait * 2, RETRY_MS.longest)
+      await pause(machine, delayMs, this.#skipDelay.signal)
+      delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS.longest)
     }
   }
 
-  /** Keeps the stream open until it breaks. Returns whether the agent was present. */
+  /** Opens a connection and reads it until it breaks. Returns whether the agent became present. */
   async #attempt(): Promise<boolean> {
-    const { http, roomId, guise } = this.#options
+    const { http, roomId, participant } = this.#options
     const decoder = new TextDecoder()
     const parser = createParser({
       maxBufferSize: MAX_EVENT_CHARS,
       onEvent: ({ data }) => {
         if (this.#connected || !data.includes(READY)) return
         this.#connected = true
-        this.#decided.resolve()
+        this.#attemptEnded.resolve()
       },
     })
     try {
       const query = new URLSearchParams({
         after: String(NO_REPLAY),
-        ...defined({ name: guise?.name, box_pub: guise?.boxPub }),
+        ...defined({ name: participant?.name, box_pub: participant?.boxPub }),
       })
       await http.stream(`/api/rooms/${roomId}/events?${query}`, this.#ended.signal, chunk => {
         if (!this.#connected) parser.feed(decoder.decode(chunk, { stream: true }))
       })
     } catch {
-      // The call that needs the room reports the error.
+      // This error is not reported. A tool call that uses the room fails with an error of its own.
     }
     return this.#connected
   }
 }
 
+/** A promise and the function that resolves it. */
 class Deferred {
   resolve: () => void = () => undefined
   readonly promise = new Promise<void>(resolve => {

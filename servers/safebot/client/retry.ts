@@ -1,42 +1,43 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 import { Refusal } from '../../../shared/errors.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { isPassing } from './refused.js'
+import { isTemporary } from './http-refusals.js'
 
-/** Milliseconds before the first, second and third retry. */
-const PAUSES_MS = [200, 500, 1_000]
+/** Milliseconds before the first, second and third retry, as in the real client. */
+const RETRY_DELAYS_MS = [200, 500, 1_000]
 
 /**
- * Runs a request, and repeats it if the service is temporarily unavailable. Only for requests that change
- * nothing.
+ * Sends a request, and sends it again while the service is temporarily unavailable. Use it only for requests
+ * that change no state.
  *
- * @param machine machine time
- * @param times largest number of retries
- * @param signals each of them ends the retries
+ * @param machine machine time, for the delays
+ * @param maxRetries 0 to 3
+ * @param signals no retry follows once one of these signals is aborted
+ * @throws the error of the last attempt
  */
-export async function retrying<T>(
+export async function withRetries<T>(
   machine: Clock,
-  times: number,
+  maxRetries: number,
   signals: readonly AbortSignal[],
-  ask: () => Promise<T>,
+  send: () => Promise<T>,
 ): Promise<T> {
-  for (const ms of PAUSES_MS.slice(0, times)) {
+  for (const ms of RETRY_DELAYS_MS.slice(0, maxRetries)) {
     try {
-      return await ask()
+      return await send()
     } catch (error) {
-      if (!mayPass(error) || signals.some(({ aborted }) => aborted)) throw error
+      if (!isTemporaryError(error) || signals.some(({ aborted }) => aborted)) throw error
       await pause(machine, ms, ...signals)
     }
   }
-  return ask()
+  return send()
 }
 
-function mayPass(error: unknown): boolean {
-  if (error instanceof ServiceRefusal) return isPassing(error.status)
+function isTemporaryError(error: unknown): boolean {
+  if (error instanceof ServiceRefusal) return isTemporary(error.status)
   return error instanceof Refusal && error.code === 'unreachable'
 }
 
-/** Resolves after `ms` milliseconds, or when one of the signals fires. */
+/** Resolves after `ms` milliseconds, or when one of the signals is aborted. */
 export async function pause(clock: Clock, ms: number, ...signals: AbortSignal[]): Promise<void> {
   if (signals.some(({ aborted }) => aborted)) return
   await new Promise<void>(resolve => {

@@ -4,54 +4,56 @@ import { Refusal } from '../../../shared/errors.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { defined } from '../../../shared/util/defined.js'
 import { shuttingDown } from '../domain/refusals.js'
-import { refusedBy } from './refused.js'
+import { refusalForAnswer } from './http-refusals.js'
 
-/** Milliseconds for an answer to a request that does not wait. */
-const ANSWER_MS = 15_000
+/** Time-out of a request that does not wait for a message, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 15_000
 
 export interface ServiceRequest<T> {
   method: 'GET' | 'POST'
-  /** Path and query. */
+  /** Path and query of the request. */
   target: string
   /** Sent as JSON. */
   body?: unknown
   headers?: Record<string, string>
   /** Schema of the answer. */
   answer: z.ZodType<T>
-  /** Aborted when the caller leaves. Only for a request that may wait, which then has no time-out. */
+  /**
+   * Aborted when the caller leaves. A request with a signal may wait for a message, and has no time-out here.
+   */
   signal?: AbortSignal
 }
 
 /**
- * Sends requests to a service. Does not follow redirects, because a signed request is for this service alone.
+ * Sends HTTP requests to one service. Redirects are refused, because a signed request must not reach another
+ * service.
  */
 export class ServiceHttp {
   readonly #machine: Clock
-  readonly #quotesErrors: boolean
+  readonly #showsErrorBodies: boolean
   readonly #running = new Set<AbortController>()
   #closed = false
 
   /**
    * @param base origin of the service
-   * @param machine the machine's time
-   * @param quotesErrors whether refusals show the bodies of error answers
+   * @param machine machine time, for time-outs
+   * @param showsErrorBodies whether refusals quote the bodies of error answers. Default true
    */
   constructor(
     readonly base: string,
     machine: Clock,
-    quotesErrors = true,
+    showsErrorBodies = true,
   ) {
     this.#machine = machine
-    this.#quotesErrors = quotesErrors
+    this.#showsErrorBodies = showsErrorBodies
   }
 
   /**
-   * Sends a request. Returns its checked answer.
+   * Sends a request and returns the answer, checked by the request's schema.
    *
-   * @throws ServiceRefusal for an answer other than 2xx
-   * @throws Refusal `unreachable`, `no_answer` or `bad_answer`, `cancelled` if the caller has left,
-   *   `shutting_down`
-   *   after `close`
+   * @throws ServiceRefusal for an error status
+   * @throws Refusal `unreachable`; `no_answer` after {@link ANSWER_TIMEOUT_MS}; `bad_answer` if the schema
+   *   refuses the answer; `cancelled` if the caller has left; `shutting_down` after `close`
    */
   async send<T>({ method, target, body, headers, answer, signal }: ServiceRequest<T>): Promise<T> {
     const init = {
@@ -72,15 +74,16 @@ export class ServiceHttp {
     if (parsed.success) return parsed.data
     throw new Refusal(
       'bad_answer',
-      `${this.base} answered ${method} ${withoutQuery(target)} with something else than the service would`,
-      'check that a stand-in, or SafeBot itself, is what listens there',
+      `the answer of ${this.base} to ${method} ${withoutQuery(target)} does not have the form of a SafeBot answer`,
+      'check that a stand-in or SafeBot listens at this address',
     )
   }
 
   /**
-   * Opens a stream and passes its chunks on until it ends or `signal` fires.
+   * Opens an event stream and reads it until the stream ends or `signal` is aborted.
    *
-   * @throws Refusal if it cannot be opened or breaks
+   * @param onChunk receives the bytes in the order of arrival
+   * @throws Refusal as {@link send} does, also if an open stream breaks
    */
   async stream(target: string, signal: AbortSignal, onChunk: (chunk: Uint8Array) => void): Promise<void> {
     await this.#run(signal, async controller => {
@@ -94,26 +97,31 @@ export class ServiceHttp {
     })
   }
 
-  /** Ends running requests with `shutting_down`. Sends no more. */
+  /** Ends all running requests with `shutting_down`. Later requests are refused in the same way. */
   close(): void {
     this.#closed = true
     for (const controller of this.#running) controller.abort(shuttingDown())
   }
 
-  /** Runs work that its caller or `close` can end. Work that does not wait also has a time-out. */
+  /**
+   * Runs `work` until the caller leaves, {@link close} is called or, without `signal`, the time-out expires.
+   * Converts every error to a refusal.
+   */
   async #run<T>(
     signal: AbortSignal | undefined,
     work: (controller: AbortController) => Promise<T>,
   ): Promise<T> {
     if (this.#closed) throw shuttingDown()
     const controller = new AbortController()
-    const leave = () => controller.abort(new Refusal('cancelled', 'the caller has left'))
-    const overdue =
+    const onCallerLeft = () => controller.abort(new Refusal('cancelled', 'the caller has left'))
+    const timeout =
       signal === undefined
-        ? this.#machine.wakeAt(this.#machine.now() + ANSWER_MS, () => controller.abort(this.#noAnswer()))
+        ? this.#machine.wakeAt(this.#machine.now() + ANSWER_TIMEOUT_MS, () =>
+            controller.abort(this.#noAnswer()),
+          )
         : undefined
-    signal?.addEventListener('abort', leave)
-    if (signal?.aborted) leave()
+    signal?.addEventListener('abort', onCallerLeft)
+    if (signal?.aborted) onCallerLeft()
     this.#running.add(controller)
     try {
       return await work(controller)
@@ -123,8 +131,8 @@ export class ServiceHttp {
       throw error instanceof Refusal ? error : this.#unreachable(error)
     } finally {
       this.#running.delete(controller)
-      signal?.removeEventListener('abort', leave)
-      overdue?.cancel()
+      signal?.removeEventListener('abort', onCallerLeft)
+      timeout?.cancel()
     }
   }
 
@@ -133,14 +141,14 @@ export class ServiceHttp {
   }
 
   #refusal({ status, headers }: Response, text: string): Refusal {
-    return refusedBy(status, text, headers.get('retry-after'), this.#quotesErrors)
+    return refusalForAnswer(status, text, headers.get('retry-after'), this.#showsErrorBodies)
   }
 
   #noAnswer(): Refusal {
     return new Refusal(
       'no_answer',
-      `${this.base} has not answered in ${ANSWER_MS / 1000} s`,
-      'see whether it is stuck, and call again',
+      `${this.base} has not answered in ${ANSWER_TIMEOUT_MS / 1000} s`,
+      'check that the service is running, and call again',
     )
   }
 
@@ -149,14 +157,14 @@ export class ServiceHttp {
     if (why.includes('redirect')) {
       return new Refusal(
         'unreachable',
-        `${this.base} answered with a redirect, which is not followed`,
-        'connect to the address it leads to, if that is to be trusted',
+        `${this.base} answered with a redirect, and redirects are not followed`,
+        'if you trust the target of the redirect, connect to it directly',
       )
     }
     return new Refusal(
       'unreachable',
       `${this.base} cannot be reached (${why})`,
-      'start the stand-in there (understudy up), or connect to where it is, and call again',
+      'start the stand-in there (understudy up), or connect to its address, and call again',
     )
   }
 }

@@ -1,41 +1,49 @@
 import type { Clock } from '../../../shared/clock/clock.js'
 
 /**
- * Milliseconds. The service accepts timestamps within 60 s of its time. One that differs by this much may be
- * the cause of a refusal.
+ * Difference in milliseconds above which a timestamp may be the cause of a refusal. The service accepts
+ * timestamps within 60 s of its time. The smaller number allows for the time that a request and its answer
+ * take.
  */
-const SUSPECT_MS = 30_000
+const SUSPICIOUS_SKEW_MS = 30_000
 
 /**
- * The time of a service: the machine's time, corrected by the last known difference.
+ * Estimates the time of a service: machine time plus the last measured difference.
  *
- * The service is asked for its time only after it has refused a signature. So a service with the right time
- * costs no request. A stand-in accepts the machine's time with any clock, and is never asked.
+ * The difference is 0 until the service has refused a signature. Only then is the service's time read, so
+ * most services get no request for it. A stand-in accepts machine time whatever its clock shows, and gets no
+ * such request either.
  */
 export class ServiceTime {
   readonly #machine: Clock
-  readonly #ask: () => Promise<number>
-  /** Milliseconds that the service is ahead of the machine. */
-  #ahead = 0
+  readonly #readServiceTime: () => Promise<number>
+  /** The service's time minus machine time, in milliseconds. */
+  #offsetMs = 0
 
   /**
    * @param machine machine time
-   * @param ask returns the service's time, in milliseconds since the epoch
+   * @param readServiceTime reads the service's time, in milliseconds since the epoch
    */
-  constructor(machine: Clock, ask: () => Promise<number>) {
+  constructor(machine: Clock, readServiceTime: () => Promise<number>) {
     this.#machine = machine
-    this.#ask = ask
+    this.#readServiceTime = readServiceTime
   }
 
   /** Returns the time for a signature, in milliseconds since the epoch. */
   now(): number {
-    return this.#machine.now() + this.#ahead
+    return this.#machine.now() + this.#offsetMs
   }
 
-  /** Reads the service's time. Returns whether the timestamp may have been the cause of a refusal. */
-  async correct(stamp: number): Promise<boolean> {
-    const theirs = await this.#ask()
-    this.#ahead = theirs - this.#machine.now()
-    return Math.abs(theirs - stamp) > SUSPECT_MS
+  /**
+   * Reads the service's time and stores its difference from machine time.
+   *
+   * @param timestamp of the refused request, in milliseconds since the epoch
+   * @returns whether the timestamp may be the cause of the refusal
+   * @throws the error of reading the service's time
+   */
+  async synchronize(timestamp: number): Promise<boolean> {
+    const serviceNow = await this.#readServiceTime()
+    this.#offsetMs = serviceNow - this.#machine.now()
+    return Math.abs(serviceNow - timestamp) > SUSPICIOUS_SKEW_MS
   }
 }

@@ -1,26 +1,31 @@
 import { staleClaim } from './refusals.js'
 
-/** Milliseconds of a lease. It is valid up to and including this time. */
+/**
+ * Duration of a lease in milliseconds. The lease is still valid at its last millisecond. The service's
+ * number.
+ */
 export const LEASE_MS = 60_000
 
-/** The longest lease that a claim may request, in milliseconds. */
+/** Maximum duration that a claim may request, in milliseconds. The service's number. */
 const MAX_LEASE_MS = 300_000
 
 /**
- * Returns the milliseconds of a lease.
+ * Returns the duration of a lease in milliseconds: the requested one, but at least {@link LEASE_MS} and at
+ * most {@link MAX_LEASE_MS}.
  *
- * @param ms requested milliseconds. NaN, 0 or less means the default.
+ * @param ms requested milliseconds. NaN, 0 and negative numbers request the default, {@link LEASE_MS}.
  */
 export function leaseMs(ms: number): number {
   return ms > 0 ? Math.min(Math.max(ms, LEASE_MS), MAX_LEASE_MS) : LEASE_MS
 }
 
-/** A message that a consumer has claimed and not acknowledged. */
+/** The lease of a claimed message, while the message is not acknowledged. */
 export interface Lease {
   readonly claimId: string
   readonly seq: number
-  /** Instant of the claim. */
+  /** Instant of the claim, in milliseconds since the epoch. */
   readonly claimedAt: number
+  /** Duration in milliseconds. */
   readonly ttlMs: number
 }
 
@@ -28,31 +33,36 @@ type ConsumerFields = Pick<Consumer, 'handle' | 'roomId'> &
   Partial<Pick<Consumer, 'cursor' | 'lease' | 'labels'>>
 
 /**
- * The cursor and the lease of one handle in one room: the lease state machine.
+ * The state machine of one handle in one room: a cursor, and at most one lease.
  *
  * A consumer is *free* or *leased*. It starts free, with its cursor before the first message.
  *
- * - **claim**, free: takes the oldest message after its cursor that is not its own, and is leased.
- * - **claim**, leased, lease valid: returns the same message and claim id again. The lease is not extended.
- *   Two
- *   workers with the same handle are one consumer, so they share the lease.
- * - **claim**, leased, lease expired or its message no longer buffered: becomes free, and claims as above. An
- *   expired
- *   message gets a new claim id. This is the redelivery.
- * - **ack** of its lease in time: the cursor moves to that message, and it is free.
- * - **ack** at or below the cursor, except 0: already done. Nothing changes, with any claim id.
- * - **ack** of anything else, such as an expired lease: refused as stale. Nothing changes.
- * - **release** of its lease: free again with the same cursor. The next claim gets the message.
+ * - **claim** of a free consumer: leases the oldest message after the cursor that the handle has not sent
+ *   itself. The consumer becomes leased.
+ * - **claim** of a leased consumer with a valid lease: returns the same message and claim id again. The lease
+ *   is not extended. Two workers with the same handle are one consumer, so they share the lease.
+ * - **claim** of a leased consumer whose lease has expired, or whose message is no longer buffered: the
+ *   consumer becomes free and claims as above. If the claim returns the same message, its claim id is new.
+ *   This is the redelivery.
+ * - **ack** of a valid lease: moves the cursor to the message. The consumer becomes free.
+ * - **ack** of a `seq` at or below the cursor, except 0: changes nothing and succeeds, with any claim id.
+ * - **ack** of anything else, such as an expired lease: changes nothing and is refused as stale.
+ * - **release** of a lease: the consumer becomes free and keeps its cursor. The next claim returns the
+ *   message.
  *
- * A lease is checked when it is read. No timer runs. Instances are immutable.
+ * No timer ends a lease. {@link validLease} compares the time whenever the lease is read. Instances are
+ * immutable.
  */
 export class Consumer {
   readonly handle: string
   readonly roomId: string
-  /** The last acknowledged `seq`; 0 before the first. */
+  /** The `seq` of the last acknowledged message. 0 before the first acknowledgement. */
   readonly cursor: number
   readonly lease: Lease | null
-  /** Labels that it last sent under. Messages from these labels are its own, and are not delivered to it. */
+  /**
+   * The labels that the latest claim named. Messages from these labels count as the handle's own, and are not
+   * its tasks.
+   */
   readonly labels: readonly string[]
 
   constructor({ handle, roomId, cursor = 0, lease = null, labels = [] }: ConsumerFields) {
@@ -63,41 +73,58 @@ export class Consumer {
     this.labels = labels
   }
 
-  /** Returns the lease if it is still valid. */
-  held(now: number): Lease | null {
+  /**
+   * Returns the lease if it is valid.
+   *
+   * @param now milliseconds since the epoch
+   */
+  validLease(now: number): Lease | null {
     return this.lease !== null && now - this.lease.claimedAt <= this.lease.ttlMs ? this.lease : null
   }
 
-  /** The senders of its own messages: its handle in both spellings, and its labels. */
+  /**
+   * The senders whose messages are not tasks for this consumer: its handle, with and without `@`, and its
+   * labels.
+   */
   get ownSenders(): readonly string[] {
     return [this.handle, `@${this.handle}`, ...this.labels]
   }
 
-  /** Moves the cursor past messages that the buffer has dropped. */
-  from(oldestSeq: number): Consumer {
+  /**
+   * Moves the cursor past the messages that the buffer has dropped.
+   *
+   * @param oldestSeq the `seq` of the oldest buffered message
+   */
+  skipTo(oldestSeq: number): Consumer {
     return this.cursor >= oldestSeq - 1 ? this : this.#with({ cursor: oldestSeq - 1 })
   }
 
-  /** Sets the labels. */
+  /** Replaces the labels. */
   withLabels(labels: readonly string[]): Consumer {
     return this.#with({ labels })
   }
 
-  /** Takes a lease on `seq`. */
-  take(seq: number, claimId: string, now: number, ttlMs = LEASE_MS): Consumer {
+  /** Leases the message `seq`, from `now` for `ttlMs` milliseconds. */
+  startLease(seq: number, claimId: string, now: number, ttlMs = LEASE_MS): Consumer {
     return this.#with({ lease: { claimId, seq, claimedAt: now, ttlMs } })
   }
 
-  /** @throws ServiceRefusal 409 if the claim is not the one it holds */
+  /**
+   * Acknowledges a message.
+   *
+   * @returns the changed consumer, and whether its cursor has moved
+   * @throws ServiceRefusal 409 if `claimId` and `seq` are not those of the valid lease, and `seq` is above
+   *   the cursor or 0
+   */
   ack(claimId: string, seq: number, now: number): { consumer: Consumer; advanced: boolean } {
     if (seq !== 0 && seq <= this.cursor) return { consumer: this, advanced: false }
-    const validLease = this.held(now)
+    const validLease = this.validLease(now)
     if (validLease === null || validLease.claimId !== claimId || validLease.seq !== seq)
       throw staleClaim(this.cursor)
     return { consumer: this.#with({ cursor: seq, lease: null }), advanced: true }
   }
 
-  /** Ends the lease of that claim. Another lease stays. */
+  /** Ends the lease of a claim. Changes nothing if the claim has no lease now. */
   release(claimId: string): Consumer {
     return this.lease?.claimId === claimId ? this.#with({ lease: null }) : this
   }

@@ -7,13 +7,16 @@ import { ServiceRefusal } from './refusals.js'
 import { SIGNATURE_BYTES, type Signatures } from './signatures.js'
 import type { SafebotStore } from './store.js'
 
+/** Length of a public key in bytes. */
 const KEY_BYTES = 32
+
+/** Maximum length of the public description, in UTF-16 units. The service's number. */
 const MAX_BIO_CHARS = 280
 
-/** Handles that cannot be registered. */
+/** Handles that the service does not register. */
 const RESERVED = ['anon', 'admin', 'safebot', 'system', 'root', 'support', 'help', 'demo', 'echo']
 
-/** A registration request with unchecked values. */
+/** The fields of a registration request before they are checked. */
 export interface Registration {
   handle: unknown
   boxPub: unknown
@@ -23,8 +26,8 @@ export interface Registration {
   meta: unknown
 }
 
-/** A registration request with checked types. */
-interface Claimed {
+/** The handle and the public keys of a request, after they have been checked. */
+interface CheckedRegistration {
   handle: string
   boxPub: string
   signPub: string
@@ -35,12 +38,12 @@ export interface IdentitiesOptions {
   clock: Clock
   keys: PublicKeys
   signatures: Signatures
-  /** Largest number of handles. */
+  /** Maximum number of registered handles. */
   cap: number
   lock: RwLock
 }
 
-/** The registered handles. The first caller gets a handle. Later ones must have the same key. */
+/** Registers handles. A handle belongs to the key that registered it first. */
 export class Identities {
   readonly #options: IdentitiesOptions
 
@@ -49,99 +52,129 @@ export class Identities {
   }
 
   /**
-   * Registers a handle, or confirms it to its owner. The registered values do not change.
+   * Registers a handle. If the same key has registered the handle before, returns the registered values
+   * unchanged.
    *
-   * @throws ServiceRefusal 400, 401, 409 or 503, checked in the service's order
+   * @throws ServiceRefusal 400, 401, 409 or 503. The checks have the order of the real service.
    */
-  register(asked: Registration): Promise<Identity> {
-    return this.#options.lock.shared(() => this.#register(asked))
+  register(request: Registration): Promise<Identity> {
+    return this.#options.lock.shared(() => this.#register(request))
   }
 
-  async #register(asked: Registration): Promise<Identity> {
+  async #register(request: Registration): Promise<Identity> {
     const { store, clock, cap } = this.#options
     if ((await store.identityCount()) >= cap) throw capReached(cap)
-    const claimed = readClaimed(asked)
-    const known = await store.identity(claimed.handle)
-    if (known !== undefined) return this.#confirm(known, claimed, asked)
-    await this.#checkSignature(claimed, asked)
+    const checked = checkRegistration(request)
+    const known = await store.identity(checked.handle)
+    if (known !== undefined) return this.#confirm(known, checked, request)
+    await this.#checkSignature(checked, request)
     const identity: Identity = {
-      ...claimed,
+      ...checked,
       registeredAt: clock.now(),
-      meta: isObject(asked.meta) ? { bio: textOf(asked.meta.bio).slice(0, MAX_BIO_CHARS) } : {},
+      meta: isObject(request.meta) ? { bio: toText(request.meta.bio).slice(0, MAX_BIO_CHARS) } : {},
     }
-    // A concurrent registration has taken the handle.
-    if (!(await store.addIdentity(identity))) throw handleTaken(claimed.handle)
+    // False if a concurrent request has registered the handle since the lookup above.
+    if (!(await store.addIdentity(identity))) throw handleTaken(checked.handle)
     return identity
   }
 
-  /** Confirms a registration. A request with another key gets `taken`, even if it has other faults. */
-  async #confirm(known: Identity, claimed: Claimed, asked: Registration): Promise<Identity> {
-    if (known.signPub !== claimed.signPub) throw handleTaken(known.handle)
+  /**
+   * Returns a registered identity to its owner. As in the real service, a bad signature and another key give
+   * the same refusal, `handle taken`.
+   */
+  async #confirm(known: Identity, checked: CheckedRegistration, request: Registration): Promise<Identity> {
+    if (known.signPub !== checked.signPub) throw handleTaken(known.handle)
     try {
-      await this.#checkSignature(claimed, asked)
+      await this.#checkSignature(checked, request)
     } catch (error) {
       throw error instanceof ServiceRefusal ? handleTaken(known.handle) : error
     }
     return known
   }
 
-  async #checkSignature({ handle, boxPub, signPub }: Claimed, { ts, sig }: Registration): Promise<void> {
+  async #checkSignature(
+    { handle, boxPub, signPub }: CheckedRegistration,
+    { ts, sig }: Registration,
+  ): Promise<void> {
     if (typeof ts !== 'number' || sig === undefined || sig === null || sig === '') {
-      throw refused(400, 'register_ts and register_sig required', 'register_ts is a number of milliseconds')
+      throw refusal(
+        400,
+        'register_ts and register_sig required',
+        'send register_ts as a number of milliseconds since the epoch',
+      )
     }
     if (!isBase64Of(SIGNATURE_BYTES, sig)) {
-      throw refused(400, 'bad register_sig', `it is canonical base64 of ${SIGNATURE_BYTES} bytes`)
+      throw refusal(400, 'bad register_sig', `send canonical base64 of ${SIGNATURE_BYTES} bytes`)
     }
     const { keys, signatures } = this.#options
     if (!signatures.isFresh(ts)) {
-      throw refused(400, 'register_ts skew too large', 'sign with a time within 60 s of the service')
+      throw refusal(
+        400,
+        'register_ts skew too large',
+        'sign with a time that differs from the service by at most 60 s',
+      )
     }
-    const good = keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
-    // The same signature in the other base64 alphabet counts as the same.
+    const valid = keys.verifies(signPub, `register ${handle} ${ts} ${boxPub} ${signPub}`, sig)
+    // The signature is its own nonce. In another base64 alphabet it is still the same signature.
     const nonce = inStandardAlphabet(sig)
-    if (good && (await signatures.useOnce('registrations', { owner: handle, nonce, ts }))) return
-    if (good) throw refused(401, 'register_sig already used', 'sign anew, with the present time')
-    throw refused(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
+    if (valid && (await signatures.useNonce('registrations', { owner: handle, nonce, ts }))) return
+    if (valid) throw refusal(401, 'register_sig already used', 'sign again with the current time')
+    throw refusal(401, 'bad register_sig', 'sign "register <handle> <ts> <box_pub> <sign_pub>" with sign_pub')
   }
 }
 
-function readClaimed({ handle: askedHandle, boxPub, signPub }: Registration): Claimed {
-  const handle = textOf(onlyElement(askedHandle))
+function checkRegistration({ handle: rawHandle, boxPub, signPub }: Registration): CheckedRegistration {
+  const handle = toText(singleElement(rawHandle))
   if (!HANDLE.test(handle)) {
-    throw refused(400, 'invalid handle', '2 to 32 of a-z 0-9 _ -, beginning with a letter or digit')
+    throw refusal(
+      400,
+      'invalid handle',
+      'use 2 to 32 characters of a-z 0-9 _ -, the first one a letter or a digit',
+    )
   }
-  if (RESERVED.includes(handle)) throw refused(409, 'handle reserved', `"${handle}" cannot be registered`)
+  if (RESERVED.includes(handle)) throw refusal(409, 'handle reserved', `use another handle than "${handle}"`)
   if (!isBase64Of(KEY_BYTES, boxPub) || !isBase64Of(KEY_BYTES, signPub)) {
-    throw refused(
+    throw refusal(
       400,
       'box_pub and sign_pub must be base64 of 32 bytes',
-      'each is canonical base64, with padding',
+      'send both keys as canonical base64 with padding',
     )
   }
   return { handle, boxPub, signPub }
 }
 
-/** Converts a JSON value to text as the service does. Null, false, 0 and lists are empty. */
-function textOf(value: unknown): string {
+/**
+ * Converts a JSON value to text as the real service does. Null, false, 0 and lists become an empty text,
+ * objects become `[object Object]`.
+ */
+function toText(value: unknown): string {
   if (!value || Array.isArray(value)) return ''
   return isObject(value) ? '[object Object]' : String(value)
 }
 
-/** Returns the one element of a list, also of nested lists. A list of another length is not a handle. */
-function onlyElement(value: unknown): unknown {
+/**
+ * Returns the only element of a list, or of nested lists. Returns any other value unchanged, and undefined
+ * for a list with another number of elements. The real service accepts a handle in a list, too.
+ */
+function singleElement(value: unknown): unknown {
   let element = value
   while (Array.isArray(element)) element = element.length === 1 ? element[0] : undefined
   return element
 }
 
 function handleTaken(handle: string): ServiceRefusal {
-  return refused(409, 'handle taken', `"${handle}" belongs to another key`)
+  return refusal(409, 'handle taken', `"${handle}" belongs to another key: use another handle`)
 }
 
 function capReached(cap: number): ServiceRefusal {
-  return new ServiceRefusal(503, { error: 'identity cap reached' }, `there are ${cap} identities`, 3600)
+  return new ServiceRefusal(
+    503,
+    { error: 'identity cap reached' },
+    `all ${cap} handles are registered: try again later`,
+    3600,
+  )
 }
 
-function refused(status: number, error: string, hint: string): ServiceRefusal {
+function refusal(status: number, error: string, hint: string): ServiceRefusal {
   return new ServiceRefusal(status, { error }, hint)
 }

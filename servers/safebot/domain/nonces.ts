@@ -1,31 +1,32 @@
 import type { Table } from '../../../shared/records/partition.js'
 
-/** The service refuses a nonce for this long after its use, in milliseconds by the instance's clock. */
+/** Milliseconds, by the instance's clock, in which the service refuses a used nonce. The service's number. */
 export const REMEMBERED_MS = 120_000
 
 /**
- * The use of a nonce. The same nonce may be used once for each kind. The nonce of a registration is its
- * signature.
+ * The kind of signature that a nonce belongs to. A handle may use the same nonce once for each kind. A
+ * registration has no nonce field, so its signature is the nonce.
  */
 export type NonceKind = 'requests' | 'messages' | 'registrations'
 
 export const NONCE_KINDS: readonly NonceKind[] = ['requests', 'messages', 'registrations']
 
-/** The instants that decide for how long a nonce is refused, in milliseconds since the epoch. */
+/** The two instants that determine how long a nonce is refused, in milliseconds since the epoch. */
 export interface NonceTimes {
-  /** When it was used, by the instance's clock. */
+  /** Instant of the use, by the instance's clock. */
   readonly at: number
-  /** The last instant at which the signature's timestamp is fresh. */
+  /** Last instant at which the service accepts the timestamp of the signature. */
   readonly freshUntil: number
 }
 
-/** A used nonce and its owner. */
+/** A used nonce. */
 export interface UsedNonce extends NonceTimes {
+  /** The handle that has signed. */
   readonly owner: string
   readonly nonce: string
 }
 
-/** The present instant by each clock that a timestamp is compared with, in milliseconds since the epoch. */
+/** The current time by both clocks that a timestamp is compared with, in milliseconds since the epoch. */
 export interface ClockTimes {
   readonly instance: number
   readonly machine: number
@@ -34,19 +35,21 @@ export interface ClockTimes {
 /**
  * Returns whether a used nonce must still be refused.
  *
- * A nonce is forgotten {@link REMEMBERED_MS} after its use, but never before both clocks have passed its
- * timestamp. Until then a jump of the instance's clock could make the same signature fresh again.
+ * A nonce is refused for {@link REMEMBERED_MS} after its use, and at least until both clocks have passed
+ * `freshUntil`. Before that, the timestamp is still fresh by one of the clocks, and the same signature would
+ * be accepted again.
  */
 export function isRemembered({ at, freshUntil }: NonceTimes, now: ClockTimes): boolean {
   return now.instance - at < REMEMBERED_MS || Math.min(now.instance, now.machine) <= freshUntil
 }
 
 /**
- * Adds a nonce to the used ones of its owner and kind.
+ * Records the use of a nonce.
  *
- * @param known the owner's nonces in the order of use
- * @param capacity largest number in {@link REMEMBERED_MS}. Infinity means no limit.
- * @returns false if the nonce was used before, or the owner is above the capacity
+ * @param known the used nonces of the same handle and kind, in the order of their use
+ * @param machineNow machine time, in milliseconds since the epoch
+ * @param capacity maximum number of nonces within {@link REMEMBERED_MS}. Infinity: no limit
+ * @returns whether the nonce may be used. False if it was used before, or if the capacity is exhausted.
  */
 export function spendNonce(
   known: Table<NonceTimes>,
@@ -59,13 +62,17 @@ export function spendNonce(
   const before = known.get(nonce)
   if (before !== undefined && isRemembered(before, now)) return false
   if (capacity !== Number.POSITIVE_INFINITY && countRecent(known, at) >= capacity) return false
-  // Deleted first, so that the table stays in the order of use.
+  // A table keeps the place of an existing key. Deleting the key first moves the nonce to the end.
   known.delete(nonce)
   known.set(nonce, { at, freshUntil })
   return true
 }
 
-/** Forgets the nonces that cannot be used again. */
+/**
+ * Deletes the nonces that need not be refused any more.
+ *
+ * @param known in the order of their use
+ */
 export function forgetOld(known: Table<NonceTimes>, now: ClockTimes): void {
   for (const [nonce, used] of known.entries()) {
     if (now.instance - used.at < REMEMBERED_MS) break
@@ -73,7 +80,7 @@ export function forgetOld(known: Table<NonceTimes>, now: ClockTimes): void {
   }
 }
 
-/** Counts the nonces that were used within {@link REMEMBERED_MS}. The capacity applies to those. */
+/** Counts the nonces that were used within {@link REMEMBERED_MS}, to which the capacity applies. */
 function countRecent(known: Table<NonceTimes>, now: number): number {
   let count = 0
   for (const [, { at }] of known.entries()) if (now - at < REMEMBERED_MS) count++

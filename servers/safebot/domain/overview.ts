@@ -6,12 +6,12 @@ import type { Rooms } from './rooms.js'
 import type { SafebotStore } from './store.js'
 import type { RoomWaiters } from './waiters.js'
 
-/** The state of a room for a control plane. */
+/** The state of a room, as the control plane shows it. */
 export interface RoomOverview {
   room: Room
-  /** Number of messages in its buffer. */
+  /** Number of messages in the buffer. */
   buffered: number
-  /** Its latest messages, the oldest first. */
+  /** The latest messages, the oldest of them first. */
   messages: StoredMessage[]
   consumers: Consumer[]
   /** Number of connected participants, with or without a name. */
@@ -21,7 +21,7 @@ export interface RoomOverview {
   waiting: number
 }
 
-/** Shows rooms. Looking at a room does not keep it active. */
+/** Reads the state of rooms for the control plane. Reading does not count as activity in a room. */
 export class Overview {
   readonly #store: SafebotStore
   readonly #rooms: Rooms
@@ -38,28 +38,28 @@ export class Overview {
   /**
    * Returns all rooms, the oldest first.
    *
-   * @param latest largest number of messages of each room
+   * @param latest maximum number of messages for each room
    */
   async rooms(latest: number): Promise<RoomOverview[]> {
-    const seen: RoomOverview[] = []
+    const overviews: RoomOverview[] = []
     for (const id of await this.#store.roomIds()) {
-      const overview = await this.#look(id, latest)
-      if (overview !== undefined) seen.push(overview)
+      const overview = await this.#roomOverview(id, latest)
+      if (overview !== undefined) overviews.push(overview)
     }
-    return seen.toSorted(
+    return overviews.toSorted(
       ({ room: one }, { room: other }) => one.createdAt - other.createdAt || (one.id < other.id ? -1 : 1),
     )
   }
 
-  /** Returns the number of rooms, messages and waiting requests. */
+  /** Returns the numbers of rooms, of buffered messages, and of waiting requests with open event streams. */
   async totals(): Promise<Usage & { waiting: number }> {
     return { ...(await this.#store.usage()), waiting: this.#waiters.total }
   }
 
-  #look(id: string, latest: number): Promise<RoomOverview | undefined> {
-    return this.#rooms.enter(id, (tx, room) => {
+  #roomOverview(id: string, latest: number): Promise<RoomOverview | undefined> {
+    return this.#rooms.transaction(id, (tx, room) => {
       if (room === undefined) return undefined
-      const { size, participants } = this.#presence.gathering(id)
+      const { size, participants } = this.#presence.participantList(id)
       return {
         room,
         buffered: tx.count(),

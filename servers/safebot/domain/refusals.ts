@@ -1,14 +1,14 @@
 import { Refusal } from '../../../shared/errors.js'
 
-/** A refusal by the service: the status and body of its HTTP API. Its tools quote them. */
+/** A refusal by the service. It has the status and the body of an HTTP answer. The tools quote both. */
 export class ServiceRefusal extends Refusal {
   override readonly name = 'ServiceRefusal'
 
   /**
-   * @param status HTTP
-   * @param body as the HTTP API sends it
-   * @param hint the remedy in the tool's text
-   * @param retryAfterSeconds seconds before a retry
+   * @param status HTTP status
+   * @param body body of the HTTP answer. `cursor` belongs to a refused ack.
+   * @param hint the advice in the text of a tool. The HTTP API does not send it.
+   * @param retryAfterSeconds the header `Retry-After`. Undefined: none
    */
   constructor(
     readonly status: number,
@@ -24,7 +24,7 @@ export function badRoomId(id: string): ServiceRefusal {
   return new ServiceRefusal(
     400,
     { error: 'bad roomId' },
-    `${JSON.stringify(id)} is not 4 to 64 of A-Z a-z 0-9 _ -`,
+    `use 4 to 64 characters of A-Z a-z 0-9 _ - instead of ${JSON.stringify(id)}`,
   )
 }
 
@@ -34,11 +34,12 @@ export function badMessage(why: string): ServiceRefusal {
 
 export function staleClaim(cursor: number): ServiceRefusal {
   const hint =
-    'the lease ran out, or another claim took its place: claim again and acknowledge what that returns'
+    'the lease has expired, or a newer claim has replaced it: ' +
+    'claim again, and acknowledge with the new claim_id and seq'
   return new ServiceRefusal(409, { error: 'stale or unknown claim', cursor }, hint)
 }
 
-export function signatureRefused(why: string): ServiceRefusal {
+export function badSenderSignature(why: string): ServiceRefusal {
   return new ServiceRefusal(401, { error: 'bad sender_sig' }, why)
 }
 
@@ -50,7 +51,7 @@ export function signatureMissing(): ServiceRefusal {
   )
 }
 
-export function signedOnly(): ServiceRefusal {
+export function signatureRequired(): ServiceRefusal {
   return new ServiceRefusal(
     403,
     { error: 'signed_only: this room requires sender_sig from a registered @handle' },
@@ -59,11 +60,14 @@ export function signedOnly(): ServiceRefusal {
 }
 
 export function badHandle(): ServiceRefusal {
-  return new ServiceRefusal(400, { error: 'bad handle' }, '1 to 32 of a-z 0-9 _ -')
+  return new ServiceRefusal(400, { error: 'bad handle' }, 'use 1 to 32 characters of a-z 0-9 _ -')
 }
 
-/** The service has one message for all causes. */
-export function unsigned(): ServiceRefusal {
+/**
+ * The refusal of an unsigned request, and of every bad signature. The real service also has one message for
+ * all causes.
+ */
+export function badSignature(): ServiceRefusal {
   return new ServiceRefusal(
     401,
     { error: 'bad or missing signature' },
@@ -79,7 +83,7 @@ export function roomCapReached(cap: number): ServiceRefusal {
   return new ServiceRefusal(
     503,
     { error: 'room cap reached' },
-    `there are ${cap} rooms; idle ones go after 30 to 45 s`,
+    `all ${cap} rooms are in use: idle rooms are evicted after 30 to 45 s, try again then`,
     5,
   )
 }
@@ -88,7 +92,7 @@ export function bufferFull(bytes: number): ServiceRefusal {
   return new ServiceRefusal(
     503,
     { error: 'global room buffer full, try again later' },
-    `the rooms hold their ${bytes} bytes; idle ones go after 30 to 45 s`,
+    `all ${bytes} bytes are in use: idle rooms are evicted after 30 to 45 s, try again then`,
     5,
   )
 }
@@ -97,16 +101,16 @@ export function tooManyWaiters(where: 'for this room' | 'from this IP'): Service
   return new ServiceRefusal(
     429,
     { error: `too many concurrent waiters ${where}` },
-    'let some of the parked calls end first',
+    'try again when some of the waiting requests have ended',
     5,
   )
 }
 
-/** The answer to waiting requests when the server stops. */
+/** The refusal of waiting requests when the server stops. */
 export function shuttingDown(): Refusal {
   return new Refusal(
     'shutting_down',
     'the server is shutting down',
-    'nothing was claimed; call again once it is back',
+    'this call has claimed nothing: call again when the server is running',
   )
 }

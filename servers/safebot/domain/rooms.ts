@@ -7,117 +7,146 @@ import { badRoomId, bufferFull, roomCapReached, type ServiceRefusal } from './re
 import type { RoomTransaction } from './room-transaction.js'
 import type { PinnedRooms, SafebotStore } from './store.js'
 
-/** A room is idle after this time without activity. The janitor's next round evicts it, 30 to 45 s in all. */
+/**
+ * Milliseconds without activity after which a room is idle. The janitor then evicts it in its next round, so
+ * a room is evicted 30 to 45 s after its last activity. The service's number.
+ */
 const IDLE_MS = 30_000
-const JANITOR_MS = 15_000
 
-/** Characters that a message adds to the common buffer beside its ciphertext. The service's number. */
+/** Milliseconds between two rounds of the janitor. The service's number. */
+const JANITOR_INTERVAL_MS = 15_000
+
+/**
+ * Characters that count against the common buffer for each message, in addition to the ciphertext. The
+ * service's number.
+ */
 export const MESSAGE_OVERHEAD = 512
 
 export interface RoomsOptions {
   store: SafebotStore
   clock: Clock
   contract: Contract
-  holders: RoomPins
+  pins: RoomPins
   limits: Pick<SafebotLimits, 'rooms' | 'bufferBytes'>
   lock: RwLock
 }
 
 /**
- * Opens and evicts rooms. A room is opened by its first message or listener, and evicted some time after it
- * becomes idle.
+ * Opens and evicts rooms.
+ *
+ * The first message or the first event stream opens a room. The janitor evicts idle rooms. No timer runs for
+ * it: each transaction computes whether a round of the janitor would have evicted its room by now.
  */
 export class Rooms {
   readonly #options: RoomsOptions
-  /** The start of the janitor's rounds. */
+  /** Instant of the janitor's first round, in milliseconds since the epoch. */
   readonly #startedAt: number
   #sweptAt: number
 
   constructor(options: RoomsOptions) {
     const { store, clock } = options
     this.#options = options
-    // Instances with a common store have one janitor.
+    // Replicas that share a store must compute the same rounds.
     this.#startedAt = store.records.shared ? 0 : clock.now()
     this.#sweptAt = clock.now()
   }
 
   /**
-   * Runs `work` as the only transaction in the room. The room is undefined if it does not exist (any more).
+   * Runs `work` in a transaction that locks the room. `work` gets undefined for a room that does not exist or
+   * has been evicted.
    *
    * @throws ServiceRefusal 400 for an invalid room id
+   * @throws the error of `work`
    */
-  async enter<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
+  async transaction<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
     checkRoomId(roomId)
-    return this.#options.lock.shared(() => this.#enter(roomId, work))
+    return this.#options.lock.shared(() => this.#run(roomId, work))
   }
 
   /**
-   * Runs `work` that may add to a room. If there is no space, idle rooms are evicted and `work` is run again.
+   * Runs `work` like {@link transaction}. `work` may also open the room and add a message. If there is no
+   * space, idle rooms are evicted. If the maximum number of rooms was reached, `work` then runs again.
+   *
+   * @throws ServiceRefusal 400 for an invalid room id, 503 if there is no space
+   * @throws the error of `work`
    */
-  async enterToAdd<T>(roomId: string, work: (tx: RoomTransaction, room: Room | undefined) => T): Promise<T> {
+  async addingTransaction<T>(
+    roomId: string,
+    work: (tx: RoomTransaction, room: Room | undefined) => T,
+  ): Promise<T> {
     checkRoomId(roomId)
     return this.#options.lock.shared(async () => {
       try {
-        return await this.#enter(roomId, work, true)
+        return await this.#run(roomId, work, true)
       } catch (error) {
         if (!(error instanceof NoSpaceLeft)) throw error
-        // Not inside of the room's transaction, which would block the room while it waits for others.
+        // The sweep locks other rooms. So it runs after the transaction, which has locked this room.
         await this.#sweep(this.#options.clock.now())
-        if (!error.worthAnotherTry) throw error.refusal
+        if (!error.sweepMayHelp) throw error.refusal
       }
       try {
-        return await this.#enter(roomId, work, true)
+        return await this.#run(roomId, work, true)
       } catch (error) {
         throw error instanceof NoSpaceLeft ? error.refusal : error
       }
     })
   }
 
-  /** When abandoned rooms were last swept. */
+  /** Instant of the last sweep of idle rooms, in milliseconds since the epoch. */
   get sweptAt(): number {
     return this.#sweptAt
   }
 
+  /** Restores {@link sweptAt} of a snapshot. */
   restore(sweptAt: number): void {
     this.#sweptAt = sweptAt
   }
 
-  /** Opens a room, inside of {@link enterToAdd}. */
+  /** Opens a room. The caller must be inside of {@link addingTransaction}. */
   create(tx: RoomTransaction, id: string): Room {
     const now = this.#options.clock.now()
     if (tx.usage().rooms >= this.#options.limits.rooms) {
       throw new NoSpaceLeft(roomCapReached(this.#options.limits.rooms), true)
     }
-    // A failed sweep is repeated by the next one.
+    // A failed sweep is not reported. The next sweep evicts the same rooms.
     this.#options.lock.extendShared(this.#sweep(now))
     const room: Room = { id, createdAt: now, activeAt: now, lastSeq: 0, signedOnly: false }
     tx.saveRoom(room)
     return room
   }
 
-  /** Opens a room unless it is open. @throws ServiceRefusal 400 or 503 */
+  /**
+   * Returns a room, and opens it if it does not exist.
+   *
+   * @throws ServiceRefusal 400 or 503
+   */
   open(roomId: string): Promise<Room> {
-    return this.enterToAdd(roomId, (tx, room) => room ?? this.create(tx, roomId))
+    return this.addingTransaction(roomId, (tx, room) => room ?? this.create(tx, roomId))
   }
 
-  /** Checks that the rooms together have space for a message, inside of {@link enterToAdd}. */
+  /**
+   * Checks that the common buffer of all rooms has space for a message. The caller must be inside of
+   * {@link addingTransaction}.
+   */
   checkSpace(tx: RoomTransaction, ciphertext: string): void {
     const { messages, ciphertextChars } = tx.usage()
-    const held = ciphertextChars + messages * MESSAGE_OVERHEAD
+    const used = ciphertextChars + messages * MESSAGE_OVERHEAD
     const { bufferBytes } = this.#options.limits
-    if (held + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
+    if (used + ciphertext.length + MESSAGE_OVERHEAD <= bufferBytes) return
     throw new NoSpaceLeft(bufferFull(bufferBytes), false)
   }
 
   /**
-   * Returns the seq of a room's next message: its creation in milliseconds, at least 1, then one more each.
+   * Returns the `seq` of a room's next message. The first one is the instant of the room's creation in
+   * milliseconds, at least 1. Each further one is higher by 1.
    */
   nextSeq(tx: RoomTransaction, room: Room): number {
     if (room.lastSeq > 0) return room.lastSeq + 1
-    // Cursors outlive rooms. A room with more than one message a millisecond was ahead of the clock. The next
-    // room of that id must begin after its cursors, or its messages would count as acknowledged.
+    // The cursors of an evicted room remain. A cursor can be higher than the time, if the room had more than
+    // one message in a millisecond. The new room must start after all cursors. Otherwise its first messages
+    // would count as acknowledged.
     const cursors = tx.consumers().map(consumer => consumer.cursor)
-    // Readers ask for messages after 0, so 0 would never be delivered.
+    // Readers ask for messages after 0, so a message with seq 0 would not be delivered.
     return Math.max(1, room.createdAt, ...cursors.map(cursor => cursor + 1))
   }
 
@@ -126,8 +155,8 @@ export class Rooms {
     tx.touch(this.#options.clock.now())
   }
 
-  /** @param totals whether `work` reads the usage of all rooms */
-  #enter<T>(
+  /** @param totals whether `work` needs the usage of all rooms */
+  #run<T>(
     roomId: string,
     work: (tx: RoomTransaction, room: Room | undefined) => T,
     totals = false,
@@ -135,22 +164,26 @@ export class Rooms {
     const { store, clock } = this.#options
     const now = clock.now()
     const options = { totals, idleBefore: now - IDLE_MS }
-    return store.transaction(roomId, tx => work(tx, this.#present(tx, now)), options)
+    return store.transaction(roomId, tx => work(tx, this.#liveRoom(tx, now)), options)
   }
 
-  #present(tx: RoomTransaction, now: number): Room | undefined {
+  /**
+   * Drops expired messages and evicts the room, if the janitor would have done so by now. Returns the room,
+   * or undefined if there is none now.
+   */
+  #liveRoom(tx: RoomTransaction, now: number): Room | undefined {
     const room = tx.room()
     if (room === undefined) return undefined
     tx.prune(now, now - BUFFER.ageMs, BUFFER.messages)
-    if (!this.#evicted(tx, room, now)) return room
+    if (!this.#isEvicted(tx, room, now)) return room
     tx.removeRoom()
     return undefined
   }
 
-  #evicted(tx: RoomTransaction, room: Room, now: number): boolean {
+  #isEvicted(tx: RoomTransaction, room: Room, now: number): boolean {
     if (now - room.activeAt <= IDLE_MS) return false
     const { from, until } = tx.idlePeriod(now)
-    // The current pin may have begun after the janitor's round.
+    // The room is evicted if a round falls into its idle period. A later pin does not prevent that.
     const round = this.#janitorAfter(Math.max(room.activeAt + IDLE_MS + 1, from))
     if (round > Math.min(now, until)) return false
     return !(this.#options.contract.keepsUnacknowledged && hasUnacknowledged(tx))
@@ -158,28 +191,33 @@ export class Rooms {
 
   /** Returns the janitor's first round at or after an instant. */
   #janitorAfter(instant: number): number {
-    return this.#startedAt + Math.ceil((instant - this.#startedAt) / JANITOR_MS) * JANITOR_MS
+    return (
+      this.#startedAt + Math.ceil((instant - this.#startedAt) / JANITOR_INTERVAL_MS) * JANITOR_INTERVAL_MS
+    )
   }
 
-  /** Evicts abandoned rooms. Other rooms are evicted when they are entered. */
+  /**
+   * Evicts all idle rooms, at most once in {@link JANITOR_INTERVAL_MS}. Without it, a room that no request
+   * uses again would stay in the store.
+   */
   async #sweep(now: number): Promise<void> {
-    if (now - this.#sweptAt < JANITOR_MS) return
+    if (now - this.#sweptAt < JANITOR_INTERVAL_MS) return
     this.#sweptAt = now
     for (const id of await this.#options.store.roomIds(now - IDLE_MS)) {
-      await this.#enter(id, () => undefined)
+      await this.#run(id, () => undefined)
     }
   }
 }
 
-/** Thrown if there is no space. A sweep may help. */
+/** Thrown inside of a transaction if there is no space. */
 class NoSpaceLeft extends Error {
   /**
-   * @param refusal the refusal if a sweep does not help
-   * @param worthAnotherTry whether to sweep and try again
+   * @param refusal the error for the caller
+   * @param sweepMayHelp whether to run the transaction again after a sweep
    */
   constructor(
     readonly refusal: ServiceRefusal,
-    readonly worthAnotherTry: boolean,
+    readonly sweepMayHelp: boolean,
   ) {
     super(refusal.message)
   }
@@ -190,7 +228,10 @@ export function checkRoomId(roomId: string): void {
   if (!ROOM_ID.test(roomId)) throw badRoomId(roomId)
 }
 
-/** Returns whether a consumer, or the first one, still has a buffered message to acknowledge. */
+/**
+ * Returns whether any consumer has a buffered message that it has not acknowledged. A room without consumers
+ * has one if it has a message, because its first consumer will get that message.
+ */
 function hasUnacknowledged(tx: RoomTransaction): boolean {
   const consumers = tx.consumers()
   if (consumers.length === 0) return tx.count() > 0
@@ -198,76 +239,82 @@ function hasUnacknowledged(tx: RoomTransaction): boolean {
 }
 
 /**
- * Keeps rooms from being evicted while requests wait in them and agents are present in them.
+ * Counts the pins of this replica on rooms. A pinned room is not evicted.
  *
- * The store records the first pin of a room and the end of its last one, so that no other replica evicts the
- * room. It is called in the background. Transactions on a room keep their order, so later work in the room
- * finds the pin.
+ * Only the first pin of a room and the end of its last pin are written to the store. No other replica evicts
+ * the room in between. The store is written in the background. Transactions on one room run in the order of
+ * their calls, so later transactions see the pin.
  */
 export class RoomPins {
   readonly #clock: Clock
   readonly #store: Pick<SafebotStore, 'pin' | 'unpin'>
-  readonly #held = new Map<string, { count: number; since: number }>()
+  /** The pinned rooms by id. `since` is the instant of the first pin. */
+  readonly #pinned = new Map<string, { count: number; since: number }>()
 
   constructor(clock: Clock, store: Pick<SafebotStore, 'pin' | 'unpin'>) {
     this.#clock = clock
     this.#store = store
   }
 
-  /** Pins a room until the returned function is called. Calling it again does nothing. */
-  hold(roomId: string): () => void {
-    const held = this.#held.get(roomId)
-    if (held !== undefined) held.count++
+  /** Pins a room until the returned function is called. Further calls of that function do nothing. */
+  pin(roomId: string): () => void {
+    const pinned = this.#pinned.get(roomId)
+    if (pinned !== undefined) pinned.count++
     else {
       const since = this.#clock.now()
-      this.#held.set(roomId, { count: 1, since })
-      void this.#tell(() => this.#store.pin(roomId, since))
+      this.#pinned.set(roomId, { count: 1, since })
+      void this.#record(() => this.#store.pin(roomId, since))
     }
-    let pin = true
+    let released = false
     return () => {
-      if (!pin) return
-      pin = false
-      this.#release(roomId)
+      if (released) return
+      released = true
+      this.#unpin(roomId)
     }
   }
 
   /**
-   * Ends the pins of the old state. A room that is no longer pinned counts as left now. Resolves when the
-   * store has recorded it.
+   * Writes the current pins to the store after a restore. A room that is pinned in the snapshot but not now
+   * is unpinned at the current time.
+   *
+   * @param saved the pinned rooms of the snapshot
    */
-  async restore(heldThen: PinnedRooms): Promise<void> {
+  async restore(saved: PinnedRooms): Promise<void> {
     const now = this.#clock.now()
-    const then = new Map(heldThen)
-    for (const [roomId, holding] of this.#held) holding.since = then.get(roomId) ?? now
-    await this.recordAgain()
-    for (const [roomId] of then) {
-      if (!this.#held.has(roomId)) await this.#tell(() => this.#store.unpin(roomId, now))
+    const sinceInSnapshot = new Map(saved)
+    for (const [roomId, pinned] of this.#pinned) pinned.since = sinceInSnapshot.get(roomId) ?? now
+    await this.recordAll()
+    for (const [roomId] of sinceInSnapshot) {
+      if (!this.#pinned.has(roomId)) await this.#record(() => this.#store.unpin(roomId, now))
     }
   }
 
   /**
-   * Records all pins in the store again, because the store may have been unavailable, or may have counted
-   * this replica as ended.
+   * Writes all pins to the store again. The store may have been unavailable, or may have dropped the pins of
+   * this replica because the replica seemed to have ended.
    */
-  async recordAgain(): Promise<void> {
-    const held = [...this.#held].map(([roomId, { since }]) =>
-      this.#tell(() => this.#store.pin(roomId, since)),
+  async recordAll(): Promise<void> {
+    const writes = [...this.#pinned].map(([roomId, { since }]) =>
+      this.#record(() => this.#store.pin(roomId, since)),
     )
-    await Promise.all(held)
+    await Promise.all(writes)
   }
 
-  #release(roomId: string): void {
-    const held = this.#held.get(roomId)
-    if (held === undefined) return
-    held.count--
-    if (held.count > 0) return
-    this.#held.delete(roomId)
+  #unpin(roomId: string): void {
+    const pinned = this.#pinned.get(roomId)
+    if (pinned === undefined) return
+    pinned.count--
+    if (pinned.count > 0) return
+    this.#pinned.delete(roomId)
     const now = this.#clock.now()
-    void this.#tell(() => this.#store.unpin(roomId, now))
+    void this.#record(() => this.#store.unpin(roomId, now))
   }
 
-  /** Ignores an error while the store is unavailable. The pin is recorded when the store returns. */
-  #tell(telling: () => Promise<void>): Promise<void> {
-    return telling().catch(() => undefined)
+  /**
+   * Writes to the store and ignores errors. {@link recordAll} repeats the write when the store is available
+   * again.
+   */
+  #record(write: () => Promise<void>): Promise<void> {
+    return write().catch(() => undefined)
   }
 }

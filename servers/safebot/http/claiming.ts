@@ -2,7 +2,7 @@ import type { Request } from 'express'
 import { hangUpSignal, type Operation, operation } from '../../../shared/http/operation.js'
 import { leaseMs } from '../domain/consumer.js'
 import { type Identity, looseHandle } from '../domain/model.js'
-import { badHandle, noSuchHandle, unsigned } from '../domain/refusals.js'
+import { badHandle, badSignature, noSuchHandle } from '../domain/refusals.js'
 import type { Signature } from '../domain/signatures.js'
 import {
   addressOf,
@@ -16,16 +16,19 @@ import {
 import { toClaimedMessage } from './messages.js'
 import * as schema from './schemas.js'
 
-/** The service accepts exactly this spelling, with one space. */
+/** Scheme of the `Authorization` header. As in the real service, its case matters, and a space follows it. */
 const SCHEME = 'SafeBot '
 
-/** Lengths of a valid sender to skip. Others are ignored. */
+/**
+ * Limits of the length of a label in `exclude_senders`, in UTF-16 units. Other labels are ignored. The
+ * service's numbers.
+ */
 const SENDER_CHARS = { min: 1, max: 64 } as const
 
-/** Security scheme of claims and acknowledgements, which are signed. */
+/** The security scheme in the OpenAPI document. */
 const SIGNED = [{ safebot: [] }]
 
-/** The routes that claim and acknowledge a task. Both are signed. */
+/** Returns the routes that claim and acknowledge a task. Both require a signed request. */
 export function claimingOperations(context: RestContext): Operation[] {
   const { local } = context
   return [
@@ -41,7 +44,7 @@ export function claimingOperations(context: RestContext): Operation[] {
       refusals: [400, 401, 404, 413, 429],
       async run(request, response) {
         const { roomId, fields, handle } = await readSigned(context, request)
-        const wanted = {
+        const claimRequest = {
           handle,
           labels: readSenders(fields.exclude_senders),
           leaseMs: leaseMs(numberOf(request, 'ttl_ms', 0)),
@@ -49,11 +52,15 @@ export function claimingOperations(context: RestContext): Operation[] {
           ifMissing: 'return',
           address: addressOf(request),
         } as const
-        const { exists, held, cursor, lastSeq } = await local.claim(roomId, wanted, hangUpSignal(response))
+        const { exists, task, cursor, lastSeq } = await local.claim(
+          roomId,
+          claimRequest,
+          hangUpSignal(response),
+        )
         if (!exists) return { ok: true, empty: true, last_seq: 0, cursor: 0, exists: false } as const
-        if (held === undefined) return { ok: true, empty: true, last_seq: lastSeq, cursor } as const
-        const message = toClaimedMessage(held.message)
-        return { ok: true, claim_id: held.claimId, message, cursor, last_seq: lastSeq } as const
+        if (task === undefined) return { ok: true, empty: true, last_seq: lastSeq, cursor } as const
+        const message = toClaimedMessage(task.message)
+        return { ok: true, claim_id: task.claimId, message, cursor, last_seq: lastSeq } as const
       },
     }),
     operation({
@@ -68,7 +75,8 @@ export function claimingOperations(context: RestContext): Operation[] {
       async run(request) {
         const { roomId, fields, handle } = await readSigned(context, request)
         const claimId = typeof fields.claim_id === 'string' ? fields.claim_id : ''
-        // Characters after the digits are ignored. A value without digits is 0, which no message has.
+        // As in the real service, characters after the digits are ignored. A value without digits becomes 0,
+        // which is the seq of no message.
         const seq = Number.parseInt(String(fields.seq), 10) || 0
         const { advanced, cursor } = await local.ack(roomId, handle, claimId, seq)
         return { ok: true, advanced, cursor } as const
@@ -77,7 +85,11 @@ export function claimingOperations(context: RestContext): Operation[] {
   ]
 }
 
-/** @throws ServiceRefusal 400 for the room or the handle, 404, 429 or 401, checked in that order */
+/**
+ * Returns the room, the body and the handle of a signed request.
+ *
+ * @throws ServiceRefusal 400 for the room id, then as {@link requireSigned} does
+ */
 async function readSigned(
   context: RestContext,
   request: Request,
@@ -88,7 +100,7 @@ async function readSigned(
   return { roomId, fields, handle }
 }
 
-/** Returns the senders whose messages this consumer skips, beside its own. */
+/** Returns the labels in `exclude_senders`. Messages from these labels are no tasks for the handle. */
 function readSenders(value: unknown): string[] {
   if (!Array.isArray(value)) return []
   return value.filter(
@@ -98,11 +110,11 @@ function readSenders(value: unknown): string[] {
 }
 
 /**
- * Returns the identity that has signed a request. The body is not signed.
+ * Returns the identity that has signed a request. The signature covers the path and the query, and not the
+ * body.
  *
- * @throws ServiceRefusal in this order: 400 for no handle, 404 for an unknown one, 429, 401 for any fault of
- *   the
- *   signature
+ * @throws ServiceRefusal 400 for an invalid handle, 404 for an unknown handle, 429 for too many requests, 401
+ *   for every fault of the signature. The checks have this order, which is that of the real service.
  */
 async function requireSigned(
   { local }: RestContext,
@@ -118,14 +130,16 @@ async function requireSigned(
   const target = request.originalUrl
   if (
     signature !== undefined &&
-    (await local.signatures.coversRequest(identity, signature, request.method, target))
+    (await local.signatures.verifyRequest(identity, signature, request.method, target))
   ) {
     return identity
   }
-  throw unsigned()
+  throw badSignature()
 }
 
-/** Reads `SafeBot ts=…,n=…,sig=…`, with its parts in any order. */
+/**
+ * Reads the header `SafeBot ts=…,n=…,sig=…`, whose parts may have any order. Undefined if a part is missing.
+ */
 function readAuthorization(header: string | undefined): Signature | undefined {
   if (!header?.startsWith(SCHEME)) return undefined
   const parts = new Map<string, string>()

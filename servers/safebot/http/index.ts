@@ -15,7 +15,7 @@ import { messageOperations, readingOperations } from './messages.js'
 import { presenceOperations } from './presence.js'
 import * as schema from './schemas.js'
 
-/** The headers of every answer, event streams included. The values are the service's. */
+/** The headers of every answer, including event streams. The values are those of the real service. */
 const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
@@ -37,30 +37,29 @@ const HEADERS = Object.entries(SECURITY_HEADERS)
 export interface RestOptions extends Pick<RestContext, 'local' | 'limits'> {
   instance: Instance
   contract: Contract
-  /** `http://host:port` as clients reach it. */
+  /** Origin of the server, for the OpenAPI document. */
   url: string
 }
 
-/** Settings that make Express 5 behave as Express 4. */
+/** Settings with which Express 5 behaves as Express 4, which the real service uses. */
 const EXPRESS_4 = {
   'case sensitive routing': false,
   'strict routing': false,
   etag: 'weak',
   'query parser': 'extended',
-  // With this name Express shows errors in its page and prints none.
+  // In this environment, Express shows errors in its HTML page and does not print them.
   env: 'test',
 }
 
-/** Errors of the body parser, by their type. */
-const UNREADABLE: Readonly<Record<string, string>> = {
-  'entity.parse.failed': 'the body is not a JSON object or list',
-  'entity.too.large': `the body is larger than ${BODY_LIMIT} bytes`,
-  'charset.unsupported': 'the body is in a charset that is not supported: send UTF-8',
-  'encoding.unsupported':
-    'the content encoding of the body is not supported: use gzip, deflate or br, or send the body as it is',
+/** Error texts for a body that cannot be read, by the error type of the body parser. */
+const BODY_ERRORS: Readonly<Record<string, string>> = {
+  'entity.parse.failed': 'the body is not a JSON object or list: send a JSON object',
+  'entity.too.large': `the body is larger than ${BODY_LIMIT} bytes: send a smaller one`,
+  'charset.unsupported': 'the body is in an unsupported charset: send UTF-8',
+  'encoding.unsupported': 'the body is in an unsupported content encoding: use gzip, deflate, br or none',
 }
 
-/** The service's own HTTP API. */
+/** Creates the HTTP API of the service. */
 export function createRest({ instance, local, limits, contract, url }: RestOptions): HttpHandler {
   const { name, stamp, journal, clock, machine, log } = instance
   const context: RestContext = { local, limits, clock, machine }
@@ -70,7 +69,7 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
     ...readingOperations(context),
     ...presenceOperations(context),
     ...claimingOperations(context),
-    ...aboutOperations(context, url, () => operations),
+    ...serviceOperations(context, url, () => operations),
   ]
   return createApi({
     name: 'safebot',
@@ -92,18 +91,18 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
         response.status(status).json(body)
       } else if (error instanceof Refusal) {
         if (error.code === 'forbidden') return void response.status(403).json({ error: error.reason })
-        // The other refusals are those of a server that closes.
+        // All other refusals come from a server that closes, is reset, or has lost its store.
         response.status(503).set('Retry-After', '1').json({ error: error.reason })
       } else if (isHttpError(error)) {
         if (contract.answersErrorsInJson) {
-          response.status(error.status).json({ error: UNREADABLE[error.type ?? ''] ?? error.message })
+          response.status(error.status).json({ error: BODY_ERRORS[error.type ?? ''] ?? error.message })
         } else {
-          // Express's own page shows the stack.
+          // Express prints the stack in its HTML page. This text replaces it.
           error.stack = String(error)
           next(error)
         }
       } else {
-        log.error('a request could not be answered', error)
+        log.error('a request failed with an unexpected error', error)
         response.status(500).json({ error: 'internal error' })
       }
     },
@@ -120,12 +119,15 @@ export function createRest({ instance, local, limits, contract, url }: RestOptio
   })
 }
 
-/** Returns whether an error is from the body parser or the router. */
+/** Returns whether an error has an HTTP status. The errors of the body parser and the router have one. */
 function isHttpError(error: unknown): error is Error & { status: number; type?: string } {
   return error instanceof Error && 'status' in error && typeof error.status === 'number'
 }
 
-/** Returns the caller's handle in the request. The signature is checked later. */
+/**
+ * Returns the caller for the journal: the handle in the body, whose signature has not been checked yet.
+ * `anonymous` if there is none.
+ */
 function callerOf(request: Request): string {
   const { handle, sender_handle } = fieldsOf(request)
   return looseHandle(handle ?? sender_handle) ?? 'anonymous'
@@ -133,21 +135,26 @@ function callerOf(request: Request): string {
 
 /** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
-  400: 'Something in the request is not in order',
+  400: 'A part of the request is invalid',
   401: 'The signature is bad or missing',
-  403: 'The room takes signed messages only',
-  404: 'There is no such thing',
-  409: 'Another has it, or it is no longer yours',
-  413: 'More than 196,608 bytes of body',
-  429: 'Too often, or too many at once',
-  503: 'The service is full',
+  403: 'The room accepts only signed messages',
+  404: 'The handle or the room does not exist',
+  409: 'The handle belongs to another key, or the claim is stale',
+  413: 'The body is larger than 196,608 bytes',
+  429: 'There were too many requests, or too many are waiting',
+  503: 'The service is full, or is closing',
 }
 
+/** Describes the `Authorization` header in the OpenAPI document. */
 const SIGNATURE =
   'SafeBot ts=<milliseconds>,n=<nonce>,sig=<base64>: Ed25519 over "<METHOD> <path and query> <ts> <nonce>"'
 
-/** The routes that describe the service. */
-function aboutOperations(
+/**
+ * Returns the routes that describe the service.
+ *
+ * @param all returns all routes, for the OpenAPI document
+ */
+function serviceOperations(
   { local, clock }: RestContext,
   url: string,
   all: () => readonly Operation[],
@@ -158,14 +165,14 @@ function aboutOperations(
     operation({
       method: 'GET',
       path: '/api/health',
-      summary: 'Is it up?',
+      summary: 'Check that the service is running',
       answer: schema.health,
       run: async () => ({ ok: true as const, rooms: (await local.store.usage()).rooms, ts: clock.now() }),
     }),
     operation({
       method: 'GET',
       path: '/api/status',
-      summary: 'Since when, and how many rooms?',
+      summary: 'Get the start time and the number of rooms',
       answer: schema.serviceStatus,
       async run(_request, response) {
         response.set('Cache-Control', 'public, max-age=30')
@@ -181,7 +188,7 @@ function aboutOperations(
     operation({
       method: 'GET',
       path: '/api/openapi.json',
-      summary: 'This document',
+      summary: 'Get this document',
       answer: 'application/json',
       run(_request, response) {
         response.set('Cache-Control', 'public, max-age=60')
@@ -191,7 +198,7 @@ function aboutOperations(
               title: 'SafeBot.Chat (a local stand-in)',
               version: VERSION,
               description:
-                'Rooms that the service cannot read, and messages delivered as tasks with a 60-second lease.',
+                'End-to-end encrypted rooms. Messages are delivered as tasks with a 60-second lease.',
             },
             url,
             error: schema.failed,
@@ -209,7 +216,7 @@ function aboutOperations(
   ]
 }
 
-/** The routes that register a handle and look one up. */
+/** Returns the routes that register a handle and look up a handle. */
 function identityOperations(context: RestContext): Operation[] {
   const { identities, rates, store } = context.local
   return [
@@ -242,16 +249,16 @@ function identityOperations(context: RestContext): Operation[] {
       answer: schema.identity,
       refusals: [404],
       async run(request) {
-        const wanted = paramOf(request, 'handle').replace(/^@/, '').toLowerCase()
-        const identity = await store.identity(wanted)
-        if (identity === undefined) throw noSuchHandle(wanted)
-        return card(identity)
+        const handle = paramOf(request, 'handle').replace(/^@/, '').toLowerCase()
+        const identity = await store.identity(handle)
+        if (identity === undefined) throw noSuchHandle(handle)
+        return publicIdentity(identity)
       },
     }),
   ]
 }
 
-/** Returns the public fields of an identity. */
-function card({ handle, boxPub, signPub, registeredAt, meta }: Identity) {
+/** Returns an identity as the API shows it. */
+function publicIdentity({ handle, boxPub, signPub, registeredAt, meta }: Identity) {
   return { handle, box_pub: boxPub, sign_pub: signPub, registered_at: registeredAt, meta }
 }

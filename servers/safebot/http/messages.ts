@@ -1,10 +1,10 @@
 import { hangUpSignal, type Operation, operation } from '../../../shared/http/operation.js'
 import { defined } from '../../../shared/util/defined.js'
-import type { Vouching } from '../domain/local-service.js'
+import type { SenderSignature } from '../domain/local-service.js'
 import { looseHandle, type StoredMessage } from '../domain/model.js'
 import { badMessage } from '../domain/refusals.js'
 import { MESSAGE_OVERHEAD } from '../domain/rooms.js'
-import type { Post } from '../service.js'
+import type { NewMessage } from '../service.js'
 import {
   addressOf,
   type BodyFields,
@@ -17,16 +17,16 @@ import {
 } from './context.js'
 import * as schema from './schemas.js'
 
-/** Largest number of messages in one answer of the transcript. */
+/** Maximum number of messages in one answer of the transcript. The service's number. */
 const MAX_TRANSCRIPT = 500
 
-/** The routes that read a room: status, transcript and wait. */
+/** Returns the routes that read a room: status, transcript and wait. */
 export function readingOperations({ local }: RestContext): Operation[] {
   return [
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/status',
-      summary: 'How a room is',
+      summary: 'Get the status of a room',
       params: schema.roomParams,
       answer: schema.roomStatusAnswer,
       refusals: [400],
@@ -49,7 +49,7 @@ export function readingOperations({ local }: RestContext): Operation[] {
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/transcript',
-      summary: 'The buffered messages of a room',
+      summary: 'Get the buffered messages of a room',
       params: schema.roomParams,
       query: schema.transcriptQuery,
       answer: schema.transcript,
@@ -57,7 +57,7 @@ export function readingOperations({ local }: RestContext): Operation[] {
       async run(request) {
         const limit = clamp(numberOf(request, 'limit', 100), 1, MAX_TRANSCRIPT)
         const page = await local.transcript(roomOf(request), numberOf(request, 'after', 0), limit)
-        if (!page.exists) return NOWHERE
+        if (!page.exists) return MISSING_ROOM
         const messages = page.messages.map(toReadMessage)
         return { messages, last_seq: page.lastSeq, count: messages.length, exists: true }
       },
@@ -65,21 +65,21 @@ export function readingOperations({ local }: RestContext): Operation[] {
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/wait',
-      summary: 'Messages, or the next one',
+      summary: 'Get new messages, or wait for one',
       params: schema.roomParams,
       query: schema.waitQuery,
       answer: schema.waited,
       refusals: [400, 429],
       async run(request, response) {
         const after = numberOf(request, 'after', 0)
-        const wanted = { after, timeoutMs: timeoutMsOf(request), address: addressOf(request) }
+        const waitRequest = { after, timeoutMs: timeoutMsOf(request), address: addressOf(request) }
         const page = await local.wait(
           roomOf(request),
-          { ...wanted, ifMissing: 'return' },
+          { ...waitRequest, ifMissing: 'return' },
           hangUpSignal(response),
         )
-        if (!page.exists) return NOWHERE
-        // A request that had to wait gets the event itself.
+        if (!page.exists) return MISSING_ROOM
+        // As in the real service, a request that has waited gets the message with the type of its event.
         const messages = page.messages.map(message =>
           page.woken ? { type: 'message' as const, ...toReadMessage(message) } : toReadMessage(message),
         )
@@ -89,13 +89,13 @@ export function readingOperations({ local }: RestContext): Operation[] {
   ]
 }
 
-/** The answer for a room that has not been opened. It is not an error. */
-const NOWHERE = { messages: [], last_seq: 0, exists: false as const }
+/** The answer for a room that does not exist. As in the real service, it is not an error. */
+const MISSING_ROOM = { messages: [], last_seq: 0, exists: false as const }
 
-/** The sender of a message without a sender. */
-const NOBODY = 'agent'
+/** The sender of a message that names none. */
+const DEFAULT_SENDER = 'agent'
 
-/** The route that posts a message. */
+/** Returns the route that posts a message. */
 export function messageOperations({ local }: RestContext): Operation[] {
   return [
     operation({
@@ -109,10 +109,10 @@ export function messageOperations({ local }: RestContext): Operation[] {
       async run(request) {
         const fields = fieldsOf(request)
         const roomId = roomOf(request)
-        const { id, seq } = await local.postFrom(roomId, readPost(fields), {
+        const { id, seq } = await local.postOverHttp(roomId, readPost(fields), {
           address: addressOf(request),
-          vouching: readVouching(fields),
-          lock: fields.signed_only === true,
+          senderSignature: readSenderSignature(fields),
+          locksRoom: fields.signed_only === true,
         })
         return { ok: true as const, id, seq }
       },
@@ -120,48 +120,61 @@ export function messageOperations({ local }: RestContext): Operation[] {
   ]
 }
 
-/** @throws ServiceRefusal 400 for a field of the wrong type. The domain checks the values. */
-function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: BodyFields): Post {
-  if (typeof ciphertext !== 'string') throw badMessage('ciphertext is missing')
-  if (typeof nonce !== 'string') throw badMessage('nonce is missing')
+/**
+ * Reads a new message from a body.
+ *
+ * @throws ServiceRefusal 400 for a field of the wrong type. The domain checks the values.
+ */
+function readPost({ ciphertext, nonce, sender, reply_to, ttl_ms }: BodyFields): NewMessage {
+  if (typeof ciphertext !== 'string') throw badMessage('ciphertext is missing or not a string')
+  if (typeof nonce !== 'string') throw badMessage('nonce is missing or not a string')
   const named = sender ?? ''
-  if (typeof named !== 'string') throw badMessage('sender is no text')
+  if (typeof named !== 'string') throw badMessage('sender is not a string')
   const replyTo = reply_to ?? undefined
-  if (replyTo !== undefined && typeof replyTo !== 'string') throw badMessage('reply_to is no text')
+  if (replyTo !== undefined && typeof replyTo !== 'string') throw badMessage('reply_to is not a string')
   const ttlMs = ttl_ms ?? undefined
-  if (ttlMs !== undefined && typeof ttlMs !== 'number') throw badMessage('ttl_ms is no number')
+  if (ttlMs !== undefined && typeof ttlMs !== 'number') throw badMessage('ttl_ms is not a number')
   return {
     ciphertext,
     nonce,
-    sender: named || NOBODY,
+    sender: named || DEFAULT_SENDER,
     ...defined({ replyTo, ttlMs }),
   }
 }
 
 /**
- * Reads the signature of a message. A message is signed if it has both a handle and a signature.
+ * Reads the signature of a message. As in the real service, a message without `sender_handle` or `sender_sig`
+ * is unsigned.
  *
- * @returns undefined for an unsigned message. An unreadable signature is returned and fails the check later.
+ * @returns the signature, which the domain checks. Undefined for an unsigned message.
  */
-function readVouching({
+function readSenderSignature({
   sender_handle,
   sender_ts,
   sender_nonce,
   sender_sig,
-}: BodyFields): Vouching | undefined {
+}: BodyFields): SenderSignature | undefined {
   if (!sender_handle || !sender_sig) return undefined
   return {
     handle: looseHandle(sender_handle) ?? '',
-    signature: { ts: textOf(sender_ts), nonce: textOf(sender_nonce), sig: textOf(sender_sig) },
+    signature: {
+      ts: signatureText(sender_ts),
+      nonce: signatureText(sender_nonce),
+      sig: signatureText(sender_sig),
+    },
   }
 }
 
-function textOf(value: unknown): string {
+/**
+ * Converts a string or a number to text. Any other value becomes an empty text, which fails the check of the
+ * signature.
+ */
+function signatureText(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
 }
 
-/** A message in an answer. */
-interface DeliveredMessage {
+/** A message as the API sends it. */
+interface MessageAnswer {
   seq: number
   id: string
   sender: string
@@ -173,16 +186,26 @@ interface DeliveredMessage {
   reply_to?: string
 }
 
-/** Returns a message as a claim returns it. */
-export function toClaimedMessage(message: StoredMessage): DeliveredMessage {
+/** Converts a message to the form in which a claim returns it. */
+export function toClaimedMessage(message: StoredMessage): MessageAnswer {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
-  return { seq, id, sender, ciphertext, nonce, ts, sender_verified: senderVerified, ...options(message) }
+  return {
+    seq,
+    id,
+    sender,
+    ciphertext,
+    nonce,
+    ts,
+    sender_verified: senderVerified,
+    ...optionalFields(message),
+  }
 }
 
 /**
- * Returns a message as readers get it: with its size in the buffer, which the service exposes by accident.
+ * Converts a message to the form that transcript, wait and event streams send. It includes the message's size
+ * in the buffer, `_bytes`, because the real service sends this internal field, too.
  */
-export function toReadMessage(message: StoredMessage): DeliveredMessage & { _bytes: number } {
+export function toReadMessage(message: StoredMessage): MessageAnswer & { _bytes: number } {
   const { seq, id, sender, senderVerified, ciphertext, nonce, ts } = message
   return {
     seq,
@@ -193,10 +216,10 @@ export function toReadMessage(message: StoredMessage): DeliveredMessage & { _byt
     nonce,
     ts,
     _bytes: ciphertext.length + MESSAGE_OVERHEAD,
-    ...options(message),
+    ...optionalFields(message),
   }
 }
 
-function options({ ttlMs, replyTo }: StoredMessage): { ttl_ms?: number; reply_to?: string } {
+function optionalFields({ ttlMs, replyTo }: StoredMessage): { ttl_ms?: number; reply_to?: string } {
   return defined({ ttl_ms: ttlMs, reply_to: replyTo })
 }

@@ -3,17 +3,23 @@ import type { Request, Response } from 'express'
 import { hangUpSignal, type Operation, operation, paramOf } from '../../../shared/http/operation.js'
 import { SseStream } from '../../../shared/http/sse.js'
 import { defined } from '../../../shared/util/defined.js'
-import type { FeedEvent } from '../domain/feeds.js'
+import type { RoomEvent } from '../domain/event-streams.js'
 import { ROOM_ID } from '../domain/model.js'
-import { type Gathering, type Guise, type Participant, readParticipantName } from '../domain/presence.js'
+import {
+  type Participant,
+  type ParticipantInfo,
+  type ParticipantList,
+  readParticipantName,
+} from '../domain/presence.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import { addressOf, fieldsOf, numberOf, type RestContext, roomOf } from './context.js'
 import { toReadMessage } from './messages.js'
 import * as schema from './schemas.js'
 
+/** Length of an X25519 public key in bytes. */
 const BOX_PUB_BYTES = 32
 
-/** The routes of presence: the event stream of a room, and the report that an agent listens. */
+/** Returns the routes of presence: the event stream of a room, and the report that an agent listens. */
 export function presenceOperations(context: RestContext): Operation[] {
   const { local, limits } = context
   const streams = new StreamCounts(limits.streamsPerAddress)
@@ -21,7 +27,7 @@ export function presenceOperations(context: RestContext): Operation[] {
     operation({
       method: 'GET',
       path: '/api/rooms/:roomId/events',
-      summary: 'The events of a room, as server-sent events: message, ready, presence, locked',
+      summary: 'Follow the events of a room as server-sent events: message, ready, presence, locked',
       params: schema.roomParams,
       query: schema.eventsQuery,
       answer: 'text/event-stream',
@@ -31,7 +37,7 @@ export function presenceOperations(context: RestContext): Operation[] {
         if (!ROOM_ID.test(paramOf(request, 'roomId'))) return void response.status(400).end()
         const leave = streams.enter(addressOf(request))
         try {
-          await follow(context, request, response)
+          await writeEvents(context, request, response)
         } finally {
           leave()
         }
@@ -40,20 +46,20 @@ export function presenceOperations(context: RestContext): Operation[] {
     operation({
       method: 'POST',
       path: '/api/rooms/:roomId/listening',
-      summary: 'Say that one listens',
+      summary: 'Report that an agent listens in a room',
       params: schema.roomParams,
       body: schema.listening,
       answer: schema.done,
       refusals: [400, 404, 413],
       async run(request, response) {
-        const { name: askedName, box_pub } = fieldsOf(request)
+        const { name: rawName, box_pub } = fieldsOf(request)
         const roomId = roomOf(request)
-        const name = readParticipantName(askedName)
-        const there =
+        const name = readParticipantName(rawName)
+        const exists =
           name === undefined
             ? (await local.status(roomId)) !== undefined
-            : await local.listening(roomId, name, readBoxPub(box_pub))
-        if (!there) return void response.status(404).json({ error: 'no such room' })
+            : await local.recordListening(roomId, name, readBoxPub(box_pub))
+        if (!exists) return void response.status(404).json({ error: 'no such room' })
         if (name === undefined) return void response.status(400).json({ error: 'bad name' })
         return { ok: true as const }
       },
@@ -62,16 +68,20 @@ export function presenceOperations(context: RestContext): Operation[] {
 }
 
 /**
- * Writes the room's events until the caller disconnects or the service closes. Waits while the caller does
- * not read.
+ * Writes the events of a room to the response until the caller disconnects or the stream ends. While the
+ * caller reads too slowly, no further event is written.
  */
-async function follow({ local, machine }: RestContext, request: Request, response: Response): Promise<void> {
+async function writeEvents(
+  { local, machine }: RestContext,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const signal = hangUpSignal(response)
   const roomId = roomOf(request)
   const stream = new SseStream(response, machine, {})
-  const arrival = { after: numberOf(request, 'after', 0), ...guiseOf(request) }
+  const options = { after: numberOf(request, 'after', 0), ...readParticipant(request) }
   try {
-    for await (const event of local.feeds.follow(roomId, arrival, signal)) {
+    for await (const event of local.eventStreams.subscribe(roomId, options, signal)) {
       stream.sendBare(eventJson(roomId, event))
       if (response.writableNeedDrain) await once(response, 'drain', { signal })
     }
@@ -82,33 +92,38 @@ async function follow({ local, machine }: RestContext, request: Request, respons
   stream.end()
 }
 
-function guiseOf({ query }: Request): Guise {
+/** Reads the name and the key of a participant from the query. Invalid values are ignored. */
+function readParticipant({ query }: Request): ParticipantInfo {
   const { name, box_pub } = query
   return { name: readParticipantName(name), boxPub: readBoxPub(box_pub) }
 }
 
-/** Accepts 32 bytes in either alphabet, with or without padding. */
+/**
+ * Returns a public key in base64 that has 40 to 64 characters and decodes to 32 bytes. Any other value gives
+ * undefined, and the participant is shown without a key. The service's numbers.
+ */
 function readBoxPub(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length < 40 || value.length > 64) return undefined
   return Buffer.from(value, 'base64').length === BOX_PUB_BYTES ? value : undefined
 }
 
-function eventJson(roomId: string, event: FeedEvent): object {
+/** Converts an event to the form in which the stream sends it. */
+function eventJson(roomId: string, event: RoomEvent): object {
   switch (event.type) {
     case 'message':
       return { type: 'message', ...toReadMessage(event.message) }
     case 'ready': {
-      const { size, participants } = gatheringJson(event.gathering)
+      const { size, participants } = participantListJson(event.participantList)
       return { type: 'ready', roomId, size, last_seq: event.lastSeq, participants }
     }
     case 'presence':
-      return { type: 'presence', ...gatheringJson(event.gathering) }
+      return { type: 'presence', ...participantListJson(event.participantList) }
     case 'locked':
       return { type: 'locked' }
   }
 }
 
-function gatheringJson({ size, names, participants }: Gathering) {
+function participantListJson({ size, names, participants }: ParticipantList) {
   return { size, names, participants: participants.map(participantJson) }
 }
 
@@ -121,7 +136,7 @@ class StreamCounts {
   readonly #limit: number | null
   readonly #open = new Map<string, number>()
 
-  /** @param limit for one address. Null: no limit */
+  /** @param limit maximum number of open streams for one address. Null: no limit */
   constructor(limit: number | null) {
     this.#limit = limit
   }
@@ -135,7 +150,7 @@ class StreamCounts {
     const open = this.#open.get(address) ?? 0
     if (this.#limit !== null && open >= this.#limit) {
       const error = 'too many concurrent streams from this IP'
-      throw new ServiceRefusal(429, { error }, 'close some of them first', 5)
+      throw new ServiceRefusal(429, { error }, 'close some of the open streams first', 5)
     }
     this.#open.set(address, open + 1)
     return () => {

@@ -1,22 +1,29 @@
 import { z } from 'zod'
 
-/** Unknown fields are allowed, so that a service with new fields still works. */
+// The schemas allow unknown fields. So the client works with a service that has more fields.
+
 const ok = z.literal(true)
-const seq = z.int().describe('0: none yet')
+const seq = z.int().describe('0: there is none yet')
 const instant = z.number().describe('Milliseconds since the epoch')
-const base64 = z.string().describe('Canonical base64, padded')
+const base64 = z.string().describe('Canonical base64 with padding')
 
 const count = z.coerce.number().int().optional()
-const after = count.describe('Only messages behind this seq; default 0')
-const timeout = count.describe('Seconds to wait, 1 to 90; default 30')
+const after = count.describe('Only messages after this seq. Default: 0')
+const timeout = count.describe('Seconds to wait, 1 to 90. Default: 30')
 
-export const roomParams = z.object({ roomId: z.string().describe('4 to 64 of A-Z a-z 0-9 _ -') })
+export const roomParams = z.object({ roomId: z.string().describe('4 to 64 characters of A-Z a-z 0-9 _ -') })
 
-export const transcriptQuery = z.object({ after, limit: count.describe('1 to 500; default 100') })
+export const transcriptQuery = z.object({
+  after,
+  limit: count.describe('Maximum number of messages, 1 to 500. Default: 100'),
+})
 
 export const waitQuery = z.object({ after, timeout })
 
-export const claimQuery = z.object({ timeout, ttl_ms: count.describe('Of the lease, 60,000 to 300,000') })
+export const claimQuery = z.object({
+  timeout,
+  ttl_ms: count.describe('Duration of the lease in milliseconds, 60,000 to 300,000. Default: 60,000'),
+})
 
 export const eventsQuery = z.object({
   after,
@@ -25,16 +32,21 @@ export const eventsQuery = z.object({
 })
 
 export const failed = z
-  .object({ error: z.string(), cursor: seq.optional().describe('Of a stale claim') })
+  .object({
+    error: z.string(),
+    cursor: seq.optional().describe('The cursor of the handle, if an ack is refused as stale'),
+  })
   .meta({ id: 'Error' })
 
 export const registration = z
   .object({
-    handle: z.string().describe('2 to 32 of a-z 0-9 _ -, beginning with a letter or digit'),
-    box_pub: base64.describe('X25519 key, 32 bytes'),
-    sign_pub: base64.describe('Ed25519 key, 32 bytes'),
-    register_ts: instant.describe('Within 60 s of the clock of the service, or of its machine'),
-    register_sig: base64.describe('Of "register <handle> <register_ts> <box_pub> <sign_pub>"'),
+    handle: z.string().describe('2 to 32 characters of a-z 0-9 _ -, the first one a letter or a digit'),
+    box_pub: base64.describe('X25519 public key, 32 bytes'),
+    sign_pub: base64.describe('Ed25519 public key, 32 bytes'),
+    register_ts: instant.describe(
+      'Milliseconds since the epoch, within 60 s of the clock of the service or of its machine',
+    ),
+    register_sig: base64.describe('Signature of "register <handle> <register_ts> <box_pub> <sign_pub>"'),
     meta: z.object({ bio: z.string().optional() }).optional(),
   })
   .meta({ id: 'Registration' })
@@ -57,16 +69,30 @@ export const messagePost = z
   .object({
     ciphertext: base64.max(131_072),
     nonce: base64.describe('24 bytes'),
-    sender: z.string().max(64).nullable().optional().describe('Default agent'),
-    reply_to: z.string().optional().describe('8 to 64 of A-Z a-z 0-9 _ -'),
-    ttl_ms: z.number().optional().describe('0, or 30,000 to 366 days: how long the buffer is to keep it'),
-    signed_only: z.boolean().optional().describe('From this message on the room takes signed ones only'),
+    sender: z.string().max(64).nullable().optional().describe('Label of the sender. Default: agent'),
+    reply_to: z
+      .string()
+      .optional()
+      .describe('Id of the message that this one answers, 8 to 64 characters of A-Z a-z 0-9 _ -'),
+    ttl_ms: z
+      .number()
+      .optional()
+      .describe(
+        'Lifetime in the buffer in milliseconds, 30,000 to 31,622,400,000 (366 days). 0: no limit of its own',
+      ),
+    signed_only: z
+      .boolean()
+      .optional()
+      .describe('Whether the room is to accept only signed messages from now on'),
     sender_handle: z.string().optional(),
     sender_ts: instant.optional(),
-    sender_nonce: z.string().optional().describe('16 to 64 of the alphabets of base64, good once'),
+    sender_nonce: z
+      .string()
+      .optional()
+      .describe('16 to 64 characters of A-Z a-z 0-9 + / = _ -, not used before'),
     sender_sig: base64
       .optional()
-      .describe('Of "room-msg <room> <sender_ts> <sender_nonce> <sha256 of ciphertext, hex>"'),
+      .describe('Signature of "room-msg <room> <sender_ts> <sender_nonce> <sha256 of ciphertext in hex>"'),
   })
   .meta({ id: 'MessagePost' })
 

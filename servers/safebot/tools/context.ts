@@ -9,37 +9,40 @@ import type { StoredMessage } from '../domain/model.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import type { RoomAddress, RoomUrls } from '../room-url.js'
 import { unseal } from '../room-url.js'
-import type { Patience, SafebotService } from '../service.js'
+import type { SafebotService, WaitOptions } from '../service.js'
 import type { ReadMessage } from './schemas.js'
 
-/** Seconds between progress reports. Both official SDK clients give up after 60 s without a report. */
-const EVERY_SECONDS = 10
+/**
+ * Seconds between two progress reports. The official SDK clients cancel a call after 60 s without a report.
+ */
+const PROGRESS_INTERVAL_SECONDS = 10
 
-/** The name of each tool's request in error texts. */
-const REQUESTS: Record<string, string> = {
+/** The name of the HTTP request that each tool sends, for error texts. As in the real client. */
+const REQUEST_NAMES: Record<string, string> = {
   send_message: 'send',
   claim_task: 'claim',
   next_task: 'claim',
   ack_task: 'ack',
 }
 
-/** The parts of the service that the tools use. */
+/** The parts of the server that the tools use. */
 export interface ToolDeps {
-  /** Returns the service of a room: this one, or one in another process. */
+  /** Returns the service that has a room: the one in this process, or the client of another one. */
   serviceOf(room: RoomAddress): Promise<SafebotService>
   urls: RoomUrls
   clock: Clock
   /** Source of room ids, keys and nonces. */
   ids: IdSource
   contract: Contract
-  /** Faults for the requests inside of a tool. Faults of the calls themselves are applied elsewhere. */
+  /** Faults for the ack inside of `next_task`. Faults of tool calls are applied before a tool runs. */
   faults: FaultTable
 }
 
 /**
- * Enters a room for an agent. Returns the service of the room.
+ * Makes an agent present in a room, with its identity loaded. Returns the service that has the room.
  *
- * @throws Refusal if the agent's identity cannot be loaded
+ * @param name the agent's new label in the room. Default: the label does not change
+ * @throws Refusal `identity_damaged` or `identity_unreachable`
  */
 export async function enterRoom(
   deps: ToolDeps,
@@ -53,45 +56,49 @@ export async function enterRoom(
   return service
 }
 
-/** Returns the wait options of a tool. */
-export function patience({ contract }: ToolDeps, timeoutSeconds: number): Patience {
+/** Returns the wait options of a tool call, under the server's contract. */
+export function waitOptions({ contract }: ToolDeps, timeoutSeconds: number): WaitOptions {
   return {
     timeoutMs: timeoutSeconds * 1000,
     ifMissing: contract.waitsForMissingRoom ? 'wait' : 'return',
   }
 }
 
-/** Returns the text of a failed tool call: `<tool> failed: <message>`, with the service's answer. */
+/**
+ * Returns the text of a failed tool call: `<tool> failed: <message>`. For a refusal of the service, the
+ * message has its status and body.
+ */
 export function refusalText(tool: string, refusal: Refusal): string {
   if (!(refusal instanceof ServiceRefusal)) return `${tool} failed: ${refusal.sentence}`
-  const request = REQUESTS[tool]
+  const request = REQUEST_NAMES[tool]
   return request === undefined
     ? `${tool} failed: HTTP ${refusal.status}: ${JSON.stringify(refusal.body)}`
-    : `${tool} failed: ${serviceSentence(request, refusal)} — ${refusal.hint}`
+    : `${tool} failed: ${serviceErrorText(request, refusal)} — ${refusal.hint}`
 }
 
-/** `ack failed: 409 {"error":…}`. */
-export function serviceSentence(request: string, { status, body }: ServiceRefusal): string {
+/** Returns a refusal as the real client words it, e.g. `ack failed: 409 {"error":…}`. */
+export function serviceErrorText(request: string, { status, body }: ServiceRefusal): string {
   return `${request} failed: ${status} ${JSON.stringify(body)}`
 }
 
 /**
- * Waits for `work` and reports the seconds to a caller that asked for progress.
+ * Waits for `work`. Meanwhile reports the elapsed seconds, if the caller has asked for progress.
  *
- * @param total seconds that the work may take
+ * @param totalSeconds maximum duration of the work
+ * @throws the error of `work`
  */
-export async function reporting<T>(
+export async function withProgress<T>(
   clock: Clock,
   progress: ToolContext<unknown>['progress'],
-  total: number,
+  totalSeconds: number,
   work: Promise<T>,
 ): Promise<T> {
   if (progress === undefined) return work
   const start = clock.now()
   const report = (): Wakeup => {
     const passed = Math.round((clock.now() - start) / 1000)
-    progress(passed, total, `listening, ${passed} of ${total} s`)
-    return clock.wakeAt(clock.now() + EVERY_SECONDS * 1000, () => {
+    progress(passed, totalSeconds, `listening, ${passed} of ${totalSeconds} s`)
+    return clock.wakeAt(clock.now() + PROGRESS_INTERVAL_SECONDS * 1000, () => {
       next = report()
     })
   }
@@ -103,8 +110,12 @@ export async function reporting<T>(
   }
 }
 
-/** Returns a stored message opened with the room's key. */
-export function read(message: StoredMessage, key: Uint8Array): ReadMessage {
+/**
+ * Decrypts a message for the result of a tool.
+ *
+ * @param key room key, 32 bytes
+ */
+export function openMessage(message: StoredMessage, key: Uint8Array): ReadMessage {
   return {
     seq: message.seq,
     id: message.id,
@@ -116,22 +127,22 @@ export function read(message: StoredMessage, key: Uint8Array): ReadMessage {
 }
 
 /**
- * Returns a message as a line of text: `[seq=7] alice: hello`.
+ * Returns a message as one line of text, e.g. `[seq=7] alice: hello`.
  *
- * @param unopened the text for a message that the key does not open
+ * @param undecryptable the text for a message that the key does not decrypt
  */
-export function line(message: ReadMessage, unopened: string): string {
-  return `[seq=${message.seq}] ${message.sender}: ${message.text ?? unopened}`
+export function messageLine(message: ReadMessage, undecryptable: string): string {
+  return `[seq=${message.seq}] ${message.sender}: ${message.text ?? undecryptable}`
 }
 
-/** Like {@link line}, with a tick for a verified sender. */
+/** Returns a task like {@link messageLine} does, with a tick after a verified sender. */
 export function taskLine(message: ReadMessage): string {
   const sender = message.sender_verified ? `${message.sender} ✓` : message.sender
-  return line({ ...message, sender }, '[undecryptable — wrong room key]')
+  return messageLine({ ...message, sender }, '[undecryptable — wrong room key]')
 }
 
-/** Returns the note for a call that changes the active room. */
-export function notice(roomId: string, changed: boolean): string {
+/** Returns the note at the end of a result when the call has changed the active room. */
+export function activeRoomNotice(roomId: string, changed: boolean): string {
   if (!changed) return ''
   return `\n\n(active room set to ${roomId} — stay with it until you are asked to change rooms)`
 }

@@ -14,7 +14,7 @@ import { ackTask, claimTask, nextTask } from './tasks.js'
 /** `serverInfo.name` of the real service. */
 const SERVER_NAME = 'safebot-chat'
 
-/** The eight tools, in the order the service lists them. */
+/** Creates the eight tools, in the order in which the real service lists them. */
 function createTools(deps: ToolDeps): readonly Tool<Agent>[] {
   return [
     createRoom(deps),
@@ -35,7 +35,7 @@ export interface McpOptions extends Pick<ToolDeps, 'serviceOf' | 'urls' | 'contr
   revisions: Revisions
 }
 
-/** Creates the host of MCP conversations with the eight tools. */
+/** Creates the host of MCP conversations, and adds the eight tools to it. */
 export async function createMcp(options: McpOptions): Promise<McpHost<Agent>> {
   const { instance, agents, hostility, revisions, serviceOf, urls, contract } = options
   const { clock, ids, faults, log } = instance
@@ -45,8 +45,8 @@ export async function createMcp(options: McpOptions): Promise<McpHost<Agent>> {
     revisions,
     identify: clues => agents.identify(clues),
     nameOf: agent => agent.handle,
-    forget: session => agents.forget(session),
-    onError: error => log.warn('a message could not be handled', error),
+    forget: session => agents.endSession(session),
+    onError: error => log.warn('cannot handle an MCP message', error),
   })
   const genuine = createTools({ serviceOf, urls, clock, ids: ids.stream('rooms'), contract, faults })
   const tools = hostileTools(genuine, hostility, () => urls.base)

@@ -4,8 +4,16 @@ import type { Agent } from '../callers.js'
 import { ServiceRefusal } from '../domain/refusals.js'
 import type { RoomAddress } from '../room-url.js'
 import { seal } from '../room-url.js'
-import type { Page, Post, SafebotService, WaitRequest } from '../service.js'
-import { enterRoom, line, notice, patience, read, reporting, type ToolDeps } from './context.js'
+import type { MessagePage, NewMessage, SafebotService, WaitRequest } from '../service.js'
+import {
+  activeRoomNotice,
+  enterRoom,
+  messageLine,
+  openMessage,
+  type ToolDeps,
+  waitOptions,
+  withProgress,
+} from './context.js'
 import {
   activeRoomChanged,
   afterSeq,
@@ -21,8 +29,9 @@ export const waitForMessages = (deps: ToolDeps) =>
     name: 'wait_for_messages',
     title: 'Wait for messages',
     description:
-      'Returns the messages behind after_seq, or waits for the first to arrive. Takes nothing away: for work that must ' +
-      'not be lost or done twice use claim_task and ack_task.',
+      'Returns the messages after after_seq, or waits for a new one. ' +
+      'The messages stay available to all readers. ' +
+      'Use claim_task and ack_task for work that must not be lost or done twice.',
     input: z.strictObject({
       url: roomUrl,
       after_seq: afterSeq,
@@ -30,13 +39,13 @@ export const waitForMessages = (deps: ToolDeps) =>
       include_self: z
         .boolean({ error: 'true or false' })
         .default(false)
-        .describe('Whether to show own messages too'),
+        .describe('Whether to include your own messages'),
       name: label,
     }),
     output: z.strictObject({
       room_id: z.string(),
       messages: z.array(readMessage),
-      last_seq: z.int().describe('Pass this as after_seq next time'),
+      last_seq: z.int().describe('Pass this number as after_seq in the next call'),
       server_last_seq: z.int(),
       timeout_seconds: z.int(),
       active_room_changed: activeRoomChanged,
@@ -46,15 +55,15 @@ export const waitForMessages = (deps: ToolDeps) =>
       const room = deps.urls.parse(args.url)
       const { caller } = context
       const service = await enterRoom(deps, caller, room, args.name)
-      const hidden = args.include_self ? [] : [caller.label(room)]
-      const request = { after: args.after_seq, ...patience(deps, args.timeout_seconds) }
-      const listening = listen(deps, { service, room, request, hidden, signal: context.signal })
-      const page = await reporting(deps.clock, context.progress, args.timeout_seconds, listening)
+      const hiddenSenders = args.include_self ? [] : [caller.label(room)]
+      const request = { after: args.after_seq, ...waitOptions(deps, args.timeout_seconds) }
+      const listening = waitForOthers(deps, { service, room, request, hiddenSenders, signal: context.signal })
+      const page = await withProgress(deps.clock, context.progress, args.timeout_seconds, listening)
       return {
         room_id: room.roomId,
         messages: page.messages
-          .filter(message => !hidden.includes(message.sender))
-          .map(message => read(message, room.key)),
+          .filter(message => !hiddenSenders.includes(message.sender))
+          .map(message => openMessage(message, room.key)),
         last_seq: page.messages.at(-1)?.seq ?? (page.lastSeq || args.after_seq),
         server_last_seq: page.lastSeq,
         timeout_seconds: args.timeout_seconds,
@@ -63,35 +72,39 @@ export const waitForMessages = (deps: ToolDeps) =>
     },
     render(result) {
       const lines = result.messages.map(message =>
-        line(message, '[undecryptable — wrong key or different room]'),
+        messageLine(message, '[undecryptable — wrong key or different room]'),
       )
       const body =
         lines.join('\n') ||
-        `(no new messages — timed out after ${result.timeout_seconds}s, latest server seq ${result.server_last_seq})`
+        `(no new messages — timed out after ${result.timeout_seconds}s, ` +
+          `latest server seq ${result.server_last_seq})`
       return (
         `${body}\n\n(last_seq=${result.last_seq} — pass this as next after_seq)` +
-        notice(result.room_id, result.active_room_changed)
+        activeRoomNotice(result.room_id, result.active_room_changed)
       )
     },
   })
 
-interface Listening {
+/** The arguments of {@link waitForOthers}. */
+interface OthersRequest {
   service: SafebotService
   room: RoomAddress
   request: WaitRequest
-  /** The senders whose messages do not end the wait. */
-  hidden: readonly string[]
+  /** The labels of the agent, whose messages do not end the wait. Empty: every message ends the wait. */
+  hiddenSenders: readonly string[]
   signal: AbortSignal
 }
 
-/** Waits for a message of another sender. The result includes the agent's own messages before it. */
-async function listen(
+/**
+ * Waits for a message of another sender. The result also has the agent's own messages that arrived before it.
+ */
+async function waitForOthers(
   deps: ToolDeps,
-  { service, room: { roomId }, request, hidden, signal }: Listening,
-): Promise<Page> {
+  { service, room: { roomId }, request, hiddenSenders, signal }: OthersRequest,
+): Promise<MessagePage> {
   const deadline = deps.clock.now() + request.timeoutMs
   let page = await service.wait(roomId, request, signal)
-  while (page.messages.length > 0 && page.messages.every(message => hidden.includes(message.sender))) {
+  while (page.messages.length > 0 && page.messages.every(message => hiddenSenders.includes(message.sender))) {
     const remaining = deadline - deps.clock.now()
     if (deps.contract.anyMessageEndsBlock || remaining <= 0 || signal.aborted) break
     const seen = page.messages
@@ -108,15 +121,16 @@ export const sendMessage = (deps: ToolDeps) =>
     name: 'send_message',
     title: 'Send a message',
     description:
-      'Seals a text with the room key and posts it. The first message opens the room. At most 98,288 bytes of UTF-8.',
+      'Encrypts a text with the room key and posts it. The first message opens the room. ' +
+      'The text may have at most 98,288 bytes of UTF-8.',
     input: z.strictObject({
       url: roomUrl,
-      text: z.string({ error: 'a text' }).describe('The text of the message. It is sealed before it is sent'),
+      text: z.string({ error: 'a text' }).describe('Text of the message. It is encrypted before it is sent'),
       name: label,
     }),
     output: z.strictObject({
       room_id: z.string(),
-      label: z.string().describe('The sender the others see'),
+      label: z.string().describe('The sender that the other members see'),
       server_id: z.string().describe('UUID of the message'),
       seq: z.int(),
     }),
@@ -126,19 +140,22 @@ export const sendMessage = (deps: ToolDeps) =>
       const service = await enterRoom(deps, caller, room, name)
       const sender = caller.label(room)
       const post = { ...seal(room.key, text, deps.ids), sender }
-      const { id, seq } = await postTo(service, room.roomId, post, caller.handle)
-      caller.sent(room)
+      const { id, seq } = await postSignedIfRequired(service, room.roomId, post, caller.handle)
+      caller.recordSent(room)
       caller.activate(room)
       return { room_id: room.roomId, label: sender, server_id: id, seq }
     },
     render: result => `sent as "${result.label}". server_id=${result.server_id} seq=${result.seq}`,
   })
 
-/** Posts unsigned if the room allows it, because a signature reveals more than the label. */
-async function postTo(
+/**
+ * Posts a message without a signature. If the room accepts only signed messages (403), posts it again with
+ * one.
+ */
+async function postSignedIfRequired(
   service: SafebotService,
   roomId: string,
-  post: Post,
+  post: NewMessage,
   handle: string,
 ): Promise<{ id: string; seq: number }> {
   try {
@@ -149,6 +166,7 @@ async function postTo(
   }
 }
 
+/** Maximum number of messages in one transcript. The real client's number. */
 const MAX_MESSAGES = 500
 
 export const getTranscript = (deps: ToolDeps) =>
@@ -156,18 +174,19 @@ export const getTranscript = (deps: ToolDeps) =>
     name: 'get_transcript',
     title: 'Get the transcript',
     description:
-      'Returns what the room has buffered behind after_seq, oldest first: at most 2000 messages or 24 hours are kept.',
+      'Returns the buffered messages after after_seq, oldest first. ' +
+      'A room keeps at most 2000 messages, for at most 24 hours.',
     input: z.strictObject({
       url: roomUrl,
       after_seq: afterSeq,
       limit: wholeNumberInput(`a whole number from 1 to ${MAX_MESSAGES}`, 1, MAX_MESSAGES)
         .default(100)
-        .describe(`At most this many, the oldest first, 1 to ${MAX_MESSAGES}`),
+        .describe(`Maximum number of messages, 1 to ${MAX_MESSAGES}. The oldest are returned`),
     }),
     output: z.strictObject({
       room_id: z.string(),
       messages: z.array(readMessage),
-      last_seq: z.int().describe('Of the room, which may be past the last message returned'),
+      last_seq: z.int().describe('seq of the last message in the room, which may not be in this result'),
       after_seq: z.int(),
       active_room_changed: activeRoomChanged,
     }),
@@ -178,7 +197,7 @@ export const getTranscript = (deps: ToolDeps) =>
       const page = await service.transcript(room.roomId, after_seq, limit)
       return {
         room_id: room.roomId,
-        messages: page.messages.map(message => read(message, room.key)),
+        messages: page.messages.map(message => openMessage(message, room.key)),
         last_seq: page.lastSeq,
         after_seq,
         active_room_changed: caller.activate(room),
@@ -186,11 +205,11 @@ export const getTranscript = (deps: ToolDeps) =>
     },
     render(result) {
       const { length } = result.messages
-      const lines = result.messages.map(message => line(message, '[undecryptable]'))
+      const lines = result.messages.map(message => messageLine(message, '[undecryptable]'))
       const body =
         length === 0
           ? `(empty — no messages in the buffer after seq ${result.after_seq})`
           : `${lines.join('\n')}\n\n(last_seq=${result.last_seq}; ${length} of ${length} returned)`
-      return body + notice(result.room_id, result.active_room_changed)
+      return body + activeRoomNotice(result.room_id, result.active_room_changed)
     },
   })

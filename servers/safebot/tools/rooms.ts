@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineTool } from '../../../shared/mcp/define-tool.js'
 import type { Agent } from '../callers.js'
-import { notice, type ToolDeps } from './context.js'
+import { activeRoomNotice, type ToolDeps } from './context.js'
 import { activeRoomChanged, roomUrl } from './schemas.js'
 
 export const createRoom = (deps: ToolDeps) =>
@@ -9,17 +9,18 @@ export const createRoom = (deps: ToolDeps) =>
     name: 'create_room',
     title: 'Create a room',
     description:
-      'Makes the URL of a new end-to-end encrypted room: an id and a key, made here. The service learns of the room ' +
-      'with its first message and never learns the key. Whoever has the URL can read and write.',
+      'Creates the URL of a new end-to-end encrypted room, with a new id and a new key. ' +
+      'The first message opens the room on the service, which never gets the key. ' +
+      'Everyone with the URL can read and write.',
     input: z.strictObject({
       base: z
         .string({ error: 'an origin such as http://127.0.0.1:4802' })
         .optional()
-        .describe('Origin of the service the room is to be on; default: this one'),
+        .describe('Origin of the service for the room. Default: this service'),
     }),
     output: z.strictObject({
       room_id: z.string(),
-      url: z.string().describe('Join URL, key included: hand it only to those who may read along'),
+      url: z.string().describe('Join URL with the key. Give it only to agents that may read the room'),
       active_room_changed: activeRoomChanged,
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
@@ -28,14 +29,15 @@ export const createRoom = (deps: ToolDeps) =>
       return { room_id: room.roomId, url: room.url, active_room_changed: caller.activate(room) }
     },
     render: result =>
-      `Created room ${result.room_id}.\n\nJoin URL (the key is the part behind the #):\n${result.url}\n\n` +
-      `The server has not seen the key and cannot read what is said there.${notice(result.room_id, result.active_room_changed)}`,
+      `Created room ${result.room_id}.\n\nJoin URL (the key is the part after the #):\n${result.url}\n\n` +
+      'The server has not seen the key and cannot read the messages.' +
+      activeRoomNotice(result.room_id, result.active_room_changed),
   })
 
 const status = z.strictObject({
-  participants: z.int().describe('Agents present'),
-  recent_count: z.int().describe('Messages in the buffer'),
-  last_seq: z.int().describe('0 before the first message'),
+  participants: z.int().describe('Number of connected participants'),
+  recent_count: z.int().describe('Number of messages in the buffer'),
+  last_seq: z.int().describe('seq of the last message. 0 before the first message'),
   age_seconds: z.int(),
   idle_seconds: z.int(),
 })
@@ -45,7 +47,8 @@ export const roomStatus = (deps: ToolDeps) =>
     name: 'room_status',
     title: 'Get the status of a room',
     description:
-      'Tells whether the room exists on the server, who is there, how much it has buffered, how long it was quiet.',
+      'Returns whether the room exists, the numbers of its participants and buffered messages, ' +
+      'its age and its idle time.',
     input: z.strictObject({ url: roomUrl }),
     output: z.strictObject({ room_id: z.string(), exists: z.boolean(), status: status.nullable() }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
@@ -69,7 +72,10 @@ export const roomStatus = (deps: ToolDeps) =>
     },
     render({ room_id, status }) {
       if (status === null) {
-        return `Room ${room_id} does not currently exist on the server (never opened, or evicted after 30s without activity).`
+        return (
+          `Room ${room_id} does not currently exist on the server ` +
+          '(never opened, or evicted after 30s without activity).'
+        )
       }
       return [
         `Room ${room_id}`,

@@ -59,7 +59,7 @@ describe('the attack profiles', () => {
 
   it('mean nothing to a server on a pipe', async () => {
     const { code, stderr } = await new Command(['safebot', '--attack', 'mcp-rug-pull']).exit
-    expect(stderr).toContain('--attack means nothing with safebot')
+    expect(stderr).toContain('safebot has no option --attack')
     expect(code).toBe(2)
   })
 })

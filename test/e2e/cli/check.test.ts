@@ -21,7 +21,9 @@ describe('understudy check', () => {
     const path = fixture('policylayer/instanode.json')
     const { code, stdout, stderr } = await check(path)
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toContain(`${path}: read as PolicyLayer policy.json; what it does not name is denied\n`)
+    expect(stdout).toContain(
+      `${path}: read as PolicyLayer policy.json; tools that it does not name are denied\n`,
+    )
     expect(stdout).toMatch(/^ {2}claim_token +limited +at most 30 a minute, for each grant$/m)
     expect(stdout).toMatch(/^Looks wrong:\n {2}- get_api_token reads like a read/m)
   })
@@ -43,7 +45,7 @@ describe('understudy check', () => {
       '  tools/list of safebot     without create_room',
       '',
       'Worth knowing:',
-      `  - ${path}:3: scenario.steps[1] has no expect: it needs a policy that decides`,
+      `  - ${path}:3: scenario.steps[1] has no expect: rehearse it with a policy, which determines the outcome`,
       '',
     ])
     expect(code).toBe(0)
@@ -72,7 +74,7 @@ describe('understudy check', () => {
     expect([code, stdout]).toEqual([
       0,
       expect.stringContaining(
-        'read as Intercept YAML by intercept@2026-04; what it does not name is allowed\n',
+        'read as Intercept YAML by intercept@2026-04; tools that it does not name are allowed\n',
       ),
     ])
     expect(stdout).toMatch(
@@ -109,7 +111,7 @@ describe('understudy check', () => {
       expect.stringContaining(`${path}:3: does not know "defualt": "default" is probably meant; `),
       `${path}:4: has a comma before its }: JSON takes none behind the last value: leave it out`,
       '',
-      `${path} is no policy: 4 problems. It would not be enforced at all.`,
+      `${path} is not a valid policy: 4 problems. No rule of this file would be enforced.`,
       '',
     ])
   })
@@ -150,7 +152,7 @@ describe('understudy check', () => {
 
   it.each([
     [[], 2, 'check has no file'],
-    [['a.json', 'b.json'], 2, '"b.json" is one word too many'],
+    [['a.json', 'b.json'], 2, 'unexpected "b.json"'],
     [['nowhere.json'], 1, '"nowhere.json"'],
     [['.'], 1, 'cannot read "."'],
   ])('%j gets one sentence, and exit code %d', async (args, code, part) => {

@@ -47,7 +47,7 @@ describe('the dialect of a gateway', () => {
     const policy = await temporaryFile('policy.yaml', ONCE)
     const { code, stderr } = await gatewayOf(policy, '--dialect', 'intercept@2026-05')
     expect(code).toBe(2)
-    expect(stderr).toContain(`it is one of ${DIALECT_VERSIONS.join(', ')}`)
+    expect(stderr).toContain(`use one of ${DIALECT_VERSIONS.join(', ')}`)
   })
 })
 

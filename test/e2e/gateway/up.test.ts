@@ -82,7 +82,7 @@ describe('understudy up --policy says in one sentence what is wrong, and starts 
       'a server there is not',
       () => ['--policy', `skynet=${INSTANODE}`],
       2,
-      /"skynet", which is no server: there are instanode, safebot/,
+      /"skynet", which is not a server: use one of instanode, safebot/,
     ],
     ['no file', () => ['--policy', 'safebot='], 2, /name a file/],
     [

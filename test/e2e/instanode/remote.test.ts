@@ -259,9 +259,9 @@ describe('understudy instanode --connect', () => {
     [['--connect', 'nonsense'], '--connect is "nonsense"'],
     [
       ['--connect', 'http://127.0.0.1:1', '--databases', 'embedded'],
-      '--databases means nothing with --connect',
+      '--databases cannot be used with --connect',
     ],
-    [['--connect', 'http://127.0.0.1:1', '--data-dir', '/tmp'], '--data-dir means nothing with --connect'],
+    [['--connect', 'http://127.0.0.1:1', '--data-dir', '/tmp'], '--data-dir cannot be used with --connect'],
   ])('%j is a matter of usage', async (args, part) => {
     const { code, stdout, stderr } = await new Command(['instanode', ...args]).exit
     expect([code, stdout]).toEqual([2, ''])

@@ -94,7 +94,7 @@ describe('the journal file, synced', { timeout: 60_000 }, () => {
 
   it('needs a file', async () => {
     const { code, stderr } = await new Command(['up', '--journal-sync']).exit
-    expect(stderr).toBe('understudy: --journal-sync has no file: name one: --journal FILE\n')
+    expect(stderr).toBe('understudy: --journal-sync has no journal file: add --journal FILE\n')
     expect(code).toBe(2)
     await expect(createUnderstudy({ journalSync: true })).rejects.toMatchObject({ code: 'journal_sync' })
   })

@@ -96,10 +96,10 @@ describe('rehearse --attach', () => {
   it.each([
     [
       ['--', 'my-gateway'],
-      '--attach means nothing with a command: it is for a gateway that you start yourself',
+      '--attach cannot be used with a command: use it with a gateway that you start yourself',
     ],
-    [['--via', 'stdio', '--', 'my-gateway'], '--attach means nothing with a command'],
-    [[], '--attach means nothing with the builtin gateway'],
+    [['--via', 'stdio', '--', 'my-gateway'], '--attach cannot be used with a command'],
+    [[], '--attach cannot be used with the builtin gateway'],
   ])('exits 2 beside %j', async (args, why) => {
     const scenario = await temporaryFile('scenario.json', SCENARIO)
     const { code, stderr } = await new Command(['rehearse', '--scenario', scenario, '--attach', ...args]).exit

@@ -118,13 +118,13 @@ describe('understudy rehearse', () => {
   it.each([
     [[], 'rehearse has no policy'],
     [[POLICY, '--via', 'somewhere'], '--via is "somewhere"'],
-    [[POLICY, POLICY, '--via', 'http://127.0.0.1:9/mcp'], 'a gateway that runs enforces one policy'],
+    [[POLICY, POLICY, '--via', 'http://127.0.0.1:9/mcp'], 'a running gateway enforces one policy'],
     [
       [POLICY, '--timeout', 'soon'],
-      '--timeout is "soon": it is seconds, or a number with ms, s, m or h behind it',
+      '--timeout is "soon": use a number of seconds, or a number with the unit ms, s, m or h',
     ],
     [[POLICY, '--server', 'third'], '--server is "third"'],
-    [[POLICY, '--bearer', 'x'], '--bearer means nothing to the builtin gateway'],
+    [[POLICY, '--bearer', 'x'], '--bearer cannot be used with the builtin gateway'],
   ])('exits 2 for %j', async (args, why) => {
     const { code, stderr } = await rehearse(...args)
     expect(stderr).toContain(why)

@@ -68,7 +68,9 @@ describe('understudy rehearse --protocol', () => {
   it('takes one revision', async () => {
     const args = ['rehearse', policyFile(CLAIM_TASK), '--protocol', '2026-07-28,2025-11-25']
     const { code, stderr } = await new Command(args).exit
-    expect(stderr).toContain('--protocol is "2026-07-28,2025-11-25": callers speak one revision: name that')
+    expect(stderr).toContain(
+      '--protocol is "2026-07-28,2025-11-25": the calls of a rehearsal use one revision: name only that one',
+    )
     expect(code).toBe(2)
   })
 })

@@ -157,7 +157,7 @@ it('a handle that is none is refused with the rule', async () => {
   })
   expect([status, json]).toMatchObject([
     400,
-    { error: { message: expect.stringContaining('2 to 32 of a-z 0-9 _ -') } },
+    { error: { message: expect.stringContaining('use 2 to 32 characters of a-z 0-9 _ -') } },
   ])
 })
 

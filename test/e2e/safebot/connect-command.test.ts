@@ -10,12 +10,12 @@ import { until } from '../../support/until.js'
 
 describe('understudy safebot --connect', () => {
   it.each([
-    ['localhost:4802', 'it is the base of the service'],
-    ['ftp://127.0.0.1', 'it is the base of the service'],
-    ['http://me:secret@127.0.0.1', 'it is the base of the service'],
-    ['', 'it is the base of the service'],
-    ['http://127.0.0.1:4802/mcp', "a room's URL has no place for a path; leave it at http://127.0.0.1:4802"],
-    ['http://127.0.0.1:4802/api/', "a room's URL has no place for a path; leave it at http://127.0.0.1:4802"],
+    ['localhost:4802', 'use the base URL of the service'],
+    ['ftp://127.0.0.1', 'use the base URL of the service'],
+    ['http://me:secret@127.0.0.1', 'use the base URL of the service'],
+    ['', 'use the base URL of the service'],
+    ['http://127.0.0.1:4802/mcp', 'leave the path out: http://127.0.0.1:4802'],
+    ['http://127.0.0.1:4802/api/', 'leave the path out: http://127.0.0.1:4802'],
   ])('%s is refused in one sentence', async (base, why) => {
     const { code, stdout, stderr } = await new Command(['safebot', '--connect', base]).exit
     expect([code, stdout]).toEqual([2, ''])
@@ -78,7 +78,7 @@ describe('understudy safebot --connect', () => {
 
   it('means nothing to understudy up', async () => {
     const { code, stderr } = await new Command(['up', '--connect', 'http://127.0.0.1:1']).exit
-    expect([code, stderr]).toEqual([2, expect.stringContaining('--connect means nothing with up')])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('up has no option --connect')])
   })
 })
 
@@ -117,7 +117,7 @@ describe('a host config that was written for the real client', () => {
     const { code, stderr } = await new Command(['safebot'], { SAFEBOT_BASE: 'safebot' }).exit
     expect([code, stderr]).toEqual([
       2,
-      expect.stringContaining('SAFEBOT_BASE is "safebot": it is the base of'),
+      expect.stringContaining('SAFEBOT_BASE is "safebot": use the base URL of'),
     ])
   })
 

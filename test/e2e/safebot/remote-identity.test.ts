@@ -70,7 +70,7 @@ describe('the identity of a connected stdio agent', () => {
   })
 
   it('that no file keeps is the same again with the same seed, and another for each handle', () => {
-    const keys = (seed: string, handle: string) => new Keyring(new IdSource(seed)).of(handle).signPub
+    const keys = (seed: string, handle: string) => new Keyring(new IdSource(seed)).keysOf(handle).signPub
     expect(keys('a', 'alice')).toBe(keys('a', 'alice'))
     expect(new Set([keys('a', 'alice'), keys('b', 'alice'), keys('a', 'bob')]).size).toBe(3)
   })
@@ -98,9 +98,9 @@ describe('the identity of a connected stdio agent', () => {
   // fidelity safebot/mcp, differs: Nothing is published about a damaged identity file. Here: The file stays
   // as it is, and the error names the remedy, so that no key is lost.
   it.each([
-    [KEY, 'too short', 'it has 9 bytes, not 64'],
-    [HANDLE, '{"handle":', 'it holds no {"handle": …}'],
-    [HANDLE, '{"handle":"not a handle"}', 'it holds no {"handle": …}'],
+    [KEY, 'too short', 'it has 9 bytes instead of 64'],
+    [HANDLE, '{"handle":', 'it is not JSON with a valid "handle"'],
+    [HANDLE, '{"handle":"not a handle"}', 'it is not JSON with a valid "handle"'],
   ])('with a damaged %s is not changed, and the tool gives the remedy (%s)', async (name, content, why) => {
     const { agent, folder } = await atHome()
     await mkdir(folder, { recursive: true })
@@ -109,8 +109,8 @@ describe('the identity of a connected stdio agent', () => {
     const client = await agent()
     const url = await createRoom(client)
     expect(await refused(client, 'send_message', { url, text: 'hi' })).toBe(
-      `send_message failed: the identity file ${join(folder, name)} is damaged: ${why}: put back a copy of it, or move ` +
-        'mcp_identity.json and mcp_identity.key away to begin anew under another handle',
+      `send_message failed: the identity file ${join(folder, name)} is damaged: ${why}: restore it from a backup, or move ` +
+        'mcp_identity.json and mcp_identity.key away to get a new identity',
     )
     expect(await readFile(join(folder, name), 'utf8')).toBe(content)
     expect(await ok(client, 'room_status', { url })).toMatchObject({ exists: false })
@@ -122,7 +122,7 @@ describe('the identity of a connected stdio agent', () => {
     const client = await agent()
     const url = await createRoom(client)
     expect(await refused(client, 'claim_task', { url, timeout_seconds: 1 })).toMatch(
-      /^claim_task failed: the identity in .*safebot cannot be read or made \(ENOTDIR.*\): set HOME to a folder/,
+      /^claim_task failed: the identity in .*safebot cannot be read or created \(ENOTDIR.*\): set HOME to a folder/,
     )
   })
 })
@@ -187,7 +187,7 @@ describe('a handle', () => {
     const agent = await safebot.connect({ handle: 'alice' })
     await ok(agent, 'send_message', { url: roomAt(base), text: 'hi' })
     await until(() => warnings.length > 0)
-    expect(warnings[0]).toBe(`@alice could not be registered at ${base}: disk full: try again later`)
+    expect(warnings[0]).toBe(`cannot register @alice at ${base}: disk full: try again later`)
     refusing = false
     await refused(agent, 'claim_task', { url: roomAt(base) })
     expect(warnings.at(-1)).toContain('answered with a redirect')

@@ -128,7 +128,7 @@ describe('a server that is not the service', () => {
       response.end()
     })
     expect(await refused(agent, 'send_message', { url, text: 'hi' })).toBe(
-      `send_message failed: ${base} answered with a redirect, which is not followed: connect to the address it leads to, if that is to be trusted`,
+      `send_message failed: ${base} answered with a redirect, and redirects are not followed: if you trust the target of the redirect, connect to it directly`,
     )
     await refused(agent, 'claim_task', { url, timeout_seconds: 1 })
     expect(strangers).toEqual([])
@@ -143,8 +143,8 @@ describe('a server that is not the service', () => {
   ])('is recognized by an answer with %s', async (_, answer) => {
     const { agent, base, url } = await facing(answer)
     expect(await refused(agent, 'send_message', { url, text: 'hi' })).toBe(
-      `send_message failed: ${base} answered POST /api/rooms/ABCDEF/messages with something else than the service would: ` +
-        'check that a stand-in, or SafeBot itself, is what listens there',
+      `send_message failed: the answer of ${base} to POST /api/rooms/ABCDEF/messages does not have the form of a SafeBot answer: ` +
+        'check that a stand-in or SafeBot listens at this address',
     )
   })
 })
@@ -160,7 +160,7 @@ describe('a refusal', () => {
       response.end(page)
     })
     expect(await refused(agent, 'send_message', { url, text: 'hi' })).toBe(
-      'send_message failed: send failed: 413 {"error":"PayloadTooLargeError: request entity too large"} — send it in parts',
+      'send_message failed: send failed: 413 {"error":"PayloadTooLargeError: request entity too large"} — send the text in several messages',
     )
   })
 

@@ -278,8 +278,8 @@ describe('a connected agent', () => {
     await say(boss, url, 'work')
     const task = await claimNow(worker, url)
     expect(await refused(worker, 'ack_task', { url, claim_id: 'forged', seq: task.seq })).toBe(
-      `ack_task failed: ack failed: 409 {"error":"stale or unknown claim","cursor":${task.seq - 1}} — the lease ran out, or another ` +
-        'claim took its place: claim again and acknowledge what that returns',
+      `ack_task failed: ack failed: 409 {"error":"stale or unknown claim","cursor":${task.seq - 1}} — the lease has expired, or a newer ` +
+        'claim has replaced it: claim again, and acknowledge with the new claim_id and seq',
     )
   })
 })

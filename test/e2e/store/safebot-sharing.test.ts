@@ -117,7 +117,9 @@ describe('the world', () => {
   it('that cannot be leaves nothing, and the next replica lays its own', async () => {
     const store = stores.freshUrl()
     const bad = { rooms: [{ id: 'ROOM22', consumers: [{ handle: 'bob', acknowledged: 1 }] }] }
-    await expect(startSafebot({ store, world: bad })).rejects.toThrow('there is no message number 1')
+    await expect(startSafebot({ store, world: bad })).rejects.toThrow(
+      'at this time the room has no message number 1',
+    )
     const { safebot } = await startSafebot({ store, world })
     expect(safebot.roomUrl('ROOM22')).toContain('ROOM22')
   })

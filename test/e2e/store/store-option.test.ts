@@ -65,13 +65,13 @@ describe('--store', () => {
 
   test.each([
     ['instanode', '--connect'],
-    ['safebot', 'a service that runs elsewhere'],
+    ['safebot', 'a running service'],
   ])('%s has nothing to keep there as a client of another', async (server, beside) => {
     const args = [server, '--connect', 'http://127.0.0.1:1', '--store', 'postgres://u:hunter2@host/db']
     expect(await exitOf(args)).toEqual({
       code: 2,
       stdout: '',
-      stderr: `understudy: --store means nothing with ${beside}: leave one out\n`,
+      stderr: `understudy: --store cannot be used with ${beside}: leave --store out\n`,
     })
   })
 

@@ -96,7 +96,11 @@ describe('a world that cannot be', () => {
       },
       'world.receivers[1].token: another resource has it',
     ],
-    ['a room twice', { rooms: [{ id: 'ROOM' }, { id: 'ROOM' }] }, 'world.rooms[1].id: another room has it'],
+    [
+      'a room twice',
+      { rooms: [{ id: 'ROOM' }, { id: 'ROOM' }] },
+      'world.rooms[1].id: another room of the world has the same id',
+    ],
     ['an id that names no room', { rooms: [{ id: 'x' }] }, 'world.rooms[0]: bad roomId'],
     [
       'more acknowledged than there is',
@@ -109,7 +113,7 @@ describe('a world that cannot be', () => {
           },
         ],
       },
-      'world.rooms[0].consumers[0]: there is no message number 2 for "me"',
+      'world.rooms[0].consumers[0]: at this time the room has no message number 2 for "me"',
     ],
     ['a reserved handle', { identities: [{ handle: 'admin' }] }, 'world.identities[0]: handle reserved'],
   ])('%s is refused, and all stays as it was', async (_, world, expected) => {

@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { Consumer, LEASE_MS } from '../../../servers/safebot/domain/consumer.js'
 
 const free = new Consumer({ handle: 'alice', roomId: 'room', cursor: 10 })
-const leased = free.take(11, 'claim', 1000)
+const leased = free.startLease(11, 'claim', 1000)
 
 describe('a lease', () => {
   it('is valid up to and including 60,000 ms, and expired after', () => {
-    expect(leased.held(1000 + LEASE_MS)).toMatchObject({ claimId: 'claim', seq: 11 })
-    expect(leased.held(1000 + LEASE_MS + 1)).toBeNull()
+    expect(leased.validLease(1000 + LEASE_MS)).toMatchObject({ claimId: 'claim', seq: 11 })
+    expect(leased.validLease(1000 + LEASE_MS + 1)).toBeNull()
   })
 
   it('may have another length', () => {
-    expect(free.take(11, 'claim', 0, 90_000).held(90_000)).not.toBeNull()
-    expect(free.take(11, 'claim', 0, 90_000).held(90_001)).toBeNull()
+    expect(free.startLease(11, 'claim', 0, 90_000).validLease(90_000)).not.toBeNull()
+    expect(free.startLease(11, 'claim', 0, 90_000).validLease(90_001)).toBeNull()
   })
 })
 
@@ -55,9 +55,9 @@ describe('a release', () => {
 })
 
 it('passes over what the buffer has let go, and never goes back', () => {
-  expect(free.from(20).cursor).toBe(19)
-  expect(free.from(11)).toBe(free)
-  expect(free.from(5)).toBe(free)
+  expect(free.skipTo(20).cursor).toBe(19)
+  expect(free.skipTo(11)).toBe(free)
+  expect(free.skipTo(5)).toBe(free)
 })
 
 it('knows its own messages by its handle, in both spellings, and by its labels', () => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { RemoteService } from '../../../servers/safebot/client/index.js'
 import { Keyring } from '../../../servers/safebot/client/keyring.js'
 import { Presences } from '../../../servers/safebot/client/presences.js'
-import { retrying } from '../../../servers/safebot/client/retry.js'
+import { withRetries } from '../../../servers/safebot/client/retry.js'
 import { ServiceHttp } from '../../../servers/safebot/client/service-http.js'
 import { ServiceTime } from '../../../servers/safebot/client/service-time.js'
 import { ServiceRefusal } from '../../../servers/safebot/domain/refusals.js'
@@ -25,7 +25,7 @@ describe('a request without an answer', () => {
   ])('is repeated %i times, with a longer delay each time', async (times, waits) => {
     const machine = new Clock({ mode: 'manual' })
     let asked = 0
-    const asking = retrying(machine, times, [NEVER], async () => {
+    const asking = withRetries(machine, times, [NEVER], async () => {
       asked++
       throw new Refusal('unreachable', 'nobody there')
     })
@@ -48,9 +48,9 @@ describe('a request without an answer', () => {
     const refuse = async () => {
       throw new ServiceRefusal(404, { error: 'no such room' }, '')
     }
-    await expect(retrying(machine, 3, [NEVER], refuse)).rejects.toMatchObject({ status: 404 })
+    await expect(withRetries(machine, 3, [NEVER], refuse)).rejects.toMatchObject({ status: 404 })
     const leaver = new AbortController()
-    const asking = retrying(machine, 3, [leaver.signal], async () => {
+    const asking = withRetries(machine, 3, [leaver.signal], async () => {
       throw new ServiceRefusal(503, { error: 'busy' }, '')
     })
     await machine.whenPending(1)
@@ -104,7 +104,7 @@ describe('an agent whose event stream breaks off', () => {
       await machine.advance(1)
     }
     await gone(8)
-    await presences.settled('ABCDEF', NEVER)
+    await presences.awaitConnections('ABCDEF', NEVER)
     expect(arrivals).toBe(9)
     leave()
     expect(machine.pending).toBe(0)
@@ -135,7 +135,7 @@ describe('an agent whose event stream breaks off', () => {
     const base = await fakeService(() => undefined)
     const presences = new Presences(new ServiceHttp(base, machine), machine)
     presences.join('ABCDEF')
-    const settled = presences.settled('ABCDEF', NEVER)
+    const settled = presences.awaitConnections('ABCDEF', NEVER)
     await machine.whenPending(1)
     await machine.advance(5_000)
     await settled
@@ -150,12 +150,12 @@ it('the time of a service is the machine’s until a correction', async () => {
   let theirs = 5_000_000
   const time = new ServiceTime(machine, async () => theirs)
   expect(time.now()).toBe(1_000_000)
-  expect(await time.correct(1_000_000)).toBe(true)
+  expect(await time.synchronize(1_000_000)).toBe(true)
   await machine.advance(10)
   expect(time.now()).toBe(5_000_010)
-  expect(await time.correct(time.now())).toBe(false)
+  expect(await time.synchronize(time.now())).toBe(false)
   theirs += 3600_000
-  expect(await time.correct(time.now())).toBe(true)
+  expect(await time.synchronize(time.now())).toBe(true)
 })
 
 // fidelity safebot/mcp, differs: The client waits for a service that never answers. Here: It gives up after

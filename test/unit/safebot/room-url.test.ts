@@ -70,11 +70,11 @@ describe('a room URL', () => {
   })
 
   it('is known for one of this process, or for one of another', () => {
-    expect(urls.parse(`${BASE}/room/ABCD#k=${KEY}`).here).toBe(true)
-    expect(urls.parse(`http://localhost:4802/room/ABCD#k=${KEY}`).here).toBe(true)
-    expect(urls.parse(`http://127.0.0.1:9999/room/ABCD#k=${KEY}`).here).toBe(false)
+    expect(urls.parse(`${BASE}/room/ABCD#k=${KEY}`).isLocal).toBe(true)
+    expect(urls.parse(`http://localhost:4802/room/ABCD#k=${KEY}`).isLocal).toBe(true)
+    expect(urls.parse(`http://127.0.0.1:9999/room/ABCD#k=${KEY}`).isLocal).toBe(false)
     const client = new RoomUrls(BASE, [], false)
-    expect(client.parse(`${BASE}/room/ABCD#k=${KEY}`).here).toBe(false)
+    expect(client.parse(`${BASE}/room/ABCD#k=${KEY}`).isLocal).toBe(false)
   })
 
   // fidelity safebot/mcp, differs: The refusal of a bad URL repeats the URL. Here: It leaves out the part

@@ -25,7 +25,7 @@ function signatures(capacity: number | null = null) {
     return { ts: String(ts), nonce, sig: alice.sign(`POST ${TARGET} ${ts} ${nonce}`) }
   }
   const covers = (signature: ReturnType<typeof sign>) =>
-    signatures.coversRequest(identity, signature, 'POST', TARGET)
+    signatures.verifyRequest(identity, signature, 'POST', TARGET)
   return { clock, machine, sign, covers }
 }
 

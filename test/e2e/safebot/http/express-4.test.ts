@@ -44,7 +44,11 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     const { ask, instance } = await start()
     const answer = await ask(path, { method, body: '{"handle":', headers: { 'content-length': '10' } })
     expect(answer.status).toBe(400)
-    expectError(answer, 'the body is not a JSON object or list', 'SyntaxError: Unexpected end of JSON input')
+    expectError(
+      answer,
+      'the body is not a JSON object or list: send a JSON object',
+      'SyntaxError: Unexpected end of JSON input',
+    )
     expect(instance.journal.entries()).toMatchObject([
       { method: `${method} ${path}`, raw: '{"handle":', outcome: 'protocol_error' },
     ])
@@ -85,7 +89,7 @@ describe.each(CONTRACT_NAMES)('the HTTP framework of the service, as %s,', contr
     expect(answer.status).toBe(415)
     expectError(
       answer,
-      'the body is in a charset that is not supported: send UTF-8',
+      'the body is in an unsupported charset: send UTF-8',
       `UnsupportedMediaTypeError: unsupported charset &quot;${charset.toUpperCase()}&quot;`,
     )
     expect(instance.journal.entries()).toMatchObject([{ raw: '{"a":1}', outcome: 'protocol_error' }])

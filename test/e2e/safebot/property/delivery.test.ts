@@ -111,7 +111,7 @@ it('so it is on a PostgreSQL', async () => {
 })
 
 it('the property fails when leases do not hold', async () => {
-  vi.spyOn(Consumer.prototype, 'held').mockReturnValue(null)
+  vi.spyOn(Consumer.prototype, 'validLease').mockReturnValue(null)
   const { failed } = await fc.check(deliveryHolds, WILL_FAIL)
   expect(failed).toBe(true)
 })
