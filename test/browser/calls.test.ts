@@ -19,7 +19,7 @@ describe('calls', () => {
     await page.getByText('4 calls reached the servers').waitFor()
   })
 
-  it('are seen under way, and then how they ended', async () => {
+  it('are seen in progress, and then with their outcome', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'idle' })
     const { url } = await ok(agent, 'create_room')
@@ -31,7 +31,7 @@ describe('calls', () => {
       timeout_seconds: 30,
     })
     const row = page.getByRole('row').filter({ hasText: 'wait_for_messages' })
-    await row.getByText('under way').waitFor()
+    await row.getByText('in progress').waitFor()
     await u.clock.advance(30_000)
     await parked
     await row.getByText('ok', { exact: true }).waitFor()
@@ -46,7 +46,7 @@ describe('calls', () => {
     const [body, answer] = [page.getByLabel(/^Request, /), page.getByLabel(/^Answer, /)]
     expect(JSON.parse(await body.innerText())).toMatchObject({ params: { arguments: { url: 'nonsense' } } })
     await answer.getByText('isError').waitFor()
-    await page.getByRole('button', { name: 'byte for byte' }).first().click()
+    await page.getByRole('button', { name: 'as sent' }).first().click()
     expect(await body.innerText()).toBe(u.journal.entries({ tool: 'room_status' })[0]?.raw)
     await page.getByText('Headers', { exact: true }).click()
     await page.getByText('x-safebot-handle').waitFor()
@@ -65,7 +65,7 @@ describe('calls', () => {
     await page.getByLabel('failed only').check()
     expect(await names.allInnerTexts()).toEqual(['room_status'])
     await page.getByRole('searchbox').fill('create')
-    await page.getByText('Nothing of the kind among').waitFor()
+    await page.getByText('No match in').waitFor()
   })
 
   it('are gone from the page when the journal is cleared', async () => {

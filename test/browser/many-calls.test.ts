@@ -39,7 +39,7 @@ async function scroll(page: Page) {
   await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
   const before = await taskMs(cdp)
   const drawn = await page.evaluate(async () => {
-    const body = document.querySelector('.calls-body')
+    const body = document.querySelector('.log-body')
     if (body === null) throw new Error('there is no list')
     const seen = new Set<string>()
     let mostRows = 0
@@ -65,7 +65,7 @@ it('draws no more rows of ten thousand calls than are seen, and scrolls as easil
   expect(seen).toBeGreaterThan(2000)
   expect(reference.ms).toBeGreaterThan(0)
   expect(ms / reference.ms).toBeLessThan(SAME_WORK)
-  await many.locator('.calls-body').evaluate(body => {
+  await many.locator('.log-body').evaluate(body => {
     body.scrollTop = body.scrollHeight
   })
   // The oldest is the last row, and it is there.
@@ -80,7 +80,7 @@ it('keeps the scroll position while more calls arrive', async () => {
   take(500, 'early')
   const page = await openPage(u.control.url)
   await page.getByText('500 calls reached the servers').waitFor()
-  const body = page.locator('.calls-body')
+  const body = page.locator('.log-body')
   await body.evaluate(element => {
     element.scrollTop = 3200
   })
@@ -112,9 +112,9 @@ it('draws the traffic of the twenty busiest tools, each with the most of it in a
   take('tool-30')
   const page = await openPage(u.control.url)
   const traffic = page.getByRole('region', { name: 'Traffic' })
-  await traffic.getByText('20 of 30 lines, the busiest').waitFor()
+  await traffic.getByText('20 of 30 charts, the busiest').waitFor()
   const lines = traffic.getByRole('listitem')
   expect(await lines.count()).toBe(20)
-  expect(await lines.first().locator('.rate-peak').innerText()).toMatch(/^≤ [12]\/s$/)
+  expect(await lines.first().locator('.rate-peak').innerText()).toMatch(/^max [12]\/s$/)
   expect(await lines.first().innerText()).toContain('tool-30')
 })

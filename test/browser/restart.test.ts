@@ -34,7 +34,7 @@ it('says that the process has gone, and begins afresh with the one that takes it
   await page.getByText('2 calls reached the servers').waitFor()
   first.command.process.kill('SIGKILL')
   await first.command.exit
-  await page.getByText('disconnected, trying again').waitFor()
+  await page.getByText('disconnected, reconnecting').waitFor()
   // The page still shows the last known calls.
   expect(await page.getByText('before-two').count()).toBe(1)
 

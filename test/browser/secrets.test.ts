@@ -15,7 +15,7 @@ describe('secrets', () => {
     for (const tool of ['create_postgres', 'claim_token']) {
       await page.getByRole('button', { name: tool }).click()
       await page.getByRole('button', { name: '[the token of a resource]' }).first().waitFor()
-      expect(await page.locator('.call-details').innerText()).not.toContain(token)
+      expect(await page.locator('.log-details').innerText()).not.toContain(token)
     }
     await page
       .getByLabel(/^Request, /)
@@ -50,7 +50,7 @@ describe('secrets', () => {
       .getByRole('button', { name: /^POST .webhook/ })
       .first()
       .click()
-    await page.getByText('more characters: the journal has them').waitFor()
+    await page.getByText('more characters. The journal has the whole body.').waitFor()
     expect(await page.content()).not.toContain('QQ')
   })
 
@@ -97,7 +97,7 @@ describe('secrets', () => {
     const page = await openPage(u.control.url)
     const ours = page.getByRole('article', { name: `Room ${room_id}` })
     const theirs = page.getByRole('article', { name: 'Room elsewhere' })
-    await theirs.getByText('this instance has not come by the room’s key').waitFor()
+    await theirs.getByText('This instance does not have the room’s key').waitFor()
     expect(await theirs.getByRole('button', { name: 'show texts' }).count()).toBe(0)
     await ours.getByRole('button', { name: 'show texts' }).click()
     await ours.getByText('for the two of us').waitFor()
