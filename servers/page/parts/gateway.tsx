@@ -89,7 +89,7 @@ function PendingApproval({
           )}
         </span>
         <span class="second">
-          <span class="mono rule">{rule}</span> {message}
+          <span class="mono">{rule}</span>: {message}
         </span>
       </div>
       <Countdown from={at} to={expiresAt} what="to decide" />
