@@ -3,7 +3,7 @@ import { call, ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('calls', () => {
-  it('appear as they arrive, without a reload: who called what, how that ended, how long it took', async () => {
+  it('appear as they arrive, with caller, tool, outcome and duration', async () => {
     const u = await startUnderstudy()
     const page = await openPage(u.control.url)
     await page.getByText('No call has reached the servers yet').waitFor()
@@ -37,7 +37,7 @@ describe('calls', () => {
     await row.getByText('ok', { exact: true }).waitFor()
   })
 
-  it('open to their exact body, their headers, and what they were answered', async () => {
+  it('open to their exact body, their headers and their answer', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     await call(agent, 'room_status', { url: 'nonsense' })
@@ -52,7 +52,7 @@ describe('calls', () => {
     await page.getByText('x-safebot-handle').waitFor()
   })
 
-  it('are picked by what is in them', async () => {
+  it('are picked by text, by tool calls and by failures', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     await ok(agent, 'create_room')
@@ -68,7 +68,7 @@ describe('calls', () => {
     await page.getByText('No match in').waitFor()
   })
 
-  it('are gone from the page when the journal is cleared', async () => {
+  it('leave the page when the journal is cleared', async () => {
     const u = await startUnderstudy()
     await u.safebot.connect()
     const page = await openPage(u.control.url)

@@ -7,7 +7,7 @@ import { openPage } from './support/open-page.js'
 import { startGuarded } from './support/start-guarded.js'
 
 describe('a gateway', () => {
-  it('shows what was asked for and denied by which rule, and that it did not reach the server', async () => {
+  it('shows the rule that denied a call, and that the call did not reach the server', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     await page.getByText('has not decided on a call yet').waitFor()
@@ -91,7 +91,7 @@ describe('a gateway', () => {
       u.gateways.instanode.approvals.decide(pending?.id ?? '', 'refuse')
       await route.continue()
     })
-    // The browser itself says of the answer that it was a 409.
+    // The browser logs an error for the status 409.
     page.removeAllListeners('console')
     await approve.click()
     await page.getByText('is refused already').waitFor()

@@ -15,8 +15,8 @@ const MAX_BYTES = 300_000
 const TALL = 1520
 
 /**
- * Replaces the machine's time, so that every run has the same picture. Time passes between two calls, and a little at each reading.
- * The servers read the time before and after each call.
+ * Replaces the machine's time, so that every run has the same picture. Time passes between two calls. It also passes
+ * a little at each reading, because the servers read it before and after each call.
  */
 const machine = vi.hoisted(() => ({ now: Date.parse('2026-01-01T12:00:00Z'), looks: 0 }))
 const BETWEEN_MS = 1300

@@ -6,7 +6,7 @@ import { ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('time', () => {
-  it('is what the instance’s clock says, and stands still while that does', async () => {
+  it('is the time of the instance’s clock, and stands still with it', async () => {
     const u = await startUnderstudy()
     const page = await openPage(u.control.url)
     await page.getByText('2026-01-01 00:00:00').waitFor()
@@ -28,7 +28,7 @@ describe('time', () => {
     expect(u.clock.mode).toBe('manual')
   })
 
-  it('brings a task back whose worker has crashed, 60 seconds later, for all to see', async () => {
+  it('shows the redelivery of a task 60 seconds after its worker crashed', async () => {
     const u = await startUnderstudy()
     const [asker, worker] = [
       await u.safebot.connect({ handle: 'asker' }),
@@ -73,7 +73,7 @@ describe('time', () => {
     await mark.waitFor({ state: 'detached' })
   })
 
-  it('shows every lease, those that are taken while the page looks into one included', async () => {
+  it('shows every lease, also a lease that begins while the page reads another', async () => {
     const u = await startUnderstudy()
     const asker = await u.safebot.connect({ handle: 'asker' })
     const { url, room_id } = await ok(asker, 'create_room')
@@ -91,7 +91,7 @@ describe('time', () => {
     await room.getByLabel('2 leases: 0 acknowledged, 0 expired, 2 held now').waitFor()
   })
 
-  it('takes away what is free when a day has passed', async () => {
+  it('removes unclaimed resources after a day', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const agent = await u.instanode.connect()
     await createPostgres(agent, 'scratch')
