@@ -1,9 +1,9 @@
-import { effect } from '@preact/signals'
+import { effect, untracked } from '@preact/signals'
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { every } from './browser-time.js'
 import { notice } from './live/actions.js'
-import { calls, forgetCalls, takeCall, takeGap } from './live/calls.js'
+import { calls, callView, forgetCalls, takeCall, takeGap } from './live/calls.js'
 import { keepClockGoing } from './live/clock.js'
 import { connection, keepTo } from './live/connection.js'
 import { gateways, hearOfGateways, pending } from './live/gateways.js'
@@ -16,7 +16,7 @@ import { Faults, Overlays } from './parts/faults-and-overlays.js'
 import { GatewayPanel } from './parts/gateway.js'
 import { PageHeader } from './parts/header.js'
 import { ReceiverList } from './parts/receivers.js'
-import { Resources } from './parts/resources.js'
+import { Databases } from './parts/resources.js'
 import { RoomList } from './parts/rooms.js'
 import { showInvisible } from './parts/show-invisible.js'
 import { Traffic } from './parts/traffic.js'
@@ -44,7 +44,7 @@ function App() {
         <CallList />
         <Traffic />
         <RoomList />
-        <Resources />
+        <Databases />
         <ReceiverList />
         <Faults />
         <Overlays />
@@ -69,7 +69,7 @@ function Contents() {
   parts.push(['faults', 'Faults', faults.value.length])
   return (
     <div class="bar">
-      <nav class="contents" aria-label="Parts of this page">
+      <nav class="contents" aria-label="Sections">
         {parts.map(([id, name, count]) => (
           <a key={id} href={`#${id}`}>
             {name}
@@ -106,7 +106,7 @@ function Routes() {
   return (
     <Section id="routes" title="Control plane" note={<a href="/openapi.json">openapi.json</a>}>
       <details>
-        <summary>{routes.length} routes: whatever is done on this page can be done with curl</summary>
+        <summary>{routes.length} routes. Everything on this page can also be done with curl.</summary>
         <Scrolled label="Routes of the control plane">
           <table>
             <tbody>
@@ -149,6 +149,17 @@ function goLive(): void {
   effect(() => {
     if (anyOpen.value) void look()
   })
+  effect(followCallLink)
+  window.addEventListener('hashchange', followCallLink)
+}
+
+/** Opens the call that the address names, as in `#call-9`, once the call is in the log. */
+function followCallLink(): void {
+  const seq = Number(/^#call-(\d+)$/.exec(location.hash)?.[1])
+  if (!calls.value.some(({ entry }) => entry.seq === seq)) return
+  // A second click on the same link must change the address again.
+  history.replaceState(null, '', '#calls')
+  untracked(() => callView.reveal(seq))
 }
 
 function forget(): void {

@@ -3,7 +3,7 @@ import { call, ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('calls', () => {
-  it('appear as they arrive, without a reload: who called what, how that ended, how long it took', async () => {
+  it('appear as they arrive, with caller, tool, outcome and duration', async () => {
     const u = await startUnderstudy()
     const page = await openPage(u.control.url)
     await page.getByText('No call has reached the servers yet').waitFor()
@@ -19,7 +19,7 @@ describe('calls', () => {
     await page.getByText('4 calls reached the servers').waitFor()
   })
 
-  it('are seen under way, and then how they ended', async () => {
+  it('are seen in progress, and then with their outcome', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'idle' })
     const { url } = await ok(agent, 'create_room')
@@ -31,13 +31,13 @@ describe('calls', () => {
       timeout_seconds: 30,
     })
     const row = page.getByRole('row').filter({ hasText: 'wait_for_messages' })
-    await row.getByText('under way').waitFor()
+    await row.getByText('in progress').waitFor()
     await u.clock.advance(30_000)
     await parked
     await row.getByText('ok', { exact: true }).waitFor()
   })
 
-  it('open to their exact body, their headers, and what they were answered', async () => {
+  it('open to their exact body, their headers and their answer', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     await call(agent, 'room_status', { url: 'nonsense' })
@@ -46,13 +46,13 @@ describe('calls', () => {
     const [body, answer] = [page.getByLabel(/^Request, /), page.getByLabel(/^Answer, /)]
     expect(JSON.parse(await body.innerText())).toMatchObject({ params: { arguments: { url: 'nonsense' } } })
     await answer.getByText('isError').waitFor()
-    await page.getByRole('button', { name: 'byte for byte' }).first().click()
+    await page.getByRole('button', { name: 'as sent' }).first().click()
     expect(await body.innerText()).toBe(u.journal.entries({ tool: 'room_status' })[0]?.raw)
     await page.getByText('Headers', { exact: true }).click()
     await page.getByText('x-safebot-handle').waitFor()
   })
 
-  it('are picked by what is in them', async () => {
+  it('are picked by text, by tool calls and by failures', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     await ok(agent, 'create_room')
@@ -65,10 +65,10 @@ describe('calls', () => {
     await page.getByLabel('failed only').check()
     expect(await names.allInnerTexts()).toEqual(['room_status'])
     await page.getByRole('searchbox').fill('create')
-    await page.getByText('Nothing of the kind among').waitFor()
+    await page.getByText('No match in').waitFor()
   })
 
-  it('are gone from the page when the journal is cleared', async () => {
+  it('leave the page when the journal is cleared', async () => {
     const u = await startUnderstudy()
     await u.safebot.connect()
     const page = await openPage(u.control.url)

@@ -7,10 +7,10 @@ import { openPage } from './support/open-page.js'
 import { startGuarded } from './support/start-guarded.js'
 
 describe('a gateway', () => {
-  it('shows what was asked for and denied by which rule, and that it did not reach the server', async () => {
+  it('shows the rule that denied a call, and that the call did not reach the server', async () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
-    await page.getByText('Nobody has asked').waitFor()
+    await page.getByText('has not decided on a call yet').waitFor()
     const { url } = u.gateways.instanode
     await callOverHttp(url, 'create_postgres', { name: 'DROP TABLE' })
     await callOverHttp(url, 'list_resources')
@@ -21,7 +21,7 @@ describe('a gateway', () => {
     const judged = u.gateways.instanode.audit.entries().find(({ tool }) => tool === 'create_postgres')
     expect(denied).toContain(judged?.message)
     const reached = page.getByRole('table', { name: /^Calls/ }).locator('.call-name button')
-    await page.getByRole('button', { name: 'list_resources' }).waitFor()
+    await reached.getByText('list_resources').waitFor()
     expect(await reached.allInnerTexts()).toEqual(['list_resources'])
   })
 
@@ -29,9 +29,9 @@ describe('a gateway', () => {
     const { u } = await startGuarded()
     const page = await openPage(u.control.url)
     const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
-    await page.getByRole('button', { name: 'Approve get_api_token of default' }).click()
+    await page.getByRole('button', { name: 'Approve get_api_token for default' }).click()
     await held
-    await page.getByText('get_api_token of default: used').waitFor()
+    await page.getByText('Approved get_api_token for default').waitFor()
     await page.getByRole('row').filter({ hasText: 'get_api_token' }).getByText('approved').waitFor()
     expect(await page.getByRole('button', { name: /^Approve/ }).count()).toBe(0)
     expect(u.journal.entries({ tool: 'get_api_token', outcome: 'ok' })).toHaveLength(1)
@@ -42,7 +42,7 @@ describe('a gateway', () => {
     const page = await openPage(u.control.url)
     const held = callOverHttp(u.gateways.instanode.url, 'get_api_token')
     const waiting = page.getByLabel('Waiting for your decision').getByRole('listitem')
-    await waiting.getByText('of default at instanode').waitFor()
+    await waiting.getByText('default at instanode').waitFor()
     const [pending] = u.gateways.instanode.approvals.list()
     await waiting.getByText(`#${pending?.argsHash?.slice(7, 19)}`).waitFor()
     await waiting.getByText('Account tokens are given out by people').waitFor()
@@ -75,7 +75,7 @@ describe('a gateway', () => {
     const page = await openPage(u.control.url)
     const body = rpc('tools/call', { name: 'get_api_token', arguments: {} }, 1)
     const held = send(u.gateways.instanode.url, { body })
-    await page.getByRole('button', { name: 'Refuse get_api_token of default' }).click()
+    await page.getByRole('button', { name: 'Refuse get_api_token for default' }).click()
     expect((await held).body).toContain('Account tokens are given out by people')
     expect(u.journal.entries({ tool: 'get_api_token' })).toEqual([])
   })
@@ -91,7 +91,7 @@ describe('a gateway', () => {
       u.gateways.instanode.approvals.decide(pending?.id ?? '', 'refuse')
       await route.continue()
     })
-    // The browser itself says of the answer that it was a 409.
+    // The browser logs an error for the status 409.
     page.removeAllListeners('console')
     await approve.click()
     await page.getByText('is refused already').waitFor()

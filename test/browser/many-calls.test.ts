@@ -5,19 +5,19 @@ import { send } from '../support/clients/raw-http.js'
 import { startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
-/** So many that a list without virtual rows would be slow; and a list that is short beside it. */
+/** A long list, which is slow if every row is drawn, and a short list to compare it with. */
 const [MANY, FEW] = [10_000, 500]
 
-/** More than the same work takes twice, less than work that grows with the list: that would be twenty times as much. */
+/** Maximum ratio of the work for the two lists. Work that grows with the list would have a ratio of 20. */
 const SAME_WORK = 4
 
-/** The processor's time that the page has had for its tasks, in milliseconds. */
+/** Returns the processor time of the page's tasks, in milliseconds. */
 async function taskMs(cdp: CDPSession): Promise<number> {
   const { metrics } = await cdp.send('Performance.getMetrics')
   return (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN) * 1000
 }
 
-/** Opens the page of an instance that so many calls have reached. */
+/** Opens the page of an instance with a number of calls. */
 async function pageWithCalls(count: number): Promise<Page> {
   const u = await startUnderstudy()
   for (let nth = 0; nth < count; nth++) {
@@ -35,11 +35,11 @@ async function pageWithCalls(count: number): Promise<Page> {
 /** Scrolls by two screens in each of 180 frames, and back up if the list is at its end. */
 async function scroll(page: Page) {
   const cdp = await page.context().newCDPSession(page)
-  // Of the processor's time: other programs do not take it away.
+  // Processor time does not depend on other programs.
   await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
   const before = await taskMs(cdp)
   const drawn = await page.evaluate(async () => {
-    const body = document.querySelector('.calls-body')
+    const body = document.querySelector('.log-body')
     if (body === null) throw new Error('there is no list')
     const seen = new Set<string>()
     let mostRows = 0
@@ -57,7 +57,7 @@ async function scroll(page: Page) {
   return { ...drawn, ms: (await taskMs(cdp)) - before }
 }
 
-it('draws no more rows of ten thousand calls than are seen, and scrolls as easily as through a few', async () => {
+it('draws only the visible rows of ten thousand calls, and scrolls as fast as through five hundred', async () => {
   const [few, many] = [await pageWithCalls(FEW), await pageWithCalls(MANY)]
   const reference = await scroll(few)
   const { mostRows, seen, ms } = await scroll(many)
@@ -65,10 +65,10 @@ it('draws no more rows of ten thousand calls than are seen, and scrolls as easil
   expect(seen).toBeGreaterThan(2000)
   expect(reference.ms).toBeGreaterThan(0)
   expect(ms / reference.ms).toBeLessThan(SAME_WORK)
-  await many.locator('.calls-body').evaluate(body => {
+  await many.locator('.log-body').evaluate(body => {
     body.scrollTop = body.scrollHeight
   })
-  // The oldest is the last row, and it is there.
+  // The last row is the oldest call.
   await many.locator('[data-seq="1"]').waitFor()
 })
 
@@ -80,7 +80,7 @@ it('keeps the scroll position while more calls arrive', async () => {
   take(500, 'early')
   const page = await openPage(u.control.url)
   await page.getByText('500 calls reached the servers').waitFor()
-  const body = page.locator('.calls-body')
+  const body = page.locator('.log-body')
   await body.evaluate(element => {
     element.scrollTop = 3200
   })
@@ -92,7 +92,7 @@ it('keeps the scroll position while more calls arrive', async () => {
   expect(before).toBeGreaterThan(0)
 })
 
-it('draws twenty rooms of very many, those that were active last', async () => {
+it('draws the twenty rooms that were active last', async () => {
   const u = await startUnderstudy()
   const sealed = { ciphertext: 'c2VhbGVk', nonce: 'A'.repeat(32), sender: 'curl' }
   for (let room = 1; room <= 60; room++) {
@@ -105,16 +105,16 @@ it('draws twenty rooms of very many, those that were active last', async () => {
   await page.getByRole('article', { name: 'Room room-60' }).waitFor()
 })
 
-it('draws the traffic of the twenty busiest tools, each with the most of it in a second', async () => {
+it('draws the traffic of the twenty busiest tools, each with its busiest second', async () => {
   const u = await startUnderstudy()
   const take = (tool: string) => u.journal.close(u.journal.open(arrival({ tool })), 'ok')
   for (let tool = 1; tool <= 30; tool++) take(`tool-${tool}`)
   take('tool-30')
   const page = await openPage(u.control.url)
   const traffic = page.getByRole('region', { name: 'Traffic' })
-  await traffic.getByText('20 of 30 lines, the busiest').waitFor()
+  await traffic.getByText('20 of 30 charts, the busiest').waitFor()
   const lines = traffic.getByRole('listitem')
   expect(await lines.count()).toBe(20)
-  expect(await lines.first().locator('.rate-peak').innerText()).toMatch(/^≤ [12]\/s$/)
+  expect(await lines.first().locator('.rate-peak').innerText()).toMatch(/^max [12]\/s$/)
   expect(await lines.first().innerText()).toContain('tool-30')
 })

@@ -3,7 +3,7 @@ import { Command } from '../support/clients/command.js'
 import { rpc, send } from '../support/clients/raw-http.js'
 import { openPage } from './support/open-page.js'
 
-/** The built command, with its control plane on a port, or on a free one for 0; `called` has one call reach it. */
+/** Starts the built command. @param controlPort port of the control plane, or 0 for a free port */
 async function up(controlPort: number) {
   const args = [
     'up',
@@ -26,7 +26,7 @@ async function up(controlPort: number) {
   return { command, called, url: String(control.url) }
 }
 
-it('says that the process has gone, and begins afresh with the one that takes its place', async () => {
+it('reports that the process has ended, and shows the next process on the same port', async () => {
   const first = await up(0)
   await first.called('before-one')
   await first.called('before-two')
@@ -34,7 +34,7 @@ it('says that the process has gone, and begins afresh with the one that takes it
   await page.getByText('2 calls reached the servers').waitFor()
   first.command.process.kill('SIGKILL')
   await first.command.exit
-  await page.getByText('disconnected, trying again').waitFor()
+  await page.getByText('disconnected, reconnecting').waitFor()
   // The page still shows the last known calls.
   expect(await page.getByText('before-two').count()).toBe(1)
 

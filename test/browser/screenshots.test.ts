@@ -8,15 +8,15 @@ import { startGuarded } from './support/start-guarded.js'
 
 const FOLDER = join(import.meta.dirname, '../../docs/images')
 
-/** Keeps the page of documentation quick to open. */
-const MOST_BYTES = 300_000
+/** Maximum size of all pictures. It keeps the documentation quick to open. */
+const MAX_BYTES = 300_000
 
-/** Pixels of the picture that has all of it down to the leases of a room. */
-const TALL = 1650
+/** Height in pixels of the picture that ends below the rooms. */
+const TALL = 1520
 
 /**
- * Replaces the machine's time, so that every run has the same picture. Time passes between two calls, and a little at each reading.
- * The servers read the time before and after each call.
+ * Replaces the machine's time, so that every run has the same picture. Time passes between two calls. It also passes
+ * a little at each reading, because the servers read it before and after each call.
  */
 const machine = vi.hoisted(() => ({ now: Date.parse('2026-01-01T12:00:00Z'), looks: 0 }))
 const BETWEEN_MS = 1300
@@ -30,13 +30,13 @@ vi.mock(import('../../shared/clock/clock.js'), async original => ({
   },
 }))
 
-/** Whether the pictures are to be put into the documents. */
+/** Whether to store the pictures in the documents. CONTRIBUTING.md has the command. */
 const KEPT = process.env.UNDERSTUDY_SCREENSHOTS === '1'
 
-/** URLs are to be the same in every picture that is kept; any other run takes ports that are free. */
+/** Fixed ports give stored pictures the same URLs every time. Any other run uses free ports. */
 const PORTS = KEPT ? { instanodePort: 14_801, safebotPort: 14_802, controlPort: 14_800 } : {}
 
-/** Takes a picture: as WebP, of which a tall one is half as large as PNG. */
+/** Takes a picture as WebP, which has half the size of PNG. */
 async function picture(page: Page, name: string): Promise<Buffer> {
   const cdp = await page.context().newCDPSession(page)
   const { data } = await cdp.send('Page.captureScreenshot', { format: 'webp', quality: 100 })
@@ -86,5 +86,5 @@ it('is shown in docs/page.md by pictures of no more than 300 kB together', async
   const sizes = await Promise.all(
     [...new Set(shown)].map(async name => (await stat(join(FOLDER, name))).size),
   )
-  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(MOST_BYTES)
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(MAX_BYTES)
 })

@@ -6,7 +6,7 @@ import { call, ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('secrets', () => {
-  it('in the bodies and answers of calls are hidden, each until it is clicked on', async () => {
+  it('in the bodies and answers of calls are hidden until they are clicked', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const agent = await u.instanode.connect()
     const { token } = await createPostgres(agent, 'scratch')
@@ -15,7 +15,7 @@ describe('secrets', () => {
     for (const tool of ['create_postgres', 'claim_token']) {
       await page.getByRole('button', { name: tool }).click()
       await page.getByRole('button', { name: '[the token of a resource]' }).first().waitFor()
-      expect(await page.locator('.call-details').innerText()).not.toContain(token)
+      expect(await page.locator('.log-details').innerText()).not.toContain(token)
     }
     await page
       .getByLabel(/^Request, /)
@@ -27,7 +27,7 @@ describe('secrets', () => {
       .waitFor()
   })
 
-  it('in what was called are hidden, too', async () => {
+  it('in the names of calls are hidden', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const { receive_url, token } = await ok(await u.instanode.connect(), 'create_webhook', { name: 'ci' })
     await send(String(receive_url), { body: 'hello' })
@@ -37,12 +37,12 @@ describe('secrets', () => {
     expect(await page.content()).not.toContain(String(token))
   })
 
-  it('at the end of what is shown of a long body are hidden, too', async () => {
+  it('at the end of the shown part of a long body are hidden', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const { receive_url } = await ok(await u.instanode.connect(), 'create_webhook', { name: 'ci' })
     const post = (chars: number) =>
       send(String(receive_url), { body: `${'x'.repeat(chars - 16)}postgres://u:QQQQQQQQQQ@127.0.0.1/db` })
-    // The beginning of a delivery, what a state has of one, and what is shown of a call.
+    // The lengths of a delivery's line, of a delivery in the state, and of a shown body.
     for (const chars of [80, 2000, 20_000]) await post(chars)
     const page = await openPage(u.control.url)
     await page.getByRole('article', { name: 'Receiver ci' }).locator('summary').nth(2).waitFor()
@@ -50,11 +50,11 @@ describe('secrets', () => {
       .getByRole('button', { name: /^POST .webhook/ })
       .first()
       .click()
-    await page.getByText('more characters: the journal has them').waitFor()
+    await page.getByText('more characters. The journal has the whole body.').waitFor()
     expect(await page.content()).not.toContain('QQ')
   })
 
-  it('of resources do not come to the page before they are asked for', async () => {
+  it('of resources are not sent to the page until they are clicked', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const { connection_url } = await createPostgres(await u.instanode.connect(), 'scratch')
     const password = new URL(connection_url).password
@@ -87,7 +87,7 @@ describe('secrets', () => {
     expect(await page.getByText('for the two of us').count()).toBe(0)
   })
 
-  it('said in rooms are sealed until they are asked for, and stay so where this instance has no key', async () => {
+  it('in rooms are encrypted until they are requested, and stay so if this instance has no key', async () => {
     const u = await startUnderstudy()
     const agent = await u.safebot.connect({ handle: 'alice' })
     const { url, room_id } = await ok(agent, 'create_room')
@@ -97,7 +97,7 @@ describe('secrets', () => {
     const page = await openPage(u.control.url)
     const ours = page.getByRole('article', { name: `Room ${room_id}` })
     const theirs = page.getByRole('article', { name: 'Room elsewhere' })
-    await theirs.getByText('this instance has not come by the room’s key').waitFor()
+    await theirs.getByText('This instance does not have the room’s key').waitFor()
     expect(await theirs.getByRole('button', { name: 'show texts' }).count()).toBe(0)
     await ours.getByRole('button', { name: 'show texts' }).click()
     await ours.getByText('for the two of us').waitFor()

@@ -6,7 +6,7 @@ import { ok, startUnderstudy } from '../support/servers/understudy.js'
 import { openPage } from './support/open-page.js'
 
 describe('time', () => {
-  it('is what the instance’s clock says, and stands still while that does', async () => {
+  it('is the time of the instance’s clock, and stands still with it', async () => {
     const u = await startUnderstudy()
     const page = await openPage(u.control.url)
     await page.getByText('2026-01-01 00:00:00').waitFor()
@@ -28,7 +28,7 @@ describe('time', () => {
     expect(u.clock.mode).toBe('manual')
   })
 
-  it('brings a task back whose worker has crashed, 60 seconds later, for all to see', async () => {
+  it('shows the redelivery of a task 60 seconds after its worker crashed', async () => {
     const u = await startUnderstudy()
     const [asker, worker] = [
       await u.safebot.connect({ handle: 'asker' }),
@@ -43,17 +43,37 @@ describe('time', () => {
     await page.getByRole('button', { name: '+1 s' }).click()
     await room.getByText('59 s to redelivery').waitFor()
     await page.getByRole('button', { name: '+60 s' }).click()
-    await room.getByText('holds none').waitFor()
+    await room.getByText('no lease').waitFor()
     await room.getByLabel('1 leases: 0 acknowledged, 1 expired').waitFor()
     const { task } = await ok(worker, 'claim_task', { url })
     expect(task).toMatchObject({ text: 'build main' })
     await room.getByText('1 min to redelivery').waitFor()
-    await room.getByLabel('2 leases: 0 acknowledged, 1 expired, 1 held now, 1 of them redeliveries').waitFor()
-    await room.getByText('as a table').click()
+    await room.getByLabel('2 leases: 0 acknowledged, 1 expired, 1 held now, 1 redelivered').waitFor()
+    await room.getByText('show as a table').click()
     await room.getByRole('row', { name: /worker \d+ redelivered/ }).waitFor()
   })
 
-  it('shows every lease, those that are taken while the page looks into one included', async () => {
+  it('is marked among the leases as long as one is held', async () => {
+    const u = await startUnderstudy()
+    const [asker, worker] = [
+      await u.safebot.connect({ handle: 'asker' }),
+      await u.safebot.connect({ handle: 'worker' }),
+    ]
+    const { url } = await ok(asker, 'create_room')
+    await ok(asker, 'send_message', { url, text: 'build main' })
+    await ok(worker, 'claim_task', { url })
+    await u.clock.advance(30_000)
+    const page = await openPage(u.control.url)
+    const mark = page.locator('.timeline-now line')
+    await page.getByText('now', { exact: true }).waitFor()
+    const held = await page.locator('.lease-held').boundingBox()
+    const [at = Number.NaN, end] = [(await mark.boundingBox())?.x, (held?.x ?? 0) + (held?.width ?? 0)]
+    expect(Math.abs(at - end)).toBeLessThanOrEqual(1)
+    await page.getByRole('button', { name: '+60 s' }).click()
+    await mark.waitFor({ state: 'detached' })
+  })
+
+  it('shows every lease, also a lease that begins while the page reads another', async () => {
     const u = await startUnderstudy()
     const asker = await u.safebot.connect({ handle: 'asker' })
     const { url, room_id } = await ok(asker, 'create_room')
@@ -71,7 +91,7 @@ describe('time', () => {
     await room.getByLabel('2 leases: 0 acknowledged, 0 expired, 2 held now').waitFor()
   })
 
-  it('takes away what is free when a day has passed', async () => {
+  it('removes unclaimed resources after a day', async () => {
     const u = await startUnderstudy({ databases: new RecordingDatabases() })
     const agent = await u.instanode.connect()
     await createPostgres(agent, 'scratch')
@@ -82,8 +102,8 @@ describe('time', () => {
     await page.getByRole('button', { name: '+1 h' }).click()
     await database.getByText('23 h left').waitFor()
     await page.getByRole('button', { name: '+24 h' }).click()
-    await page.getByText('There is no database').waitFor()
-    await page.getByText('There is no receiver').waitFor()
+    await page.getByText('There are no databases yet').waitFor()
+    await page.getByText('There are no receivers yet').waitFor()
     expect(await page.getByRole('article').count()).toBe(0)
   })
 })

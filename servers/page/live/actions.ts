@@ -25,7 +25,10 @@ export async function runAction<Answer>(
     notice.value = { text: words(await ask<Answer>(method, path, body)), failed: false }
   } catch (error) {
     notice.value = {
-      text: error instanceof Refused ? error.message : 'the control plane does not answer',
+      text:
+        error instanceof Refused
+          ? error.message
+          : 'The control plane does not answer. Check that the understudy is still running.',
       failed: true,
     }
   }

@@ -1,7 +1,8 @@
 import { computed, signal } from '@preact/signals'
 import type { EntryJson } from '../../../shared/journal/entry.js'
 import { eachFrame } from '../browser-time.js'
-import { CallLog, EVERYTHING, filtered } from '../model/call-log.js'
+import { CALLS, CallLog } from '../model/call-log.js'
+import { LogView } from './log-view.js'
 
 const log = new CallLog()
 
@@ -17,14 +18,8 @@ export const dropped = computed(() => goneBefore.value + (version.value >= 0 ? l
 /** The calls, the oldest first. */
 export const calls = computed(() => (version.value >= 0 ? [...log.calls] : []))
 
-/** The filter of the call list. */
-export const filter = signal(EVERYTHING)
-
-/** The calls that are shown, the newest first. */
-export const shownCalls = computed(() => filtered(calls.value, filter.value))
-
-/** The `seq` of each shown call, the newest first. */
-export const shownSeqs = computed(() => shownCalls.value.map(({ entry }) => entry.seq))
+/** The view of the calls. */
+export const callView = new LogView(calls, CALLS)
 
 /** Updates the version once a frame, even if many calls arrive. */
 const changed = eachFrame(() => {
@@ -48,6 +43,7 @@ export function takeGap(dropped: number): void {
 
 export function forgetCalls(): void {
   log.clear()
+  callView.reset()
   goneBefore.value = 0
   changed()
 }

@@ -3,9 +3,10 @@ import type { Approval } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 import type { GatewayView } from '../../../shared/schemas/gateway.js'
 import { eachFrame } from '../browser-time.js'
-import { NOTHING_ASKED, pendingAt, withJudged, withTurned } from '../model/gateway-log.js'
+import { DECISIONS, NOTHING_ASKED, pendingAt, withJudged, withTurned } from '../model/gateway-log.js'
 import { instanceNow } from './clock.js'
 import { keepTo } from './connection.js'
+import { LogView } from './log-view.js'
 import { ask } from './request.js'
 import { somethingHappened } from './state.js'
 
@@ -14,6 +15,12 @@ export const gateways = signal<readonly GatewayView[]>([])
 
 /** The decisions of the gateways. */
 export const audit = signal(NOTHING_ASKED)
+
+/** The view of the decisions. */
+export const decisionView = new LogView(
+  computed(() => audit.value.entries),
+  DECISIONS,
+)
 
 /** The approvals by id. */
 const approvals = signal<ReadonlyMap<string, Approval>>(new Map())
@@ -77,5 +84,6 @@ function forget(): void {
   judged = []
   turned = []
   audit.value = NOTHING_ASKED
+  decisionView.reset()
   approvals.value = new Map()
 }

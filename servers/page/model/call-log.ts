@@ -1,9 +1,5 @@
 import type { EntryJson } from '../../../shared/journal/entry.js'
-
-export const EVERYTHING: CallFilter = { text: '', toolsOnly: false, failedOnly: false }
-
-/** Maximum number of calls. The journal keeps the same number of entries. */
-const MAX_CALLS = 10_000
+import { type LogKind, MAX_ROWS } from './log.js'
 
 /** A call with its current journal entry. */
 export interface LoggedCall {
@@ -36,7 +32,7 @@ export class CallLog {
     const at = this.#placeOf(entry.seq)
     const known = this.#calls[at]?.entry.seq === entry.seq
     this.#calls.splice(at, known ? 1 : 0, call)
-    if (this.#calls.length > MAX_CALLS) this.#calls.shift()
+    if (this.#calls.length > MAX_ROWS) this.#calls.shift()
   }
 
   clear(): void {
@@ -57,34 +53,15 @@ export class CallLog {
 
 /** Returns the name of a call: its tool, or else its method. */
 export function nameOf({ tool, method }: EntryJson): string {
-  return tool ?? method ?? 'no request'
+  return tool ?? method ?? 'unnamed request'
 }
 
-interface CallFilter {
-  /** Text to find in the caller, in the server, or in the tool or method. */
-  text: string
-  /** Whether to show calls of tools only. */
-  toolsOnly: boolean
-  /** Whether to show failed calls only. */
-  failedOnly: boolean
-}
-
-/** Returns the calls that match a filter, the newest first. */
-export function filtered(
-  calls: readonly LoggedCall[],
-  { text, toolsOnly, failedOnly }: CallFilter,
-): LoggedCall[] {
-  const wanted = text.trim().toLowerCase()
-  const passed: LoggedCall[] = []
-  for (let at = calls.length - 1; at >= 0; at--) {
-    const call = calls[at]
-    if (call === undefined) continue
-    const { entry } = call
-    if (toolsOnly && entry.tool === null) continue
-    if (failedOnly && (entry.outcome === null || entry.outcome === 'ok')) continue
-    if (wanted !== '' && !`${entry.caller} ${nameOf(entry)} ${entry.server}`.toLowerCase().includes(wanted))
-      continue
-    passed.push(call)
-  }
-  return passed
+/** The log of calls. */
+export const CALLS: LogKind<LoggedCall> = {
+  seqOf: ({ entry }) => entry.seq,
+  wordsOf: ({ entry }) => `${entry.caller} ${nameOf(entry)} ${entry.server}`,
+  checks: {
+    'tools only': ({ entry }) => entry.tool !== null,
+    'failed only': ({ entry: { outcome } }) => outcome !== null && outcome !== 'ok',
+  },
 }

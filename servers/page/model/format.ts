@@ -7,7 +7,7 @@ export const MAX_SHOWN = 20
 
 /** Returns the outcome of a call in words. Null: the call has not ended. */
 export function outcomeInWords(outcome: Outcome | null): string {
-  return outcome === null ? 'under way' : outcome.replace('_', ' ')
+  return outcome === null ? 'in progress' : outcome.replace('_', ' ')
 }
 
 /** Formats a size: `850 B`, `3.1 kB`, `10 MB`. A kB has 1024 bytes, as in the limits of resources. */
@@ -36,14 +36,14 @@ export function leftInWords(ms: number): string {
   return minutes ? joined([minutes, 'min'], [seconds % 60, 's']) : `${seconds} s`
 }
 
-/** Formats an instant as `12:34:56`. */
-export function timeOfDay(iso: string): string {
-  return iso.slice(11, 19)
+/** Formats an instant as `12:34:56`. @param instant in ISO 8601, or in milliseconds since the epoch */
+export function timeOfDay(instant: string | number): string {
+  return dayAndTime(instant).slice(11)
 }
 
-/** Formats an instant as `2026-01-01 12:34:56`. */
-export function dayAndTime(iso: string): string {
-  return `${iso.slice(0, 10)} ${timeOfDay(iso)}`
+/** Formats an instant as `2026-01-01 12:34:56`. @param instant in ISO 8601, or in milliseconds since the epoch */
+export function dayAndTime(instant: string | number): string {
+  return new Date(instant).toISOString().slice(0, 19).replace('T', ' ')
 }
 
 export function counted(count: number, one: string, many = `${one}s`): string {
@@ -62,6 +62,22 @@ function joined(...parts: [number, string][]): string {
 export function countOfShown(all: number, one: string, which = 'the latest'): string {
   const many = `${all.toLocaleString('en')} ${all === 1 ? one : `${one}s`}`
   return all <= MAX_SHOWN ? many : `${MAX_SHOWN} of ${many}, ${which}`
+}
+
+/**
+ * Returns a curl command that calls a tool.
+ *
+ * @param url the MCP endpoint of the server. Null if the server has no listener, and then there is no command
+ */
+export function toolCommand(url: string | null, name: string, args = {}): string | undefined {
+  if (url === null) return undefined
+  return curl(url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } })
+}
+
+/** Returns a curl command that sends JSON, with spaces at which it can wrap. */
+export function curl(url: string, body: unknown, method = 'POST'): string {
+  const json = JSON.stringify(body, null, 1).replace(/\n */g, ' ')
+  return `curl -s -X ${method} ${url} \\\n  -H 'Content-Type: application/json' \\\n  -d '${json}'`
 }
 
 /** Describes the calls that a fault applies to. */

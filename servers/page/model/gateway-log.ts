@@ -1,12 +1,11 @@
 import type { Approval } from '../../../shared/schemas/approval.js'
 import type { GatewayEntry } from '../../../shared/schemas/audit.js'
-
-/** Maximum number of decisions that are shown. */
-const MAX_ENTRIES = 500
+import type { LoggedCall } from './call-log.js'
+import { type LogKind, MAX_ROWS } from './log.js'
 
 /** The latest decisions of gateways, and the number of all decisions. */
 export interface AuditLog {
-  /** The latest first. */
+  /** The oldest first. */
   readonly entries: readonly GatewayEntry[]
   readonly asked: number
   /** Number of calls that a rule or a person has denied. */
@@ -17,12 +16,41 @@ export const NOTHING_ASKED: AuditLog = { entries: [], asked: 0, denied: 0 }
 
 /** Returns the log with new decisions. @param come the new decisions, the oldest first */
 export function withJudged(log: AuditLog, come: readonly GatewayEntry[]): AuditLog {
-  const denied = come.filter(({ outcome }) => outcome === 'denied' || outcome === 'refused').length
   return {
-    entries: [...come.slice(-MAX_ENTRIES).reverse(), ...log.entries].slice(0, MAX_ENTRIES),
+    entries: [...log.entries, ...come].slice(-MAX_ROWS),
     asked: log.asked + come.length,
-    denied: log.denied + denied,
+    denied: log.denied + come.filter(isDenied).length,
   }
+}
+
+/** Returns whether a rule or a person has denied a call. */
+function isDenied({ outcome }: GatewayEntry): boolean {
+  return outcome === 'denied' || outcome === 'refused'
+}
+
+/** The log of decisions. */
+export const DECISIONS: LogKind<GatewayEntry> = {
+  seqOf: ({ seq }) => seq,
+  wordsOf: ({ tool, grant, server, rule }) => [tool, grant, server, rule].join(' '),
+  checks: { 'denied only': isDenied },
+}
+
+/**
+ * Returns the number of the call that a gateway passed on. Undefined if the call is not in the log, or if several
+ * calls could be it.
+ *
+ * A server with `--stamp` has told the gateway the number. Otherwise the call is the only one since the decision
+ * with the same server, tool and arguments.
+ */
+export function callOf(decision: GatewayEntry, calls: readonly LoggedCall[]): number | undefined {
+  const { at, server, tool, argsHash, upstream } = decision
+  if (upstream === null) return undefined
+  const found = calls.filter(({ entry: call }) =>
+    upstream.entry === null
+      ? call.tool === tool && call.argsHash === argsHash && call.server === server && call.at >= at
+      : call.seq === upstream.entry,
+  )
+  return found.length === 1 ? found[0]?.entry.seq : undefined
 }
 
 /**

@@ -1,69 +1,48 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { Outcome as OutcomeName } from '../../../shared/journal/outcome.js'
-import { beginningOf, maskSecrets } from '../../../shared/util/secrets.js'
+import { useEffect, useState } from 'preact/hooks'
+import { beginningOf } from '../../../shared/util/secrets.js'
 import { ask } from '../live/request.js'
-import { type LoggedCall, nameOf } from '../model/call-log.js'
-import { bytesInWords, durationInWords, outcomeInWords, timeOfDay } from '../model/format.js'
+import type { LoggedCall } from '../model/call-log.js'
+import { bytesInWords } from '../model/format.js'
 import { Facts, Scrolled } from './elements.js'
 import { SecretText } from './secret-text.js'
 
 /** Maximum number of characters that are shown of a body. A browser is slow to show megabytes. */
 const MAX_CHARS = 20_000
 
-interface CallDetailsProps {
-  call: LoggedCall
-  /** Index of the row among the shown calls. */
-  index: number
-  /** Top in pixels. */
-  top: number
-  /** Called with the height of the details, in pixels. */
-  onHeight(height: number): void
-}
-
 /** Renders the details of a call, with its answer. */
-export function CallDetails({ call: { entry }, index, top, onHeight }: CallDetailsProps) {
-  const box = useRef<HTMLDivElement>(null)
+export function CallDetails({ call: { entry } }: { call: LoggedCall }) {
   const answer = useAnswer(entry.seq, entry.outcome !== null)
-  useLayoutEffect(() => {
-    const element = box.current
-    if (element === null) return
-    const observer = new ResizeObserver(() => onHeight(element.offsetHeight))
-    observer.observe(element)
-    return () => observer.disconnect()
-  }, [onHeight])
   const { server, transport, session, protocol, client, mismatch, trace, argsHash, wall, at } = entry
   const { headers, raw, requestBytes, responseBytes } = entry
   return (
-    <div class="call-details" role="row" aria-rowindex={index + 2} ref={box} style={{ top: `${top}px` }}>
-      <div role="cell" aria-colspan={6}>
+    <>
+      <Facts
+        facts={{
+          server,
+          transport,
+          session,
+          'protocol revision': protocol,
+          client: client && `${client.name} ${client.version}`,
+          'headers that differ from the body': mismatch.join(', ') || null,
+          'time, instance clock': at,
+          'time, this machine': wall,
+          'trace id': trace,
+          'hash of arguments': argsHash,
+        }}
+      />
+      <Payload title={`Request, ${bytesInWords(requestBytes)}`} text={raw} none="The request has no body." />
+      <Payload
+        title={entry.outcome === null ? 'Answer' : `Answer, ${bytesInWords(responseBytes)}`}
+        text={answer ?? ''}
+        none={whyNone(entry.outcome === null, responseBytes)}
+      />
+      <details>
+        <summary>Headers</summary>
         <Facts
-          facts={{
-            server,
-            over: transport,
-            session,
-            'protocol revision': protocol,
-            client: client && `${client.name} ${client.version}`,
-            'headers that differ from the body': mismatch.join(', ') || null,
-            'instance’s time': at,
-            'machine’s time': wall,
-            trace,
-            'hash of arguments': argsHash,
-          }}
+          facts={Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))}
         />
-        <Payload title={`Request, ${bytesInWords(requestBytes)}`} text={raw} none="no body" />
-        <Payload
-          title={entry.outcome === null ? 'Answer' : `Answer, ${bytesInWords(responseBytes)}`}
-          text={answer ?? ''}
-          none={whyNone(entry.outcome === null, responseBytes)}
-        />
-        <details>
-          <summary>Headers</summary>
-          <Facts
-            facts={Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))}
-          />
-        </details>
-      </div>
-    </div>
+      </details>
+    </>
   )
 }
 
@@ -84,9 +63,9 @@ function useAnswer(seq: number, ended: boolean): string | null | undefined {
   return answer
 }
 
-function whyNone(underWay: boolean, bytes: number): string {
-  if (underWay) return 'none yet: the call is under way'
-  return bytes === 0 ? 'none was sent' : 'not kept: it was too long, or too long ago'
+function whyNone(inProgress: boolean, bytes: number): string {
+  if (inProgress) return 'No answer yet. The call is in progress.'
+  return bytes === 0 ? 'No answer was sent.' : 'The answer is not kept. It was too long, or it is too old.'
 }
 
 interface PayloadProps {
@@ -109,7 +88,7 @@ function Payload({ title, text, none }: PayloadProps) {
         <h3>{title}</h3>
         {laidOutJson(text) !== undefined && (
           <button type="button" class="plain" aria-pressed={exact} onClick={() => setExact(!exact)}>
-            byte for byte
+            as sent
           </button>
         )}
       </div>
@@ -120,7 +99,7 @@ function Payload({ title, text, none }: PayloadProps) {
           <pre>
             <SecretText text={shown} />
             {whole.length > shown.length &&
-              `\n… and ${whole.length - shown.length} more characters: the journal has them`}
+              `\n… and ${whole.length - shown.length} more characters. The journal has the whole body.`}
           </pre>
         </Scrolled>
       )}
@@ -134,74 +113,4 @@ function laidOutJson(text: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-interface CallRowProps {
-  call: LoggedCall
-  /** Index of the row among the shown calls. */
-  index: number
-  /** Top and height in pixels. */
-  top: number
-  height: number
-  open: boolean
-  /** Whether the Tab key reaches this row. */
-  tabbed: boolean
-  onToggle(seq: number): void
-  onFocus(seq: number): void
-}
-
-/** Renders a call as one row. */
-export function CallRow({
-  call: { entry },
-  index,
-  top,
-  height,
-  open,
-  tabbed,
-  onToggle,
-  onFocus,
-}: CallRowProps) {
-  const { seq, at, caller, server, outcome, durationMs } = entry
-  return (
-    <div
-      class={`call-row${open ? ' call-row-open' : ''}`}
-      role="row"
-      aria-rowindex={index + 2}
-      style={{ top: `${top}px`, height: `${height}px` }}
-    >
-      <span role="cell" class="call-seq num dim">
-        {seq}
-      </span>
-      <time role="cell" class="call-time num dim" title={at}>
-        {timeOfDay(at)}
-      </time>
-      <span role="cell" class="call-caller">
-        {caller}
-      </span>
-      <span role="cell" class="call-name">
-        <button
-          type="button"
-          data-seq={seq}
-          tabIndex={tabbed ? 0 : -1}
-          aria-expanded={open}
-          onClick={() => onToggle(seq)}
-          onFocus={() => onFocus(seq)}
-        >
-          <span class={entry.tool === null ? 'mono dim' : 'mono'}>{maskSecrets(nameOf(entry))}</span>
-        </button>
-        <span class="call-server dim">{server}</span>
-      </span>
-      <span role="cell" class="call-outcome">
-        <Outcome outcome={outcome} />
-      </span>
-      <span role="cell" class="call-took num">
-        {durationInWords(durationMs)}
-      </span>
-    </div>
-  )
-}
-
-/** Shows the outcome of a call in words and in a colour. */
-function Outcome({ outcome }: { outcome: OutcomeName | null }) {
-  return <span class={`outcome outcome-${outcome ?? 'open'}`}>{outcomeInWords(outcome)}</span>
 }

@@ -45,7 +45,7 @@ interface EmptyProps {
   /** A sentence that says which data is missing. */
   children: ComponentChildren
   /** A shell command to try. */
-  command?: string
+  command?: string | undefined
 }
 
 /** Renders a text in place of missing data, with a command that creates some. */
@@ -54,7 +54,7 @@ export function Empty({ children, command }: EmptyProps) {
     <div class="empty">
       <p>{children}</p>
       {command !== undefined && (
-        <Scrolled label="a command to try" class="command">
+        <Scrolled label="Command to try" class="command">
           <pre>{command}</pre>
         </Scrolled>
       )}
@@ -72,9 +72,37 @@ interface ScrolledProps {
 /** Renders content that may be larger than its space. The content can be focused and scrolled with keys. */
 export function Scrolled({ label, class: name = '', children }: ScrolledProps) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with keys, for which it has to be reached
-    <section class={`scrolled ${name}`} tabIndex={0} aria-label={label}>
+    // A group and not a section: each landmark of a page needs a name of its own.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard can only scroll content that has the focus
+    <div class={`scrolled ${name}`} role="group" tabIndex={0} aria-label={label}>
       {children}
-    </section>
+    </div>
+  )
+}
+
+interface TableProps {
+  /** The titles of the columns. */
+  columns: readonly string[]
+  /** Whether the last column is aligned to the right. */
+  numeric?: boolean
+  /** The rows. */
+  children: ComponentChildren
+}
+
+/** Renders a table with a head. */
+export function Table({ columns, numeric = false, children }: TableProps) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          {columns.map((title, at) => (
+            <th key={title} class={numeric && at === columns.length - 1 ? 'right' : ''}>
+              {title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
   )
 }

@@ -1,93 +1,100 @@
-import { type FaultRow, faults, type OverlayRow, overlays } from '../live/state.js'
-import { counted, deedInWords, whenInWords } from '../model/format.js'
-import { Empty, Section } from './elements.js'
+import type { Fault } from '../../../shared/faults/fault.js'
+import type { Overlay } from '../../../shared/overlays/overlay.js'
+import { faults, overlays } from '../live/state.js'
+import { counted, curl, deedInWords, whenInWords } from '../model/format.js'
+import { Empty, Section, Table } from './elements.js'
 
 /** Lists the faults, with the number of times that each was applied. */
 export function Faults() {
-  const rows = faults.value
   return (
-    <Section id="faults" title="Faults" note={`${rows.length} set`}>
-      {rows.length === 0 ? (
-        <Empty
-          command={`curl -s -X PUT ${location.origin}/faults -d '{"faults":[\n  {"server":"safebot","tool":"ack_task","when":{"nth":1},"do":{"drop":"after"}}]}'`}
-        >
-          No fault is set: nothing goes wrong but what agents get wrong. Have the first acknowledgement’s
-          answer lost:
-        </Empty>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th>tool</th>
-              <th>when</th>
-              <th>what</th>
-              <th class="right">hits</th>
-            </tr>
-          </thead>
-          <tbody>{rows.map(faultRow)}</tbody>
-        </table>
-      )}
-    </Section>
-  )
-}
-
-function faultRow({ server, tool, method, when, do: deed, hits }: FaultRow, at: number) {
-  return (
-    <tr key={at}>
-      <td>
-        <span class="mono">
-          {tool === '*' ? 'every tool' : method === '*' ? 'every request' : (tool ?? method)}
-        </span>
-        <span class="second dim">{server}</span>
-      </td>
-      <td>{whenInWords(when)}</td>
-      <td class="mono deed">{deedInWords(deed)}</td>
-      <td class={`right num${hits === 0 ? ' dim' : ''}`}>{hits}</td>
-    </tr>
+    <Changes
+      id="faults"
+      title="Faults"
+      empty="No faults are set. This command drops the answer to the first ack_task:"
+      path="/faults"
+      example={{ faults: [{ server: 'safebot', tool: 'ack_task', when: { nth: 1 }, do: { drop: 'after' } }] }}
+      counts="hits"
+      rows={faults.value.map(({ server, tool, method, when, do: deed, hits }) => ({
+        name: tool === '*' ? 'every tool' : method === '*' ? 'every request' : (tool ?? method),
+        server,
+        deed,
+        when: whenInWords(when),
+        count: hits,
+      }))}
+    />
   )
 }
 
 /** Lists the overlays, which change the lists of tools. */
 export function Overlays() {
-  const rows = overlays.value
   return (
-    <Section id="overlays" title="Overlays" note={`${rows.length} laid`}>
-      {rows.length === 0 ? (
-        <Empty
-          command={`curl -s -X PUT ${location.origin}/catalogue -d '{"overlays":[\n  {"server":"safebot","tool":"ack_task","do":{"hide":true}}]}'`}
-        >
-          The lists of tools are the genuine ones. Hide a tool from them:
-        </Empty>
-      ) : (
-        <table>
-          <thead>
-            <tr>
-              <th>tool</th>
-              <th>what</th>
-              <th>for</th>
-              <th class="right">lists shown</th>
-            </tr>
-          </thead>
-          <tbody>{rows.map(overlayRow)}</tbody>
-        </table>
-      )}
-    </Section>
+    <Changes
+      id="overlays"
+      title="Overlays"
+      empty="No overlays are set, so agents see the original lists of tools. This command hides ack_task:"
+      path="/catalogue"
+      example={{ overlays: [{ server: 'safebot', tool: 'ack_task', do: { hide: true } }] }}
+      counts="lists shown"
+      rows={overlays.value.map(({ server, tool, callers, after = 0, do: deed, lists, inEffect }) => ({
+        name: tool ?? 'whole list',
+        server,
+        deed,
+        when: `${inEffect ? 'in effect' : `after ${counted(after, 'list')}`} for ${callers?.join(', ') ?? 'all callers'}`,
+        count: lists,
+      }))}
+    />
   )
 }
 
-function overlayRow({ server, tool, callers, after = 0, do: deed, lists, inEffect }: OverlayRow, at: number) {
+/** A fault or an overlay. */
+interface Change {
+  /** The tool or the request that is changed. */
+  name: string | undefined
+  server: string
+  deed: Fault['do'] | Overlay['do']
+  /** The calls or callers that the change applies to, in words. */
+  when: string
+  /** Number of times that the change was applied. */
+  count: number
+}
+
+interface ChangesProps {
+  /** Name of the anchor. */
+  id: string
+  title: string
+  /** The text that is shown if nothing is set. */
+  empty: string
+  /** The path of the control plane that sets the changes, and a request to try. */
+  path: string
+  example: unknown
+  /** Title of the column with the counts. */
+  counts: string
+  rows: readonly Change[]
+}
+
+/** Lists what is set to change the behaviour of the servers. */
+function Changes({ id, title, empty, path, example, counts, rows }: ChangesProps) {
   return (
-    <tr key={at}>
-      <td>
-        <span class="mono">{tool ?? 'the list'}</span>
-        <span class="second dim">{server}</span>
-      </td>
-      <td class="mono deed">{deedInWords(deed)}</td>
-      <td>
-        {callers?.join(', ') ?? 'everybody'}
-        <span class="second dim">{inEffect ? 'in effect' : `after ${counted(after, 'list')}`}</span>
-      </td>
-      <td class="right num">{lists}</td>
-    </tr>
+    <Section id={id} title={title} note={`${rows.length} set`}>
+      {rows.length === 0 ? (
+        <Empty command={curl(`${location.origin}${path}`, example, 'PUT')}>{empty}</Empty>
+      ) : (
+        <Table columns={['tool', 'effect', counts]} numeric>
+          {rows.map(({ name, server, deed, when, count }, at) => (
+            <tr key={at}>
+              <td>
+                <span class="mono">{name}</span>
+                <span class="second dim">{server}</span>
+              </td>
+              <td class="deed">
+                <span class="mono">{deedInWords(deed)}</span>
+                <span class="second dim">{when}</span>
+              </td>
+              <td class="right num">{count}</td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </Section>
   )
 }

@@ -1,10 +1,10 @@
 import type { Approval, ApprovalDecision } from '../../../shared/schemas/approval.js'
-import type { GatewayEntry } from '../../../shared/schemas/audit.js'
 import { busy, runAction } from '../live/actions.js'
 import { audit, gateways, pending } from '../live/gateways.js'
-import { counted, durationInWords, timeOfDay } from '../model/format.js'
+import { counted, toolCommand } from '../model/format.js'
 import { Countdown } from './countdown.js'
-import { Empty, Scrolled, Section } from './elements.js'
+import { DecisionTable } from './decisions.js'
+import { Empty, Section } from './elements.js'
 
 /** Number of characters that are shown of the hash of arguments. They are enough to tell calls apart. */
 const HASH_CHARS = 12
@@ -19,79 +19,23 @@ export function GatewayPanel() {
       title="Gateway"
       note={
         <>
-          {counted(asked, 'call')} asked for, {denied.toLocaleString('en')} denied
+          {counted(asked, 'call')} decided, {denied.toLocaleString('en')} denied
         </>
       }
     >
       <PendingApprovals />
-      {asked === 0 ? <NothingAsked /> : <AuditTable />}
+      {asked === 0 ? <NothingAsked /> : <DecisionTable />}
     </Section>
   )
 }
 
 function NothingAsked() {
   const [gateway] = gateways.value
+  const tool = gateway?.server === 'safebot' ? 'create_room' : 'list_resources'
   return (
-    <Empty
-      command={`curl -s ${gateway?.url} -H 'Content-Type: application/json' \\\n  -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'`}
-    >
-      Nobody has asked {gateway?.name} for a call. What is asked, and what its policy makes of that, is shown
-      here.
+    <Empty command={toolCommand(gateway?.url ?? null, tool)}>
+      The gateway has not decided on a call yet. Decisions appear here as calls arrive. Send one:
     </Empty>
-  )
-}
-
-function AuditTable() {
-  return (
-    <Scrolled label="Decisions of the gateways" class="audit">
-      <table>
-        <thead>
-          <tr>
-            <th>time</th>
-            <th>asked for</th>
-            <th>decision</th>
-            <th>upstream</th>
-          </tr>
-        </thead>
-        <tbody>
-          {audit.value.entries.map(entry => (
-            <AuditRow key={entry.seq} entry={entry} />
-          ))}
-        </tbody>
-      </table>
-    </Scrolled>
-  )
-}
-
-function AuditRow({ entry }: { entry: GatewayEntry }) {
-  const { at, tool, grant, server, outcome, rule, message, upstream } = entry
-  return (
-    <tr class={`audit-${outcome}`}>
-      <td class="num dim" title={at}>
-        {timeOfDay(at)}
-      </td>
-      <td>
-        <span class="mono">{tool}</span>
-        <span class="second dim">
-          {grant} at {server}
-        </span>
-      </td>
-      <td>
-        <span class={`decision decision-${outcome}`}>{outcome}</span>
-        {rule !== null && <span class="second mono rule">{rule}</span>}
-        {message !== null && <span class="second dim rule">{message}</span>}
-      </td>
-      <td>
-        {upstream === null ? (
-          <span class="dim">not reached</span>
-        ) : (
-          <>
-            {upstream.ended.replace('_', ' ')}
-            <span class="second dim num">{durationInWords(upstream.latencyMs)}</span>
-          </>
-        )}
-      </td>
-    </tr>
   )
 }
 
@@ -125,14 +69,14 @@ function PendingApproval({
       'POST',
       `/approvals/${encodeURIComponent(id)}`,
       { decision },
-      ({ state }) => `${tool} of ${grant}: ${state}`,
+      () => `${decision === 'approve' ? 'Approved' : 'Refused'} ${tool} for ${grant}`,
     )
   return (
     <li>
       <div>
-        <span class="mono">{tool}</span>{' '}
-        <span class="dim">
-          of {grant}
+        <span class="mono">{tool}</span>
+        <span class="second dim">
+          {grant}
           {server !== undefined && ` at ${server}`}
         </span>
         <span class="second mono dim">
@@ -145,7 +89,7 @@ function PendingApproval({
           )}
         </span>
         <span class="second">
-          <span class="mono rule">{rule}</span> {message}
+          <span class="mono">{rule}</span>: {message}
         </span>
       </div>
       <Countdown from={at} to={expiresAt} what="to decide" />
@@ -154,7 +98,7 @@ function PendingApproval({
           type="button"
           class="approve"
           aria-disabled={busy.value}
-          aria-label={`Approve ${tool} of ${grant}`}
+          aria-label={`Approve ${tool} for ${grant}`}
           onClick={() => decide('approve')}
         >
           Approve
@@ -162,7 +106,7 @@ function PendingApproval({
         <button
           type="button"
           aria-disabled={busy.value}
-          aria-label={`Refuse ${tool} of ${grant}`}
+          aria-label={`Refuse ${tool} for ${grant}`}
           onClick={() => decide('refuse')}
         >
           Refuse

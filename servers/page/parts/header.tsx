@@ -8,7 +8,7 @@ import { dayAndTime } from '../model/format.js'
 const WORDS = {
   connecting: 'connecting',
   live: 'live',
-  lost: 'disconnected, trying again',
+  lost: 'disconnected, reconnecting',
 } as const
 
 const STEPS = [
@@ -40,7 +40,7 @@ function ClockBar() {
   return (
     <div class="clock" role="group" aria-label="The instance’s clock">
       <div class="clock-face">
-        <time class="num">{dayAndTime(new Date(instanceNow.value).toISOString())}</time>
+        <time class="num">{dayAndTime(instanceNow.value)}</time>
         <span class="dim">{mode === 'real' ? 'UTC, running' : 'UTC, paused'}</span>
       </div>
       <div class="clock-steps">
@@ -55,7 +55,7 @@ function ClockBar() {
                 'POST',
                 '/clock/advance',
                 { ms },
-                ({ now }) => `${label}: it is ${dayAndTime(now)} now`,
+                ({ now }) => `Clock advanced to ${dayAndTime(now)}`,
               )
             }
           >
@@ -68,7 +68,7 @@ function ClockBar() {
           aria-disabled={busy.value}
           onClick={() =>
             runAction<ClockState>('PUT', '/clock', { mode: next }, clock =>
-              clock.mode === 'real' ? 'the clock runs' : `the clock stands at ${dayAndTime(clock.now)}`,
+              clock.mode === 'real' ? 'Clock running' : `Clock paused at ${dayAndTime(clock.now)}`,
             )
           }
         >

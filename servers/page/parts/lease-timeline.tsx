@@ -4,7 +4,7 @@ import { knownLeases, leaseEvents } from '../live/leases.js'
 import { dayAndTime, leftInWords, timeOfDay } from '../model/format.js'
 import { type LeaseSpan, leaseSpans } from '../model/leases.js'
 import { type TimeAxis, timeAxis } from '../model/time-axis.js'
-import { Scrolled } from './elements.js'
+import { Scrolled, Table } from './elements.js'
 
 const WORDS = { acked: 'acknowledged', expired: 'expired', held: 'held until' } as const
 
@@ -70,12 +70,13 @@ export function LeaseTimeline({ room }: { room: Room }) {
         ))}
         {axis.begins.map(({ x, at }) => (
           <text key={at} class="timeline-time num" x={`${x}%`} y={height - 4}>
-            {timeOfDay(new Date(at).toISOString())}
+            {timeOfDay(at)}
           </text>
         ))}
         <text class="timeline-time num" x="100%" y={height - 4} text-anchor="end">
-          {timeOfDay(new Date(axis.end).toISOString())}
+          {timeOfDay(axis.end)}
         </text>
+        {spans.some(({ end }) => end === 'held') && <Now x={axis.x(now)} height={height - 20} />}
         {axis.cuts.map(({ x, ms }) => (
           <g key={x} class="timeline-cut">
             <line x1={`${x}%`} x2={`${x}%`} y1="0" y2={height - 20} />
@@ -88,6 +89,24 @@ export function LeaseTimeline({ room }: { room: Room }) {
       <LeaseLegend />
       <LeaseTable spans={spans} />
     </figure>
+  )
+}
+
+/**
+ * Marks the current time.
+ *
+ * @param x position in percent
+ * @param height height in pixels
+ */
+function Now({ x, height }: { x: number; height: number }) {
+  const [left, right] = [`${x}%`, x > 50]
+  return (
+    <g class="timeline-now">
+      <line x1={left} x2={left} y1="0" y2={height} />
+      <text x={left} y="8" dx={right ? -4 : 4} text-anchor={right ? 'end' : 'start'}>
+        now
+      </text>
+    </g>
   )
 }
 
@@ -104,7 +123,7 @@ function Lease({ span: { from, to, end, seq, redelivered }, axis, now, y }: Leas
   const widthTo = (instant: number) => `${Math.max(0.8, axis.x(instant) - x)}%`
   return (
     <g>
-      <title>{`${seq}, ${timeOfDay(new Date(from).toISOString())}: ${end}${redelivered ? ', redelivered' : ''}`}</title>
+      <title>{`message ${seq}, claimed at ${timeOfDay(from)}, ${end}${redelivered ? ', redelivered' : ''}`}</title>
       {end === 'held' && (
         <rect class="lease-to-come" x={`${x}%`} y={y} width={widthTo(to)} height={BAR} rx="2" />
       )}
@@ -124,7 +143,7 @@ function Lease({ span: { from, to, end, seq, redelivered }, axis, now, y }: Leas
 function inWords(spans: readonly LeaseSpan[]): string {
   const count = (end: LeaseSpan['end']) => spans.filter(span => span.end === end).length
   const again = spans.filter(({ redelivered }) => redelivered).length
-  return `${spans.length} leases: ${count('acked')} acknowledged, ${count('expired')} expired, ${count('held')} held now, ${again} of them redeliveries; the table below has each`
+  return `${spans.length} leases: ${count('acked')} acknowledged, ${count('expired')} expired, ${count('held')} held now, ${again} redelivered. The table below lists them.`
 }
 
 /** Explains the colours of leases. */
@@ -145,33 +164,23 @@ function LeaseLegend() {
 function LeaseTable({ spans }: { spans: readonly LeaseSpan[] }) {
   return (
     <details>
-      <summary>as a table</summary>
-      <Scrolled label="Leases, as a table">
-        <table>
-          <thead>
-            <tr>
-              <th>handle</th>
-              <th>message</th>
-              <th>claimed</th>
-              <th>ended</th>
+      <summary>show as a table</summary>
+      <Scrolled label="Leases as a table">
+        <Table columns={['handle', 'message', 'claimed', 'ended']}>
+          {spans.toReversed().map(({ handle, seq, claimId, from, to, end, redelivered }) => (
+            <tr key={claimId}>
+              <td class="mono">{handle}</td>
+              <td class="num">
+                {seq}
+                {redelivered && <span class="dim"> redelivered</span>}
+              </td>
+              <td class="num">{dayAndTime(from)}</td>
+              <td class="num">
+                {WORDS[end]} {dayAndTime(to)}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {spans.toReversed().map(({ handle, seq, claimId, from, to, end, redelivered }) => (
-              <tr key={claimId}>
-                <td class="mono">{handle}</td>
-                <td class="num">
-                  {seq}
-                  {redelivered && <span class="dim"> redelivered</span>}
-                </td>
-                <td class="num">{dayAndTime(new Date(from).toISOString())}</td>
-                <td class="num">
-                  {WORDS[end]} {dayAndTime(new Date(to).toISOString())}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Scrolled>
     </details>
   )

@@ -1,73 +1,44 @@
 import { defined } from '../../../shared/util/defined.js'
 import { maskSecrets } from '../../../shared/util/secrets.js'
-import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MAX_SHOWN, timeOfDay } from '../model/format.js'
-import { Empty, Facts, Scrolled, Section } from './elements.js'
-import { Lifetime, type ResourceRow } from './resources.js'
-import { Masked, SecretText } from './secret-text.js'
+import { bytesInWords, counted, timeOfDay } from '../model/format.js'
+import { Facts, Scrolled } from './elements.js'
+import { type ResourceRow, Resources } from './resources.js'
+import { SecretText } from './secret-text.js'
 
 /** Lists Instanode's webhook receivers, with their deliveries. */
 export function ReceiverList() {
-  const instanode = state.value?.instanode
-  if (instanode === undefined) return null
-  const receivers = instanode.resources.filter(({ type }) => type === 'webhook')
   return (
-    <Section id="receivers" title="Receivers" note={countOfShown(receivers.length, 'receiver')}>
-      {receivers.length === 0 ? (
-        <Empty
-          command={`curl -s ${instanode.mcpUrl} -H 'Content-Type: application/json' \\\n  -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_webhook","arguments":{"name":"demo"}}}'`}
-        >
-          There is no receiver. An agent makes one with create_webhook, and anybody may post to it.
-        </Empty>
-      ) : (
-        <div class="cards">
-          {receivers.slice(-MAX_SHOWN).map(resource => (
-            <ReceiverCard key={resource.id} resource={resource} />
-          ))}
-        </div>
-      )}
-    </Section>
+    <Resources
+      type="webhook"
+      id="receivers"
+      what="Receiver"
+      empty="There are no receivers yet. create_webhook creates one. It stores the requests that are sent to its URL. Try it:"
+    >
+      {resource => <Deliveries resource={resource} />}
+    </Resources>
   )
 }
 
-function ReceiverCard({ resource }: { resource: ResourceRow }) {
-  const { id, name, tier, owner, url, limits, deliveries } = resource
-  const open = openState.value?.instanode?.resources.find(other => other.id === id)
+/** Lists the deliveries of a receiver, the newest first. */
+function Deliveries({ resource: { name, limits, deliveries } }: { resource: ResourceRow }) {
+  const { kept = 0, latest = [] } = deliveries ?? {}
+  if (kept === 0) return <p class="dim">No deliveries yet. Send a POST request to this URL.</p>
   return (
-    <article class="card" aria-label={`Receiver ${name}`}>
-      <header class="card-head">
-        <h3>{name || 'unnamed'}</h3>
-        <Lifetime resource={resource} />
-      </header>
+    <>
       <p class="dim">
-        {tier}, {owner === null ? 'claimed by nobody' : `of ${owner}`}, keeps {deliveries?.kept ?? 0} of{' '}
-        {limits.requestsStored ?? 'any'} deliveries
+        {counted(kept, 'delivery', 'deliveries')} kept
+        {limits.requestsStored !== undefined && `, at most ${limits.requestsStored}`}
       </p>
-      <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
-      <Deliveries name={name} latest={deliveries?.latest ?? []} />
-    </article>
+      <ul class="deliveries" aria-label={`Deliveries to ${name}, the newest first`}>
+        {latest.slice(0, 10).map(delivery => (
+          <DeliveryLine key={delivery.id} delivery={delivery} />
+        ))}
+      </ul>
+    </>
   )
 }
 
 type Delivery = NonNullable<ResourceRow['deliveries']>['latest'][number]
-
-interface DeliveriesProps {
-  /** The name of the receiver. */
-  name: string
-  latest: readonly Delivery[]
-}
-
-/** Lists the deliveries of a receiver, the latest first. */
-function Deliveries({ name, latest }: DeliveriesProps) {
-  if (latest.length === 0) return <p class="dim">No delivery yet. POST to its URL to send one</p>
-  return (
-    <ul class="deliveries" aria-label={`Deliveries to ${name}, the latest first`}>
-      {latest.slice(0, 10).map(delivery => (
-        <DeliveryLine key={delivery.id} delivery={delivery} />
-      ))}
-    </ul>
-  )
-}
 
 function DeliveryLine({
   delivery: { method, query, headers, body, bodyBytes, receivedAt },

@@ -1,6 +1,7 @@
+import type { ComponentChildren } from 'preact'
 import type { InstanodeView } from '../../instanode/view.js'
 import { openState, state } from '../live/state.js'
-import { bytesInWords, countOfShown, MAX_SHOWN } from '../model/format.js'
+import { bytesInWords, countOfShown, MAX_SHOWN, toolCommand } from '../model/format.js'
 import { Countdown } from './countdown.js'
 import { Empty, Section } from './elements.js'
 import { Masked } from './secret-text.js'
@@ -8,22 +9,60 @@ import { Masked } from './secret-text.js'
 export type ResourceRow = InstanodeView['resources'][number]
 
 /** Lists Instanode's databases, with the used share of their limits and their remaining time. */
-export function Resources() {
+export function Databases() {
+  return (
+    <Resources
+      type="postgres"
+      id="resources"
+      what="Database"
+      empty="There are no databases yet. create_postgres creates one. Unless it is claimed, it is deleted after 24 hours. Try it:"
+    >
+      {({ database, limits }) =>
+        database === null ? (
+          <p class="dim">Storage and connections cannot be read now.</p>
+        ) : (
+          <div class="meters">
+            <Meter
+              what="storage"
+              value={database.usedBytes}
+              max={(limits.storageMb ?? 0) * 1024 * 1024}
+              bytes
+            />
+            <Meter what="connections" value={database.connections} max={limits.connections ?? 0} />
+          </div>
+        )
+      }
+    </Resources>
+  )
+}
+
+interface ResourcesProps {
+  type: ResourceRow['type']
+  /** Name of the anchor. */
+  id: string
+  /** The word for one resource. */
+  what: string
+  /** The text that is shown if there are no resources of this type. */
+  empty: string
+  /** Renders the part of a card that only this type has. */
+  children(resource: ResourceRow): ComponentChildren
+}
+
+/** Lists Instanode's resources of one type. */
+export function Resources({ type, id, what, empty, children }: ResourcesProps) {
   const instanode = state.value?.instanode
   if (instanode === undefined) return null
-  const databases = instanode.resources.filter(({ type }) => type === 'postgres')
+  const resources = instanode.resources.filter(resource => resource.type === type)
   return (
-    <Section id="resources" title="Databases" note={countOfShown(databases.length, 'database')}>
-      {databases.length === 0 ? (
-        <Empty
-          command={`curl -s ${instanode.mcpUrl} -H 'Content-Type: application/json' \\\n  -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_postgres","arguments":{"name":"demo"}}}'`}
-        >
-          There is no database. An agent makes one with create_postgres; unclaimed, it is gone 24 hours later.
-        </Empty>
+    <Section id={id} title={`${what}s`} note={countOfShown(resources.length, what.toLowerCase())}>
+      {resources.length === 0 ? (
+        <Empty command={toolCommand(instanode.mcpUrl, `create_${type}`, { name: 'demo' })}>{empty}</Empty>
       ) : (
         <div class="cards">
-          {databases.slice(-MAX_SHOWN).map(resource => (
-            <DatabaseCard key={resource.id} resource={resource} />
+          {resources.slice(-MAX_SHOWN).map(resource => (
+            <ResourceCard key={resource.id} what={what} resource={resource}>
+              {children(resource)}
+            </ResourceCard>
           ))}
         </div>
       )}
@@ -31,41 +70,34 @@ export function Resources() {
   )
 }
 
-function DatabaseCard({ resource }: { resource: ResourceRow }) {
-  const { id, name, tier, status, owner, url, limits, database } = resource
-  const open = openState.value?.instanode?.resources.find(other => other.id === id)
-  return (
-    <article class="card" aria-label={`Database ${name}`}>
-      <header class="card-head">
-        <h3>{name || 'unnamed'}</h3>
-        <Lifetime resource={resource} />
-      </header>
-      <p class="dim">
-        {tier}, {owner === null ? 'claimed by nobody' : `of ${owner}`}
-        {status !== 'active' && `, ${status.replace('_', ' ')}`}
-      </p>
-      {database === null ? (
-        <p class="dim">nothing can be learnt of it now</p>
-      ) : (
-        <div class="meters">
-          <Meter
-            what="storage"
-            value={database.usedBytes}
-            max={(limits.storageMb ?? 0) * 1024 * 1024}
-            bytes
-          />
-          <Meter what="connections" value={database.connections} max={limits.connections ?? 0} />
-        </div>
-      )}
-      <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
-    </article>
-  )
+interface ResourceCardProps {
+  /** The word for one resource. */
+  what: string
+  resource: ResourceRow
+  children: ComponentChildren
 }
 
-/** Shows the remaining time of a resource. */
-export function Lifetime({ resource: { createdAt, expiresAt } }: { resource: ResourceRow }) {
-  if (expiresAt === null) return <span class="dim">stays</span>
-  return <Countdown from={createdAt} to={expiresAt} what="left" />
+function ResourceCard({ what, resource, children }: ResourceCardProps) {
+  const { id, name, tier, owner, status, url, createdAt, expiresAt } = resource
+  const open = openState.value?.instanode?.resources.find(other => other.id === id)
+  return (
+    <article class="card" aria-label={`${what} ${name}`}>
+      <header class="card-head">
+        <h3>{name || 'unnamed'}</h3>
+        {expiresAt === null ? (
+          <span class="dim">does not expire</span>
+        ) : (
+          <Countdown from={createdAt} to={expiresAt} what="left" />
+        )}
+      </header>
+      <p class="dim">
+        {tier}, {owner === null ? 'unclaimed' : `owned by ${owner}`}
+        {status !== 'active' && `, ${status.replace('_', ' ')}`}
+      </p>
+      <Masked name={`resource ${id}`} what={`URL of ${name}`} masked={url} open={open?.url} />
+      {children}
+    </article>
+  )
 }
 
 interface MeterProps {
@@ -77,14 +109,14 @@ interface MeterProps {
 }
 
 /** Shows the used share of a limit. */
-function Meter({ what, value, max: most, bytes = false }: MeterProps) {
+function Meter({ what, value, max, bytes = false }: MeterProps) {
   const words = (number: number) => (bytes ? bytesInWords(number) : `${number}`)
-  const share = most === 0 ? 0 : Math.min(1, value / most)
+  const share = max === 0 ? 0 : Math.min(1, value / max)
   return (
     <div class="meter">
       <span class="dim">{what}</span>
       <span class="num">
-        {words(value)} of {most === 0 ? 'any' : words(most)}
+        {words(value)} {max === 0 ? '(no limit)' : `of ${words(max)}`}
       </span>
       <svg class={`meter-bar${share > 0.9 ? ' meter-full' : ''}`} width="100%" height="4" aria-hidden="true">
         <rect class="meter-track" width="100%" height="4" rx="2" />

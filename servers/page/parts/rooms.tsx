@@ -1,9 +1,9 @@
 import type { SafebotView } from '../../safebot/view.js'
 import { isRevealed, toggle } from '../live/secrets.js'
 import { openState, state } from '../live/state.js'
-import { counted, countOfShown, MAX_SHOWN, timeOfDay } from '../model/format.js'
+import { counted, countOfShown, curl, MAX_SHOWN, timeOfDay } from '../model/format.js'
 import { Countdown } from './countdown.js'
-import { Empty, Scrolled, Section } from './elements.js'
+import { Empty, Scrolled, Section, Table } from './elements.js'
 import { LeaseTimeline } from './lease-timeline.js'
 
 type Room = SafebotView['rooms'][number]
@@ -20,10 +20,13 @@ export function RoomList() {
     <Section id="rooms" title="Rooms" note={countOfShown(rooms.length, 'room')}>
       {rooms.length === 0 ? (
         <Empty
-          command={`curl -s ${safebot.mcpUrl?.replace(/\/mcp$/, '')}/api/rooms/demo-room/messages -H 'Content-Type: application/json' \\\n  -d '{"ciphertext":"c2VhbGVkIGVsc2V3aGVyZQ==","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","sender":"curl"}'`}
+          command={curl(`${safebot.mcpUrl?.replace(/\/mcp$/, '')}/api/rooms/demo-room/messages`, {
+            ciphertext: 'c2VhbGVkIGVsc2V3aGVyZQ==',
+            nonce: 'A'.repeat(32),
+            sender: 'curl',
+          })}
         >
-          There is no room. One comes with its first message: from an agent that calls create_room and
-          send_message, or so:
+          There are no rooms yet. The first message to a room creates it. Send one:
         </Empty>
       ) : (
         latest.map(room => <RoomCard key={room.id} room={room} />)
@@ -39,7 +42,8 @@ function RoomCard({ room }: { room: Room }) {
       <header class="room-head">
         <h3 class="mono">{id}</h3>
         <span class="dim">
-          {counted(buffered, 'message')}, {present} present, {waiting} waiting
+          {counted(buffered, 'message')}, {counted(present, 'client')} connected,{' '}
+          {counted(waiting, 'request')} waiting
           {signedOnly && ', signed messages only'}
         </span>
       </header>
@@ -57,35 +61,32 @@ function RoomCard({ room }: { room: Room }) {
 /** Lists the consumers of a room, with their cursors and leases. */
 function Consumers({ room: { consumers } }: { room: Room }) {
   if (consumers.length === 0)
-    return <p class="dim">No task has been claimed here. Use claim_task or next_task.</p>
+    return (
+      <p class="dim">
+        No task was claimed in this room yet. Agents claim tasks with claim_task or next_task.
+      </p>
+    )
   return (
-    <table class="consumers">
-      <thead>
-        <tr>
-          <th>handle</th>
-          <th class="right">cursor</th>
-          <th>lease</th>
+    <Table columns={['handle', 'lease']}>
+      {consumers.map(({ handle, cursor, lease }) => (
+        <tr key={handle}>
+          <td>
+            <span class="mono">{handle}</span>
+            <span class="second dim num">cursor {cursor}</span>
+          </td>
+          <td>
+            {lease === null ? (
+              <span class="dim">no lease</span>
+            ) : (
+              <>
+                <Countdown from={lease.claimedAt} to={lease.expiresAt} what="to redelivery" />
+                <span class="second dim num">message {lease.seq}</span>
+              </>
+            )}
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {consumers.map(({ handle, cursor, lease }) => (
-          <tr key={handle}>
-            <td class="mono">{handle}</td>
-            <td class="right num">{cursor}</td>
-            <td>
-              {lease === null ? (
-                <span class="dim">holds none</span>
-              ) : (
-                <>
-                  <Countdown from={lease.claimedAt} to={lease.expiresAt} what="to redelivery" />
-                  <span class="second dim num">of {lease.seq}</span>
-                </>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   )
 }
 
@@ -106,8 +107,8 @@ function Messages({ room }: { room: Room }) {
           <>
             <span class="dim">
               {texts === undefined
-                ? 'as the service has them: sealed'
-                : 'opened with the key that a tool here was given'}
+                ? 'Encrypted, as the service stores them'
+                : 'Decrypted with the key from a tool call'}
             </span>
             <button
               type="button"
@@ -120,38 +121,29 @@ function Messages({ room }: { room: Room }) {
           </>
         ) : (
           <span class="dim">
-            sealed: this instance has not come by the room’s key, so only its agents can read them
+            Encrypted. This instance does not have the room’s key, so only the room’s agents can read these
+            messages.
           </span>
         )}
       </div>
-      <Scrolled label={`Messages of ${room.id}, the latest first`}>
-        <table>
-          <thead>
-            <tr>
-              <th>seq</th>
-              <th>sender</th>
-              <th>message</th>
-              <th class="right">time</th>
+      <Scrolled label={`Messages of ${room.id}, the newest first`}>
+        <Table columns={['sender', 'message', 'time']} numeric>
+          {room.messages.toReversed().map(({ seq, sender, senderVerified, ciphertext, at }) => (
+            <tr key={seq}>
+              <td>
+                {sender}
+                {senderVerified && <span title="The signature is valid"> ✓</span>}
+                <span class="second dim num">{seq}</span>
+              </td>
+              <td class="message">
+                <MessageText text={textOf(seq)} ciphertext={ciphertext} />
+              </td>
+              <td class="right num dim" title={at}>
+                {timeOfDay(at)}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {room.messages.toReversed().map(({ seq, sender, senderVerified, ciphertext, at }) => (
-              <tr key={seq}>
-                <td class="num dim">{seq}</td>
-                <td>
-                  {sender}
-                  {senderVerified && <span title="signed, and checked"> ✓</span>}
-                </td>
-                <td class="message">
-                  <MessageText text={textOf(seq)} ciphertext={ciphertext} />
-                </td>
-                <td class="right num dim" title={at}>
-                  {timeOfDay(at)}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       </Scrolled>
     </div>
   )
@@ -165,7 +157,10 @@ function Messages({ room }: { room: Room }) {
 function MessageText({ text, ciphertext }: { text: string | null | undefined; ciphertext: string }) {
   if (typeof text === 'string') return <span class="plaintext">{text}</span>
   return (
-    <span class="mono ciphertext dim" title={text === null ? 'no key at hand opens it' : 'sealed'}>
+    <span
+      class="mono ciphertext dim"
+      title={text === null ? 'encrypted, no key here decrypts it' : 'encrypted'}
+    >
       {ciphertext.slice(0, 80)}
     </span>
   )

@@ -20,7 +20,7 @@ function Secret({ what, text }: { what: string; text: string }) {
       type="button"
       class="secret"
       aria-expanded={open}
-      title={open ? 'hide it' : 'show it'}
+      title={open ? 'hide the secret' : 'show the secret'}
       onClick={() => setOpen(!open)}
     >
       {open ? text : `[${what}]`}
@@ -47,7 +47,7 @@ export function Masked({ name, what, masked, open }: MaskedProps) {
       class="masked mono"
       aria-expanded={showing}
       aria-label={`${what}: ${showing ? open : masked}`}
-      title={showing ? 'hide it' : 'show it'}
+      title={showing ? 'hide the secret' : 'show the secret'}
       onClick={() => toggle(name)}
     >
       {showing ? open : masked}

@@ -23,8 +23,8 @@ function Sparkline({ rate: { seconds, peak }, label }: { rate: CallRate; label: 
   return (
     <svg
       class="sparkline"
-      width={SECONDS * BAR}
       height={HEIGHT}
+      preserveAspectRatio="none"
       viewBox={`0 0 ${SECONDS * BAR} ${HEIGHT}`}
       role="img"
       aria-label={label}
@@ -73,9 +73,9 @@ export function Traffic() {
   return (
     <Section id="traffic" title="Traffic" note={noteOn(shown.length)}>
       {shown.length === 0 ? (
-        <Empty>Once calls have come, each tool has a line here: how often, and how they ended.</Empty>
+        <Empty>No calls yet. Each tool gets a chart here with its calls and their outcomes.</Empty>
       ) : (
-        <Scrolled label="Calls a second, by tool">
+        <Scrolled label="Calls per second by tool">
           <ul>
             {shown.slice(0, MAX_SHOWN).map(rate => (
               <RateLine key={`${rate.server} ${rate.name}`} rate={rate} />
@@ -88,8 +88,8 @@ export function Traffic() {
 }
 
 function noteOn(lines: number): string {
-  const what = `calls a second, the last ${SECONDS} s`
-  return lines <= MAX_SHOWN ? what : `${what}; ${countOfShown(lines, 'line', 'the busiest')}`
+  const what = `calls per second, last ${SECONDS} s`
+  return lines <= MAX_SHOWN ? what : `${what}, ${countOfShown(lines, 'chart', 'the busiest')}`
 }
 
 function RateLine({ rate }: { rate: CallRate }) {
@@ -97,11 +97,15 @@ function RateLine({ rate }: { rate: CallRate }) {
   return (
     <li class="rate">
       <span class="rate-name mono">
-        {maskSecrets(name)}
-        <span class="second dim">{server}</span>
+        {maskSecrets(name)} <span class="rate-server dim">{server}</span>
       </span>
-      <Sparkline rate={rate} label={peak === 0 ? 'none in the last minute' : `at most ${peak} a second`} />
-      <span class="rate-peak num dim">{peak > 0 && `≤ ${peak.toLocaleString('en')}/s`}</span>
+      <span class="rate-chart">
+        <Sparkline
+          rate={rate}
+          label={peak === 0 ? 'no calls in the last minute' : `at most ${peak} calls per second`}
+        />
+        <span class="rate-peak num dim">{peak > 0 && `max ${peak.toLocaleString('en')}/s`}</span>
+      </span>
       <span class="rate-totals">
         {OUTCOMES.filter(outcome => totals[outcome] > 0).map(outcome => (
           <span key={outcome} class={`outcome outcome-${outcome}`}>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { CallLog, EVERYTHING, filtered } from '../../../servers/page/model/call-log.js'
+import { CALLS, CallLog } from '../../../servers/page/model/call-log.js'
+import { filtered, type LogFilter, NO_FILTER } from '../../../servers/page/model/log.js'
 import { entry } from './entry.js'
 
 const seqs = (log: CallLog) => log.calls.map(call => call.entry.seq)
@@ -35,13 +36,13 @@ describe('the calls of the page', () => {
     log.take(entry(1, { tool: null, method: 'initialize' }))
     log.take(entry(2, { tool: 'claim_task', caller: 'Bob', outcome: 'tool_error' }))
     log.take(entry(3, { tool: 'ack_task', outcome: null }))
-    const shown = (wanted: Partial<typeof EVERYTHING>) =>
-      filtered(log.calls, { ...EVERYTHING, ...wanted }).map(call => call.entry.seq)
+    const shown = (wanted: Partial<LogFilter>) =>
+      filtered(log.calls, CALLS, { ...NO_FILTER, ...wanted }).map(CALLS.seqOf)
     expect(shown({})).toEqual([3, 2, 1])
     expect(shown({ text: ' bob' })).toEqual([2])
     expect(shown({ text: 'TASK' })).toEqual([3, 2])
     expect(shown({ text: 'init' })).toEqual([1])
-    expect(shown({ toolsOnly: true })).toEqual([3, 2])
-    expect(shown({ failedOnly: true })).toEqual([2])
+    expect(shown({ required: ['tools only'] })).toEqual([3, 2])
+    expect(shown({ required: ['failed only'] })).toEqual([2])
   })
 })
