@@ -70,7 +70,7 @@ export class Instanode {
   static async create(instance: Instance, options: InstanodeOptions = {}): Promise<Instanode> {
     const instanode = new Instanode(await assemble(instance, options))
     try {
-      await instanode.state.alone(() => instanode.state.lay(options.world ?? DEFAULT_WORLD))
+      await instanode.state.alone(() => instanode.state.loadWorld(options.world ?? DEFAULT_WORLD))
       return instanode
     } catch (error) {
       await instanode.close()
@@ -95,7 +95,7 @@ export class Instanode {
       // loaded waits for it.
       const url = await instanode.state.alone(async () => {
         const url = await instanode.#listen(listen)
-        await instanode.state.lay(options.world ?? DEFAULT_WORLD)
+        await instanode.state.loadWorld(options.world ?? DEFAULT_WORLD)
         return url
       })
       return { instanode, url }

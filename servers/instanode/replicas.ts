@@ -10,8 +10,8 @@ export interface ReplicasOptions {
   log: Log
   local: {
     readonly store: Pick<InstanodeStore, 'watch' | 'watchDeliveries'>
-    readonly reaper: Pick<Reaper, 'watch' | 'resume'>
-    readonly receivers: Pick<Receivers, 'heardOf'>
+    readonly reaper: Pick<Reaper, 'planRound' | 'planNextRound'>
+    readonly receivers: Pick<Receivers, 'deliveredElsewhere'>
   }
   /** Takes over the state that another replica has loaded. */
   state: { replaced(): Promise<void> }
@@ -26,7 +26,7 @@ export interface ReplicasOptions {
 export function followReplicas({ records, log, local, state }: ReplicasOptions): () => void {
   const { store, reaper, receivers } = local
   let closed = false
-  const tried = async (work: () => Promise<void>) => {
+  const attempt = async (work: () => Promise<void>) => {
     try {
       if (!closed) await work()
     } catch (error) {
@@ -37,13 +37,13 @@ export function followReplicas({ records, log, local, state }: ReplicasOptions):
   const leave = [
     store.watch(({ own, detail }) => {
       const due = dueIn(detail)
-      if (!own && due !== undefined) reaper.watch(due)
-      else if (!own) void tried(() => reaper.resume())
+      if (!own && due !== undefined) reaper.planRound(due)
+      else if (!own) void attempt(() => reaper.planNextRound())
     }),
-    store.watchDeliveries((token, id) => void tried(() => receivers.heardOf(token, id))),
+    store.watchDeliveries((token, id) => void attempt(() => receivers.deliveredElsewhere(token, id))),
   ]
-  records.onReplaced(() => void tried(() => state.replaced()))
-  records.onGap(() => void tried(() => reaper.resume()))
+  records.onReplaced(() => void attempt(() => state.replaced()))
+  records.onGap(() => void attempt(() => reaper.planNextRound()))
   return () => {
     closed = true
     for (const each of leave) each()

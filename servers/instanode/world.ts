@@ -54,7 +54,7 @@ export interface Beginning {
  * @throws Refusal `bad_world`
  */
 export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {
-  return new SeedRun(world, now, options).live()
+  return new SeedRun(world, now, options).run()
 }
 
 /** One replay of a world's events. */
@@ -74,11 +74,11 @@ class SeedRun {
     this.#ids = options.ids.stream('instanode').stream('world')
   }
 
-  async live(): Promise<Beginning> {
+  async run(): Promise<Beginning> {
     const { machine, ids, contract, receiveUrl } = this.#options
-    const later: { local?: LocalService } = {}
-    const happenings = this.#seedEvents(() => existing(later.local))
-    const clock = seedClock(this.#now, firstOf(happenings))
+    const service: { local?: LocalService } = {}
+    const events = this.#seedEvents(() => existing(service.local))
+    const clock = seedClock(this.#now, firstOf(events))
     const local = new LocalService({
       store: new InstanodeStore(new MemoryRecords()),
       databases: this.#databases,
@@ -89,11 +89,11 @@ class SeedRun {
       log: silentLog,
       receiveUrl,
     })
-    later.local = local
+    service.local = local
     for (const [at, account] of (this.#world.accounts ?? []).entries()) {
       await local.accounts.save(this.#account(account, `world.accounts[${at}]`))
     }
-    await replay(clock, this.#now, happenings)
+    await replay(clock, this.#now, events)
     await local.reaper.stop()
     clock.close()
     await local.store.setBegun()
@@ -126,26 +126,26 @@ class SeedRun {
         agoMs: 0,
         where: `world.provisions[${at}]`,
         run: async () => {
-          for (let spent = 0; spent < count; spent++) await local().provisioning.spend(from)
+          for (let spent = 0; spent < count; spent++) await local().provisioning.countSpent(from)
         },
       })),
     ]
   }
 
   #database(local: () => LocalService, database: WorldDatabase, where: string): SeedEvent {
-    const happen = async () => {
+    const run = async () => {
       const token = await this.#provision(local(), 'postgres', database, where)
       if (database.sql === undefined) return
       const sql = typeof database.sql === 'string' ? [database.sql] : database.sql
       this.#sql.push({ database: databaseName(token), sql, where: `${where}.sql` })
     }
-    return { agoMs: this.#madeAgo(database, where), where, run: happen }
+    return { agoMs: this.#agoMsOf(database, where), where, run }
   }
 
   #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): SeedEvent[] {
     let token = ''
     const made: SeedEvent = {
-      agoMs: this.#madeAgo(receiver, where),
+      agoMs: this.#agoMsOf(receiver, where),
       where,
       run: async () => {
         token = await this.#provision(local(), 'webhook', receiver, where)
@@ -153,10 +153,10 @@ class SeedRun {
     }
     const deliveries = (receiver.deliveries ?? []).map((delivery, at): SeedEvent => {
       const here = `${where}.deliveries[${at}]`
-      const happen = () => deliver(local().receivers, token, delivery, here)
+      const run = () => deliver(local().receivers, token, delivery, here)
       const agoMs = agoMsOf(delivery.ago)
       if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'that is before the receiver was made')
-      return { agoMs, where: here, run: happen }
+      return { agoMs, where: here, run }
     })
     return [made, ...deliveries]
   }
@@ -186,7 +186,7 @@ class SeedRun {
     return made.token
   }
 
-  #madeAgo({ ago, left }: WorldDatabase | WorldReceiver, where: string): number {
+  #agoMsOf({ ago, left }: WorldDatabase | WorldReceiver, where: string): number {
     if (left === undefined) return agoMsOf(ago)
     if (ago !== undefined) throw badWorld(where, 'it has both ago and left', 'leave one out')
     const leftMs = agoMsOf(left)
@@ -214,8 +214,8 @@ async function deliver(
     rawHeaders: Object.entries(headers).flat(),
     body: Buffer.from(body),
   }
-  for (let nth = 0; nth < times; nth++) {
-    const id = await receivers.take(token, request)
+  for (let round = 0; round < times; round++) {
+    const id = await receivers.storeDelivery(token, request)
     if (id === undefined) throw badWorld(`${where}.ago`, 'the receiver took nothing any more by then')
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../../shared/clock/clock.js'
 import { fetchFailure } from '../../../shared/http/fetch-failure.js'
 import { defined } from '../../../shared/util/defined.js'
 import { ServiceRefusal } from '../domain/refusals.js'
-import { failed } from '../http/schemas.js'
+import { errorBody } from '../http/schemas.js'
 import type { Abortable, Caller } from '../service.js'
 
 /** The User-Agent of the real client. It has the same version for all versions of the client. */
@@ -43,7 +43,7 @@ export class ApiClient {
    */
   async send<Schema extends z.ZodType>(request: ApiRequest<Schema>): Promise<z.output<Schema>> {
     const { status, text } = await this.#exchange(request)
-    const json = parsed(text)
+    const json = parseJson(text)
     if (status < 200 || status > 299) throw refusalOf(status, json)
     const answer = request.answer.safeParse(json)
     if (answer.success) return answer.data
@@ -57,11 +57,11 @@ export class ApiClient {
   }
 
   async #exchange({ method, path, caller, body, call }: ApiRequest<z.ZodType>) {
-    const giveUp = new AbortController()
-    const alarm = this.#machine.wakeAt(this.#machine.now() + TIMEOUT_MS, () =>
-      giveUp.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} seconds`)),
+    const timeout = new AbortController()
+    const timer = this.#machine.wakeAt(this.#machine.now() + TIMEOUT_MS, () =>
+      timeout.abort(new Error(`no answer within ${TIMEOUT_MS / 1000} seconds`)),
     )
-    const signals = call === undefined ? [giveUp.signal] : [giveUp.signal, call.signal]
+    const signals = call === undefined ? [timeout.signal] : [timeout.signal, call.signal]
     try {
       const response = await fetch(`${this.#base}${path}`, {
         method,
@@ -80,7 +80,7 @@ export class ApiClient {
     } catch (error) {
       throw this.#unreachable(error)
     } finally {
-      alarm.cancel()
+      timer.cancel()
     }
   }
 
@@ -95,13 +95,13 @@ export class ApiClient {
 
 /** Returns the service's own refusal, if the answer has one. */
 function refusalOf(status: number, json: unknown): ServiceRefusal {
-  const refused = failed.safeParse(json)
-  if (!refused.success) return new ServiceRefusal(status, 'upstream_error', `upstream error (HTTP ${status})`)
-  const { error, message = error, upgrade_url } = refused.data
+  const body = errorBody.safeParse(json)
+  if (!body.success) return new ServiceRefusal(status, 'upstream_error', `upstream error (HTTP ${status})`)
+  const { error, message = error, upgrade_url } = body.data
   return new ServiceRefusal(status, error, message, upgrade_url)
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

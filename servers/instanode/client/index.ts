@@ -190,17 +190,25 @@ class RemoteService implements InstanodeService {
   }
 }
 
-type Made = z.infer<typeof schema.provisionedDatabase> | z.infer<typeof schema.provisionedReceiver>
+type CreationAnswer = z.infer<typeof schema.provisionedDatabase> | z.infer<typeof schema.provisionedReceiver>
 
 function provisioned<Limits>(
-  { id, token, name, tier, expires_at, note }: Made,
+  { id, token, name, tier, expires_at, note }: CreationAnswer,
   url: string,
   limits: Limits,
   expiresIn: string | undefined,
 ): Provisioned<Limits> {
-  const expiresAt = instantOf(expires_at ?? null)
-  const told = { name: name ?? null, expiresIn: expiresIn ?? null, expiresAt }
-  return { id, token, tier, url, limits, note, ...told }
+  return {
+    id,
+    token,
+    name: name ?? null,
+    tier,
+    url,
+    limits,
+    expiresIn: expiresIn ?? null,
+    expiresAt: instantOf(expires_at ?? null),
+    note,
+  }
 }
 
 function instantOf(timestamp: string | null): number | null {

@@ -40,23 +40,25 @@ export interface OpenedDatabases {
 export async function openDatabases(instance: Instance, options: DatabasesOptions): Promise<OpenedDatabases> {
   const { dataDirectory } = options
   const { store } = instance
-  if (store !== undefined) checkBeside(options)
+  if (store !== undefined) rejectEmbedded(options)
   const { databases = store?.serverUrl ?? 'embedded' } = options
   if (typeof databases !== 'string') return { databases, close: async () => undefined }
   checkSource(databases)
-  if (databases !== 'embedded') return owned(await openServer(instance, databases))
+  if (databases !== 'embedded') return ownedDatabases(await openServer(instance, databases))
   // A directory is opened at the start, so that its databases are reachable and its errors are reported then.
-  if (dataDirectory !== undefined) return owned(await openEmbedded(instance, options))
+  if (dataDirectory !== undefined) return ownedDatabases(await openEmbedded(instance, options))
   await removeAbandonedOnce()
-  return owned(new LazyDatabases(() => openEmbedded(instance, options)))
+  return ownedDatabases(new LazyDatabases(() => openEmbedded(instance, options)))
 }
 
-let removed: Promise<void> | undefined
+let removingAbandoned: Promise<void> | undefined
 
 /** Runs once a process, because a test may start a thousand instances. */
 function removeAbandonedOnce(): Promise<void> {
-  removed ??= import('./embedded/temporary-directory.js').then(module => module.removeAbandonedDirectories())
-  return removed
+  removingAbandoned ??= import('./embedded/temporary-directory.js').then(module =>
+    module.removeAbandonedDirectories(),
+  )
+  return removingAbandoned
 }
 
 /**
@@ -71,7 +73,7 @@ export async function checkBesideStore({
 }: DatabasesOptions & { store?: string }): Promise<void> {
   const url = store === undefined ? undefined : serverOf(store)
   if (url === undefined) return
-  checkBeside(options)
+  rejectEmbedded(options)
   if (options.databases !== undefined) return
   const { Admin } = await import('./server/admin.js')
   const admin = new Admin(url)
@@ -88,7 +90,7 @@ export async function checkBesideStore({
 }
 
 /** Rejects embedded databases with a store. They belong to one process, and a store is for several. */
-function checkBeside({ databases, dataDirectory }: DatabasesOptions): void {
+function rejectEmbedded({ databases, dataDirectory }: DatabasesOptions): void {
   if (databases !== 'embedded' && dataDirectory === undefined) return
   throw new Refusal(
     'bad_databases',
@@ -111,7 +113,7 @@ export function checkSource(source: string): void {
   )
 }
 
-function owned(databases: DatabaseProvider): OpenedDatabases {
+function ownedDatabases(databases: DatabaseProvider): OpenedDatabases {
   return { databases, close: () => databases.close() }
 }
 

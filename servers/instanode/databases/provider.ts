@@ -122,7 +122,7 @@ export interface DatabaseProvider {
 /** @throws Refusal `bad_database_spec` unless the text is exactly a database name */
 export function checkDatabaseName(name: string): void {
   if (!NAME.test(name))
-    throw bad(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
+    throw badSpec(`${JSON.stringify(name)} is no database name`, 'use db_ and 12 hexadecimal digits')
 }
 
 /**
@@ -134,20 +134,20 @@ export function checkLimits(limits: DatabaseLimits): void {
     ['connections', limits.connections],
   ] as const)
     if (value !== null && (!Number.isSafeInteger(value) || value < 1))
-      throw bad(`${what} cannot be ${value}`, 'use a whole number, 1 or more')
+      throw badSpec(`${what} cannot be ${value}`, 'use a whole number, 1 or more')
 }
 
 /** @throws Refusal `bad_database_spec`. Accepted names can be quoted into SQL and used as file names. */
 export function checkSpec(spec: DatabaseSpec): void {
   checkDatabaseName(spec.name)
   if (!USER.test(spec.user))
-    throw bad(`${JSON.stringify(spec.user)} is no user name`, 'use usr_ and 12 hexadecimal digits')
+    throw badSpec(`${JSON.stringify(spec.user)} is no user name`, 'use usr_ and 12 hexadecimal digits')
   if (!PASSWORD.test(spec.password))
-    throw bad('the password cannot be used', 'use 1 to 256 printable ASCII characters')
+    throw badSpec('the password cannot be used', 'use 1 to 256 printable ASCII characters')
   checkLimits(spec.limits)
 }
 
-function bad(message: string, hint: string): Refusal {
+function badSpec(message: string, hint: string): Refusal {
   return new Refusal('bad_database_spec', message, hint)
 }
 

@@ -11,7 +11,7 @@ import { unauthorized } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
 /** Verified tokens that are remembered. Beyond that, the oldest is verified again. */
-const MAX_KNOWN = 1000
+const MAX_VERIFIED = 1000
 
 /** 30 days, the lifetime in the service. */
 export const TOKEN_LIFETIME_SECONDS = 2_592_000
@@ -20,19 +20,19 @@ export const TOKEN_LIFETIME_SECONDS = 2_592_000
 const ALGORITHMS = ['HS256', 'HS384', 'HS512']
 
 /** A verified token and its account. */
-interface Known extends Proof {
+interface VerifiedToken extends TokenProof {
   accountId: string
 }
 
 /** The remembered tokens, the oldest first. */
-export type KnownTokens = readonly (readonly [bearer: string, known: Readonly<Known>])[]
+export type VerifiedTokens = readonly (readonly [bearer: string, verified: Readonly<VerifiedToken>])[]
 
 /** Finds the account of a bearer: one of the world's fixed tokens, or a token that the service has minted. */
 export class Accounts {
   readonly #store: InstanodeStore
   readonly #credentials: Credentials
   readonly #clock: Clock
-  readonly #known = new Map<string, Readonly<Known>>()
+  readonly #verified = new Map<string, Readonly<VerifiedToken>>()
   /** Account ids by fixed token. */
   readonly #fixed = new Map<string, string>()
   /** The tokens with which gateways call, by user. */
@@ -55,7 +55,7 @@ export class Accounts {
   async find(bearer: string): Promise<Account | undefined> {
     const fixed = await this.#store.accountByToken(bearer)
     if (fixed !== undefined) return fixed
-    const proof = this.#stillKnown(bearer) ?? (await this.#credentials.verify(bearer))
+    const proof = this.#stillVerified(bearer) ?? (await this.#credentials.verify(bearer))
     if (proof === undefined) return undefined
     const account = await this.#store.accountByUser(proof.userId)
     if (account !== undefined) this.#remember(bearer, account, proof)
@@ -76,17 +76,17 @@ export class Accounts {
   /** Returns the caller's name for the journal. `unverified` until the bearer has been verified once. */
   nameOf(bearer: string | undefined): string {
     if (bearer === undefined) return 'anonymous'
-    return this.#fixed.get(bearer) ?? this.#stillKnown(bearer)?.accountId ?? 'unverified'
+    return this.#fixed.get(bearer) ?? this.#stillVerified(bearer)?.accountId ?? 'unverified'
   }
 
-  snapshot(): KnownTokens {
-    return [...this.#known]
+  snapshot(): VerifiedTokens {
+    return [...this.#verified]
   }
 
   /** Forgets the remembered tokens. Call it after the store was restored. */
-  async restore(known: KnownTokens): Promise<void> {
-    this.#known.clear()
-    for (const [bearer, one] of known) this.#known.set(bearer, one)
+  async restore(tokens: VerifiedTokens): Promise<void> {
+    this.#verified.clear()
+    for (const [bearer, token] of tokens) this.#verified.set(bearer, token)
     this.#fixed.clear()
     for (const { id, fixedToken } of await this.#store.accounts())
       if (fixedToken !== null) this.#fixed.set(fixedToken, id)
@@ -109,29 +109,29 @@ export class Accounts {
     const account = await this.find(bearer)
     if (account === undefined) return undefined
     const { id, userId } = account
-    const earlier = this.#delegated.get(userId)
-    if (earlier !== undefined && (await this.find(earlier))?.id === id) return { id, credential: earlier }
+    const minted = this.#delegated.get(userId)
+    if (minted !== undefined && (await this.find(minted))?.id === id) return { id, credential: minted }
     const credential = await this.mint(account)
     this.#delegated.set(userId, credential)
     return { id, credential }
   }
 
-  #stillKnown(bearer: string): Readonly<Known> | undefined {
-    const known = this.#known.get(bearer)
-    return known !== undefined && this.#clock.now() < known.until ? known : undefined
+  #stillVerified(bearer: string): Readonly<VerifiedToken> | undefined {
+    const token = this.#verified.get(bearer)
+    return token !== undefined && this.#clock.now() < token.until ? token : undefined
   }
 
-  #remember(bearer: string, { id }: Account, { userId, until }: Proof): void {
-    if (this.#known.has(bearer)) return
-    this.#known.set(bearer, { accountId: id, userId, until })
-    if (this.#known.size <= MAX_KNOWN) return
-    const [earliest] = this.#known.keys()
-    if (earliest !== undefined) this.#known.delete(earliest)
+  #remember(bearer: string, { id }: Account, { userId, until }: TokenProof): void {
+    if (this.#verified.has(bearer)) return
+    this.#verified.set(bearer, { accountId: id, userId, until })
+    if (this.#verified.size <= MAX_VERIFIED) return
+    const [earliest] = this.#verified.keys()
+    if (earliest !== undefined) this.#verified.delete(earliest)
   }
 }
 
 /** The user of a token, and the end of the token. */
-interface Proof {
+interface TokenProof {
   userId: string
   /** Milliseconds since the epoch; infinite for a token without an end. */
   until: number
@@ -160,7 +160,7 @@ class Credentials {
   }
 
   /** Returns the proof of a token at this instant. Undefined if the token proves nothing, for any reason. */
-  async verify(token: string): Promise<Proof | undefined> {
+  async verify(token: string): Promise<TokenProof | undefined> {
     try {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: ALGORITHMS,
@@ -215,10 +215,10 @@ export class Plans {
     const changed: Resource[] = []
     try {
       for (const { token } of await this.#options.store.ownedBy(accountId))
-        await this.#follow(token, plan, changed)
+        await this.#changeResource(token, plan, changed)
     } catch (error) {
       await this.#options.accounts.save(before)
-      for (const resource of changed) await this.#putBack(resource)
+      for (const resource of changed) await this.#undoChange(resource)
       throw error
     }
     return account
@@ -236,24 +236,24 @@ export class Plans {
   }
 
   /** @param changed receives the resource before its change */
-  async #follow(token: string, plan: Plan, changed: Resource[]): Promise<void> {
+  async #changeResource(token: string, plan: Plan, changed: Resource[]): Promise<void> {
     const { store, clock, permanence, reaper } = this.#options
-    const there = await store.find(token)
-    if (there === undefined || !isLive(there, clock.now())) return
+    const resource = await store.find(token)
+    if (resource === undefined || !isLive(resource, clock.now())) return
     // The limits of the database come first, because the store cannot undo them. Nothing is locked meanwhile.
-    if (plan === 'paid') await permanence.raise(there)
+    if (plan === 'paid') await permanence.raiseLimits(resource)
     let before: Resource | undefined
     const written = await store.alter(token, resource => {
       before = resource
       if (resource === undefined || !isLive(resource, clock.now())) return undefined
-      return plan === 'paid' ? permanence.granted(resource) : permanence.ending(resource)
+      return plan === 'paid' ? permanence.permanent(resource) : permanence.withGrace(resource)
     })
     if (written === undefined || before === undefined) return
     changed.push(before)
-    reaper.watch(nextVisit(written))
+    reaper.planRound(nextVisit(written))
   }
 
-  async #putBack(before: Resource): Promise<void> {
+  async #undoChange(before: Resource): Promise<void> {
     const { store, clock, permanence, reaper, log } = this.#options
     const { tier, expiresAt, reapAt } = before
     await store.alter(
@@ -262,9 +262,9 @@ export class Plans {
       resource =>
         resource && isLive(resource, clock.now()) ? { ...resource, tier, expiresAt, reapAt } : undefined,
     )
-    reaper.watch(nextVisit(before))
+    reaper.planRound(nextVisit(before))
     await permanence
-      .revoke(before)
+      .restoreLimits(before)
       .catch(error => log.error('the limits of a database could not be put back', error))
   }
 }

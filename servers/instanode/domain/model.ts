@@ -82,7 +82,7 @@ export interface Delivery {
 
 /** Returns the name of a resource's database. It has the first 12 hexadecimal digits of the token. */
 export function databaseName(token: string): string {
-  return `db_${mark(token)}`
+  return `db_${tokenPrefix(token)}`
 }
 
 /**
@@ -92,10 +92,10 @@ export function databaseIdentity(
   token: string,
   ids: IdSource,
 ): Pick<DatabaseSpec, 'name' | 'user' | 'password'> {
-  return { name: databaseName(token), user: `usr_${mark(token)}`, password: ids.hex(24) }
+  return { name: databaseName(token), user: `usr_${tokenPrefix(token)}`, password: ids.hex(24) }
 }
 
-function mark(token: string): string {
+function tokenPrefix(token: string): string {
   return token.replaceAll('-', '').slice(0, 12)
 }
 

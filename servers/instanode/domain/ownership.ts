@@ -11,10 +11,10 @@ import {
   internalError,
   invalidToken,
   missingToken,
+  noSuchResource,
   notFound,
   paidTierOnly,
   resourceExpired,
-  unknownToken,
 } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
@@ -58,18 +58,18 @@ export class Ownership {
     const account = await this.#options.accounts.require(bearer)
     const token = readToken(trimSpace(text))
     let before: Resource | undefined
-    const claimed = await this.#take(token, account, resource => {
+    const claimed = await this.#setOwner(token, account, resource => {
       before = resource
       return resource
     })
     if (account.plan !== 'paid') return claimed
     try {
-      await this.#options.permanence.raise(claimed)
+      await this.#options.permanence.raiseLimits(claimed)
     } catch (error) {
-      if (before?.owner === null) await this.#giveBack(token, account)
+      if (before?.owner === null) await this.#removeOwner(token, account)
       throw error
     }
-    return this.#take(token, account, resource => this.#options.permanence.granted(resource))
+    return this.#setOwner(token, account, resource => this.#options.permanence.permanent(resource))
   }
 
   /**
@@ -82,7 +82,7 @@ export class Ownership {
     const trimmed = trimSpace(text)
     if (trimmed === '') throw missingToken()
     const resource = await store.find(readToken(trimmed))
-    if (resource === undefined) throw unknownToken()
+    if (resource === undefined) throw noSuchResource()
     if (!isLive(resource, clock.now())) throw resourceExpired()
     return resource
   }
@@ -106,7 +106,7 @@ export class Ownership {
     })
     if (deleted === undefined) throw notFound()
     if (contract.reapsAtOnce) await this.#reap(token)
-    else reaper.watch(reapAt)
+    else reaper.planRound(reapAt)
     const message = contract.reapsAtOnce
       ? 'Removed: nothing of it is left.'
       : 'Queued: it will be removed within 5 minutes.'
@@ -114,7 +114,11 @@ export class Ownership {
   }
 
   /** Makes the account the only owner, and applies `change` to the rest of the resource. */
-  async #take(token: string, { id }: Account, change: (resource: Resource) => Resource): Promise<Resource> {
+  async #setOwner(
+    token: string,
+    { id }: Account,
+    change: (resource: Resource) => Resource,
+  ): Promise<Resource> {
     const { store, clock } = this.#options
     const taken = await store.alter(token, resource => {
       if (resource === undefined) throw notFound()
@@ -127,7 +131,7 @@ export class Ownership {
   }
 
   /** Removes the owner again, unless another claim by the same account has succeeded meanwhile. */
-  async #giveBack(token: string, { id }: Account): Promise<void> {
+  async #removeOwner(token: string, { id }: Account): Promise<void> {
     await this.#options.store.alter(token, resource =>
       resource?.owner === id && resource.tier !== 'paid' ? { ...resource, owner: null } : undefined,
     )

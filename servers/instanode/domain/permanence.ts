@@ -32,9 +32,9 @@ export class Permanence {
    *
    * @throws ServiceRefusal 500 if the limits could not be raised
    */
-  async raise(resource: Resource): Promise<void> {
+  async raiseLimits(resource: Resource): Promise<void> {
     try {
-      await this.#limit(resource, 'paid')
+      await this.#setLimits(resource, 'paid')
     } catch (error) {
       this.#options.log.error('the limits of a database could not be raised', error)
       throw internalError('its limits could not be raised, so nothing is changed: try again', 500)
@@ -42,27 +42,27 @@ export class Permanence {
   }
 
   /** Returns the resource in the paid tier and permanent. Write it after its limits are raised. */
-  granted(resource: Resource): Resource {
+  permanent(resource: Resource): Resource {
     return { ...resource, tier: 'paid', expiresAt: null, reapAt: null }
   }
 
-  /** Undoes {@link raise}. */
-  async revoke(resource: Resource): Promise<void> {
-    await this.#limit({ ...resource, tier: 'paid' }, resource.tier)
+  /** Undoes {@link raiseLimits}. */
+  async restoreLimits(resource: Resource): Promise<void> {
+    await this.#setLimits({ ...resource, tier: 'paid' }, resource.tier)
   }
 
   /**
    * Returns the resource after the end of the paid plan. It keeps its tier for another 168 hours. A resource
    * with an expiry keeps it.
    */
-  ending(resource: Resource): Resource {
+  withGrace(resource: Resource): Resource {
     if (resource.expiresAt !== null) return resource
     const { clock, reaper } = this.#options
     const expiresAt = clock.now() + GRACE_MS
     return { ...resource, expiresAt, reapAt: reaper.dueAt(expiresAt) }
   }
 
-  async #limit({ type, tier, token }: Resource, to: Tier): Promise<void> {
+  async #setLimits({ type, tier, token }: Resource, to: Tier): Promise<void> {
     const { databases, contract } = this.#options
     if (type !== 'postgres' || tier === to || !contract.raisesPaidLimits) return
     await databases.setLimits(databaseName(token), databaseLimits(to, contract))

@@ -23,16 +23,16 @@ import {
   startUrl,
 } from './model.js'
 import type { Reaper } from './reaper.js'
-import { internalError, nameRefused, provisionFailed, rateLimited, unauthorized } from './refusals.js'
+import { internalError, invalidName, provisionFailed, rateLimited, unauthorized } from './refusals.js'
 import type { InstanodeStore } from './store.js'
 
 /** Bits that identify a customer's network: /24 of IPv4, /48 of IPv6. */
-const PREFIX = { ipv4: 24, ipv6: 48 } as const
+const PREFIX_BITS = { ipv4: 24, ipv6: 48 } as const
 
 const NOUNS = { postgres: 'database', webhook: 'webhook receiver' } as const
 
 /** Counted in UTF-8. The tool's schema counts characters, so 33 two-byte letters pass it and fail here. */
-const MAX_BYTES = 64
+const MAX_NAME_BYTES = 64
 
 export interface ProvisioningOptions {
   store: InstanodeStore
@@ -97,11 +97,11 @@ export class Provisioning {
     }
     const url =
       type === 'postgres' ? await this.#makeDatabase(draft, signal) : this.#options.receiveUrl(draft.token)
-    return this.#provisioned(await this.#keep(draft, url, generation))
+    return this.#resultOf(await this.#storeResource(draft, url, generation))
   }
 
   /** Counts an anonymous provision whose resource is gone. @throws ServiceRefusal 429 beyond the daily cap */
-  async spend(address: string): Promise<void> {
+  async countSpent(address: string): Promise<void> {
     if (!(await this.#underCap(subnetOf(address)))) throw rateLimited()
   }
 
@@ -150,7 +150,7 @@ export class Provisioning {
     }
   }
 
-  async #keep(draft: Draft, url: string, generation: number): Promise<Resource> {
+  async #storeResource(draft: Draft, url: string, generation: number): Promise<Resource> {
     const { store, reaper, clock, log } = this.#options
     const createdAt = clock.now()
     const expiresAt = draft.tier === 'paid' ? null : createdAt + LIFETIME.ms
@@ -175,22 +175,22 @@ export class Provisioning {
     } catch (error) {
       log.error('a resource could not be kept', error)
       // A resource that may have been stored must keep its database.
-      if (draft.type === 'postgres' && !isUnsure(error)) await this.#dropUnkept(draft)
+      if (draft.type === 'postgres' && !isUnsure(error)) await this.#dropDatabase(draft)
       if (isUnavailable(error)) throw error
       throw internalError('the resource could not be recorded and nothing is left of it: try again')
     }
-    reaper.watch(nextVisit(resource))
+    reaper.planRound(nextVisit(resource))
     return resource
   }
 
-  async #dropUnkept({ token }: Draft): Promise<void> {
+  async #dropDatabase({ token }: Draft): Promise<void> {
     const { databases, log } = this.#options
     await databases
       .drop(databaseName(token))
       .catch(error => log.error('a database without a resource could not be dropped', error))
   }
 
-  #provisioned(resource: Resource): Provisioned<TierLimits> {
+  #resultOf(resource: Resource): Provisioned<TierLimits> {
     return {
       id: resource.id,
       token: resource.token,
@@ -213,12 +213,12 @@ export class Provisioning {
  */
 export function readResourceName(text: string): string {
   const bytes = Buffer.from(trimSpace(text), 'utf8')
-  if (bytes.length === 0) throw nameRefused('name is required: give 1 to 64 bytes of text')
-  if (bytes.length > MAX_BYTES) {
-    throw nameRefused(`name must be ${MAX_BYTES} or fewer bytes of UTF-8: this one has ${bytes.length}`)
+  if (bytes.length === 0) throw invalidName('name is required: give 1 to 64 bytes of text')
+  if (bytes.length > MAX_NAME_BYTES) {
+    throw invalidName(`name must be ${MAX_NAME_BYTES} or fewer bytes of UTF-8: this one has ${bytes.length}`)
   }
   if (bytes.some(byte => byte < 0x20 || byte === 0x7f)) {
-    throw nameRefused('name must not contain control characters (below U+0020, or U+007F)')
+    throw invalidName('name must not contain control characters (below U+0020, or U+007F)')
   }
   return bytes.toString('utf8')
 }
@@ -249,7 +249,7 @@ export function subnetOf(address: string): string {
   // Without this check ipaddr would accept "1" as an address.
   if (isIP(address) === 0) return address
   const parsed = ipaddr.process(address)
-  const prefix = PREFIX[parsed.kind()]
+  const prefix = PREFIX_BITS[parsed.kind()]
   const bytes = parsed.toByteArray().map((byte, at) => (at < prefix / 8 ? byte : 0))
   return `${ipaddr.fromByteArray(bytes)}/${prefix}`
 }

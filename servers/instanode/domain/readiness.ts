@@ -8,7 +8,7 @@ import type { InstanodeStore } from './store.js'
 const PROBE_MS = 500
 
 /** A token that no resource has. The look-up reaches the store and finds nothing. */
-const NOBODYS = '00000000-0000-0000-0000-000000000000'
+const UNUSED_TOKEN = '00000000-0000-0000-0000-000000000000'
 
 export interface ReadinessOptions {
   store: InstanodeStore
@@ -48,17 +48,17 @@ export class Readiness {
   async reasons(): Promise<Record<keyof ReadinessChecks, string>> {
     const { store, databases } = this.#options
     const [platform_db, customer_db, redis] = await Promise.all([
-      this.#probe('the store', () => store.find(NOBODYS)),
+      this.#probe('the store', () => store.find(UNUSED_TOKEN)),
       this.#probe('the source of databases', () => databases.ready()),
-      this.#probe('the log of deliveries', () => store.deliveries(NOBODYS)),
+      this.#probe('the log of deliveries', () => store.deliveries(UNUSED_TOKEN)),
     ])
     return { customer_db, platform_db, redis }
   }
 
-  async #probe(what: string, ask: () => Promise<unknown>): Promise<string> {
+  async #probe(what: string, probe: () => Promise<unknown>): Promise<string> {
     const { machine, log } = this.#options
     try {
-      await withinLimit({ machine, ms: PROBE_MS, what: `asking ${what}` }, ask)
+      await withinLimit({ machine, ms: PROBE_MS, what: `asking ${what}` }, probe)
       return 'ok'
     } catch (error) {
       log.warn(`${what} did not answer that it is ready`, error)

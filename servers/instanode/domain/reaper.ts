@@ -36,7 +36,7 @@ export interface ReaperOptions {
 export class Reaper {
   readonly #options: ReaperOptions
   readonly #rounds = new Set<Promise<void>>()
-  #next: { instant: number; wakeup: Wakeup } | undefined
+  #planned: { instant: number; wakeup: Wakeup } | undefined
   #stopped = false
 
   constructor(options: ReaperOptions) {
@@ -63,16 +63,16 @@ export class Reaper {
   }
 
   /** Plans a round at `instant` or earlier. Null: no round is needed. */
-  watch(instant: number | null): void {
+  planRound(instant: number | null): void {
     if (instant === null || this.#stopped) return
-    if (this.#next !== undefined && this.#next.instant <= instant) return
-    this.#next?.wakeup.cancel()
-    this.#next = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#comeRound()) }
+    if (this.#planned !== undefined && this.#planned.instant <= instant) return
+    this.#planned?.wakeup.cancel()
+    this.#planned = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#startRound()) }
   }
 
   /** Plans a round for the resources in the store. */
-  async resume(): Promise<void> {
-    this.watch((await this.#options.store.nextDue()) ?? null)
+  async planNextRound(): Promise<void> {
+    this.planRound((await this.#options.store.nextDue()) ?? null)
   }
 
   /**
@@ -90,9 +90,9 @@ export class Reaper {
     })
     if (taken === undefined) return
     try {
-      await this.#clear(taken)
+      await this.#removeContent(taken)
     } catch (error) {
-      this.watch(taken.reapAt)
+      this.planRound(taken.reapAt)
       throw error
     }
     await store.alter(
@@ -107,21 +107,21 @@ export class Reaper {
   }
 
   /** Replaces the planned round by one for the resources in the store. */
-  async rearm(): Promise<void> {
-    this.#next?.wakeup.cancel()
-    this.#next = undefined
-    await this.resume()
+  async replan(): Promise<void> {
+    this.#planned?.wakeup.cancel()
+    this.#planned = undefined
+    await this.planNextRound()
   }
 
   /** Starts no more rounds. Resolves when the current round has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#next?.wakeup.cancel()
+    this.#planned?.wakeup.cancel()
     await Promise.allSettled(this.#rounds)
   }
 
-  #comeRound(): Promise<void> {
-    this.#next = undefined
+  #startRound(): Promise<void> {
+    this.#planned = undefined
     const round = this.#options.lock.shared(() => this.#reapDue()).finally(() => this.#rounds.delete(round))
     this.#rounds.add(round)
     return round
@@ -134,17 +134,17 @@ export class Reaper {
       due.map(token =>
         this.reap(token)
           .catch(error => log.error('an expired resource could not be removed', error))
-          .then(() => this.#measure(token)),
+          .then(() => this.#checkSize(token)),
       ),
     )
-    await this.resume()
+    await this.planNextRound()
   }
 
   /**
    * Checks a database's size if the check is due. Of several concurrent calls one does the work. A failed
    * check is repeated at the next tick.
    */
-  async #measure(token: string): Promise<void> {
+  async #checkSize(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
     const name = databaseName(token)
     const taken = await store.alter(token, resource => {
@@ -167,7 +167,7 @@ export class Reaper {
     )
   }
 
-  async #clear({ type, token }: Resource): Promise<void> {
+  async #removeContent({ type, token }: Resource): Promise<void> {
     if (type === 'postgres') await this.#options.databases.drop(databaseName(token))
     else await this.#options.store.forgetDeliveries(token)
   }

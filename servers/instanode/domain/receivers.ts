@@ -38,11 +38,14 @@ export class Receivers {
   }
 
   /** Stores a delivery if the receiver accepts it. @returns its id, or undefined if it was not accepted */
-  take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
-    return this.#options.lock.shared(() => this.#take(token, request))
+  storeDelivery(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+    return this.#options.lock.shared(() => this.#storeDelivery(token, request))
   }
 
-  async #take(token: string, request: Omit<Delivery, 'id' | 'receivedAt'>): Promise<string | undefined> {
+  async #storeDelivery(
+    token: string,
+    request: Omit<Delivery, 'id' | 'receivedAt'>,
+  ): Promise<string | undefined> {
     const { store, clock, ids, contract, log } = this.#options
     const [generation, receiver] = await Promise.all([store.generation(), this.#find(token)])
     const receivedAt = clock.now()
@@ -58,7 +61,7 @@ export class Receivers {
       log.error('a delivery was taken and could not be kept', error)
       return delivery.id
     }
-    this.#tell(token, delivery)
+    this.#notifyListeners(token, delivery)
     return delivery.id
   }
 
@@ -69,10 +72,10 @@ export class Receivers {
   }
 
   /** Passes a delivery of another replica on to the listeners. */
-  async heardOf(token: string, id: string): Promise<void> {
+  async deliveredElsewhere(token: string, id: string): Promise<void> {
     if (this.#listeners.size === 0) return
     const delivery = await this.#options.store.delivery(token, id)
-    if (delivery !== undefined) this.#tell(token, delivery)
+    if (delivery !== undefined) this.#notifyListeners(token, delivery)
   }
 
   async #find(token: string): Promise<Resource | undefined> {
@@ -80,7 +83,7 @@ export class Receivers {
     return resource?.type === 'webhook' ? resource : undefined
   }
 
-  #tell(token: string, delivery: Delivery): void {
+  #notifyListeners(token: string, delivery: Delivery): void {
     for (const listener of this.#listeners) {
       try {
         listener(token, delivery)

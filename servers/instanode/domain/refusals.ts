@@ -29,7 +29,7 @@ export function unauthorized(): ServiceRefusal {
   )
 }
 
-export function nameRefused(why: string): ServiceRefusal {
+export function invalidName(why: string): ServiceRefusal {
   return new ServiceRefusal(400, 'name_required', why)
 }
 
@@ -55,7 +55,7 @@ export function notFound(): ServiceRefusal {
 }
 
 /** The answer to a caller without an account, which has no list of resources. */
-export function unknownToken(): ServiceRefusal {
+export function noSuchResource(): ServiceRefusal {
   return new ServiceRefusal(
     404,
     'not_found',

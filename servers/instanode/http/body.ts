@@ -23,7 +23,7 @@ export interface Field {
  * fields counts. Null leaves the field empty, and the text after the first JSON value is ignored.
  */
 export function readField(body: Buffer, name: string): Field {
-  const text = goText(body)
+  const text = decodeLikeGo(body)
   const start = skip(SPACE, text, 0)
   const end = valueEnd(text, start)
   if (end === undefined || !isJsonText(text.slice(start, end))) return { text: '', decoded: false }
@@ -99,7 +99,7 @@ function skip(pattern: RegExp, text: string, at: number): number {
  * Decodes bytes as Go does: each byte that belongs to no character becomes a U+FFFD of its own. Node makes
  * one of several, so the length of a name could differ.
  */
-export function goText(bytes: Buffer): string {
+export function decodeLikeGo(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
   const pieces: Buffer[] = []
   for (let at = 0; at < bytes.length; ) {

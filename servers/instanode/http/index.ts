@@ -18,7 +18,7 @@ import * as schema from './schemas.js'
 /** The service's own pages. They may call the API with a session cookie from there. */
 const SITE_ORIGIN = 'https://instanode.dev'
 
-const TRUSTED = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
+const TRUSTED_ORIGINS = [SITE_ORIGIN, 'http://localhost:5173', 'http://localhost:3000']
 
 const ALLOWED_METHODS = 'POST, GET, OPTIONS, PUT, DELETE'
 const ALLOWED_HEADERS = 'Authorization, Content-Type, X-CSRF-Token, X-Requested-With'
@@ -28,7 +28,7 @@ function setCorsHeaders({ headers: { origin } }: Request, response: Response): v
   response.setHeader('Access-Control-Allow-Methods', ALLOWED_METHODS)
   response.setHeader('Access-Control-Allow-Headers', ALLOWED_HEADERS)
   if (origin === undefined) response.setHeader('Access-Control-Allow-Origin', '*')
-  else if (TRUSTED.includes(origin)) {
+  else if (TRUSTED_ORIGINS.includes(origin)) {
     response.setHeader('Access-Control-Allow-Origin', origin)
     response.setHeader('Access-Control-Allow-Credentials', 'true')
     response.setHeader('Vary', 'Origin')
@@ -51,7 +51,7 @@ export function createRest(options: RestOptions): HttpHandler {
   const { name, stamp, journal, clock, log } = instance
   const callers = new CallerResolver(local.accounts)
   const context: RestContext = { local, service, callers, contract, clock, log }
-  const requestIdOf = requestIds(clock)
+  const requestIdOf = requestIdSource(clock)
   const operations: Operation[] = [
     ...receiveOperations(context),
     ...provisionOperations(context),
@@ -66,7 +66,7 @@ export function createRest(options: RestOptions): HttpHandler {
     stamp: stamp ? name : undefined,
     origins: [SITE_ORIGIN],
     bodyLimit: BODY_LIMIT,
-    rateLimit: limiter(requestLimit, requests),
+    rateLimit: rateLimiter(requestLimit, requests),
     setHeaders(request, response) {
       setCorsHeaders(request, response)
       response.setHeader('X-Request-ID', requestIdOf())
@@ -104,7 +104,7 @@ export function createRest(options: RestOptions): HttpHandler {
  * Returns a function that returns request ids. An id is the service's clock in nanoseconds. Its text is made
  * once a millisecond.
  */
-function requestIds(clock: Clock): () => string {
+function requestIdSource(clock: Clock): () => string {
   let instant = Number.NaN
   let id = ''
   return () => {
@@ -117,7 +117,7 @@ function requestIds(clock: Clock): () => string {
   }
 }
 
-function limiter(
+function rateLimiter(
   limit: RequestLimit | undefined,
   buckets: TokenBuckets | undefined,
 ): (request: Request) => Refusal | undefined {
@@ -198,10 +198,10 @@ function aboutOperations({ local }: RestContext, url: string, all: () => readonl
       others: { 503: schema.readiness },
       async run(_request, response) {
         const checks = await local.readiness.check()
-        const bad = Object.entries(checks).find(([, check]) => check !== 'ok')
-        if (bad === undefined) return { checks, ok: true }
+        const failed = Object.entries(checks).find(([, check]) => check !== 'ok')
+        if (failed === undefined) return { checks, ok: true }
         response.status(503)
-        return { checks, error: bad.join('_'), ok: false }
+        return { checks, error: failed.join('_'), ok: false }
       },
     }),
     operation({
@@ -219,7 +219,7 @@ function aboutOperations({ local }: RestContext, url: string, all: () => readonl
               description: 'Postgres databases and webhook receivers for agents.',
             },
             url,
-            error: schema.failed,
+            error: schema.errorBody,
             meanings: MEANINGS,
             components: {
               securitySchemes: {

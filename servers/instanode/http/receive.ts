@@ -40,7 +40,7 @@ export function receiveOperations(context: RestContext): Operation[] {
 async function answer(context: RestContext, request: Request, response: Response): Promise<undefined> {
   if (isPreflight(request)) return sendEmpty(response, 200)
   try {
-    await takeOrReadBack(context, request, response)
+    await storeOrReadBack(context, request, response)
   } catch (error) {
     context.log.error('a request to a receiver could not be answered', error)
     const failed = { error: 'lookup_failed', ok: false }
@@ -49,32 +49,39 @@ async function answer(context: RestContext, request: Request, response: Response
   }
 }
 
-async function takeOrReadBack(
+async function storeOrReadBack(
   context: RestContext,
   request: Request,
   response: Response,
 ): Promise<undefined> {
   const { receivers } = context.local
   const token = tokenOf(paramOf(request, 'token'))
-  if (token === undefined) return fail(response, 400, 'invalid_token')
+  if (token === undefined) return sendCode(response, 400, 'invalid_token')
   if (request.method === 'GET' && context.contract.readsBackOnGet) return readBack(context, token, response)
-  if (request.bodyTooLarge) return tooLarge(context, token, response)
+  if (request.bodyTooLarge) return refuseTooLarge(context, token, response)
   const { method, path, rawBody: body, rawHeaders } = request
-  const id = await receivers.take(token, { method, path, query: searchOf(request), rawHeaders, body })
-  if (id === undefined) return refuse(context, token, response)
+  const id = await receivers.storeDelivery(token, {
+    method,
+    path,
+    query: searchOf(request),
+    rawHeaders,
+    body,
+  })
+  if (id === undefined) return refuseByState(context, token, response)
   sendEncoded(response, 200, `{"id":"${id}","ok":true}`)
 }
 
 /** Answers a body that is too large. The error of a missing or ended receiver comes first. */
-async function tooLarge(context: RestContext, token: string, response: Response): Promise<undefined> {
-  if ((await context.local.receivers.state(token)) !== 'active') return refuse(context, token, response)
+async function refuseTooLarge(context: RestContext, token: string, response: Response): Promise<undefined> {
+  if ((await context.local.receivers.state(token)) !== 'active')
+    return refuseByState(context, token, response)
   const message = `the body is larger than ${BODY_LIMIT} bytes: nothing of it was kept`
   sendFailure(response, 413, 'payload_too_large', message)
 }
 
 async function readBack(context: RestContext, token: string, response: Response): Promise<undefined> {
   const { receivers, store } = context.local
-  if ((await receivers.state(token)) !== 'active') return refuse(context, token, response)
+  if ((await receivers.state(token)) !== 'active') return refuseByState(context, token, response)
   const deliveries = await store.deliveries(token)
   // Sent in pieces, because the log of a receiver can be longer than the longest string.
   response.writeHead(200, { 'Content-Type': JSON_TYPE })
@@ -82,10 +89,10 @@ async function readBack(context: RestContext, token: string, response: Response)
   await pipeline(Readable.from(logJson(deliveries)), response).catch(() => undefined)
 }
 
-async function refuse(context: RestContext, token: string, response: Response): Promise<undefined> {
+async function refuseByState(context: RestContext, token: string, response: Response): Promise<undefined> {
   const state: ReceiverState = await context.local.receivers.state(token)
-  if (state === 'unknown') fail(response, 404, 'not_found')
-  else fail(response, 410, 'webhook_inactive')
+  if (state === 'unknown') sendCode(response, 404, 'not_found')
+  else sendCode(response, 410, 'webhook_inactive')
 }
 
 /**
@@ -114,7 +121,7 @@ function tokenOf(text: string): string | undefined {
 }
 
 /** Sends an error without a message. The service omits it on these routes alone. */
-function fail(response: Response, status: number, error: string): undefined {
+function sendCode(response: Response, status: number, error: string): undefined {
   sendGoJson(response, status, { error, ok: false })
 }
 
@@ -154,7 +161,7 @@ export function deliveryEntry({ body, receivedAt, rawHeaders, ...rest }: Deliver
 function canonicalHeaders(raw: readonly string[]): Record<string, string> {
   const headers = new Map<string, string>()
   for (let at = 0; at < raw.length; at += 2) {
-    const name = canonical(raw[at] ?? '')
+    const name = canonicalName(raw[at] ?? '')
     const value = raw[at + 1] ?? ''
     const before = headers.get(name)
     if (name !== 'Host') headers.set(name, before === undefined ? value : `${before}, ${value}`)
@@ -163,6 +170,6 @@ function canonicalHeaders(raw: readonly string[]): Record<string, string> {
 }
 
 /** `X-Request-Id` of `x-REQUEST-id`. */
-function canonical(name: string): string {
+function canonicalName(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, start => start.toUpperCase())
 }

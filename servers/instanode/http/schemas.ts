@@ -132,7 +132,7 @@ export const readiness = z
   .meta({ id: 'Readiness' })
 
 /** The fields of every error. The errors of receivers, except one, have no message. */
-export const failed = z
+export const errorBody = z
   .object({
     error: z.string(),
     message: z.string().optional(),

@@ -24,7 +24,7 @@ function createTools(deps: ToolDeps): readonly Tool<Caller>[] {
     deleteResource(deps),
     getApiToken(deps),
   ]
-  return deps.contract.marksFailedCalls ? tools : tools.map(unmarked)
+  return deps.contract.marksFailedCalls ? tools : tools.map(withoutErrorFlag)
 }
 
 export interface McpOptions extends ToolDeps {
@@ -59,7 +59,7 @@ export async function createMcp({
  * Returns the tool as the observed client has it: a refusal of the service is plain text without an error
  * flag. Its listing has no output schema, because such an answer would violate it.
  */
-function unmarked(tool: Tool<Caller>): Tool<Caller> {
+function withoutErrorFlag(tool: Tool<Caller>): Tool<Caller> {
   const { outputSchema: _, ...listing } = tool.listing
   return {
     name: tool.name,

@@ -11,7 +11,7 @@ export const COPIES_DIRECTORY = /^copies_[0-9a-f]{16}$/
 export class Copies {
   readonly #root: string
   /** Records of the copied databases, each with the directory of its copy. The key is the id of the copy. */
-  readonly #kept = new Map<string, readonly DatabaseRecord[]>()
+  readonly #copies = new Map<string, readonly DatabaseRecord[]>()
 
   /** @param root the data directory */
   constructor(root: string) {
@@ -25,7 +25,7 @@ export class Copies {
    * @param databases each with a function that runs work while the files do not change
    * @throws the error of the first copy that failed. No copy is kept then.
    */
-  async keep(
+  async create(
     id: string,
     databases: readonly {
       record: DatabaseRecord
@@ -44,47 +44,47 @@ export class Copies {
       await this.#remove(id)
       throw error
     }
-    this.#kept.set(id, records)
+    this.#copies.set(id, records)
   }
 
   /**
    * Copies the files back into new directories.
    *
    * @param directoryName returns a new name at each call
-   * @param within limits the time for copying one database
+   * @param withLimit limits the time for copying one database
    * @returns the records of the databases with their new directories
    * @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing is left of a failed copy.
    */
   async restore(
     id: string,
     directoryName: () => string,
-    within: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
+    withLimit: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
   ): Promise<DatabaseRecord[]> {
-    const kept = this.#kept.get(id)
+    const kept = this.#copies.get(id)
     if (kept === undefined) {
       throw new Refusal('unknown_copies', `there are no copies of databases ${JSON.stringify(id)}`)
     }
-    const unfolded: DatabaseRecord[] = []
+    const restored: DatabaseRecord[] = []
     try {
       for (const record of kept) {
         const directory = directoryName()
-        unfolded.push({ ...record, directory })
+        restored.push({ ...record, directory })
         const [from, to] = [join(this.#root, record.directory), join(this.#root, directory)]
-        await within(signal => copyTree(from, to, signal))
+        await withLimit(signal => copyTree(from, to, signal))
       }
     } catch (error) {
-      for (const { directory } of unfolded) await this.#remove(directory)
+      for (const { directory } of restored) await this.#remove(directory)
       throw error
     }
-    return unfolded
+    return restored
   }
 
   async forget(id: string): Promise<void> {
-    if (this.#kept.delete(id)) await this.#remove(id)
+    if (this.#copies.delete(id)) await this.#remove(id)
   }
 
   async forgetAll(): Promise<void> {
-    for (const id of [...this.#kept.keys()]) await this.forget(id)
+    for (const id of [...this.#copies.keys()]) await this.forget(id)
   }
 
   async #remove(directory: string): Promise<void> {

@@ -33,7 +33,7 @@ function unwritable(path: string, error: unknown): Refusal {
 }
 
 /** Lock files of this process. A lock with our own id that is not in this set is from before a restart. */
-const held = new Set<string>()
+const ownLocks = new Set<string>()
 
 /**
  * Allows one process in a data directory. Two engines on the same files would silently diverge.
@@ -54,13 +54,13 @@ export class DirectoryLock {
     // The lock of a dead process is renamed first, which only one of several processes can do. Then all try
     // again.
     for (let attempt = 0; attempt < 3; attempt++) {
-      if (create(path)) {
-        held.add(path)
+      if (createLockFile(path)) {
+        ownLocks.add(path)
         return new DirectoryLock(path)
       }
-      const owner = ownerIn(path, directory)
+      const owner = readLockFile(path, directory)
       if (isAlive(owner, path)) throw inUse(directory, owner)
-      bury(path)
+      removeDeadLock(path)
     }
     throw inUse(directory, 'unknown')
   }
@@ -71,9 +71,9 @@ export class DirectoryLock {
    *
    * @returns undefined unless there is a lock and its owner has certainly ended
    */
-  static inherit(directory: string): DirectoryLock | undefined {
-    const owner = ownerOf(join(directory, 'lock'))
-    if (owner === undefined || !isCertainlyGone(owner)) return undefined
+  static takeAbandoned(directory: string): DirectoryLock | undefined {
+    const owner = readOwner(join(directory, 'lock'))
+    if (owner === undefined || !hasCertainlyEnded(owner)) return undefined
     try {
       return DirectoryLock.take(directory)
     } catch (error) {
@@ -84,7 +84,7 @@ export class DirectoryLock {
   }
 
   release(): void {
-    held.delete(this.#path)
+    ownLocks.delete(this.#path)
     rmSync(this.#path, { force: true })
   }
 }
@@ -98,7 +98,7 @@ function inUse(directory: string, owner: string): Refusal {
 }
 
 /** Returns the content of a lock file. Empty if the lock was released meanwhile. */
-function ownerIn(path: string, directory: string): string {
+function readLockFile(path: string, directory: string): string {
   try {
     return readRegularFile(path).toString('utf8').trim()
   } catch (error) {
@@ -112,9 +112,9 @@ function ownerIn(path: string, directory: string): string {
   }
 }
 
-function create(path: string): boolean {
+function createLockFile(path: string): boolean {
   try {
-    const owner = [process.pid, startOf(process.pid), pidNamespace()].join(' ')
+    const owner = [process.pid, startTimeOf(process.pid), pidNamespace()].join(' ')
     writeFileSync(path, `${owner}\n`, { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
@@ -123,18 +123,18 @@ function create(path: string): boolean {
   }
 }
 
-function bury(path: string): void {
-  const grave = `${path}.${process.pid}`
+function removeDeadLock(path: string): void {
+  const renamed = `${path}.${process.pid}`
   try {
-    renameSync(path, grave)
+    renameSync(path, renamed)
   } catch (error) {
     if (!isCode(error, 'ENOENT')) throw error
   }
-  rmSync(grave, { force: true })
+  rmSync(renamed, { force: true })
 }
 
 /** Returns the content of a lock file, or undefined if there is none. */
-function ownerOf(path: string): string | undefined {
+function readOwner(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
@@ -146,10 +146,10 @@ function ownerOf(path: string): string | undefined {
  * Returns whether the owner of a lock has ended. False in doubt: a foreign namespace, an id in use whose
  * start is unknown, or another copy of this module.
  */
-function isCertainlyGone(owner: string): boolean {
+function hasCertainlyEnded(owner: string): boolean {
   const [pid = '', start = '', namespace = ''] = owner.split(' ')
   if (!/^\d+$/.test(pid) || namespace !== pidNamespace()) return false
-  if (Number(pid) === process.pid) return start !== '' && start !== startOf(process.pid)
+  if (Number(pid) === process.pid) return start !== '' && start !== startTimeOf(process.pid)
   return !isAlive(owner, '')
 }
 
@@ -164,20 +164,20 @@ function pidNamespace(): string {
 
 function isAlive(owner: string, path: string): boolean {
   const [pid = '', start = ''] = owner.split(' ')
-  if (Number(pid) === process.pid) return held.has(path)
+  if (Number(pid) === process.pid) return ownLocks.has(path)
   if (!/^\d+$/.test(pid)) return false
   try {
     process.kill(Number(pid), 0)
   } catch (error) {
     return isCode(error, 'EPERM')
   }
-  return start === '' || start === startOf(Number(pid))
+  return start === '' || start === startTimeOf(Number(pid))
 }
 
 /**
  * Returns the start of a process in the kernel's ticks. Empty if the system does not report it. Linux does.
  */
-function startOf(pid: number): string {
+function startTimeOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name is in brackets and may have spaces. The start time is the 20th field after it.

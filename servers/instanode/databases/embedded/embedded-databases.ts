@@ -19,7 +19,7 @@ import { COPIES_DIRECTORY, Copies } from './copies.js'
 import { DirectoryLock, directorySize, makeDataDirectory } from './data-directory.js'
 import { Engine } from './engine/engine.js'
 import { type DatabaseRecord, IndexFile } from './index-file.js'
-import { WaitedTooLong } from './session/engine-lifecycle.js'
+import { LockTimeout } from './session/engine-lifecycle.js'
 import { TERMINATED } from './session/interruption.js'
 import { Session } from './session/session.js'
 import type { SessionTimes } from './session/session-options.js'
@@ -55,7 +55,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
   readonly #server: PgServer
   readonly #databases = new Map<string, Database>()
   /** Names of databases that are being created. They are not free, and the databases do not exist yet. */
-  readonly #making = new Set<string>()
+  readonly #namesInUse = new Set<string>()
   #port = 0
   #closed = false
 
@@ -81,7 +81,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       ids: options.ids,
       host: options.host ?? '127.0.0.1',
       statementTimeoutMs,
-      hall: {
+      databases: {
         verifier: user => this.#ofUser(user)?.record.verifier,
         database: name => {
           const found = this.#databases.get(name)
@@ -126,10 +126,10 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async provision(spec: DatabaseSpec, signal?: AbortSignal): Promise<{ url: string }> {
     checkSpec(spec)
     const { name, user, password } = spec
-    if (this.#databases.has(name) || this.#making.has(name) || this.#ofUser(user) !== undefined)
+    if (this.#databases.has(name) || this.#namesInUse.has(name) || this.#ofUser(user) !== undefined)
       throw new Refusal('database_exists', `there is a database ${name} or a user ${user} already`)
     const limit = { machine: this.#options.machine, ms: this.#times.openingLimitMs, signal }
-    await withinLimit({ ...limit, what: `making the database ${name}` }, signal => this.#make(spec, signal))
+    await withinLimit({ ...limit, what: `making the database ${name}` }, signal => this.#create(spec, signal))
     this.#spares.prepare()
     const { host = '127.0.0.1' } = this.#options
     const address = `${host.includes(':') ? `[${host}]` : host}:${this.#port}`
@@ -139,8 +139,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   /** Creates a database. A failure leaves nothing behind. Aborting the signal ends the engine. */
-  async #make({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
-    this.#making.add(name)
+  async #create({ name, user, password, limits }: DatabaseSpec, signal: AbortSignal): Promise<void> {
+    this.#namesInUse.add(name)
     try {
       const verifier = await makeVerifier(password, this.#options.ids.bytes(16))
       const { engine, directory } = await this.#spares.take(signal)
@@ -167,7 +167,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
         signal.removeEventListener('abort', kill)
       }
     } finally {
-      this.#making.delete(name)
+      this.#namesInUse.delete(name)
     }
   }
 
@@ -191,7 +191,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
     if (database === undefined) return
     this.#databases.delete(name)
     await this.#save()
-    await database.session.shut(TERMINATED)
+    await database.session.close(TERMINATED)
     await this.#removeFiles(database.record.directory)
   }
 
@@ -207,13 +207,13 @@ export class EmbeddedDatabases implements DatabaseProvider {
   }
 
   async copy(names: readonly string[]): Promise<DatabaseCopies> {
-    const there = names.flatMap(name => this.#databases.get(name) ?? [])
+    const databases = names.flatMap(name => this.#databases.get(name) ?? [])
     const id = `copies_${this.#options.ids.hex(16)}`
-    await this.#copies.keep(
+    await this.#copies.create(
       id,
-      there.map(({ record, session }) => ({ record, quiesce: work => quiesce(record, session, work) })),
+      databases.map(({ record, session }) => ({ record, quiesce: work => quiesce(record, session, work) })),
     )
-    return { id, names: there.map(({ record }) => record.name) }
+    return { id, names: databases.map(({ record }) => record.name) }
   }
 
   async putBack({ id }: DatabaseCopies): Promise<void> {
@@ -240,7 +240,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
       throw error
     }
     for (const { database } of before) {
-      await database?.session.shut(TERMINATED)
+      await database?.session.close(TERMINATED)
       if (database !== undefined) await this.#removeFiles(database.record.directory)
     }
   }
@@ -256,7 +256,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    const ended = [...this.#databases.values()].map(({ session }) => session.shut(TERMINATED))
+    const ended = [...this.#databases.values()].map(({ session }) => session.close(TERMINATED))
     await Promise.all([...ended, this.#spares.close(), this.#copies.forgetAll()])
     await this.#server.close()
     if (this.#temporary) await removeTemporaryDirectory(this.#root)
@@ -331,7 +331,7 @@ async function quiesce(
   try {
     await session.quiesce(work)
   } catch (error) {
-    if (!(error instanceof WaitedTooLong)) throw error
+    if (!(error instanceof LockTimeout)) throw error
     throw new Refusal(
       'database_busy',
       `a connection runs a statement or holds a transaction open in ${name}, which cannot be copied meanwhile`,

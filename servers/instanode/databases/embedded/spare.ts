@@ -8,7 +8,7 @@ import { HiddenAnswers } from './session/batch-answers.js'
 import { frame } from './wire/frames.js'
 
 /** Name of the template's one database, until it gets its own. */
-const UNNAMED = 'postgres'
+const TEMPLATE_DATABASE = 'postgres'
 
 /** An empty database with an open engine. It has no owner yet. */
 export interface Spare {
@@ -110,7 +110,7 @@ export class Spares {
       const engine = await Engine.open(
         {
           directory: join(root, directory),
-          database: UNNAMED,
+          database: TEMPLATE_DATABASE,
           template: TEMPLATE_FILE,
           statementTimeoutMs,
         },
@@ -141,7 +141,7 @@ export class Spares {
  */
 export async function assignDatabaseName(engine: Engine, name: string, user: string): Promise<void> {
   const answers = new HiddenAnswers(
-    size => engine.taken(size),
+    size => engine.outputTaken(size),
     () => {},
   )
   const statement = frame(

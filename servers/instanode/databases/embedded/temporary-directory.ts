@@ -33,7 +33,7 @@ export async function removeAbandonedDirectories(parent = tmpdir()): Promise<voi
 async function removeAbandoned(directory: string): Promise<void> {
   const stats = lstatSync(directory)
   if (!stats.isDirectory() || (process.getuid !== undefined && stats.uid !== process.getuid())) return
-  const lock = DirectoryLock.inherit(directory)
+  const lock = DirectoryLock.takeAbandoned(directory)
   if (lock === undefined) return
   try {
     await removeTemporaryDirectory(directory)

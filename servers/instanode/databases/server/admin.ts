@@ -2,7 +2,7 @@ import pg from 'pg'
 import { Refusal } from '../../../../shared/errors.js'
 
 /** Number of statements at once. The server creates databases one after the other anyway. */
-const POOL = 4
+const MAX_CONNECTIONS = 4
 
 /** Milliseconds to wait for a connection before the server counts as down. */
 const CONNECT_MS = 5_000
@@ -19,7 +19,7 @@ const STATEMENT_MS = 300_000
  */
 const ANSWER_MS = STATEMENT_MS + CONNECT_MS
 
-const LIMITS = { connectionTimeoutMillis: CONNECT_MS, query_timeout: ANSWER_MS }
+const TIME_LIMITS = { connectionTimeoutMillis: CONNECT_MS, query_timeout: ANSWER_MS }
 
 /** The administrator's connections to the server. */
 export class Admin {
@@ -28,11 +28,11 @@ export class Admin {
 
   /** @throws Refusal `bad_database_url` */
   constructor(adminUrl: string) {
-    this.#url = parse(adminUrl)
+    this.#url = parseAdminUrl(adminUrl)
     this.#pool = new pg.Pool({
       connectionString: adminUrl,
-      max: POOL,
-      ...LIMITS,
+      max: MAX_CONNECTIONS,
+      ...TIME_LIMITS,
       // This includes the wait for one of the pool's connections, which other callers may use.
       connectionTimeoutMillis: ANSWER_MS,
       application_name: 'mcp-understudy',
@@ -59,7 +59,7 @@ export class Admin {
   }
 
   /** Runs `work` while no other instance runs work under that name. */
-  async alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async withAdvisoryLock<T>(what: string, work: () => Promise<T>): Promise<T> {
     return await withClient({ connectionString: this.#url.href }, async client => {
       await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [what])
       return await work()
@@ -111,7 +111,7 @@ export class Admin {
 
 /** Runs `work` on a separate connection. */
 async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...config, ...LIMITS, application_name: 'mcp-understudy' })
+  const client = new pg.Client({ ...config, ...TIME_LIMITS, application_name: 'mcp-understudy' })
   client.on('error', () => {})
   await client.connect()
   try {
@@ -127,7 +127,7 @@ async function limitStatements(client: pg.ClientBase): Promise<void> {
   await client.query(`SET statement_timeout = ${STATEMENT_MS}`)
 }
 
-function parse(adminUrl: string): URL {
+function parseAdminUrl(adminUrl: string): URL {
   const url = URL.canParse(adminUrl) ? new URL(adminUrl) : undefined
   if (url === undefined || !['postgres:', 'postgresql:'].includes(url.protocol))
     throw new Refusal(

@@ -18,14 +18,14 @@ import { Admin, name, text } from './admin.js'
 import { ServerCopies } from './copies.js'
 import { TemplateClones } from './template-clones.js'
 import {
+  enforceStorage,
   findOwner,
   findTenant,
   findTenants,
-  judge,
-  limit,
+  limitsCommentSql,
   lockOut,
-  remember,
-  rememberOwner,
+  ownerCommentSql,
+  setTenantLimits,
 } from './tenant.js'
 
 export interface ServerOptions {
@@ -54,7 +54,7 @@ export interface ServerOptions {
 }
 
 /** PostgreSQL's codes for a name that is taken. */
-const TAKEN = new Set(['42710', '42P04'])
+const NAME_TAKEN = new Set(['42710', '42P04'])
 
 /**
  * Milliseconds before a spare is replaced. Longer than opening a connection takes, because cloning at once
@@ -75,17 +75,17 @@ export class ServerDatabases implements DatabaseProvider {
     'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
   ]
   /** Names of the databases that this instance created and has to remove. */
-  readonly #made = new Set<string>()
-  #poll: Wakeup | undefined
+  readonly #created = new Set<string>()
+  #nextCheck: Wakeup | undefined
   #refill: Wakeup | undefined
-  #judging: Promise<void> = Promise.resolve()
+  #checking: Promise<void> = Promise.resolve()
   #closed = false
 
   private constructor(options: ServerOptions) {
     this.#options = options
     this.#admin = new Admin(options.adminUrl)
     const { ids, shared = false, spares = shared ? 0 : 2 } = options
-    this.#clones = new TemplateClones({ admin: this.#admin, ids, wanted: spares, shared })
+    this.#clones = new TemplateClones({ admin: this.#admin, ids, spares, shared })
     this.#copies = new ServerCopies(this.#admin, options.ids)
   }
 
@@ -108,7 +108,7 @@ export class ServerDatabases implements DatabaseProvider {
       throw error
     }
     provider.#clones.refill()
-    provider.#watch()
+    provider.#scheduleCheck()
     return provider
   }
 
@@ -120,11 +120,11 @@ export class ServerDatabases implements DatabaseProvider {
     checkSpec(spec)
     const { machine, provisionLimitMs: ms = 60_000 } = this.#options
     const what = `making the database ${spec.name}`
-    return await withinLimit({ machine, ms, what, signal }, signal => this.#make(spec, signal))
+    return await withinLimit({ machine, ms, what, signal }, signal => this.#create(spec, signal))
   }
 
   /** Creates a database. A failure leaves nothing behind. */
-  async #make(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
+  async #create(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
     const { user, password, limits } = spec
     // The password is sent as a verifier, so that the server's logs do not have it.
     const { salt, iterations, storedKey, serverKey } = await makeVerifier(
@@ -145,18 +145,18 @@ export class ServerDatabases implements DatabaseProvider {
         `CREATE ROLE ${name(user)} LOGIN PASSWORD ${text(secret)} CONNECTION LIMIT ${limits.connections};
          ALTER ROLE ${name(user)} SET statement_timeout = '30s';
          GRANT ${name(user)} TO CURRENT_USER;
-         ${rememberOwner(user, spec.name)};
+         ${ownerCommentSql(user, spec.name)};
          ALTER DATABASE ${name(clone.name)} RENAME TO ${name(spec.name)};
          ALTER DATABASE ${name(spec.name)} OWNER TO ${name(user)};
-         ${remember(spec.name, limits.storageBytes, clone.size)}`,
+         ${limitsCommentSql(spec.name, limits.storageBytes, clone.size)}`,
       )
     } catch (error) {
       await this.#clones.discard(clone.name)
-      if (error instanceof Error && 'code' in error && TAKEN.has(String(error.code)))
+      if (error instanceof Error && 'code' in error && NAME_TAKEN.has(String(error.code)))
         throw new Refusal('database_exists', `there is a database ${spec.name} or a user ${user} already`)
       throw error
     }
-    this.#made.add(spec.name)
+    this.#created.add(spec.name)
     if (signal.aborted) {
       await this.drop(spec.name)
       throw signal.reason
@@ -167,8 +167,8 @@ export class ServerDatabases implements DatabaseProvider {
   async setLimits(database: string, limits: DatabaseLimits): Promise<void> {
     checkLimits(limits)
     checkDatabaseName(database)
-    await limit(this.#admin, await findTenant(this.#admin, database), limits)
-    await judge(this.#admin, await findTenant(this.#admin, database))
+    await setTenantLimits(this.#admin, await findTenant(this.#admin, database), limits)
+    await enforceStorage(this.#admin, await findTenant(this.#admin, database))
   }
 
   async block(database: string): Promise<void> {
@@ -179,10 +179,10 @@ export class ServerDatabases implements DatabaseProvider {
   async drop(database: string): Promise<void> {
     checkDatabaseName(database)
     const [tenant] = await findTenants(this.#admin, database)
-    this.#made.delete(database)
+    this.#created.delete(database)
     if (tenant === undefined) {
-      const left = await findOwner(this.#admin, database)
-      if (left !== undefined) await this.#copies.dropOwner(left)
+      const owner = await findOwner(this.#admin, database)
+      if (owner !== undefined) await this.#copies.dropOwner(owner)
       return
     }
     // New sessions are refused before the open ones are ended, so that a client cannot reconnect in between.
@@ -209,12 +209,12 @@ export class ServerDatabases implements DatabaseProvider {
 
   async copy(names: readonly string[]): Promise<DatabaseCopies> {
     for (const database of names) checkDatabaseName(database)
-    return await this.#copies.keep(names)
+    return await this.#copies.create(names)
   }
 
   async putBack({ id, names }: DatabaseCopies): Promise<void> {
     await this.#copies.putBack(id)
-    for (const database of names) this.#made.add(database)
+    for (const database of names) this.#created.add(database)
   }
 
   async forget({ id }: DatabaseCopies): Promise<void> {
@@ -228,11 +228,11 @@ export class ServerDatabases implements DatabaseProvider {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#poll?.cancel()
+    this.#nextCheck?.cancel()
     this.#refill?.cancel()
-    await this.#judging
+    await this.#checking
     await this.#copies.forgetAll()
-    if (this.#options.keep !== true) for (const database of [...this.#made]) await this.drop(database)
+    if (this.#options.keep !== true) for (const database of [...this.#created]) await this.drop(database)
     await this.#clones.close()
     await this.#admin.close()
   }
@@ -245,19 +245,19 @@ export class ServerDatabases implements DatabaseProvider {
     })
   }
 
-  #watch(): void {
+  #scheduleCheck(): void {
     const { machine, quotaPollMs = 2_000 } = this.#options
-    this.#poll = machine.wakeAt(machine.now() + quotaPollMs, () => {
-      this.#judging = this.#judgeAll().then(() => {
-        if (!this.#closed) this.#watch()
+    this.#nextCheck = machine.wakeAt(machine.now() + quotaPollMs, () => {
+      this.#checking = this.#checkStorage().then(() => {
+        if (!this.#closed) this.#scheduleCheck()
       })
-      return this.#judging
+      return this.#checking
     })
   }
 
-  async #judgeAll(): Promise<void> {
+  async #checkStorage(): Promise<void> {
     // The server may be down, or a database may have been dropped. The next check looks again.
     const tenants = await findTenants(this.#admin).catch(() => [])
-    for (const tenant of tenants) await judge(this.#admin, tenant).catch(() => undefined)
+    for (const tenant of tenants) await enforceStorage(this.#admin, tenant).catch(() => undefined)
   }
 }

@@ -12,7 +12,7 @@ export interface TemplateClonesOptions {
   admin: Admin
   ids: IdSource
   /** Number of clones to keep ready. */
-  wanted: number
+  spares: number
   /** See {@link ServerOptions}. */
   shared: boolean
 }
@@ -32,42 +32,44 @@ const WITH_VECTOR = 'mcp-understudy template with vector'
 export class TemplateClones {
   readonly admin: Admin
   readonly ids: IdSource
-  readonly wanted: number
+  readonly spares: number
   readonly #shared: boolean
   readonly #template: string
   readonly #ready: Clone[] = []
   /** Creates one clone at a time, because the template must not be in use meanwhile. */
-  #making: Promise<unknown> = Promise.resolve()
+  #lastClone: Promise<unknown> = Promise.resolve()
   #filling = false
   #closed = false
 
-  constructor({ admin, ids, wanted, shared }: TemplateClonesOptions) {
+  constructor({ admin, ids, spares, shared }: TemplateClonesOptions) {
     this.admin = admin
     this.ids = ids
-    this.wanted = wanted
+    this.spares = spares
     this.#shared = shared
     this.#template = shared ? SHARED_TEMPLATE : `understudy_template_${ids.hex(12)}`
   }
 
   /** Creates the template, unless another instance has. @returns whether it has pgvector */
   start(): Promise<boolean> {
-    return this.#shared ? this.admin.alone(SHARED_TEMPLATE, () => this.#makeTemplate()) : this.#makeTemplate()
+    return this.#shared
+      ? this.admin.withAdvisoryLock(SHARED_TEMPLATE, () => this.#makeTemplate())
+      : this.#makeTemplate()
   }
 
   async #makeTemplate(): Promise<boolean> {
-    const [there] = await this.admin.run(
+    const [template] = await this.admin.run(
       `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = $1`,
       [this.#template],
     )
-    if (there !== undefined) return there.comment === WITH_VECTOR
+    if (template !== undefined) return template.comment === WITH_VECTOR
     // A template with this name is complete. An incomplete one has another name, and is created again if its
     // creator was ended.
-    const making = `${this.#template}_making`
-    await this.discard(making)
-    await this.admin.run(`CREATE DATABASE ${name(making)} TEMPLATE template0`)
-    const vector = await this.#addVector(making)
-    if (vector) await this.admin.run(`COMMENT ON DATABASE ${name(making)} IS ${text(WITH_VECTOR)}`)
-    await this.admin.run(`ALTER DATABASE ${name(making)} RENAME TO ${name(this.#template)}`)
+    const unfinished = `${this.#template}_making`
+    await this.discard(unfinished)
+    await this.admin.run(`CREATE DATABASE ${name(unfinished)} TEMPLATE template0`)
+    const vector = await this.#addVector(unfinished)
+    if (vector) await this.admin.run(`COMMENT ON DATABASE ${name(unfinished)} IS ${text(WITH_VECTOR)}`)
+    await this.admin.run(`ALTER DATABASE ${name(unfinished)} RENAME TO ${name(this.#template)}`)
     return vector
   }
 
@@ -83,7 +85,7 @@ export class TemplateClones {
 
   /** Starts to create the missing clones. */
   refill(): void {
-    if (this.#closed || this.#filling || this.#ready.length >= this.wanted) return
+    if (this.#closed || this.#filling || this.#ready.length >= this.spares) return
     this.#filling = true
     this.#clone().then(
       clone => {
@@ -110,7 +112,7 @@ export class TemplateClones {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#making.catch(() => {})
+    await this.#lastClone.catch(() => {})
     // The last clone's own continuation first adds it to the list.
     await Promise.resolve()
     for (const clone of this.#ready) await this.discard(clone.name)
@@ -122,7 +124,7 @@ export class TemplateClones {
   }
 
   #clone(): Promise<Clone> {
-    const made = this.#making
+    const created = this.#lastClone
       .catch(() => {})
       .then(async () => {
         const clone = `understudy_spare_${this.ids.hex(12)}`
@@ -135,7 +137,7 @@ export class TemplateClones {
         const [row] = await this.admin.run('SELECT pg_database_size($1::name)::float8 AS size', [clone])
         return { name: clone, size: Number(row?.size) }
       })
-    this.#making = made
-    return made
+    this.#lastClone = created
+    return created
   }
 }

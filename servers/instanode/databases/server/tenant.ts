@@ -8,7 +8,7 @@ import { type Admin, name, text } from './admin.js'
  * place for.
  */
 const MARK = 'mcp-understudy '
-const kept = z.object({ storageBytes: z.number().nullable(), emptySize: z.number() })
+const storedLimits = z.object({ storageBytes: z.number().nullable(), emptySize: z.number() })
 
 /** A database that was handed out. Read from the server each time, because other instances may change it. */
 export interface Tenant {
@@ -22,7 +22,7 @@ export interface Tenant {
 }
 
 /** Returns SQL that stores the limits in the comment of a database. */
-export function remember(database: string, storageBytes: number | null, emptySize: number): string {
+export function limitsCommentSql(database: string, storageBytes: number | null, emptySize: number): string {
   const comment = MARK + JSON.stringify({ storageBytes, emptySize })
   return `COMMENT ON DATABASE ${name(database)} IS ${text(comment)}`
 }
@@ -41,7 +41,7 @@ export async function findTenants(admin: Admin, only?: string): Promise<Tenant[]
   return rows.flatMap(row => {
     const comment = String(row.comment ?? '')
     if (!comment.startsWith(MARK)) return []
-    const { storageBytes, emptySize } = kept.parse(JSON.parse(comment.slice(MARK.length)))
+    const { storageBytes, emptySize } = storedLimits.parse(JSON.parse(comment.slice(MARK.length)))
     return {
       name: String(row.datname),
       user: String(row.rolname),
@@ -62,11 +62,11 @@ export async function findTenant(admin: Admin, database: string): Promise<Tenant
 }
 
 /** Changes the limits of a database. */
-export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
+export async function setTenantLimits(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
   await admin.run(
-    `${alone(tenant)};
+    `${lockSql(tenant)};
      ALTER ROLE ${name(tenant.user)} CONNECTION LIMIT ${limits.connections};
-     ${remember(tenant.name, limits.storageBytes, tenant.emptySize)}`,
+     ${limitsCommentSql(tenant.name, limits.storageBytes, tenant.emptySize)}`,
   )
 }
 
@@ -76,15 +76,15 @@ export async function limit(admin: Admin, tenant: Tenant, limits: DatabaseLimits
  * PostgreSQL has no quota. This one is soft: it acts when sizes are checked, and writes fail with 25006. An
  * owner can still ask for a read-write transaction, which is also the way to free space.
  */
-export async function judge(admin: Admin, tenant: Tenant): Promise<void> {
+export async function enforceStorage(admin: Admin, tenant: Tenant): Promise<void> {
   const full = tenant.storageBytes !== null && tenant.size - tenant.emptySize > tenant.storageBytes
   if (full === tenant.full) return
   const setting = `ALTER ROLE ${name(tenant.user)} IN DATABASE ${name(tenant.name)}`
   if (!full) {
-    await admin.run(`${alone(tenant)}; ${setting} RESET default_transaction_read_only`)
+    await admin.run(`${lockSql(tenant)}; ${setting} RESET default_transaction_read_only`)
     return
   }
-  await admin.run(`${alone(tenant)}; ${setting} SET default_transaction_read_only = on`)
+  await admin.run(`${lockSql(tenant)}; ${setting} SET default_transaction_read_only = on`)
   // A session reads the setting at its start.
   await endSessions(admin, tenant)
 }
@@ -94,7 +94,7 @@ export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
   // An administrator without superuser rights needs CONNECT to read the size, and has had it through the
   // owner.
   await admin.run(
-    `${alone(tenant)};
+    `${lockSql(tenant)};
      GRANT CONNECT ON DATABASE ${name(tenant.name)} TO CURRENT_USER;
      REVOKE CONNECT ON DATABASE ${name(tenant.name)} FROM PUBLIC, ${name(tenant.user)}`,
   )
@@ -106,12 +106,12 @@ export async function lockOut(admin: Admin, tenant: Tenant): Promise<void> {
  * the database or its owner. Without it, PostgreSQL fails the second of two changes with "tuple concurrently
  * updated".
  */
-function alone({ name: database }: Tenant): string {
+function lockSql({ name: database }: Tenant): string {
   return `SELECT pg_advisory_xact_lock(hashtextextended(${text(`understudy ${database}`)}, 0))`
 }
 
 /** Returns SQL for the comment that finds the owner of a database after the database is gone. */
-export function rememberOwner(user: string, database: string): string {
+export function ownerCommentSql(user: string, database: string): string {
   return `COMMENT ON ROLE ${name(user)} IS ${text(MARK + database)}`
 }
 

@@ -32,7 +32,7 @@ const DATABASE_DIRECTORY = 'base/5'
  * A start-up packet of protocol 3.0 with `user` and `database`. The engine answers with its parameters and
  * reports their changes from then on.
  */
-const GREETING = startupPacket()
+const STARTUP_PACKET = startupPacket()
 
 type Module = PGlite['Module']
 
@@ -61,14 +61,14 @@ export class Backend {
     this.#input = io.input
     this.#output = io.output
     this.#interrupts = io.interrupts
-    this.#connect()
+    this.#connectCallbacks()
   }
 
   static async open(
     start: EngineStart,
     io: { input: Input; output: Output; interrupts: Interrupts },
   ): Promise<Backend> {
-    const engine = await io.interrupts.during(() =>
+    const engine = await io.interrupts.watchWhile(() =>
       PGlite.create({
         dataDir: start.directory,
         database: start.database,
@@ -85,8 +85,8 @@ export class Backend {
   }
 
   /** Has the engine report its parameters to the output. */
-  greet(): void {
-    this.#input.give(GREETING)
+  reportParameters(): void {
+    this.#input.give(STARTUP_PACKET)
     this.#module._ProcessStartupPacket(this.#module._pgl_getMyProcPort(), true, true)
     this.#module._pgl_sendConnData()
     this.#module._pgl_pq_flush()
@@ -130,7 +130,7 @@ export class Backend {
     await this.#engine.close()
   }
 
-  #connect(): void {
+  #connectCallbacks(): void {
     const module = this.#module
     const read = module.addFunction((address: number, maxBytes: number) => {
       const bytes = this.#input.take(maxBytes)

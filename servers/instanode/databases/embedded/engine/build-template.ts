@@ -51,7 +51,7 @@ async function build(folder: string): Promise<void> {
   }
 }
 
-interface Order {
+interface BuildPaths {
   /** An empty directory for temporary files. */
   scratch: string
   /** Path of the packed template. */
@@ -62,7 +62,7 @@ interface Order {
  * Creates and packs the data directory. Log segments of 1 MB and no template databases shrink it from 39 MB
  * to 14 MB.
  */
-async function buildIn({ scratch, packed }: Order): Promise<void> {
+async function buildIn({ scratch, packed }: BuildPaths): Promise<void> {
   const directory = join(scratch, 'data')
   const engine = await PGlite.create({
     dataDir: directory,
@@ -81,8 +81,8 @@ async function buildIn({ scratch, packed }: Order): Promise<void> {
   writeFileSync(packed, packTemplate(directory))
 }
 
-const order: Order | null = workerData
-if (!isMainThread && order !== null) await buildIn(order)
+const paths: BuildPaths | null = workerData
+if (!isMainThread && paths !== null) await buildIn(paths)
 else {
   const [folder] = process.argv.slice(2)
   if (folder === undefined) throw new Error('build-template needs the folder that gets the template')

@@ -29,7 +29,7 @@ export interface EngineStart {
 }
 
 /** Messages to the worker. */
-export type EngineOrder =
+export type EngineCommand =
   /**
    * Whole frontend messages. `maxBytes` is the largest size that the database's files may reach, in bytes.
    */
@@ -51,7 +51,7 @@ export interface EngineState {
 }
 
 /** Messages from the worker. */
-export type EngineReport =
+export type EngineEvent =
   /** The database is open. The engine's parameters have come before as output. */
   | { kind: 'ready'; state: EngineState }
   /** Backend messages, split at any byte. */

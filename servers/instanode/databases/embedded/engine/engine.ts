@@ -5,8 +5,8 @@ import { compiled } from '../../../../../shared/util/compiled.js'
 import {
   CELL,
   CELLS,
-  type EngineOrder,
-  type EngineReport,
+  type EngineCommand,
+  type EngineEvent,
   type EngineStart,
   type EngineState,
 } from './channel.js'
@@ -33,8 +33,8 @@ export interface RunListener {
 }
 
 interface Run extends RunListener {
-  done(state: EngineState): void
-  lost(error: Error): void
+  resolve(state: EngineState): void
+  reject(error: Error): void
 }
 
 /** The program of an engine's thread. */
@@ -43,13 +43,13 @@ const WORKER_FILE = compiled('./worker.js', import.meta.url)
 /** One Postgres in a worker thread, as the main thread sees it. Runs one batch of messages at a time. */
 export class Engine {
   /** The engine's parameter statuses. Each client receives them when it connects. */
-  greeting: Buffer = Buffer.alloc(0)
+  parameterStatuses: Buffer = Buffer.alloc(0)
   state: EngineState = { size: 0, logged: 0, written: 0, memory: 0 }
   readonly #worker: Worker
   readonly #cells: Int32Array
   readonly #exited: Promise<void>
   #run: Run | undefined
-  #gone = false
+  #ended = false
   /** Set by the owner. Called once when the thread ends without having been asked to. */
   onLost: (error: Error) => void = () => {}
 
@@ -97,7 +97,7 @@ export class Engine {
    * @throws Error if the thread ends during the run, or if another batch is running
    */
   run(bytes: Buffer, maxBytes: number, listener: RunListener): Promise<EngineState> {
-    if (this.#gone) return Promise.reject(new Error('the engine is gone'))
+    if (this.#ended) return Promise.reject(new Error('the engine is gone'))
     if (this.#run !== undefined) return Promise.reject(new Error('the engine is busy with another batch'))
     Atomics.store(this.#cells, CELL.cancel, 0)
     // Unread output of an earlier client must not block the answers to this batch.
@@ -106,16 +106,16 @@ export class Engine {
       this.#run = {
         output: listener.output.bind(listener),
         inputWanted: listener.inputWanted.bind(listener),
-        done: resolve,
-        lost: reject,
+        resolve,
+        reject,
       }
-      this.#order({ kind: 'run', bytes, maxBytes })
+      this.#send({ kind: 'run', bytes, maxBytes })
     })
   }
 
   /** Sends input to a statement that waits for it. */
   feed(bytes: Buffer): void {
-    this.#order({ kind: 'feed', bytes })
+    this.#send({ kind: 'feed', bytes })
     Atomics.add(this.#cells, CELL.fed, 1)
     Atomics.notify(this.#cells, CELL.fed)
   }
@@ -124,7 +124,7 @@ export class Engine {
    * Reports output of the current run that has been sent to the client, in bytes. Postgres may then write
    * more.
    */
-  taken(size: number): void {
+  outputTaken(size: number): void {
     Atomics.sub(this.#cells, CELL.inFlight, size)
     Atomics.notify(this.#cells, CELL.inFlight)
   }
@@ -137,9 +137,9 @@ export class Engine {
 
   /** Closes the database and ends the thread. Call it only between runs. */
   async end(): Promise<void> {
-    if (!this.#gone) {
-      this.#gone = true
-      this.#order({ kind: 'end' })
+    if (!this.#ended) {
+      this.#ended = true
+      this.#send({ kind: 'end' })
     }
     await this.#exited
   }
@@ -151,29 +151,29 @@ export class Engine {
 
   /** Ends the thread at once, even during a statement. Committed data is in the log on disk. */
   async kill(): Promise<void> {
-    this.#gone = true
+    this.#ended = true
     await this.#worker.terminate()
-    this.#run?.lost(new Error('the engine was ended'))
+    this.#run?.reject(new Error('the engine was ended'))
     this.#run = undefined
   }
 
-  #order(order: EngineOrder): void {
-    this.#worker.postMessage(order)
+  #send(command: EngineCommand): void {
+    this.#worker.postMessage(command)
   }
 
   #opened(): Promise<void> {
     return new Promise((resolve, reject) => {
       let failure = new Error('the engine ended without a word')
-      const greeting: Buffer[] = []
-      this.#worker.on('message', (report: EngineReport) => {
-        if (report.kind === 'ready') {
-          this.state = report.state
-          this.greeting = Buffer.concat(greeting)
+      const statuses: Buffer[] = []
+      this.#worker.on('message', (event: EngineEvent) => {
+        if (event.kind === 'ready') {
+          this.state = event.state
+          this.parameterStatuses = Buffer.concat(statuses)
           resolve()
-        } else if (report.kind === 'output' && this.#run === undefined) {
-          greeting.push(Buffer.from(report.bytes))
-          this.taken(report.bytes.length)
-        } else this.#report(report)
+        } else if (event.kind === 'output' && this.#run === undefined) {
+          statuses.push(Buffer.from(event.bytes))
+          this.outputTaken(event.bytes.length)
+        } else this.#onEvent(event)
       })
       this.#worker.on('error', error => {
         failure = error instanceof Error ? error : new Error(String(error))
@@ -185,21 +185,21 @@ export class Engine {
     })
   }
 
-  #report(report: EngineReport): void {
-    if (report.kind === 'output') this.#run?.output(Buffer.from(report.bytes.buffer))
-    else if (report.kind === 'inputWanted') this.#run?.inputWanted()
-    else if (report.kind === 'idle') {
-      this.state = report.state
+  #onEvent(event: EngineEvent): void {
+    if (event.kind === 'output') this.#run?.output(Buffer.from(event.bytes.buffer))
+    else if (event.kind === 'inputWanted') this.#run?.inputWanted()
+    else if (event.kind === 'idle') {
+      this.state = event.state
       const run = this.#run
       this.#run = undefined
-      run?.done(report.state)
+      run?.resolve(event.state)
     }
   }
 
   #lost(error: Error): void {
-    if (this.#gone) return
-    this.#gone = true
-    this.#run?.lost(error)
+    if (this.#ended) return
+    this.#ended = true
+    this.#run?.reject(error)
     this.#run = undefined
     this.onLost(error)
   }

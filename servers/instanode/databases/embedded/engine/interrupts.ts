@@ -12,17 +12,17 @@ const WATCHED = [
  * `pg_sleep` polls the clock in a loop. A pause after this many readings in a row (0.1 ms) saves processor
  * time.
  */
-const READINGS_BEFORE_NAP = 1000
-const NAP_MS = 1
+const READINGS_BEFORE_PAUSE = 1000
+const PAUSE_MS = 1
 
-type Call = (...values: unknown[]) => unknown
+type ImportedFunction = (...values: unknown[]) => unknown
 
-function isCall(value: unknown): value is Call {
+function isFunction(value: unknown): value is ImportedFunction {
   return typeof value === 'function'
 }
 
 /** A year in nanoseconds. A cancelled `pg_sleep` then finds that its end has passed. */
-const LEAP = 365n * 86_400n * 1_000_000_000n
+const YEAR_NS = 365n * 86_400n * 1_000_000_000n
 
 /**
  * Cancels statements in an engine without signals.
@@ -47,18 +47,18 @@ export class Interrupts {
   /** Returns true while a cancel is requested, and passes the request on to Postgres. */
   poll(): boolean {
     if (Atomics.load(this.#cells, CELL.cancel) === 0) return false
-    this.#raise(1)
+    this.#setFlags(1)
     return true
   }
 
   /** Clears the flags after a statement, so that a late cancel does not stop the next one. */
   clear(): void {
     this.#readings = 0
-    this.#raise(0)
+    this.#setFlags(0)
   }
 
   /** Runs `open` with the engine's imports watched. Other modules are not changed. */
-  async during<T>(open: () => Promise<T>): Promise<T> {
+  async watchWhile<T>(open: () => Promise<T>): Promise<T> {
     const instantiate = WebAssembly.instantiate
     const watch = (imports: WebAssembly.Imports) => this.#watch(imports)
     const found = (instance: WebAssembly.Instance) => this.#find(instance)
@@ -90,19 +90,19 @@ export class Interrupts {
     const memory = imports.env?.memory
     if (this.#memory !== undefined || !(memory instanceof WebAssembly.Memory)) return false
     for (const [space, name] of WATCHED) {
-      if (!isCall(imports[space]?.[name])) return false
+      if (!isFunction(imports[space]?.[name])) return false
     }
     this.#memory = memory
     for (const [space, name] of WATCHED) {
       const group = imports[space]
       const original = group?.[name]
-      if (group === undefined || !isCall(original)) continue
+      if (group === undefined || !isFunction(original)) continue
       group[name] = name === 'clock_time_get' ? this.#watchedClock(original) : this.#watchedCall(original)
     }
     return true
   }
 
-  #watchedCall(original: Call): Call {
+  #watchedCall(original: ImportedFunction): ImportedFunction {
     return (...values) => {
       this.#readings = 0
       this.poll()
@@ -110,20 +110,21 @@ export class Interrupts {
     }
   }
 
-  #watchedClock(original: Call): Call {
+  #watchedClock(original: ImportedFunction): ImportedFunction {
     return (...values) => {
       const result = original(...values)
-      if (this.poll()) this.#leap(values[2])
-      else if (++this.#readings % READINGS_BEFORE_NAP === 0) Atomics.wait(this.#cells, CELL.cancel, 0, NAP_MS)
+      if (this.poll()) this.#moveReading(values[2])
+      else if (++this.#readings % READINGS_BEFORE_PAUSE === 0)
+        Atomics.wait(this.#cells, CELL.cancel, 0, PAUSE_MS)
       return result
     }
   }
 
   /** @param address address of the result of `clock_time_get` */
-  #leap(address: unknown): void {
+  #moveReading(address: unknown): void {
     if (this.#memory === undefined || typeof address !== 'number') return
     const view = new DataView(this.#memory.buffer)
-    view.setBigInt64(address, view.getBigInt64(address, true) + LEAP, true)
+    view.setBigInt64(address, view.getBigInt64(address, true) + YEAR_NS, true)
   }
 
   #find(instance: WebAssembly.Instance): void {
@@ -132,7 +133,7 @@ export class Interrupts {
       this.#flags = [Number(QueryCancelPending.value), Number(InterruptPending.value)]
   }
 
-  #raise(value: 0 | 1): void {
+  #setFlags(value: 0 | 1): void {
     if (this.#memory === undefined || this.#flags.length === 0) return
     const view = new DataView(this.#memory.buffer)
     for (const flag of this.#flags) view.setInt32(flag, value, true)

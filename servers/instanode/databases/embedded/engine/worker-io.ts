@@ -1,8 +1,8 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { CELL, type EngineOrder, MAX_IN_FLIGHT_BYTES } from './channel.js'
+import { CELL, type EngineCommand, MAX_IN_FLIGHT_BYTES } from './channel.js'
 
 /** Bytes per posted piece. Postgres flushes every 8 KB. Larger pieces cost an eighth of that. */
-const PIECE = 64 * 1024
+const PIECE_BYTES = 64 * 1024
 
 /**
  * The input of Postgres: the bytes of a run, and then the client's data if a statement asks for more (COPY).
@@ -42,7 +42,7 @@ export class Input {
     this.inputWanted()
     for (;;) {
       const seen = Atomics.load(this.cells, CELL.fed)
-      const received: { message: EngineOrder } | undefined = receiveMessageOnPort(this.port)
+      const received: { message: EngineCommand } | undefined = receiveMessageOnPort(this.port)
       if (received?.message.kind === 'feed') {
         this.#pending = received.message.bytes
         if (!this.empty) return
@@ -71,7 +71,7 @@ export class Output {
   write(bytes: Uint8Array): void {
     this.#pieces.push(bytes.slice())
     this.#size += bytes.length
-    if (this.#size < PIECE) return
+    if (this.#size < PIECE_BYTES) return
     this.flush()
     for (;;) {
       const inFlight = Atomics.load(this.cells, CELL.inFlight)

@@ -7,20 +7,20 @@ import type { EngineLifecycle } from './engine-lifecycle.js'
  */
 export class ActiveSettings {
   readonly #lifecycle: EngineLifecycle
-  readonly #fresh: () => string
+  readonly #freshSql: () => string
   /** Undefined: the session has the settings of a new one. */
   #current: ClientSession | undefined
   /** The last client has left, and its temporary objects are still there. */
   #discarding = false
 
-  /** @param fresh returns SQL for a session that has no state of the clients */
-  constructor(lifecycle: EngineLifecycle, fresh: () => string) {
+  /** @param freshSql returns SQL for a session that has no state of the clients */
+  constructor(lifecycle: EngineLifecycle, freshSql: () => string) {
     this.#lifecycle = lifecycle
-    this.#fresh = fresh
+    this.#freshSql = freshSql
   }
 
   /** Records that the session is a new one. */
-  forget(): void {
+  forgetCurrent(): void {
     this.#current = undefined
   }
 
@@ -30,25 +30,28 @@ export class ActiveSettings {
   }
 
   /** Applies a client's settings. @returns false if they are invalid. The connection is closed then. */
-  async enter(client: ClientSession): Promise<boolean> {
+  async apply(client: ClientSession): Promise<boolean> {
     if (this.#current === client) return true
     await this.discard()
     client.statements.lostUnnamed()
-    const { restoring, untried } = client.settings
-    await this.#keep()
+    const { restoreSql, startupUnchecked } = client.settings
+    await this.#save()
     // Connections of one pool have the same settings. They need no change.
-    const alike = !untried && this.#current?.gone === false && this.#current.settings.restoring === restoring
-    if (!alike) await this.exit()
+    const unchanged =
+      !startupUnchecked &&
+      this.#current?.disconnected === false &&
+      this.#current.settings.restoreSql === restoreSql
+    if (!unchanged) await this.reset()
     this.#current = client
-    if (alike || restoring === undefined) return true
-    const { error, reported } = await this.#lifecycle.ask(restoring)
-    for (const [name, value] of reported) client.learn(name, value)
-    if (error !== undefined && client.settings.untried) {
+    if (unchanged || restoreSql === undefined) return true
+    const { error, reported } = await this.#lifecycle.ask(restoreSql)
+    for (const [name, value] of reported) client.reportParameter(name, value)
+    if (error !== undefined && client.settings.startupUnchecked) {
       client.fatal(error)
       return false
     }
-    client.settings.tried()
-    if (untried) await this.readTimeout(client)
+    client.settings.startupAccepted()
+    if (startupUnchecked) await this.readTimeout(client)
     return true
   }
 
@@ -56,12 +59,12 @@ export class ActiveSettings {
    * Saves the current client's settings and resets the session. @param only does nothing if another client is
    * current
    */
-  async exit(only = this.#current): Promise<void> {
+  async reset(only = this.#current): Promise<void> {
     if (only !== this.#current) return
-    await this.#keep()
-    const left = this.#current
-    if (left === undefined) return
-    if (!left.settings.plain || left.gone) await this.#lifecycle.resetSession()
+    await this.#save()
+    const client = this.#current
+    if (client === undefined) return
+    if (!client.settings.areDefaults || client.disconnected) await this.#lifecycle.resetSession()
     this.#current = undefined
   }
 
@@ -81,13 +84,13 @@ export class ActiveSettings {
     this.#discarding = false
     await this.#lifecycle.ask('DISCARD ALL')
     await this.#lifecycle.resetSession()
-    await this.#lifecycle.ask(this.#fresh())
+    await this.#lifecycle.ask(this.#freshSql())
   }
 
   /** Saves the current client's settings if they may have changed. */
-  async #keep(): Promise<void> {
+  async #save(): Promise<void> {
     const current = this.#current
-    if (current === undefined || current.gone || !current.settings.changed) return
-    current.settings.keep((await this.#lifecycle.ask(current.settings.listing)).rows)
+    if (current === undefined || current.disconnected || !current.settings.changed) return
+    current.settings.save((await this.#lifecycle.ask(current.settings.listSql)).rows)
   }
 }

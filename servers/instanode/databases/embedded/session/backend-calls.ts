@@ -54,15 +54,19 @@ export interface BackendCallContext {
  */
 export function answerBackendCalls(batch: readonly Frame[], context: BackendCallContext): Buffer | undefined {
   if (context.status !== 'I' && context.status !== 'T') return undefined
-  const plan = planOf(batch, context, context.status)
+  const plan = findAnswers(batch, context, context.status)
   if (plan === undefined) return undefined
-  context.statements.note(batch)
+  context.statements.noteUnsent(batch)
   return Buffer.concat(plan.map(answer => answer()))
 }
 
-function planOf(batch: readonly Frame[], context: BackendCallContext, status: string): Answer[] | undefined {
+function findAnswers(
+  batch: readonly Frame[],
+  context: BackendCallContext,
+  status: string,
+): Answer[] | undefined {
   try {
-    return new Plan(context, status).of(batch)
+    return new BatchPlan(context, status).of(batch)
   } catch (error) {
     // A message that ends too soon. The engine has the words for that error.
     if (error instanceof RangeError || error instanceof BadFrame) return undefined
@@ -85,7 +89,7 @@ type Answer = () => Buffer
  * The answers to a whole batch. They are found before any is given, because one message for the engine sends
  * the whole batch to the engine.
  */
-class Plan {
+class BatchPlan {
   /** Statements that this batch has parsed, by name. */
   readonly #parsed = new Map<string, BackendCall>()
   readonly #portals = new Map<string, Portal>()

@@ -13,11 +13,11 @@ export interface BatchContext {
    * Number of Parse answers that are not for the client. These statements were parsed again before the
    * client's own messages.
    */
-  restored: number
-  taken(size: number): void
+  hiddenParses: number
+  onTaken(size: number): void
   onCopyIn(): void
   /** Passes a notification to the other listeners. @returns the client's copy if the client listens itself */
-  notified(notification: Frame): Buffer | undefined
+  onNotification(notification: Frame): Buffer | undefined
   /**
    * Returns the words that replace "due to user request" in the error of a cancelled statement, or undefined
    * to keep them.
@@ -42,15 +42,15 @@ export class BatchAnswers implements RunListener {
   constructor(readonly context: BatchContext) {}
 
   output(bytes: Buffer): void {
-    const passed: Buffer[] = []
+    const forwarded: Buffer[] = []
     for (const message of this.#framer.push(bytes)) {
-      const passing = this.#message(message)
-      if (passing !== undefined) passed.push(passing)
+      const answer = this.#message(message)
+      if (answer !== undefined) forwarded.push(answer)
     }
-    const { client, taken } = this.context
-    const first = passed[0]
-    if (first === undefined) taken(bytes.length)
-    else client.send(passed.length === 1 ? first : Buffer.concat(passed), () => taken(bytes.length))
+    const { client, onTaken } = this.context
+    const first = forwarded[0]
+    if (first === undefined) onTaken(bytes.length)
+    else client.send(forwarded.length === 1 ? first : Buffer.concat(forwarded), () => onTaken(bytes.length))
   }
 
   inputWanted(): void {
@@ -60,13 +60,13 @@ export class BatchAnswers implements RunListener {
   #message(message: Frame): Buffer | undefined {
     const { type, bytes } = message
     if (type === 'D' || type === 'd' || type === 'T') return bytes
-    if (type === '1') return ++this.parsed > this.context.restored ? bytes : undefined
+    if (type === '1') return ++this.parsed > this.context.hiddenParses ? bytes : undefined
     if (type === 'Z') {
       this.status = bytes.toString('latin1', BODY, BODY + 1)
       return bytes
     }
     if (type === 'C') this.tags.push(readCstring(bytes, BODY).text)
-    if (type === 'A') return this.context.notified(message)
+    if (type === 'A') return this.context.onNotification(message)
     if (type === 'S') return this.#reported(bytes)
     if (type === 'E') return this.#error(bytes)
     return bytes
@@ -76,7 +76,7 @@ export class BatchAnswers implements RunListener {
     const name = readCstring(bytes, BODY)
     const value = readCstring(bytes, name.next).text
     if (name.text === 'is_superuser') this.superuser = value === 'on'
-    this.context.client.learn(name.text, value)
+    this.context.client.reportParameter(name.text, value)
   }
 
   #error(bytes: Buffer): Buffer {
@@ -85,9 +85,9 @@ export class BatchAnswers implements RunListener {
     this.code = fields.get('C')
     const reason = this.code === '57014' ? this.context.cancelReason() : undefined
     const message = fields.get('M') ?? ''
-    const said = reason ?? this.context.client.statements.readable(message)
-    if (said === message) return bytes
-    return writeFields('E', fields.set('M', said))
+    const text = reason ?? this.context.client.statements.withoutPrefix(message)
+    if (text === message) return bytes
+    return writeFields('E', fields.set('M', text))
   }
 }
 

@@ -1,7 +1,7 @@
 import { BODY, type Frame, frame, int32, readCstring } from '../wire/frames.js'
 
 const NAME = String.raw`("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
-const LISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
+const LISTEN_OR_UNLISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
 
 /** Tracks which client listens on which channel. The engine has one set of channels for all clients. */
 export class Channels<Client> {
@@ -21,32 +21,32 @@ export class Channels<Client> {
    *
    * @returns true if the engine may have stopped listening for other clients too
    */
-  follow(client: Client, sql: string): boolean {
+  record(client: Client, sql: string): boolean {
     let left = false
-    for (const [, un, name, all] of sql.matchAll(LISTEN)) {
-      if (un === undefined && name !== undefined) this.#join(client, fold(name))
-      else if (all !== undefined) this.leave(client)
-      else if (name !== undefined) this.#part(client, fold(name))
+    for (const [, un, name, all] of sql.matchAll(LISTEN_OR_UNLISTEN)) {
+      if (un === undefined && name !== undefined) this.#add(client, fold(name))
+      else if (all !== undefined) this.removeAll(client)
+      else if (name !== undefined) this.#remove(client, fold(name))
       left ||= un !== undefined
     }
     return left
   }
 
-  leave(client: Client): void {
-    for (const channel of this.names) this.#part(client, channel)
+  removeAll(client: Client): void {
+    for (const channel of this.names) this.#remove(client, channel)
   }
 
   /** SQL that makes the engine listen on the channels of all clients. */
-  get listening(): string {
+  get listenSql(): string {
     return this.names.map(name => `LISTEN "${name.replaceAll('"', '""')}"`).join(';')
   }
 
-  #join(client: Client, channel: string): void {
+  #add(client: Client, channel: string): void {
     const listeners = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, listeners.add(client))
   }
 
-  #part(client: Client, channel: string): void {
+  #remove(client: Client, channel: string): void {
     const listeners = this.#listeners.get(channel)
     listeners?.delete(client)
     if (listeners?.size === 0) this.#listeners.delete(channel)
@@ -64,6 +64,6 @@ export function channelOf({ bytes }: Frame): string {
 }
 
 /** Returns the notification with the process id of the client that sent it. The engine would give its own. */
-export function from(pid: number, { bytes }: Frame): Buffer {
+export function withSenderPid(pid: number, { bytes }: Frame): Buffer {
   return frame('A', int32(pid), bytes.subarray(BODY + 4))
 }

@@ -10,11 +10,11 @@ export interface ClientSession {
   /** In milliseconds, 0 for none. */
   statementTimeoutMs: number
   /** The socket is closed. */
-  readonly gone: boolean
+  readonly disconnected: boolean
   /** @param sent called when the bytes have been sent */
   send(bytes: Buffer, sent?: () => void): void
   /** Receives the value of a parameter. The client is told if the value is new to it. */
-  learn(name: string, value: string): void
+  reportParameter(name: string, value: string): void
   /**
    * A statement of this client waits for input. `feed` accepts whole messages once, and returns whether they
    * were accepted.

@@ -73,9 +73,9 @@ export interface EngineLifecycleOptions {
   open(signal: AbortSignal): Promise<Engine>
   /** The owner's role. */
   user: string
-  notified(notification: Frame): void
+  onNotification(notification: Frame): void
   /** Called when the engine ends without having been asked to. */
-  lost(error: Error): void
+  onLost(error: Error): void
   /** Called before a new engine is used. Returns SQL to run first, or an empty string. */
   prepare(): string
 }
@@ -114,7 +114,7 @@ export class EngineLifecycle {
    *
    * @throws LimitExceeded, or the error of the engine
    */
-  async awake(): Promise<Engine> {
+  async ensureOpen(): Promise<Engine> {
     if (this.#engine !== undefined) return this.#engine
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined
@@ -129,7 +129,7 @@ export class EngineLifecycle {
       // Two engines on one directory would not notice each other. So this one waits until the last one has
       // ended.
       const opened = this.#closing.then(() => this.#openAndAdopt(signal))
-      this.#closing = opened.then(nothing, nothing)
+      this.#closing = opened.then(ignoreOutcome, ignoreOutcome)
       return await opened
     })
   }
@@ -158,9 +158,9 @@ export class EngineLifecycle {
     this.#housekeeping.reset()
     engine.onLost = error => {
       if (this.#engine === engine) this.#engine = undefined
-      this.#options.lost(error)
+      this.#options.onLost(error)
     }
-    await this.#ask(engine, this.#becomeOwner, this.#options.prepare())
+    await this.#ask(engine, this.#setOwnerSql, this.#options.prepare())
     signal?.throwIfAborted()
     this.#engine = engine
     return engine
@@ -170,12 +170,12 @@ export class EngineLifecycle {
    * Runs statements under the current role of the session, one message each. Returns their answers together.
    */
   async ask(...sql: string[]): Promise<HiddenAnswers> {
-    return await this.#ask(await this.awake(), ...sql)
+    return await this.#ask(await this.ensureOpen(), ...sql)
   }
 
   /** Resets the session to the state that a new session of the owner has. */
   async resetSession(): Promise<HiddenAnswers> {
-    return await this.ask(`RESET ALL;${this.#becomeOwner}`)
+    return await this.ask(`RESET ALL;${this.#setOwnerSql}`)
   }
 
   /** Runs statements as superuser. Afterwards the session has the state of a new session of the owner. */
@@ -183,7 +183,7 @@ export class EngineLifecycle {
     return await this.ask(
       `RESET ALL; SET SESSION AUTHORIZATION ${ENGINE_USER}; SET statement_timeout = 0`,
       ...sql,
-      `RESET ALL;${this.#becomeOwner}`,
+      `RESET ALL;${this.#setOwnerSql}`,
     )
   }
 
@@ -229,10 +229,10 @@ export class EngineLifecycle {
   ): Promise<T> {
     if (this.#engine === undefined && this.#opening === undefined) {
       const running = this.#closing.then(() => work(signal))
-      this.#closing = running.then(nothing, nothing)
+      this.#closing = running.then(ignoreOutcome, ignoreOutcome)
       return await running
     }
-    const engine = await this.awake()
+    const engine = await this.ensureOpen()
     const abort = () => engine.abort()
     signal.addEventListener('abort', abort, { once: true })
     try {
@@ -246,14 +246,14 @@ export class EngineLifecycle {
   }
 
   /** Closes the engine. The files of the database stay. */
-  async sleep(): Promise<void> {
+  async close(): Promise<void> {
     const engine = this.#release()
-    if (engine !== undefined) this.#closing = this.#close(engine)
+    if (engine !== undefined) this.#closing = this.#endEngine(engine)
     await this.#closing
   }
 
   /** Committed data is in the log on disk, so an engine that does not close may be ended. */
-  async #close(engine: Engine): Promise<void> {
+  async #endEngine(engine: Engine): Promise<void> {
     const { machine, openingLimitMs: ms } = this.#options
     await withinLimit({ machine, ms, what: 'closing the database' }, () => engine.end()).catch(() =>
       engine.kill(),
@@ -276,45 +276,45 @@ export class EngineLifecycle {
 
   async #ask(engine: Engine, ...sql: string[]): Promise<HiddenAnswers> {
     const answers = new HiddenAnswers(
-      size => engine.taken(size),
-      notification => this.#options.notified(notification),
+      size => engine.outputTaken(size),
+      notification => this.#options.onNotification(notification),
     )
     const messages = sql.filter(text => text !== '').map(text => frame('Q', text))
     await engine.run(Buffer.concat(messages), Number.POSITIVE_INFINITY, answers)
     return answers
   }
 
-  get #becomeOwner(): string {
+  get #setOwnerSql(): string {
     return `SET SESSION AUTHORIZATION ${this.#options.user}`
   }
 }
 
-function nothing(): void {}
+function ignoreOutcome(): void {}
 
-interface Waiting<Who> {
-  who: Who
-  go(): void
-  refuse(reason: Error): void
+interface Waiting<Holder> {
+  caller: Holder
+  resolve(): void
+  reject(reason: Error): void
   deadline: Wakeup | undefined
 }
 
 /** Thrown to a caller that has waited too long for the lock. */
-export class WaitedTooLong extends Error {}
+export class LockTimeout extends Error {}
 
 /** Lock for the one session. Callers get it in order of arrival, and keep it until `pass`. */
-export class SessionLock<Who> {
-  #holder: Who | undefined
-  readonly #waiting: Waiting<Who>[] = []
+export class SessionLock<Holder> {
+  #holder: Holder | undefined
+  readonly #waiting: Waiting<Holder>[] = []
 
   /**
-   * @param excused while it returns true no wait times out, because the holder is not the cause of the delay
+   * @param suspended while it returns true no wait times out, because the holder is not the cause of the delay
    */
   constructor(
     readonly machine: Clock,
-    readonly excused: () => boolean = () => false,
+    readonly suspended: () => boolean = () => false,
   ) {}
 
-  get holder(): Who | undefined {
+  get holder(): Holder | undefined {
     return this.#holder
   }
 
@@ -323,45 +323,45 @@ export class SessionLock<Who> {
   }
 
   /**
-   * Resolves when `who` has the lock. A caller that already has it gets it at once.
+   * Resolves when `caller` has the lock. A caller that already has it gets it at once.
    *
-   * @param patience milliseconds to wait. Undefined means without limit.
+   * @param limitMs milliseconds to wait. Undefined means without limit.
    * @throws WaitedTooLong, or the reason that was passed to `forget`
    */
-  take(who: Who, patience?: number): Promise<void> {
-    if (this.#holder === who) return Promise.resolve()
+  acquire(caller: Holder, limitMs?: number): Promise<void> {
+    if (this.#holder === caller) return Promise.resolve()
     if (this.#holder === undefined) {
-      this.#holder = who
+      this.#holder = caller
       return Promise.resolve()
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting<Who> = { who, go: resolve, refuse: reject, deadline: undefined }
+      const waiting: Waiting<Holder> = { caller, resolve, reject, deadline: undefined }
       this.#waiting.push(waiting)
-      if (patience !== undefined) this.#limit(waiting, patience)
+      if (limitMs !== undefined) this.#startTimeout(waiting, limitMs)
     })
   }
 
-  #limit(waiting: Waiting<Who>, patience: number): void {
-    waiting.deadline = this.machine.wakeAt(this.machine.now() + patience, () => {
-      if (this.excused()) this.#limit(waiting, patience)
-      else this.forget(waiting.who, new WaitedTooLong())
+  #startTimeout(waiting: Waiting<Holder>, limitMs: number): void {
+    waiting.deadline = this.machine.wakeAt(this.machine.now() + limitMs, () => {
+      if (this.suspended()) this.#startTimeout(waiting, limitMs)
+      else this.stopWaiting(waiting.caller, new LockTimeout())
     })
   }
 
   /** Passes the lock to the caller that has waited longest. */
-  pass(): void {
+  release(): void {
     const next = this.#waiting.shift()
-    this.#holder = next?.who
+    this.#holder = next?.caller
     next?.deadline?.cancel()
-    next?.go()
+    next?.resolve()
   }
 
-  /** Removes `who` from the queue. @returns whether `who` was waiting */
-  forget(who: Who, reason: Error): boolean {
-    const at = this.#waiting.findIndex(waiting => waiting.who === who)
+  /** Removes `caller` from the queue. @returns whether `caller` was waiting */
+  stopWaiting(caller: Holder, reason: Error): boolean {
+    const at = this.#waiting.findIndex(waiting => waiting.caller === caller)
     const [waiting] = at < 0 ? [] : this.#waiting.splice(at, 1)
     waiting?.deadline?.cancel()
-    waiting?.refuse(reason)
+    waiting?.reject(reason)
     return waiting !== undefined
   }
 }

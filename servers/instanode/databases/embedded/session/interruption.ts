@@ -3,7 +3,7 @@ import { LimitExceeded } from '../../../../../shared/clock/within-limit.js'
 import type { Engine } from '../engine/engine.js'
 import type { PgError } from '../wire/answers.js'
 import { frame } from '../wire/frames.js'
-import { WaitedTooLong } from './engine-lifecycle.js'
+import { LockTimeout } from './engine-lifecycle.js'
 
 /** The error when the engine was ended while clients were connected. */
 export const RESTARTED: PgError = {
@@ -28,8 +28,8 @@ export class Interruption {
   reason: string | undefined
   #timer: Wakeup | undefined
   #feed: ((bytes: Buffer) => void) | undefined
-  #asked = false
-  #over = false
+  #cancelRequested = false
+  #ended = false
 
   /**
    * @param timeoutMs the client's `statement_timeout` in milliseconds, 0 for none
@@ -48,9 +48,9 @@ export class Interruption {
   }
 
   /** Records that the batch waits for its client's data. @param feed passes the data to the engine */
-  waiting(feed: (bytes: Buffer) => void): void {
+  onCopyIn(feed: (bytes: Buffer) => void): void {
     this.#feed = feed
-    if (this.#asked) this.#failCopy()
+    if (this.#cancelRequested) this.#failCopy()
   }
 
   /** Passes data on. @returns false if the batch was stopped and no longer waits for data */
@@ -63,18 +63,18 @@ export class Interruption {
 
   /** @param reason the words for the client's error */
   stop(reason?: string): void {
-    if (this.#over) return
+    if (this.#ended) return
     this.#timer?.cancel()
     this.reason = reason
-    this.ask()
+    this.requestCancel()
     this.#timer = this.machine.wakeAt(this.machine.now() + this.graceMs, () => this.engine.abort())
   }
 
   /**
    * Asks Postgres to stop, and never ends the engine. For a client that has left an engine that others share.
    */
-  ask(): void {
-    this.#asked = true
+  requestCancel(): void {
+    this.#cancelRequested = true
     this.engine.cancel()
     this.#failCopy()
   }
@@ -84,8 +84,8 @@ export class Interruption {
   }
 
   /** The batch has ended. */
-  over(): void {
-    this.#over = true
+  end(): void {
+    this.#ended = true
     this.#timer?.cancel()
   }
 }
@@ -115,9 +115,9 @@ export class Cancelled extends Error {}
  * The reason why the session is busy: a client's transaction, a client's single statement, or work on the
  * files.
  */
-export type Occupation = 'transaction' | 'statement' | 'upkeep'
+export type BusyReason = 'transaction' | 'statement' | 'upkeep'
 
-const BUSY = {
+const BUSY_ERRORS = {
   transaction: {
     message: 'another connection has held a transaction open for more than',
     detail:
@@ -142,10 +142,10 @@ const BUSY = {
  *
  * @param error the cause
  * @param waitLimitMs milliseconds that a client may wait
- * @param occupation the work that kept the session busy
+ * @param busyReason the work that kept the session busy
  */
-export function lockNotAcquired(error: unknown, waitLimitMs: number, occupation: Occupation): PgError {
-  if (!(error instanceof WaitedTooLong)) return CANCELLED
-  const { message, detail, hint } = BUSY[occupation]
+export function lockNotAcquired(error: unknown, waitLimitMs: number, busyReason: BusyReason): PgError {
+  if (!(error instanceof LockTimeout)) return CANCELLED
+  const { message, detail, hint } = BUSY_ERRORS[busyReason]
   return { code: '55P03', message: `${message} ${waitLimitMs} ms`, detail, hint }
 }

@@ -6,21 +6,21 @@ import { type Frame, frame } from '../wire/frames.js'
 import { ActiveSettings } from './active-settings.js'
 import { answerBackendCalls } from './backend-calls.js'
 import { BatchAnswers } from './batch-answers.js'
-import { Channels, channelOf, from } from './channels.js'
+import { Channels, channelOf, withSenderPid } from './channels.js'
 import type { ClientSession } from './client-session.js'
 import { EngineLifecycle, SessionLock } from './engine-lifecycle.js'
 import {
+  type BusyReason,
   CANCELLED,
   Cancelled,
   Interruption,
   lockNotAcquired,
   notOpened,
-  type Occupation,
   RESTARTED,
   TERMINATED,
 } from './interruption.js'
 import type { SessionOptions } from './session-options.js'
-import { onlyFrees, withoutPromotion } from './statements.js'
+import { onlyFreesSpace, withoutUserChange } from './statements.js'
 
 /**
  * The one session of a database, shared by its clients in turns.
@@ -45,8 +45,8 @@ export class Session {
   readonly #executing = new Set<ClientSession>()
   /** Clients whose batch was cancelled before the engine received it. */
   readonly #cancelled = new Set<ClientSession>()
-  #later: Wakeup | undefined
-  #shut = false
+  #idleWork: Wakeup | undefined
+  #closed = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -56,11 +56,11 @@ export class Session {
       openingLimitMs: options.times.openingLimitMs,
       open: signal => options.open(signal),
       user: options.user,
-      notified: notification => this.#notify(notification, undefined),
-      lost: () => this.#lost(),
-      prepare: () => this.#fresh(),
+      onNotification: notification => this.#notify(notification, undefined),
+      onLost: () => this.#onEngineLost(),
+      prepare: () => this.#forgetEngineState(),
     })
-    this.#settings = new ActiveSettings(this.#lifecycle, () => this.#fresh())
+    this.#settings = new ActiveSettings(this.#lifecycle, () => this.#forgetEngineState())
   }
 
   get connections(): number {
@@ -85,12 +85,12 @@ export class Session {
    */
   async admit(client: ClientSession): Promise<Buffer> {
     this.#clients.add(client)
-    this.#later?.cancel()
+    this.#idleWork?.cancel()
     // This does not take the lock: a pool opens its second connection while the first is in a transaction.
-    const { greeting } = await this.#lifecycle.awake()
+    const { parameterStatuses } = await this.#lifecycle.ensureOpen()
     // All clients may have left while the engine opened. It must not stay open for none.
     if (this.#clients.size === 0) this.#scheduleIdleWork()
-    return greeting
+    return parameterStatuses
   }
 
   /** Runs a client's batch when it has the lock. Never rejects: errors go to the client. */
@@ -106,42 +106,43 @@ export class Session {
       return
     }
     this.#executing.add(client)
-    await this.#inTurn(client, batch)
+    await this.#executeLocked(client, batch)
     this.#executing.delete(client)
     this.#cancelled.delete(client)
     if (!this.#clients.has(client)) await this.#removeClient(client)
   }
 
-  async #inTurn(client: ClientSession, batch: readonly Frame[]): Promise<void> {
+  async #executeLocked(client: ClientSession, batch: readonly Frame[]): Promise<void> {
     try {
-      await this.#lock.take(client, this.#options.times.waitLimitMs)
+      await this.#lock.acquire(client, this.#options.times.waitLimitMs)
     } catch (error) {
-      client.refuse(lockNotAcquired(error, this.#options.times.waitLimitMs, this.#occupation))
+      client.refuse(lockNotAcquired(error, this.#options.times.waitLimitMs, this.#busyReason))
       return
     }
-    let open = true
+    let keepsLock = true
     try {
-      this.#later?.cancel()
-      const engine = await this.#lifecycle.awake()
-      open = await this.#settings.enter(client)
+      this.#idleWork?.cancel()
+      const engine = await this.#lifecycle.ensureOpen()
+      keepsLock = await this.#settings.apply(client)
       if (this.#cancelled.delete(client)) {
         client.refuse(CANCELLED)
-        open = false
+        keepsLock = false
       }
       // A batch of a client that has left is not run, because a COPY would wait for its data for ever.
-      if (open && !client.gone) open = await this.#run(engine, client, batch.map(withoutPromotion))
-      if (client.gone) open = await this.#abandon(client)
+      if (keepsLock && !client.disconnected)
+        keepsLock = await this.#run(engine, client, batch.map(withoutUserChange))
+      if (client.disconnected) keepsLock = await this.#rollBack(client)
     } catch (error) {
       this.#failEngine(client, error instanceof LimitExceeded ? notOpened(error) : RESTARTED)
-      open = false
+      keepsLock = false
     }
-    if (!open) await this.#pass(client)
+    if (!keepsLock) await this.#releaseLock(client)
   }
 
   /** Stops a client's batch, whether it runs or waits. */
   cancel(client: ClientSession): void {
     if (this.#running?.client === client) this.#running.interruption.stop()
-    else if (!this.#lock.forget(client, new Cancelled()) && this.#executing.has(client))
+    else if (!this.#lock.stopWaiting(client, new Cancelled()) && this.#executing.has(client))
       this.#cancelled.add(client)
   }
 
@@ -150,22 +151,22 @@ export class Session {
     if (!this.#clients.delete(client)) return
     // Decided now, so that a client that arrives while this waits for the lock finds a clean session.
     if (this.#clients.size === 0) this.#settings.discardSoon()
-    this.#channels.leave(client)
-    this.#lock.forget(client, new Cancelled())
+    this.#channels.removeAll(client)
+    this.#lock.stopWaiting(client, new Cancelled())
     // A client may leave as soon as it has its answer, while its batch still uses the engine. The engine does
     // one thing at a time, so that batch removes the client at its end.
     if (!this.#executing.has(client)) await this.#removeClient(client)
-    else if (this.#running?.client === client) this.#running.interruption.ask()
+    else if (this.#running?.client === client) this.#running.interruption.requestCancel()
   }
 
   async #removeClient(client: ClientSession): Promise<void> {
     try {
-      await this.#lock.take(client)
-      if (this.awake && !this.#shut) await this.#abandon(client)
+      await this.#lock.acquire(client)
+      if (this.awake && !this.#closed) await this.#rollBack(client)
     } catch {
       this.#failEngine(client)
     }
-    await this.#pass(client)
+    await this.#releaseLock(client)
   }
 
   /**
@@ -188,15 +189,15 @@ export class Session {
    */
   async quiesce<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { machine, times } = this.#options
-    const me = {}
-    await this.#lock.take(me, times.waitLimitMs)
+    const holder = {}
+    await this.#lock.acquire(holder, times.waitLimitMs)
     try {
-      this.#later?.cancel()
+      this.#idleWork?.cancel()
       return await withinLimit({ machine, ms: times.copyLimitMs, what: 'copying the database' }, signal =>
-        this.#lifecycle.quiesce(work, () => this.#settings.exit(), signal),
+        this.#lifecycle.quiesce(work, () => this.#settings.reset(), signal),
       )
     } finally {
-      await this.#pass(me)
+      await this.#releaseLock(holder)
     }
   }
 
@@ -224,16 +225,16 @@ export class Session {
   }
 
   /** The work of the lock holder, for the error of a client that waited too long. */
-  get #occupation(): Occupation {
+  get #busyReason(): BusyReason {
     const { holder } = this.#lock
     if (![...this.#clients].some(client => client === holder)) return 'upkeep'
     return this.#status === 'I' ? 'statement' : 'transaction'
   }
 
   /** Closes every connection and the engine. */
-  async shut(pgError: PgError): Promise<void> {
-    this.#shut = true
-    this.#later?.cancel()
+  async close(pgError: PgError): Promise<void> {
+    this.#closed = true
+    this.#idleWork?.cancel()
     this.#terminateAll(pgError)
     await this.#lifecycle.kill()
   }
@@ -242,32 +243,32 @@ export class Session {
   async #run(engine: Engine, client: ClientSession, batch: readonly Frame[]): Promise<boolean> {
     const rewritten = client.statements.rewrite(batch)
     const { messages, restored, sql } = rewritten
-    for (const text of sql) client.settings.mentions(text)
+    for (const text of sql) client.settings.noteSql(text)
     const { machine, times } = this.#options
     const interruption = new Interruption(machine, engine, client.statementTimeoutMs, times.cancelGraceMs)
     const running = { client, interruption }
     const answers = new BatchAnswers({
       client,
-      restored: restored.length,
-      taken: size => {
-        if (this.#running === running) engine.taken(size)
+      hiddenParses: restored.length,
+      onTaken: size => {
+        if (this.#running === running) engine.outputTaken(size)
       },
       onCopyIn: () => {
-        interruption.waiting(bytes => engine.feed(bytes))
+        interruption.onCopyIn(bytes => engine.feed(bytes))
         client.onCopyIn(bytes => interruption.feed(bytes))
       },
-      notified: notification => this.#notify(notification, client),
+      onNotification: notification => this.#notify(notification, client),
       cancelReason: () => interruption.reason,
     })
     this.#running = running
     try {
-      const maxBytes = onlyFrees(sql) ? Number.POSITIVE_INFINITY : this.maxBytes
+      const maxBytes = onlyFreesSpace(sql) ? Number.POSITIVE_INFINITY : this.maxBytes
       await engine.run(Buffer.concat(messages), maxBytes, answers)
     } finally {
-      interruption.over()
+      interruption.end()
       this.#running = undefined
     }
-    if (answers.failed) client.statements.failed(rewritten, answers.parsed)
+    if (answers.failed) client.statements.noteFailed(rewritten, answers.parsed)
     await this.#applyEffects(client, sql, answers)
     this.#status = answers.status
     return answers.status !== 'I'
@@ -280,7 +281,7 @@ export class Session {
       client.fatal({ code: '42501', message: 'permission denied to become a superuser' })
       return
     }
-    for (const tag of answers.tags) client.settings.completed(tag)
+    for (const tag of answers.tags) client.settings.noteCompleted(tag)
     if (answers.tags.some(tag => tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL')) {
       client.statements.forgetAll()
       for (const other of this.#clients) other.statements.lostAll()
@@ -295,74 +296,74 @@ export class Session {
     sql: readonly string[],
     { tags, status }: BatchAnswers,
   ): Promise<void> {
-    let others = false
+    let lostOthers = false
     if (tags.some(tag => tag === 'LISTEN' || tag === 'UNLISTEN'))
-      for (const text of sql) others = this.#channels.follow(client, text) || others
+      for (const text of sql) lostOthers = this.#channels.record(client, text) || lostOthers
     if (tags.includes('DISCARD ALL')) {
-      this.#channels.leave(client)
-      others = true
+      this.#channels.removeAll(client)
+      lostOthers = true
     }
-    if (others && status === 'I' && this.#channels.names.length > 0)
-      await this.#lifecycle.ask(this.#channels.listening)
+    if (lostOthers && status === 'I' && this.#channels.names.length > 0)
+      await this.#lifecycle.ask(this.#channels.listenSql)
   }
 
   /** Rolls back the transaction of a client that has left, and removes its statements. */
-  async #abandon(client: ClientSession): Promise<boolean> {
-    const engine = await this.#lifecycle.awake()
+  async #rollBack(client: ClientSession): Promise<boolean> {
+    const engine = await this.#lifecycle.ensureOpen()
     const rollback = [frame('S'), frame('Q', 'ROLLBACK'), ...client.statements.closeAll(), frame('S')]
     await engine.run(Buffer.concat(rollback), Number.POSITIVE_INFINITY, {
-      output: bytes => engine.taken(bytes.length),
+      output: bytes => engine.outputTaken(bytes.length),
       inputWanted: () => engine.feed(frame('f', 'the client has gone')),
     })
-    await this.#settings.exit(client)
+    await this.#settings.reset(client)
     await this.#settings.discard()
     return false
   }
 
-  async #pass(who: object): Promise<void> {
-    if (this.#lock.holder !== who) return
+  async #releaseLock(holder: object): Promise<void> {
+    if (this.#lock.holder !== holder) return
     try {
-      if (!this.#shut) await this.#tidy(false)
+      if (!this.#closed) await this.#cleanIfDue(false)
     } catch {
       // The engine was lost. The next client gets a new one.
     }
     this.#status = 'I'
-    this.#lock.pass()
+    this.#lock.release()
     this.#scheduleIdleWork()
   }
 
-  async #tidy(idle: boolean): Promise<void> {
+  async #cleanIfDue(idle: boolean): Promise<void> {
     const { engine } = this.#lifecycle
     if (engine === undefined) return
     if (engine.state.memory > this.#options.memoryLimit) {
-      await this.#settings.exit()
-      await this.#lifecycle.sleep()
+      await this.#settings.reset()
+      await this.#lifecycle.close()
       return
     }
     if (!this.#lifecycle.cleaningDue(this.maxBytes, idle)) return
-    await this.#settings.exit()
+    await this.#settings.reset()
     await this.#lifecycle.clean(this.maxBytes, idle)
   }
 
   /** Plans the cleaning of an idle session, and the end of an engine without clients. */
   #scheduleIdleWork(): void {
-    this.#later?.cancel()
-    if (this.#shut || !this.#lock.free || !this.awake) return
+    this.#idleWork?.cancel()
+    if (this.#closed || !this.#lock.free || !this.awake) return
     const { idleMs, hibernateAfterMs } = this.#options.times
-    const sleepy = this.#clients.size === 0
-    if (!sleepy && !this.#lifecycle.cleaningDue(this.maxBytes, true)) return
+    const unused = this.#clients.size === 0
+    if (!unused && !this.#lifecycle.cleaningDue(this.maxBytes, true)) return
     const { machine } = this.#options
-    this.#later = machine.wakeAt(machine.now() + (sleepy ? hibernateAfterMs : idleMs), async () => {
-      if (!this.#lock.free || this.#shut) return
-      await this.#lock.take(this)
-      await this.#tidy(true).catch(() => {})
-      if (this.#clients.size === 0) await this.#lifecycle.sleep()
-      await this.#pass(this)
+    this.#idleWork = machine.wakeAt(machine.now() + (unused ? hibernateAfterMs : idleMs), async () => {
+      if (!this.#lock.free || this.#closed) return
+      await this.#lock.acquire(this)
+      await this.#cleanIfDue(true).catch(() => {})
+      if (this.#clients.size === 0) await this.#lifecycle.close()
+      await this.#releaseLock(this)
     })
   }
 
   #notify(notification: Frame, sender: ClientSession | undefined): Buffer | undefined {
-    const message = from(sender?.pid ?? 0, notification)
+    const message = withSenderPid(sender?.pid ?? 0, notification)
     let own: Buffer | undefined
     for (const listener of this.#channels.listeners(channelOf(notification)))
       if (listener === sender) own = message
@@ -375,14 +376,14 @@ export class Session {
    *
    * @returns SQL that makes the engine listen on their channels
    */
-  #fresh(): string {
-    this.#settings.forget()
+  #forgetEngineState(): string {
+    this.#settings.forgetCurrent()
     for (const client of this.#clients) client.statements.lostAll()
-    return this.#channels.listening
+    return this.#channels.listenSql
   }
 
-  #lost(): void {
-    this.#settings.forget()
+  #onEngineLost(): void {
+    this.#settings.forgetCurrent()
     this.#terminateAll(RESTARTED)
   }
 

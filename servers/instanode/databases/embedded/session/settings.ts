@@ -2,12 +2,12 @@
 const NOT_SETTINGS = new Set(['user', 'database', 'replication', 'options'])
 
 /** Matches `-c name=value` and `--name=value`. A character after a backslash does not end a word. */
-const OPTION = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
+const OPTION_IN_TEXT = /(?:^|\s)(?:-c\s*|--)([\w.-]+)=((?:\\.|[^\s\\])*)/g
 
 /** @returns the settings in a start-up message and in its `options`, by name */
 export function startupSettings(parameters: Map<string, string>): Map<string, string> {
   const settings = new Map<string, string>()
-  for (const [, name, value] of (parameters.get('options') ?? '').matchAll(OPTION))
+  for (const [, name, value] of (parameters.get('options') ?? '').matchAll(OPTION_IN_TEXT))
     if (name !== undefined && value !== undefined)
       settings.set(name.replaceAll('-', '_').toLowerCase(), value.replaceAll(/\\(.)/g, '$1'))
   for (const [name, value] of parameters) if (!NOT_SETTINGS.has(name)) settings.set(name, value)
@@ -20,18 +20,18 @@ export function startupSettings(parameters: Map<string, string>): Map<string, st
  * Command tags after which settings may differ. A function that calls `set_config` is recognized by that name
  * in the SQL.
  */
-const CHANGES = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
-const IN_TEXT = /set_config/i
+const CHANGING_TAG = /^(SET|RESET|DISCARD ALL|DO|CALL|ROLLBACK)\b/
+const CHANGING_FUNCTION = /set_config/i
 
 /**
  * Matches the names of custom settings. They contain a dot and are not in `pg_settings`, so they are taken
  * from the SQL.
  */
-const CUSTOM =
+const CUSTOM_SETTING =
   /\bset\s+(?:session\s+|local\s+)?([a-z_][\w$]*\.[\w$.]+)|set_config\s*\(\s*'([a-z_][\w$]*\.[\w$.]+)'/gi
 
 /** Settings that the session sets itself, or that cannot be set. */
-const OWN = "('session_authorization', 'is_superuser')"
+const NEVER_SAVED = "('session_authorization', 'is_superuser')"
 
 /** One client's run-time settings (GUCs). They are saved while another client uses the session. */
 export class Settings {
@@ -40,16 +40,16 @@ export class Settings {
   readonly #custom = new Set<string>()
   #changed = false
   /** The start-up parameters have not been applied yet. An invalid one ends the connection. */
-  #untried: boolean
+  #startupUnchecked: boolean
 
   /** @param startup the client's start-up parameters that are settings */
   constructor(startup: Map<string, string>) {
     this.#values = new Map(startup)
-    this.#untried = startup.size > 0
+    this.#startupUnchecked = startup.size > 0
   }
 
   /** True if the client's settings are the defaults. */
-  get plain(): boolean {
+  get areDefaults(): boolean {
     return this.#values.size === 0 && !this.#changed
   }
 
@@ -57,31 +57,31 @@ export class Settings {
     return this.#changed
   }
 
-  get untried(): boolean {
-    return this.#untried
+  get startupUnchecked(): boolean {
+    return this.#startupUnchecked
   }
 
   /** Records the settings that a batch mentions, before it runs. */
-  mentions(sql: string): void {
-    if (IN_TEXT.test(sql)) this.#changed = true
-    for (const [, set, config] of sql.matchAll(CUSTOM)) {
+  noteSql(sql: string): void {
+    if (CHANGING_FUNCTION.test(sql)) this.#changed = true
+    for (const [, set, config] of sql.matchAll(CUSTOM_SETTING)) {
       const name = set ?? config
       if (name !== undefined) this.#custom.add(name.toLowerCase())
     }
   }
 
   /** Records a completed command. */
-  completed(tag: string): void {
-    if (CHANGES.test(tag)) this.#changed = true
+  noteCompleted(tag: string): void {
+    if (CHANGING_TAG.test(tag)) this.#changed = true
   }
 
   /** SQL that lists the settings to save, as names and values. */
-  get listing(): string {
+  get listSql(): string {
     const custom = [...this.#custom].map(
       name => `SELECT ${literal(name)}, current_setting(${literal(name)}, true)`,
     )
     return [
-      `SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ${OWN}`,
+      `SELECT name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ${NEVER_SAVED}`,
       ...custom,
       // The role comes last, so that it is set last. It may take rights away.
       `SELECT 'role', current_setting('role')`,
@@ -89,7 +89,7 @@ export class Settings {
   }
 
   /** @param rows the answer to `listing` */
-  keep(rows: readonly (string | null)[][]): void {
+  save(rows: readonly (string | null)[][]): void {
     this.#values = new Map()
     for (const [name, value] of rows)
       if (typeof name === 'string' && typeof value === 'string' && !(name === 'role' && value === 'none'))
@@ -98,7 +98,7 @@ export class Settings {
   }
 
   /** SQL that applies the saved settings. Undefined if there are none. */
-  get restoring(): string | undefined {
+  get restoreSql(): string | undefined {
     if (this.#values.size === 0) return undefined
     const calls = [...this.#values].map(
       ([name, value]) => `set_config(${literal(name)}, ${literal(value)}, false)`,
@@ -107,8 +107,8 @@ export class Settings {
   }
 
   /** Records that the start-up parameters were accepted. */
-  tried(): void {
-    this.#untried = false
+  startupAccepted(): void {
+    this.#startupUnchecked = false
   }
 }
 

@@ -4,26 +4,26 @@ import { BODY, cstring, type Frame, frame, readCstring } from '../wire/frames.js
  * Matches SQL that changes the session's user. The engine was opened by a superuser, which may become any
  * user. The client gets the error that PostgreSQL gives to a user without that right.
  */
-const BECOMING =
+const CHANGES_USER =
   /\bset\s+(?:(?:session|local)\s+)?session\s+authorization\s+(?!default\b)|\bset\s+(?:(?:session|local)\s+)?session_authorization\b/i
 
-const DENIED = `DO $$ BEGIN RAISE EXCEPTION 'permission denied to set session authorization' USING ERRCODE = '42501'; END $$`
+const RAISE_DENIED = `DO $$ BEGIN RAISE EXCEPTION 'permission denied to set session authorization' USING ERRCODE = '42501'; END $$`
 
 /** Matches commands that free space, and the transaction commands around them. */
-const FREEING = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|rollback)\b)/i
+const FREES_SPACE = /^\s*(?:$|(?:delete|truncate|drop|vacuum|begin|start|commit|end|rollback)\b)/i
 
 /** Replaces a command that is not allowed by its error, so that a transaction fails as it should. */
-export function withoutPromotion(message: Frame): Frame {
+export function withoutUserChange(message: Frame): Frame {
   if (!namesEnd(message)) return message
   if (message.type === 'Q') {
-    if (!BECOMING.test(readCstring(message.bytes, BODY).text)) return message
-    return { type: 'Q', bytes: frame('Q', DENIED) }
+    if (!CHANGES_USER.test(readCstring(message.bytes, BODY).text)) return message
+    return { type: 'Q', bytes: frame('Q', RAISE_DENIED) }
   }
   if (message.type !== 'P') return message
   const name = readCstring(message.bytes, BODY)
   const query = readCstring(message.bytes, name.next)
-  if (!BECOMING.test(query.text)) return message
-  return { type: 'P', bytes: frame('P', name.text, DENIED, message.bytes.subarray(query.next)) }
+  if (!CHANGES_USER.test(query.text)) return message
+  return { type: 'P', bytes: frame('P', name.text, RAISE_DENIED, message.bytes.subarray(query.next)) }
 }
 
 /**
@@ -45,8 +45,8 @@ function namesEnd({ type, bytes }: Frame): boolean {
  *
  * A semicolon in a string can only turn the answer to no.
  */
-export function onlyFrees(sql: readonly string[]): boolean {
-  return sql.length > 0 && sql.every(text => text.split(';').every(piece => FREEING.test(piece)))
+export function onlyFreesSpace(sql: readonly string[]): boolean {
+  return sql.length > 0 && sql.every(text => text.split(';').every(piece => FREES_SPACE.test(piece)))
 }
 
 /** Matches `DEALLOCATE name`, which some drivers send instead of a Close message. */
@@ -108,7 +108,7 @@ export class Statements {
   /**
    * Keeps the statements of a batch that the engine did not receive, so that a later batch can refer to them.
    */
-  note(frames: readonly Frame[]): void {
+  noteUnsent(frames: readonly Frame[]): void {
     const { restored, parsed } = this.rewrite(frames)
     for (const name of [...restored, ...parsed.map(({ name }) => name)]) this.#present.delete(name)
   }
@@ -125,7 +125,7 @@ export class Statements {
     const restored: string[] = []
     const sql: string[] = []
     const parsed: PrivateBatch['parsed'] = []
-    const needs = (name: string) => {
+    const restoreIfLost = (name: string) => {
       const kept = this.#parsed.get(name)
       if (kept === undefined) return
       sql.push(kept.sql)
@@ -154,12 +154,12 @@ export class Statements {
       } else if (type === 'B') {
         const portal = readCstring(bytes, BODY)
         const statement = readCstring(bytes, portal.next)
-        needs(statement.text)
+        restoreIfLost(statement.text)
         messages.push(frame('B', portal.text, this.#private(statement.text), bytes.subarray(statement.next)))
       } else if ((type === 'D' || type === 'C') && bytes[BODY] === 0x53) {
         const { text: name } = readCstring(bytes, BODY + 1)
         messages.push(frame(type, Buffer.from('S'), cstring(this.#private(name))))
-        if (type === 'D') needs(name)
+        if (type === 'D') restoreIfLost(name)
         else this.#forget(name)
       } else if (type === 'Q') {
         const { text } = readCstring(bytes, BODY)
@@ -178,14 +178,14 @@ export class Statements {
    *
    * @param completed number of Parse messages that were answered before the error, restored ones included
    */
-  failed({ restored, parsed }: PrivateBatch, completed: number): void {
+  noteFailed({ restored, parsed }: PrivateBatch, completed: number): void {
     for (const name of restored.slice(completed)) this.#present.delete(name)
     for (const { name, fresh } of parsed.slice(Math.max(0, completed - restored.length)))
       if (fresh) this.#forget(name)
   }
 
   /** Removes the prefix from a message about a statement. */
-  readable(text: string): string {
+  withoutPrefix(text: string): string {
     let readable = text
     for (const [name, short] of this.#shortened) readable = readable.replaceAll(`"${short}"`, `"${name}"`)
     return readable.replaceAll(this.prefix, '')

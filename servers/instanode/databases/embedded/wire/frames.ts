@@ -14,7 +14,7 @@ export class BadFrame extends Error {}
 /** Splits a stream of typed messages, from either side, into messages. */
 export class Framer {
   #pieces: Buffer[] = []
-  #held = 0
+  #buffered = 0
   #wanted = HEADER
 
   /** @param longest limit of a message, in bytes */
@@ -27,9 +27,9 @@ export class Framer {
    */
   push(bytes: Buffer): Frame[] {
     this.#pieces.push(bytes)
-    this.#held += bytes.length
+    this.#buffered += bytes.length
     // Pieces are joined when a message is complete, so that a large message is copied once.
-    if (this.#held < this.#wanted) return []
+    if (this.#buffered < this.#wanted) return []
     const stream = this.#pieces.length === 1 ? bytes : Buffer.concat(this.#pieces)
     const frames: Frame[] = []
     let at = 0
@@ -48,7 +48,7 @@ export class Framer {
       at += size
     }
     this.#pieces = at === stream.length ? [] : [stream.subarray(at)]
-    this.#held = stream.length - at
+    this.#buffered = stream.length - at
     return frames
   }
 }

@@ -9,13 +9,13 @@ import { BadFrame, BODY, frame, int32, readCstring } from './frames.js'
 /** Longest start-up message in bytes, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`). */
 const LONGEST_STARTUP = 10_000
 
-const PROTOCOL_3 = 3
+const MAJOR_VERSION = 3
 
-const CANCEL = 80877102
+const CANCEL_REQUEST = 80877102
 
-const SSL = 80877103
+const SSL_REQUEST = 80877103
 
-const GSS = 80877104
+const GSS_REQUEST = 80877104
 
 /** The first message of a client. */
 type StartupMessage =
@@ -33,14 +33,14 @@ type StartupMessage =
 export function readStartup(body: Buffer): StartupMessage {
   if (body.length < 4) throw new BadFrame('invalid length of startup packet')
   const code = body.readUInt32BE(0)
-  if (code === SSL) return { kind: 'ssl' }
-  if (code === GSS) return { kind: 'gss' }
-  if (code === CANCEL) {
+  if (code === SSL_REQUEST) return { kind: 'ssl' }
+  if (code === GSS_REQUEST) return { kind: 'gss' }
+  if (code === CANCEL_REQUEST) {
     if (body.length !== 12) throw new BadFrame('invalid length of cancel request')
     return { kind: 'cancel', pid: body.readInt32BE(4), secret: body.readInt32BE(8) }
   }
   const [major, minor] = [code >>> 16, code & 0xffff]
-  if (major !== PROTOCOL_3) return { kind: 'unsupported', version: `${major}.${minor}` }
+  if (major !== MAJOR_VERSION) return { kind: 'unsupported', version: `${major}.${minor}` }
   const parameters = new Map<string, string>()
   const options: string[] = []
   for (let at = 4; body[at] !== 0; ) {
@@ -57,7 +57,7 @@ export function readStartup(body: Buffer): StartupMessage {
 const LONGEST_PROOF = 65_535
 
 /** First byte of a TLS greeting from a client that does not ask first (`sslnegotiation=direct`). */
-const TLS_GREETING = 0x16
+const TLS_HANDSHAKE_RECORD = 0x16
 
 /** The connection cannot continue. The client receives this error. */
 export class Rejected extends Error {
@@ -97,12 +97,12 @@ export interface AuthContext {
  * @throws Rejected after the client has received the error. Disconnected
  */
 export async function handshake(socket: Socket, auth: AuthContext): Promise<HandshakeResult> {
-  const talk = new Handshake(socket, auth)
+  const login = new Handshake(socket, auth)
   try {
-    return await talk.run()
+    return await login.run()
   } catch (error) {
     const rejected = asRejected(error)
-    if (rejected !== undefined) talk.refuse(rejected.pgError)
+    if (rejected !== undefined) login.refuse(rejected.pgError)
     throw rejected ?? error
   }
 }
@@ -169,7 +169,7 @@ class Handshake {
 
   async #message(): Promise<StartupMessage> {
     const head = await this.#reader.read(4)
-    if (head[0] === TLS_GREETING && this.#endPoint === undefined) {
+    if (head[0] === TLS_HANDSHAKE_RECORD && this.#endPoint === undefined) {
       await this.#encrypt(head)
       return this.#message()
     }
@@ -203,11 +203,11 @@ class Handshake {
 
   /** Answers with NegotiateProtocolVersion: the newest supported version and the unknown options. */
   #negotiate(options: string[]): void {
-    this.#socket.write(frame('v', int32(PROTOCOL_3 << 16), int32(options.length), ...options))
+    this.#socket.write(frame('v', int32(MAJOR_VERSION << 16), int32(options.length), ...options))
   }
 
   async #authenticate(user: string): Promise<void> {
-    const mechanisms = this.#endPoint === undefined ? [PLAIN] : [BOUND, PLAIN]
+    const mechanisms = this.#endPoint === undefined ? [SCRAM] : [SCRAM_PLUS, SCRAM]
     this.#socket.write(frame('R', int32(10), ...mechanisms, Buffer.from([0])))
     const initial = await this.#proof()
     const { text: mechanism, next } = readCstring(initial, BODY)
@@ -239,7 +239,7 @@ class Disconnected extends Error {}
 
 /** Reads exact numbers of bytes from a socket while both sides still take turns. */
 class SocketReader {
-  #held: Buffer = Buffer.alloc(0)
+  #buffered: Buffer = Buffer.alloc(0)
   #wake: () => void = () => {}
   #ended = false
 
@@ -250,14 +250,14 @@ class SocketReader {
 
   /** Returns the next `size` bytes. */
   async read(size: number): Promise<Buffer> {
-    while (this.#held.length < size) {
+    while (this.#buffered.length < size) {
       if (this.#ended) throw new Disconnected('the client has gone')
       await new Promise<void>(resolve => {
         this.#wake = resolve
       })
     }
-    const taken = this.#held.subarray(0, size)
-    this.#held = this.#held.subarray(size)
+    const taken = this.#buffered.subarray(0, size)
+    this.#buffered = this.#buffered.subarray(size)
     return taken
   }
 
@@ -266,11 +266,11 @@ class SocketReader {
     this.socket.pause()
     this.socket.off('data', this.#onData)
     this.socket.off('close', this.#onClose)
-    return this.#held
+    return this.#buffered
   }
 
   readonly #onData = (bytes: Buffer) => {
-    this.#held = Buffer.concat([this.#held, bytes])
+    this.#buffered = Buffer.concat([this.#buffered, bytes])
     this.#wake()
   }
 
@@ -284,9 +284,9 @@ class SocketReader {
 export class BadExchange extends Error {}
 
 /** Offered without encryption, because there is no certificate to bind to. */
-const PLAIN = 'SCRAM-SHA-256'
+const SCRAM = 'SCRAM-SHA-256'
 
-const BOUND = 'SCRAM-SHA-256-PLUS'
+const SCRAM_PLUS = 'SCRAM-SHA-256-PLUS'
 
 /**
  * The server's side of SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL implements it. The user name in the
@@ -311,7 +311,7 @@ export class ScramExchange {
     readonly nonce: string,
     readonly certificate: Buffer | undefined,
   ) {
-    if (mechanism !== PLAIN && !(mechanism === BOUND && certificate !== undefined))
+    if (mechanism !== SCRAM && !(mechanism === SCRAM_PLUS && certificate !== undefined))
       throw new BadExchange('client selected an invalid SASL authentication mechanism')
     this.#mechanism = mechanism
   }
@@ -324,7 +324,7 @@ export class ScramExchange {
       )
     const [, header, flag, bare, clientNonce] = parts ?? []
     if (header === undefined || bare === undefined) throw new BadExchange('malformed SCRAM message')
-    if ((flag === 'p=tls-server-end-point') !== (this.#mechanism === BOUND))
+    if ((flag === 'p=tls-server-end-point') !== (this.#mechanism === SCRAM_PLUS))
       throw new BadExchange('malformed SCRAM message: channel binding does not fit the mechanism')
     // "y" means that the client supports binding and thinks that the server does not. If it was offered, a
     // third party has removed it.
@@ -351,7 +351,7 @@ export class ScramExchange {
 
   #expectedBinding(): Buffer {
     const header = Buffer.from(this.#clientHeader)
-    const bound = this.#mechanism === BOUND ? this.certificate : undefined
+    const bound = this.#mechanism === SCRAM_PLUS ? this.certificate : undefined
     return bound === undefined ? header : Buffer.concat([header, bound])
   }
 }

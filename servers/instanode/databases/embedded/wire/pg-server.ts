@@ -29,7 +29,7 @@ export interface PgServerOptions {
   ids: IdSource
   host: string
   statementTimeoutMs: number
-  hall: ServedDatabases
+  databases: ServedDatabases
 }
 
 /**
@@ -41,7 +41,7 @@ export class PgServer {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #clients = new Map<number, Client>()
-  readonly #decoyKey: Buffer
+  readonly #inventedKey: Buffer
   #certificate: Promise<ServerCertificate> | undefined
   #handshakes = 0
   /** Last process id that a client received. No process has it. */
@@ -49,7 +49,7 @@ export class PgServer {
 
   constructor(options: PgServerOptions) {
     this.#options = options
-    this.#decoyKey = options.ids.bytes(32)
+    this.#inventedKey = options.ids.bytes(32)
     this.#server = createServer(socket => this.#accept(socket))
   }
 
@@ -114,7 +114,7 @@ export class PgServer {
     handshake(socket, {
       ids: this.#options.ids,
       certificate: () => this.certificate(),
-      verifier: user => this.#options.hall.verifier(user) ?? this.#decoy(user),
+      verifier: user => this.#options.databases.verifier(user) ?? this.#inventedVerifier(user),
     })
       .finally(() => {
         // The wait for the engine has a limit of its own.
@@ -133,7 +133,7 @@ export class PgServer {
       socket.end()
       return
     }
-    const database = this.#options.hall.database(arrival.database)
+    const database = this.#options.databases.database(arrival.database)
     const pgError = this.#pgError(arrival, database)
     if (pgError !== undefined || database === undefined) {
       if (pgError !== undefined) arrival.socket.end(pgErrorResponse('FATAL', pgError))
@@ -175,8 +175,9 @@ export class PgServer {
    * Returns a verifier for an unknown user. It is the same each time, so that two attempts do not reveal that
    * the user is unknown.
    */
-  #decoy(user: string): Verifier {
-    const derive = (what: string) => createHmac('sha256', this.#decoyKey).update(`${what} ${user}`).digest()
+  #inventedVerifier(user: string): Verifier {
+    const derive = (what: string) =>
+      createHmac('sha256', this.#inventedKey).update(`${what} ${user}`).digest()
     return {
       salt: derive('salt').subarray(0, 16).toString('base64'),
       iterations: 4096,
