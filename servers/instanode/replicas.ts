@@ -13,13 +13,13 @@ export interface ReplicasOptions {
     readonly reaper: Pick<Reaper, 'planRound' | 'planNextRound'>
     readonly receivers: Pick<Receivers, 'deliveredElsewhere'>
   }
-  /** Takes over the state that another replica has loaded. */
+  /** Follows a replacement of the state in the store by another replica. */
   state: { replaced(): Promise<void> }
 }
 
 /**
- * Follows the other replicas on the store. The reaper visits their resources, listeners receive their
- * deliveries, and a state that one of them loads is loaded here too.
+ * Follows the changes that other replicas make in the store. The reaper plans a visit to their resources,
+ * listeners receive their deliveries, and this replica follows when one of them replaces the state.
  *
  * @returns a function that stops following
  */
@@ -30,8 +30,12 @@ export function followReplicas({ records, log, local, state }: ReplicasOptions):
     try {
       if (!closed) await work()
     } catch (error) {
-      // The next notification, or the return of the store, tries again.
-      if (!closed && !isUnavailable(error)) log.error('another replica could not be followed', error)
+      // The next notification repeats this work. So does the return of the store after a failure.
+      if (!closed && !isUnavailable(error))
+        log.error(
+          'a change by another replica could not be read from the store; the next notification tries again',
+          error,
+        )
     }
   }
   const leave = [

@@ -18,14 +18,14 @@ export interface InstanodeStateOptions {
   instance: Instance
   contract: Contract
   local: LocalService
-  /** Requests of each address, if they are limited. */
+  /** Counts the requests of each address. Undefined: requests are not limited. */
   requests: TokenBuckets | undefined
   receiveUrl(token: string): string
-  /** Answers waiting requests outside of the service. */
+  /** Answers the requests that a fault delays with `refusal`. */
   releaseHeld(refusal: Refusal): void
 }
 
-/** The whole state of Instanode, without its databases. */
+/** The whole state of Instanode except its databases. */
 interface Memory {
   readonly records: readonly PartitionDump[]
   readonly known: VerifiedTokens
@@ -33,7 +33,10 @@ interface Memory {
   readonly ids: IdPositions
 }
 
-/** Instanode's state: its store, its databases and its memory beside them. */
+/**
+ * Copies and replaces the state of Instanode: the records in
+ * the store, the databases, and the values in this process.
+ */
 export class InstanodeState implements StatefulPart {
   readonly #options: InstanodeStateOptions
   #stopFollowing = () => {}
@@ -43,9 +46,10 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Loads a world. If another replica on the store has loaded one, its state is taken over instead.
+   * Loads a world. If another replica has already loaded a
+   * world into the store, this replica uses that state instead.
    *
-   * @throws Refusal `bad_world`, `store_unavailable`, or the error of the databases
+   * @throws Refusal `bad_world` or `store_unavailable`, or the error of the database provider
    */
   async loadWorld(world: World): Promise<void> {
     const { local, instance } = this.#options
@@ -106,14 +110,17 @@ export class InstanodeState implements StatefulPart {
     }
   }
 
-  /** Takes over the state of the store, which another replica has loaded. */
+  /** Prepares this replica for the state that another replica has loaded into the store. */
   async adopt(): Promise<void> {
     const { local } = this.#options
     await local.accounts.restore([])
     await local.reaper.replan()
   }
 
-  /** Takes over a state that another replica has loaded. Everything in memory of the old state is dropped. */
+  /**
+   * Follows another replica that has replaced the state in the store.
+   * Ends the waiting requests and drops the values in this process.
+   */
   async replaced(): Promise<void> {
     this.#options.releaseHeld(wasReset())
     this.#options.requests?.restore([])
@@ -137,9 +144,10 @@ export class InstanodeState implements StatefulPart {
   }
 
   /**
-   * Replaces all databases. If that fails, the old ones are restored.
+   * Replaces all databases. If a step fails, the old databases are restored from copies.
    *
    * @param names the names of the new databases
+   * @param make creates the new databases
    */
   async #replaceDatabases<T>(names: readonly string[], make: () => Promise<T>): Promise<T> {
     const { databases } = this.#options.local
@@ -168,13 +176,16 @@ export class InstanodeState implements StatefulPart {
     return namesOf(await this.#options.local.store.resources())
   }
 
-  /** Does not call the provider if there are no databases, because it may not be open yet. */
+  /**
+   * Copies databases. Does not call the provider for an empty list,
+   * because the call would open a provider that is not needed.
+   */
   async #copyDatabases(names: readonly string[]): Promise<DatabaseCopies | undefined> {
     return names.length === 0 ? undefined : this.#options.local.databases.copy(names)
   }
 }
 
-/** Returns the names of databases that may exist. */
+/** Returns the names of the databases of these resources that may still exist. */
 function namesOf(resources: readonly Resource[]): string[] {
   return resources
     .filter(
@@ -184,10 +195,14 @@ function namesOf(resources: readonly Resource[]): string[] {
     .map(({ token }) => databaseName(token))
 }
 
-/** A resource in one of these states, with no reaping left, has no database any more. */
+/** The statuses in which a resource has no database once the reaper has visited it. */
 const WITHOUT_DATABASE: readonly Resource['status'][] = ['expired', 'deleted', 'reaped']
 
-/** @param urls by the name of the database */
+/**
+ * Returns the records with the URLs of the databases that now exist.
+ *
+ * @param urls URLs by the name of the database
+ */
 function withDatabaseUrls(
   records: readonly PartitionDump[],
   urls: ReadonlyMap<string, string>,

@@ -28,7 +28,7 @@ export interface OwnershipOptions {
   log: Log
 }
 
-/** Claims, lists and deletes resources for accounts. */
+/** Claims, lists and deletes the resources of accounts. */
 export class Ownership {
   readonly #options: OwnershipOptions
 
@@ -37,9 +37,10 @@ export class Ownership {
   }
 
   /**
-   * Lists the resources of the caller's account, the newest first. Includes locked ones.
+   * Lists the resources of the caller's account, the newest
+   * first. The list includes databases beyond their quota.
    *
-   * @throws ServiceRefusal 401
+   * @throws ServiceRefusal 401 if the account token is missing or not valid
    */
   async list({ bearer }: Caller): Promise<Resource[]> {
     const { accounts, store, clock } = this.#options
@@ -49,10 +50,13 @@ export class Ownership {
   }
 
   /**
-   * Makes the caller's account the owner. May be repeated by the same account.
+   * Makes the caller's account the owner of a resource. A paid account also
+   * makes the resource permanent. The same account may repeat the claim.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 404 for unknown, 410 for dead, 404 for
-   *   another's
+   * @throws ServiceRefusal checked in this order: 401 for an invalid account
+   *   token, 400 for a text that is not a UUID, 404 for an unknown resource, 410
+   *   for a resource that is not live, 404 for a resource of another account
+   * @throws ServiceRefusal 500 if the limits of the database cannot be raised. The claim is undone before.
    */
   async claim({ bearer }: Caller, text: string): Promise<Resource> {
     const account = await this.#options.accounts.require(bearer)
@@ -73,9 +77,10 @@ export class Ownership {
   }
 
   /**
-   * Returns the resource that a claim would give, to any caller with the token.
+   * Returns the resource that a claim with this token would take. It needs no account.
    *
-   * @throws ServiceRefusal in this order: 400 for none, 400 for no UUID, 404 for unknown, 410 for dead
+   * @throws ServiceRefusal checked in this order: 400 for an empty text, 400 for a text that is not a UUID,
+   *   404 for an unknown resource, 410 for a resource that is not live
    */
   async preview(text: string): Promise<Resource> {
     const { store, clock } = this.#options
@@ -88,11 +93,10 @@ export class Ownership {
   }
 
   /**
-   * Deletes one of the caller's own resources for good.
+   * Deletes a resource of the caller's account for good.
    *
-   * @throws ServiceRefusal in this order: 401, 400 for no UUID, 403 for a free account, 404 for a resource
-   *   that is
-   *   not its own and live
+   * @throws ServiceRefusal checked in this order: 401 for an invalid account token, 400 for a text that is
+   *   not a UUID, 403 for a free account, 404 unless the account owns the resource and the resource is live
    */
   async remove({ bearer }: Caller, text: string): Promise<Removed> {
     const { accounts, store, clock, reaper, contract } = this.#options
@@ -108,12 +112,16 @@ export class Ownership {
     if (contract.reapsAtOnce) await this.#reap(token)
     else reaper.planRound(reapAt)
     const message = contract.reapsAtOnce
-      ? 'Removed: nothing of it is left.'
-      : 'Queued: it will be removed within 5 minutes.'
+      ? 'Removed, with all of its data.'
+      : 'Queued: the resource will be removed within 5 minutes.'
     return { id: deleted.id, token, message }
   }
 
-  /** Makes the account the only owner, and applies `change` to the rest of the resource. */
+  /**
+   * Makes the account the owner of a resource, in one transaction with `change`.
+   *
+   * @returns the changed resource
+   */
   async #setOwner(
     token: string,
     { id }: Account,
@@ -130,7 +138,7 @@ export class Ownership {
     return taken
   }
 
-  /** Removes the owner again, unless another claim by the same account has succeeded meanwhile. */
+  /** Undoes a claim. Does nothing if another claim by the same account has succeeded meanwhile. */
   async #removeOwner(token: string, { id }: Account): Promise<void> {
     await this.#options.store.alter(token, resource =>
       resource?.owner === id && resource.tier !== 'paid' ? { ...resource, owner: null } : undefined,
@@ -141,15 +149,21 @@ export class Ownership {
     try {
       await this.#options.reaper.reap(token)
     } catch (error) {
-      this.#options.log.error('a deleted resource could not be removed', error)
+      this.#options.log.error(
+        'the content of a deleted resource could not be removed; the reaper tries again',
+        error,
+      )
       throw internalError(
-        'it is deleted, but what it held could not be removed yet: that is tried again by itself',
+        'the resource is deleted, but its data could not be removed yet: the service tries again, so there is nothing to do',
       )
     }
   }
 }
 
-/** The spellings that the service accepts: with or without dashes, in braces, as a URN, in either case. */
+/**
+ * The spellings of a UUID that the real service accepts: with dashes (also
+ * as a URN), in braces, or without dashes. Upper and lower case are equal.
+ */
 const SPELLINGS = [
   /^(?:urn:uuid:)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})$/i,
   /^\{([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}$/i,

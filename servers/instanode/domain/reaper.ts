@@ -7,7 +7,7 @@ import { storageBytesOf } from '../limits.js'
 import { databaseName, type Resource } from './model.js'
 import type { InstanodeStore } from './store.js'
 
-/** Milliseconds between two rounds of the service's own reaper, under the observed contract. */
+/** Milliseconds between two rounds of the real service's reaper. The observed contract uses them. */
 const TICK_MS = 5 * 60_000
 
 /** Milliseconds before a failed drop is tried again. */
@@ -19,19 +19,20 @@ export interface ReaperOptions {
   clock: Clock
   contract: Contract
   log: Log
-  /** A round holds the shared lock, as any other work does. */
+  /** The lock of the service. A round takes it as shared, so that no reset happens during a round. */
   lock: RwLock
-  /** Start of the observed contract's ticks, in milliseconds since the epoch. */
+  /** Instant from which the ticks of the observed contract are counted, in milliseconds since the epoch. */
   ticksFrom: number
 }
 
 /**
- * Removes expired resources: drops the database, or empties the receiver's log. Under the observed contract
- * it also checks the sizes of databases, and locks out the owner of one that is too large.
+ * Removes expired and deleted resources: drops the database, or empties the
+ * log of the receiver. Under the observed contract, the reaper also checks the
+ * sizes of databases and locks out the owner of a database that is too large.
  *
- * A resource's `reapAt` decides whether it is live, before and after the reaper's visit. The reaper only
- * cleans up. `measureAt` is the next check of its size. The reaper asks the clock for one wake-up, the
- * earliest.
+ * A resource stops being live at its `reapAt`, even if the reaper comes later. So a
+ * late round delays the clean-up and nothing else. The reaper asks the clock for
+ * one wake-up at a time, for the earliest `reapAt` or `measureAt` of all resources.
  */
 export class Reaper {
   readonly #options: ReaperOptions
@@ -43,7 +44,10 @@ export class Reaper {
     this.#options = options
   }
 
-  /** Returns the instant at which a resource that expires at `instant` is removed. */
+  /**
+   * Returns the instant at which a resource that expires at
+   * `instant` is removed. Both in milliseconds since the epoch.
+   */
   dueAt(instant: number): number {
     if (this.#options.contract.reapsAtOnce) return instant
     return this.#tickFrom(instant)
@@ -56,13 +60,13 @@ export class Reaper {
     return ticksFrom + ticks * TICK_MS
   }
 
-  /** Returns the instant of a database's next size check. Null: never. */
+  /** Returns the instant of the next size check of a database. Null: the contract has no size checks. */
   nextMeasure(): number | null {
     const { contract, clock } = this.#options
     return contract.locksOverQuota ? this.#tickFrom(clock.now() + 1) : null
   }
 
-  /** Plans a round at `instant` or earlier. Null: no round is needed. */
+  /** Plans a round at `instant`, unless an earlier round is planned. Null: plans nothing. */
   planRound(instant: number | null): void {
     if (instant === null || this.#stopped) return
     if (this.#planned !== undefined && this.#planned.instant <= instant) return
@@ -70,15 +74,15 @@ export class Reaper {
     this.#planned = { instant, wakeup: this.#options.clock.wakeAt(instant, () => this.#startRound()) }
   }
 
-  /** Plans a round for the resources in the store. */
+  /** Plans a round at the earliest instant at which a resource in the store is due. */
   async planNextRound(): Promise<void> {
     this.planRound((await this.#options.store.nextDue()) ?? null)
   }
 
   /**
-   * Removes one resource if it is due. Of several concurrent calls one does the work.
+   * Removes one resource if it is due. If several calls for one resource overlap, one of them does the work.
    *
-   * @throws the error of the database provider. The removal is tried again later.
+   * @throws the error of the database provider. A later round tries the removal again.
    */
   async reap(token: string): Promise<void> {
     const { store, clock } = this.#options
@@ -106,14 +110,14 @@ export class Reaper {
     )
   }
 
-  /** Replaces the planned round by one for the resources in the store. */
+  /** Cancels the planned round and plans one for the resources that are now in the store. */
   async replan(): Promise<void> {
     this.#planned?.wakeup.cancel()
     this.#planned = undefined
     await this.planNextRound()
   }
 
-  /** Starts no more rounds. Resolves when the current round has ended. */
+  /** Stops the reaper. Resolves when the current round has ended. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#planned?.wakeup.cancel()
@@ -133,7 +137,12 @@ export class Reaper {
     await Promise.all(
       due.map(token =>
         this.reap(token)
-          .catch(error => log.error('an expired resource could not be removed', error))
+          .catch(error =>
+            log.error(
+              `an expired or deleted resource could not be removed; it is tried again in ${RETRY_MS / 1000} s`,
+              error,
+            ),
+          )
           .then(() => this.#checkSize(token)),
       ),
     )
@@ -141,8 +150,9 @@ export class Reaper {
   }
 
   /**
-   * Checks a database's size if the check is due. Of several concurrent calls one does the work. A failed
-   * check is repeated at the next tick.
+   * Checks the size of a database if a check is due, and locks out the owner of
+   * a database that is too large. If several calls for one database overlap,
+   * one of them does the work. A failed check is repeated at the next tick.
    */
   async #checkSize(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
@@ -158,7 +168,10 @@ export class Reaper {
       if (sizeBytes <= storageBytesOf(taken.tier, contract)) return
       await databases.block(name)
     } catch (error) {
-      return log.error('a database could not be held to its quota', error)
+      return log.error(
+        `the size of the database ${name} could not be checked; the next tick tries again`,
+        error,
+      )
     }
     await store.alter(token, resource =>
       resource?.status === 'active'

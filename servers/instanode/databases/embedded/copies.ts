@@ -4,13 +4,19 @@ import { join } from 'node:path'
 import { Refusal } from '../../../../shared/errors.js'
 import type { DatabaseRecord } from './index-file.js'
 
-/** Directories of copies under the data directory. */
+/** The names of the directories with copies, in the data directory. */
 export const COPIES_DIRECTORY = /^copies_[0-9a-f]{16}$/
 
-/** Copies of database files. They live in the data directory until the process releases it. */
+/**
+ * Copies the files of databases and restores them. The
+ * copies are in the data directory and are removed at close.
+ */
 export class Copies {
   readonly #root: string
-  /** Records of the copied databases, each with the directory of its copy. The key is the id of the copy. */
+  /**
+   * The records of the copied databases, by the id of the
+   * copies. The directory in a record is that of the copy.
+   */
   readonly #copies = new Map<string, readonly DatabaseRecord[]>()
 
   /** @param root the data directory */
@@ -22,8 +28,8 @@ export class Copies {
    * Copies the files of databases.
    *
    * @param id a new id that matches {@link COPIES_DIRECTORY}
-   * @param databases each with a function that runs work while the files do not change
-   * @throws the error of the first copy that failed. No copy is kept then.
+   * @param databases each with a function that runs work while no file of the database changes
+   * @throws the error of the first copy that fails. No copy is kept then.
    */
   async create(
     id: string,
@@ -48,12 +54,13 @@ export class Copies {
   }
 
   /**
-   * Copies the files back into new directories.
+   * Restores the files of all databases of a set of copies, into new directories.
    *
-   * @param directoryName returns a new name at each call
+   * @param directoryName returns a new directory name at each call
    * @param withLimit limits the time for copying one database
-   * @returns the records of the databases with their new directories
-   * @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing is left of a failed copy.
+   * @returns the records of the databases, with their new directories
+   * @throws Refusal `unknown_copies`, or the error of a copy
+   *   that fails. The new directories are removed then.
    */
   async restore(
     id: string,
@@ -92,7 +99,10 @@ export class Copies {
   }
 }
 
-/** Copies a directory. Shares the blocks of files where the file system supports that. */
+/**
+ * Copies a directory with its content. The copies share
+ * blocks with the originals if the file system supports that.
+ */
 async function copyTree(from: string, to: string, signal: AbortSignal): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 })
   const entries = await readdir(from, { withFileTypes: true })

@@ -12,27 +12,31 @@ import {
   type Tenant,
 } from './tenant.js'
 
-/** A copy of one database, and the properties that the server does not store. */
+/** A copy of one database, with the properties that PostgreSQL does not copy. */
 interface Copy {
-  /** Name of the database that has the copy. */
+  /** Name of the database that contains the copy. */
   readonly database: string
   readonly tenant: Tenant
   readonly connections: number
   readonly blocked: boolean
 }
 
-/** PostgreSQL's code for a role that still owns an object. */
+/**
+ * SQLSTATE of a role that cannot be dropped, because it
+ * still owns an object (`dependent_objects_still_exist`).
+ */
 const DEPENDENT_OBJECTS = '2BP01'
 
 /**
- * Copies of databases on the server. Each copy is a database without the right to connect. The server copies
- * only databases without connections, so the sessions are ended (57P01).
+ * Copies databases on the server and restores them. Each copy is a database
+ * with `ALLOW_CONNECTIONS false`. PostgreSQL copies only a database without
+ * sessions, so `create` ends the sessions of the original with 57P01.
  */
 export class ServerCopies {
   readonly #admin: Admin
   readonly #ids: IdSource
   readonly #copies = new Map<string, readonly Copy[]>()
-  /** Owners whose database is dropped while a copy of it exists. */
+  /** Owners that could not be dropped with their database, because a copy still belongs to them. */
   readonly #remainingOwners = new Set<string>()
 
   constructor(admin: Admin, ids: IdSource) {
@@ -40,7 +44,11 @@ export class ServerCopies {
     this.#ids = ids
   }
 
-  /** Copies the databases that exist. @returns the id of the copies and the names of the copied databases */
+  /**
+   * Copies databases. Leaves out names without a database.
+   *
+   * @returns the id of the copies and the names of the copied databases
+   */
   async create(names: readonly string[]): Promise<{ id: string; names: string[] }> {
     const id = this.#ids.hex(12)
     const copies: Copy[] = []
@@ -57,7 +65,11 @@ export class ServerCopies {
     return { id, names: copies.map(({ tenant }) => tenant.name) }
   }
 
-  /** @throws Refusal `unknown_copies`, or the error of a copy that failed. Nothing has changed then. */
+  /**
+   * Restores databases from their copies.
+   *
+   * @throws Refusal `unknown_copies`, or the error of a clone that failed. Nothing has changed then.
+   */
   async putBack(id: string): Promise<void> {
     const copies = this.#copies.get(id)
     if (copies === undefined) {
@@ -78,7 +90,8 @@ export class ServerCopies {
     const copies = this.#copies.get(id) ?? []
     this.#copies.delete(id)
     for (const { database } of copies) await this.#discard(database)
-    // Another instance may have dropped the database. It had to leave the owner.
+    // Another process may have dropped a database. Its owner
+    // remained, because the copy belonged to the owner.
     for (const user of new Set([...this.#remainingOwners, ...copies.map(({ tenant }) => tenant.user)])) {
       if (!(await this.#ownsDatabase(user))) await this.dropOwner(user)
     }
@@ -88,7 +101,10 @@ export class ServerCopies {
     for (const id of [...this.#copies.keys()]) await this.forget(id)
   }
 
-  /** Drops a role, unless a copy of its database still exists. */
+  /**
+   * Drops the owner of a database. If a copy of the database
+   * still exists, the owner stays until the copy is removed.
+   */
   async dropOwner(user: string): Promise<void> {
     try {
       await this.#admin.run(`DROP ROLE IF EXISTS ${name(user)}`)
@@ -145,8 +161,8 @@ export class ServerCopies {
   }
 
   /**
-   * Creates a clone without the right to connect. It belongs to the owner, because the owner must not be
-   * dropped while the clone exists.
+   * Clones a database into one that allows no connections. The clone belongs to the owner of the database, so
+   * the owner cannot be dropped while the clone exists.
    */
   async #clone(template: string, owner: string): Promise<string> {
     const clone = `understudy_copy_${this.#ids.hex(12)}`

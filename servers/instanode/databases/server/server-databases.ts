@@ -29,42 +29,45 @@ import {
 } from './tenant.js'
 
 export interface ServerOptions {
-  /** URL of a PostgreSQL 13 or later, with a role that may create databases and roles. */
+  /**
+   * URL of a PostgreSQL server of version 13 or later. Its
+   * role must be allowed to create databases and roles.
+   */
   adminUrl: string
-  /** Machine time, for the interval between size checks. */
+  /** Machine time, because a manual clock must not stop the size checks. */
   machine: Clock
-  /** Source of salts and of the names of spares. */
+  /** Source of salts and of the names of clones. */
   ids: IdSource
-  /** Whether databases and their owners stay at close. Default false. */
+  /** True: databases and their owners stay when the provider is closed. Default false. */
   keep?: boolean
   /**
-   * Whether other instances on the server use the same template, which then stays. Default false: the
-   * instance makes its own, and removes it at close.
+   * True: all instances on the server share one template, which stays at close. False: this instance creates
+   * its own template and removes it at close. Default false.
    */
   shared?: boolean
   /**
-   * Number of empty databases that are kept ready. Default 2, and 0 with a shared template, because a killed
-   * instance would leave them behind.
+   * Number of empty databases that are kept ready. Default 2. With a shared template the default is 0,
+   * because the empty databases of a killed instance would stay on the server.
    */
   spares?: number
-  /** Milliseconds that creating a database may take. Default 60,000. */
+  /** Milliseconds in which a database must be created. Default 60,000. */
   provisionLimitMs?: number
-  /** Milliseconds between checks of the sizes. Default 2000. */
+  /** Milliseconds between two checks of all sizes. Default 2,000. */
   quotaPollMs?: number
 }
 
-/** PostgreSQL's codes for a name that is taken. */
+/** SQLSTATEs of a role (42710) or database (42P04) that already exists. */
 const NAME_TAKEN = new Set(['42710', '42P04'])
 
 /**
- * Milliseconds before a spare is replaced. Longer than opening a connection takes, because cloning at once
- * would slow the caller's first connection.
+ * Milliseconds before the next clone is created. Cloning slows the server
+ * down, so this time leaves the caller's first connection undisturbed.
  */
 const REFILL_MS = 200
 
 /**
- * Databases on a real PostgreSQL server, with a role each. The server's own limits are used where it has
- * them.
+ * Creates databases on a real PostgreSQL server, each with a role as its owner. The server enforces the limit
+ * of connections. PostgreSQL has no storage limit, so this class checks the sizes.
  */
 export class ServerDatabases implements DatabaseProvider {
   readonly #options: ServerOptions
@@ -72,9 +75,9 @@ export class ServerDatabases implements DatabaseProvider {
   readonly #clones: TemplateClones
   readonly #copies: ServerCopies
   readonly #notes: string[] = [
-    'Storage is looked at every few seconds; past its limit a database becomes read-only (25006).',
+    'Sizes are checked every few seconds. A database beyond its storage limit becomes read-only (25006).',
   ]
-  /** Names of the databases that this instance created and has to remove. */
+  /** Names of the databases that this instance has created, and drops at close unless `keep` is set. */
   readonly #created = new Set<string>()
   #nextCheck: Wakeup | undefined
   #refill: Wakeup | undefined
@@ -90,7 +93,7 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   /**
-   * Connects, checks for pgvector, and prepares spare databases in the background.
+   * Connects to the server, creates the template, and starts to create clones in the background.
    *
    * @throws Refusal `bad_database_url`, `database_server_down`, `database_rights`
    */
@@ -100,9 +103,7 @@ export class ServerDatabases implements DatabaseProvider {
       await provider.#admin.check()
       await provider.#admin.checkRights()
       if (!(await provider.#clones.start()))
-        provider.#notes.push(
-          'pgvector is not available on this server: databases come without the vector type.',
-        )
+        provider.#notes.push('pgvector is not available on this server, so databases have no vector type.')
     } catch (error) {
       await provider.#admin.close()
       throw error
@@ -123,10 +124,10 @@ export class ServerDatabases implements DatabaseProvider {
     return await withinLimit({ machine, ms, what, signal }, signal => this.#create(spec, signal))
   }
 
-  /** Creates a database. A failure leaves nothing behind. */
+  /** Creates a database from a clone. If a step fails, nothing is left. */
   async #create(spec: DatabaseSpec, signal: AbortSignal): Promise<{ url: string }> {
     const { user, password, limits } = spec
-    // The password is sent as a verifier, so that the server's logs do not have it.
+    // The server receives a verifier instead of the password, so the password is never in its log.
     const { salt, iterations, storedKey, serverKey } = await makeVerifier(
       password,
       this.#options.ids.bytes(16),
@@ -139,8 +140,8 @@ export class ServerDatabases implements DatabaseProvider {
     }
     this.#refillSoon()
     try {
-      // One message is one transaction: all of it or nothing. The membership allows an administrator without
-      // superuser rights to change the owner.
+      // One message is one transaction, so all statements succeed or none. An administrator that is not a
+      // superuser must be a member of the role to make it the owner.
       await this.#admin.run(
         `CREATE ROLE ${name(user)} LOGIN PASSWORD ${text(secret)} CONNECTION LIMIT ${limits.connections};
          ALTER ROLE ${name(user)} SET statement_timeout = '30s';
@@ -153,7 +154,11 @@ export class ServerDatabases implements DatabaseProvider {
     } catch (error) {
       await this.#clones.discard(clone.name)
       if (error instanceof Error && 'code' in error && NAME_TAKEN.has(String(error.code)))
-        throw new Refusal('database_exists', `there is a database ${spec.name} or a user ${user} already`)
+        throw new Refusal(
+          'database_exists',
+          `the database ${spec.name} or the user ${user} already exists`,
+          'use another name',
+        )
       throw error
     }
     this.#created.add(spec.name)
@@ -185,7 +190,8 @@ export class ServerDatabases implements DatabaseProvider {
       if (owner !== undefined) await this.#copies.dropOwner(owner)
       return
     }
-    // New sessions are refused before the open ones are ended, so that a client cannot reconnect in between.
+    // The owner may not log in from here on. Otherwise a
+    // client could reconnect before the database is dropped.
     await this.#admin.run(`ALTER ROLE ${name(tenant.user)} NOLOGIN`)
     await this.#clones.discard(database)
     await this.#copies.dropOwner(tenant.user)
@@ -256,7 +262,8 @@ export class ServerDatabases implements DatabaseProvider {
   }
 
   async #checkStorage(): Promise<void> {
-    // The server may be down, or a database may have been dropped. The next check looks again.
+    // Errors are ignored, because the server may be down or a database
+    // may just have been dropped. The next check repeats the work.
     const tenants = await findTenants(this.#admin).catch(() => [])
     for (const tenant of tenants) await enforceStorage(this.#admin, tenant).catch(() => undefined)
   }

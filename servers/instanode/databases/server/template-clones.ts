@@ -1,10 +1,10 @@
 import type { IdSource } from '../../../../shared/ids.js'
 import { type Admin, name, text } from './admin.js'
 
-/** An empty database without an owner. */
+/** An empty database that belongs to no resource yet. */
 export interface Clone {
   name: string
-  /** In bytes. */
+  /** Size of the empty database in bytes. */
   size: number
 }
 
@@ -17,17 +17,20 @@ export interface TemplateClonesOptions {
   shared: boolean
 }
 
-/** Name of the shared template. Change it if the content of the template changes. */
+/**
+ * Name of the template that instances share. Increase the number when the content of the template changes.
+ */
 const SHARED_TEMPLATE = 'understudy_template_1'
 
-/** Comment of a template that has pgvector. */
+/** SQL comment of a template that contains pgvector. */
 const WITH_VECTOR = 'mcp-understudy template with vector'
 
 /**
- * Keeps empty databases ready on the server. Cloning takes 30 to 70 ms, and renaming a clone takes 3 to 4 ms.
+ * Keeps empty databases ready on the server, as clones of a template. Cloning
+ * takes 30 to 70 ms, and renaming a clone takes 3 to 4 ms (measured).
  *
- * The template belongs to this instance, or to all instances of one store. It is made from `template0`, so
- * that it contains nothing from the server's users.
+ * The template belongs to this instance, or to all instances of one store. It is created from `template0`,
+ * because `template1` may contain objects of the server's users.
  */
 export class TemplateClones {
   readonly admin: Admin
@@ -36,7 +39,10 @@ export class TemplateClones {
   readonly #shared: boolean
   readonly #template: string
   readonly #ready: Clone[] = []
-  /** Creates one clone at a time, because the template must not be in use meanwhile. */
+  /**
+   * Settles when the last clone is created. Clones are created one after the other, because PostgreSQL copies
+   * a template only while no session uses it.
+   */
   #lastClone: Promise<unknown> = Promise.resolve()
   #filling = false
   #closed = false
@@ -49,7 +55,11 @@ export class TemplateClones {
     this.#template = shared ? SHARED_TEMPLATE : `understudy_template_${ids.hex(12)}`
   }
 
-  /** Creates the template, unless another instance has. @returns whether it has pgvector */
+  /**
+   * Creates the template, unless another instance has already created it.
+   *
+   * @returns whether the template contains pgvector
+   */
   start(): Promise<boolean> {
     return this.#shared
       ? this.admin.withAdvisoryLock(SHARED_TEMPLATE, () => this.#makeTemplate())
@@ -62,8 +72,8 @@ export class TemplateClones {
       [this.#template],
     )
     if (template !== undefined) return template.comment === WITH_VECTOR
-    // A template with this name is complete. An incomplete one has another name, and is created again if its
-    // creator was ended.
+    // A template is created under another name and renamed at the end, so a template with the final name is
+    // complete. An unfinished one of a killed process is dropped first.
     const unfinished = `${this.#template}_making`
     await this.discard(unfinished)
     await this.admin.run(`CREATE DATABASE ${name(unfinished)} TEMPLATE template0`)
@@ -78,12 +88,12 @@ export class TemplateClones {
     if (available.length === 0) return false
     return await this.admin.runIn(database, 'CREATE EXTENSION vector').then(
       () => true,
-      // An extension may require a superuser. Databases work without it.
+      // The role may lack the right to create the extension. Databases then come without it.
       () => false,
     )
   }
 
-  /** Starts to create the missing clones. */
+  /** Creates the missing clones in the background. */
   refill(): void {
     if (this.#closed || this.#filling || this.#ready.length >= this.spares) return
     this.#filling = true
@@ -93,19 +103,19 @@ export class TemplateClones {
         this.#filling = false
         this.refill()
       },
-      // The next caller that creates a database gets the error, because it has to clone at once.
+      // The error is not lost: the next `take` finds no clone, creates one itself and gets the error.
       () => {
         this.#filling = false
       },
     )
   }
 
-  /** Returns a clone that is ready, or a new one. The caller then calls `refill`. */
+  /** Returns a clone that is ready, or creates one. The caller calls {@link refill} afterwards. */
   async take(): Promise<Clone> {
     return this.#ready.shift() ?? (await this.#clone())
   }
 
-  /** Puts back a clone that was taken and not used. */
+  /** Takes back a clone that {@link take} returned and the caller did not use. */
   giveBack(clone: Clone): void {
     this.#ready.push(clone)
   }
@@ -113,7 +123,7 @@ export class TemplateClones {
   async close(): Promise<void> {
     this.#closed = true
     await this.#lastClone.catch(() => {})
-    // The last clone's own continuation first adds it to the list.
+    // `refill` adds the last clone to the list in a later microtask.
     await Promise.resolve()
     for (const clone of this.#ready) await this.discard(clone.name)
     if (!this.#shared) await this.discard(this.#template)
@@ -129,10 +139,10 @@ export class TemplateClones {
       .then(async () => {
         const clone = `understudy_spare_${this.ids.hex(12)}`
         await this.admin.run(`CREATE DATABASE ${name(clone)} TEMPLATE ${name(this.#template)}`)
-        // The first session of a database locates its catalog and stores that, which takes 5 ms. A failure
-        // here only makes that session slower.
+        // The first session of a database builds a cache of its catalog, which takes 5 ms (measured). If this
+        // fails, the first session of the client builds it.
         await this.admin.runIn(clone, 'SELECT 1').catch(() => {})
-        // By default everyone may connect. A database that is handed out is for its owner alone.
+        // By default every role may connect. A database of a resource is for its owner alone.
         await this.admin.run(`REVOKE CONNECT, TEMPORARY ON DATABASE ${name(clone)} FROM PUBLIC`)
         const [row] = await this.admin.run('SELECT pg_database_size($1::name)::float8 AS size', [clone])
         return { name: clone, size: Number(row?.size) }

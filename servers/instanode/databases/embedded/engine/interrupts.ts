@@ -1,6 +1,6 @@
 import { CELL } from './channel.js'
 
-/** Imports that a running statement calls now and then. Each call checks the cancel cell. */
+/** Imported functions that most running statements call often. Each call reads the cancel cell. */
 const WATCHED = [
   ['wasi_snapshot_preview1', 'clock_time_get'],
   ['wasi_snapshot_preview1', 'fd_pread'],
@@ -9,8 +9,8 @@ const WATCHED = [
 ] as const
 
 /**
- * `pg_sleep` polls the clock in a loop. A pause after this many readings in a row (0.1 ms) saves processor
- * time.
+ * Number of clock readings in a row after which the thread pauses. `pg_sleep` reads the clock in a loop, and
+ * 1000 readings take 0.1 ms. The pause saves processor time.
  */
 const READINGS_BEFORE_PAUSE = 1000
 const PAUSE_MS = 1
@@ -21,18 +21,20 @@ function isFunction(value: unknown): value is ImportedFunction {
   return typeof value === 'function'
 }
 
-/** A year in nanoseconds. A cancelled `pg_sleep` then finds that its end has passed. */
+/**
+ * A year in nanoseconds. The clock of a cancelled `pg_sleep` is moved by a year, so that its end has passed.
+ */
 const YEAR_NS = 365n * 86_400n * 1_000_000_000n
 
 /**
  * Cancels statements in an engine without signals.
  *
- * The engine exports the addresses of the two flags that Postgres checks at its own safe points. The worker's
- * thread sets the flags during calls that a running statement makes anyway.
+ * Postgres checks two flags at safe points, and the engine exports the addresses of the flags. This class
+ * sets the flags while a running statement calls one of the watched imports.
  *
- * It depends on names inside the engine's module, and does nothing if they are missing. A statement without
- * calls (a tight PL/pgSQL loop) does not notice the flags. In both cases the session ends the worker after a
- * while.
+ * If the engine's module has no such imports or exports, cancelling does nothing. A
+ * statement that calls no import, such as a tight loop in PL/pgSQL, is not stopped
+ * either. In both cases the session ends the worker after its grace period.
  */
 export class Interrupts {
   readonly #cells: Int32Array
@@ -44,20 +46,23 @@ export class Interrupts {
     this.#cells = cells
   }
 
-  /** Returns true while a cancel is requested, and passes the request on to Postgres. */
+  /** Sets Postgres's flags if a cancel is requested. @returns whether a cancel is requested */
   poll(): boolean {
     if (Atomics.load(this.#cells, CELL.cancel) === 0) return false
     this.#setFlags(1)
     return true
   }
 
-  /** Clears the flags after a statement, so that a late cancel does not stop the next one. */
+  /** Clears Postgres's flags after a statement, so that a late cancel does not stop the next statement. */
   clear(): void {
     this.#readings = 0
     this.#setFlags(0)
   }
 
-  /** Runs `open` with the engine's imports watched. Other modules are not changed. */
+  /**
+   * Runs `open`, and watches the imports of the engine's module
+   * that it instantiates. Other modules stay as they are.
+   */
   async watchWhile<T>(open: () => Promise<T>): Promise<T> {
     const instantiate = WebAssembly.instantiate
     const watch = (imports: WebAssembly.Imports) => this.#watch(imports)
@@ -84,7 +89,10 @@ export class Interrupts {
   }
 
   /**
-   * The engine is the first module with a memory and all the watched imports. Extensions are loaded later.
+   * Replaces the watched functions in the imports of the engine's module, which is the first module with a
+   * memory and all of these functions. Modules of extensions come later.
+   *
+   * @returns whether the imports belong to the engine's module
    */
   #watch(imports: WebAssembly.Imports): boolean {
     const memory = imports.env?.memory
@@ -120,7 +128,11 @@ export class Interrupts {
     }
   }
 
-  /** @param address address of the result of `clock_time_get` */
+  /**
+   * Moves a clock reading into the future.
+   *
+   * @param address address of the result of `clock_time_get`, in the engine's memory
+   */
   #moveReading(address: unknown): void {
     if (this.#memory === undefined || typeof address !== 'number') return
     const view = new DataView(this.#memory.buffer)

@@ -6,11 +6,11 @@ import { unpackTemplate } from './template.js'
 import { Input, Output } from './worker-io.js'
 
 /**
- * Entry of an engine's thread. An error that no statement caused ends the thread, and the session notices
- * that.
+ * The program of an engine's thread. SQL errors are answered to the client. Any other error ends the thread,
+ * and the main thread gets an `exit` event.
  */
 const port = parentPort
-if (port === null) throw new Error('an engine runs in a worker thread of its own')
+if (port === null) throw new Error('this module runs only as a worker thread of an engine')
 const start: EngineStart = workerData
 const cells = new Int32Array(start.cells)
 

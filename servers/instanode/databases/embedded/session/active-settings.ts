@@ -2,41 +2,44 @@ import type { ClientSession } from './client-session.js'
 import type { EngineLifecycle } from './engine-lifecycle.js'
 
 /**
- * Applies the settings of the client that has the session lock, and removes those of the last one. The caller
- * must have the lock.
+ * Switches the settings of the session from one client to the next. The caller must have the session lock.
  */
 export class ActiveSettings {
   readonly #lifecycle: EngineLifecycle
   readonly #freshSql: () => string
-  /** Undefined: the session has the settings of a new one. */
+  /** The client whose settings the session has. Undefined: the session has the settings of a new session. */
   #current: ClientSession | undefined
-  /** The last client has left, and its temporary objects are still there. */
+  /** True after the last client has disconnected, until the objects that all clients shared are removed. */
   #discarding = false
 
-  /** @param freshSql returns SQL for a session that has no state of the clients */
+  /** @param freshSql records that the session is new, and returns SQL to run in it */
   constructor(lifecycle: EngineLifecycle, freshSql: () => string) {
     this.#lifecycle = lifecycle
     this.#freshSql = freshSql
   }
 
-  /** Records that the session is a new one. */
+  /** Records that the session has the settings of a new session. */
   forgetCurrent(): void {
     this.#current = undefined
   }
 
-  /** Removes the shared objects of all clients before the next client enters. */
+  /** Makes the next {@link apply} or {@link discard} remove the objects that all clients shared. */
   discardSoon(): void {
     this.#discarding = true
   }
 
-  /** Applies a client's settings. @returns false if they are invalid. The connection is closed then. */
+  /**
+   * Applies the settings of a client.
+   *
+   * @returns false if a setting of its start-up message is invalid. The connection is closed then.
+   */
   async apply(client: ClientSession): Promise<boolean> {
     if (this.#current === client) return true
     await this.discard()
     client.statements.lostUnnamed()
     const { restoreSql, startupUnchecked } = client.settings
     await this.#save()
-    // Connections of one pool have the same settings. They need no change.
+    // The connections of one pool have the same settings, so nothing has to change between them.
     const unchanged =
       !startupUnchecked &&
       this.#current?.disconnected === false &&
@@ -56,8 +59,9 @@ export class ActiveSettings {
   }
 
   /**
-   * Saves the current client's settings and resets the session. @param only does nothing if another client is
-   * current
+   * Saves the settings of the current client, and resets the session to the settings of a new session.
+   *
+   * @param only resets the session only if it has the settings of this client
    */
   async reset(only = this.#current): Promise<void> {
     if (only !== this.#current) return
@@ -68,7 +72,10 @@ export class ActiveSettings {
     this.#current = undefined
   }
 
-  /** Reads `statement_timeout` from the engine. The session enforces it, because the engine has no timers. */
+  /**
+   * Reads the client's `statement_timeout` from the engine.
+   * The session enforces it, because the engine has no timers.
+   */
   async readTimeout(client: ClientSession): Promise<void> {
     const { rows } = await this.#lifecycle.ask(
       `SELECT setting FROM pg_settings WHERE name = 'statement_timeout'`,
@@ -78,7 +85,10 @@ export class ActiveSettings {
     if (Number.isFinite(value)) client.statementTimeoutMs = value
   }
 
-  /** Removes temporary tables, SQL-level PREPARE and session advisory locks, which all clients shared. */
+  /**
+   * Removes the objects that all clients shared, if {@link discardSoon} was called: temporary tables,
+   * statements of SQL's PREPARE, and advisory locks of the session.
+   */
   async discard(): Promise<void> {
     if (!this.#discarding) return
     this.#discarding = false
@@ -87,7 +97,7 @@ export class ActiveSettings {
     await this.#lifecycle.ask(this.#freshSql())
   }
 
-  /** Saves the current client's settings if they may have changed. */
+  /** Saves the settings of the current client if they may have changed. */
   async #save(): Promise<void> {
     const current = this.#current
     if (current === undefined || current.disconnected || !current.settings.changed) return

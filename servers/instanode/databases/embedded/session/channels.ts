@@ -1,13 +1,16 @@
 import { BODY, type Frame, frame, int32, readCstring } from '../wire/frames.js'
+import type { ClientSession } from './client-session.js'
 
 const NAME = String.raw`("(?:[^"]|"")+"|[a-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
 const LISTEN_OR_UNLISTEN = new RegExp(String.raw`\b(un)?listen\s+(?:${NAME}|(\*))`, 'gi')
 
-/** Tracks which client listens on which channel. The engine has one set of channels for all clients. */
+/**
+ * Records which client listens on which channel. The engine listens on the channels of all clients together.
+ */
 export class Channels<Client> {
   readonly #listeners = new Map<string, Set<Client>>()
 
-  /** Every channel with a listener. */
+  /** The channels on which at least one client listens. */
   get names(): string[] {
     return [...this.#listeners.keys()]
   }
@@ -17,9 +20,9 @@ export class Channels<Client> {
   }
 
   /**
-   * Records LISTEN and UNLISTEN commands that have succeeded.
+   * Records the LISTEN and UNLISTEN commands in SQL that has succeeded.
    *
-   * @returns true if the engine may have stopped listening for other clients too
+   * @returns true if the SQL contains UNLISTEN. The engine may then no longer listen for other clients.
    */
   record(client: Client, sql: string): boolean {
     let left = false
@@ -32,6 +35,7 @@ export class Channels<Client> {
     return left
   }
 
+  /** Removes a client from all channels. */
   removeAll(client: Client): void {
     for (const channel of this.names) this.#remove(client, channel)
   }
@@ -53,17 +57,39 @@ export class Channels<Client> {
   }
 }
 
-/** Folds an unquoted name to lower case, as PostgreSQL does. */
+/** Returns the name of a channel as PostgreSQL compares it: an unquoted name in lower case. */
 function fold(name: string): string {
   return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name.toLowerCase()
 }
 
-/** Returns the channel of a NotificationResponse. */
-export function channelOf({ bytes }: Frame): string {
+/**
+ * Passes a notification to all clients that listen on its channel, except its sender.
+ *
+ * @param sender undefined for a notification from a statement of the session itself
+ * @returns the message for the sender, if the sender listens on the channel
+ */
+export function notifyListeners(
+  channels: Channels<ClientSession>,
+  notification: Frame,
+  sender: ClientSession | undefined,
+): Buffer | undefined {
+  const message = withSenderPid(sender?.pid ?? 0, notification)
+  let own: Buffer | undefined
+  for (const listener of channels.listeners(channelOf(notification)))
+    if (listener === sender) own = message
+    else listener.send(message)
+  return own
+}
+
+/** Returns the channel of a NotificationResponse message. */
+function channelOf({ bytes }: Frame): string {
   return readCstring(bytes, BODY + 4).text
 }
 
-/** Returns the notification with the process id of the client that sent it. The engine would give its own. */
-export function withSenderPid(pid: number, { bytes }: Frame): Buffer {
+/**
+ * Returns a NotificationResponse message with the process id of the
+ * client that has sent the notification, instead of the engine's own.
+ */
+function withSenderPid(pid: number, { bytes }: Frame): Buffer {
   return frame('A', int32(pid), bytes.subarray(BODY + 4))
 }

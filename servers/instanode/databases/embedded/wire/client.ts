@@ -7,24 +7,25 @@ import { backendKeyData, type PgError, parameterStatus, pgErrorResponse, readyFo
 import { BadFrame, BODY, type Frame, Framer, frame, int32, readCstring } from './frames.js'
 
 /**
- * Longest message, in bytes. PostgreSQL accepts 1 GB. A database of 500 MB in a shared process needs less.
+ * Longest message that is accepted, in bytes: 64 MB. PostgreSQL accepts
+ * 1 GB, which would be too much in a process that all databases share.
  */
 const LONGEST_MESSAGE = 64 * 1024 * 1024
 
-/** Bytes of unprocessed messages at which the client's socket is paused. */
+/** Bytes of queued messages beyond which the client's socket is paused. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 
-/** Bytes of unread answers at which the client's next batch has to wait. */
+/** Bytes of answers that the client has not read, beyond which its next batch waits. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024
 
-/** A pipeline without Sync is passed on in parts of this size, in bytes. */
+/** Bytes after which a batch ends even without Sync, for long pipelines. */
 const MAX_BATCH_BYTES = 256 * 1024
 
-/** The types of the frontend messages after start-up. */
+/** The types of messages that a client may send after its login. */
 const FRONTEND_TYPES = new Set('BCDEFHPQSXcdf')
-/** The message types that end a batch: simple query, sync, function call, flush. */
+/** The types of messages that end a batch: Query, Sync, FunctionCall and Flush. */
 const BATCH_ENDS = new Set('QSFH')
-/** The message types that may follow during a COPY. */
+/** The types of messages that are allowed during a COPY: CopyData, CopyDone, CopyFail, Sync and Flush. */
 const COPY_TYPES = new Set('dcfSH')
 
 export interface ClientOptions {
@@ -36,8 +37,10 @@ export interface ClientOptions {
 }
 
 /**
- * One connection after its password was accepted. Splits its messages into batches, and has them answered in
- * order.
+ * The connection of a client that has logged in. Splits the client's messages
+ * into batches, and passes one batch after the other to the session.
+ *
+ * A batch ends with a Query, Sync, FunctionCall or Flush message.
  */
 export class Client implements ClientSession {
   readonly pid: number
@@ -51,11 +54,11 @@ export class Client implements ClientSession {
   readonly #reported = new Map<string, string>()
   #queue: Frame[] = []
   #queuedBytes = 0
-  /** True while a batch runs or the database is not open. No batch is begun then. */
+  /** True while a batch runs or the database is not open yet. No other batch starts then. */
   #busy = true
   /**
-   * Messages are ignored until Sync. The engine answers that Sync, or this class if the engine did not
-   * receive the batch.
+   * Set after an error without ReadyForQuery: the client's messages are ignored until its Sync. The engine
+   * answers the Sync, or this server does if the engine did not receive the batch.
    */
   #syncAnsweredBy: 'engine' | 'server' | undefined
   #feed: ((bytes: Buffer) => boolean) | undefined
@@ -76,15 +79,16 @@ export class Client implements ClientSession {
   }
 
   /**
-   * Waits for the database, sends the greeting and begins to answer.
+   * Opens the database, sends the first messages to the client and starts to run its batches.
    *
-   * @param early bytes that the client sent before it was admitted
+   * @param early bytes that the client sent before its login was complete
    * @throws LimitExceeded, or the error of the engine, if the database does not open
    */
   async start(early: Buffer): Promise<void> {
     this.#socket.once('close', () => this.#leave())
     this.#socket.setNoDelay(true)
-    // The socket is read from the start, because a paused socket does not notice that its client has left.
+    // The socket is not paused while the database opens, because a
+    // paused socket does not notice that its client has disconnected.
     this.#socket.on('data', (bytes: Buffer) => this.#receive(bytes))
     if (early.length > 0) this.#receive(early)
     this.#socket.resume()
@@ -142,7 +146,7 @@ export class Client implements ClientSession {
     if (this.#disconnected) return
     this.#disconnected = true
     this.#socket.end(pgErrorResponse('FATAL', pgError))
-    // A client that does not read would keep the socket open for ever.
+    // Incoming data is read and dropped. Otherwise the socket would never close.
     this.#socket.resume()
   }
 
@@ -184,7 +188,7 @@ export class Client implements ClientSession {
     this.#busy = false
   }
 
-  /** Resolves when the client has read its answers or has left. */
+  /** Resolves when the client has read its answers or has disconnected. */
   #drained(): Promise<void> {
     return new Promise(resolve => {
       const done = () => {
@@ -201,7 +205,7 @@ export class Client implements ClientSession {
     this.#session.leave(this)
   }
 
-  /** Passes the received messages to a waiting COPY, up to its end. */
+  /** Passes the queued messages to a COPY that waits for data, up to the message that ends the COPY. */
   #feedCopy(): void {
     const feed = this.#feed
     if (feed === undefined || this.#queue.length === 0) return
@@ -214,13 +218,14 @@ export class Client implements ClientSession {
     const isUnexpected = last !== undefined && !COPY_TYPES.has(last)
     const size = end < 0 ? this.#queue.length : isUnexpected ? end : end + 1
     const data = this.#queue.slice(0, size).map(({ bytes }) => bytes)
-    // The engine would end. The COPY fails instead, and the message is executed after it.
+    // This message would end the engine. So the COPY fails first,
+    // and the message stays in the queue and runs afterwards.
     if (isUnexpected && last !== 'X') data.push(frame('f', unexpectedInCopy(last)))
     this.#feed = undefined
     if (feed(Buffer.concat(data))) this.#drop(size)
   }
 
-  /** Returns the next whole batch, or undefined until more messages arrive. */
+  /** Takes the next complete batch from the queue. Undefined if it is not complete yet. */
   #nextBatch(): readonly Frame[] | undefined {
     for (;;) {
       const first = this.#queue[0]
@@ -229,7 +234,7 @@ export class Client implements ClientSession {
         this.#leave()
         return undefined
       }
-      // Data of a COPY that has failed or ended.
+      // These are messages for a COPY that has already failed or ended.
       if ('dcf'.includes(first.type)) this.#drop(1)
       else if (this.#syncAnsweredBy !== undefined) {
         const answeredBy = this.#syncAnsweredBy
@@ -264,7 +269,7 @@ export class Client implements ClientSession {
   }
 }
 
-/** The reason for which a COPY fails, in the words of PostgreSQL. */
+/** Returns PostgreSQL's error message for a message that is not allowed during a COPY. */
 function unexpectedInCopy(type: string): string {
   return `unexpected message type 0x${type.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase()} during COPY from stdin`
 }
