@@ -7,17 +7,17 @@ import { DAILY_CAP } from '../limits.js'
 import type { Caller, InstanodeService } from '../service.js'
 
 export const resourceName = z
-  .string({ error: 'name must be a string of 1 to 64 characters' })
-  .min(1, { error: 'name must be a string of 1 to 64 characters' })
-  .max(64, { error: 'name must be a string of 1 to 64 characters' })
+  .string({ error: 'use a name of 1 to 64 characters' })
+  .min(1, { error: 'use a name of 1 to 64 characters' })
+  .max(64, { error: 'use a name of 1 to 64 characters' })
   .describe('The name: 1 to 64 characters, at most 64 bytes of UTF-8, no control characters')
 
 export const resourceToken = z
   .string({
-    error: 'token must be the token of a resource, as create_postgres or create_webhook returned it',
+    error: 'use the token of a resource, as create_postgres or create_webhook returned it',
   })
   .min(1, {
-    error: 'token must be the token of a resource, as create_postgres or create_webhook returned it',
+    error: 'use the token of a resource, as create_postgres or create_webhook returned it',
   })
   .describe('Token of the resource: a UUID, as create_postgres or create_webhook returned it')
 
@@ -74,7 +74,7 @@ export function refusalText(tool: string, refusal: Refusal): string {
   const { status, code, message, upgradeUrl = pricingUrl() } = refusal
   if (status === 401) {
     return (
-      `${tool} failed: the account token is not valid. This world has no such account, or the token has expired: ` +
+      `${tool} failed: the token is not valid. This world has no such account, or the token has expired: ` +
       NEEDS_TOKEN
     )
   }

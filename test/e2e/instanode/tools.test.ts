@@ -128,7 +128,7 @@ describe('the six tools', () => {
     const { client } = await startInstanode()
     const free = await client(FREE)
     expect(await listed(free)).toEqual([])
-    expect(textOf(await call(free, 'list_resources'))).toContain('owns nothing')
+    expect(textOf(await call(free, 'list_resources'))).toContain('owns no resources')
   })
 
   it('claim_token and delete_resource name what they did', async () => {

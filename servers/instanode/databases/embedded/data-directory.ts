@@ -28,7 +28,7 @@ function unwritable(path: string, error: unknown): Refusal {
   return new Refusal(
     'bad_data_directory',
     `the data directory cannot be used: ${path} cannot be written (${code})`,
-    'use --data-dir with a directory that this user may write',
+    'name a directory that this user may write, with --data-dir',
   )
 }
 

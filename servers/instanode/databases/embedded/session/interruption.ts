@@ -125,14 +125,14 @@ export type BusyReason = 'transaction' | 'statement' | 'upkeep'
 
 const BUSY_ERRORS = {
   transaction: {
-    message: 'another connection has had a transaction open for more than',
+    message: 'another connection has held a transaction open for more than',
     detail:
       'An embedded database has one session: while a transaction is open, other connections wait for it.',
     // Flyway keeps a lock in a transaction on one connection, and migrates on another connection.
     hint: 'End the transaction first, run this statement on the connection of the transaction, or start with --databases and a PostgreSQL server. For Flyway, set flyway.postgresql.transactional.lock=false.',
   },
   statement: {
-    message: 'statements of other connections have kept the database busy for more than',
+    message: 'the statements of other connections have kept the database busy for more than',
     detail: 'An embedded database has one session: while a statement runs, other connections wait for it.',
     hint: 'Try again when the statement has ended, cancel it with pg_cancel_backend, or start with --databases and a PostgreSQL server.',
   },
