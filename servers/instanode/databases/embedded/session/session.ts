@@ -27,7 +27,7 @@ import { onlyFreesSpace, withoutUserChange } from './statements.js'
  *
  * An engine has a single session. A client acquires the session lock for each batch, and keeps the lock while
  * its transaction or its batch is open. When another client acquires the lock, its settings are applied
- * first. `databases/README.md` lists the differences from a session of one's own.
+ * first. `databases/README.md` says what else is switched from one client to the next.
  */
 export class Session {
   /** The largest size that the database's files may reach, in bytes. */
