@@ -16,8 +16,8 @@ export interface InstanodeHostility {
   /** The first list that is requested becomes the answer to all accounts. */
   sharesLists?: boolean
   /**
-   * Name of an issuer. A server accepts the account tokens of every
-   * server that has the same issuer, because tokens name no audience.
+   * Name of the issuer of account tokens. Servers with the same issuer accept each other's tokens, because a
+   * token does not name the server that it is for.
    */
   tokenIssuer?: string
 }

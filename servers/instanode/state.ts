@@ -21,7 +21,7 @@ export interface InstanodeStateOptions {
   /** Counts the requests of each address. Undefined: requests are not limited. */
   requests: TokenBuckets | undefined
   receiveUrl(token: string): string
-  /** Answers the requests that a fault delays with `refusal`. */
+  /** Answers with `refusal` all calls that a fault keeps open. */
   releaseHeld(refusal: Refusal): void
 }
 

@@ -21,8 +21,8 @@ import { InstanodeStore } from './domain/store.js'
 import { LIFETIME } from './limits.js'
 
 /**
- * Milliseconds to wait for a connection. A database may take 60 s to
- * open, and after that it reports a better error than a time-out here.
+ * Milliseconds to wait for a connection. A database may take 60 s to open. The wait is longer, so that the
+ * database's own error arrives before this time-out.
  */
 const CONNECT_MS = 75_000
 
@@ -45,8 +45,11 @@ export interface PlannedSql {
 /** The state of the service at the start of a world. */
 export interface Beginning {
   readonly records: readonly PartitionDump[]
+  /** The databases to create. */
   readonly planned: readonly PlannedDatabase[]
+  /** The SQL to run in these databases. */
   readonly sql: readonly PlannedSql[]
+  /** Position of the id source after the replay. */
   readonly ids: IdPositions
 }
 
@@ -54,8 +57,7 @@ export interface Beginning {
  * Replays the events of a world in a temporary service.
  *
  * @param now the start of the instance, in milliseconds since the epoch
- * @returns the records at `now`, the databases to create, the
- *   SQL to run in them, and the position of the id source
+ * @returns the state of the service at `now`
  * @throws Refusal `bad_world` if the world contradicts itself
  */
 export async function beginInstanode(world: World, now: number, options: BeginOptions): Promise<Beginning> {

@@ -217,7 +217,8 @@ export class Plans {
    *
    * @returns the account after the change
    * @throws Refusal `unknown_account`
-   * @throws ServiceRefusal 500 if the limits of a database cannot be raised. All changes are undone before.
+   * @throws ServiceRefusal 500 if the limits of a database cannot
+   *   be raised. The account and its resources are unchanged then.
    */
   change(accountId: string, plan: Plan): Promise<Account> {
     return this.#options.lock.shared(() => this.#change(accountId, plan))

@@ -95,8 +95,8 @@ export function databaseName(token: string): string {
 }
 
 /**
- * Returns the name, the user and the password of a new database. The
- * password has 96 random bits. The resource keeps it only inside its URL.
+ * Returns the name, the user and the password of a new database. The password has 96 random bits. It is
+ * stored only as a part of the resource's URL.
  */
 export function databaseIdentity(
   token: string,

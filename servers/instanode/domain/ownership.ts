@@ -53,10 +53,13 @@ export class Ownership {
    * Makes the caller's account the owner of a resource. A paid account also
    * makes the resource permanent. The same account may repeat the claim.
    *
-   * @throws ServiceRefusal checked in this order: 401 for an invalid account
-   *   token, 400 for a text that is not a UUID, 404 for an unknown resource, 410
-   *   for a resource that is not live, 404 for a resource of another account
-   * @throws ServiceRefusal 500 if the limits of the database cannot be raised. The claim is undone before.
+   * @throws ServiceRefusal by these checks, in this order:
+   * - 401 if the account token is missing or not valid
+   * - 400 if `text` is not a UUID
+   * - 404 if no resource has this token
+   * - 410 if the resource has expired or was deleted
+   * - 404 if another account owns the resource
+   * - 500 if the limits of the database cannot be raised. The claim is undone then.
    */
   async claim({ bearer }: Caller, text: string): Promise<Resource> {
     const account = await this.#options.accounts.require(bearer)
@@ -79,8 +82,11 @@ export class Ownership {
   /**
    * Returns the resource that a claim with this token would take. It needs no account.
    *
-   * @throws ServiceRefusal checked in this order: 400 for an empty text, 400 for a text that is not a UUID,
-   *   404 for an unknown resource, 410 for a resource that is not live
+   * @throws ServiceRefusal by these checks, in this order:
+   * - 400 `missing_token` if `text` is empty
+   * - 400 `invalid_token` if `text` is not a UUID
+   * - 404 if no resource has this token
+   * - 410 if the resource has expired or was deleted
    */
   async preview(text: string): Promise<Resource> {
     const { store, clock } = this.#options
@@ -95,8 +101,12 @@ export class Ownership {
   /**
    * Deletes a resource of the caller's account for good.
    *
-   * @throws ServiceRefusal checked in this order: 401 for an invalid account token, 400 for a text that is
-   *   not a UUID, 403 for a free account, 404 unless the account owns the resource and the resource is live
+   * @throws ServiceRefusal by these checks, in this order:
+   * - 401 if the account token is missing or not valid
+   * - 400 if `text` is not a UUID
+   * - 403 if the plan of the account is free
+   * - 404 if the account does not own the resource, or the resource has expired or was deleted
+   * - 503 if the content cannot be removed now. The reaper tries again.
    */
   async remove({ bearer }: Caller, text: string): Promise<Removed> {
     const { accounts, store, clock, reaper, contract } = this.#options

@@ -19,8 +19,7 @@ export interface ReadinessOptions {
 }
 
 /**
- * The answers of the parts that the service depends on: the databases, the
- * store and the log of deliveries. The keys are those of the real service.
+ * The results for the databases, the store and the log of deliveries. The keys are those of the real service.
  */
 export interface ReadinessChecks {
   customer_db: Check
@@ -31,8 +30,8 @@ export interface ReadinessChecks {
 export type Check = 'ok' | 'ping_failed'
 
 /**
- * Checks whether the parts that the service depends on answer. An embedded engine that has not started counts
- * as ready, because it starts when it is needed.
+ * Checks that the databases, the store and the log of deliveries answer. An embedded engine that has not
+ * started counts as ready, because it starts when it is needed.
  */
 export class Readiness {
   readonly #options: ReadinessOptions
