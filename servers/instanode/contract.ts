@@ -48,7 +48,8 @@ export const CONTRACT_TABLE = {
     documented: {
       value: true,
       means:
-        'belongs to the account and is outside of the daily cap. Its tier and its expiry are those of an anonymous resource',
+        'belongs to the account and is outside of the daily cap. Its tier and its expiry are ' +
+        'those of an anonymous resource',
     },
     observed: {
       value: false,
@@ -67,12 +68,14 @@ export const CONTRACT_TABLE = {
     documented: {
       value: true,
       means:
-        'is removed at once: its sessions end, its database is dropped, its receiver answers 410. The answer to a deletion is 200',
+        'is removed at once: its sessions end, its database is dropped, its receiver answers ' +
+        '410. The answer to a deletion is 200',
     },
     observed: {
       value: false,
       means:
-        'is removed at the next five-minute tick, and an expired resource works until then. The answer to a deletion is 202',
+        'is removed at the next five-minute tick, and an expired resource works until then. ' +
+        'The answer to a deletion is 202',
     },
     source: 'documented: its docs. observed: the reaper in its code',
   },
@@ -85,7 +88,8 @@ export const CONTRACT_TABLE = {
     observed: {
       value: true,
       means:
-        'locks its owner out for good at the next five-minute tick, with the status quota_exceeded. Its whole size counts, and the limit is 10 MB',
+        'locks its owner out for good at the next five-minute tick, with the status ' +
+        'quota_exceeded. Its whole size counts, and the limit is 10 MB',
     },
     source: 'documented: its published limits. observed: the reaper in its code',
   },

@@ -56,7 +56,8 @@ export class ApiClient {
     throw new ServiceRefusal(
       status,
       'bad_answer',
-      `${this.#base} answered ${request.method} ${request.path} in an unknown form${where}: check that it is an Instanode service`,
+      `${this.#base} answered ${request.method} ${request.path} in an unknown form${where}: ` +
+        'check that it is an Instanode service',
     )
   }
 
@@ -92,7 +93,8 @@ export class ApiClient {
     return new ServiceRefusal(
       0,
       'unreachable',
-      `${this.#base} cannot be reached (${fetchFailure(error)}): start it with understudy up, or name another service with --connect`,
+      `${this.#base} cannot be reached (${fetchFailure(error)}): ` +
+        'start it with understudy up, or name another service with --connect',
     )
   }
 }

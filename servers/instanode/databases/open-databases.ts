@@ -103,7 +103,8 @@ function rejectEmbedded({ databases, dataDirectory }: DatabasesOptions): void {
   throw new Refusal(
     'bad_databases',
     'embedded databases belong to one process, so they cannot be used with a store',
-    'leave out --databases embedded and --data-dir to use the server of the store, or name a server: --databases postgres://USER:PASSWORD@HOST/DATABASE',
+    'leave out --databases embedded and --data-dir to use the server of the store, ' +
+      'or name a server: --databases postgres://USER:PASSWORD@HOST/DATABASE',
   )
 }
 

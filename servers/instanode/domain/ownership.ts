@@ -164,7 +164,8 @@ export class Ownership {
         error,
       )
       throw internalError(
-        'the resource is deleted, but its data could not be removed yet: the service tries again, so there is nothing to do',
+        'the resource is deleted, but its data could not be removed yet: the service tries ' +
+          'again, so there is nothing to do',
       )
     }
   }

@@ -256,13 +256,19 @@ function creationNote({ tier, owner, type, token }: Resource): string {
   if (owner !== null && type === 'postgres') {
     return `This ${noun} lives for 24 hours. Upgrade to keep it: ${pricingUrl()}`
   }
-  return `This ${noun} works for 24 hours. Keep it forever with an account and a free 14-day trial: ${startUrl(token)}`
+  return (
+    `This ${noun} works for 24 hours. Keep it forever with an account and a free 14-day ` +
+    `trial: ${startUrl(token)}`
+  )
 }
 
 /** Returns the note of the service on an existing resource that it returns when the daily cap is reached. */
 function existingNote({ type, token }: Resource): string {
   const link = type === 'postgres' ? startUrl(token) : startUrl()
-  return `Returning your existing ${NOUNS[type]}, because the daily cap is reached. Create more with an account: ${link}`
+  return (
+    `Returning your existing ${NOUNS[type]}, because the daily cap is reached. Create ` +
+    `more with an account: ${link}`
+  )
 }
 
 /**

@@ -139,7 +139,8 @@ export class Reaper {
         this.reap(token)
           .catch(error =>
             log.error(
-              `an expired or deleted resource could not be removed; it is tried again in ${RETRY_MS / 1000} s`,
+              'an expired or deleted resource could not be removed; it is tried again in ' +
+                `${RETRY_MS / 1000} s`,
               error,
             ),
           )

@@ -89,7 +89,8 @@ export function paidTierOnly(token: string): ServiceRefusal {
   return new ServiceRefusal(
     403,
     'paid_tier_only',
-    'only a paid account can delete a resource: upgrade, or wait until the resource expires 24 hours after its creation',
+    'only a paid account can delete a resource: upgrade, or wait until the resource ' +
+      'expires 24 hours after its creation',
     pricingUrl(token),
   )
 }
@@ -98,7 +99,8 @@ export function rateLimited(): ServiceRefusal {
   return new ServiceRefusal(
     429,
     'rate_limited',
-    `this subnet has reached the cap of ${DAILY_CAP}/day for anonymous callers: wait until UTC midnight, or create an account at ${startUrl()}`,
+    `this subnet has reached the cap of ${DAILY_CAP}/day for anonymous callers: wait ` +
+      `until UTC midnight, or create an account at ${startUrl()}`,
   )
 }
 

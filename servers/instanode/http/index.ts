@@ -128,7 +128,9 @@ function rateLimiter(
 ): (request: Request) => Refusal | undefined {
   if (limit === undefined || buckets === undefined) return () => undefined
   const { atOnce, perSecond } = limit
-  const message = `this address has sent more than ${atOnce} requests at once or ${perSecond} a second: wait a second and try again`
+  const message =
+    `this address has sent more than ${atOnce} requests at once or ${perSecond} a ` +
+    'second: wait a second and try again'
   const refusal = new ServiceRefusal(429, 'too_many_requests', message)
   return request => (buckets.take(addressOf(request)) ? undefined : refusal)
 }
@@ -175,7 +177,9 @@ GET /openapi.json                      the whole API`
 
 /** The meaning of each HTTP status in the OpenAPI document. */
 const MEANINGS: Readonly<Record<number, string>> = {
-  200: 'The request has succeeded. For a creation: the daily cap is reached, so an existing resource is returned',
+  200:
+    'The request has succeeded. For a creation: the daily cap is reached, so an existing ' +
+    'resource is returned',
   302: 'The page is at the URL in the Location header',
   400: 'The request is not valid',
   401: 'The account token is missing, malformed, expired or forged',

@@ -9,8 +9,9 @@ export const claimToken = (deps: ToolDeps) =>
     name: 'claim_token',
     title: 'Claim a resource for the account',
     description:
-      'Makes the account the owner of a resource without an owner, by the token of the resource. With a paid account the ' +
-      'resource becomes permanent and gets the paid limits at once. With a free account it still expires. Safe to repeat.',
+      'Makes the account the owner of a resource without an owner, by the token of the resource. ' +
+      'With a paid account, the resource becomes permanent and gets the paid limits at once. ' +
+      'With a free account, the resource still expires. Safe to repeat.',
     input: z.strictObject({ token: resourceToken }),
     output: z.strictObject({
       id: z.string(),
@@ -43,8 +44,8 @@ export const getApiToken = (deps: ToolDeps) =>
     name: 'get_api_token',
     title: 'Mint an account token',
     description:
-      'Mints a new bearer token with all rights of the account, valid for 30 days. It cannot be revoked, and earlier ' +
-      'tokens stay valid. Treat the result as a password.',
+      'Mints a new bearer token with all rights of the account, valid for 30 days. ' +
+      'The token cannot be revoked, and earlier tokens stay valid. Treat the result as a password.',
     input: z.strictObject({}),
     output: z.strictObject({
       token: z.string().describe('JWT: keep it secret'),
@@ -76,8 +77,8 @@ export const listResources = (deps: ToolDeps) =>
     name: 'list_resources',
     title: 'List the resources of the account',
     description:
-      'Lists the databases and receivers of the account that are not expired or deleted, the newest first. The result ' +
-      'contains their tokens. It contains no connection URLs, which are shown once, at the creation.',
+      'Lists the databases and receivers of the account that are not expired or deleted, the newest first. ' +
+      'The result contains their tokens, but no connection URLs. A URL is shown once, at the creation.',
     input: z.strictObject({}),
     output: z.strictObject({ resources: z.array(ownedResource) }),
     hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
@@ -88,7 +89,10 @@ export const listResources = (deps: ToolDeps) =>
     },
     render({ resources }) {
       if (resources.length === 0)
-        return 'This account owns no resources: claim_token adds a resource that was created without an account.'
+        return (
+          'This account owns no resources: claim_token adds a resource that was created ' +
+          'without an account.'
+        )
       return [`${resources.length} resource(s) on this account:`, ...resources.map(describe)].join('\n\n')
     },
   })
@@ -109,7 +113,8 @@ export const deleteResource = (deps: ToolDeps) =>
     name: 'delete_resource',
     title: 'Delete a resource',
     description:
-      'Deletes a database or receiver that the account owns, with all of its data. Cannot be undone. Paid accounts only.',
+      'Deletes a database or receiver that the account owns, with all of its data. Cannot be undone. ' +
+      'Paid accounts only.',
     input: z.strictObject({ token: resourceToken }),
     output: z.strictObject({
       id: z.string(),

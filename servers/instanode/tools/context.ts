@@ -52,7 +52,8 @@ export interface ToolDeps {
 
 /** The remedy for a client without an account token, or with an invalid one. */
 export const NEEDS_TOKEN =
-  'set INSTANODE_TOKEN (over HTTP: Authorization: Bearer TOKEN) to an account token, as get_api_token returns it'
+  'set INSTANODE_TOKEN (over HTTP: Authorization: Bearer TOKEN) to an account token, ' +
+  'as get_api_token returns it'
 
 /**
  * Rejects a call that needs an account and has no account token. No request is sent to the service.
@@ -79,7 +80,10 @@ export function refusalText(tool: string, refusal: Refusal): string {
     )
   }
   if (code === 'paid_tier_only') {
-    return `${tool} failed: only paid accounts can delete resources. Upgrade at ${upgradeUrl}, or wait until the resource expires.`
+    return (
+      `${tool} failed: only paid accounts can delete resources. Upgrade at ${upgradeUrl}, ` +
+      'or wait until the resource expires.'
+    )
   }
   if (status === 429) {
     return (

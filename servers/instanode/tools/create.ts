@@ -9,8 +9,9 @@ export const createPostgres = (deps: ToolDeps) =>
     name: 'create_postgres',
     title: 'Create a Postgres database',
     description:
-      'Creates a live PostgreSQL database with pgvector and returns its connection URL, which is a secret. Without an ' +
-      'account: 10 MB, 2 connections, removed after 24 hours, 5 creations a day. Not safe to repeat, because each call creates another database.',
+      'Creates a live PostgreSQL database with pgvector and returns its connection URL, which is a secret. ' +
+      'Without an account: 10 MB, 2 connections, removed after 24 hours, 5 creations a day. ' +
+      'Not safe to repeat, because each call creates another database.',
     input: z.strictObject({ name: resourceName }),
     output: z.strictObject({
       ...provisionedOutput,
@@ -58,8 +59,9 @@ export const createWebhook = (deps: ToolDeps) =>
     name: 'create_webhook',
     title: 'Create a webhook receiver',
     description:
-      'Creates a URL that stores the requests sent to it, to read them later. Without an account: the last 100 requests, ' +
-      'removed after 24 hours, 5 creations a day. Not safe to repeat, because each call creates another receiver.',
+      'Creates a URL that stores the requests sent to it, to read them later. ' +
+      'Without an account: the last 100 requests, removed after 24 hours, 5 creations a day. ' +
+      'Not safe to repeat, because each call creates another receiver.',
     input: z.strictObject({ name: resourceName }),
     output: z.strictObject({
       ...provisionedOutput,

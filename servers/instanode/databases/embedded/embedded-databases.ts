@@ -32,7 +32,7 @@ interface Database {
   session: Session
 }
 
-/** The names of databases' directories in the data directory. Directories with other names are not removed. */
+/** Names of the directories of databases. Directories with other names are never removed. */
 const DATABASE_DIRECTORY = /^data_[0-9a-f]{16}$/
 
 /**

@@ -22,7 +22,7 @@ const databaseRecord = z.strictObject({
   blocked: z.boolean().default(false),
   /** Path relative to the data directory. */
   directory: z.string(),
-  /** Size of the database's files when it was new and empty, in bytes. */
+  /** Size of the files of the new, empty database, in bytes. */
   emptySize: z.number(),
 })
 
@@ -68,7 +68,8 @@ export class IndexFile {
     if (parsed.data.engine !== ENGINE_VERSION)
       throw new Refusal(
         'bad_data_directory',
-        `${this.#path} belongs to engine version ${shown(parsed.data.engine)}, and this program has version ${ENGINE_VERSION}`,
+        `${this.#path} belongs to engine version ${shown(parsed.data.engine)}, and this ` +
+          `program has version ${ENGINE_VERSION}`,
         'start with another --data-dir',
       )
     return parsed.data

@@ -112,7 +112,8 @@ export class Admin {
     throw new Refusal(
       'database_rights',
       `the role ${role?.rolname} may not create databases and roles on the PostgreSQL server at ${this.#url.host}`,
-      'ask the administrator of the server to run ALTER ROLE … CREATEDB CREATEROLE, or name another role in --databases URL',
+      'ask the administrator of the server to run ALTER ROLE … CREATEDB CREATEROLE, ' +
+        'or name another role in --databases URL',
     )
   }
 

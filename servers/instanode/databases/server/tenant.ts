@@ -71,7 +71,7 @@ export async function findTenant(admin: Admin, database: string): Promise<Tenant
 
 /**
  * Stores the limits of a database, and applies the limit of
- * connections. {@link enforceStorage} applies the other.
+ * connections. {@link enforceStorage} applies the storage limit.
  */
 export async function setTenantLimits(admin: Admin, tenant: Tenant, limits: DatabaseLimits): Promise<void> {
   await admin.run(

@@ -20,8 +20,8 @@ const NO_SPACE = 51
 const FIRST_USER_OBJECT = 16384
 
 /**
- * Bytes of temporary files that one statement may write for sorts and hashes: 256
- * MB. The real service tries to set such a limit and fails (`temp_file_limit`
+ * Bytes of temporary files that one statement may write for sorts and hashes:
+ * 256 MB. The real service tries to set such a limit and fails (`temp_file_limit`
  * needs a superuser). Here it protects the disk of the machine.
  */
 const MAX_SPILLED_BYTES = 256 * 1024 * 1024

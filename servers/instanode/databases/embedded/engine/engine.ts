@@ -139,7 +139,8 @@ export class Engine {
   }
 
   /**
-   * Asks the running statement to stop. A statement that makes no system calls does not notice the request.
+   * Asks the running statement to stop. A statement that
+   * calls no imported function does not notice the request.
    */
   cancel(): void {
     Atomics.store(this.#cells, CELL.cancel, 1)

@@ -1,6 +1,9 @@
 import { CELL } from './channel.js'
 
-/** Imported functions that most running statements call often. Each call reads the cancel cell. */
+/**
+ * Functions that the engine's module imports. Most running statements
+ * call one of them often, and each call also reads the cancel cell.
+ */
 const WATCHED = [
   ['wasi_snapshot_preview1', 'clock_time_get'],
   ['wasi_snapshot_preview1', 'fd_pread'],

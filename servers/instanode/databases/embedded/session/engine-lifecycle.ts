@@ -15,14 +15,14 @@ const LOG_BYTES = 4 * 1024 * 1024
 const WRITTEN_BYTES = 1024 * 1024
 
 /**
- * Share of the largest file size above which a vacuum does not wait
- * for an idle session. Otherwise dead rows would fill the database.
+ * Share of `maxBytes` above which a vacuum does not wait until the
+ * session is idle. Otherwise dead rows would fill the database.
  */
 const NEAR_QUOTA = 0.8
 
 /**
- * Bytes written since the last vacuum that make such a vacuum
- * due: 256 KB, or 2 % of the largest file size if that is more.
+ * Bytes written since the last vacuum that make such a
+ * vacuum due: 256 KB, or 2 % of `maxBytes` if that is more.
  */
 const WRITTEN_NEAR_QUOTA = 256 * 1024
 
@@ -89,7 +89,7 @@ export interface EngineLifecycleOptions {
 
 /**
  * Opens and closes the engine of a session, and runs the session's own statements in it. Callers must have
- * the session lock, except for `ensureOpen` and `kill`.
+ * the session lock, except for `ensureOpen`, `adopt` and `kill`.
  */
 export class EngineLifecycle {
   readonly #options: EngineLifecycleOptions

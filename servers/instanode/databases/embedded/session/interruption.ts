@@ -102,7 +102,9 @@ export function notOpened(error: unknown): PgError {
     ? {
         code: '57P03',
         message: `the database did not open within ${error.ms / 1000} s`,
-        hint: 'Connect again. If the machine is busy, use fewer databases at once, or start with --databases and a PostgreSQL server.',
+        hint:
+          'Connect again. If the machine is busy, use fewer databases at once, ' +
+          'or start with --databases and a PostgreSQL server.',
       }
     : {
         code: '57P03',
@@ -129,12 +131,17 @@ const BUSY_ERRORS = {
     detail:
       'An embedded database has one session: while a transaction is open, other connections wait for it.',
     // Flyway keeps a lock in a transaction on one connection, and migrates on another connection.
-    hint: 'End the transaction first, run this statement on the connection of the transaction, or start with --databases and a PostgreSQL server. For Flyway, set flyway.postgresql.transactional.lock=false.',
+    hint:
+      'End the transaction first, run this statement on the connection of the transaction, ' +
+      'or start with --databases and a PostgreSQL server. For Flyway, set ' +
+      'flyway.postgresql.transactional.lock=false.',
   },
   statement: {
     message: 'the statements of other connections have kept the database busy for more than',
     detail: 'An embedded database has one session: while a statement runs, other connections wait for it.',
-    hint: 'Try again when the statement has ended, cancel it with pg_cancel_backend, or start with --databases and a PostgreSQL server.',
+    hint:
+      'Try again when the statement has ended, cancel it with pg_cancel_backend, ' +
+      'or start with --databases and a PostgreSQL server.',
   },
   upkeep: {
     message: 'copying or cleaning the database has taken more than',
