@@ -81,7 +81,7 @@ export class Client implements ClientSession {
   /**
    * Opens the database, sends the first messages to the client and starts to run its batches.
    *
-   * @param early bytes that the client sent before its login was complete
+   * @param early bytes that the client has sent after its password, before it received an answer
    * @throws LimitExceeded, or the error of the engine, if the database does not open
    */
   async start(early: Buffer): Promise<void> {

@@ -25,8 +25,9 @@ export class Framer {
   constructor(readonly longest: number) {}
 
   /**
-   * * Adds bytes to the stream.
+   * Adds bytes to the stream.
    *
+   * @param bytes the next bytes of the stream
    * @returns the messages that are now complete. They may be views into `bytes`.
    * @throws BadFrame for an impossible length. The stream cannot be read any further.
    */

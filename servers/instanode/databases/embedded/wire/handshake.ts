@@ -75,8 +75,8 @@ export class Rejected extends Error {
 }
 
 /**
- * The outcome of a handshake: a cancel request, or a client that has
- * logged in. `early` are the bytes that the client sent after its login.
+ * The outcome of a handshake: a cancel request, or a client that has logged in. `early` are
+ * the bytes that the client has sent after its password, before it received an answer.
  */
 export type HandshakeResult =
   | { kind: 'cancel'; pid: number; secret: number }
@@ -195,19 +195,19 @@ class Handshake {
   /**
    * Switches the connection to TLS.
    *
-   * @param greeting the first bytes of the TLS handshake, if the client sent no SSLRequest
+   * @param firstBytes the first bytes of the TLS handshake, if the client sent no SSLRequest
    */
-  async #encrypt(greeting?: Buffer): Promise<void> {
+  async #encrypt(firstBytes?: Buffer): Promise<void> {
     // The certificate is awaited before the reader releases the socket. Between `release` and the TLS socket
     // nothing may be awaited, because bytes that arrive then would be lost.
     const certificate = await this.auth.certificate()
     const early = this.#reader.release()
-    if (greeting === undefined) {
+    if (firstBytes === undefined) {
       // A third party may have inserted these unencrypted bytes (CVE-2021-23222).
       if (early.length > 0)
         throw new Rejected({ code: '08P01', message: 'received unencrypted data after SSL request' })
       this.#socket.write('S')
-    } else this.#socket.unshift(Buffer.concat([greeting, early]))
+    } else this.#socket.unshift(Buffer.concat([firstBytes, early]))
     const secured = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: certificate.context,
