@@ -100,7 +100,7 @@ async function resourceState(
   const { id, token, type, name, tier, status, owner, subnet, createdAt, expiresAt } = resource
   const { store, databases } = local
   const url = local.urlOf(resource)
-  const kept = type === 'webhook' ? await store.deliveries(token) : undefined
+  const stored = type === 'webhook' ? await store.deliveries(token) : undefined
   return {
     id,
     token: secrets ? token : maskedToken(token),
@@ -117,11 +117,13 @@ async function resourceState(
     limits: limitsState(resource, contractOf(contract)),
     database: type === 'postgres' ? await databaseState(databases, token) : null,
     deliveries:
-      kept === undefined
+      stored === undefined
         ? null
         : {
-            kept: kept.length,
-            latest: kept.slice(0, latest).map(delivery => describeDelivery(delivery, secrets ? null : token)),
+            kept: stored.length,
+            latest: stored
+              .slice(0, latest)
+              .map(delivery => describeDelivery(delivery, secrets ? null : token)),
           },
   }
 }

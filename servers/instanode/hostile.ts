@@ -49,8 +49,8 @@ class SharedLists implements InstanodeService {
   }
 
   async list(caller: Caller, call?: Abortable): Promise<Owned[]> {
-    const own = await this.#service.list(caller, call)
-    this.#cached ??= own
+    const ownList = await this.#service.list(caller, call)
+    this.#cached ??= ownList
     return this.#cached
   }
 

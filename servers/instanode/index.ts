@@ -289,8 +289,8 @@ async function openStore(
 ): Promise<ServiceStore> {
   const store = new InstanodeStore(records)
   const ticksFrom = await store.agree('ticks', clock.now())
-  const own = tokenSecret(ids.stream('instanode'), hostility)
-  if (hostility.tokenIssuer !== undefined) return { store, secret: own, ticksFrom }
-  const secret = await store.agree('token secret', own.toString('base64'))
+  const ownSecret = tokenSecret(ids.stream('instanode'), hostility)
+  if (hostility.tokenIssuer !== undefined) return { store, secret: ownSecret, ticksFrom }
+  const secret = await store.agree('token secret', ownSecret.toString('base64'))
   return { store, secret: Buffer.from(secret, 'base64'), ticksFrom }
 }

@@ -38,7 +38,7 @@ export function followReplicas({ records, log, local, state }: ReplicasOptions):
         )
     }
   }
-  const leave = [
+  const unsubscribes = [
     store.watch(({ own, detail }) => {
       const due = dueIn(detail)
       if (!own && due !== undefined) reaper.planRound(due)
@@ -50,6 +50,6 @@ export function followReplicas({ records, log, local, state }: ReplicasOptions):
   records.onGap(() => void attempt(() => reaper.planNextRound()))
   return () => {
     closed = true
-    for (const each of leave) each()
+    for (const unsubscribe of unsubscribes) unsubscribe()
   }
 }

@@ -128,9 +128,9 @@ export class InstanodeState implements StatefulPart {
   }
 
   async #load(world: World): Promise<void> {
-    const kept = await this.begin(world, this.#options.instance.clock.now())
-    await kept.prepare()
-    await kept.place()
+    const newState = await this.begin(world, this.#options.instance.clock.now())
+    await newState.prepare()
+    await newState.place()
   }
 
   async #place({ records, known, requests, ids }: Memory): Promise<void> {

@@ -152,7 +152,7 @@ class SeedRun {
 
   #receiver(local: () => LocalService, receiver: WorldReceiver, where: string): SeedEvent[] {
     let token = ''
-    const made: SeedEvent = {
+    const creation: SeedEvent = {
       agoMs: this.#agoMsOf(receiver, where),
       where,
       run: async () => {
@@ -160,13 +160,14 @@ class SeedRun {
       },
     }
     const deliveries = (receiver.deliveries ?? []).map((delivery, at): SeedEvent => {
-      const here = `${where}.deliveries[${at}]`
-      const run = () => deliver(local().receivers, token, delivery, here)
+      const deliveryWhere = `${where}.deliveries[${at}]`
+      const run = () => deliver(local().receivers, token, delivery, deliveryWhere)
       const agoMs = agoMsOf(delivery.ago)
-      if (agoMs > made.agoMs) throw badWorld(`${here}.ago`, 'the delivery is older than the receiver')
-      return { agoMs, where: here, run }
+      if (agoMs > creation.agoMs)
+        throw badWorld(`${deliveryWhere}.ago`, 'the delivery is older than the receiver')
+      return { agoMs, where: deliveryWhere, run }
     })
-    return [made, ...deliveries]
+    return [creation, ...deliveries]
   }
 
   /**
@@ -191,12 +192,12 @@ class SeedRun {
     }
     const bearer = account && (account.fixedToken ?? (await accounts.mint(account)))
     const caller = { bearer, address: from }
-    const made = await provisioning.create(type, caller, name, { ...defined({ token }) })
+    const created = await provisioning.create(type, caller, name, { ...defined({ token }) })
     // Under the observed contract, a resource of a free account
     // has no owner at first. The account claims the resource.
-    const resource = await store.find(made.token)
-    if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, made.token)
-    return made.token
+    const resource = await store.find(created.token)
+    if (account !== undefined && resource?.owner !== account.id) await ownership.claim(caller, created.token)
+    return created.token
   }
 
   #agoMsOf({ ago, left }: WorldDatabase | WorldReceiver, where: string): number {

@@ -110,7 +110,7 @@ class RemoteService implements InstanodeService {
   }
 
   async createPostgres(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedDatabase> {
-    const made = await this.#api.send({
+    const created = await this.#api.send({
       method: 'POST',
       path: '/db/new',
       caller,
@@ -118,12 +118,12 @@ class RemoteService implements InstanodeService {
       body: { name },
       answer: schema.provisionedDatabase,
     })
-    const { storage_mb, connections, expires_in } = made.limits
-    return provisioned(made, made.connection_url, { storageMb: storage_mb, connections }, expires_in)
+    const { storage_mb, connections, expires_in } = created.limits
+    return provisioned(created, created.connection_url, { storageMb: storage_mb, connections }, expires_in)
   }
 
   async createWebhook(caller: Caller, name: string, call?: Abortable): Promise<ProvisionedReceiver> {
-    const made = await this.#api.send({
+    const created = await this.#api.send({
       method: 'POST',
       path: '/webhook/new',
       caller,
@@ -131,8 +131,8 @@ class RemoteService implements InstanodeService {
       body: { name },
       answer: schema.provisionedReceiver,
     })
-    const { requests_stored, expires_in } = made.limits
-    return provisioned(made, made.receive_url, { requestsStored: requests_stored }, expires_in)
+    const { requests_stored, expires_in } = created.limits
+    return provisioned(created, created.receive_url, { requestsStored: requests_stored }, expires_in)
   }
 
   async list(caller: Caller, call?: Abortable): Promise<Owned[]> {

@@ -84,11 +84,11 @@ export async function checkBesideStore({
   const admin = new Admin(url)
   try {
     // A server that cannot be reached is no error here, because the store reports it.
-    const there = await admin.check().then(
+    const serverAnswers = await admin.check().then(
       () => true,
       () => false,
     )
-    if (there) await admin.checkRights()
+    if (serverAnswers) await admin.checkRights()
   } finally {
     await admin.close()
   }

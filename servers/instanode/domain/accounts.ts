@@ -62,8 +62,8 @@ export class Accounts {
 
   /** Returns the account of a bearer token, with its current plan. Undefined if the token is not valid. */
   async find(bearer: string): Promise<Account | undefined> {
-    const fixed = await this.#store.accountByToken(bearer)
-    if (fixed !== undefined) return fixed
+    const fixedAccount = await this.#store.accountByToken(bearer)
+    if (fixedAccount !== undefined) return fixedAccount
     const proof = this.#stillVerified(bearer) ?? (await this.#credentials.verify(bearer))
     if (proof === undefined) return undefined
     const account = await this.#store.accountByUser(proof.userId)
@@ -266,14 +266,14 @@ export class Plans {
     // are slow and cannot be part of the store's transaction.
     if (plan === 'paid') await permanence.raiseLimits(resource)
     let before: Resource | undefined
-    const written = await store.alter(token, resource => {
+    const changedResource = await store.alter(token, resource => {
       before = resource
       if (resource === undefined || !isLive(resource, clock.now())) return undefined
       return plan === 'paid' ? permanence.permanent(resource) : permanence.withGrace(resource)
     })
-    if (written === undefined || before === undefined) return
+    if (changedResource === undefined || before === undefined) return
     changed.push(before)
-    reaper.planRound(nextVisit(written))
+    reaper.planRound(nextVisit(changedResource))
   }
 
   async #undoChange(before: Resource): Promise<void> {

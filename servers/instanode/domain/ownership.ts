@@ -138,14 +138,14 @@ export class Ownership {
     change: (resource: Resource) => Resource,
   ): Promise<Resource> {
     const { store, clock } = this.#options
-    const taken = await store.alter(token, resource => {
+    const changed = await store.alter(token, resource => {
       if (resource === undefined) throw notFound()
       if (!isLive(resource, clock.now())) throw resourceExpired()
       if (resource.owner !== null && resource.owner !== id) throw notFound()
       return { ...change(resource), owner: id }
     })
-    if (taken === undefined) throw notFound()
-    return taken
+    if (changed === undefined) throw notFound()
+    return changed
   }
 
   /** Undoes a claim. Does nothing if another claim by the same account has succeeded meanwhile. */

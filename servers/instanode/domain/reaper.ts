@@ -86,17 +86,17 @@ export class Reaper {
    */
   async reap(token: string): Promise<void> {
     const { store, clock } = this.#options
-    const taken = await store.alter(token, resource => {
+    const due = await store.alter(token, resource => {
       const now = clock.now()
       if (resource === undefined || resource.reapAt === null || resource.reapAt > now) return undefined
       const status = resource.status === 'active' ? 'expired' : resource.status
       return { ...resource, status, reapAt: now + RETRY_MS, measureAt: null }
     })
-    if (taken === undefined) return
+    if (due === undefined) return
     try {
-      await this.#removeContent(taken)
+      await this.#removeContent(due)
     } catch (error) {
-      this.planRound(taken.reapAt)
+      this.planRound(due.reapAt)
       throw error
     }
     await store.alter(
@@ -158,15 +158,15 @@ export class Reaper {
   async #checkSize(token: string): Promise<void> {
     const { store, clock, databases, contract, log } = this.#options
     const name = databaseName(token)
-    const taken = await store.alter(token, resource => {
+    const due = await store.alter(token, resource => {
       if (resource === undefined || resource.measureAt === null || resource.measureAt > clock.now())
         return undefined
       return { ...resource, measureAt: this.nextMeasure() }
     })
-    if (taken === undefined) return
+    if (due === undefined) return
     try {
       const { sizeBytes } = await databases.stats(name)
-      if (sizeBytes <= storageBytesOf(taken.tier, contract)) return
+      if (sizeBytes <= storageBytesOf(due.tier, contract)) return
       await databases.block(name)
     } catch (error) {
       return log.error(

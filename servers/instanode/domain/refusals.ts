@@ -37,11 +37,11 @@ export function invalidName(why: string): ServiceRefusal {
 }
 
 export function invalidToken(text: string): ServiceRefusal {
-  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
+  const quoted = text.length > 60 ? `${text.slice(0, 60)}…` : text
   return new ServiceRefusal(
     400,
     'invalid_token',
-    `${JSON.stringify(shown)} is not a resource token: use the UUID that the creation returned`,
+    `${JSON.stringify(quoted)} is not a resource token: use the UUID that the creation returned`,
   )
 }
 

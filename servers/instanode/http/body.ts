@@ -34,12 +34,12 @@ export function readField(body: Buffer, name: string): Field {
   if (text[start] !== '{') return { text: '', decoded: false }
   const field: Field = { text: '', decoded: true }
   // Unicode case folding, as in Go: a Kelvin sign is a k.
-  const wanted = new RegExp(`^${name}$`, 'iu')
+  const fieldName = new RegExp(`^${name}$`, 'iu')
   for (const { key, value } of members(text, start)) {
-    if (!wanted.test(key)) continue
-    const given: unknown = JSON.parse(value)
-    if (typeof given === 'string') field.text = given
-    else if (given !== null) field.decoded = false
+    if (!fieldName.test(key)) continue
+    const parsedValue: unknown = JSON.parse(value)
+    if (typeof parsedValue === 'string') field.text = parsedValue
+    else if (parsedValue !== null) field.decoded = false
   }
   return field
 }

@@ -35,12 +35,12 @@ export function provisionOperations({ service, callers, contract }: RestContext)
       async run(request, response) {
         const name = readField(request.rawBody, 'name').text
         const caller = await callers.of(request)
-        const made = await service.createPostgres(caller, name, { signal: hangUpSignal(response) })
-        const { storageMb, connections } = made.limits
+        const created = await service.createPostgres(caller, name, { signal: hangUpSignal(response) })
+        const { storageMb, connections } = created.limits
         return {
-          ...provisioned(made, response),
-          connection_url: made.url,
-          limits: { connections, storage_mb: storageMb, ...expiry(made) },
+          ...provisioned(created, response),
+          connection_url: created.url,
+          limits: { connections, storage_mb: storageMb, ...expiry(created) },
         }
       },
     }),
@@ -50,11 +50,11 @@ export function provisionOperations({ service, callers, contract }: RestContext)
       summary: 'Create a receiver',
       async run(request, response) {
         const name = readField(request.rawBody, 'name').text
-        const made = await service.createWebhook(await callers.of(request), name)
+        const created = await service.createWebhook(await callers.of(request), name)
         return {
-          ...provisioned(made, response),
-          receive_url: made.url,
-          limits: { requests_stored: made.limits.requestsStored, ...expiry(made) },
+          ...provisioned(created, response),
+          receive_url: created.url,
+          limits: { requests_stored: created.limits.requestsStored, ...expiry(created) },
         }
       },
     }),
@@ -67,8 +67,8 @@ export function provisionOperations({ service, callers, contract }: RestContext)
  */
 function provisioned({ id, token, name, tier, expiresAt, note }: Provisioned<unknown>, response: Response) {
   if (name === null) response.status(200)
-  const more = defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined })
-  return { id, token, tier, note, ok: true as const, ...more }
+  const optionalFields = defined({ name: name ?? undefined, expires_at: timestamp(expiresAt) ?? undefined })
+  return { id, token, tier, note, ok: true as const, ...optionalFields }
 }
 
 function expiry({ expiresIn }: Provisioned<unknown>) {
@@ -87,8 +87,8 @@ export function resourceOperations({ local, service, callers, contract, clock }:
       refusals: [401],
       async run(request, response) {
         const owned = await service.list(await callers.of(request))
-        const nothing = owned.length === 0 && !contract.namesResourceType
-        sendList(response, nothing ? null : owned.map(resource => describeOwned(resource, contract)))
+        const answersNull = owned.length === 0 && !contract.namesResourceType
+        sendList(response, answersNull ? null : owned.map(resource => describeOwned(resource, contract)))
       },
     }),
     operation({
@@ -137,8 +137,9 @@ export function resourceOperations({ local, service, callers, contract, clock }:
       answer: schema.previewed,
       refusals: [400, 404, 410],
       async run(request) {
-        const wanted = new URLSearchParams(searchOf(request)).get('token') ?? ''
-        const { name, type, tier, owner, createdAt, expiresAt } = await local.ownership.preview(wanted)
+        const requestedToken = new URLSearchParams(searchOf(request)).get('token') ?? ''
+        const { name, type, tier, owner, createdAt, expiresAt } =
+          await local.ownership.preview(requestedToken)
         return {
           name,
           ok: true as const,

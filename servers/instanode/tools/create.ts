@@ -24,10 +24,10 @@ export const createPostgres = (deps: ToolDeps) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await deps.service.createPostgres(call.caller, name, call)
-      const { limits, url, expiresIn } = made
+      const created = await deps.service.createPostgres(call.caller, name, call)
+      const { limits, url, expiresIn } = created
       return {
-        ...provisionedResult(made),
+        ...provisionedResult(created),
         connection_url: url,
         limits: {
           storage_mb: limits.storageMb,
@@ -72,10 +72,10 @@ export const createWebhook = (deps: ToolDeps) =>
     }),
     hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     async run({ name }, call: ToolContext<Caller>) {
-      const made = await deps.service.createWebhook(call.caller, name, call)
-      const { limits, url, expiresIn } = made
+      const created = await deps.service.createWebhook(call.caller, name, call)
+      const { limits, url, expiresIn } = created
       return {
-        ...provisionedResult(made),
+        ...provisionedResult(created),
         receive_url: url,
         limits: { requests_stored: limits.requestsStored, expires_in: expiresIn },
       }

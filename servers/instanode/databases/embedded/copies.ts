@@ -67,13 +67,13 @@ export class Copies {
     directoryName: () => string,
     withLimit: (work: (signal: AbortSignal) => Promise<void>) => Promise<void>,
   ): Promise<DatabaseRecord[]> {
-    const kept = this.#copies.get(id)
-    if (kept === undefined) {
+    const copied = this.#copies.get(id)
+    if (copied === undefined) {
       throw new Refusal('unknown_copies', `there are no copies of databases ${JSON.stringify(id)}`)
     }
     const restored: DatabaseRecord[] = []
     try {
-      for (const record of kept) {
+      for (const record of copied) {
         const directory = directoryName()
         restored.push({ ...record, directory })
         const [from, to] = [join(this.#root, record.directory), join(this.#root, directory)]

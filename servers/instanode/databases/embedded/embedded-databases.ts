@@ -162,8 +162,7 @@ export class EmbeddedDatabases implements DatabaseProvider {
         await assignDatabaseName(engine, name, user)
         const emptySize = engine.state.size
         const { storageBytes, connections } = limits
-        const kept = { name, user, verifier, storageBytes, connections, blocked: false }
-        const record = { ...kept, directory, emptySize }
+        const record = { name, user, verifier, storageBytes, connections, blocked: false, directory, emptySize }
         const database = this.#open(record)
         await database.session.adopt(engine)
         if (this.#closed) throw new Error('the databases are closed')
@@ -283,9 +282,9 @@ export class EmbeddedDatabases implements DatabaseProvider {
   async #restore(): Promise<{ port: number }> {
     const { port, databases } = await this.#index.read()
     for (const record of databases) this.#databases.set(record.name, this.#open(record))
-    const kept = new Set([...this.#databases.values()].map(({ record }) => record.directory))
+    const usedDirectories = new Set([...this.#databases.values()].map(({ record }) => record.directory))
     for (const entry of await readdir(this.#root))
-      if ((DATABASE_DIRECTORY.test(entry) && !kept.has(entry)) || COPIES_DIRECTORY.test(entry))
+      if ((DATABASE_DIRECTORY.test(entry) && !usedDirectories.has(entry)) || COPIES_DIRECTORY.test(entry))
         await this.#removeFiles(entry)
     return { port }
   }

@@ -74,11 +74,11 @@ export class Spares {
   async take(signal: AbortSignal): Promise<Spare> {
     signal.throwIfAborted()
     this.prepare()
-    const taken = this.#ready ?? this.#make()
+    const preparation = this.#ready ?? this.#make()
     this.#ready = undefined
-    const spare = await taken
+    const spare = await preparation
     if (!signal.aborted) return spare
-    if (this.#ready === undefined && !this.#close.signal.aborted) this.#ready = taken
+    if (this.#ready === undefined && !this.#close.signal.aborted) this.#ready = preparation
     else await this.#discard(spare)
     throw signal.reason
   }

@@ -54,8 +54,8 @@ export class ServerCopies {
     const copies: Copy[] = []
     this.#copies.set(id, copies)
     try {
-      for (const wanted of names) {
-        const [tenant] = await findTenants(this.#admin, wanted)
+      for (const requested of names) {
+        const [tenant] = await findTenants(this.#admin, requested)
         if (tenant !== undefined) copies.push(await this.#copy(tenant))
       }
     } catch (error) {

@@ -36,9 +36,9 @@ export class Input {
   /** Returns up to `maxBytes` bytes of input. Blocks the thread until there is input. */
   take(maxBytes: number): Uint8Array {
     if (this.empty) this.#wait()
-    const taken = this.#pending.subarray(0, maxBytes)
-    this.#pending = this.#pending.subarray(taken.length)
-    return taken
+    const bytes = this.#pending.subarray(0, maxBytes)
+    this.#pending = this.#pending.subarray(bytes.length)
+    return bytes
   }
 
   #wait(): void {

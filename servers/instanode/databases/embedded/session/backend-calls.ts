@@ -143,8 +143,8 @@ class BatchPlan {
     const name = readCstring(bytes, BODY)
     const call = parseCall(readCstring(bytes, name.next).text)
     // A statement whose name is in use is an error. The engine answers it with PostgreSQL's own error.
-    const taken = name.text !== '' && this.context.statements.textOf(name.text) !== undefined
-    if (call === undefined || taken) return undefined
+    const nameInUse = name.text !== '' && this.context.statements.textOf(name.text) !== undefined
+    if (call === undefined || nameInUse) return undefined
     this.#parsed.set(name.text, call)
     return () => frame('1')
   }

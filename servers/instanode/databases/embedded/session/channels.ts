@@ -25,14 +25,14 @@ export class Channels<Client> {
    * @returns true if the SQL contains UNLISTEN. The engine may then no longer listen for other clients.
    */
   record(client: Client, sql: string): boolean {
-    let left = false
+    let unlistens = false
     for (const [, un, name, all] of sql.matchAll(LISTEN_OR_UNLISTEN)) {
       if (un === undefined && name !== undefined) this.#add(client, fold(name))
       else if (all !== undefined) this.removeAll(client)
       else if (name !== undefined) this.#remove(client, fold(name))
-      left ||= un !== undefined
+      unlistens ||= un !== undefined
     }
-    return left
+    return unlistens
   }
 
   /** Removes a client from all channels. */
@@ -74,11 +74,11 @@ export function notifyListeners(
   sender: ClientSession | undefined,
 ): Buffer | undefined {
   const message = withSenderPid(sender?.pid ?? 0, notification)
-  let own: Buffer | undefined
+  let forSender: Buffer | undefined
   for (const listener of channels.listeners(channelOf(notification)))
-    if (listener === sender) own = message
+    if (listener === sender) forSender = message
     else listener.send(message)
-  return own
+  return forSender
 }
 
 /** Returns the channel of a NotificationResponse message. */

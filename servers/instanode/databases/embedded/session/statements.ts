@@ -141,11 +141,11 @@ export class Statements {
     const sql: string[] = []
     const parsed: PrivateBatch['parsed'] = []
     const restoreIfLost = (name: string) => {
-      const kept = this.#parsed.get(name)
-      if (kept === undefined) return
-      sql.push(kept.sql)
+      const statement = this.#parsed.get(name)
+      if (statement === undefined) return
+      sql.push(statement.sql)
       if (this.#present.has(name)) return
-      restore.push(kept.message)
+      restore.push(statement.message)
       restored.push(name)
       this.#present.add(name)
     }
@@ -236,8 +236,8 @@ export class Statements {
     const [, quoted, plain] = DEALLOCATE.exec(sql) ?? []
     const name = quoted?.replaceAll('""', '"') ?? plain?.toLowerCase()
     if (name === undefined || !this.#parsed.has(name)) return sql
-    const own = this.#private(name).replaceAll('"', '""')
+    const privateName = this.#private(name).replaceAll('"', '""')
     this.#forget(name)
-    return `DEALLOCATE "${own}"`
+    return `DEALLOCATE "${privateName}"`
   }
 }

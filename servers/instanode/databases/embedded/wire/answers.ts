@@ -63,7 +63,7 @@ export function writeFields(type: string, fields: Map<string, string>): Buffer {
 export function readRow({ bytes }: Frame): (string | null)[] {
   const values: (string | null)[] = []
   let at = BODY + 2
-  for (let left = bytes.readInt16BE(BODY); left > 0; left--) {
+  for (let remaining = bytes.readInt16BE(BODY); remaining > 0; remaining--) {
     const size = bytes.readInt32BE(at)
     at += 4
     values.push(size < 0 ? null : bytes.toString('utf8', at, at + size))

@@ -15,7 +15,7 @@ export interface ServerCertificate {
  */
 export async function makeCertificate(): Promise<ServerCertificate> {
   const { generate } = await import('selfsigned')
-  const made = await generate([{ name: 'commonName', value: 'localhost' }], {
+  const generated = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [
@@ -30,8 +30,8 @@ export async function makeCertificate(): Promise<ServerCertificate> {
     ],
   })
   return {
-    pem: made.cert,
-    context: createSecureContext({ key: made.private, cert: made.cert }),
-    endPoint: createHash('sha256').update(new X509Certificate(made.cert).raw).digest(),
+    pem: generated.cert,
+    context: createSecureContext({ key: generated.private, cert: generated.cert }),
+    endPoint: createHash('sha256').update(new X509Certificate(generated.cert).raw).digest(),
   }
 }

@@ -277,9 +277,9 @@ class SocketReader {
         this.#wake = resolve
       })
     }
-    const taken = this.#buffered.subarray(0, size)
+    const bytes = this.#buffered.subarray(0, size)
     this.#buffered = this.#buffered.subarray(size)
-    return taken
+    return bytes
   }
 
   /** Stops reading from the socket and pauses it. @returns the bytes that were received and not read yet */
