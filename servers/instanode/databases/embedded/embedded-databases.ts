@@ -162,7 +162,8 @@ export class EmbeddedDatabases implements DatabaseProvider {
         await assignDatabaseName(engine, name, user)
         const emptySize = engine.state.size
         const { storageBytes, connections } = limits
-        const record = { name, user, verifier, storageBytes, connections, blocked: false, directory, emptySize }
+        const properties = { name, user, verifier, storageBytes, connections, blocked: false }
+        const record = { ...properties, directory, emptySize }
         const database = this.#open(record)
         await database.session.adopt(engine)
         if (this.#closed) throw new Error('the databases are closed')
